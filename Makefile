@@ -1,0 +1,46 @@
+# `make help` lists what there is.
+SHELL := /bin/bash
+.DEFAULT_GOAL := help
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+
+.PHONY: help setup backup test check format lock bench clean
+
+help: ## what this Makefile can do
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 24
+
+setup: $(VENV)/.ready ## prepare .venv with the litekeep command
+
+$(VENV)/.ready: requirements/run.lock pyproject.toml
+	@./.ci/venv "$(PYTHON)" $(VENV)
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/run.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $@
+
+$(VENV)/.ready-dev: $(VENV)/.ready requirements/dev.lock
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
+	@touch $@
+
+backup: setup ## back up DATABASE_URL (or a sample database) into ./backups, and prove it
+	@$(if $(DATABASE_URL),DATABASE_URL='$(DATABASE_URL)') $(BIN)/litekeep backup --verify
+
+test: $(VENV)/.ready-dev check ## run every check and every test
+	@./.ci/debian sqlite3
+	@$(BIN)/python -m pytest
+
+check: $(VENV)/.ready-dev ## lint, format, types, import contract
+	@$(BIN)/ruff check .
+	@$(BIN)/ruff format --check .
+	@$(BIN)/mypy
+	@$(BIN)/lint-imports
+
+format: $(VENV)/.ready-dev ## put the code into its form
+	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
+
+lock: ## make the lock files anew (needs uv)
+	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml requirements/build.in -o requirements/run.lock
+	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group dev -c requirements/run.lock -o requirements/dev.lock pyproject.toml requirements/build.in
+
+clean: ## remove .venv and the caches, and nothing of yours
+	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

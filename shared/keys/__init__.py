@@ -1,0 +1,23 @@
+"""The key that wraps each backup's data key: a file, or a key in Cloud KMS."""
+
+from pathlib import Path
+
+from shared.keys.interface import WrappingKey
+
+__all__ = ["WrappingKey", "open_key"]
+
+
+def open_key(setting: str) -> WrappingKey | None:
+    """The key that `BACKUP_KEY` names: `file:PATH`, `gcp-kms://…`, or None for `none`.
+
+    Raises KeyProblem when a key file is missing, readable by others or malformed.
+    """
+    if setting == "none":
+        return None
+    if setting.startswith("gcp-kms://"):
+        from shared.keys.kms import CloudKey  # noqa: PLC0415 - Google's library takes 0.3 s to import
+
+        return CloudKey(setting)
+    from shared.keys.keyfile import KeyFile  # noqa: PLC0415 - so does Tink, nearly
+
+    return KeyFile.read(Path(setting.removeprefix("file:")).expanduser())

@@ -1,0 +1,19 @@
+"""What a wrapping key does: it wraps small secrets (a backup's data key) and unwraps them again."""
+
+from typing import Protocol
+
+
+class WrappingKey(Protocol):
+    @property
+    def name(self) -> str:
+        """What the manifest records: the KMS key version that wraps, or the key file's fingerprint."""
+
+    def wrap(self, secret: bytes, context: bytes) -> bytes:
+        """Encrypts `secret`, bound to `context`. Raises KeyProblem."""
+
+    def unwrap(self, wrapped: bytes, context: bytes) -> bytes:
+        """The secret again, only with the same `context`.
+
+        Raises KeyProblem when the key cannot be reached or used, NotGood when
+        the wrapped bytes are not what this key made for that context.
+        """

@@ -1,0 +1,147 @@
+"""What objects in a store are called. No other module puts such a name together or takes one apart.
+
+    KIND/DATABASE/ID.sql.gz[.enc]         the SQL dump
+    KIND/DATABASE/ID.sqlite.zst[.enc]     the page image
+    KIND/DATABASE/ID.manifest.json        the commit point
+    KIND/DATABASE/ID.verified-TIME.json   one a verification
+
+Names that come from a store are hostile until `parse` has taken them apart.
+"""
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from enum import StrEnum
+from urllib.parse import quote, unquote
+
+from shared.errors import UsageError
+from shared.kinds import Kind
+
+_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
+_VERIFIED = re.compile(r"verified-(\d{8}T\d{6}(?:\d{6})?Z)\.json")
+_LONGEST_DATABASE = 200  # bytes once encoded: a file system takes 255 a name
+_RESERVED = (".manifest", ".sql", ".sqlite", ".verified-")
+
+
+class Format(StrEnum):
+    SQL = "sql"
+    SQLITE = "sqlite"
+
+
+_SUFFIX = {Format.SQL: ".sql.gz", Format.SQLITE: ".sqlite.zst"}
+_ENCRYPTED = ".enc"
+_MANIFEST = ".manifest.json"
+
+
+@dataclass(frozen=True)
+class BackupName:
+    """Where one backup stands in a store: its kind, its database and its id."""
+
+    kind: Kind
+    database: str
+    id: str
+
+    @property
+    def prefix(self) -> str:
+        return f"{self.kind}/{encode_database(self.database)}/{self.id}"
+
+    @property
+    def manifest(self) -> str:
+        return self.prefix + _MANIFEST
+
+    def artifact(self, form: Format, *, encrypted: bool) -> str:
+        return self.prefix + _SUFFIX[form] + (_ENCRYPTED if encrypted else "")
+
+    def verdict(self, moment: datetime) -> str:
+        """One a verification; the microseconds keep two verifiers of one second apart."""
+        return f"{self.prefix}.verified-{moment.astimezone(UTC):%Y%m%dT%H%M%S%fZ}.json"
+
+
+@dataclass(frozen=True)
+class ObjectName:
+    """What a name in a store means: a manifest, an artifact or a verdict of a backup."""
+
+    backup: BackupName
+    role: str  # "manifest", "sql", "sqlite" or "verdict"
+    verified_at: datetime | None = None
+
+
+def check_id(name: str) -> str:
+    """Returns `name` when it can be a backup's id. Raises UsageError, saying what is allowed."""
+    if not _ID.fullmatch(name):
+        raise UsageError(
+            f"--name {name[:140]!r} is not allowed: 1 to 128 of A-Z a-z 0-9 . _ - that begin with a letter or digit"
+        )
+    if any(part in name for part in _RESERVED):
+        raise UsageError(f"--name {name!r} is not allowed: it must not hold any of {', '.join(_RESERVED)}")
+    return name
+
+
+def automatic_id(moment: datetime) -> str:
+    """`backup-YYYY-MM-DD-HHMMSS`, UTC."""
+    return f"backup-{moment.astimezone(UTC):%Y-%m-%d-%H%M%S}"
+
+
+def encode_database(database: str) -> str:
+    """A database's name as one path part: percent-encoded, so that it can neither climb nor hide.
+
+    Raises UsageError for a name that is empty or too long to be a file name.
+    """
+    encoded = quote(database, safe="")
+    if encoded.startswith("."):
+        encoded = "%2E" + encoded[1:]
+    if not encoded or len(encoded) > _LONGEST_DATABASE:
+        raise UsageError(f"database name {database[:80]!r} is empty or too long to name a backup after")
+    return encoded
+
+
+def decode_database(encoded: str) -> str | None:
+    """The database's name, or None when no database of ours is encoded that way."""
+    database = unquote(encoded, errors="replace")
+    try:
+        return database if encode_database(database) == encoded else None
+    except UsageError:
+        return None
+
+
+def parse(name: str) -> ObjectName | None:
+    """What an object is by its name alone; None for anything that is not exactly one of ours."""
+    parts = name.split("/")
+    if len(parts) != 3 or parts[0] not in set(Kind):
+        return None
+    database = decode_database(parts[1])
+    found = _role_of(parts[2])
+    if database is None or found is None:
+        return None
+    backup_id, role, verified_at = found
+    if not _ID.fullmatch(backup_id) or any(part in backup_id for part in _RESERVED):
+        return None
+    return ObjectName(BackupName(Kind(parts[0]), database, backup_id), role, verified_at)
+
+
+def _role_of(file_name: str) -> tuple[str, str, datetime | None] | None:
+    if file_name.endswith(_MANIFEST):
+        return file_name.removesuffix(_MANIFEST), "manifest", None
+    for form, suffix in _SUFFIX.items():
+        plain = file_name.removesuffix(_ENCRYPTED)
+        if plain.endswith(suffix):
+            return plain.removesuffix(suffix), form.value, None
+    head, separator, tail = file_name.rpartition(".verified-")
+    if separator and (match := _VERIFIED.fullmatch("verified-" + tail)):
+        return head, "verdict", _verdict_time(match[1])
+    return None
+
+
+def _verdict_time(text: str) -> datetime | None:
+    form = "%Y%m%dT%H%M%S%fZ" if len(text) > 16 else "%Y%m%dT%H%M%SZ"
+    try:
+        return datetime.strptime(text, form).replace(tzinfo=UTC)
+    except ValueError:
+        return None
+
+
+def kind_prefix(kind: Kind | None, database: str | None = None) -> str:
+    """The listing prefix for a kind, or for one database of a kind."""
+    if kind is None:
+        return ""
+    return f"{kind}/" if database is None else f"{kind}/{encode_database(database)}/"

@@ -1,0 +1,129 @@
+"""Every setting, read from the environment or a `.env` file. No other module reads the environment.
+
+A wrong setting ends in a UsageError that names it, says what is wrong and what is allowed,
+and repeats nothing of a value that could be a secret.
+"""
+
+import os
+import re
+from datetime import timedelta
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+from pydantic import Field, ValidationError, field_validator
+from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+
+from shared.errors import UsageError
+from shared.kinds import Kind, default_retention
+from shared.names import Format
+
+DEFAULT_KEY = "file:./litekeep.key"
+DEFAULT_STORE = "./backups"
+SAMPLE_DATABASE = Path("sample.db")
+
+_KMS_KEY = re.compile(
+    r"gcp-kms://projects/[^/\s]+/locations/[^/\s]+/keyRings/[^/\s]+/cryptoKeys/[^/\s]+", re.ASCII
+)
+_BUCKET = re.compile(r"gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9](/.*)?", re.ASCII)
+_LENGTH = re.compile(r"([1-9]\d{0,5})([hdwy])", re.ASCII)
+_HOURS = {"h": 1, "d": 24, "w": 7 * 24, "y": 365 * 24}
+
+
+class Environment(StrEnum):
+    PRODUCTION = "production"
+    STAGING = "staging"
+    DEVELOPMENT = "development"
+    TEST = "test"
+
+
+class LogFormat(StrEnum):
+    JSON = "json"
+    TEXT = "text"
+
+
+class Settings(BaseSettings):
+    model_config = SettingsConfigDict(
+        env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True
+    )
+
+    database_url: str | None = None
+    backup_store: str = DEFAULT_STORE
+    backup_copy_store: str | None = None
+    backup_key: str = DEFAULT_KEY
+    backup_formats: Annotated[tuple[Format, ...], NoDecode] = (Format.SQL, Format.SQLITE)
+    backup_retention: Annotated[dict[Kind, timedelta], NoDecode] = Field(default_factory=dict)
+    environment: Environment = Environment.DEVELOPMENT
+    log_format: LogFormat | None = None
+    cloud_run_job: str | None = None
+
+    @field_validator("backup_store", "backup_copy_store")
+    @classmethod
+    def _store(cls, value: str | None) -> str | None:
+        return None if value is None else check_store(value)
+
+    @field_validator("backup_key")
+    @classmethod
+    def _key(cls, value: str) -> str:
+        if value == "none" or _KMS_KEY.fullmatch(value) or (value.startswith("file:") and len(value) > 5):
+            return value
+        raise ValueError(
+            "allowed are gcp-kms://projects/P/locations/L/keyRings/R/cryptoKeys/NAME, file:PATH, or none"
+        )
+
+    @field_validator("backup_formats", mode="before")
+    @classmethod
+    def _formats(cls, value: Any) -> Any:
+        names = [part.strip() for part in value.split(",")] if isinstance(value, str) else list(value)
+        if not names or not set(names) <= set(Format) or len(set(names)) != len(names):
+            raise ValueError("allowed are sql, sqlite, or sql,sqlite")
+        return tuple(form for form in Format if form in names)
+
+    @field_validator("backup_retention", mode="before")
+    @classmethod
+    def _retention(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        lengths: dict[Kind, timedelta] = {}
+        for pair in value.split(","):
+            kind, _, length = (part.strip() for part in pair.partition("="))
+            found = _LENGTH.fullmatch(length)
+            if kind not in set(Kind) or found is None or Kind(kind) in lengths:
+                raise ValueError(
+                    f"allowed are pairs such as daily=30d,weekly=90d, each kind once: {', '.join(Kind)}; units h, d, w, y"
+                )
+            lengths[Kind(kind)] = timedelta(hours=int(found[1]) * _HOURS[found[2]])
+        return lengths
+
+    def retention_of(self, kind: Kind) -> timedelta:
+        return self.backup_retention.get(kind, default_retention(self.environment)[kind])
+
+    @property
+    def logs_json(self) -> bool:
+        return (self.log_format or (LogFormat.JSON if self.cloud_run_job else LogFormat.TEXT)) == LogFormat.JSON
+
+
+def check_store(value: str) -> str:
+    """Returns `value` when it can name a store. Raises ValueError, saying what is allowed."""
+    if value.startswith("gs://"):
+        if not _BUCKET.fullmatch(value) or "//" in value[5:] or "/../" in value + "/":
+            raise ValueError("allowed is gs://BUCKET or gs://BUCKET/PREFIX")
+    elif "://" in value or not value.strip() or "\0" in value:
+        raise ValueError("allowed are gs://BUCKET[/PREFIX] or a folder's path")
+    return value
+
+
+def read_settings() -> Settings:
+    """The settings as they stand. Raises UsageError for the first that is wrong."""
+    try:
+        return Settings()
+    except ValidationError as error:
+        first = error.errors(include_input=False, include_url=False)[0]
+        name = str(first["loc"][0]).upper() if first["loc"] else "a setting"
+        raise UsageError(f"{name} is wrong: {first['msg'].removeprefix('Value error, ')}") from None
+    except (OSError, UnicodeDecodeError) as error:
+        raise UsageError(f".env cannot be read: {error.__class__.__name__}; mend it or remove it") from None
+
+
+def debug_wanted() -> bool:
+    return bool(os.environ.get("DEBUG"))

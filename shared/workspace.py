@@ -1,0 +1,66 @@
+"""Private scratch folders that do not outlive their run, not even one that was killed.
+
+Each folder holds a lock file, locked for as long as its process lives. Whoever makes the next
+folder removes those whose lock is free: their makers are gone.
+"""
+
+import fcntl
+import os
+import shutil
+import tempfile
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from shared.errors import SourceError
+
+_LOCK = ".lock"
+_READY = "run-"
+_UNREADY = "new-"
+_UNREADY_FOR_SECONDS = 3600
+
+
+@contextmanager
+def scratch_folder(parent: Path | None = None) -> Iterator[Path]:
+    """A new folder, readable by its owner only, below `parent` (or the user's place under TMPDIR)."""
+    parent = parent or Path(tempfile.gettempdir()) / f"litekeep-{os.getuid()}"
+    parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    if parent.is_symlink() or parent.stat().st_uid != os.getuid():
+        raise SourceError(f"scratch folder {parent} belongs to someone else: remove it, or set TMPDIR")
+    _sweep(parent)
+    folder = Path(tempfile.mkdtemp(prefix=_UNREADY, dir=parent))
+    try:
+        with (folder / _LOCK).open("wb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            # Only now does it get the name that sweepers look at: they never see it unlocked while we live.
+            folder = folder.rename(parent / (_READY + folder.name.removeprefix(_UNREADY)))
+            yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def _sweep(parent: Path) -> None:
+    for folder in parent.iterdir():
+        if (folder.name.startswith(_READY) and _is_abandoned(folder)) or (
+            folder.name.startswith(_UNREADY) and _is_old(folder)
+        ):
+            shutil.rmtree(folder, ignore_errors=True)
+
+
+def _is_abandoned(folder: Path) -> bool:
+    try:
+        with (folder / _LOCK).open("rb") as lock:
+            fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except FileNotFoundError:
+        return _is_old(folder)  # being removed by its owner this moment, or by one that was killed doing so
+    except OSError:
+        return False  # locked: its maker lives
+    return True
+
+
+def _is_old(folder: Path) -> bool:
+    try:
+        return time.time() - folder.stat().st_mtime > _UNREADY_FOR_SECONDS
+    except OSError:
+        return False
