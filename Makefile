@@ -23,7 +23,8 @@ $(VENV)/.ready-dev: $(VENV)/.ready requirements/dev.lock
 	@touch $@
 
 backup: setup ## back up DATABASE_URL (or a sample database) into ./backups, and prove it
-	@$(if $(DATABASE_URL),DATABASE_URL='$(DATABASE_URL)') $(BIN)/litekeep backup --verify
+	@$(BIN)/litekeep sample
+	@$(BIN)/litekeep backup --verify
 
 test: $(VENV)/.ready-dev check ## run every check and every test
 	@./.ci/debian sqlite3

@@ -133,7 +133,8 @@ def parse_manifest(raw: bytes, expected: BackupName) -> Manifest:
         found = json.loads(raw)
         if isinstance(found, dict) and isinstance(found.get("format"), int) and found["format"] > FORMAT:
             raise NotGood(
-                f"manifest of {expected.id} has format {found['format']}, this Litekeep reads up to {FORMAT}: upgrade it"
+                f"manifest of {expected.id} has format {found['format']}, and this Litekeep reads up to {FORMAT}: "
+                "upgrade Litekeep"
             )
         manifest = Manifest.model_validate_json(raw)
     except (ValueError, RecursionError) as error:

@@ -4,6 +4,8 @@
     KIND/DATABASE/ID.sqlite.zst[.enc]     the page image
     KIND/DATABASE/ID.manifest.json        the commit point
     KIND/DATABASE/ID.verified-TIME.json   one a verification
+    KIND/DATABASE/ID.hold.json            somebody holds the backup: it is not deleted
+    locks/TASK.NUMBER.json                a lease: of those of a task, the highest number counts
 
 Names that come from a store are hostile until `parse` has taken them apart.
 """
@@ -31,6 +33,8 @@ class Format(StrEnum):
 _SUFFIX = {Format.SQL: ".sql.gz", Format.SQLITE: ".sqlite.zst"}
 _ENCRYPTED = ".enc"
 _MANIFEST = ".manifest.json"
+_HOLD = ".hold.json"
+_LEASE = re.compile(r"locks/([a-z]{1,40})\.(\d{1,18})\.json", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -49,6 +53,10 @@ class BackupName:
     def manifest(self) -> str:
         return self.prefix + _MANIFEST
 
+    @property
+    def hold(self) -> str:
+        return self.prefix + _HOLD
+
     def artifact(self, form: Format, *, encrypted: bool) -> str:
         return self.prefix + _SUFFIX[form] + (_ENCRYPTED if encrypted else "")
 
@@ -59,10 +67,10 @@ class BackupName:
 
 @dataclass(frozen=True)
 class ObjectName:
-    """What a name in a store means: a manifest, an artifact or a verdict of a backup."""
+    """What a name in a store means: a manifest, an artifact, a verdict or a hold of a backup."""
 
     backup: BackupName
-    role: str  # "manifest", "sql", "sqlite" or "verdict"
+    role: str  # "manifest", "sql", "sqlite", "verdict" or "hold"
     verified_at: datetime | None = None
 
 
@@ -122,14 +130,16 @@ def parse(name: str) -> ObjectName | None:
 def _role_of(file_name: str) -> tuple[str, str, datetime | None] | None:
     if file_name.endswith(_MANIFEST):
         return file_name.removesuffix(_MANIFEST), "manifest", None
+    if file_name.endswith(_HOLD):
+        return file_name.removesuffix(_HOLD), "hold", None
     for form, suffix in _SUFFIX.items():
         plain = file_name.removesuffix(_ENCRYPTED)
         if plain.endswith(suffix):
             return plain.removesuffix(suffix), form.value, None
     head, separator, tail = file_name.rpartition(".verified-")
-    if separator and (match := _VERIFIED.fullmatch("verified-" + tail)):
-        return head, "verdict", _verdict_time(match[1])
-    return None
+    match = _VERIFIED.fullmatch("verified-" + tail) if separator else None
+    verified_at = _verdict_time(match[1]) if match else None
+    return (head, "verdict", verified_at) if verified_at else None
 
 
 def _verdict_time(text: str) -> datetime | None:
@@ -145,3 +155,17 @@ def kind_prefix(kind: Kind | None, database: str | None = None) -> str:
     if kind is None:
         return ""
     return f"{kind}/" if database is None else f"{kind}/{encode_database(database)}/"
+
+
+def lease(task: str, number: int) -> str:
+    return f"{lease_prefix(task)}{number:06d}.json"
+
+
+def lease_prefix(task: str) -> str:
+    return f"locks/{task}."
+
+
+def lease_number(task: str, name: str) -> int | None:
+    """The number of one of that task's leases; None for any other object."""
+    found = _LEASE.fullmatch(name)
+    return int(found[2]) if found and found[1] == task else None

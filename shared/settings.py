@@ -22,10 +22,9 @@ DEFAULT_KEY = "file:./litekeep.key"
 DEFAULT_STORE = "./backups"
 SAMPLE_DATABASE = Path("sample.db")
 
-_KMS_KEY = re.compile(
-    r"gcp-kms://projects/[^/\s]+/locations/[^/\s]+/keyRings/[^/\s]+/cryptoKeys/[^/\s]+", re.ASCII
-)
+_KMS_KEY = re.compile(r"gcp-kms://projects/[^/\s]+/locations/[^/\s]+/keyRings/[^/\s]+/cryptoKeys/[^/\s]+", re.ASCII)
 _BUCKET = re.compile(r"gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9](/.*)?", re.ASCII)
+_LOOPBACK = re.compile(r"(127\.0\.0\.1|\[::1\]):[1-9]\d{0,4}", re.ASCII)
 _LENGTH = re.compile(r"([1-9]\d{0,5})([hdwy])", re.ASCII)
 _HOURS = {"h": 1, "d": 24, "w": 7 * 24, "y": 365 * 24}
 
@@ -53,6 +52,7 @@ class Settings(BaseSettings):
     backup_key: str = DEFAULT_KEY
     backup_formats: Annotated[tuple[Format, ...], NoDecode] = (Format.SQL, Format.SQLITE)
     backup_retention: Annotated[dict[Kind, timedelta], NoDecode] = Field(default_factory=dict)
+    backup_min_keep: Annotated[int, Field(ge=1, le=100)] = 3
     environment: Environment = Environment.DEVELOPMENT
     log_format: LogFormat | None = None
     cloud_run_job: str | None = None
@@ -67,9 +67,7 @@ class Settings(BaseSettings):
     def _key(cls, value: str) -> str:
         if value == "none" or _KMS_KEY.fullmatch(value) or (value.startswith("file:") and len(value) > 5):
             return value
-        raise ValueError(
-            "allowed are gcp-kms://projects/P/locations/L/keyRings/R/cryptoKeys/NAME, file:PATH, or none"
-        )
+        raise ValueError("allowed are gcp-kms://projects/P/locations/L/keyRings/R/cryptoKeys/NAME, file:PATH, or none")
 
     @field_validator("backup_formats", mode="before")
     @classmethod
@@ -90,7 +88,8 @@ class Settings(BaseSettings):
             found = _LENGTH.fullmatch(length)
             if kind not in set(Kind) or found is None or Kind(kind) in lengths:
                 raise ValueError(
-                    f"allowed are pairs such as daily=30d,weekly=90d, each kind once: {', '.join(Kind)}; units h, d, w, y"
+                    "allowed are pairs such as daily=30d,weekly=90d, each kind once: "
+                    f"{', '.join(Kind)}; units h, d, w, y"
                 )
             lengths[Kind(kind)] = timedelta(hours=int(found[1]) * _HOURS[found[2]])
         return lengths
@@ -127,3 +126,16 @@ def read_settings() -> Settings:
 
 def debug_wanted() -> bool:
     return bool(os.environ.get("DEBUG"))
+
+
+def kms_endpoint() -> str | None:
+    """`LITEKEEP_KMS_ENDPOINT`: a Cloud KMS stand-in on this machine, as 127.0.0.1:PORT, without TLS.
+
+    For tests alone, so neither `.env` nor any other machine will do. Raises UsageError for those.
+    """
+    endpoint = os.environ.get("LITEKEEP_KMS_ENDPOINT")
+    if not endpoint:
+        return None
+    if not _LOOPBACK.fullmatch(endpoint):
+        raise UsageError("LITEKEEP_KMS_ENDPOINT is wrong: allowed is 127.0.0.1:PORT or [::1]:PORT")
+    return endpoint

@@ -7,10 +7,11 @@ folder removes those whose lock is free: their makers are gone.
 import fcntl
 import os
 import shutil
+import stat
 import tempfile
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from shared.errors import SourceError
@@ -23,21 +24,36 @@ _UNREADY_FOR_SECONDS = 3600
 
 @contextmanager
 def scratch_folder(parent: Path | None = None) -> Iterator[Path]:
-    """A new folder, readable by its owner only, below `parent` (or the user's place under TMPDIR)."""
-    parent = parent or Path(tempfile.gettempdir()) / f"litekeep-{os.getuid()}"
-    parent.mkdir(mode=0o700, parents=True, exist_ok=True)
-    if parent.is_symlink() or parent.stat().st_uid != os.getuid():
-        raise SourceError(f"scratch folder {parent} belongs to someone else: remove it, or set TMPDIR")
-    _sweep(parent)
-    folder = Path(tempfile.mkdtemp(prefix=_UNREADY, dir=parent))
-    try:
-        with (folder / _LOCK).open("wb") as lock:
+    """A new folder, readable by its owner only, below `parent` (or the user's place under TMPDIR).
+
+    Raises SourceError when it cannot be made. Errors of the block pass through as they are.
+    """
+    with ExitStack() as stack:
+        try:
+            parent = _private_place(parent or Path(tempfile.gettempdir()) / f"litekeep-{os.getuid()}")
+            _sweep(parent)
+            folder = Path(tempfile.mkdtemp(prefix=_UNREADY, dir=parent))
+            stack.callback(shutil.rmtree, folder, ignore_errors=True)
+            lock = stack.enter_context((folder / _LOCK).open("xb"))
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
             # Only now does it get the name that sweepers look at: they never see it unlocked while we live.
-            folder = folder.rename(parent / (_READY + folder.name.removeprefix(_UNREADY)))
-            yield folder
-    finally:
-        shutil.rmtree(folder, ignore_errors=True)
+            ready = parent / (_READY + folder.name.removeprefix(_UNREADY))
+            stack.callback(shutil.rmtree, ready, ignore_errors=True)
+            folder.rename(ready)
+        except OSError as error:
+            place = parent or "TMPDIR"
+            raise SourceError(
+                f"scratch folder in {place} cannot be made ({error.strerror}): mend it, or set TMPDIR"
+            ) from error
+        yield ready
+
+
+def _private_place(parent: Path) -> Path:
+    parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+    found = parent.lstat()
+    if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
+        raise SourceError(f"scratch folder {parent} is a link, or belongs to someone else: remove it, or set TMPDIR")
+    return parent
 
 
 def _sweep(parent: Path) -> None:
@@ -50,7 +66,7 @@ def _sweep(parent: Path) -> None:
 
 def _is_abandoned(folder: Path) -> bool:
     try:
-        with (folder / _LOCK).open("rb") as lock:
+        with (folder / _LOCK).open("r+b") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except FileNotFoundError:
         return _is_old(folder)  # being removed by its owner this moment, or by one that was killed doing so

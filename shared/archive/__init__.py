@@ -1,0 +1,9 @@
+"""Artifacts and manifests: compressed, encrypted, hashed and sealed in one pass, and back.
+
+What is written here, from the inside out:
+
+    plain bytes    SHA-256 and length are recorded
+    compression    gzip (RFC 1952) for `sql`, zstd (RFC 8878) for `sqlite`; one member, one frame
+    encryption     Tink streaming AEAD, AES256_GCM_HKDF_1MB, under the backup's data key
+    stored bytes   SHA-256, CRC32C and length are recorded
+"""

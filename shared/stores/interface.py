@@ -10,7 +10,7 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
-from typing import BinaryIO, Protocol
+from typing import BinaryIO, Protocol, runtime_checkable
 
 
 @dataclass(frozen=True)
@@ -25,29 +25,62 @@ class StoredObject:
 
 
 class Store(Protocol):
-    """Raises StoreError, or its ObjectExists and ObjectMissing, and nothing else for what goes wrong outside."""
+    """Raises StoreError, or its ObjectExists and ObjectMissing, for whatever goes wrong outside.
+
+    Names are 1 to 900 bytes of UTF-8; see `object_names` for what is refused. An object that a store
+    finds under any other name is not one of its own: it is neither listed nor touched.
+    """
 
     @property
     def url(self) -> str:
         """What a person writes to name this store: `gs://BUCKET/PREFIX`, or the folder's path."""
 
     def list_objects(self, prefix: str = "") -> Iterator[StoredObject]:
-        """All objects whose names begin with `prefix`, by name, about a thousand a request."""
+        """All objects whose names begin with `prefix`, in the order of their names' bytes.
+
+        A bucket takes one request a thousand objects. A store that was never written to has none.
+        """
 
     def staging_folder(self) -> AbstractContextManager[Path]:
-        """A folder for files that `create_from_file` will take; it is gone after the block, also after a kill."""
+        """A private folder for files that `create_from_file` will take, on the right file system for that.
+
+        It is gone after the block; after a kill, the next one to be made removes it.
+        """
 
     def create_from_file(self, name: str, path: Path, crc32c: int, metadata: Mapping[str, str]) -> StoredObject:
         """Stores the file under a name that must not exist yet; `path` is the store's from then on.
 
-        `crc32c` is of the file's bytes; a store that ends up with other bytes fails.
+        `crc32c` is of the file's bytes, as they were written; a store that ends up with other bytes
+        fails. A folder keeps no `metadata`, a bucket takes 8 KiB of it.
+        Raises ObjectExists when the name is taken, by anyone but this very call.
         """
 
     def create(self, name: str, content: bytes, metadata: Mapping[str, str]) -> StoredObject:
         """Stores a few bytes under a name that must not exist yet."""
 
     def open(self, name: str, generation: str | None = None) -> AbstractContextManager[BinaryIO]:
-        """The object's bytes as a stream, of that generation when one is given; never a mix of two."""
+        """The object's bytes as a stream, of that generation when one is given; never a mix of two.
+
+        Raises ObjectMissing when there is none. The reader hashes: a store is not trusted with that.
+        """
 
     def delete(self, name: str, generation: str) -> None:
-        """Removes that generation. It is no error when it is gone already."""
+        """Removes that generation and no other. It is no error when it is gone already, or replaced."""
+
+
+@runtime_checkable
+class Holding(Protocol):
+    """What a store can do besides, if it can hold objects: a held one cannot be deleted by anyone."""
+
+    def set_hold(self, name: str, generation: str, *, held: bool) -> None:
+        """Holds that generation, or lets go of it. It is no error when it is so already.
+
+        Raises ObjectMissing when that generation is gone, StoreError when the store refuses.
+        """
+
+
+@runtime_checkable
+class OwnTime(Protocol):
+    """A store whose `created_at` comes from a clock of its own, not from that of whoever writes."""
+
+    has_own_time: bool

@@ -1,0 +1,38 @@
+"""`litekeep backup`, which is also what the backup job runs."""
+
+from typing import Any
+
+import click
+
+from shared.terminal.options import common, store
+from shared.terminal.screen import progress_bars
+
+
+@click.command()
+@click.option("--name", help="The backup's id instead of backup-YYYY-MM-DD-HHMMSS.")
+@click.option(
+    "--kind",
+    type=click.Choice(["continuous", "daily", "weekly", "pre-deployment", "on-demand", "milestone"]),
+    help="Why it is taken, which decides how long it is kept. [on-demand, or what --name begins with]",
+)
+@click.option("--format", "formats", multiple=True, type=click.Choice(["sql", "sqlite"]), help="[BACKUP_FORMATS]")
+@store
+@click.option("--copy-to", metavar="URL", help="A second store that gets it too. [BACKUP_COPY_STORE]")
+@click.option("--upload-gcs", is_flag=True, help="Copy to the bucket that --bucket or BACKUP_COPY_STORE names.")
+@click.option("--bucket", metavar="NAME", help="The bucket of --upload-gcs.")
+@click.option("--verify", "prove", is_flag=True, help="Prove it by a restore into a scratch database.")
+@click.option("--allow-corrupt", is_flag=True, help="Keep a damaged database's pages, marked as not good.")
+@common
+def backup(as_json: bool, prove: bool, **flags: Any) -> int:
+    """Take a backup of DATABASE_URL.
+
+    \b
+    Examples:
+      litekeep backup
+      litekeep backup --name pre-deployment-v1.5.0 --verify
+      litekeep backup --kind daily --upload-gcs --bucket my-backups
+    """
+    from jobs.backup.main import run_backup  # noqa: PLC0415 - `--help` must not wait for it
+
+    with progress_bars(wanted=not as_json) as progress:
+        return run_backup(flags, prove=prove, as_json=as_json, progress=progress)

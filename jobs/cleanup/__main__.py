@@ -1,0 +1,7 @@
+"""`python -m jobs.cleanup`"""
+
+from jobs.cleanup.command import cleanup
+from shared.terminal.run import run
+
+if __name__ == "__main__":
+    run(cleanup, name="python -m jobs.cleanup")

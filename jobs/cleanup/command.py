@@ -1,0 +1,30 @@
+"""`litekeep cleanup`, which is also what the cleanup job runs."""
+
+import click
+
+from shared.terminal.options import common, database, store
+from shared.terminal.screen import progress_bars
+
+
+@click.command()
+@click.option("--dry-run", is_flag=True, help="Show what would go and why, and what stays; delete nothing.")
+@click.option("--force", is_flag=True, help="Also delete more than half of a database's backups in one run.")
+@database
+@store
+@common
+def cleanup(as_json: bool, dry_run: bool, force: bool, database: str | None, store: str | None) -> int:
+    """Delete the backups whose time is over.
+
+    Always kept: the newest verified backup of each database, its last good ones (BACKUP_MIN_KEEP), held ones, and
+    everything while newer backups are failing or unverified. Exits with 1 when something needs attention.
+
+    \b
+    Examples:
+      litekeep cleanup --dry-run
+      litekeep cleanup
+      BACKUP_RETENTION=daily=60d litekeep cleanup --dry-run --json
+    """
+    from jobs.cleanup.main import run_cleanup  # noqa: PLC0415 - `--help` must not wait for it
+
+    with progress_bars(wanted=not as_json) as progress:
+        return run_cleanup(store, database, dry_run=dry_run, force=force, as_json=as_json, progress=progress)

@@ -1,0 +1,64 @@
+"""The cleanup job: settings and flags in, one report out, one event for a run that was meant to delete."""
+
+from jobs.cleanup.report import say_outcome, to_json
+from shared.cleanup import Outcome, clean, preview
+from shared.errors import LitekeepError
+from shared.events import Event, Field
+from shared.kinds import Kind
+from shared.progress import Progress
+from shared.retention import Policy
+from shared.settings import Settings
+from shared.stores import open_store
+from shared.terminal.options import settings_with
+from shared.terminal.parts import event_log
+from shared.terminal.screen import say_json
+
+
+def run_cleanup(
+    store_url: str | None,
+    database: str | None,
+    *,
+    dry_run: bool,
+    force: bool,
+    as_json: bool,
+    progress: Progress,
+) -> int:
+    """Applies retention to one store. Returns 0, or 1 when something failed or needs attention."""
+    settings = settings_with(backup_store=store_url)
+    store, policy = open_store(settings.backup_store), policy_of(settings, force=force)
+    if dry_run:
+        outcome = preview(store, policy, database=database)
+    else:
+        log = event_log(settings, result_on_stdout=as_json)
+        try:
+            outcome = clean(store, policy, database=database, progress=progress)
+        except (LitekeepError, OSError) as error:
+            log.emit(Event.CLEANUP_FAILED, f"cleanup of {store.url} failed: {error}", {"store": store.url})
+            raise
+        event = Event.CLEANUP_FAILED if outcome.failed else Event.CLEANUP_SUCCEEDED
+        log.emit(event, _in_a_line(outcome, store.url), {"store": store.url} | _figures(outcome))
+    say_json(to_json(outcome, store.url, dry_run=dry_run)) if as_json else say_outcome(outcome, dry_run=dry_run)
+    return 1 if outcome.failed or outcome.attention else 0
+
+
+def policy_of(settings: Settings, *, force: bool = False) -> Policy:
+    """The policy that BACKUP_RETENTION, BACKUP_MIN_KEEP and ENVIRONMENT make."""
+    lengths = {kind: settings.retention_of(kind) for kind in Kind}
+    return Policy(lengths, settings.backup_min_keep, force)
+
+
+def _in_a_line(outcome: Outcome, url: str) -> str:
+    line = f"cleanup of {url}: {len(outcome.deleted)} backups deleted, {outcome.kept} kept"
+    first = next(iter([*outcome.errors, *outcome.attention]), None)
+    return f"{line}; {first}" if first else line
+
+
+def _figures(outcome: Outcome) -> dict[str, Field]:
+    return {
+        "deleted": len(outcome.deleted),
+        "kept": outcome.kept,
+        "freed_bytes": outcome.freed_bytes,
+        "orphans": len(outcome.swept),
+        "errors": len(outcome.errors),
+        "attention": len(outcome.attention),
+    }

@@ -1,0 +1,118 @@
+"""What a cleanup, or its dry run, tells people and programs."""
+
+from typing import Any
+
+import click
+
+from shared.cleanup import Outcome
+from shared.clock import rfc3339
+from shared.retention import Decision
+from shared.terminal.screen import age, say, size, table
+
+_FEW = 20  # errors and the like that are told one by one on a terminal; --json tells all
+
+
+def to_json(outcome: Outcome, store_url: str, *, dry_run: bool) -> dict[str, Any]:
+    """The whole plan, what was done of it, and what needs attention."""
+    return {
+        "store": store_url,
+        "dry_run": dry_run,
+        "deleted": len(outcome.deleted),
+        "kept": outcome.kept,
+        "freed_bytes": outcome.freed_bytes,
+        "would_delete": len(outcome.going),
+        "would_free_bytes": _planned_bytes(outcome),
+        "backups": [_item(outcome, decision) for decision in outcome.plan.decisions],
+        "orphans": [
+            {
+                "object": item.name,
+                "size_bytes": item.size_bytes,
+                "created_at": rfc3339(item.created_at),
+                "deleted": item in outcome.swept,
+            }
+            for item in outcome.orphans
+        ],
+        "attention": outcome.attention,
+        "errors": outcome.errors,
+    }
+
+
+def say_outcome(outcome: Outcome, *, dry_run: bool) -> None:
+    """The plan as a table for a dry run, else what was deleted; then what needs attention, on stderr."""
+    if dry_run:
+        _say_plan(outcome)
+    else:
+        _say_done(outcome)
+    for sign, lines in (("✗", outcome.errors), ("!", outcome.attention)):
+        for line in lines[:_FEW]:
+            click.echo(f"{sign} {line}", err=True)
+        if len(lines) > _FEW:
+            click.echo(f"{sign} and {len(lines) - _FEW} more: see --json", err=True)
+
+
+def _say_plan(outcome: Outcome) -> None:
+    if not outcome.plan.decisions and not outcome.orphans:
+        say("No backups, and nothing to delete.")
+        return
+    rows = [_row(outcome, decision) for decision in outcome.plan.decisions]
+    columns = ("id", "database", "kind", "age", "size", "verified", "verdict", "reason", "frees")
+    table(columns, rows, right=frozenset({3, 4, 8}))
+    for item in outcome.orphans:
+        say(f"orphan, of no backup: {item.name} ({size(item.size_bytes)})")
+    say(
+        f"Would delete {len(outcome.going)} of {len(outcome.plan.decisions)} backups "
+        f"and {len(outcome.orphans)} orphaned objects, and free {size(_planned_bytes(outcome))}."
+    )
+
+
+def _say_done(outcome: Outcome) -> None:
+    for decision in outcome.plan.decisions:
+        if decision.backup.name in outcome.deleted:
+            say(f"deleted {decision.backup.name.id} of {decision.backup.name.database}: {decision.reason}")
+    for item in outcome.swept:
+        say(f"deleted {item.name}, which belonged to no backup")
+    say(
+        f"Deleted {len(outcome.deleted)} backups and {len(outcome.swept)} orphaned objects, "
+        f"freed {size(outcome.freed_bytes)}; {outcome.kept} backups stay."
+    )
+
+
+def _row(outcome: Outcome, decision: Decision) -> tuple[str, ...]:
+    backup = decision.backup
+    frees = outcome.frees(decision)
+    return (
+        backup.name.id,
+        backup.name.database,
+        backup.name.kind.value,
+        age((outcome.planned_at - backup.created_at).total_seconds()),
+        size(outcome.inventory.size_of(backup.name)),
+        {True: "yes", False: "NO", None: "not yet"}[backup.verified],
+        "delete" if backup.name in outcome.going else "keep",
+        decision.reason,
+        size(frees) if frees else "",
+    )
+
+
+def _item(outcome: Outcome, decision: Decision) -> dict[str, Any]:
+    backup = decision.backup
+    return {
+        "id": backup.name.id,
+        "database": backup.name.database,
+        "kind": backup.name.kind.value,
+        "created_at": rfc3339(backup.created_at),
+        "age_seconds": int((outcome.planned_at - backup.created_at).total_seconds()),
+        "size_bytes": outcome.inventory.size_of(backup.name),
+        "verified": backup.verified,
+        "held": backup.held,
+        "verdict": "delete" if backup.name in outcome.going else "keep",
+        "rule": decision.rule.value,
+        "reason": decision.reason,
+        "kept_until": rfc3339(decision.kept_until) if decision.kept_until else None,
+        "frees_bytes": outcome.frees(decision),
+        "deleted": backup.name in outcome.deleted,
+    }
+
+
+def _planned_bytes(outcome: Outcome) -> int:
+    backups = sum(outcome.frees(decision) for decision in outcome.plan.decisions)
+    return backups + sum(item.size_bytes for item in outcome.orphans)

@@ -1,0 +1,36 @@
+"""`litekeep restore`, which is also what the restore job runs."""
+
+from typing import Any
+
+import click
+
+from shared.terminal.options import common, database, store
+from shared.terminal.screen import progress_bars
+
+
+@click.command()
+@click.option("--backup", "ref", metavar="REF", help="An id, an artifact's file name, latest, or latest-verified.")
+@click.option("--at", metavar="TIME", help="The newest backup taken at or before that time (UTC unless it says so).")
+@click.option("--to", metavar="URL", help="A new database. [beside the source, named after the backup]")
+@click.option("--in-place", is_flag=True, help="Over the source, after a safety backup of what is there.")
+@click.option("--verify", "prove", is_flag=True, help="The whole proof before it goes into place, not the quick one.")
+@click.option("--schema-only", is_flag=True, help="Tables, indexes, views and triggers without rows.")
+@click.option("--table", "tables", multiple=True, metavar="T", help="Only this table; may be given again.")
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+@database
+@store
+@common
+def restore(as_json: bool, **flags: Any) -> int:
+    """Bring a backup back, into a new database or in place.
+
+    \b
+    Examples:
+      litekeep restore --backup latest
+      litekeep restore --backup latest-verified --to /srv/app/new.db --verify
+      litekeep restore --at 2024-01-15T12:00:00Z --table users --to users.db
+      litekeep restore --backup backup-2024-01-15-000000 --in-place
+    """
+    from jobs.restore.main import run_restore  # noqa: PLC0415 - `--help` must not wait for it
+
+    with progress_bars(wanted=not as_json) as progress:
+        return run_restore(flags, as_json=as_json, progress=progress)

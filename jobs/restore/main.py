@@ -1,0 +1,122 @@
+"""The restore job: which backup to where, and what was done, with its events."""
+
+from dataclasses import asdict
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+from shared.catalog import LATEST, Backup, Catalog
+from shared.clock import parse_time
+from shared.databases.location import FileLocation, parse_location
+from shared.errors import LitekeepError, UsageError
+from shared.events import Event
+from shared.kinds import Kind
+from shared.progress import Progress
+from shared.restore import Restored, RestoreOrder, plan_restore, restore
+from shared.settings import Settings
+from shared.stores import open_store
+from shared.terminal.options import settings_with
+from shared.terminal.parts import database_of, event_log, events_own_stdout, key_of, source_of
+from shared.terminal.screen import say, say_json, size
+
+
+def run_restore(flags: dict[str, Any], *, as_json: bool, progress: Progress) -> int:
+    """Restores what the flags ask for, or with --dry-run says what it would do."""
+    settings = settings_with(backup_store=flags["store"])
+    order = _order(settings, flags)
+    if flags["dry_run"]:
+        _say_plan(order, as_json=as_json)
+        return 0
+    log = event_log(settings, result_on_stdout=as_json)
+    name = order.backup.name
+    fields = {
+        "database": name.database,
+        "backup_id": name.id,
+        "kind": name.kind.value,
+        "target": str(order.target),
+    }
+    log.emit(Event.RESTORE_STARTED, f"restoring {name.id} to {order.target}", fields)
+    try:
+        done = restore(order, progress=progress)
+    except (LitekeepError, OSError) as error:
+        log.emit(Event.RESTORE_FAILED, f"restore of {name.id} failed: {error}", fields)
+        raise
+    log.emit(
+        Event.RESTORE_SUCCEEDED,
+        f"restored {name.id} to {order.target}",
+        fields | {"rows": done.rows, "duration_seconds": round(done.duration_seconds, 3)},
+    )
+    if as_json:
+        say_json(_to_json(done))
+    elif not events_own_stdout(settings):
+        _say(done)
+    return 0
+
+
+def _order(settings: Settings, flags: dict[str, Any]) -> RestoreOrder:
+    if flags["in_place"] and flags["to"]:
+        raise UsageError("--to and --in-place exclude each other: give one")
+    if flags["in_place"] and (flags["tables"] or flags["schema_only"]):
+        raise UsageError("--in-place brings the whole database back: use --to with --table or --schema-only")
+    if not (flags["ref"] or flags["at"]):
+        raise UsageError("--backup REF is missing: an id, latest, or latest-verified; see litekeep list")
+    catalog = Catalog(open_store(settings.backup_store))
+    ref = flags["ref"] or LATEST
+    database = flags["database"] or (database_of(settings) if ref.startswith(LATEST) else None)
+    backup = catalog.find(ref, database, _time(flags["at"]))
+    return RestoreOrder(
+        catalog=catalog,
+        backup=backup,
+        key=key_of(settings),
+        target=_target(settings, flags, backup),
+        in_place=flags["in_place"],
+        prove=flags["prove"],
+        schema_only=flags["schema_only"],
+        tables=frozenset(flags["tables"]),
+        environment=settings.environment.value,
+        keep_safety_for=settings.retention_of(Kind.ON_DEMAND),
+    )
+
+
+def _time(text: str | None) -> datetime | None:
+    try:
+        return None if text is None else parse_time(text)
+    except ValueError:
+        raise UsageError(f"--at {text!r} is no time: write 2024-01-15T12:00:00Z") from None
+
+
+def _target(settings: Settings, flags: dict[str, Any], backup: Backup) -> Path:
+    """Where the database goes: what --to says, the source itself, or a new name beside it."""
+    location = parse_location(flags["to"]) if flags["to"] else source_of(settings)
+    if not isinstance(location, FileLocation):
+        raise UsageError(f"{location.display}: restoring to SQLite Cloud is not part of this version; use a file")
+    if flags["to"] or flags["in_place"]:
+        return location.path
+    return location.path.with_name(f"{location.path.stem}-{backup.name.id}{location.path.suffix or '.db'}")
+
+
+def _to_json(done: Restored) -> dict[str, Any]:
+    document = asdict(done) | {"target": str(done.target)}
+    return document | {"duration_seconds": round(done.duration_seconds, 3)}
+
+
+def _say(done: Restored) -> None:
+    say(f"Restored {done.id}: {done.tables} tables, {done.rows} rows, {done.duration_seconds:.1f} s")
+    say(f"  to   {done.target}")
+    say(f"  from {done.artifact}")
+    if done.safety:
+        say(f"  what was there before: {done.safety}")
+    for note in done.notes:
+        say(f"  note: {note}")
+
+
+def _say_plan(order: RestoreOrder, *, as_json: bool) -> None:
+    plan = plan_restore(order)
+    if as_json:
+        say_json(asdict(plan) | {"dry_run": True})
+        return
+    say(f"Would restore {plan.id}, taken {plan.created_at}: {plan.tables} tables, {plan.rows} rows")
+    say(f"  from {plan.artifact} ({size(plan.bytes_to_read)})")
+    how = "over what is there, after a safety backup" if plan.replaces else "a new file"
+    say(f"  to   {plan.target}, {how}")
+    say("Nothing was written.")

@@ -1,0 +1,12 @@
+"""The `litekeep` command."""
+
+from litekeep.app import litekeep
+from shared.terminal.run import run
+
+
+def main() -> None:
+    run(litekeep, name="litekeep")
+
+
+if __name__ == "__main__":
+    main()

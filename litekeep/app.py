@@ -1,0 +1,74 @@
+"""Which commands there are. Each one's module is imported only when it is called."""
+
+from importlib import import_module
+
+import click
+
+# name -> the module and function it is, and what `litekeep --help` says of it
+COMMANDS = {
+    "backup": ("jobs.backup.command:backup", "Take a backup of DATABASE_URL."),
+    "list": ("litekeep.commands.list_backups:list_backups", "List the backups in a store, newest first."),
+    "verify": ("jobs.verify.command:verify", "Prove backups good by restoring them into a scratch database."),
+    "restore": ("jobs.restore.command:restore", "Bring a backup back, into a new database or in place."),
+    "import": (
+        "litekeep.commands.import_file:import_file",
+        "Make a new database of a .sql, .sql.gz or .sqlite[.zst] file.",
+    ),
+    "export": (
+        "litekeep.commands.export:export",
+        "Write a backup as a plain file that the stock sqlite3 opens.",
+    ),
+    "cleanup": ("jobs.cleanup.command:cleanup", "Delete the backups whose time is over."),
+    "hold": ("litekeep.commands.hold:hold", "Keep a backup whatever its age, until it is released."),
+    "release": ("litekeep.commands.release:release", "End the hold of a backup."),
+    "health": ("litekeep.commands.health:health", "Check source, store and key, a line each."),
+    "keygen": ("litekeep.commands.keygen:keygen", "Make a key file."),
+    "completion": (
+        "litekeep.commands.completion:completion",
+        "Print the shell completion for bash, zsh or fish.",
+    ),
+}
+_HIDDEN = {"sample": "litekeep.commands.sample:sample"}
+
+_EPILOG = """\b
+Settings (environment, or a .env file in the working folder):
+  DATABASE_URL       a path, file:PATH, or sqlitecloud://HOST[:8860]/NAME?apikey=…
+  BACKUP_STORE       gs://BUCKET[/PREFIX] or a folder            [./backups]
+  BACKUP_COPY_STORE  a second store that gets every backup too
+  BACKUP_KEY         gcp-kms://projects/…/cryptoKeys/NAME, file:PATH, or none
+                                                                 [file:./litekeep.key]
+  BACKUP_FORMATS     sql, sqlite or sql,sqlite                   [sql,sqlite]
+  BACKUP_RETENTION   such as daily=30d,weekly=90d
+  BACKUP_MIN_KEEP    good backups of a database that always stay [3]
+  ENVIRONMENT        production, staging, development or test    [development]
+  LOG_FORMAT         json or text                                [text; json on Cloud Run]
+
+\b
+Exit codes: 0 done; 1 failed, or needs attention; 2 wrong usage or setting;
+3 a backup or file is not good; 4 not permitted.
+"""
+
+
+class LazyGroup(click.Group):
+    """Knows its commands by name and imports the one that is wanted."""
+
+    def list_commands(self, ctx: click.Context) -> list[str]:
+        return list(COMMANDS)
+
+    def get_command(self, ctx: click.Context, cmd_name: str) -> click.Command | None:
+        place = COMMANDS[cmd_name][0] if cmd_name in COMMANDS else _HIDDEN.get(cmd_name)
+        if place is None:
+            return None
+        module, _, function = place.partition(":")
+        command = getattr(import_module(module), function)
+        return command if isinstance(command, click.Command) else None
+
+    def format_commands(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        with formatter.section("Commands"):
+            formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
+
+
+@click.group(cls=LazyGroup, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.version_option(package_name="litekeep", message="litekeep %(version)s")
+def litekeep() -> None:
+    """Backups of SQLite databases, each proven by a restore."""

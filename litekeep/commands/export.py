@@ -1,0 +1,45 @@
+"""`litekeep export`"""
+
+from pathlib import Path
+
+import click
+
+from shared.catalog import LATEST, Catalog
+from shared.stores import open_store
+from shared.terminal.options import common, database, settings_with, store
+from shared.terminal.parts import database_of, key_of
+from shared.terminal.screen import progress_bars, say, say_json
+from shared.transfer import check_export_name, export_backup
+
+
+@click.command()
+@click.option("--backup", "ref", required=True, metavar="REF", help="An id, latest, or latest-verified.")
+@click.option(
+    "--output",
+    required=True,
+    metavar="F",
+    type=click.Path(path_type=Path),
+    help="Ends in .sql, .sql.gz, .sqlite or .db.",
+)
+@database
+@store
+@common
+def export(as_json: bool, ref: str, output: Path, database: str | None, store: str | None) -> None:
+    """Write a backup as a plain file that the stock sqlite3 opens. It is NOT encrypted.
+
+    \b
+    Examples:
+      litekeep export --backup latest --output app.sql.gz
+      gunzip -c app.sql.gz | sqlite3 new.db
+      litekeep export --backup latest-verified --output app.sqlite
+    """
+    check_export_name(output)
+    settings = settings_with(backup_store=store)
+    catalog = Catalog(open_store(settings.backup_store))
+    backup = catalog.find(ref, database or (database_of(settings) if ref.startswith(LATEST) else None))
+    with progress_bars(wanted=not as_json) as progress:
+        manifest = export_backup(catalog, backup, key_of(settings), output, progress=progress)
+    if as_json:
+        say_json({"id": manifest.id, "output": str(output), "size_bytes": output.stat().st_size})
+    else:
+        say(f"Exported {manifest.id} to {output}, in clear: keep it as safe as the database")

@@ -1,0 +1,49 @@
+"""`litekeep import`"""
+
+from pathlib import Path
+
+import click
+
+from shared import transfer
+from shared.databases.location import FileLocation, parse_location
+from shared.errors import UsageError
+from shared.terminal.options import common
+from shared.terminal.screen import progress_bars, say, say_json
+
+
+@click.command(name="import")
+@click.option("--file", "file", required=True, metavar="F", type=click.Path(path_type=Path), help="What to load.")
+@click.option("--to", metavar="URL", help="The new database. [F's name with .db, beside it]")
+@common
+def import_file(as_json: bool, file: Path, to: str | None) -> None:
+    """Make a new database of a .sql, .sql.gz, .sqlite or .sqlite.zst file.
+
+    Dumps of Litekeep and of the stock sqlite3 shell load. They run under guard: a dump can
+    create and fill tables, and can not reach any other file.
+
+    \b
+    Examples:
+      litekeep import --file dump.sql.gz
+      litekeep import --file dump.sql --to /srv/app/new.db
+    """
+    if not file.is_file():
+        raise UsageError(f"--file {file} is not a file")
+    location = parse_location(to) if to else FileLocation(file.with_name(file.name.split(".")[0] + ".db"))
+    if not isinstance(location, FileLocation):
+        raise UsageError(f"{location.display}: importing to SQLite Cloud is not part of this version; use a file")
+    with progress_bars(wanted=not as_json) as progress:
+        done = transfer.import_file(file, location.path, progress=progress)
+    if as_json:
+        say_json(
+            {
+                "id": file.name,
+                "target": str(done.target),
+                "rows": done.rows,
+                "tables": done.tables,
+                "verified": True,
+                "duration_seconds": round(done.duration_seconds, 3),
+            }
+        )
+        return
+    say(f"Imported {file}: {done.tables} tables, {done.rows} rows, {done.duration_seconds:.1f} s")
+    say(f"  to {done.target}")

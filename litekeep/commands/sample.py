@@ -1,0 +1,15 @@
+"""`litekeep sample`: what `make backup` calls when there is no database yet."""
+
+import click
+
+from litekeep.sample import make_sample
+from shared.settings import SAMPLE_DATABASE, read_settings
+from shared.terminal.screen import say
+
+
+@click.command(hidden=True)
+def sample() -> None:
+    """Make the sample database, unless DATABASE_URL is set or it is there already."""
+    if read_settings().database_url is None and not SAMPLE_DATABASE.exists():
+        rows = make_sample(SAMPLE_DATABASE)
+        say(f"Made {SAMPLE_DATABASE}: a sample database of {rows} rows, as DATABASE_URL is not set")

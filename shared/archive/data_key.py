@@ -1,0 +1,184 @@
+"""The data key: one for each backup, wrapped by the wrapping key, never stored in the clear.
+
+It is a Tink streaming AEAD keyset of one AES256_GCM_HKDF_1MB key. Everything made under it is
+bound to what it is for by its associated data: a data key serves one backup, an artifact's
+ciphertext one format of it, a seal one manifest.
+"""
+
+import base64
+import binascii
+import hashlib
+import io
+import re
+from collections.abc import Iterator
+from typing import BinaryIO, Protocol, cast
+
+import tink
+from tink import proto_keyset_format, secret_key_access, streaming_aead
+
+from shared.archive.damage import Damaged
+from shared.errors import KeyProblem, NotGood
+from shared.keys import WrappingKey
+from shared.manifest import Encryption, canonical_json
+from shared.names import BackupName, Format
+
+_PIECE = 64 << 10
+_VERSION = re.compile(r"/cryptoKeyVersions/[^/]+$")
+
+streaming_aead.register()
+
+
+class Destination(Protocol):
+    """What ciphertext is written to. Tink calls `close` at the end, and from finalisers."""
+
+    def writable(self) -> bool: ...
+    def write(self, data: bytes, /) -> int: ...
+    def close(self) -> None: ...
+
+
+class Origin(Protocol):
+    """What ciphertext is read from. `failure` is what `read` raised, if it did."""
+
+    failure: BaseException | None
+
+    def readable(self) -> bool: ...
+    def read(self, size: int, /) -> bytes: ...
+    def close(self) -> None: ...
+
+
+class DataKey:
+    def __init__(self, keyset: tink.KeysetHandle) -> None:
+        self._keyset = keyset
+        self._stream = keyset.primitive(streaming_aead.StreamingAead)  # type: ignore[type-abstract]
+
+    @classmethod
+    def generate(cls) -> "DataKey":
+        return cls(tink.new_keyset_handle(streaming_aead.streaming_aead_key_templates.AES256_GCM_HKDF_1MB))
+
+    def wrap(self, key: WrappingKey, name: BackupName) -> Encryption:
+        """What the manifest records: the key that wrapped, and the wrapped data key. Raises KeyProblem."""
+        secret = proto_keyset_format.serialize(self._keyset, secret_key_access.TOKEN)
+        wrapped = key.wrap(secret, _wrapping_context(name))
+        return Encryption(
+            scheme="tink-streaming-aead-aes256-gcm-hkdf-1mb",
+            key=key.name,  # read after wrapping: Cloud KMS tells only then which version it used
+            wrapped_key=base64.b64encode(wrapped).decode(),
+        )
+
+    @classmethod
+    def unwrap(cls, encryption: Encryption, key: WrappingKey, name: BackupName) -> "DataKey":
+        """The data key again.
+
+        Raises KeyProblem when `key` is not the one that wrapped it or cannot be used,
+        NotGood when the wrapped key was changed or belongs to another backup.
+        """
+        if not same_key(encryption.key, key.name):
+            raise KeyProblem(
+                f"the key {key.name} is not the one that wrapped backup {name.id}, {encryption.key}:"
+                " set BACKUP_KEY to that one"
+            )
+        try:
+            secret = key.unwrap(_decode(encryption.wrapped_key), _wrapping_context(name))
+            return cls(proto_keyset_format.parse(secret, secret_key_access.TOKEN))
+        except (tink.TinkError, ValueError, NotGood):
+            raise NotGood(
+                f"manifest of {name.id} holds a data key that cannot be unwrapped: it was changed,"
+                " or is of another backup; use another backup"
+            ) from None
+
+    def encrypting(self, destination: Destination, context: bytes) -> BinaryIO:
+        """A stream whose `close` ends the ciphertext. So does its finaliser: `destination` must be
+        one that takes nothing once its owner has given up, and whose `close` does nothing.
+        """
+        return self._stream.new_encrypting_stream(cast("BinaryIO", destination), context)
+
+    def decrypted(self, source: Origin, context: bytes) -> Iterator[bytes]:
+        """The plain bytes, each authentic; that the end is there is known only at the end.
+
+        Raises Damaged for a changed, cut or foreign ciphertext, and what `source.read` raised as it was.
+        """
+        stream = self._stream.new_decrypting_stream(cast("BinaryIO", source), context)
+        while True:
+            try:
+                piece = stream.read(_PIECE)
+            except tink.TinkError:
+                piece = None
+            if source.failure is not None:  # Tink turns every exception into its own, and EOFError into an end
+                raise source.failure
+            if piece is None:
+                raise Damaged("cannot be decrypted: it was changed or cut, or belongs to another backup")
+            if not piece:
+                return
+            yield piece
+
+    def seal(self, content: bytes) -> str:
+        """Authenticates `content`: base64 of a ciphertext of nothing that has it as associated data."""
+        sealed = _Collected()
+        with self.encrypting(sealed, _seal_context(content)):
+            pass
+        return base64.b64encode(sealed.content).decode()
+
+    def is_sealed(self, content: bytes, seal: str) -> bool:
+        try:
+            source = _Given(_decode(seal))
+            return not any(self.decrypted(source, _seal_context(content)))
+        except (ValueError, Damaged):
+            return False
+
+
+def artifact_context(name: BackupName, form: Format) -> bytes:
+    """The associated data of an artifact's ciphertext."""
+    return _context("artifact", name, format=form.value)
+
+
+def same_key(recorded: str, configured: str) -> bool:
+    """Whether two names are of one wrapping key; versions of a Cloud KMS key are the same key."""
+    return _without_version(recorded) == _without_version(configured)
+
+
+def _without_version(name: str) -> str:
+    return _VERSION.sub("", name) if name.startswith("gcp-kms://") else name
+
+
+def _wrapping_context(name: BackupName) -> bytes:
+    return _context("data key", name)
+
+
+def _seal_context(content: bytes) -> bytes:
+    # Hashed because Tink keeps associated data in memory more than once.
+    return canonical_json({"purpose": "litekeep 1 manifest", "sha256": hashlib.sha256(content).hexdigest()})
+
+
+def _context(purpose: str, name: BackupName, **more: str) -> bytes:
+    what = {"purpose": f"litekeep 1 {purpose}", "id": name.id, "database": name.database, "kind": name.kind}
+    return canonical_json(what | more)
+
+
+def _decode(text: str) -> bytes:
+    """Strict base64: one text for each value, so that no byte of it can change unseen. Raises ValueError."""
+    try:
+        content = base64.b64decode(text, validate=True)
+    except (binascii.Error, ValueError):
+        raise ValueError("not base64") from None
+    if base64.b64encode(content).decode() != text:
+        raise ValueError("not canonical base64")
+    return content
+
+
+class _Collected:
+    def __init__(self) -> None:
+        self.content = b""
+
+    def writable(self) -> bool:
+        return True
+
+    def write(self, data: bytes, /) -> int:
+        self.content += data
+        return len(data)
+
+    def close(self) -> None:
+        pass
+
+
+class _Given(io.BytesIO):
+    failure: BaseException | None = None

@@ -1,0 +1,56 @@
+"""Files that people bring to an import: SQL or pages, plain, gzip or zstd, told apart by how they begin."""
+
+import os
+import stat
+from collections.abc import Iterator
+from pathlib import Path
+from typing import BinaryIO
+
+from shared.archive.damage import Damaged
+from shared.archive.decompress import PIECE, gunzip_any, unzstd_any
+from shared.errors import NotGood, UsageError
+
+_GZIP = b"\x1f\x8b"
+_ZSTD = b"\x28\xb5\x2f\xfd"
+_ZSTD_SKIPPABLE = b"\x2a\x4d\x18"  # after one byte of 0x50 to 0x5f (RFC 8878, 3.1.2)
+
+
+def open_compressed(path: Path) -> Iterator[bytes]:
+    """The plain bytes of the file, in chunks of at most 16 MiB; provisional until the iterator has ended.
+
+    Several gzip members or zstd frames in a row are read as one, as the stock tools do.
+    Raises UsageError when there is no file to read, NotGood when it is damaged or encrypted.
+    """
+    with _open(path) as file:
+        try:
+            yield from _plain(path, file)
+        except Damaged as damage:
+            raise NotGood(f"{path} {damage}; fetch it again or use another file") from None
+        except OSError as error:
+            raise NotGood(f"{path} cannot be read: {error.strerror}; use another file") from None
+
+
+def _plain(path: Path, file: BinaryIO) -> Iterator[bytes]:
+    magic = file.read(4)
+    file.seek(0)
+    pieces = iter(lambda: file.read(PIECE), b"")
+    if magic[:2] == _GZIP:
+        return gunzip_any(pieces)
+    if magic == _ZSTD or (magic[1:] == _ZSTD_SKIPPABLE and magic[:1] in b"PQRSTUVWXYZ[\\]^_"):
+        return unzstd_any(pieces)
+    if path.suffix == ".enc":
+        raise Damaged("is encrypted: bring its backup back with `litekeep restore`")
+    return pieces
+
+
+def _open(path: Path) -> BinaryIO:
+    try:
+        descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
+    except OSError as error:
+        raise UsageError(f"{path} cannot be opened: {error.strerror}; name a file that can be read") from None
+    mode = os.fstat(descriptor).st_mode
+    if stat.S_ISREG(mode):
+        return os.fdopen(descriptor, "rb")
+    os.close(descriptor)
+    what = "a folder" if stat.S_ISDIR(mode) else "not a regular file"
+    raise UsageError(f"{path} is {what}: name a file that can be read")

@@ -1,0 +1,118 @@
+"""Reading one artifact back, holding it to all that its manifest says of it."""
+
+from collections.abc import Iterator
+from typing import TYPE_CHECKING, BinaryIO
+
+from shared.archive.damage import Damaged
+from shared.archive.decompress import PIECE, gunzip, unzstd
+from shared.archive.plain_files import open_compressed
+from shared.archive.tally import StoredTally, Tally
+from shared.errors import KeyProblem, NotGood
+from shared.manifest import Artifact
+from shared.names import BackupName, Format
+
+if TYPE_CHECKING:
+    from shared.archive.data_key import DataKey
+
+__all__ = ["check_stored", "open_compressed", "read_artifact"]
+
+_STORED_PIECE = 1 << 20
+
+
+def read_artifact(raw: BinaryIO, artifact: Artifact, data_key: "DataKey | None", name: BackupName) -> Iterator[bytes]:
+    """The plain bytes of a stored artifact, in chunks of at most 16 MiB.
+
+    They are provisional until the iterator has ended by itself: only then is it known that
+    nothing is missing. Use them in a place that can be thrown away.
+    Raises NotGood when the bytes are not those that were backed up, KeyProblem without the key.
+    """
+    try:
+        yield from _whole(raw, artifact, data_key, name)
+    except Damaged as damage:
+        raise _not_good(artifact, damage) from None
+
+
+def check_stored(raw: BinaryIO, artifact: Artifact) -> None:
+    """Holds the stored bytes to their size, SHA-256 and CRC32C, without opening them. Raises NotGood."""
+    try:
+        _Stored(raw, artifact).check_whole()
+    except Damaged as damage:
+        raise _not_good(artifact, damage) from None
+
+
+def _whole(raw: BinaryIO, artifact: Artifact, data_key: "DataKey | None", name: BackupName) -> Iterator[bytes]:
+    """The plain bytes, held to what was announced; raises Damaged."""
+    stored, plain = _Stored(raw, artifact), Tally()
+    for chunk in _decompressed(stored, artifact, data_key, name):
+        plain.add(chunk)
+        if plain.size > artifact.plain_size_bytes:
+            raise Damaged(f"holds more than the {artifact.plain_size_bytes} bytes that were backed up")
+        yield chunk
+    stored.check_whole()
+    if plain.size != artifact.plain_size_bytes:
+        raise Damaged(f"holds {plain.size} bytes instead of {artifact.plain_size_bytes}")
+    if plain.sha256 != artifact.plain_sha256:
+        raise Damaged("holds other bytes than were backed up: their SHA-256 differs")
+
+
+def _decompressed(
+    stored: "_Stored", artifact: Artifact, data_key: "DataKey | None", name: BackupName
+) -> Iterator[bytes]:
+    if artifact.object != name.artifact(artifact.format, encrypted=artifact.encrypted):
+        raise Damaged(f"is not an artifact of backup {name.id}")
+    if artifact.encrypted:
+        if data_key is None:
+            raise KeyProblem(f"{artifact.object} is encrypted: set BACKUP_KEY to the key that wrapped it")
+        from shared.archive.data_key import artifact_context  # noqa: PLC0415 - Tink is slow to import
+
+        compressed = data_key.decrypted(stored, artifact_context(name, artifact.format))
+    else:
+        if data_key is not None:
+            raise Damaged("is not encrypted though its backup is")
+        compressed = iter(lambda: stored.read(PIECE), b"")
+    return gunzip(compressed) if artifact.format == Format.SQL else unzstd(compressed)
+
+
+class _Stored:
+    """The stored bytes on their way in: counted and hashed, and no more of them than announced."""
+
+    def __init__(self, raw: BinaryIO, artifact: Artifact) -> None:
+        self._raw = raw
+        self._artifact = artifact
+        self._tally = StoredTally()
+        self.failure: BaseException | None = None
+
+    def readable(self) -> bool:
+        return True
+
+    def close(self) -> None:
+        """Leaves the raw stream to whoever opened it; Tink's finalisers call this."""
+
+    def read(self, size: int, /) -> bytes:
+        try:
+            return self._take(size)
+        except BaseException as error:
+            self.failure = error
+            raise
+
+    def _take(self, size: int) -> bytes:
+        piece = self._raw.read(size)
+        self._tally.add(piece)
+        if self._tally.size > self._artifact.size_bytes:
+            raise Damaged(f"is larger than the {self._artifact.size_bytes} bytes that were stored")
+        return piece
+
+    def check_whole(self) -> None:
+        """Reads what is left, and compares. Raises Damaged."""
+        while self.read(_STORED_PIECE):
+            pass
+        if self._tally.size != self._artifact.size_bytes:
+            raise Damaged(f"has {self._tally.size} bytes instead of {self._artifact.size_bytes}")
+        if self._tally.sha256 != self._artifact.sha256:
+            raise Damaged("was changed: its SHA-256 differs")
+        if self._tally.crc32c != self._artifact.crc32c:
+            raise Damaged("does not have the CRC32C that its manifest says")
+
+
+def _not_good(artifact: Artifact, damage: Damaged) -> NotGood:
+    return NotGood(f"{artifact.object} {damage}; use another backup")

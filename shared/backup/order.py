@@ -1,0 +1,26 @@
+"""What is asked for when a backup is asked for."""
+
+from dataclasses import dataclass
+from datetime import timedelta
+
+from shared.databases.location import CloudLocation, FileLocation
+from shared.keys import WrappingKey
+from shared.kinds import Kind
+from shared.names import Format
+from shared.stores import Store
+
+
+@dataclass(frozen=True)
+class BackupOrder:
+    """What to back up, to where, and as what. `key` None stores in clear."""
+
+    location: FileLocation | CloudLocation
+    store: Store
+    key: WrappingKey | None
+    kind: Kind
+    keep_for: timedelta
+    environment: str
+    formats: tuple[Format, ...] = (Format.SQL, Format.SQLITE)
+    name: str | None = None
+    copy_store: Store | None = None
+    allow_corrupt: bool = False

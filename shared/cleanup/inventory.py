@@ -1,0 +1,133 @@
+"""What a store holds, from one listing: backups as retention judges them, and what belongs to none."""
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any
+
+from shared import names
+from shared.catalog import Backup, Catalog
+from shared.clock import parse_time
+from shared.errors import ObjectMissing
+from shared.holds import read_hold
+from shared.manifest import FORMAT, LARGEST_MANIFEST
+from shared.names import BackupName
+from shared.retention import Candidate
+from shared.stores import Store, StoredObject
+from shared.stores.interface import OwnTime
+
+
+@dataclass(frozen=True)
+class Inventory:
+    """The backups, what retention must know of each, and every object that is named as one of theirs.
+
+    `strays` have objects, but no manifest: a backup that is being taken, or what an interrupted run left.
+    """
+
+    backups: Mapping[BackupName, Backup]
+    candidates: tuple[Candidate, ...]
+    objects: Mapping[BackupName, tuple[StoredObject, ...]] = field(repr=False)
+
+    @property
+    def strays(self) -> list[BackupName]:
+        return [name for name in self.objects if name not in self.backups]
+
+    def only(self, database: str) -> "Inventory":
+        """What of it belongs to that database."""
+        return Inventory(
+            {name: backup for name, backup in self.backups.items() if name.database == database},
+            tuple(candidate for candidate in self.candidates if candidate.name.database == database),
+            {name: items for name, items in self.objects.items() if name.database == database},
+        )
+
+    def size_of(self, name: BackupName) -> int:
+        """Bytes of all that the store holds under that backup's name."""
+        return sum(item.size_bytes for item in self.objects[name])
+
+    def beside_manifest(self, name: BackupName) -> list[StoredObject]:
+        """Everything of a backup but its manifest and its hold: verdicts first, then artifacts."""
+        others = [item for item in self.objects[name] if _role(item) not in ("manifest", "hold")]
+        return sorted(others, key=lambda item: (_role(item) != "verdict", item.name))
+
+
+def take_inventory(store: Store) -> Inventory:
+    """Lists the store once. Raises StoreError when it cannot be listed or read."""
+    objects: dict[BackupName, list[StoredObject]] = {}
+    for item in store.list_objects(""):
+        parsed = names.parse(item.name)
+        if parsed is not None:
+            objects.setdefault(parsed.backup, []).append(item)
+    catalog = Catalog(store)
+    found = catalog.assemble(item for items in objects.values() for item in items)
+    backups = {backup.name: backup for backup in found}
+    candidates = tuple(_candidate(store, backup, objects[backup.name]) for backup in found)
+    return Inventory(backups, candidates, {name: tuple(items) for name, items in objects.items()})
+
+
+def _candidate(store: Store, backup: Backup, objects: list[StoredObject]) -> Candidate:
+    damaged, keep_until, needs = backup.damaged, None, frozenset[str]()
+    newer_format = _is_newer(store, backup)
+    if damaged is None:
+        try:
+            keep_until = parse_time(backup.summary["keep_until"])
+            needs = frozenset(str(needed) for needed in backup.summary.get("needs", ()))
+            damaged = _what_is_missing(backup.summary, objects)
+        except (KeyError, TypeError, ValueError):
+            damaged = f"manifest of {backup.name.id} does not say how long it is kept, or what belongs to it"
+    if damaged is None and newer_format:
+        damaged = f"manifest of {backup.name.id} is of a newer format: upgrade Litekeep"
+    return Candidate(
+        backup.name,
+        backup.created_at,
+        keep_until,
+        good=backup.good,
+        verified=backup.verified,
+        damaged=damaged,
+        held=_held(store, backup.name, objects),
+        needs=needs,
+        stored_at=_stored_at(store, backup),
+        newer_format=newer_format,
+    )
+
+
+def _what_is_missing(summary: Mapping[str, Any], objects: list[StoredObject]) -> str | None:
+    """A manifest whose artifacts are not all there, each in its size, is no backup and protects nothing."""
+    sizes = {item.name: item.size_bytes for item in objects}
+    artifacts = summary["artifacts"]
+    if not artifacts:
+        return "its manifest names no artifact"
+    for artifact in artifacts:
+        if artifact["object"] not in sizes:
+            return f"its artifact {artifact['object']} is missing"
+        if sizes[artifact["object"]] != artifact["size_bytes"]:
+            return f"its artifact {artifact['object']} has another size than was stored"
+    return None
+
+
+def _is_newer(store: Store, backup: Backup) -> bool:
+    """Whether a newer Litekeep wrote it. Then it may well need others, in a way that cannot be read here."""
+    content: Any = backup.summary
+    if backup.damaged is not None:
+        try:
+            with store.open(backup.manifest.name, backup.manifest.generation) as stream:
+                content = json.loads(stream.read(LARGEST_MANIFEST))
+        except (ValueError, RecursionError, ObjectMissing):
+            return False
+    found = content.get("format") if isinstance(content, Mapping) else None
+    return isinstance(found, int) and found > FORMAT
+
+
+def _held(store: Store, name: BackupName, objects: list[StoredObject]) -> str | None:
+    if all(item.name != name.hold for item in objects):
+        return None
+    return read_hold(store, name).reason
+
+
+def _stored_at(store: Store, backup: Backup) -> datetime | None:
+    return backup.manifest.created_at if isinstance(store, OwnTime) and store.has_own_time else None
+
+
+def _role(item: StoredObject) -> str:
+    parsed = names.parse(item.name)
+    return parsed.role if parsed else ""

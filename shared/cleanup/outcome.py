@@ -1,0 +1,41 @@
+"""What a cleanup found, what it meant to do, and what it did."""
+
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from shared.cleanup.inventory import Inventory
+from shared.names import BackupName
+from shared.retention import Decision, Plan
+from shared.stores import StoredObject
+
+
+@dataclass
+class Outcome:
+    """`deleted`: backups that are gone from the catalog; `swept`: orphaned objects that are gone.
+
+    `errors` are what should have been done and was not. `attention` is what a person should look at.
+    """
+
+    plan: Plan
+    inventory: Inventory
+    planned_at: datetime
+    orphans: list[StoredObject]
+    attention: list[str]
+    going: frozenset[BackupName]
+    deleted: set[BackupName] = field(default_factory=set)
+    swept: list[StoredObject] = field(default_factory=list)
+    freed_bytes: int = 0
+    errors: list[str] = field(default_factory=list)
+
+    @property
+    def failed(self) -> bool:
+        return bool(self.errors) or self.plan.refused
+
+    @property
+    def kept(self) -> int:
+        return len(self.plan.decisions) - len(self.deleted)
+
+    def frees(self, decision: Decision) -> int:
+        """Bytes that deleting that backup frees, or would free; 0 for one that stays."""
+        name = decision.backup.name
+        return self.inventory.size_of(name) if name in self.going else 0

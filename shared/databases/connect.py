@@ -1,0 +1,39 @@
+"""Opening SQLite files: how a path becomes a URI, and readers that change nothing."""
+
+import os
+from pathlib import Path
+from urllib.parse import quote
+
+import apsw
+
+
+def uri(path: Path, *options: str) -> str:
+    """A `file:` URI of the real path, any byte in it escaped (https://sqlite.org/uri.html)."""
+    escaped = quote(os.fsencode(path.resolve()), safe="/")
+    return f"file:{escaped}" + ("?" + "&".join(options) if options else "")
+
+
+def open_read_only(path: Path, *options: str) -> apsw.Connection:
+    """Opens with `mode=ro` and further URI options; creates nothing, and distrusts the schema."""
+    flags = apsw.SQLITE_OPEN_READONLY | apsw.SQLITE_OPEN_URI
+    connection = apsw.Connection(uri(path, "mode=ro", *options), flags=flags)
+    try:
+        distrust(connection)
+    except BaseException:
+        connection.close()
+        raise
+    return connection
+
+
+def open_snapshot(path: Path) -> apsw.Connection:
+    """Opens a file that nobody writes to: no lock is taken, and no `-wal` or `-shm` appears beside it.
+
+    Only for private copies: on a file that changes meanwhile, SQLite would read nonsense.
+    """
+    return open_read_only(path, "immutable=1")
+
+
+def distrust(connection: apsw.Connection) -> None:
+    """The schema may come from anyone: it calls no function with side effects, and writes no shadow tables."""
+    connection.config(apsw.SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0)
+    connection.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 1)

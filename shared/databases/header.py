@@ -1,0 +1,42 @@
+"""The 100 bytes that a SQLite file begins with (https://sqlite.org/fileformat.html, section 1.3)."""
+
+import os
+from dataclasses import dataclass
+from typing import Literal
+
+MAGIC = b"SQLite format 3\0"
+SIZE = 100
+SCHEMA_COOKIE = 40  # offset of a big-endian 32-bit integer
+WRITTEN_BY = 96  # the same, SQLITE_VERSION_NUMBER
+
+
+@dataclass(frozen=True)
+class Header:
+    """What the file says of itself. `page_count` is None when the file does not vouch for it."""
+
+    page_size: int
+    page_count: int | None
+    journal_mode: Literal["wal", "delete"]
+    sqlite_version: str  # of the library that wrote last; "unknown" when it did not say
+
+
+def read_header(descriptor: int) -> Header | None:
+    """The header of an open file, or None when it has none that SQLite would take."""
+    raw = os.pread(descriptor, SIZE, 0)
+    if len(raw) < SIZE or not raw.startswith(MAGIC):
+        return None
+    stored = int.from_bytes(raw[16:18], "big")
+    page_size = 65536 if stored == 1 else stored
+    if page_size < 512 or page_size & (page_size - 1):
+        return None
+    vouched = raw[24:28] == raw[92:96] and any(raw[28:32])
+    return Header(
+        page_size=page_size,
+        page_count=int.from_bytes(raw[28:32], "big") if vouched else None,
+        journal_mode="wal" if 2 in (raw[18], raw[19]) else "delete",
+        sqlite_version=_version(int.from_bytes(raw[WRITTEN_BY : WRITTEN_BY + 4], "big")),
+    )
+
+
+def _version(number: int) -> str:
+    return f"{number // 1_000_000}.{number // 1000 % 1000}.{number % 1000}" if number else "unknown"

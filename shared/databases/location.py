@@ -1,0 +1,103 @@
+"""Where a database is: a SQLite file, or a database of a SQLite Cloud project.
+
+A cloud location carries a credential. Nothing that is printed, compared in an error or shown in a
+traceback may hold it, so the raw URL stays in a private field that `repr` leaves out.
+"""
+
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from urllib.parse import unquote, urlsplit
+
+from shared.errors import UsageError
+
+_ALLOWED = "allowed are file:PATH, a path, or sqlitecloud://HOST[:PORT]/NAME"
+_SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?=//)")
+_HOST = re.compile(r"[A-Za-z0-9._:-]+", re.ASCII)
+
+
+@dataclass(frozen=True)
+class FileLocation:
+    """A SQLite file; it need not exist yet."""
+
+    path: Path
+
+    @property
+    def database(self) -> str:
+        """The name that the database goes by: the file's, with its ending."""
+        return self.path.name
+
+    @property
+    def display(self) -> str:
+        return str(self.path)
+
+
+@dataclass(frozen=True)
+class CloudLocation:
+    """A database of a SQLite Cloud project; `_url` may hold a credential."""
+
+    host: str
+    port: int | None
+    database: str
+    _url: str = field(repr=False)
+
+    @property
+    def display(self) -> str:
+        """`sqlitecloud://HOST[:PORT]/NAME`: no user, no password, no key."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"sqlitecloud://{host}{'' if self.port is None else f':{self.port}'}/{self.database}"
+
+
+Location = FileLocation | CloudLocation
+
+
+def parse_location(url: str) -> Location:
+    """Reads a `DATABASE_URL` or `--to`.
+
+    `file:PATH` takes the path as it is written (`file:///abs`, `file:/abs`, `file:rel`); nothing in it is
+    percent-decoded and nothing is an option. A text without a scheme is a path.
+    Raises UsageError, which repeats nothing of a text that could hold a credential.
+    """
+    if not url.strip():
+        raise UsageError(f"the database location is empty: {_ALLOWED}")
+    if "\0" in url:
+        raise UsageError(f"the database location holds a NUL: {_ALLOWED}")
+    if url[:12].lower() == "sqlitecloud:":
+        return _cloud(url)
+    if url[:5].lower() == "file:":
+        return _file(url)
+    if _SCHEME.match(url):
+        raise UsageError(f"the database location has an unknown scheme: {_ALLOWED}")
+    return _file_at(url)
+
+
+def _file(url: str) -> FileLocation:
+    rest = url[5:]
+    if "?" in rest or "#" in rest:
+        raise UsageError("a file: location takes no ?options and no #fragment: give the bare path")
+    if rest.startswith("//"):
+        authority, slash, path = rest[2:].partition("/")
+        if authority not in ("", "localhost") or not slash:
+            raise UsageError("a file: location names no host: write file:///ABSOLUTE/PATH or file:PATH")
+        rest = "/" + path
+    return _file_at(rest)
+
+
+def _file_at(text: str) -> FileLocation:
+    path = Path(text)
+    if not path.name or path.name == ".." or text.endswith(("/", "/.")):
+        raise UsageError(f"the database location names no file: {_ALLOWED}")
+    return FileLocation(path)
+
+
+def _cloud(url: str) -> CloudLocation:
+    wrong = "the sqlitecloud:// location cannot be read: allowed is sqlitecloud://HOST[:PORT]/NAME?apikey=…"
+    try:
+        parts = urlsplit(url)
+        host, port = parts.hostname or "", parts.port
+    except ValueError:  # its text may repeat the credential
+        raise UsageError(wrong) from None
+    name = unquote(parts.path.removeprefix("/"))
+    if not _HOST.fullmatch(host) or not name or "/" in name or not name.isprintable():
+        raise UsageError(wrong)
+    return CloudLocation(host, port, name, url)

@@ -1,0 +1,98 @@
+"""Copying a database's files as they lie, for databases that SQLite could only open by writing beside them.
+
+That is so for a WAL database that nobody has open, and for one whose last writer was killed and left a
+hot rollback journal. The copy is recovered by SQLite, in the private folder; the source stays as it was.
+
+Why the copy is consistent: the caller holds a reader's lock (`file_locks.pinned`). Under it nobody writes the
+main file by rollback journal, rolls back, or has the WAL without a `-shm`; so all that could move is a WAL
+database that somebody opens meanwhile, and then `-shm` appears and stays (it is removed only under an exclusive
+lock). Where a `-shm` lay there already, left by a crash, the files' times and sizes show it. A time can hide a
+change within one tick of the clock, so nothing is copied before the files' last change is older than a tick.
+"""
+
+import os
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+Progress = Callable[[int, int], None]
+
+SIDECARS = ("-journal", "-wal")
+
+_PIECE = 8 << 20
+_TICK_SECONDS = 0.02  # kernels stamp files by a clock of 1 to 10 ms
+_COARSE_TICK_SECONDS = 2.1  # FAT and old network file systems: whole or even seconds
+_Change = tuple[int, int, int, int, int]
+_State = dict[str, _Change | None]
+
+
+def copy_files(source: Path, descriptor: int, destination: Path, progress: Progress | None) -> bool:
+    """Copies the main file (open as `descriptor`), its `-journal` and `-wal` to `destination` and beside it.
+
+    Returns False, with the copies removed, when anything moved meanwhile: classify and try again.
+    """
+    before = _settled(source)
+    if before is None:
+        return False
+    remove_sidecars(destination)  # an earlier try may have left some
+    _copy(descriptor, destination, os.fstat(descriptor).st_size, progress)
+    for suffix in SIDECARS:
+        if before[suffix] is not None:
+            _copy_sidecar(source, destination, suffix)
+    if _state(source) == before:
+        return True
+    remove_sidecars(destination)
+    os.truncate(destination, 0)
+    return False
+
+
+def remove_sidecars(database: Path) -> None:
+    for suffix in (*SIDECARS, "-shm"):
+        Path(f"{database}{suffix}").unlink(missing_ok=True)
+
+
+def _settled(source: Path) -> _State | None:
+    """The state of the files once their last change is at least a tick ago; None when they do not rest."""
+    state = _state(source)
+    changed = [moment for found in state.values() if found for moment in found[3:]]
+    tick = _COARSE_TICK_SECONDS if all(moment % 10**9 == 0 for moment in changed) else _TICK_SECONDS
+    age = time.time() - max(changed) / 1e9
+    if 0 <= age < tick:  # a time in the future, of a clock that ran ahead, is no reason to wait
+        time.sleep(tick - age)
+    return state if _state(source) == state else None
+
+
+def _state(source: Path) -> _State:
+    return {suffix: _change(Path(f"{source}{suffix}")) for suffix in ("", *SIDECARS, "-shm")}
+
+
+def _change(path: Path) -> _Change | None:
+    try:
+        found = path.stat()
+    except FileNotFoundError:
+        return None
+    return found.st_dev, found.st_ino, found.st_size, found.st_mtime_ns, found.st_ctime_ns
+
+
+def _copy_sidecar(source: Path, destination: Path, suffix: str) -> None:
+    try:
+        descriptor = os.open(f"{source}{suffix}", os.O_RDONLY | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return  # gone since: the comparison of states will see it
+    try:
+        copy = Path(f"{destination}{suffix}")
+        os.close(os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
+        _copy(descriptor, copy, os.fstat(descriptor).st_size, None)
+    finally:
+        os.close(descriptor)
+
+
+def _copy(descriptor: int, destination: Path, size: int, progress: Progress | None) -> None:
+    with destination.open("r+b", buffering=0) as out:
+        out.truncate(0)
+        done = 0
+        while piece := os.pread(descriptor, min(_PIECE, size - done), done):
+            written = out.write(piece)
+            done += written or 0
+            if progress is not None:
+                progress(done, size)

@@ -1,0 +1,36 @@
+"""Reading back what was written: does a database file hold the pages that it should?"""
+
+import os
+
+_PIECE = 4 << 20
+# Of page 1, what every commit changes: change counter, schema cookie, version-valid-for, SQLite version.
+_COUNTERS = ((24, 28), (40, 44), (92, 100))
+_LOCK_BYTE = 0x40000000  # the page that holds it is never used
+
+
+def first_difference(found: int, wanted: int, page_size: int, page_count: int) -> int | None:
+    """The number of the first page in which two open files differ, or None; the counters in the header may."""
+    for start in range(0, page_count * page_size, _PIECE):
+        size = min(_PIECE, page_count * page_size - start)
+        pieces = [bytearray(os.pread(file, size, start)) for file in (found, wanted)]
+        for piece in pieces:
+            _blank(piece, start, page_size)
+        if pieces[0] != pieces[1] or len(pieces[0]) != size:
+            return _where(pieces[0], pieces[1], start, page_size)
+    return None
+
+
+def _blank(piece: bytearray, start: int, page_size: int) -> None:
+    if start == 0:
+        for first, last in _COUNTERS:
+            piece[first:last] = bytes(last - first)
+    lock = _LOCK_BYTE - start
+    if 0 <= lock < len(piece):
+        piece[lock : lock + page_size] = bytes(len(piece[lock : lock + page_size]))
+
+
+def _where(found: bytearray, wanted: bytearray, start: int, page_size: int) -> int:
+    for offset in range(0, max(len(found), len(wanted)), page_size):
+        if found[offset : offset + page_size] != wanted[offset : offset + page_size]:
+            return (start + offset) // page_size + 1
+    return start // page_size + 1

@@ -1,0 +1,66 @@
+"""What SQLite and the system report of a database, as errors that a person can act on."""
+
+import errno
+import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import apsw
+
+from shared.errors import CorruptSource, SourceError
+
+_NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
+
+
+@contextmanager
+def explained(database: Path, scratch: Path) -> Iterator[None]:
+    """Turns errors of SQLite and of the system, about `database` or files made in `scratch`, into ours."""
+    try:
+        yield
+    except apsw.Error as error:
+        raise _from_sqlite(error, database, scratch) from error
+    except OSError as error:
+        raise from_system(error, database, scratch) from error
+
+
+def no_room(database: Path, scratch: Path, needed: int | None = None) -> SourceError:
+    wanted = "" if needed is None else f", {megabytes(needed)} needed"
+    try:
+        free = f"{megabytes(shutil.disk_usage(scratch).free)} free"
+    except OSError:
+        free = "free space unknown"
+    return SourceError(
+        f"no room in {scratch} for a copy of {database} ({free}{wanted}): free some, or set TMPDIR to a larger place"
+    )
+
+
+def from_system(error: OSError, database: Path, scratch: Path) -> SourceError:
+    if error.errno in _NO_ROOM:
+        return no_room(database, scratch)
+    where = error.filename or database
+    if isinstance(error, FileNotFoundError):
+        return SourceError(f"{where} does not exist: check the path")
+    if isinstance(error, PermissionError):
+        return SourceError(f"{where} may not be read by this user: permission denied")
+    return SourceError(f"{where} failed while {database} was read: {error.strerror or type(error).__name__}")
+
+
+def megabytes(count: int) -> str:
+    return f"{count / 1e6:.1f} MB"
+
+
+def _from_sqlite(error: apsw.Error, database: Path, scratch: Path) -> SourceError:
+    match error:
+        case apsw.NotADBError():
+            return CorruptSource(f"{database} is not a SQLite database, or it is encrypted")
+        case apsw.CorruptError():
+            return CorruptSource(f"{database} is damaged: {error}")
+        case apsw.BusyError() | apsw.LockedError():
+            return SourceError(f"{database} is locked by another process: try again when it is done")
+        case apsw.FullError():
+            return no_room(database, scratch)
+        case apsw.CantOpenError() | apsw.PermissionsError() | apsw.AuthError():
+            return SourceError(f"{database} cannot be opened: check the permissions of it and of its folder")
+        case _:
+            return SourceError(f"{database} cannot be used by SQLite: {error}")

@@ -1,0 +1,122 @@
+"""A whole database as SQL that rebuilds it: format 1.
+
+Plain SQL in UTF-8, without commands of any shell. Each statement ends in `;` and LF. What a loader may count on:
+
+- the first line is `-- Litekeep SQL dump, format 1`; the last is `-- whole: N tables, M rows`, and
+  nothing follows it; everything that changes the file but the first pragmas is in one transaction;
+- rows come as `INSERT INTO "NAME"(COLUMNS) VALUES` at the beginning of a line, and after VALUES
+  there are no comments, and single quotes only around literals;
+- no literal and no name holds a CR or a NUL: what the stock shell would change is spelled another way.
+"""
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field, replace
+
+import apsw
+
+from shared.dump.entries import imposter
+from shared.dump.plan import Plan, Sql, TableRows, make_plan
+from shared.dump.rows import Tally, register_literals, statements
+from shared.dump.schema import one_line
+from shared.dump.standins import schema_edit, set_sql, stand_in
+from shared.errors import CorruptSource, SourceError
+
+FORMAT = 1
+
+
+@dataclass(frozen=True)
+class DumpHeader:
+    """What the first comments say. `created_at` is RFC 3339, in UTC."""
+
+    database: str
+    created_at: str
+    schema_version: str
+
+
+@dataclass
+class DumpCounts:
+    """Filled while the dump is made: rows of each table with pages of its own, shadow tables too, and
+    the indexes to REINDEX where their collation is known."""
+
+    row_counts: dict[str, int] = field(default_factory=dict)
+    reindex: list[str] = field(default_factory=list)
+
+
+def dump(
+    connection: apsw.Connection,
+    header: DumpHeader,
+    *,
+    counts: DumpCounts | None = None,
+    rows: bool = True,
+    tables: frozenset[str] | None = None,
+) -> Iterator[bytes]:
+    """The database as SQL, in chunks of whole statements: about 1 MiB at most, unless one row is longer."""
+    counts = DumpCounts() if counts is None else counts
+    try:
+        plan = make_plan(connection, rows=rows, tables=tables)
+    except apsw.CorruptError as error:
+        raise CorruptSource(f"the schema is damaged: {error}; check it with PRAGMA integrity_check") from None
+    except apsw.Error as error:
+        raise SourceError(f"the schema cannot be read: {error}") from None
+    counts.reindex[:] = plan.reindex
+    register_literals(connection, plan.encoding)
+    yield _prologue(connection, header)
+    for step in plan.steps:
+        if isinstance(step, Sql):
+            yield step.text.encode()
+        elif isinstance(step, TableRows):
+            yield from _table_rows(connection, step, plan, counts)
+        else:
+            with imposter(connection, step.index, plan.encoding) as reading:
+                yield from statements(reading, step.index.rows, plan.encoding, Tally())
+    yield _epilogue(connection, plan.tables, sum(counts.row_counts.values()))
+
+
+def _table_rows(connection: apsw.Connection, step: TableRows, plan: Plan, counts: DumpCounts) -> Iterator[bytes]:
+    tally = Tally()
+    try:
+        yield from statements(connection, step.rows, plan.encoding, tally)
+        if tally.trapped and step.declared:
+            table, text = step.declared
+            made = stand_in(table, text, plan.encoding, plan.helper)
+            swap = set_sql("table", table.name, made.create, plan.encoding)
+            yield schema_edit([swap]).encode()
+            yield from statements(connection, replace(step.rows, only_trapped=True), plan.encoding, tally)
+            yield schema_edit(list(made.finish)).encode()
+        elif tally.trapped:
+            raise SourceError(f"{step.rows.title} holds values that a dump cannot carry")
+    except apsw.CorruptError as error:
+        raise CorruptSource(f"{step.rows.title} is damaged: {error}; check it with PRAGMA integrity_check") from None
+    except apsw.Error as error:
+        raise SourceError(f"{step.rows.title} cannot be read: {error}") from None
+    if step.counted_as is not None:
+        counts.row_counts[step.counted_as] = tally.rows
+
+
+def _prologue(connection: apsw.Connection, header: DumpHeader) -> bytes:
+    lines = [
+        f"-- Litekeep SQL dump, format {FORMAT}",
+        f"-- database: {one_line(header.database)}",
+        f"-- created at: {one_line(header.created_at)}",
+        f"-- schema version: {one_line(header.schema_version)}",
+        '-- to load: sqlite3 -bail -cmd ".dbconfig defensive off" NEW.db < THIS.sql',
+        f"PRAGMA encoding='{connection.pragma('encoding')}';",
+        f"PRAGMA page_size={connection.pragma('page_size')};",
+        f"PRAGMA auto_vacuum={connection.pragma('auto_vacuum')};",
+        "PRAGMA foreign_keys=OFF;",
+        "PRAGMA ignore_check_constraints=ON;",
+        "BEGIN;",
+        "",
+    ]
+    return "\n".join(lines).encode()
+
+
+def _epilogue(connection: apsw.Connection, tables: int, rows: int) -> bytes:
+    lines = [
+        f"PRAGMA user_version={connection.pragma('user_version')};",
+        f"PRAGMA application_id={connection.pragma('application_id')};",
+        "COMMIT;",
+        f"-- whole: {tables} tables, {rows} rows",
+        "",
+    ]
+    return "\n".join(lines).encode()

@@ -1,0 +1,113 @@
+"""Indexes whose values nobody here can compute travel as their entries.
+
+An index on an unknown function still holds the function's results. A table without rowid has the same page
+format as an index, so for the time of one rolled-back transaction such a table is declared over the
+index's root page, and read. On load the entries fill a helper table of the same rowids (or the same primary
+key), an ordinary index is made over it, handed over to the true table, and the helper dropped.
+
+An unknown collation's order cannot be known: such an index is made in binary order and reported, to be
+rebuilt by REINDEX where the collation exists.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+
+import apsw
+
+from shared.dump.identifiers import quote_name
+from shared.dump.rows import Rows, register_literals
+from shared.dump.schema import SchemaObject
+from shared.dump.standins import as_text, key_term
+from shared.dump.tables import KNOWN_COLLATIONS, Column, KeyColumn, Table
+from shared.errors import SourceError
+
+
+@dataclass(frozen=True)
+class CarriedIndex:
+    """The statements around the entries. `hand_over` belongs into a `schema_edit`, `drop` after it."""
+
+    create: str
+    rows: Rows
+    make: str
+    hand_over: str
+    drop: str
+    root: int
+    imposter: str
+    helper: str
+
+
+def has_unknown_collation(columns: tuple[KeyColumn, ...]) -> bool:
+    """Whether the order of an index's entries depends on a collation that SQLite does not have."""
+    return any(key.is_key and key.collation.upper() not in KNOWN_COLLATIONS for key in columns)
+
+
+def carried_index(
+    index: SchemaObject, table: Table, columns: tuple[KeyColumn, ...], encoding: str, helper: str
+) -> CarriedIndex:
+    """How `index` travels. `helper` is a name that no object of the database has."""
+    names = [_name(place, key) for place, key in enumerate(columns)]
+    kept = dict.fromkeys(names)  # a column may stand in an index twice
+    definition = ",".join(quote_name(name) for name in kept if name != "rowid")
+    if table.without_rowid:
+        primary = next(constraint for constraint in table.constraints if constraint.is_primary)
+        terms = [key_term(quote_name(f"p{key.place}"), key) for key in primary.columns if key.is_key]
+        definition = f"{definition},PRIMARY KEY({','.join(terms)})"
+    keys = [key_term(quote_name(name), key) for name, key in zip(names, columns, strict=True) if key.is_key]
+    helper_index = f"{helper}_index"
+    true_table, true_name = as_text(table.name, encoding), as_text(index.name, encoding)
+    all_names = ",".join(f"i{place}" for place in range(len(names)))
+    first = {name: names.index(name) for name in kept}
+    return CarriedIndex(
+        create=f"CREATE TABLE {quote_name(helper)}({definition})" + (" WITHOUT ROWID" if table.without_rowid else ""),
+        rows=Rows(
+            title=f"index {index.name!r}",
+            source=quote_name(helper),
+            into=quote_name(helper),
+            columns=tuple(Column(f"i{place}", "BLOB", not_null=False) for place in first.values()),
+            into_names=tuple(first),
+            seek=None,
+        ),
+        make=f"CREATE INDEX {quote_name(helper_index)} ON {quote_name(helper)}({','.join(keys)})",
+        hand_over=f"UPDATE sqlite_schema SET name={true_name}, tbl_name={true_table},"
+        f" sql={as_text(index.sql, encoding)} WHERE type='index' AND name='{helper_index}'",
+        drop=f"DROP TABLE {quote_name(helper)}",
+        root=index.root,
+        imposter=f"CREATE TABLE {quote_name(helper)}({all_names},PRIMARY KEY({all_names})) WITHOUT ROWID",
+        helper=helper,
+    )
+
+
+def _name(place: int, key: KeyColumn) -> str:
+    if key.place == -1:
+        return "rowid"
+    return f"e{place}" if key.place == -2 else f"p{key.place}"
+
+
+@contextmanager
+def imposter(connection: apsw.Connection, index: CarriedIndex, encoding: str) -> Iterator[apsw.Connection]:
+    """A connection on which the helper's name reads the index's entries. The file is left as it was."""
+    other = apsw.Connection(connection.filename) if connection.filename else connection
+    try:
+        other.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 0)
+        register_literals(other, encoding)
+        # The rollback needs no journal on disk: these changes stay in memory.
+        other.pragma("journal_mode", "memory")
+        other.execute("BEGIN; PRAGMA writable_schema=ON")
+        try:
+            other.execute(
+                "INSERT INTO sqlite_schema(type, name, tbl_name, rootpage, sql) VALUES('table', ?1, ?1, ?2, ?3)",
+                (index.helper, index.root, index.imposter),
+            )
+            other.execute("PRAGMA writable_schema=RESET")
+            yield other
+        finally:
+            other.execute("ROLLBACK")
+    except apsw.ReadOnlyError:
+        raise SourceError(
+            f"{index.rows.title} can only be read from a snapshot that may be written to; take the backup"
+            " from a copy in a folder with write permission"
+        ) from None
+    finally:
+        if other is not connection:
+            other.close()

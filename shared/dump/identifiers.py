@@ -1,0 +1,56 @@
+"""Names and schema text as SQL that every shell passes on unchanged."""
+
+import re
+
+import apsw
+
+# The stock shell ends a statement at a line that holds nothing else, whatever stands around it.
+_GO_OR_SLASH = re.compile(r"^[ \t\v\f]*(?:/|go)[ \t\v\f;]*$", re.IGNORECASE | re.MULTILINE)
+
+
+def quote_name(name: str) -> str:
+    """The name as an SQL identifier, always in double quotes: `statements.py` counts on that."""
+    return '"' + name.replace('"', '""') + '"'
+
+
+def survives_shells(statement: str) -> bool:
+    """Whether the stock shell hands this statement to SQLite whole and unchanged.
+
+    It ends lines at LF, drops a CR before it, stops at NUL, and takes a line that is
+    only `/` or `go` for a semicolon.
+    """
+    if "\r" in statement or "\0" in statement or _GO_OR_SLASH.search(statement):
+        return False
+    if statement.startswith((".", "#")) or not apsw.complete(statement):
+        return False
+    lines = statement.rstrip("\n").split("\n")
+    return not any(
+        line.rstrip().endswith(";") and apsw.complete("\n".join(lines[:number]))
+        for number, line in enumerate(lines[:-1], 1)
+    )
+
+
+_QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"|`[^`]*`|\[[^\]]*\]|--[^\n]*|/\*.*?(?:\*/|\Z)", re.DOTALL)
+
+
+def with_unix_lines(sql: str) -> str | None:
+    """The same statement without a CR, or None where a CR is part of a literal or a name.
+
+    To SQLite a CR is a blank, also in comments, which end at LF only.
+    """
+    for found in _QUOTED.finditer(sql):
+        if "\r" in found.group() and found.group()[0] in "'\"`[":
+            return None
+    return sql.replace("\r\n", "\n").replace("\r", " ")
+
+
+def spellings(sql: str) -> list[str]:
+    """The statement with its end, in the two ways of which one keeps a comment at the end of the text."""
+    return [f"{sql};\n", f"{sql}\n;\n"]
+
+
+def free_name(wanted: str, taken: set[str]) -> str:
+    """A name that begins with `wanted` and that nothing in `taken` (in lower case) begins with."""
+    while any(name.startswith(wanted) for name in taken):
+        wanted += "_"
+    return wanted

@@ -1,0 +1,81 @@
+"""Values as SQL literals that every SQLite from 3.40 on reads back bit for bit.
+
+Reals. SQLite 3.40 reads a decimal in two roundings (64 bits, then 53), so a decimal very near
+the middle between two doubles may come back as the wrong one; the shortest form that Python or SQLite
+prints is sometimes that near. Four forms are safe, by proof rather than by trial:
+
+- a whole number below 2**53 is read without rounding;
+- s / 10**k with k <= 4 and s below 2**53 stays at least 0.5 / 5**4 of a unit in the last place away from
+  any middle, three times the error of the first rounding;
+- 17 digits, correctly rounded, lie within 0.45 units of the double, so at least 0.05 from the middle; the
+  reader's error is below 0.02 for the magnitudes of `_DECIMAL`;
+- beyond those, a product of a whole number and powers of two, exact in every step.
+
+Text goes as it is, unless the stock shell would change it: CR is written as a marker that
+`replace()` turns back; text with NUL, or that is not valid in the database's encoding, is
+written as its bytes.
+"""
+
+import math
+from collections.abc import Iterator
+from itertools import count
+
+_DECIMAL = (1e-290, 1e300)
+_TWO_52 = "4503599627370496.0"
+
+# In SQL, for the chunks of rows.py: `lk_real17` is the third form, `lk_real` and `lk_text` below.
+# A result of char(0) stands for "not in this way".
+REAL_SQL = (
+    "CASE WHEN {0}=0 THEN iif(atan2({0},-1.0)<0,{negative_zero},'0.0')"
+    " WHEN abs({0})<1e11 AND CAST({0}*1e4+iif({0}<0,-0.5,0.5) AS INTEGER)/1e4={0} THEN quote({0})"
+    " WHEN abs({0})<9e15 AND CAST({0} AS INTEGER)={0} THEN CAST({0} AS INTEGER)||'.0'"
+    f" WHEN abs({{0}}) BETWEEN {_DECIMAL[0]!r} AND {_DECIMAL[1]!r} THEN lk_real17({{0}})"
+    " ELSE lk_real({0}) END"
+)
+TEXT_SQL = "CASE WHEN instr({0},'''') THEN ''''||replace({0},'''','''''')||'''' ELSE ''''||{0}||'''' END"
+
+real17 = "%#.17g".__mod__
+
+
+def real_literal(value: float) -> str:
+    """The double as an expression that is REAL and exactly this value. Not for NaN, which SQLite cannot hold."""
+    if math.isinf(value):
+        return "9e999" if value > 0 else "-9e999"
+    if value == 0 or _DECIMAL[0] <= abs(value) <= _DECIMAL[1]:
+        return repr(value) if value == 0 else real17(value)
+    top, bottom = abs(value).as_integer_ratio()
+    sign = "-" if value < 0 else ""
+    if bottom > 1:
+        return sign + _scaled(top, bottom.bit_length() - 1, "/")
+    shift = max(top.bit_length() - 53, 0)
+    return sign + _scaled(top >> shift, shift, "*")
+
+
+def _scaled(whole: int, shift: int, operator: str) -> str:
+    steps = [_TWO_52] * (shift // 52) + ([f"{1 << shift % 52}.0"] if shift % 52 else [])
+    return operator.join([f"{whole}.0", *steps])
+
+
+def text_literal(raw: bytes, encoding: str = "utf-8") -> str:
+    """Text, given as its bytes in the database's encoding (a Python codec's name)."""
+    try:
+        text = raw.decode(encoding)
+    except UnicodeDecodeError:
+        return _bytes_literal(raw)
+    # SQLite replaces these two when it turns UTF-8 into UTF-16.
+    if "\0" in text or (encoding != "utf-8" and ("\ufffe" in text or "\uffff" in text)):
+        return _bytes_literal(raw)
+    quoted = "'" + text.replace("'", "''") + "'"
+    if "\r" not in text:
+        return quoted
+    marker = next(m for m in _markers() if m not in text)
+    return f"replace({quoted.replace(chr(13), marker)},'{marker}',char(13))"
+
+
+def _markers() -> Iterator[str]:
+    yield "\\r"
+    yield from (f"\\r{number}\\" for number in count())
+
+
+def _bytes_literal(raw: bytes) -> str:
+    return f"CAST(X'{raw.hex().upper()}' AS TEXT)"

@@ -1,0 +1,187 @@
+"""Loads a SQL dump, ours or anyone's, into a new database file, under guard."""
+
+import re
+from collections.abc import Callable, Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import apsw
+
+from shared.dump.failures import explain
+from shared.dump.guard import Bounds, Guard, Refused
+from shared.dump.raw_text import carry_raw_text, decode
+from shared.dump.statements import BOM, FIRST_LINE, Statement, split_statements
+from shared.errors import NotGood, SourceError
+
+_FORMAT = b"1"
+_LAST_LINE = re.compile(rb"-- whole: [0-9]+ tables, [0-9]+ rows")
+
+# Nobody sees the file before it is whole, so it needs neither a journal nor a sync. What it must not
+# have is a first page: page_size, encoding and auto_vacuum of the dump come only into an empty file.
+_SETTINGS = (
+    "PRAGMA journal_mode=OFF",
+    "PRAGMA synchronous=OFF",
+    "PRAGMA locking_mode=EXCLUSIVE",
+    "PRAGMA cache_size=-65536",
+)
+_BLANKS_AND_COMMENTS = re.compile(rb"(?:[ \t\n\f\r;]++|\xef\xbb\xbf|--[^\n]*+(?:\n|$)|/\*(?:[^*]++|\*(?!/))*+\*/)*+")
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What a load did."""
+
+    statements: int
+
+
+def load_sql(
+    chunks: Iterable[bytes],
+    target: Path,
+    *,
+    progress: Callable[[int], None] | None = None,
+    bounds: Bounds | None = None,
+) -> Loaded:
+    """Makes the database `target`, which must not exist, from a dump, and closes it; it is not synced.
+
+    `progress` is told the bytes of the dump read so far. Raises NotGood for a dump that is cut short,
+    fails or tries what no dump needs to, naming the line and never a value; SourceError for the disk.
+    On any exception nothing is left at `target`.
+    """
+    try:
+        target.open("xb").close()
+        target.chmod(0o600)
+    except OSError as error:
+        raise SourceError(f"cannot create {target}: {error.strerror}") from error
+    try:
+        with closing(_open(target, apsw.SQLITE_OPEN_READWRITE)) as connection:
+            for setting in _SETTINGS:
+                connection.execute(setting).fetchall()
+            loaded = _Loading(connection, Guard(connection, target, bounds or Bounds()), progress).run(chunks)
+        _check_schema(target, loaded)
+    except BaseException as error:
+        for suffix in ("", "-journal", "-wal", "-shm"):
+            target.with_name(target.name + suffix).unlink(missing_ok=True)
+        if isinstance(error, MemoryError):
+            raise SourceError("a statement of the dump does not fit in memory") from None
+        raise
+    return loaded
+
+
+class _Loading:
+    def __init__(self, connection: apsw.Connection, guard: Guard, progress: Callable[[int], None] | None) -> None:
+        self._connection = connection
+        self._cursor = connection.cursor()
+        self._guard = guard
+        self._progress = progress
+        self._statements = 0
+
+    def run(self, chunks: Iterable[bytes]) -> Loaded:
+        last: Statement | None = None
+        ours = False
+        for statement in split_statements(self._watched(chunks)):
+            if last is None:
+                ours = _is_ours(statement.text)
+            self._execute(statement)
+            last = statement
+        if self._statements == 0 or last is None:
+            raise NotGood("the dump holds no statement: it is cut short, or it is not SQL")
+        self._check_whole(last, ours=ours)
+        return Loaded(self._statements)
+
+    def _watched(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
+        for chunk in chunks:
+            self._guard.has_read(len(chunk))
+            yield chunk
+            if self._progress is not None:
+                self._progress(self._guard.dump_bytes)
+
+    def _execute(self, statement: Statement) -> None:
+        if not statement.text.endswith((b";", b";\n")) and _is_empty(statement.text):
+            return
+        self._statements += 1
+        try:
+            for _row in self._cursor.execute(self._text(statement), can_cache=False):
+                pass
+            self._guard.check()
+        except apsw.FullError:
+            raise self._full(statement) from None
+        except Refused as refused:
+            raise NotGood(f"the dump {refused}; near line {_line_of(statement)}") from None
+        except apsw.Error as error:
+            raise _failure(error, statement) from None
+
+    def _full(self, statement: Statement) -> Exception:
+        why = self._guard.explain_full()
+        return NotGood(f"the dump {why}; near line {_line_of(statement)}") if isinstance(why, Refused) else why
+
+    def _text(self, statement: Statement) -> str:
+        text = statement.text.removeprefix(BOM) if statement.line == 1 else statement.text
+        try:
+            return decode(text)
+        except ValueError:
+            pass
+        try:
+            # In a UTF-16 database the same bytes would mean other text.
+            if self._connection.pragma("encoding") == "UTF-8":
+                return carry_raw_text(text)
+        except ValueError:
+            pass
+        raise NotGood(f"the statement near line {_line_of(statement)} holds bytes that are not UTF-8 text") from None
+
+    def _check_whole(self, last: Statement, *, ours: bool) -> None:
+        if self._connection.in_transaction:
+            raise NotGood("the dump ends inside its transaction: it is cut short")
+        if ours and not _ends_whole(last.text):
+            raise NotGood("the dump's last line is missing, the one that shows that it is whole: it is cut short")
+        if not self._guard.has_committed and not self._connection.execute("SELECT 1 FROM sqlite_schema").get:
+            raise NotGood("the dump makes no table: it is cut short, or it is not a dump")
+
+
+def _open(target: Path, flags: int) -> apsw.Connection:
+    try:
+        return apsw.Connection(str(target.absolute()), flags=flags, statementcachesize=0)
+    except (apsw.Error, UnicodeEncodeError) as error:
+        raise SourceError(f"cannot open the new database {target} ({type(error).__name__})") from None
+
+
+def _check_schema(target: Path, loaded: Loaded) -> None:
+    """A fresh connection reads the schema as it was written, not as the loading one remembers it."""
+    try:
+        with closing(_open(target, apsw.SQLITE_OPEN_READONLY)) as connection:
+            connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
+    except apsw.Error as error:
+        raise explain(error, f"reading the schema that {loaded.statements} statements made") from None
+
+
+def _failure(error: apsw.Error, statement: Statement) -> Exception:
+    line = _line_of(statement)
+    offset = getattr(error, "error_offset", -1)
+    if offset > 0:
+        line = max(line, statement.line + statement.text.count(b"\n", 0, offset))
+    blank = _BLANKS_AND_COMMENTS.match(statement.text)
+    if blank and statement.text.startswith(b".", blank.end()):
+        return NotGood(f"line {line} is a command to the sqlite3 shell, not SQL: take it out")
+    return explain(error, f"the statement near line {line}")
+
+
+def _line_of(statement: Statement) -> int:
+    blank = _BLANKS_AND_COMMENTS.match(statement.text)
+    return statement.line + statement.text.count(b"\n", 0, blank.end() if blank else 0)
+
+
+def _is_empty(text: bytes) -> bool:
+    return _BLANKS_AND_COMMENTS.fullmatch(text) is not None
+
+
+def _is_ours(text: bytes) -> bool:
+    first = text.removeprefix(BOM).split(b"\n", 1)[0].rstrip(b"\r")
+    if not first.startswith(FIRST_LINE):
+        return False
+    if first != FIRST_LINE + _FORMAT:
+        raise NotGood("the dump is of a format that this version does not know: use a newer Litekeep")
+    return True
+
+
+def _ends_whole(text: bytes) -> bool:
+    return _LAST_LINE.fullmatch(text.rstrip(b"\r\n").rsplit(b"\n", 1)[-1]) is not None

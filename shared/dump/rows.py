@@ -1,0 +1,272 @@
+"""The rows of one table as INSERT statements of many rows each.
+
+The work is done by SQLite: one query returns the text of a whole statement. It is written
+for ordinary values and marks everything else with a NUL; a chunk that holds a NUL, a CR or bytes that
+are not UTF-8 is made again with the careful expressions. How many rows go into a statement
+follows from the size of the one before, so equal content gives equal statements.
+
+A row is trapped when its column would change or refuse one of its values (text `12` in an INTEGER column,
+NULL in a NOT NULL one: schema edits and old versions leave such rows behind). Trapped rows are left out and
+counted; `standins.py` says how they travel.
+"""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from functools import cached_property
+from typing import Any
+
+import apsw
+
+from shared.dump.identifiers import quote_name
+from shared.dump.literals import real17, real_literal, text_literal
+from shared.dump.tables import Column, Table, qualified, seek_name
+from shared.dump.values import joined, row_text, trapped
+from shared.errors import SourceError
+
+AIM = 128 << 10  # bytes in a statement
+LARGEST = 1 << 20  # bytes in a statement of several rows
+LONGEST = 1_000_000_000 - 1  # bytes in any statement: what SQLite parses
+_WIDEST = 2000  # values in a row of a VALUES with several rows, and columns of a subquery
+_FIRST = 64  # rows in a table's first statement
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Which rows of which table go into which INSERT.
+
+    `seek` is the rowid's name in the source, None when rows can only be read in one go.
+    """
+
+    title: str
+    source: str
+    into: str
+    columns: tuple[Column, ...]
+    seek: str | None
+    writes_seek: bool = False
+    only_trapped: bool = False
+    into_names: tuple[str, ...] = ()  # the columns' names while loading, where they are others
+    only: str = ""  # an SQL condition on the rows
+
+    @property
+    def head(self) -> str:
+        names = [quote_name(name) for name in self.into_names or [column.name for column in self.columns]]
+        if self.writes_seek and self.seek:
+            names.insert(0, self.seek)
+        return f"INSERT INTO {self.into}({','.join(names)}) VALUES\n"
+
+
+@dataclass
+class Tally:
+    rows: int = 0
+    trapped: int = 0
+
+
+def rows_of(table: Table) -> Rows:
+    """The rows of a table that is restored under its true declaration."""
+    return Rows(
+        title=f"table {table.name!r}",
+        source=qualified(table),
+        into=quote_name(table.name),
+        columns=tuple(column for column in table.columns if not column.generated),
+        seek=seek_name(table),
+        writes_seek=table.alias is None and table.rowid is not None,
+    )
+
+
+def needs_stand_in(connection: apsw.Connection, table: Table) -> bool:
+    """Whether generated columns keep the table's rows from being inserted as they are.
+
+    Stored values may differ from what their expression gives today. Virtual ones are computed on insert,
+    and may fail or violate a constraint where they were added to rows that were there.
+    """
+    if table.has_stored:
+        return True
+    virtual = [place for place, column in enumerate(table.columns) if column.generated]
+    if not virtual:
+        return False
+    named = [(f"c{place}", column) for place, column in enumerate(table.columns)]
+    inner = ",".join(f"{quote_name(column.name)} COLLATE BINARY AS {name}" for name, column in named)
+    computed = joined([f"c{place}" for place in virtual])
+    query = f"SELECT max({trapped(named)}),count({computed}) FROM (SELECT {inner} FROM {qualified(table)} NOT INDEXED)"
+    try:
+        return any(bool(found[0]) for found in connection.execute(query))
+    except apsw.Error:
+        return True
+
+
+def register_literals(connection: apsw.Connection, encoding: str) -> None:
+    """Gives the connection the functions that the expressions of `values.py` call."""
+
+    functions: dict[str, Callable[..., Any]] = {
+        "lk_real17": real17,
+        "lk_real": real_literal,
+        "lk_text": lambda raw: text_literal(raw, encoding),
+    }
+    for name, function in functions.items():
+        connection.create_scalar_function(name, function, 1, deterministic=True)
+
+
+def statements(connection: apsw.Connection, rows: Rows, encoding: str, tally: Tally) -> Iterator[bytes]:
+    """INSERT statements, each whole, UTF-8, at most LARGEST bytes unless one row is longer.
+
+    Needs `register_literals`. Raises SourceError when a row is longer than SQLite can read back.
+    """
+    is_wide = len(rows.columns) + rows.writes_seek > _WIDEST
+    reading = _Chunks if rows.seek and not is_wide else _Stream
+    return reading(connection, rows, encoding, tally).statements()
+
+
+class _Reading:
+    """The queries that all ways of reading share."""
+
+    def __init__(self, connection: apsw.Connection, rows: Rows, encoding: str, tally: Tally) -> None:
+        self._connection = connection
+        self._rows = rows
+        self._tally = tally
+        self._encoding = encoding
+        self._head = rows.head.encode()
+        self._named = [(f"c{place}", column) for place, column in enumerate(rows.columns)]
+        self._trap = trapped(self._named)
+
+    def _text(self, *, careful: bool) -> str:
+        rowid = "r" if self._rows.writes_seek else None
+        return row_text(self._named, rowid, careful=careful)
+
+    def _source(self, *more: str) -> str:
+        # A column keeps its affinity through COLLATE, and then no unknown collation is asked for.
+        # NOT INDEXED: a covering index would give the rows in its own order.
+        columns = [f"{quote_name(column.name)} COLLATE BINARY AS {name}" for name, column in self._named]
+        only = f" WHERE ({self._rows.only})" if self._rows.only else ""
+        return f"SELECT {','.join([*more, *columns])} FROM {self._rows.source} NOT INDEXED{only}"
+
+    def _statement(self, body: bytes) -> bytes:
+        statement = b"".join((self._head, body, b";\n"))
+        if len(statement) > LONGEST:
+            raise self._too_long()
+        return statement
+
+    def _too_long(self) -> SourceError:
+        return SourceError(
+            f"{self._rows.title} holds a row that takes over {LONGEST} bytes as SQL{self._widest_column()}:"
+            " SQLite could not read it back; back up the page image only (BACKUP_FORMATS=sqlite)"
+        )
+
+    def _widest_column(self) -> str:
+        widest, name = 0, ""
+        for column in self._rows.columns:
+            quoted = quote_name(column.name)
+            size = self._connection.execute(
+                f"SELECT max(octet_length({quoted})) FROM {self._rows.source} NOT INDEXED"
+            ).get
+            if isinstance(size, int) and size > widest:
+                widest, name = size, column.name
+        return f" (column {name!r}, {widest} bytes)" if name else ""
+
+
+class _Chunks(_Reading):
+    """Reads a table along its rowid, a statement's worth at a time."""
+
+    def statements(self) -> Iterator[bytes]:
+        last, limit, after = -(1 << 63), _FIRST, ">="
+        while True:
+            try:
+                body, end, taken, left_out = self._chunk(after, last, limit)
+            except apsw.TooBigError:
+                if limit == 1:
+                    raise self._too_long() from None
+                limit = max(1, limit // 4)
+                continue
+            if not taken:
+                return
+            last, after = end, ">"
+            self._tally.rows += taken - left_out
+            if not self._rows.only_trapped:
+                self._tally.trapped += left_out
+            if body is None:
+                limit *= 4
+                continue
+            yield self._statement(body)
+            limit = max(1, min(AIM * taken // len(body), limit * 16))
+
+    def _chunk(self, after: str, last: int, limit: int) -> tuple[bytes | None, int, int, int]:
+        """The rows' text (None when all are left out), the last rowid, how many were read, how many left out."""
+        several = limit > 1
+        before = self._connection.limit(apsw.SQLITE_LIMIT_LENGTH, LARGEST - len(self._head) - 2) if several else 0
+        try:
+            if self._encoding == "utf-8" and not self._rows.only_trapped:
+                body, end, taken, left_out = self._connection.execute(self._fast.format(after), (last, limit)).get
+                if body is None or _is_ordinary(body):
+                    return body, end, taken, left_out
+            text, end, taken, left_out = self._connection.execute(self._careful.format(after), (last, limit)).get
+            return None if text is None else text.encode(), end, taken, left_out or 0
+        finally:
+            if several:
+                self._connection.limit(apsw.SQLITE_LIMIT_LENGTH, before)
+
+    @cached_property
+    def _fast(self) -> str:
+        text = f"CAST(group_concat({self._text(careful=False)}, ',' || char(10)) AS BLOB)"
+        return f"SELECT {text}, max(r), count(*), 0 FROM ({self._window()})"
+
+    @cached_property
+    def _careful(self) -> str:
+        text, left_out = self._text(careful=True), self._trap
+        if self._rows.only_trapped:
+            left_out = f"NOT {self._trap}"
+        text = f"group_concat(CASE WHEN {left_out} THEN NULL ELSE {text} END, ',' || char(10))"
+        return f"SELECT {text}, max(r), count(*), sum({left_out}) FROM ({self._window()})"
+
+    def _window(self) -> str:
+        seek = self._rows.seek
+        joint = "AND" if self._rows.only else "WHERE"
+        return f"{self._source(f'{seek} AS r')} {joint} {seek} {{}} ? ORDER BY {seek} LIMIT ?"
+
+
+class _Stream(_Reading):
+    """Reads a table in one go, in the order of its pages: no rowid to continue from can be named."""
+
+    def statements(self) -> Iterator[bytes]:
+        most = LARGEST - len(self._head) - 2
+        if len(self._rows.columns) + self._rows.writes_seek > _WIDEST:
+            most = 0
+        waiting: list[bytes] = []
+        size = 0
+        for row in self._texts():
+            if waiting and (size + len(row) > most or size >= AIM):
+                yield self._statement(b",\n".join(waiting))
+                waiting, size = [], 0
+            waiting.append(row)
+            size += len(row) + 2
+            self._tally.rows += 1
+        if waiting:
+            yield self._statement(b",\n".join(waiting))
+
+    def _texts(self) -> Iterator[bytes]:
+        rows = self._rows
+        named = [(f"({quote_name(column.name)} COLLATE BINARY)", column) for column in rows.columns]
+        left_out = trapped(named)
+        if rows.only_trapped:
+            left_out = f"NOT {left_out}"
+        text = row_text(named, rows.seek if rows.writes_seek else None, careful=True)
+        only = f" WHERE ({rows.only})" if rows.only else ""
+        query = f"SELECT CASE WHEN {left_out} THEN NULL ELSE {text} END FROM {rows.source} NOT INDEXED{only}"
+        try:
+            for (row,) in self._connection.execute(query):
+                if row is not None:
+                    yield row.encode()
+                elif not rows.only_trapped:
+                    self._tally.trapped += 1
+        except apsw.TooBigError:
+            raise self._too_long() from None
+
+
+def _is_ordinary(body: bytes) -> bool:
+    if b"\0" in body or b"\r" in body:
+        return False
+    if body.isascii():
+        return True
+    try:
+        body.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -1,0 +1,158 @@
+"""What SQLite's schema table says: its rows, their hash, the application's schema version, row counts."""
+
+import hashlib
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import Any, Literal, cast, get_args
+
+import apsw
+
+from shared.dump.identifiers import quote_name
+from shared.errors import SourceError
+
+Kind = Literal["table", "index", "view", "trigger"]
+_CODECS = {"UTF-8": "utf-8", "UTF-16le": "utf-16-le", "UTF-16be": "utf-16-be"}
+
+# Where migration tools keep their place: table, what identifies the newest migration, how to find it.
+_MIGRATIONS = (
+    ("__drizzle_migrations", "hash", ("created_at", "id")),
+    ("_prisma_migrations", "migration_name", ("finished_at", "started_at")),
+    ("django_migrations", "app || '.' || name", ("id",)),
+    ("alembic_version", "version_num", ()),
+)
+_LONGEST_VERSION = 100  # characters
+
+
+@dataclass(frozen=True)
+class SchemaObject:
+    """One row of sqlite_schema. `sql` is None for the indexes that SQLite makes by itself."""
+
+    kind: Kind
+    name: str
+    table: str
+    root: int
+    sql: str | None
+
+    @property
+    def title(self) -> str:
+        """How a person is told of it."""
+        return f"{self.kind} {self.name!r}"
+
+
+def codec(connection: apsw.Connection) -> str:
+    """The Python codec of the database's text encoding."""
+    return _CODECS[str(connection.pragma("encoding"))]
+
+
+def read_schema(connection: apsw.Connection) -> list[SchemaObject]:
+    """Every object in the order of sqlite_schema's rows. Raises SourceError for names that are not text."""
+    encoding = codec(connection)
+    rows = connection.execute(
+        "SELECT CAST(type AS BLOB), CAST(name AS BLOB), CAST(tbl_name AS BLOB), rootpage, CAST(sql AS BLOB)"
+        " FROM main.sqlite_schema ORDER BY rowid"
+    )
+    return [_schema_object(row, encoding) for row in rows]
+
+
+def _schema_object(row: tuple[Any, ...], encoding: str) -> SchemaObject:
+    kind, name, table, root, sql = row
+    try:
+        texts = [None if raw is None else bytes(raw).decode(encoding) for raw in (kind, name, table, sql)]
+    except UnicodeDecodeError:
+        raise SourceError(
+            f"schema entry {bytes(name or b'')!r} holds text that is not valid in the database's encoding:"
+            " a dump cannot carry it; rename it, or back up the page image only"
+        ) from None
+    if texts[0] not in get_args(Kind) or texts[1] is None or texts[2] is None:
+        raise SourceError(f"schema entry {texts[1]!r} is of an unknown kind: a dump cannot carry it")
+    return SchemaObject(cast("Kind", texts[0]), texts[1], texts[2], int(root or 0), texts[3])
+
+
+def schema_hash(connection: apsw.Connection) -> str:
+    """SHA-256, in hex, over (type, name, tbl_name, sql) of every object, whatever their order.
+
+    Each field counts with its length, and a missing one as such, so no two schemas share a byte string.
+    """
+    rows = connection.execute(
+        "SELECT CAST(type AS BLOB), CAST(name AS BLOB), CAST(tbl_name AS BLOB), CAST(sql AS BLOB)"
+        " FROM main.sqlite_schema"
+    )
+    digest = hashlib.sha256()
+    for entry in sorted(b"".join(_framed(field) for field in row) for row in rows):
+        digest.update(_framed(entry))
+    return digest.hexdigest()
+
+
+def _framed(field: bytes | None) -> bytes:
+    if field is None:
+        return b"-"
+    return b"%d:%s" % (len(field), field)
+
+
+def schema_version(connection: apsw.Connection) -> str:
+    """The application's own word for its schema's state, one short line.
+
+    The newest migration that Drizzle, Prisma, Django or Alembic recorded, else `user_version`.
+    """
+    for table, wanted, order in _MIGRATIONS:
+        with suppress(apsw.Error, UnicodeDecodeError):
+            by = f" ORDER BY {', '.join(f'{column} DESC' for column in order)}" if order else ""
+            found = connection.execute(
+                f"SELECT CAST({wanted} AS TEXT) FROM main.{table} WHERE {wanted} IS NOT NULL{by} LIMIT 1"
+            ).get
+            if found:
+                return one_line(str(found))[:_LONGEST_VERSION]
+    return str(connection.pragma("user_version"))
+
+
+def one_line(text: str) -> str:
+    """The text without anything that ends a line or steers a terminal."""
+    return "".join(c if c.isprintable() else "?" for c in text)
+
+
+@dataclass(frozen=True)
+class TableFacts:
+    """What SQLite takes a name for: `kind` is table, virtual, shadow or view."""
+
+    kind: str
+    without_rowid: bool
+    strict: bool
+
+
+def table_facts(connection: apsw.Connection) -> dict[str, TableFacts]:
+    """The facts of each table and view, under its name as the schema spells it."""
+    rows = connection.execute("SELECT schema, name, type, wr, strict FROM pragma_table_list")
+    return {
+        name: TableFacts(kind, bool(without_rowid), bool(strict))
+        for schema, name, kind, without_rowid, strict in rows
+        if schema == "main"
+    }
+
+
+def is_internal(name: str) -> bool:
+    """Whether the name is one of SQLite's own (sqlite_sequence, sqlite_stat1, ...)."""
+    return name[:7].lower() == "sqlite_"
+
+
+def user_tables(connection: apsw.Connection) -> list[str]:
+    """The names that people call tables: ordinary and virtual ones, not the shadows of these, nor SQLite's own."""
+    schema = read_schema(connection)
+    facts = table_facts(connection)
+    return [entry.name for entry in schema if is_user_table(entry, facts)]
+
+
+def is_user_table(entry: SchemaObject, facts: dict[str, TableFacts]) -> bool:
+    """Whether people would call it a table of theirs."""
+    if entry.kind != "table" or is_internal(entry.name):
+        return False
+    return entry.name not in facts or facts[entry.name].kind != "shadow"
+
+
+def count_rows(connection: apsw.Connection) -> dict[str, int]:
+    """Rows of each table that has pages of its own, SQLite's internal ones left out."""
+    names = [
+        entry.name
+        for entry in read_schema(connection)
+        if entry.kind == "table" and entry.root and not is_internal(entry.name)
+    ]
+    return {name: int(connection.execute(f"SELECT count(*) FROM main.{quote_name(name)}").get) for name in names}

@@ -1,0 +1,154 @@
+"""One table as SQLite sees it: its columns, its rowid, the indexes that belong to its constraints."""
+
+import re
+from dataclasses import dataclass
+from typing import Any, Literal
+
+import apsw
+
+from shared.dump.identifiers import quote_name
+from shared.dump.schema import TableFacts
+
+Affinity = Literal["INTEGER", "NUMERIC", "REAL", "TEXT", "BLOB"]
+KNOWN_COLLATIONS = frozenset({"BINARY", "NOCASE", "RTRIM"})
+
+# ASCII only, like SQLite: str.upper() would make INT of a dotless i.
+_TYPE_WORDS = re.compile(r"(?=(CHAR|CLOB|TEXT|BLOB|REAL|FLOA|DOUB|INT))", re.ASCII | re.IGNORECASE)
+_STRICT_CLASSES = {"INT": "integer", "INTEGER": "integer", "REAL": "real", "TEXT": "text", "BLOB": "blob"}
+
+
+@dataclass(frozen=True)
+class Column:
+    name: str
+    affinity: Affinity
+    not_null: bool
+    generated: Literal["", "virtual", "stored"] = ""
+    strict_class: str = ""  # the one storage class that a STRICT table takes here
+
+
+@dataclass(frozen=True)
+class KeyColumn:
+    """A column of an index: its place in the table (-1 rowid, -2 an expression), its order, its collation."""
+
+    place: int
+    descending: bool
+    collation: str
+    is_key: bool
+
+
+@dataclass(frozen=True)
+class Constraint:
+    """An index that SQLite made for a UNIQUE or PRIMARY KEY, in the order in which it numbers them."""
+
+    number: int
+    is_primary: bool
+    columns: tuple[KeyColumn, ...]
+
+
+@dataclass(frozen=True)
+class Table:
+    name: str
+    columns: tuple[Column, ...]
+    alias: int | None  # the column that is the rowid
+    rowid: str | None  # a name of the rowid that no column has taken
+    without_rowid: bool
+    constraints: tuple[Constraint, ...]
+
+    @property
+    def has_stored(self) -> bool:
+        return any(column.generated == "stored" for column in self.columns)
+
+    @property
+    def has_unique_virtual(self) -> bool:
+        """Whether a constraint's index holds a column whose values are nowhere else."""
+        return any(
+            key.place >= 0 and self.columns[key.place].generated == "virtual"
+            for constraint in self.constraints
+            for key in constraint.columns
+        )
+
+
+def read_table(connection: apsw.Connection, name: str, facts: TableFacts) -> Table:
+    """Asks SQLite about a table that has pages of its own."""
+    without_rowid = facts.without_rowid
+    info: list[tuple[Any, ...]] = connection.execute(
+        "SELECT name, type, \"notnull\", pk, hidden FROM pragma_table_xinfo(?, 'main') ORDER BY cid", (name,)
+    ).fetchall()
+    columns = tuple(
+        _column(column, declared, bool(not_null), hidden, strict=facts.strict)
+        for column, declared, not_null, _key, hidden in info
+    )
+    constraints = _constraints(connection, name)
+    keys = [i for i, row in enumerate(info) if row[3]]
+    is_alias = (
+        not without_rowid
+        and len(keys) == 1
+        and info[keys[0]][1].upper() == "INTEGER"
+        and not any(constraint.is_primary for constraint in constraints)
+    )
+    taken = {column.name.lower() for column in columns}
+    free = [word for word in ("rowid", "_rowid_", "oid") if word not in taken]
+    return Table(
+        name=name,
+        columns=columns,
+        alias=keys[0] if is_alias else None,
+        rowid=None if without_rowid or not free else free[0],
+        without_rowid=without_rowid,
+        constraints=constraints,
+    )
+
+
+def _column(name: str, declared: str, not_null: bool, hidden: int, *, strict: bool) -> Column:
+    upper = declared.upper()
+    return Column(
+        name=name,
+        affinity="BLOB" if strict and upper == "ANY" else affinity(declared),
+        not_null=not_null,
+        generated="virtual" if hidden == 2 else "stored" if hidden == 3 else "",
+        strict_class=_STRICT_CLASSES.get(upper, "") if strict else "",
+    )
+
+
+def affinity(declared: str) -> Affinity:
+    """The affinity of a declared type, by the rules of https://sqlite.org/datatype3.html (3.1)."""
+    found: Affinity = "NUMERIC" if declared else "BLOB"
+    for word in map(str.upper, _TYPE_WORDS.findall(declared)):
+        if word == "INT":
+            return "INTEGER"
+        if word in ("CHAR", "CLOB", "TEXT"):
+            found = "TEXT"
+        elif word == "BLOB" and found in ("NUMERIC", "REAL"):
+            found = "BLOB"
+        elif word in ("REAL", "FLOA", "DOUB") and found == "NUMERIC":
+            found = "REAL"
+    return found
+
+
+def _constraints(connection: apsw.Connection, table: str) -> tuple[Constraint, ...]:
+    rows: list[tuple[Any, ...]] = connection.execute(
+        "SELECT name, origin FROM pragma_index_list(?, 'main') WHERE origin <> 'c'", (table,)
+    ).fetchall()
+    found = [
+        Constraint(int(name.rpartition("_")[2]), origin == "pk", key_columns(connection, name)) for name, origin in rows
+    ]
+    return tuple(sorted(found, key=lambda constraint: constraint.number))
+
+
+def key_columns(connection: apsw.Connection, index: str) -> tuple[KeyColumn, ...]:
+    """The columns of an index in the order in which its entries hold them."""
+    return tuple(
+        KeyColumn(place, bool(descending), collation, bool(is_key))
+        for place, descending, collation, is_key in connection.execute(
+            "SELECT cid, \"desc\", coll, key FROM pragma_index_xinfo(?, 'main') ORDER BY seqno",
+            (index,),
+        )
+    )
+
+
+def seek_name(table: Table) -> str | None:
+    """How SQL names the rowid. The word comes first: a column may bring a collation that nobody has."""
+    return table.rowid or (None if table.alias is None else quote_name(table.columns[table.alias].name))
+
+
+def qualified(table: Table) -> str:
+    return f"main.{quote_name(table.name)}"

@@ -1,0 +1,95 @@
+"""SQL expressions that turn a row into the text of its literals, and that find the rows that need more.
+
+Each is written for a column that a subquery or table offers under a safe name, never for a raw identifier.
+"""
+
+from collections.abc import Sequence
+
+from shared.dump.literals import REAL_SQL, TEXT_SQL
+from shared.dump.tables import Column
+
+_GROUP = 100  # arguments in a call; SQLite allows 127 where nobody raised it
+_MARK = "char(0)"  # stands in the result for "not in this way"
+
+_LOOKS_NUMERIC = "{0}<=CAST(9e999 AS NUMERIC)"  # of a text: whether a numeric column would convert it
+_IS_NEGATIVE_ZERO = "({0}=0 AND atan2({0},-1.0)<0)"
+_IS_WHOLE = "(abs({0})<=9223372036854775808.0 AND CAST({0} AS INTEGER)={0})"
+
+
+def row_text(columns: Sequence[tuple[str, Column]], rowid: str | None, *, careful: bool) -> str:
+    """`(1,'a',NULL)` as an SQL expression over (safe name, column) pairs, the rowid first if it is named."""
+    texts = [_careful(name) if careful else _fast(name, column) for name, column in columns]
+    return "'('||" + joined([rowid, *texts] if rowid else texts) + "||')'"
+
+
+def joined(texts: list[str]) -> str:
+    """One text of many, separated by commas, as an SQL expression."""
+    while len(texts) > _GROUP:
+        texts = [_call(texts[i : i + _GROUP]) for i in range(0, len(texts), _GROUP)]
+    return _call(texts)
+
+
+def _call(texts: list[str]) -> str:
+    return f"concat_ws(',',{','.join(texts)})"
+
+
+def _careful(name: str) -> str:
+    text = f"lk_text(CAST({name} AS BLOB))"
+    real = REAL_SQL.format(name, negative_zero="'-0.0'")
+    return _by_class(name, text, name, real, "'NULL'", f"quote({name})")
+
+
+def _fast(name: str, column: Column) -> str:
+    text, integer, blob = TEXT_SQL.format(name), name, f"quote({name})"
+    null = _MARK if column.not_null else "'NULL'"
+    real = REAL_SQL.format(name, negative_zero="'-0.0'" if column.affinity == "BLOB" else _MARK)
+    if column.affinity in ("INTEGER", "NUMERIC", "REAL"):
+        text = f"CASE WHEN {_LOOKS_NUMERIC.format(name)} THEN {_MARK} ELSE {text} END"
+    if column.affinity in ("INTEGER", "NUMERIC"):
+        real = f"CASE WHEN {_IS_WHOLE.format(name)} THEN {_MARK} ELSE {real} END"
+    if column.affinity == "TEXT":
+        integer = real = _MARK
+    if column.strict_class:
+        wanted = column.strict_class
+        text, integer, real, blob = (
+            made if kind == wanted else _MARK
+            for kind, made in (("text", text), ("integer", integer), ("real", real), ("blob", blob))
+        )
+    return _by_class(name, text, integer, real, null, blob)
+
+
+def _by_class(name: str, text: str, integer: str, real: str, null: str, blob: str) -> str:
+    return (
+        f"CASE typeof({name}) WHEN 'text' THEN {text} WHEN 'integer' THEN {integer}"
+        f" WHEN 'real' THEN {real} WHEN 'null' THEN {null} ELSE {blob} END"
+    )
+
+
+def trapped(columns: Sequence[tuple[str, Column]]) -> str:
+    """An SQL expression, 1 when the row cannot be inserted under its table's true declaration, else 0."""
+    tests = [test for name, column in columns if (test := _trap(name, column))]
+    while len(tests) > 1:
+        tests = [_any(tests[i : i + _GROUP]) for i in range(0, len(tests), _GROUP)]
+    return tests[0] if tests else "0"
+
+
+def _any(tests: list[str]) -> str:
+    return f"max({','.join(tests)})" if len(tests) > 1 else tests[0]
+
+
+def _trap(name: str, column: Column) -> str:
+    tests = []
+    if column.affinity in ("INTEGER", "NUMERIC", "REAL"):
+        tests.append(f"WHEN 'text' THEN {_LOOKS_NUMERIC.format(name)}")
+    if column.affinity in ("INTEGER", "NUMERIC"):
+        tests.append(f"WHEN 'real' THEN {_IS_WHOLE.format(name)}")
+    if column.affinity == "REAL":
+        tests.append(f"WHEN 'real' THEN {_IS_NEGATIVE_ZERO.format(name)}")
+    if column.affinity == "TEXT":
+        tests.append("WHEN 'integer' THEN 1 WHEN 'real' THEN 1")
+    if column.strict_class:
+        kinds = ("text", "integer", "real", "blob")
+        tests[:0] = [f"WHEN '{kind}' THEN 1" for kind in kinds if kind != column.strict_class]
+    if column.not_null:
+        tests.append("WHEN 'null' THEN 1")
+    return f"CASE typeof({name}) {' '.join(tests)} ELSE 0 END" if tests else ""

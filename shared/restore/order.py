@@ -1,0 +1,46 @@
+"""What is asked for when a restore is asked for, and what came of it."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+
+from shared.catalog import Backup, Catalog
+from shared.keys import WrappingKey
+
+
+@dataclass(frozen=True)
+class RestoreOrder:
+    """Which backup, to where, and how much of it.
+
+    In place, `keep_safety_for` is how long the safety backup of what was there is kept.
+    """
+
+    catalog: Catalog
+    backup: Backup
+    key: WrappingKey | None
+    target: Path
+    in_place: bool = False
+    prove: bool = False
+    schema_only: bool = False
+    tables: frozenset[str] = frozenset()
+    environment: str = "development"
+    keep_safety_for: timedelta = timedelta(days=30)
+
+    @property
+    def partial(self) -> bool:
+        return self.schema_only or bool(self.tables)
+
+
+@dataclass(frozen=True)
+class Restored:
+    """A database that is in its place. `notes` are what a person must know about how it got there."""
+
+    id: str
+    target: Path
+    tables: int
+    rows: int
+    verified: bool
+    duration_seconds: float
+    artifact: str
+    safety: str | None = None
+    notes: list[str] = field(default_factory=list)

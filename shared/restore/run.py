@@ -1,0 +1,217 @@
+"""A restore, in the order that loses nothing.
+
+The database is rebuilt beside its target under a private name and held to its manifest there. Only then,
+in place, is the old one locked and a safety backup taken of it; and only after that does the new file take its name,
+in one step.
+"""
+
+import shutil
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import apsw
+
+from shared.archive.data_key import DataKey
+from shared.archive.seals import check_manifest
+from shared.backup import BackupOrder, take_backup
+from shared.clock import Clock, rfc3339, utc_now
+from shared.databases.beside import scratch_beside
+from shared.databases.checks import check_integrity
+from shared.databases.location import FileLocation
+from shared.databases.replace import InPlace, check_new, publish_new
+from shared.databases.snapshot import of_file
+from shared.dump.dump import DumpHeader, dump
+from shared.dump.load import load_sql
+from shared.dump.schema import count_rows, user_tables
+from shared.errors import NotGood, NotPermitted, SourceError, UsageError
+from shared.kinds import Kind
+from shared.manifest import Artifact, Manifest
+from shared.names import Format
+from shared.progress import Progress, silent
+from shared.rebuild import hold_to_manifest, prove, rebuild, restore_journal_mode
+from shared.restore.order import Restored, RestoreOrder
+
+# The page image first: it is there as fast as it can be read, while SQL has to be run.
+_FASTEST_FIRST = (Format.SQLITE, Format.SQL)
+_IMAGE_COPIES = 2.2  # in a partial restore the whole and the part stand side by side
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a restore would do, for `--dry-run`."""
+
+    id: str
+    created_at: str
+    artifact: str
+    bytes_to_read: int
+    target: str
+    replaces: bool
+    tables: int
+    rows: int
+
+
+@dataclass(frozen=True)
+class _Rebuilt:
+    path: Path
+    artifact: Artifact
+    notes: list[str]
+
+
+def plan_restore(order: RestoreOrder) -> Plan:
+    """Checks all that can be checked without writing, and says what would be done."""
+    manifest, _ = _opened(order)
+    artifact = _artifacts(manifest)[0]
+    return Plan(
+        id=manifest.id,
+        created_at=rfc3339(manifest.created_at),
+        artifact=artifact.object,
+        bytes_to_read=artifact.size_bytes,
+        target=str(order.target),
+        replaces=order.in_place,
+        tables=manifest.tables,
+        rows=manifest.rows,
+    )
+
+
+def restore(order: RestoreOrder, *, clock: Clock = utc_now, progress: Progress = silent) -> Restored:
+    """Brings the backup back and returns once it is in its place, proven.
+
+    Raises NotPermitted in place in production, NotGood when no artifact is good, UsageError for a
+    target that is taken or a table that is not there, SourceError for the target's disk.
+    """
+    started = clock()
+    manifest, data_key = _opened(order)
+    with scratch_beside(order.target) as scratch:
+        rebuilt = _rebuild_first_good(order, manifest, data_key, scratch, progress)
+        path = _part_of(rebuilt.path, order, manifest, scratch) if order.partial else rebuilt.path
+        tables, rows = _count(path) if order.partial else (manifest.tables, manifest.rows)
+        safety, notes = _put_in_place(path, order, clock, progress)
+    return Restored(
+        id=manifest.id,
+        target=order.target,
+        tables=tables,
+        rows=rows,
+        verified=True,
+        duration_seconds=(clock() - started).total_seconds(),
+        artifact=rebuilt.artifact.object,
+        safety=safety,
+        notes=[*rebuilt.notes, *notes, *_to_reindex(manifest, rebuilt.artifact)],
+    )
+
+
+def _opened(order: RestoreOrder) -> tuple[Manifest, DataKey | None]:
+    """The manifest, authentic, once everything that needs no writing has been checked."""
+    if order.in_place and order.environment == "production":
+        raise NotPermitted(
+            f"restoring over {order.target} in production needs a second person's approval: restore beside it "
+            f"with --to {order.target}.restored, check it, and switch the application over"
+        )
+    if order.in_place and not order.target.exists():
+        raise UsageError(f"--in-place: {order.target} is not there; leave out --in-place to make it anew")
+    if not order.in_place:
+        check_new(order.target)
+    manifest, raw = order.catalog.read_manifest(order.backup)
+    data_key = check_manifest(manifest, raw, order.key)
+    if not manifest.artifacts:
+        raise NotGood(f"backup {manifest.id} names no artifact: use another backup")
+    _check_space(order.target.parent, manifest, partial=order.partial)
+    return manifest, data_key
+
+
+def _check_space(folder: Path, manifest: Manifest, *, partial: bool) -> None:
+    image = manifest.sqlite.page_size * manifest.sqlite.page_count
+    needed, free = int(image * (_IMAGE_COPIES if partial else 1)), shutil.disk_usage(folder).free
+    if free < needed:
+        raise SourceError(
+            f"{folder} has {free} bytes free and the restore needs {needed}: make room, or choose another --to"
+        )
+
+
+def _artifacts(manifest: Manifest) -> list[Artifact]:
+    return [artifact for form in _FASTEST_FIRST if (artifact := manifest.artifact(form))]
+
+
+def _rebuild_first_good(
+    order: RestoreOrder, manifest: Manifest, data_key: DataKey | None, scratch: Path, progress: Progress
+) -> _Rebuilt:
+    reasons: list[str] = []
+    for artifact in _artifacts(manifest):
+        path = scratch / f"{artifact.format}.sqlite"
+        try:
+            rebuild(order.catalog.store, manifest, artifact, data_key, path, progress=progress)
+            _hold(path, manifest, order, progress)
+        except NotGood as error:
+            reasons.append(str(error))
+            path.unlink(missing_ok=True)
+            continue
+        return _Rebuilt(path, artifact, [f"{reason}; {artifact.object} was used instead" for reason in reasons])
+    raise NotGood(f"no artifact of {manifest.id} is good: {'; '.join(reasons)}")
+
+
+def _hold(path: Path, manifest: Manifest, order: RestoreOrder, progress: Progress) -> None:
+    if not manifest.integrity.good:
+        return  # asked for by its id, taken of a damaged database: its pages are all there is to hold it to
+    checks = prove(path, manifest, progress=progress) if order.prove else hold_to_manifest(path, manifest)
+    failed = [check for check in checks if not check.ok]
+    if failed:
+        raise NotGood(f"{manifest.id} came back different: {'; '.join(check.detail for check in failed)}")
+
+
+def _part_of(whole: Path, order: RestoreOrder, manifest: Manifest, scratch: Path) -> Path:
+    """Only the schema, or only some tables: dumped out of the whole and loaded again."""
+    part = scratch / "part.sqlite"
+    header = DumpHeader(manifest.database, rfc3339(manifest.created_at), manifest.schema_version)
+    with closing(apsw.Connection(str(whole), flags=apsw.SQLITE_OPEN_READWRITE)) as connection:
+        there = user_tables(connection)
+        if unknown := order.tables.difference(there):
+            raise UsageError(f"--table {min(unknown)!r} is not in {manifest.id}, which holds {', '.join(there)}")
+        load_sql(dump(connection, header, rows=not order.schema_only, tables=order.tables or None), part)
+    restore_journal_mode(part, manifest.sqlite.journal_mode)
+    integrity = check_integrity(part)
+    if not integrity.good:
+        raise NotGood(f"the part of {manifest.id} that was asked for is not sound: {integrity.problems[0]}")
+    return part
+
+
+def _count(path: Path) -> tuple[int, int]:
+    with closing(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)) as connection:
+        tables, rows = user_tables(connection), count_rows(connection)
+    return len(tables), sum(rows.get(table, 0) for table in tables)
+
+
+def _put_in_place(path: Path, order: RestoreOrder, clock: Clock, progress: Progress) -> tuple[str | None, list[str]]:
+    if not order.in_place:
+        publish_new(path, order.target)
+        return None, []
+    with InPlace(order.target, clock()) as held:
+        safety = _safety_backup(held, order, clock, progress)
+        held.swap(path)
+    return safety, []
+
+
+def _safety_backup(held: InPlace, order: RestoreOrder, clock: Clock, progress: Progress) -> str:
+    """What is there now, kept: as a backup in the store, or byte for byte beside it when it is damaged."""
+    if held.damaged:
+        return str(held.keep_bytes())
+    taken = take_backup(
+        BackupOrder(
+            location=FileLocation(order.target),
+            store=order.catalog.store,
+            key=order.key,
+            kind=Kind.ON_DEMAND,
+            keep_for=order.keep_safety_for,
+            environment=order.environment,
+            name=f"before-restore-{clock():%Y-%m-%d-%H%M%S}",
+        ),
+        snapshot=lambda destination: of_file(held.snapshot(destination)),
+        clock=clock,
+        progress=progress,
+    )
+    return taken.manifest.id
+
+
+def _to_reindex(manifest: Manifest, artifact: Artifact) -> list[str]:
+    if artifact.format is not Format.SQL or not manifest.reindex:
+        return []
+    return [f"run REINDEX {name} in the application: its collation is not known here" for name in manifest.reindex]

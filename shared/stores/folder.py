@@ -1,0 +1,239 @@
+"""A store in a folder: each object is a file, its name the path below the folder.
+
+Files are written in the hidden `.staging` below the store, so that the same file system holds them,
+and then linked to their names: a name appears with its whole content, or not at all, and is
+never overwritten. A folder keeps no metadata: listings show none, and whoever needs it reads
+the manifests. Everything is readable by its owner only: 0600 for files, 0700 for folders.
+"""
+
+import errno
+import fcntl
+import io
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from contextlib import ExitStack, contextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, BinaryIO
+
+import google_crc32c
+
+from shared.errors import ObjectExists, ObjectMissing, SourceError, StoreError
+from shared.stores.folder_errors import folder_problem, told
+from shared.stores.folder_tree import opened_folder, sync_folder, walk_files
+from shared.stores.interface import StoredObject
+from shared.stores.object_names import check_object_name
+from shared.workspace import scratch_folder
+
+if TYPE_CHECKING:
+    from _typeshed import WriteableBuffer
+
+_STAGING = ".staging"
+_LOCK = ".lock"
+_READ_SIZE = 1 << 20  # bytes
+_NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
+_LAST_SECOND = 253402300799  # of the year 9999, the last that a datetime can say
+_NEARLY_FULL = 16 << 20  # bytes
+
+
+class FolderStore:
+    """Implements `Store` on a folder, which is made on the first `create`; its parent must be there."""
+
+    def __init__(self, path: Path) -> None:
+        self._url = str(path)
+        self._root = path.absolute()
+
+    @property
+    def url(self) -> str:
+        return self._url
+
+    def list_objects(self, prefix: str = "") -> Iterator[StoredObject]:
+        if not self._is_there():
+            return
+        with told(self._url, "listing"), opened_folder(self._root, ()) as folder:
+            for name, found in walk_files(folder, prefix):
+                yield _as_object(name, found)
+
+    @contextmanager
+    def staging_folder(self) -> Iterator[Path]:
+        with ExitStack() as stack:
+            try:
+                self._make_root()
+                folder = stack.enter_context(scratch_folder(self._root / _STAGING))
+            except OSError as error:
+                raise folder_problem(error, self._url, "making a staging folder") from error
+            except SourceError as error:
+                raise StoreError(f"store {self._url} cannot be written: {error}") from error
+            try:
+                yield folder
+            except OSError as error:
+                # Which disk of the machine a plain write filled, its error does not say.
+                if error.errno == errno.ENOSPC and _is_nearly_full(folder):
+                    raise folder_problem(error, self._url, "writing") from error
+                raise
+
+    def create_from_file(self, name: str, path: Path, crc32c: int, metadata: Mapping[str, str]) -> StoredObject:
+        del metadata  # see above
+        parts = check_object_name(name)
+        with told(self._url, f"storing {name}"):
+            self._make_root()
+            written = self._make_durable(path, name, crc32c)
+            with opened_folder(self._root, parts[:-1], make=True) as folder:
+                self._publish(path, folder, parts[-1], name)
+                sync_folder(folder)
+        with suppress(OSError):  # its second name: the staging folder goes as a whole anyway
+            path.unlink(missing_ok=True)
+        return _as_object(name, written)
+
+    def create(self, name: str, content: bytes, metadata: Mapping[str, str]) -> StoredObject:
+        check_object_name(name)
+        with self.staging_folder() as folder:
+            path = folder / "object"
+            with told(self._url, f"storing {name}"):
+                path.write_bytes(content)
+            return self.create_from_file(name, path, google_crc32c.value(content), metadata)
+
+    @contextmanager
+    def open(self, name: str, generation: str | None = None) -> Iterator[BinaryIO]:
+        parts = check_object_name(name)
+        with self._open_file(parts, name) as file:
+            found = os.fstat(file.fileno())
+            if not stat.S_ISREG(found.st_mode):
+                raise StoreError(f"{name} in store {self._url} is not a plain file: move it away")
+            if generation is not None and _generation(found) != generation:
+                raise ObjectMissing(f"{name} in store {self._url} is not the one that was listed: list again")
+            with io.BufferedReader(file, _READ_SIZE) as reader:
+                yield reader
+
+    def delete(self, name: str, generation: str) -> None:
+        *above, leaf = check_object_name(name)
+        with (
+            told(self._url, f"deleting {name}"),
+            suppress(FileNotFoundError),
+            opened_folder(self._root, above) as folder,
+            self._lock(),  # or else another could delete it after our look, and a third create it anew
+        ):
+            if _generation(os.stat(leaf, dir_fd=folder, follow_symlinks=False)) == generation:
+                os.unlink(leaf, dir_fd=folder)
+                sync_folder(folder)
+
+    def _is_there(self) -> bool:
+        """False before the first use; a StoreError when the parent is missing too, or a link dangles."""
+        with told(self._url, "looking for the folder"):
+            try:
+                self._root.stat()
+            except FileNotFoundError:
+                if self._root.is_symlink() or not self._root.parent.is_dir():
+                    raise self._is_away() from None
+                return False
+        return True
+
+    def _make_root(self) -> None:
+        if self._is_there():
+            return
+        with suppress(FileExistsError):
+            self._root.mkdir(mode=0o700)
+        with opened_folder(self._root.parent, ()) as parent:
+            sync_folder(parent)
+
+    def _is_away(self) -> StoreError:
+        return StoreError(
+            f"store {self._url} is missing, and so is what should hold it: "
+            f"mount its disk, or make the folder {self._root.parent}"
+        )
+
+    def _make_durable(self, path: Path, name: str, crc32c: int) -> os.stat_result:
+        """Brings the file to the disk, whole and private. The reading comes out of the page cache."""
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
+            found = 0
+            while block := file.read(_READ_SIZE):
+                found = google_crc32c.extend(found, block)
+            if found != crc32c:
+                raise StoreError(
+                    f"storing {name} failed in store {self._url}: "
+                    "the file holds other bytes than were written to it; try again, and check the disk"
+                )
+            os.fchmod(file.fileno(), 0o600)
+            os.fsync(file.fileno())
+            return os.fstat(file.fileno())
+
+    def _publish(self, path: Path, folder: int, leaf: str, name: str) -> None:
+        try:
+            os.link(path, leaf, dst_dir_fd=folder, follow_symlinks=False)
+        except FileExistsError:
+            raise self._taken(name) from None
+        except OSError as error:
+            if error.errno not in _NO_HARD_LINKS:
+                raise
+            self._publish_by_renaming(path, folder, leaf, name)
+
+    def _publish_by_renaming(self, path: Path, folder: int, leaf: str, name: str) -> None:
+        """Without hard links (FAT, some network disks), one creator at a time looks and renames.
+
+        Never by a placeholder: one that is left by a kill would be taken for an empty object.
+        """
+        with self._lock():
+            try:
+                os.stat(leaf, dir_fd=folder, follow_symlinks=False)
+            except FileNotFoundError:
+                os.rename(path, leaf, dst_dir_fd=folder)
+            else:
+                raise self._taken(name)
+
+    def _taken(self, name: str) -> ObjectExists:
+        return ObjectExists(f"{name} is in store {self._url} already, and was left as it is: use another name")
+
+    @contextmanager
+    def _lock(self) -> Iterator[None]:
+        """One process at a time; the system lets go of it when its holder dies."""
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
+        descriptor = os.open(self._root / _LOCK, flags, 0o600)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            yield
+        finally:
+            os.close(descriptor)
+
+    def _open_file(self, parts: tuple[str, ...], name: str) -> "_ObjectFile":
+        flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a FIFO must not make us wait
+        try:
+            with opened_folder(self._root, parts[:-1]) as folder:
+                return _ObjectFile(os.open(parts[-1], flags, dir_fd=folder), self._url, name)
+        except FileNotFoundError:
+            raise ObjectMissing(f"store {self._url} holds no {name}: list what there is") from None
+        except OSError as error:
+            if error.errno == errno.ELOOP:
+                raise StoreError(f"{name} in store {self._url} is a symlink, and not followed") from None
+            raise folder_problem(error, self._url, f"reading {name}") from error
+
+
+class _ObjectFile(io.FileIO):
+    """A file whose read errors say which store and object they struck."""
+
+    def __init__(self, descriptor: int, url: str, name: str) -> None:
+        super().__init__(descriptor, "rb")
+        self._url = url
+        self._object = name
+
+    def readinto(self, buffer: "WriteableBuffer", /) -> int:
+        with told(self._url, f"reading {self._object}"):
+            return super().readinto(buffer)
+
+    def readall(self) -> bytes:
+        with told(self._url, f"reading {self._object}"):
+            return super().readall()
+
+
+def _as_object(name: str, found: os.stat_result) -> StoredObject:
+    created = datetime.fromtimestamp(min(max(found.st_mtime, 0), _LAST_SECOND), UTC)
+    return StoredObject(name, found.st_size, created, _generation(found))
+
+
+def _generation(found: os.stat_result) -> str:
+    return f"{found.st_ino:x}-{found.st_mtime_ns:x}-{found.st_size:x}"
+
+
+def _is_nearly_full(folder: Path) -> bool:
+    disk = os.statvfs(folder)
+    return disk.f_bavail * disk.f_frsize < _NEARLY_FULL

@@ -1,0 +1,38 @@
+"""What the file system refused, as one line that a person can act on."""
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from shared.errors import StoreError
+
+_FULL = "no space is left there (or a quota is used up): free some, or name another store"
+_DENIED = "permission denied: let user id {user} read and write there, or name another store"
+_TO_DO = {
+    errno.ENOSPC: _FULL,
+    errno.EDQUOT: _FULL,
+    errno.EFBIG: _FULL,
+    errno.EACCES: _DENIED,
+    errno.EPERM: _DENIED,
+    errno.EROFS: "its file system is read-only: mount it writable, or name another store",
+    errno.ENOTDIR: "a file or a symlink stands where a folder should: move it away, or name another store",
+    errno.ENAMETOOLONG: "the name is too long for its file system: use a shorter one",
+    errno.EXDEV: "the file is not on the store's file system: write it in the store's staging folder",
+}
+
+
+@contextmanager
+def told(url: str, doing: str) -> Iterator[None]:
+    """Turns an OSError of the block into a StoreError: `doing` failed on the store `url`."""
+    try:
+        yield
+    except OSError as error:
+        raise folder_problem(error, url, doing) from error
+
+
+def folder_problem(error: OSError, url: str, doing: str) -> StoreError:
+    """The StoreError that says what `error` means for a store."""
+    other = f"{error.strerror or type(error).__name__}: check the disk, and try again"
+    to_do = _TO_DO.get(error.errno or 0, other).format(user=os.geteuid())
+    return StoreError(f"{doing} failed in store {url}: {to_do}")

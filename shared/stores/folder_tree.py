@@ -1,0 +1,88 @@
+"""Walking a folder that others may write to: by descriptors, so that no symlink below it is ever followed."""
+
+import errno
+import os
+import stat
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager, suppress
+from pathlib import Path
+
+from shared.stores.object_names import is_object_name
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
+_FOREIGN = "lost+found"  # stands in the root of a file system, readable by root only
+
+
+@contextmanager
+def opened_folder(root: Path, parts: Sequence[str], *, make: bool = False) -> Iterator[int]:
+    """A descriptor of the folder that `parts` lead to below `root`, made where missing (0700) with `make`.
+
+    Raises FileNotFoundError, NotADirectoryError (also for a symlink below `root`), or another OSError.
+    """
+    descriptor = os.open(root, _FOLDER)
+    try:
+        for part in parts:
+            below = _enter(descriptor, part, make)
+            os.close(descriptor)
+            descriptor = below
+        yield descriptor
+    finally:
+        os.close(descriptor)
+
+
+def _enter(parent: int, part: str, make: bool) -> int:
+    if make:
+        with suppress(FileExistsError):
+            os.mkdir(part, 0o700, dir_fd=parent)
+        # Also when it was there: whoever made it may have been killed before this.
+        sync_folder(parent)
+    return os.open(part, _FOLDER | os.O_NOFOLLOW, dir_fd=parent)
+
+
+def sync_folder(descriptor: int) -> None:
+    """Makes the folder's entries outlive a crash, where its file system can."""
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if error.errno not in {errno.EINVAL, errno.ENOTSUP}:  # this file system has no such thing
+            raise
+
+
+def walk_files(folder: int, prefix: str, above: str = "") -> Iterator[tuple[str, os.stat_result]]:
+    """The plain files below an open folder whose names begin with `prefix`, in the order of their full names.
+
+    Hidden names, symlinks, devices and names that no store takes are somebody else's: passed over.
+    """
+    for name, is_folder in _sorted_entries(folder, at_root=not above):
+        full = above + name
+        if is_folder and (full.startswith(prefix) or prefix.startswith(full)):
+            yield from _walk_below(folder, name, prefix, full)
+        elif not is_folder and full.startswith(prefix):
+            with suppress(FileNotFoundError):  # deleted since
+                found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+                if stat.S_ISREG(found.st_mode):
+                    yield full, found
+
+
+def _walk_below(folder: int, name: str, prefix: str, full: str) -> Iterator[tuple[str, os.stat_result]]:
+    try:
+        below = os.open(name.removesuffix("/"), _FOLDER | os.O_NOFOLLOW, dir_fd=folder)
+    except (FileNotFoundError, NotADirectoryError):  # gone, or replaced since
+        return
+    try:
+        yield from walk_files(below, prefix, full)
+    finally:
+        os.close(below)
+
+
+def _sorted_entries(folder: int, *, at_root: bool) -> list[tuple[str, bool]]:
+    """Names with whether each is a folder; a folder's name ends with the slash that it sorts by."""
+    entries = []
+    with os.scandir(folder) as found:
+        for entry in found:
+            if is_object_name(entry.name) and not (at_root and entry.name == _FOREIGN):
+                if entry.is_dir(follow_symlinks=False):
+                    entries.append((entry.name + "/", True))
+                elif entry.is_file(follow_symlinks=False):
+                    entries.append((entry.name, False))
+    return sorted(entries)

@@ -1,0 +1,262 @@
+"""A store in a Google Cloud Storage bucket, through Google's own library.
+
+Every create carries the precondition "must not exist yet" (ifGenerationMatch=0) and the CRC32C of the
+bytes, which the server checks before the object appears. A create whose answer was lost is retried by
+the library and then refused as taken: a nonce in the object's metadata tells our own object from
+another's. The bucket itself is never asked for, so roles/storage.objectCreator is all that a backup needs.
+
+An upload that stops on the way leaves no object, only a session that expires by itself after a week.
+"""
+
+import base64
+import binascii
+import io
+import os
+import secrets
+from collections.abc import Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager, suppress
+from dataclasses import dataclass
+from functools import cached_property, partial
+from pathlib import Path
+from typing import Any, BinaryIO
+
+import google_crc32c
+from google.api_core.exceptions import Forbidden, GoogleAPICallError, NotFound, PreconditionFailed
+from google.auth.exceptions import GoogleAuthError
+from google.cloud import storage
+from google.cloud.storage.retry import DEFAULT_RETRY
+
+from shared.errors import ObjectExists, ObjectMissing, StoreError
+from shared.stores.gcs_errors import CREATE, DELETE, LIST, READ, UPDATE, Right, told
+from shared.stores.gcs_reader import RangeReader
+from shared.stores.interface import StoredObject
+from shared.stores.object_names import check_object_name, is_object_name
+from shared.workspace import scratch_folder
+
+UPLOAD_CHUNK = 32 << 20  # bytes held in memory, and lost when a connection breaks
+_NONCE = "litekeep-upload"
+_FIELDS = "items(name,size,generation,crc32c,timeCreated,metadata),nextPageToken"
+_PAGE = 1000
+_READ_BUFFER = 1 << 20
+_NO_BUCKET_LOOKUP = "DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA"
+
+
+@dataclass(frozen=True)
+class Patience:
+    """How long transient errors are retried, in seconds: each request, and each chunk of an upload."""
+
+    first_delay: float = 1.0
+    request: float = 60.0
+    chunk: float = 300.0
+
+
+class BucketStore:
+    """Implements `Store` on the objects of a bucket whose names begin with `prefix`. Can hold them, too."""
+
+    has_own_time = True
+
+    def __init__(self, bucket: str, prefix: str = "", patience: Patience | None = None) -> None:
+        self._bucket_name = bucket
+        self._prefix = "/".join((*check_object_name(prefix), "")) if prefix else ""
+        patience = patience or Patience()
+        retry = DEFAULT_RETRY.with_delay(initial=patience.first_delay)
+        self._retry = retry.with_timeout(patience.request)
+        self._chunk_retry = retry.with_timeout(patience.chunk)
+
+    @classmethod
+    def from_url(cls, url: str) -> "BucketStore":
+        """The store that gs://BUCKET[/PREFIX] names. Raises StoreError for anything else."""
+        bucket, _, prefix = url.removeprefix("gs://").partition("/")
+        if not url.startswith("gs://") or not bucket:
+            raise StoreError(f"store {url[:140]!r} is not gs://BUCKET or gs://BUCKET/PREFIX: name it so")
+        return cls(bucket, prefix.rstrip("/"))
+
+    @property
+    def url(self) -> str:
+        return f"gs://{self._bucket_name}/{self._prefix}".rstrip("/")
+
+    def list_objects(self, prefix: str = "") -> Iterator[StoredObject]:
+        with self._told("listing", LIST):
+            found = self._client.list_blobs(
+                self._bucket,
+                prefix=self._prefix + prefix,
+                fields=_FIELDS,
+                page_size=_PAGE,
+                retry=self._retry,
+            )
+            for blob in found:
+                name = blob.name.removeprefix(self._prefix)
+                if is_object_name(name):
+                    yield _as_object(name, blob)
+
+    def staging_folder(self) -> AbstractContextManager[Path]:
+        return scratch_folder()
+
+    def create_from_file(self, name: str, path: Path, crc32c: int, metadata: Mapping[str, str]) -> StoredObject:
+        check_object_name(name)
+        try:
+            file = path.open("rb")
+        except OSError as error:
+            raise StoreError(
+                f"storing {name} failed in store {self.url}: its file cannot be read ({error.strerror})"
+            ) from error
+        with file, self._told(f"storing {name}", CREATE):
+            stored = self._upload(name, file, os.fstat(file.fileno()).st_size, crc32c, metadata)
+        with suppress(OSError):  # frees the disk, or the memory that stands for one, before the run ends
+            path.unlink(missing_ok=True)
+        return stored
+
+    def create(self, name: str, content: bytes, metadata: Mapping[str, str]) -> StoredObject:
+        check_object_name(name)
+        with self._told(f"storing {name}", CREATE):
+            return self._upload(name, io.BytesIO(content), len(content), google_crc32c.value(content), metadata)
+
+    @contextmanager
+    def open(self, name: str, generation: str | None = None) -> Iterator[BinaryIO]:
+        check_object_name(name)
+        if generation is not None and not generation.isdecimal():
+            raise self._missing(name)
+        with self._told(f"reading {name}", READ):
+            blob = self._bucket.get_blob(
+                self._prefix + name,
+                generation=None if generation is None else int(generation),
+                retry=self._retry,
+            )
+        if blob is None:
+            raise self._missing(name)
+        what = f"{name} of store {self.url}"
+        raw = RangeReader(partial(self._fetch, name, blob.generation), blob.size, _number_of(blob.crc32c), what)
+        with io.BufferedReader(raw, _READ_BUFFER) as reader:
+            yield reader
+
+    def delete(self, name: str, generation: str) -> None:
+        check_object_name(name)
+        if not generation.isdecimal():
+            return  # no generation of ours: such a one is not there
+        with (
+            self._told(f"deleting {name}", DELETE),
+            suppress(NotFound, PreconditionFailed),  # gone (maybe by a try whose answer was lost) or replaced
+        ):
+            self._bucket.delete_blob(self._prefix + name, if_generation_match=int(generation), retry=self._retry)
+
+    def set_hold(self, name: str, generation: str, *, held: bool) -> None:
+        check_object_name(name)
+        if not generation.isdecimal():
+            raise self._missing(name)
+        doing = f"{'holding' if held else 'releasing'} {name}"
+        with self._told(doing, UPDATE):
+            blob = self._bucket.blob(self._prefix + name, generation=int(generation))
+            blob.temporary_hold = held
+            try:
+                blob.patch(if_generation_match=int(generation), retry=self._retry)
+            except (NotFound, PreconditionFailed):
+                raise self._missing(name) from None
+        if bool(blob.temporary_hold) is not held:
+            raise StoreError(f"{doing} failed in store {self.url}: the bucket took the request and did not do it")
+
+    @cached_property
+    def _client(self) -> Any:
+        # Google's library else asks for the bucket in the background: a right that a backup need not have.
+        os.environ[_NO_BUCKET_LOOKUP] = "true"
+        with self._told("connecting", READ):
+            client: Any = storage.Client  # it says nothing of its types
+            return client()
+
+    @property
+    def _bucket(self) -> Any:
+        return self._client.bucket(self._bucket_name)
+
+    def _told(self, doing: str, right: Right) -> AbstractContextManager[None]:
+        return told(self.url, doing, right)
+
+    def _upload(
+        self, name: str, content: BinaryIO, size: int, crc32c: int, metadata: Mapping[str, str]
+    ) -> StoredObject:
+        nonce = secrets.token_hex(16)
+        try:
+            blob = self._send(name, content, size, crc32c, {**metadata, _NONCE: nonce})
+        except PreconditionFailed:
+            blob = self._own(name, nonce)
+        if blob.size != size or _number_of(blob.crc32c) != crc32c or not blob.generation:
+            self._take_back(blob)
+            raise StoreError(
+                f"storing {name} failed in store {self.url}: it holds other bytes than were sent; try again"
+            )
+        return _as_object(name, blob)
+
+    def _send(self, name: str, content: BinaryIO, size: int, crc32c: int, metadata: dict[str, str]) -> Any:
+        for attempt in ("first", "last"):
+            blob = self._bucket.blob(self._prefix + name, chunk_size=UPLOAD_CHUNK)
+            blob.metadata = metadata
+            blob.crc32c = base64.b64encode(crc32c.to_bytes(4, "big")).decode()
+            content.seek(0)
+            try:
+                blob.upload_from_file(
+                    content,
+                    size=size,
+                    content_type="application/octet-stream",
+                    if_generation_match=0,
+                    # The server checks ours, made as the bytes were first written. The library's own would
+                    # be of what it reads now, and on a difference it deletes whatever has the name.
+                    checksum=None,
+                    retry=self._chunk_retry,
+                )
+            except (GoogleAPICallError, ValueError) as error:
+                # The session was lost (404, 410), or the server kept less of a chunk than the library can
+                # deal with (ValueError): once more from the start.
+                if isinstance(error, GoogleAuthError) or getattr(error, "code", None) not in {None, 404, 410}:
+                    raise
+                if attempt == "last" and not isinstance(error, ValueError):
+                    raise
+            else:
+                return blob
+        raise self._came_apart(name)
+
+    def _came_apart(self, name: str) -> StoreError:
+        return StoreError(f"storing {name} failed in store {self.url}: the upload came apart twice; try again later")
+
+    def _own(self, name: str, nonce: str) -> Any:
+        """The object that has the name, if a try of ours made it after all; else raises ObjectExists."""
+        taken = f"{name} is in store {self.url} already, and was left as it is: use another name"
+        try:
+            blob = self._bucket.get_blob(self._prefix + name, retry=self._retry)
+        except Forbidden:
+            raise ObjectExists(
+                f"{taken} (if this very run made it and lost the answer: {READ.permission} would let it tell)"
+            ) from None
+        if blob is None or (blob.metadata or {}).get(_NONCE) != nonce:
+            raise ObjectExists(taken)
+        return blob
+
+    def _take_back(self, blob: Any) -> None:
+        """Deletes what came out wrong, where that is allowed: no manifest will name it either way."""
+        if blob.generation:
+            with suppress(StoreError), self._told("deleting", DELETE):
+                blob.delete(if_generation_match=blob.generation, retry=self._retry)
+
+    def _fetch(self, name: str, generation: int, start: int, end: int) -> bytes:
+        with self._told(f"reading {name}", READ):
+            try:
+                blob = self._bucket.blob(self._prefix + name, generation=generation)
+                content: bytes = blob.download_as_bytes(
+                    start=start, end=end - 1, raw_download=True, checksum=None, retry=self._retry
+                )
+            except NotFound:
+                raise self._missing(name) from None
+        return content
+
+    def _missing(self, name: str) -> ObjectMissing:
+        return ObjectMissing(f"store {self.url} holds no {name}, or not the one that was listed: list again")
+
+
+def _as_object(name: str, blob: Any) -> StoredObject:
+    kept = {key: value for key, value in (blob.metadata or {}).items() if key != _NONCE}
+    return StoredObject(name, blob.size, blob.time_created, str(blob.generation), kept)
+
+
+def _number_of(crc32c: str | None) -> int | None:
+    """Cloud Storage writes CRC32C as base64 of four bytes, highest first."""
+    try:
+        return None if crc32c is None else int.from_bytes(base64.b64decode(crc32c, validate=True), "big")
+    except binascii.Error:
+        return None

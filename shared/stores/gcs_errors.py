@@ -1,0 +1,102 @@
+"""What Cloud Storage, its library or the network refused, as one line that a person can act on.
+
+Nothing of their own messages is passed on: they hold upload session URLs, which are as good as a
+credential while the session lasts. So these errors have no cause attached either.
+"""
+
+import re
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from google.api_core.exceptions import GoogleAPICallError, RetryError
+from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError, TransportError
+from requests.exceptions import InvalidSchema, InvalidURL, MissingSchema, RequestException
+from urllib3.exceptions import HTTPError
+
+from shared.errors import StoreError
+
+_LOGIN = "run gcloud auth application-default login, or name a key in GOOGLE_APPLICATION_CREDENTIALS"
+_HELD = {"retentionPolicyNotMet", "objectUnderActiveHold"}
+_QUOTA = {"rateLimitExceeded", "userRateLimitExceeded", "quotaExceeded", "dailyLimitExceeded"}
+_MEANINGS = {
+    400: "Cloud Storage refused the request ({said}: malformed, or not what its checksum says): try again",
+    401: "Google did not accept the credentials ({said}): " + _LOGIN,
+    403: "permission denied ({said}): grant {right.permission}, as in {right.role}, on the bucket",
+    404: "there is no such bucket ({said}): make it, or name another store",
+}
+_REASON = re.compile(r"[A-Za-z]{1,40}")
+
+
+@dataclass(frozen=True)
+class Right:
+    """A permission on the bucket, and the least of Google's roles that carries it."""
+
+    permission: str
+    role: str
+
+
+CREATE = Right("storage.objects.create", "roles/storage.objectCreator")
+LIST = Right("storage.objects.list", "roles/storage.objectViewer")
+READ = Right("storage.objects.get", "roles/storage.objectViewer")
+DELETE = Right("storage.objects.delete", "roles/storage.objectUser")
+UPDATE = Right("storage.objects.update", "roles/storage.objectUser")
+
+
+@contextmanager
+def told(url: str, doing: str, right: Right) -> Iterator[None]:
+    """Turns what goes wrong outside into a StoreError: `doing`, which takes `right`, failed on `url`."""
+    try:
+        yield
+    except (GoogleAPICallError, RetryError, GoogleAuthError, RequestException, HTTPError, OSError) as error:
+        raise StoreError(f"{doing} failed in store {url}: {_what_to_do(error, right)}") from None
+
+
+def _what_to_do(error: BaseException, right: Right) -> str:
+    if isinstance(error, RetryError) and isinstance(error.cause, Exception):
+        return _what_to_do(error.cause, right)
+    if isinstance(error, DefaultCredentialsError):
+        return f"no usable Google credentials were found: {_LOGIN}"
+    if isinstance(error, GoogleAuthError) and not isinstance(error, TransportError):
+        return f"Google did not accept the credentials (expired or revoked?): {_LOGIN}"
+    if isinstance(error, MissingSchema | InvalidSchema | InvalidURL):
+        return "STORAGE_EMULATOR_HOST is not a URL: it begins with http:// or https://"
+    status = _status(error)
+    if status is not None:
+        return _what_the_answer_means(status, _reason(error), right)
+    return f"Cloud Storage cannot be reached ({type(error).__name__}): check the network, and try again"
+
+
+def _status(error: BaseException) -> int | None:
+    """The HTTP status, if it was answered at all. Errors of uploads carry it in their response only."""
+    for found in (
+        getattr(error, "code", None),
+        getattr(getattr(error, "response", None), "status_code", None),
+    ):
+        if isinstance(found, int) and found >= 400:
+            return int(found)
+    return None
+
+
+def _reason(error: BaseException) -> str:
+    """Google's one word for it. The library unpacks it for all answers but those to uploads and downloads."""
+    errors: Any = getattr(error, "errors", None)
+    try:
+        answer: Any = getattr(error, "response", None)
+        first = (errors or answer.json()["error"]["errors"])[0]
+        reason = first["reason"]
+    except (AttributeError, KeyError, IndexError, TypeError, ValueError):
+        return ""
+    return reason if isinstance(reason, str) and _REASON.fullmatch(reason) else ""
+
+
+def _what_the_answer_means(status: int, reason: str, right: Right) -> str:
+    said = f"{status}, {reason}" if reason and reason != "forbidden" else str(status)
+    if status == 429 or reason in _QUOTA:
+        meaning = "Cloud Storage asks to slow down ({said}): try again later, or raise the quota"
+    elif reason in _HELD:
+        meaning = "a retention policy or a hold keeps the object ({said}): wait until it ends"
+    else:
+        meaning = _MEANINGS.get(status, "Cloud Storage answered {said}: try again later")
+    return meaning.format(said=said, right=right)

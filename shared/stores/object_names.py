@@ -1,0 +1,36 @@
+"""Which names a store takes: those that every store can keep, and none that could leave it or hide in it."""
+
+import re
+
+from shared.errors import StoreError
+
+_LONGEST_NAME = 900  # bytes; Cloud Storage takes 1024 with the store's own prefix, a path 4096
+_LONGEST_PART = 255  # bytes; what a file system takes for one name
+_FORBIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\\\u2028\u2029\ud800-\udfff]")
+
+
+def check_object_name(name: str) -> tuple[str, ...]:
+    """The parts of `name` between its slashes. Raises StoreError when a store must not take it.
+
+    A part is 1 to 255 bytes of UTF-8, begins with no dot (`.` and `..` leave the store, other
+    hidden names are its own), and holds no backslash and no control character.
+    """
+    parts = tuple(name.split("/"))
+    if _FORBIDDEN.search(name) or not all(_is_part(part) for part in parts):
+        raise StoreError(f"object name {name[:140]!r} could leave the store or hide in it; use another name")
+    if len(name.encode()) > _LONGEST_NAME:
+        raise StoreError(f"object name {name[:140]!r} is longer than {_LONGEST_NAME} bytes; use a shorter one")
+    return parts
+
+
+def is_object_name(name: str) -> bool:
+    """Whether `name`, as found in a listing, could be one of ours at all."""
+    try:
+        check_object_name(name)
+    except StoreError:
+        return False
+    return True
+
+
+def _is_part(part: str) -> bool:
+    return bool(part) and not part.startswith(".") and len(part.encode()) <= _LONGEST_PART

@@ -1,0 +1,43 @@
+"""Flags that more than one command takes, and what they are turned into."""
+
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from shared.errors import UsageError
+
+if TYPE_CHECKING:
+    from shared.settings import Settings
+
+Function = TypeVar("Function", bound=Callable[..., Any])
+
+store = click.option(
+    "--store", metavar="URL", help="Where backups live: gs://BUCKET[/PREFIX] or a folder. [BACKUP_STORE]"
+)
+as_json = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
+database = click.option("--database", metavar="NAME", help="Only backups of this database.")
+_debug = click.option("--debug", is_flag=True, expose_value=False, help="Add a traceback to an error. [DEBUG]")
+
+
+def common(function: Function) -> Function:
+    """The flags of every command: --json and --debug."""
+    return as_json(_debug(function))
+
+
+def settings_with(**overrides: object) -> "Settings":
+    """The settings, with flags laid over them; a flag that was not given is None and changes nothing.
+
+    Raises UsageError for a wrong setting or flag.
+    """
+    from shared.settings import check_store, read_settings  # noqa: PLC0415 - `--help` must not wait for it
+
+    given = {name: value for name, value in overrides.items() if value is not None}
+    for name in ("backup_store", "backup_copy_store"):
+        if name in given:
+            try:
+                check_store(str(given[name]))
+            except ValueError as error:
+                flag = "--store" if name == "backup_store" else "--copy-to"
+                raise UsageError(f"{flag} is wrong: {error}") from None
+    return read_settings().model_copy(update=given)

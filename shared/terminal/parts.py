@@ -1,0 +1,56 @@
+"""From settings to the parts that an operation works with: source, stores, key, event log."""
+
+import sys
+from pathlib import Path
+
+import click
+
+from shared.databases.location import CloudLocation, FileLocation, parse_location
+from shared.errors import UsageError
+from shared.events import EventLog
+from shared.keys import WrappingKey, open_key
+from shared.settings import DEFAULT_KEY, SAMPLE_DATABASE, Settings
+
+
+def source_of(settings: Settings) -> FileLocation | CloudLocation:
+    """The database that DATABASE_URL names, or the sample database once it has been made."""
+    if settings.database_url is not None:
+        return parse_location(settings.database_url)
+    if SAMPLE_DATABASE.exists():
+        return FileLocation(SAMPLE_DATABASE)
+    raise UsageError(
+        "DATABASE_URL is not set: set it to a path or sqlitecloud://…, or run make backup for a sample database"
+    )
+
+
+def key_of(settings: Settings, *, may_create: bool = False) -> WrappingKey | None:
+    """The key that BACKUP_KEY names. Only the default key file is ever made by itself, and only for a backup."""
+    default = Path(DEFAULT_KEY.removeprefix("file:"))
+    if may_create and "backup_key" not in settings.model_fields_set and not default.exists():
+        from shared.keys.keyfile import KeyFile  # noqa: PLC0415
+
+        KeyFile.create(default)
+        loud = f"NEW KEY {default.resolve()}: copy it to a safe place NOW; without it no backup can ever be read"
+        click.secho(loud, fg="yellow", bold=True, err=True)
+    return open_key(settings.backup_key)
+
+
+def event_log(settings: Settings, *, result_on_stdout: bool) -> EventLog:
+    """In a Cloud Run job, JSON lines on stdout; elsewhere, or when stdout carries a JSON document, stderr."""
+    to_stdout = events_own_stdout(settings) and not result_on_stdout
+    return EventLog(sys.stdout if to_stdout else sys.stderr, as_json=settings.logs_json)
+
+
+def events_own_stdout(settings: Settings) -> bool:
+    """In a Cloud Run job stdout is the log: what people would read there must not stand between the events."""
+    return settings.cloud_run_job is not None and settings.logs_json
+
+
+def database_of(settings: Settings) -> str | None:
+    """The database that a REF without one means: DATABASE_URL's, if there is any."""
+    try:
+        return source_of(settings).database
+    except UsageError:
+        if settings.database_url is not None:
+            raise
+        return None

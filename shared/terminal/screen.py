@@ -1,0 +1,109 @@
+"""What people see: progress on a terminal, tables, sizes, ages. Rich is imported only when something is drawn."""
+
+import json
+import sys
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
+from datetime import datetime
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from shared.progress import Progress, silent
+
+if TYPE_CHECKING:
+    from rich.progress import Progress as Bars
+
+GOOD, BAD, UNKNOWN = "✓", "✗", "·"
+
+
+def say(line: str = "") -> None:
+    """A line of the result, on stdout; colour is dropped when that is no terminal."""
+    click.echo(line)
+
+
+def say_json(document: Any) -> None:
+    click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+
+
+def size(count: int) -> str:
+    """`127 MB`: decimal units, as disks and bills count; one decimal below ten."""
+    units = ("B", "kB", "MB", "GB", "TB", "PB")
+    value, power = float(count), 0
+    while value >= 999.5 and power < len(units) - 1:
+        value, power = value / 1000, power + 1
+    unit = units[power]
+    return f"{value:.1f} {unit}" if value < 9.95 and unit != "B" else f"{value:.0f} {unit}"
+
+
+def age(seconds: float) -> str:
+    """`3 h`: the largest unit that is not zero."""
+    if seconds < 0:
+        return "in the future"
+    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= length:
+            return f"{int(seconds // length)} {unit}"
+    return f"{int(seconds)} s"
+
+
+def moment(when: datetime) -> str:
+    return f"{when:%Y-%m-%d %H:%M:%S} UTC"
+
+
+def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: frozenset[int] = frozenset()) -> None:
+    """A plain table on stdout: as wide as the terminal, or as its content when there is none."""
+    from rich import box  # noqa: PLC0415
+    from rich.console import Console  # noqa: PLC0415
+    from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
+
+    drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
+    for number, column in enumerate(columns):
+        drawn.add_column(column, justify="right" if number in right else "left", overflow="fold", no_wrap=number == 0)
+    for row in rows:
+        drawn.add_row(*(Text(_printable(cell)) for cell in row))
+    console = Console(width=None if sys.stdout.isatty() else 200)
+    console.print(drawn)
+
+
+def _printable(cell: str) -> str:
+    """Names come from outside: control characters must not reach the terminal."""
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in cell)
+
+
+@contextmanager
+def progress_bars(*, wanted: bool = True) -> Iterator[Progress]:
+    """Bars with rate and time left on stderr when that is a terminal, otherwise silence."""
+    if not (wanted and sys.stderr.isatty()):
+        yield silent
+        return
+    from rich.console import Console  # noqa: PLC0415
+    from rich.progress import (  # noqa: PLC0415
+        BarColumn,
+        DownloadColumn,
+        TextColumn,
+        TimeRemainingColumn,
+        TransferSpeedColumn,
+    )
+    from rich.progress import Progress as RichProgress  # noqa: PLC0415
+
+    columns = (
+        TextColumn("{task.description:<12}"),
+        BarColumn(),
+        DownloadColumn(),
+        TransferSpeedColumn(),
+        TimeRemainingColumn(),
+    )
+    with RichProgress(*columns, console=Console(stderr=True), transient=True, refresh_per_second=8) as bars:
+        yield _Tracker(bars)
+
+
+class _Tracker:
+    def __init__(self, bars: "Bars") -> None:
+        self._bars = bars
+        self._tasks: dict[str, Any] = {}
+
+    def __call__(self, stage: str, done: int, total: int) -> None:
+        if stage not in self._tasks:
+            self._tasks[stage] = self._bars.add_task(stage, total=total or None)
+        self._bars.update(self._tasks[stage], completed=done, total=total or None)

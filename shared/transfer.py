@@ -1,0 +1,139 @@
+"""Plain files in and out: importing what others dumped, exporting what the stock shell opens."""
+
+import gzip
+import os
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import apsw
+
+from shared.archive.data_key import DataKey
+from shared.archive.reader import open_compressed, read_artifact
+from shared.archive.seals import check_manifest
+from shared.catalog import Backup, Catalog
+from shared.clock import Clock, rfc3339, utc_now
+from shared.databases.beside import scratch_beside
+from shared.databases.checks import check_integrity
+from shared.databases.replace import check_new, publish_new
+from shared.dump.dump import DumpHeader, dump
+from shared.dump.schema import count_rows, user_tables
+from shared.errors import NotGood, UsageError
+from shared.keys import WrappingKey
+from shared.manifest import Manifest
+from shared.names import Format
+from shared.progress import Progress, silent
+from shared.rebuild import hold_to_manifest, rebuild
+from shared.verify import write_plain
+
+_SQL_ENDINGS = (".sql", ".sql.gz")
+_IMAGE_ENDINGS = (".sqlite", ".sqlite3", ".db")
+
+
+@dataclass(frozen=True)
+class Imported:
+    source: Path
+    target: Path
+    tables: int
+    rows: int
+    duration_seconds: float
+
+
+def import_file(source: Path, target: Path, *, clock: Clock = utc_now, progress: Progress = silent) -> Imported:
+    """Makes a new database of a `.sql`, `.sql.gz`, `.sqlite` or `.sqlite.zst` file.
+
+    Raises NotGood when the file does not unpack, load, or pass SQLite's own checks; UsageError when
+    the target is taken.
+    """
+    started = clock()
+    check_new(target)
+    with scratch_beside(target) as scratch:
+        made = scratch / "import.sqlite"
+        write_plain(_watched(open_compressed(source), progress), made)
+        tables, rows = _sound(made, source)
+        publish_new(made, target)
+    return Imported(source, target, tables, rows, (clock() - started).total_seconds())
+
+
+def check_export_name(output: Path) -> None:
+    """Raises UsageError for an ending that says nothing of the format, or a name that is taken."""
+    if not output.name.endswith(_SQL_ENDINGS + _IMAGE_ENDINGS):
+        allowed = ", ".join(_SQL_ENDINGS + _IMAGE_ENDINGS)
+        raise UsageError(f"--output {output} says no format by its ending: allowed are {allowed}")
+    check_new(output)
+
+
+def export_backup(
+    catalog: Catalog, backup: Backup, key: WrappingKey | None, output: Path, *, progress: Progress = silent
+) -> Manifest:
+    """Writes a backup as a plain file, in clear, for the stock `sqlite3`; the ending says which format.
+
+    Raises NotGood when the backup is not good, UsageError when the file is there already.
+    """
+    check_export_name(output)
+    manifest, raw = catalog.read_manifest(backup)
+    data_key = check_manifest(manifest, raw, key)
+    with scratch_beside(output) as scratch:
+        if output.name.endswith(_SQL_ENDINGS):
+            made = scratch / "export.sql"
+            _write_sql(_sql(catalog, manifest, data_key, scratch, progress), made, packed=output.name.endswith(".gz"))
+        else:
+            made = scratch / "export.sqlite"
+            _rebuild(catalog, manifest, data_key, made, progress)
+        publish_new(made, output)
+    return manifest
+
+
+def _sql(
+    catalog: Catalog, manifest: Manifest, data_key: DataKey | None, scratch: Path, progress: Progress
+) -> Iterator[bytes]:
+    artifact = manifest.artifact(Format.SQL)
+    if artifact is not None:
+        with catalog.store.open(artifact.object) as stored:
+            yield from _watched(read_artifact(stored, artifact, data_key, manifest.name), progress)
+        return
+    image = scratch / "image.sqlite"
+    _rebuild(catalog, manifest, data_key, image, progress)
+    header = DumpHeader(manifest.database, rfc3339(manifest.created_at), manifest.schema_version)
+    with closing(apsw.Connection(str(image), flags=apsw.SQLITE_OPEN_READWRITE)) as connection:
+        yield from dump(connection, header)
+
+
+def _rebuild(catalog: Catalog, manifest: Manifest, data_key: DataKey | None, target: Path, progress: Progress) -> None:
+    artifact = manifest.artifact(Format.SQLITE) or manifest.artifact(Format.SQL)
+    if artifact is None:
+        raise NotGood(f"backup {manifest.id} names no artifact: use another backup")
+    rebuild(catalog.store, manifest, artifact, data_key, target, progress=progress)
+    failed = [check for check in hold_to_manifest(target, manifest) if not check.ok]
+    if failed and manifest.integrity.good:
+        raise NotGood(f"{manifest.id} came back different: {'; '.join(check.detail for check in failed)}")
+
+
+def _write_sql(pieces: Iterator[bytes], target: Path, *, packed: bool) -> None:
+    with target.open("xb") as file:
+        if packed:
+            with gzip.GzipFile(filename="", fileobj=file, mode="wb", compresslevel=6, mtime=0) as archive:
+                for piece in pieces:
+                    archive.write(piece)
+        else:
+            file.writelines(pieces)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sound(path: Path, source: Path) -> tuple[int, int]:
+    integrity = check_integrity(path)
+    if not integrity.good:
+        raise NotGood(f"{source} holds a damaged database, integrity_check says: {integrity.problems[0]}")
+    with closing(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)) as connection:
+        tables, rows = user_tables(connection), count_rows(connection)
+    return len(tables), sum(rows.get(table, 0) for table in tables)
+
+
+def _watched(pieces: Iterator[bytes], progress: Progress) -> Iterator[bytes]:
+    done = 0
+    for piece in pieces:
+        yield piece
+        done += len(piece)
+        progress("load", done, 0)

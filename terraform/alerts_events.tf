@@ -1,0 +1,204 @@
+# Alerts on what the jobs log. Each names events of shared/events.json, and what to do.
+
+locals {
+  # Commands that the alerts' texts end with. The first runs anywhere; $ID stands for the backup's id.
+  _execute = { for job in keys(local._jobs) : job => "gcloud run jobs execute ${var.name_prefix}-${job} --project=${var.project_id} --region=${var.region} --wait" }
+  _local   = "BACKUP_STORE=${local.store_url} BACKUP_KEY=gcp-kms://${google_kms_crypto_key.wrapping.id} litekeep"
+  _logs    = { for job in keys(local._jobs) : job => "gcloud logging read 'resource.labels.job_name=\"${var.name_prefix}-${job}\" AND severity>=WARNING' --project=${var.project_id} --freshness=1d --format='value(jsonPayload.message)'" }
+
+  event_alerts = {
+    backup-failed = {
+      title    = "Backup failed"
+      severity = "ERROR"
+      events   = ["backup.failed"]
+      where    = null
+      means    = "A run ended without a backup, or without its copy. Cloud Run tries again by itself; the next slot is another chance. Repeated failures lengthen the time that a loss would cost."
+      run      = "${local._execute.backup}   # after reading why: ${local._logs.backup}"
+    }
+    backup-slow = {
+      title    = "Backup close to its timeout"
+      severity = "WARNING"
+      events   = ["backup.succeeded"]
+      where    = "jsonPayload.duration_seconds>${floor(local.sizes.backup.timeout_minutes * 60 * var.alerts.slow_percent / 100)}"
+      means    = "A backup took more than ${var.alerts.slow_percent} % of its timeout of ${local.sizes.backup.timeout_minutes} minutes. Soon one will be cut off. Raise job_sizes.backup.timeout_minutes or cpu."
+      run      = "terraform apply -var='job_sizes={backup={timeout_minutes=${local.sizes.backup.timeout_minutes * 2}}}'"
+    }
+    backup-stale = {
+      title    = "Backup overdue"
+      severity = "CRITICAL"
+      events   = ["monitor.stale"]
+      where    = null
+      means    = "The monitor finds in the store no backup of this kind and database that is as new as the schedule promises. It goes by what is stored, not by what jobs said."
+      run      = "${local._execute.backup} --args=--kind=daily   # or the kind named above"
+    }
+    cleanup-failed = {
+      title    = "Cleanup failed"
+      severity = "WARNING"
+      events   = ["cleanup.failed"]
+      where    = null
+      means    = "Old backups were not, or not all, deleted. Nothing is lost; storage grows."
+      run      = "${local._execute.cleanup} --args=--dry-run"
+    }
+    cleanup-large = {
+      title    = "Cleanup deleted unusually much"
+      severity = "CRITICAL"
+      events   = ["cleanup.succeeded"]
+      where    = "jsonPayload.deleted_percent>${var.alerts.cleanup_percent}"
+      means    = "One cleanup deleted more than ${var.alerts.cleanup_percent} % of a database's backups: a retention made shorter, a schedule that stood still, or someone's hand. Deleted objects can be brought back for ${var.bucket.soft_delete_days} days."
+      run      = "gcloud storage ls --soft-deleted --recursive ${local.store_url}   # bring one back: gcloud storage restore URL#GENERATION"
+    }
+    copy-behind = {
+      title    = "Copy store behind"
+      severity = "ERROR"
+      events   = ["monitor.copy_behind"]
+      where    = null
+      means    = "Backups are missing in the second region. A loss of the first region would take them."
+      run      = "gcloud storage rsync --recursive --no-clobber ${local.store_url} ${coalesce(local.copy_url, "gs://COPY-BUCKET")}"
+    }
+    drill-failed = {
+      title    = "Restore drill failed"
+      severity = "CRITICAL"
+      events   = ["drill.failed"]
+      where    = null
+      means    = "A backup could not be brought back as good data within its target. Treat it as if a restore had failed: it would have."
+      run      = "${local._execute.drill} --args=--drill,--now"
+    }
+    drill-overdue = {
+      title    = "Restore drill overdue"
+      severity = "WARNING"
+      events   = ["monitor.drill_overdue"]
+      where    = null
+      means    = "No restore drill has succeeded for over 35 days, so nobody knows how long a recovery takes."
+      run      = "${local._execute.drill} --args=--drill,--now"
+    }
+    key-unusable = {
+      title    = "Wrapping key does not work"
+      severity = "CRITICAL"
+      events   = ["monitor.key_unusable"]
+      where    = null
+      means    = "The next backup will fail; if the key's versions are gone or disabled, so will every restore. A version scheduled for destruction can be brought back for 120 days."
+      run      = "gcloud kms keys versions list --key=wrapping --keyring=${var.name_prefix}-wrapping --location=${var.key.location} --project=${var.project_id}   # then: versions restore, versions enable"
+    }
+    monitor-failed = {
+      title    = "Monitor could not look at everything"
+      severity = "ERROR"
+      events   = ["monitor.failed"]
+      where    = null
+      means    = "Until it can, silence says nothing."
+      run      = "${local._execute.monitor}   # after reading why: ${local._logs.monitor}"
+    }
+    restore-failed = {
+      title    = "Restore failed"
+      severity = "CRITICAL"
+      events   = ["restore.failed"]
+      where    = null
+      means    = "A restore ended before its target was complete. What was there before is still there."
+      run      = "${local._logs.restore}"
+    }
+    restore-started = {
+      title    = "Restore started"
+      severity = "WARNING"
+      events   = ["restore.started"]
+      where    = null
+      means    = "Someone is restoring a backup. If nobody announced it, find out who."
+      run      = "gcloud logging read 'protoPayload.methodName=\"google.cloud.run.v2.Jobs.RunJob\" OR protoPayload.methodName=\"google.cloud.run.v1.Jobs.RunJob\"' --project=${var.project_id} --freshness=1h --format='value(protoPayload.authenticationInfo.principalEmail,protoPayload.resourceName)'"
+    }
+    size-anomaly = {
+      title    = "Backup of unusual size"
+      severity = "WARNING"
+      events   = ["monitor.size_anomaly", "monitor.row_anomaly"]
+      where    = "(jsonPayload.change_percent>50 OR jsonPayload.change_percent<-50)"
+      means    = "A backup is over 50 % larger or smaller than the last seven, in bytes or rows. It may be a migration, or data that is gone. Hold the last good one before retention takes it."
+      run      = "${local._local} list   # then: litekeep hold ID --reason 'size anomaly'"
+    }
+    store-unwritable = {
+      title    = "Store takes no objects"
+      severity = "CRITICAL"
+      events   = ["monitor.store_unwritable"]
+      where    = null
+      means    = "The next backup will fail. Rights, the storage key or a quota have changed."
+      run      = "${local._local} health"
+    }
+    table-vanished = {
+      title    = "Table vanished"
+      severity = "WARNING"
+      events   = ["monitor.table_vanished"]
+      where    = null
+      means    = "The newest backup lacks a table that the one before it had: a migration, or a loss."
+      run      = "${local._local} list   # then: litekeep restore --backup ID --table TABLE --to FILE"
+    }
+    unverified = {
+      title    = "Backup not verified for a day"
+      severity = "WARNING"
+      events   = ["monitor.unverified"]
+      where    = null
+      means    = "A backup that nobody has proven is a hope. The verification does not run, or does not keep up."
+      run      = "${local._execute.verify}"
+    }
+    verify-failed = {
+      title    = "Backup is not good"
+      severity = "CRITICAL"
+      events   = ["verify.failed", "monitor.not_good"]
+      where    = null
+      means    = "A backup did not pass its verification, or could not be verified. Take another one now; keep the bad one for the cause."
+      run      = "${local._execute.backup} && ${local._execute.verify} --args=--backup=latest"
+    }
+  }
+
+  event_filters = {
+    for name, alert in local.event_alerts : name => join(" AND ", compact([
+      local.our_logs,
+      "jsonPayload.event=(${join(" OR ", [for event in alert.events : "\"${event}\""])})",
+      alert.where,
+    ]))
+  }
+
+  # Without jobs nothing is logged, and silence would be all that there is to say.
+  alerts_on = var.images != null
+}
+
+resource "google_monitoring_alert_policy" "event" {
+  for_each = { for name, alert in local.event_alerts : name => alert if local.alerts_on }
+
+  display_name          = "Litekeep: ${each.value.title}"
+  combiner              = "OR"
+  severity              = each.value.severity
+  notification_channels = local.notification_channels
+  user_labels           = local.labels
+
+  conditions {
+    display_name = each.value.title
+    condition_matched_log {
+      filter = local.event_filters[each.key]
+      label_extractors = {
+        backup_id = "EXTRACT(jsonPayload.backup_id)"
+        database  = "EXTRACT(jsonPayload.database)"
+        kind      = "EXTRACT(jsonPayload.kind)"
+        message   = "EXTRACT(jsonPayload.message)"
+      }
+    }
+  }
+
+  alert_strategy {
+    auto_close = "86400s"
+    notification_rate_limit {
+      period = "300s"
+    }
+  }
+
+  documentation {
+    mime_type = "text/markdown"
+    subject   = "Litekeep ${var.environment}: ${each.value.title}"
+    content   = "${each.value.means}\n\n$${log.extracted_label.database} $${log.extracted_label.kind} $${log.extracted_label.backup_id}\n\n$${log.extracted_label.message}\n\nRun:\n\n    ${each.value.run}\n"
+
+    dynamic "links" {
+      for_each = var.alerts.runbook_url == null ? [] : ["${var.alerts.runbook_url}#${each.key}"]
+      content {
+        display_name = "Runbook: ${each.value.title}"
+        url          = links.value
+      }
+    }
+  }
+
+  depends_on = [google_project_service.this]
+}

@@ -1,0 +1,129 @@
+# Verification on arrival: storage tells Eventarc of each new object, Eventarc tells the service, and the service
+# verifies when it is a manifest. An event that comes twice, late or for something else does no harm.
+
+locals {
+  arrival = var.verify_on_arrival == null || var.images == null ? {} : { on = var.verify_on_arrival }
+
+  # An event trigger must be where the bucket is; Eventarc's names for multi-regions are the bucket's.
+  arrival_location = lower(local.stores.primary.location)
+}
+
+resource "google_service_account" "arrival" {
+  for_each = local.arrival
+
+  account_id   = "${var.name_prefix}-arrival"
+  display_name = "Litekeep arrival"
+  description  = "Carries storage events to the verification service, and can do nothing else."
+
+  depends_on = [google_project_service.this]
+}
+
+resource "google_cloud_run_v2_service" "arrival" {
+  for_each = local.arrival
+
+  name                = "${var.name_prefix}-verify-on-arrival"
+  location            = var.region
+  labels              = local.labels
+  ingress             = "INGRESS_TRAFFIC_INTERNAL_ONLY"
+  deletion_protection = var.deletion_protection
+
+  template {
+    service_account                  = google_service_account.job["verify"].email
+    timeout                          = "540s" # an event is delivered again when it is not answered within 10 minutes
+    max_instance_request_concurrency = 1
+    execution_environment            = "EXECUTION_ENVIRONMENT_GEN2"
+
+    scaling {
+      min_instance_count = 0
+      max_instance_count = each.value.max_instances
+    }
+
+    containers {
+      image = var.images.verify_on_arrival
+
+      resources {
+        limits   = { cpu = "2", memory = "${each.value.memory_gib}Gi" }
+        cpu_idle = true
+      }
+
+      dynamic "env" {
+        for_each = merge(local.env.verify, { SQLITE_TMPDIR = local.scratch_path, TMPDIR = local.scratch_path })
+        content {
+          name  = env.key
+          value = env.value
+        }
+      }
+
+      volume_mounts {
+        name       = "scratch"
+        mount_path = local.scratch_path
+      }
+    }
+
+    volumes {
+      name = "scratch"
+      empty_dir {
+        medium     = "MEMORY" # when it is full, a write fails and says so; without it the instance is killed
+        size_limit = "${each.value.memory_gib - 1}Gi"
+      }
+    }
+  }
+
+  depends_on = [google_kms_crypto_key_iam_member.wrapping, google_storage_bucket_iam_member.job]
+}
+
+resource "google_cloud_run_v2_service_iam_member" "arrival" {
+  for_each = local.arrival
+
+  name     = google_cloud_run_v2_service.arrival[each.key].name
+  location = var.region
+  role     = "roles/run.invoker"
+  member   = google_service_account.arrival[each.key].member
+}
+
+resource "google_project_iam_member" "arrival_receives" {
+  for_each = local.arrival
+
+  project = var.project_id
+  role    = "roles/eventarc.eventReceiver"
+  member  = google_service_account.arrival[each.key].member
+}
+
+resource "google_project_iam_member" "storage_publishes" {
+  for_each = local.arrival
+
+  project = var.project_id
+  role    = "roles/pubsub.publisher"
+  member  = data.google_storage_project_service_account.this.member
+}
+
+resource "google_eventarc_trigger" "arrival" {
+  for_each = local.arrival
+
+  name            = "${var.name_prefix}-arrival"
+  location        = local.arrival_location
+  labels          = local.labels
+  service_account = google_service_account.arrival[each.key].email
+
+  matching_criteria {
+    attribute = "type"
+    value     = "google.cloud.storage.object.v1.finalized"
+  }
+  matching_criteria {
+    attribute = "bucket"
+    value     = google_storage_bucket.store["primary"].name
+  }
+
+  destination {
+    cloud_run_service {
+      service = google_cloud_run_v2_service.arrival[each.key].name
+      region  = var.region
+    }
+  }
+
+  depends_on = [
+    google_cloud_run_v2_service_iam_member.arrival,
+    google_project_iam_member.arrival_receives,
+    google_project_iam_member.storage_publishes,
+  ]
+}

@@ -1,0 +1,87 @@
+# One screen: how old, how large, how long, verified or not, drilled or not, and what was said last.
+
+locals {
+  _panels = [
+    { title = "Age of the newest backup, by kind (hours)", metric = "backup_age", by = ["database", "kind"], aligner = "ALIGN_PERCENTILE_99", scale = 3600, unit = "h" },
+    { title = "Size of backups (MB)", metric = "backup_size", by = ["database", "kind"], aligner = "ALIGN_PERCENTILE_99", scale = 1000000, unit = "MB" },
+    { title = "Duration of backups (seconds)", metric = "backup_duration", by = ["database", "kind"], aligner = "ALIGN_PERCENTILE_99", scale = 1, unit = "s" },
+    { title = "Recovery time of drills (minutes)", metric = "recovery_duration", by = ["database"], aligner = "ALIGN_PERCENTILE_99", scale = 60, unit = "min" },
+    { title = "Age of the data of drills (hours)", metric = "recovery_data_age", by = ["database"], aligner = "ALIGN_PERCENTILE_99", scale = 3600, unit = "h" },
+  ]
+
+  # Distributions are read by PromQL: the highest bucket that a value of the window fell into.
+  _panel_tiles = [
+    for panel in local._panels : {
+      title = panel.title
+      xyChart = {
+        dataSets = [{
+          plotType       = "LINE"
+          legendTemplate = join(" ", [for label in panel.by : "$${labels.${label}}"])
+          timeSeriesQuery = {
+            prometheusQuery = "histogram_quantile(0.99, sum by (le, ${join(", ", panel.by)}) (increase(${local.prom_metric[panel.metric]}_bucket{monitored_resource=\"cloud_run_job\"}[$${__interval}]))) / ${panel.scale}"
+          }
+        }]
+        yAxis = { label = panel.unit, scale = "LINEAR" }
+      }
+    }
+  ]
+
+  _verdicts_tile = {
+    title = "Verifications, drills and cleanups"
+    xyChart = {
+      dataSets = [{
+        plotType       = "STACKED_BAR"
+        legendTemplate = "$${labels.event}"
+        timeSeriesQuery = {
+          prometheusQuery = "sum by (event) (increase(${local.prom_metric.events}{event=~\"(verify|drill|cleanup|restore)[.].*\"}[$${__interval}]))"
+        }
+      }]
+      yAxis = { label = "events", scale = "LINEAR" }
+    }
+  }
+
+  _executions_tile = {
+    title = "Executions, by job and result"
+    xyChart = {
+      dataSets = [{
+        plotType       = "STACKED_BAR"
+        legendTemplate = "$${labels.job_name} $${labels.result}"
+        timeSeriesQuery = {
+          prometheusQuery = "sum by (job_name, result) (increase(run_googleapis_com:job_completed_execution_count{monitored_resource=\"cloud_run_job\",job_name=~\"${var.name_prefix}-.*\"}[$${__interval}]))"
+        }
+      }]
+      yAxis = { label = "executions", scale = "LINEAR" }
+    }
+  }
+
+  _log_tile = {
+    title = "What needs attention"
+    logsPanel = {
+      filter        = "${local.our_logs} AND severity>=WARNING"
+      resourceNames = ["projects/${var.project_id}"]
+    }
+  }
+
+  _tiles = concat(local._panel_tiles, [local._verdicts_tile, local._executions_tile, local._log_tile])
+}
+
+resource "google_monitoring_dashboard" "this" {
+  dashboard_json = jsonencode({
+    displayName = "Litekeep (${var.name_prefix})"
+    labels      = { app = "", litekeep = "" }
+    mosaicLayout = {
+      columns = 48
+      tiles = [
+        for number, widget in local._tiles : {
+          xPos   = number % 2 * 24
+          yPos   = floor(number / 2) * 16
+          width  = 24
+          height = 16
+          widget = widget
+        }
+      ]
+    }
+  })
+
+  depends_on = [google_logging_metric.counter, google_logging_metric.distribution]
+}

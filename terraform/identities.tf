@@ -1,0 +1,29 @@
+# One identity for each job. None has a key, or a role on the project.
+
+locals {
+  identities = {
+    backup  = "Takes backups: creates objects, encrypts; cannot overwrite, delete or decrypt."
+    cleanup = "Applies retention: deletes objects; cannot create backups or decrypt."
+    monitor = "Watches: lists objects, tries the store and the key; cannot delete or decrypt."
+    restore = "Restores: reads objects, decrypts, saves what was there before; cannot delete."
+    verify  = "Verifies and holds drills: reads objects, decrypts, stores verdicts; cannot delete or reach a live database."
+  }
+}
+
+resource "google_service_account" "job" {
+  for_each = local.identities
+
+  account_id   = "${var.name_prefix}-${each.key}"
+  display_name = "Litekeep ${each.key}"
+  description  = each.value
+
+  depends_on = [google_project_service.this]
+}
+
+resource "google_service_account" "scheduler" {
+  account_id   = "${var.name_prefix}-scheduler"
+  display_name = "Litekeep scheduler"
+  description  = "Starts the scheduled jobs, as they are: it cannot give them arguments."
+
+  depends_on = [google_project_service.this]
+}

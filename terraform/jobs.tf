@@ -1,0 +1,206 @@
+# One Cloud Run job for each thing that is started: with its arguments fixed, the scheduler needs no right
+# to give any, and a person's logs and metrics tell a daily backup from a weekly one by the job's name.
+
+locals {
+  _sizes = {
+    backup  = { cpu = 2, max_retries = 2, memory_gib = 4, scratch_gib = 10, tasks = 1, timeout_minutes = 60 }
+    cleanup = { cpu = 1, max_retries = 0, memory_gib = 1, scratch_gib = 0, tasks = 1, timeout_minutes = 60 }
+    monitor = { cpu = 1, max_retries = 1, memory_gib = 1, scratch_gib = 0, tasks = 1, timeout_minutes = 15 }
+    restore = { cpu = 4, max_retries = 0, memory_gib = 8, scratch_gib = 10, tasks = 1, timeout_minutes = 240 }
+    verify  = { cpu = 2, max_retries = 1, memory_gib = 4, scratch_gib = 10, tasks = 1, timeout_minutes = 240 }
+  }
+  sizes = {
+    for image, size in local._sizes : image => {
+      for name, value in size : name => try(coalesce(var.job_sizes[image][name], value), value)
+    }
+  }
+
+  # `schedule` names an entry of var.schedules; a job without one says in `on_demand` who starts it, and when.
+  _jobs = {
+    backup            = { image = "backup", args = [], schedule = null, on_demand = "by a person or a pipeline, before a deployment or as needed" }
+    backup-continuous = { image = "backup", args = ["--kind=continuous"], schedule = "continuous", on_demand = null }
+    backup-daily      = { image = "backup", args = ["--kind=daily"], schedule = "daily", on_demand = null }
+    backup-weekly     = { image = "backup", args = ["--kind=weekly"], schedule = "weekly", on_demand = null }
+    cleanup           = { image = "cleanup", args = [], schedule = "cleanup", on_demand = null }
+    drill             = { image = "verify", args = ["--drill"], schedule = "drill", on_demand = null }
+    monitor           = { image = "monitor", args = [], schedule = "monitor", on_demand = null }
+    restore           = { image = "restore", args = ["--backup=latest-verified", "--dry-run"], schedule = null, on_demand = "by a person, who names the backup; without arguments it only says what it would do" }
+    verify            = { image = "verify", args = ["--since=7d"], schedule = "verify", on_demand = null }
+  }
+  # A job whose schedule is off is not made: nothing would start it.
+  jobs = {
+    for name, job in local._jobs : name => job
+    if var.images != null && (job.schedule == null || contains(keys(local.schedules), coalesce(job.schedule, "none")))
+  }
+
+  store_url = "gs://${local.stores.primary.name}"
+  copy_url  = var.copy_store == null ? null : "gs://${local.stores.copy.name}"
+
+  _env_of_all = {
+    BACKUP_COPY_STORE = local.copy_url
+    BACKUP_RETENTION  = join(",", [for kind in local.kinds : "${kind}=${local.retention_days[kind]}d"])
+    BACKUP_STORE      = local.store_url
+    ENVIRONMENT       = var.environment
+    LOG_FORMAT        = "json"
+  }
+  _env_with_key = { BACKUP_KEY = "gcp-kms://${google_kms_crypto_key.wrapping.id}" }
+  # A cron field may hold commas, so a semicolon stands between the pairs.
+  _env_with_plan = {
+    BACKUP_DATABASES = length(var.databases) == 0 ? null : join(",", var.databases)
+    BACKUP_SCHEDULES = join(";", [for kind, cron in local.scheduled_kinds : "${kind}=${cron}"])
+  }
+  _env = {
+    backup  = merge(local._env_of_all, local._env_with_key, local._env_with_plan, { BACKUP_FORMATS = join(",", sort(var.backup_formats)) })
+    cleanup = local._env_of_all
+    monitor = merge(local._env_of_all, local._env_with_key, local._env_with_plan)
+    restore = merge(local._env_of_all, local._env_with_key)
+    verify  = merge(local._env_of_all, local._env_with_key)
+  }
+  env = { for image, settings in local._env : image => { for name, value in settings : name => value if value != null } }
+
+  secret_env = {
+    backup  = { secret = "source", version = var.secret_versions.source }
+    monitor = { secret = "source", version = var.secret_versions.source }
+    restore = { secret = "target", version = var.secret_versions.target }
+  }
+
+  scratch_path  = "/scratch"
+  disk_from_gib = 10
+}
+
+resource "google_cloud_run_v2_job" "this" {
+  for_each = local.jobs
+
+  name                = "${var.name_prefix}-${each.key}"
+  location            = var.region
+  labels              = local.labels
+  deletion_protection = var.deletion_protection
+  launch_stage        = local.sizes[each.value.image].scratch_gib >= local.disk_from_gib ? "BETA" : "GA" # disks are BETA
+
+  template {
+    task_count  = local.sizes[each.value.image].tasks
+    parallelism = local.sizes[each.value.image].tasks
+    labels      = local.labels
+
+    template {
+      service_account       = google_service_account.job[each.value.image].email
+      timeout               = "${local.sizes[each.value.image].timeout_minutes * 60}s"
+      max_retries           = local.sizes[each.value.image].max_retries
+      execution_environment = "EXECUTION_ENVIRONMENT_GEN2"
+
+      containers {
+        image = var.images[each.value.image]
+        args  = each.value.args
+
+        resources {
+          limits = {
+            cpu    = tostring(local.sizes[each.value.image].cpu)
+            memory = "${local.sizes[each.value.image].memory_gib}Gi"
+          }
+        }
+
+        dynamic "env" {
+          for_each = local.env[each.value.image]
+          content {
+            name  = env.key
+            value = env.value
+          }
+        }
+
+        dynamic "env" {
+          for_each = { for image, from in local.secret_env : image => from if image == each.value.image }
+          content {
+            name = "DATABASE_URL"
+            value_source {
+              secret_key_ref {
+                secret  = google_secret_manager_secret.database_url[env.value.secret].secret_id
+                version = env.value.version
+              }
+            }
+          }
+        }
+
+        # Anything written elsewhere counts against the memory, until the task is killed without a word.
+        dynamic "env" {
+          for_each = local.sizes[each.value.image].scratch_gib > 0 ? ["SQLITE_TMPDIR", "TMPDIR"] : []
+          content {
+            name  = env.value
+            value = local.scratch_path
+          }
+        }
+
+        dynamic "volume_mounts" {
+          for_each = local.sizes[each.value.image].scratch_gib > 0 ? ["scratch"] : []
+          content {
+            name       = volume_mounts.value
+            mount_path = local.scratch_path
+          }
+        }
+      }
+
+      dynamic "volumes" {
+        for_each = local.sizes[each.value.image].scratch_gib > 0 ? ["scratch"] : []
+        content {
+          name = volumes.value
+          empty_dir {
+            medium     = local.sizes[each.value.image].scratch_gib >= local.disk_from_gib ? "DISK" : "MEMORY"
+            size_limit = "${local.sizes[each.value.image].scratch_gib}Gi"
+          }
+        }
+      }
+
+      dynamic "vpc_access" {
+        for_each = var.network == null ? [] : [var.network]
+        content {
+          egress = vpc_access.value.egress
+          network_interfaces {
+            network    = vpc_access.value.network
+            subnetwork = vpc_access.value.subnetwork
+            tags       = vpc_access.value.tags
+          }
+        }
+      }
+    }
+  }
+
+  lifecycle {
+    ignore_changes = [launch_stage] # the service raises it by itself
+
+    precondition {
+      condition     = local.sizes[each.value.image].scratch_gib >= local.disk_from_gib || local.sizes[each.value.image].memory_gib >= local.sizes[each.value.image].scratch_gib + 0.5
+      error_message = "job_sizes.${each.value.image}: scratch_gib up to 2 lies in memory: give memory_gib at least half a GiB more, or scratch_gib = 10 for a disk."
+    }
+    precondition {
+      condition     = local.sizes[each.value.image].memory_gib <= { 1 = 4, 2 = 8, 4 = 16, 6 = 24, 8 = 32 }[local.sizes[each.value.image].cpu]
+      error_message = "job_sizes.${each.value.image}: memory_gib is more than Cloud Run gives with that cpu: 1 up to 4, 2 up to 8, 4 up to 16, 6 up to 24, 8 up to 32."
+    }
+  }
+
+  # Cloud Run looks the secret up when the job is made; a first run without its rights would fail.
+  depends_on = [
+    google_kms_crypto_key_iam_member.wrapping,
+    google_secret_manager_secret_iam_member.reader,
+    google_storage_bucket_iam_member.job,
+  ]
+}
+
+# People who may start a job by hand, with arguments of their own; and see how it went.
+locals {
+  operator_grants = merge(flatten([
+    for job, members in var.operators : [
+      for member in members : {
+        "${job}/start/${member}" = { job = job, member = member, role = "roles/run.jobsExecutorWithOverrides" }
+        "${job}/watch/${member}" = { job = job, member = member, role = "roles/run.viewer" }
+      }
+    ] if contains(keys(local.jobs), job)
+  ])...)
+}
+
+resource "google_cloud_run_v2_job_iam_member" "operator" {
+  for_each = local.operator_grants
+
+  name     = google_cloud_run_v2_job.this[each.value.job].name
+  location = var.region
+  role     = each.value.role
+  member   = each.value.member
+}

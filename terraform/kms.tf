@@ -1,0 +1,85 @@
+# Two kinds of keys, for two kinds of harm. The wrapping key decides who may read a backup's content, also of
+# one that was stolen. The storage keys only keep the disks unreadable: Cloud Storage decrypts for any reader.
+# Neither a key nor its ring can ever be deleted; destroying a key's versions destroys every backup it protects.
+
+resource "google_kms_key_ring" "wrapping" {
+  name     = "${var.name_prefix}-wrapping"
+  location = var.key.location
+
+  depends_on = [google_project_service.this]
+}
+
+resource "google_kms_crypto_key" "wrapping" {
+  name                       = "wrapping"
+  key_ring                   = google_kms_key_ring.wrapping.id
+  purpose                    = "ENCRYPT_DECRYPT"
+  rotation_period            = "7776000s"  # 90 days; old versions stay, for the backups that they wrapped
+  destroy_scheduled_duration = "10368000s" # 120 days, the longest there is, to take a destruction back
+  labels                     = local.labels
+
+  version_template {
+    algorithm        = "GOOGLE_SYMMETRIC_ENCRYPTION"
+    protection_level = var.key.protection_level
+  }
+
+  lifecycle {
+    prevent_destroy = true
+  }
+}
+
+resource "google_kms_key_ring" "storage" {
+  for_each = local.stores
+
+  name     = "${var.name_prefix}-storage-${each.key}"
+  location = each.value.key_location
+
+  depends_on = [google_project_service.this]
+}
+
+resource "google_kms_crypto_key" "storage" {
+  for_each = local.stores
+
+  name                       = "storage"
+  key_ring                   = google_kms_key_ring.storage[each.key].id
+  purpose                    = "ENCRYPT_DECRYPT"
+  rotation_period            = "7776000s"
+  destroy_scheduled_duration = "10368000s"
+  labels                     = local.labels
+
+  lifecycle {
+    prevent_destroy = true
+  }
+}
+
+# Cloud Storage's own account, which the look-up also makes, uses the storage keys; no job does.
+data "google_storage_project_service_account" "this" {
+  depends_on = [google_project_service.this]
+}
+
+resource "google_kms_crypto_key_iam_member" "storage" {
+  for_each = local.stores
+
+  crypto_key_id = google_kms_crypto_key.storage[each.key].id
+  role          = "roles/cloudkms.cryptoKeyEncrypterDecrypter"
+  member        = data.google_storage_project_service_account.this.member
+}
+
+locals {
+  # Who may use the wrapping key. Backup and monitor can only lock, verify can only unlock; restore needs both,
+  # for the safety backup it takes. Cleanup is not here: what it can delete, it cannot read.
+  wrapping_grants = {
+    backup-encrypts  = { identity = "backup", role = "roles/cloudkms.cryptoKeyEncrypter" }
+    monitor-encrypts = { identity = "monitor", role = "roles/cloudkms.cryptoKeyEncrypter" }
+    restore-decrypts = { identity = "restore", role = "roles/cloudkms.cryptoKeyDecrypter" }
+    restore-encrypts = { identity = "restore", role = "roles/cloudkms.cryptoKeyEncrypter" }
+    verify-decrypts  = { identity = "verify", role = "roles/cloudkms.cryptoKeyDecrypter" }
+  }
+}
+
+resource "google_kms_crypto_key_iam_member" "wrapping" {
+  for_each = local.wrapping_grants
+
+  crypto_key_id = google_kms_crypto_key.wrapping.id
+  role          = each.value.role
+  member        = google_service_account.job[each.value.identity].member
+}

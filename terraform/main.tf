@@ -1,0 +1,74 @@
+provider "google" {
+  project        = var.project_id
+  region         = var.region
+  default_labels = local.labels
+}
+
+data "google_project" "this" {
+  project_id = var.project_id
+}
+
+resource "google_project_service" "this" {
+  for_each = toset(concat(
+    [
+      "artifactregistry.googleapis.com",
+      "cloudkms.googleapis.com",
+      "cloudscheduler.googleapis.com",
+      "iam.googleapis.com",
+      "logging.googleapis.com",
+      "monitoring.googleapis.com",
+      "run.googleapis.com",
+      "secretmanager.googleapis.com",
+      "storage.googleapis.com",
+    ],
+    var.verify_on_arrival == null ? [] : ["eventarc.googleapis.com", "pubsub.googleapis.com"],
+  ))
+
+  project            = var.project_id
+  service            = each.value
+  disable_on_destroy = false # others in the project may need it
+}
+
+locals {
+  # The one list of events, shared with the code.
+  events = jsondecode(file("${path.module}/../shared/events.json")).events
+
+  labels = merge(var.labels, { app = "litekeep", environment = var.environment })
+
+  # In the names of metrics and custom roles a hyphen is not allowed.
+  name_id = replace(var.name_prefix, "-", "_")
+
+  kinds = ["continuous", "daily", "weekly", "pre-deployment", "on-demand", "milestone"]
+
+  _kept_days = {
+    continuous     = 7
+    daily          = var.environment == "production" ? 30 : 7
+    weekly         = var.environment == "production" ? 90 : 7
+    pre-deployment = 30
+    on-demand      = 30
+    milestone      = 365
+  }
+  _kept_days_wanted = {
+    continuous     = var.retention_days.continuous
+    daily          = var.retention_days.daily
+    weekly         = var.retention_days.weekly
+    pre-deployment = var.retention_days.pre_deployment
+    on-demand      = var.retention_days.on_demand
+    milestone      = var.retention_days.milestone
+  }
+  retention_days = { for kind in local.kinds : kind => coalesce(local._kept_days_wanted[kind], local._kept_days[kind]) }
+
+  _schedules = {
+    cleanup    = var.schedules.cleanup
+    continuous = var.schedules.continuous
+    daily      = var.schedules.daily
+    drill      = var.schedules.drill
+    monitor    = var.schedules.monitor
+    verify     = var.schedules.verify
+    weekly     = var.schedules.weekly
+  }
+  schedules = { for name, cron in local._schedules : name => cron if cron != "off" }
+
+  # What BACKUP_SCHEDULES, the alerts on age and the dashboard go by.
+  scheduled_kinds = { for kind in local.kinds : kind => local.schedules[kind] if contains(keys(local.schedules), kind) }
+}

@@ -1,0 +1,90 @@
+output "alert_filters" {
+  description = "The Logging query of every alert on logs, by alert: to try one, `gcloud logging read \"$(terraform output -json alert_filters | jq -r '.\"backup-failed\"')\"`."
+  value       = merge(local.event_filters, { for name, alert in local.change_alerts : name => alert.filter })
+}
+
+output "backup_now" {
+  description = "Takes a backup before a deployment; change the name."
+  value       = "${local._execute.backup} --args=--name=pre-deployment-v1.5.0"
+}
+
+output "environment" {
+  description = "The settings with which `litekeep` on your machine works on these backups: `eval \"$(terraform output -raw environment)\"`, then `litekeep status`."
+  value       = join("\n", [for name, value in merge(local.env.monitor, { LOG_FORMAT = "text" }) : "export ${name}='${value}'"])
+}
+
+output "identities" {
+  description = "The service account of each job, by job: what to grant rights to in other projects."
+  value       = { for name, account in google_service_account.job : name => account.email }
+}
+
+output "jobs" {
+  description = "Every job: when it starts, or who starts it."
+  value       = { for name, job in local.jobs : "${var.name_prefix}-${name}" => job.schedule == null ? job.on_demand : "${local.schedules[job.schedule]} (UTC)" }
+}
+
+output "key" {
+  description = "BACKUP_KEY. Without this key no backup can be read: note it where you keep the disaster plan."
+  value       = "gcp-kms://${google_kms_crypto_key.wrapping.id}"
+}
+
+output "next_steps" {
+  description = "What to do after this apply, in order: `terraform output -raw next_steps`."
+  value       = var.images == null ? local._steps_before_images : local._steps_with_jobs
+}
+
+output "registry" {
+  description = "Where `make push` pushes images to."
+  value       = local.registry
+
+  depends_on = [google_artifact_registry_repository.images]
+}
+
+output "restore" {
+  description = "Says what a restore would do, and changes nothing. To do it, give the database to restore into instead of --dry-run: `--args=--backup=ID,--to=sqlitecloud://HOST/NEW-NAME`."
+  value       = "${local._execute.restore} --args=--backup=latest-verified,--dry-run"
+}
+
+output "stores" {
+  description = "BACKUP_STORE, and BACKUP_COPY_STORE where there is one."
+  value       = { for store, bucket in google_storage_bucket.store : store => "gs://${bucket.name}" }
+
+  # Whoever uses a store needs its rights in place.
+  depends_on = [google_storage_bucket_iam_member.job]
+}
+
+output "take_down" {
+  description = "Takes everything down but the backups and the keys that open them: `terraform output -raw take_down`."
+  value       = <<-EOT
+    # Once, so that jobs may go:
+    terraform apply -var=deletion_protection=false
+    # Leave the backups and their keys where they are, and forget them:
+    terraform state list | grep -E '^(google_storage_bucket[.]|google_kms_)' | xargs -n 1 terraform state rm
+    terraform destroy
+  EOT
+}
+
+output "verify_latest" {
+  description = "Proves the newest backup by a restore into a scratch database."
+  value       = "${local._execute.verify} --args=--backup=latest"
+}
+
+locals {
+  _steps_before_images = <<-EOT
+    # 1. The connection strings; nothing shows or stores what you type but Secret Manager. Best with an API key that can only read, then one that can write:
+    read -rs URL && printf %s "$URL" | gcloud secrets versions add ${var.name_prefix}-source-url --project=${var.project_id} --data-file=-
+    read -rs URL && printf %s "$URL" | gcloud secrets versions add ${var.name_prefix}-target-url --project=${var.project_id} --data-file=-
+    # 2. The images; this writes images.auto.tfvars.json with their digests:
+    make push REGISTRY=${local.registry}
+    # 3. Jobs, schedules and alerts:
+    terraform apply
+  EOT
+
+  _steps_with_jobs = <<-EOT
+    # The first backup, and its proof:
+    ${local._execute.backup}
+    ${local._execute.verify} --args=--backup=latest
+    # What the monitor thinks:
+    ${local._execute.monitor}
+  EOT
+}

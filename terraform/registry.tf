@@ -1,0 +1,21 @@
+# Images are never deleted by a policy: a job names its image by digest, and the one that a restore needs
+# in a year must still be there.
+
+resource "google_artifact_registry_repository" "images" {
+  # checkov:skip=CKV_GCP_84:Images hold code and no data; a key of their own would be one more way for a restore to fail.
+  repository_id = var.name_prefix
+  location      = var.region
+  format        = "DOCKER"
+  description   = "Images of Litekeep's jobs"
+  labels        = local.labels
+
+  docker_config {
+    immutable_tags = true
+  }
+
+  depends_on = [google_project_service.this]
+}
+
+locals {
+  registry = "${var.region}-docker.pkg.dev/${var.project_id}/${var.name_prefix}"
+}

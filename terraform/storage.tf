@@ -1,0 +1,156 @@
+locals {
+  _bucket_location = coalesce(var.bucket.location, var.region)
+
+  _stores = merge(
+    {
+      primary = {
+        name        = coalesce(var.bucket.name, "${var.project_id}-${var.name_prefix}")
+        location    = upper(local._bucket_location)
+        dual_region = [for region in var.bucket.dual_region : upper(region)]
+      }
+    },
+    var.copy_store == null ? {} : {
+      copy = {
+        name        = coalesce(var.copy_store.name, "${var.project_id}-${var.name_prefix}-copy")
+        location    = upper(var.copy_store.location)
+        dual_region = []
+      }
+    },
+  )
+
+  # A bucket's key must be where the bucket is; multi-regions have other names in Cloud KMS.
+  stores = {
+    for store, bucket in local._stores : store => merge(bucket, {
+      key_location = lookup({ ASIA = "asia", EU = "europe", US = "us" }, bucket.location, lower(bucket.location))
+    })
+  }
+
+  artifact_suffixes = [".sql.gz", ".sql.gz.enc", ".sqlite.zst", ".sqlite.zst.enc"]
+
+  # At 30 days, when verifications are done and a restore is unlikely, artifacts go to the coldest class whose
+  # least duration is still before them. Leaving a class early is billed as if kept, so nothing else pays.
+  _days_left = { for kind, days in local.retention_days : kind => days - 30 }
+  cold_class = {
+    for kind, days in local._days_left : kind => (
+      days >= 365 ? "ARCHIVE" : days >= 90 ? "COLDLINE" : "NEARLINE"
+    ) if days >= 30
+  }
+
+  # The cleanup job decides what is deleted: it knows the last good backup, holds and chains, lifecycle does not.
+  # This is for what a cleanup that has been broken for a year has left behind.
+  backstop_days = { for kind, days in local.retention_days : kind => days + var.bucket.backstop_days }
+
+  # What is not a backup: leases and slots, and the monitor's probe.
+  locks_prefix  = "locks/"
+  drills_prefix = "drills/"
+  probe_prefix  = "health/"
+}
+
+resource "google_storage_bucket" "store" {
+  # checkov:skip=CKV_GCP_78:Objects are created once and never overwritten, and soft delete brings deleted ones back: versioning would only keep what retention deletes.
+  # checkov:skip=CKV_GCP_62:Reads and writes are in the data-access audit logs (audit.tf), which say who; access logs would need a bucket of their own.
+  for_each = local.stores
+
+  name                        = each.value.name
+  location                    = each.value.location
+  storage_class               = "STANDARD"
+  uniform_bucket_level_access = true
+  public_access_prevention    = "enforced"
+  force_destroy               = false
+  deletion_policy             = "PREVENT"
+  rpo                         = length(each.value.dual_region) == 0 ? null : var.bucket.turbo ? "ASYNC_TURBO" : "DEFAULT"
+  labels                      = local.labels
+
+  dynamic "custom_placement_config" {
+    for_each = length(each.value.dual_region) == 0 ? [] : [each.value.dual_region]
+    content {
+      data_locations = custom_placement_config.value
+    }
+  }
+
+  encryption {
+    default_kms_key_name = google_kms_crypto_key.storage[each.key].id
+
+    google_managed_encryption_enforcement_config {
+      restriction_mode = "FullyRestricted"
+    }
+    customer_supplied_encryption_enforcement_config {
+      restriction_mode = "FullyRestricted"
+    }
+  }
+
+  versioning {
+    enabled = false
+  }
+
+  soft_delete_policy {
+    retention_duration_seconds = var.bucket.soft_delete_days * 86400
+  }
+
+  dynamic "retention_policy" {
+    for_each = var.retention_lock == null ? [] : [var.retention_lock]
+    content {
+      retention_period = tostring(retention_policy.value.days * 86400)
+      is_locked        = retention_policy.value.locked
+    }
+  }
+
+  dynamic "lifecycle_rule" {
+    for_each = local.cold_class
+    content {
+      action {
+        type          = "SetStorageClass"
+        storage_class = lifecycle_rule.value
+      }
+      condition {
+        age                   = 30
+        matches_prefix        = ["${lifecycle_rule.key}/"]
+        matches_suffix        = local.artifact_suffixes # the small manifests stay where reading is free
+        matches_storage_class = ["STANDARD"]
+      }
+    }
+  }
+
+  dynamic "lifecycle_rule" {
+    for_each = local.backstop_days
+    content {
+      action {
+        type = "Delete"
+      }
+      condition {
+        age            = lifecycle_rule.value
+        matches_prefix = ["${lifecycle_rule.key}/"]
+      }
+    }
+  }
+
+  lifecycle_rule {
+    action {
+      type = "Delete"
+    }
+    condition {
+      age            = 30 # a lease lasts for hours, a schedule's slot for minutes
+      matches_prefix = [local.locks_prefix]
+    }
+  }
+
+  lifecycle_rule {
+    action {
+      type = "AbortIncompleteMultipartUpload"
+    }
+    condition {
+      age = 7
+    }
+  }
+
+  lifecycle {
+    prevent_destroy = true
+
+    precondition {
+      condition     = var.retention_lock == null ? true : var.retention_lock.days <= min(values(local.retention_days)...)
+      error_message = "retention_lock.days is longer than the shortest retention (${min(values(local.retention_days)...)} days): cleanup would fail every day. Shorten the lock, or lengthen retention_days."
+    }
+  }
+
+  depends_on = [google_kms_crypto_key_iam_member.storage]
+}

@@ -1,0 +1,416 @@
+variable "alerts" {
+  description = "When alerts fire: `cleanup_percent`, the share of one database's backups that one cleanup may delete; `slow_percent`, the share of its timeout that a backup may take; `stale_after`, how old the newest backup of a scheduled kind may be (fit it to `schedules`). `runbook_url` is linked from each alert."
+  type = object({
+    cleanup_percent = optional(number, 25)
+    runbook_url     = optional(string)
+    slow_percent    = optional(number, 80)
+    stale_after = optional(object({
+      continuous = optional(string, "10m")
+      daily      = optional(string, "25h")
+      weekly     = optional(string, "192h")
+    }), {})
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = alltrue([for percent in [var.alerts.cleanup_percent, var.alerts.slow_percent] : percent > 0 && percent <= 100])
+    error_message = "alerts.cleanup_percent and alerts.slow_percent are percentages: give a number above 0 and up to 100."
+  }
+  validation {
+    condition     = alltrue([for span in values(var.alerts.stale_after) : can(regex("^([1-9][0-9]{0,2}m|[1-9][0-9]?h|1[0-8][0-9]h|19[0-2]h)$", span))])
+    error_message = "alerts.stale_after must be minutes or hours such as 10m or 25h, 192h at most: Cloud Monitoring does not look further back."
+  }
+  validation {
+    condition     = var.alerts.runbook_url == null || can(regex("^https://[^\\s]+$", var.alerts.runbook_url))
+    error_message = "alerts.runbook_url must begin with https://, or be left out."
+  }
+}
+
+variable "audit" {
+  description = "Who did what: `data_access` turns on data-access audit logs of storage, keys and secrets for the whole project; `retention_days` is how long they and the jobs' logs are kept. WARNING: `locked` cannot be undone, not even by deleting the project's other resources."
+  type = object({
+    data_access    = optional(bool, true)
+    locked         = optional(bool, false)
+    retention_days = optional(number, 400)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = var.audit.retention_days >= 30 && var.audit.retention_days <= 3650 && floor(var.audit.retention_days) == var.audit.retention_days
+    error_message = "audit.retention_days must be whole days from 30 to 3650."
+  }
+}
+
+variable "backup_formats" {
+  description = "What each backup holds: `sql` (a dump that the stock sqlite3 loads), `sqlite` (the pages), or both."
+  type        = set(string)
+  default     = ["sql", "sqlite"]
+  nullable    = false
+
+  validation {
+    condition     = length(var.backup_formats) > 0 && length(setsubtract(var.backup_formats, ["sql", "sqlite"])) == 0
+    error_message = "backup_formats must hold \"sql\", \"sqlite\" or both."
+  }
+}
+
+variable "bucket" {
+  description = "The bucket for backups. `location` is a region or multi-region (default: `region`). With two `dual_region` regions, `location` is the multi-region around them (US, EU or ASIA), and `turbo` replicates within minutes, at a price. Changing the place of a bucket means a new bucket: do not, once it holds backups."
+  type = object({
+    backstop_days    = optional(number, 365)
+    dual_region      = optional(set(string), [])
+    location         = optional(string)
+    name             = optional(string)
+    soft_delete_days = optional(number, 14)
+    turbo            = optional(bool, true)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = var.bucket.backstop_days >= 90
+    error_message = "bucket.backstop_days must be 90 or more: it is added to each kind's retention, and lifecycle knows nothing of the last good backup."
+  }
+  validation {
+    condition     = length(var.bucket.dual_region) == 0 || (length(var.bucket.dual_region) == 2 && contains(["US", "EU", "ASIA"], upper(coalesce(var.bucket.location, "none"))))
+    error_message = "bucket.dual_region needs exactly two regions, and bucket.location = \"US\", \"EU\" or \"ASIA\" around them."
+  }
+  validation {
+    condition     = var.bucket.name == null || can(regex("^[a-z0-9][a-z0-9_-]{1,61}[a-z0-9]$", var.bucket.name))
+    error_message = "bucket.name must be 3 to 63 of a-z 0-9 _ - that begin and end with a letter or digit."
+  }
+  validation {
+    condition     = var.bucket.soft_delete_days >= 7 && var.bucket.soft_delete_days <= 90
+    error_message = "bucket.soft_delete_days must be 7 to 90: within them a deleted backup can be brought back."
+  }
+}
+
+variable "copy_store" {
+  description = "A second bucket that gets every backup too. Choose a region that shares no fate with the first. `null`: none."
+  type = object({
+    location = string
+    name     = optional(string)
+  })
+  default = null
+
+  validation {
+    condition     = var.copy_store == null ? true : lower(var.copy_store.location) != lower(coalesce(var.bucket.location, var.region))
+    error_message = "copy_store.location is where the first bucket is: name another region, or the copy is lost with the original."
+  }
+  validation {
+    condition     = var.copy_store == null ? true : var.copy_store.name == null || can(regex("^[a-z0-9][a-z0-9_-]{1,61}[a-z0-9]$", var.copy_store.name))
+    error_message = "copy_store.name must be 3 to 63 of a-z 0-9 _ - that begin and end with a letter or digit."
+  }
+}
+
+variable "databases" {
+  description = "The databases of the SQLite Cloud project to back up, by name, or `[\"*\"]` for all of it. Empty: the one in the connection string."
+  type        = set(string)
+  default     = []
+  nullable    = false
+
+  validation {
+    condition     = alltrue([for name in var.databases : length(name) > 0 && !can(regex("[,\"\\\\\\s]", name))])
+    error_message = "A name in databases is empty, or holds a comma, a quote, a backslash or a space: use [\"*\"] and name it nowhere."
+  }
+  validation {
+    condition     = !contains(var.databases, "*") || length(var.databases) == 1
+    error_message = "\"*\" in databases means all: name no others beside it."
+  }
+}
+
+variable "deletion_protection" {
+  description = "Whether Cloud Run jobs and the service refuse to be destroyed or replaced. To take them down, apply `false` first. Buckets and keys refuse in any case."
+  type        = bool
+  default     = true
+  nullable    = false
+}
+
+variable "environment" {
+  description = "`production`, `staging`, `development` or `test`: decides the default retention, and production refuses to restore over live data."
+  type        = string
+  default     = "production"
+  nullable    = false
+
+  validation {
+    condition     = contains(["production", "staging", "development", "test"], var.environment)
+    error_message = "environment must be production, staging, development or test."
+  }
+}
+
+variable "images" {
+  description = "The jobs' container images by digest, as `make push` writes them into `images.auto.tfvars.json`. `null` makes all but jobs, schedules and alerts: the first step in an empty project, which makes the registry that they are pushed to."
+  type = object({
+    backup            = string
+    cleanup           = string
+    monitor           = string
+    restore           = string
+    verify            = string
+    verify_on_arrival = optional(string)
+  })
+  default = null
+
+  validation {
+    condition     = var.images == null ? true : alltrue([for image in values(var.images) : image == null ? true : can(regex("^[a-z0-9.-]+(:[0-9]+)?/[^@\\s]+@sha256:[0-9a-f]{64}$", image))])
+    error_message = "Each of images must be HOST/PATH@sha256:DIGEST: a tag can be moved, a digest cannot. make push prints them."
+  }
+}
+
+variable "job_sizes" {
+  description = "What each job gets. `cpu` is 1, 2, 4, 6 or 8. `scratch_gib` holds the largest database twice and half as much again: up to 2 GiB lie in memory (and count against `memory_gib`), above that on a disk of at least 10. `tasks` share out the databases."
+  type = map(object({
+    cpu             = optional(number)
+    max_retries     = optional(number)
+    memory_gib      = optional(number)
+    scratch_gib     = optional(number)
+    tasks           = optional(number)
+    timeout_minutes = optional(number)
+  }))
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = length(setsubtract(keys(var.job_sizes), ["backup", "cleanup", "monitor", "restore", "verify"])) == 0
+    error_message = "job_sizes takes the keys backup, cleanup, monitor, restore and verify."
+  }
+  validation {
+    condition     = alltrue([for size in values(var.job_sizes) : size.cpu == null ? true : contains([1, 2, 4, 6, 8], size.cpu)])
+    error_message = "job_sizes: cpu must be 1, 2, 4, 6 or 8."
+  }
+  validation {
+    condition     = alltrue([for size in values(var.job_sizes) : size.scratch_gib == null ? true : (size.scratch_gib >= 0 && size.scratch_gib <= 2) || size.scratch_gib >= 10])
+    error_message = "job_sizes: scratch_gib must be 0 to 2 (memory), or 10 and more (disk)."
+  }
+  validation {
+    condition     = alltrue([for size in values(var.job_sizes) : size.timeout_minutes == null ? true : size.timeout_minutes >= 1 && size.timeout_minutes <= 1440])
+    error_message = "job_sizes: timeout_minutes must be 1 to 1440."
+  }
+  validation {
+    condition     = alltrue([for size in values(var.job_sizes) : size.tasks == null ? true : size.tasks >= 1 && size.tasks <= 10000])
+    error_message = "job_sizes: tasks must be 1 to 10000; more than there are databases is of no use."
+  }
+  validation {
+    condition     = alltrue([for name, size in var.job_sizes : !contains(["cleanup", "restore"], name) || coalesce(size.max_retries, 0) == 0])
+    error_message = "job_sizes: a cleanup or restore that failed is looked at by a person before it runs again: leave max_retries out."
+  }
+}
+
+variable "key" {
+  description = "The key that wraps each backup's data key. It must work when a region does not, so `location` is `global` unless data may not leave a jurisdiction (then `europe` or `us`). `protection_level` is SOFTWARE or HSM. Neither can be changed later."
+  type = object({
+    location         = optional(string, "global")
+    protection_level = optional(string, "SOFTWARE")
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = contains(["SOFTWARE", "HSM"], var.key.protection_level)
+    error_message = "key.protection_level must be SOFTWARE or HSM."
+  }
+}
+
+variable "labels" {
+  description = "Labels for everything that takes labels; `app` and `environment` are set anyway."
+  type        = map(string)
+  default     = {}
+  nullable    = false
+}
+
+variable "name_prefix" {
+  description = "What every name begins with. Another prefix makes a second installation in the same project."
+  type        = string
+  default     = "litekeep"
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{1,15}[a-z0-9]$", var.name_prefix))
+    error_message = "name_prefix must be 3 to 17 of a-z 0-9 - that begin with a letter and end with a letter or digit."
+  }
+}
+
+variable "network" {
+  description = "The VPC that jobs reach the database through, for a fixed address or a private node. `null`: the internet, over TLS."
+  type = object({
+    egress     = optional(string, "PRIVATE_RANGES_ONLY")
+    network    = string
+    subnetwork = string
+    tags       = optional(set(string), [])
+  })
+  default = null
+
+  validation {
+    condition     = var.network == null ? true : contains(["ALL_TRAFFIC", "PRIVATE_RANGES_ONLY"], var.network.egress)
+    error_message = "network.egress must be ALL_TRAFFIC or PRIVATE_RANGES_ONLY."
+  }
+}
+
+variable "notifications" {
+  description = "Who is told: e-mail addresses, webhook URLs by name (their token ends up in the state: keep that private), and Pub/Sub topics as projects/P/topics/T. At least one."
+  type = object({
+    emails        = optional(set(string), [])
+    pubsub_topics = optional(set(string), [])
+    webhooks      = optional(map(string), {})
+  })
+  nullable = false
+
+  validation {
+    condition     = length(var.notifications.emails) + length(var.notifications.pubsub_topics) + length(var.notifications.webhooks) > 0
+    error_message = "notifications is empty: an alert that reaches nobody is no alert. Give at least one of emails, webhooks or pubsub_topics."
+  }
+  validation {
+    condition     = alltrue([for email in var.notifications.emails : can(regex("^[^@\\s]+@[^@\\s]+\\.[^@\\s]+$", email))])
+    error_message = "notifications.emails holds something that is no e-mail address."
+  }
+  validation {
+    condition     = alltrue([for topic in var.notifications.pubsub_topics : can(regex("^projects/[^/\\s]+/topics/[^/\\s]+$", topic))])
+    error_message = "notifications.pubsub_topics must be written projects/PROJECT/topics/TOPIC."
+  }
+  validation {
+    condition     = alltrue([for url in values(var.notifications.webhooks) : startswith(url, "https://")])
+    error_message = "notifications.webhooks must be https:// URLs."
+  }
+}
+
+variable "operators" {
+  description = "Who may start which job by hand with arguments, by job, as `group:…`, `user:…` or `serviceAccount:…`. WARNING: who may do that to the restore job may also change its environment, and with it what production refuses: keep that list short."
+  type        = map(set(string))
+  default     = {}
+  nullable    = false
+
+  validation {
+    condition     = length(setsubtract(keys(var.operators), ["backup", "cleanup", "drill", "monitor", "restore", "verify"])) == 0
+    error_message = "operators takes the keys backup, cleanup, drill, monitor, restore and verify."
+  }
+  validation {
+    condition     = alltrue([for member in flatten([for members in values(var.operators) : tolist(members)]) : can(regex("^(group|user|serviceAccount):[^@\\s]+@[^@\\s]+$", member))])
+    error_message = "operators must be written group:NAME@DOMAIN, user:NAME@DOMAIN or serviceAccount:EMAIL; allUsers and allAuthenticatedUsers are never allowed."
+  }
+}
+
+variable "project_id" {
+  description = "The project that everything is made in. One that holds nothing else is best: whoever owns it owns the backups."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z][a-z0-9-]{4,28}[a-z0-9]$", var.project_id))
+    error_message = "project_id must be the project's id (6 to 30 of a-z 0-9 -), not its number or name."
+  }
+}
+
+variable "region" {
+  description = "Where jobs run, and where the bucket is unless `bucket.location` says otherwise. Near the database."
+  type        = string
+  nullable    = false
+
+  validation {
+    condition     = can(regex("^[a-z]+-[a-z]+[0-9]+$", var.region))
+    error_message = "region must be a Google Cloud region such as europe-west1."
+  }
+}
+
+variable "retention_days" {
+  description = "For how many days each kind is kept, where it differs from the default: continuous 7, daily 30 (7 outside production), weekly 90 (7), pre_deployment 30, on_demand 30, milestone 365."
+  type = object({
+    continuous     = optional(number)
+    daily          = optional(number)
+    milestone      = optional(number)
+    on_demand      = optional(number)
+    pre_deployment = optional(number)
+    weekly         = optional(number)
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = alltrue([for days in values(var.retention_days) : days == null ? true : days >= 1 && days <= 36500 && floor(days) == days])
+    error_message = "retention_days must be whole days from 1 to 36500."
+  }
+}
+
+variable "retention_lock" {
+  description = "Refuses to delete or replace any object younger than `days`, whoever asks. WARNING: with `locked`, nobody can ever shorten or lift it again, and the bucket stays (and is paid for) until its last object is old enough. Try it unlocked first. `null`: none."
+  type = object({
+    days   = number
+    locked = optional(bool, false)
+  })
+  default = null
+
+  validation {
+    condition     = var.retention_lock == null ? true : var.retention_lock.days >= 1 && floor(var.retention_lock.days) == var.retention_lock.days
+    error_message = "retention_lock.days must be whole days, 1 or more."
+  }
+}
+
+variable "schedules" {
+  description = "When each job starts, as five cron fields in UTC, or `off`. The one source for Cloud Scheduler, BACKUP_SCHEDULES and the alerts on age. The monitor belongs in every hour: its silence is an alert after three. The drill starts weekly and decides by the date whether it is due."
+  type = object({
+    cleanup    = optional(string, "0 4 * * *")
+    continuous = optional(string, "*/5 * * * *")
+    daily      = optional(string, "0 0 * * *")
+    drill      = optional(string, "0 3 * * 0")
+    monitor    = optional(string, "10 * * * *")
+    verify     = optional(string, "20 */6 * * *")
+    weekly     = optional(string, "0 0 * * 0")
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = alltrue([for cron in values(var.schedules) : cron == "off" || can(regex("^[0-9*/,-]+( [0-9A-Z*/,-]+){4}$", cron))])
+    error_message = "schedules must be five cron fields such as \"0 0 * * *\", or \"off\"."
+  }
+  validation {
+    condition     = alltrue([for cron in values(var.schedules) : cron == "off" || !can(regex("^[^ ]+ [^ ]+ [^* ]+ [^ ]+ [^* ]+$", cron))])
+    error_message = "schedules: cron takes a day of the month and a day of the week as OR, so \"0 3 1-7 * 0\" runs on ten days a month. Restrict one of the two."
+  }
+  validation {
+    condition     = var.schedules.daily != "off" || var.schedules.continuous != "off" || var.schedules.weekly != "off"
+    error_message = "schedules: daily, weekly and continuous are all off, so nothing would ever be backed up by itself."
+  }
+  validation {
+    condition     = var.schedules.monitor != "off"
+    error_message = "schedules.monitor cannot be off: without it nobody learns of what is missing."
+  }
+}
+
+variable "scheduler_region" {
+  description = "Where Cloud Scheduler runs, for a `region` that has none. Default: `region`."
+  type        = string
+  default     = null
+}
+
+variable "secret_versions" {
+  description = "Which version of the connection strings the jobs read. `source` follows the latest, so a rotated key works at once; `target` is pinned, so that where a restore writes to changes by a plan only."
+  type = object({
+    source = optional(string, "latest")
+    target = optional(string, "1")
+  })
+  default  = {}
+  nullable = false
+
+  validation {
+    condition     = alltrue([for version in values(var.secret_versions) : can(regex("^(latest|[1-9][0-9]*)$", version))])
+    error_message = "secret_versions must be a version's number, or \"latest\"."
+  }
+}
+
+variable "verify_on_arrival" {
+  description = "Verifies each backup minutes after it was written, by a service that storage events start. Backups larger than `memory_gib` allows are left to the scheduled verification. `null`: none."
+  type = object({
+    max_instances = optional(number, 3)
+    memory_gib    = optional(number, 4)
+  })
+  default = null
+
+  validation {
+    condition     = var.verify_on_arrival == null ? true : var.verify_on_arrival.memory_gib >= 2 && var.verify_on_arrival.memory_gib <= 8
+    error_message = "verify_on_arrival.memory_gib must be 2 to 8: all of it but one GiB holds the restored backup."
+  }
+  validation {
+    condition     = var.verify_on_arrival == null || var.images == null ? true : var.images.verify_on_arrival != null
+    error_message = "verify_on_arrival needs its image: add images.verify_on_arrival, or set verify_on_arrival = null."
+  }
+}

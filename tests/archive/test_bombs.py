@@ -1,0 +1,72 @@
+"""A bomb costs time and not memory, and never more plain bytes than were announced."""
+
+import gzip
+import io
+import struct
+import tracemalloc
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+import zstandard
+
+from shared.archive.reader import open_compressed, read_artifact
+from shared.errors import NotGood
+from shared.names import Format
+from tests.archive.builders import NAME, announced, store
+
+GIB = 1 << 30
+
+
+def gzip_bomb() -> bytes:
+    """256 MiB of zeros."""
+    return gzip.compress(bytes(256 << 20), compresslevel=1, mtime=0)
+
+
+def zstd_bomb(size: int = 8 * GIB) -> bytes:
+    """Run-length blocks: 4 bytes for each 128 KiB (RFC 8878, 3.1.1.2)."""
+    header = struct.pack("<IBB", 0xFD2FB528, 0x00, 0x38)  # window of 128 KiB
+    block = ((128 << 10) << 3) | (1 << 1)
+    blocks = struct.pack("<I", block)[:3] + b"\0"
+    last = struct.pack("<I", block | 1)[:3] + b"\0"
+    return header + blocks * (size // (128 << 10) - 1) + last
+
+
+@pytest.mark.parametrize(("form", "bomb"), [(Format.SQL, gzip_bomb), (Format.SQLITE, zstd_bomb)])
+def test_reading_stops_at_the_announced_size(tmp_path: Path, form: Format, bomb: Callable[[], bytes]) -> None:
+    stored = bomb()
+    _, artifact = store(tmp_path, bytes(20 << 20), form)
+    sizes = map(len, read_artifact(io.BytesIO(stored), announced(stored, artifact), None, NAME))
+    seen: list[int] = []
+    tracemalloc.start()
+    try:
+        with pytest.raises(NotGood, match="holds more than the 20971520 bytes"):
+            seen.extend(sizes)
+        peak = tracemalloc.get_traced_memory()[1]
+    finally:
+        tracemalloc.stop()
+    assert sum(seen) <= 20 << 20
+    assert peak < 48 << 20
+
+
+def test_a_zstd_bomb_in_a_file_to_import_is_read_in_bounded_steps(tmp_path: Path) -> None:
+    path = tmp_path / "bomb.sqlite.zst"
+    path.write_bytes(zstd_bomb(GIB))
+    sizes = [len(chunk) for chunk in open_compressed(path)]
+    assert sum(sizes) == GIB
+    assert max(sizes) <= 16 << 20
+
+
+def test_a_frame_that_asks_for_a_huge_window_is_refused(tmp_path: Path) -> None:
+    stored = struct.pack("<IBB", 0xFD2FB528, 0x00, (20 << 3)) + b"\x01\0\0"  # 1 GiB
+    _, artifact = store(tmp_path, b"", Format.SQLITE)
+    with pytest.raises(NotGood, match="zstd stream is broken"):
+        list(read_artifact(io.BytesIO(stored), announced(stored, artifact), None, NAME))
+    path = tmp_path / "window.zst"
+    path.write_bytes(stored)
+    with pytest.raises(NotGood, match="zstd stream is broken"):
+        list(open_compressed(path))
+
+
+def test_the_hand_made_bomb_is_valid_zstd() -> None:
+    assert zstandard.ZstdDecompressor().decompressobj().decompress(zstd_bomb(1 << 20)) == bytes(1 << 20)

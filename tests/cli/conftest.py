@@ -1,0 +1,106 @@
+"""The command line as a person calls it: a process of its own, in a folder of its own."""
+
+import json
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from litekeep.sample import make_sample
+from shared.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+
+
+@dataclass(frozen=True)
+class Outcome:
+    code: int
+    out: str
+    err: str
+
+    @property
+    def json(self) -> Any:
+        return json.loads(self.out)
+
+
+@dataclass(frozen=True)
+class Workplace:
+    """A folder with a small sample database, and `litekeep` run in it."""
+
+    folder: Path
+    environment: dict[str, str]
+
+    @property
+    def database(self) -> Path:
+        return self.folder / "app.db"
+
+    @property
+    def store(self) -> Path:
+        return self.folder / "backups"
+
+    def stored(self) -> list[str]:
+        return sorted(
+            str(path.relative_to(self.store))
+            for path in self.store.rglob("*")
+            if path.is_file() and ".staging" not in path.parts
+        )
+
+    def run(self, *arguments: str | Path, module: str = "litekeep", **settings: str) -> Outcome:
+        command = [sys.executable, "-W", "error", "-m", module, *map(str, arguments)]
+        done = subprocess.run(
+            command,
+            cwd=self.folder,
+            env=self.environment | settings,
+            capture_output=True,
+            text=True,
+            timeout=120,
+            check=False,
+        )
+        assert "Traceback" not in done.stderr, done.stderr
+        return Outcome(done.returncode, done.stdout, done.stderr)
+
+    def good(self, *arguments: str | Path, **settings: str) -> Outcome:
+        outcome = self.run(*arguments, **settings)
+        assert outcome.code == 0, outcome.err
+        return outcome
+
+
+def clean_environment() -> dict[str, str]:
+    ours = {name.upper() for name in Settings.model_fields} | {"DEBUG", "LITEKEEP_KMS_ENDPOINT"}
+    return {name: value for name, value in os.environ.items() if name not in ours} | {"PYTHONPATH": str(ROOT)}
+
+
+@pytest.fixture(scope="session")
+def sample(tmp_path_factory: pytest.TempPathFactory) -> bytes:
+    path = tmp_path_factory.mktemp("sample") / "sample.db"
+    make_sample(path, scale=0.02)
+    return path.read_bytes()
+
+
+@pytest.fixture
+def workplace(tmp_path: Path, sample: bytes) -> Workplace:
+    (tmp_path / "tmp").mkdir()
+    (tmp_path / "app.db").write_bytes(sample)
+    environment = clean_environment() | {"DATABASE_URL": "app.db", "TMPDIR": str(tmp_path / "tmp")}
+    return Workplace(tmp_path, environment)
+
+
+@pytest.fixture
+def one_line() -> Callable[[Outcome, int], str]:
+    """An error is one line, with its exit code, and says nothing on stdout."""
+
+    def check(outcome: Outcome, code: int) -> str:
+        assert outcome.code == code, (outcome.code, outcome.err)
+        assert outcome.out == ""
+        lines = [line for line in outcome.err.splitlines() if "NEW KEY" not in line and " error backup." not in line]
+        lines = [line for line in lines if not line.startswith("20")]
+        assert len(lines) == 1, outcome.err
+        assert lines[0].startswith("error: ")
+        return lines[0]
+
+    return check

@@ -1,0 +1,304 @@
+"""Loading brings back what a dump holds, all of it or nothing."""
+
+import shutil
+import stat
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import apsw
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.dump.load import Loaded, load_sql
+from shared.errors import LitekeepError, NotGood, SourceError
+from tests.dump.stock_shell import contents, dump_with_shell, listing, make_rich, needs_shell
+
+OURS = b"""-- Litekeep SQL dump, format 1
+-- database: app
+PRAGMA encoding='UTF-8';
+PRAGMA page_size=1024;
+BEGIN;
+CREATE TABLE "t"("a" INTEGER PRIMARY KEY, "b" TEXT);
+INSERT INTO "t"("a","b") VALUES
+(1,'x;
+y'),
+(2,'it''s');
+CREATE TRIGGER w AFTER INSERT ON t BEGIN DELETE FROM t; END;
+PRAGMA user_version=7;
+COMMIT;
+-- whole: 1 tables, 2 rows
+"""
+
+_TEXTS = "SELECT sql FROM sqlite_schema WHERE name <> 'sqlite_stat4'"
+
+
+def rows(path: Path, sql: str) -> list[tuple[object, ...]]:
+    with closing(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)) as connection:
+        return connection.execute(sql).fetchall()
+
+
+def load(sql: str | bytes, target: Path) -> Loaded:
+    return load_sql([sql.encode() if isinstance(sql, str) else sql], target)
+
+
+@pytest.fixture(scope="session")
+def rich(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Only for tests that need the shell."""
+    path = tmp_path_factory.mktemp("rich") / "rich.db"
+    make_rich(path)
+    return path
+
+
+def test_a_dump_of_ours_loads_with_its_settings_and_leaves_one_private_file(tmp_path: Path) -> None:
+    told: list[int] = []
+    loaded = load_sql([OURS[:70], OURS[70:]], tmp_path / "new.db", progress=told.append)
+    assert loaded == Loaded(statements=8)
+    assert told == [70, len(OURS)]
+    assert listing(tmp_path) == ["new.db"]
+    assert stat.S_IMODE((tmp_path / "new.db").stat().st_mode) == 0o600
+    assert rows(tmp_path / "new.db", "SELECT * FROM t") == [(1, "x;\ny"), (2, "it's")]
+    assert rows(tmp_path / "new.db", "SELECT * FROM pragma_user_version, pragma_page_size") == [(7, 1024)]
+
+
+@needs_shell
+@pytest.mark.parametrize("size", [1, 7, 100_000])
+def test_a_stock_dump_of_a_rich_database_brings_back_all_of_it(rich: Path, tmp_path: Path, size: int) -> None:
+    dump = dump_with_shell(rich)
+    load_sql((dump[at : at + size] for at in range(0, len(dump), size)), tmp_path / "new.db")
+    assert contents(tmp_path / "new.db") == contents(rich)
+    assert rows(tmp_path / "new.db", "SELECT title FROM notes('body')") == [("first; note",)]
+    assert rows(tmp_path / "new.db", "SELECT id FROM boxes WHERE x0 > 3") == [(2,)]
+
+
+@needs_shell
+def test_so_does_one_with_crlf_line_ends_and_a_byte_order_mark(rich: Path, tmp_path: Path) -> None:
+    dump = dump_with_shell(rich)
+    # The one literal with a raw line end in it is CRLF then, and comes back as it stands in the dump.
+    load_sql([b"\xef\xbb\xbf" + dump.replace(b"\n", b"\r\n")], tmp_path / "new.db")
+    loaded, source = contents(tmp_path / "new.db"), contents(rich)
+    assert loaded.keys() == source.keys()
+    same = [name for name in source if name and loaded[name] == source[name]]
+    assert set(source) - set(same) <= {"", "people"}
+    texts = [sql.replace("\r\n", "\n") for (sql,) in rows(tmp_path / "new.db", _TEXTS) if sql]
+    assert sorted(texts) == sorted(sql for (sql,) in rows(rich, _TEXTS) if sql)
+
+
+@needs_shell
+def test_what_we_load_is_what_the_stock_shell_loads(rich: Path, tmp_path: Path) -> None:
+    dump = dump_with_shell(rich)
+    shell = shutil.which("sqlite3")
+    assert shell is not None
+    subprocess.run([shell, str(tmp_path / "theirs.db")], input=dump, check=True)
+    load_sql([dump], tmp_path / "ours.db")
+    assert contents(tmp_path / "ours.db") == contents(tmp_path / "theirs.db")
+
+
+def test_newer_shells_and_hand_written_sql_load(tmp_path: Path) -> None:
+    sql = """/* WARNING: Script requires that SQLITE_DBCONFIG_DEFENSIVE be disabled */
+    PRAGMA foreign_keys=OFF; BEGIN TRANSACTION; -- begun; not over
+    CREATE TABLE [t;](`a` text default "double;", b); INSERT
+    INTO [t;] VALUES(unistr('a\\u000ab'), /* ; */ replace('x\\ny','\\n',char(10)));
+    INSERT INTO [t;](b) VALUES("DQS; text");
+    PRAGMA synchronous=OFF; PRAGMA journal_mode = WAL;
+    COMMIT"""
+    assert load(sql, tmp_path / "new.db") == Loaded(statements=8)
+    expected = [("a\nb", "x\ny"), ("double;", "DQS; text")]
+    assert rows(tmp_path / "new.db", "SELECT * FROM [t;]") == expected
+    assert rows(tmp_path / "new.db", "PRAGMA journal_mode") == [("delete",)]
+
+
+@pytest.mark.parametrize(
+    ("pragma", "value"),
+    [
+        ("page_size", 512),
+        ("page_size", 65536),
+        ("auto_vacuum", 2),
+        ("encoding", "UTF-16le"),
+        ("user_version", -5),
+        ("application_id", 77),
+    ],
+)
+def test_what_the_first_page_holds_is_the_dumps_to_say(tmp_path: Path, pragma: str, value: str | int) -> None:
+    load(f"PRAGMA {pragma}='{value}'; CREATE TABLE t(a); INSERT INTO t VALUES('x');", tmp_path / "new.db")
+    assert rows(tmp_path / "new.db", f"PRAGMA {pragma}") == [(value,)]
+
+
+def test_text_that_is_not_utf8_is_carried_to_the_byte(tmp_path: Path) -> None:
+    sql = b"CREATE TABLE t(a TEXT,b,c);/*'*/ INSERT INTO t VALUES('\xff''\x00;\xc3\xa9', x'ff27', 'fine \xc3\xa9');"
+    load(sql, tmp_path / "new.db")
+    query = "SELECT typeof(a), hex(CAST(a AS BLOB)), hex(b), c FROM t"
+    assert rows(tmp_path / "new.db", query) == [("text", "FF27003BC3A9", "FF27", "fine é")]
+
+
+@pytest.mark.parametrize(
+    "sql",
+    [
+        b"CREATE TABLE t(a DEFAULT '\xff');",
+        b'CREATE TABLE t(a);\nINSERT INTO "\xff" VALUES(1);',
+        b"CREATE TABLE t(a);\x00\n",
+        b"PRAGMA encoding='UTF-16';CREATE TABLE t(a);INSERT INTO t VALUES('\xed\xa0\x80');",
+    ],
+)
+def test_bytes_that_cannot_be_carried_are_refused_and_not_changed(tmp_path: Path, sql: bytes) -> None:
+    with pytest.raises(NotGood, match=r"near line [12] holds bytes that are not UTF-8"):
+        load(sql, tmp_path / "new.db")
+    assert listing(tmp_path) == []
+
+
+def test_a_dump_of_ours_cut_at_any_byte_is_refused(tmp_path: Path) -> None:
+    for length in range(len(OURS) - 1):
+        with pytest.raises(NotGood):
+            load(OURS[:length], tmp_path / "new.db")
+        assert listing(tmp_path) == [], length
+    assert load(OURS[:-1], tmp_path / "new.db") == Loaded(statements=8)
+
+
+@needs_shell
+def test_a_stock_dump_cut_before_its_commit_is_refused(tmp_path: Path) -> None:
+    with closing(apsw.Connection(str(tmp_path / "small.db"))) as connection:
+        connection.execute("CREATE TABLE t(a); INSERT INTO t VALUES('x;y'); CREATE VIEW v AS SELECT 1;")
+    dump = dump_with_shell(tmp_path / "small.db").rstrip()
+    assert dump.endswith(b"COMMIT;")
+    for length in range(len(dump) - 1):
+        with pytest.raises(NotGood):
+            load(dump[:length], tmp_path / "new.db")
+    load(dump[:-1], tmp_path / "new.db")
+    assert contents(tmp_path / "new.db") == contents(tmp_path / "small.db")
+
+
+def test_a_stock_dump_that_met_an_error_is_refused(tmp_path: Path) -> None:
+    sql = "BEGIN TRANSACTION; CREATE TABLE t(a);\n/**** ERROR: (11) *****/\nROLLBACK; -- due to errors\n"
+    with pytest.raises(NotGood, match=r"ROLLBACK.*near line 3"):
+        load(sql, tmp_path / "new.db")
+
+
+def test_a_format_of_ours_from_the_future_is_refused(tmp_path: Path) -> None:
+    with pytest.raises(NotGood, match="newer Litekeep"):
+        load(OURS.replace(b"format 1", b"format 12"), tmp_path / "new.db")
+
+
+@pytest.mark.parametrize("sql", ["", "\n\n", "-- only a comment", "PRAGMA user_version=3;", "garbage", "%PDF-1.4"])
+def test_what_is_no_dump_is_refused(tmp_path: Path, sql: str) -> None:
+    with pytest.raises(NotGood):
+        load(sql, tmp_path / "new.db")
+    assert listing(tmp_path) == []
+
+
+@pytest.mark.parametrize(
+    ("sql", "message"),
+    [
+        ("CREATE TABLE t(a);\n\nINSERT INTO t VALUES(1,\n2 3,\n'secret');", "line 4 fails: a syntax error"),
+        ("CREATE TABLE t(a UNIQUE);\nINSERT INTO t VALUES('secret'),('secret');", "line 2 .*UNIQUE.*: t.a$"),
+        ("CREATE TABLE t(a);\nINSERT INTO t VALUES(secret);", "line 2 .*names a column that is not there"),
+        ("SELECT json('secret');", "line 1 fails"),
+        ("INSERT INTO t VALUES('secret');", "no such table: t$"),
+        ("INSERT INTO \"a\nb\x1b[1m\" VALUES('secret');", r"no such table: a\?b\?\[1m$"),
+        ("SELECT ?; -- secret", "has parameters"),
+        (".read secret\nCREATE TABLE t(a);", "line 1 is a command to the sqlite3 shell"),
+        ("CREATE TABLE t(a);\n-- so\n.shell secret\n;", "line 3 is a command to the sqlite3 shell"),
+        ("CREATE TABLE t(a); BEGIN; INSERT INTO t VALUES('secret');", "ends inside its transaction"),
+    ],
+)
+def test_a_failing_statement_is_told_by_line_and_reason_without_its_values(
+    tmp_path: Path, sql: str, message: str
+) -> None:
+    with pytest.raises(NotGood, match=message) as caught:
+        load(sql, tmp_path / "new.db")
+    assert "secret" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+    assert listing(tmp_path) == []
+
+
+def test_a_row_of_many_megabytes_loads(tmp_path: Path) -> None:
+    size = 40_000_000
+
+    def chunks() -> Iterator[bytes]:
+        yield b"CREATE TABLE t(a); INSERT INTO t VALUES('"
+        for _ in range(size // 1_000_000):
+            yield b"x" * 1_000_000
+        yield b"');"
+
+    load_sql(chunks(), tmp_path / "new.db")
+    assert rows(tmp_path / "new.db", "SELECT length(a) FROM t") == [(size,)]
+
+
+@pytest.mark.parametrize("kind", ["file", "link"])
+def test_what_lies_at_the_target_is_never_touched(tmp_path: Path, kind: str) -> None:
+    target = tmp_path / "there.db"
+    if kind == "file":
+        target.write_bytes(b"mine")
+    else:
+        target.symlink_to(tmp_path / "elsewhere.db")
+    with pytest.raises(SourceError, match="cannot create"):
+        load("CREATE TABLE t(a);", target)
+    assert listing(tmp_path) == ["there.db"]
+    assert kind == "link" or target.read_bytes() == b"mine"
+
+
+def test_a_folder_that_is_missing_is_an_error_of_the_place(tmp_path: Path) -> None:
+    with pytest.raises(SourceError, match="cannot create"):
+        load("CREATE TABLE t(a);", tmp_path / "missing" / "new.db")
+
+
+@pytest.mark.parametrize("error", [KeyboardInterrupt, NotGood, RuntimeError, MemoryError])
+def test_an_error_of_the_stream_leaves_nothing(tmp_path: Path, error: type[BaseException]) -> None:
+    def chunks() -> Iterator[bytes]:
+        yield b"CREATE TABLE t(a); BEGIN; INSERT INTO t VALUES(1);"
+        raise error
+
+    with pytest.raises(SourceError if error is MemoryError else error):
+        load_sql(chunks(), tmp_path / "new.db")
+    assert listing(tmp_path) == []
+
+
+def test_a_file_that_cannot_grow_is_an_error_of_the_place_and_leaves_nothing(tmp_path: Path) -> None:
+    script = """
+import resource, sys
+from pathlib import Path
+from shared.dump.load import load_sql
+from shared.errors import SourceError
+resource.setrlimit(resource.RLIMIT_FSIZE, (1 << 20, 1 << 20))
+rows = ",".join("(zeroblob(1000))" for _ in range(3000))
+try:
+    load_sql([f"CREATE TABLE t(a); INSERT INTO t VALUES{rows};".encode()], Path(sys.argv[1]))
+except SourceError as error:
+    print(error)
+"""
+    command = [sys.executable, "-c", script, str(tmp_path / "new.db")]
+    done = subprocess.run(command, check=True, capture_output=True, text=True)
+    assert "the disk or the machine failed" in done.stdout
+    assert listing(tmp_path) == []
+
+
+@settings(max_examples=150, deadline=None)
+@given(st.data())
+def test_a_damaged_dump_loads_or_is_refused_and_nothing_else(
+    tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
+) -> None:
+    sql = bytearray(OURS + b"PRAGMA writable_schema=ON;UPDATE sqlite_schema SET rootpage=rootpage+1;" + HOSTILE)
+    for _ in range(data.draw(st.integers(1, 4))):
+        at = data.draw(st.integers(0, len(sql) - 1))
+        sql[at : at + data.draw(st.integers(0, 8))] = data.draw(st.binary(max_size=3))
+    folder = tmp_path_factory.mktemp("damaged")
+    try:
+        load(bytes(sql).replace(b"Litekeep", b"Some"), folder / "new.db")
+    except LitekeepError:
+        assert listing(folder) == []
+    else:
+        assert listing(folder) == ["new.db"]
+    shutil.rmtree(folder)
+
+
+HOSTILE = b"""
+PRAGMA writable_schema=RESET;
+INSERT INTO sqlite_schema VALUES('table','u','u',2,'CREATE TABLE u(a,b,c,PRIMARY KEY(a)) WITHOUT ROWID');
+INSERT INTO sqlite_schema VALUES('table','f','f',0,'CREATE VIRTUAL TABLE f USING fts5(a)');
+PRAGMA writable_schema=RESET;
+INSERT INTO u VALUES(1,2,3);
+SELECT * FROM f('x');
+DROP TABLE t;
+"""

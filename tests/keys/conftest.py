@@ -1,0 +1,3 @@
+from tests.servers.kms.fixture import kms
+
+__all__ = ["kms"]

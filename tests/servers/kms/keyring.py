@@ -1,0 +1,112 @@
+"""The keys of the local Cloud KMS: versions, their states, and AES-256-GCM."""
+
+import base64
+import json
+import os
+import tempfile
+from dataclasses import dataclass, field
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Self
+
+from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives.ciphers.aead import AESGCM
+
+_NONCE = 12
+_NUMBER = 4  # bytes that lead a ciphertext and tell its version
+
+
+class State(StrEnum):
+    ENABLED = "ENABLED"
+    DISABLED = "DISABLED"
+    DESTROYED = "DESTROYED"
+
+
+class NotEnabled(Exception):
+    """A version that is disabled or destroyed was asked to work."""
+
+
+class Undecryptable(Exception):
+    """No version of this key made that ciphertext for that context."""
+
+
+@dataclass
+class Version:
+    number: int
+    secret: bytes
+    state: State = State.ENABLED
+
+
+@dataclass
+class CryptoKey:
+    name: str
+    versions: list[Version] = field(default_factory=list)
+
+    def rotate(self) -> Version:
+        """A new version, which is the primary one from now on."""
+        self.versions.append(Version(len(self.versions) + 1, AESGCM.generate_key(256)))
+        return self.versions[-1]
+
+    def disable(self, number: int) -> None:
+        self.versions[number - 1].state = State.DISABLED
+
+    def enable(self, number: int) -> None:
+        self.versions[number - 1].state = State.ENABLED
+
+    def destroy(self, number: int) -> None:
+        self.versions[number - 1] = Version(number, b"", State.DESTROYED)
+
+    def version_name(self, number: int) -> str:
+        return f"{self.name}/cryptoKeyVersions/{number}"
+
+    def encrypt(self, plaintext: bytes, context: bytes) -> tuple[bytes, Version]:
+        version = self._usable(self.versions[-1])
+        nonce = os.urandom(_NONCE)
+        sealed = AESGCM(version.secret).encrypt(nonce, plaintext, context)
+        return version.number.to_bytes(_NUMBER, "big") + nonce + sealed, version
+
+    def decrypt(self, ciphertext: bytes, context: bytes) -> tuple[bytes, Version]:
+        number = int.from_bytes(ciphertext[:_NUMBER], "big")
+        if len(ciphertext) < _NUMBER + _NONCE or not 0 < number <= len(self.versions):
+            raise Undecryptable
+        version = self._usable(self.versions[number - 1])
+        nonce, sealed = ciphertext[_NUMBER : _NUMBER + _NONCE], ciphertext[_NUMBER + _NONCE :]
+        try:
+            return AESGCM(version.secret).decrypt(nonce, sealed, context), version
+        except InvalidTag:
+            raise Undecryptable from None
+
+    def _usable(self, version: Version) -> Version:
+        if version.state != State.ENABLED:
+            name = self.version_name(version.number)
+            raise NotEnabled(f"{name} is not enabled, current state is: {version.state}.")
+        return version
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "name": self.name,
+            "versions": [
+                {"state": v.state.value, "secret": base64.b64encode(v.secret).decode()} for v in self.versions
+            ],
+        }
+
+    @classmethod
+    def from_json(cls, found: dict[str, Any]) -> Self:
+        versions = [
+            Version(number, base64.b64decode(item["secret"]), State(item["state"]))
+            for number, item in enumerate(found["versions"], 1)
+        ]
+        return cls(found["name"], versions)
+
+
+def load_keys(path: Path) -> dict[str, CryptoKey]:
+    if not path.exists():
+        return {}
+    keys = [CryptoKey.from_json(item) for item in json.loads(path.read_text())]
+    return {key.name: key for key in keys}
+
+
+def save_keys(path: Path, keys: dict[str, CryptoKey]) -> None:
+    with tempfile.NamedTemporaryFile("w", dir=path.parent, delete=False) as file:
+        json.dump([key.to_json() for key in keys.values()], file)
+    Path(file.name).rename(path)

@@ -1,0 +1,183 @@
+"""Encrypt and Decrypt of google.cloud.kms.v1.KeyManagementService, on loopback, with faults on demand."""
+
+from collections import deque
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Any
+
+import google_crc32c
+import grpc  # type: ignore[import-untyped]
+from google.cloud.kms_v1.types import service
+
+from tests.servers.kms.keyring import CryptoKey, NotEnabled, Undecryptable
+
+_SERVICE = "google.cloud.kms.v1.KeyManagementService"
+_LARGEST = 64 << 10  # bytes of plaintext, and of context
+
+
+class Right(StrEnum):
+    ENCRYPT = "cloudkms.cryptoKeyVersions.useToEncrypt"
+    DECRYPT = "cloudkms.cryptoKeyVersions.useToDecrypt"
+
+
+class Damage(StrEnum):
+    """What can go wrong with an answer on its way."""
+
+    CHANGED_CONTENT = "a bit of the ciphertext or plaintext flips"
+    WRONG_CRC = "the CRC32C of the answer is another"
+    NO_CRC = "the answer says no CRC32C"
+    PLAINTEXT_UNVERIFIED = "the server did not see the plaintext's CRC32C"
+    CONTEXT_UNVERIFIED = "the server did not see the context's CRC32C"
+    WRONG_NAME = "the answer is of another key"
+
+
+@dataclass
+class Call:
+    """What a client sent."""
+
+    method: str
+    request: Any
+
+
+class KmsServer:
+    """`keys` may be changed while it runs; `rights` are those of every caller."""
+
+    def __init__(self, keys: dict[str, CryptoKey] | None = None) -> None:
+        self.keys = keys if keys is not None else {}
+        self.rights = set(Right)
+        self.calls: list[Call] = []
+        self._faults: deque[grpc.StatusCode | Damage] = deque()
+        self.endpoint = ""
+
+    def add_key(self, name: str) -> CryptoKey:
+        key = CryptoKey(name)
+        key.rotate()
+        self.keys[name] = key
+        return key
+
+    def fail(self, *faults: grpc.StatusCode | Damage) -> None:
+        """The next calls meet these, one each."""
+        self._faults.extend(faults)
+
+    def heal(self) -> None:
+        """Forgets the faults that no call has met."""
+        self._faults.clear()
+
+    @contextmanager
+    def running(self, port: int = 0) -> Iterator["KmsServer"]:
+        with ThreadPoolExecutor(4, thread_name_prefix="kms") as pool:
+            server = grpc.server(pool, options=[("grpc.so_reuseport", 0)])
+            server.add_generic_rpc_handlers((self._handlers(),))
+            self.endpoint = f"127.0.0.1:{server.add_insecure_port(f'127.0.0.1:{port}')}"
+            server.start()
+            try:
+                yield self
+            finally:
+                server.stop(grace=1).wait()
+
+    def _handlers(self) -> Any:
+        def handler(method: Callable[..., Any], request: Any, response: Any) -> Any:
+            return grpc.unary_unary_rpc_method_handler(method, request.deserialize, response.serialize)
+
+        return grpc.method_handlers_generic_handler(
+            _SERVICE,
+            {
+                "Encrypt": handler(self._encrypt, service.EncryptRequest, service.EncryptResponse),
+                "Decrypt": handler(self._decrypt, service.DecryptRequest, service.DecryptResponse),
+            },
+        )
+
+    def _encrypt(self, request: Any, context: grpc.ServicerContext) -> Any:
+        fault = self._begin("Encrypt", request, context)
+        key = self._allowed(request.name, Right.ENCRYPT, context)
+        aad = request.additional_authenticated_data
+        if max(len(request.plaintext), len(aad)) > _LARGEST:
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, "plaintext or additional data too large")
+        _check_crc(context, "plaintext", request.plaintext, request.plaintext_crc32c)
+        _check_crc(context, "additional_authenticated_data", aad, request.additional_authenticated_data_crc32c)
+        try:
+            ciphertext, version = key.encrypt(request.plaintext, aad)
+        except NotEnabled as error:
+            context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(error))
+        answer = service.EncryptResponse(
+            name=key.version_name(version.number),
+            ciphertext=ciphertext,
+            ciphertext_crc32c=google_crc32c.value(ciphertext),
+            verified_plaintext_crc32c=request.plaintext_crc32c is not None,
+            verified_additional_authenticated_data_crc32c=request.additional_authenticated_data_crc32c is not None,
+        )
+        match fault:
+            case Damage.CHANGED_CONTENT:
+                answer.ciphertext = _flipped(ciphertext)
+            case Damage.WRONG_CRC:
+                answer.ciphertext_crc32c ^= 1
+            case Damage.NO_CRC:
+                answer.ciphertext_crc32c = None
+            case Damage.PLAINTEXT_UNVERIFIED:
+                answer.verified_plaintext_crc32c = False
+            case Damage.CONTEXT_UNVERIFIED:
+                answer.verified_additional_authenticated_data_crc32c = False
+            case Damage.WRONG_NAME:
+                answer.name = f"{key.name}2/cryptoKeyVersions/1"
+        return answer
+
+    def _decrypt(self, request: Any, context: grpc.ServicerContext) -> Any:
+        fault = self._begin("Decrypt", request, context)
+        key = self._allowed(request.name, Right.DECRYPT, context)
+        aad = request.additional_authenticated_data
+        _check_crc(context, "ciphertext", request.ciphertext, request.ciphertext_crc32c)
+        _check_crc(context, "additional_authenticated_data", aad, request.additional_authenticated_data_crc32c)
+        try:
+            plaintext, version = key.decrypt(request.ciphertext, aad)
+        except NotEnabled as error:
+            context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(error))
+        except Undecryptable:
+            context.abort(
+                grpc.StatusCode.INVALID_ARGUMENT,
+                "Decryption failed: verify that 'name' refers to the correct CryptoKey.",
+            )
+        answer = service.DecryptResponse(
+            plaintext=plaintext,
+            plaintext_crc32c=google_crc32c.value(plaintext),
+            used_primary=version is key.versions[-1],
+        )
+        match fault:
+            case Damage.CHANGED_CONTENT:
+                answer.plaintext = _flipped(plaintext)
+            case Damage.WRONG_CRC:
+                answer.plaintext_crc32c ^= 1
+            case Damage.NO_CRC:
+                answer.plaintext_crc32c = None
+        return answer
+
+    def _begin(self, method: str, request: Any, context: grpc.ServicerContext) -> Damage | None:
+        self.calls.append(Call(method, request))
+        fault = self._faults.popleft() if self._faults else None
+        if isinstance(fault, grpc.StatusCode):
+            context.abort(fault, f"{fault.name} on demand")
+        return fault
+
+    def _allowed(self, name: str, right: Right, context: grpc.ServicerContext) -> CryptoKey:
+        if right not in self.rights:
+            context.abort(
+                grpc.StatusCode.PERMISSION_DENIED,
+                f"Permission '{right}' denied on resource '{name}' (or it may not exist).",
+            )
+        if name not in self.keys:
+            context.abort(grpc.StatusCode.NOT_FOUND, f"CryptoKey {name} not found.")
+        return self.keys[name]
+
+
+def _check_crc(context: grpc.ServicerContext, field: str, content: bytes, claimed: int | None) -> None:
+    if claimed is not None and claimed != google_crc32c.value(content):
+        context.abort(
+            grpc.StatusCode.INVALID_ARGUMENT,
+            f"The checksum in field {field}_crc32c did not match the data in field {field}.",
+        )
+
+
+def _flipped(content: bytes) -> bytes:
+    return content[:-1] + bytes([content[-1] ^ 1])

@@ -1,0 +1,41 @@
+"""The server's time: standing still until moved, or running."""
+
+import threading
+from datetime import UTC, datetime, timedelta
+
+START = datetime(2026, 1, 1, tzinfo=UTC)
+
+
+class Clock:
+    """Time in UTC. A clock that is not `running` moves only by advance()."""
+
+    def __init__(self, start: datetime = START, *, running: bool = False) -> None:
+        self._now = start
+        self._shift = timedelta()
+        self._running = running
+        self._lock = threading.Lock()
+
+    def now(self) -> datetime:
+        with self._lock:
+            return (datetime.now(UTC) if self._running else self._now) + self._shift
+
+    def advance(self, seconds: float) -> datetime:
+        with self._lock:
+            self._shift += timedelta(seconds=seconds)
+        return self.now()
+
+
+def stamp(moment: datetime) -> str:
+    """`2026-01-01T00:00:00Z`, with a fraction only where there is one."""
+    return moment.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
+
+
+def spaced(moment: datetime) -> str:
+    """`2026-01-01 00:00:00`, the form of connection and expiry dates."""
+    return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
+
+
+def parse(text: str) -> datetime:
+    """A moment in any ISO form; without a zone it is UTC. Raises ValueError."""
+    moment = datetime.fromisoformat(text)
+    return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

@@ -1,0 +1,130 @@
+"""One connection's SQLite: statements in, rows with their columns' origins or counts of changes out."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from itertools import islice
+
+import apsw
+import apsw.ext
+
+from tests.servers.sqlitecloud.authorizer import Authorizer
+from tests.servers.sqlitecloud.errors import INTERNAL, Refusal
+from tests.servers.sqlitecloud.statements import first_word
+from tests.servers.sqlitecloud.wire import Value
+
+_CHANGES = frozenset({"INSERT", "UPDATE", "DELETE", "REPLACE", "WITH"})
+_CHECKPOINT_PAGES = 1000
+
+
+@dataclass(frozen=True)
+class Column:
+    name: str
+    declared: str | None
+    database: str | None
+    table: str | None
+    origin: str | None
+    not_null: bool = False
+    primary_key: bool = False
+    autoincrement: bool = False
+
+
+@dataclass(frozen=True)
+class Rows:
+    columns: list[Column]
+    rows: list[tuple[Value, ...]]
+
+
+@dataclass(frozen=True)
+class Changes:
+    rowid: int
+    changes: int
+    total: int
+
+
+class Engine:
+    """An open database. Its methods belong to one thread, interrupt() to any."""
+
+    def __init__(self, path: str, may: Callable[[str], bool], on_commit: Callable[[], None], busy: int) -> None:
+        self._connection = apsw.Connection(path)
+        self._on_commit = on_commit
+        self._connection.set_busy_timeout(busy)
+        if path != ":memory:":
+            try:
+                self._connection.pragma("journal_mode", "wal")
+            except apsw.Error as failure:
+                self._connection.close()
+                raise _refusal(failure) from failure
+            self._connection.pragma("synchronous", "normal")
+            self._connection.set_wal_hook(self._committed)
+        self._connection.authorizer = Authorizer(may)
+
+    def _committed(self, connection: apsw.Connection, _name: str, pages: int) -> int:
+        self._on_commit()
+        if pages >= _CHECKPOINT_PAGES:
+            try:
+                connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
+            except apsw.BusyError:
+                return apsw.SQLITE_OK  # another connection is at it already
+        return apsw.SQLITE_OK
+
+    def close(self) -> None:
+        self._connection.close()
+
+    def interrupt(self) -> None:
+        self._connection.interrupt()
+
+    @property
+    def in_transaction(self) -> bool:
+        return self._connection.in_transaction
+
+    @property
+    def total_changes(self) -> int:
+        return self._connection.total_changes()
+
+    def execute(self, sql: str, bindings: Iterator[Value]) -> Rows | Changes | None:
+        """Run one statement with as many of the bindings as it has parameters; missing ones are NULL."""
+        try:
+            given = self._take(sql, bindings)
+            described: list[tuple[str | None, ...]] = []
+            cursor = self._connection.cursor()
+
+            def describe(running: apsw.Cursor, _sql: str, _bindings: object) -> bool:
+                described.extend(running.description_full)
+                return True
+
+            cursor.exec_trace = describe
+            rows = cursor.execute(sql, given).fetchall()
+            if described:
+                return Rows([self._column(entry) for entry in described], rows)
+        except apsw.Error as failure:
+            raise _refusal(failure) from failure
+        if first_word(sql) in _CHANGES:
+            connection = self._connection
+            return Changes(connection.last_insert_rowid(), connection.changes(), connection.total_changes())
+        return None
+
+    def _take(self, sql: str, bindings: Iterator[Value]) -> tuple[Value, ...]:
+        if "?" not in sql and not any(mark in sql for mark in ":@$"):
+            return ()
+        count = apsw.ext.query_info(self._connection, sql).bindings_count
+        given = tuple(islice(bindings, count))
+        return given + (None,) * (count - len(given))
+
+    def _column(self, entry: tuple[str | None, ...]) -> Column:
+        name, declared, database, table, origin = entry
+        if table is None or origin is None:
+            return Column(name or "", declared, database, table, origin)
+        try:
+            # The declared type, collation, not null, primary key, autoincrement.
+            _, _, not_null, key, auto = self._connection.column_metadata(database, table, origin)
+        except apsw.SQLError:
+            return Column(name or "", declared, database, table, origin)
+        return Column(name or "", declared, database, table, origin, not_null, key, auto)
+
+
+def _refusal(failure: apsw.Error) -> Refusal:
+    code = getattr(failure, "result", -1)
+    if code < 0:
+        return Refusal(INTERNAL, str(failure))
+    offset = getattr(failure, "error_offset", -1)
+    return Refusal(code, str(failure), ext=getattr(failure, "extendedresult", code), offset=offset)

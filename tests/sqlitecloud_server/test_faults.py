@@ -1,0 +1,137 @@
+"""Faults happen where and as often as they were asked for, and nowhere else."""
+
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from tests.servers.sqlitecloud import Server
+from tests.servers.sqlitecloud.session import Session
+from tests.sqlitecloud_server.raw import Gone, Raw, blob, code, numbers
+
+
+def test_a_connection_is_cut_at_every_byte_of_a_download(server: Server, client: Raw) -> None:
+    server.settings["download_chunk_size"] = "3000"
+    expected = client.download("x.db")
+    with Raw(server) as raw:
+        raw.download("x.db")
+    total = _sent(server, 2)
+    for after in [*range(60), *range(60, total, 997), total - 1]:
+        server.faults.cut_connection(after)
+        with pytest.raises(Gone), Raw(server) as raw:
+            raw.download("x.db")
+    assert client.download("x.db") == expected
+
+
+def _sent(server: Server, number: int) -> int:
+    return server.connections[number - 1].sent
+
+
+@pytest.mark.parametrize("reset", [False, True])
+def test_one_reply_is_cut(server: Server, client: Raw, connect: Callable[..., Raw], *, reset: bool) -> None:
+    server.faults.cut("DOWNLOAD STEP", 100, reset=reset, nth=2)
+    server.settings["download_chunk_size"] = "4096"
+    client.ask("DOWNLOAD DATABASE x.db")
+    assert len(blob(client.ask("DOWNLOAD STEP"))) == 4096
+    with pytest.raises(Gone) as gone:
+        client.ask("DOWNLOAD STEP")
+    assert len(gone.value.got) == 100 or reset
+    assert len(connect().download("x.db")) > 8000
+
+
+def test_an_error_comes_for_the_named_request_only(server: Server, client: Raw) -> None:
+    server.faults.error("select 7", 10006, "RAFT leader change.", nth=2, times=2)
+    found = [client.ask("SELECT 7")[:1] for _ in range(5)]
+    assert found == [b"*", b"-", b"-", b"*", b"*"]
+    assert client.ask("SELECT 8").startswith(b"*")
+
+
+def test_garbage_comes_as_it_was_given(server: Server, client: Raw) -> None:
+    server.faults.reply("PING", b"^20 REMOVE DATABASE prod")
+    assert client.ask("PING") == b"^20 REMOVE DATABASE prod"
+    assert client.ask("PING") == b"+4 PONG"
+
+
+def test_steps_are_short_long_and_torn(server: Server, client: Raw, connect: Callable[..., Raw]) -> None:
+    server.settings["download_chunk_size"] = "4096"
+    server.faults.short_step(nth=1, by=5)
+    client.ask("DOWNLOAD DATABASE x.db")
+    assert len(blob(client.ask("DOWNLOAD STEP"))) == 4091
+    server.faults.clear()
+    server.faults.long_step(nth=1, by=5)
+    client.ask("DOWNLOAD DATABASE x.db")
+    assert len(blob(client.ask("DOWNLOAD STEP"))) == 4101
+
+    server.faults.clear()
+    before = client.download("x.db")
+    other = connect("x.db")
+
+    def change(_: Session) -> None:
+        other.ask("UPDATE t SET n = 'torn'")
+
+    server.faults.before("DOWNLOAD STEP", change, nth=2)
+    server.faults.torn_step(nth=2)
+    torn = client.download("x.db")
+    assert torn[:4096] == before[:4096]
+    assert torn[4096:] == client.download("x.db")[4096:] != before[4096:]
+
+
+def test_the_announcement_lies(server: Server, client: Raw) -> None:
+    size, pages, raft = numbers(client.ask("DOWNLOAD DATABASE x.db"))
+    server.faults.announce(size=size + 1, raft=0)
+    assert numbers(client.ask("DOWNLOAD DATABASE x.db")) == [size + 1, pages, 0]
+    assert numbers(client.ask("DOWNLOAD DATABASE x.db")) == [size, pages, raft]
+
+
+def test_a_reply_drips_as_fast_as_the_test_lets_it(server: Server, client: Raw) -> None:
+    let = threading.Semaphore(0)
+    seen: list[int] = []
+
+    def hook(position: int) -> None:
+        seen.append(position)
+        let.acquire()
+
+    server.faults.drip("PING", hook, size=2)
+    client.socket.sendall(b"+4 PING")
+    for _ in range(4):
+        let.release()
+    assert client.reply() == b"+4 PONG"
+    assert seen == [0, 2, 4, 6]
+
+
+def test_a_database_vanishes_in_the_middle(server: Server, client: Raw) -> None:
+    client.ask("CREATE DATABASE y.db")
+    server.faults.before("DOWNLOAD STEP", lambda _: server.catalog.remove(server.catalog.get("y.db")))
+    server.faults.error("DOWNLOAD STEP", 10001, "Database y.db does not exist.")
+    client.ask("DOWNLOAD DATABASE y.db")
+    assert code(client.ask("DOWNLOAD STEP")) == 10001
+    assert code(client.ask("DOWNLOAD DATABASE y.db")) == 10001
+
+
+def test_an_upload_runs_out_of_quota(server: Server, client: Raw) -> None:
+    content = client.download("x.db")
+    server.faults.upload_quota(nth=2)
+    assert b"quota" in client.upload("y.db", content, step=1000)
+    assert client.ask("UPLOAD ABORT") == b"+2 OK"
+
+
+def test_a_piece_of_an_upload_is_answered_wrongly(server: Server, client: Raw) -> None:
+    server.faults.reply("UPLOAD END", b":0 ")
+    client.ask("UPLOAD DATABASE y.db")
+    assert client.piece(b"") == b":0 "
+
+
+def test_requests_can_be_read_back(server: Server, client: Raw) -> None:
+    client.ask("PING")
+    assert server.connections[0].requests[1:] == ["USE DATABASE 'x.db'", "PING"]
+
+
+def test_the_server_ends_while_clients_wait(server: Server, client: Raw) -> None:
+    slow = "WITH RECURSIVE r(i) AS (VALUES (0) UNION ALL SELECT i FROM r) SELECT count(*) FROM r"
+    started = threading.Event()
+    server.faults.before("RECURSIVE", lambda _: started.set())
+    client.socket.sendall(b"+%d %b" % (len(slow), slow.encode()))
+    started.wait()
+    server.close()
+    with pytest.raises(Gone):
+        client.reply()

@@ -1,0 +1,60 @@
+"""The server as a program of its own."""
+
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from pathlib import Path
+
+import pytest
+
+from tests.servers.sqlitecloud import Server
+from tests.servers.sqlitecloud.__main__ import main
+from tests.sqlitecloud_server.raw import Raw
+
+ROOT = Path(__file__).parents[2]
+
+
+@contextmanager
+def started(*arguments: str) -> Iterator[str]:
+    """The line the program prints when it is ready; afterwards it is interrupted and must end well."""
+    command = [sys.executable, "-W", "error", "-m", "tests.servers.sqlitecloud", "--ready", "--port", "0"]
+    with subprocess.Popen(
+        [*command, *arguments], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
+    ) as process:
+        assert process.stdout is not None
+        try:
+            yield process.stdout.readline().strip()
+        finally:
+            process.send_signal(signal.SIGINT)
+            assert process.wait() == 0
+
+
+def test_it_prints_a_connection_string_for_a_sample(tmp_path: Path) -> None:
+    with started("--data", str(tmp_path)) as line:
+        assert line.startswith("DATABASE_URL=sqlitecloud://localhost:")
+        assert "/sample.db?apikey=" in line
+        assert "root_certificate=" in line
+    with closing(sqlite3.connect(tmp_path / "sample.db")) as connection:
+        assert connection.execute("SELECT count(*) FROM orders").fetchone() == (2000,)
+
+
+def test_it_serves_the_databases_that_are_there(data: Path) -> None:
+    with started("--data", str(data), "--plain", "--apikey", "k=READ", "--download-chunk", "4096") as line:
+        assert line.endswith("/x.db?apikey=k&insecure=1")
+
+
+def test_a_certificate_of_ones_own_is_used(secure: Server, data: Path) -> None:
+    assert secure._made is not None
+    certificate, key = secure._made.make()
+    with Server(data, certificate=(certificate, key)) as server:
+        server.ca = secure.ca
+        with Raw(server) as raw:
+            assert raw.ask("PING") == b"+4 PONG"
+
+
+def test_a_certificate_without_its_key_is_a_mistake(tmp_path: Path) -> None:
+    with pytest.raises(SystemExit):
+        main(["--data", str(tmp_path), "--cert", "c.pem"])

@@ -1,0 +1,3 @@
+from tests.servers.gcs.fixtures import bucket, gcs, gcs_port
+
+__all__ = ["bucket", "gcs", "gcs_port"]

@@ -1,0 +1,228 @@
+"""What every store promises. A subclass provides the `store` fixture, and `another` for a second view of it."""
+
+import threading
+from collections.abc import Callable
+from pathlib import Path
+
+import google_crc32c
+import pytest
+
+from shared.errors import ObjectExists, ObjectMissing, StoreError
+from shared.stores import Store
+from shared.stores.probe import PROBE, probe
+
+HOSTILE = [
+    "", "/", "a/", "/a", "a//b", ".", "..", "../a", "a/../b", "a/./b", "a/..", ".hidden", "a/.hidden/b", ".staging/x",
+    "a\0b", "a\nb", "a\\b", "..\\b", "a/\x7f", "a\u2028b", "a\ud800", "x" * 256, "/".join(["d" * 200] * 5),
+]  # fmt: skip
+UNUSUAL = ["a b", "50%", "%2E%2E", "a%2Fb", "ü/Ω/日本", "a+b&c=d?e#f", "~", "-rf", "a:b", "'\"*", "e\u0301", "é"]
+
+
+def read(store: Store, name: str, generation: str | None = None) -> bytes:
+    with store.open(name, generation) as stream:
+        return stream.read()
+
+
+def put(store: Store, name: str, content: bytes = b"content") -> str:
+    return store.create(name, content, {}).generation
+
+
+def put_file(store: Store, name: str, content: bytes) -> None:
+    with store.staging_folder() as folder:
+        path = folder / "artifact"
+        path.write_bytes(content)
+        store.create_from_file(name, path, google_crc32c.value(content), {})
+
+
+def names(store: Store, prefix: str = "") -> list[str]:
+    return [found.name for found in store.list_objects(prefix)]
+
+
+class StoreContract:
+    keeps_metadata = False
+
+    @pytest.fixture
+    def store(self) -> Store:
+        raise NotImplementedError
+
+    def test_a_store_that_was_never_written_to_is_empty(self, store: Store) -> None:
+        assert names(store) == []
+        assert names(store, "daily/") == []
+
+    @pytest.mark.parametrize("content", [b"", b"x", b"\0\xff\r\n" * 1000])
+    def test_what_was_created_comes_back(self, store: Store, content: bytes) -> None:
+        made = store.create("daily/app/one", content, {})
+        assert read(store, "daily/app/one") == content
+        assert read(store, "daily/app/one", made.generation) == content
+        (listed,) = store.list_objects()
+        assert (listed.name, listed.size_bytes) == ("daily/app/one", len(content))
+        assert listed.generation == made.generation
+        assert listed.created_at == made.created_at
+        assert listed.created_at.tzinfo is not None
+
+    def test_a_file_is_taken_in_whole(self, store: Store) -> None:
+        content = bytes(range(256)) * 5000
+        with store.staging_folder() as folder:
+            path = folder / "artifact"
+            path.write_bytes(content)
+            made = store.create_from_file("daily/app/file", path, google_crc32c.value(content), {})
+            assert not path.exists()
+        assert made.size_bytes == len(content)
+        assert read(store, "daily/app/file", made.generation) == content
+
+    def test_a_file_that_is_not_what_was_written_is_refused(self, store: Store) -> None:
+        with store.staging_folder() as folder:
+            path = folder / "artifact"
+            path.write_bytes(b"damaged")
+            with pytest.raises(StoreError, match="try again"):
+                store.create_from_file("daily/app/file", path, google_crc32c.value(b"written"), {})
+        assert names(store) == []
+
+    def test_a_file_that_is_missing_is_an_error(self, store: Store) -> None:
+        with store.staging_folder() as folder, pytest.raises(StoreError, match="daily/app/file"):
+            store.create_from_file("daily/app/file", folder / "none", 0, {})
+        assert names(store) == []
+
+    def test_a_taken_name_stays_as_it_is(self, store: Store) -> None:
+        generation = put(store, "daily/app/one", b"first")
+        with pytest.raises(ObjectExists, match="daily/app/one"):
+            store.create("daily/app/one", b"second", {})
+        with store.staging_folder() as folder:
+            (folder / "artifact").write_bytes(b"third")
+            with pytest.raises(ObjectExists):
+                store.create_from_file("daily/app/one", folder / "artifact", google_crc32c.value(b"third"), {})
+        assert read(store, "daily/app/one", generation) == b"first"
+
+    @pytest.mark.parametrize("size", [10, 9 << 20])
+    def test_of_two_creators_at_once_exactly_one_wins(self, another: Callable[[], Store], size: int) -> None:
+        won: list[bytes] = []
+        lost: list[BaseException] = []
+        barrier = threading.Barrier(4)
+
+        def create(content: bytes) -> None:
+            store = another()
+            barrier.wait()
+            try:
+                put_file(store, "daily/app/one", content)
+                won.append(content)
+            except ObjectExists as error:
+                lost.append(error)
+
+        threads = [threading.Thread(target=create, args=(bytes([65 + i]) * size,)) for i in range(4)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        assert (len(won), len(lost)) == (1, 3)
+        assert read(another(), "daily/app/one") == won[0]
+
+    def test_a_listing_is_in_the_order_of_the_names_bytes(self, store: Store) -> None:
+        made = ["b", "a/b", "a.b", "a/a/c", "a-b", "a0", "aé", "a/z", "Z", "a~", "a\U0001f600", "a\uffe0"]
+        for name in made:
+            put(store, name)
+        assert names(store) == sorted(made, key=str.encode)
+
+    def test_a_prefix_is_of_the_name_not_of_a_folder(self, store: Store) -> None:
+        for name in ("daily/app/1", "daily/app/2", "daily/apple/1", "daily", "weekly/app/1"):
+            put(store, name)
+        assert names(store, "daily/app/") == ["daily/app/1", "daily/app/2"]
+        assert names(store, "daily/app") == ["daily/app/1", "daily/app/2", "daily/apple/1"]
+        assert names(store, "daily/app/1") == ["daily/app/1"]
+        assert names(store, "d") == ["daily", "daily/app/1", "daily/app/2", "daily/apple/1"]
+        for nothing in ("x", "daily/app/1/", "/", "../", "./daily", "daily/../daily", "daily//", ".staging"):
+            assert names(store, nothing) == []
+
+    @pytest.mark.parametrize("name", HOSTILE, ids=lambda name: ascii(name)[:20])
+    def test_a_name_that_could_leave_the_store_is_refused(self, store: Store, name: str) -> None:
+        with pytest.raises(StoreError, match="object name"):
+            store.create(name, b"x", {})
+        with store.staging_folder() as folder, pytest.raises(StoreError, match="object name"):
+            (folder / "file").write_bytes(b"x")
+            store.create_from_file(name, folder / "file", google_crc32c.value(b"x"), {})
+        with pytest.raises(StoreError, match="object name"):
+            read(store, name)
+        with pytest.raises(StoreError, match="object name"):
+            store.delete(name, "1")
+        assert names(store) == []
+
+    def test_unusual_names_are_names_like_others(self, store: Store) -> None:
+        for name in UNUSUAL:
+            put(store, name, name.encode())
+        assert sorted(names(store)) == sorted(UNUSUAL)
+        assert [read(store, name) for name in UNUSUAL] == [name.encode() for name in UNUSUAL]
+        for found in store.list_objects():
+            store.delete(found.name, found.generation)
+        assert names(store) == []
+
+    def test_the_longest_name_is_taken(self, store: Store) -> None:
+        name = "/".join(["d" * 255] * 3 + ["e" * 132])
+        put(store, name)
+        assert names(store) == [name]
+
+    def test_what_is_not_there_is_missing(self, store: Store) -> None:
+        with pytest.raises(ObjectMissing, match="daily/none"):
+            read(store, "daily/none")
+        put(store, "daily/one")
+        for name in ("daily/none", "none", "daily"):
+            with pytest.raises(ObjectMissing, match=name):
+                read(store, name)
+
+    def test_another_generation_is_never_read_for_the_one_that_was_named(self, store: Store) -> None:
+        old = put(store, "daily/one", b"old")
+        store.delete("daily/one", old)
+        new = put(store, "daily/one", b"newer")
+        assert new != old
+        with pytest.raises(ObjectMissing):
+            read(store, "daily/one", old)
+        with pytest.raises(ObjectMissing):
+            read(store, "daily/one", "nonsense")
+        assert read(store, "daily/one", new) == b"newer"
+
+    def test_delete_removes_that_generation_and_no_other(self, store: Store) -> None:
+        old = put(store, "daily/one", b"old")
+        store.delete("daily/one", old)
+        assert names(store) == []
+        store.delete("daily/one", old)
+        store.delete("never/was", old)
+        new = put(store, "daily/one", b"newer")
+        store.delete("daily/one", old)
+        store.delete("daily/one", "nonsense")
+        assert read(store, "daily/one", new) == b"newer"
+
+    def test_a_stream_can_be_read_in_pieces_and_left_early(self, store: Store) -> None:
+        content = bytes(range(256)) * 8192
+        put_file(store, "daily/one", content)
+        with store.open("daily/one") as stream:
+            pieces = [stream.read(1000), stream.read(1 << 20), stream.read()]
+            assert stream.read(1) == b""
+        assert b"".join(pieces) == content
+        assert [len(piece) for piece in pieces[:2]] == [1000, 1 << 20]
+        with store.open("daily/one") as stream:
+            assert stream.read(3) == content[:3]
+        assert stream.closed
+
+    def test_metadata_is_kept_where_the_store_keeps_any(self, store: Store) -> None:
+        metadata = {"tables": "7", "schema-version": "ü 50%"}
+        made = store.create("daily/one", b"x", metadata)
+        expected = metadata if self.keeps_metadata else {}
+        assert made.metadata == expected
+        assert [found.metadata for found in store.list_objects()] == [expected]
+
+    def test_an_error_on_the_way_leaves_no_object_and_no_litter(self, store: Store) -> None:
+        def fail(folder: Path) -> None:
+            (folder / "half").write_bytes(b"half")
+            raise KeyboardInterrupt
+
+        folder = None
+        with pytest.raises(KeyboardInterrupt), store.staging_folder() as folder:
+            fail(folder)
+        assert folder is not None
+        assert not folder.exists()
+        assert names(store) == []
+
+    def test_a_probe_leaves_nothing_behind(self, store: Store) -> None:
+        probe(store)
+        assert names(store) == []
+        put(store, PROBE)  # of a probe that was killed
+        probe(store)
+        assert names(store) == []

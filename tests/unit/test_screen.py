@@ -1,0 +1,37 @@
+"""What people read: sizes, ages, tables."""
+
+import pytest
+
+from shared.terminal.screen import age, size, table
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1000, "1.0 kB"),
+        (9_949, "9.9 kB"),
+        (9_960, "10 kB"),
+        (127_400_000, "127 MB"),
+        (999_600_000, "1.0 GB"),
+        (4_000_000_000_000, "4.0 TB"),
+    ],
+)
+def test_a_size_reads_as_disks_and_bills_count(count: int, text: str) -> None:
+    assert size(count) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0 s"), (59, "59 s"), (60, "1 min"), (7199, "1 h"), (90_000, "1 d"), (-1, "in the future")],
+)
+def test_an_age_is_its_largest_unit(seconds: float, text: str) -> None:
+    assert age(seconds) == text
+
+
+def test_a_name_from_outside_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    table(("name",), [("evil\x1b[2J[red]name",)])
+    shown = capsys.readouterr().out
+    assert "\x1b" not in shown
+    assert "[red]name" in shown
