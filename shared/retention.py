@@ -140,11 +140,15 @@ def plan(backups: Iterable[Candidate], policy: Policy, now: datetime) -> Plan:
 
 def kept_until(backup: Candidate, policy: Policy) -> datetime:
     """When its time is over: the later of the promise in its manifest and the policy of now."""
-    try:
-        by_policy = _started(backup) + policy.lengths[backup.name.kind]
-    except OverflowError:
-        by_policy = datetime.max.replace(tzinfo=UTC)
+    by_policy = _by_policy(backup, policy)
     return max(by_policy, backup.keep_until or by_policy)
+
+
+def _by_policy(backup: Candidate, policy: Policy) -> datetime:
+    try:
+        return _started(backup) + policy.lengths[backup.name.kind]
+    except OverflowError:
+        return datetime.max.replace(tzinfo=UTC)
 
 
 def _newest_first(backup: Candidate) -> tuple[datetime, str, str]:
@@ -267,12 +271,11 @@ class _Judge:
             )
 
     def _policy_of(self, backup: Candidate) -> str:
-        length = self._policy.lengths[backup.name.kind]
-        hours, rest = divmod(int(length.total_seconds()), 3600)
-        span = f"{hours // 24} d" if not (hours % 24 or rest) else f"{hours} h"
-        by_policy = kept_until(replace(backup, keep_until=None), self._policy)
-        promised = backup.keep_until is not None and backup.keep_until > by_policy
-        return f"{backup.name.kind}, as promised when it was taken" if promised else f"{backup.name.kind}: {span}"
+        if backup.keep_until is not None and backup.keep_until > _by_policy(backup, self._policy):
+            return f"{backup.name.kind}, as promised when it was taken"
+        hours, rest = divmod(int(self._policy.lengths[backup.name.kind].total_seconds()), 3600)
+        span = f"{hours} h" if hours % 24 or rest else f"{hours // 24} d"
+        return f"{backup.name.kind}: {span}"
 
 
 def _started(backup: Candidate) -> datetime:

@@ -30,9 +30,9 @@ def no_room(database: Path, scratch: Path, needed: int | None = None) -> SourceE
         free = f"{megabytes(shutil.disk_usage(scratch).free)} free"
     except OSError:
         free = "free space unknown"
-    return SourceError(
-        f"no room in {scratch} for a copy of {database} ({free}{wanted}): free some, or set TMPDIR to a larger place"
-    )
+    # Beside the database no setting helps: that is where its own file system is.
+    elsewhere = "" if scratch == database.parent else ", or set TMPDIR to a larger place"
+    return SourceError(f"no room in {scratch} for {database} ({free}{wanted}): free some{elsewhere}")
 
 
 def from_system(error: OSError, database: Path, scratch: Path) -> SourceError:

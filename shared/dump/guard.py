@@ -110,7 +110,7 @@ class Guard:
     """Watches over one connection that loads a dump."""
 
     def __init__(self, connection: apsw.Connection, target: Path, bounds: Bounds) -> None:
-        self.dump_bytes = 0
+        self.dump_bytes = 0  # how much of the dump has been read; the caller keeps it up to date
         self.has_committed = False
         self._connection = connection
         self._target = target
@@ -154,17 +154,13 @@ class Guard:
             raise Refused("attaches or detaches another database file (VACUUM does so, too)")
         raise Refused(f"asks for an action that is not on the list (number {action})")
 
-    def has_read(self, size: int) -> None:
-        """To be told of each chunk of the dump, in bytes, before the statements in it run."""
-        self.dump_bytes += size
-        if self.dump_bytes - self._tightened_at >= _BYTES_BETWEEN_TIGHTENINGS:
-            self._tighten()
-
     def check(self) -> None:
-        """To be called between statements. Raises SourceError before a disk is full."""
+        """To be called before each statement. Raises SourceError before a disk is full."""
         if (now := time.monotonic()) >= self._next_check:
             self._next_check = now + _SECONDS_BETWEEN_CHECKS
             self._check_disks()
+            self._tighten()
+        elif self.dump_bytes - self._tightened_at >= _BYTES_BETWEEN_TIGHTENINGS:
             self._tighten()
 
     def explain_full(self) -> Exception:
@@ -227,7 +223,10 @@ class Guard:
 
 
 def _free_bytes(place: Path) -> int:
-    disk = os.statvfs(place)
+    try:
+        disk = os.statvfs(place)
+    except OSError as error:
+        raise SourceError(f"cannot see how much space is left at {place}: {error.strerror}") from error
     return disk.f_bavail * disk.f_frsize
 
 

@@ -64,6 +64,8 @@ def load_sql(
             target.with_name(target.name + suffix).unlink(missing_ok=True)
         if isinstance(error, MemoryError):
             raise SourceError("a statement of the dump does not fit in memory") from None
+        if isinstance(error, apsw.Error):
+            raise explain(error, "the new database, between two statements of the dump,") from None
         raise
     return loaded
 
@@ -91,7 +93,7 @@ class _Loading:
 
     def _watched(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
         for chunk in chunks:
-            self._guard.has_read(len(chunk))
+            self._guard.dump_bytes += len(chunk)
             yield chunk
             if self._progress is not None:
                 self._progress(self._guard.dump_bytes)
@@ -101,9 +103,9 @@ class _Loading:
             return
         self._statements += 1
         try:
+            self._guard.check()
             for _row in self._cursor.execute(self._text(statement), can_cache=False):
                 pass
-            self._guard.check()
         except apsw.FullError:
             raise self._full(statement) from None
         except Refused as refused:

@@ -74,19 +74,20 @@ def rows_of(table: Table) -> Rows:
 
 
 def needs_stand_in(connection: apsw.Connection, table: Table) -> bool:
-    """Whether generated columns keep the table's rows from being inserted as they are.
+    """Whether the table's rows cannot be inserted one after the other into what its own text declares.
 
-    Stored values may differ from what their expression gives today. Virtual ones are computed on insert,
-    and may fail or violate a constraint where they were added to rows that were there.
+    Stored generated values may differ from what their expression gives today. Virtual ones are computed on
+    insert, and may fail or violate a constraint where they were added to rows that were there. And
+    where no name of the rowid is left, trapped rows could not go back to their places.
     """
     if table.has_stored:
         return True
     virtual = [place for place, column in enumerate(table.columns) if column.generated]
-    if not virtual:
+    if not virtual and (table.without_rowid or seek_name(table)):
         return False
     named = [(f"c{place}", column) for place, column in enumerate(table.columns)]
     inner = ",".join(f"{quote_name(column.name)} COLLATE BINARY AS {name}" for name, column in named)
-    computed = joined([f"c{place}" for place in virtual])
+    computed = joined([f"c{place}" for place in virtual] or ["1"])
     query = f"SELECT max({trapped(named)}),count({computed}) FROM (SELECT {inner} FROM {qualified(table)} NOT INDEXED)"
     try:
         return any(bool(found[0]) for found in connection.execute(query))

@@ -26,16 +26,16 @@ aead.register()
 class KeyFile:
     """Its name is `file:` and 16 hex digits that tell keys apart and nothing about the key."""
 
-    def __init__(self, keyset: tink.KeysetHandle, fingerprint: str) -> None:
+    def __init__(self, keyset: tink.KeysetHandle) -> None:
         self._aead = keyset.primitive(aead.Aead)  # type: ignore[type-abstract]
-        self.name = f"file:{fingerprint}"
+        self.name = f"file:{_fingerprint(keyset)}"  # after Tink has found it to be whole
 
     @classmethod
     def read(cls, path: Path) -> Self:
         """Raises KeyProblem when the file is missing, open to others, or not such a key."""
         try:
             keyset = json_proto_keyset_format.parse(_content(path).decode(), secret_key_access.TOKEN)
-            return cls(keyset, _fingerprint(keyset))
+            return cls(keyset)
         except (tink.TinkError, ValueError):
             # Nothing of the cause: it could quote the key.
             raise KeyProblem(
@@ -60,7 +60,7 @@ class KeyFile:
             raise KeyProblem(
                 f"key file {path} cannot be made: {error.strerror}; name a file in a folder that you can write"
             ) from None
-        return cls(keyset, _fingerprint(keyset))
+        return cls(keyset)
 
     def wrap(self, secret: bytes, context: bytes) -> bytes:
         return bytes(self._aead.encrypt(secret, context))
@@ -83,10 +83,7 @@ def _fingerprint(keyset: tink.KeysetHandle) -> str:
     keys = tink_pb2.Keyset.FromString(serialized).key  # type: ignore[attr-defined]
     if len(keys) != 1 or keys[0].status != _ENABLED or keys[0].key_data.type_url != _TYPE:
         raise ValueError("not one AES-GCM key")
-    try:
-        key = aes_gcm_pb2.AesGcmKey.FromString(keys[0].key_data.value).key_value  # type: ignore[attr-defined]
-    except DecodeError:
-        raise ValueError("not an AES-GCM key") from None
+    key = aes_gcm_pb2.AesGcmKey.FromString(keys[0].key_data.value).key_value  # type: ignore[attr-defined]
     if len(key) != _KEY_BYTES:
         raise ValueError("not a 256-bit key")
     return hmac.new(key, _NAMING, hashlib.sha256).hexdigest()[:16]

@@ -13,6 +13,7 @@ import binascii
 import io
 import os
 import secrets
+import weakref
 from collections.abc import Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
@@ -159,8 +160,10 @@ class BucketStore:
         # Google's library else asks for the bucket in the background: a right that a backup need not have.
         os.environ[_NO_BUCKET_LOOKUP] = "true"
         with self._told("connecting", READ):
-            client: Any = storage.Client  # it says nothing of its types
-            return client()
+            make: Any = storage.Client  # it says nothing of its types
+            client = make()
+        weakref.finalize(self, client.close)  # or its connections stay open until the collector finds them
+        return client
 
     @property
     def _bucket(self) -> Any:

@@ -173,6 +173,14 @@ def test_fields_that_this_version_does_not_know_are_sealed_too(tmp_path: Path, k
             opened(raw.replace(before, after), key)
 
 
+def test_the_seal_cannot_be_copied_to_where_an_empty_one_was(tmp_path: Path, key: KeyFile) -> None:
+    raw = sealed(tmp_path, key, nested={"seal": ""})
+    opened(raw, key)
+    marked = f'"seal": "{json.loads(raw)["seal"]}"'.encode()
+    with pytest.raises(NotGood, match="seal does not match"):
+        opened(raw.replace(b'"seal": ""', marked), key)
+
+
 def test_a_manifest_of_a_version_that_knew_fewer_fields_is_still_good(tmp_path: Path) -> None:
     """Fields are added over time, with defaults: their absence from old bytes changes nothing."""
     raw = sealed(tmp_path, None)

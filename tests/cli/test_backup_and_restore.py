@@ -1,5 +1,6 @@
 """The promise itself, as a person keeps to it: back up, prove, bring back, equal."""
 
+import json
 import sqlite3
 import stat
 import subprocess
@@ -204,8 +205,6 @@ def test_the_jobs_take_the_same_flags(workplace: Workplace) -> None:
 
 
 def test_on_cloud_run_every_line_is_an_event_in_json(workplace: Workplace) -> None:
-    import json
-
     outcome = workplace.run("--name", "one", module="jobs.backup", CLOUD_RUN_JOB="backup")
     events = [json.loads(line) for line in outcome.out.splitlines()]
     succeeded = next(event for event in events if event.get("event") == "backup.succeeded")

@@ -2,7 +2,7 @@
 
 import sqlite3
 import subprocess
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from pathlib import Path
 
@@ -10,6 +10,7 @@ import apsw
 
 from shared.dump.dump import DumpCounts, DumpHeader, dump
 from shared.dump.load import load_sql
+from tests.dump.equality import assert_equal
 
 HEADER = DumpHeader(database="app", created_at="2024-01-15T00:00:00Z", schema_version="7")
 SHELL = "/usr/bin/sqlite3"
@@ -52,3 +53,37 @@ def counted(database: Path) -> DumpCounts:
     counts = DumpCounts()
     dumped(database, counts=counts)
     return counts
+
+
+def edit_schema(connection: apsw.Connection, table: str, sql: str) -> None:
+    """Gives a table another text, as schema edits and old versions of SQLite left some behind."""
+    connection.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 0)
+    connection.execute("PRAGMA writable_schema=ON")
+    connection.execute("UPDATE sqlite_schema SET sql=? WHERE type='table' AND name=?", (sql, table))
+    connection.execute("PRAGMA writable_schema=RESET")
+
+
+def built(path: Path, build: Callable[[apsw.Connection], object]) -> Path:
+    """A database file made by `build`."""
+    with closing(apsw.Connection(str(path))) as connection:
+        connection.config(apsw.SQLITE_DBCONFIG_DQS_DDL, 1)
+        build(connection)
+    return path
+
+
+def round_trip(
+    folder: Path, build: Callable[[apsw.Connection], object], loaders: Iterable[str] = tuple(LOADERS)
+) -> bytes:
+    """Builds a database, dumps it, loads it each way; each copy must equal it, and give the same dump. The dump."""
+    source = built(folder / "source.db", build)
+    before = source.read_bytes()
+    sql = dumped(source)
+    assert source.read_bytes() == before, "the dump changed its source"
+    assert b"\r" not in sql
+    assert b"\0" not in sql
+    for loader in loaders:
+        copy = folder / f"{loader}.db"
+        LOADERS[loader](sql, copy)
+        assert_equal(source, copy)
+        assert dumped(copy) == sql, f"the dump of the copy by {loader} differs"
+    return sql

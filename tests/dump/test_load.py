@@ -274,6 +274,20 @@ except SourceError as error:
     assert listing(tmp_path) == []
 
 
+def test_a_schema_that_breaks_between_two_chunks_is_refused_too(tmp_path: Path) -> None:
+    def chunks() -> Iterator[bytes]:
+        yield b"CREATE TABLE t(a); PRAGMA writable_schema=ON; UPDATE sqlite_schema SET sql='CREATE TABL';"
+        yield b"PRAGMA writable_schema=RESET;"
+        for _ in range(3):
+            yield b"--" + b"x" * 1_000_000 + b"\n"
+        yield b"SELECT 1;"
+
+    for number in range(2, 7):
+        with pytest.raises(NotGood):
+            load_sql(list(chunks())[:number], tmp_path / "new.db")
+        assert listing(tmp_path) == []
+
+
 @settings(max_examples=150, deadline=None)
 @given(st.data())
 def test_a_damaged_dump_loads_or_is_refused_and_nothing_else(

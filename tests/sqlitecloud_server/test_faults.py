@@ -1,7 +1,9 @@
 """Faults happen where and as often as they were asked for, and nowhere else."""
 
+import socket
 import threading
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -126,12 +128,16 @@ def test_requests_can_be_read_back(server: Server, client: Raw) -> None:
     assert server.connections[0].requests[1:] == ["USE DATABASE 'x.db'", "PING"]
 
 
-def test_the_server_ends_while_clients_wait(server: Server, client: Raw) -> None:
+@pytest.mark.parametrize("plain", [True, False])
+def test_the_server_ends_while_clients_wait(data: Path, *, plain: bool) -> None:
     slow = "WITH RECURSIVE r(i) AS (VALUES (0) UNION ALL SELECT i FROM r) SELECT count(*) FROM r"
     started = threading.Event()
-    server.faults.before("RECURSIVE", lambda _: started.set())
-    client.socket.sendall(b"+%d %b" % (len(slow), slow.encode()))
-    started.wait()
-    server.close()
-    with pytest.raises(Gone):
-        client.reply()
+    with Server(data, plain=plain) as server, Raw(server, "x.db") as busy, Raw(server) as idle:
+        with socket.create_connection(("127.0.0.1", server.port)):
+            server.faults.before("RECURSIVE", lambda _: started.set())
+            busy.socket.sendall(b"+%d %b" % (len(slow), slow.encode()))
+            started.wait()
+            server.close()
+        for raw in (busy, idle):
+            with pytest.raises(Gone):
+                raw.reply()

@@ -1,6 +1,7 @@
 """SQL through the server: bindings, several statements, transactions of each connection, errors."""
 
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
@@ -99,3 +100,15 @@ def test_without_a_database_sql_is_refused(connect: Callable[..., Raw]) -> None:
 )
 def test_statements_that_reach_outside_the_database_are_refused(client: Raw, sql: str) -> None:
     assert code(client.ask(sql)) == 23
+
+
+def test_text_that_is_no_utf8_comes_as_it_is_stored(client: Raw) -> None:
+    client.ask("INSERT INTO t VALUES (9, CAST(x'ff41' AS TEXT))")
+    reply = client.ask("SELECT n, id, NULL, x'ff', 'fine' FROM t WHERE id = ?;", 9)
+    assert reply.endswith(b"+2 \xffA:9 _ $1 \xff+4 fine")
+    assert b"+4 TEXT" in reply
+
+
+def test_a_file_that_is_damaged_is_an_error_of_sqlite(client: Raw, data: Path) -> None:
+    (data / "bad.db").write_bytes((data / "x.db").read_bytes()[:4096] + b"damage" * 1000)
+    assert code(client.ask("USE DATABASE bad.db; SELECT * FROM t")) == 11

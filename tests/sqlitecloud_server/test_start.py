@@ -46,6 +46,11 @@ def test_it_serves_the_databases_that_are_there(data: Path) -> None:
         assert line.endswith("/x.db?apikey=k&insecure=1")
 
 
+def test_a_user_without_a_key_is_in_the_connection_string(data: Path) -> None:
+    with started("--data", str(data), "--plain", "--user", "me:pass/word=READ", "--tls-max", "1.2") as line:
+        assert "sqlitecloud://me:pass%2Fword@localhost:" in line
+
+
 def test_a_certificate_of_ones_own_is_used(secure: Server, data: Path) -> None:
     assert secure._made is not None
     certificate, key = secure._made.make()

@@ -48,7 +48,7 @@ def main(arguments: list[str] | None = None) -> None:
     stop = threading.Event()
     for number in (signal.SIGINT, signal.SIGTERM):
         signal.signal(number, lambda *_: stop.set())
-    _announce(server, ready=given.ready)
+    _announce(server, given)
     stop.wait()
     server.close()
 
@@ -94,8 +94,8 @@ def _accounts(given: argparse.Namespace, clock: Clock) -> Accounts:
     return accounts
 
 
-def _announce(server: Server, *, ready: bool) -> None:
-    if ready and not server.catalog.names():
+def _announce(server: Server, given: argparse.Namespace) -> None:
+    if given.ready and not server.catalog.names():
         path = server.catalog.temporary()
         connection = apsw.Connection(str(path))
         connection.execute(_SAMPLE_SQL)
@@ -104,8 +104,16 @@ def _announce(server: Server, *, ready: bool) -> None:
     print(f"serving {server.data} on {server.host}:{server.port}", file=sys.stderr)
     if server.ca is not None:
         print(f"authority of the certificate: {server.ca}", file=sys.stderr)
-    if ready:
-        print(f"DATABASE_URL={server.url(server.catalog.names()[0])}", flush=True)
+    if not given.ready:
+        return
+    name = server.catalog.names()[0]
+    if given.apikey:
+        url = server.url(name)
+    elif given.user:
+        url = server.url(name, login=credential(given.user[0])[0])
+    else:
+        url = server.url(name, token=credential(given.token[0])[0])
+    print(f"DATABASE_URL={url}", flush=True)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,7 @@ import apsw.ext
 from tests.servers.sqlitecloud.authorizer import Authorizer
 from tests.servers.sqlitecloud.errors import INTERNAL, Refusal
 from tests.servers.sqlitecloud.statements import first_word
-from tests.servers.sqlitecloud.wire import Value
+from tests.servers.sqlitecloud.wire import RawText, Value
 
 _CHANGES = frozenset({"INSERT", "UPDATE", "DELETE", "REPLACE", "WITH"})
 _CHECKPOINT_PAGES = 1000
@@ -53,7 +53,7 @@ class Engine:
                 self._connection.pragma("journal_mode", "wal")
             except apsw.Error as failure:
                 self._connection.close()
-                raise _refusal(failure) from failure
+                raise refusal_of(failure) from failure
             self._connection.pragma("synchronous", "normal")
             self._connection.set_wal_hook(self._committed)
         self._connection.authorizer = Authorizer(may)
@@ -93,11 +93,14 @@ class Engine:
                 return True
 
             cursor.exec_trace = describe
-            rows = cursor.execute(sql, given).fetchall()
+            try:
+                rows = cursor.execute(sql, given).fetchall()
+            except UnicodeDecodeError:
+                rows = self._undecoded(sql, given, len(described))
             if described:
                 return Rows([self._column(entry) for entry in described], rows)
         except apsw.Error as failure:
-            raise _refusal(failure) from failure
+            raise refusal_of(failure) from failure
         if first_word(sql) in _CHANGES:
             connection = self._connection
             return Changes(connection.last_insert_rowid(), connection.changes(), connection.total_changes())
@@ -109,6 +112,13 @@ class Engine:
         count = apsw.ext.query_info(self._connection, sql).bindings_count
         given = tuple(islice(bindings, count))
         return given + (None,) * (count - len(given))
+
+    def _undecoded(self, sql: str, given: tuple[Value, ...], columns: int) -> list[tuple[Value, ...]]:
+        """The rows of a query in which some TEXT is no UTF-8: asked again, TEXT as blobs."""
+        names = [f"c{number}" for number in range(columns)]
+        parts = [f"typeof({n}), iif(typeof({n}) = 'text', CAST({n} AS BLOB), {n})" for n in names]
+        query = f"WITH q({', '.join(names)}) AS ({sql.rstrip('; ')}) SELECT {', '.join(parts)} FROM q"
+        return [tuple(map(_as_stored, row[::2], row[1::2])) for row in self._connection.execute(query, given)]
 
     def _column(self, entry: tuple[str | None, ...]) -> Column:
         name, declared, database, table, origin = entry
@@ -122,7 +132,11 @@ class Engine:
         return Column(name or "", declared, database, table, origin, not_null, key, auto)
 
 
-def _refusal(failure: apsw.Error) -> Refusal:
+def _as_stored(kind: Value, content: Value) -> Value:
+    return RawText(content) if kind == "text" and isinstance(content, bytes) else content
+
+
+def refusal_of(failure: apsw.Error) -> Refusal:
     code = getattr(failure, "result", -1)
     if code < 0:
         return Refusal(INTERNAL, str(failure))

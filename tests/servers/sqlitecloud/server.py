@@ -5,7 +5,8 @@ import socket
 import ssl
 import tempfile
 import threading
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import TracebackType
 from typing import Self
@@ -65,6 +66,7 @@ class Server:
         self._listeners = _listen(host, port)
         self.port: int = self._listeners[0].getsockname()[1]
         self._threads: set[threading.Thread] = set()
+        self._handshakes: set[socket.socket] = set()
         self._lock = threading.Lock()
         self._wake, self._woken = socket.socketpair()
         self._acceptor = threading.Thread(target=self._accept, name="sqlitecloud-accept", daemon=True)
@@ -78,17 +80,19 @@ class Server:
     ) -> None:
         self.close()
 
-    def url(self, database: str = "", **options: str | int) -> str:
-        """A connection string with the default API key; `options` add to it or replace parts of it."""
+    def url(self, database: str = "", *, login: str = "", **options: str | int) -> str:
+        """A connection string with `login` (NAME:PASSWORD) or else the first API key; `options` add to
+        it or replace parts of it."""
         known: dict[str, str | int] = {}
-        if not {"apikey", "token"} & options.keys():
+        if not login and not {"apikey", "token"} & options.keys():
             known["apikey"] = next(iter(self.accounts.keys), "")
+        who = f"{quote(login, safe=':')}@" if login else ""
         if self.plain:
             known["insecure"] = 1
         elif self.ca is not None:
             known["root_certificate"] = str(self.ca)
         query = urlencode(known | options, safe="/", quote_via=quote)
-        return f"sqlitecloud://{self.host}:{self.port}/{quote(database)}?{query}"
+        return f"sqlitecloud://{who}{self.host}:{self.port}/{quote(database)}?{query}"
 
     def close(self) -> None:
         """Stop listening, end every connection and wait for their threads."""
@@ -97,6 +101,9 @@ class Server:
         self._acceptor.join()
         with self._lock:
             sessions, threads = list(self.sessions.values()), list(self._threads)
+            for raw in self._handshakes:
+                with suppress(OSError):
+                    socket.socket.shutdown(raw, socket.SHUT_RDWR)
         for session in sessions:
             session.hang_up()
         for thread in threads:
@@ -155,14 +162,29 @@ class Server:
         if self.plain:
             return raw
         raw.settimeout(HANDSHAKE_SECONDS)
+        # The handshake is a step of its own, so that close() can end it: wrap_socket() takes `raw` away.
+        sock = self._context().wrap_socket(raw, server_side=True, do_handshake_on_connect=False)
         try:
-            sock = self._context().wrap_socket(raw, server_side=True)
-        except (OSError, ssl.SSLError):
-            close(raw)
+            with self._shaking_hands(sock):
+                sock.do_handshake()
+        except OSError:
+            close(sock)
             return None
         record.tls = sock.version()
         sock.settimeout(None)
         return sock
+
+    @contextmanager
+    def _shaking_hands(self, sock: socket.socket) -> Iterator[None]:
+        with self._lock:
+            if self.stopping.is_set():
+                raise ConnectionAbortedError
+            self._handshakes.add(sock)
+        try:
+            yield
+        finally:
+            with self._lock:
+                self._handshakes.discard(sock)
 
     def _context(self) -> ssl.SSLContext:
         maximum = self.faults.tls_maximum or self.tls_maximum

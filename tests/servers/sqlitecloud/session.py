@@ -6,15 +6,18 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
+import apsw
+
 from tests.servers.sqlitecloud import grammar, wire
 from tests.servers.sqlitecloud.accounts import PRIVILEGES, User
 from tests.servers.sqlitecloud.catalog import Database
 from tests.servers.sqlitecloud.clientkeys import ClientKeys
-from tests.servers.sqlitecloud.engine import Changes, Engine, Rows
+from tests.servers.sqlitecloud.engine import Changes, Engine, Rows, refusal_of
 from tests.servers.sqlitecloud.errors import (
     AUTH,
     COMMAND,
     GENERIC,
+    INTERNAL,
     Hangup,
     Malformed,
     Refusal,
@@ -33,11 +36,13 @@ if TYPE_CHECKING:
     from tests.servers.sqlitecloud.transfer import Download, PageBackup, Upload
 
 MEMORY = ":memory:"
+_KEPT_REQUESTS, _KEPT_LETTERS = 10_000, 2_000
 
 
 @dataclass
 class Record:
-    """What tests may ask about a connection: the texts it received and the bytes it sent."""
+    """What tests may ask about a connection: the texts of its requests (the first
+    10,000, 2,000 letters of each) and how many bytes it was sent."""
 
     number: int
     requests: list[str] = field(default_factory=list)
@@ -94,11 +99,12 @@ class Session:
             with suppress(Exception):
                 engine.interrupt()
         with suppress(OSError):
-            self._socket.shutdown(socket.SHUT_RDWR)
+            socket.socket.shutdown(self._socket, socket.SHUT_RDWR)  # under TLS, whose state is the thread's
 
     def _answer(self, request: Command | Piece) -> None:
         text = request.text
-        self.record.requests.append(text)
+        if len(self.record.requests) < _KEPT_REQUESTS:
+            self.record.requests.append(text[:_KEPT_LETTERS])
         self.active = self.server.clock.now()
         plan = self.server.faults.plan(text)
         for hook in plan.before:
@@ -129,6 +135,10 @@ class Session:
             return self._command(request)
         except Refusal as refusal:
             return wire.error(refusal)
+        except apsw.Error as failure:
+            return wire.error(refusal_of(failure))
+        except OSError as failure:
+            return wire.error(Refusal(INTERNAL, f"{failure.strerror}."))
 
     def _command(self, request: Command) -> Reply:
         """Run the statements of a request; the last one's result is the reply."""

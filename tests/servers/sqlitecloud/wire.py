@@ -8,6 +8,11 @@ from tests.servers.sqlitecloud.errors import Refusal
 Value = None | int | float | str | bytes
 Reply = bytes | memoryview | list[bytes]
 
+
+class RawText(bytes):
+    """TEXT whose bytes are no UTF-8: it is sent as it is stored."""
+
+
 OK = b"+2 OK"
 NULL = b"_ "
 
@@ -57,6 +62,8 @@ def value(content: Value, *, zero_text: bool = False) -> bytes:
             return integer(content)
         case float():
             return real(content)
+        case RawText():
+            return sized(b"+", content)
         case _:
             return blob(content)
 

@@ -1,0 +1,146 @@
+# Who may do what: the whole of it, so that a grant more is a test that fails.
+
+mock_provider "google" {
+  override_during = plan
+  source          = "./tests/mock"
+}
+
+variables {
+  copy_store        = { location = "europe-north1" }
+  operators         = { backup = ["group:dev@acme.example"], restore = ["group:oncall@acme.example"] }
+  verify_on_arrival = {}
+}
+
+run "each_identity_has_its_rights_on_objects_and_no_other" {
+  command = plan
+
+  assert {
+    condition = jsonencode({ for identity in keys(local.identities) : identity => sort(distinct([for grant in google_storage_bucket_iam_member.job : grant.role if grant.member == google_service_account.job[identity].member])) }) == jsonencode({
+      backup  = ["roles/storage.objectCreator", "roles/storage.objectViewer"]
+      cleanup = ["projects/acme-prod/roles/litekeep_cleaner", "roles/storage.objectCreator"]
+      monitor = ["roles/storage.objectCreator", "roles/storage.objectViewer"]
+      restore = ["roles/storage.objectCreator", "roles/storage.objectViewer"]
+      verify  = ["roles/storage.objectCreator", "roles/storage.objectViewer"]
+    })
+    error_message = "An identity has more or fewer rights on objects than it needs."
+  }
+  assert {
+    condition     = google_project_iam_custom_role.cleaner.permissions == toset(["storage.objects.delete", "storage.objects.get", "storage.objects.list"])
+    error_message = "Cleanup lists, reads and deletes, and nothing else."
+  }
+  assert {
+    condition     = alltrue([for grant in google_storage_bucket_iam_member.job : contains([google_service_account.job["cleanup"].member], grant.member) if grant.role == google_project_iam_custom_role.cleaner.id])
+    error_message = "Only cleanup may delete."
+  }
+  assert {
+    condition     = alltrue([for grant in google_storage_bucket_iam_member.job : length(grant.condition) == 1 if grant.role == "roles/storage.objectCreator" && grant.member != google_service_account.job["backup"].member])
+    error_message = "Only backup may create objects of any name."
+  }
+  assert {
+    condition     = alltrue([for store in ["primary", "copy"] : google_storage_bucket_iam_member.job["${store}/cleanup-leases"].condition[0].expression == "resource.name.startsWith(\"projects/_/buckets/${google_storage_bucket.store[store].name}/objects/locks/\")"])
+    error_message = "Cleanup creates leases in each store, and nothing else: what it could create, it could put in a deleted backup's place."
+  }
+  assert {
+    condition     = length(google_storage_bucket_iam_member.job) == 2 * length(local._object_grants) && toset([for grant in google_storage_bucket_iam_member.job : grant.bucket]) == toset(["acme-prod-litekeep", "acme-prod-litekeep-copy"])
+    error_message = "The grants are not the same in both stores."
+  }
+}
+
+run "only_verify_and_restore_decrypt_and_cleanup_has_no_key" {
+  command = plan
+
+  assert {
+    condition = jsonencode({ for identity in keys(local.identities) : identity => sort([for grant in google_kms_crypto_key_iam_member.wrapping : grant.role if grant.member == google_service_account.job[identity].member]) }) == jsonencode({
+      backup  = ["roles/cloudkms.cryptoKeyEncrypter"]
+      cleanup = []
+      monitor = ["roles/cloudkms.cryptoKeyEncrypter"]
+      restore = ["roles/cloudkms.cryptoKeyDecrypter", "roles/cloudkms.cryptoKeyEncrypter"]
+      verify  = ["roles/cloudkms.cryptoKeyDecrypter"]
+    })
+    error_message = "An identity can encrypt or decrypt that should not, or cannot though it must."
+  }
+  assert {
+    condition     = alltrue([for grant in google_kms_crypto_key_iam_member.storage : endswith(grant.member, "@gs-project-accounts.iam.gserviceaccount.com")])
+    error_message = "The storage keys are for Cloud Storage's own account alone."
+  }
+  assert {
+    condition     = google_kms_crypto_key.wrapping.id != google_kms_crypto_key.storage["primary"].id && google_kms_crypto_key.storage["primary"].id != google_kms_crypto_key.storage["copy"].id
+    error_message = "Wrapping and each store have a key of their own."
+  }
+  assert {
+    condition     = alltrue([for key in concat([google_kms_crypto_key.wrapping], values(google_kms_crypto_key.storage)) : key.rotation_period == "7776000s" && key.destroy_scheduled_duration == "10368000s"])
+    error_message = "Keys rotate every 90 days, and a destruction can be taken back for 120."
+  }
+}
+
+run "connection_strings_are_for_those_who_connect" {
+  command = plan
+
+  assert {
+    condition = jsonencode({ for secret in ["source", "target"] : secret => sort([for grant in google_secret_manager_secret_iam_member.reader : grant.member if grant.secret_id == google_secret_manager_secret.database_url[secret].id && grant.role == "roles/secretmanager.secretAccessor"]) }) == jsonencode({
+      source = [google_service_account.job["backup"].member, google_service_account.job["monitor"].member]
+      target = [google_service_account.job["restore"].member]
+    })
+    error_message = "Backup and monitor read the source's connection string, restore the target's, nobody else any."
+  }
+}
+
+run "the_scheduler_starts_single_jobs_as_they_are" {
+  command = plan
+
+  assert {
+    condition     = alltrue([for grant in google_cloud_run_v2_job_iam_member.scheduler : grant.role == "roles/run.jobsExecutor" && grant.member == google_service_account.scheduler.member])
+    error_message = "The scheduler may start a job, and not with arguments of its own."
+  }
+  assert {
+    condition     = keys(google_cloud_run_v2_job_iam_member.scheduler) == keys(google_cloud_scheduler_job.this)
+    error_message = "The scheduler may start jobs that it does not schedule, or may not start some that it does."
+  }
+  assert {
+    condition     = alltrue([for job in google_cloud_scheduler_job.this : job.http_target[0].body == null && length(job.http_target[0].oidc_token) == 0 && job.http_target[0].oauth_token[0].service_account_email == google_service_account.scheduler.email])
+    error_message = "A schedule sends arguments, or a token that the Run API does not take."
+  }
+  assert {
+    condition = toset([for grant in google_cloud_run_v2_job_iam_member.operator : "${grant.member} ${grant.name} ${grant.role}"]) == toset([
+      "group:dev@acme.example litekeep-backup roles/run.jobsExecutorWithOverrides",
+      "group:dev@acme.example litekeep-backup roles/run.viewer",
+      "group:oncall@acme.example litekeep-restore roles/run.jobsExecutorWithOverrides",
+      "group:oncall@acme.example litekeep-restore roles/run.viewer",
+    ])
+    error_message = "Operators start the jobs that they are named for, and no other."
+  }
+}
+
+run "no_job_has_a_role_on_the_project_and_nothing_is_public" {
+  command = plan
+
+  assert {
+    condition = alltrue([for grant in concat(values(google_project_iam_member.arrival_receives), values(google_project_iam_member.storage_publishes)) :
+    !contains(concat([for account in google_service_account.job : account.member], [google_service_account.scheduler.member]), grant.member)])
+    error_message = "A job's identity has a role on the whole project."
+  }
+  assert {
+    condition = alltrue([for member in concat(
+      [for grant in google_storage_bucket_iam_member.job : grant.member],
+      [for grant in google_kms_crypto_key_iam_member.wrapping : grant.member],
+      [for grant in google_kms_crypto_key_iam_member.storage : grant.member],
+      [for grant in google_secret_manager_secret_iam_member.reader : grant.member],
+      [for grant in google_cloud_run_v2_job_iam_member.scheduler : grant.member],
+      [for grant in google_cloud_run_v2_job_iam_member.operator : grant.member],
+      [for grant in google_cloud_run_v2_service_iam_member.arrival : grant.member],
+    ) : can(regex("^(serviceAccount|group|user):", member))])
+    error_message = "Something is open to everyone."
+  }
+  assert {
+    condition     = alltrue([for bucket in google_storage_bucket.store : bucket.public_access_prevention == "enforced" && bucket.uniform_bucket_level_access])
+    error_message = "A bucket can be made public."
+  }
+  assert {
+    condition     = google_cloud_run_v2_service.arrival["on"].ingress == "INGRESS_TRAFFIC_INTERNAL_ONLY" && google_cloud_run_v2_service_iam_member.arrival["on"].member == google_service_account.arrival["on"].member
+    error_message = "The verification service answers to others than Eventarc."
+  }
+  assert {
+    condition     = google_cloud_run_v2_service.arrival["on"].template[0].service_account == google_service_account.job["verify"].email
+    error_message = "The verification service has other rights than the verify job."
+  }
+}
