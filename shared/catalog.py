@@ -220,7 +220,7 @@ def _read(store: Store, item: StoredObject) -> bytes:
     if item.size_bytes > LARGEST_MANIFEST:
         raise NotGood(f"{item.name} has {item.size_bytes} bytes, more than any manifest: use another backup")
     with store.open(item.name, item.generation) as stream:
-        content = stream.read(LARGEST_MANIFEST + 1)
+        content = stream.read(item.size_bytes + 1)
     if len(content) != item.size_bytes:
         raise StoreError(f"{item.name} came with {len(content)} bytes instead of {item.size_bytes}: try again")
     return content

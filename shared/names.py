@@ -14,14 +14,16 @@ import re
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
+from functools import lru_cache
 from urllib.parse import quote, unquote
 
 from shared.errors import UsageError
 from shared.kinds import Kind
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-_VERIFIED = re.compile(r"verified-(\d{8}T\d{6}(?:\d{6})?Z)\.json")
+_VERIFIED = re.compile(r"verified-(\d{8}T\d{6}(?:\d{6})?Z)\.json", re.ASCII)
 _LONGEST_DATABASE = 200  # bytes once encoded: a file system takes 255 a name
+_KINDS = frozenset(Kind)
 _RESERVED = (".manifest", ".sql", ".sqlite", ".verified-")
 
 
@@ -90,6 +92,7 @@ def automatic_id(moment: datetime) -> str:
     return f"backup-{moment.astimezone(UTC):%Y-%m-%d-%H%M%S}"
 
 
+@lru_cache(maxsize=1024)  # a listing asks for the same few, once an object
 def encode_database(database: str) -> str:
     """A database's name as one path part: percent-encoded, so that it can neither climb nor hide.
 
@@ -103,6 +106,7 @@ def encode_database(database: str) -> str:
     return encoded
 
 
+@lru_cache(maxsize=1024)
 def decode_database(encoded: str) -> str | None:
     """The database's name, or None when no database of ours is encoded that way."""
     database = unquote(encoded, errors="replace")
@@ -115,7 +119,7 @@ def decode_database(encoded: str) -> str | None:
 def parse(name: str) -> ObjectName | None:
     """What an object is by its name alone; None for anything that is not exactly one of ours."""
     parts = name.split("/")
-    if len(parts) != 3 or parts[0] not in set(Kind):
+    if len(parts) != 3 or parts[0] not in _KINDS:
         return None
     database = decode_database(parts[1])
     found = _role_of(parts[2])
@@ -143,9 +147,11 @@ def _role_of(file_name: str) -> tuple[str, str, datetime | None] | None:
 
 
 def _verdict_time(text: str) -> datetime | None:
-    form = "%Y%m%dT%H%M%S%fZ" if len(text) > 16 else "%Y%m%dT%H%M%SZ"
-    try:
-        return datetime.strptime(text, form).replace(tzinfo=UTC)
+    second, microsecond = text[13:15], text[15:-1] or "0"
+    try:  # by hand: four times as fast as strptime, and a listing has thousands
+        year, month, day = int(text[:4]), int(text[4:6]), int(text[6:8])
+        hour, minute = int(text[9:11]), int(text[11:13])
+        return datetime(year, month, day, hour, minute, int(second), int(microsecond), UTC)
     except ValueError:
         return None
 

@@ -170,7 +170,9 @@ class _Judge:
         self._unread = next((backup for backup in own if backup.newer_format), None)
         last = {backup.name: backup for backup in (*proven[: policy.min_keep], *good[: policy.min_keep])}
         self._protectors = last
-        self._standstill = self._why_nothing_goes(present, proven[0] if proven else None)
+        since_proven = present[: present.index(proven[0])] if proven else present
+        self._since_proven = {backup.name for backup in since_proven}
+        self._standstill = self._why_nothing_goes(since_proven, proven[0] if proven else None)
 
     def plan(self) -> Plan:
         for backup in self._own:
@@ -195,6 +197,8 @@ class _Judge:
             return Rule.LAST_GOOD, f"one of the last {self._policy.min_keep} good ones of its database"
         if self._standstill is not None:
             return self._standstill
+        if backup.name in self._since_proven:
+            return Rule.UNPROVEN, "waits for a verified one: nothing newer was verified so far"
         return Rule.EXPIRED, f"its time ended {_at(ends)} ({self._policy_of(backup)})"
 
     def _by_itself(self, backup: Candidate, ends: datetime) -> tuple[Rule, str] | None:
@@ -208,9 +212,8 @@ class _Judge:
             return Rule.NOT_EXPIRED, f"kept until {_at(ends)} ({self._policy_of(backup)})"
         return None
 
-    def _why_nothing_goes(self, present: Sequence[Candidate], proven: Candidate | None) -> tuple[Rule, str] | None:
-        """`present` is what is not dated in the future, `proven` the newest verified of it."""
-        since_proven = present[: present.index(proven)] if proven else present
+    def _why_nothing_goes(self, since_proven: Sequence[Candidate], proven: Candidate | None) -> tuple[Rule, str] | None:
+        """`proven` is the newest verified one, `since_proven` what is newer, none of it dated in the future."""
         bad = next((backup for backup in since_proven if backup.bad), None)
         late = next((backup for backup in since_proven if self._now - _started(backup) > _VERIFIED_WITHIN), None)
         if bad is not None:
@@ -262,7 +265,7 @@ class _Judge:
             if decision.backup.created_at > self._now + _CLOCKS_DIFFER_BY:
                 yield f"{database}: {decision.backup.name.id} is {decision.reason}: whose clock was wrong?"
         for rule in (Rule.FAILING, Rule.UNPROVEN, Rule.STALE, Rule.MAY_BE_NEEDED):
-            if stopped := by_rule.get(rule):
+            if (stopped := by_rule.get(rule)) and self._standstill is not None:
                 yield f"{database}: {_count(stopped)} past its time stays, {stopped[0].reason}"
         if too_many := by_rule.get(Rule.TOO_MANY):
             yield (

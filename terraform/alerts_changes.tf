@@ -21,7 +21,7 @@ locals {
     key-changed = {
       title    = "Key or key version changed"
       severity = "CRITICAL"
-      filter   = "protoPayload.serviceName=\"cloudkms.googleapis.com\" AND protoPayload.methodName=~\"^(DestroyCryptoKeyVersion|UpdateCryptoKeyVersion|UpdateCryptoKeyPrimaryVersion|UpdateCryptoKey|RestoreCryptoKeyVersion|SetIamPolicy)$\" AND protoPayload.resourceName=~\"/keyRings/${var.name_prefix}-(wrapping|storage-)\""
+      filter   = "protoPayload.serviceName=\"cloudkms.googleapis.com\" AND protoPayload.methodName=~\"(^|[.])(DestroyCryptoKeyVersion|UpdateCryptoKeyVersion|UpdateCryptoKeyPrimaryVersion|UpdateCryptoKey|RestoreCryptoKeyVersion|SetIamPolicy)$\" AND protoPayload.resourceName=~\"/keyRings/${var.name_prefix}-(wrapping|storage-)\""
       means    = "A version was disabled, destroyed or brought back, or who may use the key was changed. A destroyed version takes every backup that it wrapped with it, after 120 days in which it can be restored."
       run      = "gcloud kms keys versions list --key=wrapping --keyring=${var.name_prefix}-wrapping --location=${var.key.location} --project=${var.project_id}   # to bring one back: gcloud kms keys versions restore, then enable"
     }

@@ -51,10 +51,10 @@ resource "google_kms_crypto_key" "storage" {
   }
 }
 
-# Cloud Storage's own account, which the look-up also makes, uses the storage keys; no job does.
-data "google_storage_project_service_account" "this" {
-  depends_on = [google_project_service.this]
-}
+# Cloud Storage's own account, which the look-up also makes, uses the storage keys; no job does. Nothing stands
+# before the look-up (its API is on in every project): else a later plan could put off the answer, and with it
+# take away and give back the right that every read of a backup needs.
+data "google_storage_project_service_account" "this" {}
 
 resource "google_kms_crypto_key_iam_member" "storage" {
   for_each = local.stores

@@ -344,6 +344,12 @@ variable "retention_lock" {
   }
 }
 
+variable "scheduler_region" {
+  description = "Where Cloud Scheduler runs, for a `region` that has none. Default: `region`."
+  type        = string
+  default     = null
+}
+
 variable "schedules" {
   description = "When each job starts, as five cron fields in UTC, or `off`. The one source for Cloud Scheduler, BACKUP_SCHEDULES and the alerts on age. The monitor belongs in every hour: its silence is an alert after three. The drill starts weekly and decides by the date whether it is due."
   type = object({
@@ -374,12 +380,6 @@ variable "schedules" {
     condition     = var.schedules.monitor != "off"
     error_message = "schedules.monitor cannot be off: without it nobody learns of what is missing."
   }
-}
-
-variable "scheduler_region" {
-  description = "Where Cloud Scheduler runs, for a `region` that has none. Default: `region`."
-  type        = string
-  default     = null
 }
 
 variable "secret_versions" {

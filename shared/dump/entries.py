@@ -57,6 +57,8 @@ def carried_index(
     helper_index = f"{helper}_index"
     true_table, true_name = as_text(table.name, encoding), as_text(index.name, encoding)
     all_names = ",".join(f"i{place}" for place in range(len(names)))
+    # Not the order of the index: one by an unknown collation would not last.
+    order = f"i{names.index('rowid')}" if "rowid" in names else all_names
     first = {name: names.index(name) for name in kept}
     return CarriedIndex(
         create=f"CREATE TABLE {quote_name(helper)}({definition})" + (" WITHOUT ROWID" if table.without_rowid else ""),
@@ -67,6 +69,7 @@ def carried_index(
             columns=tuple(Column(f"i{place}", "BLOB", not_null=False) for place in first.values()),
             into_names=tuple(first),
             seek=None,
+            order=order,
         ),
         make=f"CREATE INDEX {quote_name(helper_index)} ON {quote_name(helper)}({','.join(keys)})",
         hand_over=f"UPDATE sqlite_schema SET name={true_name}, tbl_name={true_table},"

@@ -12,7 +12,6 @@ counted; `standins.py` says how they travel.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cached_property
 from typing import Any
 
 import apsw
@@ -46,6 +45,7 @@ class Rows:
     only_trapped: bool = False
     into_names: tuple[str, ...] = ()  # the columns' names while loading, where they are others
     only: str = ""  # an SQL condition on the rows
+    order: str = ""  # SQL, for rows without seek whose order in the file may change
 
     @property
     def head(self) -> str:
@@ -168,10 +168,11 @@ class _Chunks(_Reading):
     """Reads a table along its rowid, a statement's worth at a time."""
 
     def statements(self) -> Iterator[bytes]:
-        last, limit, after = -(1 << 63), _FIRST, ">="
+        last, limit = -(1 << 63), _FIRST
+        queries = self._queries(">=")
         while True:
             try:
-                body, end, taken, left_out = self._chunk(after, last, limit)
+                body, end, taken, left_out = self._chunk(queries, last, limit)
             except apsw.TooBigError:
                 if limit == 1:
                     raise self._too_long() from None
@@ -179,7 +180,9 @@ class _Chunks(_Reading):
                 continue
             if not taken:
                 return
-            last, after = end, ">"
+            if last == -(1 << 63):
+                queries = self._queries(">")
+            last = end
             self._tally.rows += taken - left_out
             if not self._rows.only_trapped:
                 self._tally.trapped += left_out
@@ -189,38 +192,37 @@ class _Chunks(_Reading):
             yield self._statement(body)
             limit = max(1, min(AIM * taken // len(body), limit * 16))
 
-    def _chunk(self, after: str, last: int, limit: int) -> tuple[bytes | None, int, int, int]:
+    def _chunk(self, queries: tuple[str, str], last: int, limit: int) -> tuple[bytes | None, int, int, int]:
         """The rows' text (None when all are left out), the last rowid, how many were read, how many left out."""
         several = limit > 1
-        before = self._connection.limit(apsw.SQLITE_LIMIT_LENGTH, LARGEST - len(self._head) - 2) if several else 0
+        room = max(LARGEST - len(self._head) - 2, AIM)
+        before = self._connection.limit(apsw.SQLITE_LIMIT_LENGTH, room) if several else 0
         try:
             if self._encoding == "utf-8" and not self._rows.only_trapped:
-                body, end, taken, left_out = self._connection.execute(self._fast.format(after), (last, limit)).get
+                body, end, taken, left_out = self._connection.execute(queries[0], (last, limit)).get
                 if body is None or _is_ordinary(body):
                     return body, end, taken, left_out
-            text, end, taken, left_out = self._connection.execute(self._careful.format(after), (last, limit)).get
+            text, end, taken, left_out = self._connection.execute(queries[1], (last, limit)).get
             return None if text is None else text.encode(), end, taken, left_out or 0
         finally:
             if several:
                 self._connection.limit(apsw.SQLITE_LIMIT_LENGTH, before)
 
-    @cached_property
-    def _fast(self) -> str:
-        text = f"CAST(group_concat({self._text(careful=False)}, ',' || char(10)) AS BLOB)"
-        return f"SELECT {text}, max(r), count(*), 0 FROM ({self._window()})"
+    def _queries(self, after: str) -> tuple[str, str]:
+        """The query for ordinary rows, and the one for all, of rows after (`>`) or from (`>=`) a rowid."""
+        window = self._window(after)
+        left_out = f"NOT {self._trap}" if self._rows.only_trapped else self._trap
+        fast = f"CAST(group_concat({self._text(careful=False)}, ',' || char(10)) AS BLOB)"
+        careful = f"CASE WHEN {left_out} THEN NULL ELSE {self._text(careful=True)} END"
+        return (
+            f"SELECT {fast}, max(r), count(*), 0 FROM ({window})",
+            f"SELECT group_concat({careful}, ',' || char(10)), max(r), count(*), sum({left_out}) FROM ({window})",
+        )
 
-    @cached_property
-    def _careful(self) -> str:
-        text, left_out = self._text(careful=True), self._trap
-        if self._rows.only_trapped:
-            left_out = f"NOT {self._trap}"
-        text = f"group_concat(CASE WHEN {left_out} THEN NULL ELSE {text} END, ',' || char(10))"
-        return f"SELECT {text}, max(r), count(*), sum({left_out}) FROM ({self._window()})"
-
-    def _window(self) -> str:
+    def _window(self, after: str) -> str:
         seek = self._rows.seek
         joint = "AND" if self._rows.only else "WHERE"
-        return f"{self._source(f'{seek} AS r')} {joint} {seek} {{}} ? ORDER BY {seek} LIMIT ?"
+        return f"{self._source(f'{seek} AS r')} {joint} {seek} {after} ? ORDER BY {seek} LIMIT ?"
 
 
 class _Stream(_Reading):
@@ -250,7 +252,9 @@ class _Stream(_Reading):
             left_out = f"NOT {left_out}"
         text = row_text(named, rows.seek if rows.writes_seek else None, careful=True)
         only = f" WHERE ({rows.only})" if rows.only else ""
-        query = f"SELECT CASE WHEN {left_out} THEN NULL ELSE {text} END FROM {rows.source} NOT INDEXED{only}"
+        order = f" ORDER BY {rows.order}" if rows.order else ""
+        made = f"CASE WHEN {left_out} THEN NULL ELSE {text} END"
+        query = f"SELECT {made} FROM {rows.source} NOT INDEXED{only}{order}"
         try:
             for (row,) in self._connection.execute(query):
                 if row is not None:

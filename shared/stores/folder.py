@@ -97,14 +97,12 @@ class FolderStore:
     @contextmanager
     def open(self, name: str, generation: str | None = None) -> Iterator[BinaryIO]:
         parts = check_object_name(name)
-        with self._open_file(parts, name) as file:
-            found = os.fstat(file.fileno())
-            if not stat.S_ISREG(found.st_mode):
-                raise StoreError(f"{name} in store {self._url} is not a plain file: move it away")
+        with told(self._url, f"reading {name}"):
+            file, found = self._open_file(parts, name)
+        with io.BufferedReader(file, _READ_SIZE) as reader:
             if generation is not None and _generation(found) != generation:
                 raise ObjectMissing(f"{name} in store {self._url} is not the one that was listed: list again")
-            with io.BufferedReader(file, _READ_SIZE) as reader:
-                yield reader
+            yield reader
 
     def delete(self, name: str, generation: str) -> None:
         *above, leaf = check_object_name(name)
@@ -195,17 +193,25 @@ class FolderStore:
         finally:
             os.close(descriptor)
 
-    def _open_file(self, parts: tuple[str, ...], name: str) -> "_ObjectFile":
+    def _open_file(self, parts: tuple[str, ...], name: str) -> tuple["_ObjectFile", os.stat_result]:
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a FIFO must not make us wait
+        missing = ObjectMissing(f"store {self._url} holds no {name}: list what there is")
         try:
             with opened_folder(self._root, parts[:-1]) as folder:
-                return _ObjectFile(os.open(parts[-1], flags, dir_fd=folder), self._url, name)
+                descriptor = os.open(parts[-1], flags, dir_fd=folder)
         except FileNotFoundError:
-            raise ObjectMissing(f"store {self._url} holds no {name}: list what there is") from None
+            raise missing from None
         except OSError as error:
             if error.errno == errno.ELOOP:
                 raise StoreError(f"{name} in store {self._url} is a symlink, and not followed") from None
-            raise folder_problem(error, self._url, f"reading {name}") from error
+            raise
+        found = os.fstat(descriptor)
+        if stat.S_ISREG(found.st_mode):
+            return _ObjectFile(descriptor, self._url, name), found
+        os.close(descriptor)
+        if stat.S_ISDIR(found.st_mode):
+            raise missing
+        raise StoreError(f"{name} in store {self._url} is not a plain file: move it away")
 
 
 class _ObjectFile(io.FileIO):

@@ -28,7 +28,8 @@ class Store(Protocol):
     """Raises StoreError, or its ObjectExists and ObjectMissing, for whatever goes wrong outside.
 
     Names are 1 to 900 bytes of UTF-8; see `object_names` for what is refused. An object that a store
-    finds under any other name is not one of its own: it is neither listed nor touched.
+    finds under any other name is not one of its own: it is neither listed nor touched. A name that
+    leads on from another object's name and a slash (`a/b` beside `a`) may be refused.
     """
 
     @property

@@ -11,7 +11,7 @@ variables {
   verify_on_arrival = {}
 }
 
-run "each_identity_has_its_rights_on_objects_and_no_other" {
+run "each_identity_has_its_rights_and_no_other" {
   command = plan
 
   assert {
@@ -44,11 +44,6 @@ run "each_identity_has_its_rights_on_objects_and_no_other" {
     condition     = length(google_storage_bucket_iam_member.job) == 2 * length(local._object_grants) && toset([for grant in google_storage_bucket_iam_member.job : grant.bucket]) == toset(["acme-prod-litekeep", "acme-prod-litekeep-copy"])
     error_message = "The grants are not the same in both stores."
   }
-}
-
-run "only_verify_and_restore_decrypt_and_cleanup_has_no_key" {
-  command = plan
-
   assert {
     condition = jsonencode({ for identity in keys(local.identities) : identity => sort([for grant in google_kms_crypto_key_iam_member.wrapping : grant.role if grant.member == google_service_account.job[identity].member]) }) == jsonencode({
       backup  = ["roles/cloudkms.cryptoKeyEncrypter"]
@@ -71,11 +66,6 @@ run "only_verify_and_restore_decrypt_and_cleanup_has_no_key" {
     condition     = alltrue([for key in concat([google_kms_crypto_key.wrapping], values(google_kms_crypto_key.storage)) : key.rotation_period == "7776000s" && key.destroy_scheduled_duration == "10368000s"])
     error_message = "Keys rotate every 90 days, and a destruction can be taken back for 120."
   }
-}
-
-run "connection_strings_are_for_those_who_connect" {
-  command = plan
-
   assert {
     condition = jsonencode({ for secret in ["source", "target"] : secret => sort([for grant in google_secret_manager_secret_iam_member.reader : grant.member if grant.secret_id == google_secret_manager_secret.database_url[secret].id && grant.role == "roles/secretmanager.secretAccessor"]) }) == jsonencode({
       source = [google_service_account.job["backup"].member, google_service_account.job["monitor"].member]
@@ -83,11 +73,6 @@ run "connection_strings_are_for_those_who_connect" {
     })
     error_message = "Backup and monitor read the source's connection string, restore the target's, nobody else any."
   }
-}
-
-run "the_scheduler_starts_single_jobs_as_they_are" {
-  command = plan
-
   assert {
     condition     = alltrue([for grant in google_cloud_run_v2_job_iam_member.scheduler : grant.role == "roles/run.jobsExecutor" && grant.member == google_service_account.scheduler.member])
     error_message = "The scheduler may start a job, and not with arguments of its own."
@@ -109,11 +94,6 @@ run "the_scheduler_starts_single_jobs_as_they_are" {
     ])
     error_message = "Operators start the jobs that they are named for, and no other."
   }
-}
-
-run "no_job_has_a_role_on_the_project_and_nothing_is_public" {
-  command = plan
-
   assert {
     condition = alltrue([for grant in concat(values(google_project_iam_member.arrival_receives), values(google_project_iam_member.storage_publishes)) :
     !contains(concat([for account in google_service_account.job : account.member], [google_service_account.scheduler.member]), grant.member)])

@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from datetime import timedelta
+from typing import Any
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -15,7 +16,7 @@ HOUR = timedelta(hours=1)
 IDS = [f"id{number}" for number in range(16)]
 
 
-STATES = [
+STATES: list[dict[str, Any]] = [
     {"verified": True},
     {"verified": True},
     {"verified": True},
@@ -85,7 +86,7 @@ def test_no_rule_of_never_is_broken(backups: list[Candidate], policy: Policy, ra
 
 
 def hold_to_the_nevers(own: list[Candidate], deleted: list[Candidate], policy: Policy) -> None:
-    """The nine rules, told anew and one by one, without a look at how the plan tells them."""
+    """The rules, told anew and one by one, without a look at how the plan tells them."""
     kept = [backup for backup in own if backup not in deleted]
     newest_first = sorted(own, key=lambda b: (b.created_at, b.name.id), reverse=True)
     present = [b for b in newest_first if b.created_at <= NOW]

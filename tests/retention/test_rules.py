@@ -127,6 +127,14 @@ def test_an_unverified_one_has_a_day_to_be_verified() -> None:
     assert "within a day" in found["old"].reason
 
 
+def test_one_with_nothing_newer_that_was_verified_stays_however_short_its_time() -> None:
+    hourly = replace(POLICY, lengths={**POLICY.lengths, Kind.ON_DEMAND: timedelta(hours=1)}, min_keep=1)
+    unverified = [backup(hours / 24, f"h{hours}", verified=None, kind=Kind.ON_DEMAND) for hours in (1, 2, 3, 4)]
+    found = rules(*unverified, backup(1, "proven"), backup(2), backup(100, "old"), policy=hourly)
+    assert [found[f"h{hours}"] for hours in (2, 3, 4)] == [Rule.UNPROVEN] * 3
+    assert found["old"] is Rule.EXPIRED
+
+
 def test_nothing_goes_once_even_the_newest_verified_one_is_past_its_time() -> None:
     """Backups stopped, or this clock is a year ahead: either way the old ones are all there is."""
     found = plan([backup(age) for age in range(31, 60)], replace(POLICY, force=True), NOW)

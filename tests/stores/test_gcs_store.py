@@ -1,5 +1,6 @@
 """The contract on a bucket, and what only a bucket does."""
 
+import gc
 import http.client
 import re
 import secrets
@@ -10,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.errors import ObjectExists, StoreError
+from shared.errors import ObjectExists, ObjectMissing, StoreError
 from shared.stores import Store, open_store
 from shared.stores.gcs import BucketStore, Patience
 from shared.stores.gcs_reader import RANGE_SIZE
@@ -61,31 +62,27 @@ def is_listing(seen: Seen) -> bool:
 
 
 def test_2500_objects_take_three_requests_to_list(store: BucketStore, gcs: Proxy, gcs_port: int) -> None:
-    for number in range(2500):
-        raw_upload(gcs_port, store, f"daily/app/{number:04}")
+    raw_upload(gcs_port, store, *(f"daily/app/{number:04}" for number in range(2500)))
     listed = list(store.list_objects("daily/"))
     assert [found.name for found in listed] == [f"daily/app/{number:04}" for number in range(2500)]
     assert len(gcs.asked(is_listing)) == 3
 
 
-def raw_upload(port: int, store: BucketStore, name: str) -> None:
+def raw_upload(port: int, store: BucketStore, *names: str) -> None:
     """Straight to the server, as whoever else writes to the bucket would."""
     bucket, _, prefix = store.url.removeprefix("gs://").partition("/")
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
-    try:
+    for name in names:
         target = urllib.parse.quote(f"{prefix}/{name}" if prefix else name, safe="")
         connection.request("POST", f"/upload/storage/v1/b/{bucket}/o?uploadType=media&name={target}", b"x")
-        answer = connection.getresponse()
-        assert answer.status == 200, answer.read()
-        answer.read()
-    finally:
-        connection.close()
+        assert connection.getresponse().read()
+    connection.close()
 
 
 def test_objects_of_others_in_the_bucket_are_neither_listed_nor_touched(gcs: Proxy, gcs_port: int, bucket: str) -> None:
     whole = BucketStore(bucket, "", QUICK)
-    for name in ("p/daily/one", "p/../escape", "p//x", "p/.hidden", "p/a\\b", "pp/daily/two", "p/daily/"):
-        raw_upload(gcs_port, whole, name)
+    foreign = ("p/../escape", "p//x", "p/.hidden", "p/a\\b", "pp/daily/two", "p/daily/")
+    raw_upload(gcs_port, whole, "p/daily/one", *foreign)
     assert names(BucketStore(bucket, "p", QUICK)) == ["daily/one"]
 
 
@@ -185,14 +182,7 @@ def test_bytes_damaged_on_the_way_to_the_server_never_become_an_object(
     def carries_bytes(seen: Seen) -> bool:
         return seen.is_chunk or seen.query.get("uploadType") == "multipart"
 
-    class DamageTail(Damage):
-        def strike(self, seen: Seen, forward: Callable[..., Answer]) -> Answer:
-            where = seen.body.rindex(b"\r\n--") - 1 if seen.method == "POST" else len(seen.body) // 2
-            body = bytearray(seen.body)
-            body[where] ^= 1
-            return forward(bytes(body))
-
-    gcs.faults.append(DamageTail(carries_bytes))
+    gcs.faults.append(Damage(carries_bytes))
     with pytest.raises(StoreError, match="checksum"):
         put_file(store, "daily/one", b"x" * size)
     assert names(store) == []
@@ -211,6 +201,8 @@ def test_a_server_that_stored_other_bytes_is_not_believed(store: BucketStore, gc
     assert names(store) == []
 
 
+# Google's library leaves the connection of an answer that it retries to the garbage collector.
+@pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("fault", ["503", "drop", "cut"])
 def test_a_download_goes_on_where_it_broke_off(store: BucketStore, gcs: Proxy, fault: str) -> None:
     content = secrets.token_bytes(2 * RANGE_SIZE + 12345)
@@ -226,6 +218,7 @@ def test_a_download_goes_on_where_it_broke_off(store: BucketStore, gcs: Proxy, f
     asked = gcs.asked(is_media)
     assert len(asked) == 5
     assert len({seen.query["generation"] for seen in asked}) == 1
+    gc.collect()
 
 
 @pytest.mark.parametrize(("change", "message"), [(shortened, "came back short"), (flipped, "damaged on the way")])
@@ -245,9 +238,8 @@ def test_an_object_that_is_replaced_while_it_is_read_is_never_mixed(
     with store.open("daily/one") as stream:
         assert stream.read(10) == b"a" * 10
         raw_upload(gcs_port, store, "daily/one")
-        with pytest.raises(StoreError):
-            while stream.read(1 << 20):
-                pass
+        with pytest.raises(ObjectMissing):
+            stream.read()
 
 
 def test_a_delete_whose_answer_was_lost_is_done(store: BucketStore, gcs: Proxy) -> None:

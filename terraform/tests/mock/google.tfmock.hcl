@@ -116,11 +116,3 @@ override_resource {
     id = "projects/acme-prod/locations/europe-west1/buckets/litekeep-audit"
   }
 }
-
-override_data {
-  target = data.google_storage_project_service_account.this
-  values = {
-    email_address = "service-123456789012@gs-project-accounts.iam.gserviceaccount.com"
-    member        = "serviceAccount:service-123456789012@gs-project-accounts.iam.gserviceaccount.com"
-  }
-}

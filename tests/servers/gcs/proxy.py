@@ -121,11 +121,12 @@ class Change(Fault):
 
 
 class Damage(Fault):
-    """Flips a bit in the request's bytes before the server, and its checks, see them."""
+    """Flips a bit of the object's bytes before the server, and its checks, see them."""
 
     def strike(self, seen: Seen, forward: Callable[..., Answer]) -> Answer:
         body = bytearray(seen.body)
-        body[len(body) // 2] ^= 1
+        last = len(body) if seen.is_chunk else body.rindex(b"\r\n--")  # that ends a multipart upload
+        body[last - 1] ^= 1
         return forward(bytes(body))
 
 
@@ -193,12 +194,14 @@ class _Server(ThreadingHTTPServer):
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
+    disable_nagle_algorithm = True
+    wbufsize = -1  # an answer leaves in one piece, not headers first
     proxy: Proxy
     rules: Rules
     server_port: int
     finished: dict[str, Answer]
 
-    def log_message(self, format: str, *args: Any) -> None:
+    def log_message(self, *args: Any) -> None:
         """Silent: tests look at `Proxy.seen`."""
 
     def _serve(self) -> None:
@@ -261,5 +264,6 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("Content-Length", length)
         self.end_headers()
         self.wfile.write(answer.body)
+        self.wfile.flush()
         if int(length) != len(answer.body):
             self.close_connection = True

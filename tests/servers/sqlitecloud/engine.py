@@ -14,6 +14,7 @@ from tests.servers.sqlitecloud.wire import RawText, Value
 
 _CHANGES = frozenset({"INSERT", "UPDATE", "DELETE", "REPLACE", "WITH"})
 _CHECKPOINT_PAGES = 1000
+_STEPS_BETWEEN_LOOKS = 100_000
 
 
 @dataclass(frozen=True)
@@ -44,10 +45,19 @@ class Changes:
 class Engine:
     """An open database. Its methods belong to one thread, interrupt() to any."""
 
-    def __init__(self, path: str, may: Callable[[str], bool], on_commit: Callable[[], None], busy: int) -> None:
+    def __init__(
+        self,
+        path: str,
+        may: Callable[[str], bool],
+        on_commit: Callable[[], None],
+        stopped: Callable[[], bool],
+        busy: int,
+    ) -> None:
+        """Statements ask `may` for privileges and end when `stopped` says so; `busy` is milliseconds."""
         self._connection = apsw.Connection(path)
         self._on_commit = on_commit
         self._connection.set_busy_timeout(busy)
+        self._connection.set_progress_handler(stopped, _STEPS_BETWEEN_LOOKS)
         if path != ":memory:":
             try:
                 self._connection.pragma("journal_mode", "wal")

@@ -186,7 +186,7 @@ class Session:
     def use(self, name: str) -> None:
         """Change the current database; when that fails the old one stays."""
         if name == MEMORY:
-            engine = Engine(MEMORY, self._may, lambda: None, 0)
+            engine = Engine(MEMORY, self._may, lambda: None, lambda: self.closing, 0)
             self.unuse()
             self._engine, self.in_memory = engine, True
             return
@@ -243,6 +243,7 @@ class Session:
             str(database.path),
             self._may,
             lambda: self.server.catalog.committed(database),
+            lambda: self.closing,
             self.server.settings.number("dbbusy_timeout"),
         )
 

@@ -1,0 +1,114 @@
+mock_provider "google" {
+  override_during = plan
+  source          = "./tests/mock"
+}
+
+variables {
+  databases = ["customers", "orders"]
+}
+
+run "every_alert_can_fire_reaches_someone_and_says_what_to_do" {
+  command = plan
+
+  assert {
+    condition     = alltrue([for alert in local.event_alerts : length(setsubtract(alert.events, keys(local.events))) == 0])
+    error_message = "An alert names an event that shared/events.json does not have, so it can never fire."
+  }
+  assert {
+    condition = alltrue([for alert in local.event_alerts : alltrue([
+      for event in alert.events : length(setsubtract([for found in regexall("jsonPayload[.]([a-z_]+)", coalesce(alert.where, "-")) : found[0]], local.events[event].required)) == 0
+    ])])
+    error_message = "An alert asks for a field that its event need not have."
+  }
+  assert {
+    condition     = alltrue([for name, policy in google_monitoring_alert_policy.event : policy.conditions[0].condition_matched_log[0].filter == output.alert_filters[name]])
+    error_message = "An alert matches by another filter than the one that is tested."
+  }
+  assert {
+    condition     = alltrue([for metric in local._distributions : contains(local.events[metric.event].required, metric.field)])
+    error_message = "A metric is drawn from a field that its event need not have."
+  }
+  assert {
+    # What says that something is wrong has an alert; what is routine has none.
+    condition     = length(setsubtract([for name, event in local.events : name if contains(["ERROR", "WARNING"], event.severity)], flatten([for alert in local.event_alerts : alert.events]))) == 0
+    error_message = "An event of severity WARNING or ERROR has no alert."
+  }
+  assert {
+    condition     = contains(local.event_alerts.restore-started.events, "restore.started") && local.event_alerts.restore-started.where == null
+    error_message = "A restore can start without anyone being told."
+  }
+  assert {
+    condition = alltrue([for policy in concat(values(google_monitoring_alert_policy.event), values(google_monitoring_alert_policy.silence), values(google_monitoring_alert_policy.change), google_monitoring_alert_policy.crash) :
+    length(policy.notification_channels) == 1 && can(regex("Run:\n\n    (gcloud|terraform|BACKUP_STORE=)", policy.documentation[0].content)) && length(policy.documentation[0].content) <= 8192])
+    error_message = "An alert reaches nobody, or does not say which command to run."
+  }
+  assert {
+    condition     = alltrue([for policy in concat(values(google_monitoring_alert_policy.event), values(google_monitoring_alert_policy.change)) : policy.alert_strategy[0].notification_rate_limit[0].period == "300s"])
+    error_message = "Cloud Monitoring refuses an alert on logs without a rate limit."
+  }
+  assert {
+    condition     = jsonencode(keys(google_monitoring_alert_policy.silence)) == jsonencode(["silent-cleanup", "silent-continuous", "silent-daily", "silent-monitor", "silent-weekly"])
+    error_message = "A scheduled kind, the monitor or cleanup can fall silent unnoticed."
+  }
+  assert {
+    condition = google_monitoring_alert_policy.silence["silent-daily"].conditions[0].condition_prometheus_query_language[0].query == join(" or ", [
+      "sum by (database) (increase(logging_googleapis_com:user_litekeep_backups{monitored_resource=\"cloud_run_job\",kind=\"daily\"}[25h])) < 0.5",
+      "absent_over_time(logging_googleapis_com:user_litekeep_backups{monitored_resource=\"cloud_run_job\",kind=\"daily\",database=\"customers\"}[25h])",
+      "absent_over_time(logging_googleapis_com:user_litekeep_backups{monitored_resource=\"cloud_run_job\",kind=\"daily\",database=\"orders\"}[25h])",
+    ])
+    error_message = "A daily backup can be 25 hours late unnoticed, or that of one database."
+  }
+  assert {
+    condition     = strcontains(google_monitoring_alert_policy.silence["silent-continuous"].conditions[0].condition_prometheus_query_language[0].query, "[10m]")
+    error_message = "The recovery point can lie beyond its target unnoticed."
+  }
+  assert {
+    condition     = alltrue([for policy in google_monitoring_alert_policy.silence : policy.conditions[0].condition_prometheus_query_language[0].disable_metric_validation])
+    error_message = "Before the first run there is no metric: the alert could not be made."
+  }
+  assert {
+    condition     = google_logging_metric.counter["backups"].name == "litekeep_backups" && google_logging_metric.counter["events"].name == "litekeep_events" && strcontains(google_logging_metric.counter["backups"].filter, "\"backup.succeeded\"")
+    error_message = "The queries ask for a metric that nobody writes."
+  }
+  assert {
+    condition     = alltrue([for metric in concat(values(google_logging_metric.counter), values(google_logging_metric.distribution)) : toset([for label in metric.metric_descriptor[0].labels : label.key]) == toset(keys(metric.label_extractors)) && !contains(keys(metric.label_extractors), "backup_id")])
+    error_message = "A metric's label is not extracted, or makes a time series for each backup."
+  }
+  assert {
+    condition     = jsonencode(keys(google_project_iam_audit_config.this)) == jsonencode(["cloudkms.googleapis.com", "secretmanager.googleapis.com", "storage.googleapis.com"]) && alltrue([for config in google_project_iam_audit_config.this : toset([for log in config.audit_log_config : log.log_type]) == toset(["ADMIN_READ", "DATA_READ", "DATA_WRITE"])])
+    error_message = "Reads of buckets, keys or secrets leave no trace."
+  }
+  assert {
+    condition     = google_logging_project_bucket_config.audit.retention_days == 400 && !google_logging_project_bucket_config.audit.locked
+    error_message = "The trail is kept for too short, or locked for ever without being asked."
+  }
+  assert {
+    condition     = google_logging_project_sink.audit.destination == "logging.googleapis.com/projects/acme-prod/locations/europe-west1/buckets/litekeep-audit" && strcontains(google_logging_project_sink.audit.filter, "gcs_bucket") && strcontains(google_logging_project_sink.audit.filter, "cloud_run_job")
+    error_message = "The sink leads somewhere else, or leaves something out."
+  }
+  assert {
+    condition     = jsonencode(keys(google_monitoring_alert_policy.change)) == jsonencode(["audit-changed", "bucket-changed", "key-changed", "not-started"])
+    error_message = "A change to keys, buckets or the trail itself goes unnoticed."
+  }
+  assert {
+    condition     = length(jsondecode(google_monitoring_dashboard.this.dashboard_json).mosaicLayout.tiles) == 8
+    error_message = "The dashboard lacks a panel."
+  }
+  assert {
+    condition     = alltrue([for metric in ["backup_age", "backup_size", "backup_duration", "recovery_duration", "events"] : strcontains(google_monitoring_dashboard.this.dashboard_json, "user_litekeep_${metric}")])
+    error_message = "A metric is on no panel."
+  }
+}
+
+run "without_names_the_whole_is_watched" {
+  command = plan
+
+  variables {
+    databases = ["*"]
+  }
+
+  assert {
+    condition     = endswith(google_monitoring_alert_policy.silence["silent-weekly"].conditions[0].condition_prometheus_query_language[0].query, " or absent_over_time(logging_googleapis_com:user_litekeep_backups{monitored_resource=\"cloud_run_job\",kind=\"weekly\"}[192h])")
+    error_message = "With all databases, weekly backups can be missing unnoticed."
+  }
+}

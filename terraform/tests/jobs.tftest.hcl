@@ -1,0 +1,145 @@
+mock_provider "google" {
+  override_during = plan
+  source          = "./tests/mock"
+}
+
+variables {
+  databases = ["orders"]
+}
+
+run "every_job_starts_by_its_schedule_with_its_own_image_identity_and_settings" {
+  command = plan
+
+  assert {
+    condition     = alltrue([for name, job in local.jobs : (job.schedule == null) != (job.on_demand == null)])
+    error_message = "A job has neither a schedule nor a word on who starts it, or both."
+  }
+  assert {
+    condition     = toset(keys(google_cloud_scheduler_job.this)) == toset([for name, job in local.jobs : name if job.schedule != null]) && toset(keys(google_cloud_run_v2_job.this)) == toset(keys(local.jobs))
+    error_message = "A job that should be scheduled is not."
+  }
+  assert {
+    condition     = toset([for name, job in local.jobs : job.schedule if job.schedule != null]) == toset(keys(local.schedules))
+    error_message = "A schedule starts nothing."
+  }
+  assert {
+    condition     = alltrue([for name, job in google_cloud_scheduler_job.this : job.schedule == local.schedules[local.jobs[name].schedule] && job.time_zone == "Etc/UTC" && job.retry_config[0].retry_count > 0])
+    error_message = "A job does not start when its schedule says, in UTC, or is lost when its start is refused once."
+  }
+  assert {
+    condition     = alltrue([for name, job in google_cloud_scheduler_job.this : job.http_target[0].uri == "https://run.googleapis.com/v2/projects/acme-prod/locations/europe-west1/jobs/litekeep-${name}:run" && job.http_target[0].http_method == "POST"])
+    error_message = "A schedule starts another job than its own."
+  }
+  assert {
+    condition     = length(output.jobs) == 9 && output.jobs["litekeep-backup-daily"] == "0 0 * * * (UTC)"
+    error_message = "The output does not say when each job starts."
+  }
+  assert {
+    condition = alltrue([for name, job in google_cloud_run_v2_job.this :
+    job.template[0].template[0].service_account == "litekeep-${local.jobs[name].image}@acme-prod.iam.gserviceaccount.com" && job.template[0].template[0].containers[0].image == var.images[local.jobs[name].image]])
+    error_message = "A job runs as another's identity, or another's image."
+  }
+  assert {
+    condition     = jsonencode({ for name, job in google_cloud_run_v2_job.this : name => job.template[0].template[0].max_retries if contains(["restore", "cleanup"], name) }) == jsonencode({ cleanup = 0, restore = 0 })
+    error_message = "A restore or a cleanup that failed would run again by itself."
+  }
+  assert {
+    condition     = alltrue([for job in google_cloud_run_v2_job.this : can(regex("^[1-9][0-9]*s$", job.template[0].template[0].timeout)) && job.template[0].template[0].timeout != "600s"])
+    error_message = "A job has no timeout of its own."
+  }
+  assert {
+    condition     = alltrue([for name, job in google_cloud_run_v2_job.this : job.template[0].template[0].volumes[0].empty_dir[0].medium == "DISK" && job.template[0].template[0].containers[0].volume_mounts[0].mount_path == "/scratch" if contains(["backup", "restore", "verify"], local.jobs[name].image)])
+    error_message = "A job that unpacks databases has no disk, so it would unpack them into its memory."
+  }
+  assert {
+    condition     = contains([for setting in google_cloud_run_v2_job.this["backup"].template[0].template[0].containers[0].env : "${setting.name}=${coalesce(setting.value, "-")}"], "TMPDIR=/scratch")
+    error_message = "Temporary files do not go to the disk."
+  }
+  assert {
+    condition = jsonencode({ for setting in google_cloud_run_v2_job.this["backup-daily"].template[0].template[0].containers[0].env : setting.name => setting.value }) == jsonencode({
+      BACKUP_DATABASES = "orders"
+      BACKUP_FORMATS   = "sql,sqlite"
+      BACKUP_KEY       = "gcp-kms://projects/acme-prod/locations/global/keyRings/litekeep-wrapping/cryptoKeys/wrapping"
+      BACKUP_RETENTION = "continuous=7d,daily=30d,weekly=90d,pre-deployment=30d,on-demand=30d,milestone=365d"
+      BACKUP_SCHEDULES = "continuous=*/5 * * * *;daily=0 0 * * *;weekly=0 0 * * 0"
+      BACKUP_STORE     = "gs://acme-prod-litekeep"
+      DATABASE_URL     = null
+      ENVIRONMENT      = "production"
+      LOG_FORMAT       = "json"
+      SQLITE_TMPDIR    = "/scratch"
+      TMPDIR           = "/scratch"
+    })
+    error_message = "The backup job is set otherwise than the contract says."
+  }
+  assert {
+    condition = jsonencode({ for name, job in google_cloud_run_v2_job.this : name => [
+      for setting in job.template[0].template[0].containers[0].env : "${setting.value_source[0].secret_key_ref[0].secret}@${setting.value_source[0].secret_key_ref[0].version}" if setting.name == "DATABASE_URL"
+      ] }) == jsonencode({
+      backup            = ["litekeep-source-url@latest"]
+      backup-continuous = ["litekeep-source-url@latest"]
+      backup-daily      = ["litekeep-source-url@latest"]
+      backup-weekly     = ["litekeep-source-url@latest"]
+      cleanup           = []
+      drill             = []
+      monitor           = ["litekeep-source-url@latest"]
+      restore           = ["litekeep-target-url@1"]
+      verify            = []
+    })
+    error_message = "A job has a connection string that it has no use for, or lacks one."
+  }
+  assert {
+    condition     = alltrue([for name, job in google_cloud_run_v2_job.this : contains([for setting in job.template[0].template[0].containers[0].env : setting.name], "BACKUP_KEY") == (name != "cleanup")])
+    error_message = "Cleanup is told of the key, or another job is not."
+  }
+}
+
+run "a_schedule_that_is_off_has_no_job_no_alert_and_no_age" {
+  command = plan
+
+  variables {
+    schedules = { continuous = "off", daily = "30 1,13 * * *" }
+  }
+
+  assert {
+    condition     = !contains(keys(google_cloud_run_v2_job.this), "backup-continuous") && !contains(keys(google_cloud_scheduler_job.this), "backup-continuous") && !contains(keys(google_monitoring_alert_policy.silence), "silent-continuous")
+    error_message = "Something still expects continuous backups."
+  }
+  assert {
+    condition     = local.env.monitor.BACKUP_SCHEDULES == "daily=30 1,13 * * *;weekly=0 0 * * 0" && google_cloud_scheduler_job.this["backup-daily"].schedule == "30 1,13 * * *"
+    error_message = "Scheduler and monitor go by different schedules."
+  }
+}
+
+run "without_images_all_but_jobs_and_their_alerts" {
+  command = plan
+
+  variables {
+    images = null
+  }
+
+  assert {
+    condition     = length(google_cloud_run_v2_job.this) + length(google_cloud_scheduler_job.this) + length(google_monitoring_alert_policy.event) + length(google_monitoring_alert_policy.silence) == 0
+    error_message = "There are jobs without images, or alerts on what cannot run yet."
+  }
+  assert {
+    condition     = strcontains(output.next_steps, "gcloud secrets versions add litekeep-source-url") && strcontains(output.next_steps, "make push REGISTRY=europe-west1-docker.pkg.dev/acme-prod/litekeep") && length(google_storage_bucket.store) == 1
+    error_message = "The first apply does not lead to the second."
+  }
+}
+
+run "verification_on_arrival_listens_to_the_bucket_where_it_is" {
+  command = plan
+
+  variables {
+    verify_on_arrival = {}
+  }
+
+  assert {
+    condition     = jsonencode({ for criterion in google_eventarc_trigger.arrival["on"].matching_criteria : criterion.attribute => criterion.value }) == jsonencode({ bucket = "acme-prod-litekeep", type = "google.cloud.storage.object.v1.finalized" })
+    error_message = "The trigger listens to something else than new objects of the bucket."
+  }
+  assert {
+    condition     = google_eventarc_trigger.arrival["on"].location == "europe-west1" && google_eventarc_trigger.arrival["on"].destination[0].cloud_run_service[0].service == "litekeep-verify-on-arrival"
+    error_message = "The trigger is not where the bucket is, or calls another service."
+  }
+}

@@ -1,0 +1,137 @@
+"""Killed, interrupted, out of room, two at once: nothing half-made counts, and no litter grows."""
+
+import os
+import signal
+import subprocess
+import sys
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from litekeep.sample import make_sample
+from tests.cli.conftest import Outcome, Workplace
+from tests.databases.mounts import tiny_disk
+
+OneLine = Callable[[Outcome, int], str]
+
+
+def start(workplace: Workplace, *arguments: str) -> "subprocess.Popen[str]":
+    return subprocess.Popen(
+        [sys.executable, "-m", "litekeep", *arguments],
+        cwd=workplace.folder,
+        env=workplace.environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def files(folder: Path) -> list[Path]:
+    """What lies below a folder, also while it changes."""
+    return [Path(place, name) for place, _, names in os.walk(folder) for name in names]
+
+
+def reached(workplace: Workplace, stage: str) -> bool:
+    """Whether a running backup is that far, by what lies about."""
+    if stage == "snapshot":
+        return any(path.name == "snapshot.sqlite" for path in files(workplace.folder / "tmp"))
+    if stage == "staging":
+        return any(path.name == "sql" for path in files(workplace.store / ".staging"))
+    return any(path.name.endswith(".sql.gz.enc") for path in files(workplace.store))
+
+
+@pytest.fixture
+def larger(workplace: Workplace) -> Workplace:
+    """Large enough to be caught in the middle."""
+    workplace.database.unlink()
+    make_sample(workplace.database, scale=2)
+    workplace.good("keygen", "litekeep.key")
+    return workplace
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("stage", ["snapshot", "staging", "stored"])
+def test_a_backup_stopped_midway_is_no_backup_and_leaves_no_litter(
+    larger: Workplace, how: signal.Signals, stage: str
+) -> None:
+    running = start(larger, "backup", "--name", "one")
+    while not reached(larger, stage) and running.poll() is None:
+        pass
+    running.send_signal(how)
+    _, said = running.communicate(timeout=20)
+    if running.returncode == 0:  # it was done before the signal came: then it must be whole
+        larger.good("verify", "--backup", "one")
+        return
+    assert "Traceback" not in said
+    assert larger.good("list", "--json").json == []
+    if how != signal.SIGKILL:
+        assert running.returncode == 1
+        assert "interrupted" in said
+        assert files(larger.folder / "tmp") == []
+        assert list(larger.store.rglob(".staging/*")) == []
+    larger.good("backup", "--name", "two", "--verify")
+    assert files(larger.folder / "tmp") == []
+    assert list(larger.store.rglob(".staging/*")) == []
+    assert [item["id"] for item in larger.good("list", "--json").json] == ["two"]
+
+
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
+def test_a_restore_stopped_midway_leaves_no_target(larger: Workplace, how: signal.Signals) -> None:
+    larger.good("backup", "--name", "one", "--format", "sql")
+    running = start(larger, "restore", "--backup", "one", "--to", "new.db", "--verify")
+    while all(path.name != "sql.sqlite" for path in files(larger.folder)) and running.poll() is None:
+        pass
+    running.send_signal(how)
+    running.communicate(timeout=20)
+    if running.returncode != 0:
+        assert not (larger.folder / "new.db").exists()
+        larger.good("restore", "--backup", "one", "--to", "new.db")
+    assert list(larger.folder.glob(".litekeep*")) == []
+
+
+def test_two_backups_at_once_both_exist(larger: Workplace) -> None:
+    together = [start(larger, "backup") for _ in range(2)]
+    for running in together:
+        _, said = running.communicate(timeout=60)
+        assert running.returncode == 0, said
+    items = larger.good("verify", "--all", "--json").json
+    assert len({item["id"] for item in items}) == 2
+    assert all(item["ok"] for item in items)
+
+
+def test_two_backups_of_one_name_at_once_make_one(larger: Workplace) -> None:
+    together = [start(larger, "backup", "--name", "one") for _ in range(2)]
+    codes = []
+    for running in together:
+        running.communicate(timeout=60)
+        codes.append(running.returncode)
+    assert sorted(codes) == [0, 1]
+    larger.good("verify", "--backup", "one")
+
+
+def test_a_full_store_is_one_clear_line_and_no_backup(larger: Workplace, one_line: OneLine) -> None:
+    disk = larger.folder / "disk"
+    disk.mkdir()
+    with tiny_disk(disk, "700k"):
+        line = one_line(larger.run("backup", "--store", "disk/store"), 1)
+        assert "space" in line
+        assert [path for path in files(disk) if path.name != ".lock"] == []
+
+
+def test_a_full_scratch_folder_is_one_clear_line_and_no_backup(larger: Workplace, one_line: OneLine) -> None:
+    disk = larger.folder / "disk"
+    disk.mkdir()
+    with tiny_disk(disk, "1m"):
+        line = one_line(larger.run("backup", TMPDIR=str(disk)), 1)
+        assert "TMPDIR" in line or "space" in line
+    assert larger.stored() == []
+
+
+def test_a_full_target_disk_leaves_nothing_there(larger: Workplace, one_line: OneLine) -> None:
+    larger.good("backup", "--name", "one")
+    disk = larger.folder / "disk"
+    disk.mkdir()
+    with tiny_disk(disk, "2m"):
+        one_line(larger.run("restore", "--backup", "one", "--to", "disk/new.db"), 1)
+        assert list(disk.iterdir()) == []

@@ -1,0 +1,201 @@
+"""Each alert fires on its own case and on no other: its filter, tried on log lines.
+
+The lines are made from shared/events.json, as Cloud Run hands the jobs' stdout to Cloud Logging.
+"""
+
+import json
+from typing import Any
+
+import pytest
+
+from tests.terraform.logging_query import BadQuery, Entry, compile_query
+from tests.terraform.workbench import EVENTS
+
+CONTRACT = json.loads(EVENTS.read_text())
+FIRES = {
+    "backup.failed": "backup-failed",
+    "cleanup.failed": "cleanup-failed",
+    "drill.failed": "drill-failed",
+    "monitor.copy_behind": "copy-behind",
+    "monitor.drill_overdue": "drill-overdue",
+    "monitor.failed": "monitor-failed",
+    "monitor.key_unusable": "key-unusable",
+    "monitor.not_good": "verify-failed",
+    "monitor.stale": "backup-stale",
+    "monitor.store_unwritable": "store-unwritable",
+    "monitor.table_vanished": "table-vanished",
+    "monitor.unverified": "unverified",
+    "restore.failed": "restore-failed",
+    "restore.started": "restore-started",
+    "verify.failed": "verify-failed",
+}
+_SAMPLES: dict[str, Any] = {"string": "orders", "integer": 10, "number": 10.5}
+
+
+def job_line(event: str, job: str = "litekeep-backup-daily", **fields: object) -> Entry:
+    """What Cloud Logging holds of an event's line; `fields` override the samples."""
+    about = CONTRACT["events"][event]
+    samples = {name: _SAMPLES[CONTRACT["fields"][name]["type"]] for name in about["required"]}
+    return {
+        "severity": about["severity"],
+        "resource": {"type": "cloud_run_job", "labels": {"job_name": job, "location": "europe-west1"}},
+        "logName": "projects/acme-prod/logs/run.googleapis.com%2Fstdout",
+        "jsonPayload": {"message": "said", "event": event, **samples, **fields},
+    }
+
+
+def audit_line(service: str, method: str, resource: str, **resource_fields: object) -> Entry:
+    return {
+        "severity": "NOTICE",
+        "resource": resource_fields or {"type": "audited_resource", "labels": {}},
+        "logName": "projects/acme-prod/logs/cloudaudit.googleapis.com%2Factivity",
+        "protoPayload": {"serviceName": service, "methodName": method, "resourceName": resource},
+    }
+
+
+def bucket_line(method: str, bucket: str = "acme-prod-litekeep") -> Entry:
+    return audit_line(
+        "storage.googleapis.com",
+        method,
+        f"projects/_/buckets/{bucket}",
+        type="gcs_bucket",
+        labels={"bucket_name": bucket},
+    )
+
+
+KEY = "projects/acme-prod/locations/global/keyRings/litekeep-wrapping/cryptoKeys/wrapping/cryptoKeyVersions/1"
+CHANGES = [
+    (audit_line("cloudkms.googleapis.com", "DestroyCryptoKeyVersion", KEY), "key-changed"),
+    (audit_line("cloudkms.googleapis.com", "UpdateCryptoKeyVersion", KEY), "key-changed"),
+    (audit_line("cloudkms.googleapis.com", "SetIamPolicy", KEY.replace("wrapping", "storage-copy", 1)), "key-changed"),
+    (audit_line("cloudkms.googleapis.com", "Decrypt", KEY), None),
+    (audit_line("cloudkms.googleapis.com", "DestroyCryptoKeyVersion", KEY.replace("litekeep-", "shop-")), None),
+    (bucket_line("storage.setIamPermissions"), "bucket-changed"),
+    (bucket_line("storage.buckets.update", "acme-prod-litekeep-copy"), "bucket-changed"),
+    (bucket_line("storage.buckets.delete"), "bucket-changed"),
+    (bucket_line("storage.objects.create"), None),
+    (bucket_line("storage.setIamPermissions", "acme-prod-web"), None),
+    (
+        audit_line(
+            "logging.googleapis.com",
+            "google.logging.v2.ConfigServiceV2.DeleteSink",
+            "projects/acme-prod/sinks/litekeep-audit",
+        ),
+        "audit-changed",
+    ),
+    (
+        audit_line(
+            "logging.googleapis.com",
+            "google.logging.v2.ConfigServiceV2.UpdateBucket",
+            "projects/acme-prod/locations/global/buckets/_Default",
+        ),
+        "audit-changed",
+    ),
+    (
+        audit_line(
+            "logging.googleapis.com",
+            "google.logging.v2.ConfigServiceV2.UpdateSink",
+            "projects/acme-prod/sinks/billing",
+        ),
+        None,
+    ),
+    (
+        {
+            "severity": "ERROR",
+            "resource": {"type": "cloud_scheduler_job", "labels": {"job_id": "litekeep-backup-daily"}},
+        },
+        "not-started",
+    ),
+    (
+        {
+            "severity": "INFO",
+            "resource": {"type": "cloud_scheduler_job", "labels": {"job_id": "litekeep-backup-daily"}},
+        },
+        None,
+    ),
+    ({"severity": "ERROR", "resource": {"type": "cloud_scheduler_job", "labels": {"job_id": "report"}}}, None),
+]
+
+
+@pytest.fixture
+def filters(planned_outputs: dict[str, Any]) -> dict[str, str]:
+    found: dict[str, str] = planned_outputs["alert_filters"]
+    return found
+
+
+def firing(filters: dict[str, str], entry: Entry) -> set[str]:
+    return {name for name, query in filters.items() if compile_query(query)(entry)}
+
+
+@pytest.mark.parametrize("event", CONTRACT["events"])
+def test_an_event_fires_its_own_alert_and_no_other(filters: dict[str, str], event: str) -> None:
+    assert firing(filters, job_line(event)) == ({FIRES[event]} if event in FIRES else set())
+
+
+@pytest.mark.parametrize(
+    ("entry", "alert"),
+    [
+        (job_line("monitor.size_anomaly", change_percent=51), "size-anomaly"),
+        (job_line("monitor.size_anomaly", change_percent=-100), "size-anomaly"),
+        (job_line("monitor.size_anomaly", change_percent=-50), None),
+        (job_line("monitor.row_anomaly", change_percent=-60.5), "size-anomaly"),
+        (job_line("cleanup.succeeded", deleted_percent=25.1), "cleanup-large"),
+        (job_line("cleanup.succeeded", deleted_percent=25), None),
+        (job_line("backup.succeeded", duration_seconds=2881), "backup-slow"),
+        (job_line("backup.succeeded", duration_seconds=2880), None),
+    ],
+)
+def test_a_figure_fires_beyond_its_limit_only(filters: dict[str, str], entry: Entry, alert: str | None) -> None:
+    assert firing(filters, entry) == ({alert} if alert else set())
+
+
+@pytest.mark.parametrize(("entry", "alert"), CHANGES)
+def test_a_change_from_outside_fires_its_own_alert(filters: dict[str, str], entry: Entry, alert: str | None) -> None:
+    assert firing(filters, entry) == ({alert} if alert else set())
+
+
+@pytest.mark.parametrize("event", FIRES)
+def test_the_lines_of_others_fire_nothing(filters: dict[str, str], event: str) -> None:
+    assert firing(filters, job_line(event, job="shop-backup")) == set()
+    assert firing(filters, job_line(event) | {"resource": {"type": "gce_instance", "labels": {}}}) == set()
+
+
+def test_the_service_that_verifies_on_arrival_is_heard_too(filters: dict[str, str]) -> None:
+    service = {"type": "cloud_run_revision", "labels": {"service_name": "litekeep-verify-on-arrival"}}
+    assert firing(filters, job_line("verify.failed") | {"resource": service}) == {"verify-failed"}
+
+
+def test_every_alert_on_logs_was_fired(filters: dict[str, str]) -> None:
+    by_figure = {"backup-slow", "cleanup-large", "size-anomaly"}
+    by_change = {alert for _, alert in CHANGES if alert}
+    assert set(filters) == set(FIRES.values()) | by_figure | by_change
+
+
+@pytest.mark.parametrize(
+    "query",
+    ['a="1" AND b="2" OR c="3"', "a=", '(a="1"', 'a="1")', '"text alone"', 'a ~ "b"', 'severity>="no such"'],
+)
+def test_a_query_that_is_not_understood_is_refused(query: str) -> None:
+    with pytest.raises(ValueError, match=r".+"):
+        compile_query(query)({"severity": "INFO", "a": "1"})
+
+
+def test_text_cannot_be_ordered() -> None:
+    with pytest.raises(BadQuery):
+        compile_query("a>5")({"a": "10"})
+
+
+@pytest.mark.parametrize(
+    ("query", "matches"),
+    [
+        ('a.b="X" AND NOT c:*', True),
+        ('a.b=("y" OR "x")', True),
+        ("n>=3 AND n<=3 AND n<4", True),
+        ('a.b!="x"', False),
+        ('a.b!~"^y"', True),
+        ('missing!="x"', False),
+        ("severity>=WARNING", False),
+    ],
+)
+def test_the_language_as_it_is_documented(query: str, *, matches: bool) -> None:
+    assert compile_query(query)({"a": {"b": "x"}, "n": 3, "severity": "NOTICE"}) is matches

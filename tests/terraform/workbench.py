@@ -1,0 +1,82 @@
+"""Running the real terraform on a copy of `terraform/`, so that nothing of a run stays in the project."""
+
+import json
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+PROJECT = Path(__file__).resolve().parents[2]
+SOURCE = PROJECT / "terraform"
+EVENTS = PROJECT / "shared" / "events.json"
+# Serves the google provider's schema without a network, where it lies beside the project.
+_STAND_IN = PROJECT.parent / "shared" / "tools" / "tf-google" / "setup"
+
+
+@dataclass(frozen=True)
+class Workbench:
+    """A copy of the configuration, initialised; `environment` says where providers come from."""
+
+    folder: Path
+    environment: dict[str, str]
+
+    def terraform(self, *arguments: str) -> subprocess.CompletedProcess[str]:
+        return subprocess.run(
+            ["terraform", *arguments],
+            cwd=self.folder,
+            env=self.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+
+    def outputs_of_a_plan(self) -> dict[str, Any]:
+        """The outputs of the first plan that the tests of access make."""
+        done = self.terraform("test", "-json", "-verbose", "-filter=tests/access.tftest.hcl")
+        for line in done.stdout.splitlines():
+            message = json.loads(line)
+            if message["type"] == "test_plan":
+                changes = message["test_plan"]["output_changes"]
+                return {name: change["after"] for name, change in changes.items()}
+        raise AssertionError(f"terraform test made no plan:\n{done.stdout}{done.stderr}")
+
+
+def require(program: str) -> str:
+    """The program's path. Without it there is nothing to test, which CI must not take for a pass."""
+    found = shutil.which(program)
+    if found is None and os.environ.get("CI"):
+        pytest.fail(f"{program} is not installed")
+    if found is None:
+        pytest.skip(f"{program} is not installed")
+    return found
+
+
+def make_workbench(folder: Path) -> Workbench:
+    require("terraform")
+    shutil.copytree(
+        SOURCE, folder / "terraform", ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*", "*.auto.tfvars*")
+    )
+    (folder / "shared").mkdir()
+    shutil.copy(EVENTS, folder / "shared")
+    bench = Workbench(folder / "terraform", _environment())
+    done = bench.terraform("init", "-backend=false", "-input=false", "-no-color")
+    assert done.returncode == 0, done.stdout + done.stderr
+    return bench
+
+
+def _environment() -> dict[str, str]:
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("TF_VAR_")}
+    if not _STAND_IN.exists():
+        return plain
+    done = subprocess.run(
+        ["bash", "-c", 'set -e; settings=$("$0"); eval "$settings"; env -0', str(_STAND_IN)],
+        env=plain,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return dict(entry.split("=", 1) for entry in done.stdout.split("\0") if entry)
