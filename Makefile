@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup backup test check format lock bench clean
+.PHONY: help setup backup test check format lock bench clean sqlitecloud-server
 
 help: ## what this Makefile can do
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 24
@@ -28,7 +28,16 @@ backup: setup ## back up DATABASE_URL (or a sample database) into ./backups, and
 
 test: $(VENV)/.ready-dev check ## run every check and every test
 	@./.ci/debian sqlite3
+	@tests/sqlitecloud_server/node/install
 	@$(BIN)/python -m pytest
+
+sqlitecloud-server: $(VENV)/.ready-dev ## run a local SQLite Cloud server; prints a ready DATABASE_URL
+	@$(BIN)/python -m tests.servers.sqlitecloud --ready
+
+bench: $(VENV)/.ready-dev requirements/bench.lock ## measure, beside other tools, into docs/benchmarks.md
+	@./.ci/debian sqlite3 zstd restic
+	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.lock
+	@$(BIN)/python -m benchmarks
 
 check: $(VENV)/.ready-dev ## lint, format, types, import contract
 	@$(BIN)/ruff check .
@@ -42,6 +51,7 @@ format: $(VENV)/.ready-dev ## put the code into its form
 lock: ## make the lock files anew (needs uv)
 	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml requirements/build.in -o requirements/run.lock
 	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group dev -c requirements/run.lock -o requirements/dev.lock pyproject.toml requirements/build.in
+	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group bench -o requirements/bench.lock
 
 clean: ## remove .venv and the caches, and nothing of yours
 	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

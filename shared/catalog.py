@@ -5,7 +5,7 @@ A folder keeps none: there the manifests themselves are read, which is as cheap 
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
@@ -15,7 +15,7 @@ from shared.clock import parse_time, rfc3339
 from shared.errors import NotGood, ObjectMissing, StoreError, UsageError
 from shared.kinds import Kind
 from shared.manifest import LARGEST_MANIFEST, Manifest, parse_manifest
-from shared.names import BackupName
+from shared.names import BackupName, ObjectName
 from shared.stores import Store, StoredObject
 
 LATEST = "latest"
@@ -79,7 +79,7 @@ class Catalog:
         Raises StoreError when the store cannot be listed.
         """
         prefixes = [""] if kind is None and database is None else [names.kind_prefix(k, database) for k in _kinds(kind)]
-        return self.assemble(found for prefix in prefixes for found in self.store.list_objects(prefix))
+        return self.assemble(named(found for prefix in prefixes for found in self.store.list_objects(prefix)))
 
     def find(self, ref: str, database: str | None = None, at: datetime | None = None) -> Backup:
         """The backup that `ref` means: an id, an artifact's file name, `latest` or `latest-verified`.
@@ -143,14 +143,11 @@ class Catalog:
             raise UsageError(f"{what}{whose}{when} in {self.store.url}: see litekeep list")
         return fitting[0]
 
-    def assemble(self, found: Iterable[StoredObject]) -> list[Backup]:
-        """The backups that the objects of a listing make, newest first; for whoever lists the store by itself."""
+    def assemble(self, found: Iterable[tuple[ObjectName, StoredObject]]) -> list[Backup]:
+        """The backups that a listing's `named` objects make, newest first; for whoever lists the store by itself."""
         manifests: dict[BackupName, StoredObject] = {}
         verdicts: dict[BackupName, tuple[datetime, StoredObject]] = {}
-        for item in found:
-            parsed = names.parse(item.name)
-            if parsed is None:
-                continue
+        for parsed, item in found:
             if parsed.role == "manifest":
                 manifests[parsed.backup] = item
             elif parsed.verified_at and parsed.verified_at >= verdicts.get(parsed.backup, (parsed.verified_at,))[0]:
@@ -182,6 +179,14 @@ class Catalog:
         except (ValueError, ObjectMissing):
             return {}
         return content if isinstance(content, dict) else {}
+
+
+def named(found: Iterable[StoredObject]) -> Iterator[tuple[ObjectName, StoredObject]]:
+    """Those objects of a listing that belong to backups, each with what its name means."""
+    for item in found:
+        parsed = names.parse(item.name)
+        if parsed is not None:
+            yield parsed, item
 
 
 def summarise(manifest: Manifest) -> dict[str, Any]:

@@ -43,18 +43,6 @@ variable "audit" {
   }
 }
 
-variable "backup_formats" {
-  description = "What each backup holds: `sql` (a dump that the stock sqlite3 loads), `sqlite` (the pages), or both."
-  type        = set(string)
-  default     = ["sql", "sqlite"]
-  nullable    = false
-
-  validation {
-    condition     = length(var.backup_formats) > 0 && length(setsubtract(var.backup_formats, ["sql", "sqlite"])) == 0
-    error_message = "backup_formats must hold \"sql\", \"sqlite\" or both."
-  }
-}
-
 variable "bucket" {
   description = "The bucket for backups. `location` is a region or multi-region (default: `region`). With two `dual_region` regions, `location` is the multi-region around them (US, EU or ASIA), and `turbo` replicates within minutes, at a price. Changing the place of a bucket means a new bucket: do not, once it holds backups."
   type = object({
@@ -104,29 +92,6 @@ variable "copy_store" {
   }
 }
 
-variable "databases" {
-  description = "The databases of the SQLite Cloud project to back up, by name, or `[\"*\"]` for all of it. Empty: the one in the connection string."
-  type        = set(string)
-  default     = []
-  nullable    = false
-
-  validation {
-    condition     = alltrue([for name in var.databases : length(name) > 0 && !can(regex("[,\"\\\\\\s]", name))])
-    error_message = "A name in databases is empty, or holds a comma, a quote, a backslash or a space: use [\"*\"] and name it nowhere."
-  }
-  validation {
-    condition     = !contains(var.databases, "*") || length(var.databases) == 1
-    error_message = "\"*\" in databases means all: name no others beside it."
-  }
-}
-
-variable "deletion_protection" {
-  description = "Whether Cloud Run jobs and the service refuse to be destroyed or replaced. To take them down, apply `false` first. Buckets and keys refuse in any case."
-  type        = bool
-  default     = true
-  nullable    = false
-}
-
 variable "environment" {
   description = "`production`, `staging`, `development` or `test`: decides the default retention, and production refuses to restore over live data."
   type        = string
@@ -136,63 +101,6 @@ variable "environment" {
   validation {
     condition     = contains(["production", "staging", "development", "test"], var.environment)
     error_message = "environment must be production, staging, development or test."
-  }
-}
-
-variable "images" {
-  description = "The jobs' container images by digest, as `make push` writes them into `images.auto.tfvars.json`. `null` makes all but jobs, schedules and alerts: the first step in an empty project, which makes the registry that they are pushed to."
-  type = object({
-    backup            = string
-    cleanup           = string
-    monitor           = string
-    restore           = string
-    verify            = string
-    verify_on_arrival = optional(string)
-  })
-  default = null
-
-  validation {
-    condition     = var.images == null ? true : alltrue([for image in values(var.images) : image == null ? true : can(regex("^[a-z0-9.-]+(:[0-9]+)?/[^@\\s]+@sha256:[0-9a-f]{64}$", image))])
-    error_message = "Each of images must be HOST/PATH@sha256:DIGEST: a tag can be moved, a digest cannot. make push prints them."
-  }
-}
-
-variable "job_sizes" {
-  description = "What each job gets. `cpu` is 1, 2, 4, 6 or 8. `scratch_gib` holds the largest database twice and half as much again: up to 2 GiB lie in memory (and count against `memory_gib`), above that on a disk of at least 10. `tasks` share out the databases."
-  type = map(object({
-    cpu             = optional(number)
-    max_retries     = optional(number)
-    memory_gib      = optional(number)
-    scratch_gib     = optional(number)
-    tasks           = optional(number)
-    timeout_minutes = optional(number)
-  }))
-  default  = {}
-  nullable = false
-
-  validation {
-    condition     = length(setsubtract(keys(var.job_sizes), ["backup", "cleanup", "monitor", "restore", "verify"])) == 0
-    error_message = "job_sizes takes the keys backup, cleanup, monitor, restore and verify."
-  }
-  validation {
-    condition     = alltrue([for size in values(var.job_sizes) : size.cpu == null ? true : contains([1, 2, 4, 6, 8], size.cpu)])
-    error_message = "job_sizes: cpu must be 1, 2, 4, 6 or 8."
-  }
-  validation {
-    condition     = alltrue([for size in values(var.job_sizes) : size.scratch_gib == null ? true : (size.scratch_gib >= 0 && size.scratch_gib <= 2) || size.scratch_gib >= 10])
-    error_message = "job_sizes: scratch_gib must be 0 to 2 (memory), or 10 and more (disk)."
-  }
-  validation {
-    condition     = alltrue([for size in values(var.job_sizes) : size.timeout_minutes == null ? true : size.timeout_minutes >= 1 && size.timeout_minutes <= 1440])
-    error_message = "job_sizes: timeout_minutes must be 1 to 1440."
-  }
-  validation {
-    condition     = alltrue([for size in values(var.job_sizes) : size.tasks == null ? true : size.tasks >= 1 && size.tasks <= 10000])
-    error_message = "job_sizes: tasks must be 1 to 10000; more than there are databases is of no use."
-  }
-  validation {
-    condition     = alltrue([for name, size in var.job_sizes : !contains(["cleanup", "restore"], name) || coalesce(size.max_retries, 0) == 0])
-    error_message = "job_sizes: a cleanup or restore that failed is looked at by a person before it runs again: leave max_retries out."
   }
 }
 
@@ -230,22 +138,6 @@ variable "name_prefix" {
   }
 }
 
-variable "network" {
-  description = "The VPC that jobs reach the database through, for a fixed address or a private node. `null`: the internet, over TLS."
-  type = object({
-    egress     = optional(string, "PRIVATE_RANGES_ONLY")
-    network    = string
-    subnetwork = string
-    tags       = optional(set(string), [])
-  })
-  default = null
-
-  validation {
-    condition     = var.network == null ? true : contains(["ALL_TRAFFIC", "PRIVATE_RANGES_ONLY"], var.network.egress)
-    error_message = "network.egress must be ALL_TRAFFIC or PRIVATE_RANGES_ONLY."
-  }
-}
-
 variable "notifications" {
   description = "Who is told: e-mail addresses, webhook URLs by name (their token ends up in the state: keep that private), and Pub/Sub topics as projects/P/topics/T. At least one."
   type = object({
@@ -270,22 +162,6 @@ variable "notifications" {
   validation {
     condition     = alltrue([for url in values(var.notifications.webhooks) : startswith(url, "https://")])
     error_message = "notifications.webhooks must be https:// URLs."
-  }
-}
-
-variable "operators" {
-  description = "Who may start which job by hand with arguments, by job, as `group:…`, `user:…` or `serviceAccount:…`. WARNING: who may do that to the restore job may also change its environment, and with it what production refuses: keep that list short."
-  type        = map(set(string))
-  default     = {}
-  nullable    = false
-
-  validation {
-    condition     = length(setsubtract(keys(var.operators), ["backup", "cleanup", "drill", "monitor", "restore", "verify"])) == 0
-    error_message = "operators takes the keys backup, cleanup, drill, monitor, restore and verify."
-  }
-  validation {
-    condition     = alltrue([for member in flatten([for members in values(var.operators) : tolist(members)]) : can(regex("^(group|user|serviceAccount):[^@\\s]+@[^@\\s]+$", member))])
-    error_message = "operators must be written group:NAME@DOMAIN, user:NAME@DOMAIN or serviceAccount:EMAIL; allUsers and allAuthenticatedUsers are never allowed."
   }
 }
 
@@ -341,76 +217,5 @@ variable "retention_lock" {
   validation {
     condition     = var.retention_lock == null ? true : var.retention_lock.days >= 1 && floor(var.retention_lock.days) == var.retention_lock.days
     error_message = "retention_lock.days must be whole days, 1 or more."
-  }
-}
-
-variable "scheduler_region" {
-  description = "Where Cloud Scheduler runs, for a `region` that has none. Default: `region`."
-  type        = string
-  default     = null
-}
-
-variable "schedules" {
-  description = "When each job starts, as five cron fields in UTC, or `off`. The one source for Cloud Scheduler, BACKUP_SCHEDULES and the alerts on age. The monitor belongs in every hour: its silence is an alert after three. The drill starts weekly and decides by the date whether it is due."
-  type = object({
-    cleanup    = optional(string, "0 4 * * *")
-    continuous = optional(string, "*/5 * * * *")
-    daily      = optional(string, "0 0 * * *")
-    drill      = optional(string, "0 3 * * 0")
-    monitor    = optional(string, "10 * * * *")
-    verify     = optional(string, "20 */6 * * *")
-    weekly     = optional(string, "0 0 * * 0")
-  })
-  default  = {}
-  nullable = false
-
-  validation {
-    condition     = alltrue([for cron in values(var.schedules) : cron == "off" || can(regex("^[0-9*/,-]+( [0-9A-Z*/,-]+){4}$", cron))])
-    error_message = "schedules must be five cron fields such as \"0 0 * * *\", or \"off\"."
-  }
-  validation {
-    condition     = alltrue([for cron in values(var.schedules) : cron == "off" || !can(regex("^[^ ]+ [^ ]+ [^* ]+ [^ ]+ [^* ]+$", cron))])
-    error_message = "schedules: cron takes a day of the month and a day of the week as OR, so \"0 3 1-7 * 0\" runs on ten days a month. Restrict one of the two."
-  }
-  validation {
-    condition     = var.schedules.daily != "off" || var.schedules.continuous != "off" || var.schedules.weekly != "off"
-    error_message = "schedules: daily, weekly and continuous are all off, so nothing would ever be backed up by itself."
-  }
-  validation {
-    condition     = var.schedules.monitor != "off"
-    error_message = "schedules.monitor cannot be off: without it nobody learns of what is missing."
-  }
-}
-
-variable "secret_versions" {
-  description = "Which version of the connection strings the jobs read. `source` follows the latest, so a rotated key works at once; `target` is pinned, so that where a restore writes to changes by a plan only."
-  type = object({
-    source = optional(string, "latest")
-    target = optional(string, "1")
-  })
-  default  = {}
-  nullable = false
-
-  validation {
-    condition     = alltrue([for version in values(var.secret_versions) : can(regex("^(latest|[1-9][0-9]*)$", version))])
-    error_message = "secret_versions must be a version's number, or \"latest\"."
-  }
-}
-
-variable "verify_on_arrival" {
-  description = "Verifies each backup minutes after it was written, by a service that storage events start. Backups larger than `memory_gib` allows are left to the scheduled verification. `null`: none."
-  type = object({
-    max_instances = optional(number, 3)
-    memory_gib    = optional(number, 4)
-  })
-  default = null
-
-  validation {
-    condition     = var.verify_on_arrival == null ? true : var.verify_on_arrival.memory_gib >= 2 && var.verify_on_arrival.memory_gib <= 8
-    error_message = "verify_on_arrival.memory_gib must be 2 to 8: all of it but one GiB holds the restored backup."
-  }
-  validation {
-    condition     = var.verify_on_arrival == null || var.images == null ? true : var.images.verify_on_arrival != null
-    error_message = "verify_on_arrival needs its image: add images.verify_on_arrival, or set verify_on_arrival = null."
   }
 }

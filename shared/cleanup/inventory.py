@@ -3,11 +3,10 @@
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from typing import Any
 
 from shared import names
-from shared.catalog import Backup, Catalog
+from shared.catalog import Backup, Catalog, named
 from shared.clock import parse_time
 from shared.errors import ObjectMissing
 from shared.holds import read_hold
@@ -53,19 +52,18 @@ class Inventory:
 
 def take_inventory(store: Store) -> Inventory:
     """Lists the store once. Raises StoreError when it cannot be listed or read."""
+    found = list(named(store.list_objects("")))
     objects: dict[BackupName, list[StoredObject]] = {}
-    for item in store.list_objects(""):
-        parsed = names.parse(item.name)
-        if parsed is not None:
-            objects.setdefault(parsed.backup, []).append(item)
-    catalog = Catalog(store)
-    found = catalog.assemble(item for items in objects.values() for item in items)
-    backups = {backup.name: backup for backup in found}
-    candidates = tuple(_candidate(store, backup, objects[backup.name]) for backup in found)
+    for parsed, item in found:
+        objects.setdefault(parsed.backup, []).append(item)
+    assembled = Catalog(store).assemble(found)
+    own_time = isinstance(store, OwnTime) and store.has_own_time
+    backups = {backup.name: backup for backup in assembled}
+    candidates = tuple(_candidate(store, backup, objects[backup.name], own_time=own_time) for backup in assembled)
     return Inventory(backups, candidates, {name: tuple(items) for name, items in objects.items()})
 
 
-def _candidate(store: Store, backup: Backup, objects: list[StoredObject]) -> Candidate:
+def _candidate(store: Store, backup: Backup, objects: list[StoredObject], *, own_time: bool) -> Candidate:
     damaged, keep_until, needs = backup.damaged, None, frozenset[str]()
     newer_format = _is_newer(store, backup)
     if damaged is None:
@@ -86,7 +84,7 @@ def _candidate(store: Store, backup: Backup, objects: list[StoredObject]) -> Can
         damaged=damaged,
         held=_held(store, backup.name, objects),
         needs=needs,
-        stored_at=_stored_at(store, backup),
+        stored_at=backup.manifest.created_at if own_time else None,
         newer_format=newer_format,
     )
 
@@ -122,10 +120,6 @@ def _held(store: Store, name: BackupName, objects: list[StoredObject]) -> str | 
     if all(item.name != name.hold for item in objects):
         return None
     return read_hold(store, name).reason
-
-
-def _stored_at(store: Store, backup: Backup) -> datetime | None:
-    return backup.manifest.created_at if isinstance(store, OwnTime) and store.has_own_time else None
 
 
 def _role(item: StoredObject) -> str:

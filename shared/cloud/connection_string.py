@@ -71,7 +71,7 @@ class Login:
 
     kind: str  # "APIKEY", "TOKEN" or "PASSWORD"
     secret: Secret
-    user: Secret | None = None
+    user: str = ""
 
 
 @dataclass(frozen=True)
@@ -121,7 +121,8 @@ def parse_connection_string(text: str, *, allow_insecure: bool = False) -> Conne
     who, at, where = authority.rpartition("@")
     host, port = _host_and_port(where)
     options = _options(query)
-    settings = {_FIELDS[name][0]: _value(name, raw) for name, raw in options.items() if name in _FIELDS}
+    values = {name: _value(name, raw) for name, raw in options.items() if name in _READERS}
+    settings = {name: value for name, value in values.items() if name not in _WITHOUT_EFFECT}
     address = Address(host, port, _login(who if at else None, options), **settings)
     _check(address, allow_insecure=allow_insecure)
     if not path:
@@ -152,21 +153,19 @@ def _options(query: str) -> dict[str, str]:
         name = name.lower()
         if name in _UNWANTED:
             raise _wrong(f"its option {name} has no place in it: {_UNWANTED[name]}")
-        if name not in _FIELDS and name not in _IGNORED and name not in ("apikey", "token"):
+        if name not in _READERS and name not in _KEYS:
             # Not repeated: it may be the rest of a key that was not percent-encoded.
-            raise _wrong(f"it has an unknown option; known are {', '.join(['apikey', 'token', *_FIELDS])}")
+            raise _wrong(f"it has an unknown option; known are {', '.join([*_KEYS, *_READERS])}")
         if not equals or not raw:
             raise _wrong(f"its option {name} has no value")
         if name in options:
             raise _wrong(f"its option {name} is given twice")
         options[name] = _decoded(raw, f"the option {name}")
-    for name in _IGNORED & options.keys():
-        _boolean(options[name])
     return options
 
 
 def _login(who: str | None, options: dict[str, str]) -> Login:
-    given = [name for name in ("apikey", "token") if name in options]
+    given = [name for name in _KEYS if name in options]
     if len(given) + (who is not None) != 1:
         raise _wrong("it must name exactly one of USER:PASSWORD@, apikey= and token=")
     if who is None:
@@ -176,7 +175,7 @@ def _login(who: str | None, options: dict[str, str]) -> Login:
     user, colon, password = who.partition(":")
     if "@" in who or not colon or not user or not password:
         raise _wrong("in front of the @ stands USER:PASSWORD, with any @, : or / in them percent-encoded")
-    return Login("PASSWORD", Secret(_decoded(password, "the password")), Secret(_decoded(user, "the user")))
+    return Login("PASSWORD", Secret(_decoded(password, "the password")), _decoded(user, "the user"))
 
 
 def _check(address: Address, *, allow_insecure: bool) -> None:
@@ -211,7 +210,7 @@ def _bytes_of(text: str) -> Iterator[bytes]:
 
 def _value(name: str, raw: str) -> Any:
     try:
-        return _FIELDS[name][1](raw)
+        return _READERS[name](raw)
     except ValueError as error:
         raise _wrong(f"its option {name} {error}") from None
 
@@ -240,11 +239,16 @@ def _wrong(why: str) -> UsageError:
     return UsageError(f"the sqlitecloud:// location cannot be used: {why}; {_FORM}")
 
 
-_FIELDS: dict[str, tuple[str, Callable[[str], Any]]] = {
-    "timeout": ("timeout", _seconds),
-    "connect_timeout": ("connect_timeout", _seconds),
-    "root_certificate": ("root_certificate", Path),
-    "certificate": ("certificate", Path),
-    "certificate_key": ("certificate_key", Path),
-    "insecure": ("insecure", _boolean),
+_KEYS = ("apikey", "token")
+_READERS: dict[str, Callable[[str], Any]] = {
+    "timeout": _seconds,
+    "connect_timeout": _seconds,
+    "root_certificate": Path,
+    "certificate": Path,
+    "certificate_key": Path,
+    "insecure": _boolean,
+    "no_verify_certificate": _never,
+    "compression": _boolean,
 }
+# Databases come and go uncompressed whatever it says, and what else is asked for is small.
+_WITHOUT_EFFECT = frozenset({"no_verify_certificate", "compression"})

@@ -16,7 +16,7 @@ def check_name(name: str) -> str:
         raise UsageError(f"database name {name[:80]!r} is empty, or no name of a database")
     if not name.isprintable() or _REFUSED.intersection(name):
         raise UsageError(
-            f"database name {name[:80]!r} is not allowed: it must hold no quote, backslash, slash, ; or control character"
+            f"database name {name[:80]!r} is not allowed: it must hold no quote, \\, /, ; or control character"
         )
     if len(name.encode()) > _LONGEST:
         raise UsageError(f"database name {name[:80]!r}… is longer than {_LONGEST} bytes")

@@ -1,19 +1,17 @@
 """Where a database is: a SQLite file, or a database of a SQLite Cloud project.
 
-A cloud location carries a credential. Nothing that is printed, compared in an error or shown in a
-traceback may hold it, so the raw URL stays in a private field that `repr` leaves out.
+A cloud location carries a credential, in a field that no `repr` shows.
 """
 
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import unquote, urlsplit
 
+from shared.cloud.connection_string import Address, parse_connection_string
 from shared.errors import UsageError
 
 _ALLOWED = "allowed are file:PATH, a path, or sqlitecloud://HOST[:PORT]/NAME"
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?=//)")
-_HOST = re.compile(r"[A-Za-z0-9._:-]+", re.ASCII)
 
 
 @dataclass(frozen=True)
@@ -34,25 +32,22 @@ class FileLocation:
 
 @dataclass(frozen=True)
 class CloudLocation:
-    """A database of a SQLite Cloud project; `_url` may hold a credential."""
+    """A database of a SQLite Cloud project; it need not exist yet."""
 
-    host: str
-    port: int | None
+    address: Address
     database: str
-    _url: str = field(repr=False)
 
     @property
     def display(self) -> str:
         """`sqlitecloud://HOST[:PORT]/NAME`: no user, no password, no key."""
-        host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"sqlitecloud://{host}{'' if self.port is None else f':{self.port}'}/{self.database}"
+        return f"{self.address.display}/{self.database}"
 
 
 Location = FileLocation | CloudLocation
 
 
-def parse_location(url: str) -> Location:
-    """Reads a `DATABASE_URL` or `--to`.
+def parse_location(url: str, *, allow_insecure: bool = False) -> Location:
+    """Reads a `DATABASE_URL` or `--to`. With `allow_insecure` a SQLite Cloud node may be spoken to without TLS.
 
     `file:PATH` takes the path as it is written (`file:///abs`, `file:/abs`, `file:rel`); nothing in it is
     percent-decoded and nothing is an option. A text without a scheme is a path.
@@ -63,7 +58,7 @@ def parse_location(url: str) -> Location:
     if "\0" in url:
         raise UsageError(f"the database location holds a NUL: {_ALLOWED}")
     if url[:12].lower() == "sqlitecloud:":
-        return _cloud(url)
+        return _cloud(url, allow_insecure=allow_insecure)
     if url[:5].lower() == "file:":
         return _file(url)
     if _SCHEME.match(url):
@@ -90,14 +85,8 @@ def _file_at(text: str) -> FileLocation:
     return FileLocation(path)
 
 
-def _cloud(url: str) -> CloudLocation:
-    wrong = "the sqlitecloud:// location cannot be read: allowed is sqlitecloud://HOST[:PORT]/NAME?apikey=…"
-    try:
-        parts = urlsplit(url)
-        host, port = parts.hostname or "", parts.port
-    except ValueError:  # its text may repeat the credential
-        raise UsageError(wrong) from None
-    name = unquote(parts.path.removeprefix("/"))
-    if not _HOST.fullmatch(host) or not name or "/" in name or not name.isprintable():
-        raise UsageError(wrong)
-    return CloudLocation(host, port, name, url)
+def _cloud(url: str, *, allow_insecure: bool) -> CloudLocation:
+    found = parse_connection_string(url, allow_insecure=allow_insecure)
+    if found.database is None:
+        raise UsageError("the sqlitecloud:// location names no database: write sqlitecloud://HOST[:PORT]/NAME?apikey=…")
+    return CloudLocation(found.address, found.database)

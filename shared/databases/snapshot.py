@@ -9,7 +9,7 @@ from typing import Literal
 from shared.databases.header import read_header
 from shared.databases.location import CloudLocation, FileLocation
 from shared.databases.sqlite_file import FileSnapshot, snapshot_file
-from shared.errors import CorruptSource, SourceError, UsageError
+from shared.errors import CorruptSource, SourceError
 from shared.manifest import Source
 from shared.progress import Progress, silent
 
@@ -35,13 +35,16 @@ def take_snapshot(
 
     With `allow_corrupt` the bytes of a damaged file are taken as they are.
     """
-    found = snapshot_file(
-        _file(location),
-        destination,
-        allow_corrupt=allow_corrupt,
-        progress=lambda done, total: progress("snapshot", done, total),
-    )
-    return of_file(found)
+
+    def watch(done: int, total: int) -> None:
+        progress("snapshot", done, total)
+
+    if isinstance(location, CloudLocation):
+        from shared.databases.cloud import snapshot_cloud  # noqa: PLC0415 - files need no driver
+
+        image, origin = snapshot_cloud(location, destination, allow_corrupt=allow_corrupt, watch=watch)
+        return Snapshot(image.path, origin, image.journal_mode, image.size_bytes)
+    return of_file(snapshot_file(location.path, destination, allow_corrupt=allow_corrupt, progress=watch))
 
 
 def of_file(found: FileSnapshot) -> Snapshot:
@@ -57,8 +60,12 @@ def of_file(found: FileSnapshot) -> Snapshot:
 
 def check_readable(location: FileLocation | CloudLocation) -> str:
     """Looks at a database without copying it, and says what it is. Raises SourceError, as a snapshot would."""
+    if isinstance(location, CloudLocation):
+        from shared.databases.cloud import look_at  # noqa: PLC0415 - files need no driver
+
+        return look_at(location)
     try:
-        with _file(location).open("rb") as file:
+        with location.path.open("rb") as file:
             header = read_header(file.fileno())
             size = os.fstat(file.fileno()).st_size
     except OSError as error:
@@ -66,9 +73,3 @@ def check_readable(location: FileLocation | CloudLocation) -> str:
     if header is None:
         raise CorruptSource(f"{location.display} is not a SQLite database, or is encrypted: check the path")
     return f"readable, {size} bytes, journal mode {header.journal_mode}"
-
-
-def _file(location: FileLocation | CloudLocation) -> Path:
-    if not isinstance(location, FileLocation):
-        raise UsageError(f"{location.display}: SQLite Cloud as a source is not part of this version; use a file")
-    return location.path

@@ -34,7 +34,7 @@ from shared.stores.interface import StoredObject
 from shared.stores.object_names import check_object_name, is_object_name
 from shared.workspace import scratch_folder
 
-UPLOAD_CHUNK = 32 << 20  # bytes held in memory, and lost when a connection breaks
+UPLOAD_CHUNK = 48 << 20  # bytes; the library holds two of them, and sends one again when a connection breaks
 _NONCE = "litekeep-upload"
 _FIELDS = "items(name,size,generation,crc32c,timeCreated,metadata),nextPageToken"
 _PAGE = 1000

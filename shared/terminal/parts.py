@@ -9,18 +9,23 @@ from shared.databases.location import CloudLocation, FileLocation, parse_locatio
 from shared.errors import UsageError
 from shared.events import EventLog
 from shared.keys import WrappingKey, open_key
-from shared.settings import DEFAULT_KEY, SAMPLE_DATABASE, Settings
+from shared.settings import DEFAULT_KEY, SAMPLE_DATABASE, Environment, Settings
 
 
 def source_of(settings: Settings) -> FileLocation | CloudLocation:
     """The database that DATABASE_URL names, or the sample database once it has been made."""
     if settings.database_url is not None:
-        return parse_location(settings.database_url)
+        return location_of(settings.database_url, settings)
     if SAMPLE_DATABASE.exists():
         return FileLocation(SAMPLE_DATABASE)
     raise UsageError(
         "DATABASE_URL is not set: set it to a path or sqlitecloud://…, or run make backup for a sample database"
     )
+
+
+def location_of(url: str, settings: Settings) -> FileLocation | CloudLocation:
+    """Reads a location as the settings allow it: in production nothing goes over the network without TLS."""
+    return parse_location(url, allow_insecure=settings.environment is not Environment.PRODUCTION)
 
 
 def key_of(settings: Settings, *, may_create: bool = False) -> WrappingKey | None:

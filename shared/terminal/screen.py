@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from rich.progress import Progress as Bars
 
 GOOD, BAD, UNKNOWN = "✓", "✗", "·"
+_LONG = 300  # rows; Rich takes half a millisecond for each
 
 
 def say(line: str = "") -> None:
@@ -51,7 +52,11 @@ def moment(when: datetime) -> str:
 
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: frozenset[int] = frozenset()) -> None:
-    """A plain table on stdout: as wide as the terminal, or as its content when there is none."""
+    """A plain table on stdout: as wide as the terminal, or as its content when there is none, or it is long."""
+    cells = [[_printable(cell) for cell in row] for row in rows]
+    if len(cells) > _LONG:
+        _long_table(columns, cells, right)
+        return
     from rich import box  # noqa: PLC0415
     from rich.console import Console  # noqa: PLC0415
     from rich.table import Table  # noqa: PLC0415
@@ -60,14 +65,29 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: froze
     drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for number, column in enumerate(columns):
         drawn.add_column(column, justify="right" if number in right else "left", overflow="fold", no_wrap=number == 0)
-    for row in rows:
-        drawn.add_row(*(Text(_printable(cell)) for cell in row))
+    for row in cells:
+        drawn.add_row(*map(Text, row))
     console = Console(width=None if sys.stdout.isatty() else 200)
     console.print(drawn)
 
 
+def _long_table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: frozenset[int]) -> None:
+    from rich.cells import cell_len  # noqa: PLC0415
+
+    widths = [max(map(cell_len, column)) for column in zip(columns, *rows, strict=True)]
+    for row in (columns, ["─" * width for width in widths], *rows):
+        padding = [" " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True)]
+        parts = (
+            pad + cell if number in right else cell + pad
+            for number, (cell, pad) in enumerate(zip(row, padding, strict=True))
+        )
+        print("   ".join(parts).rstrip())
+
+
 def _printable(cell: str) -> str:
     """Names come from outside: control characters must not reach the terminal."""
+    if cell.isprintable():
+        return cell
     return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in cell)
 
 

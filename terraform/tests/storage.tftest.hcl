@@ -3,7 +3,7 @@ mock_provider "google" {
   source          = "./tests/mock"
 }
 
-run "a_bucket_keeps_what_it_holds" {
+run "a_bucket_keeps_what_it_holds_and_moves_it_only_where_that_pays" {
   command = plan
 
   variables {
@@ -34,10 +34,6 @@ run "a_bucket_keeps_what_it_holds" {
     condition     = google_kms_key_ring.wrapping.location == "global"
     error_message = "The wrapping key is in one region: when that is down, the copy in another cannot be read."
   }
-}
-
-run "lifecycle_deletes_nothing_before_its_retention_is_long_over" {
-  command = plan
 
   assert {
     condition = alltrue([for kind, days in { continuous = 7, daily = 30, weekly = 90, pre-deployment = 30, on-demand = 30, milestone = 365 } :
@@ -53,29 +49,6 @@ run "lifecycle_deletes_nothing_before_its_retention_is_long_over" {
     condition     = length([for rule in google_storage_bucket.store["primary"].lifecycle_rule : rule if one(rule.action).type == "AbortIncompleteMultipartUpload" && one(rule.condition).age <= 7]) == 1
     error_message = "Uploads that were cut off are kept, and paid for."
   }
-}
-
-run "a_longer_retention_moves_the_backstop_and_what_cleanup_goes_by" {
-  command = plan
-
-  variables {
-    environment    = "staging"
-    retention_days = { daily = 400 }
-  }
-
-  assert {
-    condition = jsonencode([for rule in google_storage_bucket.store["primary"].lifecycle_rule : one(rule.condition).age
-    if one(rule.action).type == "Delete" && contains(coalesce(one(rule.condition).matches_prefix, []), "daily/")]) == jsonencode([765])
-    error_message = "The backstop does not follow retention_days."
-  }
-  assert {
-    condition     = local.env.cleanup.BACKUP_RETENTION == "continuous=7d,daily=400d,weekly=7d,pre-deployment=30d,on-demand=30d,milestone=365d"
-    error_message = "Cleanup goes by another retention than the bucket."
-  }
-}
-
-run "a_colder_class_only_where_it_pays" {
-  command = plan
 
   # In production: weekly is kept for 90 days, so 60 are left at 30: NEARLINE's 30 fit, COLDLINE's 90 do not.
   assert {
@@ -94,24 +67,35 @@ run "a_colder_class_only_where_it_pays" {
   }
 }
 
-run "a_short_retention_stays_in_the_standard_class" {
+run "another_retention_moves_the_backstop_the_classes_and_what_cleanup_goes_by" {
   command = plan
 
   variables {
-    retention_days = { weekly = 59, milestone = 120 }
+    environment    = "staging"
+    retention_days = { daily = 400, milestone = 120, weekly = 59 }
   }
 
   assert {
-    condition     = jsonencode(local.cold_class) == jsonencode({ milestone = "COLDLINE" })
-    error_message = "A retention of 59 days leaves 29 after the first 30: nothing colder pays."
+    condition = jsonencode([for rule in google_storage_bucket.store["primary"].lifecycle_rule : one(rule.condition).age
+    if one(rule.action).type == "Delete" && contains(coalesce(one(rule.condition).matches_prefix, []), "daily/")]) == jsonencode([765])
+    error_message = "The backstop does not follow retention_days."
+  }
+  assert {
+    condition     = local.env.cleanup.BACKUP_RETENTION == "continuous=7d,daily=400d,weekly=59d,pre-deployment=30d,on-demand=30d,milestone=120d"
+    error_message = "Cleanup goes by another retention than the bucket."
+  }
+  assert {
+    condition     = jsonencode(local.cold_class) == jsonencode({ daily = "ARCHIVE", milestone = "COLDLINE" })
+    error_message = "A retention of 59 days leaves 29 after the first 30: nothing colder than STANDARD pays. 370 pay for ARCHIVE, 90 for COLDLINE."
   }
 }
 
-run "two_regions_as_one_bucket" {
+run "two_regions_as_one_bucket_and_a_lock_that_is_not_for_ever" {
   command = plan
 
   variables {
-    bucket = { location = "EU", dual_region = ["europe-west1", "europe-west4"] }
+    bucket         = { location = "EU", dual_region = ["europe-west1", "europe-west4"] }
+    retention_lock = { days = 7 }
   }
 
   assert {
@@ -121,14 +105,6 @@ run "two_regions_as_one_bucket" {
   assert {
     condition     = google_kms_key_ring.storage["primary"].location == "europe"
     error_message = "Cloud Storage refuses a key that is not where the bucket is."
-  }
-}
-
-run "the_lock_is_as_long_as_it_says" {
-  command = plan
-
-  variables {
-    retention_lock = { days = 7 }
   }
 
   assert {

@@ -141,7 +141,7 @@ def add(db: apsw.Connection, table: Table) -> None:
     db.execute(f"CREATE TRIGGER {quoted('t' + table.name)} AFTER INSERT ON {name} BEGIN DELETE FROM {name}; END")
 
 
-@settings(max_examples=120, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
+@settings(max_examples=80, deadline=None, suppress_health_check=[HealthCheck.too_slow, HealthCheck.data_too_large])
 @given(databases())
 def test_any_database_makes_the_round_trip(
     tmp_path_factory: pytest.TempPathFactory, build: Callable[[apsw.Connection], None]

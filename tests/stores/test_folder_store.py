@@ -8,7 +8,6 @@ import stat
 import subprocess
 import sys
 import tempfile
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -354,9 +353,7 @@ def test_a_file_of_another_file_system_is_refused_with_the_reason(
     assert names(store) == []
 
 
-def test_a_listing_takes_one_look_a_file(
-    store: FolderStore, root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_listing_takes_one_look_a_file(store: FolderStore, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("daily/app/1", "daily/app/2", "daily/other/1", "weekly/app/1"):
         put(store, name)
     looked: list[str] = []

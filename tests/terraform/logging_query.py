@@ -101,6 +101,16 @@ class _Parser:
         return self.rest.pop(0)
 
 
+# Comparing text ignores case; a regular expression does not.
+_OF_TEXT: Mapping[str, Callable[[str, Token], bool]] = {
+    ":": lambda found, wanted: wanted == Token("mark", "*") or wanted.value.lower() in found.lower(),
+    "=~": lambda found, wanted: re.search(wanted.value, found) is not None,
+    "!~": lambda found, wanted: re.search(wanted.value, found) is None,
+    "=": lambda found, wanted: found.lower() == wanted.value.lower(),
+    "!=": lambda found, wanted: found.lower() != wanted.value.lower(),
+}
+
+
 def _any_of(tests: list[Test]) -> Test:
     return lambda entry: any(test(entry) for test in tests)
 
@@ -128,17 +138,8 @@ def _at(entry: Any, path: list[str]) -> Any:
 
 
 def _holds(field: str, found: Any, operator: str, wanted: Token) -> bool:
-    match operator:
-        case ":":
-            return wanted == Token("mark", "*") or wanted.value.lower() in str(found).lower()
-        case "=~":
-            return re.search(wanted.value, str(found)) is not None
-        case "!~":
-            return re.search(wanted.value, str(found)) is None
-        case "=":
-            return str(found).lower() == wanted.value.lower()  # comparing text ignores case
-        case "!=":
-            return str(found).lower() != wanted.value.lower()
+    if operator in _OF_TEXT:
+        return _OF_TEXT[operator](str(found), wanted)
     if field == "severity":
         return _ordered(_SEVERITIES.index(found), operator, _SEVERITIES.index(wanted.value))
     if wanted.kind == "text" or isinstance(found, bool) or not isinstance(found, int | float):

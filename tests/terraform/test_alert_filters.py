@@ -157,12 +157,12 @@ def test_a_change_from_outside_fires_its_own_alert(filters: dict[str, str], entr
 @pytest.mark.parametrize("event", FIRES)
 def test_the_lines_of_others_fire_nothing(filters: dict[str, str], event: str) -> None:
     assert firing(filters, job_line(event, job="shop-backup")) == set()
-    assert firing(filters, job_line(event) | {"resource": {"type": "gce_instance", "labels": {}}}) == set()
+    assert firing(filters, {**job_line(event), "resource": {"type": "gce_instance", "labels": {}}}) == set()
 
 
 def test_the_service_that_verifies_on_arrival_is_heard_too(filters: dict[str, str]) -> None:
     service = {"type": "cloud_run_revision", "labels": {"service_name": "litekeep-verify-on-arrival"}}
-    assert firing(filters, job_line("verify.failed") | {"resource": service}) == {"verify-failed"}
+    assert firing(filters, {**job_line("verify.failed"), "resource": service}) == {"verify-failed"}
 
 
 def test_every_alert_on_logs_was_fired(filters: dict[str, str]) -> None:

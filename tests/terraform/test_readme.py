@@ -3,7 +3,8 @@ from pathlib import Path
 
 import pytest
 
-from tests.terraform.readme_tables import README, SOURCE, blocks, fresh, tables
+from tests.terraform.readme_tables import README, blocks, fresh, tables
+from tests.terraform.workbench import SOURCE
 
 VARIABLES = {name: about for kind, name, about in blocks() if kind == "variable"}
 OUTPUTS = {name: about for kind, name, about in blocks() if kind == "output"}
@@ -20,7 +21,7 @@ def test_every_block_that_is_written_is_found() -> None:
     assert len(written) == len(list(blocks())) > 60
 
 
-@pytest.mark.parametrize("file", ["variables.tf", "outputs.tf"])
+@pytest.mark.parametrize("file", ["variables.tf", "variables_jobs.tf", "outputs.tf"])
 def test_names_stand_in_the_order_of_the_alphabet(file: str) -> None:
     names = re.findall(r'^(?:variable|output) "(\w+)"', (SOURCE / file).read_text(), re.MULTILINE)
     assert names == sorted(names)
@@ -45,7 +46,8 @@ def test_tables_for_a_configuration_written_out_by_hand(tmp_path: Path) -> None:
         '      source  = "hashicorp/google"\n      version = "~> 8.0"\n    }\n  }\n}\n'
     )
     (tmp_path / "main.tf").write_text(
-        'variable "size" {\n  description = "How large: \\"s\\" | \\"l\\"."\n  type = object({\n    cpu = number\n  })\n'
+        'variable "size" {\n  description = "How large: \\"s\\" | \\"l\\"."\n'
+        "  type = object({\n    cpu = number\n  })\n"
         "  default = {\n    cpu = 1\n  }\n  nullable = false\n\n  validation {\n    condition = true\n  }\n}\n\n"
         'resource "google_project" "this" {\n  name = "x"\n}\n'
     )
@@ -67,8 +69,10 @@ def test_tables_for_a_configuration_written_out_by_hand(tmp_path: Path) -> None:
         "",
         "| Name | Description | Type | Default | Required |",
         "|------|-------------|------|---------|:--------:|",
-        '| <a name="input_size"></a> [size](#input\\_size) | How large: "s" \\| "l". '
-        "| <pre>object({<br/>  cpu = number<br/>})</pre> | <pre>{<br/>  cpu = 1<br/>}</pre> | no |",
+        (
+            '| <a name="input_size"></a> [size](#input\\_size) | How large: "s" \\| "l". | '
+            "<pre>object({<br/>  cpu = number<br/>})</pre> | <pre>{<br/>  cpu = 1<br/>}</pre> | no |"
+        ),
         "",
         "## Outputs",
         "",

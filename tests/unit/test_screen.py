@@ -30,6 +30,19 @@ def test_an_age_is_its_largest_unit(seconds: float, text: str) -> None:
     assert age(seconds) == text
 
 
+def test_a_long_table_has_its_columns_in_line(capsys: pytest.CaptureFixture[str]) -> None:
+    table(
+        ("name", "size"),
+        [("日本", "1 B"), *(("x" * 9, "10 kB") for _ in range(400)), ("evil\x1b", "")],
+        right=frozenset({1}),
+    )
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "name         size"
+    assert lines[2] == "日本          1 B"
+    assert lines[3] == "xxxxxxxxx   10 kB"
+    assert lines[-1] == "evil\N{REPLACEMENT CHARACTER}"
+
+
 def test_a_name_from_outside_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
     table(("name",), [("evil\x1b[2J[red]name",)])
     shown = capsys.readouterr().out
