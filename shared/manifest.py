@@ -1,9 +1,8 @@
 """The manifest: what is needed to judge a backup without opening its artifacts.
 
-Format 1 is one JSON object in UTF-8. Its `seal` authenticates every other byte of
-meaning in it: with encryption it is an AEAD ciphertext of nothing, made under the backup's
-data key, with the canonical form of the manifest as its associated data; without
-encryption it is the SHA-256 of that form, which shows damage but not malice.
+Format 1 is one JSON object in UTF-8. Its `seal` authenticates every other byte of it as stored: with
+encryption it is made under the backup's data key, without it is a hash, which shows damage but
+not malice (see `shared.archive.seals`).
 
 Fields are only ever added. A manifest of a newer format is refused, never guessed at.
 """
@@ -110,15 +109,12 @@ class Manifest(_Stored):
     def artifact(self, form: Format) -> Artifact | None:
         return next((artifact for artifact in self.artifacts if artifact.format == form), None)
 
-    def canonical(self) -> bytes:
-        """What the seal covers: all but the seal, keys sorted, no white space, UTF-8."""
-        return canonical_json(self.model_dump(mode="json", exclude={"seal"}))
-
     def to_json(self) -> bytes:
         return self.model_dump_json(indent=2).encode() + b"\n"
 
 
 def canonical_json(value: Any) -> bytes:
+    """Keys sorted, no white space, UTF-8: the same bytes for the same value."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 

@@ -49,15 +49,7 @@ def snapshot_cloud(
         size_bytes=announced.size,
         sqlite_version=header.sqlite_version,
     )
-    origin = Source(
-        type="sqlitecloud",
-        host=location.address.host,
-        sqlite_version=header.sqlite_version,
-        size_bytes=announced.size,
-        node_version=version or "unknown",
-        raft_index=announced.raft_index,
-    )
-    return image, origin
+    return image, _origin(location, header, announced, version)
 
 
 def look_at(location: CloudLocation) -> str:
@@ -68,6 +60,19 @@ def look_at(location: CloudLocation) -> str:
     if found.trouble:
         raise SourceError(f"{location.display} is {found.trouble}: mend that on the node first")
     return f"reachable, {found.size} bytes"
+
+
+def _origin(location: CloudLocation, header: Header, announced: Announced, version: str | None) -> Source:
+    return Source.model_validate(
+        {
+            "type": "sqlitecloud",
+            "host": location.address.host,
+            "sqlite_version": header.sqlite_version,
+            "size_bytes": announced.size,
+            "node_version": version or "unknown",
+            "raft_index": announced.raft_index,
+        }
+    )
 
 
 def _download(

@@ -2,13 +2,12 @@
 
 Reals. SQLite 3.40 reads a decimal in two roundings (64 bits, then 53), so a decimal very near
 the middle between two doubles may come back as the wrong one; the shortest form that Python or SQLite
-prints is sometimes that near. Four forms are safe, by proof rather than by trial:
+prints is sometimes that near. Three forms keep away from the middle:
 
-- a whole number below 2**53 is read without rounding;
-- s / 10**k with k <= 4 and s below 2**53 stays at least 0.5 / 5**4 of a unit in the last place away from
-  any middle, three times the error of the first rounding;
-- 17 digits, correctly rounded, lie within 0.45 units of the double, so at least 0.05 from the middle; the
-  reader's error is below 0.02 for the magnitudes of `_DECIMAL`;
+- s / 10**k with k <= 4 and s below 2**53 stays at least 0.5 / 5**4 of a unit in the last place away from it,
+  three times the error of the first rounding;
+- 18 digits of SQLite's own printf() lie within 0.1 units of the double (a test measures it), so 0.4 from the
+  middle, and the reader's error is below 0.02 for the magnitudes of `_DECIMAL`;
 - beyond those, a product of a whole number and powers of two, exact in every step.
 
 Text goes as it is, unless the stock shell would change it: CR is written as a marker that
@@ -23,26 +22,20 @@ from itertools import count
 _DECIMAL = (1e-290, 1e300)
 _TWO_52 = "4503599627370496.0"
 
-# In SQL, for the chunks of rows.py: `lk_real17` is the third form, `lk_real` and `lk_text` below.
-# A result of char(0) stands for "not in this way".
+# In SQL, for the queries of rows.py, which know `real_literal` and `text_literal` as `lk_real` and `lk_text`.
 REAL_SQL = (
-    "CASE WHEN {0}=0 THEN iif(atan2({0},-1.0)<0,{negative_zero},'0.0')"
-    " WHEN abs({0})<1e11 AND CAST({0}*1e4+iif({0}<0,-0.5,0.5) AS INTEGER)/1e4={0} THEN quote({0})"
-    " WHEN abs({0})<9e15 AND CAST({0} AS INTEGER)={0} THEN CAST({0} AS INTEGER)||'.0'"
-    f" WHEN abs({{0}}) BETWEEN {_DECIMAL[0]!r} AND {_DECIMAL[1]!r} THEN lk_real17({{0}})"
+    "CASE WHEN CAST({0}*1e4+iif({0}<0,-0.5,0.5) AS INTEGER)/1e4={0} AND abs({0})<1e11"
+    " THEN iif({0}=0 AND atan2({0},-1.0)<0,{negative_zero},quote({0}))"
+    f" WHEN abs({{0}}) BETWEEN {_DECIMAL[0]!r} AND {_DECIMAL[1]!r} THEN printf('%!.18g',{{0}})"
     " ELSE lk_real({0}) END"
 )
 TEXT_SQL = "CASE WHEN instr({0},'''') THEN ''''||replace({0},'''','''''')||'''' ELSE ''''||{0}||'''' END"
 
-real17 = "%#.17g".__mod__
-
 
 def real_literal(value: float) -> str:
-    """The double as an expression that is REAL and exactly this value. Not for NaN, which SQLite cannot hold."""
+    """The double as an expression that is REAL and exactly this value, whatever reads it; NaN is none."""
     if math.isinf(value):
         return "9e999" if value > 0 else "-9e999"
-    if value == 0 or _DECIMAL[0] <= abs(value) <= _DECIMAL[1]:
-        return repr(value) if value == 0 else real17(value)
     top, bottom = abs(value).as_integer_ratio()
     sign = "-" if value < 0 else ""
     if bottom > 1:

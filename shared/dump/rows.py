@@ -17,7 +17,7 @@ from typing import Any
 import apsw
 
 from shared.dump.identifiers import quote_name
-from shared.dump.literals import real17, real_literal, text_literal
+from shared.dump.literals import real_literal, text_literal
 from shared.dump.tables import Column, Table, qualified, seek_name
 from shared.dump.values import joined, row_text, trapped
 from shared.errors import SourceError
@@ -99,7 +99,6 @@ def register_literals(connection: apsw.Connection, encoding: str) -> None:
     """Gives the connection the functions that the expressions of `values.py` call."""
 
     functions: dict[str, Callable[..., Any]] = {
-        "lk_real17": real17,
         "lk_real": real_literal,
         "lk_text": lambda raw: text_literal(raw, encoding),
     }

@@ -6,9 +6,16 @@ Each is written for a column that a subquery or table offers under a safe name, 
 from collections.abc import Sequence
 
 from shared.dump.literals import REAL_SQL, TEXT_SQL
-from shared.dump.tables import Column
+from shared.dump.tables import Affinity, Column
 
 _GROUP = 100  # arguments in a call; SQLite allows 127 where nobody raised it
+_LIKELIEST: dict[Affinity, str] = {
+    "INTEGER": "integer",
+    "NUMERIC": "integer",
+    "REAL": "real",
+    "TEXT": "text",
+    "BLOB": "text",
+}
 _MARK = "char(0)"  # stands in the result for "not in this way"
 
 _LOOKS_NUMERIC = "{0}<=CAST(9e999 AS NUMERIC)"  # of a text: whether a numeric column would convert it
@@ -18,7 +25,7 @@ _IS_WHOLE = "(abs({0})<=9223372036854775808.0 AND CAST({0} AS INTEGER)={0})"
 
 def row_text(columns: Sequence[tuple[str, Column]], rowid: str | None, *, careful: bool) -> str:
     """`(1,'a',NULL)` as an SQL expression over (safe name, column) pairs, the rowid first if it is named."""
-    texts = [_careful(name) if careful else _fast(name, column) for name, column in columns]
+    texts = [_careful(name, column) if careful else _fast(name, column) for name, column in columns]
     return "'('||" + joined([rowid, *texts] if rowid else texts) + "||')'"
 
 
@@ -33,36 +40,44 @@ def _call(texts: list[str]) -> str:
     return f"concat_ws(',',{','.join(texts)})"
 
 
-def _careful(name: str) -> str:
-    text = f"lk_text(CAST({name} AS BLOB))"
-    real = REAL_SQL.format(name, negative_zero="'-0.0'")
-    return _by_class(name, text, name, real, "'NULL'", f"quote({name})")
+def _literals(name: str, negative_zero: str) -> dict[str, str]:
+    """For each storage class the expression that makes its literal."""
+    return {
+        "text": TEXT_SQL.format(name),
+        "integer": name,
+        "real": REAL_SQL.format(name, negative_zero=negative_zero),
+        "null": "'NULL'",
+        "blob": f"quote({name})",
+    }
+
+
+def _careful(name: str, column: Column) -> str:
+    literals = _literals(name, "'-0.0'")
+    literals["text"] = f"lk_text(CAST({name} AS BLOB))"
+    return _by_class(name, column.affinity, literals)
 
 
 def _fast(name: str, column: Column) -> str:
-    text, integer, blob = TEXT_SQL.format(name), name, f"quote({name})"
-    null = _MARK if column.not_null else "'NULL'"
-    real = REAL_SQL.format(name, negative_zero="'-0.0'" if column.affinity == "BLOB" else _MARK)
+    literals = _literals(name, "'-0.0'" if column.affinity == "BLOB" else _MARK)
+    if column.not_null:
+        literals["null"] = _MARK
     if column.affinity in ("INTEGER", "NUMERIC", "REAL"):
-        text = f"CASE WHEN {_LOOKS_NUMERIC.format(name)} THEN {_MARK} ELSE {text} END"
+        literals["text"] = f"CASE WHEN {_LOOKS_NUMERIC.format(name)} THEN {_MARK} ELSE {literals['text']} END"
     if column.affinity in ("INTEGER", "NUMERIC"):
-        real = f"CASE WHEN {_IS_WHOLE.format(name)} THEN {_MARK} ELSE {real} END"
+        literals["real"] = f"CASE WHEN {_IS_WHOLE.format(name)} THEN {_MARK} ELSE {literals['real']} END"
     if column.affinity == "TEXT":
-        integer = real = _MARK
+        literals["integer"] = literals["real"] = _MARK
     if column.strict_class:
-        wanted = column.strict_class
-        text, integer, real, blob = (
-            made if kind == wanted else _MARK
-            for kind, made in (("text", text), ("integer", integer), ("real", real), ("blob", blob))
-        )
-    return _by_class(name, text, integer, real, null, blob)
+        for kind in literals.keys() - {column.strict_class, "null"}:
+            literals[kind] = _MARK
+    return _by_class(name, column.affinity, literals)
 
 
-def _by_class(name: str, text: str, integer: str, real: str, null: str, blob: str) -> str:
-    return (
-        f"CASE typeof({name}) WHEN 'text' THEN {text} WHEN 'integer' THEN {integer}"
-        f" WHEN 'real' THEN {real} WHEN 'null' THEN {null} ELSE {blob} END"
-    )
+def _by_class(name: str, affinity: Affinity, literals: dict[str, str]) -> str:
+    """A CASE over the storage classes that asks for the likeliest first."""
+    order = sorted(literals, key=lambda kind: kind != _LIKELIEST[affinity])
+    whens = " ".join(f"WHEN '{kind}' THEN {literals[kind]}" for kind in order[:-1])
+    return f"CASE typeof({name}) {whens} ELSE {literals[order[-1]]} END"
 
 
 def trapped(columns: Sequence[tuple[str, Column]]) -> str:

@@ -4,6 +4,8 @@ import math
 import random
 import struct
 from collections.abc import Iterator
+from contextlib import closing
+from fractions import Fraction
 from pathlib import Path
 
 import apsw
@@ -240,6 +242,14 @@ def test_any_double_is_read_back(tmp_path_factory: pytest.TempPathFactory, value
 def test_a_real_literal_evaluates_to_its_double(value: float) -> None:
     expression = real_literal(value).replace("9e999", "math.inf")
     assert struct.pack(">d", eval(expression)) == struct.pack(">d", value)
+
+
+def test_eighteen_digits_of_sqlite_stay_near_their_double() -> None:
+    with closing(apsw.Connection(":memory:")) as db:
+        for value in doubles(20_000):
+            if 1e-290 <= abs(value) <= 1e300:
+                printed = Fraction(db.execute("SELECT printf('%!.18g', ?)", (value,)).get)
+                assert abs(printed - Fraction(value)) < Fraction(math.ulp(value)) / 10, value
 
 
 def test_prices_and_whole_numbers_stay_readable(tmp_path: Path) -> None:

@@ -13,7 +13,7 @@ CREATE TABLE users(id INTEGER PRIMARY KEY AUTOINCREMENT, email TEXT NOT NULL UNI
 INSERT INTO "users"("id","email","balance","joined") VALUES
 (1,'ann@example.org',19.99,'2024-01-15 10:00:00'),
 (7,'o''neil@example.org',-0.1,NULL),
-(8,'pi@example.org',3.1415926535897931,1700000000);
+(8,'pi@example.org',3.14159265358979312,1700000000);
 CREATE TABLE notes(body, raw BLOB);
 INSERT INTO "notes"(rowid,"body","raw") VALUES
 (1,'two
