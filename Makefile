@@ -26,7 +26,12 @@ backup: setup ## back up DATABASE_URL (or a sample database) into ./backups, and
 	@$(BIN)/litekeep sample
 	@$(BIN)/litekeep backup --verify
 
-test: $(VENV)/.ready-dev check ## run every check and every test
+$(VENV)-terraform/.ready: requirements/terraform.lock
+	@./.ci/venv "$(PYTHON)" $(VENV)-terraform
+	@$(VENV)-terraform/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+test: $(VENV)/.ready-dev $(VENV)-terraform/.ready check ## run every check and every test
 	@./.ci/debian sqlite3
 	@tests/sqlitecloud_server/node/install
 	@$(BIN)/python -m pytest
@@ -52,6 +57,7 @@ lock: ## make the lock files anew (needs uv)
 	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header pyproject.toml requirements/build.in -o requirements/run.lock
 	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group dev -c requirements/run.lock -o requirements/dev.lock pyproject.toml requirements/build.in
 	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group bench -o requirements/bench.lock
+	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group terraform -o requirements/terraform.lock
 
 clean: ## remove .venv and the caches, and nothing of yours
-	@rm -rf $(VENV) .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) $(VENV)-terraform .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache

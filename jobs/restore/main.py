@@ -2,12 +2,12 @@
 
 from dataclasses import asdict
 from datetime import datetime
-from pathlib import Path
+from pathlib import PurePath
 from typing import Any
 
 from shared.catalog import LATEST, Backup, Catalog
 from shared.clock import parse_time
-from shared.databases.location import FileLocation, parse_location
+from shared.databases.location import CloudLocation, FileLocation
 from shared.errors import LitekeepError, UsageError
 from shared.events import Event
 from shared.kinds import Kind
@@ -16,7 +16,7 @@ from shared.restore import Restored, RestoreOrder, plan_restore, restore
 from shared.settings import Settings
 from shared.stores import open_store
 from shared.terminal.options import settings_with
-from shared.terminal.parts import database_of, event_log, events_own_stdout, key_of, source_of
+from shared.terminal.parts import database_of, event_log, events_own_stdout, key_of, location_of, source_of
 from shared.terminal.screen import say, say_json, size
 
 
@@ -33,9 +33,9 @@ def run_restore(flags: dict[str, Any], *, as_json: bool, progress: Progress) -> 
         "database": name.database,
         "backup_id": name.id,
         "kind": name.kind.value,
-        "target": str(order.target),
+        "target": order.target.display,
     }
-    log.emit(Event.RESTORE_STARTED, f"restoring {name.id} to {order.target}", fields)
+    log.emit(Event.RESTORE_STARTED, f"restoring {name.id} to {order.target.display}", fields)
     try:
         done = restore(order, progress=progress)
     except (LitekeepError, OSError) as error:
@@ -43,7 +43,7 @@ def run_restore(flags: dict[str, Any], *, as_json: bool, progress: Progress) -> 
         raise
     log.emit(
         Event.RESTORE_SUCCEEDED,
-        f"restored {name.id} to {order.target}",
+        f"restored {name.id} to {order.target.display}",
         fields | {"rows": done.rows, "duration_seconds": round(done.duration_seconds, 3)},
     )
     if as_json:
@@ -85,19 +85,20 @@ def _time(text: str | None) -> datetime | None:
         raise UsageError(f"--at {text!r} is no time: write 2024-01-15T12:00:00Z") from None
 
 
-def _target(settings: Settings, flags: dict[str, Any], backup: Backup) -> Path:
+def _target(settings: Settings, flags: dict[str, Any], backup: Backup) -> FileLocation | CloudLocation:
     """Where the database goes: what --to says, the source itself, or a new name beside it."""
-    location = parse_location(flags["to"]) if flags["to"] else source_of(settings)
-    if not isinstance(location, FileLocation):
-        raise UsageError(f"{location.display}: restoring to SQLite Cloud is not part of this version; use a file")
+    location = location_of(flags["to"], settings) if flags["to"] else source_of(settings)
     if flags["to"] or flags["in_place"]:
-        return location.path
-    return location.path.with_name(f"{location.path.stem}-{backup.name.id}{location.path.suffix or '.db'}")
+        return location
+    name = PurePath(location.database)
+    beside = f"{name.stem}-{backup.name.id}{name.suffix or ('.db' if isinstance(location, FileLocation) else '')}"
+    if isinstance(location, FileLocation):
+        return FileLocation(location.path.with_name(beside))
+    return CloudLocation(location.address, beside)
 
 
 def _to_json(done: Restored) -> dict[str, Any]:
-    document = asdict(done) | {"target": str(done.target)}
-    return document | {"duration_seconds": round(done.duration_seconds, 3)}
+    return asdict(done) | {"duration_seconds": round(done.duration_seconds, 3)}
 
 
 def _say(done: Restored) -> None:
@@ -117,6 +118,6 @@ def _say_plan(order: RestoreOrder, *, as_json: bool) -> None:
         return
     say(f"Would restore {plan.id}, taken {plan.created_at}: {plan.tables} tables, {plan.rows} rows")
     say(f"  from {plan.artifact} ({size(plan.bytes_to_read)})")
-    how = "over what is there, after a safety backup" if plan.replaces else "a new file"
+    how = "over what is there, after a safety backup" if plan.replaces else "a new database"
     say(f"  to   {plan.target}, {how}")
     say("Nothing was written.")

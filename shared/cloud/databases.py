@@ -69,17 +69,18 @@ def exists(address: Address, name: str) -> bool:
     return on_node(address, lambda session: name in names(session))
 
 
-def put(address: Address, name: str, source: Path, watch: Watcher) -> None:
-    """Makes the new database `name` of the closed file `source`, and returns when the node says that it is stored.
+def put(address: Address, name: str, source: Path, watch: Watcher) -> bool:
+    """Makes the new database `name` of the closed file `source`.
 
-    Raises Refused when the name is taken or the node does not want it: nothing of ours is there then. Raises
-    Undecided when it may be there or may come yet.
+    Returns True when the node said that it is stored, False when its answer was lost and the name is there now.
+    Raises Refused when the name is taken or the node does not want it, and nothing of ours is there then. Raises
+    Undecided when it may be there, or may come yet.
     """
     lost: Undecided | None = None
     for attempt in attempts():
         with attempt, Session(address) as session:
             if lost is not None and name in names(session):
-                return
+                return False
             try:
                 session.upload(name, source, watch)
             except Undecided as error:
@@ -87,8 +88,10 @@ def put(address: Address, name: str, source: Path, watch: Watcher) -> None:
                 raise
             except Refused:
                 if lost is not None and name in names(session):
-                    return  # the first upload was stored after all, only later
+                    return False  # the first upload was stored after all, only later
                 raise
+            return True
+    raise AssertionError("the last attempt raises")
 
 
 def remove(address: Address, name: str) -> None:

@@ -37,7 +37,7 @@ def real_literal(value: float) -> str:
     if math.isinf(value):
         return "9e999" if value > 0 else "-9e999"
     top, bottom = abs(value).as_integer_ratio()
-    sign = "-" if value < 0 else ""
+    sign = "-" if math.copysign(1, value) < 0 else ""
     if bottom > 1:
         return sign + _scaled(top, bottom.bit_length() - 1, "/")
     shift = max(top.bit_length() - 53, 0)

@@ -2,9 +2,9 @@
 
 from dataclasses import dataclass, field
 from datetime import timedelta
-from pathlib import Path
 
 from shared.catalog import Backup, Catalog
+from shared.databases.location import CloudLocation, FileLocation
 from shared.keys import WrappingKey
 
 
@@ -18,7 +18,7 @@ class RestoreOrder:
     catalog: Catalog
     backup: Backup
     key: WrappingKey | None
-    target: Path
+    target: FileLocation | CloudLocation
     in_place: bool = False
     prove: bool = False
     schema_only: bool = False
@@ -36,7 +36,7 @@ class Restored:
     """A database that is in its place. `notes` are what a person must know about how it got there."""
 
     id: str
-    target: Path
+    target: str
     tables: int
     rows: int
     verified: bool

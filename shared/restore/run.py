@@ -6,7 +6,9 @@ in one step.
 """
 
 import shutil
-from contextlib import closing
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -18,23 +20,24 @@ from shared.backup import BackupOrder, take_backup
 from shared.clock import Clock, rfc3339, utc_now
 from shared.databases.beside import scratch_beside
 from shared.databases.checks import check_integrity
-from shared.databases.location import FileLocation
+from shared.databases.location import CloudLocation, FileLocation
 from shared.databases.replace import InPlace, check_new, publish_new
-from shared.databases.snapshot import of_file
+from shared.databases.snapshot import Snapshot, of_file
 from shared.dump.dump import DumpHeader, dump
 from shared.dump.load import load_sql
 from shared.dump.schema import count_rows, user_tables
-from shared.errors import NotGood, NotPermitted, SourceError, UsageError
+from shared.errors import CorruptSource, NotGood, NotPermitted, SourceError, UsageError
 from shared.kinds import Kind
 from shared.manifest import Artifact, Manifest
 from shared.names import Format
 from shared.progress import Progress, silent
 from shared.rebuild import hold_to_manifest, prove, rebuild, restore_journal_mode
 from shared.restore.order import Restored, RestoreOrder
+from shared.workspace import scratch_folder
 
 # The page image first: it is there as fast as it can be read, while SQL has to be run.
 _FASTEST_FIRST = (Format.SQLITE, Format.SQL)
-_IMAGE_COPIES = 2.2  # in a partial restore the whole and the part stand side by side
+_IMAGE_COPIES = 2.2  # the whole and the part, or what is sent and what comes back, stand side by side
 
 
 @dataclass(frozen=True)
@@ -67,7 +70,7 @@ def plan_restore(order: RestoreOrder) -> Plan:
         created_at=rfc3339(manifest.created_at),
         artifact=artifact.object,
         bytes_to_read=artifact.size_bytes,
-        target=str(order.target),
+        target=order.target.display,
         replaces=order.in_place,
         tables=manifest.tables,
         rows=manifest.rows,
@@ -82,14 +85,14 @@ def restore(order: RestoreOrder, *, clock: Clock = utc_now, progress: Progress =
     """
     started = clock()
     manifest, data_key = _opened(order)
-    with scratch_beside(order.target) as scratch:
+    with _scratch(order) as scratch:
         rebuilt = _rebuild_first_good(order, manifest, data_key, scratch, progress)
         path = _part_of(rebuilt.path, order, manifest, scratch) if order.partial else rebuilt.path
         tables, rows = _count(path) if order.partial else (manifest.tables, manifest.rows)
-        safety, notes = _put_in_place(path, order, clock, progress)
+        safety, notes = _put_in_place(path, order, scratch, clock, progress)
     return Restored(
         id=manifest.id,
-        target=order.target,
+        target=order.target.display,
         tables=tables,
         rows=rows,
         verified=True,
@@ -104,28 +107,49 @@ def _opened(order: RestoreOrder) -> tuple[Manifest, DataKey | None]:
     """The manifest, authentic, once everything that needs no writing has been checked."""
     if order.in_place and order.environment == "production":
         raise NotPermitted(
-            f"restoring over {order.target} in production needs a second person's approval: restore beside it "
-            f"with --to {order.target}.restored, check it, and switch the application over"
+            f"restoring over {order.target.display} in production needs a second person's approval: restore beside it "
+            f"with --to {order.target.display}.restored, check it, and switch the application over"
         )
-    if order.in_place and not order.target.exists():
-        raise UsageError(f"--in-place: {order.target} is not there; leave out --in-place to make it anew")
-    if not order.in_place:
-        check_new(order.target)
+    _check_target(order)
     manifest, raw = order.catalog.read_manifest(order.backup)
     data_key = check_manifest(manifest, raw, order.key)
     if not manifest.artifacts:
         raise NotGood(f"backup {manifest.id} names no artifact: use another backup")
-    _check_space(order.target.parent, manifest, partial=order.partial)
+    _check_space(order, manifest)
     return manifest, data_key
 
 
-def _check_space(folder: Path, manifest: Manifest, *, partial: bool) -> None:
+def _check_target(order: RestoreOrder) -> None:
+    if not isinstance(order.target, FileLocation):
+        from shared.restore.to_cloud import check_target  # noqa: PLC0415 - files need no driver
+
+        check_target(order.target, in_place=order.in_place)
+    elif not order.in_place:
+        check_new(order.target.path)
+    elif not order.target.path.exists():
+        raise UsageError(f"--in-place: {order.target.path} is not there; leave out --in-place to make it anew")
+
+
+@contextmanager
+def _scratch(order: RestoreOrder) -> Iterator[Path]:
+    """Beside a file, so that moving it into place is one step; for SQLite Cloud anywhere."""
+    if isinstance(order.target, FileLocation):
+        with scratch_beside(order.target.path) as scratch:
+            yield scratch
+    else:
+        with scratch_folder() as scratch:
+            yield scratch
+
+
+def _check_space(order: RestoreOrder, manifest: Manifest) -> None:
+    in_file = isinstance(order.target, FileLocation)
+    folder = order.target.path.parent if isinstance(order.target, FileLocation) else Path(tempfile.gettempdir())
     image = manifest.sqlite.page_size * manifest.sqlite.page_count
-    needed, free = int(image * (_IMAGE_COPIES if partial else 1)), shutil.disk_usage(folder).free
+    copies = _IMAGE_COPIES if order.partial or not in_file else 1
+    needed, free = int(image * copies), shutil.disk_usage(folder).free
     if free < needed:
-        raise SourceError(
-            f"{folder} has {free} bytes free and the restore needs {needed}: make room, or choose another --to"
-        )
+        elsewhere = "choose another --to" if in_file else "set TMPDIR to a larger place"
+        raise SourceError(f"{folder} has {free} bytes free and the restore needs {needed}: make room, or {elsewhere}")
 
 
 def _artifacts(manifest: Manifest) -> list[Artifact]:
@@ -180,31 +204,67 @@ def _count(path: Path) -> tuple[int, int]:
     return len(tables), sum(rows.get(table, 0) for table in tables)
 
 
-def _put_in_place(path: Path, order: RestoreOrder, clock: Clock, progress: Progress) -> tuple[str | None, list[str]]:
+def _put_in_place(
+    path: Path, order: RestoreOrder, scratch: Path, clock: Clock, progress: Progress
+) -> tuple[str | None, list[str]]:
+    if not isinstance(order.target, FileLocation):
+        return _put_on_cloud(order.target, path, order, scratch, clock, progress)
     if not order.in_place:
-        publish_new(path, order.target)
+        publish_new(path, order.target.path)
         return None, []
-    with InPlace(order.target, clock()) as held:
-        safety = _safety_backup(held, order, clock, progress)
+    with InPlace(order.target.path, clock()) as held:
+        safety = _safety_of_file(held, order, clock, progress)
         held.swap(path)
     return safety, []
 
 
-def _safety_backup(held: InPlace, order: RestoreOrder, clock: Clock, progress: Progress) -> str:
+def _put_on_cloud(
+    target: CloudLocation, path: Path, order: RestoreOrder, scratch: Path, clock: Clock, progress: Progress
+) -> tuple[str | None, list[str]]:
+    from shared.restore.to_cloud import create, replace_database  # noqa: PLC0415 - files need no driver
+
+    if not order.in_place:
+        create(target, path, scratch, progress)
+        return None, []
+
+    def keep(number: int) -> str:
+        try:
+            return _safety_backup(order, clock, progress, number=number)
+        except CorruptSource:
+            return _safety_backup(order, clock, progress, number=number, allow_corrupt=True)
+
+    return replace_database(target, path, scratch, clock(), keep=keep, progress=progress)
+
+
+def _safety_of_file(held: InPlace, order: RestoreOrder, clock: Clock, progress: Progress) -> str:
     """What is there now, kept: as a backup in the store, or byte for byte beside it when it is damaged."""
     if held.damaged:
         return str(held.keep_bytes())
+    return _safety_backup(order, clock, progress, snapshot=lambda destination: of_file(held.snapshot(destination)))
+
+
+def _safety_backup(
+    order: RestoreOrder,
+    clock: Clock,
+    progress: Progress,
+    *,
+    snapshot: Callable[[Path], Snapshot] | None = None,
+    number: int = 0,
+    allow_corrupt: bool = False,
+) -> str:
+    again = f"-{number + 1}" if number else ""
     taken = take_backup(
         BackupOrder(
-            location=FileLocation(order.target),
+            location=order.target,
             store=order.catalog.store,
             key=order.key,
             kind=Kind.ON_DEMAND,
             keep_for=order.keep_safety_for,
             environment=order.environment,
-            name=f"before-restore-{clock():%Y-%m-%d-%H%M%S}",
+            name=f"before-restore-{clock():%Y-%m-%d-%H%M%S}{again}",
+            allow_corrupt=allow_corrupt,
         ),
-        snapshot=lambda destination: of_file(held.snapshot(destination)),
+        snapshot=snapshot,
         clock=clock,
         progress=progress,
     )

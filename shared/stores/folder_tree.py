@@ -10,7 +10,6 @@ from pathlib import Path
 from shared.stores.object_names import is_object_name
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
-_FOREIGN = "lost+found"  # stands in the root of a file system, readable by root only
 
 
 @contextmanager
@@ -53,7 +52,7 @@ def walk_files(folder: int, prefix: str, above: str = "") -> Iterator[tuple[str,
 
     Hidden names, symlinks, devices and names that no store takes are somebody else's: passed over.
     """
-    for name, is_folder in _sorted_entries(folder, at_root=not above):
+    for name, is_folder in _sorted_entries(folder):
         full = above + name
         if is_folder and (full.startswith(prefix) or prefix.startswith(full)):
             yield from _walk_below(folder, name, prefix, full)
@@ -75,12 +74,12 @@ def _walk_below(folder: int, name: str, prefix: str, full: str) -> Iterator[tupl
         os.close(below)
 
 
-def _sorted_entries(folder: int, *, at_root: bool) -> list[tuple[str, bool]]:
+def _sorted_entries(folder: int) -> list[tuple[str, bool]]:
     """Names with whether each is a folder; a folder's name ends with the slash that it sorts by."""
     entries = []
     with os.scandir(folder) as found:
         for entry in found:
-            if is_object_name(entry.name) and not (at_root and entry.name == _FOREIGN):
+            if is_object_name(entry.name):
                 if entry.is_dir(follow_symlinks=False):
                     entries.append((entry.name + "/", True))
                 elif entry.is_file(follow_symlinks=False):

@@ -6,6 +6,7 @@ from shared.errors import StoreError
 
 _LONGEST_NAME = 900  # bytes; Cloud Storage takes 1024 with the store's own prefix, a path 4096
 _LONGEST_PART = 255  # bytes; what a file system takes for one name
+_FOREIGN = "lost+found"  # stands in the root of a file system, readable by root only
 _FORBIDDEN = re.compile(r"[\x00-\x1f\x7f-\x9f\\\u2028\u2029\ud800-\udfff]")
 
 
@@ -13,7 +14,7 @@ def check_object_name(name: str) -> tuple[str, ...]:
     """The parts of `name` between its slashes. Raises StoreError when a store must not take it.
 
     A part is 1 to 255 bytes of UTF-8, begins with no dot (`.` and `..` leave the store, other
-    hidden names are its own), and holds no backslash and no control character.
+    hidden names are its own), holds no backslash and no control character, and is not `lost+found`.
     """
     parts = tuple(name.split("/"))
     if _FORBIDDEN.search(name) or not all(_is_part(part) for part in parts):
@@ -33,4 +34,4 @@ def is_object_name(name: str) -> bool:
 
 
 def _is_part(part: str) -> bool:
-    return bool(part) and not part.startswith(".") and len(part.encode()) <= _LONGEST_PART
+    return part not in {"", _FOREIGN} and not part.startswith(".") and len(part.encode()) <= _LONGEST_PART

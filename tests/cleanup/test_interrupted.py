@@ -14,6 +14,7 @@ from shared.catalog import Catalog
 from shared.cleanup import clean
 from shared.clock import utc_now
 from shared.errors import StoreError
+from shared.kinds import Kind
 from shared.names import BackupName, Format
 from shared.stores.folder import FolderStore
 from tests.cleanup.shelf import POLICY, age, fill, ids, objects, put_aged
@@ -55,7 +56,7 @@ def folder(tmp_path: Path) -> Path:
     store = FolderStore(folder)
     fill(store, old=2)
     for number in (1, 2):
-        orphan = BackupName(names.Kind.DAILY, "app", f"orphan{number}")
+        orphan = BackupName(Kind.DAILY, "app", f"orphan{number}")
         put_aged(folder, store, orphan.artifact(Format.SQL, encrypted=True), 3)
     for name in objects(store):
         age(folder, name, 50)
@@ -73,7 +74,7 @@ def test_killed_at_any_delete_nothing_is_half_there_and_the_next_run_finishes(fo
     copies = [tmp_path / f"killed{number}" for number in range(DELETES)]
     for copy in copies:
         shutil.copytree(folder, copy)
-    command = [sys.executable, "-W", "error", "-c", KILLER, *copies]
+    command = [sys.executable, "-W", "error", "-c", KILLER, *map(str, copies)]
     subprocess.run(command, check=True, timeout=120, env=os.environ | {"PYTHONPATH": str(ROOT)}, cwd=tmp_path)
     clean(FolderStore(folder), POLICY)
     expected = objects(FolderStore(folder))

@@ -65,11 +65,11 @@ def quoted(name: str) -> str:
 
 
 def checked(connection: apsw.Connection) -> list[str]:
-    """What SQLite's own checks say."""
+    """What SQLite's own checks say; the order of the tables in it hangs on how the schema was read."""
     found = []
     for pragma in ("integrity_check", "foreign_key_check"):
         try:
             found += [repr(row) for row in connection.execute(f"PRAGMA {pragma}")]
         except apsw.SQLError as error:
             found.append(str(error))
-    return found
+    return sorted(found)

@@ -1,6 +1,7 @@
 """The contract on a folder, and what only a folder does."""
 
 import errno
+import fcntl
 import os
 import resource
 import signal
@@ -11,9 +12,12 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import google_crc32c
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from shared.errors import ObjectExists, ObjectMissing, StoreError
 from shared.stores import Store, open_store
@@ -314,6 +318,42 @@ def test_a_disk_error_while_reading_is_the_stores_error(
             stream.read()
 
 
+def test_a_delete_looks_and_deletes_under_the_lock(
+    store: FolderStore, root: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    generation = put(store, "daily/one")
+    held: list[bool] = []
+    real = os.unlink
+
+    def unlink(path: str, **options: object) -> None:
+        with (root / ".lock").open("rb") as lock:
+            try:
+                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
+                held.append(False)
+            except BlockingIOError:
+                held.append(True)
+        real(path, **options)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(os, "unlink", unlink)
+    store.delete("daily/one", generation)
+    assert held == [True]
+
+
+@given(st.one_of(st.text(max_size=30), st.text("ab./\\ \0%", max_size=12)))
+@settings(max_examples=150, deadline=None)
+def test_any_name_is_refused_or_kept_below_the_store(name: str) -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        store = FolderStore(Path(folder) / "store")
+        try:
+            put(store, name, b"x")
+        except StoreError:
+            assert names(store) == []
+        else:
+            assert names(store) == [name]
+            assert read(store, name) == b"x"
+        assert {path.name for path in Path(folder).iterdir()} <= {"store"}
+
+
 KILLED = """
 import sys, time
 from pathlib import Path
@@ -359,9 +399,9 @@ def test_a_listing_takes_one_look_a_file(store: FolderStore, root: Path, monkeyp
     looked: list[str] = []
     real = os.stat
 
-    def look(path: str, **options: object) -> os.stat_result:
+    def look(path: str, **options: Any) -> os.stat_result:
         looked.append(path)
-        return real(path, **options)  # type: ignore[call-overload, no-any-return]
+        return real(path, **options)
 
     monkeypatch.setattr(os, "stat", look)
     assert names(store, "daily/app/") == ["daily/app/1", "daily/app/2"]

@@ -1,0 +1,1 @@
+"""How fast Litekeep is, beside what else does its work: `make bench`."""
