@@ -29,7 +29,13 @@ REAL_SQL = (
     f" WHEN abs({{0}}) BETWEEN {_DECIMAL[0]!r} AND {_DECIMAL[1]!r} THEN printf('%!.18g',{{0}})"
     " ELSE lk_real({0}) END"
 )
-TEXT_SQL = "CASE WHEN instr({0},'''') THEN ''''||replace({0},'''','''''')||'''' ELSE ''''||{0}||'''' END"
+_QUOTED_SQL = "''''||replace({0},'''','''''')||''''"
+_MARKED_SQL = _QUOTED_SQL.format("replace({0},char(13),'\\r')")
+TEXT_SQL = (
+    f"CASE WHEN instr({{0}},char(13)) THEN iif(instr({{0}},'\\r'),char(0),"
+    f"'replace('||{_MARKED_SQL}||',''\\r'',char(13))')"
+    f" WHEN instr({{0}},'''') THEN {_QUOTED_SQL} ELSE ''''||{{0}}||'''' END"
+)
 
 
 def real_literal(value: float) -> str:

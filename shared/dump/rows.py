@@ -12,11 +12,12 @@ counted; `standins.py` says how they travel.
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import apsw
 
 from shared.dump.identifiers import quote_name
+from shared.dump.large_rows import row_body
 from shared.dump.literals import real_literal, text_literal
 from shared.dump.tables import Column, Table, qualified, seek_name
 from shared.dump.values import joined, row_text, trapped
@@ -45,6 +46,7 @@ class Rows:
     only_trapped: bool = False
     into_names: tuple[str, ...] = ()  # the columns' names while loading, where they are others
     only: str = ""  # an SQL condition on the rows
+    table: str = ""  # the source's name where it is a table
     order: str = ""  # SQL, for rows without seek whose order in the file may change
 
     @property
@@ -69,6 +71,7 @@ def rows_of(table: Table) -> Rows:
         into=quote_name(table.name),
         columns=tuple(column for column in table.columns if not column.generated),
         seek=seek_name(table),
+        table=table.name,
         writes_seek=table.alias is None and table.rowid is not None,
     )
 
@@ -139,8 +142,8 @@ class _Reading:
         only = f" WHERE ({self._rows.only})" if self._rows.only else ""
         return f"SELECT {','.join([*more, *columns])} FROM {self._rows.source} NOT INDEXED{only}"
 
-    def _statement(self, body: bytes) -> bytes:
-        statement = b"".join((self._head, body, b";\n"))
+    def _statement(self, body: list[bytes]) -> bytes:
+        statement = b"".join((self._head, *body, b";\n"))
         if len(statement) > LONGEST:
             raise self._too_long()
         return statement
@@ -163,49 +166,72 @@ class _Reading:
         return f" (column {name!r}, {widest} bytes)" if name else ""
 
 
+class _Chunk(NamedTuple):
+    """What one query read: the rows' text (nothing when all were left out), up to which rowid, how many rows."""
+
+    body: list[bytes]
+    end: int
+    taken: int
+    left_out: int
+
+
 class _Chunks(_Reading):
     """Reads a table along its rowid, a statement's worth at a time."""
 
     def statements(self) -> Iterator[bytes]:
-        last, limit = -(1 << 63), _FIRST
-        queries = self._queries(">=")
+        last, limit, after = -(1 << 63), _FIRST, ">="
+        queries = {sign: self._queries(sign) for sign in (">=", ">")}
         while True:
             try:
-                body, end, taken, left_out = self._chunk(queries, last, limit)
+                chunk = self._chunk(queries[after], last, limit)
             except apsw.TooBigError:
-                if limit == 1:
-                    raise self._too_long() from None
-                limit = max(1, limit // 4)
-                continue
-            if not taken:
+                if limit > 1:
+                    limit = max(1, limit // 4)
+                    continue
+                chunk = self._large(after, last)
+            if not chunk.taken:
                 return
-            if last == -(1 << 63):
-                queries = self._queries(">")
-            last = end
-            self._tally.rows += taken - left_out
+            last, after = chunk.end, ">"
+            self._tally.rows += chunk.taken - chunk.left_out
             if not self._rows.only_trapped:
-                self._tally.trapped += left_out
-            if body is None:
+                self._tally.trapped += chunk.left_out
+            if chunk.body:
+                statement = self._statement(chunk.body)
+                limit = max(1, min(AIM * chunk.taken // len(statement), limit * 16))
+                yield statement
+            else:
                 limit *= 4
-                continue
-            yield self._statement(body)
-            limit = max(1, min(AIM * taken // len(body), limit * 16))
 
-    def _chunk(self, queries: tuple[str, str], last: int, limit: int) -> tuple[bytes | None, int, int, int]:
-        """The rows' text (None when all are left out), the last rowid, how many were read, how many left out."""
-        several = limit > 1
-        room = max(LARGEST - len(self._head) - 2, AIM)
-        before = self._connection.limit(apsw.SQLITE_LIMIT_LENGTH, room) if several else 0
+    def _chunk(self, queries: tuple[str, str], last: int, limit: int) -> _Chunk:
+        before = self._connection.limit(apsw.SQLITE_LIMIT_LENGTH, max(LARGEST - len(self._head) - 2, AIM))
         try:
             if self._encoding == "utf-8" and not self._rows.only_trapped:
                 body, end, taken, left_out = self._connection.execute(queries[0], (last, limit)).get
                 if body is None or _is_ordinary(body):
-                    return body, end, taken, left_out
+                    return _Chunk([body] if body else [], end, taken, left_out)
             text, end, taken, left_out = self._connection.execute(queries[1], (last, limit)).get
-            return None if text is None else text.encode(), end, taken, left_out or 0
+            return _Chunk([text.encode()] if text else [], end, taken, left_out or 0)
         finally:
-            if several:
-                self._connection.limit(apsw.SQLITE_LIMIT_LENGTH, before)
+            self._connection.limit(apsw.SQLITE_LIMIT_LENGTH, before)
+
+    def _large(self, after: str, last: int) -> _Chunk:
+        """The next row alone, which is larger than a statement should be."""
+        rows = self._rows
+        query = f"SELECT r, {self._trap} FROM ({self._window(after)})"
+        rowid, is_trapped = self._connection.execute(query, (last, 1)).fetchall()[0]
+        if bool(is_trapped) != rows.only_trapped:
+            return _Chunk([], rowid, 1, 1)
+        body = [b"(%d," % rowid if rows.writes_seek else b"("]
+        size = len(self._head)
+        try:
+            for piece in row_body(self._connection, rows, rowid, self._encoding):
+                body.append(piece)
+                size += len(piece)
+                if size > LONGEST:
+                    raise self._too_long()
+        except apsw.TooBigError:
+            raise self._too_long() from None
+        return _Chunk([*body, b")"], rowid, 1, 0)
 
     def _queries(self, after: str) -> tuple[str, str]:
         """The query for ordinary rows, and the one for all, of rows after (`>`) or from (`>=`) a rowid."""
@@ -235,13 +261,13 @@ class _Stream(_Reading):
         size = 0
         for row in self._texts():
             if waiting and (size + len(row) > most or size >= AIM):
-                yield self._statement(b",\n".join(waiting))
+                yield self._statement([b",\n".join(waiting)])
                 waiting, size = [], 0
             waiting.append(row)
             size += len(row) + 2
             self._tally.rows += 1
         if waiting:
-            yield self._statement(b",\n".join(waiting))
+            yield self._statement([b",\n".join(waiting)])
 
     def _texts(self) -> Iterator[bytes]:
         rows = self._rows

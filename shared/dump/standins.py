@@ -84,6 +84,7 @@ def _rows(table: Table, into: str, names: dict[int, str]) -> Rows:
         columns=tuple(Column(table.columns[place].name, "BLOB", not_null=False) for place in names),
         into_names=tuple(names.values()),
         seek=seek_name(table),
+        table=table.name,
         writes_seek=table.alias is None and table.rowid is not None,
     )
 

@@ -25,7 +25,7 @@ _IS_WHOLE = "(abs({0})<=9223372036854775808.0 AND CAST({0} AS INTEGER)={0})"
 
 def row_text(columns: Sequence[tuple[str, Column]], rowid: str | None, *, careful: bool) -> str:
     """`(1,'a',NULL)` as an SQL expression over (safe name, column) pairs, the rowid first if it is named."""
-    texts = [_careful(name, column) if careful else _fast(name, column) for name, column in columns]
+    texts = [literal(name, column) if careful else _fast(name, column) for name, column in columns]
     return "'('||" + joined([rowid, *texts] if rowid else texts) + "||')'"
 
 
@@ -51,7 +51,8 @@ def _literals(name: str, negative_zero: str) -> dict[str, str]:
     }
 
 
-def _careful(name: str, column: Column) -> str:
+def literal(name: str, column: Column) -> str:
+    """An SQL expression that makes the literal of any value."""
     literals = _literals(name, "'-0.0'")
     literals["text"] = f"lk_text(CAST({name} AS BLOB))"
     return _by_class(name, column.affinity, literals)

@@ -3,7 +3,7 @@
 import os
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
@@ -76,7 +76,3 @@ def objects(store: Store) -> set[str]:
 def objects_of(store: Store, names: Iterable[BackupName]) -> set[str]:
     prefixes = tuple(name.prefix + "." for name in names)
     return {name for name in objects(store) if name.startswith(prefixes)}
-
-
-def from_wire(text: str) -> datetime:
-    return datetime.fromisoformat(text).astimezone(UTC)

@@ -53,7 +53,9 @@ class Table:
     def sql(self, *, loose: bool = False) -> str:
         parts = []
         for place, column in enumerate(self.columns):
-            words = [quoted(column.name), "" if loose else column.declared]
+            # Alone, INTEGER PRIMARY KEY makes no index, so it cannot be left out for a while.
+            is_alias = place == 0 and self.key == "text" and column.declared == "INTEGER"
+            words = [quoted(column.name), "" if loose and not is_alias else column.declared]
             if place == 0 and self.key == "rowid":
                 words[1:] = ["INTEGER PRIMARY KEY"]
             elif place == 0 and self.key == "text":

@@ -12,6 +12,7 @@ import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import google_crc32c
@@ -285,6 +286,22 @@ def test_a_full_disk_is_said_to_be_full_and_leaves_nothing(store: FolderStore, r
     assert "no space is left" in said.stdout
     assert names(store) == ["daily/one"]
     assert list((root / ".staging").iterdir()) == []
+
+
+@pytest.mark.parametrize("full", [True, False])
+def test_a_block_that_fills_the_disk_is_told_as_the_stores_only_when_it_is_that_disk(
+    store: FolderStore, monkeypatch: pytest.MonkeyPatch, full: bool
+) -> None:
+    def disk(path: Path) -> SimpleNamespace:
+        return SimpleNamespace(f_bavail=0 if full else 1 << 20, f_frsize=4096)
+
+    def write() -> None:
+        with store.staging_folder():
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, "statvfs", disk)
+    with pytest.raises(StoreError if full else OSError, match=r"[Nn]o space"):
+        write()
 
 
 @pytest.mark.parametrize(
