@@ -19,6 +19,7 @@ COMMANDS = {
         "Write a backup as a plain file that the stock sqlite3 opens.",
     ),
     "cleanup": ("jobs.cleanup.command:cleanup", "Delete the backups whose time is over."),
+    "drill": ("litekeep.commands.drill:drill", "Rehearse recovery from what the store holds, with a report."),
     "hold": ("litekeep.commands.hold:hold", "Keep a backup whatever its age, until it is released."),
     "release": ("litekeep.commands.release:release", "End the hold of a backup."),
     "health": ("litekeep.commands.health:health", "Check source, store and key, a line each."),
@@ -40,6 +41,7 @@ Settings (environment, or a .env file in the working folder):
   BACKUP_FORMATS     sql, sqlite or sql,sqlite                   [sql,sqlite]
   BACKUP_RETENTION   such as daily=30d,weekly=90d
   BACKUP_MIN_KEEP    good backups of a database that always stay [3]
+  BACKUP_DRILL_SQL   a file of the application's own checks, for litekeep drill
   ENVIRONMENT        production, staging, development or test    [development]
   LOG_FORMAT         json or text                                [text; json on Cloud Run]
 

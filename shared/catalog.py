@@ -37,6 +37,7 @@ class Backup:
     verdict: StoredObject | None = None
     verified: bool | None = None
     damaged: str | None = None
+    verified_level: str | None = None  # how far up the ladder the newest verification went
 
     @property
     def good(self) -> bool:
@@ -122,8 +123,10 @@ class Catalog:
 
     def record(self, name: BackupName, verdict: Verdict, moment: datetime) -> StoredObject:
         """Stores what a verification found, beside the backup."""
-        content = json.dumps(verdict.to_json(), indent=2, ensure_ascii=False).encode() + b"\n"
-        return self.store.create(name.verdict(moment), content, _as_metadata(_VERDICT, {"ok": verdict.ok}))
+        document = verdict.to_json()
+        content = json.dumps(document, indent=2, ensure_ascii=False).encode() + b"\n"
+        summary = {"ok": verdict.ok, "level": document.get("level")}
+        return self.store.create(name.verdict(moment), content, _as_metadata(_VERDICT, summary))
 
     def _newest(self, ref: str, database: str | None, at: datetime | None) -> Backup:
         if ref not in (LATEST, LATEST_VERIFIED):
@@ -159,7 +162,9 @@ class Catalog:
         self, name: BackupName, manifest: StoredObject, verdict: tuple[datetime, StoredObject] | None
     ) -> Backup | None:
         last = verdict[1] if verdict else None
-        verified = None if last is None else bool(self._verdict(last).get("ok") is True)
+        said = {} if last is None else self._verdict(last)
+        verified = None if last is None else said.get("ok") is True
+        level = said["level"] if isinstance(said.get("level"), str) else None
         try:
             summary = _from_metadata(_SUMMARY, manifest) or summarise(parse_manifest(_read(self.store, manifest), name))
             created_at = parse_time(summary["created_at"])
@@ -167,8 +172,8 @@ class Catalog:
             return None  # removed since the listing began
         except (NotGood, KeyError, TypeError, ValueError) as error:
             reason = str(error) if isinstance(error, NotGood) else f"manifest of {name.id} cannot be read"
-            return Backup(name, manifest.created_at, manifest, {}, last, verified, damaged=reason)
-        return Backup(name, created_at, manifest, summary, last, verified)
+            return Backup(name, manifest.created_at, manifest, {}, last, verified, reason, level)
+        return Backup(name, created_at, manifest, summary, last, verified, verified_level=level)
 
     def _verdict(self, item: StoredObject) -> dict[str, Any]:
         from_listing = _from_metadata(_VERDICT, item)

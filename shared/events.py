@@ -25,10 +25,19 @@ class Event(StrEnum):
     RESTORE_FAILED = "restore.failed"
     CLEANUP_SUCCEEDED = "cleanup.succeeded"
     CLEANUP_FAILED = "cleanup.failed"
+    DRILL_SUCCEEDED = "drill.succeeded"
+    DRILL_FAILED = "drill.failed"
+    DRILL_SKIPPED = "drill.skipped"
 
 
-_ERRORS = {Event.BACKUP_FAILED, Event.VERIFY_FAILED, Event.RESTORE_FAILED, Event.CLEANUP_FAILED}
-_NOTICES = {Event.RESTORE_STARTED, Event.RESTORE_SUCCEEDED}
+_ERRORS = {
+    Event.BACKUP_FAILED,
+    Event.VERIFY_FAILED,
+    Event.RESTORE_FAILED,
+    Event.CLEANUP_FAILED,
+    Event.DRILL_FAILED,
+}
+_NOTICES = {Event.RESTORE_STARTED, Event.RESTORE_SUCCEEDED, Event.DRILL_SUCCEEDED}
 
 Field = str | int | float | bool | None
 

@@ -6,6 +6,8 @@
     KIND/DATABASE/ID.verified-TIME.json   one a verification
     KIND/DATABASE/ID.hold.json            somebody holds the backup: it is not deleted
     locks/TASK.NUMBER.json                a lease: of those of a task, the highest number counts
+    drills/DATABASE/TIME.VERDICT.json     a drill's report, VERDICT being passed or failed; written last
+    drills/DATABASE/TIME.VERDICT.md       the same for people, and .svg the plot in it
 
 Names that come from a store are hostile until `parse` has taken them apart.
 """
@@ -36,6 +38,7 @@ _SUFFIX = {Format.SQL: ".sql.gz", Format.SQLITE: ".sqlite.zst"}
 _ENCRYPTED = ".enc"
 _MANIFEST = ".manifest.json"
 _HOLD = ".hold.json"
+_DRILL = re.compile(r"(\d{8}T\d{12}Z)\.(passed|failed)\.json", re.ASCII)
 _LEASE = re.compile(r"locks/([a-z]{1,40})\.(\d{1,18})\.json", re.ASCII)
 
 
@@ -74,6 +77,34 @@ class ObjectName:
     backup: BackupName
     role: str  # "manifest", "sql", "sqlite", "verdict" or "hold"
     verified_at: datetime | None = None
+
+
+@dataclass(frozen=True)
+class DrillName:
+    """One drill: of which database, when it was held, and whether it passed. The listing alone tells."""
+
+    database: str
+    held_at: datetime
+    passed: bool
+
+    @property
+    def report(self) -> str:
+        """The JSON object, by which the drill exists."""
+        return f"{self._stem}.json"
+
+    @property
+    def page(self) -> str:
+        return f"{self._stem}.md"
+
+    @property
+    def plot(self) -> str:
+        return f"{self._stem}.svg"
+
+    @property
+    def _stem(self) -> str:
+        # The microseconds keep two drills of one second apart.
+        moment = f"{self.held_at.astimezone(UTC):%Y%m%dT%H%M%S%fZ}"
+        return f"{drill_prefix(self.database)}{moment}.{'passed' if self.passed else 'failed'}"
 
 
 def check_id(name: str) -> str:
@@ -175,3 +206,21 @@ def lease_number(task: str, name: str) -> int | None:
     """The number of one of that task's leases; None for any other object."""
     found = _LEASE.fullmatch(name)
     return int(found[2]) if found and found[1] == task else None
+
+
+def drill_prefix(database: str | None = None) -> str:
+    """The listing prefix for all drills, or for those of one database."""
+    return "drills/" if database is None else f"drills/{encode_database(database)}/"
+
+
+def parse_drill(name: str) -> DrillName | None:
+    """The drill whose report has exactly that name; None for any other object."""
+    parts = name.split("/")
+    found = _DRILL.fullmatch(parts[2]) if len(parts) == 3 and parts[0] == "drills" else None
+    if found is None:
+        return None
+    database, held_at = decode_database(parts[1]), _verdict_time(found[1])
+    if database is None or held_at is None:
+        return None
+    drill = DrillName(database, held_at, found[2] == "passed")
+    return drill if drill.report == name else None

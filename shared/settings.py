@@ -53,9 +53,12 @@ class Settings(BaseSettings):
     backup_formats: Annotated[tuple[Format, ...], NoDecode] = (Format.SQL, Format.SQLITE)
     backup_retention: Annotated[dict[Kind, timedelta], NoDecode] = Field(default_factory=dict)
     backup_min_keep: Annotated[int, Field(ge=1, le=100)] = 3
+    backup_drill_sql: Path | None = None
     environment: Environment = Environment.DEVELOPMENT
     log_format: LogFormat | None = None
     cloud_run_job: str | None = None
+    cloud_run_task_index: Annotated[int, Field(ge=0)] = 0
+    cloud_run_task_count: Annotated[int, Field(ge=1)] = 1
 
     @field_validator("backup_store", "backup_copy_store")
     @classmethod

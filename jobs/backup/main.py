@@ -14,7 +14,7 @@ from shared.settings import Settings
 from shared.stores import open_store
 from shared.terminal.options import settings_with
 from shared.terminal.parts import event_log, events_own_stdout, key_of, source_of
-from shared.terminal.screen import say, say_json, size
+from shared.terminal.screen import how_to_call, say, say_json, size
 from shared.verify import Verification, verify_backup
 
 
@@ -135,5 +135,5 @@ def _say(taken: Taken, proof: Verification | None, order: BackupOrder) -> None:
     if proof:
         say(f"Proven by a restore: {', '.join(check.name for check in proof.checks)} — all good")
     else:
-        say(f"Prove it:   litekeep verify --backup {manifest.id}")
-    say(f"Restore it: litekeep restore --backup {manifest.id}")
+        say(f"Prove it:   {how_to_call()} verify --backup {manifest.id}")
+    say(f"Restore it: {how_to_call()} restore --backup {manifest.id} --to restored.db")

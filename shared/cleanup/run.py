@@ -52,7 +52,7 @@ def clean(
     """
     with leased(store, TASK, clock) as lease:
         _compare_clocks(store, lease)
-        first = _judge(store, policy, database, clock)
+        first = _judge(store, policy, database, clock, lease)
         outcome = _judge(store, policy, database, clock, lease)
         differing = first.going ^ outcome.going
         outcome.going &= first.going

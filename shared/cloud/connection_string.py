@@ -127,8 +127,12 @@ def parse_connection_string(text: str, *, allow_insecure: bool = False) -> Conne
     _check(address, allow_insecure=allow_insecure)
     if not path:
         return ConnectionString(address, None)
-    name = _decoded(path, "the database's name")
-    return ConnectionString(address, check_name(name))
+    try:
+        name = check_name(_decoded(path, "the database's name"))
+    except UsageError:
+        # Not repeated: a password with a / in it would end up here.
+        raise _wrong("its database name is not allowed, with a quote, backslash, slash or ; in it") from None
+    return ConnectionString(address, name)
 
 
 def _host_and_port(where: str) -> tuple[str, int | None]:

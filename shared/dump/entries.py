@@ -16,7 +16,8 @@ from dataclasses import dataclass
 import apsw
 
 from shared.dump.identifiers import quote_name
-from shared.dump.rows import Rows, register_literals
+from shared.dump.row_source import Rows
+from shared.dump.rows import register_literals
 from shared.dump.schema import SchemaObject
 from shared.dump.standins import as_text, key_term
 from shared.dump.tables import KNOWN_COLLATIONS, Column, KeyColumn, Table

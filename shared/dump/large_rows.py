@@ -6,34 +6,34 @@ about twice the statement is in memory, not seven times.
 
 from collections.abc import Iterator
 from contextlib import closing
+from typing import Any
 
 import apsw
 
 from shared.dump.identifiers import quote_name
 from shared.dump.literals import text_literal
-from shared.dump.tables import Column
+from shared.dump.row_source import Rows
 from shared.dump.values import literal
 
 LARGE = 64 << 10  # bytes of a value, from which it is worth the trouble
 _PIECE = 1 << 20  # bytes read at a time
 
 
-def row_body(
-    connection: apsw.Connection, table: str, columns: tuple[Column, ...], seek: str, rowid: int, encoding: str
-) -> Iterator[bytes]:
-    """The literals of one row, separated by commas, in pieces."""
-    for place, column in enumerate(columns):
+def row_body(connection: apsw.Connection, rows: Rows, rowid: int, encoding: str) -> Iterator[bytes]:
+    """The literals of one row of a table, separated by commas, in pieces."""
+    for place, column in enumerate(rows.columns):
         if place:
             yield b","
         quoted = f"({quote_name(column.name)} COLLATE BINARY)"
-        source = f"FROM main.{quote_name(table)} NOT INDEXED WHERE {seek} = ?"
-        found = connection.execute(f"SELECT typeof({quoted}), octet_length({quoted}) {source}", (rowid,))
-        kind, size = found.fetchall()[0]
+        source = f"FROM {rows.source} NOT INDEXED WHERE {rows.seek} = ?"
+        query = f"SELECT typeof({quoted}), octet_length({quoted}) {source}"
+        found: list[tuple[Any, ...]] = connection.execute(query, (rowid,)).fetchall()
+        kind, size = found[0]
         if kind not in ("blob", "text") or size < LARGE:
             text = connection.execute(f"SELECT {literal(quoted, column)} {source}", (rowid,)).get
             yield str(text).encode()
             continue
-        pieces = _value(connection, table, column.name, seek, rowid)
+        pieces = _value(connection, rows, column.name, rowid)
         if kind == "blob":
             yield b"X'"
             yield from (piece.hex().upper().encode() for piece in pieces)
@@ -42,11 +42,11 @@ def row_body(
             yield text_literal(b"".join(pieces), encoding).encode()
 
 
-def _value(connection: apsw.Connection, table: str, column: str, seek: str, rowid: int) -> Iterator[bytes]:
+def _value(connection: apsw.Connection, rows: Rows, column: str, rowid: int) -> Iterator[bytes]:
     try:
-        handle = connection.blob_open("main", table, column, rowid, False)
+        handle = connection.blob_open("main", rows.table, column, rowid, False)
     except apsw.SQLError:  # SQLite opens no values of tables with generated columns
-        query = f"SELECT CAST({quote_name(column)} AS BLOB) FROM main.{quote_name(table)} WHERE {seek} = ?"
+        query = f"SELECT CAST({quote_name(column)} AS BLOB) FROM {rows.source} WHERE {rows.seek} = ?"
         yield connection.execute(query, (rowid,)).get
         return
     with closing(handle):

@@ -12,7 +12,7 @@ import apsw
 from shared.dump.entries import CarriedIndex, carried_index, has_unknown_collation
 from shared.dump.identifiers import free_name, spellings, survives_shells, with_unix_lines
 from shared.dump.replay import Replay
-from shared.dump.rows import Rows, needs_stand_in, rows_of
+from shared.dump.row_source import Rows, needs_stand_in, rows_of
 from shared.dump.schema import (
     SchemaObject,
     codec,

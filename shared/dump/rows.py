@@ -19,8 +19,8 @@ import apsw
 from shared.dump.identifiers import quote_name
 from shared.dump.large_rows import row_body
 from shared.dump.literals import real_literal, text_literal
-from shared.dump.tables import Column, Table, qualified, seek_name
-from shared.dump.values import joined, row_text, trapped
+from shared.dump.row_source import Rows
+from shared.dump.values import row_text, trapped
 from shared.errors import SourceError
 
 AIM = 128 << 10  # bytes in a statement
@@ -30,72 +30,10 @@ _WIDEST = 2000  # values in a row of a VALUES with several rows, and columns of 
 _FIRST = 64  # rows in a table's first statement
 
 
-@dataclass(frozen=True)
-class Rows:
-    """Which rows of which table go into which INSERT.
-
-    `seek` is the rowid's name in the source, None when rows can only be read in one go.
-    """
-
-    title: str
-    source: str
-    into: str
-    columns: tuple[Column, ...]
-    seek: str | None
-    writes_seek: bool = False
-    only_trapped: bool = False
-    into_names: tuple[str, ...] = ()  # the columns' names while loading, where they are others
-    only: str = ""  # an SQL condition on the rows
-    table: str = ""  # the source's name where it is a table
-    order: str = ""  # SQL, for rows without seek whose order in the file may change
-
-    @property
-    def head(self) -> str:
-        names = [quote_name(name) for name in self.into_names or [column.name for column in self.columns]]
-        if self.writes_seek and self.seek:
-            names.insert(0, self.seek)
-        return f"INSERT INTO {self.into}({','.join(names)}) VALUES\n"
-
-
 @dataclass
 class Tally:
     rows: int = 0
     trapped: int = 0
-
-
-def rows_of(table: Table) -> Rows:
-    """The rows of a table that is restored under its true declaration."""
-    return Rows(
-        title=f"table {table.name!r}",
-        source=qualified(table),
-        into=quote_name(table.name),
-        columns=tuple(column for column in table.columns if not column.generated),
-        seek=seek_name(table),
-        table=table.name,
-        writes_seek=table.alias is None and table.rowid is not None,
-    )
-
-
-def needs_stand_in(connection: apsw.Connection, table: Table) -> bool:
-    """Whether the table's rows cannot be inserted one after the other into what its own text declares.
-
-    Stored generated values may differ from what their expression gives today. Virtual ones are computed on
-    insert, and may fail or violate a constraint where they were added to rows that were there. And
-    where no name of the rowid is left, trapped rows could not go back to their places.
-    """
-    if table.has_stored:
-        return True
-    virtual = [place for place, column in enumerate(table.columns) if column.generated]
-    if not virtual and (table.without_rowid or seek_name(table)):
-        return False
-    named = [(f"c{place}", column) for place, column in enumerate(table.columns)]
-    inner = ",".join(f"{quote_name(column.name)} COLLATE BINARY AS {name}" for name, column in named)
-    computed = joined([f"c{place}" for place in virtual] or ["1"])
-    query = f"SELECT max({trapped(named)}),count({computed}) FROM (SELECT {inner} FROM {qualified(table)} NOT INDEXED)"
-    try:
-        return any(bool(found[0]) for found in connection.execute(query))
-    except apsw.Error:
-        return True
 
 
 def register_literals(connection: apsw.Connection, encoding: str) -> None:
@@ -218,7 +156,8 @@ class _Chunks(_Reading):
         """The next row alone, which is larger than a statement should be."""
         rows = self._rows
         query = f"SELECT r, {self._trap} FROM ({self._window(after)})"
-        rowid, is_trapped = self._connection.execute(query, (last, 1)).fetchall()[0]
+        found: list[tuple[Any, ...]] = self._connection.execute(query, (last, 1)).fetchall()
+        rowid, is_trapped = found[0]
         if bool(is_trapped) != rows.only_trapped:
             return _Chunk([], rowid, 1, 1)
         body = [b"(%d," % rowid if rows.writes_seek else b"("]

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 
 from shared.dump.identifiers import quote_name
 from shared.dump.literals import text_literal
-from shared.dump.rows import Rows
+from shared.dump.row_source import Rows
 from shared.dump.tables import KNOWN_COLLATIONS, Column, Constraint, KeyColumn, Table, qualified, seek_name
 from shared.errors import SourceError
 

@@ -1,10 +1,13 @@
 """What people see: progress on a terminal, tables, sizes, ages. Rich is imported only when something is drawn."""
 
 import json
+import os
+import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from datetime import datetime
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -16,6 +19,14 @@ if TYPE_CHECKING:
 
 GOOD, BAD, UNKNOWN = "✓", "✗", "·"
 _LONG = 300  # rows; Rich takes half a millisecond for each
+
+
+def how_to_call() -> str:
+    """How a person calls `litekeep` from here: by its name, or by its path when the shell would not find it."""
+    called = Path(sys.argv[0])
+    if called.name != "litekeep" or shutil.which("litekeep"):
+        return "litekeep"
+    return os.path.relpath(called)
 
 
 def say(line: str = "") -> None:

@@ -2,6 +2,7 @@
 
 import json
 import threading
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from pathlib import Path
 
@@ -11,6 +12,7 @@ from shared import names
 from shared.clock import utc_now
 from shared.errors import StoreError
 from shared.lease import LENGTH, MARGIN, LeaseLost, leased
+from shared.stores import StoredObject
 from shared.stores.folder import FolderStore
 from tests.cleanup.shelf import objects
 
@@ -104,6 +106,20 @@ def test_a_store_that_does_not_tell_ends_it(tmp_path: Path) -> None:
         store.broken = True
         with pytest.raises(LeaseLost, match="out of reach"):
             lease.check()
+
+
+def test_one_that_looked_too_early_does_not_get_it_beside_another(tmp_path: Path) -> None:
+    """It saw no lease; by the time it makes number 1, another, which saw a dead number 1, holds number 2."""
+
+    class Slow(FolderStore):
+        def create(self, name: str, content: bytes, metadata: Mapping[str, str]) -> StoredObject:
+            FolderStore(tmp_path / "store").create(names.lease("cleanup", 2), content, {})
+            return super().create(name, content, metadata)
+
+    store = Slow(tmp_path / "store")
+    with pytest.raises(LeaseLost):
+        leased(store, "cleanup", utc_now).__enter__()
+    assert objects(store) == {names.lease("cleanup", 2)}
 
 
 def test_of_many_at_once_one_gets_it(store: FolderStore) -> None:

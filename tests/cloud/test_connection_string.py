@@ -68,7 +68,7 @@ def test_a_project_need_not_name_a_database() -> None:
         (f"sqlitecloud://u:a@{SECRET}@h/db", "USER:PASSWORD"),
         (f"sqlitecloud://u:{SECRET}#x@h/db", "%23"),
         (f"sqlitecloud://u:{SECRET}/x@h/db", "PORT"),
-        (f"sqlitecloud://u:{SECRET}?x@h/db", "unknown option"),
+        (f"sqlitecloud://u:{SECRET}?x@h/db", "PORT"),
         (f"sqlitecloud://u:%zz{SECRET}@h/db", "%25"),
         (f"sqlitecloud://u:%ff{SECRET}@h/db", "printable"),
         (f"sqlitecloud://u:%00{SECRET}@h/db", "printable"),
@@ -94,6 +94,7 @@ def test_a_project_need_not_name_a_database() -> None:
         (f"sqlitecloud://h/db%3BREMOVE?apikey={SECRET}", "database name"),
         (f"sqlitecloud://h/a/b?apikey={SECRET}", "database name"),
         (f"sqlitecloud://h/a%27b?apikey={SECRET}", "database name"),
+        (f"sqlitecloud://u/{SECRET}@h/db?apikey=k", "database name"),
         (f"sqlitecloud://h/%20a?apikey={SECRET}", "database name"),
     ],
 )

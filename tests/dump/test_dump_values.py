@@ -166,6 +166,26 @@ def test_statements_hold_many_rows_and_are_bounded(tmp_path: Path) -> None:
     assert all(len(part) < 1 << 20 or part.count(b"\n") == 1 for part in inserts)
 
 
+@pytest.mark.parametrize("encoding", ["UTF-8", "UTF-16le"])
+def test_very_large_values_survive(tmp_path: Path, encoding: str) -> None:
+    big = 1_100_000
+    texts = [b"it's\r\n" * (big // 6), b"a\0" * (big // 2), b"\xff" * big, b"x" * big, b"12" + b" " * big]
+
+    def build(db: apsw.Connection) -> None:
+        db.execute(
+            f"PRAGMA encoding='{encoding}'; CREATE TABLE t(a, b TEXT, c INTEGER); CREATE TABLE g(a, s AS (1) STORED)"
+        )
+        db.execute("CREATE TABLE n(a TEXT)")
+        for number, raw in enumerate(texts):
+            rowid = number - 2**63
+            db.execute("INSERT INTO t(rowid, a, b, c) VALUES(?1, ?2, CAST(?2 AS TEXT), CAST(?2 AS TEXT))", (rowid, raw))
+        db.execute("INSERT INTO t VALUES(1, 2, 3); INSERT INTO g(a) VALUES(zeroblob(2000000)), (1)")
+        db.execute("INSERT INTO n VALUES(NULL), (printf('%.*c', 2000000, '7')), ('x')")
+        edit_schema(db, "n", "CREATE TABLE n(a INTEGER NOT NULL)")
+
+    round_trip(tmp_path, build, loaders=["shell", "ours"])
+
+
 def test_a_row_that_no_sqlite_could_read_back_is_refused_by_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -1,0 +1,71 @@
+"""Which rows go into which INSERT, and whether they can go into what their table declares."""
+
+from dataclasses import dataclass
+
+import apsw
+
+from shared.dump.identifiers import quote_name
+from shared.dump.tables import Column, Table, qualified, seek_name
+from shared.dump.values import joined, trapped
+
+
+@dataclass(frozen=True)
+class Rows:
+    """Which rows of which table go into which INSERT.
+
+    `seek` is the rowid's name in the source, None when rows can only be read in one go.
+    """
+
+    title: str
+    source: str
+    into: str
+    columns: tuple[Column, ...]
+    seek: str | None
+    writes_seek: bool = False
+    only_trapped: bool = False
+    into_names: tuple[str, ...] = ()  # the columns' names while loading, where they are others
+    only: str = ""  # an SQL condition on the rows
+    table: str = ""  # the source's name where it is a table
+    order: str = ""  # SQL, for rows without seek whose order in the file may change
+
+    @property
+    def head(self) -> str:
+        names = [quote_name(name) for name in self.into_names or [column.name for column in self.columns]]
+        if self.writes_seek and self.seek:
+            names.insert(0, self.seek)
+        return f"INSERT INTO {self.into}({','.join(names)}) VALUES\n"
+
+
+def rows_of(table: Table) -> Rows:
+    """The rows of a table that is restored under its true declaration."""
+    return Rows(
+        title=f"table {table.name!r}",
+        source=qualified(table),
+        into=quote_name(table.name),
+        columns=tuple(column for column in table.columns if not column.generated),
+        seek=seek_name(table),
+        table=table.name,
+        writes_seek=table.alias is None and table.rowid is not None,
+    )
+
+
+def needs_stand_in(connection: apsw.Connection, table: Table) -> bool:
+    """Whether the table's rows cannot be inserted one after the other into what its own text declares.
+
+    Stored generated values may differ from what their expression gives today. Virtual ones are computed on
+    insert, and may fail or violate a constraint where they were added to rows that were there. And
+    where no name of the rowid is left, trapped rows could not go back to their places.
+    """
+    if table.has_stored:
+        return True
+    virtual = [place for place, column in enumerate(table.columns) if column.generated]
+    if not virtual and (table.without_rowid or seek_name(table)):
+        return False
+    named = [(f"c{place}", column) for place, column in enumerate(table.columns)]
+    inner = ",".join(f"{quote_name(column.name)} COLLATE BINARY AS {name}" for name, column in named)
+    computed = joined([f"c{place}" for place in virtual] or ["1"])
+    query = f"SELECT max({trapped(named)}),count({computed}) FROM (SELECT {inner} FROM {qualified(table)} NOT INDEXED)"
+    try:
+        return any(bool(found[0]) for found in connection.execute(query))
+    except apsw.Error:
+        return True
