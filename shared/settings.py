@@ -17,6 +17,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 from shared.errors import UsageError
 from shared.kinds import Kind, default_retention
 from shared.names import Format
+from shared.schedules import Schedule, parse_schedules
 
 DEFAULT_KEY = "file:./litekeep.key"
 DEFAULT_STORE = "./backups"
@@ -53,10 +54,14 @@ class Settings(BaseSettings):
     backup_formats: Annotated[tuple[Format, ...], NoDecode] = (Format.SQL, Format.SQLITE)
     backup_retention: Annotated[dict[Kind, timedelta], NoDecode] = Field(default_factory=dict)
     backup_min_keep: Annotated[int, Field(ge=1, le=100)] = 3
+    backup_schedules: Annotated[dict[Kind, Schedule] | None, NoDecode] = None
     backup_drill_sql: Path | None = None
     environment: Environment = Environment.DEVELOPMENT
     log_format: LogFormat | None = None
     cloud_run_job: str | None = None
+    cloud_run_execution: str | None = None
+    cloud_run_task_attempt: str | None = None
+    google_cloud_project: str | None = None
     cloud_run_task_index: Annotated[int, Field(ge=0)] = 0
     cloud_run_task_count: Annotated[int, Field(ge=1)] = 1
 
@@ -96,6 +101,11 @@ class Settings(BaseSettings):
                 )
             lengths[Kind(kind)] = timedelta(hours=int(found[1]) * _HOURS[found[2]])
         return lengths
+
+    @field_validator("backup_schedules", mode="before")
+    @classmethod
+    def _schedules(cls, value: Any) -> Any:
+        return parse_schedules(value) if isinstance(value, str) else value
 
     def retention_of(self, kind: Kind) -> timedelta:
         return self.backup_retention.get(kind, default_retention(self.environment)[kind])
@@ -142,3 +152,26 @@ def kms_endpoint() -> str | None:
     if not _LOOPBACK.fullmatch(endpoint):
         raise UsageError("LITEKEEP_KMS_ENDPOINT is wrong: allowed is 127.0.0.1:PORT or [::1]:PORT")
     return endpoint
+
+
+def state_folder() -> Path | None:
+    """Where what this user's runs leave behind belongs (XDG Base Directory): None when there is no home."""
+    named = os.environ.get("XDG_STATE_HOME", "")
+    if named.startswith("/"):
+        return Path(named)
+    home = os.environ.get("HOME", "")
+    return Path(home) / ".local" / "state" if home.startswith("/") else None
+
+
+def google_credentials_file() -> Path | None:
+    """The file that Google's libraries take their credentials from, if one is named or was left by gcloud."""
+    if named := os.environ.get("GOOGLE_APPLICATION_CREDENTIALS"):
+        return Path(named)
+    home = os.environ.get("HOME", "")
+    folder = os.environ.get("CLOUDSDK_CONFIG") or f"{home}/.config/gcloud"
+    return Path(folder) / "application_default_credentials.json"
+
+
+def google_metadata_host() -> str:
+    """Where Cloud Run answers what account and project a job has, by the variable that Google's libraries take."""
+    return os.environ.get("GCE_METADATA_HOST") or "metadata.google.internal"

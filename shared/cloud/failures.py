@@ -15,7 +15,8 @@ AUTH = 10004
 _BUSY = frozenset({5, 6, 10006})  # SQLITE_BUSY, SQLITE_LOCKED, and RAFT: no leader, or a new one
 
 _KEPT_CHARACTERS = 200
-_CREDENTIALS = re.compile(r"(\bAUTH\s+(?:APIKEY|TOKEN|USER)|\b(?:PASSWORD|HASH|KEY)\b)\s*.*", re.IGNORECASE | re.DOTALL)
+_LOGINS = re.compile(r"(\bAUTH\s+(?:APIKEY|TOKEN|USER)\b).*", re.IGNORECASE | re.DOTALL)
+_KEYS = re.compile(r"""(\b(?:PASSWORD|HASH|KEY)\s+)('[^']*'?|"[^"]*"?|\S+)""", re.IGNORECASE)
 
 
 class CloudError(SourceError):
@@ -55,5 +56,5 @@ def masked(text: str, secrets: Iterable[str]) -> str:
     """One line of at most 200 characters in which no credential is left, not even one echoed in a command."""
     for secret in sorted(filter(None, secrets), key=len, reverse=True):
         text = text.replace(secret, "***")
-    text = _CREDENTIALS.sub(r"\1 ***", text)
+    text = _KEYS.sub(r"\1***", _LOGINS.sub(r"\1 ***", text))
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:_KEPT_CHARACTERS]

@@ -241,7 +241,11 @@ def _from_socket(what: str, error: OSError, *, connecting: bool) -> CloudError:
     if isinstance(error, ssl.SSLCertVerificationError):
         reason = getattr(error, "verify_message", "") or "it is not valid"
         return Unreachable(f"{what}: its certificate is not to be trusted: {reason}; see root_certificate")
-    if isinstance(error, ssl.SSLError) and connecting:
+    if (
+        isinstance(error, ssl.SSLError)
+        and connecting
+        and not isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError)
+    ):
         return Unreachable(f"{what}: no TLS 1.3 came about ({error.reason or 'the handshake ended'})")
     for kind, made, reason in _REASONS:
         if isinstance(error, kind):

@@ -3,9 +3,9 @@
 import socket
 import threading
 import traceback
-from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pytest
 
@@ -16,7 +16,10 @@ from shared.cloud.names import check_name, quoted
 from shared.cloud.session import Session
 from shared.errors import UsageError
 from tests.cloud.conftest import NAME, address_of
-from tests.servers.sqlitecloud import PASSWORD, TOKEN, USER, Server
+from tests.servers.sqlitecloud import APIKEY, PASSWORD, TOKEN, USER, Server
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
 
 
 @pytest.mark.parametrize("login", [{}, {"token": TOKEN}, {"login": f"{USER}:{PASSWORD}"}])
@@ -81,7 +84,8 @@ def test_a_certificate_file_that_cannot_be_read_is_named_by_its_option(
 
 def test_ipv6_is_spoken(data: Path) -> None:
     with Server(data, host="::1") as server:
-        address = replace(address_of(server), host="::1")
+        text = f"sqlitecloud://[::1]:{server.port}?apikey={APIKEY}&root_certificate={server.ca}"
+        address = parse_connection_string(text).address
         with Session(address) as session:
             assert databases.names(session) == [NAME]
 
@@ -120,8 +124,9 @@ def test_a_failed_login_leaves_no_socket(server: Server) -> None:
     [
         ("key abc is bad", "key *** is bad"),
         ("Unable to find command AUTH APIKEY xyz;USE x", "Unable to find command AUTH APIKEY ***"),
-        ("near UPLOAD DATABASE 'x' KEY hush", "near UPLOAD DATABASE 'x' KEY ***"),
-        ("USER a PASSWORD b", "USER a PASSWORD ***"),
+        ("near UPLOAD DATABASE 'x' KEY hush now", "near UPLOAD DATABASE 'x' KEY *** now"),
+        ("USER a PASSWORD 'b c' ROLE", "USER a PASSWORD *** ROLE"),
+        ("PASSWORD 'b c", "PASSWORD ***"),
         ("a\x1b[31m\r\nb\u202e", "a [31m b"),
         ("z" * 999, "z" * 200),
     ],

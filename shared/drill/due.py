@@ -1,0 +1,21 @@
+"""When a drill is due: on the first Sunday of each month, in UTC, whatever hour it is."""
+
+from datetime import UTC, date, datetime, timedelta
+
+_SUNDAY = 6
+
+
+def is_due(now: datetime) -> bool:
+    return _is_first_sunday(now.astimezone(UTC).date())
+
+
+def next_due(now: datetime) -> date:
+    """The first day after today on which a drill is due."""
+    day = now.astimezone(UTC).date() + timedelta(days=1)
+    while not _is_first_sunday(day):
+        day += timedelta(days=1)
+    return day
+
+
+def _is_first_sunday(day: date) -> bool:
+    return day.weekday() == _SUNDAY and day.day <= 7
