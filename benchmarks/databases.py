@@ -52,7 +52,6 @@ _AFTERWARDS = """
 CREATE INDEX events_by_user ON events (user_id, at);
 CREATE INDEX messages_by_user ON messages (user_id, sent_at);
 CREATE TRIGGER users_gone AFTER DELETE ON users BEGIN DELETE FROM settings WHERE user_id = OLD.id; END;
-ANALYZE;
 """
 _USERS, _EVENTS, _MESSAGES, _SETTINGS, _TITLES = 620, 3_100, 1_250, 300, 120  # in a megabyte
 _BATCH = 50  # megabytes
@@ -77,7 +76,7 @@ class _Rows:
         self._chance = chance
         text = re.sub(r"[*`]+", "", "\n".join(topics[name] for name in sorted(topics)))
         self._sentences = [" ".join(found.split()) for found in re.findall(r"[A-Z][^.]{30,300}\.", text)]
-        self._words = sorted({word for word in re.findall(r"[a-z]{4,9}", text)})
+        self._words = sorted(set(re.findall(r"[a-z]{4,9}", text)))
         self._users = self._events = 0
 
     def fill(self, connection: apsw.Connection, megabytes: int) -> None:

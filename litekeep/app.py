@@ -8,6 +8,7 @@ import click
 COMMANDS = {
     "backup": ("jobs.backup.command:backup", "Take a backup of DATABASE_URL."),
     "list": ("litekeep.commands.list_backups:list_backups", "List the backups in a store, newest first."),
+    "status": ("litekeep.commands.status:status", "Show how backups stand, and what needs attention."),
     "verify": ("jobs.verify.command:verify", "Prove backups good by restoring them into a scratch database."),
     "restore": ("jobs.restore.command:restore", "Bring a backup back, into a new database or in place."),
     "import": (
@@ -20,8 +21,13 @@ COMMANDS = {
     ),
     "cleanup": ("jobs.cleanup.command:cleanup", "Delete the backups whose time is over."),
     "drill": ("litekeep.commands.drill:drill", "Rehearse recovery from what the store holds, with a report."),
+    "native": (
+        "litekeep.commands.native:native",
+        "SQLite Cloud's own backups: status, enable, list, restore.",
+    ),
     "hold": ("litekeep.commands.hold:hold", "Keep a backup whatever its age, until it is released."),
     "release": ("litekeep.commands.release:release", "End the hold of a backup."),
+    "monitor": ("jobs.monitor.command:monitor", "Look for what is missing, and write an event for each finding."),
     "health": ("litekeep.commands.health:health", "Check source, store and key, a line each."),
     "keygen": ("litekeep.commands.keygen:keygen", "Make a key file."),
     "completion": (
@@ -34,12 +40,14 @@ _HIDDEN = {"sample": "litekeep.commands.sample:sample"}
 _EPILOG = """\b
 Settings (environment, or a .env file in the working folder):
   DATABASE_URL       a path, file:PATH, or sqlitecloud://HOST[:8860]/NAME?apikey=…
+  BACKUP_DATABASES   * or names: several databases of that project
   BACKUP_STORE       gs://BUCKET[/PREFIX] or a folder            [./backups]
   BACKUP_COPY_STORE  a second store that gets every backup too
   BACKUP_KEY         gcp-kms://projects/…/cryptoKeys/NAME, file:PATH, or none
                                                                  [file:./litekeep.key]
   BACKUP_FORMATS     sql, sqlite or sql,sqlite                   [sql,sqlite]
   BACKUP_RETENTION   such as daily=30d,weekly=90d
+  BACKUP_SCHEDULES   kind=cron pairs (UTC), such as daily=0 0 * * *;weekly=0 0 * * 0
   BACKUP_MIN_KEEP    good backups of a database that always stay [3]
   BACKUP_DRILL_SQL   a file of the application's own checks, for litekeep drill
   ENVIRONMENT        production, staging, development or test    [development]

@@ -10,20 +10,46 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
+from pydantic import BaseModel, ConfigDict
+
 from shared import names
 from shared.clock import parse_time, rfc3339
 from shared.errors import NotGood, ObjectMissing, StoreError, UsageError
 from shared.kinds import Kind
-from shared.manifest import LARGEST_MANIFEST, Manifest, parse_manifest
+from shared.manifest import LARGEST_MANIFEST, Count, Manifest, parse_manifest
 from shared.names import BackupName, ObjectName
 from shared.stores import Store, StoredObject
 
-LATEST = "latest"
-LATEST_VERIFIED = "latest-verified"
+LATEST = names.LATEST
+LATEST_VERIFIED = names.LATEST_VERIFIED
 
 _SUMMARY = "litekeep-summary"
 _VERDICT = "litekeep-verdict"
 _METADATA_LIMIT = 7000  # bytes; Cloud Storage takes 8 KiB of custom metadata an object
+
+
+class _SummaryArtifact(BaseModel):
+    model_config = ConfigDict(strict=True)
+
+    format: str
+    object: str
+    size_bytes: Count
+    sha256: str
+    encrypted: bool
+
+
+class _Summary(BaseModel):
+    """What `summarise` makes, as it comes back from a store that anyone may have written to."""
+
+    model_config = ConfigDict(strict=True, extra="allow")  # a later Litekeep may say more
+
+    created_at: str
+    keep_until: str
+    artifacts: list[_SummaryArtifact]
+    tables: Count
+    rows: Count
+    schema_version: str
+    good: bool
 
 
 @dataclass(frozen=True)
@@ -83,15 +109,20 @@ class Catalog:
         return self.assemble(named(found for prefix in prefixes for found in self.store.list_objects(prefix)))
 
     def find(self, ref: str, database: str | None = None, at: datetime | None = None) -> Backup:
-        """The backup that `ref` means: an id, an artifact's file name, `latest` or `latest-verified`.
+        """The backup that `ref` means: an id, an artifact's file name or path, `latest` or `latest-verified`.
 
         With `at`, the newest good one that was taken at or before that time.
         Raises UsageError when nothing fits or several do, NotGood when what fits is damaged.
         """
         if at is not None or ref in (LATEST, LATEST_VERIFIED):
             return self._newest(ref, database, at)
+        named_whole = names.parse("/".join(ref.split("/")[-3:]))
         wanted = _id_in(ref)
-        fitting = [backup for backup in self.backups(database=database) if backup.name.id == wanted]
+        fitting = [
+            backup
+            for backup in self.backups(database=database)
+            if (backup.name == named_whole.backup if named_whole else backup.name.id == wanted)
+        ]
         if not fitting:
             raise UsageError(f"no backup {ref!r} in {self.store.url}: see litekeep list")
         if len(fitting) > 1:
@@ -166,7 +197,7 @@ class Catalog:
         verified = None if last is None else said.get("ok") is True
         level = said["level"] if isinstance(said.get("level"), str) else None
         try:
-            summary = _from_metadata(_SUMMARY, manifest) or summarise(parse_manifest(_read(self.store, manifest), name))
+            summary = _summary_in(manifest) or summarise(parse_manifest(_read(self.store, manifest), name))
             created_at = parse_time(summary["created_at"])
         except ObjectMissing:
             return None  # removed since the listing began
@@ -181,8 +212,8 @@ class Catalog:
             return from_listing
         try:
             content = json.loads(_read(self.store, item))
-        except (ValueError, ObjectMissing):
-            return {}
+        except (ValueError, RecursionError, NotGood, ObjectMissing):
+            return {}  # a verdict that cannot be read is not the one that says "good"
         return content if isinstance(content, dict) else {}
 
 
@@ -222,7 +253,7 @@ def _kinds(kind: Kind | None) -> list[Kind]:
 
 def _id_in(ref: str) -> str:
     """The id that a REF holds: itself, or what an artifact's or manifest's file name begins with."""
-    parsed = names.parse(ref) or names.parse(f"{Kind.DAILY}/x/{ref.rsplit('/', 1)[-1]}")
+    parsed = names.parse(f"{Kind.DAILY}/x/{ref.rsplit('/', 1)[-1]}")
     return parsed.backup.id if parsed else ref
 
 
@@ -241,9 +272,18 @@ def _as_metadata(key: str, content: Mapping[str, Any]) -> dict[str, str]:
     return {key: text} if len(text) <= _METADATA_LIMIT else {}
 
 
+def _summary_in(manifest: StoredObject) -> dict[str, Any] | None:
+    """The summary beside a manifest; None when there is none, or it is not one that we would write."""
+    content = _from_metadata(_SUMMARY, manifest)
+    try:
+        return content if content is None else _Summary.model_validate(content).model_dump(mode="json")
+    except ValueError:
+        return None
+
+
 def _from_metadata(key: str, item: StoredObject) -> dict[str, Any] | None:
     try:
         content = json.loads(item.metadata[key])
-    except (KeyError, ValueError):
+    except (KeyError, ValueError, RecursionError):
         return None
     return content if isinstance(content, dict) else None

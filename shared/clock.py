@@ -21,5 +21,12 @@ def parse_time(text: str) -> datetime:
 
     Raises ValueError when it is no time at all.
     """
-    moment = datetime.fromisoformat(text.strip())
-    return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    return in_utc(datetime.fromisoformat(text.strip()))
+
+
+def in_utc(moment: datetime) -> datetime:
+    """The same time in UTC; one without a zone is taken as UTC. Raises ValueError where UTC has no such year."""
+    try:
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except OverflowError:
+        raise ValueError("that time is before year 1 or after year 9999 in UTC") from None

@@ -11,9 +11,9 @@ import json
 from datetime import datetime
 from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, PlainSerializer, ValidationError
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, ValidationError
 
-from shared.clock import rfc3339
+from shared.clock import in_utc, rfc3339
 from shared.errors import NotGood, UsageError
 from shared.kinds import Kind
 from shared.names import BackupName, Format, check_id
@@ -21,8 +21,8 @@ from shared.names import BackupName, Format, check_id
 FORMAT = 1
 LARGEST_MANIFEST = 64 << 20  # bytes; a thousand tables take about 100 KB
 
-Moment = Annotated[datetime, PlainSerializer(rfc3339, when_used="json")]
-Count = Annotated[int, Field(ge=0)]
+Moment = Annotated[datetime, AfterValidator(in_utc), PlainSerializer(rfc3339, when_used="json")]
+Count = Annotated[int, Field(ge=0, lt=1 << 63)]  # SQLite and file systems count no further
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -136,6 +136,8 @@ def parse_manifest(raw: bytes, expected: BackupName) -> Manifest:
     except (ValueError, RecursionError) as error:
         what = _first_problem(error) if isinstance(error, ValidationError) else "it is not JSON"
         raise NotGood(f"manifest of {expected.id} cannot be read: {what}; use another backup") from None
+    if manifest.format != FORMAT:  # written as text, or as a number with a point
+        raise NotGood(f"manifest of {expected.id} has a format that this Litekeep does not know; use another backup")
     if manifest.name != expected:
         raise NotGood(f"manifest at {expected.manifest} belongs to {manifest.name.manifest}; use another backup")
     for artifact in manifest.artifacts:

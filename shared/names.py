@@ -6,6 +6,7 @@
     KIND/DATABASE/ID.verified-TIME.json   one a verification
     KIND/DATABASE/ID.hold.json            somebody holds the backup: it is not deleted
     locks/TASK.NUMBER.json                a lease: of those of a task, the highest number counts
+    locks/slots/KIND/DATABASE/TIME.NUMBER.json   a claim on a schedule's slot: likewise
     drills/DATABASE/TIME.VERDICT.json     a drill's report, VERDICT being passed or failed; written last
     drills/DATABASE/TIME.VERDICT.md       the same for people, and .svg the plot in it
 
@@ -27,6 +28,8 @@ _VERIFIED = re.compile(r"verified-(\d{8}T\d{6}(?:\d{6})?Z)\.json", re.ASCII)
 _LONGEST_DATABASE = 200  # bytes once encoded: a file system takes 255 a name
 _KINDS = frozenset(Kind)
 _RESERVED = (".manifest", ".sql", ".sqlite", ".verified-")
+LATEST = "latest"
+LATEST_VERIFIED = "latest-verified"
 
 
 class Format(StrEnum):
@@ -39,6 +42,7 @@ _ENCRYPTED = ".enc"
 _MANIFEST = ".manifest.json"
 _HOLD = ".hold.json"
 _DRILL = re.compile(r"(\d{8}T\d{12}Z)\.(passed|failed)\.json", re.ASCII)
+_CLAIM = re.compile(r"(\d{8}T\d{4})Z\.(\d{1,9})\.json", re.ASCII)
 _LEASE = re.compile(r"locks/([a-z]{1,40})\.(\d{1,18})\.json", re.ASCII)
 
 
@@ -80,6 +84,22 @@ class ObjectName:
 
 
 @dataclass(frozen=True)
+class Slot:
+    """One time, to the minute, that a schedule of a kind means for a database."""
+
+    kind: Kind
+    database: str
+    begins_at: datetime
+
+    @property
+    def prefix(self) -> str:
+        return f"{claims_prefix(self.kind, self.database)}{self.begins_at.astimezone(UTC):%Y%m%dT%H%MZ}."
+
+    def claim(self, number: int) -> str:
+        return f"{self.prefix}{number:03d}.json"
+
+
+@dataclass(frozen=True)
 class DrillName:
     """One drill: of which database, when it was held, and whether it passed. The listing alone tells."""
 
@@ -115,6 +135,8 @@ def check_id(name: str) -> str:
         )
     if any(part in name for part in _RESERVED):
         raise UsageError(f"--name {name!r} is not allowed: it must not hold any of {', '.join(_RESERVED)}")
+    if name in (LATEST, LATEST_VERIFIED):
+        raise UsageError(f"--name {name!r} is not allowed: --backup {name} means another backup each time")
     return name
 
 
@@ -127,9 +149,14 @@ def automatic_id(moment: datetime) -> str:
 def encode_database(database: str) -> str:
     """A database's name as one path part: percent-encoded, so that it can neither climb nor hide.
 
-    Raises UsageError for a name that is empty or too long to be a file name.
+    Raises UsageError for a name that is empty, not UTF-8, or too long to be a file name.
     """
-    encoded = quote(database, safe="")
+    try:
+        encoded = quote(database, safe="")
+    except UnicodeEncodeError:
+        raise UsageError(
+            f"database name {database[:80]!r} is not UTF-8: give the file another name, or a link"
+        ) from None
     if encoded.startswith("."):
         encoded = "%2E" + encoded[1:]
     if not encoded or len(encoded) > _LONGEST_DATABASE:
@@ -206,6 +233,24 @@ def lease_number(task: str, name: str) -> int | None:
     """The number of one of that task's leases; None for any other object."""
     found = _LEASE.fullmatch(name)
     return int(found[2]) if found and found[1] == task else None
+
+
+def claims_prefix(kind: Kind, database: str, day: datetime | None = None) -> str:
+    """The listing prefix for the claims on all slots of a kind and database, or on those of one day in UTC."""
+    of_day = "" if day is None else f"{day.astimezone(UTC):%Y%m%d}"
+    return f"locks/slots/{kind}/{encode_database(database)}/{of_day}"
+
+
+def parse_claim(name: str) -> tuple[Slot, int] | None:
+    """The slot that is claimed, and the claim's number; None for any other object."""
+    parts = name.split("/")
+    found = _CLAIM.fullmatch(parts[4]) if len(parts) == 5 and parts[:2] == ["locks", "slots"] else None
+    if found is None or parts[2] not in _KINDS:
+        return None
+    database, begins_at = decode_database(parts[3]), _verdict_time(f"{found[1]}00Z")
+    if database is None or begins_at is None:
+        return None
+    return Slot(Kind(parts[2]), database, begins_at), int(found[2])
 
 
 def drill_prefix(database: str | None = None) -> str:

@@ -4,22 +4,26 @@ What `rebuild` makes is provisional until it returns: it lies under a private na
 failure it is gone.
 """
 
-from collections.abc import Iterable, Iterator
-from contextlib import closing
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
+from typing import BinaryIO
 
 import apsw
 
 from shared.archive.data_key import DataKey
+from shared.archive.pipeline import read_ahead
 from shared.archive.reader import read_artifact
 from shared.clock import rfc3339
 from shared.databases.checks import check_integrity, describe
 from shared.dump.dump import DumpCounts, DumpHeader, dump
 from shared.dump.load import load_sql
 from shared.dump.schema import count_rows, schema_hash
-from shared.errors import NotGood
+from shared.errors import NotGood, ObjectMissing, StoreError
 from shared.manifest import Artifact, Manifest
 from shared.names import Format
 from shared.progress import Progress, silent
@@ -49,8 +53,10 @@ def rebuild(
     Every stored and plain byte has been counted and hashed when it returns. Raises NotGood for an
     artifact that is not what the manifest says, StoreError or SourceError for the places.
     """
-    with store.open(artifact.object) as stored:
-        plain = read_artifact(stored, artifact, data_key, manifest.name)
+    with (
+        store.open(artifact.object) as stored,
+        read_ahead(read_artifact(stored, artifact, data_key, manifest.name)) as plain,
+    ):
         write_database(artifact.format, _watched(plain, artifact, progress), manifest, target)
 
 
@@ -85,14 +91,25 @@ def hold_to_manifest(target: Path, manifest: Manifest) -> list[Check]:
 
 def prove(target: Path, manifest: Manifest, *, progress: Progress = silent) -> list[Check]:
     """The whole ladder above the archive: schema, rows, SQLite's own checks, and the same SQL once more."""
-    checks = hold_to_manifest(target, manifest)
-    schema, data = checks[0], checks[1:]
-    data.append(_integrity(target, manifest))
-    if manifest.artifact(Format.SQL):
-        data.append(_same_sql(target, manifest, progress))
+    with _kept_open(target), ThreadPoolExecutor(1, thread_name_prefix="integrity") as pool:
+        integrity = pool.submit(_integrity, target, manifest)
+        checks = hold_to_manifest(target, manifest)
+        schema, data = checks[0], checks[1:]
+        if manifest.artifact(Format.SQL):
+            data.append(_same_sql(target, manifest, progress))
+        data.append(integrity.result())
     failed = [check for check in data if not check.ok]
     detail = "; ".join(check.detail for check in failed or data)
     return [schema, Check("data", ok=not failed, detail=detail)]
+
+
+@contextmanager
+def _kept_open(target: Path) -> Iterator[None]:
+    """Of a WAL database, the last connection that closes locks out those that open at that moment; so none is last."""
+    with closing(apsw.Connection(str(target), flags=apsw.SQLITE_OPEN_READWRITE)) as connection:
+        with suppress(apsw.Error):  # the checks will say it
+            connection.pragma("schema_version")
+        yield
 
 
 def _schema(connection: apsw.Connection, manifest: Manifest) -> Check:
@@ -145,10 +162,23 @@ def _same_sql(target: Path, manifest: Manifest, progress: Progress) -> Check:
     return Check("same-sql", ok=same, detail="dumped again: the same SQL" if same else "dumped again: other SQL")
 
 
+def none_usable(manifest: Manifest, failures: Sequence[NotGood | StoreError]) -> NotGood | StoreError:
+    """What to raise when each artifact has failed: NotGood only when that is certain, and not the store's doing."""
+    said = "; ".join(map(str, failures)) or "its manifest names none"
+    if any(isinstance(failure, StoreError) and not isinstance(failure, ObjectMissing) for failure in failures):
+        return StoreError(f"no artifact of {manifest.id} could be used: {said}")
+    return NotGood(f"no artifact of {manifest.id} is good: {said}")
+
+
 def _write_pages(plain: Iterable[bytes], target: Path) -> None:
-    with target.open("xb") as image:
+    with private_file(target) as image:
         for piece in plain:
             image.write(piece)
+
+
+def private_file(target: Path) -> BinaryIO:
+    """A new file for its owner only, whatever the umask: what comes out of a backup was kept encrypted."""
+    return os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb")
 
 
 def _watched(plain: Iterable[bytes], artifact: Artifact, progress: Progress) -> Iterator[bytes]:

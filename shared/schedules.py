@@ -33,17 +33,28 @@ class Schedule:
         """The first slot that is later than `now`."""
         return next(CronSim(self.cron, now.astimezone(UTC)))
 
+    def slot_at(self, now: datetime) -> datetime:
+        """The newest slot that is not later than `now`."""
+        until = now.astimezone(UTC).replace(microsecond=0) + timedelta(seconds=1)
+        return next(CronSim(self.cron, until, reverse=True))
+
     def allowed_age(self, now: datetime) -> timedelta:
         """How old the newest backup may be: 25 hours daily, 8 days weekly, 10 minutes every 5 minutes.
 
         That is from one slot to the next, and a grace. Where slots are not evenly spaced, a backup of the last slot
         that is due is never too old, and one of an earlier slot is, once the grace is over.
         """
-        grace = _GRACE[self.kind]
-        until = (now - grace).astimezone(UTC).replace(microsecond=0) + timedelta(seconds=1)
+        due, before = self._last_two_due(now)
+        return max(now - due, due - before + _GRACE[self.kind])
+
+    def last_due(self, now: datetime) -> datetime:
+        """The last slot whose backup should be there by now, with the grace over."""
+        return self._last_two_due(now)[0]
+
+    def _last_two_due(self, now: datetime) -> tuple[datetime, datetime]:
+        until = (now - _GRACE[self.kind]).astimezone(UTC).replace(microsecond=0) + timedelta(seconds=1)
         slots = CronSim(self.cron, until, reverse=True)
-        due, before = next(slots), next(slots)
-        return max(now - due, due - before + grace)
+        return next(slots), next(slots)
 
 
 DEFAULT_SCHEDULES: Mapping[Kind, Schedule] = {

@@ -28,6 +28,7 @@ _BUCKET = re.compile(r"gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9](/.*)?", re.ASCII)
 _LOOPBACK = re.compile(r"(127\.0\.0\.1|\[::1\]):[1-9]\d{0,4}", re.ASCII)
 _LENGTH = re.compile(r"([1-9]\d{0,5})([hdwy])", re.ASCII)
 _HOURS = {"h": 1, "d": 24, "w": 7 * 24, "y": 365 * 24}
+_LONGEST_RETENTION = timedelta(days=365_000)  # no calendar ends before that
 
 
 class Environment(StrEnum):
@@ -48,6 +49,7 @@ class Settings(BaseSettings):
     )
 
     database_url: str | None = None
+    backup_databases: Annotated[tuple[str, ...] | None, NoDecode] = None
     backup_store: str = DEFAULT_STORE
     backup_copy_store: str | None = None
     backup_key: str = DEFAULT_KEY
@@ -64,6 +66,16 @@ class Settings(BaseSettings):
     google_cloud_project: str | None = None
     cloud_run_task_index: Annotated[int, Field(ge=0)] = 0
     cloud_run_task_count: Annotated[int, Field(ge=1)] = 1
+
+    @field_validator("backup_databases", mode="before")
+    @classmethod
+    def _databases(cls, value: Any) -> Any:
+        if not isinstance(value, str):
+            return value
+        names = tuple(name.strip() for name in value.split(","))
+        if not all(names) or len(set(names)) != len(names) or ("*" in names and len(names) > 1):
+            raise ValueError("allowed are * or names with commas between them, each once")
+        return names
 
     @field_validator("backup_store", "backup_copy_store")
     @classmethod
@@ -100,6 +112,8 @@ class Settings(BaseSettings):
                     f"{', '.join(Kind)}; units h, d, w, y"
                 )
             lengths[Kind(kind)] = timedelta(hours=int(found[1]) * _HOURS[found[2]])
+            if lengths[Kind(kind)] > _LONGEST_RETENTION:
+                raise ValueError("the longest that is allowed is 1000y")
         return lengths
 
     @field_validator("backup_schedules", mode="before")
@@ -173,5 +187,8 @@ def google_credentials_file() -> Path | None:
 
 
 def google_metadata_host() -> str:
-    """Where Cloud Run answers what account and project a job has, by the variable that Google's libraries take."""
-    return os.environ.get("GCE_METADATA_HOST") or "metadata.google.internal"
+    """Where Cloud Run answers what account and project a job has, by the variable that Google's libraries take.
+
+    By default its address rather than its name: looking a name up can take longer than any log line may wait.
+    """
+    return os.environ.get("GCE_METADATA_HOST") or "169.254.169.254"

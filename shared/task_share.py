@@ -16,5 +16,7 @@ def share(items: Iterable[Item], index: int, count: int, *, name: Callable[[Item
     is taken twice or by none, however the lists differ. Raises UsageError when there is no such task.
     """
     if not 0 <= index < count:
-        raise UsageError(f"CLOUD_RUN_TASK_INDEX is wrong: {index} is none of {count} tasks; allowed is 0 to {count - 1}")
+        raise UsageError(
+            f"CLOUD_RUN_TASK_INDEX is wrong: {index} is none of {count} tasks; allowed is 0 to {count - 1}"
+        )
     return [item for item in items if crc32(name(item).encode("utf-8", "surrogatepass")) % count == index]

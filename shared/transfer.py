@@ -10,6 +10,7 @@ from pathlib import Path
 import apsw
 
 from shared.archive.data_key import DataKey
+from shared.archive.plain_files import check_alone
 from shared.archive.reader import open_compressed, read_artifact
 from shared.archive.seals import check_manifest
 from shared.catalog import Backup, Catalog
@@ -19,16 +20,17 @@ from shared.databases.checks import check_integrity
 from shared.databases.replace import check_new, publish_new
 from shared.dump.dump import DumpHeader, dump
 from shared.dump.schema import count_rows, user_tables
-from shared.errors import NotGood, UsageError
+from shared.errors import NotGood, StoreError, UsageError
 from shared.keys import WrappingKey
-from shared.manifest import Manifest
+from shared.manifest import Artifact, Manifest
 from shared.names import Format
 from shared.progress import Progress, silent
-from shared.rebuild import hold_to_manifest, rebuild
+from shared.rebuild import hold_to_manifest, none_usable, private_file, rebuild
 from shared.verify import write_plain
 
 _SQL_ENDINGS = (".sql", ".sql.gz")
 _IMAGE_ENDINGS = (".sqlite", ".sqlite3", ".db")
+_DAMAGED = "NOT good: it was taken of a damaged database"
 
 
 @dataclass(frozen=True)
@@ -40,6 +42,14 @@ class Imported:
     duration_seconds: float
 
 
+@dataclass(frozen=True)
+class Exported:
+    """`notes` are what a person must know about the file."""
+
+    manifest: Manifest
+    notes: list[str]
+
+
 def import_file(source: Path, target: Path, *, clock: Clock = utc_now, progress: Progress = silent) -> Imported:
     """Makes a new database of a `.sql`, `.sql.gz`, `.sqlite` or `.sqlite.zst` file.
 
@@ -47,6 +57,7 @@ def import_file(source: Path, target: Path, *, clock: Clock = utc_now, progress:
     the target is taken.
     """
     started = clock()
+    check_alone(source)
     check_new(target)
     with scratch_beside(target) as scratch:
         made = scratch / "import.sqlite"
@@ -66,7 +77,7 @@ def check_export_name(output: Path) -> None:
 
 def export_backup(
     catalog: Catalog, backup: Backup, key: WrappingKey | None, output: Path, *, progress: Progress = silent
-) -> Manifest:
+) -> Exported:
     """Writes a backup as a plain file, in clear, for the stock `sqlite3`; the ending says which format.
 
     Raises NotGood when the backup is not good, UsageError when the file is there already.
@@ -74,36 +85,52 @@ def export_backup(
     check_export_name(output)
     manifest, raw = catalog.read_manifest(backup)
     data_key = check_manifest(manifest, raw, key)
+    as_sql = output.name.endswith(_SQL_ENDINGS)
+    failures: list[NotGood | StoreError] = []
     with scratch_beside(output) as scratch:
-        if output.name.endswith(_SQL_ENDINGS):
-            made = scratch / "export.sql"
-            _write_sql(_sql(catalog, manifest, data_key, scratch, progress), made, packed=output.name.endswith(".gz"))
-        else:
-            made = scratch / "export.sqlite"
-            _rebuild(catalog, manifest, data_key, made, progress)
-        publish_new(made, output)
-    return manifest
+        made = scratch / "export"
+        for form in (Format.SQL, Format.SQLITE) if as_sql else (Format.SQLITE, Format.SQL):
+            artifact = manifest.artifact(form)
+            if artifact is None:
+                continue
+            try:
+                if as_sql:
+                    pieces = _sql(catalog, manifest, data_key, artifact, scratch, progress)
+                    _write_sql(pieces, made, packed=output.name.endswith(".gz"))
+                else:
+                    _rebuild(catalog, manifest, data_key, artifact, made, progress)
+            except (NotGood, StoreError) as error:
+                failures.append(error)
+                made.unlink(missing_ok=True)
+                continue
+            publish_new(made, output)
+            notes = [f"{failure}; {artifact.object} was used instead" for failure in failures]
+            return Exported(manifest, notes if manifest.integrity.good else [*notes, _DAMAGED])
+    raise none_usable(manifest, failures)
 
 
 def _sql(
-    catalog: Catalog, manifest: Manifest, data_key: DataKey | None, scratch: Path, progress: Progress
+    catalog: Catalog,
+    manifest: Manifest,
+    data_key: DataKey | None,
+    artifact: Artifact,
+    scratch: Path,
+    progress: Progress,
 ) -> Iterator[bytes]:
-    artifact = manifest.artifact(Format.SQL)
-    if artifact is not None:
+    if artifact.format is Format.SQL:
         with catalog.store.open(artifact.object) as stored:
             yield from _watched(read_artifact(stored, artifact, data_key, manifest.name), progress)
         return
     image = scratch / "image.sqlite"
-    _rebuild(catalog, manifest, data_key, image, progress)
+    _rebuild(catalog, manifest, data_key, artifact, image, progress)
     header = DumpHeader(manifest.database, rfc3339(manifest.created_at), manifest.schema_version)
     with closing(apsw.Connection(str(image), flags=apsw.SQLITE_OPEN_READWRITE)) as connection:
         yield from dump(connection, header)
 
 
-def _rebuild(catalog: Catalog, manifest: Manifest, data_key: DataKey | None, target: Path, progress: Progress) -> None:
-    artifact = manifest.artifact(Format.SQLITE) or manifest.artifact(Format.SQL)
-    if artifact is None:
-        raise NotGood(f"backup {manifest.id} names no artifact: use another backup")
+def _rebuild(
+    catalog: Catalog, manifest: Manifest, data_key: DataKey | None, artifact: Artifact, target: Path, progress: Progress
+) -> None:
     rebuild(catalog.store, manifest, artifact, data_key, target, progress=progress)
     failed = [check for check in hold_to_manifest(target, manifest) if not check.ok]
     if failed and manifest.integrity.good:
@@ -111,7 +138,7 @@ def _rebuild(catalog: Catalog, manifest: Manifest, data_key: DataKey | None, tar
 
 
 def _write_sql(pieces: Iterator[bytes], target: Path, *, packed: bool) -> None:
-    with target.open("xb") as file:
+    with private_file(target) as file:
         if packed:
             with gzip.GzipFile(filename="", fileobj=file, mode="wb", compresslevel=6, mtime=0) as archive:
                 for piece in pieces:

@@ -13,7 +13,7 @@ A rung that fails ends the climb of that artifact; the other artifact is proven 
 from collections.abc import Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from importlib.metadata import version
 from pathlib import Path
@@ -22,6 +22,8 @@ from typing import Any
 import apsw
 
 from shared.archive.data_key import DataKey
+from shared.archive.pipeline import read_ahead
+from shared.archive.plain_files import check_alone
 from shared.archive.reader import check_stored, open_compressed, read_artifact
 from shared.archive.seals import check_manifest
 from shared.catalog import Backup, Catalog
@@ -29,12 +31,12 @@ from shared.clock import Clock, rfc3339, utc_now
 from shared.databases.checks import check_integrity
 from shared.dump.load import load_sql
 from shared.dump.schema import count_rows, user_tables
-from shared.errors import NotGood
+from shared.errors import NotGood, ObjectMissing, StoreError
 from shared.keys import WrappingKey
 from shared.manifest import Artifact, Manifest
 from shared.names import BackupName, Format
 from shared.progress import Progress, silent
-from shared.rebuild import Check, prove, restore_journal_mode
+from shared.rebuild import Check, private_file, prove, restore_journal_mode
 from shared.stores import Store
 from shared.workspace import scratch_folder
 
@@ -53,6 +55,7 @@ class Verification:
     checks: list[Check]
     name: BackupName | None = None
     verified_at: datetime | None = None
+    unrecorded: str | None = None  # why the verdict could not be stored beside the backup
 
     @property
     def ok(self) -> bool:
@@ -65,6 +68,8 @@ class Verification:
             "level": LEVEL,
             "checks": [{"name": check.name, "ok": check.ok, "detail": check.detail} for check in self.checks],
         }
+        if self.unrecorded:
+            document["unrecorded"] = self.unrecorded
         if self.name and self.verified_at:
             document |= {
                 "database": self.name.database,
@@ -83,19 +88,23 @@ def verify_backup(
     clock: Clock = utc_now,
     progress: Progress = silent,
 ) -> Verification:
-    """Climbs the ladder and stores the verdict beside the backup.
+    """Climbs the ladder and stores the verdict beside the backup; a store that takes none is in `unrecorded`.
 
     Raises StoreError when the store fails and KeyProblem when the key cannot be used: neither says
     anything about the backup, so neither becomes a verdict.
     """
     checks = _climb(catalog, backup, key, progress)
     verification = Verification(backup.name.id, checks, backup.name, clock())
-    catalog.record(backup.name, verification, clock())
+    try:
+        catalog.record(backup.name, verification, clock())
+    except StoreError as error:  # what was found out is worth saying all the same
+        return replace(verification, unrecorded=str(error))
     return verification
 
 
 def verify_file(path: Path, *, progress: Progress = silent) -> Verification:
     """Proves a plain `.sql`, `.sql.gz`, `.sqlite` or `.sqlite.zst` file: it unpacks, loads and is sound."""
+    check_alone(path)
     rungs = _Rungs()
     with scratch_folder() as scratch:
         target = scratch / "proof.sqlite"
@@ -124,7 +133,7 @@ def write_plain(source: Iterable[bytes], target: Path) -> str:
             break
     whole = _chain(head, pieces)
     if head.startswith(_SQLITE_MAGIC):
-        with target.open("xb") as image:
+        with private_file(target) as image:
             for piece in whole:
                 image.write(piece)
         return "image"
@@ -204,13 +213,16 @@ def _climb_one(
         _fetch(store, artifact, stored, progress)
         with stored.open("rb") as stream:
             check_stored(stream, artifact)
+    except ObjectMissing:
+        return [Check("checksum", ok=False, detail=f"{artifact.object} is missing; use another backup")]
     except NotGood as error:
         return [Check("checksum", ok=False, detail=str(error))]
     checks = [Check("checksum", ok=True, detail=f"{form}: {artifact.size_bytes} bytes as announced")]
     with stored.open("rb") as stream:
         source = _Noted(read_artifact(stream, artifact, data_key, manifest.name))
         try:
-            write_plain(source, target)
+            with read_ahead(source) as plain:
+                write_plain(plain, target)
         except NotGood as error:
             rung = "decrypt" if source.error else _OPENS[form]
             return [*checks, Check(rung, ok=False, detail=str(error))]

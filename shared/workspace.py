@@ -28,6 +28,7 @@ def scratch_folder(parent: Path | None = None) -> Iterator[Path]:
 
     Raises SourceError when it cannot be made. Errors of the block pass through as they are.
     """
+    below_tmpdir = parent is None
     with ExitStack() as stack:
         try:
             parent = _private_place(parent or Path(tempfile.gettempdir()) / f"litekeep-{os.getuid()}")
@@ -41,9 +42,9 @@ def scratch_folder(parent: Path | None = None) -> Iterator[Path]:
             stack.callback(shutil.rmtree, ready, ignore_errors=True)
             folder.rename(ready)
         except OSError as error:
-            place = parent or "TMPDIR"
+            to_do = "mend it, or set TMPDIR" if below_tmpdir else "let this user write there, or choose another place"
             raise SourceError(
-                f"scratch folder in {place} cannot be made ({error.strerror}): mend it, or set TMPDIR"
+                f"scratch folder in {parent or 'TMPDIR'} cannot be made ({error.strerror}): {to_do}"
             ) from error
         yield ready
 
@@ -52,7 +53,7 @@ def _private_place(parent: Path) -> Path:
     parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     found = parent.lstat()
     if not stat.S_ISDIR(found.st_mode) or found.st_uid != os.geteuid():
-        raise SourceError(f"scratch folder {parent} is a link, or belongs to someone else: remove it, or set TMPDIR")
+        raise SourceError(f"scratch folder {parent} is a link, or belongs to someone else: remove it")
     return parent
 
 

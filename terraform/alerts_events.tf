@@ -55,6 +55,14 @@ locals {
       means    = "Backups are missing in the second region. A loss of the first region would take them."
       run      = "gcloud storage rsync --recursive --no-clobber ${local.store_url} ${coalesce(local.copy_url, "gs://COPY-BUCKET")}"
     }
+    dated-in-future = {
+      title    = "Backup dated in the future"
+      severity = "WARNING"
+      events   = ["monitor.future"]
+      where    = null
+      means    = "A clock was wrong when this backup was taken, or is now. It counts as no backup until its time has come, and retention does not touch it."
+      run      = "${local._local} list   # whose clock? then: ${local._execute.backup}"
+    }
     drill-failed = {
       title    = "Restore drill failed"
       severity = "CRITICAL"

@@ -1,21 +1,21 @@
-"""The backup job: settings and flags in, one backup out, one event either way."""
+"""The backup job: settings and flags in, a backup of each database out, one event either way."""
 
 from typing import Any
 
-from shared.backup import BackupOrder, Taken, take_backup
-from shared.catalog import Backup, Catalog
-from shared.errors import LitekeepError, NotGood, StoreError, UsageError
-from shared.events import Event, Field
+from jobs.backup.fleet import FleetRun, back_up_fleet
+from jobs.backup.slot import back_up_once
+from shared.backup import BackupOrder, Taken
+from shared.databases.location import CloudLocation, FileLocation
+from shared.errors import LitekeepError, UsageError
 from shared.kinds import Kind, kind_of_name
-from shared.manifest import Manifest
 from shared.names import Format
 from shared.progress import Progress
 from shared.settings import Settings
 from shared.stores import open_store
 from shared.terminal.options import settings_with
-from shared.terminal.parts import event_log, events_own_stdout, key_of, source_of
-from shared.terminal.screen import how_to_call, say, say_json, size
-from shared.verify import Verification, verify_backup
+from shared.terminal.parts import event_log, events_own_stdout, key_of, project_of, source_of
+from shared.terminal.screen import BAD, UNKNOWN, how_to_call, say, say_json, size
+from shared.verify import Verification
 
 
 def run_backup(flags: dict[str, Any], *, prove: bool, as_json: bool, progress: Progress) -> int:
@@ -26,36 +26,53 @@ def run_backup(flags: dict[str, Any], *, prove: bool, as_json: bool, progress: P
         backup_formats=tuple(form for form in Format if form in flags["formats"]) or None,
     )
     log = event_log(settings, result_on_stdout=as_json)
-    order = _order(settings, flags)
-    fields: dict[str, Field] = {"database": order.location.database, "kind": order.kind.value}
-    try:
-        taken = take_backup(order, progress=progress)
-        fields["backup_id"] = taken.manifest.id
-        proof = _prove(order, taken.manifest, progress) if prove else None
-        if taken.copy_error:
-            raise StoreError(
-                f"{taken.manifest.id} is stored in {order.store.url}, but not in the copy store: {taken.copy_error}"
-            )
-    except (LitekeepError, OSError) as error:
-        log.emit(Event.BACKUP_FAILED, f"backup of {fields['database']} failed: {error}", fields)
-        raise
-    log.emit(
-        Event.BACKUP_SUCCEEDED,
-        f"backup {taken.manifest.id} of {fields['database']}",
-        fields | _figures(taken),
-    )
+    if settings.backup_databases is not None:
+        order = _order(settings, flags, CloudLocation(project_of(settings), ""))  # each name is filled in
+        run = back_up_fleet(settings, order, log, prove=prove, progress=progress)
+        _report(run, settings, as_json=as_json)
+        return LitekeepError.exit_code if run.failures else 0
+    one = back_up_once(_order(settings, flags, source_of(settings)), settings, log, prove=prove, progress=progress)
+    if one is None:
+        return _say_skipped(as_json=as_json)
     if as_json:
-        say_json(to_json(taken, proof))
+        say_json(to_json(one.taken, one.proof))
     elif not events_own_stdout(settings):
-        _say(taken, proof, order)
+        _say(one.taken, one.proof, one.order)
     return 0
 
 
-def _order(settings: Settings, flags: dict[str, Any]) -> BackupOrder:
+def _say_skipped(*, as_json: bool) -> int:
+    if as_json:
+        say_json({"skipped": "slot taken"})
+    return 0
+
+
+def _report(run: FleetRun, settings: Settings, *, as_json: bool) -> None:
+    """Raises LitekeepError when any has failed; a JSON document says so by itself."""
+    if as_json:
+        documents = [to_json(one.taken, one.proof) for one in run.made]
+        documents += [{"database": one.database, "error": one.reason} for one in run.failures]
+        say_json(documents + [{"database": one.database, "skipped": one.reason} for one in run.left_out])
+        return
+    if not events_own_stdout(settings):
+        for one in run.made:
+            _say(one.taken, one.proof, one.order)
+            say()
+        for failure in run.failures:
+            say(f"{BAD} {failure.database}: {failure.reason}")
+        for left in run.left_out:
+            say(f"{UNKNOWN} {left.database} was left out: {left.reason}")
+        say(f"{len(run.made)} of {len(run.made) + len(run.failures)} databases were backed up")
+    if run.failures:
+        names = ", ".join(failure.database for failure in run.failures[:5])
+        raise LitekeepError(f"no new backup of {len(run.failures)} databases ({names}): mend what their events name")
+
+
+def _order(settings: Settings, flags: dict[str, Any], location: FileLocation | CloudLocation) -> BackupOrder:
     name = flags["name"]
     kind = Kind(flags["kind"]) if flags["kind"] else kind_of_name(name)
     return BackupOrder(
-        location=source_of(settings),
+        location=location,
         store=open_store(settings.backup_store),
         key=key_of(settings, may_create=True),
         kind=kind,
@@ -82,26 +99,6 @@ def _copy_store(flags: dict[str, Any]) -> str | None:
         if named is None or not named.startswith("gs://"):
             raise UsageError("--upload-gcs needs --bucket NAME, or BACKUP_COPY_STORE=gs://BUCKET")
     return copy_to  # type: ignore[no-any-return]
-
-
-def _prove(order: BackupOrder, manifest: Manifest, progress: Progress) -> Verification:
-    catalog = Catalog(order.store)
-    backup: Backup = catalog.find(manifest.id, manifest.database)
-    proof = verify_backup(catalog, backup, order.key, progress=progress)
-    if not proof.ok:
-        failed = next(check for check in proof.checks if not check.ok)
-        raise NotGood(f"{manifest.id} is stored and did not pass its own proof ({failed.name}): {failed.detail}")
-    return proof
-
-
-def _figures(taken: Taken) -> dict[str, Field]:
-    manifest = taken.manifest
-    return {
-        "size_bytes": sum(artifact.size_bytes for artifact in manifest.artifacts),
-        "rows": manifest.rows,
-        "tables": manifest.tables,
-        "duration_seconds": round(taken.duration_seconds, 3),
-    }
 
 
 def to_json(taken: Taken, proof: Verification | None) -> dict[str, Any]:

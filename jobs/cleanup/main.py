@@ -1,14 +1,18 @@
 """The cleanup job: settings and flags in, one report out, one event for a run that was meant to delete."""
 
+from time import monotonic
+
 from jobs.cleanup.report import say_outcome, to_json
 from shared.cleanup import Outcome, clean, preview
-from shared.errors import LitekeepError
-from shared.events import Event, Field
+from shared.events import Event, EventLog, Field
 from shared.kinds import Kind
+from shared.names import BackupName
 from shared.progress import Progress
 from shared.retention import Policy
 from shared.settings import Settings
-from shared.stores import open_store
+from shared.stores import Store, open_store
+from shared.terminal.audit import audited
+from shared.terminal.endings import reported
 from shared.terminal.options import settings_with
 from shared.terminal.parts import event_log
 from shared.terminal.screen import say_json
@@ -30,15 +34,31 @@ def run_cleanup(
         outcome = preview(store, policy, database=database)
     else:
         log = event_log(settings, result_on_stdout=as_json)
-        try:
-            outcome = clean(store, policy, database=database, progress=progress)
-        except (LitekeepError, OSError) as error:
-            log.emit(Event.CLEANUP_FAILED, f"cleanup of {store.url} failed: {error}", {"store": store.url})
-            raise
-        event = Event.CLEANUP_FAILED if outcome.failed else Event.CLEANUP_SUCCEEDED
-        log.emit(event, _in_a_line(outcome, store.url), {"store": store.url} | _figures(outcome))
+        outcome = _clean(settings, log, store, policy, database, progress)
     say_json(to_json(outcome, store.url, dry_run=dry_run)) if as_json else say_outcome(outcome, dry_run=dry_run)
     return 1 if outcome.failed or outcome.attention else 0
+
+
+def _clean(
+    settings: Settings, log: EventLog, store: Store, policy: Policy, database: str | None, progress: Progress
+) -> Outcome:
+    """With an audit event for each backup as it goes, and one for the run."""
+    began = monotonic()
+
+    def tell(name: BackupName, why: str) -> None:
+        about = {"database": name.database, "backup_id": name.id, "kind": name.kind}
+        with audited(log, settings, "delete", store.url, **about, reason=why):
+            pass  # by the time that this is told, it is gone
+
+    with audited(log, settings, "cleanup", store.url, database=database) as deed:
+        about: dict[str, Field] = {"store": store.url}
+        with reported(lambda why: log.emit(Event.CLEANUP_FAILED, f"cleanup of {store.url} failed: {why}", about)):
+            outcome = clean(store, policy, database=database, progress=progress, tell=tell)
+        event = Event.CLEANUP_FAILED if outcome.failed else Event.CLEANUP_SUCCEEDED
+        figures = _figures(outcome) | {"duration_seconds": round(monotonic() - began, 3), "store": store.url}
+        log.emit(event, _in_a_line(outcome, store.url), figures)
+        deed.failed, deed.reason = outcome.failed, f"{len(outcome.deleted)} backups deleted"
+    return outcome
 
 
 def policy_of(settings: Settings, *, force: bool = False) -> Policy:
@@ -57,6 +77,7 @@ def _figures(outcome: Outcome) -> dict[str, Field]:
     return {
         "deleted": len(outcome.deleted),
         "kept": outcome.kept,
+        "deleted_percent": outcome.deleted_percent,
         "freed_bytes": outcome.freed_bytes,
         "orphans": len(outcome.swept),
         "errors": len(outcome.errors),

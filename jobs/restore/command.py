@@ -16,6 +16,7 @@ from shared.terminal.screen import progress_bars
 @click.option("--verify", "prove", is_flag=True, help="The whole proof before it goes into place, not the quick one.")
 @click.option("--schema-only", is_flag=True, help="Tables, indexes, views and triggers without rows.")
 @click.option("--table", "tables", multiple=True, metavar="T", help="Only this table; may be given again.")
+@click.option("--native", is_flag=True, help="By SQLite Cloud's own backups, in place, to the moment that --at names.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @database
 @store
@@ -29,6 +30,7 @@ def restore(as_json: bool, **flags: Any) -> int:
       litekeep restore --backup latest-verified --to /srv/app/new.db --verify
       litekeep restore --at 2024-01-15T12:00:00Z --table users --to users.db
       litekeep restore --backup backup-2024-01-15-000000 --in-place
+      litekeep restore --at 2024-01-15T12:00:00Z --native
     """
     from jobs.restore.main import run_restore  # noqa: PLC0415 - `--help` must not wait for it
 

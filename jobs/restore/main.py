@@ -5,16 +5,18 @@ from datetime import datetime
 from pathlib import PurePath
 from typing import Any
 
-from shared.catalog import LATEST, Backup, Catalog
+from shared.catalog import LATEST, LATEST_VERIFIED, Backup, Catalog
 from shared.clock import parse_time
 from shared.databases.location import CloudLocation, FileLocation
-from shared.errors import LitekeepError, UsageError
+from shared.errors import UsageError
 from shared.events import Event
 from shared.kinds import Kind
 from shared.progress import Progress
 from shared.restore import Restored, RestoreOrder, plan_restore, restore
 from shared.settings import Settings
 from shared.stores import open_store
+from shared.terminal.audit import audited
+from shared.terminal.endings import reported
 from shared.terminal.options import settings_with
 from shared.terminal.parts import database_of, event_log, events_own_stdout, key_of, location_of, source_of
 from shared.terminal.screen import say, say_json, size
@@ -22,6 +24,10 @@ from shared.terminal.screen import say, say_json, size
 
 def run_restore(flags: dict[str, Any], *, as_json: bool, progress: Progress) -> int:
     """Restores what the flags ask for, or with --dry-run says what it would do."""
+    if flags.get("native"):
+        from jobs.restore.native import run_native  # noqa: PLC0415 - files need no driver
+
+        return run_native(flags, as_json=as_json, progress=progress)
     settings = settings_with(backup_store=flags["store"])
     order = _order(settings, flags)
     if flags["dry_run"]:
@@ -35,17 +41,15 @@ def run_restore(flags: dict[str, Any], *, as_json: bool, progress: Progress) -> 
         "kind": name.kind.value,
         "target": order.target.display,
     }
-    log.emit(Event.RESTORE_STARTED, f"restoring {name.id} to {order.target.display}", fields)
-    try:
-        done = restore(order, progress=progress)
-    except (LitekeepError, OSError) as error:
-        log.emit(Event.RESTORE_FAILED, f"restore of {name.id} failed: {error}", fields)
-        raise
-    log.emit(
-        Event.RESTORE_SUCCEEDED,
-        f"restored {name.id} to {order.target.display}",
-        fields | {"rows": done.rows, "duration_seconds": round(done.duration_seconds, 3)},
-    )
+    with audited(log, settings, "restore", **fields):
+        log.emit(Event.RESTORE_STARTED, f"restoring {name.id} to {order.target.display}", fields)
+        with reported(lambda why: log.emit(Event.RESTORE_FAILED, f"restore of {name.id} failed: {why}", fields)):
+            done = restore(order, progress=progress)
+        log.emit(
+            Event.RESTORE_SUCCEEDED,
+            f"restored {name.id} to {order.target.display}",
+            fields | {"rows": done.rows, "duration_seconds": round(done.duration_seconds, 3)},
+        )
     if as_json:
         say_json(_to_json(done))
     elif not events_own_stdout(settings):
@@ -62,13 +66,19 @@ def _order(settings: Settings, flags: dict[str, Any]) -> RestoreOrder:
         raise UsageError("--backup REF is missing: an id, latest, or latest-verified; see litekeep list")
     catalog = Catalog(open_store(settings.backup_store))
     ref = flags["ref"] or LATEST
-    database = flags["database"] or (database_of(settings) if ref.startswith(LATEST) else None)
+    database = flags["database"] or (database_of(settings) if ref in (LATEST, LATEST_VERIFIED) else None)
     backup = catalog.find(ref, database, _time(flags["at"]))
+    target = _target(settings, flags, backup)
+    if flags["in_place"] and backup.name.database not in (target.database, flags["database"]):
+        raise UsageError(
+            f"{backup.name.id} is a backup of {backup.name.database}, not of {target.display}: to put it there all the "
+            f"same, add --database {backup.name.database}"
+        )
     return RestoreOrder(
         catalog=catalog,
         backup=backup,
         key=key_of(settings),
-        target=_target(settings, flags, backup),
+        target=target,
         in_place=flags["in_place"],
         prove=flags["prove"],
         schema_only=flags["schema_only"],

@@ -1,33 +1,47 @@
-"""`litekeep verify`, which is also what the verify job runs."""
+"""`litekeep verify`, which is also what the verify job runs; with `--drill` the drill job."""
 
 from typing import Any
 
 import click
 
+from shared.errors import UsageError
 from shared.terminal.options import common, database, store
 from shared.terminal.screen import progress_bars
 
 
 @click.command()
 @click.option("--backup", "ref", metavar="REF", help="An id, an artifact's file name, latest, or latest-verified.")
-@click.option("--all", "every", is_flag=True, help="Every backup in the store.")
+@click.option("--all", "every", is_flag=True, help="Every backup in the store, newest first.")
 @click.option("--since", metavar="24h", help="Every backup taken since then: 24h, 7d, or a time.")
+@click.option("--again", is_flag=True, help="With --all or --since: also those that were found good before.")
 @click.option("--file", "file", metavar="F", type=click.Path(), help="A .sql, .sql.gz, .sqlite or .sqlite.zst file.")
+@click.option("--drill", is_flag=True, hidden=True)
+@click.option("--now", is_flag=True, hidden=True)
 @database
 @store
 @common
-def verify(as_json: bool, **flags: Any) -> int:
+def verify(as_json: bool, drill: bool, now: bool, **flags: Any) -> int:
     """Prove backups good by restoring them into a scratch database.
 
-    Without a flag, the latest backup of DATABASE_URL. Exits with 3 if any is not good.
+    Without a flag, the latest backup of DATABASE_URL. Exits with 3 if any is not good, and with 1 if one could not be
+    verified. Cloud Run tasks share the list of --all and --since out among them.
 
     \b
     Examples:
       litekeep verify
       litekeep verify --backup backup-2024-01-15-000000
       litekeep verify --since 24h
+      litekeep verify --all --again
     """
-    from jobs.verify.main import run_verify  # noqa: PLC0415 - `--help` must not wait for it
-
+    if now and not drill:
+        raise UsageError("--now goes with --drill")
+    if drill and any(flags[name] for name in ("ref", "every", "since", "again", "file")):
+        raise UsageError("--drill chooses its backups by itself: leave --backup, --all, --since, --again, --file out")
     with progress_bars(wanted=not as_json) as progress:
+        if drill:
+            from jobs.verify.drill import run_drill  # noqa: PLC0415 - `--help` must not wait for it
+
+            return run_drill(flags["store"], flags["database"], now=now, as_json=as_json, progress=progress)
+        from jobs.verify.main import run_verify  # noqa: PLC0415 - `--help` must not wait for it
+
         return run_verify(flags, as_json=as_json, progress=progress)

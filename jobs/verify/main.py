@@ -5,17 +5,22 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from jobs.verify.many import Known, Unproven, verify_many
 from shared.catalog import LATEST, Backup, Catalog
 from shared.clock import parse_time, utc_now
 from shared.errors import LitekeepError, NotGood, UsageError
 from shared.events import Event, EventLog
 from shared.keys import WrappingKey
+from shared.names import BackupName
 from shared.progress import Progress
 from shared.settings import Settings
 from shared.stores import open_store
+from shared.task_share import share
+from shared.terminal.audit import audited
+from shared.terminal.endings import reported
 from shared.terminal.options import settings_with
 from shared.terminal.parts import database_of, event_log, events_own_stdout, key_of
-from shared.terminal.screen import BAD, GOOD, say, say_json
+from shared.terminal.screen import BAD, GOOD, UNKNOWN, say, say_json
 from shared.verify import Verification, verify_backup, verify_file
 
 _SPAN = re.compile(r"(\d{1,6})(min|h|d|w)", re.ASCII)
@@ -23,30 +28,39 @@ _MINUTES = {"min": 1, "h": 60, "d": 24 * 60, "w": 7 * 24 * 60}
 
 
 def run_verify(flags: dict[str, Any], *, as_json: bool, progress: Progress) -> int:
-    """Verifies what the flags ask for and says each verdict. Returns 0, or 3 if any is not good."""
+    """Verifies what the flags ask for and says each verdict.
+
+    Returns 0, 3 if any is not good, or 1 if all that were judged are good and some could not be.
+    """
     chosen = [name for name in ("ref", "every", "since", "file") if flags[name]]
     if len(chosen) > 1:
         raise UsageError("--backup, --all, --since and --file exclude each other: give one")
+    if flags["again"] and not (flags["every"] or flags["since"]):
+        raise UsageError("--again goes with --all or --since: one backup that is named is verified in any case")
     settings = settings_with(backup_store=flags["store"])
     if flags["file"]:
-        found = [_of_file(Path(flags["file"]), progress)]
+        found: list[Verification | Known | Unproven] = [_of_file(Path(flags["file"]), progress)]
     else:
         found = _of_store(settings, flags, event_log(settings, result_on_stdout=as_json), progress)
     if as_json:
-        say_json([verification.to_json() for verification in found])
+        say_json([verdict.to_json() for verdict in found])
     elif not events_own_stdout(settings):
-        for verification in found:
-            _say(verification)
-    return 0 if all(verification.ok for verification in found) else NotGood.exit_code
+        for verdict in found:
+            _say(verdict)
+        if flags["every"] or flags["since"]:
+            _say_sum(found)
+    if any(verdict.ok is False for verdict in found):
+        return NotGood.exit_code
+    return 0 if all(verdict.ok and not _unrecorded(verdict) for verdict in found) else LitekeepError.exit_code
 
 
 def since(text: str, now: datetime) -> datetime:
     """`24h`, `7d`, `90min`, or a time. Raises UsageError."""
-    if match := _SPAN.fullmatch(text):
-        return now - timedelta(minutes=int(match[1]) * _MINUTES[match[2]])
     try:
+        if match := _SPAN.fullmatch(text):
+            return now - timedelta(minutes=int(match[1]) * _MINUTES[match[2]])
         return parse_time(text)
-    except ValueError:
+    except (ValueError, OverflowError):
         raise UsageError(f"--since {text!r} is no span: write 24h, 7d, 90min, or a time such as 2024-01-15") from None
 
 
@@ -56,43 +70,87 @@ def _of_file(path: Path, progress: Progress) -> Verification:
     return verify_file(path, progress=progress)
 
 
-def _of_store(settings: Settings, flags: dict[str, Any], log: EventLog, progress: Progress) -> list[Verification]:
+def _of_store(
+    settings: Settings, flags: dict[str, Any], log: EventLog, progress: Progress
+) -> list[Verification | Known | Unproven]:
     catalog = Catalog(open_store(settings.backup_store))
-    backups = _chosen(catalog, settings, flags)
-    key = key_of(settings)
-    return [_one(catalog, backup, key, log, progress) for backup in backups]
+    if flags["every"] or flags["since"]:
+        backups = _several(catalog, settings, flags)
+        key = key_of(settings)
+        return verify_many(
+            catalog.store,
+            backups,
+            lambda backup: _one(catalog, backup, key, settings, log, progress),
+            again=flags["again"],
+        )
+    database = flags["database"] or (None if flags["ref"] else database_of(settings))
+    backup = catalog.find(flags["ref"] or LATEST, database)
+    return [_one(catalog, backup, key_of(settings), settings, log, progress)]
 
 
-def _chosen(catalog: Catalog, settings: Settings, flags: dict[str, Any]) -> list[Backup]:
-    if not (flags["every"] or flags["since"]):
-        database = flags["database"] or (None if flags["ref"] else database_of(settings))
-        return [catalog.find(flags["ref"] or LATEST, database)]
+def _several(catalog: Catalog, settings: Settings, flags: dict[str, Any]) -> list[Backup]:
+    """What `--all` or `--since` means, newest first, and of it what is this task's to do."""
     backups = catalog.backups(database=flags["database"])
     if flags["since"]:
         start = since(flags["since"], utc_now())
         backups = [backup for backup in backups if backup.created_at >= start]
-    if not backups and flags["every"]:
+    elif not backups:
         raise UsageError(f"no backups in {catalog.store.url}: take one with litekeep backup")
-    return backups
+    index, count = settings.cloud_run_task_index, settings.cloud_run_task_count
+    return share(backups, index, count, name=lambda backup: backup.name.prefix)
 
 
-def _one(catalog: Catalog, backup: Backup, key: WrappingKey | None, log: EventLog, progress: Progress) -> Verification:
+def _one(
+    catalog: Catalog,
+    backup: Backup,
+    key: WrappingKey | None,
+    settings: Settings,
+    log: EventLog,
+    progress: Progress,
+) -> Verification:
     name = backup.name
     fields = {"database": name.database, "backup_id": name.id, "kind": name.kind.value}
-    try:
-        verification = verify_backup(catalog, backup, key, progress=progress)
-    except LitekeepError as error:
-        log.emit(Event.VERIFY_FAILED, f"{name.id} could not be verified: {error}", fields)
-        raise
-    if verification.ok:
-        log.emit(Event.VERIFY_SUCCEEDED, f"{name.id} is good", fields)
-    else:
-        failed = next(check for check in verification.checks if not check.ok)
-        log.emit(Event.VERIFY_FAILED, f"{name.id} is not good: {failed.detail}", fields | {"check": failed.name})
+    with audited(log, settings, "verify", _place(catalog, name), **fields) as deed:
+        with reported(lambda why: log.emit(Event.VERIFY_FAILED, f"{name.id} could not be verified: {why}", fields)):
+            verification = verify_backup(catalog, backup, key, progress=progress)
+        if verification.ok and verification.unrecorded:
+            deed.failed, deed.reason = True, f"its verdict could not be stored: {verification.unrecorded}"
+            log.emit(Event.VERIFY_FAILED, f"{name.id} is good, and {deed.reason}", fields)
+        elif verification.ok:
+            log.emit(Event.VERIFY_SUCCEEDED, f"{name.id} is good", fields)
+        else:
+            failed = next(check for check in verification.checks if not check.ok)
+            deed.failed, deed.reason = True, f"it is not good: {failed.detail}"
+            log.emit(Event.VERIFY_FAILED, f"{name.id} is not good: {failed.detail}", fields | {"check": failed.name})
     return verification
 
 
-def _say(verification: Verification) -> None:
-    say(f"{GOOD if verification.ok else BAD} {verification.id} is {'good' if verification.ok else 'NOT good'}")
-    for check in verification.checks:
-        say(f"    {GOOD if check.ok else BAD} {check.name:<9} {check.detail}")
+def _place(catalog: Catalog, name: BackupName) -> str:
+    return f"{catalog.store.url}/{name.prefix}"
+
+
+def _say(verdict: Verification | Known | Unproven) -> None:
+    if isinstance(verdict, Known):
+        say(f"{GOOD} {verdict.id} is good, by its verification of {verdict.verified_on}")
+    elif isinstance(verdict, Unproven):
+        say(f"{UNKNOWN} {verdict.id} could not be verified: {verdict.error}")
+    else:
+        say(f"{GOOD if verdict.ok else BAD} {verdict.id} is {'good' if verdict.ok else 'NOT good'}")
+        for check in verdict.checks:
+            say(f"    {GOOD if check.ok else BAD} {check.name:<9} {check.detail}")
+        if verdict.unrecorded:
+            say(f"    {BAD} this verdict could not be stored: {verdict.unrecorded}")
+
+
+def _unrecorded(verdict: Verification | Known | Unproven) -> bool:
+    return isinstance(verdict, Verification) and verdict.unrecorded is not None
+
+
+def _say_sum(found: list[Verification | Known | Unproven]) -> None:
+    good = sum(verdict.ok is True for verdict in found)
+    known = sum(isinstance(verdict, Known) for verdict in found)
+    bad = sum(verdict.ok is False for verdict in found)
+    say(
+        f"{len(found)} backups: {good} good ({known} verified before: --again does it again), "
+        f"{bad} NOT good, {len(found) - good - bad} could not be verified"
+    )

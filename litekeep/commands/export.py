@@ -4,10 +4,11 @@ from pathlib import Path
 
 import click
 
-from shared.catalog import LATEST, Catalog
+from shared.catalog import LATEST, LATEST_VERIFIED, Catalog
 from shared.stores import open_store
+from shared.terminal.audit import audited
 from shared.terminal.options import common, database, settings_with, store
-from shared.terminal.parts import database_of, key_of
+from shared.terminal.parts import database_of, event_log, key_of
 from shared.terminal.screen import progress_bars, say, say_json
 from shared.transfer import check_export_name, export_backup
 
@@ -36,10 +37,18 @@ def export(as_json: bool, ref: str, output: Path, database: str | None, store: s
     check_export_name(output)
     settings = settings_with(backup_store=store)
     catalog = Catalog(open_store(settings.backup_store))
-    backup = catalog.find(ref, database or (database_of(settings) if ref.startswith(LATEST) else None))
-    with progress_bars(wanted=not as_json) as progress:
-        manifest = export_backup(catalog, backup, key_of(settings), output, progress=progress)
+    backup = catalog.find(ref, database or (database_of(settings) if ref in (LATEST, LATEST_VERIFIED) else None))
+    log, name = event_log(settings, result_on_stdout=as_json), backup.name
+    about = {"database": name.database, "backup_id": name.id, "kind": name.kind}
+    with (
+        audited(log, settings, "export", str(output), **about),
+        progress_bars(wanted=not as_json) as progress,
+    ):
+        done = export_backup(catalog, backup, key_of(settings), output, progress=progress)
     if as_json:
-        say_json({"id": manifest.id, "output": str(output), "size_bytes": output.stat().st_size})
-    else:
-        say(f"Exported {manifest.id} to {output}, in clear: keep it as safe as the database")
+        size = output.stat().st_size
+        say_json({"id": done.manifest.id, "output": str(output), "size_bytes": size, "notes": done.notes})
+        return
+    say(f"Exported {done.manifest.id} to {output}, in clear: keep it as safe as the database")
+    for note in done.notes:
+        say(f"  note: {note}")

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 import click
 
 from shared.archive.data_key import DataKey
+from shared.clock import utc_now
+from shared.databases.location import CloudLocation
 from shared.databases.snapshot import check_readable
 from shared.errors import LitekeepError
 from shared.kinds import Kind
@@ -15,33 +17,38 @@ from shared.stores import open_store
 from shared.stores.probe import probe
 from shared.terminal.options import common, settings_with, store
 from shared.terminal.parts import key_of, source_of
-from shared.terminal.screen import BAD, GOOD, say, say_json
+from shared.terminal.screen import BAD, GOOD, UNKNOWN, say, say_json
+
+_SIGNS = {True: GOOD, False: BAD, None: UNKNOWN}
 
 
 @dataclass(frozen=True)
 class _Finding:
+    """`ok` None: not known, or not needed."""
+
     name: str
-    ok: bool
+    ok: bool | None
     detail: str
 
 
 @click.command()
+@click.option("--restores", is_flag=True, help="Of a SQLite Cloud login, also require what restores there need.")
 @store
 @common
-def health(as_json: bool, store: str | None) -> int:
+def health(as_json: bool, restores: bool, store: str | None) -> int:
     """Check source, store and key: reachable, readable, writable, in order; a line each.
 
-    Exits with 1 when one of them is not.
+    Of SQLite Cloud also TLS, the login, the database, and each privilege. Exits with 1 when something is not as it
+    should be.
 
     \b
-    Example:
+    Examples:
       litekeep health
+      litekeep health --restores
     """
     settings = settings_with(backup_store=store)
-    findings = [
-        _check("source", lambda: _source(settings)),
-        _check("store", lambda: _store(settings.backup_store)),
-    ]
+    findings = _of_source(settings, restores=restores)
+    findings.append(_check("store", lambda: _store(settings.backup_store)))
     if settings.backup_copy_store:
         copy = settings.backup_copy_store
         findings.append(_check("copy store", lambda: _store(copy)))
@@ -49,9 +56,10 @@ def health(as_json: bool, store: str | None) -> int:
     if as_json:
         say_json([{"name": found.name, "ok": found.ok, "detail": found.detail} for found in findings])
     else:
+        width = max(10, *(len(found.name) for found in findings))
         for found in findings:
-            say(f"{GOOD if found.ok else BAD} {found.name:<10} {found.detail}")
-    return 0 if all(found.ok for found in findings) else LitekeepError.exit_code
+            say(f"{_SIGNS[found.ok]} {found.name:<{width}} {found.detail}")
+    return LitekeepError.exit_code if any(found.ok is False for found in findings) else 0
 
 
 def _check(name: str, look: Callable[[], str]) -> _Finding:
@@ -61,9 +69,17 @@ def _check(name: str, look: Callable[[], str]) -> _Finding:
         return _Finding(name, ok=False, detail=str(error))
 
 
-def _source(settings: Settings) -> str:
-    location = source_of(settings)
-    return f"{location.display}: {check_readable(location)}"
+def _of_source(settings: Settings, *, restores: bool) -> list[_Finding]:
+    try:
+        location = source_of(settings)
+    except LitekeepError as error:
+        return [_Finding("source", ok=False, detail=str(error))]
+    if not isinstance(location, CloudLocation):
+        return [_check("source", lambda: f"{location.display}: {check_readable(location)}")]
+    from shared.cloud.health import check  # noqa: PLC0415 - files need no driver
+
+    looked = check(location.address, location.database, utc_now(), restores=restores)
+    return [_Finding(found.name, found.ok, found.detail) for found in looked]
 
 
 def _store(url: str) -> str:

@@ -1,8 +1,5 @@
 """`litekeep hold`"""
 
-import os
-import pwd
-
 import click
 
 from shared.terminal.options import common, database, store
@@ -25,20 +22,23 @@ def hold(as_json: bool, backup_id: str, reason: str, database: str | None, store
       litekeep hold backup-2024-01-15-000000 --reason "evidence for incident 42"
     """
     from shared import holds  # noqa: PLC0415 - `--help` must not wait for these
+    from shared.events import Event  # noqa: PLC0415
     from shared.stores import open_store  # noqa: PLC0415
+    from shared.terminal.audit import audited  # noqa: PLC0415
+    from shared.terminal.identity import actor_of  # noqa: PLC0415
     from shared.terminal.options import settings_with  # noqa: PLC0415
+    from shared.terminal.parts import event_log  # noqa: PLC0415
 
-    place = open_store(settings_with(backup_store=store).backup_store)
-    made = holds.hold(place, backup_id, reason, _user(), database=database)
+    settings = settings_with(backup_store=store)
+    log, place = event_log(settings, result_on_stdout=as_json), open_store(settings.backup_store)
+    named = {"database": database, "backup_id": backup_id, "reason": reason}
+    with audited(log, settings, "hold", place.url, **named) as deed:
+        made = holds.hold(place, backup_id, reason, actor_of(settings), database=database)
+        deed.database, deed.kind = made.backup.database, made.backup.kind
+        fields = {"database": deed.database, "backup_id": backup_id, "kind": deed.kind, "reason": made.reason}
+        log.emit(Event.HOLD_PLACED, f"{backup_id} of {deed.database} is held: {made.reason}", fields)
     if as_json:
         say_json(made.to_json() | {"held": True})
         return
     say(f"Held {made.backup.id} of {made.backup.database}: {made.reason}")
     say(f"Release it: litekeep release {made.backup.id}")
-
-
-def _user() -> str:
-    try:
-        return pwd.getpwuid(os.getuid()).pw_name
-    except KeyError:
-        return f"user id {os.getuid()}"

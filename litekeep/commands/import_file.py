@@ -7,7 +7,10 @@ import click
 from shared import transfer
 from shared.databases.location import FileLocation, parse_location
 from shared.errors import UsageError
+from shared.settings import read_settings
+from shared.terminal.audit import audited
 from shared.terminal.options import common
+from shared.terminal.parts import event_log
 from shared.terminal.screen import progress_bars, say, say_json
 
 
@@ -31,7 +34,12 @@ def import_file(as_json: bool, file: Path, to: str | None) -> None:
     location = parse_location(to) if to else FileLocation(file.with_name(file.name.split(".")[0] + ".db"))
     if not isinstance(location, FileLocation):
         raise UsageError(f"{location.display}: importing to SQLite Cloud is not part of this version; use a file")
-    with progress_bars(wanted=not as_json) as progress:
+    settings = read_settings()
+    log = event_log(settings, result_on_stdout=as_json)
+    with (
+        audited(log, settings, "import", location.display, database=location.database, reason=f"of {file}"),
+        progress_bars(wanted=not as_json) as progress,
+    ):
         done = transfer.import_file(file, location.path, progress=progress)
     if as_json:
         say_json(

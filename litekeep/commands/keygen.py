@@ -20,8 +20,13 @@ def keygen(as_json: bool, path: Path) -> None:
       export BACKUP_KEY=file:/etc/litekeep/backup.key
     """
     from shared.keys.keyfile import KeyFile  # noqa: PLC0415 - Tink takes its time to import
+    from shared.settings import read_settings  # noqa: PLC0415
+    from shared.terminal.audit import audited  # noqa: PLC0415
+    from shared.terminal.parts import event_log  # noqa: PLC0415
 
-    key = KeyFile.create(path)
+    settings = read_settings()
+    with audited(event_log(settings, result_on_stdout=as_json), settings, "keygen", str(path)):
+        key = KeyFile.create(path)
     if as_json:
         say_json({"path": str(path), "name": key.name})
         return

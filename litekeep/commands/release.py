@@ -19,11 +19,20 @@ def release(as_json: bool, backup_id: str, database: str | None, store: str | No
       litekeep release backup-2024-01-15-000000
     """
     from shared import holds  # noqa: PLC0415 - `--help` must not wait for these
+    from shared.events import Event  # noqa: PLC0415
     from shared.stores import open_store  # noqa: PLC0415
+    from shared.terminal.audit import audited  # noqa: PLC0415
     from shared.terminal.options import settings_with  # noqa: PLC0415
+    from shared.terminal.parts import event_log  # noqa: PLC0415
 
-    place = open_store(settings_with(backup_store=store).backup_store)
-    ended = holds.release(place, backup_id, database=database)
+    settings = settings_with(backup_store=store)
+    log, place = event_log(settings, result_on_stdout=as_json), open_store(settings.backup_store)
+    with audited(log, settings, "release", place.url, database=database, backup_id=backup_id) as deed:
+        ended = holds.release(place, backup_id, database=database)
+        deed.database, deed.kind = ended.backup.database, ended.backup.kind
+        deed.reason = f"was held by {ended.held_by}: {ended.reason}"
+        fields = {"database": deed.database, "backup_id": backup_id, "kind": deed.kind, "reason": deed.reason}
+        log.emit(Event.HOLD_RELEASED, f"{backup_id} of {deed.database} is released; it {deed.reason}", fields)
     if as_json:
         say_json(ended.to_json() | {"held": False})
         return

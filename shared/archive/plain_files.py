@@ -30,6 +30,17 @@ def open_compressed(path: Path) -> Iterator[bytes]:
             raise NotGood(f"{path} cannot be read: {error.strerror}; use another file") from None
 
 
+def check_alone(path: Path) -> None:
+    """Raises UsageError for a database whose last transactions lie beside it: by itself the file is an older state."""
+    for suffix in ("-wal", "-journal"):
+        beside = Path(f"{path}{suffix}")
+        if beside.is_file() and beside.stat().st_size:
+            raise UsageError(
+                f"{path} is not whole without {beside.name}: back it up (DATABASE_URL={path} litekeep backup), "
+                "or let the application close it first"
+            )
+
+
 def _plain(path: Path, file: BinaryIO) -> Iterator[bytes]:
     magic = file.read(4)
     file.seek(0)

@@ -1,10 +1,12 @@
 """From a snapshot to artifact files in staging, and what the manifest says of the snapshot."""
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from threading import Event
 
 import apsw
 
@@ -20,6 +22,7 @@ from shared.names import BackupName, Format
 from shared.progress import Progress
 
 _PIECE = 1 << 20
+_PATIENCE = 10_000  # milliseconds; of a WAL database, whoever closes it last locks the others out for a moment
 
 
 @dataclass(frozen=True)
@@ -48,16 +51,48 @@ def write_artifacts(
 
     Raises SourceError for what a dump cannot carry, apsw.Error when the pages cannot be read.
     """
-    artifacts, counts = [], None
-    for form in formats:
-        if form is Format.SQL:
-            counts = DumpCounts()
-            chunks = _dump(snapshot, name, created_at, counts)
-        else:
-            chunks = _pages(snapshot.path)
+    counts = DumpCounts()
+    given_up = Event()
+
+    def write(form: Format) -> Artifact:
+        chunks = _dump(snapshot, name, created_at, counts) if form is Format.SQL else _pages(snapshot.path)
         counted = _counted(chunks, str(form), snapshot.size_bytes, progress)
-        artifacts.append(write_artifact(counted, staging / form, form, data_key, name))
-    return artifacts, counts
+        try:
+            return write_artifact(_until(given_up, counted), staging / form, form, data_key, name)
+        except BaseException:
+            given_up.set()
+            raise
+
+    return _side_by_side(write, formats, given_up), counts if Format.SQL in formats else None
+
+
+class _GivenUp(Exception):
+    """Another artifact has failed, and its error is the one that counts."""
+
+
+def _side_by_side(write: Callable[[Format], Artifact], formats: tuple[Format, ...], given_up: Event) -> list[Artifact]:
+    """The first in this thread, where signals arrive, the others beside it; one that fails ends all."""
+    first, *others = formats
+    with ThreadPoolExecutor(max(1, len(others)), thread_name_prefix="artifact") as pool:
+        try:
+            beside = [pool.submit(write, form) for form in others]
+            try:
+                made = write(first)
+            except _GivenUp:
+                for artifact in beside:
+                    artifact.result()  # raises the reason
+                raise
+            return [made, *(artifact.result() for artifact in beside)]
+        except BaseException:
+            given_up.set()
+            raise
+
+
+def _until(given_up: Event, chunks: Iterable[bytes]) -> Iterator[bytes]:
+    for chunk in chunks:
+        if given_up.is_set():
+            raise _GivenUp
+        yield chunk
 
 
 def describe_snapshot(snapshot: Snapshot, counts: DumpCounts | None) -> Description:
@@ -99,7 +134,9 @@ def _pages(path: Path) -> Iterator[bytes]:
 
 
 def _open(snapshot: Snapshot) -> apsw.Connection:
-    return apsw.Connection(str(snapshot.path), flags=apsw.SQLITE_OPEN_READWRITE)
+    connection = apsw.Connection(str(snapshot.path), flags=apsw.SQLITE_OPEN_READWRITE)
+    connection.set_busy_timeout(_PATIENCE)
+    return connection
 
 
 def _counted(chunks: Iterable[bytes], stage: str, total: int, progress: Progress) -> Iterator[bytes]:

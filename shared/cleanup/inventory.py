@@ -1,7 +1,7 @@
 """What a store holds, from one listing: backups as retention judges them, and what belongs to none."""
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -52,7 +52,12 @@ class Inventory:
 
 def take_inventory(store: Store) -> Inventory:
     """Lists the store once. Raises StoreError when it cannot be listed or read."""
-    found = list(named(store.list_objects("")))
+    return inventory_of(store, store.list_objects(""))
+
+
+def inventory_of(store: Store, listing: Iterable[StoredObject]) -> Inventory:
+    """The same of a listing of the whole store, for whoever needs more from it. Raises StoreError."""
+    found = list(named(listing))
     objects: dict[BackupName, list[StoredObject]] = {}
     for parsed, item in found:
         objects.setdefault(parsed.backup, []).append(item)

@@ -1,5 +1,6 @@
 """What a cleanup found, what it meant to do, and what it did."""
 
+from collections import Counter
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -34,6 +35,13 @@ class Outcome:
     @property
     def kept(self) -> int:
         return len(self.plan.decisions) - len(self.deleted)
+
+    @property
+    def deleted_percent(self) -> float:
+        """The largest share of one database's backups that this run deleted."""
+        had = Counter(decision.backup.name.database for decision in self.plan.decisions)
+        gone = Counter(name.database for name in self.deleted)
+        return round(max((100 * gone[database] / had[database] for database in gone), default=0.0), 1)
 
     def frees(self, decision: Decision) -> int:
         """Bytes that deleting that backup frees, or would free; 0 for one that stays."""

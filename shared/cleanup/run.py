@@ -8,7 +8,7 @@ then its verdicts and artifacts, which are orphans if we are stopped here, for a
 Before each delete the lease is asked for again.
 """
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from typing import TYPE_CHECKING
 
 from shared.catalog import Catalog
@@ -28,6 +28,8 @@ from shared.stores.interface import OwnTime
 if TYPE_CHECKING:
     from shared.names import BackupName
 
+Tell = Callable[["BackupName", str], None]
+
 TASK = "cleanup"
 _CLOCKS_MAY_DIFFER_BY = 300  # seconds
 
@@ -44,11 +46,13 @@ def clean(
     database: str | None = None,
     clock: Clock = utc_now,
     progress: Progress = silent,
+    tell: Tell = lambda _name, _why: None,
 ) -> Outcome:
     """Deletes what the policy lets go, of one database when it is given, and says what became of each.
 
     What the store refuses to delete is noted in the outcome, and the run goes on. Raises StoreError when the store
     cannot be listed or read, when another cleanup is at work, or when our clock is not that of the store.
+    `tell` hears of each backup right when it is gone, and why: so that a run that is killed has left its trace.
     """
     with leased(store, TASK, clock) as lease:
         _compare_clocks(store, lease)
@@ -57,7 +61,7 @@ def clean(
         differing = first.going ^ outcome.going
         outcome.going &= first.going
         outcome.attention += [f"{name.id} stays: two listings differ over it" for name in sorted(differing, key=str)]
-        run = _Run(store, lease, outcome, progress)
+        run = _Run(store, lease, outcome, progress, tell)
         try:
             run.delete_backups()
             run.sweep(first)
@@ -102,12 +106,13 @@ class _Stays(StoreError):
 
 
 class _Run:
-    def __init__(self, store: Store, lease: Lease, outcome: Outcome, progress: Progress) -> None:
+    def __init__(self, store: Store, lease: Lease, outcome: Outcome, progress: Progress, tell: Tell) -> None:
         self._store = store
         self._catalog = Catalog(store)
         self._lease = lease
         self._outcome = outcome
         self._progress = progress
+        self._tell = tell
         self._needed_by: dict[tuple[str, str], list[BackupName]] = {}
         for candidate in outcome.inventory.candidates:
             for needed in candidate.needs:
@@ -156,6 +161,7 @@ class _Run:
             self._store.create(name.manifest, raw, backup.manifest.metadata)
             raise _Stays("it was held this very moment, and its manifest was put back")
         self._outcome.deleted.add(name)
+        self._tell(name, decision.reason)
         self._outcome.freed_bytes += backup.manifest.size_bytes
         for item in self._outcome.inventory.beside_manifest(name):
             if self._delete_object(item.name, item.generation):

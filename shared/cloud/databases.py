@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from shared.cloud.connection_string import Address
-from shared.cloud.failures import NOT_FOUND, Refused
+from shared.cloud.failures import NOT_FOUND, CloudError, Refused
 from shared.cloud.names import quoted
 from shared.cloud.retries import attempts
 from shared.cloud.session import Session, Undecided, Value, Watcher
@@ -47,8 +47,14 @@ def names(session: Session) -> list[str]:
 
 
 def listed(session: Session) -> list[Listed]:
-    """All databases with what the node says of them, by name."""
-    return sorted((_listed(row) for row in session.rows("LIST DATABASES DETAILED")), key=lambda found: found.name)
+    """All databases with what the node says of them, by name; where it refuses the details, names alone."""
+    try:
+        found = [_listed(row) for row in session.rows("LIST DATABASES DETAILED")]
+    except Refused as error:
+        if error.transient:
+            raise
+        found = [Listed(name, None, encrypted=False, status=None, writes=None) for name in names(session)]
+    return sorted(found, key=lambda one: one.name)
 
 
 def find(session: Session, name: str) -> Listed | None:
@@ -77,20 +83,25 @@ def put(address: Address, name: str, source: Path, watch: Watcher) -> bool:
     Undecided when it may be there, or may come yet.
     """
     lost: Undecided | None = None
-    for attempt in attempts():
-        with attempt, Session(address) as session:
-            if lost is not None and name in names(session):
-                return False
-            try:
-                session.upload(name, source, watch)
-            except Undecided as error:
-                lost = error
-                raise
-            except Refused:
+    try:
+        for attempt in attempts():
+            with attempt, Session(address) as session:
                 if lost is not None and name in names(session):
-                    return False  # the first upload was stored after all, only later
-                raise
-            return True
+                    return False
+                try:
+                    session.upload(name, source, watch)
+                except Undecided as error:
+                    lost = error
+                    raise
+                except Refused:
+                    if lost is not None and name in names(session):
+                        return False  # the first upload was stored after all, only later
+                    raise
+                return True
+    except CloudError as error:
+        if lost is None or error is lost:
+            raise
+        raise Undecided(f"{lost}; after that: {error}") from None
     raise AssertionError("the last attempt raises")
 
 

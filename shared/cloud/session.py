@@ -22,7 +22,7 @@ from shared.cloud.names import quoted
 from shared.errors import LitekeepError
 
 Value = str | int | float | bytes | None
-Saver = Callable[[memoryview], None]
+Saver = Callable[[memoryview], None]  # raises its own disk's errors as a LitekeepError: an OSError is the socket's
 Watcher = Callable[[int, int], None]
 
 UPLOAD_PIECE = 512 << 10  # as all the drivers send them; the largest that a node takes is not documented
@@ -105,9 +105,12 @@ class Session:
         found: Value = result.data[0]
         return found
 
-    def start_download(self, name: str) -> Announced:
-        """Has the node make a snapshot; `save_download` fetches it. Raises Refused when there is no such database."""
-        command = f"DOWNLOAD DATABASE {quoted(name)}"
+    def start_download(self, name: str, *, if_exists: bool = False) -> Announced:
+        """Has the node make a snapshot; `save_download` fetches it. Raises Refused when there is no such database.
+
+        With `if_exists` a database that is not there has 0 bytes.
+        """
+        command = f"DOWNLOAD DATABASE {quoted(name)}{' IF EXISTS' if if_exists else ''}"
         result = self._run(command, ())
         numbers = result.data[0] if result.tag is RESULT.RESULT_ARRAY else None
         if not numbers or len(numbers) != 3 or not all(type(n) is int and n >= 0 for n in numbers):
@@ -254,6 +257,7 @@ def _from_socket(what: str, error: OSError, *, connecting: bool) -> CloudError:
     return made(f"{what}: {error.strerror or type(error).__name__}")
 
 
+_CLOSED = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
 _REASONS: tuple[tuple[type[OSError], type[CloudError], str], ...] = (
     (TimeoutError, TimedOut, "no answer in time"),
     (socket.gaierror, Unreachable, "the host's name is not known: check it"),

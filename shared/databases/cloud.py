@@ -6,6 +6,9 @@ agrees, and SQLite's quick_check. What does not is never a snapshot.
 """
 
 import shutil
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 from shared.cloud import databases
@@ -26,15 +29,14 @@ def snapshot_cloud(
 ) -> tuple[FileSnapshot, Source]:
     """Downloads the database into the new file `destination`, mode 0600; what may pass is tried again, from scratch.
 
-    The manifest's source gets the node's version and, as `raft_index`, the position of its log. With
+    The manifest's source gets the node's version, the position of its log (`raft_index`) and its count of writes. With
     `allow_corrupt` a damaged database is taken as it is. Raises CorruptSource for what is no whole database (an
     encrypted one is not to us), CloudError or SourceError when it cannot be had. Nothing is left then.
     """
     create_image(destination)
     try:
-        announced, version = databases.on_node(
-            location.address, lambda session: _download(session, location, destination, watch)
-        )
+        found = databases.on_node(location.address, lambda session: _download(session, location, destination, watch))
+        announced = found.announced
         header = _checked_header(location, destination, announced)
         if not allow_corrupt:
             _check_pages(location, destination)
@@ -49,7 +51,7 @@ def snapshot_cloud(
         size_bytes=announced.size,
         sqlite_version=header.sqlite_version,
     )
-    return image, _origin(location, header, announced, version)
+    return image, _origin(location, header, found)
 
 
 def look_at(location: CloudLocation) -> str:
@@ -62,23 +64,51 @@ def look_at(location: CloudLocation) -> str:
     return f"reachable, {found.size} bytes"
 
 
-def _origin(location: CloudLocation, header: Header, announced: Announced, version: str | None) -> Source:
+def unchanged_since(location: CloudLocation, origin: Source) -> bool:
+    """Whether nothing was written since the snapshot of that `origin`, as far as the node can tell.
+
+    The position of the log, the count of writes and the size must all be as they were. The log is the whole
+    cluster's, so a write to another database makes this one look changed; a count that the node does not give does
+    too. Raises CloudError.
+    """
+    then = origin.model_dump()
+    if then["type"] != "sqlitecloud" or then["host"] != location.address.host or then.get("writes") is None:
+        return False
+
+    def now(session: Session) -> tuple[int | None, Announced]:
+        listed = databases.find(session, location.database)
+        return listed.writes if listed else None, session.start_download(location.database)
+
+    writes, announced = databases.on_node(location.address, now)
+    found = {"writes": writes, "raft_index": announced.raft_index, "size_bytes": announced.size}
+    return all(then.get(name) == value for name, value in found.items())
+
+
+@dataclass(frozen=True)
+class _Downloaded:
+    announced: Announced
+    version: str | None
+    writes: int | None
+
+
+def _origin(location: CloudLocation, header: Header, found: _Downloaded) -> Source:
     return Source.model_validate(
         {
             "type": "sqlitecloud",
             "host": location.address.host,
             "sqlite_version": header.sqlite_version,
-            "size_bytes": announced.size,
-            "node_version": version or "unknown",
-            "raft_index": announced.raft_index,
+            "size_bytes": found.announced.size,
+            "node_version": found.version or "unknown",
+            "raft_index": found.announced.raft_index,
+            "writes": found.writes,
         }
     )
 
 
-def _download(
-    session: Session, location: CloudLocation, destination: Path, watch: Watcher
-) -> tuple[Announced, str | None]:
+def _download(session: Session, location: CloudLocation, destination: Path, watch: Watcher) -> _Downloaded:
     version = databases.version(session)
+    # Counted before the snapshot is taken: what is written meanwhile makes it look changed, never unchanged.
+    listed = databases.find(session, location.database)
     announced = session.start_download(location.database)
     if not announced.size:
         raise CorruptSource(f"{location.display} is empty (0 bytes) and holds no database: find out what emptied it")
@@ -88,17 +118,24 @@ def _download(
             f"no room in {destination.parent} for {location.display} ({megabytes(free)} free, "
             f"{megabytes(announced.size)} needed): free some, or set TMPDIR to a larger place"
         )
-    with destination.open("r+b") as file:
+    with _own_disk(location, destination), destination.open("r+b") as file:
         file.truncate()
 
         def save(piece: memoryview) -> None:
-            try:
+            with _own_disk(location, destination):
                 file.write(piece)
-            except OSError as error:
-                raise from_system(error, Path(location.database), destination.parent) from None
 
         session.save_download(announced, save, watch)
-    return announced, version
+    return _Downloaded(announced, version, listed.writes if listed else None)
+
+
+@contextmanager
+def _own_disk(location: CloudLocation, destination: Path) -> Iterator[None]:
+    """A full disk here is no broken connection."""
+    try:
+        yield
+    except OSError as error:
+        raise from_system(error, Path(location.database), destination.parent) from None
 
 
 def _checked_header(location: CloudLocation, image: Path, announced: Announced) -> Header:

@@ -86,6 +86,9 @@ class _Question:
             return False, self._explained(error)
         except UnicodeDecodeError:
             return False, "the query gives text that is not UTF-8"
+        return self._judged(rows)
+
+    def _judged(self, rows: list[tuple[object, ...]]) -> tuple[bool, str]:
         if any(len(row) != 1 for row in rows):
             return False, f"the query gives {len(rows[0])} columns: it may give one"
         if self._check.expected.fits(rows):
@@ -102,15 +105,20 @@ class _Question:
         finally:
             cursor.close(force=True)
         if not self._statements:
-            raise _Refused("is missing")
+            raise _Refused("gives no column")  # nothing but blanks
         return rows
 
     def _before_each(self, cursor: apsw.Cursor, _sql: str, _bindings: object) -> bool:
+        gives_columns = bool(cursor.get_description())
+        if self._statements and not gives_columns and cursor.is_readonly:
+            return True  # a comment after the query's semicolon
         self._statements += 1
         if self._statements > 1:
             raise _Refused("is more than one statement: keep one")
         if not cursor.is_readonly:
             raise _Refused("changes something: it may only read")
+        if not gives_columns:
+            raise _Refused("gives no column")
         return True
 
     def _authorize(

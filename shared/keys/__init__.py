@@ -2,6 +2,7 @@
 
 from pathlib import Path
 
+from shared.errors import KeyProblem
 from shared.keys.interface import WrappingKey
 
 __all__ = ["WrappingKey", "open_key"]
@@ -20,4 +21,8 @@ def open_key(setting: str) -> WrappingKey | None:
         return CloudKey(setting)
     from shared.keys.keyfile import KeyFile  # noqa: PLC0415 - so does Tink, nearly
 
-    return KeyFile.read(Path(setting.removeprefix("file:")).expanduser())
+    path = Path(setting.removeprefix("file:"))
+    try:
+        return KeyFile.read(path.expanduser())
+    except RuntimeError:
+        raise KeyProblem(f"key file {path}: there is no such user, or no home folder; write the path in full") from None

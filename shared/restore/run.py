@@ -26,12 +26,12 @@ from shared.databases.snapshot import Snapshot, of_file
 from shared.dump.dump import DumpHeader, dump
 from shared.dump.load import load_sql
 from shared.dump.schema import count_rows, user_tables
-from shared.errors import CorruptSource, NotGood, NotPermitted, SourceError, UsageError
+from shared.errors import CorruptSource, NotGood, NotPermitted, SourceError, StoreError, UsageError
 from shared.kinds import Kind
 from shared.manifest import Artifact, Manifest
 from shared.names import Format
 from shared.progress import Progress, silent
-from shared.rebuild import hold_to_manifest, prove, rebuild, restore_journal_mode
+from shared.rebuild import hold_to_manifest, none_usable, prove, rebuild, restore_journal_mode
 from shared.restore.order import Restored, RestoreOrder
 from shared.workspace import scratch_folder
 
@@ -95,11 +95,11 @@ def restore(order: RestoreOrder, *, clock: Clock = utc_now, progress: Progress =
         target=order.target.display,
         tables=tables,
         rows=rows,
-        verified=True,
+        verified=manifest.integrity.good,
         duration_seconds=(clock() - started).total_seconds(),
         artifact=rebuilt.artifact.object,
         safety=safety,
-        notes=[*rebuilt.notes, *notes, *_to_reindex(manifest, rebuilt.artifact)],
+        notes=[*rebuilt.notes, *notes, *_damage(manifest), *_to_reindex(manifest, rebuilt.artifact)],
     )
 
 
@@ -115,6 +115,11 @@ def _opened(order: RestoreOrder) -> tuple[Manifest, DataKey | None]:
     data_key = check_manifest(manifest, raw, order.key)
     if not manifest.artifacts:
         raise NotGood(f"backup {manifest.id} names no artifact: use another backup")
+    if order.prove and not manifest.integrity.good:
+        raise NotGood(
+            f"backup {manifest.id} was taken of a damaged database and cannot be proven: use another backup, "
+            "or leave out --verify to have its pages as they are"
+        )
     _check_space(order, manifest)
     return manifest, data_key
 
@@ -159,18 +164,18 @@ def _artifacts(manifest: Manifest) -> list[Artifact]:
 def _rebuild_first_good(
     order: RestoreOrder, manifest: Manifest, data_key: DataKey | None, scratch: Path, progress: Progress
 ) -> _Rebuilt:
-    reasons: list[str] = []
+    failures: list[NotGood | StoreError] = []
     for artifact in _artifacts(manifest):
         path = scratch / f"{artifact.format}.sqlite"
         try:
             rebuild(order.catalog.store, manifest, artifact, data_key, path, progress=progress)
             _hold(path, manifest, order, progress)
-        except NotGood as error:
-            reasons.append(str(error))
+        except (NotGood, StoreError) as error:
+            failures.append(error)
             path.unlink(missing_ok=True)
             continue
-        return _Rebuilt(path, artifact, [f"{reason}; {artifact.object} was used instead" for reason in reasons])
-    raise NotGood(f"no artifact of {manifest.id} is good: {'; '.join(reasons)}")
+        return _Rebuilt(path, artifact, [f"{failure}; {artifact.object} was used instead" for failure in failures])
+    raise none_usable(manifest, failures)
 
 
 def _hold(path: Path, manifest: Manifest, order: RestoreOrder, progress: Progress) -> None:
@@ -269,6 +274,12 @@ def _safety_backup(
         progress=progress,
     )
     return taken.manifest.id
+
+
+def _damage(manifest: Manifest) -> list[str]:
+    if manifest.integrity.good:
+        return []
+    return [f"NOT good: it was taken of a damaged database, {manifest.integrity.problems[0]}"]
 
 
 def _to_reindex(manifest: Manifest, artifact: Artifact) -> list[str]:

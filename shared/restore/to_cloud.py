@@ -87,7 +87,7 @@ def replace_database(
     try:
         _put(own, image, progress)
         _prove(own, image, scratch, progress)
-        safety = _keep_quiet(target, keep)
+        safety = keep_quiet(target, keep)
     except BaseException as error:
         left = _removed(own, may_come=isinstance(error, Undecided))
         if isinstance(error, LitekeepError):
@@ -109,7 +109,7 @@ def replace_database(
     return safety, [left] if left else []
 
 
-def _keep_quiet(target: CloudLocation, keep: Callable[[int], str]) -> str:
+def keep_quiet(target: CloudLocation, keep: Callable[[int], str]) -> str:
     """Takes the safety backup; again when somebody wrote to the database meanwhile."""
     for number in range(_TRIES_FOR_A_QUIET_MOMENT):
         before = _writes(target)

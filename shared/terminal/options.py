@@ -1,7 +1,8 @@
 """Flags that more than one command takes, and what they are turned into."""
 
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, TypeVar
+from functools import wraps
+from typing import TYPE_CHECKING, Any, TypeVar, cast
 
 import click
 
@@ -21,8 +22,23 @@ _debug = click.option("--debug", is_flag=True, expose_value=False, help="Add a t
 
 
 def common(function: Function) -> Function:
-    """The flags of every command: --json and --debug."""
-    return as_json(_debug(function))
+    """The flags of every command: --json and --debug. It stands below all others: what they gave is looked at here."""
+
+    @wraps(function)
+    def checked(*arguments: Any, **flags: Any) -> Any:
+        _refuse_empty(click.get_current_context())
+        return function(*arguments, **flags)
+
+    return as_json(_debug(cast("Function", checked)))
+
+
+def _refuse_empty(context: click.Context) -> None:
+    """`--backup "$ID"` in a script where ID is unset asks for nothing, and must not be taken for the latest."""
+    for parameter in context.command.params:
+        value = context.params.get(parameter.name or "")
+        if value == "" or (isinstance(value, tuple) and "" in value):
+            name = parameter.opts[0] if isinstance(parameter, click.Option) else parameter.human_readable_name
+            raise UsageError(f"{name} is empty: give a value, or leave it out; see: {context.command_path} --help")
 
 
 def settings_with(**overrides: object) -> "Settings":

@@ -5,11 +5,14 @@ from pathlib import Path
 
 import click
 
+from shared.audit_file import append, audit_path
+from shared.cloud.connection_string import Address, parse_connection_string
 from shared.databases.location import CloudLocation, FileLocation, parse_location
 from shared.errors import UsageError
 from shared.events import EventLog
 from shared.keys import WrappingKey, open_key
-from shared.settings import DEFAULT_KEY, SAMPLE_DATABASE, Environment, Settings
+from shared.settings import DEFAULT_KEY, SAMPLE_DATABASE, Environment, Settings, state_folder
+from shared.terminal.identity import origin_of
 
 
 def source_of(settings: Settings) -> FileLocation | CloudLocation:
@@ -25,7 +28,19 @@ def source_of(settings: Settings) -> FileLocation | CloudLocation:
 
 def location_of(url: str, settings: Settings) -> FileLocation | CloudLocation:
     """Reads a location as the settings allow it: in production nothing goes over the network without TLS."""
-    return parse_location(url, allow_insecure=settings.environment is not Environment.PRODUCTION)
+    return parse_location(url, allow_insecure=_allow_insecure(settings))
+
+
+def project_of(settings: Settings) -> Address:
+    """The SQLite Cloud project that DATABASE_URL names, whichever of its databases it names, if any."""
+    url = settings.database_url or ""
+    if url[:12].lower() != "sqlitecloud:":
+        raise UsageError("BACKUP_DATABASES goes with a DATABASE_URL that begins with sqlitecloud://")
+    return parse_connection_string(url, allow_insecure=_allow_insecure(settings)).address
+
+
+def _allow_insecure(settings: Settings) -> bool:
+    return settings.environment is not Environment.PRODUCTION
 
 
 def key_of(settings: Settings, *, may_create: bool = False) -> WrappingKey | None:
@@ -41,9 +56,19 @@ def key_of(settings: Settings, *, may_create: bool = False) -> WrappingKey | Non
 
 
 def event_log(settings: Settings, *, result_on_stdout: bool) -> EventLog:
-    """In a Cloud Run job, JSON lines on stdout; elsewhere, or when stdout carries a JSON document, stderr."""
+    """In a Cloud Run job, JSON lines on stdout; elsewhere, or when stdout carries a JSON document, stderr.
+
+    Outside Cloud Run audit events are also kept in a file of this user's.
+    """
     to_stdout = events_own_stdout(settings) and not result_on_stdout
-    return EventLog(sys.stdout if to_stdout else sys.stderr, as_json=settings.logs_json)
+    in_cloud_run = settings.cloud_run_job is not None
+    path = None if in_cloud_run else audit_path(state_folder())
+    return EventLog(
+        sys.stdout if to_stdout else sys.stderr,
+        as_json=settings.logs_json,
+        origin=origin_of(settings) if settings.logs_json else None,
+        keep_audit=None if in_cloud_run else lambda line: append(path, line),
+    )
 
 
 def events_own_stdout(settings: Settings) -> bool:

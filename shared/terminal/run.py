@@ -1,35 +1,40 @@
 """Runs a command: one line for each error, the contract's exit codes, and a clean end on Ctrl-C and SIGTERM."""
 
-import errno
 import json
-import signal
+import os
+import re
 import sys
 import traceback
-from types import FrameType
+from contextlib import suppress
+from io import TextIOWrapper
 from typing import NoReturn
 
 import click
 
 from shared.errors import LitekeepError
+from shared.terminal.endings import Stopped, heed_sigterm, reason_of
+from shared.terminal.screen import printable
 
-
-class Stopped(BaseException):
-    """SIGTERM arrived. Not an Exception, so that nothing takes it for a failure that can be handled."""
+_CREDENTIALS = re.compile(r"(sqlitecloud://)[^\s'\")]*", re.IGNORECASE)
 
 
 def run(command: click.Command, arguments: list[str] | None = None, name: str | None = None) -> NoReturn:
     """Runs `command` and ends the process with the exit code that its outcome has."""
     arguments = sys.argv[1:] if arguments is None else arguments
-    signal.signal(signal.SIGTERM, _stop)
+    _prepare_streams()
+    heed_sigterm()
     try:
         code = command.main(arguments, prog_name=name, standalone_mode=False)
+        sys.stdout.flush()  # while what it says can still be told in a line
         sys.exit(code if isinstance(code, int) else 0)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.ctx.get_help() if error.ctx else error.format_message())
         sys.exit(2)
     except click.ClickException as error:
         where = f"; see: {error.ctx.command_path} --help" if isinstance(error, click.UsageError) and error.ctx else ""
-        _end(f"{' '.join(error.format_message().split()).rstrip('.')}{where}", 2, arguments)
+        # Click repeats what it was given, and that may be a location with its key.
+        said = _CREDENTIALS.sub(r"\1…", " ".join(error.format_message().split()).rstrip("."))
+        _end(f"{said}{where}", 2, arguments)
     except LitekeepError as error:
         _end(str(error), error.exit_code, arguments)
     except (KeyboardInterrupt, click.Abort, Stopped):
@@ -39,10 +44,9 @@ def run(command: click.Command, arguments: list[str] | None = None, name: str | 
             arguments,
         )
     except BrokenPipeError:
-        sys.stderr.close()
-        sys.exit(1)
+        _leave(1)
     except OSError as error:
-        _end(_outside(error), 1, arguments)
+        _end(reason_of(error), 1, arguments)
     except Exception as error:  # noqa: BLE001 - the last resort: whatever it is, it ends in one line
         kind = type(error).__name__
         _end(
@@ -52,15 +56,14 @@ def run(command: click.Command, arguments: list[str] | None = None, name: str | 
         )
 
 
-def _outside(error: OSError) -> str:
-    if error.errno == errno.ENOSPC:
-        return f"no space left on the disk of {error.filename or 'the scratch folder'}: make room, or set TMPDIR"
-    return f"{error.strerror or type(error).__name__}: {error.filename or 'an operation of the system'}"
-
-
-def _stop(_signal: int, _frame: FrameType | None) -> NoReturn:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # one is enough: cleaning up must not be interrupted
-    raise Stopped
+def _prepare_streams() -> None:
+    """A closed stream becomes one that takes everything; no name is too strange for a terminal's encoding."""
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115  as long as we live
+        stream = getattr(sys, name)
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
 
 
 def _end(message: str, code: int, arguments: list[str]) -> NoReturn:
@@ -68,7 +71,20 @@ def _end(message: str, code: int, arguments: list[str]) -> NoReturn:
 
     if "--debug" in arguments or debug_wanted():
         traceback.print_exc()
-    click.echo(f"{click.style('error:', fg='red', bold=True)} {' '.join(message.split())}", err=True)
-    if "--json" in arguments:
-        click.echo(json.dumps({"error": message, "exit_code": code}))
+    line = printable(" ".join(message.split()))
+    try:
+        click.echo(f"{click.style('error:', fg='red', bold=True)} {line}", err=True)
+        if "--json" in arguments:
+            click.echo(json.dumps({"error": line, "exit_code": code}))
+        sys.stdout.flush()
+    except OSError:  # nobody takes what we say: the exit code remains
+        _leave(code)
+    sys.exit(code)
+
+
+def _leave(code: int) -> NoReturn:
+    """Ends the process where a stream is broken: Python would try to flush it once more, and say so."""
+    for descriptor in (1, 2):
+        with suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
     sys.exit(code)

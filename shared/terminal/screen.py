@@ -31,11 +31,12 @@ def how_to_call() -> str:
 
 def say(line: str = "") -> None:
     """A line of the result, on stdout; colour is dropped when that is no terminal."""
-    click.echo(line)
+    click.echo(printable(line))
 
 
 def say_json(document: Any) -> None:
-    click.echo(json.dumps(document, indent=2, ensure_ascii=False))
+    # Escaped, it is the same document under every encoding of the terminal.
+    click.echo(json.dumps(document, indent=2))
 
 
 def size(count: int) -> str:
@@ -64,7 +65,7 @@ def moment(when: datetime) -> str:
 
 def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: frozenset[int] = frozenset()) -> None:
     """A plain table on stdout: as wide as the terminal, or as its content when there is none, or it is long."""
-    cells = [[_printable(cell) for cell in row] for row in rows]
+    cells = [[printable(cell) for cell in row] for row in rows]
     if len(cells) > _LONG:
         _long_table(columns, cells, right)
         return
@@ -95,11 +96,11 @@ def _long_table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: fr
         print("   ".join(parts).rstrip())
 
 
-def _printable(cell: str) -> str:
+def printable(text: str) -> str:
     """Names come from outside: control characters must not reach the terminal."""
-    if cell.isprintable():
-        return cell
-    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in cell)
+    if text.isprintable():
+        return text
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
 
 
 @contextmanager

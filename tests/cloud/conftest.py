@@ -10,6 +10,7 @@ import pytest
 import stamina
 
 from shared.cloud.connection_string import Address, parse_connection_string
+from shared.cloud.retries import ATTEMPTS
 from shared.databases.location import CloudLocation
 from tests.servers.sqlitecloud import Server
 
@@ -24,7 +25,7 @@ CREATE INDEX by_n ON t (n);
 
 @pytest.fixture(autouse=True)
 def _no_waiting() -> Iterator[None]:
-    with stamina.set_testing(True, attempts=4):
+    with stamina.set_testing(True, attempts=ATTEMPTS):
         yield
 
 

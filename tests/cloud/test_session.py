@@ -219,6 +219,12 @@ def test_a_handshake_that_is_dropped_is_tried_again(secure: Server) -> None:
     assert databases.exists(address_of(secure), NAME)
 
 
+def test_where_the_details_are_refused_names_are_enough(server: Server) -> None:
+    server.faults.error("LIST DATABASES DETAILED", 26, "file is not a database")
+    with Session(address_of(server)) as session:
+        assert [(one.name, one.size) for one in databases.listed(session)] == [(NAME, None)]
+
+
 def test_ten_thousand_databases_are_listed(server: Server, data: Path) -> None:
     for number in range(10_000):
         (data / f"d{number:05}").touch()

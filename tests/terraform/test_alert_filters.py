@@ -19,6 +19,7 @@ FIRES = {
     "monitor.copy_behind": "copy-behind",
     "monitor.drill_overdue": "drill-overdue",
     "monitor.failed": "monitor-failed",
+    "monitor.future": "dated-in-future",
     "monitor.key_unusable": "key-unusable",
     "monitor.not_good": "verify-failed",
     "monitor.stale": "backup-stale",

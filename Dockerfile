@@ -1,0 +1,93 @@
+# One image a job: docker build --target backup .
+# Each holds its own job's code and dependencies, pinned by hash, and of the other jobs nothing.
+
+# Of all its platforms. To move on: docker buildx imagetools inspect python:3.11-slim-bookworm
+ARG BASE=python:3.11.16-slim-bookworm@sha256:a36c24f9cbdf4fd0f52d67f0823eeac19c2028c637cecc392d97f980d4fec56b
+
+FROM ${BASE} AS builder
+ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
+    PIP_NO_CACHE_DIR=1 \
+    PIP_ONLY_BINARY=:all: \
+    PIP_REQUIRE_HASHES=1 \
+    PIP_ROOT_USER_ACTION=ignore
+WORKDIR /build
+
+# The code as a wheel, taken apart again: what all jobs share, and each job by itself.
+FROM builder AS code
+COPY requirements/jobs/build.lock ./
+RUN python -m pip install -r build.lock
+COPY pyproject.toml README.md ./
+COPY shared ./shared
+COPY jobs ./jobs
+COPY litekeep ./litekeep
+RUN PIP_REQUIRE_HASHES=0 python -m pip install --no-deps --no-build-isolation --target /app . \
+    && mv /app/jobs /jobs && rm -r /app/litekeep /app/bin \
+    && mkdir /app/jobs && mv /jobs/__init__.py /app/jobs/
+
+FROM builder AS backup-dependencies
+COPY requirements/jobs/backup.lock ./
+RUN python -m venv --without-pip /venv && python -m pip --python /venv/bin/python install -r backup.lock
+
+FROM builder AS cleanup-dependencies
+COPY requirements/jobs/cleanup.lock ./
+RUN python -m venv --without-pip /venv && python -m pip --python /venv/bin/python install -r cleanup.lock
+
+FROM builder AS monitor-dependencies
+COPY requirements/jobs/monitor.lock ./
+RUN python -m venv --without-pip /venv && python -m pip --python /venv/bin/python install -r monitor.lock
+
+FROM builder AS restore-dependencies
+COPY requirements/jobs/restore.lock ./
+RUN python -m venv --without-pip /venv && python -m pip --python /venv/bin/python install -r restore.lock
+
+FROM builder AS verify-dependencies
+COPY requirements/jobs/verify.lock ./
+RUN python -m venv --without-pip /venv && python -m pip --python /venv/bin/python install -r verify.lock
+
+FROM builder AS verify-on-arrival-dependencies
+COPY requirements/jobs/verify-on-arrival.lock ./
+RUN python -m venv --without-pip /venv && python -m pip --python /venv/bin/python install -r verify-on-arrival.lock
+
+# A volume goes over /scratch: what is written elsewhere on Cloud Run counts against the memory.
+FROM ${BASE} AS base
+ENV PATH=/venv/bin:$PATH \
+    PYTHONDONTWRITEBYTECODE=1 \
+    PYTHONUNBUFFERED=1 \
+    SQLITE_TMPDIR=/scratch \
+    TMPDIR=/scratch
+RUN install --directory --mode=1777 /scratch
+WORKDIR /app
+COPY --from=code /app ./
+USER 65532:65532
+
+FROM base AS backup
+COPY --from=backup-dependencies /venv /venv
+COPY --from=code /jobs/backup ./jobs/backup
+ENTRYPOINT ["python", "-m", "jobs.backup"]
+
+FROM base AS cleanup
+COPY --from=cleanup-dependencies /venv /venv
+COPY --from=code /jobs/cleanup ./jobs/cleanup
+ENTRYPOINT ["python", "-m", "jobs.cleanup"]
+
+FROM base AS monitor
+COPY --from=monitor-dependencies /venv /venv
+COPY --from=code /jobs/monitor ./jobs/monitor
+ENTRYPOINT ["python", "-m", "jobs.monitor"]
+
+FROM base AS restore
+COPY --from=restore-dependencies /venv /venv
+COPY --from=code /jobs/restore ./jobs/restore
+ENTRYPOINT ["python", "-m", "jobs.restore"]
+
+FROM base AS verify
+COPY --from=verify-dependencies /venv /venv
+COPY --from=code /jobs/verify ./jobs/verify
+ENTRYPOINT ["python", "-m", "jobs.verify"]
+
+# A service, not a job: it answers storage events one at a time, on PORT.
+FROM base AS verify-on-arrival
+ENV THREADS=1
+COPY --from=verify-on-arrival-dependencies /venv /venv
+COPY --from=code /jobs/verify/__init__.py /jobs/verify/arrival.py ./jobs/verify/
+ENTRYPOINT ["python", "-m", "functions_framework", "--target=arrived", "--signature-type=cloudevent", "--source=jobs/verify/arrival.py"]

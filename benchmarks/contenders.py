@@ -1,0 +1,158 @@
+"""Who does which work, by which command. All run in one folder that holds `app.db`, and write below `out`."""
+
+import os
+import shutil
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+
+ROOT = Path(__file__).parents[1]
+
+BACKUP_SQL = "backup as SQL"
+BACKUP_PAGES = "backup as pages"
+BACKUP_BOTH = "backup as both"
+RESTORE_SQL = "restore from SQL"
+RESTORE_PAGES = "restore from pages"
+VERIFY = "full verify"
+
+
+@dataclass(frozen=True)
+class Contender:
+    """`before` is not timed; `stored` is the file or folder whose bytes count; a slow one sits out large sizes."""
+
+    work: str
+    name: str
+    command: str
+    before: str = "true"
+    stored: str | None = None
+    is_slow: bool = False
+    needs: str = "bash"  # a program, without which the contender is left out
+
+    @property
+    def is_there(self) -> bool:
+        return shutil.which(self.needs, path=environment()["PATH"]) is not None
+
+
+def environment() -> dict[str, str]:
+    """Nothing of the caller's settings; programs beside this Python come first."""
+    binaries = Path(sys.executable).parent
+    kept = {name: os.environ[name] for name in ("HOME", "LANG", "TMPDIR") if name in os.environ}
+    return kept | {
+        "PATH": f"{binaries}:{os.environ['PATH']}",
+        "PYTHONPATH": str(ROOT),
+        "DATABASE_URL": "app.db",
+        "RESTIC_PASSWORD": "benchmark",
+        "RESTIC_REPOSITORY": "out/restic",
+        "RESTIC_CACHE_DIR": "out/restic-cache",
+        "BACKUP_KEY": "none",
+    }
+
+
+def litekeep() -> list[Contender]:
+    """Litekeep's own runs: each format alone and both, plain and encrypted, each after the backup it needs."""
+    return [contender for encrypted in (False, True) for contender in _litekeep(encrypted=encrypted)]
+
+
+def _litekeep(*, encrypted: bool) -> list[Contender]:
+    said, key = (", encrypted", "BACKUP_KEY=file:out/key ") if encrypted else ("", "")
+    store = "out/store-encrypted" if encrypted else "out/store"
+    makes_key = "test -e out/key || litekeep keygen out/key >/dev/null; " if encrypted else ""
+
+    def backup(work: str, formats: str, name: str) -> Contender:
+        return Contender(
+            work,
+            f"litekeep{said}",
+            f"{key}BACKUP_FORMATS={formats} litekeep backup --store {store}-{name} --name it",
+            before=f"{makes_key}rm -rf {store}-{name}",
+            stored=f"{store}-{name}",
+        )
+
+    def restore(work: str, name: str, flags: str = "", note: str = "") -> Contender:
+        return Contender(
+            work,
+            f"litekeep{said}{note}",
+            f"{key}litekeep restore --store {store}-{name} --backup it --to out/back.db{flags}",
+            before="rm -f out/back.db*",
+        )
+
+    def verify(name: str) -> Contender:
+        return Contender(VERIFY, f"litekeep {name}{said}", f"{key}litekeep verify --store {store}-{name} --backup it")
+
+    return [
+        backup(BACKUP_SQL, "sql", "sql"),
+        backup(BACKUP_PAGES, "sqlite", "sqlite"),
+        backup(BACKUP_BOTH, "sql,sqlite", "both"),
+        restore(RESTORE_SQL, "sql"),
+        restore(RESTORE_PAGES, "sqlite"),
+        restore(RESTORE_PAGES, "sqlite", " --verify", ", verified"),
+        verify("sql"),
+        verify("sqlite"),
+        verify("both"),
+    ]
+
+
+def peers() -> list[Contender]:
+    """What else does this work. Litestream changes its source, so it gets a copy."""
+    fresh = "rm -rf out/litestream out/l .l.db-litestream out/l.db*; cp app.db out/l.db"
+    replica = 'file://"$PWD"/out/litestream'
+    return [
+        Contender(
+            BACKUP_SQL,
+            "sqlite3 .dump | gzip -6",
+            "sqlite3 app.db .dump | gzip -6 > out/dump.gz",
+            stored="out/dump.gz",
+        ),
+        Contender(
+            BACKUP_SQL,
+            "sqlite3 .dump | gzip -9",
+            "sqlite3 app.db .dump | gzip -9 > out/dump9.gz",
+            stored="out/dump9.gz",
+            is_slow=True,
+        ),
+        Contender(RESTORE_SQL, "gunzip | sqlite3", "gunzip -c out/dump.gz | sqlite3 out/back.db", "rm -f out/back.db*"),
+        Contender(
+            BACKUP_PAGES,
+            "sqlite3 .backup, zstd -3",
+            "sqlite3 app.db '.backup out/copy.db' && zstd -q -3 -T2 out/copy.db -o out/copy.zst",
+            before="rm -f out/copy.*",
+            stored="out/copy.zst",
+            needs="zstd",
+        ),
+        Contender(
+            RESTORE_PAGES,
+            "zstd -d",
+            "zstd -q -d out/copy.zst -o out/back.db",
+            before="rm -f out/back.db*",
+            needs="zstd",
+        ),
+        Contender(
+            BACKUP_PAGES,
+            "litestream, one shot",
+            f"litestream replicate -once out/l.db {replica}",
+            before=fresh,
+            stored="out/litestream",
+            needs="litestream",
+        ),
+        Contender(
+            RESTORE_PAGES,
+            "litestream",
+            f"litestream restore -o out/back.db {replica}",
+            before="rm -f out/back.db*",
+            needs="litestream",
+        ),
+        Contender(
+            BACKUP_PAGES,
+            "restic",
+            "restic backup -q app.db",
+            before="rm -rf out/restic out/restic-cache; restic init -q",
+            stored="out/restic",
+            needs="restic",
+        ),
+        Contender(
+            RESTORE_PAGES,
+            "restic",
+            "restic restore -q latest --target out/restored",
+            before="rm -rf out/restored",
+            needs="restic",
+        ),
+    ]

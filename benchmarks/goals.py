@@ -1,0 +1,96 @@
+"""What is to be reached, and whether it was: ratios within one run, on one machine."""
+
+from collections.abc import Callable, Iterable
+from dataclasses import dataclass
+
+from benchmarks.contenders import BACKUP_BOTH, BACKUP_PAGES, BACKUP_SQL, RESTORE_PAGES, RESTORE_SQL, VERIFY
+from benchmarks.rounds import Result
+
+_MEGABYTE = 1_000_000
+_DUMP, _DUMP_9, _LITESTREAM = "sqlite3 .dump | gzip -6", "sqlite3 .dump | gzip -9", "litestream, one shot"
+
+
+@dataclass(frozen=True)
+class Goal:
+    """`found` in words beside `wanted` in words."""
+
+    work: str
+    against: str
+    wanted: str
+    found: str
+    reached: bool
+
+
+class Results:
+    """Those of one size, by who did what."""
+
+    def __init__(self, results: Iterable[Result]) -> None:
+        self._by_name = {(one.contender.work, one.contender.name): one for one in results}
+
+    def find(self, work: str, name: str) -> Result | None:
+        return self._by_name.get((work, name))
+
+
+def goals(results: Results) -> list[Goal]:
+    """Each goal that this run has the figures for, for the plain and the encrypted way."""
+    found: list[Goal | None] = []
+    for said in ("", ", encrypted"):
+        ours = f"litekeep{said}"
+        sql = results.find(BACKUP_SQL, ours)
+        pages = results.find(BACKUP_PAGES, ours)
+        found += [
+            _faster(sql, results.find(BACKUP_SQL, _DUMP), 5),
+            _smaller(sql, results.find(BACKUP_SQL, _DUMP), 1.03),
+            _faster(sql, results.find(BACKUP_SQL, _DUMP_9), 8),
+            _faster(pages, results.find(BACKUP_PAGES, _LITESTREAM), 4),
+            _smaller(pages, results.find(BACKUP_PAGES, _LITESTREAM), 1),
+            _faster(results.find(RESTORE_SQL, ours), results.find(RESTORE_SQL, "gunzip | sqlite3"), 3),
+            _faster(
+                results.find(RESTORE_PAGES, f"{ours}, verified"),
+                results.find(RESTORE_PAGES, "litestream"),
+                4,
+            ),
+            _within(results.find(BACKUP_BOTH, ours), sql, 1.3),
+            _within(results.find(VERIFY, f"litekeep sql{said}"), results.find(RESTORE_SQL, ours), 1.5),
+            _lean([one for work in (BACKUP_BOTH, RESTORE_SQL) if (one := results.find(work, ours))], 200),
+        ]
+    return [goal for goal in found if goal]
+
+
+def _faster(ours: Result | None, theirs: Result | None, times: float) -> Goal | None:
+    return _goal(ours, theirs, lambda a, b: b.spread.wall / a.spread.wall, f"{times:g} times as fast", times)
+
+
+def _within(ours: Result | None, theirs: Result | None, times: float) -> Goal | None:
+    return _goal(ours, theirs, lambda a, b: a.spread.wall / b.spread.wall, f"{times:g} times its time", -times)
+
+
+def _smaller(ours: Result | None, theirs: Result | None, times: float) -> Goal | None:
+    return _goal(ours, theirs, lambda a, b: (a.stored or 0) / (b.stored or 1), f"{times:g} times its bytes", -times)
+
+
+def _goal(
+    ours: Result | None,
+    theirs: Result | None,
+    ratio: Callable[[Result, Result], float],
+    wanted: str,
+    limit: float,
+) -> Goal | None:
+    """`limit` is the least allowed, or the negative of the most."""
+    if ours is None or theirs is None:
+        return None
+    found = ratio(ours, theirs)
+    reached = found >= limit if limit > 0 else found <= -limit
+    against = f"{theirs.contender.work}, {theirs.contender.name}"
+    if ours.contender.work == theirs.contender.work:
+        against = theirs.contender.name
+    most = "at least" if limit > 0 else "at most"
+    return Goal(f"{ours.contender.work}, {ours.contender.name}", against, f"{most} {wanted}", f"{found:.2f}", reached)
+
+
+def _lean(ours: list[Result], megabytes: int) -> Goal | None:
+    if not ours:
+        return None
+    peak = max(one.spread.memory for one in ours) / _MEGABYTE
+    name = ours[0].contender.name
+    return Goal(f"peak memory, {name}", "", f"at most {megabytes} MB", f"{peak:.0f} MB", peak <= megabytes)

@@ -1,0 +1,67 @@
+"""One backup, start to end, with an event either way."""
+
+from dataclasses import dataclass
+
+from shared.backup import BackupOrder, Taken, take_backup
+from shared.catalog import Backup, Catalog
+from shared.errors import NotGood, StoreError
+from shared.events import Event, EventLog, Field
+from shared.manifest import Manifest
+from shared.progress import Progress
+from shared.settings import Settings
+from shared.terminal.audit import audited
+from shared.terminal.endings import reported
+from shared.verify import Verification, verify_backup
+
+
+@dataclass(frozen=True)
+class Made:
+    """A backup that exists, what was ordered, and its proof if that was wanted."""
+
+    order: BackupOrder
+    taken: Taken
+    proof: Verification | None
+
+
+def back_up(order: BackupOrder, settings: Settings, log: EventLog, *, prove: bool, progress: Progress) -> Made:
+    """Takes the backup and proves it if asked. Raises LitekeepError or OSError, once the events are out."""
+    database = order.location.database
+    fields: dict[str, Field] = {"database": database, "kind": order.kind.value}
+    audit = audited(log, settings, "backup", order.store.url, database=database, kind=order.kind.value)
+    with audit as deed:
+        with reported(lambda why: log.emit(Event.BACKUP_FAILED, f"backup of {database} failed: {why}", fields)):
+            taken = take_backup(order, progress=progress)
+            fields["backup_id"] = deed.backup_id = taken.manifest.id
+            proof = _prove(order, taken.manifest, progress) if prove else None
+            if taken.copy_error:
+                raise StoreError(
+                    f"{taken.manifest.id} is stored in {order.store.url}, but not in the copy store: {taken.copy_error}"
+                )
+        log.emit(
+            Event.BACKUP_SUCCEEDED,
+            f"backup {taken.manifest.id} of {database}",
+            fields | _figures(taken),
+        )
+    return Made(order, taken, proof)
+
+
+def _prove(order: BackupOrder, manifest: Manifest, progress: Progress) -> Verification:
+    catalog = Catalog(order.store)
+    backup: Backup = catalog.find(manifest.id, manifest.database)
+    proof = verify_backup(catalog, backup, order.key, progress=progress)
+    if proof.unrecorded:
+        raise StoreError(f"{manifest.id} is stored, but the verdict on it could not be: {proof.unrecorded}")
+    if not proof.ok:
+        failed = next(check for check in proof.checks if not check.ok)
+        raise NotGood(f"{manifest.id} is stored and did not pass its own proof ({failed.name}): {failed.detail}")
+    return proof
+
+
+def _figures(taken: Taken) -> dict[str, Field]:
+    manifest = taken.manifest
+    return {
+        "size_bytes": sum(artifact.size_bytes for artifact in manifest.artifacts),
+        "rows": manifest.rows,
+        "tables": manifest.tables,
+        "duration_seconds": round(taken.duration_seconds, 3),
+    }

@@ -1,0 +1,7 @@
+"""`python -m jobs.monitor`"""
+
+from jobs.monitor.command import monitor
+from shared.terminal.run import run
+
+if __name__ == "__main__":
+    run(monitor, name="python -m jobs.monitor")

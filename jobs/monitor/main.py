@@ -1,0 +1,78 @@
+"""The monitor job: one look, one event for each finding, `monitor.ok` when there is none."""
+
+from dataclasses import replace
+
+from shared.clock import Clock, utc_now
+from shared.errors import LitekeepError
+from shared.events import Event, EventLog
+from shared.monitor import Finding, ages, judge
+from shared.monitor.probes import probe_key, probe_store
+from shared.settings import Settings
+from shared.stores import Store, open_store
+from shared.terminal.native import native_alarms
+from shared.terminal.options import settings_with
+from shared.terminal.parts import event_log, events_own_stdout, key_of
+from shared.terminal.screen import say, say_json
+from shared.terminal.watch import look_by
+
+
+def run_monitor(store_url: str | None, database: str | None, *, as_json: bool, clock: Clock = utc_now) -> int:
+    """Reports what needs attention.
+
+    Returns 1 for any of it; but 0 on Cloud Run, where a run that failed is run again, and is an alarm by itself, unless
+    something could not be looked at.
+    """
+    settings = settings_with(backup_store=store_url)
+    log = event_log(settings, result_on_stdout=as_json)
+    began = clock()
+    store = open_store(settings.backup_store)
+    try:
+        measured, findings = _look(settings, store, database, clock)
+    except (LitekeepError, OSError) as error:
+        log.emit(Event.MONITOR_FAILED, f"the monitor saw nothing: {error}", {"store": store.url})
+        raise
+    for each in [*measured, *findings]:
+        log.emit(each.event, each.message, each.fields)
+    if not findings:
+        _say_ok(log, (clock() - began).total_seconds())
+    if as_json:
+        say_json({"ok": not findings, "findings": [_to_json(each) for each in findings]})
+    elif not events_own_stdout(settings):
+        _say(findings)
+    blind = any(each.event is Event.MONITOR_FAILED for each in findings)
+    return 1 if blind or (findings and settings.cloud_run_job is None) else 0
+
+
+def _look(settings: Settings, store: Store, database: str | None, clock: Clock) -> tuple[list[Finding], list[Finding]]:
+    now, copy_url = clock(), settings.backup_copy_store
+    listing, _ = look_by(settings, store, now, only=database)
+    if not listing.databases:
+        listing = replace(listing, problems=(*listing.problems, _nothing_to_watch(store.url)))
+    findings = judge(listing, settings.backup_schedules, now)
+    findings += probe_key(lambda: key_of(settings))
+    findings += probe_store(lambda: store, store.url)
+    if copy_url:
+        findings += probe_store(lambda: open_store(copy_url), copy_url)
+    findings += native_alarms(settings, listing.databases, clock=clock)
+    return ages(listing, now), sorted(findings, key=lambda each: not each.is_error)
+
+
+def _nothing_to_watch(url: str) -> Finding:
+    message = f"{url} holds no backup, and DATABASE_URL names no database: set them, or take one with litekeep backup"
+    return Finding(Event.MONITOR_FAILED, message, {"store": url})
+
+
+def _say_ok(log: EventLog, seconds: float) -> None:
+    message = "looked at everything and found nothing that needs attention"
+    log.emit(Event.MONITOR_OK, message, {"duration_seconds": round(max(seconds, 0.0), 3)})
+
+
+def _to_json(finding: Finding) -> dict[str, object]:
+    return {**finding.to_json(), **finding.fields}
+
+
+def _say(findings: list[Finding]) -> None:
+    for finding in findings:
+        say(f"{'❌' if finding.is_error else '⚠️'} {finding.event}: {finding.message}")
+    if not findings:
+        say("✅ Looked at everything: nothing needs attention")

@@ -1,0 +1,113 @@
+"""A native restore: the platform puts the database back to a moment, with a safety backup, events and a result."""
+
+from dataclasses import asdict, replace
+from datetime import datetime
+from typing import Any
+
+from shared.clock import parse_time
+from shared.cloud.names import check_name
+from shared.databases.location import CloudLocation
+from shared.errors import LitekeepError, UsageError
+from shared.events import Event
+from shared.kinds import Kind
+from shared.progress import Progress
+from shared.restore.native import NativeOrder, NativePlan, plan_native, restore_native
+from shared.restore.order import Restored
+from shared.settings import Settings
+from shared.stores import open_store
+from shared.terminal.audit import audited
+from shared.terminal.options import settings_with
+from shared.terminal.parts import event_log, events_own_stdout, key_of, source_of
+from shared.terminal.screen import say, say_json
+
+_ELSEWHERE = ("ref", "to", "prove", "schema_only", "tables")
+
+
+def run_native(flags: dict[str, Any], *, as_json: bool, progress: Progress) -> int:
+    """What `litekeep restore --native` and `litekeep native restore` do. Raises UsageError for flags that clash."""
+    if any(flags.get(name) for name in _ELSEWHERE):
+        raise UsageError(
+            "--native puts the whole database back where it is, and proves it by a download: leave out --backup, --to, "
+            "--verify, --schema-only and --table"
+        )
+    if not flags["at"]:
+        raise UsageError("--at TIME is missing: a native restore goes back to a moment, see litekeep native list")
+    settings = settings_with(backup_store=flags["store"])
+    target = cloud_source(settings, flags["database"])
+    order = NativeOrder(
+        target=target,
+        moment=_time(flags["at"]),
+        store=open_store(settings.backup_store),
+        key=None,
+        environment=settings.environment.value,
+        keep_safety_for=settings.retention_of(Kind.ON_DEMAND),
+    )
+    if flags["dry_run"]:
+        _say_plan(plan_native(order), as_json=as_json)
+        return 0
+    done = _restored(order, settings, progress, as_json=as_json)
+    if as_json:
+        say_json(asdict(done) | {"duration_seconds": round(done.duration_seconds, 3)})
+    elif not events_own_stdout(settings):
+        _say(done)
+    return 0
+
+
+def cloud_source(settings: Settings, database: str | None) -> CloudLocation:
+    """DATABASE_URL, or another database of its project. Raises UsageError when it is no SQLite Cloud."""
+    found = source_of(settings)
+    if not isinstance(found, CloudLocation):
+        raise UsageError(
+            "native backups are SQLite Cloud's, and DATABASE_URL names a file: set it to sqlitecloud://HOST/NAME?apikey=…"
+        )
+    return found if database is None else replace(found, database=check_name(database))
+
+
+def _restored(order: NativeOrder, settings: Settings, progress: Progress, *, as_json: bool) -> Restored:
+    log = event_log(settings, result_on_stdout=as_json)
+    fields = {
+        "database": order.target.database,
+        "backup_id": order.id,
+        "kind": "native",
+        "target": order.target.display,
+    }
+    with audited(log, settings, "restore", **fields):
+        log.emit(Event.RESTORE_STARTED, f"putting {order.target.display} back, {order.id}", fields)
+        try:
+            plan_native(order)  # before a key is made for a restore that cannot be
+            done = restore_native(replace(order, key=key_of(settings, may_create=True)), progress=progress)
+        except (LitekeepError, OSError) as error:
+            log.emit(Event.RESTORE_FAILED, f"{order.id} failed: {error}", fields)
+            raise
+        log.emit(
+            Event.RESTORE_SUCCEEDED,
+            f"put {order.target.display} back, {order.id}",
+            fields | {"rows": done.rows, "duration_seconds": round(done.duration_seconds, 3)},
+        )
+    return done
+
+
+def _time(text: str) -> datetime:
+    try:
+        return parse_time(text)
+    except ValueError:
+        raise UsageError(f"--at {text!r} is no time: write 2024-01-15T12:00:00Z") from None
+
+
+def _say(done: Restored) -> None:
+    say(f"Put {done.target} back: {done.tables} tables, {done.rows} rows, {done.duration_seconds:.1f} s")
+    say(f"  {done.id}, proven by a download")
+    say(f"  what was there before: {done.safety}")
+    for note in done.notes:
+        say(f"  note: {note}")
+
+
+def _say_plan(plan: NativePlan, *, as_json: bool) -> None:
+    if as_json:
+        say_json(asdict(plan) | {"replaces": True, "dry_run": True})
+        return
+    say(f"Would put {plan.target} back to {plan.at}, over what is there, after a safety backup")
+    say(f"  on offer: {plan.oldest} to {plan.newest}")
+    for note in plan.notes:
+        say(f"  note: {note}")
+    say("Nothing was written.")

@@ -1,0 +1,96 @@
+"""Verification on arrival: a service that storage events start proves each backup minutes after it was written.
+
+Events come at least once, in any order, and for every object of the bucket. What calls for a proof is the manifest of
+a backup of our store that nobody has judged yet; anything else is answered and forgotten. An error of the store
+or the key says nothing about the backup: the event is refused, so that it is delivered again.
+Source: CloudEvents 1.0, and the event type google.cloud.storage.object.v1.finalized.
+"""
+
+import shutil
+import tempfile
+
+import functions_framework
+from cloudevents.http import CloudEvent
+from werkzeug.exceptions import ServiceUnavailable
+
+from shared import names
+from shared.catalog import Backup, Catalog, named
+from shared.errors import LitekeepError, NotGood, StoreError
+from shared.events import Event, EventLog
+from shared.names import BackupName
+from shared.settings import Settings, read_settings
+from shared.stores import Store, open_store
+from shared.terminal.endings import reported
+from shared.terminal.parts import event_log, key_of
+from shared.verify import verify_backup
+
+_FINALIZED = "google.cloud.storage.object.v1.finalized"
+
+
+@functions_framework.cloud_event
+def arrived(event: CloudEvent) -> None:
+    """Proves the backup whose manifest has arrived. Answers 503 when it cannot be told whether it is good."""
+    settings = read_settings()
+    name = backup_in(event, settings.backup_store)
+    if name is None:
+        return
+    try:
+        store = open_store(settings.backup_store)
+        backup = _unjudged(store, name)
+        if backup is not None:
+            _prove(Catalog(store), backup, settings, event_log(settings, result_on_stdout=False))
+    except LitekeepError as error:
+        raise ServiceUnavailable(str(error)) from None
+
+
+def backup_in(event: CloudEvent, store_url: str) -> BackupName | None:
+    """The backup of that store whose manifest the event announces; None for any other event, whatever is in it."""
+    data = event.get_data()
+    if event.get_attributes().get("type") != _FINALIZED or not isinstance(data, dict):
+        return None
+    bucket, _, prefix = store_url.removeprefix("gs://").partition("/")
+    prefix = f"{prefix.rstrip('/')}/" if prefix else ""
+    name = data.get("name")
+    if data.get("bucket") != bucket or not isinstance(name, str) or not name.startswith(prefix):
+        return None
+    found = names.parse(name.removeprefix(prefix))
+    return found.backup if found is not None and found.role == "manifest" else None
+
+
+def _unjudged(store: Store, name: BackupName) -> Backup | None:
+    """The backup as it stands in the store; None when it is gone again, or was judged since it was written."""
+    found = Catalog(store).assemble(named(store.list_objects(f"{name.prefix}.")))
+    backup = next((backup for backup in found if backup.name == name), None)
+    return backup if backup is not None and backup.verdict is None else None
+
+
+def _prove(catalog: Catalog, backup: Backup, settings: Settings, log: EventLog) -> None:
+    name = backup.name
+    fields = {"database": name.database, "backup_id": name.id, "kind": name.kind.value}
+    with reported(lambda why: log.emit(Event.VERIFY_FAILED, f"{name.id} could not be verified: {why}", fields)):
+        if not _fits(catalog, backup):
+            why = "no room for it here: it is left to the scheduled verification"
+            log.emit(Event.VERIFY_SKIPPED, f"{name.id} was not verified, {why}", fields | {"reason": "too large"})
+            return
+        found = verify_backup(catalog, backup, key_of(settings))
+        if found.unrecorded:
+            raise StoreError(f"the verdict could not be stored: {found.unrecorded}")
+    if found.ok:
+        log.emit(Event.VERIFY_SUCCEEDED, f"{name.id} is good", fields)
+    else:
+        failed = next(check for check in found.checks if not check.ok)
+        log.emit(Event.VERIFY_FAILED, f"{name.id} is not good: {failed.detail}", fields | {"check": failed.name})
+
+
+def _fits(catalog: Catalog, backup: Backup) -> bool:
+    """Whether the proof has room here: each artifact as it is stored, and the database that it becomes.
+
+    A manifest that cannot be read needs none: it is the proof that tells what is wrong with it.
+    """
+    try:
+        manifest, _ = catalog.read_manifest(backup)
+    except NotGood:
+        return True
+    database = manifest.sqlite.page_size * manifest.sqlite.page_count
+    needed = sum(artifact.size_bytes + max(database, artifact.plain_size_bytes) for artifact in manifest.artifacts)
+    return needed <= shutil.disk_usage(tempfile.gettempdir()).free

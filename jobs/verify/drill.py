@@ -1,0 +1,154 @@
+"""The drill: which databases are this task's, a drill of each, its report and its events."""
+
+import secrets
+from collections.abc import Sequence
+from dataclasses import replace
+from datetime import datetime
+
+from jobs.verify.drill_screen import say_drill, say_list
+from shared.catalog import Backup, Catalog
+from shared.clock import Clock, utc_now
+from shared.drill import Drill, DrillOrder, hold_drill
+from shared.drill.app_checks import AppCheck, read_app_checks
+from shared.drill.attempt import Role
+from shared.drill.due import is_due, next_due
+from shared.drill.history import past_drills
+from shared.drill.publish import publish
+from shared.drill.report import to_json
+from shared.errors import LitekeepError, NotGood, UsageError
+from shared.events import Event, EventLog, Field
+from shared.progress import Progress
+from shared.settings import Settings
+from shared.stores import open_store
+from shared.task_share import share
+from shared.terminal.audit import audited
+from shared.terminal.options import settings_with
+from shared.terminal.parts import event_log, events_own_stdout, key_of
+from shared.terminal.screen import say, say_json
+
+
+def run_drill(
+    store_url: str | None,
+    database: str | None,
+    *,
+    now: bool,
+    as_json: bool,
+    progress: Progress,
+    clock: Clock = utc_now,
+) -> int:
+    """Holds a drill of each database if one is due, or `now`. Returns 0, 1 or 3.
+
+    Reads no DATABASE_URL: what it needs is the store and the key.
+    """
+    settings = settings_with(backup_store=store_url)
+    log = event_log(settings, result_on_stdout=as_json)
+    today = clock()
+    if not (now or is_due(today)):
+        return _skip(settings, log, today, as_json=as_json)
+    app_checks = read_app_checks(settings.backup_drill_sql) if settings.backup_drill_sql else []
+    catalog = Catalog(open_store(settings.backup_store))
+    by_database = _of_each_database(catalog, database)
+    _check_databases(app_checks, by_database)
+    index, count = settings.cloud_run_task_index, settings.cloud_run_task_count
+    mine = share(sorted(by_database if database is None else [database]), index, count, name=str)
+    try:
+        order = _order(settings, catalog, app_checks)
+    except LitekeepError as error:
+        for name in mine:
+            log.emit(Event.DRILL_FAILED, f"drill of {name} could not be held: {error}", {"database": name})
+        raise
+    drills = [_hold(order, name, by_database[name], settings, log, clock, progress) for name in mine]
+    if as_json:
+        say_json([to_json(drill) for drill in drills])
+    elif not events_own_stdout(settings):
+        for drill in drills:
+            say_drill(drill)
+    codes = {drill.exit_code for drill in drills}
+    return NotGood.exit_code if NotGood.exit_code in codes else max(codes, default=0)
+
+
+def run_list(store_url: str | None, database: str | None, *, as_json: bool) -> int:
+    """Past drills, newest first."""
+    store = open_store(settings_with(backup_store=store_url).backup_store)
+    drills = past_drills(store, database)
+    if as_json:
+        say_json([drill.to_json() for drill in drills])
+    else:
+        say_list(drills, store.url)
+    return 0
+
+
+def _skip(settings: Settings, log: EventLog, today: datetime, *, as_json: bool) -> int:
+    upcoming = next_due(today)
+    reason = f"not due: the next first Sunday of a month is {upcoming}"
+    log.emit(Event.DRILL_SKIPPED, f"no drill today, {reason}", {"reason": reason})
+    if as_json:
+        say_json([])
+    elif not events_own_stdout(settings):
+        say(f"No drill is due today. The next one is on {upcoming}; hold one now: litekeep drill --now")
+    return 0
+
+
+def _of_each_database(catalog: Catalog, database: str | None) -> dict[str, list[Backup]]:
+    found: dict[str, list[Backup]] = {}
+    for backup in catalog.backups():
+        found.setdefault(backup.name.database, []).append(backup)
+    if not found:
+        raise UsageError(f"no backups in {catalog.store.url}: take one with litekeep backup --verify")
+    if database is not None and database not in found:
+        raise UsageError(f"no backup of {database!r} in {catalog.store.url}: see litekeep list")
+    return found
+
+
+def _check_databases(app_checks: Sequence[AppCheck], by_database: dict[str, list[Backup]]) -> None:
+    """A check of a database that does not exist would pass by never being made."""
+    for check in app_checks:
+        if check.database is not None and check.database not in by_database:
+            raise UsageError(
+                f"BACKUP_DRILL_SQL: the check {check.name!r} is of a database that the store holds no backup of: "
+                "mend its `-- database:`"
+            )
+
+
+def _order(settings: Settings, catalog: Catalog, app_checks: Sequence[AppCheck]) -> DrillOrder:
+    copy = Catalog(open_store(settings.backup_copy_store)) if settings.backup_copy_store else None
+    return DrillOrder(catalog, copy, key_of(settings), app_checks, secrets.randbits(32))
+
+
+def _hold(
+    order: DrillOrder,
+    database: str,
+    backups: Sequence[Backup],
+    settings: Settings,
+    log: EventLog,
+    clock: Clock,
+    progress: Progress,
+) -> Drill:
+    """A drill, and its report in the store: without that it did not succeed."""
+    with audited(log, settings, "drill", order.catalog.store.url, database=database) as deed:
+        drill = hold_drill(order, database, backups, clock=clock, progress=progress)
+        try:
+            publish(order.catalog.store, drill, past_drills(order.catalog.store, database))
+        except LitekeepError as error:
+            reason = f"the report of this drill could not be stored: {error}"
+            drill = replace(drill, findings=[*drill.findings, reason], reported=False)
+        deed.failed = not drill.passed
+        deed.reason = drill.findings[0] if drill.findings else None
+        log.emit(*_event(drill))
+    return drill
+
+
+def _event(drill: Drill) -> tuple[Event, str, dict[str, Field]]:
+    fields: dict[str, Field] = {"database": drill.database}
+    latest = drill.attempt(Role.LATEST)
+    if latest is not None:
+        fields |= {"backup_id": latest.backup.id, "kind": latest.backup.kind.value}
+        fields["data_age_seconds"] = drill.data_age_seconds
+        if latest.recovery_seconds is not None:
+            fields["recovery_seconds"] = round(latest.recovery_seconds, 3)
+    if drill.passed:
+        return Event.DRILL_SUCCEEDED, f"drill of {drill.database} passed", fields
+    failed = next((check for attempt in drill.attempts if (check := attempt.first_failed)), None)
+    if failed is not None:
+        fields["check"] = failed.name
+    return Event.DRILL_FAILED, f"drill of {drill.database} failed: {'; '.join(drill.findings)}", fields

@@ -1,0 +1,65 @@
+"""What people see of drills on a terminal."""
+
+from collections.abc import Sequence
+
+from shared.drill import Drill
+from shared.drill.attempt import Attempt, Role
+from shared.drill.durations import duration
+from shared.drill.history import PastDrill
+from shared.terminal.screen import BAD, GOOD, UNKNOWN, moment, say, table
+
+_SIGNS = {True: GOOD, False: BAD, None: UNKNOWN}
+
+
+def say_drill(drill: Drill) -> None:
+    """The report: verdict, times and ages against their targets, checks, and where its page is."""
+    say(f"{_SIGNS[drill.passed]} Restore drill of {drill.database} {'passed' if drill.passed else 'FAILED'}")
+    for time in drill.times:
+        took = "not measured" if time.seconds is None else duration(time.seconds)
+        target = duration(time.target_seconds)
+        say(f"    {_SIGNS[time.met]} {time.scenario.value:<17} {took:>12}  (target {target}): {time.note}")
+    if drill.data_age_seconds is not None:
+        say(f"    {UNKNOWN} the restored data was {duration(drill.data_age_seconds)} old")
+    for point in drill.points:
+        age, target = duration(point.age_seconds), duration(point.target_seconds)
+        say(f"    {_SIGNS[point.met]} newest {point.kind.value:<10} {age:>12} old  (target {target})")
+    for attempt in drill.attempts:
+        _say_attempt(attempt)
+    for finding in drill.findings:
+        say(f"{BAD} {finding}")
+    if drill.reported:
+        say(f"The report: {drill.store}/{drill.name.page}")
+
+
+def say_list(drills: Sequence[PastDrill], store_url: str) -> None:
+    if not drills:
+        say(f"No drills in {store_url}. Hold one: litekeep drill --now")
+        return
+    rows = [
+        (
+            _SIGNS[drill.name.passed],
+            moment(drill.name.held_at),
+            drill.name.database,
+            "passed" if drill.name.passed else "FAILED",
+            drill.backup_id or "",
+            _seconds(drill.seconds.get(Role.LATEST)),
+            _seconds(drill.seconds.get(Role.COPY)),
+            _seconds(drill.data_age_seconds),
+        )
+        for drill in drills
+    ]
+    columns = ("", "held", "database", "verdict", "latest backup", "recovery", "from the copy", "age of the data")
+    table(columns, rows, right=frozenset({5, 6, 7}))
+
+
+def _say_attempt(attempt: Attempt) -> None:
+    took = "" if attempt.recovery_seconds is None else f", back and checked in {duration(attempt.recovery_seconds)}"
+    say(f"  {_SIGNS[attempt.ok]} {attempt.role.value} {attempt.backup.kind.value} backup {attempt.backup.id}{took}")
+    for check in attempt.checks:
+        say(f"      {_SIGNS[check.ok]} {check.name}: {check.detail}")
+    for check in attempt.app_checks:
+        say(f"      {_SIGNS[check.ok]} application: {check.name}: {check.detail}")
+
+
+def _seconds(value: float | None) -> str:
+    return "" if value is None else duration(value)

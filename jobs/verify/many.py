@@ -1,0 +1,120 @@
+"""Verifying many backups: each is reported, and one that cannot be reached does not hide the others."""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from shared import names
+from shared.catalog import Backup
+from shared.clock import rfc3339
+from shared.errors import LitekeepError, ObjectMissing, StoreError
+from shared.holds import is_stored
+from shared.stores import Store
+from shared.verify import LEVEL, Verification
+
+_GIVE_UP_AFTER = 5  # in a row; the store or the key is out of order then, and each attempt takes its time
+
+
+@dataclass(frozen=True)
+class Known:
+    """A backup that was found good at the same level before."""
+
+    backup: Backup
+
+    @property
+    def ok(self) -> bool:
+        return True
+
+    @property
+    def id(self) -> str:
+        return self.backup.name.id
+
+    @property
+    def verified_on(self) -> str:
+        """When that was, RFC 3339."""
+        parsed = names.parse(self.backup.verdict.name) if self.backup.verdict else None
+        return rfc3339(parsed.verified_at) if parsed and parsed.verified_at else "an unknown time"
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "ok": True,
+            "level": LEVEL,
+            "checks": [],
+            "database": self.backup.name.database,
+            "kind": self.backup.name.kind.value,
+            "verified_at": self.verified_on,
+            "skipped": True,
+        }
+
+
+@dataclass(frozen=True)
+class Unproven:
+    """A backup of which nothing can be said: the store, the key or the disk refused."""
+
+    backup: Backup
+    error: str
+
+    @property
+    def ok(self) -> None:
+        return None
+
+    @property
+    def id(self) -> str:
+        return self.backup.name.id
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "id": self.id,
+            "ok": None,
+            "level": LEVEL,
+            "checks": [],
+            "database": self.backup.name.database,
+            "kind": self.backup.name.kind.value,
+            "error": self.error,
+        }
+
+
+def verify_many(
+    store: Store, backups: Sequence[Backup], verify: Callable[[Backup], Verification], *, again: bool
+) -> list[Verification | Known | Unproven]:
+    """A verdict for each backup, in the order given.
+
+    Left out are those that were found good at the same level, unless `again`, and those that are deleted meanwhile.
+    One that was found wanting is always looked at again: it may have been brought back. After five in a row that could
+    not be judged, the rest is not tried.
+    """
+    found: list[Verification | Known | Unproven] = []
+    in_a_row = 0
+    for backup in backups:
+        if not again and _is_known_good(backup):
+            found.append(Known(backup))
+            continue
+        if in_a_row >= _GIVE_UP_AFTER:
+            found.append(Unproven(backup, f"not tried: {_GIVE_UP_AFTER} before it in a row could not be verified"))
+            continue
+        try:
+            found.append(verify(backup))
+            in_a_row = 0
+        except (LitekeepError, OSError) as error:
+            if isinstance(error, ObjectMissing) and _is_gone(store, backup):
+                continue
+            in_a_row += 1
+            found.append(Unproven(backup, _said(error)))
+    return found
+
+
+def _is_known_good(backup: Backup) -> bool:
+    return backup.good and backup.verified is True and backup.verified_level == LEVEL
+
+
+def _is_gone(store: Store, backup: Backup) -> bool:
+    """Whether a cleanup took the whole backup while we were at work."""
+    try:
+        return not is_stored(store, backup.name.manifest)
+    except StoreError:
+        return False
+
+
+def _said(error: LitekeepError | OSError) -> str:
+    return str(error) if isinstance(error, LitekeepError) else error.strerror or type(error).__name__

@@ -1,0 +1,151 @@
+"""`litekeep native`: SQLite Cloud's own continuous backups."""
+
+import time
+from collections.abc import Callable
+from dataclasses import replace
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from shared.terminal.options import common, settings_with, store
+from shared.terminal.screen import progress_bars, say, say_json
+
+if TYPE_CHECKING:
+    from shared.cloud.native import Inventory
+    from shared.databases.location import CloudLocation
+
+_database = click.option("--database", metavar="NAME", help="Another database of that project. [as in DATABASE_URL]")
+
+
+@click.group()
+def native() -> None:
+    """SQLite Cloud's own continuous backups: look at them, switch them on, go back by them.
+
+    The platform keeps them beside the database: they complement backups that lie elsewhere.
+    """
+
+
+@native.command()
+@click.option(
+    "--watch", metavar="SECONDS", type=click.IntRange(1, 3600), help="See for that long whether writes go on."
+)
+@_database
+@common
+def status(as_json: bool, watch: int | None, database: str | None) -> int:
+    """Show retention, the newest point and its age; exit with 1 when it falls behind what is written.
+
+    \b
+    Examples:
+      litekeep native status
+      litekeep native status --watch 60
+    """
+    from litekeep.native_screen import judged, say_state, to_json  # noqa: PLC0415 - `--help` must not wait for these
+
+    inventory, wrote = watched(_location(database), watch, time.sleep)
+    found = judged(inventory, wrote=wrote)
+    if as_json:
+        say_json(to_json(inventory, found, wrote=wrote))
+    else:
+        say_state(inventory, found, wrote=wrote)
+    return 1 if found.problem else 0
+
+
+@native.command()
+@click.option("--retention", default="7d", show_default=True, metavar="LENGTH", help="How far back one can go.")
+@click.option("--interval", default="24h", show_default=True, metavar="LENGTH", help="A whole snapshot that often.")
+@click.option("--shorten", is_flag=True, help="Allow a retention below the one in force.")
+@_database
+@common
+def enable(as_json: bool, retention: str, interval: str, shorten: bool, database: str | None) -> None:
+    """Switch native backups on, or change what is kept.
+
+    The platform applies pending backup settings of all databases of the project with it.
+
+    \b
+    Example:
+      litekeep native enable --retention 168h --interval 24h
+    """
+    from litekeep.native_screen import judged, say_state, to_json  # noqa: PLC0415 - `--help` must not wait for these
+    from shared.cloud.native import enable as switch_on  # noqa: PLC0415
+    from shared.cloud.native import given_length  # noqa: PLC0415
+    from shared.terminal.audit import audited  # noqa: PLC0415
+    from shared.terminal.parts import event_log  # noqa: PLC0415
+
+    kept, every = given_length(retention, "--retention"), given_length(interval, "--interval")
+    settings, place = settings_with(), _location(database)
+    log = event_log(settings, result_on_stdout=True)
+    with audited(log, settings, "enable", place.display, database=place.database, kind="native"):
+        inventory = switch_on(place.address, place.database, retention=kept, interval=every, may_shorten=shorten)
+    # The platform takes a moment for its first point: that there is none yet is no finding here.
+    found = replace(judged(inventory, wrote=None), problem=None)
+    if as_json:
+        say_json(to_json(inventory, found, wrote=None))
+    else:
+        say_state(inventory, found, wrote=None)
+
+
+@native.command(name="list")
+@_database
+@common
+def list_points(as_json: bool, database: str | None) -> None:
+    """List the points that can be restored, newest first.
+
+    \b
+    Example:
+      litekeep native list
+    """
+    from litekeep.native_screen import point_json, say_points  # noqa: PLC0415 - `--help` must not wait for these
+    from shared.cloud.native import look  # noqa: PLC0415
+
+    place = _location(database)
+    inventory = look(place.address, place.database)
+    if as_json:
+        say_json([point_json(point) for point in reversed(inventory.points)])
+    elif inventory.points:
+        say_points(inventory.points)
+    else:
+        why = f" ({inventory.refusal})" if inventory.refusal else ""
+        say(f"No native backups of {place.database}{why}. Switch them on: litekeep native enable")
+
+
+@native.command()
+@click.option("--at", metavar="TIME", required=True, help="The moment to go back to (UTC unless it says so).")
+@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+@_database
+@store
+@common
+def restore(as_json: bool, **flags: Any) -> int:
+    """Put the database back to a moment, in place, after a safety backup of what is there.
+
+    Stop the application first. In production it is refused: see litekeep restore --at --to.
+
+    \b
+    Examples:
+      litekeep native restore --at 2024-01-15T12:00:00Z --dry-run
+      litekeep native restore --at 2024-01-15T12:00:00Z
+    """
+    from jobs.restore.native import run_native  # noqa: PLC0415 - `--help` must not wait for it
+
+    with progress_bars(wanted=not as_json) as progress:
+        return run_native(flags, as_json=as_json, progress=progress)
+
+
+def watched(
+    place: "CloudLocation", seconds: int | None, pause: Callable[[float], None]
+) -> tuple["Inventory", bool | None]:
+    """What there is, and whether writes went on while we looked; None when nobody was to look."""
+    from shared.cloud.native import look  # noqa: PLC0415 - `--help` must not wait for these
+    from shared.cloud.native_findings import wrote_between  # noqa: PLC0415
+
+    first = look(place.address, place.database)
+    if seconds is None:
+        return first, None
+    pause(seconds)
+    second = look(place.address, place.database)
+    return second, wrote_between(first.writes, second.writes)
+
+
+def _location(database: str | None) -> "CloudLocation":
+    from jobs.restore.native import cloud_source  # noqa: PLC0415 - `--help` must not wait for it
+
+    return cloud_source(settings_with(), database)

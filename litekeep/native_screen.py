@@ -1,0 +1,134 @@
+"""What `litekeep native` shows of the platform's own backups, to people and to programs."""
+
+from collections.abc import Collection
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Any
+
+from shared.clock import utc_now
+from shared.cloud.connection_string import Address
+from shared.cloud.failures import AUTH, CloudError, Refused
+from shared.cloud.native import Inventory, Point, peek, shown
+from shared.cloud.native_findings import NativeFindings, native_findings
+from shared.terminal.screen import BAD, GOOD, UNKNOWN, age, say, size, table
+
+
+def judged(inventory: Inventory, *, wrote: bool | None, now: datetime | None = None) -> NativeFindings:
+    return native_findings(
+        inventory.database, inventory.settings, inventory.points, now or utc_now(), wrote_recently=wrote
+    )
+
+
+def to_json(inventory: Inventory, found: NativeFindings, *, wrote: bool | None) -> dict[str, Any]:
+    """One document; times in RFC 3339, lengths in seconds, and null for what is not known."""
+    return {
+        "database": inventory.database,
+        "enabled": found.enabled,
+        "retention": inventory.settings.retention,
+        "retention_seconds": _seconds(found.retention),
+        "snapshot_interval": inventory.settings.interval,
+        "points": len(inventory.points),
+        "oldest": _time(found.oldest),
+        "newest": _time(found.newest),
+        "gap_seconds": _seconds(found.gap),
+        "writes_go_on": wrote,
+        "refusal": inventory.refusal,
+        "alerts": [{"name": "monitor.native_stale", "message": found.problem}] if found.problem else [],
+    }
+
+
+def say_state(inventory: Inventory, found: NativeFindings, *, wrote: bool | None) -> None:
+    settings = inventory.settings
+    if found.enabled:
+        every = f", a snapshot every {settings.interval}" if settings.interval else ""
+        say(f"{GOOD} {inventory.database}: native backups are on, kept for {settings.retention or '24h'}{every}")
+    else:
+        say(f"{UNKNOWN} {inventory.database}: native backups are off; switch them on with litekeep native enable")
+    if found.newest is None or found.oldest is None or found.gap is None:
+        say(f"  nothing to restore{f': {inventory.refusal}' if inventory.refusal else ''}")
+    else:
+        say(f"  newest  {shown(found.newest)}, {age(found.gap.total_seconds())} ago{_meaning(wrote)}")
+        say(f"  oldest  {shown(found.oldest)}, of {len(inventory.points)} points")
+    if found.problem:
+        say(f"{BAD} {found.problem}")
+
+
+@dataclass(frozen=True)
+class NativeLook:
+    """What `litekeep status` says of them: a document and a line for each database that has them on.
+
+    `failed`: why nothing is known of any.
+    """
+
+    documents: dict[str, dict[str, Any]] = field(default_factory=dict)
+    lines: dict[str, str] = field(default_factory=dict)
+    failed: str | None = None
+
+    @property
+    def alerts(self) -> list[dict[str, str]]:
+        """Items as `alerts` has them: each is a reason to look."""
+        found: list[dict[str, str]] = [alert for document in self.documents.values() for alert in document["alerts"]]
+        if self.failed is not None:
+            found.append({"name": "monitor.failed", "message": f"native backups were not looked at: {self.failed}"})
+        return found
+
+
+def look_natively(address: Address | None, databases: Collection[str]) -> NativeLook:
+    """Asks the node once, without much patience. A login without the privilege BACKUP was not meant to watch them."""
+    if address is None:
+        return NativeLook()
+    try:
+        found = [(one, judged(one, wrote=None)) for one in peek(address, databases)]
+    except CloudError as error:
+        if isinstance(error, Refused) and error.code == AUTH:
+            return NativeLook()
+        return NativeLook(failed=str(error))
+    return NativeLook(
+        {one.database: to_json(one, state, wrote=None) for one, state in found},
+        {one.database: _line(one, state) for one, state in found},
+    )
+
+
+def _line(inventory: Inventory, found: NativeFindings) -> str:
+    if found.problem or found.gap is None:
+        return f"⚠️ Native backups: {found.problem}"
+    kept = inventory.settings.retention or "24h"
+    return f"✅ Native backups: newest point {age(found.gap.total_seconds())} ago, kept for {kept}"
+
+
+def say_points(points: tuple[Point, ...]) -> None:
+    rows = [
+        (
+            shown(point.created),
+            point.kind,
+            point.generation,
+            "" if point.index is None else str(point.index),
+            "" if point.size is None else size(point.size),
+        )
+        for point in reversed(points)
+    ]
+    table(("created", "type", "generation", "index", "size"), rows, right=frozenset({3, 4}))
+
+
+def point_json(point: Point) -> dict[str, Any]:
+    return {
+        "created": shown(point.created),
+        "type": point.kind,
+        "generation": point.generation,
+        "index": point.index,
+        "size_bytes": point.size,
+    }
+
+
+def _meaning(wrote: bool | None) -> str:
+    if wrote is None:
+        return "; whether anyone wrote since is not known (--watch 60 finds out whether writes go on)"
+    return ", and writes go on" if wrote else ", and nobody writes"
+
+
+def _time(moment: datetime | None) -> str | None:
+    return None if moment is None else shown(moment)
+
+
+def _seconds(length: timedelta | None) -> int | None:
+    return None if length is None else int(length.total_seconds())

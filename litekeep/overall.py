@@ -1,0 +1,98 @@
+"""The look that `litekeep status` takes, and what it says of all databases together."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from jobs.cleanup.main import policy_of
+from shared.cleanup.inventory import Inventory
+from shared.clock import Clock, rfc3339, utc_now
+from shared.monitor import Finding, Listing, Standing, Status, status_of
+from shared.monitor.next_deletion import NextDeletion, next_deletion
+from shared.retention import plan
+from shared.stores import open_store
+from shared.terminal.options import settings_with
+from shared.terminal.watch import look_by
+
+
+@dataclass(frozen=True)
+class Look:
+    """`others`: what needs attention and is no single database's."""
+
+    listing: Listing
+    statuses: list[Status]
+    going: Mapping[str, NextDeletion | None]
+    inventory: Inventory
+
+    @property
+    def others(self) -> tuple[Finding, ...]:
+        return self.listing.problems
+
+    @property
+    def needs_attention(self) -> bool:
+        return bool(self.others) or not self.statuses or any(each.findings for each in self.statuses)
+
+    @property
+    def documents(self) -> list[dict[str, Any]]:
+        return [_to_json(each, self.going[each.database], self.inventory) for each in self.statuses]
+
+
+def take_look(store_url: str | None, database: str | None, *, clock: Clock = utc_now) -> Look:
+    """Looks at the stores that the settings name; writes nothing. Raises StoreError."""
+    settings = settings_with(backup_store=store_url)
+    now = clock()
+    listing, inventory = look_by(settings, open_store(settings.backup_store), now, only=database)
+    statuses = [status_of(name, listing, settings.backup_schedules, now) for name in sorted(listing.databases)]
+    decisions = plan(inventory.candidates, policy_of(settings), now).decisions
+    going = {name: next_deletion(decisions, name) for name in listing.databases}
+    return Look(listing, statuses, going, inventory)
+
+
+def overall(look: Look) -> dict[str, Any]:
+    """The contract's fields for several databases, or for none: the worst of each."""
+    slots = [each.next_scheduled for each in look.statuses if each.next_scheduled]
+    soonest = min(slots, key=lambda slot: slot.at, default=None)
+    findings = [*look.others, *(finding for each in look.statuses for finding in each.findings)]
+    return {
+        "database": None,
+        "status": max((each.standing for each in look.statuses), key=list(Standing).index, default=Standing.NEVER),
+        "last_backup": None,
+        "age_seconds": _most([each.age for each in look.statuses]),
+        "next_scheduled": None if soonest is None else {"kind": soonest.kind, "at": rfc3339(soonest.at)},
+        "recovery_point_seconds": _most([each.recovery_point for each in look.statuses]),
+        "alerts": [finding.to_json() for finding in findings],
+    }
+
+
+def _to_json(status: Status, going: NextDeletion | None, inventory: Inventory) -> dict[str, Any]:
+    last, proven, slot = status.last, status.last_verified, status.next_scheduled
+    return {
+        "database": status.database,
+        "status": status.standing,
+        "last_backup": inventory.backups[last.name].to_json() if last else None,
+        "age_seconds": _seconds(status.age),
+        "size_bytes": last.size_bytes if last else None,
+        "usual_size_bytes": None if status.usual_bytes is None else round(status.usual_bytes),
+        "change_percent": status.change_percent,
+        "last_verified": {"id": proven.name.id, "at": _time(proven.verified_at)} if proven else None,
+        "last_drilled": _time(status.drilled_at),
+        "next_scheduled": {"kind": slot.kind, "at": rfc3339(slot.at)} if slot else None,
+        "recovery_point_seconds": _seconds(status.recovery_point),
+        "deleted_next": {"id": going.backup.id, "kind": going.backup.kind, "at": _time(going.at)} if going else None,
+        "alerts": [finding.to_json() for finding in status.findings],
+    }
+
+
+def _most(lengths: list[timedelta | None]) -> int | None:
+    """The longest; None when one of them is not known at all, which is worse than any."""
+    known = [length for length in lengths if length is not None]
+    return _seconds(max(known)) if known and len(known) == len(lengths) else None
+
+
+def _seconds(length: timedelta | None) -> int | None:
+    return None if length is None else int(length.total_seconds())
+
+
+def _time(moment: datetime | None) -> str | None:
+    return None if moment is None else rfc3339(moment)

@@ -1,0 +1,87 @@
+"""What `litekeep status` shows of one database: a line each, in a fixed order, and then what to do."""
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+
+from shared.events import Event, printable
+from shared.monitor import Finding, Seen, Standing, Status
+from shared.monitor.next_deletion import NextDeletion
+from shared.terminal.screen import age, moment, size
+
+FINE, ODD, WRONG = "✅", "⚠️", "❌"
+_MOST_FINDINGS = 10
+
+
+def screen(status: Status, going: NextDeletion | None) -> list[str]:
+    """The lines for one database."""
+    return [printable(status.database), *_backup_lines(status), *_proof_lines(status), *_plan_lines(status, going)]
+
+
+def finding_lines(findings: Sequence[Finding]) -> list[str]:
+    """What needs attention, errors first, as far as it fits a screen."""
+    lines = [f"{WRONG if each.is_error else ODD} {each.event}: {printable(each.message)}" for each in findings]
+    left = len(lines) - _MOST_FINDINGS
+    return lines if left <= 0 else [*lines[:_MOST_FINDINGS], f"{ODD} and {left} more: litekeep status --json"]
+
+
+def _backup_lines(status: Status) -> Iterator[str]:
+    last = status.last
+    if last is None or status.age is None:
+        yield f"{WRONG} Last backup: never"
+        yield f"{WRONG} Status: Never backed up"
+        return
+    fresh = WRONG if last.kind in _stale_kinds(status) else FINE
+    yield f"{fresh} Last backup: {moment(last.created_at)}"
+    yield f"{WRONG if status.standing is not Standing.OK else FINE} Status: {_word(status)}"
+    yield f"{fresh} Age: {age(status.age.total_seconds())} ({last.kind}, {last.name.id})"
+    yield f"{_mark(status, Event.MONITOR_SIZE_ANOMALY, last)} Size: {size(last.size_bytes)}"
+    if status.change_percent is not None and status.usual_bytes is not None:
+        change = f"{status.change_percent:+.0f} % ({size(round(status.usual_bytes))} is usual)"
+        yield f"{_mark(status, Event.MONITOR_SIZE_ANOMALY, last)} Change: {change}"
+
+
+def _proof_lines(status: Status) -> Iterator[str]:
+    if status.last is None:
+        return
+    proven = status.last_verified
+    when = "not yet" if proven is None else f"{moment(proven.verified_at or proven.created_at)} ({proven.name.id})"
+    yield f"{_mark(status, Event.MONITOR_UNVERIFIED)} Last verified: {when}"
+    drilled = moment(status.drilled_at) if status.drilled_at else "not yet"
+    yield f"{_mark(status, Event.MONITOR_DRILL_OVERDUE)} Last drilled: {drilled}"
+
+
+def _plan_lines(status: Status, going: NextDeletion | None) -> Iterator[str]:
+    if status.next_scheduled is None:
+        yield f"{FINE} Next scheduled: none (BACKUP_SCHEDULES)"
+    else:
+        yield f"{FINE} Next scheduled: {moment(status.next_scheduled.at)}"
+    if status.last is None:
+        return
+    loss = "everything" if status.recovery_point is None else _loss(status.recovery_point)
+    lost = status.recovery_point is None or status.last.wrong is not None or status.last.kind in _stale_kinds(status)
+    yield f"{WRONG if lost else FINE} Recovery point: a loss now would cost {loss}"
+    if going is None:
+        yield f"{FINE} Deleted next: nothing"
+    elif going.due:
+        yield f"{FINE} Deleted next: {going.backup.id}, by the next cleanup"
+    else:
+        yield f"{FINE} Deleted next: {going.backup.id}, after {moment(going.at)}"
+
+
+def _loss(length: timedelta) -> str:
+    return f"the last {age(length.total_seconds())}"
+
+
+def _word(status: Status) -> str:
+    if status.standing is Standing.FAILING and status.last is not None:
+        return f"Failing, {printable(status.last.wrong or '')}"
+    return f"Stale, {' and '.join(_stale_kinds(status))}" if status.standing is Standing.STALE else "Success"
+
+
+def _stale_kinds(status: Status) -> list[str]:
+    return [str(each.fields["kind"]) for each in status.findings if each.event is Event.MONITOR_STALE]
+
+
+def _mark(status: Status, event: Event, about: Seen | None = None) -> str:
+    found = (each for each in status.findings if each.event is event)
+    return ODD if any(about is None or each.fields.get("backup_id") == about.name.id for each in found) else FINE

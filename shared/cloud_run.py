@@ -1,0 +1,36 @@
+"""What Cloud Run's metadata server tells a job of itself: its service account, its project.
+
+Source: Cloud Run, "Container runtime contract", metadata server. Asked once each, and for a second at most: these are
+for log lines, which must never hold a run up.
+"""
+
+from functools import lru_cache
+from http.client import HTTPConnection, HTTPException
+
+from shared.settings import google_metadata_host
+
+_SECONDS = 1.0
+_LONGEST = 256  # bytes of an answer
+
+
+@lru_cache(maxsize=8)
+def ask(path: str) -> str | None:
+    """One value, such as `instance/service-accounts/default/email`; None when nobody answers in time."""
+    connection = HTTPConnection(google_metadata_host(), timeout=_SECONDS)
+    try:
+        connection.request("GET", f"/computeMetadata/v1/{path}", headers={"Metadata-Flavor": "Google"})
+        answer = connection.getresponse()
+        text = answer.read(_LONGEST).decode("utf-8", "replace").strip()
+        return text if answer.status == 200 and text.isprintable() and text else None
+    except (OSError, HTTPException, ValueError):
+        return None
+    finally:
+        connection.close()
+
+
+def service_account() -> str | None:
+    return ask("instance/service-accounts/default/email")
+
+
+def project() -> str | None:
+    return ask("project/project-id")

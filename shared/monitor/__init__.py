@@ -1,0 +1,9 @@
+"""Whether all is well, judged by what stores hold: what `litekeep status` shows and the monitor job reports."""
+
+from shared.monitor.finding import Finding
+from shared.monitor.judge import ages, judge
+from shared.monitor.listing import Listing, Seen
+from shared.monitor.look import look
+from shared.monitor.status import Standing, Status, status_of
+
+__all__ = ["Finding", "Listing", "Seen", "Standing", "Status", "ages", "judge", "look", "status_of"]

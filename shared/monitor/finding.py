@@ -1,0 +1,37 @@
+"""One thing that a person should know of: an event, and a sentence that ends in what to do."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from shared.events import Event, Field, severity_of
+
+
+@dataclass(frozen=True)
+class Finding:
+    event: Event
+    message: str
+    fields: Mapping[str, Field]
+
+    @property
+    def is_error(self) -> bool:
+        return severity_of(self.event) == "ERROR"
+
+    @property
+    def database(self) -> str | None:
+        """Whose it is; None for one about a store or the key."""
+        found = self.fields.get("database")
+        return found if isinstance(found, str) else None
+
+    def to_json(self) -> dict[str, str]:
+        """An item of `alerts`."""
+        return {"name": self.event.value, "message": self.message}
+
+
+def span(length: timedelta) -> str:
+    """`26 h`: in the largest unit of which there are three; `48 h` rather than two days."""
+    seconds = length.total_seconds()
+    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
+        if seconds >= 3 * size:
+            return f"{int(seconds // size)} {unit}"
+    return f"{int(seconds)} s"

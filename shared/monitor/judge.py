@@ -1,0 +1,169 @@
+"""From what was seen to what a person should know: pure functions of (listing, schedules, now).
+
+Whatever is dated in the future is reported, and counts as no backup: it must not hide that others are missing.
+"""
+
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+
+from shared.events import Event, Field
+from shared.kinds import Kind
+from shared.monitor.changes import changes
+from shared.monitor.finding import Finding, span
+from shared.monitor.listing import Listing, Seen, present
+from shared.schedules import DEFAULT_SCHEDULES, Schedule
+
+Schedules = Mapping[Kind, Schedule]
+
+_VERIFIED_WITHIN = timedelta(days=1)
+_COPIED_WITHIN = timedelta(hours=1)
+_DRILLED_WITHIN = timedelta(days=35)
+
+
+def judge(listing: Listing, schedules: Schedules | None, now: datetime) -> list[Finding]:
+    """Everything that needs attention, errors first. `schedules` is None where BACKUP_SCHEDULES is not set."""
+    found = list(listing.problems)
+    for database in sorted(listing.databases):
+        found += _judge_one(database, listing, schedules, now)
+    return sorted(found, key=lambda finding: not finding.is_error)
+
+
+def ages(listing: Listing, now: datetime) -> list[Finding]:
+    """How old the newest good backup of each kind and database is: no complaint, but what is measured."""
+    return [
+        Finding(
+            Event.MONITOR_AGE,
+            f"the newest {kind} backup of {database} is {span(seen.age(now))} old",
+            _about(seen) | {"age_seconds": seen.age(now).total_seconds()},
+        )
+        for database, own in sorted(listing.databases.items())
+        for kind, seen in _newest_good(present(own, now)).items()
+    ]
+
+
+def in_force(schedules: Schedules | None, own: Sequence[Seen]) -> Schedules:
+    """The schedules that a database is held to.
+
+    Without BACKUP_SCHEDULES nobody has said which kinds are taken here: those that ever were are held to the
+    defaults. A database that has no backup at all is held to the daily one.
+    """
+    if schedules is not None:
+        return schedules
+    kinds = {seen.kind for seen in own} if own else {Kind.DAILY}
+    return {kind: schedule for kind, schedule in DEFAULT_SCHEDULES.items() if kind in kinds}
+
+
+def _judge_one(database: str, listing: Listing, schedules: Schedules | None, now: datetime) -> Iterator[Finding]:
+    own = listing.databases[database]
+    here = present(own, now)
+    yield from _stale(database, here, in_force(schedules, own), now)
+    yield from _not_good(own)
+    yield from _future(own, now)
+    yield from _unverified(here, now)
+    yield from changes(here)
+    yield from _copy_behind(database, here, listing.copy_url, now)
+    yield from _drill_overdue(database, here, listing.last_drill(database, now), now)
+
+
+def _stale(database: str, here: Sequence[Seen], schedules: Schedules, now: datetime) -> Iterator[Finding]:
+    newest = _newest_good(here)
+    for kind, schedule in schedules.items():
+        allowed, seen = schedule.allowed_age(now), newest.get(kind)
+        fields: dict[str, Field] = {"database": database, "kind": kind, "allowed_seconds": allowed.total_seconds()}
+        remedy = f"take one with litekeep backup --kind {kind}, and see why its schedule did not"
+        if seen is None and here and schedule.last_due(now) < here[-1].created_at:
+            continue  # its first slot since the database was first backed up is not due yet
+        if seen is None:
+            yield Finding(Event.MONITOR_STALE, f"there is no good {kind} backup of {database}: {remedy}", fields)
+        elif seen.age(now) > allowed:
+            yield Finding(
+                Event.MONITOR_STALE,
+                f"the newest good {kind} backup of {database} is {span(seen.age(now))} old, over {span(allowed)}: "
+                + remedy,
+                fields | {"age_seconds": seen.age(now).total_seconds(), "backup_id": seen.name.id},
+            )
+
+
+def _not_good(own: Sequence[Seen]) -> Iterator[Finding]:
+    for seen in own:
+        if seen.wrong is not None:
+            yield Finding(
+                Event.MONITOR_NOT_GOOD,
+                f"{seen.name.id} of {seen.name.database} is not good: {seen.wrong}; take another one, keep it for the "
+                "cause",
+                _about(seen),
+            )
+
+
+def _future(own: Sequence[Seen], now: datetime) -> Iterator[Finding]:
+    for seen in own:
+        if seen.is_future(now):
+            ahead = seen.created_at - now
+            yield Finding(
+                Event.MONITOR_FUTURE,
+                f"{seen.name.id} of {seen.name.database} is dated {span(ahead)} ahead: set the clock that is wrong, "
+                "this machine's or that of who took it",
+                _about(seen) | {"age_seconds": -ahead.total_seconds()},
+            )
+
+
+def _unverified(here: Sequence[Seen], now: datetime) -> Iterator[Finding]:
+    waiting: dict[Kind, list[Seen]] = {}
+    for seen in here:
+        if seen.verified is None and seen.damaged is None and seen.age(now) > _VERIFIED_WITHIN:
+            waiting.setdefault(seen.kind, []).append(seen)
+    for kind, found in waiting.items():
+        oldest = found[-1]
+        others = f" and {len(found) - 1} more" if len(found) > 1 else ""
+        yield Finding(
+            Event.MONITOR_UNVERIFIED,
+            f"{oldest.name.id}{others}, {kind} of {oldest.name.database}, not verified within a day: "
+            "run litekeep verify --all",
+            _about(oldest) | {"age_seconds": oldest.age(now).total_seconds()},
+        )
+
+
+def _copy_behind(database: str, here: Sequence[Seen], url: str | None, now: datetime) -> Iterator[Finding]:
+    missing = [seen for seen in here if seen.in_copy is False and seen.damaged is None]
+    missing = [seen for seen in missing if seen.age(now) > _COPIED_WITHIN]
+    if missing:
+        fields: dict[str, Field] = {"missing": len(missing), "store": url}
+        yield Finding(
+            Event.MONITOR_COPY_BEHIND,
+            f"the copy store {url} lacks {len(missing)} backups of {database}, the newest {missing[0].name.id}: "
+            "copy them, and see why the backup did not",
+            _about(missing[0]) | fields,
+        )
+
+
+def _drill_overdue(database: str, here: Sequence[Seen], last: datetime | None, now: datetime) -> Iterator[Finding]:
+    if not here:
+        return
+    remedy = "hold one with litekeep drill --now"
+    if last is not None:
+        age = now - last
+        if age > _DRILLED_WITHIN:
+            message = f"the last good restore drill of {database} was {span(age)} ago, over 35 d: {remedy}"
+            fields: dict[str, Field] = {"database": database, "age_seconds": age.total_seconds()}
+            yield Finding(Event.MONITOR_DRILL_OVERDUE, message, fields)
+    elif here[-1].age(now) > _first_drill_within(here):
+        message = f"no restore drill of {database} was ever good: {remedy}"
+        yield Finding(Event.MONITOR_DRILL_OVERDUE, message, {"database": database})
+
+
+def _first_drill_within(here: Sequence[Seen]) -> timedelta:
+    """From the oldest backup on; where retention lets none get 35 days old, a day before the last one goes."""
+    longest = max((seen.kept_for for seen in here if seen.kept_for is not None), default=_DRILLED_WITHIN)
+    return min(_DRILLED_WITHIN, longest - timedelta(days=1))
+
+
+def _newest_good(here: Sequence[Seen]) -> dict[Kind, Seen]:
+    newest: dict[Kind, Seen] = {}
+    for seen in here:
+        if seen.wrong is None:
+            newest.setdefault(seen.kind, seen)
+    return newest
+
+
+def _about(seen: Seen) -> dict[str, Field]:
+    return {"database": seen.name.database, "kind": seen.kind, "backup_id": seen.name.id}

@@ -1,0 +1,87 @@
+"""What a look at the stores saw, as plain values: all that is judged, and nothing else is."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from shared import names
+from shared.kinds import Kind
+from shared.monitor.finding import Finding
+from shared.names import BackupName, DrillName
+
+CLOCKS_DIFFER_BY = timedelta(minutes=5)  # the clock of who took a backup may be this far ahead of ours without a word
+
+
+@dataclass(frozen=True)
+class Seen:
+    """One backup as a listing shows it.
+
+    `sizes`: stored bytes by format. `verdict`: the object that its newest verification wrote. `damaged`: why it cannot
+    be read, if so. `source_good`: its database was sound. `kept_for`: how long it was promised to be kept.
+    `in_copy`: None where there is no copy store.
+    `row_counts`: rows by table, of the two newest of a database only.
+    """
+
+    name: BackupName
+    created_at: datetime
+    sizes: Mapping[str, int]
+    rows: int | None = None
+    verified: bool | None = None
+    verdict: str | None = None
+    damaged: str | None = None
+    source_good: bool = True
+    kept_for: timedelta | None = None
+    in_copy: bool | None = None
+    row_counts: Mapping[str, int] | None = None
+
+    @property
+    def kind(self) -> Kind:
+        return self.name.kind
+
+    @property
+    def size_bytes(self) -> int:
+        return sum(self.sizes.values())
+
+    @property
+    def verified_at(self) -> datetime | None:
+        parsed = names.parse(self.verdict) if self.verdict is not None else None
+        return parsed.verified_at if parsed else None
+
+    @property
+    def wrong(self) -> str | None:
+        """Why it is known not to be good."""
+        if self.damaged is not None:
+            return self.damaged
+        if not self.source_good:
+            return "its database was damaged when it was taken"
+        return "it did not pass its verification" if self.verified is False else None
+
+    def age(self, now: datetime) -> timedelta:
+        return max(now - self.created_at, timedelta(0))
+
+    def is_future(self, now: datetime) -> bool:
+        return self.created_at > now + CLOCKS_DIFFER_BY
+
+
+@dataclass(frozen=True)
+class Listing:
+    """`databases`: newest first each, also those that should be backed up and never were.
+
+    `drills`: of each database. `problems`: what could not be looked at.
+    """
+
+    url: str
+    databases: Mapping[str, Sequence[Seen]]
+    drills: Mapping[str, Sequence[DrillName]] = field(default_factory=dict)
+    copy_url: str | None = None
+    problems: tuple[Finding, ...] = ()
+
+    def last_drill(self, database: str, now: datetime) -> datetime | None:
+        """When its last good drill was held; one dated in the future counts as none."""
+        held = [drill.held_at for drill in self.drills.get(database, ()) if drill.passed]
+        return max((moment for moment in held if moment <= now + CLOCKS_DIFFER_BY), default=None)
+
+
+def present(own: Sequence[Seen], now: datetime) -> list[Seen]:
+    """Those not dated in the future, newest first: the only ones whose age is known."""
+    return [seen for seen in own if not seen.is_future(now)]

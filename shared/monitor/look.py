@@ -1,0 +1,105 @@
+"""Looks at the stores: one listing of each, and the manifests of the newest two backups of each database."""
+
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
+from dataclasses import replace
+from datetime import datetime
+
+from shared import names
+from shared.catalog import Backup, Catalog
+from shared.cleanup.inventory import Inventory, inventory_of
+from shared.errors import LitekeepError, NotGood, ObjectMissing
+from shared.events import Event
+from shared.monitor.finding import Finding
+from shared.monitor.listing import Listing, Seen, present
+from shared.names import DrillName
+from shared.retention import Candidate
+from shared.stores import Store, StoredObject
+
+OpenStore = Callable[[], Store]
+
+
+def look(
+    store: Store,
+    now: datetime,
+    *,
+    copy_store: OpenStore | None = None,
+    copy_url: str | None = None,
+    expected: Iterable[str] = (),
+    only: str | None = None,
+    problems: tuple[Finding, ...] = (),
+) -> tuple[Listing, Inventory]:
+    """What the stores hold; of one database with `only`. `expected`: databases that should be backed up.
+
+    A copy store that cannot be listed is a problem of the listing, as `problems` are.
+    Raises StoreError when the first store cannot be.
+    """
+    objects = list(store.list_objects(""))
+    inventory = inventory_of(store, objects)
+    copies, unread = _copies(copy_store, copy_url)
+    found: dict[str, list[Seen]] = {database: [] for database in expected}
+    for candidate in inventory.candidates:
+        seen = _seen(candidate, inventory.backups[candidate.name], inventory, copies)
+        found.setdefault(candidate.name.database, []).append(seen)
+    if only is not None:
+        found = {only: found.get(only, [])}
+    catalog = Catalog(store)
+    databases = {database: _with_row_counts(catalog, own, inventory, now) for database, own in found.items()}
+    return Listing(store.url, databases, _drills(objects), copy_url, problems + unread), inventory
+
+
+def _seen(candidate: Candidate, backup: Backup, inventory: Inventory, copies: Mapping[str, int] | None) -> Seen:
+    sizes, rows = {}, backup.summary.get("rows")
+    with suppress(KeyError, TypeError, ValueError):
+        sizes = {each["format"]: int(each["size_bytes"]) for each in backup.summary.get("artifacts", ())}
+    return Seen(
+        candidate.name,
+        candidate.created_at,
+        sizes,
+        rows=rows if isinstance(rows, int) else None,
+        verified=candidate.verified,
+        verdict=backup.verdict.name if backup.verdict else None,
+        damaged=candidate.damaged,
+        source_good=candidate.good,
+        kept_for=candidate.keep_until - candidate.created_at if candidate.keep_until else None,
+        in_copy=None if copies is None else _is_copied(inventory.objects[candidate.name], copies),
+    )
+
+
+def _is_copied(objects: Iterable[StoredObject], copies: Mapping[str, int]) -> bool:
+    """Whether the copy store has its manifest and artifacts, each in its size. Verdicts and holds may differ."""
+    needed = (item for item in objects if (parsed := names.parse(item.name)) and parsed.role not in ("verdict", "hold"))
+    return all(copies.get(item.name) == item.size_bytes for item in needed)
+
+
+def _copies(copy_store: OpenStore | None, url: str | None) -> tuple[Mapping[str, int] | None, tuple[Finding, ...]]:
+    if copy_store is None:
+        return None, ()
+    try:
+        return {item.name: item.size_bytes for item in copy_store().list_objects("")}, ()
+    except LitekeepError as error:
+        message = f"the copy store cannot be looked at: {error}"
+        return None, (Finding(Event.MONITOR_FAILED, message, {"store": url}),)
+
+
+def _with_row_counts(catalog: Catalog, own: list[Seen], inventory: Inventory, now: datetime) -> tuple[Seen, ...]:
+    """Rows by table are too much for a listing: they are in the manifests."""
+    readable = [seen for seen in present(own, now) if seen.damaged is None]
+    read: dict[names.BackupName, Seen] = {}
+    for seen in readable[:2]:
+        with suppress(ObjectMissing):  # removed since the listing
+            try:
+                manifest, _ = catalog.read_manifest(inventory.backups[seen.name])
+            except NotGood as error:
+                read[seen.name] = replace(seen, damaged=str(error))
+            else:
+                read[seen.name] = replace(seen, row_counts=manifest.row_counts)
+    return tuple(read.get(seen.name, seen) for seen in own)
+
+
+def _drills(objects: Iterable[StoredObject]) -> Mapping[str, tuple[DrillName, ...]]:
+    found: dict[str, list[DrillName]] = {}
+    for item in objects:
+        if drill := names.parse_drill(item.name):
+            found.setdefault(drill.database, []).append(drill)
+    return {database: tuple(drills) for database, drills in found.items()}

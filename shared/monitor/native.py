@@ -1,0 +1,68 @@
+"""Whether SQLite Cloud's own backups keep up with what is written."""
+
+import time
+from collections.abc import Callable, Collection
+
+from shared.clock import Clock, utc_now
+from shared.cloud.connection_string import Address
+from shared.cloud.failures import AUTH, CloudError, Refused
+from shared.cloud.native import Inventory, peek
+from shared.cloud.native_findings import ALLOWED, NativeFindings, native_findings, wrote_between
+from shared.events import Event, Field
+from shared.monitor.finding import Finding
+
+_WATCHED = 30.0  # seconds
+_SETTLED = 5.0  # the platform promises a point within a second of a write
+
+
+def probe_native(
+    address: Address,
+    wanted: Collection[str],
+    *,
+    clock: Clock = utc_now,
+    pause: Callable[[float], None] = time.sleep,
+) -> list[Finding]:
+    """A finding for each database whose newest native backup is older than five minutes while writes go on.
+
+    Whether they do is only watched for (35 seconds, once for all) when one is that old. A login without the
+    privilege BACKUP was not meant to watch them, and finds nothing; `litekeep health` says that it is missing.
+    """
+    try:
+        found = peek(address, wanted)
+        wrote: dict[str, bool | None] = {}
+        if behind := [one for one in found if _behind(one, clock)]:
+            wrote, found = _watch(address, wanted, behind, pause)
+    except CloudError as error:
+        if isinstance(error, Refused) and error.code == AUTH:
+            return []
+        return [Finding(Event.MONITOR_FAILED, f"native backups were not looked at: {error}", {})]
+    judged = {one.database: _judged(one, clock, wrote=wrote.get(one.database)) for one in found}
+    return [_finding(name, state, state.problem) for name, state in judged.items() if state.problem]
+
+
+def _watch(
+    address: Address, wanted: Collection[str], behind: list[Inventory], pause: Callable[[float], None]
+) -> tuple[dict[str, bool | None], list[Inventory]]:
+    """Who was written to within a while, and what there is a little after that: a point follows its write."""
+    pause(_WATCHED)
+    then = {one.database: one.writes for one in peek(address, wanted)}
+    wrote = {one.database: wrote_between(one.writes, then.get(one.database)) for one in behind}
+    if any(wrote.values()):
+        pause(_SETTLED)
+    return wrote, peek(address, wanted)
+
+
+def _behind(one: Inventory, clock: Clock) -> bool:
+    gap = _judged(one, clock, wrote=None).gap
+    return gap is not None and gap > ALLOWED
+
+
+def _judged(one: Inventory, clock: Clock, *, wrote: bool | None) -> NativeFindings:
+    return native_findings(one.database, one.settings, one.points, clock(), wrote_recently=wrote)
+
+
+def _finding(name: str, state: NativeFindings, problem: str) -> Finding:
+    fields: dict[str, Field] = {"database": name, "allowed_seconds": ALLOWED.total_seconds()}
+    if state.gap is not None:
+        fields["age_seconds"] = state.gap.total_seconds()
+    return Finding(Event.MONITOR_NATIVE_STALE, problem, fields)

@@ -1,0 +1,36 @@
+"""Whether the next backup could be taken: does the key wrap, and does each store take an object?"""
+
+from collections.abc import Callable
+
+from shared.archive.data_key import DataKey
+from shared.errors import LitekeepError
+from shared.events import Event
+from shared.keys import WrappingKey
+from shared.kinds import Kind
+from shared.monitor.finding import Finding
+from shared.names import BackupName
+from shared.stores import Store
+from shared.stores.probe import probe
+
+_NOBODYS = BackupName(Kind.ON_DEMAND, "monitor", "monitor")
+
+
+def probe_key(open_key: Callable[[], WrappingKey | None]) -> list[Finding]:
+    """Wraps a fresh data key. That is all: whoever monitors needs no right to unwrap, and so to read backups."""
+    try:
+        key = open_key()
+        if key is not None:
+            DataKey.generate().wrap(key, _NOBODYS)
+    except LitekeepError as error:
+        return [Finding(Event.MONITOR_KEY_UNUSABLE, f"the next backup will fail: {error}", {})]
+    return []
+
+
+def probe_store(open_store: Callable[[], Store], url: str) -> list[Finding]:
+    """Creates a tiny object, and deletes it where that is allowed."""
+    try:
+        probe(open_store())
+    except LitekeepError as error:
+        message = f"the next backup will fail: {error}"
+        return [Finding(Event.MONITOR_STORE_UNWRITABLE, message, {"store": url})]
+    return []

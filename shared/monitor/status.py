@@ -1,0 +1,92 @@
+"""How one database stands, in one value: what `litekeep status` says of it."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from shared.events import Event
+from shared.kinds import Kind
+from shared.monitor.finding import Finding
+from shared.monitor.judge import Schedules, in_force, judge
+from shared.monitor.listing import Listing, Seen, present
+from shared.monitor.usual import size_change, usual_size
+from shared.schedules import DEFAULT_SCHEDULES
+
+
+class Standing(StrEnum):
+    """From good to bad."""
+
+    OK = "ok"
+    STALE = "stale"
+    FAILING = "failing"
+    NEVER = "never"
+
+
+@dataclass(frozen=True)
+class Slot:
+    kind: Kind
+    at: datetime
+
+
+@dataclass(frozen=True)
+class Status:
+    """`standing` is of backups alone: with `ok` there can still be findings, which need attention.
+
+    `recovery_point`: the age of the newest backup that is not known to be bad; what is newer would be lost now.
+    `next_scheduled`: None where BACKUP_SCHEDULES says that nothing is.
+    """
+
+    database: str
+    standing: Standing
+    last: Seen | None
+    age: timedelta | None
+    recovery_point: timedelta | None
+    usual_bytes: float | None
+    change_percent: float | None
+    last_verified: Seen | None
+    drilled_at: datetime | None
+    next_scheduled: Slot | None
+    findings: tuple[Finding, ...]
+
+
+def status_of(database: str, listing: Listing, schedules: Schedules | None, now: datetime) -> Status:
+    """A pure function of what was seen, the schedules and the time."""
+    own = listing.databases[database]
+    here = present(own, now)
+    last = here[0] if here else None
+    before = [seen for seen in here[1:] if last is not None and seen.kind is last.kind and seen.damaged is None]
+    good = next((seen for seen in here if seen.wrong is None), None)
+    verified = [seen for seen in here if seen.verified and seen.wrong is None]
+    findings = judge(replace(listing, databases={database: own}, problems=()), schedules, now)
+    return Status(
+        database,
+        _standing(last, findings),
+        last,
+        age=last.age(now) if last else None,
+        recovery_point=good.age(now) if good else None,
+        usual_bytes=usual_size(last, before) if last else None,
+        change_percent=size_change(last, before) if last else None,
+        last_verified=verified[0] if verified else None,
+        drilled_at=listing.last_drill(database, now),
+        next_scheduled=_next(schedules, own, now),
+        findings=tuple(findings),
+    )
+
+
+def _standing(last: Seen | None, findings: Sequence[Finding]) -> Standing:
+    if last is None:
+        return Standing.NEVER
+    if last.wrong is not None:
+        return Standing.FAILING
+    stale = any(finding.event is Event.MONITOR_STALE for finding in findings)
+    return Standing.STALE if stale else Standing.OK
+
+
+def _next(schedules: Schedules | None, own: Sequence[Seen], now: datetime) -> Slot | None:
+    """The soonest slot; of a database of which nothing tells when it is backed up, the daily one's."""
+    found = in_force(schedules, own)
+    if not found and schedules is None:
+        found = {Kind.DAILY: DEFAULT_SCHEDULES[Kind.DAILY]}
+    slots = [Slot(kind, schedule.next_after(now)) for kind, schedule in found.items()]
+    return min(slots, key=lambda slot: slot.at, default=None)

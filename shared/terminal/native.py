@@ -1,0 +1,30 @@
+"""SQLite Cloud's own backups, for whoever looks at everything: which project to ask, if there is one."""
+
+from collections.abc import Collection
+
+from shared.clock import Clock, utc_now
+from shared.cloud.connection_string import Address
+from shared.databases.location import CloudLocation
+from shared.monitor import Finding
+from shared.settings import Settings
+from shared.terminal.parts import project_of, source_of
+
+
+def cloud_project(settings: Settings) -> Address | None:
+    """The project that DATABASE_URL names; None for a file, or without one. Raises UsageError for a wrong one."""
+    if settings.database_url is None:
+        return None
+    if settings.backup_databases is not None:
+        return project_of(settings)
+    source = source_of(settings)
+    return source.address if isinstance(source, CloudLocation) else None
+
+
+def native_alarms(settings: Settings, databases: Collection[str], *, clock: Clock = utc_now) -> list[Finding]:
+    """What the monitor finds of those databases' native backups; nothing where there is no project."""
+    address = cloud_project(settings)
+    if address is None:
+        return []
+    from shared.monitor.native import probe_native  # noqa: PLC0415 - files need no driver
+
+    return probe_native(address, databases, clock=clock)

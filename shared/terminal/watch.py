@@ -1,0 +1,47 @@
+"""A look at the stores that the settings name: what `litekeep status` and the monitor job judge."""
+
+from datetime import datetime
+
+from shared.cleanup.inventory import Inventory
+from shared.errors import LitekeepError
+from shared.events import Event
+from shared.monitor import Finding, Listing, look
+from shared.settings import Settings
+from shared.stores import Store, open_store
+from shared.terminal.parts import database_of, project_of
+
+
+def look_by(settings: Settings, store: Store, now: datetime, *, only: str | None = None) -> tuple[Listing, Inventory]:
+    """What the stores hold of what should be backed up, and of whatever else they hold; or `only` of one database.
+
+    Raises StoreError when the first store cannot be looked at, UsageError for a wrong DATABASE_URL.
+    """
+    copy_url = settings.backup_copy_store
+    expected, problems = _expected(settings)
+    return look(
+        store,
+        now,
+        copy_store=(lambda: open_store(copy_url)) if copy_url else None,
+        copy_url=copy_url,
+        expected=expected,
+        only=only,
+        problems=problems,
+    )
+
+
+def _expected(settings: Settings) -> tuple[tuple[str, ...], tuple[Finding, ...]]:
+    """The databases that should be backed up. That a project cannot be asked for its own is a finding."""
+    named = settings.backup_databases
+    if named is None:
+        found = database_of(settings)
+        return (() if found is None else (found,)), ()
+    if "*" not in named:
+        return named, ()
+    address = project_of(settings)
+    from shared.cloud.databases import names, on_node  # noqa: PLC0415 - only for those who back up a whole project
+
+    try:
+        return tuple(on_node(address, names)), ()
+    except LitekeepError as error:
+        message = f"which databases there are to back up is not known: {error}"
+        return (), (Finding(Event.MONITOR_FAILED, message, {}),)

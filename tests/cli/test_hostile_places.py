@@ -1,0 +1,238 @@
+"""What others put into a store, a stream or a file name stops nothing else, and is never believed."""
+
+import json
+import os
+import re
+import sqlite3
+import stat
+import subprocess
+import sys
+from collections.abc import Callable
+from contextlib import closing
+
+import pytest
+
+from tests.cli.conftest import Outcome, Workplace
+
+OneLine = Callable[[Outcome, int], str]
+PLACE = "on-demand/app.db"
+
+
+@pytest.fixture
+def backed_up(workplace: Workplace) -> Workplace:
+    workplace.good("backup", "--name", "one", "--verify")
+    return workplace
+
+
+@pytest.mark.parametrize("verdict", [b"[" * 100_000, b"\xff", b"{}", b"null"])
+def test_a_verdict_that_cannot_be_read_is_not_good_and_stops_no_listing(backed_up: Workplace, verdict: bytes) -> None:
+    (backed_up.store / PLACE / "one.verified-29990101T000000Z.json").write_bytes(verdict)
+    assert backed_up.good("list", "--json").json[0]["verified"] is False
+    backed_up.good("list")
+
+
+def test_a_verdict_too_large_to_be_one_stops_no_listing(backed_up: Workplace) -> None:
+    with (backed_up.store / PLACE / "one.verified-29990101T000000Z.json").open("wb") as file:
+        file.truncate(65 << 20)
+    assert backed_up.good("list", "--json").json[0]["verified"] is False
+
+
+@pytest.mark.parametrize(
+    ("found", "put"),
+    [
+        (rb'"created_at": "[^"]*"', b'"created_at": "0001-01-01T00:00:00+14:00"'),
+        (rb'"size_bytes": \d+', b'"size_bytes": ' + b"9" * 400),
+        (rb'"rows": \d+', b'"rows": -1'),
+        (rb'"format": 1,', b'"format": "2",'),
+    ],
+)
+def test_a_manifest_of_absurd_values_is_listed_as_damaged(backed_up: Workplace, found: bytes, put: bytes) -> None:
+    manifest = backed_up.store / PLACE / "one.manifest.json"
+    manifest.write_bytes(re.sub(found, put, manifest.read_bytes()))
+    assert backed_up.good("list", "--json").json[0]["damaged"]
+    assert "one" in backed_up.good("list").out
+
+
+@pytest.mark.parametrize(("missing", "used"), [("sqlite.zst.enc", ".sql.gz.enc"), ("sql.gz.enc", ".sqlite.zst.enc")])
+def test_a_missing_artifact_is_not_good_and_the_other_is_used(backed_up: Workplace, missing: str, used: str) -> None:
+    (backed_up.store / PLACE / f"one.{missing}").unlink()
+    outcome = backed_up.run("verify", "--backup", "one", "--json")
+    assert (outcome.code, outcome.json[0]["ok"]) == (3, False)
+    assert backed_up.good("list", "--json").json[0]["verified"] is False
+    assert backed_up.good("restore", "--backup", "one", "--to", "new.db", "--json").json["artifact"].endswith(used)
+    for output in ("new.sql", "new.sqlite"):
+        backed_up.good("export", "--backup", "one", "--output", output)
+
+
+def test_without_any_artifact_nothing_comes_back(backed_up: Workplace, one_line: OneLine) -> None:
+    for artifact in (backed_up.store / PLACE).glob("one.s*"):
+        artifact.unlink()
+    one_line(backed_up.run("restore", "--backup", "one", "--to", "new.db"), 3)
+    one_line(backed_up.run("export", "--backup", "one", "--output", "new.sql"), 3)
+    assert not list(backed_up.folder.glob("new*"))
+
+
+def test_an_artifact_that_cannot_be_read_is_passed_over_for_the_other(backed_up: Workplace) -> None:
+    image = backed_up.store / PLACE / "one.sqlite.zst.enc"
+    image.unlink()
+    os.mkfifo(image)
+    document = backed_up.good("restore", "--backup", "one", "--to", "new.db", "--json").json
+    assert "not a plain file" in document["notes"][0]
+
+
+def test_a_verdict_that_cannot_be_stored_is_said_all_the_same(backed_up: Workplace) -> None:
+    staging = backed_up.store / ".staging"
+    staging.rmdir()
+    staging.write_text("in the way")
+    outcome = backed_up.run("verify", "--backup", "one", "--json")
+    assert outcome.code == 1
+    document = json.JSONDecoder().raw_decode(outcome.out)[0]
+    assert document[0]["ok"] is True
+    assert document[0]["unrecorded"]
+
+
+def test_what_was_taken_of_a_damaged_database_is_never_called_verified(workplace: Workplace, one_line: OneLine) -> None:
+    with workplace.database.open("r+b") as file:
+        file.seek(2 * 4096)
+        file.write(b"\xa5" * 4096)
+    workplace.good("backup", "--allow-corrupt", "--name", "bad")
+    document = workplace.good("restore", "--backup", "bad", "--to", "new.db", "--json").json
+    assert document["verified"] is False
+    assert "damaged" in document["notes"][0]
+    one_line(workplace.run("restore", "--backup", "bad", "--to", "proven.db", "--verify"), 3)
+    assert not (workplace.folder / "proven.db").exists()
+    assert "damaged" in workplace.good("export", "--backup", "bad", "--output", "bad.sqlite").out
+
+
+def test_a_file_whose_last_rows_lie_in_a_wal_beside_it_is_not_taken_for_whole(
+    workplace: Workplace, one_line: OneLine
+) -> None:
+    live = workplace.folder / "live.sqlite"
+    with closing(sqlite3.connect(live)) as connection:
+        connection.execute("PRAGMA journal_mode=WAL")
+        connection.execute("CREATE TABLE t (a)")
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)")
+        connection.execute("INSERT INTO t VALUES (1)")
+        connection.commit()
+        assert "live.sqlite-wal" in one_line(workplace.run("import", "--file", "live.sqlite", "--to", "new.db"), 2)
+        assert "live.sqlite-wal" in one_line(workplace.run("verify", "--file", "live.sqlite"), 2)
+    workplace.good("import", "--file", "live.sqlite", "--to", "new.db")
+
+
+def test_a_path_names_one_backup_and_never_another_databases(workplace: Workplace, one_line: OneLine) -> None:
+    (workplace.folder / "other.db").write_bytes(workplace.database.read_bytes())
+    workplace.good("backup", "--name", "one", DATABASE_URL="other.db")
+    one_line(workplace.run("restore", "--backup", f"{PLACE}/one.sql.gz.enc", "--to", "new.db"), 2)
+    workplace.good("backup", "--name", "one")
+    for database in ("app.db", "other.db"):
+        ref = f"backups/on-demand/{database}/one.sql.gz.enc"
+        done = workplace.good("restore", "--backup", ref, "--to", f"new-{database}", "--json").json
+        assert done["artifact"].startswith(f"on-demand/{database}/")
+
+
+def test_in_place_takes_no_other_databases_backup_by_its_id_alone(workplace: Workplace, one_line: OneLine) -> None:
+    other = workplace.folder / "other.db"
+    with closing(sqlite3.connect(other)) as connection:
+        connection.execute("CREATE TABLE precious (a)")
+    workplace.good("backup", "--name", "one")
+    before = other.read_bytes()
+    line = one_line(workplace.run("restore", "--backup", "one", "--in-place", DATABASE_URL="other.db"), 2)
+    assert "--database app.db" in line
+    assert other.read_bytes() == before
+    workplace.good("restore", "--backup", "one", "--in-place", "--database", "app.db", DATABASE_URL="other.db")
+
+
+def test_what_comes_out_of_a_backup_is_for_its_owner_only(backed_up: Workplace) -> None:
+    before = os.umask(0)
+    try:
+        for format_ in ("sql", "sqlite"):
+            backed_up.good("backup", "--name", format_, "--format", format_)
+            backed_up.good("restore", "--backup", format_, "--to", f"{format_}.db")
+            backed_up.good("export", "--backup", format_, "--output", f"out.{format_}")
+        backed_up.good("import", "--file", "out.sqlite", "--to", "imported.db")
+    finally:
+        os.umask(before)
+    for name in ("sql.db", "sqlite.db", "out.sql", "out.sqlite", "imported.db"):
+        assert stat.S_IMODE((backed_up.folder / name).stat().st_mode) == 0o600, name
+
+
+@pytest.mark.parametrize("flag", ["--kind", "--no-such-flag", "extra"])
+def test_a_location_in_the_wrong_place_is_not_repeated_with_its_key(
+    workplace: Workplace, one_line: OneLine, flag: str
+) -> None:
+    url = "sqlitecloud://admin:hunter2@host:8860/app.db?apikey=hunter2"
+    assert "hunter2" not in one_line(workplace.run("backup", flag, url), 2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "settings"),
+    [
+        (["restore", "--at", "0001-01-01T00:00:00+14:00"], {}),
+        (["verify", "--since", "999999w"], {}),
+        (["backup", "--name", "latest"], {}),
+        (["backup", "--name", "latest-verified"], {}),
+        (["backup"], {"BACKUP_RETENTION": "on-demand=999999y"}),
+        (["backup"], {"DATABASE_URL": os.fsdecode(b"bad\xff.db")}),
+        (["list"], {"BACKUP_STORE": "~no-such-user/x"}),
+    ],
+)
+def test_what_no_calendar_and_no_store_can_hold_is_wrong_usage(
+    workplace: Workplace, one_line: OneLine, arguments: list[str], settings: dict[str, str]
+) -> None:
+    (workplace.folder / os.fsdecode(b"bad\xff.db")).write_bytes(workplace.database.read_bytes())
+    one_line(workplace.run(*arguments, **settings), 2)
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        ["verify", "--backup", ""],
+        ["verify", "--since", ""],
+        ["restore", "--backup", "one", "--to", ""],
+        ["list", "--store", ""],
+    ],
+)
+def test_a_flag_left_empty_by_a_script_is_not_taken_for_the_default(
+    backed_up: Workplace, one_line: OneLine, arguments: list[str]
+) -> None:
+    assert "is empty" in one_line(backed_up.run(*arguments), 2)
+
+
+def test_a_name_from_outside_cannot_steer_the_terminal_through_an_error(backed_up: Workplace) -> None:
+    manifest = backed_up.store / PLACE / "one.manifest.json"
+    manifest.write_bytes(re.sub(rb'"key": "[^"]*"', rb'"key": "file:\\u001b[31mred"', manifest.read_bytes()))
+    outcome = backed_up.run("export", "--backup", "one", "--output", "new.sql")
+    assert outcome.code == 1
+    assert "\x1b" not in outcome.err
+
+
+@pytest.mark.parametrize("arguments", [["list"], ["list", "--json"], ["verify", "--backup", "one"]])
+@pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
+def test_a_terminal_of_another_encoding_is_written_to(
+    backed_up: Workplace, arguments: list[str], encoding: str
+) -> None:
+    backed_up.good(*arguments, PYTHONIOENCODING=encoding)
+
+
+@pytest.mark.parametrize("arguments", ["list", "list --json", "list --no-such-flag --json"])
+def test_a_full_or_closed_output_ends_in_a_line_and_not_in_a_traceback(backed_up: Workplace, arguments: str) -> None:
+    for target, code in ((">/dev/full", 1), (">&-", 0)):
+        done = subprocess.run(
+            ["bash", "-c", f"exec {sys.executable} -m litekeep {arguments} {target}"],
+            cwd=backed_up.folder,
+            env=backed_up.environment,
+            capture_output=True,
+            text=True,
+            check=False,
+        )
+        assert done.returncode == (2 if "no-such" in arguments else code)
+        assert len(done.stderr.splitlines()) <= 1, done.stderr
+        assert "defect" not in done.stderr
+
+
+def test_the_reader_of_a_pipe_may_leave(backed_up: Workplace) -> None:
+    command = f"set -o pipefail; {sys.executable} -m litekeep list --json | true"
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=backed_up.folder, env=backed_up.environment, capture_output=True, check=False
+    )
+    assert done.stderr == b""

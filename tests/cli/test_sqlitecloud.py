@@ -1,0 +1,191 @@
+"""The command line over a SQLite Cloud node: backup, proof, restore, whole projects, and no secret anywhere."""
+
+import json
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Outcome, Workplace
+from tests.dump.equality import assert_equal
+from tests.servers.sqlitecloud import APIKEY, PASSWORD, USER, Server
+
+OneLine = Callable[[Outcome, int], str]
+NAME = "my app.v2.db"
+
+
+@pytest.fixture
+def node(workplace: Workplace) -> Iterator[Server]:
+    folder = workplace.folder / "node"
+    folder.mkdir()
+    (folder / NAME).write_bytes(workplace.database.read_bytes())
+    with Server(folder) as server:
+        workplace.environment["DATABASE_URL"] = server.url(NAME)
+        yield server
+
+
+def on_disk(node: Server, name: str = NAME) -> Path:
+    """The node's file with everything in it."""
+    with closing(sqlite3.connect(node.data / name)) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    return node.data / name
+
+
+@pytest.mark.parametrize("form", ["sql", "sqlite"])
+def test_there_and_back_again(workplace: Workplace, node: Server, form: str) -> None:
+    document = workplace.good("backup", "--name", "one", "--format", form, "--verify", "--json").json
+    assert (document["database"], document["verified"]) == (NAME, True)
+    assert document["source"]["type"] == "sqlitecloud"
+    assert document["source"]["node_version"] == "1.0.0-local"
+    assert document["source"]["raft_index"] >= 1
+    workplace.good("restore", "--backup", "one", "--to", "copy.db", "--verify")
+    assert_equal(on_disk(node), workplace.folder / "copy.db")
+    workplace.good("restore", "--backup", "one", "--to", node.url("a copy.db"))
+    assert_equal(on_disk(node), on_disk(node, "a copy.db"))
+
+
+def test_in_place_on_the_node_keeps_what_was_there(workplace: Workplace, node: Server) -> None:
+    workplace.good("backup", "--name", "good")
+    with closing(sqlite3.connect(node.data / NAME)) as connection, connection:
+        connection.execute("DELETE FROM events")
+    document = workplace.good("restore", "--backup", "good", "--in-place", "--json").json
+    assert_equal(workplace.database, on_disk(node))
+    workplace.good("restore", "--backup", document["safety"], "--to", "before.db")
+    with closing(sqlite3.connect(workplace.folder / "before.db")) as connection:
+        assert connection.execute("SELECT count(*) FROM events").fetchone() == (0,)
+    assert node.catalog.names() == [NAME]
+
+
+def test_in_place_over_a_damaged_database_keeps_its_pages(workplace: Workplace, node: Server) -> None:
+    workplace.good("backup", "--name", "good")
+    pages = bytearray((node.data / NAME).read_bytes())
+    pages[20_000:24_000] = bytes(4_000)
+    (node.data / NAME).write_bytes(pages)
+    document = workplace.good("restore", "--backup", "good", "--in-place", "--json").json
+    assert_equal(workplace.database, on_disk(node))
+    assert document["safety"] in " ".join(workplace.stored())
+
+
+def test_in_place_on_the_node_is_refused_in_production(workplace: Workplace, node: Server) -> None:
+    workplace.good("backup", "--name", "good")
+    assert workplace.run("restore", "--backup", "good", "--in-place", ENVIRONMENT="production").code == 4
+    assert all("REMOVE" not in text for one in node.connections for text in one.requests)
+
+
+def test_without_to_a_restore_goes_beside_it_on_the_node(workplace: Workplace, node: Server) -> None:
+    workplace.good("backup", "--name", "one")
+    assert workplace.good("restore", "--backup", "one", "--json").json["target"].endswith("/my app.v2-one.db")
+    assert_equal(on_disk(node), on_disk(node, "my app.v2-one.db"))
+
+
+def test_a_part_is_restored_to_the_node(workplace: Workplace, node: Server) -> None:
+    workplace.good("backup", "--name", "one")
+    workplace.good("restore", "--backup", "one", "--table", "users", "--to", node.url("users.db"))
+    with closing(sqlite3.connect(node.data / "users.db")) as connection:
+        tables = connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table' AND name NOT LIKE 'sqlite_%'")
+        assert tables.fetchall() == [("users",)]
+
+
+def test_a_dry_run_changes_nothing_on_the_node(workplace: Workplace, node: Server) -> None:
+    workplace.good("backup", "--name", "one")
+    workplace.good("restore", "--backup", "one", "--to", node.url("new.db"), "--dry-run")
+    assert node.catalog.names() == [NAME]
+
+
+def test_a_passing_fault_is_not_even_seen(workplace: Workplace, node: Server) -> None:
+    node.settings["download_chunk_size"] = "20000"
+    node.faults.cut("DOWNLOAD STEP", 5000, nth=2)
+    outcome = workplace.good("backup", "--name", "one", BACKUP_KEY="none")
+    assert all(" backup.succeeded:" in line or " audit:" in line for line in outcome.err.splitlines())
+    assert len(node.connections) == 2
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"apikey": "x" * 43}, "check the key or password"),
+        ({"login": f"{USER}:wrong-{PASSWORD}"}, "check the key or password"),
+        ({"root_certificate": "/nowhere/ca.pem"}, "root_certificate"),
+        ({"insecure": "false", "wrong": "option"}, "unknown option"),
+    ],
+)
+def test_what_is_wrong_with_the_location_is_said_without_a_secret(
+    workplace: Workplace, node: Server, options: dict[str, str], said: str
+) -> None:
+    url = node.url(NAME, **options)
+    command = [sys.executable, "-m", "litekeep", "backup", "--debug"]
+    environment = workplace.environment | {"DATABASE_URL": url}
+    done = subprocess.run(command, cwd=workplace.folder, env=environment, capture_output=True, text=True, check=False)
+    assert done.returncode in (1, 2)
+    assert said in done.stderr
+    assert "Traceback" in done.stderr
+    for secret in (APIKEY, "x" * 43, f"wrong-{PASSWORD}"):
+        assert secret not in done.stderr + done.stdout
+
+
+def test_plain_tcp_is_refused_in_production_and_only_there(workplace: Workplace) -> None:
+    folder = workplace.folder / "node"
+    folder.mkdir()
+    (folder / NAME).write_bytes(workplace.database.read_bytes())
+    with Server(folder, plain=True) as server:
+        url = server.url(NAME)
+        assert workplace.run("backup", DATABASE_URL=url, ENVIRONMENT="production").code == 2
+        assert server.connections == []
+        workplace.good("backup", DATABASE_URL=url)
+
+
+def test_a_whole_project_is_backed_up(workplace: Workplace, node: Server) -> None:
+    for name in ("b.db", "c.db"):
+        (node.data / name).write_bytes(workplace.database.read_bytes())
+    documents = workplace.good("backup", "--name", "all", "--verify", "--json", BACKUP_DATABASES="*").json
+    assert sorted(document["database"] for document in documents) == sorted([NAME, "b.db", "c.db"])
+    assert all(document["verified"] for document in documents)
+    workplace.good("backup", BACKUP_DATABASES="b.db, c.db", DATABASE_URL=node.url())
+    assert len(workplace.good("list", "--json").json) == 5
+
+
+def test_one_that_fails_does_not_keep_the_others_from_theirs(workplace: Workplace, node: Server) -> None:
+    (node.data / "b.db").write_bytes(workplace.database.read_bytes())
+    (node.data / "a bad one.db").write_bytes(b"SQLite format 3\0" + bytes(20_000))
+    outcome = workplace.run("backup", "--name", "all", BACKUP_DATABASES="*")
+    assert outcome.code == 1
+    assert "no new backup of 1 databases (a bad one.db)" in outcome.err
+    assert len([name for name in workplace.stored() if name.endswith("manifest.json")]) == 2
+    document = workplace.run("backup", "--json", BACKUP_DATABASES="*,x")
+    assert document.code == 2
+    failed = workplace.run("backup", "--json", BACKUP_DATABASES="missing.db,b.db")
+    assert failed.code == 1
+    assert [(one["database"], "error" in one) for one in json.loads(failed.out)] == [
+        ("b.db", False),
+        ("missing.db", True),
+    ]
+
+
+def test_tasks_share_a_project(workplace: Workplace, node: Server) -> None:
+    for number in range(5):
+        (node.data / f"{number}.db").write_bytes(workplace.database.read_bytes())
+    found: list[str] = []
+    for index in ("0", "1"):
+        share = workplace.good(
+            "backup", "--json", BACKUP_DATABASES="*", CLOUD_RUN_TASK_INDEX=index, CLOUD_RUN_TASK_COUNT="2"
+        ).json
+        assert len(share) == 3
+        found += [document["database"] for document in share]
+    assert sorted(found) == node.catalog.names()
+
+
+def test_a_disabled_database_is_left_out_and_named(workplace: Workplace, node: Server) -> None:
+    (node.data / "off.db").write_bytes(workplace.database.read_bytes())
+    node.catalog.get("off.db").disabled = True
+    outcome = workplace.good("backup", BACKUP_DATABASES="*")
+    assert "off.db was left out: disabled" in outcome.out
+
+
+def test_several_databases_need_a_project(workplace: Workplace) -> None:
+    outcome = workplace.run("backup", BACKUP_DATABASES="*")
+    assert outcome.code == 2
+    assert "sqlitecloud://" in outcome.err

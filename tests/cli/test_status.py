@@ -1,0 +1,104 @@
+"""`litekeep status` and `litekeep monitor` as they are called: exit codes, JSON, events."""
+
+import json
+import time
+
+import pytest
+
+from shared.stores.folder import FolderStore
+from tests.cleanup.shelf import put
+from tests.cli.conftest import Workplace
+
+DAILY = {"BACKUP_SCHEDULES": "daily=0 0 * * *"}
+
+
+def test_a_database_without_a_backup_needs_attention_and_with_one_it_is_ok(workplace: Workplace) -> None:
+    never = workplace.run("status")
+    assert never.code == 1
+    assert "❌ Last backup: never" in never.out
+    workplace.good("backup", "--kind", "daily", "--verify")
+    lines = workplace.good("status", **DAILY).out.splitlines()
+    assert "✅ Status: Success" in lines
+    assert any(line.startswith("✅ Next scheduled: ") and line.endswith(" 00:00:00 UTC") for line in lines)
+
+
+def test_json_has_the_fields_of_the_contract(workplace: Workplace) -> None:
+    document = workplace.run("status", "--json").json
+    assert (document["database"], document["status"], document["last_backup"]) == ("app.db", "never", None)
+    assert document["alerts"][0]["name"] == "monitor.stale"
+    workplace.good("backup", "--name", "one", "--kind", "daily")
+    document = workplace.good("status", "--json", **DAILY).json
+    assert document["status"] == "ok"
+    assert document["last_backup"] == workplace.good("list", "--json").json[0]
+    assert 0 <= document["age_seconds"] == document["recovery_point_seconds"] < 300
+    assert document["next_scheduled"]["kind"] == "daily"
+    assert document["next_scheduled"]["at"].endswith("T00:00:00Z")
+    assert document["alerts"] == []
+
+
+def test_of_several_databases_the_whole_is_as_bad_as_the_worst(workplace: Workplace) -> None:
+    store = FolderStore(workplace.store)
+    put(store, 0.01)
+    put(store, 3, database="other")
+    document = workplace.run("status", "--json", **DAILY).json
+    assert (document["database"], document["status"]) == (None, "never")
+    assert [(each["database"], each["status"]) for each in document["databases"]] == [
+        ("app", "ok"),
+        ("app.db", "never"),
+        ("other", "stale"),
+    ]
+    assert len(document["alerts"]) == 2
+    assert workplace.good("status", "--database", "app", "--json", **DAILY).json["database"] == "app"
+    assert workplace.run("status", "--database", "other", **DAILY).code == 1
+
+
+def test_a_wrong_schedule_names_itself_and_ends_with_2(workplace: Workplace) -> None:
+    for command in ("status", "monitor"):
+        outcome = workplace.run(command, BACKUP_SCHEDULES="daily=every night")
+        assert outcome.code == 2
+        assert "BACKUP_SCHEDULES is wrong" in outcome.err
+
+
+def test_the_monitor_writes_an_event_for_each_finding_and_says_ok_only_without(workplace: Workplace) -> None:
+    store = FolderStore(workplace.store)
+    put(store, 0.5, verified=False, database="app.db")
+    put(store, 3, database="app.db")
+    (workplace.folder / "litekeep.key").unlink(missing_ok=True)
+    outcome = workplace.run("monitor", LOG_FORMAT="json", **DAILY)
+    assert outcome.code == 1
+    events = [json.loads(line)["event"] for line in outcome.err.splitlines()]
+    assert sorted(events) == ["monitor.age", "monitor.key_unusable", "monitor.not_good", "monitor.stale"]
+    document = workplace.run("monitor", "--json", **DAILY).json
+    assert document["ok"] is False
+    assert {finding["name"] for finding in document["findings"]} == set(events) - {"monitor.age"}
+
+
+def test_on_cloud_run_findings_are_events_and_no_failed_run(workplace: Workplace) -> None:
+    job = {"CLOUD_RUN_JOB": "monitor", "GCE_METADATA_HOST": "127.0.0.1:1"}
+    found = workplace.run(module="jobs.monitor", **job)
+    assert found.code == 0
+    assert "monitor.stale" in {json.loads(line)["event"] for line in found.out.splitlines()}
+    blind = workplace.run(module="jobs.monitor", BACKUP_STORE="no/where", **job)
+    assert blind.code == 1
+    assert [json.loads(line)["event"] for line in blind.out.splitlines()] == ["monitor.failed"]
+
+
+def test_a_monitor_with_nothing_to_watch_says_that_it_is_blind(workplace: Workplace) -> None:
+    outcome = workplace.run("monitor", DATABASE_URL="")
+    assert outcome.code == 1
+    assert "monitor.failed" in outcome.err
+    assert "monitor.ok" not in outcome.err
+
+
+def test_status_reads_and_writes_nothing(workplace: Workplace) -> None:
+    workplace.good("backup")
+    before = [(path, path.stat().st_mtime_ns) for path in sorted(workplace.folder.rglob("*"))]
+    workplace.good("status")
+    assert [(path, path.stat().st_mtime_ns) for path in sorted(workplace.folder.rglob("*"))] == before
+
+
+@pytest.mark.parametrize("command", ["status", "monitor"])
+def test_help_does_not_wait_for_what_it_does_not_need(workplace: Workplace, command: str) -> None:
+    began = time.process_time()
+    assert "exits with 1" in workplace.good(command, "--help").out.lower()
+    assert time.process_time() - began < 2

@@ -1,0 +1,232 @@
+"""`litekeep verify --all` and `--since`: every backup is reported, none is proven twice without need."""
+
+import json
+import random
+from collections.abc import Callable
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from jobs.verify.many import Known, Unproven, verify_many
+from shared.catalog import Backup, Catalog
+from shared.errors import KeyProblem, LitekeepError, ObjectMissing, StoreError, UsageError
+from shared.kinds import Kind
+from shared.manifest import Integrity
+from shared.names import BackupName
+from shared.rebuild import Check
+from shared.stores.folder import FolderStore
+from shared.stores.gcs import BucketStore
+from shared.task_share import share
+from shared.verify import LEVEL, Verification
+from tests.builders import make_manifest
+from tests.cli.conftest import Workplace
+from tests.servers.gcs.fixtures import bucket, gcs, gcs_port  # noqa: F401 - fixtures
+from tests.servers.gcs.proxy import Proxy
+
+NOON = datetime(2024, 1, 15, 12, tzinfo=UTC)
+
+
+@dataclass(frozen=True)
+class Verdict:
+    ok: bool
+    level: str | None = LEVEL
+
+    def to_json(self) -> dict[str, Any]:
+        return {"ok": self.ok} | ({"level": self.level} if self.level else {})
+
+
+def put(store: FolderStore, backup_id: str, verdict: Verdict | None = None, *, good: bool = True) -> BackupName:
+    name = BackupName(Kind.DAILY, "app", backup_id)
+    catalog = Catalog(store)
+    catalog.publish(make_manifest(id=backup_id, database="app", artifacts=[], integrity=Integrity(good=good)))
+    if verdict is not None:
+        catalog.record(name, verdict, NOON)
+    return name
+
+
+def good(backup: Backup) -> Verification:
+    return Verification(backup.name.id, [Check("data", ok=True, detail="")], backup.name, NOON)
+
+
+def failing(error: LitekeepError | OSError) -> Callable[[Backup], Verification]:
+    def verify(_: Backup) -> Verification:
+        raise error
+
+    return verify
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> FolderStore:
+    return FolderStore(tmp_path / "store")
+
+
+@pytest.mark.parametrize(
+    ("verdict", "skipped"),
+    [
+        (None, False),
+        (Verdict(True), True),
+        (Verdict(False), False),  # it may have been brought back
+        (Verdict(True, "quick"), False),  # another level says less
+        (Verdict(True, None), False),
+    ],
+)
+def test_only_what_was_found_good_at_the_same_level_is_left_out(
+    store: FolderStore, verdict: Verdict | None, skipped: bool
+) -> None:
+    put(store, "one", verdict)
+    (found,) = verify_many(store, Catalog(store).backups(), good, again=False)
+    assert isinstance(found, Known) is skipped
+    (found,) = verify_many(store, Catalog(store).backups(), good, again=True)
+    assert isinstance(found, Verification)
+
+
+def test_a_bucket_remembers_the_level_in_its_listing(gcs: Proxy, bucket: str) -> None:  # noqa: F811
+    store = BucketStore.from_url(f"gs://{bucket}")
+    name = BackupName(Kind.DAILY, "app", "one")
+    Catalog(store).publish(make_manifest(id="one", database="app", artifacts=[]))
+    Catalog(store).record(name, Verdict(True), NOON)
+    gcs.seen.clear()
+    (backup,) = Catalog(store).backups()
+    assert (backup.verified, backup.verified_level) == (True, LEVEL)
+    assert len(gcs.seen) == 1
+
+
+def test_a_verdict_is_of_no_use_for_a_manifest_that_was_damaged_since(store: FolderStore) -> None:
+    name = put(store, "one", Verdict(True))
+    (Path(store.url) / name.manifest).write_text("{")
+    (found,) = verify_many(store, Catalog(store).backups(), good, again=False)
+    assert isinstance(found, Verification)
+
+
+def test_one_that_cannot_be_judged_does_not_hide_the_others(store: FolderStore) -> None:
+    for number in range(3):
+        put(store, f"b{number}")
+
+    def verify(backup: Backup) -> Verification:
+        if backup.name.id == "b1":
+            raise StoreError("it cannot be reached")
+        return good(backup)
+
+    found = {verdict.id: verdict.ok for verdict in verify_many(store, Catalog(store).backups(), verify, again=False)}
+    assert found == {"b0": True, "b1": None, "b2": True}
+
+
+@pytest.mark.parametrize("error", [StoreError("away"), KeyProblem("wrong"), OSError(28, "No space left on device")])
+def test_after_five_in_a_row_the_rest_is_reported_and_not_tried(
+    store: FolderStore, error: LitekeepError | OSError
+) -> None:
+    for number in range(9):
+        put(store, f"b{number}")
+    tried: list[str] = []
+
+    def verify(backup: Backup) -> Verification:
+        tried.append(backup.name.id)
+        raise error
+
+    found = verify_many(store, Catalog(store).backups(), verify, again=False)
+    assert len(found) == 9
+    assert all(isinstance(verdict, Unproven) for verdict in found)
+    assert len(tried) == 5
+
+
+def test_one_that_a_cleanup_took_meanwhile_is_neither_good_nor_bad(store: FolderStore) -> None:
+    name = put(store, "one")
+    backups = Catalog(store).backups()
+    (Path(store.url) / name.manifest).unlink()
+    assert verify_many(store, backups, failing(ObjectMissing("gone")), again=False) == []
+
+
+def test_something_missing_of_one_that_is_still_there_is_reported(store: FolderStore) -> None:
+    put(store, "one")
+    (found,) = verify_many(store, Catalog(store).backups(), failing(ObjectMissing("gone")), again=False)
+    assert isinstance(found, Unproven)
+
+
+@settings(max_examples=80, deadline=None)
+@given(st.sets(st.text(max_size=20), max_size=60), st.integers(1, 12), st.randoms())
+def test_tasks_share_a_list_out_without_gap_or_overlap_whatever_order_each_sees_it_in(
+    names: set[str], count: int, chance: random.Random
+) -> None:
+    taken: list[str] = []
+    for index in range(count):
+        listed = list(names)
+        chance.shuffle(listed)
+        mine = share(listed, index, count, name=str)
+        assert mine == [name for name in listed if name in mine], "in the order given"
+        taken += mine
+    assert sorted(taken) == sorted(names)
+
+
+def test_what_other_tasks_finish_meanwhile_moves_nothing_to_another_task() -> None:
+    names = [f"daily/app/b{number}" for number in range(100)]
+    of_all = share(names, 1, 3, name=str)
+    assert share(names[40:], 1, 3, name=str) == [name for name in names[40:] if name in of_all]
+    assert 15 < len(of_all) < 55
+
+
+def test_a_task_that_does_not_exist_is_a_wrong_setting() -> None:
+    with pytest.raises(UsageError, match="CLOUD_RUN_TASK_INDEX"):
+        share(["a"], 3, 3, name=str)
+
+
+def test_verify_all_reports_every_backup_newest_first_and_ends_with_3_if_any_is_bad(workplace: Workplace) -> None:
+    for name in ("one", "two", "three"):
+        workplace.good("backup", "--name", name, "--format", "sql")
+    (artifact,) = (workplace.store / "on-demand/app.db").glob("two.sql*")
+    artifact.write_bytes(artifact.read_bytes()[:-9])
+    outcome = workplace.run("verify", "--all", "--json")
+    assert outcome.code == 3
+    assert [(item["id"], item["ok"]) for item in outcome.json] == [("three", True), ("two", False), ("one", True)]
+    again = workplace.run("verify", "--all")
+    assert again.code == 3, "what was found wanting is looked at again"
+    assert again.err.count("verify.succeeded") == 0
+    assert again.err.count("verify.failed") == 1
+    assert "3 backups: 2 good (2 verified before" in again.out
+    every = workplace.run("verify", "--all", "--again", "--json")
+    assert every.code == 3
+    assert all(item["checks"] for item in every.json)
+
+
+def test_skipped_backups_say_since_when_they_are_known_to_be_good(workplace: Workplace) -> None:
+    workplace.good("backup", "--name", "one", "--format", "sqlite")
+    before = datetime.now(UTC).replace(microsecond=0)
+    workplace.good("verify", "--since", "1h")
+    (item,) = workplace.good("verify", "--since", "1h", "--json").json
+    assert (item["id"], item["ok"], item["skipped"], item["checks"]) == ("one", True, True, [])
+    assert before <= datetime.fromisoformat(item["verified_at"]) <= before + timedelta(minutes=5)
+
+
+def test_one_that_is_named_is_always_verified(workplace: Workplace) -> None:
+    workplace.good("backup", "--name", "one", "--format", "sqlite")
+    for _ in range(2):
+        (item,) = workplace.good("verify", "--backup", "one", "--json").json
+        assert item["checks"]
+
+
+def test_tasks_of_the_job_verify_each_backup_once(workplace: Workplace) -> None:
+    for number in range(4):
+        workplace.good("backup", "--name", f"b{number}", "--format", "sqlite")
+    seen: list[str] = []
+    for index in range(3):
+        tasks = {"CLOUD_RUN_TASK_INDEX": str(index), "CLOUD_RUN_TASK_COUNT": "3", "LOG_FORMAT": "json"}
+        outcome = workplace.run("--since=7d", module="jobs.verify", CLOUD_RUN_JOB="verify", **tasks)
+        assert outcome.code == 0, outcome.err
+        lines = [json.loads(line) for line in outcome.out.splitlines()]
+        seen += [line["backup_id"] for line in lines if line["event"] == "verify.succeeded"]
+    assert sorted(seen) == ["b0", "b1", "b2", "b3"]
+
+
+def test_without_a_usable_key_every_backup_is_reported_and_none_is_called_bad(workplace: Workplace) -> None:
+    for name in ("one", "two"):
+        workplace.good("backup", "--name", name, "--format", "sql")
+    workplace.good("keygen", "other.key")
+    outcome = workplace.run("verify", "--all", "--json", BACKUP_KEY="file:other.key")
+    assert outcome.code == 1
+    assert [(item["id"], item["ok"]) for item in outcome.json] == [("two", None), ("one", None)]
+    assert all(item["error"] for item in outcome.json)
+    assert [item["verified"] for item in workplace.good("list", "--json").json] == [None, None]

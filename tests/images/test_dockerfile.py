@@ -1,0 +1,100 @@
+"""What every image keeps to. hadolint, in `make check`, looks after the rest."""
+
+import json
+import re
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.images.dockerfile import ROOT, TARGETS, Stage, base_image, stages
+
+STAGES = stages()
+
+
+def lineage(name: str) -> list[Stage]:
+    stage = STAGES[name]
+    return [stage, *(lineage(stage.base) if stage.base in STAGES else [])]
+
+
+def test_there_is_a_target_for_each_job_and_the_service() -> None:
+    jobs = {path.parent.name for path in ROOT.glob("jobs/*/__main__.py")}
+    assert set(TARGETS) == jobs | {"verify-on-arrival"}
+    assert set(TARGETS) <= set(STAGES)
+
+
+def test_the_base_is_pinned_by_digest_and_no_other_image_is_used() -> None:
+    assert re.fullmatch(r"python:3\.\d+\.\d+-slim-[a-z]+@sha256:[0-9a-f]{64}", base_image())
+    assert {stage.base for stage in STAGES.values()} <= {"${BASE}", *STAGES}
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_an_image_runs_its_own_entry_point_without_a_shell(target: str) -> None:
+    (entry_point,) = STAGES[target].all("ENTRYPOINT")
+    command = json.loads(entry_point)
+    module = "functions_framework" if target == "verify-on-arrival" else f"jobs.{target}"
+    assert command[:3] == ["python", "-m", module]
+    assert not STAGES[target].all("CMD")
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_an_image_never_runs_as_root(target: str) -> None:
+    users = [user for stage in lineage(target) for user in stage.all("USER")]
+    assert users
+    assert all(re.fullmatch(r"[1-9]\d*:[1-9]\d*", user) for user in users)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_an_image_holds_its_own_job_and_dependencies_only(target: str) -> None:
+    copied = STAGES[target].all("COPY")
+    job = "verify" if target == "verify-on-arrival" else target
+    assert [line for line in copied if "/venv" in line] == [f"--from={target}-dependencies /venv /venv"]
+    assert {found for line in copied for found in re.findall(r"/jobs/([a-z]+)", line)} == {job}
+    dependencies = STAGES[f"{target}-dependencies"]
+    assert dependencies.all("COPY") == [f"requirements/jobs/{target}.lock ./"]
+    assert f"-r {target}.lock" in dependencies.all("RUN")[0]
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_an_image_writes_to_the_mounted_volume_and_logs_at_once(target: str) -> None:
+    settings = " ".join(value for stage in lineage(target) for value in stage.all("ENV"))
+    for setting in ("TMPDIR=/scratch", "SQLITE_TMPDIR=/scratch", "PYTHONUNBUFFERED=1"):
+        assert setting in settings.split()
+
+
+def test_only_pinned_wheels_are_installed() -> None:
+    settings = STAGES["builder"].all("ENV")[0].split()
+    assert {"PIP_REQUIRE_HASHES=1", "PIP_ONLY_BINARY=:all:"} <= set(settings)
+    for stage in STAGES.values():
+        for command in stage.all("RUN"):
+            assert command.count("PIP_REQUIRE_HASHES=0") <= command.count("--no-deps --no-build-isolation")
+
+
+def test_nothing_reaches_a_build_but_what_images_are_made_of() -> None:
+    rules = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and not line.startswith("#")]
+    assert rules[0] == "*"
+    copied = {
+        line.split()[0].removeprefix("./").split("/")[0]
+        for stage in STAGES.values()
+        for line in stage.all("COPY")
+        if not line.startswith("--from")
+    }
+    let_in = {rule.removeprefix("!") for rule in rules[1:] if rule.startswith("!")}
+    assert copied <= let_in == {"jobs", "litekeep", "pyproject.toml", "README.md", "requirements", "shared"}
+
+
+def test_the_linter_finds_nothing_and_finds_what_is_wrong(tmp_path: Path) -> None:
+    linter = Path(sys.executable).with_name("hadolint")
+    assert subprocess.run([linter, ROOT / "Dockerfile"], cwd=ROOT, check=False).returncode == 0
+    shutil.copy(ROOT / ".hadolint.yaml", tmp_path)
+    (tmp_path / "Dockerfile").write_text("FROM python\nRUN cd /tmp && apt-get install curl\nCMD run\n")
+    found = subprocess.run([linter, "Dockerfile"], cwd=tmp_path, capture_output=True, check=False)
+    assert found.returncode != 0
+
+
+def test_cloud_build_builds_and_pushes_each_target() -> None:
+    text = (ROOT / "cloudbuild.yaml").read_text()
+    assert re.findall(r"--target=(\S+?)[\"',\s]", text) == list(TARGETS)
+    assert re.findall(r"^  - \$_REGISTRY/(\S+):\$_TAG$", text, re.MULTILINE) == list(TARGETS)

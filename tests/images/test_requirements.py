@@ -1,0 +1,133 @@
+"""What a job's image installs: all that the job's code can import, in the versions that were tested, and no more."""
+
+import ast
+import re
+from functools import cache
+from pathlib import Path
+
+import pytest
+
+from tests.images.dockerfile import ROOT, TARGETS
+
+FOLDER = ROOT / "requirements" / "jobs"
+# By the module that imports it: the distribution. Google's share one name space.
+DISTRIBUTIONS = {
+    "apsw": "apsw",
+    "click": "click",
+    "cloudevents": "cloudevents",
+    "cronsim": "cronsim",
+    "functions_framework": "functions-framework",
+    "google.cloud.kms_v1": "google-cloud-kms",
+    "google.cloud.storage": "google-cloud-storage",
+    "google_crc32c": "google-crc32c",
+    "isal": "isal",
+    "pydantic": "pydantic",
+    "pydantic_settings": "pydantic-settings",
+    "rich": "rich",
+    "sqlitecloud": "sqlitecloud",
+    "stamina": "stamina",
+    "tink": "tink",
+    "werkzeug": "werkzeug",
+    "zstandard": "zstandard",
+}
+# What those bring along by contract, and the code names in its except clauses.
+ALONG = {"google", "google.api_core", "google.auth", "google.cloud", "google.protobuf", "grpc", "requests", "urllib3"}
+# Imported on a way that this job never takes, so left out: no key means nothing can be decrypted.
+NEVER = {"cleanup": {"tink", "google-cloud-kms"}}
+
+
+@cache
+def imports_of(module: str) -> frozenset[str]:
+    """The modules that a module of ours imports, anywhere in it, but for those that only type checkers see."""
+    tree = ast.parse(file_of(module).read_text())
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
+            node.body = []
+    found: set[str] = set()
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            found |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+    return frozenset(found)
+
+
+def file_of(module: str) -> Path:
+    path = ROOT / module.replace(".", "/")
+    return path / "__init__.py" if path.is_dir() else path.with_suffix(".py")
+
+
+def reached(target: str) -> set[str]:
+    """All that the entry point of a target can import, near and far."""
+    todo = ["jobs.verify.arrival"] if target == "verify-on-arrival" else [f"jobs.{target}.__main__"]
+    seen: set[str] = set()
+    while todo:
+        module = todo.pop()
+        if module in seen:
+            continue
+        seen.add(module)
+        if module.split(".")[0] in {"jobs", "shared"} and file_of(module).exists():
+            todo += imports_of(module)
+            todo += [".".join(module.split(".")[:count]) for count in range(1, module.count(".") + 1)]
+    return seen
+
+
+def needed(target: str) -> set[str]:
+    modules = reached(target)
+    found = {
+        distribution
+        for name, distribution in DISTRIBUTIONS.items()
+        if any(module == name or module.startswith(f"{name}.") for module in modules)
+    }
+    return found - NEVER.get(target, set())
+
+
+def wanted(file: Path) -> set[str]:
+    found: set[str] = set()
+    for line in file.read_text().splitlines():
+        if line.startswith("-r "):
+            found |= wanted(file.with_name(line.removeprefix("-r ")))
+        elif line and not line.startswith("#"):
+            found.add(line)
+    return found
+
+
+def pinned(file: Path) -> dict[str, str]:
+    return dict(re.findall(r"^([a-z0-9-]+)==(\S+)", file.read_text(), re.MULTILINE))
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_job_asks_for_what_its_code_imports_and_for_no_more(target: str) -> None:
+    assert wanted(FOLDER / f"{target}.in") == needed(target)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_no_import_is_overlooked(target: str) -> None:
+    import sys  # noqa: PLC0415 - the names of the standard library
+
+    known = {*DISTRIBUTIONS, *ALONG, *sys.stdlib_module_names, "jobs", "shared", "_typeshed"}
+    for module in reached(target):
+        parts = module.split(".")
+        assert {".".join(parts[:count]) for count in range(1, len(parts) + 1)} & known, module
+
+
+@pytest.mark.parametrize("target", [*TARGETS, "build"])
+def test_a_lock_pins_what_is_tested_and_each_by_hash(target: str) -> None:
+    lock = FOLDER / f"{target}.lock"
+    versions, tested = pinned(lock), pinned(ROOT / "requirements" / "run.lock")
+    assert versions
+    if target != "verify-on-arrival":
+        assert versions.items() <= tested.items()
+    else:
+        assert {name: version for name, version in versions.items() if name in tested}.items() <= tested.items()
+    entries = re.split(r"^(?=[a-z0-9])", lock.read_text(), flags=re.MULTILINE)
+    assert all("--hash=sha256:" in entry for entry in entries if "==" in entry)
+
+
+@pytest.mark.parametrize("target", TARGETS)
+def test_a_lock_holds_what_was_asked_for(target: str) -> None:
+    assert wanted(FOLDER / f"{target}.in") <= set(pinned(FOLDER / f"{target}.lock"))
+
+
+def test_cleanup_has_no_means_to_read_a_backup() -> None:
+    assert not {"apsw", "tink", "google-cloud-kms", "sqlitecloud", "zstandard"} & set(pinned(FOLDER / "cleanup.lock"))

@@ -1,0 +1,102 @@
+"""Jobs as Cloud Run starts them: an entry point, its arguments, its environment; and the lines that they log."""
+
+import json
+import os
+import subprocess
+import sys
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import Any
+
+from shared.settings import Settings
+
+ROOT = Path(__file__).parents[2]
+Line = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Run:
+    """A run that is over: its exit code and what it logged."""
+
+    code: int
+    out: str
+    err: str
+
+    @property
+    def lines(self) -> list[Line]:
+        """What Cloud Logging makes of stdout: a line of JSON is a structured entry."""
+        return [json.loads(line) for line in self.out.splitlines() if line.startswith("{")]
+
+    @property
+    def events(self) -> list[str]:
+        """The names of the events, audit trail apart."""
+        return [line["event"] for line in self.lines if line["event"] != "audit"]
+
+    def line(self, event: str) -> Line:
+        (found,) = [line for line in self.lines if line["event"] == event]
+        return found
+
+
+@dataclass(frozen=True)
+class Job:
+    """What Cloud Run starts: `execution` and `attempt` as it counts them."""
+
+    folder: Path
+    environment: dict[str, str]
+    execution: str = "litekeep-backup-daily-x7kq2"
+    attempt: int = 0
+
+    @property
+    def database(self) -> Path:
+        return self.folder / "app.db"
+
+    @property
+    def store(self) -> Path:
+        return self.folder / "backups"
+
+    def of(self, execution: str, attempt: int = 0) -> "Job":
+        return replace(self, execution=execution, attempt=attempt)
+
+    def start(self, name: str, *arguments: str, **settings: str) -> "subprocess.Popen[str]":
+        cloud_run = {
+            "CLOUD_RUN_JOB": f"litekeep-{name}",
+            "CLOUD_RUN_EXECUTION": self.execution,
+            "CLOUD_RUN_TASK_INDEX": "0",
+            "CLOUD_RUN_TASK_COUNT": "1",
+            "CLOUD_RUN_TASK_ATTEMPT": str(self.attempt),
+        }
+        return subprocess.Popen(
+            [sys.executable, "-W", "error", "-m", f"jobs.{name}", *arguments],
+            cwd=self.folder,
+            env=self.environment | cloud_run | settings,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+
+    def run(self, name: str, *arguments: str, **settings: str) -> Run:
+        with self.start(name, *arguments, **settings) as process:
+            return finish(process)
+
+    def manifests(self) -> list[str]:
+        return sorted(path.name for path in self.store.rglob("*.manifest.json"))
+
+
+def finish(process: "subprocess.Popen[str]", seconds: float = 60) -> Run:
+    out, err = process.communicate(timeout=seconds)
+    assert "Traceback" not in err, err
+    return Run(process.returncode, out, err)
+
+
+def environment(folder: Path) -> dict[str, str]:
+    """Settings of a job on the files in `folder`, and nothing of whoever runs the tests."""
+    ours = {name.upper() for name in Settings.model_fields} | {"DEBUG", "LITEKEEP_KMS_ENDPOINT"}
+    return {name: value for name, value in os.environ.items() if name not in ours} | {
+        "PYTHONPATH": str(ROOT),
+        "TMPDIR": str(folder / "tmp"),
+        "DATABASE_URL": "app.db",
+        "BACKUP_STORE": "backups",
+        "BACKUP_KEY": "file:litekeep.key",
+        "GCE_METADATA_HOST": "127.0.0.1:1",  # nobody is there
+        "GOOGLE_CLOUD_PROJECT": "acme-prod",
+    }

@@ -1,0 +1,90 @@
+"""A schedule's slot, a retry, a duplicate, a person: how many backups each makes."""
+
+import json
+
+import pytest
+
+from shared.clock import utc_now
+from shared.kinds import Kind
+from shared.names import Slot, parse_claim
+from shared.schedules import Schedule
+from tests.jobs.runs import Job
+
+# Far from any slot's edge, whenever the tests run: the slot began in the past, and the next is in years.
+RARE_CRON = "0 0 29 2 *"
+RARE = {"BACKUP_SCHEDULES": f"daily={RARE_CRON}"}
+
+
+def test_a_duplicate_start_of_a_slot_makes_no_second_backup(job: Job) -> None:
+    first = job.run("backup", "--kind=daily", **RARE)
+    second = job.of("litekeep-backup-daily-dupl1").run("backup", "--kind=daily", **RARE)
+    assert (first.code, second.code) == (0, 0)
+    assert first.events == ["backup.succeeded"]
+    assert second.events == ["backup.skipped"]
+    assert second.line("backup.skipped")["reason"] == "slot taken"
+    assert len(job.manifests()) == 1
+
+
+def test_two_starts_at_once_make_one_backup(job: Job) -> None:
+    with (
+        job.of("one").start("backup", "--kind=daily", **RARE) as one,
+        job.of("two").start("backup", "--kind=daily", **RARE) as two,
+    ):
+        for process in (one, two):
+            process.communicate(timeout=60)
+    assert (one.returncode, two.returncode) == (0, 0)
+    assert len(job.manifests()) == 1
+
+
+def test_a_retry_after_a_backup_makes_no_second_one(job: Job) -> None:
+    """The copy failed, so the task did; its backup exists all the same."""
+    (job.folder / "no-folder").write_bytes(b"")
+    first = job.run("backup", "--kind=daily", BACKUP_COPY_STORE="no-folder", **RARE)
+    assert first.events == ["backup.failed"]
+    assert job.of(job.execution, attempt=1).run("backup", "--kind=daily", **RARE).events == ["backup.skipped"]
+    assert len(job.manifests()) == 1
+
+
+def test_a_retry_after_a_failure_makes_the_backup(job: Job) -> None:
+    assert job.run("backup", "--kind=daily", DATABASE_URL="gone.db", **RARE).events == ["backup.failed"]
+    assert job.of(job.execution, attempt=1).run("backup", "--kind=daily", **RARE).events == ["backup.succeeded"]
+
+
+def test_a_retry_of_a_killed_attempt_makes_the_backup(job: Job) -> None:
+    """Out of memory gives no signal: only the claim is left."""
+    name = job.database.name
+    claim = Slot(Kind.DAILY, name, Schedule(Kind.DAILY, RARE_CRON).slot_at(utc_now())).claim(1)
+    path = job.store / claim
+    path.parent.mkdir(parents=True)
+    terms = {"owner": f"{job.execution}/0", "attempt": 0, "expires_at": "9999-01-01T00:00:00Z", "over": False}
+    path.write_text(json.dumps(terms))
+    assert parse_claim(claim)
+    assert job.of("another").run("backup", "--kind=daily", **RARE).events == ["backup.skipped"]
+    assert job.of(job.execution, attempt=1).run("backup", "--kind=daily", **RARE).events == ["backup.succeeded"]
+
+
+@pytest.mark.parametrize("arguments", [["--kind=on-demand"], ["--name=pre-deployment-v1"], ["--kind=daily", "--name=x"]])
+def test_what_someone_asks_for_is_always_taken(job: Job, arguments: list[str]) -> None:
+    job.run("backup", "--kind=daily", **RARE)
+    assert job.of("by-hand").run("backup", *arguments, **RARE).events == ["backup.succeeded"]
+
+
+def test_outside_cloud_run_every_backup_is_taken(job: Job) -> None:
+    for _ in range(2):
+        assert job.run("backup", "--kind=daily", CLOUD_RUN_EXECUTION="", **RARE).events == ["backup.succeeded"]
+    assert len(job.manifests()) == 2
+    assert not (job.store / "locks").exists()
+
+
+def test_a_slot_that_cannot_be_claimed_is_a_failed_backup(job: Job) -> None:
+    job.store.write_bytes(b"no folder")
+    run = job.run("backup", "--kind=daily")
+    assert run.code == 1
+    assert run.events == ["backup.failed"]
+    assert len([line for line in run.lines if line["event"] == "backup.failed"]) == 1
+
+
+def test_with_json_a_taken_slot_is_said_on_stdout(job: Job) -> None:
+    job.run("backup", "--kind=daily", **RARE)
+    again = job.of("again").run("backup", "--kind=daily", "--json", **RARE)
+    assert json.loads(again.out) == {"skipped": "slot taken"}

@@ -1,0 +1,218 @@
+"""Of all runs that are started for a slot of a schedule, one takes the backup; and no slot is lost for good."""
+
+from contextlib import suppress
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from threading import Barrier, Thread
+
+import pytest
+
+from shared.errors import ObjectExists, StoreError
+from shared.kinds import Kind
+from shared.names import Slot, claims_prefix, encode_database, parse, parse_claim
+from shared.schedules import DEFAULT_SCHEDULES, Schedule
+from shared.slots import LENGTH, Runner, claimed, slot_of
+from shared.stores import Store, open_store
+from shared.stores.folder import FolderStore
+
+NOON = datetime(2024, 1, 15, 12, 0, tzinfo=UTC)
+SLOT = Slot(Kind.CONTINUOUS, "app.db", NOON)
+FIRST, SECOND = Runner("run-a", 0, 0), Runner("run-b", 0, 0)
+
+
+class Died(BaseException):
+    """The process is gone: nothing runs any more, not even what gives a slot back."""
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> Store:
+    return open_store(str(tmp_path / "store"))
+
+
+def take(
+    store: Store, runner: Runner, slot: Slot = SLOT, *, backed_up: bool = False, now: datetime | None = None
+) -> bool:
+    clock = (lambda: now) if now else (lambda: datetime.now(UTC))
+    with claimed(store, slot, runner, lambda since: backed_up, clock) as mine:
+        return mine
+
+
+def fail(store: Store, runner: Runner, slot: Slot = SLOT) -> None:
+    with (
+        suppress(ValueError),
+        claimed(store, slot, runner, lambda since: False, lambda: datetime.now(UTC)) as mine,
+    ):
+        assert mine
+        raise ValueError
+
+
+def test_the_first_to_ask_has_the_slot_and_a_duplicate_does_not(store: Store) -> None:
+    assert take(store, FIRST)
+    assert not take(store, SECOND)
+
+
+def test_slots_databases_and_kinds_are_each_their_own(store: Store) -> None:
+    assert take(store, FIRST)
+    assert take(store, SECOND, Slot(Kind.CONTINUOUS, "app.db", NOON + timedelta(minutes=5)))
+    assert take(store, SECOND, Slot(Kind.CONTINUOUS, "other.db", NOON))
+    assert take(store, SECOND, Slot(Kind.DAILY, "app.db", NOON))
+
+
+def test_a_later_attempt_of_the_same_task_takes_over_at_once(store: Store) -> None:
+    take(store, FIRST)
+    assert take(store, Runner("run-a", 0, 1))
+    assert not take(store, SECOND)
+
+
+def test_a_later_attempt_takes_none_when_a_backup_came_of_the_first(store: Store) -> None:
+    take(store, FIRST)
+    assert not take(store, Runner("run-a", 0, 1), backed_up=True)
+
+
+def test_the_same_attempt_and_another_task_take_nothing_over(store: Store) -> None:
+    take(store, FIRST)
+    assert not take(store, FIRST)
+    assert not take(store, Runner("run-a", 1, 1))
+
+
+def test_a_later_attempt_keeps_to_the_slot_it_was_started_for(store: Store) -> None:
+    """The next slot began meanwhile: it belongs to the run that is started for that."""
+    following = Slot(Kind.CONTINUOUS, "app.db", NOON + timedelta(minutes=5))
+    take(store, FIRST)
+    assert not take(store, Runner("run-a", 0, 1), following, backed_up=True)
+    assert take(store, Runner("run-a", 0, 1), following)
+    assert take(store, SECOND, following)
+
+
+def test_a_later_attempt_finds_its_slot_of_the_day_before(store: Store) -> None:
+    midnight = Slot(Kind.CONTINUOUS, "app.db", datetime(2024, 1, 16, tzinfo=UTC))
+    take(store, FIRST, Slot(Kind.CONTINUOUS, "app.db", midnight.begins_at - timedelta(minutes=5)))
+    assert take(store, Runner("run-a", 0, 1), midnight)
+    assert take(store, SECOND, midnight)
+
+
+def test_a_failed_run_gives_its_slot_back(store: Store) -> None:
+    fail(store, FIRST)
+    assert take(store, SECOND)
+    assert not take(store, Runner("run-c", 0, 0))
+
+
+def test_a_given_back_slot_that_has_a_backup_all_the_same_is_not_taken_again(store: Store) -> None:
+    fail(store, FIRST)
+    assert not take(store, SECOND, backed_up=True)
+
+
+def test_a_dead_runs_slot_is_free_after_an_hour_unless_it_left_a_backup(store: Store) -> None:
+    take(store, FIRST)
+    soon, later = (datetime.now(UTC) + LENGTH + timedelta(minutes=off) for off in (-5, 5))
+    assert not take(store, SECOND, now=soon)
+    assert not take(store, SECOND, now=later, backed_up=True)
+    assert take(store, SECOND, now=later)
+
+
+def test_what_was_taken_before_the_slot_is_no_backup_of_it(store: Store) -> None:
+    asked = []
+    take(store, FIRST)
+    with claimed(store, SLOT, Runner("run-a", 0, 1), lambda since: bool(asked.append(since)), lambda: NOON):
+        pass
+    assert asked == [NOON - timedelta(seconds=10)]
+
+
+def test_of_many_at_once_one_has_the_slot(store: Store) -> None:
+    together, won = Barrier(8), []
+
+    def try_it(number: int) -> None:
+        together.wait()
+        if take(store, Runner(f"run-{number}", 0, 0)):
+            won.append(number)
+
+    threads = [Thread(target=try_it, args=(number,)) for number in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(won) == 1
+
+
+@pytest.mark.parametrize("content", [b"", b"[]", b'{"owner": 1}', b"\xff", b"[" * 4000, b'{"expires_at": "never"}'])
+def test_a_claim_that_says_nothing_sensible_holds_for_an_hour(store: Store, content: bytes) -> None:
+    store.create(SLOT.claim(1), content, {})
+    assert not take(store, SECOND)
+    assert take(store, SECOND, now=datetime.now(UTC) + LENGTH + timedelta(minutes=1))
+
+
+def test_no_claim_lasts_longer_than_an_hour_whatever_it_says(store: Store) -> None:
+    store.create(SLOT.claim(1), b'{"owner":"x/0","attempt":0,"over":false,"expires_at":"9999-01-01T00:00:00Z"}', {})
+    assert take(store, SECOND, now=datetime.now(UTC) + LENGTH + timedelta(minutes=1))
+
+
+class Full(FolderStore):
+    """Takes no second object."""
+
+    def create(self, name, content, metadata):  # type: ignore[no-untyped-def]
+        if any(self.list_objects()):
+            raise StoreError("no room")
+        return super().create(name, content, metadata)
+
+
+def test_a_slot_that_cannot_be_given_back_hides_no_error(tmp_path: Path) -> None:
+    fail(Full(tmp_path / "store"), FIRST)
+
+
+def test_nothing_stored_is_ever_replaced_or_deleted(store: Store) -> None:
+    take(store, FIRST)
+    fail(store, Runner("run-a", 0, 1))
+    take(store, SECOND)
+    assert [item.name.rpartition("/")[2] for item in store.list_objects("locks/")] == [
+        "20240115T1200Z.001.json",
+        "20240115T1200Z.002.json",
+        "20240115T1200Z.003.json",
+        "20240115T1200Z.004.json",
+    ]
+    with pytest.raises(ObjectExists):
+        store.create(SLOT.claim(1), b"", {})
+
+
+@pytest.mark.parametrize(
+    ("kind", "now", "begins"),
+    [
+        (Kind.CONTINUOUS, datetime(2024, 1, 15, 12, 4, 59, tzinfo=UTC), datetime(2024, 1, 15, 12, 5, tzinfo=UTC)),
+        (Kind.CONTINUOUS, datetime(2024, 1, 15, 12, 4, 40, tzinfo=UTC), datetime(2024, 1, 15, 12, 0, tzinfo=UTC)),
+        (Kind.CONTINUOUS, datetime(2024, 1, 15, 12, 5, tzinfo=UTC), datetime(2024, 1, 15, 12, 5, tzinfo=UTC)),
+        (Kind.DAILY, datetime(2024, 1, 15, 0, 2, 3, tzinfo=UTC), datetime(2024, 1, 15, tzinfo=UTC)),
+        (Kind.DAILY, datetime(2024, 1, 14, 23, 59, 55, tzinfo=UTC), datetime(2024, 1, 15, tzinfo=UTC)),
+        (Kind.WEEKLY, datetime(2024, 1, 17, 8, tzinfo=UTC), datetime(2024, 1, 14, tzinfo=UTC)),
+    ],
+)
+def test_a_run_belongs_to_the_newest_slot_that_has_begun(kind: Kind, now: datetime, begins: datetime) -> None:
+    """Ten seconds early counts as in time: no two clocks are the same."""
+    assert slot_of(kind, "app.db", DEFAULT_SCHEDULES[kind], now) == Slot(kind, "app.db", begins)
+
+
+def test_a_kind_without_a_schedule_has_its_usual_slots() -> None:
+    assert slot_of(Kind.DAILY, "app.db", None, NOON).begins_at == datetime(2024, 1, 15, tzinfo=UTC)
+    at_six = Schedule(Kind.DAILY, "0 6 * * *")
+    assert slot_of(Kind.DAILY, "app.db", at_six, NOON).begins_at == datetime(2024, 1, 15, 6, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("database", ["app.db", "../up", "a/b", ".hidden", "Größe %", "x" * 190])
+def test_a_claims_name_reads_back_and_is_no_backups(database: str) -> None:
+    slot = Slot(Kind.WEEKLY, database, NOON)
+    assert parse_claim(slot.claim(7)) == (slot, 7)
+    assert parse(slot.claim(7)) is None
+    assert slot.claim(7).startswith(claims_prefix(Kind.WEEKLY, database, NOON))
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "locks/slots/daily/app.db/20240115T1200Z.1.json/x",
+        "locks/slots/daily/app.db/20249915T1200Z.001.json",
+        "locks/slots/hourly/app.db/20240115T1200Z.001.json",
+        "locks/slots/daily/..%2Fup/20240115T1200Z.001.json",
+        f"locks/slots/daily/{encode_database('a')}/20240115T1200Z.json",
+        "locks/cleanup.000001.json",
+    ],
+)
+def test_any_other_name_is_no_claim(name: str) -> None:
+    assert parse_claim(name) is None

@@ -1,0 +1,141 @@
+"""SIGTERM, as Cloud Run sends it: the run is reported as failed within 8 seconds, and leaves nothing half-made."""
+
+import os
+import signal
+import subprocess
+import sys
+import textwrap
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from litekeep.sample import make_sample
+from tests.jobs.runs import ROOT, Job, Run, finish
+
+IN_TIME = 8  # seconds
+
+
+@pytest.fixture
+def larger(job: Job) -> Job:
+    """Large enough to be caught in the middle."""
+    job.database.unlink()
+    make_sample(job.database, scale=2)
+    return job
+
+
+def files(folder: Path) -> list[str]:
+    """What lies below a folder, also while it changes."""
+    return [name for _, _, names in os.walk(folder) for name in names]
+
+
+def stopped(process: "subprocess.Popen[str]", reached: Callable[[], bool]) -> Run:
+    """Lets a run come that far, and stops it there."""
+    while not reached():
+        assert process.poll() is None, process.communicate()
+    process.send_signal(signal.SIGTERM)
+    began = time.monotonic()
+    with process:
+        run = finish(process)
+    assert time.monotonic() - began < IN_TIME
+    assert run.code == 1
+    return run
+
+
+def test_a_stopped_backup_is_reported_as_failed_and_is_none(larger: Job) -> None:
+    started = larger.start("backup", "--kind=daily")
+    run = stopped(started, lambda: "snapshot.sqlite" in files(larger.folder / "tmp"))
+    assert run.events == ["backup.failed"]
+    assert "stopped" in run.line("backup.failed")["message"]
+    assert run.line("audit")["outcome"] == "failed"
+    assert larger.manifests() == []
+    assert files(larger.folder / "tmp") == []
+
+
+def test_the_next_run_takes_the_slot_of_a_stopped_one(larger: Job) -> None:
+    started = larger.start("backup", "--kind=daily")
+    stopped(started, lambda: "snapshot.sqlite" in files(larger.folder / "tmp"))
+    assert larger.of("another").run("backup", "--kind=daily").events == ["backup.succeeded"]
+
+
+def test_a_stopped_verification_is_reported_as_failed_and_is_no_verdict(larger: Job) -> None:
+    larger.run("backup", "--name=one")
+    started = larger.start("verify", "--backup=one")
+    run = stopped(started, lambda: "sql.sqlite" in files(larger.folder / "tmp"))
+    assert run.events == ["verify.failed"]
+    assert run.line("verify.failed")["backup_id"] == "one"
+    assert [name for name in files(larger.store) if "verified" in name] == []
+
+
+def test_a_stopped_restore_is_reported_as_failed_and_leaves_no_target(larger: Job) -> None:
+    larger.run("backup", "--name=one", "--format=sql")
+    started = larger.start("restore", "--backup=one", "--to=new.db", "--verify")
+    run = stopped(started, lambda: any(name.endswith("sql.sqlite") for name in files(larger.folder)))
+    assert run.events == ["restore.started", "restore.failed"]
+    assert not (larger.folder / "new.db").exists()
+
+
+SLOW = """
+import sys, time
+from threading import Thread
+import click
+from shared.terminal.endings import reported
+from shared.terminal.run import run
+from shared.terminal import endings
+
+endings.GRACE_SECONDS = 0.2
+
+@click.command()
+def slow():
+    with reported(lambda why: print("FAILED", why, flush=True)):
+        print("ready", flush=True)
+        {body}
+
+run(slow)
+"""
+LONG_QUERY = """
+        import apsw
+        query = "with recursive n(i) as (select 1 union all select i + 1 from n) select count(*) from n"
+        list(apsw.Connection(":memory:").execute(query))
+"""
+SLOW_TO_CLEAR_UP = """
+        try:
+            time.sleep(60)
+        finally:
+            time.sleep(60)
+"""
+A_THREAD_AT_WORK = """
+        from concurrent.futures import ThreadPoolExecutor
+        with ThreadPoolExecutor(1) as pool:
+            pool.submit(time.sleep, 60).result()
+"""
+
+
+@pytest.mark.parametrize("body", [LONG_QUERY, SLOW_TO_CLEAR_UP, A_THREAD_AT_WORK])
+def test_a_run_that_cannot_stop_is_reported_and_ended(body: str) -> None:
+    """In the midst of one long query, while it clears up, or waiting for a thread: none of it holds it up."""
+    program = SLOW.format(body=textwrap.dedent(body).replace("\n", "\n        "))
+    with subprocess.Popen(
+        [sys.executable, "-c", program], env=os.environ | {"PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, text=True
+    ) as process:
+        assert process.stdout
+        assert process.stdout.readline() == "ready\n"
+        process.send_signal(signal.SIGTERM)
+        out, _ = process.communicate(timeout=10)
+    assert process.returncode == 1
+    assert out.count("FAILED") == 1
+    assert "stopped" in out
+
+
+def test_a_defect_is_reported_too_and_of_its_text_nothing() -> None:
+    program = SLOW.format(body="raise ValueError('apikey=hunter2')")
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert "FAILED unexpected ValueError" in done.stdout
+    assert "hunter2" not in done.stdout + done.stderr

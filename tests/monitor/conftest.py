@@ -1,0 +1,5 @@
+"""A bucket for whoever asks for one."""
+
+from tests.servers.gcs.fixtures import bucket, gcs, gcs_port
+
+__all__ = ["bucket", "gcs", "gcs_port"]

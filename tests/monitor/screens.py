@@ -1,0 +1,78 @@
+"""The page of status screens in docs: `python -m tests.monitor.screens` writes it anew."""
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+from pathlib import Path
+
+from litekeep.status_screen import finding_lines, screen
+from shared.kinds import default_retention
+from shared.monitor import Listing, Seen, status_of
+from shared.monitor.next_deletion import next_deletion
+from shared.retention import Candidate, Policy, plan
+from shared.schedules import parse_schedules
+from tests.monitor.builders import DAILY, NOW, hours, listing, nights, seen
+
+PAGE = Path(__file__).parents[2] / "docs" / "status-screens.md"
+_POLICY = Policy(default_retention("production"))
+_WEEKLY = parse_schedules("daily=0 0 * * *;weekly=0 0 * * 0")
+_SMALL = {"sql": 21_000_000, "sqlite": 26_000_000}
+
+CASES: Sequence[tuple[str, str, Listing]] = (
+    ("Healthy", "exit 0", listing(nights(31))),
+    ("Stale", "exit 1: nights pass without a backup", listing(nights(29, until=hours(48.5)))),
+    (
+        "Failing",
+        "exit 1: the newest backup did not pass its verification, so the recovery point is the one before",
+        listing([seen(hours(0.5), verified=False), *nights(30, until=hours(24.5))]),
+    ),
+    ("Never backed up", "exit 1", listing([], drilled=None)),
+    (
+        "Size anomaly",
+        "exit 1: far smaller than usual, and a table is gone",
+        listing(
+            [
+                seen(sizes=_SMALL, rows=380, row_counts={"users": 380}),
+                seen(hours(24.5), row_counts={"users": 390, "orders": 610}),
+                *nights(29, until=hours(48.5)),
+            ]
+        ),
+    ),
+    (
+        "Neglected",
+        "exit 1: backups are fresh, and nobody proves them",
+        listing(nights(31, verified=None, in_copy=False), drilled=timedelta(days=40), copy_url="gs://acme-copy"),
+    ),
+)
+
+
+def lines_of(case: Listing) -> list[str]:
+    """The screen of the one database that a case is about."""
+    (database,) = case.databases
+    status = status_of(database, case, DAILY, NOW)
+    decisions = plan([_candidate(each) for each in case.databases[database]], _POLICY, NOW).decisions
+    return [*screen(status, next_deletion(decisions, database)), *finding_lines(status.findings)]
+
+
+def _candidate(each: Seen) -> Candidate:
+    keep_until = each.created_at + (each.kept_for or timedelta(0))
+    return Candidate(each.name, each.created_at, keep_until, verified=each.verified)
+
+
+def page() -> str:
+    """The whole page."""
+    return "\n".join(_page()) + "\n"
+
+
+def _page() -> Iterator[str]:
+    yield "# What `litekeep status` shows"
+    yield ""
+    yield f"One database, backed up daily at 00:00 UTC, looked at on {NOW:%Y-%m-%d %H:%M} UTC. With `--json` the same"
+    yield "comes as fields. Of several databases each has its lines, one after the other."
+    for title, about, case in CASES:
+        yield from ("", f"## {title}", "", f"{about[0].upper()}{about[1:]}.", "", "```")
+        yield from lines_of(case)
+        yield "```"
+
+
+if __name__ == "__main__":
+    PAGE.write_text(page(), encoding="utf-8")

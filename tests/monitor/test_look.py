@@ -1,0 +1,192 @@
+"""What a look takes from real stores: sizes, rows, verdicts, copies, drills; and what it does when it cannot."""
+
+import json
+import time
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from shared.clock import utc_now
+from shared.errors import KeyProblem, StoreError
+from shared.events import Event
+from shared.keys import WrappingKey, open_key
+from shared.kinds import Kind
+from shared.monitor import judge, look, status_of
+from shared.monitor.listing import Listing
+from shared.monitor.probes import probe_key, probe_store
+from shared.names import BackupName, DrillName, Format, automatic_id
+from shared.stores import Store, open_store
+from shared.stores.folder import FolderStore
+from tests.builders import make_artifact, make_manifest
+from tests.cleanup.shelf import put
+from tests.servers.gcs.proxy import Proxy
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> FolderStore:
+    return FolderStore(tmp_path / "store")
+
+
+@pytest.fixture
+def copy(tmp_path: Path) -> FolderStore:
+    return FolderStore(tmp_path / "copy")
+
+
+def looked(store: Store, copy: Store | None = None, **changes: object) -> Listing:
+    found, _ = look(
+        store,
+        utc_now(),
+        copy_store=(lambda: copy) if copy else None,
+        copy_url=copy.url if copy else None,
+        **changes,  # type: ignore[arg-type]
+    )
+    return found
+
+
+def found_in(store: Store, copy: Store | None = None) -> list[Event]:
+    return [finding.event for finding in judge(looked(store, copy), {}, utc_now())]
+
+
+def test_what_a_listing_and_its_newest_manifests_tell_is_seen(store: FolderStore) -> None:
+    for days in (1, 2, 3):
+        put(store, days, row_counts={"users": days}, rows=days)
+    own = looked(store).databases["app"]
+    assert [seen.rows for seen in own] == [1, 2, 3]
+    assert [seen.row_counts for seen in own] == [{"users": 1}, {"users": 2}, None]
+    assert own[0].sizes == {"sql": 10, "sqlite": 10}
+    assert own[0].verified is True
+    assert own[0].verified_at is not None
+    assert own[0].kept_for == timedelta(days=30)
+
+
+def test_a_copy_counts_when_all_of_it_is_there_in_its_size(store: FolderStore, copy: FolderStore) -> None:
+    name = put(store, 1, "b")
+    put(copy, 1, "b")
+    for item in copy.list_objects(name.manifest):
+        copy.delete(item.name, item.generation)
+    assert found_in(store, copy) == [Event.MONITOR_COPY_BEHIND]
+    with store.open(name.manifest) as manifest:
+        copy.create(name.manifest, manifest.read(), {})
+    assert found_in(store, copy) == []
+    for item in copy.list_objects(name.artifact(Format.SQL, encrypted=False)):
+        copy.delete(item.name, item.generation)
+    assert found_in(store, copy) == [Event.MONITOR_COPY_BEHIND]
+
+
+def test_a_copy_store_out_of_reach_is_told_and_the_rest_is_still_judged(store: FolderStore, tmp_path: Path) -> None:
+    put(store, 1, verified=False)
+    gone = FolderStore(tmp_path / "no" / "where")
+    assert sorted(found_in(store, gone)) == [Event.MONITOR_FAILED, Event.MONITOR_NOT_GOOD]
+
+
+def test_a_missing_artifact_and_a_manifest_of_a_newer_format_are_not_good(store: FolderStore) -> None:
+    name = put(store, 1)
+    for item in store.list_objects(name.artifact(Format.SQL, encrypted=False)):
+        store.delete(item.name, item.generation)
+    newer = BackupName(Kind.DAILY, "app", "newer")
+    store.create(newer.manifest, json.dumps({"format": 99}).encode(), {})
+    put(store, 0.5)
+    problems = [finding.message for finding in judge(looked(store), {}, utc_now())]
+    assert len(problems) == 2
+    assert any("is missing" in problem for problem in problems)
+    assert any("upgrade Litekeep" in problem for problem in problems)
+
+
+def test_a_drill_is_known_by_the_name_of_its_report(store: FolderStore) -> None:
+    put(store, 1)
+    held = datetime(2024, 1, 7, 3, tzinfo=UTC)
+    store.create(DrillName("app", held, passed=True).report, b"{}", {})
+    store.create(DrillName("app", held + timedelta(days=1), passed=False).report, b"{}", {})
+    assert looked(store).last_drill("app", utc_now()) == held
+
+
+def test_a_database_that_should_be_there_is_and_one_alone_can_be_asked_for(store: FolderStore) -> None:
+    put(store, 1)
+    put(store, 1, database="other")
+    assert set(looked(store, expected=["third"]).databases) == {"app", "other", "third"}
+    assert set(looked(store, expected=["third"], only="other").databases) == {"other"}
+    assert set(looked(store, only="fourth").databases) == {"fourth"}
+
+
+def test_a_store_that_cannot_be_listed_is_an_error_and_no_clean_bill(tmp_path: Path) -> None:
+    with pytest.raises(StoreError, match="is missing"):
+        looked(FolderStore(tmp_path / "no" / "where"))
+
+
+def test_a_bucket_is_looked_at_in_one_request_a_thousand_objects_and_two_manifests(gcs: Proxy, bucket: str) -> None:
+    store = open_store(f"gs://{bucket}")
+    for number in range(6):
+        put(store, number + 1, f"b{number}", row_counts={"t": 3})
+    before = len(gcs.seen)
+    own = looked(store).databases["app"]
+    asked = gcs.seen[before:]
+    assert [seen.name.id for seen in own] == [f"b{number}" for number in range(6)]
+    listings = [request for request in asked if "/o?" in request.target]
+    assert (len(listings), "maxResults=1000" in listings[0].target) == (1, True)
+    assert {request.target.split("?")[0].rsplit("%2F", 1)[-1] for request in asked if request not in listings} == {
+        "b0.manifest.json",
+        "b1.manifest.json",
+    }
+
+
+def test_status_of_ten_thousand_backups_in_a_folder_grows_no_faster_than_they_do(tmp_path: Path) -> None:
+    """Linear: four times as many take about four times as long. The seconds are measured by the benchmark."""
+    spent = {}
+    for count in (500, 2000):
+        root = tmp_path / str(count)
+        _fill(root, count)
+        began = time.process_time()
+        listing = looked(FolderStore(root))
+        status_of("app", listing, None, utc_now())
+        spent[count] = time.process_time() - began
+        assert len(listing.databases["app"]) == count
+    assert spent[2000] < 12 * spent[500]
+
+
+def _fill(root: Path, count: int) -> None:
+    now = utc_now()
+    for number in range(count):
+        taken = now - timedelta(minutes=5 * number)
+        name = BackupName(Kind.CONTINUOUS, "app", automatic_id(taken))
+        artifact = make_artifact(name)
+        fields = {"id": name.id, "database": "app", "kind": name.kind, "created_at": taken, "artifacts": [artifact]}
+        path = root / name.manifest
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_bytes(make_manifest(**fields, keep_until=taken + timedelta(days=7)).to_json())
+        (root / artifact.object).write_bytes(b"x" * 10)
+
+
+def test_a_key_that_is_missing_is_unusable_and_one_that_wraps_is_fine(tmp_path: Path) -> None:
+    (finding,) = probe_key(lambda: open_key(f"file:{tmp_path / 'no.key'}"))
+    assert finding.event is Event.MONITOR_KEY_UNUSABLE
+    assert probe_key(lambda: None) == []
+
+
+def test_a_key_that_may_only_wrap_is_fine_and_one_that_may_not_is_told() -> None:
+    class Wraps:
+        name = "key"
+
+        def wrap(self, secret: bytes, context: bytes) -> bytes:
+            return b"wrapped"
+
+        def unwrap(self, wrapped: bytes, context: bytes) -> bytes:
+            raise KeyProblem("permission denied")
+
+    class Refuses(Wraps):
+        def wrap(self, secret: bytes, context: bytes) -> bytes:
+            raise KeyProblem("the key version is disabled: enable it")
+
+    def opened(key: WrappingKey) -> list[Event]:
+        return [finding.event for finding in probe_key(lambda: key)]
+
+    assert opened(Wraps()) == []
+    assert opened(Refuses()) == [Event.MONITOR_KEY_UNUSABLE]
+
+
+def test_a_store_that_takes_no_object_is_told_and_the_probe_leaves_no_trace(store: FolderStore, tmp_path: Path) -> None:
+    assert probe_store(lambda: store, store.url) == []
+    assert list(store.list_objects("")) == []
+    gone = FolderStore(tmp_path / "no" / "where")
+    (finding,) = probe_store(lambda: gone, gone.url)
+    assert (finding.event, finding.fields["store"]) == (Event.MONITOR_STORE_UNWRITABLE, gone.url)
