@@ -13,7 +13,6 @@ import google_crc32c
 
 from tests.servers.gcs.server import make_bucket, running_server
 
-
 Way = Callable[[int], None]
 
 

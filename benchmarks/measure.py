@@ -102,8 +102,8 @@ def _family(pid: int) -> list[int]:
     while waiting:
         found.append(waiting.pop())
         with suppress(OSError):  # it has just ended
-            for thread in os.listdir(f"/proc/{found[-1]}/task"):
-                waiting += map(int, Path(f"/proc/{found[-1]}/task/{thread}/children").read_text().split())
+            for thread in Path(f"/proc/{found[-1]}/task").iterdir():
+                waiting += map(int, thread.joinpath("children").read_text().split())
     return found
 
 

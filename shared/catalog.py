@@ -144,7 +144,10 @@ class Catalog:
     def read_manifest(self, backup: Backup) -> tuple[Manifest, bytes]:
         """The manifest and its bytes as stored. Raises NotGood when they are not a manifest of that backup."""
         raw = _read(self.store, backup.manifest)
-        return parse_manifest(raw, backup.name), raw
+        manifest = parse_manifest(raw, backup.name)
+        if not backup.damaged and summarise(manifest)["created_at"] != backup.summary.get("created_at"):
+            raise NotGood(f"the listing says another time of {backup.name.id} than its manifest: use another backup")
+        return manifest, raw
 
     def publish(self, manifest: Manifest) -> StoredObject:
         """Writes the manifest: from then on the backup exists. Its artifacts must be stored already."""
@@ -162,7 +165,12 @@ class Catalog:
     def _newest(self, ref: str, database: str | None, at: datetime | None) -> Backup:
         if ref not in (LATEST, LATEST_VERIFIED):
             raise UsageError("--at goes with --backup latest or latest-verified, or without --backup")
-        fitting = [backup for backup in self.backups(database=database) if at is None or backup.created_at <= at]
+        # What an in-place restore kept of the database it replaced is brought back by its id alone.
+        fitting = [
+            backup
+            for backup in self.backups(database=database)
+            if (at is None or backup.created_at <= at) and not backup.name.id.startswith(names.SAFETY_PREFIX)
+        ]
         if database is None and len({backup.name.database for backup in fitting}) > 1:
             raise UsageError(f"{self.store.url} holds several databases: add --database, or name a backup's id")
         if ref == LATEST_VERIFIED:

@@ -58,6 +58,7 @@ class Source(_Stored):
     host: str
     sqlite_version: str
     size_bytes: Count
+    path: str | None = None
 
 
 class Database(_Stored):

@@ -23,6 +23,8 @@ from urllib.parse import quote, unquote
 from shared.errors import UsageError
 from shared.kinds import Kind
 
+SAFETY_PREFIX = "before-restore-"  # ids of what an in-place restore keeps of what was there
+
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
 _VERIFIED = re.compile(r"verified-(\d{8}T\d{6}(?:\d{6})?Z)\.json", re.ASCII)
 _LONGEST_DATABASE = 200  # bytes once encoded: a file system takes 255 a name

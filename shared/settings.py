@@ -192,3 +192,8 @@ def google_metadata_host() -> str:
     By default its address rather than its name: looking a name up can take longer than any log line may wait.
     """
     return os.environ.get("GCE_METADATA_HOST") or "169.254.169.254"
+
+
+def wanted_tmpdir() -> str | None:
+    """`TMPDIR`, as the system gives it to every program."""
+    return os.environ.get("TMPDIR") or None

@@ -15,6 +15,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 from shared.errors import SourceError
+from shared.settings import wanted_tmpdir
 
 _LOCK = ".lock"
 _READY = "run-"
@@ -31,7 +32,7 @@ def scratch_folder(parent: Path | None = None) -> Iterator[Path]:
     below_tmpdir = parent is None
     with ExitStack() as stack:
         try:
-            parent = _private_place(parent or Path(tempfile.gettempdir()) / f"litekeep-{os.getuid()}")
+            parent = _private_place(parent or _temporary_folder() / f"litekeep-{os.getuid()}")
             _sweep(parent)
             folder = Path(tempfile.mkdtemp(prefix=_UNREADY, dir=parent))
             stack.callback(shutil.rmtree, folder, ignore_errors=True)
@@ -47,6 +48,14 @@ def scratch_folder(parent: Path | None = None) -> Iterator[Path]:
                 f"scratch folder in {parent or 'TMPDIR'} cannot be made ({error.strerror}): {to_do}"
             ) from error
         yield ready
+
+
+def _temporary_folder() -> Path:
+    """TMPDIR when it is set, and never another folder in its stead: plain copies of databases lie there."""
+    wanted = wanted_tmpdir()
+    if wanted is not None and not (Path(wanted).is_dir() and os.access(wanted, os.W_OK)):
+        raise SourceError(f"TMPDIR={wanted} is no folder that can be written: mend it, or unset it")
+    return Path(wanted or tempfile.gettempdir())
 
 
 def _private_place(parent: Path) -> Path:

@@ -80,6 +80,7 @@ def _order(settings: Settings, flags: dict[str, Any]) -> RestoreOrder:
         key=key_of(settings),
         target=target,
         in_place=flags["in_place"],
+        any_source=flags["database"] is not None,
         prove=flags["prove"],
         schema_only=flags["schema_only"],
         tables=frozenset(flags["tables"]),

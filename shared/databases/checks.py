@@ -17,7 +17,7 @@ from typing import Literal
 import apsw
 
 from shared.databases.connect import distrust, open_snapshot, uri
-from shared.databases.index_counts import miscounted_indexes
+from shared.databases.index_counts import miscounted_indexes, need_all_known
 from shared.databases.sqlite_failures import explained
 from shared.manifest import Database, Integrity
 
@@ -58,6 +58,7 @@ def check_integrity(path: Path, *, quick: bool = False) -> Integrity:
     findings = _Findings()
     with explained(path, path.parent), closing(_open(path)) as connection:
         try:
+            connection.pragma("cache_size", -_CACHE_KIB)  # reads the schema, and so may fail
             _check(connection, "quick_check" if quick else "integrity_check", findings)
             if quick:
                 _sort_out(connection, miscounted_indexes(connection), findings)
@@ -112,7 +113,6 @@ def _open(path: Path) -> apsw.Connection:
     try:
         distrust(connection)
         connection.pragma("query_only", True)
-        connection.pragma("cache_size", -_CACHE_KIB)
         connection.set_busy_timeout(_PATIENCE)
     except BaseException:
         connection.close()
@@ -122,6 +122,7 @@ def _open(path: Path) -> apsw.Connection:
 
 def _check(connection: apsw.Connection, pragma: str, findings: _Findings) -> None:
     try:
+        need_all_known(connection, str(_LIMIT))  # also for the quick check: both have to note the same
         _sort_out(connection, _complaints(connection, pragma), findings)
     except apsw.SQLError:  # something unknown in one table, and SQLite gives up on all
         _check_without_the_unknown(connection, pragma, findings)
@@ -131,6 +132,7 @@ def _check_without_the_unknown(connection: apsw.Connection, pragma: str, finding
     """Each table that can be checked by itself, and then the structure of the whole file."""
     for table in _tables(connection):
         try:
+            need_all_known(connection, _quoted(table))
             _sort_out(connection, _complaints(connection, pragma, table), findings)
         except apsw.SQLError as error:
             # FTS5 says no more than "SQL logic error" of a tokenizer that it does not know.

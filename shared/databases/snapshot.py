@@ -44,16 +44,18 @@ def take_snapshot(
 
         image, origin = snapshot_cloud(location, destination, allow_corrupt=allow_corrupt, watch=watch)
         return Snapshot(image.path, origin, image.journal_mode, image.size_bytes)
-    return of_file(snapshot_file(location.path, destination, allow_corrupt=allow_corrupt, progress=watch))
+    found = snapshot_file(location.path, destination, allow_corrupt=allow_corrupt, progress=watch)
+    return of_file(found, location.path)
 
 
-def of_file(found: FileSnapshot) -> Snapshot:
+def of_file(found: FileSnapshot, source: Path) -> Snapshot:
     """A file's snapshot, with this machine as its host."""
     origin = Source(
         type="file",
         host=socket.gethostname(),
         sqlite_version=found.sqlite_version,
         size_bytes=found.size_bytes,
+        path=str(source.resolve()),
     )
     return Snapshot(found.path, origin, found.journal_mode, found.size_bytes)
 

@@ -1,7 +1,8 @@
 """Looks at the stores: one listing of each, and the manifests of the newest two backups of each database."""
 
-from collections.abc import Callable, Iterable, Mapping
-from contextlib import suppress
+import gc
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import contextmanager, suppress
 from dataclasses import replace
 from datetime import datetime
 
@@ -34,8 +35,9 @@ def look(
     A copy store that cannot be listed is a problem of the listing, as `problems` are.
     Raises StoreError when the first store cannot be.
     """
-    objects = list(store.list_objects(""))
-    inventory = inventory_of(store, objects)
+    with _all_of_it_stays():
+        objects = list(store.list_objects(""))
+        inventory = inventory_of(store, objects)
     copies, unread = _copies(copy_store, copy_url)
     found: dict[str, list[Seen]] = {database: [] for database in expected}
     for candidate in inventory.candidates:
@@ -46,6 +48,18 @@ def look(
     catalog = Catalog(store)
     databases = {database: _with_row_counts(catalog, own, inventory, now) for database, own in found.items()}
     return Listing(store.url, databases, _drills(objects), copy_url, problems + unread), inventory
+
+
+@contextmanager
+def _all_of_it_stays() -> Iterator[None]:
+    """Ten thousand backups make a million values and no garbage: looking for some takes a tenth of the time or more."""
+    was_on = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_on:
+            gc.enable()
 
 
 def _seen(candidate: Candidate, backup: Backup, inventory: Inventory, copies: Mapping[str, int] | None) -> Seen:

@@ -12,7 +12,8 @@ from shared.keys import WrappingKey
 class RestoreOrder:
     """Which backup, to where, and how much of it.
 
-    In place, `keep_safety_for` is how long the safety backup of what was there is kept.
+    In place, only a backup of that very file goes, unless `any_source` says that it may be of another;
+    `keep_safety_for` is how long the safety backup of what was there is kept.
     """
 
     catalog: Catalog
@@ -20,6 +21,7 @@ class RestoreOrder:
     key: WrappingKey | None
     target: FileLocation | CloudLocation
     in_place: bool = False
+    any_source: bool = False
     prove: bool = False
     schema_only: bool = False
     tables: frozenset[str] = frozenset()

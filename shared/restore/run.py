@@ -6,6 +6,7 @@ in one step.
 """
 
 import shutil
+import socket
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
@@ -29,7 +30,7 @@ from shared.dump.schema import count_rows, user_tables
 from shared.errors import CorruptSource, NotGood, NotPermitted, SourceError, StoreError, UsageError
 from shared.kinds import Kind
 from shared.manifest import Artifact, Manifest
-from shared.names import Format
+from shared.names import SAFETY_PREFIX, Format
 from shared.progress import Progress, silent
 from shared.rebuild import hold_to_manifest, none_usable, prove, rebuild, restore_journal_mode
 from shared.restore.order import Restored, RestoreOrder
@@ -120,8 +121,21 @@ def _opened(order: RestoreOrder) -> tuple[Manifest, DataKey | None]:
             f"backup {manifest.id} was taken of a damaged database and cannot be proven: use another backup, "
             "or leave out --verify to have its pages as they are"
         )
+    _check_same_database(order, manifest)
     _check_space(order, manifest)
     return manifest, data_key
+
+
+def _check_same_database(order: RestoreOrder, manifest: Manifest) -> None:
+    """Two files of one name share their backups in a store: in place, each gets only its own."""
+    taken_of, target = manifest.source, order.target
+    if not order.in_place or order.any_source or not isinstance(target, FileLocation) or taken_of.path is None:
+        return
+    if taken_of.host == socket.gethostname() and taken_of.path != str(target.path.resolve()):
+        raise UsageError(
+            f"{manifest.id} was taken of {taken_of.path}, not of {target.path}: restore it beside with --to, or, if it is "
+            f"the same database, add --database {manifest.database}"
+        )
 
 
 def _check_target(order: RestoreOrder) -> None:
@@ -245,7 +259,11 @@ def _safety_of_file(held: InPlace, order: RestoreOrder, clock: Clock, progress: 
     """What is there now, kept: as a backup in the store, or byte for byte beside it when it is damaged."""
     if held.damaged:
         return str(held.keep_bytes())
-    return _safety_backup(order, clock, progress, snapshot=lambda destination: of_file(held.snapshot(destination)))
+
+    def copy(destination: Path) -> Snapshot:
+        return of_file(held.snapshot(destination), Path(order.target.display))
+
+    return _safety_backup(order, clock, progress, snapshot=copy)
 
 
 def _safety_backup(
@@ -266,7 +284,9 @@ def _safety_backup(
             kind=Kind.ON_DEMAND,
             keep_for=order.keep_safety_for,
             environment=order.environment,
-            name=f"before-restore-{clock():%Y-%m-%d-%H%M%S}{again}",
+            # The pages alone: the database is locked meanwhile, and there is nothing that they cannot carry.
+            formats=(Format.SQLITE,),
+            name=f"{SAFETY_PREFIX}{clock():%Y-%m-%d-%H%M%S}{again}",
             allow_corrupt=allow_corrupt,
         ),
         snapshot=snapshot,

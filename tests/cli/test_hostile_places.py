@@ -236,3 +236,27 @@ def test_the_reader_of_a_pipe_may_leave(backed_up: Workplace) -> None:
         ["bash", "-c", command], cwd=backed_up.folder, env=backed_up.environment, capture_output=True, check=False
     )
     assert done.stderr == b""
+
+
+def test_in_place_takes_only_backups_of_that_very_file(workplace: Workplace) -> None:
+    twin = workplace.folder / "other" / "app.db"
+    twin.parent.mkdir()
+    twin.write_bytes(workplace.database.read_bytes())
+    workplace.good("backup", "--name", "twins", DATABASE_URL="other/app.db")
+    refused = workplace.run("restore", "--backup", "latest", "--in-place")
+    assert refused.code == 2
+    assert "other/app.db" in refused.err
+    workplace.good("restore", "--backup", "latest", "--in-place", "--database", "app.db")
+
+
+def test_what_an_in_place_restore_kept_is_never_the_latest(workplace: Workplace) -> None:
+    workplace.good("backup", "--name", "one")
+    for _ in range(2):
+        done = workplace.good("restore", "--backup", "latest", "--in-place", "--json").json
+        assert done["id"] == "one"
+
+
+def test_a_tmpdir_that_cannot_be_used_is_refused_and_not_replaced_by_another(workplace: Workplace) -> None:
+    outcome = workplace.run("backup", TMPDIR=str(workplace.folder / "missing"))
+    assert outcome.code == 1
+    assert "TMPDIR" in outcome.err

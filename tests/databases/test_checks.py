@@ -49,6 +49,32 @@ def test_checking_changes_nothing_and_leaves_no_file_beside(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("quick", [False, True])
+@pytest.mark.parametrize("column", ["x TEXT UNIQUE", "x TEXT"])
+def test_an_index_that_lost_entries_is_damage(tmp_path: Path, quick: bool, column: str) -> None:
+    path = _made(tmp_path / "app.db", f'CREATE TABLE t({column}, y); CREATE INDEX "its "" y" ON t(y)')
+    with closing(apsw.Connection(str(path))) as connection:
+        connection.execute("INSERT INTO t VALUES ('a', 1); PRAGMA writable_schema = ON")
+        entry = connection.execute("SELECT * FROM sqlite_schema WHERE name LIKE 'its%'").fetchall()[0]
+        connection.execute("DELETE FROM sqlite_schema WHERE name LIKE 'its%'; PRAGMA writable_schema = RESET")
+    with closing(apsw.Connection(str(path))) as connection:
+        connection.execute("INSERT INTO t VALUES ('b', 2); PRAGMA writable_schema = ON")
+        connection.execute("INSERT INTO sqlite_schema VALUES (?, ?, ?, ?, ?)", entry)
+    found = check_integrity(path, quick=quick)
+    assert not found.good
+    assert any(problem == 'wrong # of entries in index its " y' for problem in found.problems)
+
+
+def test_indexes_of_every_sort_are_counted_as_they_should_be(tmp_path: Path) -> None:
+    sql = """
+        CREATE TABLE t(x TEXT COLLATE theirs UNIQUE, y, z); CREATE INDEX part ON t(y) WHERE y > 1;
+        CREATE INDEX computed ON t(y + 1); CREATE INDEX foreign_function ON t(theirs(y));
+        CREATE TABLE w(x, y, PRIMARY KEY (x, y)) WITHOUT ROWID; CREATE INDEX w_y ON w(y);
+        INSERT INTO t VALUES ('a', 1, 2), ('b', 2, NULL); INSERT INTO w VALUES (1, 2), (3, 4)
+    """
+    assert check_integrity(_made(tmp_path / "app.db", sql), quick=True).good
+
+
+@pytest.mark.parametrize("quick", [False, True])
 def test_a_broken_page_is_damage_also_where_a_collation_is_unknown(tmp_path: Path, quick: bool) -> None:
     sql = "CREATE TABLE t(x TEXT COLLATE theirs UNIQUE); INSERT INTO t VALUES ('a'), ('b')"
     for name in ("t", "sqlite_autoindex_t_1"):

@@ -63,7 +63,7 @@ def test_a_retry_of_a_killed_attempt_makes_the_backup(job: Job) -> None:
     assert job.of(job.execution, attempt=1).run("backup", "--kind=daily", **RARE).events == ["backup.succeeded"]
 
 
-@pytest.mark.parametrize("arguments", [["--kind=on-demand"], ["--name=pre-deployment-v1"], ["--kind=daily", "--name=x"]])
+@pytest.mark.parametrize("arguments", [["--kind=on-demand"], ["--name=milestone-1"], ["--kind=daily", "--name=x"]])
 def test_what_someone_asks_for_is_always_taken(job: Job, arguments: list[str]) -> None:
     job.run("backup", "--kind=daily", **RARE)
     assert job.of("by-hand").run("backup", *arguments, **RARE).events == ["backup.succeeded"]

@@ -1,0 +1,28 @@
+# Images, and what is done in the cloud: docs/deploy.md.
+.PHONY: images push deploy backup-now verify-now restore status
+
+TARGETS := $(shell sed -n 's/^FROM base AS //p' Dockerfile)
+
+images: ## build each job's image with Docker, as litekeep/JOB
+	@for target in $(TARGETS); do docker build --platform=linux/amd64 --target=$$target --tag=litekeep/$$target . || exit; done
+
+push: ## build and push the images, and tell terraform their digests (BUILD=cloud: in Cloud Build)
+	@deploy/push
+
+deploy: ## plan, confirm, apply: make deploy PROJECT=...
+	@PROJECT="$$PROJECT" deploy/apply
+
+backup-now: ## take a backup in the cloud: make backup-now [NAME=pre-deployment-v1.5.0]
+	@deploy/execute backup $${NAME:+"--name=$$NAME"}
+
+verify-now: ## prove a backup in the cloud: make verify-now [BACKUP=latest]
+	@deploy/execute verify "--backup=$${BACKUP:-latest}"
+
+restore: ## restore in the cloud: make restore TO=sqlitecloud://HOST/NEW-NAME [BACKUP=...]; without TO, say what it would do
+	@deploy/execute restore "--backup=$${BACKUP:-latest-verified}" "$${TO:+--to=$$TO}$${TO:---dry-run}"
+
+status: ## let the monitor look in the cloud, and show what it found
+	@deploy/status
+
+# From the command line to the scripts by the environment, where no character means anything to a shell.
+export BACKUP BUILD NAME PROJECT REGISTRY TO
