@@ -49,6 +49,7 @@ check: $(VENV)/.ready-dev ## lint, format, types, import contract
 	@$(BIN)/ruff format --check .
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
+	@$(BIN)/hadolint Dockerfile
 
 format: $(VENV)/.ready-dev ## put the code into its form
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
@@ -58,6 +59,10 @@ lock: ## make the lock files anew (needs uv)
 	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group dev -c requirements/run.lock -o requirements/dev.lock pyproject.toml requirements/build.in
 	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group bench -o requirements/bench.lock
 	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group terraform -o requirements/terraform.lock
+	@for job in $(basename $(notdir $(filter-out %/common.in,$(wildcard requirements/jobs/*.in)))); do \
+	    uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -c requirements/run.lock -o requirements/jobs/$$job.lock requirements/jobs/$$job.in || exit; done
 
 clean: ## remove .venv and the caches, and nothing of yours
 	@rm -rf $(VENV) $(VENV)-terraform .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+
+include deploy/deploy.mk

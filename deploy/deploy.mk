@@ -1,4 +1,5 @@
-# Images, and what is done in the cloud: docs/deploy.md.
+# Images, and what is done in the cloud: docs/deploy.md. What is given on make's command line reaches the recipes
+# by the environment, where no character of it means anything to a shell.
 .PHONY: images push deploy backup-now verify-now restore status
 
 TARGETS := $(shell sed -n 's/^FROM base AS //p' Dockerfile)
@@ -19,10 +20,7 @@ verify-now: ## prove a backup in the cloud: make verify-now [BACKUP=latest]
 	@deploy/execute verify "--backup=$${BACKUP:-latest}"
 
 restore: ## restore in the cloud: make restore TO=sqlitecloud://HOST/NEW-NAME [BACKUP=...]; without TO, say what it would do
-	@deploy/execute restore "--backup=$${BACKUP:-latest-verified}" "$${TO:+--to=$$TO}$${TO:---dry-run}"
+	@how=--dry-run; if [ -n "$$TO" ]; then how=--to=$$TO; fi; deploy/execute restore "--backup=$${BACKUP:-latest-verified}" "$$how"
 
 status: ## let the monitor look in the cloud, and show what it found
 	@deploy/status
-
-# From the command line to the scripts by the environment, where no character means anything to a shell.
-export BACKUP BUILD NAME PROJECT REGISTRY TO

@@ -95,8 +95,9 @@ def imposter(connection: apsw.Connection, index: CarriedIndex, encoding: str) ->
     try:
         other.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 0)
         register_literals(other, encoding)
-        # The rollback needs no journal on disk: these changes stay in memory.
-        other.pragma("journal_mode", "memory")
+        # The rollback needs no journal on disk: these changes stay in memory. WAL needs none, and stays as it is.
+        if other.pragma("journal_mode") != "wal":
+            other.pragma("journal_mode", "memory")
         other.execute("BEGIN; PRAGMA writable_schema=ON")
         try:
             other.execute(

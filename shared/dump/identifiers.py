@@ -4,6 +4,8 @@ import re
 
 import apsw
 
+from shared.dump.statements import split_statements
+
 # The stock shell ends a statement at a line that holds nothing else, whatever stands around it.
 _GO_OR_SLASH = re.compile(r"^[ \t\v\f]*(?:/|go)[ \t\v\f;]*$", re.IGNORECASE | re.MULTILINE)
 
@@ -23,11 +25,8 @@ def survives_shells(statement: str) -> bool:
         return False
     if statement.startswith((".", "#")) or not apsw.complete(statement):
         return False
-    lines = statement.rstrip("\n").split("\n")
-    return not any(
-        line.rstrip().endswith(";") and apsw.complete("\n".join(lines[:number]))
-        for number, line in enumerate(lines[:-1], 1)
-    )
+    first, *others = split_statements([statement.encode()])
+    return not any(other.text.strip() for other in others)
 
 
 _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"|`[^`]*`|\[[^\]]*\]|--[^\n]*|/\*.*?(?:\*/|\Z)", re.DOTALL)

@@ -16,8 +16,6 @@ written as its bytes.
 """
 
 import math
-from collections.abc import Iterator
-from itertools import count
 
 _DECIMAL = (1e-290, 1e300)
 _TWO_52 = "4503599627370496.0"
@@ -29,6 +27,7 @@ REAL_SQL = (
     f" WHEN abs({{0}}) BETWEEN {_DECIMAL[0]!r} AND {_DECIMAL[1]!r} THEN printf('%!.18g',{{0}})"
     " ELSE lk_real({0}) END"
 )
+_MARKERS = ("\\r", *(f"\\r{number}\\" for number in range(10)))  # few: a text may hold any number of them
 _QUOTED_SQL = "''''||replace({0},'''','''''')||''''"
 _MARKED_SQL = _QUOTED_SQL.format("replace({0},char(13),'\\r')")
 TEXT_SQL = (
@@ -67,13 +66,10 @@ def text_literal(raw: bytes, encoding: str = "utf-8") -> str:
     quoted = "'" + text.replace("'", "''") + "'"
     if "\r" not in text:
         return quoted
-    marker = next(m for m in _markers() if m not in text)
+    marker = next((m for m in _MARKERS if m not in text), None)
+    if marker is None:
+        return _bytes_literal(raw)
     return f"replace({quoted.replace(chr(13), marker)},'{marker}',char(13))"
-
-
-def _markers() -> Iterator[str]:
-    yield "\\r"
-    yield from (f"\\r{number}\\" for number in count())
 
 
 def _bytes_literal(raw: bytes) -> str:

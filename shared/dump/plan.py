@@ -80,6 +80,10 @@ class _Planner:
         self._with_rows = rows
         self._schema = read_schema(connection)
         self._facts = table_facts(connection)
+        self._constraints: dict[str, list[SchemaObject]] = {}
+        for entry in self._schema:
+            if entry.kind == "index" and entry.sql is None:
+                self._constraints.setdefault(entry.table, []).append(entry)
         self._wanted = self._selected(tables)
         self._known_modules = {str(name) for (name,) in connection.execute("SELECT name FROM pragma_module_list")}
         self._tables: dict[str, Table] = {}
@@ -164,7 +168,7 @@ class _Planner:
         if facts is None:
             raise SourceError(f"{entry.title} is not there under that name: a dump cannot carry it")
         table = self._tables[entry.name] = read_table(self._connection, entry.name, facts)
-        constraints = [e for e in self._schema if e.kind == "index" and e.table == entry.name and e.sql is None]
+        constraints = self._constraints.get(entry.name, [])
         names = frozenset(e.name for e in constraints)
         for constraint in constraints:
             self._note_collation(constraint)
@@ -237,11 +241,12 @@ class _Planner:
     def _statistics(self) -> None:
         if self._wanted is not None:
             return
-        for entry in self._schema:
-            if entry.kind != "table" or not is_internal(entry.name) or entry.name == "sqlite_sequence":
+        own = [entry for entry in self._schema if entry.kind == "table" and is_internal(entry.name)]
+        # sqlite_stat1 first, wherever it stands: making it may make, and then drops, sqlite_stat4.
+        for entry in sorted(own, key=lambda entry: entry.sql != _STAT1):
+            if entry.name.lower() == "sqlite_sequence":
                 continue
             if entry.sql == _STAT1:
-                # Some builds add sqlite_stat4; if the source has it, it is made below.
                 self._add(Sql("ANALYZE sqlite_schema;\nDROP TABLE IF EXISTS sqlite_stat4;\n"))
             elif survives_shells(f"{entry.sql};\n"):
                 self._add(Sql(schema_edit([_sql(entry)])))

@@ -51,7 +51,8 @@ class Replay:
     def __init__(self, encoding: str) -> None:
         self._functions: set[str] = set()
         self._connection = apsw.Connection(":memory:")
-        self._connection.config(apsw.SQLITE_DBCONFIG_DQS_DDL, 1)
+        # As newer shells have it: text that needs "text" for 'text' is no plain statement to them.
+        self._connection.config(apsw.SQLITE_DBCONFIG_DQS_DDL, 0)
         self._connection.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 0)
         self._connection.execute(f"PRAGMA encoding='{_CODECS[encoding]}'; PRAGMA foreign_keys=OFF")
         self._connection.authorizer = self._authorize

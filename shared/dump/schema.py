@@ -121,7 +121,13 @@ class TableFacts:
 
 def table_facts(connection: apsw.Connection) -> dict[str, TableFacts]:
     """The facts of each table and view, under its name as the schema spells it."""
-    rows = connection.execute("SELECT schema, name, type, wr, strict FROM pragma_table_list")
+    # Asked for all, SQLite would expand each view to count its columns: views on views grow exponentially.
+    views = connection.config(apsw.SQLITE_DBCONFIG_ENABLE_VIEW, -1)
+    connection.config(apsw.SQLITE_DBCONFIG_ENABLE_VIEW, 0)
+    try:
+        rows = connection.execute("SELECT schema, name, type, wr, strict FROM pragma_table_list").fetchall()
+    finally:
+        connection.config(apsw.SQLITE_DBCONFIG_ENABLE_VIEW, views)
     return {
         name: TableFacts(kind, bool(without_rowid), bool(strict))
         for schema, name, kind, without_rowid, strict in rows
@@ -155,4 +161,11 @@ def count_rows(connection: apsw.Connection) -> dict[str, int]:
         for entry in read_schema(connection)
         if entry.kind == "table" and entry.root and not is_internal(entry.name)
     ]
-    return {name: int(connection.execute(f"SELECT count(*) FROM main.{quote_name(name)}").get) for name in names}
+    return {name: _count(connection, quote_name(name)) for name in names}
+
+
+def _count(connection: apsw.Connection, table: str) -> int:
+    try:
+        return int(connection.execute(f"SELECT count(*) FROM main.{table}").get)
+    except apsw.SQLError:  # it would count the entries of an index whose collation is unknown here
+        return int(connection.execute(f"SELECT count(*) FROM main.{table} NOT INDEXED").get)

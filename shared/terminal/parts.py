@@ -13,6 +13,7 @@ from shared.events import EventLog
 from shared.keys import WrappingKey, open_key
 from shared.settings import DEFAULT_KEY, SAMPLE_DATABASE, Environment, Settings, state_folder
 from shared.terminal.identity import origin_of
+from shared.terminal.own_project import with_own_key
 
 
 def source_of(settings: Settings) -> FileLocation | CloudLocation:
@@ -28,7 +29,7 @@ def source_of(settings: Settings) -> FileLocation | CloudLocation:
 
 def location_of(url: str, settings: Settings) -> FileLocation | CloudLocation:
     """Reads a location as the settings allow it: in production nothing goes over the network without TLS."""
-    return parse_location(url, allow_insecure=_allow_insecure(settings))
+    return parse_location(with_own_key(url, settings.database_url), allow_insecure=_allow_insecure(settings))
 
 
 def project_of(settings: Settings) -> Address:

@@ -1,0 +1,139 @@
+"""What make does in the cloud, by the commands that it gives."""
+
+import json
+import subprocess
+
+import pytest
+
+from tests.deploy.conftest import REGISTRY, Desk
+from tests.images.dockerfile import TARGETS
+
+DIGEST = "sha256:" + "a" * 64
+EXECUTE = ["--project=acme-backups", "--region=europe-west1", "--wait"]
+MISSING, THERE = ("images describe", 1, ""), ("images describe", 0, DIGEST)
+
+
+@pytest.mark.parametrize(
+    ("command", "job", "arguments"),
+    [
+        (["backup-now"], "backup", []),
+        (["backup-now", "NAME=pre-deployment-v1.5.0"], "backup", ["--args=^|^--name=pre-deployment-v1.5.0"]),
+        (["verify-now"], "verify", ["--args=^|^--backup=latest"]),
+        (["restore"], "restore", ["--args=^|^--backup=latest-verified|--dry-run"]),
+        (
+            ["restore", "BACKUP=one", "TO=sqlitecloud://h.example/a,b"],
+            "restore",
+            ["--args=^|^--backup=one|--to=sqlitecloud://h.example/a,b"],
+        ),
+        (["backup-now", "NAME=$(touch made) `touch made`;touch made"], "backup", None),
+    ],
+)
+def test_a_job_is_executed_and_waited_for(desk: Desk, command: list[str], job: str, arguments: list[str]) -> None:
+    desk.call("make", *command, answers=[])
+    (call,) = desk.calls("gcloud")
+    assert call[:7] == ["run", "jobs", "execute", f"litekeep-{job}", *EXECUTE]
+    if arguments is not None:
+        assert call[7:] == arguments
+    assert not (desk.folder / "made").exists()
+
+
+def test_a_failed_job_fails_the_command(desk: Desk) -> None:
+    assert desk.call("make", "backup-now", answers=[("execute", 1, "")]).returncode != 0
+
+
+def test_where_things_are_can_be_said_instead(desk: Desk) -> None:
+    place = "us-east1-docker.pkg.dev/other/keep"
+    desk.run("make", "backup-now", f"REGISTRY={place}", answers=[])
+    assert desk.calls("terraform") == []
+    assert desk.calls("gcloud")[0][3:6] == ["keep-backup", "--project=other", "--region=us-east1"]
+
+
+@pytest.mark.parametrize("place", ["", "registry.example/x", "a b-docker.pkg.dev/p/l", "r-docker.pkg.dev/p/l/m"])
+def test_a_registry_that_is_none_stops_before_anything_is_called(desk: Desk, place: str) -> None:
+    done = desk.call("deploy/execute", "backup", answers=[("output -raw registry", 0, place)])
+    assert done.returncode == 2
+    assert "REGISTRY" in done.stderr
+    assert desk.calls("gcloud") == []
+
+
+def test_status_shows_what_the_monitor_found_and_fails_when_it_could_not_look(desk: Desk) -> None:
+    found = ("logging read", 0, "ERROR monitor.stale no daily backup")
+    assert "monitor.stale" in desk.run("make", "status", answers=[found])
+    done = desk.call("deploy/status", answers=[found, ("execute", 1, "")])
+    assert "monitor.stale" in done.stdout
+    assert done.returncode == 1
+
+
+def images(desk: Desk) -> dict[str, str]:
+    found: dict[str, str] = json.loads((desk.folder / "terraform" / "images.auto.tfvars.json").read_text())["images"]
+    return found
+
+
+def test_push_builds_each_target_and_names_it_by_digest(desk: Desk) -> None:
+    # Missing at the first look, there at the second: the answers change when docker was called.
+    docker = desk.stand_ins / "docker"
+    docker.write_text(docker.read_text() + f"(folder / 'answers').write_text('[[\"describe\", 0, \"{DIGEST}\"]]')\n")
+    desk.run("make", "push", answers=[MISSING], REGISTRY=REGISTRY)
+    built = [call for call in desk.calls("docker") if call[0] == "build"]
+    assert [call[2] for call in built] == [f"--target={target}" for target in TARGETS]
+    assert all(call[1] == "--platform=linux/amd64" for call in built)
+    assert len([call for call in desk.calls("docker") if call[0] == "push"]) == len(TARGETS)
+    assert images(desk) == {target.replace("-", "_"): f"{REGISTRY}/{target}@{DIGEST}" for target in TARGETS}
+
+
+def test_push_of_what_is_there_builds_nothing(desk: Desk) -> None:
+    desk.run("make", "push", answers=[THERE])
+    assert desk.calls("docker") == []
+    assert len(images(desk)) == len(TARGETS)
+
+
+def test_push_can_build_in_the_cloud(desk: Desk) -> None:
+    desk.call("make", "push", "BUILD=cloud", answers=[MISSING])
+    (submit,) = [call for call in desk.calls("gcloud") if call[:2] == ["builds", "submit"]]
+    assert any(part.startswith(f"--substitutions=_REGISTRY={REGISTRY},_TAG=") for part in submit)
+    assert desk.calls("docker") == []
+
+
+@pytest.mark.parametrize("answers", [[MISSING, ("push", 1, "")], [MISSING], [("images describe", 0, "latest")]])
+def test_a_push_that_did_not_come_through_names_no_images(desk: Desk, answers: list[tuple[str, int, str]]) -> None:
+    assert desk.call("deploy/push", answers=answers).returncode != 0
+    assert [path.name for path in (desk.folder / "terraform").iterdir()] == ["terraform.tfvars"]
+
+
+def test_what_is_not_committed_is_not_pushed(desk: Desk) -> None:
+    (desk.folder / "Dockerfile").write_text("FROM scratch AS backup\n")
+    done = desk.call("deploy/push", answers=[MISSING])
+    assert "commit" in done.stderr
+    assert desk.calls("docker") == []
+
+
+def test_the_digests_do_not_make_the_next_push_a_changed_tree(desk: Desk) -> None:
+    for _ in range(2):
+        desk.run("deploy/push", answers=[THERE])
+
+
+def test_deploy_applies_the_plan_that_was_confirmed(desk: Desk) -> None:
+    desk.run("make", "deploy", "PROJECT=acme-backups", answers=[], typed="acme-backups\n")
+    plan, apply = (next(call for call in desk.calls("terraform") if call[1] == verb) for verb in ("plan", "apply"))
+    (out,) = [part.removeprefix("-out=") for part in plan if part.startswith("-out=")]
+    assert "-var=project_id=acme-backups" in plan
+    assert apply[-1] == out
+
+
+@pytest.mark.parametrize("typed", ["", "y\n", "yes\n", "acme\n"])
+def test_deploy_without_the_projects_id_typed_changes_nothing(desk: Desk, typed: str) -> None:
+    done = desk.call("deploy/apply", answers=[], typed=typed, PROJECT="acme-backups")
+    assert done.returncode != 0
+    assert [call for call in desk.calls("terraform") if call[1] == "apply"] == []
+
+
+def test_deploy_without_a_project_or_a_configuration_says_what_is_missing(desk: Desk) -> None:
+    assert "PROJECT" in desk.call("deploy/apply", answers=[]).stderr
+    (desk.folder / "terraform" / "terraform.tfvars").unlink()
+    assert "terraform.tfvars" in desk.call("deploy/apply", answers=[], PROJECT="p").stderr
+    assert desk.calls("terraform") == []
+
+
+def test_each_script_is_sound_shell() -> None:
+    for path in ("apply", "execute", "place", "push", "status"):
+        subprocess.run(["bash", "-n", f"deploy/{path}"], check=True)
