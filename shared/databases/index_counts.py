@@ -39,9 +39,9 @@ def miscounted_indexes(connection: apsw.Connection) -> Iterator[str]:
     for table, index, has_expressions in indexes:
         if has_expressions and not _is_known(connection, table):
             continue
-        if table not in rows:
-            rows[table] = connection.execute(f"SELECT count(*) FROM main.{_name(table)} NOT INDEXED").get
         try:
+            if table not in rows:
+                rows[table] = connection.execute(f"SELECT count(*) FROM main.{_name(table)} NOT INDEXED").get
             # The second column keeps SQLite from counting whichever index is the smallest instead.
             query = f"SELECT count(*), 1 FROM main.{_name(table)} INDEXED BY {_name(index)}"
             entries, _ = connection.execute(query).get

@@ -9,8 +9,10 @@ from dataclasses import dataclass, field, replace
 
 import apsw
 
+from shared.dump.directions import Directions, keys_as_said, row_order, table_as_said, turned
 from shared.dump.entries import CarriedIndex, carried_index, has_unknown_collation
 from shared.dump.identifiers import free_name, spellings, survives_shells, with_unix_lines
+from shared.dump.newer_json import holds_newer_json, may_read_json
 from shared.dump.replay import Replay
 from shared.dump.row_source import Rows, needs_stand_in, rows_of
 from shared.dump.schema import (
@@ -26,6 +28,7 @@ from shared.dump.tables import Table, key_columns, read_table
 from shared.errors import SourceError
 
 _MODULE = re.compile(r"\bUSING\s+[\"'`\[]?(\w+)", re.IGNORECASE)
+_DESC = re.compile(r"\bDESC\b", re.IGNORECASE)
 _STAT1 = "CREATE TABLE sqlite_stat1(tbl,idx,stat)"
 
 
@@ -66,17 +69,30 @@ class Plan:
 
 def make_plan(connection: apsw.Connection, *, rows: bool, tables: frozenset[str] | None) -> Plan:
     """Raises SourceError naming what cannot be carried, or a wanted table that is not there."""
-    planner = _Planner(connection, rows=rows, tables=tables)
+    plan, against_text = _planned(connection, {}, rows=rows, tables=tables)
+    if against_text:
+        plan, _ = _planned(connection, against_text, rows=rows, tables=tables)
+    return plan
+
+
+def _planned(
+    connection: apsw.Connection, directions: Directions, *, rows: bool, tables: frozenset[str] | None
+) -> tuple[Plan, Directions]:
+    """The plan, and the indexes that the source keeps in another direction than their text says."""
+    planner = _Planner(connection, directions, rows=rows, tables=tables)
     try:
         planner.run()
+        return planner.plan, planner.against_text()
     finally:
         planner.replay.close()
-    return planner.plan
 
 
 class _Planner:
-    def __init__(self, connection: apsw.Connection, *, rows: bool, tables: frozenset[str] | None) -> None:
+    def __init__(
+        self, connection: apsw.Connection, directions: Directions, *, rows: bool, tables: frozenset[str] | None
+    ) -> None:
         self._connection = connection
+        self._directions = directions
         self._with_rows = rows
         self._schema = read_schema(connection)
         self._facts = table_facts(connection)
@@ -87,6 +103,8 @@ class _Planner:
         self._wanted = self._selected(tables)
         self._known_modules = {str(name) for (name,) in connection.execute("SELECT name FROM pragma_module_list")}
         self._tables: dict[str, Table] = {}
+        self._texts = {entry.name: entry.sql or "" for entry in self._schema if entry.kind == "table"}
+        self._newer_json: dict[str, bool] = {}
         self._later: list[str] = []  # edits of sqlite_schema that nothing before the views depends on
         encoding = codec(connection)
         self.replay = Replay(encoding)
@@ -131,6 +149,13 @@ class _Planner:
         self._rowless("view")
         self._rowless("trigger")
 
+    def against_text(self) -> Directions:
+        indexes = [entry.name for entry in self._of("index") if _DESC.search(entry.sql or "")]
+        for entry in self._of("table"):
+            if entry.name in self._tables and _DESC.search(_sql(entry)):
+                indexes += [constraint.index for constraint in self._tables[entry.name].constraints]
+        return turned(self._connection, self.replay.connection, indexes)
+
     def _own(self, text: str) -> None:
         """Statements of our making: they go into the dump and into the replay."""
         try:
@@ -167,22 +192,23 @@ class _Planner:
         facts = self._facts.get(entry.name)
         if facts is None:
             raise SourceError(f"{entry.title} is not there under that name: a dump cannot carry it")
-        table = self._tables[entry.name] = read_table(self._connection, entry.name, facts)
+        table = table_as_said(read_table(self._connection, entry.name, facts), self._directions)
+        self._tables[entry.name] = table
         constraints = self._constraints.get(entry.name, [])
         names = frozenset(e.name for e in constraints)
         for constraint in constraints:
             self._note_collation(constraint)
-        if not needs_stand_in(self._connection, table):
+        if not needs_stand_in(self._connection, table) and not self._computes_newer_json(table, _sql(entry)):
             text = self._made(entry, names)
             if text is not None:
-                self._add(TableRows(rows_of(table), entry.name, (table, text)))
+                self._add(TableRows(self._ordered(rows_of(table), table), entry.name, (table, text)))
                 return
         self._table_by_stand_in(entry, table, constraints)
 
     def _table_by_stand_in(self, entry: SchemaObject, table: Table, constraints: list[SchemaObject]) -> None:
         made = stand_in(table, _sql(entry), self.plan.encoding, self.plan.helper)
         self._own(f"{made.create};\n")
-        self._add(TableRows(made.rows, entry.name))
+        self._add(TableRows(self._ordered(made.rows, table), entry.name))
         edits, drops = [*made.finish], []
         if table.has_unique_virtual:
             for number, constraint in enumerate(constraints):
@@ -194,6 +220,9 @@ class _Planner:
             self._own(f"{drop};\n")
         self._check_constraints(table, constraints)
 
+    def _ordered(self, rows: Rows, table: Table) -> Rows:
+        return replace(rows, order=row_order(table, self._directions))
+
     def _check_constraints(self, table: Table, constraints: list[SchemaObject]) -> None:
         for constraint in constraints:
             wanted = key_columns(self._connection, constraint.name)
@@ -204,8 +233,17 @@ class _Planner:
                     " back up the page image only (BACKUP_FORMATS=sqlite)"
                 )
 
+    def _computes_newer_json(self, table: Table, sql: str) -> bool:
+        """Whether the table, or this index on it, computes something from JSON that an old shell cannot read."""
+        computes = any(column.generated for column in table.columns)
+        if not may_read_json(sql) and not (computes and may_read_json(self._texts[table.name])):
+            return False
+        if table.name not in self._newer_json:
+            self._newer_json[table.name] = holds_newer_json(self._connection, table)
+        return self._newer_json[table.name]
+
     def _carry(self, index: SchemaObject, table: Table, helper: str) -> CarriedIndex:
-        columns = key_columns(self._connection, index.name)
+        columns = keys_as_said(key_columns(self._connection, index.name), index.name, self._directions)
         carried = carried_index(index, table, columns, self.plan.encoding, helper)
         self._own(f"{carried.create};\n")
         self._add(Entries(carried))
@@ -218,9 +256,10 @@ class _Planner:
 
     def _index(self, entry: SchemaObject) -> None:
         self._note_collation(entry)
-        if self._made(entry) is not None:
+        table = self._tables[entry.table]
+        if not self._computes_newer_json(table, _sql(entry)) and self._made(entry) is not None:
             return
-        carried = self._carry(entry, self._tables[entry.table], self.plan.helper)
+        carried = self._carry(entry, table, self.plan.helper)
         self._own(schema_edit([carried.hand_over]))
         self._own(f"{carried.drop};\n")
 

@@ -155,17 +155,23 @@ def is_user_table(entry: SchemaObject, facts: dict[str, TableFacts]) -> bool:
 
 
 def count_rows(connection: apsw.Connection) -> dict[str, int]:
-    """Rows of each table that has pages of its own, SQLite's internal ones left out."""
+    """Rows of each table that has pages of its own, SQLite's internal ones left out.
+
+    Leaves stand-ins for unknown collations on the connection: counting needs no order, but SQLite asks for one.
+    """
+    connection.collation_needed(_stand_in)
     names = [
         entry.name
         for entry in read_schema(connection)
         if entry.kind == "table" and entry.root and not is_internal(entry.name)
     ]
-    return {name: _count(connection, quote_name(name)) for name in names}
+    # Not by an index: its collation may be unknown here, and another program's SQLite may leave it empty.
+    counts = {
+        name: connection.execute(f"SELECT count(*) FROM main.{quote_name(name)} NOT INDEXED").get for name in names
+    }
+    connection.collation_needed(None)
+    return {name: int(count) for name, count in counts.items()}
 
 
-def _count(connection: apsw.Connection, table: str) -> int:
-    try:
-        return int(connection.execute(f"SELECT count(*) FROM main.{table}").get)
-    except apsw.SQLError:  # it would count the entries of an index whose collation is unknown here
-        return int(connection.execute(f"SELECT count(*) FROM main.{table} NOT INDEXED").get)
+def _stand_in(connection: apsw.Connection, name: str) -> None:
+    connection.create_collation(name, lambda one, two: (one > two) - (one < two))

@@ -40,6 +40,7 @@ class KeyColumn:
 class Constraint:
     """An index that SQLite made for a UNIQUE or PRIMARY KEY, in the order in which it numbers them."""
 
+    index: str
     number: int
     is_primary: bool
     columns: tuple[KeyColumn, ...]
@@ -129,7 +130,8 @@ def _constraints(connection: apsw.Connection, table: str) -> tuple[Constraint, .
         "SELECT name, origin FROM pragma_index_list(?, 'main') WHERE origin <> 'c'", (table,)
     ).fetchall()
     found = [
-        Constraint(int(name.rpartition("_")[2]), origin == "pk", key_columns(connection, name)) for name, origin in rows
+        Constraint(name, int(name.rpartition("_")[2]), origin == "pk", key_columns(connection, name))
+        for name, origin in rows
     ]
     return tuple(sorted(found, key=lambda constraint: constraint.number))
 

@@ -7,6 +7,7 @@ import subprocess
 from contextlib import closing
 from pathlib import Path
 
+import apsw
 import pytest
 
 from tests.cli.conftest import Workplace
@@ -222,3 +223,16 @@ def test_nothing_is_left_in_the_scratch_folder(workplace: Workplace) -> None:
     workplace.good("restore", "--backup", "latest")
     assert [path for path in (workplace.folder / "tmp").rglob("*") if path.is_file()] == []
     assert list(workplace.folder.glob(".litekeep*")) == []
+
+
+def test_what_no_dump_can_carry_is_kept_as_pages(workplace: Workplace) -> None:
+    with closing(apsw.Connection(str(workplace.database))) as connection:
+        connection.create_collation("WEIRD", lambda one, two: (one > two) - (one < two))
+        connection.execute("CREATE TABLE t(a TEXT COLLATE WEIRD PRIMARY KEY, b) WITHOUT ROWID")
+        connection.execute("INSERT INTO t VALUES('x', 1), ('y', 2)")
+    refused = workplace.run("backup")
+    assert refused.code == 1
+    assert "'t'" in refused.err
+    workplace.good("backup", "--name", "pages", "--format", "sqlite", "--verify")
+    workplace.good("restore", "--backup", "pages", "--to", "new.db", "--verify")
+    workplace.good("restore", "--backup", "pages", "--in-place")

@@ -222,3 +222,13 @@ def test_the_settings_that_are_part_of_a_database_are_described(tmp_path: Path) 
         "user_version": 3,
         "application_id": 9,
     }
+
+
+def test_a_key_over_a_collation_unknown_here_is_no_damage(tmp_path: Path) -> None:
+    path = tmp_path / "app.db"
+    with closing(apsw.Connection(str(path))) as connection:
+        connection.create_collation("WEIRD", lambda one, two: (one > two) - (one < two))
+        connection.execute("CREATE TABLE t(a TEXT COLLATE WEIRD PRIMARY KEY, b) WITHOUT ROWID")
+        connection.execute("INSERT INTO t VALUES('x', 1), ('y', 2)")
+    for quick in (False, True):
+        assert check_integrity(path, quick=quick).good
