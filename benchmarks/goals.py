@@ -52,7 +52,7 @@ def goals(results: Results) -> list[Goal]:
             ),
             _within(results.find(BACKUP_BOTH, ours), sql, 1.3),
             _within(results.find(VERIFY, f"litekeep sql{said}"), results.find(RESTORE_SQL, ours), 1.5),
-            _lean([one for work in (BACKUP_BOTH, RESTORE_SQL) if (one := results.find(work, ours))], 200),
+            _lean([results.find(work, name) for work, name in _hungriest(said)], 200),
         ]
     return [goal for goal in found if goal]
 
@@ -88,7 +88,16 @@ def _goal(
     return Goal(f"{ours.contender.work}, {ours.contender.name}", against, f"{most} {wanted}", f"{found:.2f}", reached)
 
 
-def _lean(ours: list[Result], megabytes: int) -> Goal | None:
+def _hungriest(said: str) -> list[tuple[str, str]]:
+    return [
+        (BACKUP_BOTH, f"litekeep{said}"),
+        (RESTORE_SQL, f"litekeep{said}"),
+        (VERIFY, f"litekeep both{said}"),
+    ]
+
+
+def _lean(found: list[Result | None], megabytes: int) -> Goal | None:
+    ours = [one for one in found if one]
     if not ours:
         return None
     peak = max(one.spread.memory for one in ours) / _MEGABYTE

@@ -10,7 +10,6 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-_PAGE = os.sysconf("SC_PAGE_SIZE")
 _GLANCE = 0.03  # seconds between two looks at the tree's memory
 
 
@@ -70,7 +69,7 @@ def measure(command: str, folder: Path, environment: Mapping[str, str]) -> Sampl
         _, status, used = os.wait4(process.pid, 0)  # counts the children that bash has waited for, too
         wall = time.perf_counter() - began
         process.returncode = os.waitstatus_to_exitcode(status)
-        peak = max(tree.peak(), used.ru_maxrss << 10)
+        peak = tree.peak()
         if process.returncode != 0:
             said.seek(0)
             raise CommandFailed(f"{command}\n{said.read().decode(errors='replace')[-2000:]}")
@@ -94,7 +93,8 @@ class _Tree:
 
     def _watch(self) -> None:
         while not self._ended.wait(_GLANCE):
-            self._peak = max(self._peak, sum(map(_resident, _family(self._pid))))
+            now, most = zip(*map(_resident, _family(self._pid)), strict=True)
+            self._peak = max(self._peak, sum(now), *most)
 
 
 def _family(pid: int) -> list[int]:
@@ -107,8 +107,13 @@ def _family(pid: int) -> list[int]:
     return found
 
 
-def _resident(pid: int) -> int:
+def _resident(pid: int) -> tuple[int, int]:
+    """Bytes now, and at most so far. Not `ru_maxrss`: that counts what its parent held when it was forked."""
     try:
-        return int(Path(f"/proc/{pid}/statm").read_text().split()[1]) * _PAGE
-    except (OSError, IndexError):
-        return 0
+        status = Path(f"/proc/{pid}/status").read_text()
+    except OSError:
+        return 0, 0
+    found = {
+        line[:6]: int(line.split()[1]) << 10 for line in status.splitlines() if line.startswith(("VmRSS", "VmHWM"))
+    }
+    return found.get("VmRSS:", 0), found.get("VmHWM:", 0)

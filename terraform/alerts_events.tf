@@ -95,6 +95,14 @@ locals {
       means    = "Until it can, silence says nothing."
       run      = "${local._execute.monitor}   # after reading why: ${local._logs.monitor}"
     }
+    native-stale = {
+      title    = "Platform's own backups behind"
+      severity = "WARNING"
+      events   = ["monitor.native_stale"]
+      where    = null
+      means    = "SQLite Cloud's own continuous backups of a database are on, and their newest point is over five minutes old while writes go on."
+      run      = "${local._local} native status --watch"
+    }
     restore-failed = {
       title    = "Restore failed"
       severity = "CRITICAL"

@@ -32,9 +32,7 @@ def keys_as_said(columns: tuple[KeyColumn, ...], index: str, directions: Directi
     """The columns of an index with the directions of its text."""
     if index not in directions:
         return columns
-    return tuple(
-        replace(key, descending=descends) for key, descends in zip(columns, directions[index], strict=True)
-    )
+    return tuple(replace(key, descending=descends) for key, descends in zip(columns, directions[index], strict=True))
 
 
 def table_as_said(table: Table, directions: Directions) -> Table:

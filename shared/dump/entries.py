@@ -58,8 +58,8 @@ def carried_index(
     helper_index = f"{helper}_index"
     true_table, true_name = as_text(table.name, encoding), as_text(index.name, encoding)
     all_names = ",".join(f"i{place}" for place in range(len(names)))
-    # Not the order of the index: one by an unknown collation would not last.
-    order = f"i{names.index('rowid')}" if "rowid" in names else all_names
+    # Not the order of the index, which the plus keeps from being used: one by an unknown collation would not last.
+    order = f"i{names.index('rowid')}" if "rowid" in names else ",".join(f"+i{place}" for place in range(len(names)))
     first = {name: names.index(name) for name in kept}
     return CarriedIndex(
         create=f"CREATE TABLE {quote_name(helper)}({definition})" + (" WITHOUT ROWID" if table.without_rowid else ""),

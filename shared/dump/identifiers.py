@@ -25,7 +25,7 @@ def survives_shells(statement: str) -> bool:
         return False
     if statement.startswith((".", "#")) or not apsw.complete(statement):
         return False
-    first, *others = split_statements([statement.encode()])
+    _, *others = split_statements([statement.encode()])
     return not any(other.text.strip() for other in others)
 
 

@@ -21,7 +21,9 @@ def may_read_json(sql: str) -> bool:
 
 def holds_newer_json(connection: apsw.Connection, table: Table) -> bool:
     """Whether a stored value of the table is JSON, and none to SQLite 3.40. Reads the whole table."""
-    columns = [f"({quote_name(column.name)} COLLATE BINARY)" for column in table.columns if column.generated != "virtual"]
+    columns = [
+        f"({quote_name(column.name)} COLLATE BINARY)" for column in table.columns if column.generated != "virtual"
+    ]
     return any(
         connection.execute(
             f"SELECT EXISTS (SELECT 1 FROM {qualified(table)} NOT INDEXED"

@@ -198,7 +198,7 @@ class _Planner:
         names = frozenset(e.name for e in constraints)
         for constraint in constraints:
             self._note_collation(constraint)
-        if not needs_stand_in(self._connection, table) and not self._computes_newer_json(table, _sql(entry)):
+        if not needs_stand_in(self._connection, table) and not self._computes_newer_json(table):
             text = self._made(entry, names)
             if text is not None:
                 self._add(TableRows(self._ordered(rows_of(table), table), entry.name, (table, text)))
@@ -233,10 +233,10 @@ class _Planner:
                     " back up the page image only (BACKUP_FORMATS=sqlite)"
                 )
 
-    def _computes_newer_json(self, table: Table, sql: str) -> bool:
-        """Whether the table, or this index on it, computes something from JSON that an old shell cannot read."""
+    def _computes_newer_json(self, table: Table, index_sql: str = "") -> bool:
+        """Whether a generated column or this index may be computed from JSON that an old shell cannot read."""
         computes = any(column.generated for column in table.columns)
-        if not may_read_json(sql) and not (computes and may_read_json(self._texts[table.name])):
+        if not may_read_json(index_sql) and not (computes and may_read_json(self._texts[table.name])):
             return False
         if table.name not in self._newer_json:
             self._newer_json[table.name] = holds_newer_json(self._connection, table)

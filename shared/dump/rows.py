@@ -26,7 +26,8 @@ from shared.errors import SourceError
 AIM = 128 << 10  # bytes in a statement
 LARGEST = 1 << 20  # bytes in a statement of several rows
 LONGEST = 1_000_000_000 - 1  # bytes in any statement: what SQLite parses
-_WIDEST = 2000  # values in a row of a VALUES with several rows, and columns of a subquery
+_WIDEST = 2000  # values in a row of a VALUES with several rows
+_WIDEST_CHUNKED = 100  # columns: each chunk's query is prepared anew, in a time that grows with their square
 _FIRST = 64  # rows in a table's first statement
 
 
@@ -52,8 +53,7 @@ def statements(connection: apsw.Connection, rows: Rows, encoding: str, tally: Ta
 
     Needs `register_literals`. Raises SourceError when a row is longer than SQLite can read back.
     """
-    is_wide = len(rows.columns) + rows.writes_seek > _WIDEST
-    reading = _Chunks if rows.seek and not is_wide else _Stream
+    reading = _Chunks if rows.seek and len(rows.columns) <= _WIDEST_CHUNKED else _Stream
     return reading(connection, rows, encoding, tally).statements()
 
 

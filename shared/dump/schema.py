@@ -129,7 +129,7 @@ def table_facts(connection: apsw.Connection) -> dict[str, TableFacts]:
     finally:
         connection.config(apsw.SQLITE_DBCONFIG_ENABLE_VIEW, views)
     return {
-        name: TableFacts(kind, bool(without_rowid), bool(strict))
+        str(name): TableFacts(str(kind), bool(without_rowid), bool(strict))
         for schema, name, kind, without_rowid, strict in rows
         if schema == "main"
     }

@@ -74,6 +74,32 @@ def test_indexes_of_every_sort_are_counted_as_they_should_be(tmp_path: Path) -> 
     assert check_integrity(_made(tmp_path / "app.db", sql), quick=True).good
 
 
+def test_the_quick_check_notes_what_the_full_one_cannot_check(tmp_path: Path) -> None:
+    """Or a backup, checked quickly, would seem to have got worse when it is verified."""
+    sql = """
+        CREATE TABLE t(x, y); CREATE INDEX i ON t(theirs(x)); CREATE INDEX part ON t(y) WHERE theirs(x) > '';
+        INSERT INTO t VALUES ('a', 1), (NULL, 2); CREATE TABLE v(x, g AS (theirs(x)) UNIQUE); INSERT INTO v VALUES (1)
+    """
+    path = _made(tmp_path / "app.db", sql)
+    quick, full = check_integrity(path, quick=True), check_integrity(path)
+    assert quick == full
+    assert full.good
+    assert [problem.partition(":")[0] for problem in full.problems] == [
+        "indexes of t cannot be checked",
+        "indexes of v cannot be checked",
+    ]
+
+
+@pytest.mark.parametrize("quick", [False, True])
+def test_an_empty_index_on_a_function_of_another_program_is_no_damage(tmp_path: Path, quick: bool) -> None:
+    path = _made(tmp_path / "app.db", "CREATE TABLE t(x); INSERT INTO t VALUES (1), (2); CREATE TABLE u(x)")
+    with closing(apsw.Connection(str(_made(path, "CREATE INDEX i ON u(x)")))) as connection:
+        connection.pragma("writable_schema", True)
+        text = "CREATE INDEX i ON t(their_vectors(x))"
+        connection.execute("UPDATE sqlite_schema SET tbl_name = 't', sql = ? WHERE name = 'i'", (text,))
+    assert check_integrity(path, quick=quick).good
+
+
 @pytest.mark.parametrize("quick", [False, True])
 def test_a_broken_page_is_damage_also_where_a_collation_is_unknown(tmp_path: Path, quick: bool) -> None:
     sql = "CREATE TABLE t(x TEXT COLLATE theirs UNIQUE); INSERT INTO t VALUES ('a'), ('b')"

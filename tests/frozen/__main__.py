@@ -1,12 +1,11 @@
 """Makes the frozen store of the format that this Litekeep writes. Refuses to touch one that is there."""
 
 import os
-import shutil
+import subprocess
+import sys
 from pathlib import Path
 
-from jobs.backup.main import run_backup
 from litekeep.sample import make_sample
-from shared.progress import silent
 
 HERE = Path(__file__).parent
 
@@ -14,18 +13,15 @@ HERE = Path(__file__).parent
 def main() -> None:
     folder = HERE / "format-1"
     folder.mkdir()
-    os.chdir(folder)
-    make_sample(Path("app.db"), scale=0.004)
-    shutil.copyfile("app.db", "original.sqlite")
-    base = {"store": "store", "copy_to": None, "upload_gcs": False, "bucket": None, "allow_corrupt": False, "kind": None}
-    for name, key in (("sealed", "file:./frozen.key"), ("plain", "none")):
-        os.environ |= {"DATABASE_URL": "app.db", "BACKUP_KEY": key}
-        if key != "none":
-            from shared.keys.keyfile import KeyFile  # noqa: PLC0415
+    make_sample(folder / "original.sqlite", scale=0.004)
+    _run(folder, "keygen", "frozen.key")
+    for name, key in (("sealed", "file:frozen.key"), ("plain", "none")):
+        _run(folder, "backup", "--name", name, BACKUP_KEY=key, DATABASE_URL="original.sqlite", BACKUP_STORE="store")
 
-            KeyFile.create(Path("frozen.key"))
-        run_backup(base | {"name": name, "formats": ()}, prove=False, as_json=False, progress=silent)
-    Path("app.db").unlink()
+
+def _run(folder: Path, *arguments: str, **settings: str) -> None:
+    environment = os.environ | settings | {"PYTHONPATH": str(HERE.parents[1])}
+    subprocess.run([sys.executable, "-m", "litekeep", *arguments], cwd=folder, env=environment, check=True)
 
 
 if __name__ == "__main__":

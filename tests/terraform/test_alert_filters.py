@@ -21,6 +21,7 @@ FIRES = {
     "monitor.failed": "monitor-failed",
     "monitor.future": "dated-in-future",
     "monitor.key_unusable": "key-unusable",
+    "monitor.native_stale": "native-stale",
     "monitor.not_good": "verify-failed",
     "monitor.stale": "backup-stale",
     "monitor.store_unwritable": "store-unwritable",
