@@ -125,7 +125,8 @@ def table_facts(connection: apsw.Connection) -> dict[str, TableFacts]:
     views = connection.config(apsw.SQLITE_DBCONFIG_ENABLE_VIEW, -1)
     connection.config(apsw.SQLITE_DBCONFIG_ENABLE_VIEW, 0)
     try:
-        rows = connection.execute("SELECT schema, name, type, wr, strict FROM pragma_table_list").fetchall()
+        query = "SELECT schema, name, type, wr, strict FROM pragma_table_list"
+        rows: list[tuple[Any, ...]] = connection.execute(query).fetchall()
     finally:
         connection.config(apsw.SQLITE_DBCONFIG_ENABLE_VIEW, views)
     return {

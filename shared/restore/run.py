@@ -133,8 +133,8 @@ def _check_same_database(order: RestoreOrder, manifest: Manifest) -> None:
         return
     if taken_of.host == socket.gethostname() and taken_of.path != str(target.path.resolve()):
         raise UsageError(
-            f"{manifest.id} was taken of {taken_of.path}, not of {target.path}: restore it beside with --to, or, if it is "
-            f"the same database, add --database {manifest.database}"
+            f"{manifest.id} was taken of {taken_of.path}, not of {target.path}: restore it beside with --to, or, if "
+            f"it is the same database, add --database {manifest.database}"
         )
 
 

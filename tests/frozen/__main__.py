@@ -1,8 +1,10 @@
 """Makes the frozen store of the format that this Litekeep writes. Refuses to touch one that is there."""
 
 import os
+import shutil
 import subprocess
 import sys
+import tempfile
 from pathlib import Path
 
 from litekeep.sample import make_sample
@@ -11,8 +13,13 @@ HERE = Path(__file__).parent
 
 
 def main() -> None:
-    folder = HERE / "format-1"
-    folder.mkdir()
+    (HERE / "format-1").mkdir()
+    with tempfile.TemporaryDirectory() as elsewhere:  # a manifest says where its database was
+        make(Path(elsewhere))
+        shutil.copytree(elsewhere, HERE / "format-1", ignore=shutil.ignore_patterns(".*"), dirs_exist_ok=True)
+
+
+def make(folder: Path) -> None:
     make_sample(folder / "original.sqlite", scale=0.004)
     _run(folder, "keygen", "frozen.key")
     for name, key in (("sealed", "file:frozen.key"), ("plain", "none")):

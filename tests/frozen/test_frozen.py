@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from shared.catalog import Catalog
+from shared.databases.location import FileLocation
 from shared.keys import open_key
 from shared.restore import RestoreOrder, restore
 from shared.stores import open_store
@@ -36,5 +37,5 @@ def test_a_frozen_backup_verifies_and_comes_back_equal(
     backup = catalog.find(name)
     verification = verify_backup(catalog, backup, key)
     assert [check for check in verification.checks if not check.ok] == []
-    restore(RestoreOrder(catalog, backup, key, Path("back.db"), prove=True))
+    restore(RestoreOrder(catalog, backup, key, FileLocation(Path("back.db")), prove=True))
     assert_equal(frozen / "original.sqlite", frozen / "back.db")
