@@ -146,7 +146,10 @@ class Catalog:
         raw = _read(self.store, backup.manifest)
         manifest = parse_manifest(raw, backup.name)
         if not backup.damaged and summarise(manifest)["created_at"] != backup.summary.get("created_at"):
-            raise NotGood(f"the listing says another time of {backup.name.id} than its manifest: use another backup")
+            raise NotGood(
+                f"the listing dates {backup.name.id} otherwise than its manifest, as if its metadata had been changed: "
+                "use another backup"
+            )
         return manifest, raw
 
     def publish(self, manifest: Manifest) -> StoredObject:

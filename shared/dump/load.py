@@ -23,7 +23,7 @@ _SETTINGS = (
     "PRAGMA journal_mode=OFF",
     "PRAGMA synchronous=OFF",
     "PRAGMA locking_mode=EXCLUSIVE",
-    "PRAGMA cache_size=-40960",
+    "PRAGMA cache_size=-40960",  # KiB; sorting for an index takes as much again
 )
 _BLANKS_AND_COMMENTS = re.compile(rb"(?:[ \t\n\f\r;]++|\xef\xbb\xbf|--[^\n]*+(?:\n|$)|/\*(?:[^*]++|\*(?!/))*+\*/)*+")
 
