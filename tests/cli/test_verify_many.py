@@ -175,13 +175,14 @@ def test_a_task_that_does_not_exist_is_a_wrong_setting() -> None:
 
 
 def test_verify_all_reports_every_backup_newest_first_and_ends_with_3_if_any_is_bad(workplace: Workplace) -> None:
-    for name in ("one", "two", "three"):
+    # Names in the order of time: two of one second are listed by name.
+    for name in ("b1", "b2", "b3"):
         workplace.good("backup", "--name", name, "--format", "sql")
-    (artifact,) = (workplace.store / "on-demand/app.db").glob("two.sql*")
+    (artifact,) = (workplace.store / "on-demand/app.db").glob("b2.sql*")
     artifact.write_bytes(artifact.read_bytes()[:-9])
     outcome = workplace.run("verify", "--all", "--json")
     assert outcome.code == 3
-    assert [(item["id"], item["ok"]) for item in outcome.json] == [("three", True), ("two", False), ("one", True)]
+    assert [(item["id"], item["ok"]) for item in outcome.json] == [("b3", True), ("b2", False), ("b1", True)]
     again = workplace.run("verify", "--all")
     assert again.code == 3, "what was found wanting is looked at again"
     assert again.err.count("verify.succeeded") == 0
