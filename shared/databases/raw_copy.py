@@ -19,7 +19,7 @@ Progress = Callable[[int, int], None]
 
 SIDECARS = ("-journal", "-wal")
 
-_PIECE = 8 << 20
+_PIECE = 1 << 20  # larger ones cost more: each is memory that the system hands out anew
 _TICK_SECONDS = 0.02  # kernels stamp files by a clock of 1 to 10 ms
 _COARSE_TICK_SECONDS = 2.1  # FAT and old network file systems: whole or even seconds
 _Change = tuple[int, int, int, int, int]
@@ -35,7 +35,7 @@ def copy_files(source: Path, descriptor: int, destination: Path, progress: Progr
     if before is None:
         return False
     remove_sidecars(destination)  # an earlier try may have left some
-    _copy(descriptor, destination, os.fstat(descriptor).st_size, progress)
+    copy_main_file(descriptor, destination, progress)
     for suffix in SIDECARS:
         if before[suffix] is not None:
             _copy_sidecar(source, destination, suffix)
@@ -44,6 +44,11 @@ def copy_files(source: Path, descriptor: int, destination: Path, progress: Progr
     remove_sidecars(destination)
     os.truncate(destination, 0)
     return False
+
+
+def copy_main_file(descriptor: int, destination: Path, progress: Progress | None) -> None:
+    """Copies the bytes of an open database file. Whoever calls holds a lock under which nobody writes them."""
+    _copy(descriptor, destination, os.fstat(descriptor).st_size, progress)
 
 
 def remove_sidecars(database: Path) -> None:

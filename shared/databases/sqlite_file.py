@@ -2,10 +2,11 @@
 
 Which way is taken, under a reader's lock that is held throughout (`file_locks.pinned`):
 
-    rollback journal            SQLite's backup API in one read transaction; writers wait with their commits
-    WAL, open somewhere         the same; we join the wal-index read-only, and writers go on
+    rollback journal            the file's bytes, once SQLite found nothing to roll back; writers wait to commit
+    WAL, open somewhere         SQLite's backup API in one read transaction: we join the wal-index read-only, and
+                                writers go on
     WAL, open nowhere           its files are copied, and SQLite recovers the copy (`raw_copy`)
-    crashed, a hot journal      the same
+    crashed, a hot journal      the same as the line before
 
 A read-only connection neither checkpoints nor removes anything, and with `readonly_shm` it makes no `-shm`.
 """
@@ -23,7 +24,7 @@ from shared.databases.connect import distrust, open_read_only
 from shared.databases.file_locks import PATIENCE_SECONDS, Pin, pinned, wal_is_live
 from shared.databases.header import read_header
 from shared.databases.image import FileSnapshot, copy_pages, create_image, finish_image
-from shared.databases.raw_copy import SIDECARS, Progress, copy_files, remove_sidecars
+from shared.databases.raw_copy import SIDECARS, Progress, copy_files, copy_main_file, remove_sidecars
 from shared.databases.sqlite_failures import explained, no_room
 from shared.errors import CorruptSource, SourceError
 
@@ -151,9 +152,11 @@ def _read_through(
             # Unlike a SELECT, this first read does not parse the schema, which may be damaged.
             reader.execute("PRAGMA schema_version").get  # noqa: B018
             pin.let_writers_queue()
-            if not _is_wal(source, pin.descriptor):
+            if _is_wal(source, pin.descriptor):
+                copy_pages(reader, destination, progress)
+            else:
                 _refuse_cut(pin.descriptor)
-            copy_pages(reader, destination, progress)
+                copy_main_file(pin.descriptor, destination, progress)
     except (apsw.ReadOnlyError, apsw.CantOpenError) as error:
         if _wants_recovery(error):
             return False

@@ -30,10 +30,11 @@ REAL_SQL = (
 _MARKERS = ("\\r", *(f"\\r{number}\\" for number in range(10)))  # few: a text may hold any number of them
 _QUOTED_SQL = "''''||replace({0},'''','''''')||''''"
 _MARKED_SQL = _QUOTED_SQL.format("replace({0},char(13),'\\r')")
+# GLOB looks for one character through the C library, several times as fast as instr().
 TEXT_SQL = (
-    f"CASE WHEN instr({{0}},char(13)) THEN iif(instr({{0}},'\\r'),char(0),"
+    f"CASE WHEN {{0}} GLOB '*\r*' THEN iif(instr({{0}},'\\r'),char(0),"
     f"'replace('||{_MARKED_SQL}||',''\\r'',char(13))')"
-    f" WHEN instr({{0}},'''') THEN {_QUOTED_SQL} ELSE ''''||{{0}}||'''' END"
+    f" WHEN {{0}} GLOB '*''*' THEN {_QUOTED_SQL} ELSE ''''||{{0}}||'''' END"
 )
 
 

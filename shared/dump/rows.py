@@ -29,6 +29,7 @@ LONGEST = 1_000_000_000 - 1  # bytes in any statement: what SQLite parses
 _WIDEST = 2000  # values in a row of a VALUES with several rows
 _WIDEST_CHUNKED = 100  # columns: each chunk's query is prepared anew, in a time that grows with their square
 _FIRST = 64  # rows in a table's first statement
+_BETWEEN_ROWS = "'),\n('"  # in SQL
 
 
 @dataclass
@@ -146,9 +147,9 @@ class _Chunks(_Reading):
             if self._encoding == "utf-8" and not self._rows.only_trapped:
                 body, end, taken, left_out = self._connection.execute(queries[0], (last, limit)).get
                 if body is None or _is_ordinary(body):
-                    return _Chunk([body] if body else [], end, taken, left_out)
+                    return _Chunk([b"(", body, b")"] if body else [], end, taken, left_out)
             text, end, taken, left_out = self._connection.execute(queries[1], (last, limit)).get
-            return _Chunk([text.encode()] if text else [], end, taken, left_out or 0)
+            return _Chunk([b"(", text.encode(), b")"] if text else [], end, taken, left_out or 0)
         finally:
             self._connection.limit(apsw.SQLITE_LIMIT_LENGTH, before)
 
@@ -176,11 +177,11 @@ class _Chunks(_Reading):
         """The query for ordinary rows, and the one for all, of rows after (`>`) or from (`>=`) a rowid."""
         window = self._window(after)
         left_out = f"NOT {self._trap}" if self._rows.only_trapped else self._trap
-        fast = f"CAST(group_concat({self._text(careful=False)}, ',' || char(10)) AS BLOB)"
+        fast = f"CAST(group_concat({self._text(careful=False)}, {_BETWEEN_ROWS}) AS BLOB)"
         careful = f"CASE WHEN {left_out} THEN NULL ELSE {self._text(careful=True)} END"
         return (
             f"SELECT {fast}, max(r), count(*), 0 FROM ({window})",
-            f"SELECT group_concat({careful}, ',' || char(10)), max(r), count(*), sum({left_out}) FROM ({window})",
+            f"SELECT group_concat({careful}, {_BETWEEN_ROWS}), max(r), count(*), sum({left_out}) FROM ({window})",
         )
 
     def _window(self, after: str) -> str:
@@ -222,7 +223,7 @@ class _Stream(_Reading):
         try:
             for (row,) in self._connection.execute(query):
                 if row is not None:
-                    yield row.encode()
+                    yield b"(%b)" % row.encode()
                 elif not rows.only_trapped:
                     self._tally.trapped += 1
         except apsw.TooBigError:

@@ -1,7 +1,7 @@
 """One table as SQLite sees it: its columns, its rowid, the indexes that belong to its constraints."""
 
 import re
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal
 
 import apsw
@@ -24,6 +24,7 @@ class Column:
     not_null: bool
     generated: Literal["", "virtual", "stored"] = ""
     strict_class: str = ""  # the one storage class that a STRICT table takes here
+    is_rowid: bool = False  # the INTEGER PRIMARY KEY: always an integer
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,8 @@ def read_table(connection: apsw.Connection, name: str, facts: TableFacts) -> Tab
         and info[keys[0]][1].upper() == "INTEGER"
         and not any(constraint.is_primary for constraint in constraints)
     )
+    if is_alias:
+        columns = tuple(replace(column, is_rowid=place == keys[0]) for place, column in enumerate(columns))
     taken = {column.name.lower() for column in columns}
     free = [word for word in ("rowid", "_rowid_", "oid") if word not in taken]
     return Table(

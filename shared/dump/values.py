@@ -24,9 +24,9 @@ _IS_WHOLE = "(abs({0})<=9223372036854775808.0 AND CAST({0} AS INTEGER)={0})"
 
 
 def row_text(columns: Sequence[tuple[str, Column]], rowid: str | None, *, careful: bool) -> str:
-    """`(1,'a',NULL)` as an SQL expression over (safe name, column) pairs, the rowid first if it is named."""
+    """`1,'a',NULL` as an SQL expression over (safe name, column) pairs, the rowid first if it is named."""
     texts = [literal(name, column) if careful else _fast(name, column) for name, column in columns]
-    return "'('||" + joined([rowid, *texts] if rowid else texts) + "||')'"
+    return joined([rowid, *texts] if rowid else texts)
 
 
 def joined(texts: list[str]) -> str:
@@ -53,12 +53,16 @@ def _literals(name: str, negative_zero: str) -> dict[str, str]:
 
 def literal(name: str, column: Column) -> str:
     """An SQL expression that makes the literal of any value."""
+    if column.is_rowid:
+        return name
     literals = _literals(name, "'-0.0'")
     literals["text"] = f"lk_text(CAST({name} AS BLOB))"
     return _by_class(name, column.affinity, literals)
 
 
 def _fast(name: str, column: Column) -> str:
+    if column.is_rowid:
+        return name
     literals = _literals(name, "'-0.0'" if column.affinity == "BLOB" else _MARK)
     if column.not_null:
         literals["null"] = _MARK
@@ -94,6 +98,8 @@ def _any(tests: list[str]) -> str:
 
 
 def _trap(name: str, column: Column) -> str:
+    if column.is_rowid:
+        return ""
     tests = []
     if column.affinity in ("INTEGER", "NUMERIC", "REAL"):
         tests.append(f"WHEN 'text' THEN {_LOOKS_NUMERIC.format(name)}")
