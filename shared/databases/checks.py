@@ -18,6 +18,7 @@ import apsw
 
 from shared.databases.checkable import computed_indexes, need_all_known
 from shared.databases.connect import distrust, open_snapshot, uri
+from shared.databases.foreign_keys import count_violations
 from shared.databases.sqlite_failures import explained
 from shared.manifest import Database, Integrity
 
@@ -201,14 +202,10 @@ def _sql(connection: apsw.Connection, table: str) -> str:
 
 
 def _count_violations(connection: apsw.Connection, findings: _Findings) -> int:
-    try:
-        return int(connection.execute("SELECT count(*) FROM pragma_foreign_key_check").get)
-    except apsw.SQLError:
-        pass  # one table's foreign key cannot be understood, and SQLite gives up on all: ask for each
     violations = 0
     for table in _tables(connection):
         try:
-            violations += connection.execute("SELECT count(*) FROM pragma_foreign_key_check(?)", (table,)).get
+            violations += count_violations(connection, table)
         except apsw.SQLError as error:
             findings.noted(f"foreign keys of {table} cannot be checked: {error}")
     return violations
