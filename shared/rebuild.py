@@ -6,7 +6,6 @@ failure it is gone.
 
 import os
 from collections.abc import Iterable, Iterator, Sequence
-from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
 from hashlib import sha256
@@ -19,12 +18,12 @@ from shared.archive.data_key import DataKey
 from shared.archive.pipeline import read_ahead
 from shared.archive.reader import read_artifact
 from shared.clock import rfc3339
-from shared.databases.checks import check_integrity, describe
+from shared.databases.checks import check_beside, describe
 from shared.dump.dump import DumpCounts, DumpHeader, dump
 from shared.dump.load import load_sql
 from shared.dump.schema import count_rows, schema_hash
 from shared.errors import NotGood, ObjectMissing, StoreError
-from shared.manifest import Artifact, Manifest
+from shared.manifest import Artifact, Integrity, Manifest
 from shared.names import Format
 from shared.progress import Progress, silent
 from shared.stores import Store
@@ -91,13 +90,12 @@ def hold_to_manifest(target: Path, manifest: Manifest) -> list[Check]:
 
 def prove(target: Path, manifest: Manifest, *, progress: Progress = silent) -> list[Check]:
     """The whole ladder above the archive: schema, rows, SQLite's own checks, and the same SQL once more."""
-    with _kept_open(target), ThreadPoolExecutor(1, thread_name_prefix="integrity") as pool:
-        integrity = pool.submit(_integrity, target, manifest)
+    with _kept_open(target), check_beside(target) as integrity:
         checks = hold_to_manifest(target, manifest)
         schema, data = checks[0], checks[1:]
         if manifest.artifact(Format.SQL):
             data.append(_same_sql(target, manifest, progress))
-        data.append(integrity.result())
+        data.append(_integrity(integrity.result(), manifest.integrity))
     failed = [check for check in data if not check.ok]
     detail = "; ".join(check.detail for check in failed or data)
     return [schema, Check("data", ok=not failed, detail=detail)]
@@ -134,9 +132,8 @@ def _rows(connection: apsw.Connection, manifest: Manifest) -> Check:
     return Check("rows", ok=not wrong, detail="; ".join(wrong[:5]) or f"{manifest.rows} rows, as backed up")
 
 
-def _integrity(target: Path, manifest: Manifest) -> Check:
+def _integrity(found: Integrity, known: Integrity) -> Check:
     """No worse than the source: damage there was none, and what broke its own rules was known."""
-    found, known = check_integrity(target), manifest.integrity
     new = [problem for problem in found.problems if problem not in known.problems]
     if found.foreign_key_violations > known.foreign_key_violations:
         new.append(

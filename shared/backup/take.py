@@ -6,12 +6,12 @@ catalog takes for a backup.
 """
 
 from collections.abc import Callable, Iterator
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from importlib.metadata import version
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import apsw
 
@@ -22,13 +22,16 @@ from shared.backup.order import BackupOrder
 from shared.backup.publish import publish, publish_copy, stage_copies
 from shared.catalog import Catalog
 from shared.clock import Clock, utc_now
-from shared.databases.checks import check_integrity
+from shared.databases.checks import check_beside
 from shared.databases.snapshot import Snapshot, take_snapshot
 from shared.errors import CorruptSource, ObjectExists, SourceError
 from shared.manifest import Artifact, Integrity, Manifest, checked_name
 from shared.names import BackupName, Format, automatic_id
 from shared.progress import Progress, silent
 from shared.workspace import scratch_folder
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
 
 _TRIES_FOR_A_FREE_ID = 20
 
@@ -75,7 +78,8 @@ def take_backup(
         copied = snapshot(image) if snapshot else _copy(order, image, progress)
         # The time after the snapshot: what `--at` brings back never holds anything newer than was asked for.
         created_at = clock()
-        with _integrity_of(copied.path) as integrity:
+        # Quick ones: a search in each index for each row would take longer than all else. Verifying does that.
+        with check_beside(copied.path, quick=True) as integrity:
             moment = _Moment(copied, created_at, integrity)
             for candidate in _candidate_ids(order, created_at):
                 name = checked_name(order.kind, order.location.database, candidate)
@@ -105,16 +109,6 @@ def _candidate_ids(order: BackupOrder, created_at: datetime) -> Iterator[str]:
 def _check_free(catalog: Catalog, name: BackupName) -> None:
     if catalog.is_taken(name.database, name.id):
         raise ObjectExists(f"the name {name.id} is taken in {catalog.store.url}: choose another --name")
-
-
-@contextmanager
-def _integrity_of(image: Path) -> Iterator["Future[Integrity]"]:
-    """SQLite's own checks of the snapshot, on another core while the dump is made.
-
-    Quick ones: a search in each index for each row would take longer than all else. Verifying does that.
-    """
-    with ThreadPoolExecutor(1, thread_name_prefix="integrity") as pool:
-        yield pool.submit(check_integrity, image, quick=True)
 
 
 def _store_as(name: BackupName, order: BackupOrder, moment: _Moment, progress: Progress) -> tuple[Manifest, str | None]:

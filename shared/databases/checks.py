@@ -9,9 +9,11 @@ it needs a function, collation, tokenizer or module of the application, is recor
 
 import os
 import re
-from collections.abc import Iterator
-from contextlib import closing
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import closing, contextmanager
 from pathlib import Path
+from threading import Event
 from typing import Literal
 
 import apsw
@@ -29,6 +31,7 @@ _CACHE_KIB = 64 << 10  # the checks jump between tables and indexes: with SQLite
 _PATIENCE = 10_000  # milliseconds; of a WAL database, whoever closes it last locks the others out for a moment
 _LIMIT = 1_000_000  # of what SQLite reports; it stops looking there
 _MOST_STAND_INS = 1000
+_STEPS = 100_000  # of SQLite's machine, some milliseconds: between two looks whether to go on
 _TREES = "*** in database "
 
 # The wording is that of integrity_check in pragma.c, of fts3.c and fts5_main.c.
@@ -48,17 +51,29 @@ _UNKNOWN = re.compile(
 _NEEDS_THE_REAL_ONE = re.compile(r"row not in PRIMARY KEY order for .+|CHECK constraint failed in .+", re.DOTALL)
 
 
-def check_integrity(path: Path, *, quick: bool = False) -> Integrity:
+@contextmanager
+def check_beside(path: Path, *, quick: bool = False) -> Iterator["Future[Integrity]"]:
+    """`check_integrity` on another core during the block; when that is left early, the check is given up."""
+    left = Event()
+    with ThreadPoolExecutor(1, thread_name_prefix="integrity") as pool:
+        try:
+            yield pool.submit(check_integrity, path, quick=quick, given_up=left.is_set)
+        finally:
+            left.set()
+
+
+def check_integrity(path: Path, *, quick: bool = False, given_up: Callable[[], bool] | None = None) -> Integrity:
     """Runs `integrity_check` and `foreign_key_check`; `quick` does not compare each entry of an index with its row,
     only their numbers, and so takes half the time.
 
     The file is a private one: it must not change meanwhile, and while it is open a WAL database has its `-wal`
     beside it. `problems` are distinct, damage first, at most 100: they hold names, row numbers and page numbers,
     never values. Violated foreign keys are counted all, and leave `good` as it is.
+    `given_up` is asked all the time; once it says yes, this raises apsw.InterruptError.
     Raises SourceError when the file cannot be read at all.
     """
-    findings = _Findings()
-    with explained(path, path.parent), closing(_open(path)) as connection:
+    findings = _Findings(given_up)
+    with explained(path, path.parent), closing(_open(path, given_up)) as connection:
         try:
             connection.pragma("cache_size", -_CACHE_KIB)  # reads the schema, and so may fail
             _check(connection, "quick_check" if quick else "integrity_check", findings)
@@ -85,7 +100,8 @@ def describe(connection: apsw.Connection, journal_mode: Literal["wal", "delete"]
 class _Findings:
     """Complaints, as they come in, told apart."""
 
-    def __init__(self) -> None:
+    def __init__(self, given_up: Callable[[], bool] | None) -> None:
+        self.given_up = given_up
         self._damage: dict[str, None] = {}
         self._other: dict[str, None] = {}
 
@@ -105,10 +121,16 @@ class _Findings:
         return Integrity(good=not self._damage, problems=problems, foreign_key_violations=violations)
 
 
-def _open(path: Path) -> apsw.Connection:
+def _open(path: Path, given_up: Callable[[], bool] | None) -> apsw.Connection:
+    connection = (
+        _open_writable(path) if os.access(path, os.W_OK) and os.access(path.parent, os.W_OK) else open_snapshot(path)
+    )
+    connection.set_progress_handler(given_up, _STEPS)
+    return connection
+
+
+def _open_writable(path: Path) -> apsw.Connection:
     """Writable, and then told not to write: SQLite leaves out CHECK constraints where it cannot write at all."""
-    if not (os.access(path, os.W_OK) and os.access(path.parent, os.W_OK)):
-        return open_snapshot(path)
     connection = apsw.Connection(uri(path, "mode=rw"), flags=apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_URI)
     try:
         distrust(connection)
@@ -141,7 +163,7 @@ def _check_without_the_unknown(connection: apsw.Connection, pragma: str, finding
                 raise
             findings.noted(f"indexes of {table} cannot be checked: {error}")
             uncountable.update(f"wrong # of entries in index {name}" for name in computed_indexes(connection, table))
-    with closing(_open(Path(connection.filename))) as other:
+    with closing(_open(Path(connection.filename), findings.given_up)) as other:
         complaints = (one for one in _with_stand_ins(other) if one not in uncountable)
         _sort_out(other, (one for one in complaints if not _NEEDS_THE_REAL_ONE.fullmatch(one)), findings)
 

@@ -18,6 +18,8 @@ def explained(database: Path, scratch: Path) -> Iterator[None]:
     """Turns errors of SQLite and of the system, about `database` or files made in `scratch`, into ours."""
     try:
         yield
+    except apsw.InterruptError:  # whoever interrupts knows why
+        raise
     except apsw.Error as error:
         raise _from_sqlite(error, database, scratch) from error
     except OSError as error:

@@ -8,6 +8,7 @@ Source: Cloud Run, "Container runtime contract", forced termination.
 
 import errno
 import os
+import re
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -15,26 +16,38 @@ from contextlib import contextmanager, suppress
 from threading import Lock, Thread
 from time import sleep
 from types import FrameType
-from typing import NoReturn
+from typing import ClassVar, NoReturn
+
+import click
 
 from shared.errors import LitekeepError
 
 GRACE_SECONDS = 7.0
+_ENDINGS = (signal.SIGTERM, signal.SIGHUP)
+_CREDENTIALS = re.compile(r"(sqlitecloud://)[^\s'\")]*", re.IGNORECASE)
 _WAIT_FOR_A_REPORT = 0.5  # seconds; it may be under way when the countdown ends
 
 
 class Stopped(BaseException):
-    """SIGTERM arrived. Not an Exception, so that nothing takes it for a failure that can be handled."""
+    """SIGTERM arrived, or the terminal was closed.
+
+    Not an Exception, so that nothing takes it for a failure that can be handled.
+    """
 
 
 def heed_sigterm() -> None:
-    """From now on SIGTERM raises Stopped in the main thread, and the process ends within GRACE_SECONDS."""
+    """From now on SIGTERM raises Stopped in the main thread, and the process ends within GRACE_SECONDS.
+
+    So does SIGHUP, unless whoever started us had it ignored (nohup).
+    """
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
     # Python runs its handlers between two steps of the main thread, and a step may be a long query. This does not wait.
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     Thread(target=_watch, args=(reader,), name="sigterm", daemon=True).start()
-    signal.signal(signal.SIGTERM, _stop)
+    for number in _ENDINGS:
+        if signal.getsignal(number) is not signal.SIG_IGN:
+            signal.signal(number, _stop)
 
 
 @contextmanager
@@ -59,7 +72,10 @@ def reason_of(error: BaseException) -> str:
     """One line for people, without a secret."""
     if isinstance(error, LitekeepError):
         return str(error)
-    if isinstance(error, Stopped | KeyboardInterrupt):
+    if isinstance(error, click.ClickException):
+        # Click repeats what it was given, and that may be a location with its key.
+        return _CREDENTIALS.sub(r"\1…", " ".join(error.format_message().split()).rstrip("."))
+    if isinstance(error, Stopped | KeyboardInterrupt | click.Abort):
         return "it was stopped before its end; nothing half-made counts as a backup"
     if not isinstance(error, OSError):
         return f"unexpected {type(error).__name__}, a defect of Litekeep: run it again with --debug and report it"
@@ -69,8 +85,17 @@ def reason_of(error: BaseException) -> str:
     return f"{error.strerror or type(error).__name__}: {error.filename or 'an operation of the system'}"
 
 
+@contextmanager
+def reported_at_all(report: Callable[[str], None]) -> Iterator[None]:
+    """The same for a whole run: calls `report` only when nothing in the block was reported."""
+    with reported(lambda why: None if _Once.any_made else report(why)):
+        yield
+
+
 class _Once:
     """A report that goes out at most once, whichever thread comes first."""
+
+    any_made: ClassVar[bool] = False
 
     def __init__(self, report: Callable[[str], None]) -> None:
         self._report = report
@@ -84,6 +109,7 @@ class _Once:
             if not self._made:
                 self._made = True
                 self._report(reason)
+                _Once.any_made = True
         finally:
             self._lock.release()
 
@@ -92,12 +118,13 @@ _reports: list[_Once] = []
 
 
 def _stop(_signal: int, _frame: FrameType | None) -> NoReturn:
-    signal.signal(signal.SIGTERM, signal.SIG_IGN)  # one is enough: cleaning up must not be interrupted
+    for number in _ENDINGS:
+        signal.signal(number, signal.SIG_IGN)  # one is enough: cleaning up must not be interrupted
     raise Stopped
 
 
 def _watch(reader: int) -> None:
-    while os.read(reader, 1) != bytes([signal.SIGTERM]):
+    while os.read(reader, 1)[0] not in _ENDINGS:
         pass
     sleep(GRACE_SECONDS)
     for once in reversed(_reports):

@@ -50,7 +50,7 @@ def larger(workplace: Workplace) -> Workplace:
     return workplace
 
 
-@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 @pytest.mark.parametrize("stage", ["snapshot", "staging", "stored"])
 def test_a_backup_stopped_midway_is_no_backup_and_leaves_no_litter(
     larger: Workplace, how: signal.Signals, stage: str

@@ -8,7 +8,7 @@ import apsw
 import apsw.fts5
 import pytest
 
-from shared.databases.checks import check_integrity, describe
+from shared.databases.checks import check_beside, check_integrity, describe
 from shared.databases.connect import open_snapshot
 from tests.databases.processes import make_bank, state_of
 
@@ -258,3 +258,15 @@ def test_a_key_over_a_collation_unknown_here_is_no_damage(tmp_path: Path) -> Non
         connection.execute("INSERT INTO t VALUES('x', 1), ('y', 2)")
     for quick in (False, True):
         assert check_integrity(path, quick=quick).good
+
+
+def test_a_check_that_nobody_waits_for_ends_at_once(tmp_path: Path) -> None:
+    database = tmp_path / "large.db"
+    with closing(apsw.Connection(str(database))) as connection:
+        connection.execute("CREATE TABLE t(x); CREATE INDEX i ON t(x)")
+        numbers = "WITH n(x) AS (VALUES (1) UNION ALL SELECT x + 1 FROM n WHERE x < 100000) SELECT x FROM n"
+        connection.execute(f"INSERT INTO t {numbers}")
+    with pytest.raises(KeyboardInterrupt), check_beside(database) as integrity:
+        raise KeyboardInterrupt
+    with pytest.raises(apsw.InterruptError):
+        integrity.result()
