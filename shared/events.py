@@ -24,6 +24,7 @@ class Event(StrEnum):
     BACKUP_FAILED = "backup.failed"
     BACKUP_SKIPPED = "backup.skipped"
     BACKUP_SUCCEEDED = "backup.succeeded"
+    CLEANUP_ATTENTION = "cleanup.attention"
     CLEANUP_FAILED = "cleanup.failed"
     CLEANUP_SUCCEEDED = "cleanup.succeeded"
     DRILL_FAILED = "drill.failed"

@@ -14,10 +14,10 @@ ALL = ("*",)
 
 @dataclass(frozen=True)
 class Fleet:
-    """Names, the largest first; and those that the node says cannot be used now, each with the reason."""
+    """Names, the largest first; and those that somebody has disabled on the node."""
 
     names: list[str]
-    unusable: dict[str, str]
+    disabled: list[str]
 
 
 def find_fleet(address: Address, wanted: tuple[str, ...], index: int, count: int) -> Fleet:
@@ -35,8 +35,9 @@ def find_fleet(address: Address, wanted: tuple[str, ...], index: int, count: int
             name: found.get(name, Listed(name, None, encrypted=False, status=None, writes=None)) for name in wanted
         }
     mine = share_by_size(list(found.values()), index, count)
-    unusable = {one.name: one.trouble for one in mine if wanted == ALL and one.trouble}
-    return Fleet([one.name for one in mine if one.name not in unusable], unusable)
+    # Whatever else is wrong with one, its backup is tried, and fails with its own event.
+    disabled = [one.name for one in mine if wanted == ALL and one.disabled]
+    return Fleet([one.name for one in mine if one.name not in disabled], disabled)
 
 
 def share_by_size(found: list[Listed], index: int, count: int) -> list[Listed]:

@@ -7,6 +7,7 @@
     KIND/DATABASE/ID.hold.json            somebody holds the backup: it is not deleted
     locks/TASK.NUMBER.json                a lease: of those of a task, the highest number counts
     locks/slots/KIND/DATABASE/TIME.NUMBER.json   a claim on a schedule's slot: likewise
+    locks/unchanged/KIND/DATABASE/TIME.ID.json   a backup was not taken, as nothing was written since that one
     drills/DATABASE/TIME.VERDICT.json     a drill's report, VERDICT being passed or failed; written last
     drills/DATABASE/TIME.VERDICT.md       the same for people, and .svg the plot in it
 
@@ -26,10 +27,10 @@ from shared.kinds import Kind
 SAFETY_PREFIX = "before-restore-"  # ids of what an in-place restore keeps of what was there
 
 _ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-_VERIFIED = re.compile(r"verified-(\d{8}T\d{6}(?:\d{6})?Z)\.json", re.ASCII)
 _LONGEST_DATABASE = 200  # bytes once encoded: a file system takes 255 a name
 _KINDS = frozenset(Kind)
 _RESERVED = (".manifest", ".sql", ".sqlite", ".verified-")
+_HOLDS_RESERVED = re.compile("|".join(map(re.escape, _RESERVED)))
 LATEST = "latest"
 LATEST_VERIFIED = "latest-verified"
 
@@ -43,8 +44,16 @@ _SUFFIX = {Format.SQL: ".sql.gz", Format.SQLITE: ".sqlite.zst"}
 _ENCRYPTED = ".enc"
 _MANIFEST = ".manifest.json"
 _HOLD = ".hold.json"
+_ROLES = {_MANIFEST: "manifest", _HOLD: "hold"} | {suffix: form.value for form, suffix in _SUFFIX.items()}
+_ROLES |= {suffix + _ENCRYPTED: form.value for form, suffix in _SUFFIX.items()}
+# All of a file's name in one match: a store of ten thousand backups has forty thousand of them.
+_FILE = re.compile(
+    rf"({_ID.pattern}?)(?:({'|'.join(map(re.escape, _ROLES))})|\.verified-(\d{{8}}T\d{{6}}(?:\d{{6}})?Z)\.json)",
+    re.ASCII,
+)
 _DRILL = re.compile(r"(\d{8}T\d{12}Z)\.(passed|failed)\.json", re.ASCII)
 _CLAIM = re.compile(r"(\d{8}T\d{4})Z\.(\d{1,9})\.json", re.ASCII)
+_UNCHANGED = re.compile(rf"(\d{{8}}T\d{{12}}Z)\.({_ID.pattern})\.json", re.ASCII)
 _LEASE = re.compile(r"locks/([a-z]{1,40})\.(\d{1,18})\.json", re.ASCII)
 
 
@@ -99,6 +108,20 @@ class Slot:
 
     def claim(self, number: int) -> str:
         return f"{self.prefix}{number:03d}.json"
+
+
+@dataclass(frozen=True)
+class Unchanged:
+    """A mark: at that moment the database was as the backup has it. The listing alone tells."""
+
+    backup: BackupName
+    at: datetime
+
+    @property
+    def object(self) -> str:
+        # The microseconds keep two runs of one second apart.
+        folder = f"locks/unchanged/{self.backup.kind}/{encode_database(self.backup.database)}"
+        return f"{folder}/{self.at.astimezone(UTC):%Y%m%dT%H%M%S%fZ}.{self.backup.id}.json"
 
 
 @dataclass(frozen=True)
@@ -181,29 +204,22 @@ def parse(name: str) -> ObjectName | None:
     parts = name.split("/")
     if len(parts) != 3 or parts[0] not in _KINDS:
         return None
-    database = decode_database(parts[1])
-    found = _role_of(parts[2])
-    if database is None or found is None:
+    found = _FILE.fullmatch(parts[2])
+    backup = _backup_name(parts[0], parts[1], found[1]) if found else None
+    if found is None or backup is None:
         return None
-    backup_id, role, verified_at = found
-    if not _ID.fullmatch(backup_id) or any(part in backup_id for part in _RESERVED):
-        return None
-    return ObjectName(BackupName(Kind(parts[0]), database, backup_id), role, verified_at)
+    if found[2]:
+        return ObjectName(backup, _ROLES[found[2]])
+    verified_at = _verdict_time(found[3])
+    return ObjectName(backup, "verdict", verified_at) if verified_at else None
 
 
-def _role_of(file_name: str) -> tuple[str, str, datetime | None] | None:
-    if file_name.endswith(_MANIFEST):
-        return file_name.removesuffix(_MANIFEST), "manifest", None
-    if file_name.endswith(_HOLD):
-        return file_name.removesuffix(_HOLD), "hold", None
-    for form, suffix in _SUFFIX.items():
-        plain = file_name.removesuffix(_ENCRYPTED)
-        if plain.endswith(suffix):
-            return plain.removesuffix(suffix), form.value, None
-    head, separator, tail = file_name.rpartition(".verified-")
-    match = _VERIFIED.fullmatch("verified-" + tail) if separator else None
-    verified_at = _verdict_time(match[1]) if match else None
-    return (head, "verdict", verified_at) if verified_at else None
+@lru_cache(maxsize=1024)  # in a listing the objects of a backup follow one another
+def _backup_name(kind: str, encoded_database: str, backup_id: str) -> BackupName | None:
+    database = decode_database(encoded_database)
+    if database is None or _HOLDS_RESERVED.search(backup_id):
+        return None
+    return BackupName(Kind(kind), database, backup_id)
 
 
 def _verdict_time(text: str) -> datetime | None:
@@ -253,6 +269,16 @@ def parse_claim(name: str) -> tuple[Slot, int] | None:
     if database is None or begins_at is None:
         return None
     return Slot(Kind(parts[2]), database, begins_at), int(found[2])
+
+
+def parse_unchanged(name: str) -> Unchanged | None:
+    """The mark that has exactly that name; None for any other object."""
+    parts = name.split("/")
+    found = _UNCHANGED.fullmatch(parts[4]) if len(parts) == 5 and parts[:2] == ["locks", "unchanged"] else None
+    if found is None or parts[2] not in _KINDS:
+        return None
+    backup, at = _backup_name(parts[2], parts[3], found[2]), _verdict_time(found[1])
+    return Unchanged(backup, at) if backup and at else None
 
 
 def drill_prefix(database: str | None = None) -> str:

@@ -55,6 +55,7 @@ class Settings(BaseSettings):
     backup_key: str = DEFAULT_KEY
     backup_formats: Annotated[tuple[Format, ...], NoDecode] = (Format.SQL, Format.SQLITE)
     backup_retention: Annotated[dict[Kind, timedelta], NoDecode] = Field(default_factory=dict)
+    backup_skip_unchanged: bool = False
     backup_min_keep: Annotated[int, Field(ge=1, le=100)] = 3
     backup_schedules: Annotated[dict[Kind, Schedule] | None, NoDecode] = None
     backup_drill_sql: Path | None = None
@@ -149,6 +150,16 @@ def read_settings() -> Settings:
         raise UsageError(f"{name} is wrong: {first['msg'].removeprefix('Value error, ')}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f".env cannot be read: {error.__class__.__name__}; mend it or remove it") from None
+
+
+def place_alone() -> Settings:
+    """Where this runs and how it logs, and of all else the defaults: for the last words of a run whose settings are
+    wrong.
+    """
+    names = ("cloud_run_job", "cloud_run_execution", "cloud_run_task_attempt", "google_cloud_project")
+    place: dict[str, Any] = {name: os.environ.get(name.upper()) or None for name in names}
+    log_format = os.environ.get("LOG_FORMAT", "")
+    return Settings.model_construct(**place, log_format=LogFormat(log_format) if log_format in set(LogFormat) else None)
 
 
 def debug_wanted() -> bool:

@@ -57,14 +57,19 @@ def import_file(source: Path, target: Path, *, clock: Clock = utc_now, progress:
     the target is taken.
     """
     started = clock()
-    check_alone(source)
     check_new(target)
     with scratch_beside(target) as scratch:
         made = scratch / "import.sqlite"
-        write_plain(_watched(open_compressed(source), progress), made)
-        tables, rows = _sound(made, source)
+        tables, rows = load_file(source, made, progress=progress)
         publish_new(made, target)
     return Imported(source, target, tables, rows, (clock() - started).total_seconds())
+
+
+def load_file(source: Path, made: Path, *, progress: Progress = silent) -> tuple[int, int]:
+    """Makes the private new file `made` of such a file; returns tables and rows. Raises NotGood, as above."""
+    check_alone(source)
+    write_plain(_watched(open_compressed(source), progress), made)
+    return _sound(made, source)
 
 
 def check_export_name(output: Path) -> None:

@@ -21,6 +21,9 @@ from shared.terminal.screen import progress_bars
 @click.option("--upload-gcs", is_flag=True, help="Copy to the bucket that --bucket or BACKUP_COPY_STORE names.")
 @click.option("--bucket", metavar="NAME", help="The bucket of --upload-gcs.")
 @click.option("--verify", "prove", is_flag=True, help="Prove it by a restore into a scratch database.")
+@click.option(
+    "--skip-unchanged", is_flag=True, help="None if nothing was written since the last. [BACKUP_SKIP_UNCHANGED]"
+)
 @click.option("--allow-corrupt", is_flag=True, help="Keep a damaged database's pages, marked as not good.")
 @common
 def backup(as_json: bool, prove: bool, **flags: Any) -> int:

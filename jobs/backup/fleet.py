@@ -3,11 +3,11 @@
 from dataclasses import dataclass, field, replace
 
 from jobs.backup.one import Made
-from jobs.backup.slot import back_up_once
+from jobs.backup.slot import Skipped, back_up_once
 from shared.backup import BackupOrder
 from shared.databases.location import CloudLocation
 from shared.errors import LitekeepError
-from shared.events import EventLog
+from shared.events import Event, EventLog, Field
 from shared.fleet import find_fleet
 from shared.progress import Progress
 from shared.settings import Settings
@@ -24,7 +24,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class FleetRun:
-    """What came of a run. `left_out` cannot be used, as the node says, or are another run's."""
+    """What came of a run. `left_out` are disabled on the node, another run's, or unchanged."""
 
     made: list[Made] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
@@ -41,13 +41,18 @@ def back_up_fleet(
     address = project_of(settings)
     wanted = settings.backup_databases or ()
     fleet = find_fleet(address, wanted, settings.cloud_run_task_index, settings.cloud_run_task_count)
-    run = FleetRun(left_out=[Failure(name, why) for name, why in fleet.unusable.items()])
+    run = FleetRun()
+    for name in fleet.disabled:
+        message = f"{name} was not backed up: it is disabled on its node; name it in BACKUP_DATABASES to insist"
+        fields: dict[str, Field] = {"database": name, "kind": order.kind.value, "reason": "disabled"}
+        log.emit(Event.BACKUP_SKIPPED, message, fields)
+        run.left_out.append(Failure(name, "disabled"))
     for name in fleet.names:
         one = replace(order, location=CloudLocation(address, name))
         try:
             made = back_up_once(one, settings, log, prove=prove, progress=progress)
-            if made is None:
-                run.left_out.append(Failure(name, "slot taken"))
+            if isinstance(made, Skipped):
+                run.left_out.append(Failure(name, made.reason))
             else:
                 run.made.append(made)
         except LitekeepError as error:

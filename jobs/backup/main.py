@@ -3,13 +3,14 @@
 from typing import Any
 
 from jobs.backup.fleet import FleetRun, back_up_fleet
-from jobs.backup.slot import back_up_once
+from jobs.backup.slot import Skipped, back_up_once
 from shared.backup import BackupOrder, Taken
 from shared.databases.location import CloudLocation, FileLocation
 from shared.errors import LitekeepError, UsageError
 from shared.kinds import Kind, kind_of_name
 from shared.names import Format
 from shared.progress import Progress
+from shared.schedules import SCHEDULED
 from shared.settings import Settings
 from shared.stores import open_store
 from shared.terminal.options import settings_with
@@ -32,8 +33,8 @@ def run_backup(flags: dict[str, Any], *, prove: bool, as_json: bool, progress: P
         _report(run, settings, as_json=as_json)
         return LitekeepError.exit_code if run.failures else 0
     one = back_up_once(_order(settings, flags, source_of(settings)), settings, log, prove=prove, progress=progress)
-    if one is None:
-        return _say_skipped(as_json=as_json)
+    if isinstance(one, Skipped):
+        return _say_skipped(one, settings, as_json=as_json)
     if as_json:
         say_json(to_json(one.taken, one.proof))
     elif not events_own_stdout(settings):
@@ -41,9 +42,12 @@ def run_backup(flags: dict[str, Any], *, prove: bool, as_json: bool, progress: P
     return 0
 
 
-def _say_skipped(*, as_json: bool) -> int:
+def _say_skipped(skipped: Skipped, settings: Settings, *, as_json: bool) -> int:
     if as_json:
-        say_json({"skipped": "slot taken"})
+        say_json({"skipped": skipped.reason} | ({"backup_id": skipped.backup_id} if skipped.backup_id else {}))
+    elif not events_own_stdout(settings):
+        since = f" since {skipped.backup_id}" if skipped.backup_id else ""
+        say(f"{UNKNOWN} No backup was taken: {skipped.reason}{since}")
     return 0
 
 
@@ -82,7 +86,16 @@ def _order(settings: Settings, flags: dict[str, Any], location: FileLocation | C
         name=name,
         copy_store=open_store(settings.backup_copy_store) if settings.backup_copy_store else None,
         allow_corrupt=flags["allow_corrupt"],
+        skip_unchanged=_skips_unchanged(settings, flags, kind),
     )
+
+
+def _skips_unchanged(settings: Settings, flags: dict[str, Any], kind: Kind) -> bool:
+    if flags["skip_unchanged"] and (flags["name"] or kind not in SCHEDULED):
+        raise UsageError(
+            f"--skip-unchanged goes with --kind {', '.join(SCHEDULED)}, and without --name: what is asked for is taken"
+        )
+    return flags["skip_unchanged"] or settings.backup_skip_unchanged
 
 
 def _copy_store(flags: dict[str, Any]) -> str | None:

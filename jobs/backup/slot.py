@@ -1,18 +1,30 @@
 """One backup for each slot of a schedule, however often Cloud Run is told to start, or tries again."""
 
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
+from dataclasses import dataclass
 from datetime import datetime
 
 from jobs.backup.one import Made, back_up
 from shared.backup import BackupOrder
+from shared.backup.unchanged import find_unchanged, mark_unchanged
 from shared.catalog import Catalog
 from shared.clock import Clock, utc_now
+from shared.errors import LitekeepError
 from shared.events import Event, EventLog, Field
+from shared.names import BackupName
 from shared.progress import Progress
 from shared.schedules import SCHEDULED
 from shared.settings import Settings
 from shared.slots import Runner, claimed, slot_of
 from shared.terminal.endings import reported
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """No backup was taken. `reason` is one of the event's; `backup_id` holds what a new one would have."""
+
+    reason: str
+    backup_id: str | None = None
 
 
 def back_up_once(
@@ -23,15 +35,17 @@ def back_up_once(
     prove: bool,
     progress: Progress,
     clock: Clock = utc_now,
-) -> Made | None:
-    """Takes the backup; on Cloud Run one of a scheduled kind only if no other run has its slot, else None.
+) -> Made | Skipped:
+    """Takes the backup; on Cloud Run one of a scheduled kind only if no other run has its slot.
 
     What is named, or of a kind without a schedule, was asked for by someone, and is always taken.
     Raises LitekeepError or OSError, once the events are out.
     """
-    runner = _runner(settings)
-    if runner is None or order.name is not None or order.kind not in SCHEDULED:
+    if order.name is not None or order.kind not in SCHEDULED:
         return back_up(order, settings, log, prove=prove, progress=progress)
+    runner = _runner(settings)
+    if runner is None:
+        return _unless_unchanged(order, settings, log, prove=prove, progress=progress, clock=clock)
     kind, database = order.kind, order.location.database
     fields: dict[str, Field] = {"database": database, "kind": kind.value}
     schedule = (settings.backup_schedules or {}).get(kind)
@@ -40,9 +54,31 @@ def back_up_once(
             slot = slot_of(kind, database, schedule, clock())
             mine = stack.enter_context(claimed(order.store, slot, runner, lambda at: _is_backed_up(order, at), clock))
         if mine:
-            return back_up(order, settings, log, prove=prove, progress=progress)
+            return _unless_unchanged(order, settings, log, prove=prove, progress=progress, clock=clock)
     why = f"another run has the {kind} slot of {slot.begins_at:%H:%M} UTC; one of kind on-demand is always taken"
     log.emit(Event.BACKUP_SKIPPED, f"{database} was not backed up: {why}", fields | {"reason": "slot taken"})
+    return Skipped("slot taken")
+
+
+def _unless_unchanged(
+    order: BackupOrder, settings: Settings, log: EventLog, *, prove: bool, progress: Progress, clock: Clock
+) -> Made | Skipped:
+    newest = _unchanged(order, clock) if order.skip_unchanged else None
+    if newest is None:
+        return back_up(order, settings, log, prove=prove, progress=progress)
+    fields: dict[str, Field] = {"database": newest.database, "kind": newest.kind.value, "backup_id": newest.id}
+    message = f"{newest.database} was not backed up: nothing was written since {newest.id}"
+    log.emit(Event.BACKUP_SKIPPED, message, fields | {"reason": "unchanged"})
+    return Skipped("unchanged", newest.id)
+
+
+def _unchanged(order: BackupOrder, clock: Clock) -> BackupName | None:
+    """The backup that holds all, once the store says so; None where that cannot be told: then one is taken."""
+    with suppress(LitekeepError):
+        newest = find_unchanged(order, moment := clock())
+        if newest is not None:
+            mark_unchanged(order.store, newest, moment)
+        return newest
     return None
 
 

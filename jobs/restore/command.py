@@ -16,6 +16,9 @@ from shared.terminal.screen import progress_bars
 @click.option("--verify", "prove", is_flag=True, help="The whole proof before it goes into place, not the quick one.")
 @click.option("--schema-only", is_flag=True, help="Tables, indexes, views and triggers without rows.")
 @click.option("--table", "tables", multiple=True, metavar="T", help="Only this table; may be given again.")
+@click.option(
+    "--upload-replace", is_flag=True, help="In place on SQLite Cloud in one step, by an undocumented command."
+)
 @click.option("--native", is_flag=True, help="By SQLite Cloud's own backups, in place, to the moment that --at names.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @database

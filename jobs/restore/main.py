@@ -62,6 +62,8 @@ def _order(settings: Settings, flags: dict[str, Any]) -> RestoreOrder:
         raise UsageError("--to and --in-place exclude each other: give one")
     if flags["in_place"] and (flags["tables"] or flags["schema_only"]):
         raise UsageError("--in-place brings the whole database back: use --to with --table or --schema-only")
+    if flags["upload_replace"] and not flags["in_place"]:
+        raise UsageError("--upload-replace goes with --in-place")
     if not (flags["ref"] or flags["at"]):
         raise UsageError("--backup REF is missing: an id, latest, or latest-verified; see litekeep list")
     catalog = Catalog(open_store(settings.backup_store))
@@ -69,6 +71,8 @@ def _order(settings: Settings, flags: dict[str, Any]) -> RestoreOrder:
     database = flags["database"] or (database_of(settings) if ref in (LATEST, LATEST_VERIFIED) else None)
     backup = catalog.find(ref, database, _time(flags["at"]))
     target = _target(settings, flags, backup)
+    if flags["upload_replace"] and not isinstance(target, CloudLocation):
+        raise UsageError(f"--upload-replace is for SQLite Cloud, and {target.display} is a file: leave it out")
     if flags["in_place"] and backup.name.database not in (target.database, flags["database"]):
         raise UsageError(
             f"{backup.name.id} is a backup of {backup.name.database}, not of {target.display}: to put it there all the "
@@ -81,6 +85,7 @@ def _order(settings: Settings, flags: dict[str, Any]) -> RestoreOrder:
         target=target,
         in_place=flags["in_place"],
         any_source=flags["database"] is not None,
+        in_one_step=flags["upload_replace"],
         prove=flags["prove"],
         schema_only=flags["schema_only"],
         tables=frozenset(flags["tables"]),

@@ -20,7 +20,7 @@ from shared.terminal.options import settings_with
 from shared.terminal.parts import event_log, events_own_stdout, key_of, source_of
 from shared.terminal.screen import say, say_json
 
-_ELSEWHERE = ("ref", "to", "prove", "schema_only", "tables")
+_ELSEWHERE = ("ref", "to", "prove", "schema_only", "tables", "upload_replace")
 
 
 def run_native(flags: dict[str, Any], *, as_json: bool, progress: Progress) -> int:
@@ -28,7 +28,7 @@ def run_native(flags: dict[str, Any], *, as_json: bool, progress: Progress) -> i
     if any(flags.get(name) for name in _ELSEWHERE):
         raise UsageError(
             "--native puts the whole database back where it is, and proves it by a download: leave out --backup, --to, "
-            "--verify, --schema-only and --table"
+            "--verify, --schema-only, --table and --upload-replace"
         )
     if not flags["at"]:
         raise UsageError("--at TIME is missing: a native restore goes back to a moment, see litekeep native list")

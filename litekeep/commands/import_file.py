@@ -5,13 +5,16 @@ from pathlib import Path
 import click
 
 from shared import transfer
-from shared.databases.location import FileLocation, parse_location
+from shared.clock import utc_now
+from shared.databases.location import CloudLocation, FileLocation
 from shared.errors import UsageError
+from shared.progress import Progress
 from shared.settings import read_settings
 from shared.terminal.audit import audited
 from shared.terminal.options import common
-from shared.terminal.parts import event_log
+from shared.terminal.parts import event_log, location_of
 from shared.terminal.screen import progress_bars, say, say_json
+from shared.workspace import scratch_folder
 
 
 @click.command(name="import")
@@ -28,30 +31,39 @@ def import_file(as_json: bool, file: Path, to: str | None) -> None:
     Examples:
       litekeep import --file dump.sql.gz
       litekeep import --file dump.sql --to /srv/app/new.db
+      litekeep import --file dump.sql.gz --to sqlitecloud://HOST/new.db
     """
     if not file.is_file():
         raise UsageError(f"--file {file} is not a file")
-    location = parse_location(to) if to else FileLocation(file.with_name(file.name.split(".")[0] + ".db"))
-    if not isinstance(location, FileLocation):
-        raise UsageError(f"{location.display}: importing to SQLite Cloud is not part of this version; use a file")
     settings = read_settings()
+    location = location_of(to, settings) if to else FileLocation(file.with_name(file.name.split(".")[0] + ".db"))
     log = event_log(settings, result_on_stdout=as_json)
+    started = utc_now()
     with (
         audited(log, settings, "import", location.display, database=location.database, reason=f"of {file}"),
         progress_bars(wanted=not as_json) as progress,
     ):
-        done = transfer.import_file(file, location.path, progress=progress)
+        if isinstance(location, FileLocation):
+            done = transfer.import_file(file, location.path, progress=progress)
+            tables, rows = done.tables, done.rows
+        else:
+            tables, rows = _to_cloud(file, location, progress)
+    seconds = (utc_now() - started).total_seconds()
     if as_json:
-        say_json(
-            {
-                "id": file.name,
-                "target": str(done.target),
-                "rows": done.rows,
-                "tables": done.tables,
-                "verified": True,
-                "duration_seconds": round(done.duration_seconds, 3),
-            }
-        )
+        found = {"id": file.name, "target": location.display, "rows": rows, "tables": tables, "verified": True}
+        say_json(found | {"duration_seconds": round(seconds, 3)})
         return
-    say(f"Imported {file}: {done.tables} tables, {done.rows} rows, {done.duration_seconds:.1f} s")
-    say(f"  to {done.target}")
+    say(f"Imported {file}: {tables} tables, {rows} rows, {seconds:.1f} s")
+    say(f"  to {location.display}")
+
+
+def _to_cloud(file: Path, target: CloudLocation, progress: Progress) -> tuple[int, int]:
+    """As a restore to a new database there: loaded here, uploaded, downloaded again and compared."""
+    from shared.restore.to_cloud import check_target, create  # noqa: PLC0415 - files need no driver
+
+    check_target(target, in_place=False)
+    with scratch_folder() as scratch:
+        made = scratch / "import.sqlite"
+        tables, rows = transfer.load_file(file, made, progress=progress)
+        create(target, made, scratch, progress)
+    return tables, rows

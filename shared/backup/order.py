@@ -12,7 +12,10 @@ from shared.stores import Store
 
 @dataclass(frozen=True)
 class BackupOrder:
-    """What to back up, to where, and as what. `key` None stores in clear."""
+    """What to back up, to where, and as what. `key` None stores in clear.
+
+    `skip_unchanged`: a backup that a schedule asks for may be left out when nothing was written since the last one.
+    """
 
     location: FileLocation | CloudLocation
     store: Store
@@ -24,3 +27,4 @@ class BackupOrder:
     name: str | None = None
     copy_store: Store | None = None
     allow_corrupt: bool = False
+    skip_unchanged: bool = False

@@ -26,6 +26,7 @@ _IPV6 = re.compile(r"\[([0-9A-Fa-f:.]{2,45})\]", re.ASCII)
 _PORT = re.compile(r"[1-9][0-9]{0,4}", re.ASCII)
 _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})?")
 _KEY = re.compile(r"[!-~]{1,4096}", re.ASCII)
+_LONGEST_DATABASE_KEY = 256  # characters
 _SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,3})?", re.ASCII)
 # Options of the public drivers that would change what a backup reads, or who may listen in.
 _UNWANTED = {
@@ -87,6 +88,7 @@ class Address:
     certificate_key: Path | None = None
     timeout: float = 60.0
     connect_timeout: float = 15.0
+    key: Secret | None = field(default=None, repr=False)  # what restores have the node encrypt a database with
 
     @property
     def display(self) -> str:
@@ -96,7 +98,7 @@ class Address:
 
     def secrets(self) -> list[str]:
         """What must not appear in any text."""
-        return [self.login.secret.reveal()]
+        return [secret.reveal() for secret in (self.login.secret, self.key) if secret is not None]
 
 
 @dataclass(frozen=True)
@@ -232,6 +234,12 @@ def _never(raw: str) -> bool:
     return False
 
 
+def _database_key(raw: str) -> Secret:
+    if len(raw) > _LONGEST_DATABASE_KEY:
+        raise ValueError(f"is longer than {_LONGEST_DATABASE_KEY} characters")
+    return Secret(raw)
+
+
 def _seconds(raw: str) -> float:
     seconds = float(raw) if _SECONDS.fullmatch(raw) else math.nan
     if not 0 < seconds <= 86_400:
@@ -253,6 +261,7 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "insecure": _boolean,
     "no_verify_certificate": _never,
     "compression": _boolean,
+    "key": _database_key,
 }
 # Databases come and go uncompressed whatever it says, and what else is asked for is small.
 _WITHOUT_EFFECT = frozenset({"no_verify_certificate", "compression"})

@@ -14,7 +14,8 @@ from shared.cloud.session import Session, Undecided, Value, Watcher
 T = TypeVar("T")
 
 STATUS_OK = 1
-_STATES = {2: "disabled", 3: "under maintenance", 4: "in error"}
+_DISABLED = 2
+_STATES = {_DISABLED: "disabled", 3: "under maintenance", 4: "in error"}
 
 
 @dataclass(frozen=True)
@@ -26,6 +27,10 @@ class Listed:
     encrypted: bool
     status: int | None
     writes: int | None
+
+    @property
+    def disabled(self) -> bool:
+        return self.status == _DISABLED
 
     @property
     def trouble(self) -> str | None:
@@ -103,6 +108,44 @@ def put(address: Address, name: str, source: Path, watch: Watcher) -> bool:
             raise
         raise Undecided(f"{lost}; after that: {error}") from None
     raise AssertionError("the last attempt raises")
+
+
+def replace(address: Address, name: str, source: Path, watch: Watcher) -> bool:
+    """Puts the closed file `source` in the place of the database `name` in one step, by UPLOAD … REPLACE.
+
+    Returns as `put` does; False means that the old may be there still. Nothing that has been sent whole is sent again:
+    whoever wrote to the new one meanwhile would lose it. Raises CloudError, and the old is as it was then.
+    """
+    for attempt in attempts():
+        with attempt, Session(address) as session:
+            try:
+                session.upload(name, source, watch, replace=True)
+            except Undecided:
+                return False
+            return True
+    raise AssertionError("the last attempt raises")
+
+
+def encrypt(address: Address, name: str) -> None:
+    """Has the node encrypt a database with the key of the connection string; one that is encrypted is left as it is.
+
+    Raises CloudError, and then it may be encrypted or not.
+    """
+    if address.key is None:
+        raise ValueError("no key to encrypt with")
+    for attempt in attempts():
+        with attempt, Session(address) as session:
+            if _is_encrypted(session, name):
+                return
+            session.ok(f"ENCRYPT DATABASE {quoted(name)} KEY ?", address.key.reveal(), patient=True)
+            if not _is_encrypted(session, name):
+                raise CloudError(f"{address.display} was told to encrypt {name}, and does not list it as encrypted")
+            return
+
+
+def _is_encrypted(session: Session, name: str) -> bool:
+    found = find(session, name)
+    return found is not None and found.encrypted
 
 
 def remove(address: Address, name: str) -> None:

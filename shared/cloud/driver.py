@@ -13,12 +13,14 @@ from sqlitecloud.datatypes import SQLiteCloudAccount, SQLiteCloudConfig, SQLiteC
 from sqlitecloud.driver import Driver
 from sqlitecloud.resultset import SQLITECLOUD_RESULT_TYPE, SQLiteCloudResult
 
+from shared.cloud.ahead import Ahead
 from shared.cloud.connection_string import DEFAULT_PORT, Address
 from shared.cloud.failures import Garbled, Lost, Unreachable
 from shared.cloud.frames import Frames
 
 DRIVER_VERSION = "0.0.84"
 _MOST_ROWSET_BYTES = 256 << 20
+_STEP = b"+13 DOWNLOAD STEP"
 _MORE = object()  # what a nested read gives back: the loop outside goes on
 
 
@@ -64,16 +66,27 @@ class HardenedDriver(Driver):
         """Answers 122-137: writing nothing to a socket says nothing of the other side."""
         return connection.socket is not None
 
-    def step(self, connection: SQLiteCloudConnect, most: int, save: Callable[[memoryview], None]) -> tuple[int, Any]:
-        """Reads the reply to a DOWNLOAD STEP: its size, and those last bytes of it that `save` has not been given.
+    def step(
+        self, connection: SQLiteCloudConnect, most: int, save: Callable[[memoryview], None], ahead: Ahead | None
+    ) -> int:
+        """Reads the reply to a DOWNLOAD STEP; returns its size. While it is on its way the next are asked for.
 
-        Answers 402-418, which takes any reply for data and copies it three times. Raises Garbled for any other
-        reply than a blob of at most `most` bytes, ErrorReply for an error.
+        Answers 402-418, which takes any reply for data, copies it three times, and lets the node wait for each request.
+        Raises Garbled for any other reply than a blob of at most `most` bytes, ErrorReply for an error.
         """
         frames = self._open_frames()
         try:
             if frames.at_blob():
-                return frames.blob(most, save)
+                sock: socket.socket = connection.socket
+
+                def ask(length: int) -> bool:
+                    if ahead is None:
+                        return False
+                    for _ in range(ahead.arriving(length)):
+                        sock.sendall(_STEP)  # each in a TLS record of its own, as if it had been sent alone
+                    return ahead.waiting > 0
+
+                return frames.blob(most, save, ask)
         except BaseException:
             self.disconnect(connection)
             raise

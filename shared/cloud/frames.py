@@ -37,7 +37,7 @@ class Frames:
         self._refuse_leftover()
         self._timeout = timeout or self._usual
         self._socket.settimeout(self._timeout)
-        self._deadline = time.monotonic() + self._timeout + _GRACE_SECONDS
+        self._deadline = self._next_deadline()
 
     def frame(self) -> bytes:
         """The next frame, whole, its header included."""
@@ -60,26 +60,32 @@ class Frames:
         self._fill(1)
         return self._buffer[self._start] == ord("$")
 
-    def blob(self, most: int, save: Callable[[memoryview], None]) -> tuple[int, memoryview]:
-        """Hands a blob's bytes to `save` as they come; the last of them are returned, for the caller to save.
+    def blob(self, most: int, save: Callable[[memoryview], None], ask: Callable[[int], bool]) -> int:
+        """Hands a blob's bytes to `save` as they come, each view for that call only; returns the blob's size.
 
-        The view holds until the next call. Returns the blob's size, too. Raises Garbled above `most` bytes.
+        `ask` is called as soon as its size is known, to send more requests; it returns whether more replies are to
+        come. Raises Garbled above `most` bytes.
         """
         header, length = self._header()
         if length > most:
             raise Garbled(f"{length} bytes came where {most} were left: the download is longer than was announced")
         self._take(header)
+        more = ask(length)
+        if more:
+            self._deadline = self._next_deadline() + length / _SLOWEST
         left = length
-        while left > _CAPACITY:
+        while left:
             if self._start == self._end:
-                self._fill(_CAPACITY)
+                self._fill(min(left, _CAPACITY))
             piece = self._take(min(left, self._end - self._start))
             left -= len(piece)
             save(piece)
-        self._fill(left)
-        tail = self._take(left)
-        self._refuse_leftover()
-        return length, tail
+        if not more:
+            self._refuse_leftover()
+        return length
+
+    def _next_deadline(self) -> float:
+        return time.monotonic() + self._timeout + _GRACE_SECONDS
 
     def _header(self) -> tuple[int, int]:
         """The sizes of the next frame's header and content, once the header is there; its LEN extends the deadline."""

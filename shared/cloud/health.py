@@ -13,11 +13,12 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 
-from shared.cloud import databases
+from shared.cloud import databases, pages
 from shared.cloud.connection_string import Address
 from shared.cloud.databases import Listed
 from shared.cloud.failures import AUTH, COMMAND, CloudError, Refused
 from shared.cloud.names import quoted
+from shared.cloud.pages import MAGIC
 from shared.cloud.retries import attempts
 from shared.cloud.session import Session
 
@@ -60,6 +61,8 @@ def check(address: Address, database: str, now: datetime, *, restores: bool = Fa
         yield _caught("login", lambda: _login(session))
         found: list[Listed] = []
         yield _caught("database", lambda: _database(session, database, found))
+    if found and found[0].encrypted:
+        yield _encryption(address, database, restores=restores)
     for privilege in (*FOR_BACKUPS, *FOR_RESTORES):
         needed = restores or privilege in FOR_BACKUPS
         yield _privilege(address, database if found else None, privilege, needed=needed)
@@ -103,8 +106,23 @@ def _database(session: Session, name: str, found: list[Listed]) -> Health:
     if listed.trouble:
         mend = f"ENABLE DATABASE {quoted(name)}" if listed.trouble == "disabled" else "ask SQLite Cloud"
         return Health("database", ok=False, detail=f"{name}: {size}, {listed.trouble}: {mend}")
-    locked = ", encrypted: its download may be ciphertext, see docs/sqlitecloud.md" if listed.encrypted else ""
-    return Health("database", ok=True, detail=f"{name}: {size}, status OK{locked}")
+    return Health("database", ok=True, detail=f"{name}: {size}, status OK{', encrypted' if listed.encrypted else ''}")
+
+
+def _encryption(address: Address, name: str, *, restores: bool) -> Health:
+    """Has the node copy one page: whether it comes decrypted, nothing but that page tells."""
+    try:
+        first = databases.on_node(address, lambda session: pages.first_page(session, name))
+    except CloudError as error:
+        mend = "give the role READ and BACKUP, and the node the key of the database"
+        return Health("encryption", ok=False, detail=f"it cannot be copied page by page: {error}: {mend}")
+    if not first.startswith(MAGIC):
+        mend = "decrypt a copy and back that up, or use the platform's own backups"
+        return Health("encryption", ok=False, detail=f"its pages come encrypted, or not at once: {mend}")
+    if restores and address.key is None:
+        mend = "add key= with its key to the connection string"
+        return Health("encryption", ok=False, detail=f"pages come decrypted, and a restore needs the key: {mend}")
+    return Health("encryption", ok=True, detail="pages come decrypted")
 
 
 @dataclass(frozen=True)

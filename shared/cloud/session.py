@@ -15,6 +15,7 @@ from typing import Self
 from sqlitecloud.resultset import SQLITECLOUD_RESULT_TYPE as RESULT
 from sqlitecloud.resultset import SQLiteCloudResult
 
+from shared.cloud.ahead import Ahead
 from shared.cloud.connection_string import Address
 from shared.cloud.driver import ErrorReply, HardenedDriver
 from shared.cloud.failures import AUTH, NOT_FOUND, CloudError, Garbled, Lost, Refused, TimedOut, Unreachable, masked
@@ -105,47 +106,56 @@ class Session:
         found: Value = result.data[0]
         return found
 
+    def array(self, command: str, *bindings: str) -> list[Value]:
+        """Runs a command that answers with an array."""
+        result = self._run(command, bindings)
+        if result.tag is not RESULT.RESULT_ARRAY:
+            raise self._unexpected(command)
+        found: list[Value] = result.data[0]
+        return found
+
     def start_download(self, name: str, *, if_exists: bool = False) -> Announced:
         """Has the node make a snapshot; `save_download` fetches it. Raises Refused when there is no such database.
 
         With `if_exists` a database that is not there has 0 bytes.
         """
         command = f"DOWNLOAD DATABASE {quoted(name)}{' IF EXISTS' if if_exists else ''}"
-        result = self._run(command, ())
-        numbers = result.data[0] if result.tag is RESULT.RESULT_ARRAY else None
-        if not numbers or len(numbers) != 3 or not all(type(n) is int and n >= 0 for n in numbers):
+        numbers = [number for number in self.array(command) if isinstance(number, int) and number >= 0]
+        if len(numbers) != 3:
             raise self._unexpected(command)
         return Announced(*numbers)
 
-    def save_download(self, announced: Announced, save: Saver, watch: Watcher) -> None:
+    def save_download(self, announced: Announced, save: Saver, watch: Watcher, *, one_by_one: bool = False) -> None:
         """Hands exactly the announced bytes to `save`, in order. Raises Garbled for fewer, more, or anything else.
 
-        The next step is asked for as soon as the last one has arrived, while its end is still being saved.
+        Steps are asked for ahead of time, unless `one_by_one`: see `shared.cloud.ahead`.
         """
         driver, connection = self._driver, self._connection
-        done = 0
+        done, ahead = 0, None if one_by_one else Ahead(announced.size)
         with self._told("downloading"):
             try:
-                driver.send(connection, "DOWNLOAD STEP")
                 while done < announced.size:
-                    size, tail = driver.step(connection, announced.size - done, save)
-                    done += _some(size, done, announced)
-                    if done < announced.size:
+                    if ahead is None or not ahead.waiting:
                         driver.send(connection, "DOWNLOAD STEP")
-                    save(tail)
+                        if ahead is not None:
+                            ahead.sent()
+                    size = driver.step(connection, announced.size - done, save, ahead)
+                    done += _some(size, done, announced)
                     watch(done, announced.size)
             except BaseException:
                 self.close()
                 raise
+        if ahead is not None and ahead.waiting:
+            self.close()  # the last steps were larger than the first: replies to come that nobody needs
 
-    def upload(self, name: str, source: Path, watch: Watcher) -> None:
-        """Stores the closed file `source` as the new database `name`.
+    def upload(self, name: str, source: Path, watch: Watcher, *, replace: bool = False) -> None:
+        """Stores the closed file `source` as the new database `name`, or with `replace` in the place of the old.
 
         Raises Refused (nothing was stored) or Lost and Garbled (nothing was stored either, the node drops what is
         not finished), but Undecided when it was the answer to the very last piece that was lost.
         """
         total = source.stat().st_size
-        self.ok(f"UPLOAD DATABASE {quoted(name)}")
+        self.ok(f"UPLOAD DATABASE {quoted(name)}{' REPLACE' if replace else ''}")
         with self._aborting():
             sent = 0
             with source.open("rb") as file:

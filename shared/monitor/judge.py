@@ -75,7 +75,7 @@ def _stale(database: str, here: Sequence[Seen], schedules: Schedules, now: datet
             continue  # its first slot since the database was first backed up is not due yet
         if seen is None:
             yield Finding(Event.MONITOR_STALE, f"there is no good {kind} backup of {database}: {remedy}", fields)
-        elif seen.age(now) > allowed:
+        elif seen.behind(now) > allowed:
             yield Finding(
                 Event.MONITOR_STALE,
                 f"the newest good {kind} backup of {database} is {span(seen.age(now))} old, over {span(allowed)}: "

@@ -20,6 +20,7 @@ class Seen:
     be read, if so. `source_good`: its database was sound. `kept_for`: how long it was promised to be kept.
     `in_copy`: None where there is no copy store.
     `row_counts`: rows by table, of the two newest of a database only.
+    `unchanged_at`: when a run last found that nothing was written since, and took no other.
     """
 
     name: BackupName
@@ -33,6 +34,7 @@ class Seen:
     kept_for: timedelta | None = None
     in_copy: bool | None = None
     row_counts: Mapping[str, int] | None = None
+    unchanged_at: datetime | None = None
 
     @property
     def kind(self) -> Kind:
@@ -58,6 +60,10 @@ class Seen:
 
     def age(self, now: datetime) -> timedelta:
         return max(now - self.created_at, timedelta(0))
+
+    def behind(self, now: datetime) -> timedelta:
+        """From when it last was all that there is, as far as anyone looked."""
+        return min(self.age(now), max(now - (self.unchanged_at or self.created_at), timedelta(0)))
 
     def is_future(self, now: datetime) -> bool:
         return self.created_at > now + CLOCKS_DIFFER_BY

@@ -1,18 +1,18 @@
 """Looks at the stores: one listing of each, and the manifests of the newest two backups of each database."""
 
-import gc
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import contextmanager, suppress
+from collections.abc import Callable, Iterable, Mapping
+from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 
 from shared import names
 from shared.catalog import Backup, Catalog
 from shared.cleanup.inventory import Inventory, inventory_of
+from shared.collector import all_of_it_stays
 from shared.errors import LitekeepError, NotGood, ObjectMissing
 from shared.events import Event
 from shared.monitor.finding import Finding
-from shared.monitor.listing import Listing, Seen, present
+from shared.monitor.listing import CLOCKS_DIFFER_BY, Listing, Seen, present
 from shared.names import DrillName
 from shared.retention import Candidate
 from shared.stores import Store, StoredObject
@@ -35,31 +35,21 @@ def look(
     A copy store that cannot be listed is a problem of the listing, as `problems` are.
     Raises StoreError when the first store cannot be.
     """
-    with _all_of_it_stays():
+    with all_of_it_stays():
         objects = list(store.list_objects(""))
         inventory = inventory_of(store, objects)
     copies, unread = _copies(copy_store, copy_url)
+    unchanged = _unchanged(objects, now)
     found: dict[str, list[Seen]] = {database: [] for database in expected}
     for candidate in inventory.candidates:
         seen = _seen(candidate, inventory.backups[candidate.name], inventory, copies)
+        seen = replace(seen, unchanged_at=unchanged.get(candidate.name)) if candidate.name in unchanged else seen
         found.setdefault(candidate.name.database, []).append(seen)
     if only is not None:
         found = {only: found.get(only, [])}
     catalog = Catalog(store)
     databases = {database: _with_row_counts(catalog, own, inventory, now) for database, own in found.items()}
     return Listing(store.url, databases, _drills(objects), copy_url, problems + unread), inventory
-
-
-@contextmanager
-def _all_of_it_stays() -> Iterator[None]:
-    """Ten thousand backups make a million values and no garbage: looking for some takes a tenth of the time or more."""
-    was_on = gc.isenabled()
-    gc.disable()
-    try:
-        yield
-    finally:
-        if was_on:
-            gc.enable()
 
 
 def _seen(candidate: Candidate, backup: Backup, inventory: Inventory, copies: Mapping[str, int] | None) -> Seen:
@@ -84,6 +74,16 @@ def _is_copied(objects: Iterable[StoredObject], copies: Mapping[str, int]) -> bo
     """Whether the copy store has its manifest and artifacts, each in its size. Verdicts and holds may differ."""
     needed = (item for item in objects if (parsed := names.parse(item.name)) and parsed.role not in ("verdict", "hold"))
     return all(copies.get(item.name) == item.size_bytes for item in needed)
+
+
+def _unchanged(objects: Iterable[StoredObject], now: datetime) -> Mapping[names.BackupName, datetime]:
+    """When each backup was last found to be all that there is; what is dated in the future says nothing."""
+    found: dict[names.BackupName, datetime] = {}
+    for item in objects:
+        mark = names.parse_unchanged(item.name)
+        if mark is not None and mark.at <= now + CLOCKS_DIFFER_BY:
+            found[mark.backup] = max(mark.at, found.get(mark.backup, mark.at))
+    return found
 
 
 def _copies(copy_store: OpenStore | None, url: str | None) -> tuple[Mapping[str, int] | None, tuple[Finding, ...]]:

@@ -33,7 +33,8 @@ class Slot:
 class Status:
     """`standing` is of backups alone: with `ok` there can still be findings, which need attention.
 
-    `recovery_point`: the age of the newest backup that is not known to be bad; what is newer would be lost now.
+    `recovery_point`: the age of the newest backup that is not known to be bad, or how long ago a run found that nothing
+    was written since; what is newer would be lost now.
     `next_scheduled`: None where BACKUP_SCHEDULES says that nothing is.
     """
 
@@ -56,7 +57,7 @@ def status_of(database: str, listing: Listing, schedules: Schedules | None, now:
     here = present(own, now)
     last = here[0] if here else None
     before = [seen for seen in here[1:] if last is not None and seen.kind is last.kind and seen.damaged is None]
-    good = next((seen for seen in here if seen.wrong is None), None)
+    behind = [seen.behind(now) for seen in here if seen.wrong is None]
     verified = [seen for seen in here if seen.verified and seen.wrong is None]
     findings = judge(replace(listing, databases={database: own}, problems=()), schedules, now)
     return Status(
@@ -64,7 +65,7 @@ def status_of(database: str, listing: Listing, schedules: Schedules | None, now:
         _standing(last, findings),
         last,
         age=last.age(now) if last else None,
-        recovery_point=good.age(now) if good else None,
+        recovery_point=min(behind, default=None),
         usual_bytes=usual_size(last, before) if last else None,
         change_percent=size_change(last, before) if last else None,
         last_verified=verified[0] if verified else None,

@@ -13,7 +13,8 @@ class RestoreOrder:
     """Which backup, to where, and how much of it.
 
     In place, only a backup of that very file goes, unless `any_source` says that it may be of another;
-    `keep_safety_for` is how long the safety backup of what was there is kept.
+    `keep_safety_for` is how long the safety backup of what was there is kept. `in_one_step`: in place on SQLite Cloud
+    by UPLOAD … REPLACE, which the platform does not document.
     """
 
     catalog: Catalog
@@ -22,6 +23,7 @@ class RestoreOrder:
     target: FileLocation | CloudLocation
     in_place: bool = False
     any_source: bool = False
+    in_one_step: bool = False
     prove: bool = False
     schema_only: bool = False
     tables: frozenset[str] = frozenset()

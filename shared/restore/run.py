@@ -100,7 +100,13 @@ def restore(order: RestoreOrder, *, clock: Clock = utc_now, progress: Progress =
         duration_seconds=(clock() - started).total_seconds(),
         artifact=rebuilt.artifact.object,
         safety=safety,
-        notes=[*rebuilt.notes, *notes, *_damage(manifest), *_to_reindex(manifest, rebuilt.artifact)],
+        notes=[
+            *rebuilt.notes,
+            *notes,
+            *_damage(manifest),
+            *_in_clear(order, manifest),
+            *_to_reindex(manifest, rebuilt.artifact),
+        ],
     )
 
 
@@ -122,6 +128,10 @@ def _opened(order: RestoreOrder) -> tuple[Manifest, DataKey | None]:
             "or leave out --verify to have its pages as they are"
         )
     _check_same_database(order, manifest)
+    if not isinstance(order.target, FileLocation):
+        from shared.restore.to_cloud import check_secrecy  # noqa: PLC0415 - as below
+
+        check_secrecy(order.target, in_place=order.in_place, of_encrypted=_was_encrypted(manifest))
     _check_space(order, manifest)
     return manifest, data_key
 
@@ -252,7 +262,7 @@ def _put_on_cloud(
         except CorruptSource:
             return _safety_backup(order, clock, progress, number=number, allow_corrupt=True)
 
-    return replace_database(target, path, scratch, clock(), keep=keep, progress=progress)
+    return replace_database(target, path, scratch, clock(), keep=keep, progress=progress, in_one_step=order.in_one_step)
 
 
 def _safety_of_file(held: InPlace, order: RestoreOrder, clock: Clock, progress: Progress) -> str:
@@ -300,6 +310,16 @@ def _damage(manifest: Manifest) -> list[str]:
     if manifest.integrity.good:
         return []
     return [f"NOT good: it was taken of a damaged database, {manifest.integrity.problems[0]}"]
+
+
+def _was_encrypted(manifest: Manifest) -> bool:
+    return (manifest.source.model_extra or {}).get("encrypted") is True
+
+
+def _in_clear(order: RestoreOrder, manifest: Manifest) -> list[str]:
+    if not _was_encrypted(manifest) or not isinstance(order.target, FileLocation):
+        return []
+    return ["it was encrypted on SQLite Cloud, and this file is not: keep it accordingly"]
 
 
 def _to_reindex(manifest: Manifest, artifact: Artifact) -> list[str]:

@@ -1,6 +1,7 @@
 """Bringing a rebuilt database to SQLite Cloud, where nothing can be renamed and nothing replaced in one step.
 
 As a new database it is uploaded under its name, downloaded again and compared; when that fails it is removed.
+Where the connection string has a `key`, the node encrypts the database between the upload and the proof.
 
 In place, the order of effects, and what there is if everything ends after it:
 
@@ -16,6 +17,9 @@ In place, the order of effects, and what there is if everything ends after it:
 Until `removed` the old is as it was, whatever fails. After that nothing is cleaned up, and the error says what is
 where. Whoever writes to the database between the safety backup and `removed` loses that, so it is kept short;
 the node offers no lock.
+
+By UPLOAD … REPLACE, which no documentation has, `removed` and the second `uploaded` are one step of the node's, and the
+old is as it was until that. When its answer is lost, the download that follows tells.
 """
 
 import secrets
@@ -26,7 +30,7 @@ from datetime import datetime
 from pathlib import Path
 
 from shared.cloud import databases
-from shared.cloud.failures import CloudError
+from shared.cloud.failures import CloudError, Refused
 from shared.cloud.session import Undecided
 from shared.databases.cloud import snapshot_cloud
 from shared.databases.location import CloudLocation
@@ -47,6 +51,29 @@ def check_target(target: CloudLocation, *, in_place: bool) -> None:
         raise UsageError(f"{target.display} is there already: choose another name, or --in-place to replace it")
 
 
+def check_secrecy(target: CloudLocation, *, in_place: bool, of_encrypted: bool) -> None:
+    """Raises UsageError when what is or was encrypted on a node would come back in clear, or what is not, encrypted."""
+    has_key = target.address.key is not None
+    if not in_place:
+        if of_encrypted and not has_key:
+            raise UsageError(
+                f"{target.display} would not be encrypted, and the database that the backup was taken of was: add key= "
+                "to its connection string; to have it in clear, restore to a file and import that"
+            )
+        return
+    there = databases.on_node(target.address, lambda session: databases.find(session, target.database))
+    if there is not None and there.encrypted and not has_key:
+        raise UsageError(
+            f"--in-place: {target.display} is encrypted: add key= with its key to its connection string, so that what "
+            "replaces it is too"
+        )
+    if there is not None and not there.encrypted and has_key:
+        raise UsageError(
+            f"--in-place: {target.display} is not encrypted: leave out key=, or have it encrypted first with ENCRYPT "
+            "DATABASE"
+        )
+
+
 def create(target: CloudLocation, image: Path, scratch: Path, progress: Progress) -> None:
     """Makes the new database of the closed file `image`, proven by a download.
 
@@ -60,6 +87,7 @@ def create(target: CloudLocation, image: Path, scratch: Path, progress: Progress
             f"{error}; {target.display} may be there or come yet, unproven: look, and remove it before another try"
         ) from None
     try:
+        _encrypt(target, image, scratch, progress, sure=sure)
         _prove(target, image, scratch, progress)
     except BaseException as error:
         # What was found there after a lost answer may have been made by someone else meanwhile.
@@ -77,15 +105,17 @@ def replace_database(
     *,
     keep: Callable[[int], str],
     progress: Progress,
+    in_one_step: bool = False,
 ) -> tuple[str, list[str]]:
     """Puts the closed file `image` in place of the database; `keep` takes a safety backup and returns its name;
-    it is given how many were taken before, in vain because somebody wrote.
+    it is given how many were taken before, in vain because somebody wrote. `in_one_step` is by UPLOAD … REPLACE.
 
     Returns that name, and notes for whoever asked. Raises LitekeepError; see above for what is where then.
     """
     own = replace(target, database=_own_name(target.database, moment))
     try:
         _put(own, image, progress)
+        _encrypt(own, image, scratch, progress, sure=True)
         _prove(own, image, scratch, progress)
         safety = keep_quiet(target, keep)
     except BaseException as error:
@@ -93,20 +123,45 @@ def replace_database(
         if isinstance(error, LitekeepError):
             raise _with(error, f"{target.display} is as it was{left and f', and {left}'}") from None
         raise
-    _remove_old(target, own, safety)
+    _swap(target, own, image, scratch, safety, progress, in_one_step=in_one_step)
+    left = _removed(own)
+    return safety, [left] if left else []
+
+
+def _swap(
+    target: CloudLocation,
+    own: CloudLocation,
+    image: Path,
+    scratch: Path,
+    safety: str,
+    progress: Progress,
+    *,
+    in_one_step: bool,
+) -> None:
+    """From `removed` to `proven`. Every error says what is where."""
+    sure = True
+    if in_one_step:
+        sure = _put_over(target, own, image, safety, progress)
+    else:
+        _remove_old(target, own, safety)
     try:
-        _put(target, image, progress)
+        if not in_one_step:
+            sure = _put(target, image, progress)
+        _encrypt(target, image, scratch, progress, sure=sure)
         different = _differs(target, image, scratch, progress)
     except BaseException as error:  # noqa: BLE001 - whoever interrupts us here has to be told what is where
         reason = str(error) if isinstance(error, LitekeepError | OSError) else "it was interrupted"
         raise SourceError(f"{reason}; {_where(target, own, safety)}") from None
+    if different and in_one_step and not sure:
+        raise SourceError(
+            f"the node's answer to UPLOAD … REPLACE was lost, and {target.display} is not what was sent ({different}): "
+            f"it may be the old still, or somebody has written to the new; {_where(target, own, safety)}"
+        )
     if different:
         raise SourceError(
             f"{target.display} is in place, and reads back differently from what was sent ({different}): if an "
             f"application has written to it meanwhile all is well, else {_where(target, own, safety)}"
         )
-    left = _removed(own)
-    return safety, [left] if left else []
 
 
 def keep_quiet(target: CloudLocation, keep: Callable[[int], str]) -> str:
@@ -129,6 +184,27 @@ def _writes(target: CloudLocation) -> int | None:
     return found.writes
 
 
+def _put_over(target: CloudLocation, own: CloudLocation, image: Path, safety: str, progress: Progress) -> bool:
+    """By UPLOAD … REPLACE. False where its answer was lost: the proof that follows tells what is there."""
+    sent = False
+
+    def watch(done: int, total: int) -> None:
+        nonlocal sent
+        sent = done >= total
+        progress("upload", done, total)
+
+    try:
+        return databases.replace(target.address, target.database, image, watch)
+    except BaseException as error:
+        if sent and not isinstance(error, Refused):
+            reason = str(error) if isinstance(error, LitekeepError | OSError) else "it was interrupted"
+            raise SourceError(f"{reason}; {_where(target, own, safety)}") from None
+        left = _removed(own)
+        if isinstance(error, LitekeepError):
+            raise _with(error, f"{target.display} is as it was{left and f', and {left}'}") from None
+        raise
+
+
 def _remove_old(target: CloudLocation, own: CloudLocation, safety: str) -> None:
     try:
         databases.remove(target.address, target.database)
@@ -145,6 +221,15 @@ def _remove_old(target: CloudLocation, own: CloudLocation, safety: str) -> None:
 
 def _put(target: CloudLocation, image: Path, progress: Progress) -> bool:
     return databases.put(target.address, target.database, image, lambda done, total: progress("upload", done, total))
+
+
+def _encrypt(target: CloudLocation, image: Path, scratch: Path, progress: Progress, *, sure: bool) -> None:
+    """Where there is a key; what may be somebody else's is left alone."""
+    if target.address.key is None:
+        return
+    if not sure:
+        _prove(target, image, scratch, progress)
+    databases.encrypt(target.address, target.database)
 
 
 def _prove(target: CloudLocation, image: Path, scratch: Path, progress: Progress) -> None:
@@ -177,9 +262,9 @@ def _removed(target: CloudLocation, *, may_come: bool = False) -> str:
 
 def _where(target: CloudLocation, own: CloudLocation, safety: str) -> str:
     return (
-        f"{target.display} is gone or not proven; the restored database is whole, under the name {own.database} beside "
-        f"it, and what was there before is the backup {safety}: when nothing is under the old name any more, run "
-        f"litekeep restore --backup REF --to that name"
+        f"{target.display} is gone, not proven, or still the old; the restored database is whole, under the name "
+        f"{own.database} beside it, and what was there before is the backup {safety}: when nothing is under the old "
+        "name any more, run litekeep restore --backup REF --to that name"
     )
 
 

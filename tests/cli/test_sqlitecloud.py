@@ -13,6 +13,7 @@ import pytest
 from tests.cli.conftest import Outcome, Workplace
 from tests.dump.equality import assert_equal
 from tests.servers.sqlitecloud import APIKEY, PASSWORD, USER, Server
+from tests.sqlitecloud_server.raw import Raw
 
 OneLine = Callable[[Outcome, int], str]
 NAME = "my app.v2.db"
@@ -181,8 +182,103 @@ def test_tasks_share_a_project(workplace: Workplace, node: Server) -> None:
 def test_a_disabled_database_is_left_out_and_named(workplace: Workplace, node: Server) -> None:
     (node.data / "off.db").write_bytes(workplace.database.read_bytes())
     node.catalog.get("off.db").disabled = True
-    outcome = workplace.good("backup", BACKUP_DATABASES="*")
+    outcome = workplace.good("backup", BACKUP_DATABASES="*", LOG_FORMAT="json")
     assert "off.db was left out: disabled" in outcome.out
+    events = [json.loads(line) for line in outcome.err.splitlines() if line.startswith("{")]
+    (skipped,) = [event for event in events if event["event"] == "backup.skipped"]
+    assert {name: skipped[name] for name in ("database", "kind", "reason")} == {
+        "database": "off.db",
+        "kind": "on-demand",
+        "reason": "disabled",
+    }
+    named = workplace.run("backup", BACKUP_DATABASES="off.db")
+    assert named.code == 1
+    assert "off.db failed" in named.err
+
+
+def test_a_database_that_the_node_calls_damaged_fails_the_run(workplace: Workplace, node: Server) -> None:
+    (node.data / "bad.db").write_bytes(b"SQLite format 3\0" + bytes(20_000))
+    outcome = workplace.run("backup", BACKUP_DATABASES="*")
+    assert outcome.code == 1
+    assert "no new backup of 1 databases (bad.db)" in outcome.err
+
+
+def test_a_file_is_imported_to_the_node_and_proven(workplace: Workplace, node: Server) -> None:
+    workplace.good("backup", "--name", "one")
+    workplace.good("export", "--backup", "one", "--output", "plain.sql.gz")
+    url = node.url("imported one.db")
+    document = workplace.good("import", "--file", "plain.sql.gz", "--to", url, "--json").json
+    assert_equal(on_disk(node), on_disk(node, "imported one.db"))
+    assert document["target"] == f"sqlitecloud://localhost:{node.port}/imported one.db"
+    assert document["verified"] is True
+    taken = workplace.run("import", "--file", "plain.sql.gz", "--to", url)
+    assert taken.code == 2
+    assert "there already" in taken.err
+    assert APIKEY not in taken.err + (workplace.folder / "state" / "litekeep" / "audit.jsonl").read_text()
+
+
+def test_an_import_that_reads_back_differently_is_removed_again(workplace: Workplace, node: Server) -> None:
+    (workplace.folder / "d.sql").write_text("CREATE TABLE t (a); INSERT INTO t VALUES ('as it was sent');")
+    node.faults.alter("DOWNLOAD STEP", lambda reply: reply.replace(b"as it was sent", b"as it came back"[:14]))
+    outcome = workplace.run("import", "--file", "d.sql", "--to", node.url("new.db"))
+    assert outcome.code == 3
+    assert "was removed again" in outcome.err
+    assert node.catalog.names() == [NAME]
+    (workplace.folder / "bad.sql").write_text("CREATE TABLE t (a); INSERT INTO")
+    assert workplace.run("import", "--file", "bad.sql", "--to", node.url("new.db")).code == 3
+    assert node.catalog.names() == [NAME]
+
+
+def test_the_key_of_an_encrypted_database_is_used_and_never_shown(workplace: Workplace, node: Server) -> None:
+    key = "Xk9-secret-of-the-database"
+    with Raw(node) as raw:
+        assert raw.ask(f"ENCRYPT DATABASE '{NAME}' KEY ?", key) == b"+2 OK"
+    url = f"{node.url(NAME)}&key={key}"
+    said = [workplace.good("backup", "--name", "one", "--verify", "--debug", DATABASE_URL=url)]
+    said += [workplace.good("health", "--restores", DATABASE_URL=url)]
+    said += [workplace.good("restore", "--backup", "one", DATABASE_URL=url)]
+    said += [workplace.good("restore", "--backup", "one", "--in-place", "--json", DATABASE_URL=url)]
+    plain = workplace.good("restore", "--backup", "one", "--to", "copy.db", DATABASE_URL=url)
+    assert "this file is not" in plain.out
+    node.faults.error("ENCRYPT", 10002, f"Unable to find command ENCRYPT KEY {key}", times=None)
+    said += [workplace.run("restore", "--backup", "one", "--to", f"{node.url('n.db')}&key={key}")]
+    assert said[-1].code == 1
+    said += [workplace.run("restore", "--backup", "one", "--to", node.url("n.db")), plain]
+    assert said[-2].code == 2
+    assert "add key=" in said[-2].err
+    assert node.catalog.get("my app.v2-one.db").key == key
+    assert node.catalog.get(NAME).key == key
+    assert_equal(on_disk(node), workplace.folder / "copy.db")
+    for one in said:
+        assert key not in one.out + one.err
+    for path in workplace.folder.rglob("*"):
+        if path.is_file() and node.data not in path.parents:
+            assert key.encode() not in path.read_bytes(), path
+
+
+def test_replace_by_upload_is_asked_for_where_it_makes_sense(workplace: Workplace, node: Server) -> None:
+    workplace.good("backup", "--name", "one")
+    for arguments in (("--to", node.url("n.db")), ("--in-place",)):
+        outcome = workplace.run("restore", "--backup", "one", "--upload-replace", *arguments, DATABASE_URL="app.db")
+        assert outcome.code == 2
+        assert "--upload-replace" in outcome.err
+    with closing(sqlite3.connect(node.data / NAME)) as connection, connection:
+        connection.execute("DELETE FROM events")
+    workplace.good("restore", "--backup", "one", "--in-place", "--upload-replace")
+    assert_equal(workplace.database, on_disk(node))
+
+
+def test_nothing_new_makes_no_scheduled_backup(workplace: Workplace, node: Server) -> None:
+    quiet = {"BACKUP_SKIP_UNCHANGED": "true"}
+    first = workplace.good("backup", "--kind", "daily", "--json", **quiet).json
+    second = workplace.good("backup", "--kind", "daily", "--json", **quiet)
+    assert second.json == {"skipped": "unchanged", "backup_id": first["id"]}
+    assert "backup.skipped" in second.err
+    assert "unchanged since" in workplace.good("backup", "--kind", "daily", "--skip-unchanged").out
+    assert "id" in workplace.good("backup", "--json", **quiet).json
+    assert "id" in workplace.good("backup", "--kind", "daily", "--name", "mine", "--json", **quiet).json
+    assert workplace.run("backup", "--skip-unchanged").code == 2
+    assert workplace.good("status", "--json").json["status"] == "ok"
 
 
 def test_several_databases_need_a_project(workplace: Workplace) -> None:

@@ -144,9 +144,10 @@ def test_while_somebody_writes_it_does_not_start(server: Server, order: MakeOrde
     assert (restores(server), rows(server)) == (0, 68)
 
 
-def test_an_encrypted_database_cannot_be_kept_safe_so_it_is_left_alone(server: Server, order: MakeOrder) -> None:
+def test_what_cannot_be_decrypted_cannot_be_kept_safe_so_it_is_left_alone(server: Server, order: MakeOrder) -> None:
     with Raw(server) as client:
         client.ask(f"ENCRYPT DATABASE '{NAME}' KEY secret")
+        client.ask(f"REMOVE DATABASE '{NAME}' KEY database_key")
     with pytest.raises(CorruptSource, match="encrypted"):
         restore_native(order(), clock=at(server))
     assert restores(server) == 0

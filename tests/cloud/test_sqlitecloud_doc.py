@@ -68,7 +68,7 @@ def test_the_settings_login_can_switch_native_backups_on_and_not_read(server: Se
 def test_every_option_of_its_table_is_taken() -> None:
     options = re.findall(r"^\| (`.*?) \|", PAGE, re.MULTILINE)
     named = [name for cell in options for name in re.findall(r"`(\w+)=", cell)]
-    assert len(named) == 8
+    assert len(named) == 9
     values = {"timeout": "5", "connect_timeout": "5", "insecure": "false"}
     for name in named:
         value = values.get(name, "false" if name in ("compression", "no_verify_certificate") else "x.pem")

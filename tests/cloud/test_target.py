@@ -43,8 +43,10 @@ class Place:
         shutil.copyfile(server.data / target.database, self.old)
         self.safeties = 0
 
-    def replace(self) -> tuple[str, list[str]]:
-        return replace_database(self.target, self.image, self.scratch, MOMENT, keep=self.keep, progress=silent)
+    def replace(self, *, in_one_step: bool = False) -> tuple[str, list[str]]:
+        return replace_database(
+            self.target, self.image, self.scratch, MOMENT, keep=self.keep, progress=silent, in_one_step=in_one_step
+        )
 
     def keep(self, number: int) -> str:
         path = self.scratch / f"safety-{number}.db"
@@ -168,6 +170,54 @@ def test_in_place_the_old_goes_only_when_the_new_is_proven_and_the_old_is_kept(p
     ]
 
 
+def test_in_one_step_the_name_is_never_missing(place: Place) -> None:
+    missing: list[str] = []
+
+    def look(session: ServerSession) -> None:
+        if place.server.catalog.find(NAME) is None:
+            missing.append(session.record.requests[-1])
+
+    place.server.faults.after("", look, times=None)
+    safety, notes = place.replace(in_one_step=True)
+    assert (notes, missing) == ([], [])
+    assert place.holds(NAME, place.image)
+    assert difference(place.scratch / safety, place.old) is None
+    assert place.server.catalog.names() == [NAME]
+    asked = [text for one in place.server.connections for text in one.requests]
+    assert f"UPLOAD DATABASE '{NAME}' REPLACE" in asked
+    assert not any(text.startswith(f"REMOVE DATABASE '{NAME}'") for text in asked)
+
+
+def test_a_node_that_knows_no_replace_leaves_all_as_it_was(place: Place) -> None:
+    place.server.faults.error("REPLACE", 10002, "Unable to find command")
+    with pytest.raises(SourceError, match=r"Unable to find command .* is as it was"):
+        place.replace(in_one_step=True)
+    assert place.holds(NAME, place.old)
+    assert place.temporary == []
+
+
+def test_a_lost_answer_to_replace_that_did_nothing_is_told_and_not_sent_again(place: Place) -> None:
+    place.server.faults.reply("UPLOAD END", b"", nth=2)
+    place.server.faults.cut("UPLOAD END", 0, nth=2)
+    with pytest.raises(SourceError, match="may be the old still") as caught:
+        place.replace(in_one_step=True)
+    assert place.holds(NAME, place.old)
+    assert_explained(place, str(caught.value))
+    assert sum("REPLACE" in text for one in place.server.connections for text in one.requests) == 1
+
+
+def test_an_interruption_of_replace_says_what_is_where(place: Place) -> None:
+    def interrupt(stage: str, done: int, total: int) -> None:
+        if stage == "upload" and place.safeties:
+            raise KeyboardInterrupt
+
+    with pytest.raises((SourceError, KeyboardInterrupt)):
+        replace_database(
+            place.target, place.image, place.scratch, MOMENT, keep=place.keep, progress=interrupt, in_one_step=True
+        )
+    assert place.holds(NAME, place.old)
+
+
 def test_who_writes_during_the_safety_backup_has_it_taken_again(place: Place) -> None:
     def write(_: ServerSession) -> None:
         with closing(sqlite3.connect(place.server.data / NAME)) as connection, connection:
@@ -245,15 +295,16 @@ def _fail(server: Server, how: str, nth: int) -> None:
 HOWS = ["unheard", "unanswered", "half an answer", "refused"]
 
 
+@pytest.mark.parametrize("in_one_step", [False, True])
 @pytest.mark.parametrize("how", [*HOWS, *(f"{how}, for good" for how in HOWS)])
 def test_in_place_whatever_fails_at_whatever_step_nothing_is_lost(
-    server: Server, located: Located, image: Path, tmp_path: Path, how: str
+    server: Server, located: Located, image: Path, tmp_path: Path, how: str, in_one_step: bool
 ) -> None:
     stamina.set_testing(True, attempts=2)
     with kept_place(server, located(), image, tmp_path) as place:
-        place.replace()
+        place.replace(in_one_step=in_one_step)
         steps = _steps(server)
-    assert steps >= 30
+    assert steps >= 28
     outcomes = set()
     for nth in range(1, steps + 1):
         server.faults.clear()
@@ -263,7 +314,7 @@ def test_in_place_whatever_fails_at_whatever_step_nothing_is_lost(
         with kept_place(server, located(), image, tmp_path) as place:
             _fail(server, how, nth)
             try:
-                place.replace()
+                place.replace(in_one_step=in_one_step)
             except LitekeepError as error:
                 server.faults.clear()
                 outcomes.add(assert_explained(place, str(error)))
@@ -273,6 +324,8 @@ def test_in_place_whatever_fails_at_whatever_step_nothing_is_lost(
                 assert place.holds(NAME, place.image)
                 assert difference(place.scratch / "safety-0.db", place.old) is None
     expected = {"as it was", "by another name", "done"} if how.startswith("refused") else {"done"}
+    if in_one_step and how.startswith("unheard"):
+        expected = {"by another name", "done"}  # whether REPLACE was done is not known, and it is not sent twice
     # For good, even the last clean-up fails, and that is only a note.
     assert outcomes == ({"as it was", "by another name", "done"} if how.endswith("for good") else expected)
 

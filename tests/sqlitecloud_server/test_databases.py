@@ -104,6 +104,13 @@ def test_the_detailed_list_has_the_columns_of_the_platform(client: Raw) -> None:
     assert row["encryption"] == "NULL"
 
 
+def test_a_damaged_file_is_listed_as_in_error_beside_the_others(client: Raw, data: Path) -> None:
+    (data / "bad.db").write_bytes(b"SQLite format 3\0" + bytes(20_000))
+    found = values(client.ask("LIST DATABASES DETAILED"))
+    rows = [dict(zip(found[:18], found[at : at + 18], strict=True)) for at in range(18, len(found), 18)]
+    assert [(row["name"], row["status"]) for row in rows] == [("bad.db", "4"), ("x.db", "1")]
+
+
 def test_keys_of_a_database_outlive_the_server(data: Path) -> None:
     with Server(data, plain=True) as server, Raw(server) as raw:
         assert raw.ask("SET DATABASE x.db KEY backup TO 1") == b"+2 OK"

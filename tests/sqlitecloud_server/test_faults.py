@@ -117,6 +117,21 @@ def test_an_upload_runs_out_of_quota(server: Server, client: Raw) -> None:
     assert client.ask("UPLOAD ABORT") == b"+2 OK"
 
 
+def test_a_quota_counts_pieces_and_not_the_command_before_them(server: Server, client: Raw) -> None:
+    server.faults.upload_quota(nth=2)
+    assert client.ask("UPLOAD DATABASE y.db") == b"+2 OK"
+    assert client.piece(b"x" * 100) == b"+2 OK"
+    assert b"quota" in client.piece(b"x" * 100)
+    assert b"quota" in client.piece(b"x" * 100)
+
+
+def test_what_was_sent_is_counted_by_the_time_it_is_there(server: Server, client: Raw) -> None:
+    for _ in range(200):
+        before = _sent(server, 1)
+        reply = client.ask("PING")
+        assert _sent(server, 1) == before + len(reply)
+
+
 def test_a_piece_of_an_upload_is_answered_wrongly(server: Server, client: Raw) -> None:
     server.faults.reply("UPLOAD END", b":0 ")
     client.ask("UPLOAD DATABASE y.db")

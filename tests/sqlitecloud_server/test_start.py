@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from shared.cloud.connection_string import parse_connection_string
 from tests.servers.sqlitecloud import Server
 from tests.servers.sqlitecloud.__main__ import main
 from tests.sqlitecloud_server.raw import Raw
@@ -63,3 +64,13 @@ def test_a_certificate_of_ones_own_is_used(secure: Server, data: Path) -> None:
 def test_a_certificate_without_its_key_is_a_mistake(tmp_path: Path) -> None:
     with pytest.raises(SystemExit):
         main(["--data", str(tmp_path), "--cert", "c.pem"])
+
+
+def test_the_url_of_an_ipv6_address_is_one(tmp_path: Path) -> None:
+    try:
+        server = Server(tmp_path, host="::1", plain=True)
+    except OSError:
+        pytest.skip("a machine without IPv6")
+    with server:
+        found = parse_connection_string(server.url("x.db"), allow_insecure=True)
+    assert (found.address.host, found.address.port, found.database) == ("::1", server.port, "x.db")

@@ -184,6 +184,14 @@ def test_an_encrypted_database_comes_down_opaque_and_goes_up_with_its_key(client
     assert rows(client.download("copy.db"), tmp_path / "copy.db") == [(1, "hidden")]
 
 
+def test_pages_of_an_encrypted_database_come_decrypted(client: Raw, tmp_path: Path) -> None:
+    client.ask("ENCRYPT DATABASE x.db KEY k1")
+    numbers(client.ask("BACKUP INIT ? SOURCE ?", "main", "main"))
+    page = client.ask("BACKUP STEP 0 PAGES 1").partition(b"$")[2].partition(b" ")[2]
+    assert page[:24] == bytes(8) + b"SQLite format 3\0"
+    assert not client.download("x.db").startswith(b"SQLite")
+
+
 def test_a_plain_upload_with_a_key_is_refused(client: Raw) -> None:
     assert code(client.upload("copy.db", client.download("x.db"), " KEY k")) == 26
 

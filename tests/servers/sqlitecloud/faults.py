@@ -160,7 +160,7 @@ class Faults:
 
     def upload_quota(self, nth: int, text: str = "Storage quota exceeded.") -> None:
         """The n-th piece of an upload and all later ones are refused."""
-        self.error("UPLOAD DATA", 10005, text, nth=nth, times=None)
+        self.error("^UPLOAD DATA$", 10005, text, nth=nth, times=None)
 
     def _add(self, match: str, nth: int, times: int | None, apply: Callable[[Plan], None]) -> None:
         with self._lock:

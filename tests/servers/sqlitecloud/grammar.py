@@ -6,6 +6,7 @@ is one value (bare, quoted, or `?` taken from the bindings), `[...]` may be left
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import lru_cache
 from typing import TYPE_CHECKING, TypeVar
 
 from tests.servers.sqlitecloud.engine import Rows
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
     from tests.servers.sqlitecloud.session import Session
 
 # First words that SQL has too: what is no command there is left to SQLite to judge.
+_SHORT = 200  # letters
 SHARED_WITH_SQL = frozenset({"CREATE", "DROP"})
 
 
@@ -94,13 +96,24 @@ def find(statement: str, bindings: Iterator[Value]) -> tuple[Entry, Arguments] |
     candidates = _TABLE.get(verb)
     if candidates is None:
         return None
-    given = words(statement)
-    for entry in candidates:
-        if (pairs := _match(entry, given)) is not None:
-            return entry, _arguments(pairs, bindings)
+    matched = _first_match(statement) if len(statement) < _SHORT else _search(statement)
+    if matched is not None:
+        return matched[0], _arguments(matched[1], bindings)
     if verb in SHARED_WITH_SQL:
         return None
     raise Refusal(COMMAND, f"Unable to find command {statement}")
+
+
+def _search(statement: str) -> tuple[Entry, list[tuple[str, Word | None]]] | None:
+    given = words(statement)
+    for entry in _TABLE[first_word(statement)]:
+        if (pairs := _match(entry, given)) is not None:
+            return entry, pairs
+    return None
+
+
+# A download is the same few letters again and again.
+_first_match = lru_cache(maxsize=64)(_search)
 
 
 def _match(entry: Entry, given: list[Word]) -> list[tuple[str, Word | None]] | None:

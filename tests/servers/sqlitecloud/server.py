@@ -19,8 +19,8 @@ from tests.servers.sqlitecloud.certificates import Certificates, context
 from tests.servers.sqlitecloud.clock import Clock
 from tests.servers.sqlitecloud.faults import Faults
 from tests.servers.sqlitecloud.native import NativeBackups
-from tests.servers.sqlitecloud.outlet import close
-from tests.servers.sqlitecloud.session import Record, Session
+from tests.servers.sqlitecloud.outlet import Record, close
+from tests.servers.sqlitecloud.session import Session
 from tests.servers.sqlitecloud.settings import Settings
 
 HANDSHAKE_SECONDS = 30.0
@@ -92,7 +92,8 @@ class Server:
         elif self.ca is not None:
             known["root_certificate"] = str(self.ca)
         query = urlencode(known | options, safe="/", quote_via=quote)
-        return f"sqlitecloud://{who}{self.host}:{self.port}/{quote(database)}?{query}"
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return f"sqlitecloud://{who}{host}:{self.port}/{quote(database)}?{query}"
 
     def close(self) -> None:
         """Stop listening, end every connection and wait for their threads."""

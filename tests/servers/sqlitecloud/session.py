@@ -3,7 +3,6 @@
 import socket
 from collections.abc import Iterator
 from contextlib import suppress
-from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
 import apsw
@@ -23,7 +22,7 @@ from tests.servers.sqlitecloud.errors import (
     Refusal,
     no_such_database,
 )
-from tests.servers.sqlitecloud.outlet import Outlet, close
+from tests.servers.sqlitecloud.outlet import Outlet, Record, close
 from tests.servers.sqlitecloud.requests import Command, Piece, read_request
 from tests.servers.sqlitecloud.rowsets import encode
 from tests.servers.sqlitecloud.statements import split
@@ -37,17 +36,6 @@ if TYPE_CHECKING:
 
 MEMORY = ":memory:"
 _KEPT_REQUESTS, _KEPT_LETTERS = 10_000, 2_000
-
-
-@dataclass
-class Record:
-    """What tests may ask about a connection: the texts of its requests (the first
-    10,000, 2,000 letters of each) and how many bytes it was sent."""
-
-    number: int
-    requests: list[str] = field(default_factory=list)
-    sent: int = 0
-    tls: str | None = None
 
 
 class Session:
@@ -69,7 +57,7 @@ class Session:
         self.active: datetime = self.since
         self.closing = False
         self._socket = sock
-        self._outlet = Outlet(sock, server.faults.budget())
+        self._outlet = Outlet(sock, record, server.faults.budget())
         self._engine: Engine | None = None
         self._generation = -1
         self._granted: frozenset[str] = frozenset()
@@ -119,8 +107,6 @@ class Session:
             self._outlet.send(reply, cut=plan.cut, drip=plan.drip)
         except Hangup:
             raise Hangup(reset=plan.reset) from None
-        finally:
-            self.record.sent = self._outlet.sent
         if self.download is not None:
             self.download.prepare(self.server.settings.number("download_chunk_size"))
 

@@ -7,6 +7,7 @@ _CUTS = re.compile(
     r"""'[^']*(?:'|\Z)|"[^"]*(?:"|\Z)|`[^`]*(?:`|\Z)|\[[^\]]*(?:\]|\Z)|--[^\n]*|/\*(?:.*?\*/|.*\Z)|;""", re.DOTALL
 )
 _BLANK = re.compile(r"(?:\s+|--[^\n]*|/\*(?:.*?\*/|.*\Z)|;)*", re.DOTALL)
+_SPECIAL = re.compile(r"[^\w\s]")
 _TRIGGER = re.compile(r"(?:EXPLAIN\s+)?CREATE\s+(?:TEMP\s+|TEMPORARY\s+)?TRIGGER\b", re.IGNORECASE)
 _TRIGGER_END = re.compile(r"\s*END\s*;?\s*\Z", re.IGNORECASE)
 _WORDS = re.compile(r"""'((?:[^']|'')*)'|"((?:[^"]|"")*)"|([^\s;]+)""")
@@ -21,6 +22,8 @@ class Word:
 def split(text: str) -> list[str]:
     """The statements of `text`, each with its `;` where it has one, without leading blanks and comments.
     A CREATE TRIGGER keeps the statements of its body."""
+    if not _SPECIAL.search(text):
+        return [text.strip()] if text.strip() else []
     found: list[str] = []
     trigger = ""
     for part in _parts(text):

@@ -15,15 +15,15 @@ _HEADER_ROOM = 32
 _NOTHING: tuple[memoryview, int, int] = (memoryview(b""), -1, -1)
 
 
-def take(catalog: Catalog, database: Database) -> Path:
-    """A file with one committed state of a database, scrambled when the database is."""
+def take(catalog: Catalog, database: Database, *, opaque: bool = True) -> Path:
+    """A file with one committed state of a database, scrambled when the database is and it is to be `opaque`."""
     path = catalog.temporary()
     with database.gate.shared():
         if database.locked:
             shutil.copyfile(database.path, path)
             return path
         copy_database(database.path, path)
-    if database.key is not None:
+    if database.key is not None and opaque:
         scramble(path, database.key)
     return path
 
@@ -32,9 +32,10 @@ class Download:
     """A snapshot taken at `DOWNLOAD DATABASE` and handed out from the front. The raft index is read
     before the snapshot is taken, so it never claims a commit that is not in there."""
 
-    def __init__(self, catalog: Catalog, database: Database) -> None:
+    def __init__(self, catalog: Catalog, database: Database, *, opaque: bool = True) -> None:
         self.database = database
         self._catalog = catalog
+        self._opaque = opaque
         self.raft = catalog.raft
         self._file = -1
         self._prepared = _NOTHING
@@ -54,7 +55,7 @@ class Download:
 
     def retake(self) -> None:
         """Go on from a newer state of the database, as a torn download would."""
-        path = take(self._catalog, self.database)
+        path = take(self._catalog, self.database, opaque=self._opaque)
         self.close()
         self._prepared = _NOTHING
         self._file = os.open(path, os.O_RDONLY)
@@ -136,13 +137,23 @@ class Upload:
 
 
 class PageBackup:
-    """`BACKUP INIT`: pages with their offsets, from a snapshot of its own."""
+    """`BACKUP INIT`: pages with their offsets, from a snapshot of its own, decrypted as SQLite's backup reads them."""
 
     def __init__(self, catalog: Catalog, database: Database) -> None:
-        self._download = Download(catalog, database)
+        self._catalog = catalog
+        self._database = database
+        self._begin()
         self.page_size = self._download.page_size
+
+    def _begin(self) -> None:
+        self._download = Download(self._catalog, self._database, opaque=False)
         self.pages = self._download.pages
         self.remaining = self.pages
+
+    def restart(self) -> None:
+        """Begin anew from a newer state, as SQLite does when another connection has written."""
+        self._download.close()
+        self._begin()
 
     def step(self, count: int) -> list[Value]:
         """Number of pages given, and their records: 8 bytes of file offset, big-endian, then the page."""

@@ -44,7 +44,7 @@ def _details(session: "Session", database: "Database") -> tuple[Value, ...]:
     using = sum(one.database is database for one in session.server.sessions.copy().values())
     locked = database.locked
     size, encoding, waste = (None, None, "0.00") if locked else _inside(database.path)
-    status = _ERROR if locked else _DISABLED if database.disabled else _OK
+    status = _ERROR if size is None else _DISABLED if database.disabled else _OK
     wal, shm = (_size(f"{database.path}{side}", database.path) for side in ("-wal", "-shm"))
     encryption = "AES256" if locked or database.key is not None else None
     watched = int(database.keys.get(BACKUP) == "1")
@@ -53,13 +53,15 @@ def _details(session: "Session", database: "Database") -> tuple[Value, ...]:
     return (*first, waste, size, encoding, status, wal, shm, None, 0, 0)
 
 
-def _inside(path: "Path") -> tuple[int, str, str]:
-    """Page size, encoding, and the percentage of pages that are free, as text."""
+def _inside(path: "Path") -> tuple[int | None, str | None, str]:
+    """Page size, encoding, and the percentage of pages that are free, as text; a damaged file has none of them."""
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
     try:
         pages, free = connection.pragma("page_count"), connection.pragma("freelist_count")
         waste = f"{100 * free / pages if pages else 0:.2f}"
         return connection.pragma("page_size"), connection.pragma("encoding"), waste
+    except apsw.Error:
+        return None, None, "0.00"
     finally:
         connection.close()
 
