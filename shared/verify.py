@@ -14,7 +14,6 @@ from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
-from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
@@ -37,6 +36,7 @@ from shared.names import BackupName, Format
 from shared.progress import Progress, silent
 from shared.rebuild import Check, private_file, prove, restore_journal_mode
 from shared.stores import Store
+from shared.version import TOOL
 from shared.workspace import scratch_folder
 
 LEVEL = "full"
@@ -74,7 +74,7 @@ class Verification:
                 "database": self.name.database,
                 "kind": self.name.kind.value,
                 "verified_at": rfc3339(self.verified_at),
-                "tool": f"litekeep {version('litekeep')}",
+                "tool": TOOL,
             }
         return document
 

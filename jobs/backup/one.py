@@ -1,6 +1,7 @@
 """One backup, start to end, with an event either way."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from shared.backup import BackupOrder, Taken, take_backup
 from shared.catalog import Backup, Catalog
@@ -11,7 +12,9 @@ from shared.progress import Progress
 from shared.settings import Settings
 from shared.terminal.audit import audited
 from shared.terminal.endings import reported
-from shared.verify import Verification, verify_backup
+
+if TYPE_CHECKING:
+    from shared.verify import Verification
 
 
 @dataclass(frozen=True)
@@ -20,7 +23,7 @@ class Made:
 
     order: BackupOrder
     taken: Taken
-    proof: Verification | None
+    proof: "Verification | None"
 
 
 def back_up(order: BackupOrder, settings: Settings, log: EventLog, *, prove: bool, progress: Progress) -> Made:
@@ -45,7 +48,9 @@ def back_up(order: BackupOrder, settings: Settings, log: EventLog, *, prove: boo
     return Made(order, taken, proof)
 
 
-def _prove(order: BackupOrder, manifest: Manifest, progress: Progress) -> Verification:
+def _prove(order: BackupOrder, manifest: Manifest, progress: Progress) -> "Verification":
+    from shared.verify import verify_backup  # noqa: PLC0415 - most backups are proven later, by another job
+
     catalog = Catalog(order.store)
     backup: Backup = catalog.find(manifest.id, manifest.database)
     proof = verify_backup(catalog, backup, order.key, progress=progress)

@@ -9,7 +9,6 @@ from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -28,6 +27,7 @@ from shared.errors import CorruptSource, ObjectExists, SourceError
 from shared.manifest import Artifact, Integrity, Manifest, checked_name
 from shared.names import BackupName, Format, automatic_id
 from shared.progress import Progress, silent
+from shared.version import TOOL
 from shared.workspace import scratch_folder
 
 if TYPE_CHECKING:
@@ -125,7 +125,7 @@ def _store_as(name: BackupName, order: BackupOrder, moment: _Moment, progress: P
             created_at=moment.created_at,
             keep_until=moment.created_at + order.keep_for,
             environment=order.environment,
-            tool=f"litekeep {version('litekeep')}",
+            tool=TOOL,
             source=source.origin,
             sqlite=description.database,
             schema_hash=description.schema_hash,

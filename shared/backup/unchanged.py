@@ -11,7 +11,6 @@ stale, and one whose schedule has stopped is, as no marks come either.
 
 import json
 from datetime import datetime, timedelta
-from importlib.metadata import version
 
 from shared.archive.data_key import same_key
 from shared.backup.order import BackupOrder
@@ -20,6 +19,7 @@ from shared.databases.location import CloudLocation
 from shared.manifest import Manifest
 from shared.names import BackupName, Unchanged
 from shared.stores import Store
+from shared.version import TOOL
 
 _CLOCKS_DIFFER_BY = timedelta(minutes=5)
 
@@ -60,7 +60,7 @@ def _is_as_ordered(manifest: Manifest, order: BackupOrder) -> bool:
     wanted = order.key.name if order.key else None
     same = key == wanted if key is None or wanted is None else same_key(key, wanted)
     there = {artifact.format for artifact in manifest.artifacts}
-    return same and there.issuperset(order.formats) and manifest.tool == f"litekeep {version('litekeep')}"
+    return same and there.issuperset(order.formats) and manifest.tool == TOOL
 
 
 def _is_there(manifest: Manifest, order: BackupOrder) -> bool:

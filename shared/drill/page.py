@@ -6,11 +6,11 @@ its own.
 
 import re
 from collections.abc import Iterable, Iterator, Sequence
-from importlib.metadata import version
 
 from shared.drill.attempt import Attempt
 from shared.drill.drill import Drill
 from shared.drill.durations import duration
+from shared.version import TOOL
 
 _SIGNS = {True: "\u2705", False: "\u274c", None: "\N{EN DASH}"}
 _SPECIAL = frozenset("\\`*_{}[]()<>#+!|~&$@")
@@ -21,7 +21,7 @@ def to_markdown(drill: Drill) -> str:
     """The page; it refers to the plot by the file name that stands beside its own."""
     verdict = "passed" if drill.passed else "failed"
     took = duration((drill.finished_at - drill.started_at).total_seconds())
-    held = f"Held {drill.started_at:%Y-%m-%d %H:%M:%S} UTC by litekeep {version('litekeep')}, in {took}, "
+    held = f"Held {drill.started_at:%Y-%m-%d %H:%M:%S} UTC by {TOOL}, in {took}, "
     lines = [
         f"# Restore drill of {_plain(drill.database)}: {_SIGNS[drill.passed]} {verdict}",
         "",

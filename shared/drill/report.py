@@ -3,13 +3,13 @@
 Fields are only ever added.
 """
 
-from importlib.metadata import version
 from typing import Any
 
 from shared.clock import rfc3339
 from shared.drill.attempt import Attempt
 from shared.drill.drill import Drill
 from shared.rebuild import Check
+from shared.version import TOOL
 
 FORMAT = 1
 
@@ -23,7 +23,7 @@ def to_json(drill: Drill) -> dict[str, Any]:
         "findings": list(drill.findings),
         "started_at": rfc3339(drill.started_at),
         "finished_at": rfc3339(drill.finished_at),
-        "tool": f"litekeep {version('litekeep')}",
+        "tool": TOOL,
         "store": drill.store,
         "copy_store": drill.copy_store,
         "report": drill.name.report,
