@@ -147,7 +147,7 @@ def test_other_formats_another_key_or_another_version_make_a_new_one(
         assert run(keyed) != "unchanged"
         assert run(keyed) == "unchanged"
     assert run(order) != "unchanged"
-    monkeypatch.setattr("shared.backup.unchanged.version", lambda _: "0.0.0-older")
+    monkeypatch.setattr("shared.backup.unchanged.TOOL", "litekeep 0.0.0-older")
     assert run(order) != "unchanged"
 
 
