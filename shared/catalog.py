@@ -10,46 +10,21 @@ from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Protocol
 
-from pydantic import BaseModel, ConfigDict
-
 from shared import names
 from shared.clock import parse_time, rfc3339
+from shared.collector import all_of_it_stays
 from shared.errors import NotGood, ObjectMissing, StoreError, UsageError
 from shared.kinds import Kind
-from shared.manifest import LARGEST_MANIFEST, Count, Manifest, parse_manifest
+from shared.manifest import LARGEST_MANIFEST, Manifest, parse_manifest
 from shared.names import BackupName, ObjectName
 from shared.stores import Store, StoredObject
+from shared.stores.interface import ReadsMany
+from shared.summary import beside_manifest, beside_verdict, summarise, summary_of, verdict_of
 
 LATEST = names.LATEST
 LATEST_VERIFIED = names.LATEST_VERIFIED
 
-_SUMMARY = "litekeep-summary"
-_VERDICT = "litekeep-verdict"
-_METADATA_LIMIT = 7000  # bytes; Cloud Storage takes 8 KiB of custom metadata an object
-
-
-class _SummaryArtifact(BaseModel):
-    model_config = ConfigDict(strict=True)
-
-    format: str
-    object: str
-    size_bytes: Count
-    sha256: str
-    encrypted: bool
-
-
-class _Summary(BaseModel):
-    """What `summarise` makes, as it comes back from a store that anyone may have written to."""
-
-    model_config = ConfigDict(strict=True, extra="allow")  # a later Litekeep may say more
-
-    created_at: str
-    keep_until: str
-    artifacts: list[_SummaryArtifact]
-    tables: Count
-    rows: Count
-    schema_version: str
-    good: bool
+_Read = Mapping[str, Any] | NotGood  # a document, or why it cannot be read
 
 
 @dataclass(frozen=True)
@@ -106,7 +81,8 @@ class Catalog:
         Raises StoreError when the store cannot be listed.
         """
         prefixes = [""] if kind is None and database is None else [names.kind_prefix(k, database) for k in _kinds(kind)]
-        return self.assemble(named(found for prefix in prefixes for found in self.store.list_objects(prefix)))
+        with all_of_it_stays():
+            return self.assemble(named(found for prefix in prefixes for found in self.store.list_objects(prefix)))
 
     def find(self, ref: str, database: str | None = None, at: datetime | None = None) -> Backup:
         """The backup that `ref` means: an id, an artifact's file name or path, `latest` or `latest-verified`.
@@ -154,16 +130,13 @@ class Catalog:
 
     def publish(self, manifest: Manifest) -> StoredObject:
         """Writes the manifest: from then on the backup exists. Its artifacts must be stored already."""
-        return self.store.create(
-            manifest.name.manifest, manifest.to_json(), _as_metadata(_SUMMARY, summarise(manifest))
-        )
+        return self.store.create(manifest.name.manifest, manifest.to_json(), beside_manifest(manifest))
 
     def record(self, name: BackupName, verdict: Verdict, moment: datetime) -> StoredObject:
         """Stores what a verification found, beside the backup."""
         document = verdict.to_json()
         content = json.dumps(document, indent=2, ensure_ascii=False).encode() + b"\n"
-        summary = {"ok": verdict.ok, "level": document.get("level")}
-        return self.store.create(name.verdict(moment), content, _as_metadata(_VERDICT, summary))
+        return self.store.create(name.verdict(moment), content, beside_verdict(document | {"ok": verdict.ok}))
 
     def _newest(self, ref: str, database: str | None, at: datetime | None) -> Backup:
         if ref not in (LATEST, LATEST_VERIFIED):
@@ -190,42 +163,19 @@ class Catalog:
 
     def assemble(self, found: Iterable[tuple[ObjectName, StoredObject]]) -> list[Backup]:
         """The backups that a listing's `named` objects make, newest first; for whoever lists the store by itself."""
-        manifests: dict[BackupName, StoredObject] = {}
-        verdicts: dict[BackupName, tuple[datetime, StoredObject]] = {}
-        for parsed, item in found:
-            if parsed.role == "manifest":
-                manifests[parsed.backup] = item
-            elif parsed.verified_at and parsed.verified_at >= verdicts.get(parsed.backup, (parsed.verified_at,))[0]:
-                verdicts[parsed.backup] = (parsed.verified_at, item)
-        backups = (self._backup(name, item, verdicts.get(name)) for name, item in manifests.items())
-        return sorted(filter(None, backups), key=lambda backup: (backup.created_at, backup.name.id), reverse=True)
-
-    def _backup(
-        self, name: BackupName, manifest: StoredObject, verdict: tuple[datetime, StoredObject] | None
-    ) -> Backup | None:
-        last = verdict[1] if verdict else None
-        said = {} if last is None else self._verdict(last)
-        verified = None if last is None else said.get("ok") is True
-        level = said["level"] if isinstance(said.get("level"), str) else None
-        try:
-            summary = _summary_in(manifest) or summarise(parse_manifest(_read(self.store, manifest), name))
-            created_at = parse_time(summary["created_at"])
-        except ObjectMissing:
-            return None  # removed since the listing began
-        except (NotGood, KeyError, TypeError, ValueError) as error:
-            reason = str(error) if isinstance(error, NotGood) else f"manifest of {name.id} cannot be read"
-            return Backup(name, manifest.created_at, manifest, {}, last, verified, reason, level)
-        return Backup(name, created_at, manifest, summary, last, verified, verified_level=level)
-
-    def _verdict(self, item: StoredObject) -> dict[str, Any]:
-        from_listing = _from_metadata(_VERDICT, item)
-        if from_listing is not None:
-            return from_listing
-        try:
-            content = json.loads(_read(self.store, item))
-        except (ValueError, RecursionError, NotGood, ObjectMissing):
-            return {}  # a verdict that cannot be read is not the one that says "good"
-        return content if isinstance(content, dict) else {}
+        manifests, verdicts = _newest_of_each(found)
+        summaries: dict[BackupName, _Read | None] = {name: summary_of(item) for name, item in manifests.items()}
+        for name, content in _contents(self.store, manifests, summaries):
+            summaries[name] = _summary_in(content, name)
+        opinions: dict[BackupName, _Read | None] = {name: verdict_of(item) for name, item in verdicts.items()}
+        for name, content in _contents(self.store, verdicts, opinions):
+            opinions[name] = _opinion_in(content)
+        backups = [
+            _backup(name, manifests[name], summary, verdicts.get(name), opinions.get(name))
+            for name, summary in summaries.items()
+            if summary is not None  # else it was removed since the listing began
+        ]
+        return sorted(backups, key=lambda backup: (backup.created_at, backup.name.id), reverse=True)
 
 
 def named(found: Iterable[StoredObject]) -> Iterator[tuple[ObjectName, StoredObject]]:
@@ -234,28 +184,6 @@ def named(found: Iterable[StoredObject]) -> Iterator[tuple[ObjectName, StoredObj
         parsed = names.parse(item.name)
         if parsed is not None:
             yield parsed, item
-
-
-def summarise(manifest: Manifest) -> dict[str, Any]:
-    """What a listing must know of a backup, small enough to stand beside its manifest."""
-    return {
-        "created_at": rfc3339(manifest.created_at),
-        "keep_until": rfc3339(manifest.keep_until),
-        "artifacts": [
-            {
-                "format": artifact.format.value,
-                "object": artifact.object,
-                "size_bytes": artifact.size_bytes,
-                "sha256": artifact.sha256,
-                "encrypted": artifact.encrypted,
-            }
-            for artifact in manifest.artifacts
-        ],
-        "tables": manifest.tables,
-        "rows": manifest.rows,
-        "schema_version": manifest.schema_version,
-        "good": manifest.integrity.good,
-    }
 
 
 def _kinds(kind: Kind | None) -> list[Kind]:
@@ -268,33 +196,93 @@ def _id_in(ref: str) -> str:
     return parsed.backup.id if parsed else ref
 
 
+def _newest_of_each(
+    found: Iterable[tuple[ObjectName, StoredObject]],
+) -> tuple[dict[BackupName, StoredObject], dict[BackupName, StoredObject]]:
+    """The manifest of each backup, and its newest verdict if it has any."""
+    manifests: dict[BackupName, StoredObject] = {}
+    verdicts: dict[BackupName, tuple[datetime, StoredObject]] = {}
+    for parsed, item in found:
+        if parsed.role == "manifest":
+            manifests[parsed.backup] = item
+        elif parsed.verified_at and parsed.verified_at >= verdicts.get(parsed.backup, (parsed.verified_at,))[0]:
+            verdicts[parsed.backup] = (parsed.verified_at, item)
+    return manifests, {name: item for name, (_, item) in verdicts.items() if name in manifests}
+
+
+def _backup(
+    name: BackupName, manifest: StoredObject, summary: _Read, verdict: StoredObject | None, opinion: _Read | None
+) -> Backup:
+    said = opinion if isinstance(opinion, Mapping) else {}  # one that cannot be read is not the one that says "good"
+    verified = None if verdict is None else said.get("ok") is True
+    level = said["level"] if isinstance(said.get("level"), str) else None
+    try:
+        if isinstance(summary, NotGood):
+            raise summary
+        created_at = parse_time(summary["created_at"])
+    except (NotGood, KeyError, TypeError, ValueError) as error:
+        reason = str(error) if isinstance(error, NotGood) else f"manifest of {name.id} cannot be read"
+        return Backup(name, manifest.created_at, manifest, {}, verdict, verified, reason, level)
+    return Backup(name, created_at, manifest, summary, verdict, verified, verified_level=level)
+
+
+def _summary_in(content: bytes | NotGood, name: BackupName) -> _Read:
+    try:
+        return content if isinstance(content, NotGood) else summarise(parse_manifest(content, name))
+    except NotGood as error:
+        return error
+
+
+def _opinion_in(content: bytes | NotGood) -> _Read | None:
+    try:
+        found = None if isinstance(content, NotGood) else json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _contents(
+    store: Store, items: Mapping[BackupName, StoredObject], known: Mapping[BackupName, _Read | None]
+) -> Iterator[tuple[BackupName, bytes | NotGood]]:
+    """The bytes of those of which nothing is known yet, or why they are not read; nothing of those that are gone.
+
+    Raises StoreError.
+    """
+    unread = {name: item for name, item in items.items() if known[name] is None}
+    small = {name: item for name, item in unread.items() if item.size_bytes <= LARGEST_MANIFEST}
+    for name in unread.keys() - small.keys():
+        yield name, _too_large(unread[name])
+    for (name, item), content in zip(small.items(), _read_each(store, small.values()), strict=True):
+        if content is not None:
+            yield name, _whole(item, content)
+
+
+def _read_each(store: Store, items: Iterable[StoredObject]) -> Iterator[bytes | None]:
+    if isinstance(store, ReadsMany):
+        yield from store.read_many(items)
+        return
+    for item in items:
+        try:
+            with store.open(item.name, item.generation) as stream:
+                content = stream.read(item.size_bytes + 1)
+        except ObjectMissing:
+            yield None
+        else:
+            yield content
+
+
 def _read(store: Store, item: StoredObject) -> bytes:
     if item.size_bytes > LARGEST_MANIFEST:
-        raise NotGood(f"{item.name} has {item.size_bytes} bytes, more than any manifest: use another backup")
+        raise _too_large(item)
     with store.open(item.name, item.generation) as stream:
-        content = stream.read(item.size_bytes + 1)
+        return _whole(item, stream.read(item.size_bytes + 1))
+
+
+def _too_large(item: StoredObject) -> NotGood:
+    return NotGood(f"{item.name} has {item.size_bytes} bytes, more than any manifest: use another backup")
+
+
+def _whole(item: StoredObject, content: bytes) -> bytes:
     if len(content) != item.size_bytes:
         raise StoreError(f"{item.name} came with {len(content)} bytes instead of {item.size_bytes}: try again")
     return content
-
-
-def _as_metadata(key: str, content: Mapping[str, Any]) -> dict[str, str]:
-    text = json.dumps(content, separators=(",", ":"), ensure_ascii=True)
-    return {key: text} if len(text) <= _METADATA_LIMIT else {}
-
-
-def _summary_in(manifest: StoredObject) -> dict[str, Any] | None:
-    """The summary beside a manifest; None when there is none, or it is not one that we would write."""
-    content = _from_metadata(_SUMMARY, manifest)
-    try:
-        return content if content is None else _Summary.model_validate(content).model_dump(mode="json")
-    except ValueError:
-        return None
-
-
-def _from_metadata(key: str, item: StoredObject) -> dict[str, Any] | None:
-    try:
-        content = json.loads(item.metadata[key])
-    except (KeyError, ValueError, RecursionError):
-        return None
-    return content if isinstance(content, dict) else None

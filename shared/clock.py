@@ -13,7 +13,7 @@ def utc_now() -> datetime:
 
 def rfc3339(moment: datetime) -> str:
     """`2024-01-15T00:00:00Z`: RFC 3339 in UTC, whole seconds."""
-    return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return moment.astimezone(UTC).isoformat(timespec="seconds")[:-6] + "Z"
 
 
 def parse_time(text: str) -> datetime:

@@ -127,18 +127,11 @@ def parse_manifest(raw: bytes, expected: BackupName) -> Manifest:
     backup, or when it names artifacts that are not its own.
     """
     try:
-        found = json.loads(raw)
-        if isinstance(found, dict) and isinstance(found.get("format"), int) and found["format"] > FORMAT:
-            raise NotGood(
-                f"manifest of {expected.id} has format {found['format']}, and this Litekeep reads up to {FORMAT}: "
-                "upgrade Litekeep"
-            )
         manifest = Manifest.model_validate_json(raw)
-    except (ValueError, RecursionError) as error:
-        what = _first_problem(error) if isinstance(error, ValidationError) else "it is not JSON"
-        raise NotGood(f"manifest of {expected.id} cannot be read: {what}; use another backup") from None
-    if manifest.format != FORMAT:  # written as text, or as a number with a point
-        raise NotGood(f"manifest of {expected.id} has a format that this Litekeep does not know; use another backup")
+    except ValidationError as error:
+        raise _not_ours(raw, expected, _first_problem(error)) from None
+    if manifest.format != FORMAT:  # newer, or written as text, or as a number with a point
+        raise _not_ours(raw, expected, "its format is one that this Litekeep does not know")
     if manifest.name != expected:
         raise NotGood(f"manifest at {expected.manifest} belongs to {manifest.name.manifest}; use another backup")
     for artifact in manifest.artifacts:
@@ -146,6 +139,21 @@ def parse_manifest(raw: bytes, expected: BackupName) -> Manifest:
         if artifact.object != own or artifact.encrypted != (manifest.encryption is not None):
             raise NotGood(f"manifest of {expected.id} names an artifact that is not its own; use another backup")
     return manifest
+
+
+def _not_ours(raw: bytes, expected: BackupName, problem: str) -> NotGood:
+    """Why it cannot be read. Of a newer format nothing else counts: then nothing in it need be as we know it."""
+    try:
+        found = json.loads(raw)
+    except (ValueError, RecursionError):
+        problem = "it is not JSON"
+    else:
+        if isinstance(found, dict) and isinstance(found.get("format"), int) and found["format"] > FORMAT:
+            return NotGood(
+                f"manifest of {expected.id} has format {found['format']}, and this Litekeep reads up to {FORMAT}: "
+                "upgrade Litekeep"
+            )
+    return NotGood(f"manifest of {expected.id} cannot be read: {problem}; use another backup")
 
 
 def _first_problem(error: ValidationError) -> str:

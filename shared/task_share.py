@@ -13,7 +13,9 @@ def share(items: Iterable[Item], index: int, count: int, *, name: Callable[[Item
     """What falls to task `index` of `count`, in the order given: each item to exactly one task, by its name.
 
     Not by its place: each task lists the store by itself, and what others do meanwhile moves places. By names no item
-    is taken twice or by none, however the lists differ. Raises UsageError when there is no such task.
+    is taken twice or by none, however the lists differ. Databases are few, differ a thousandfold in size, and stay what
+    they are while tasks list them: those `shared.fleet` shares out by size.
+    Raises UsageError when there is no such task.
     """
     if not 0 <= index < count:
         raise UsageError(

@@ -31,6 +31,14 @@ locals {
       means    = "The monitor finds in the store no backup of this kind and database that is as new as the schedule promises. It goes by what is stored, not by what jobs said."
       run      = "${local._execute.backup} --args=--kind=daily   # or the kind named above"
     }
+    cleanup-attention = {
+      title    = "Cleanup needs a look"
+      severity = "WARNING"
+      events   = ["cleanup.attention"]
+      where    = null
+      means    = "A cleanup kept backups past their time, for a reason that a person should know: newer ones fail or are not verified, a manifest cannot be read, the store left objects out of a listing. Nothing is lost; the bucket grows."
+      run      = "${local._execute.cleanup} --args=--dry-run"
+    }
     cleanup-failed = {
       title    = "Cleanup failed"
       severity = "WARNING"

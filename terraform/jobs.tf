@@ -50,7 +50,10 @@ locals {
     BACKUP_SCHEDULES = join(";", [for kind, cron in local.scheduled_kinds : "${kind}=${cron}"])
   }
   _env = {
-    backup  = merge(local._env_of_all, local._env_with_key, local._env_with_plan, { BACKUP_FORMATS = join(",", sort(var.backup_formats)) })
+    backup = merge(local._env_of_all, local._env_with_key, local._env_with_plan, {
+      BACKUP_FORMATS        = join(",", sort(var.backup_formats))
+      BACKUP_SKIP_UNCHANGED = tostring(var.skip_unchanged)
+    })
     cleanup = local._env_of_all
     monitor = merge(local._env_of_all, local._env_with_key, local._env_with_plan)
     restore = merge(local._env_of_all, local._env_with_key)
@@ -63,6 +66,10 @@ locals {
     monitor = { secret = "source", version = var.secret_versions.source }
     restore = { secret = "target", version = var.secret_versions.target }
   }
+
+  # The drill finds the application's checks as a file.
+  drill_checks_path = "/etc/litekeep/drill"
+  drill_checks_file = "checks.sql"
 
   scratch_path  = "/scratch"
   disk_from_gib = 10
@@ -120,6 +127,21 @@ resource "google_cloud_run_v2_job" "this" {
           }
         }
 
+        dynamic "env" {
+          for_each = each.key == "drill" ? google_secret_manager_secret_version.drill_checks : {}
+          content {
+            name  = "BACKUP_DRILL_SQL"
+            value = "${local.drill_checks_path}/${local.drill_checks_file}"
+          }
+        }
+        dynamic "volume_mounts" {
+          for_each = each.key == "drill" ? google_secret_manager_secret_version.drill_checks : {}
+          content {
+            name       = "checks"
+            mount_path = local.drill_checks_path
+          }
+        }
+
         # Anything written elsewhere counts against the memory, until the task is killed without a word.
         dynamic "env" {
           for_each = local.sizes[each.value.image].scratch_gib > 0 ? ["SQLITE_TMPDIR", "TMPDIR"] : []
@@ -145,6 +167,20 @@ resource "google_cloud_run_v2_job" "this" {
           empty_dir {
             medium     = local.sizes[each.value.image].scratch_gib >= local.disk_from_gib ? "DISK" : "MEMORY"
             size_limit = "${local.sizes[each.value.image].scratch_gib}Gi"
+          }
+        }
+      }
+
+      dynamic "volumes" {
+        for_each = each.key == "drill" ? google_secret_manager_secret_version.drill_checks : {}
+        content {
+          name = "checks"
+          secret {
+            secret = google_secret_manager_secret.drill_checks["on"].secret_id
+            items {
+              path    = local.drill_checks_file
+              version = volumes.value.version
+            }
           }
         }
       }
@@ -179,6 +215,7 @@ resource "google_cloud_run_v2_job" "this" {
   # Cloud Run looks the secret up when the job is made; a first run without its rights would fail.
   depends_on = [
     google_kms_crypto_key_iam_member.wrapping,
+    google_secret_manager_secret_iam_member.drill_checks,
     google_secret_manager_secret_iam_member.reader,
     google_storage_bucket_iam_member.job,
   ]

@@ -41,3 +41,33 @@ resource "google_secret_manager_secret_iam_member" "reader" {
   role      = "roles/secretmanager.secretAccessor"
   member    = google_service_account.job[each.value.identity].member
 }
+
+# The application's checks hold no secret; Secret Manager is how Cloud Run is given a file without a bucket for it.
+resource "google_secret_manager_secret" "drill_checks" {
+  for_each = toset(var.drill_checks == null ? [] : ["on"])
+
+  secret_id   = "${var.name_prefix}-drill-checks"
+  annotations = { description = "The application's own checks, which the drill makes on a restored database." }
+  labels      = local.labels
+
+  replication {
+    auto {}
+  }
+
+  depends_on = [google_project_service.this]
+}
+
+resource "google_secret_manager_secret_version" "drill_checks" {
+  for_each = google_secret_manager_secret.drill_checks
+
+  secret      = each.value.id
+  secret_data = var.drill_checks
+}
+
+resource "google_secret_manager_secret_iam_member" "drill_checks" {
+  for_each = google_secret_manager_secret.drill_checks
+
+  secret_id = each.value.id
+  role      = "roles/secretmanager.secretAccessor"
+  member    = google_service_account.job["verify"].member
+}

@@ -33,6 +33,17 @@ variable "deletion_protection" {
   nullable    = false
 }
 
+variable "drill_checks" {
+  description = "The application's own checks, for the drill: the text of the file that BACKUP_DRILL_SQL names, such as `TF_VAR_drill_checks=\"$(cat checks.sql)\"`. It reaches the job through Secret Manager, which takes 64 KiB. `null`: none."
+  type        = string
+  default     = null
+
+  validation {
+    condition     = var.drill_checks == null ? true : can(regex("(?mi)^--[ \t]*name:", var.drill_checks)) && length(var.drill_checks) <= 16384
+    error_message = "drill_checks must be the text of a file of checks, each of which begins with a line `-- name: …`, of at most 16384 characters: keep fewer checks in it."
+  }
+}
+
 variable "images" {
   description = "The jobs' container images by digest, as `make push` writes them into `images.auto.tfvars.json`. `null` makes all but jobs, schedules and alerts: the first step in an empty project, which makes the registry that they are pushed to."
   type = object({
@@ -173,6 +184,13 @@ variable "secret_versions" {
     condition     = alltrue([for version in values(var.secret_versions) : can(regex("^(latest|[1-9][0-9]*)$", version))])
     error_message = "secret_versions must be a version's number, or \"latest\"."
   }
+}
+
+variable "skip_unchanged" {
+  description = "Whether a scheduled backup is left out when SQLite Cloud says that nothing was written since the last one. What a person or a pipeline asks for is always taken."
+  type        = bool
+  default     = false
+  nullable    = false
 }
 
 variable "verify_on_arrival" {

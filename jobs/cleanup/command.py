@@ -16,7 +16,8 @@ def cleanup(as_json: bool, dry_run: bool, force: bool, database: str | None, sto
     """Delete the backups whose time is over.
 
     Always kept: the newest verified backup of each database, its last good ones (BACKUP_MIN_KEEP), held ones, and
-    everything while newer backups are failing or unverified. Exits with 1 when something needs attention.
+    everything while newer backups are failing or unverified. Exits with 1 when something needs attention; in a Cloud
+    Run job only when something failed, and events say the rest.
 
     \b
     Examples:

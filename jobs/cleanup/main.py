@@ -1,8 +1,8 @@
-"""The cleanup job: settings and flags in, one report out, one event for a run that was meant to delete."""
+"""The cleanup job: settings and flags in, one report out, and the events of a run that was meant to delete."""
 
 from time import monotonic
 
-from jobs.cleanup.report import say_outcome, to_json
+from jobs.cleanup.report import FEW, say_lines, say_outcome, to_json
 from shared.cleanup import Outcome, clean, preview
 from shared.events import Event, EventLog, Field
 from shared.kinds import Kind
@@ -14,7 +14,7 @@ from shared.stores import Store, open_store
 from shared.terminal.audit import audited
 from shared.terminal.endings import reported
 from shared.terminal.options import settings_with
-from shared.terminal.parts import event_log
+from shared.terminal.parts import event_log, events_own_stdout
 from shared.terminal.screen import say_json
 
 
@@ -27,7 +27,11 @@ def run_cleanup(
     as_json: bool,
     progress: Progress,
 ) -> int:
-    """Applies retention to one store. Returns 0, or 1 when something failed or needs attention."""
+    """Applies retention to one store.
+
+    Returns 1 when something failed or needs attention; but 0 for mere attention on Cloud Run, where a run that failed
+    is an alarm of its own: there it is events that say so.
+    """
     settings = settings_with(backup_store=store_url)
     store, policy = open_store(settings.backup_store), policy_of(settings, force=force)
     if dry_run:
@@ -35,8 +39,13 @@ def run_cleanup(
     else:
         log = event_log(settings, result_on_stdout=as_json)
         outcome = _clean(settings, log, store, policy, database, progress)
-    say_json(to_json(outcome, store.url, dry_run=dry_run)) if as_json else say_outcome(outcome, dry_run=dry_run)
-    return 1 if outcome.failed or outcome.attention else 0
+    if as_json:
+        say_json(to_json(outcome, store.url, dry_run=dry_run))
+    elif dry_run or not events_own_stdout(settings):
+        say_outcome(outcome, dry_run=dry_run)
+    else:
+        say_lines("✗", outcome.errors)  # the first of them is in the event
+    return 1 if outcome.failed or (outcome.attention and settings.cloud_run_job is None) else 0
 
 
 def _clean(
@@ -57,6 +66,8 @@ def _clean(
         event = Event.CLEANUP_FAILED if outcome.failed else Event.CLEANUP_SUCCEEDED
         figures = _figures(outcome) | {"duration_seconds": round(monotonic() - began, 3), "store": store.url}
         log.emit(event, _in_a_line(outcome, store.url), figures)
+        for line in outcome.attention[:FEW]:
+            log.emit(Event.CLEANUP_ATTENTION, line, {"store": store.url, "database": database})
         deed.failed, deed.reason = outcome.failed, f"{len(outcome.deleted)} backups deleted"
     return outcome
 

@@ -1,5 +1,6 @@
 """What a cleanup, or its dry run, tells people and programs."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import click
@@ -9,7 +10,7 @@ from shared.clock import rfc3339
 from shared.retention import Decision
 from shared.terminal.screen import age, say, size, table
 
-_FEW = 20  # errors and the like that are told one by one on a terminal; --json tells all
+FEW = 20  # errors and the like that are told one by one; --json tells all
 
 
 def to_json(outcome: Outcome, store_url: str, *, dry_run: bool) -> dict[str, Any]:
@@ -43,11 +44,16 @@ def say_outcome(outcome: Outcome, *, dry_run: bool) -> None:
         _say_plan(outcome)
     else:
         _say_done(outcome)
-    for sign, lines in (("✗", outcome.errors), ("!", outcome.attention)):
-        for line in lines[:_FEW]:
-            click.echo(f"{sign} {line}", err=True)
-        if len(lines) > _FEW:
-            click.echo(f"{sign} and {len(lines) - _FEW} more: see --json", err=True)
+    say_lines("✗", outcome.errors)
+    say_lines("!", outcome.attention)
+
+
+def say_lines(sign: str, lines: Sequence[str]) -> None:
+    """The first of them, on stderr."""
+    for line in lines[:FEW]:
+        click.echo(f"{sign} {line}", err=True)
+    if len(lines) > FEW:
+        click.echo(f"{sign} and {len(lines) - FEW} more: see --json", err=True)
 
 
 def _say_plan(outcome: Outcome) -> None:

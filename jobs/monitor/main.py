@@ -3,12 +3,13 @@
 from dataclasses import replace
 
 from shared.clock import Clock, utc_now
-from shared.errors import LitekeepError
 from shared.events import Event, EventLog
 from shared.monitor import Finding, ages, judge
+from shared.monitor.again import look_again
 from shared.monitor.probes import probe_key, probe_store
 from shared.settings import Settings
 from shared.stores import Store, open_store
+from shared.terminal.endings import reported
 from shared.terminal.native import native_alarms
 from shared.terminal.options import settings_with
 from shared.terminal.parts import event_log, events_own_stdout, key_of
@@ -26,11 +27,8 @@ def run_monitor(store_url: str | None, database: str | None, *, as_json: bool, c
     log = event_log(settings, result_on_stdout=as_json)
     began = clock()
     store = open_store(settings.backup_store)
-    try:
+    with reported(lambda why: log.emit(Event.MONITOR_FAILED, f"the monitor saw nothing: {why}", {"store": store.url})):
         measured, findings = _look(settings, store, database, clock)
-    except (LitekeepError, OSError) as error:
-        log.emit(Event.MONITOR_FAILED, f"the monitor saw nothing: {error}", {"store": store.url})
-        raise
     for each in [*measured, *findings]:
         log.emit(each.event, each.message, each.fields)
     if not findings:
@@ -45,10 +43,12 @@ def run_monitor(store_url: str | None, database: str | None, *, as_json: bool, c
 
 def _look(settings: Settings, store: Store, database: str | None, clock: Clock) -> tuple[list[Finding], list[Finding]]:
     now, copy_url = clock(), settings.backup_copy_store
-    listing, _ = look_by(settings, store, now, only=database)
+    listing, inventory = look_by(settings, store, now, only=database)
     if not listing.databases:
         listing = replace(listing, problems=(*listing.problems, _nothing_to_watch(store.url)))
     findings = judge(listing, settings.backup_schedules, now)
+    if findings or inventory.strays:
+        findings += look_again(store, inventory, now)
     findings += probe_key(lambda: key_of(settings))
     findings += probe_store(lambda: store, store.url)
     if copy_url:

@@ -22,6 +22,7 @@ from shared.settings import Settings
 from shared.stores import open_store
 from shared.task_share import share
 from shared.terminal.audit import audited
+from shared.terminal.endings import reported
 from shared.terminal.options import settings_with
 from shared.terminal.parts import event_log, events_own_stdout, key_of
 from shared.terminal.screen import say, say_json
@@ -51,12 +52,8 @@ def run_drill(
     _check_databases(app_checks, by_database)
     index, count = settings.cloud_run_task_index, settings.cloud_run_task_count
     mine = share(sorted(by_database if database is None else [database]), index, count, name=str)
-    try:
+    with reported(lambda why: _say_none_held(log, mine, why)):
         order = _order(settings, catalog, app_checks)
-    except LitekeepError as error:
-        for name in mine:
-            log.emit(Event.DRILL_FAILED, f"drill of {name} could not be held: {error}", {"database": name})
-        raise
     drills = [_hold(order, name, by_database[name], settings, log, clock, progress) for name in mine]
     if as_json:
         say_json([to_json(drill) for drill in drills])
@@ -126,16 +123,22 @@ def _hold(
 ) -> Drill:
     """A drill, and its report in the store: without that it did not succeed."""
     with audited(log, settings, "drill", order.catalog.store.url, database=database) as deed:
-        drill = hold_drill(order, database, backups, clock=clock, progress=progress)
-        try:
-            publish(order.catalog.store, drill, past_drills(order.catalog.store, database))
-        except LitekeepError as error:
-            reason = f"the report of this drill could not be stored: {error}"
-            drill = replace(drill, findings=[*drill.findings, reason], reported=False)
+        with reported(lambda why: _say_none_held(log, [database], why)):
+            drill = hold_drill(order, database, backups, clock=clock, progress=progress)
+            try:
+                publish(order.catalog.store, drill, past_drills(order.catalog.store, database))
+            except LitekeepError as error:
+                reason = f"the report of this drill could not be stored: {error}"
+                drill = replace(drill, findings=[*drill.findings, reason], reported=False)
         deed.failed = not drill.passed
         deed.reason = drill.findings[0] if drill.findings else None
         log.emit(*_event(drill))
     return drill
+
+
+def _say_none_held(log: EventLog, databases: Sequence[str], why: str) -> None:
+    for name in databases:
+        log.emit(Event.DRILL_FAILED, f"drill of {name} could not be held: {why}", {"database": name})
 
 
 def _event(drill: Drill) -> tuple[Event, str, dict[str, Field]]:

@@ -8,6 +8,7 @@ from typing import Any
 from shared import names
 from shared.catalog import Backup, Catalog, named
 from shared.clock import parse_time
+from shared.collector import all_of_it_stays
 from shared.errors import ObjectMissing
 from shared.holds import read_hold
 from shared.manifest import FORMAT, LARGEST_MANIFEST
@@ -52,7 +53,8 @@ class Inventory:
 
 def take_inventory(store: Store) -> Inventory:
     """Lists the store once. Raises StoreError when it cannot be listed or read."""
-    return inventory_of(store, store.list_objects(""))
+    with all_of_it_stays():
+        return inventory_of(store, store.list_objects(""))
 
 
 def inventory_of(store: Store, listing: Iterable[StoredObject]) -> Inventory:
@@ -122,7 +124,8 @@ def _is_newer(store: Store, backup: Backup) -> bool:
 
 
 def _held(store: Store, name: BackupName, objects: list[StoredObject]) -> str | None:
-    if all(item.name != name.hold for item in objects):
+    hold = name.hold
+    if all(item.name != hold for item in objects):
         return None
     return read_hold(store, name).reason
 

@@ -9,9 +9,11 @@ Before each delete the lease is asked for again.
 """
 
 from collections.abc import Callable, Iterable
+from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from shared.catalog import Catalog
+from shared.cleanup.gaps import left_out, said_of
 from shared.cleanup.inventory import take_inventory
 from shared.cleanup.orphans import find_orphans, held_orphans
 from shared.cleanup.outcome import Outcome
@@ -32,11 +34,14 @@ Tell = Callable[["BackupName", str], None]
 
 TASK = "cleanup"
 _CLOCKS_MAY_DIFFER_BY = 300  # seconds
+_NEW = timedelta(minutes=10)
 
 
 def preview(store: Store, policy: Policy, *, database: str | None = None, clock: Clock = utc_now) -> Outcome:
     """What a cleanup would do now. Writes nothing and takes no lease. Raises StoreError."""
-    return _judge(store, policy, database, clock)
+    outcome = _judge(store, policy, database, clock)
+    outcome.attention += _gaps(store, outcome, None, outcome.planned_at - _NEW)
+    return outcome
 
 
 def clean(
@@ -61,6 +66,7 @@ def clean(
         differing = first.going ^ outcome.going
         outcome.going &= first.going
         outcome.attention += [f"{name.id} stays: two listings differ over it" for name in sorted(differing, key=str)]
+        outcome.attention += _gaps(store, first, outcome, lease.began_at)
         run = _Run(store, lease, outcome, progress, tell)
         try:
             run.delete_backups()
@@ -79,6 +85,13 @@ def _judge(store: Store, policy: Policy, database: str | None, clock: Clock, lea
     going = frozenset(decision.backup.name for decision in made.deletions)
     items = [item for _, found in orphans for item in found]
     return Outcome(made, inventory, now, items, [*made.attention, *held_orphans(inventory)], going)
+
+
+def _gaps(store: Store, first: Outcome, second: Outcome | None, before: datetime) -> list[str]:
+    """What to tell of objects that a listing left out; what is deleted is asked for by name in any case."""
+    again = None if second is None else [item for items in second.inventory.objects.values() for item in items]
+    missing = left_out(store, first.inventory, again, before=before)
+    return [said_of(missing, store.url)] if missing else []
 
 
 def _compare_clocks(store: Store, lease: Lease) -> None:

@@ -11,7 +11,7 @@ import fcntl
 import io
 import os
 import stat
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
 from pathlib import Path
@@ -21,7 +21,8 @@ import google_crc32c
 
 from shared.errors import ObjectExists, ObjectMissing, SourceError, StoreError
 from shared.stores.folder_errors import folder_problem, told
-from shared.stores.folder_tree import opened_folder, sync_folder, walk_files
+from shared.stores.folder_many import read_many
+from shared.stores.folder_tree import generation_of, opened_folder, sync_folder, walk_files
 from shared.stores.interface import StoredObject
 from shared.stores.object_names import check_object_name
 from shared.workspace import scratch_folder
@@ -100,9 +101,12 @@ class FolderStore:
         with told(self._url, f"reading {name}"):
             file, found = self._open_file(parts, name)
         with io.BufferedReader(file, _READ_SIZE) as reader:
-            if generation is not None and _generation(found) != generation:
+            if generation is not None and generation_of(found) != generation:
                 raise ObjectMissing(f"{name} in store {self._url} is not the one that was listed: list again")
             yield reader
+
+    def read_many(self, items: Iterable[StoredObject]) -> Iterator[bytes | None]:
+        return read_many(self._root, self._url, items)
 
     def delete(self, name: str, generation: str) -> None:
         *above, leaf = check_object_name(name)
@@ -112,7 +116,7 @@ class FolderStore:
             opened_folder(self._root, above) as folder,
             self._lock(),  # or else another could delete it after our look, and a third create it anew
         ):
-            if _generation(os.stat(leaf, dir_fd=folder, follow_symlinks=False)) == generation:
+            if generation_of(os.stat(leaf, dir_fd=folder, follow_symlinks=False)) == generation:
                 os.unlink(leaf, dir_fd=folder)
                 sync_folder(folder)
 
@@ -233,11 +237,7 @@ class _ObjectFile(io.FileIO):
 
 def _as_object(name: str, found: os.stat_result) -> StoredObject:
     created = datetime.fromtimestamp(min(max(found.st_mtime, 0), _LAST_SECOND), UTC)
-    return StoredObject(name, found.st_size, created, _generation(found))
-
-
-def _generation(found: os.stat_result) -> str:
-    return f"{found.st_ino:x}-{found.st_mtime_ns:x}-{found.st_size:x}"
+    return StoredObject(name, found.st_size, created, generation_of(found))
 
 
 def _is_nearly_full(folder: Path) -> bool:

@@ -63,6 +63,11 @@ def walk_files(folder: int, prefix: str, above: str = "") -> Iterator[tuple[str,
                     yield full, found
 
 
+def generation_of(found: os.stat_result) -> str:
+    """What tells this content of a name from every other that it may have had or get."""
+    return f"{found.st_ino:x}-{found.st_mtime_ns:x}-{found.st_size:x}"
+
+
 def _walk_below(folder: int, name: str, prefix: str, full: str) -> Iterator[tuple[str, os.stat_result]]:
     try:
         below = os.open(name.removesuffix("/"), _FOLDER | os.O_NOFOLLOW, dir_fd=folder)

@@ -5,7 +5,7 @@ overwritten: `create` succeeds once for a name. What `create` returned stays,
 whole, through a crash of the machine; what it did not return may or may not exist.
 """
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -77,6 +77,17 @@ class Holding(Protocol):
         """Holds that generation, or lets go of it. It is no error when it is so already.
 
         Raises ObjectMissing when that generation is gone, StoreError when the store refuses.
+        """
+
+
+@runtime_checkable
+class ReadsMany(Protocol):
+    """A store that reads many small objects together at far less cost than one by one."""
+
+    def read_many(self, items: Iterable[StoredObject]) -> Iterator[bytes | None]:
+        """The bytes of each, in the order given, one at a time; None for one that is gone or was replaced.
+
+        Raises StoreError.
         """
 
 

@@ -4,30 +4,34 @@ import atexit
 import gc
 import json
 import os
-import re
 import sys
 import traceback
-from contextlib import suppress
+from contextlib import AbstractContextManager, nullcontext, suppress
 from io import TextIOWrapper
-from typing import NoReturn
+from typing import TYPE_CHECKING, NoReturn
 
 import click
 
 from shared.errors import LitekeepError
-from shared.terminal.endings import Stopped, heed_sigterm, reason_of
+from shared.terminal.endings import Stopped, heed_sigterm, reason_of, reported_at_all
 from shared.terminal.screen import printable
 
-_CREDENTIALS = re.compile(r"(sqlitecloud://)[^\s'\")]*", re.IGNORECASE)
+if TYPE_CHECKING:
+    from shared.events import Event
 
 
-def run(command: click.Command, arguments: list[str] | None = None, name: str | None = None) -> NoReturn:
-    """Runs `command` and ends the process with the exit code that its outcome has."""
-    arguments = sys.argv[1:] if arguments is None else arguments
+def run(command: click.Command, name: str | None = None, failure: "Event | None" = None) -> NoReturn:
+    """Runs `command` and ends the process with the exit code that its outcome has.
+
+    `failure` is the event that a job writes when it fails before it could write any.
+    """
+    arguments = sys.argv[1:]
     atexit.register(gc.freeze)  # a process that ends need not look for garbage first: 40 ms
     _prepare_streams()
     heed_sigterm()
     try:
-        code = command.main(arguments, prog_name=name, standalone_mode=False)
+        with _reported(failure, arguments):
+            code = command.main(arguments, prog_name=name, standalone_mode=False)
         sys.stdout.flush()  # while what it says can still be told in a line
         sys.exit(code if isinstance(code, int) else 0)
     except click.exceptions.NoArgsIsHelpError as error:
@@ -35,9 +39,7 @@ def run(command: click.Command, arguments: list[str] | None = None, name: str | 
         sys.exit(2)
     except click.ClickException as error:
         where = f"; see: {error.ctx.command_path} --help" if isinstance(error, click.UsageError) and error.ctx else ""
-        # Click repeats what it was given, and that may be a location with its key.
-        said = _CREDENTIALS.sub(r"\1…", " ".join(error.format_message().split()).rstrip("."))
-        _end(f"{said}{where}", 2, arguments)
+        _end(f"{reason_of(error)}{where}", 2, arguments)
     except LitekeepError as error:
         _end(str(error), error.exit_code, arguments)
     except (KeyboardInterrupt, click.Abort, Stopped):
@@ -57,6 +59,18 @@ def run(command: click.Command, arguments: list[str] | None = None, name: str | 
             1,
             arguments,
         )
+
+
+def _reported(failure: "Event | None", arguments: list[str]) -> AbstractContextManager[None]:
+    if failure is None:
+        return nullcontext()
+
+    def report(why: str) -> None:
+        from shared.terminal.last_word import report_failure  # noqa: PLC0415 - `--help` must not wait for it
+
+        report_failure(failure, why, arguments)
+
+    return reported_at_all(report)
 
 
 def _prepare_streams() -> None:

@@ -35,8 +35,14 @@ def say(line: str = "") -> None:
 
 
 def say_json(document: Any) -> None:
-    # Escaped, it is the same document under every encoding of the terminal.
-    click.echo(json.dumps(document, indent=2))
+    """Indented; and escaped, so that it is the same document under every encoding of the terminal."""
+    from pydantic import TypeAdapter  # noqa: PLC0415
+
+    try:
+        text = TypeAdapter(Any).dump_json(document, indent=2, ensure_ascii=True).decode()
+    except ValueError:  # a path that is no UTF-8: Python's own module takes it, five times as slow
+        text = json.dumps(document, indent=2)
+    click.echo(text)
 
 
 def size(count: int) -> str:
@@ -86,14 +92,18 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: froze
 def _long_table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: frozenset[int]) -> None:
     from rich.cells import cell_len  # noqa: PLC0415
 
-    widths = [max(map(cell_len, column)) for column in zip(columns, *rows, strict=True)]
+    def width_of(cell: str) -> int:
+        return len(cell) if cell.isascii() else cell_len(cell)
+
+    def padded(cell: str, width: int, *, to_the_right: bool) -> str:
+        room = width if cell.isascii() else width + len(cell) - cell_len(cell)
+        return cell.rjust(room) if to_the_right else cell.ljust(room)
+
+    widths = [max(map(width_of, column)) for column in zip(columns, *rows, strict=True)]
+    shape = [(width, number in right) for number, width in enumerate(widths)]
     for row in (columns, ["─" * width for width in widths], *rows):
-        padding = [" " * (width - cell_len(cell)) for cell, width in zip(row, widths, strict=True)]
-        parts = (
-            pad + cell if number in right else cell + pad
-            for number, (cell, pad) in enumerate(zip(row, padding, strict=True))
-        )
-        print("   ".join(parts).rstrip())
+        cells = (padded(cell, width, to_the_right=on) for cell, (width, on) in zip(row, shape, strict=True))
+        print("   ".join(cells).rstrip())
 
 
 def printable(text: str) -> str:

@@ -8,6 +8,7 @@ name_prefix = "orders-backup"
 # What is backed up, and when (UTC).
 databases      = ["orders", "customers", "stock"]
 backup_formats = ["sql", "sqlite"]
+skip_unchanged = true
 schedules = {
   cleanup    = "0 4 * * *"
   continuous = "off"
@@ -19,6 +20,14 @@ schedules = {
 }
 retention_days  = { daily = 60, milestone = 2555, on_demand = 14 }
 secret_versions = { source = "latest", target = "3" }
+
+# What the monthly drill asks a restored database, besides Litekeep's own checks.
+drill_checks = <<-SQL
+  -- name: every order has a customer
+  -- database: orders
+  -- expect: 0
+  SELECT count(*) FROM orders WHERE customer_id NOT IN (SELECT id FROM customers);
+SQL
 
 # Where it lies: two regions as one bucket, and a copy in a third.
 bucket = {

@@ -57,17 +57,18 @@ run "every_job_starts_by_its_schedule_with_its_own_image_identity_and_settings" 
   }
   assert {
     condition = jsonencode({ for setting in google_cloud_run_v2_job.this["backup-daily"].template[0].template[0].containers[0].env : setting.name => setting.value }) == jsonencode({
-      BACKUP_DATABASES = "orders"
-      BACKUP_FORMATS   = "sql,sqlite"
-      BACKUP_KEY       = "gcp-kms://projects/acme-prod/locations/global/keyRings/litekeep-wrapping/cryptoKeys/wrapping"
-      BACKUP_RETENTION = "continuous=7d,daily=30d,weekly=90d,pre-deployment=30d,on-demand=30d,milestone=365d"
-      BACKUP_SCHEDULES = "continuous=*/5 * * * *;daily=0 0 * * *;weekly=0 0 * * 0"
-      BACKUP_STORE     = "gs://acme-prod-litekeep"
-      DATABASE_URL     = null
-      ENVIRONMENT      = "production"
-      LOG_FORMAT       = "json"
-      SQLITE_TMPDIR    = "/scratch"
-      TMPDIR           = "/scratch"
+      BACKUP_DATABASES      = "orders"
+      BACKUP_FORMATS        = "sql,sqlite"
+      BACKUP_KEY            = "gcp-kms://projects/acme-prod/locations/global/keyRings/litekeep-wrapping/cryptoKeys/wrapping"
+      BACKUP_RETENTION      = "continuous=7d,daily=30d,weekly=90d,pre-deployment=30d,on-demand=30d,milestone=365d"
+      BACKUP_SCHEDULES      = "continuous=*/5 * * * *;daily=0 0 * * *;weekly=0 0 * * 0"
+      BACKUP_SKIP_UNCHANGED = "false"
+      BACKUP_STORE          = "gs://acme-prod-litekeep"
+      DATABASE_URL          = null
+      ENVIRONMENT           = "production"
+      LOG_FORMAT            = "json"
+      SQLITE_TMPDIR         = "/scratch"
+      TMPDIR                = "/scratch"
     })
     error_message = "The backup job is set otherwise than the contract says."
   }
@@ -86,6 +87,10 @@ run "every_job_starts_by_its_schedule_with_its_own_image_identity_and_settings" 
       verify            = []
     })
     error_message = "A job has a connection string that it has no use for, or lacks one."
+  }
+  assert {
+    condition     = length(google_secret_manager_secret.drill_checks) == 0 && !contains([for setting in google_cloud_run_v2_job.this["drill"].template[0].template[0].containers[0].env : setting.name], "BACKUP_DRILL_SQL")
+    error_message = "The drill looks for checks that nobody gave."
   }
   assert {
     condition     = alltrue([for name, job in google_cloud_run_v2_job.this : contains([for setting in job.template[0].template[0].containers[0].env : setting.name], "BACKUP_KEY") == (name != "cleanup")])
@@ -107,6 +112,33 @@ run "a_schedule_that_is_off_has_no_job_no_alert_and_no_age" {
   assert {
     condition     = local.env.monitor.BACKUP_SCHEDULES == "daily=30 1,13 * * *;weekly=0 0 * * 0" && google_cloud_scheduler_job.this["backup-daily"].schedule == "30 1,13 * * *"
     error_message = "Scheduler and monitor go by different schedules."
+  }
+}
+
+run "the_drill_finds_the_applications_checks_as_a_file_and_quiet_databases_are_skipped_when_asked" {
+  command = plan
+
+  variables {
+    drill_checks   = "-- name: somebody is there\n-- expect: > 0\nselect count(*) from users"
+    skip_unchanged = true
+  }
+
+  assert {
+    condition     = jsonencode([for name, job in google_cloud_run_v2_job.this : name if anytrue([for setting in job.template[0].template[0].containers[0].env : setting.name == "BACKUP_DRILL_SQL" && setting.value == "/etc/litekeep/drill/checks.sql"])]) == jsonencode(["drill"])
+    error_message = "The drill is not told where the checks are, or another job is."
+  }
+  assert {
+    condition = anytrue([for volume in google_cloud_run_v2_job.this["drill"].template[0].template[0].volumes :
+    try(volume.secret[0].secret == "litekeep-drill-checks" && volume.secret[0].items[0].path == "checks.sql", false)]) && contains([for mount in google_cloud_run_v2_job.this["drill"].template[0].template[0].containers[0].volume_mounts : mount.mount_path], "/etc/litekeep/drill")
+    error_message = "The file is not where the drill is told that it is."
+  }
+  assert {
+    condition     = google_secret_manager_secret_iam_member.drill_checks["on"].member == google_service_account.job["verify"].member && google_secret_manager_secret_version.drill_checks["on"].secret_data == var.drill_checks
+    error_message = "The drill may not read the checks, or they are others."
+  }
+  assert {
+    condition     = local.env.backup.BACKUP_SKIP_UNCHANGED == "true" && alltrue([for image, settings in local.env : !contains(keys(settings), "BACKUP_SKIP_UNCHANGED") if image != "backup"])
+    error_message = "The backup jobs do not skip what is unchanged."
   }
 }
 

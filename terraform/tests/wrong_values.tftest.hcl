@@ -14,6 +14,7 @@ run "values_that_cannot_be_meant" {
     backup_formats  = ["csv"]
     bucket          = { dual_region = ["europe-west1"] }
     databases       = ["*", "orders"]
+    drill_checks    = "checks.sql" # its name is not its text
     environment     = "prod"
     images          = { backup = "b:latest", cleanup = "c", monitor = "m", restore = "r", verify = "v" }
     job_sizes       = { backup = { cpu = 3 } }
@@ -31,7 +32,7 @@ run "values_that_cannot_be_meant" {
   }
 
   expect_failures = [
-    var.alerts, var.audit, var.backup_formats, var.bucket, var.databases, var.environment, var.images,
+    var.alerts, var.audit, var.backup_formats, var.bucket, var.databases, var.drill_checks, var.environment, var.images,
     var.job_sizes, var.key, var.name_prefix, var.network, var.notifications, var.operators, var.project_id, var.region,
     var.retention_days, var.retention_lock, var.schedules, var.secret_versions,
   ]

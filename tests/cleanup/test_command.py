@@ -72,11 +72,32 @@ def test_a_held_backup_stays_until_it_is_released(store: FolderStore, run: Calla
 
 def test_the_job_reports_in_json_lines(store: FolderStore, run: Callable[..., Outcome]) -> None:
     outcome = run(module="jobs.cleanup", CLOUD_RUN_JOB="cleanup")
-    lines = [json.loads(line) for line in outcome.out.splitlines() if line.startswith("{")]
+    lines = [json.loads(line) for line in outcome.out.splitlines()]  # nothing else stands between them
     (event,) = [line for line in lines if line["event"] != "audit"]
     assert (event["event"], event["severity"], event["deleted"], event["kept"]) == ("cleanup.succeeded", "INFO", 2, 5)
     assert event["freed_bytes"] > 0
     assert event["orphans"] == 0
+
+
+def test_attention_is_an_event_and_no_failure_of_the_job(store: FolderStore, run: Callable[..., Outcome]) -> None:
+    """A run that failed is an alarm of its own there; where nothing was lost, nothing failed."""
+    put(store, 0.1, "failing", verified=False)
+    outcome = run(module="jobs.cleanup", CLOUD_RUN_JOB="cleanup")
+    assert outcome.code == 0, outcome.err
+    lines = [json.loads(line) for line in outcome.out.splitlines()]
+    (attention,) = [line for line in lines if line["event"] == "cleanup.attention"]
+    assert attention["severity"] == "WARNING"
+    assert "failing did not pass its verification" in attention["message"]
+    assert len(ids(store)) == 8
+
+
+def test_what_failed_fails_the_job(store: FolderStore, run: Callable[..., Outcome]) -> None:
+    for number in range(6):
+        put(store, 200 + number)
+    outcome = run(module="jobs.cleanup", CLOUD_RUN_JOB="cleanup")
+    assert outcome.code == 1
+    lines = [json.loads(line) for line in outcome.out.splitlines()]
+    assert [line["event"] for line in lines if line["event"] != "audit"] == ["cleanup.failed", "cleanup.attention"]
 
 
 def test_more_than_half_fails_and_needs_force(store: FolderStore, run: Callable[..., Outcome]) -> None:

@@ -7,6 +7,7 @@ import sys
 import textwrap
 import time
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -74,6 +75,49 @@ def test_a_stopped_restore_is_reported_as_failed_and_leaves_no_target(larger: Jo
     run = stopped(started, lambda: any(name.endswith("sql.sqlite") for name in files(larger.folder)))
     assert run.events == ["restore.started", "restore.failed"]
     assert not (larger.folder / "new.db").exists()
+
+
+@pytest.mark.parametrize("reached", ["restored.sqlite", "sql.sqlite"])
+def test_a_stopped_drill_is_reported_as_failed_and_leaves_nothing(larger: Job, reached: str) -> None:
+    larger.run("backup", "--name=one", "--verify", *(["--format=sql"] if reached == "sql.sqlite" else []))
+    before = sorted(files(larger.store))
+    started = larger.start("verify", "--drill", "--now")
+    run = stopped(started, lambda: _is_written_to(larger.folder / "tmp", reached))
+    assert run.events == ["drill.failed"]
+    failed, audit = run.line("drill.failed"), run.line("audit")
+    assert (failed["database"], failed["severity"]) == ("app.db", "ERROR")
+    assert "stopped" in failed["message"]
+    assert (audit["action"], audit["database"], audit["outcome"]) == ("drill", "app.db", "failed")
+    assert files(larger.folder / "tmp") == []
+    assert sorted(files(larger.store)) == before
+
+
+def test_a_drill_that_is_stopped_in_a_check_of_the_application_is_reported(job: Job) -> None:
+    job.run("backup", "--name=one", "--verify")
+    forever = "with recursive n(i) as (select 1 union all select i + 1 from n) select count(*) from n"
+    (job.folder / "checks.sql").write_text(f"-- name: without end\n-- expect: 0\n{forever}\n")
+    started = job.start("verify", "--drill", "--now", BACKUP_DRILL_SQL="checks.sql")
+    run = stopped(started, lambda: _is_asking(job))
+    assert run.events == ["drill.failed"]
+    assert files(job.folder / "tmp") == []
+
+
+def _is_written_to(folder: Path, name: str) -> bool:
+    """Not only there: a signal right while a file is being opened leaves Python a warning to give."""
+    for place, _, names in os.walk(folder):
+        if name in names:
+            with suppress(FileNotFoundError):
+                return Path(place, name).stat().st_size > 0
+    return False
+
+
+def _is_asking(job: Job) -> bool:
+    """The restored database has been there for a while: by then its checks are over, and the query is at work."""
+    for folder, _, names in os.walk(job.folder / "tmp"):  # unlike rglob, it bears what changes meanwhile
+        if "restored.sqlite" in names:
+            with suppress(FileNotFoundError):
+                return time.time() - Path(folder, "restored.sqlite").stat().st_mtime > 2
+    return False
 
 
 SLOW = """

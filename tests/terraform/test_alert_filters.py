@@ -14,6 +14,7 @@ from tests.terraform.workbench import EVENTS
 CONTRACT = json.loads(EVENTS.read_text())
 FIRES = {
     "backup.failed": "backup-failed",
+    "cleanup.attention": "cleanup-attention",
     "cleanup.failed": "cleanup-failed",
     "drill.failed": "drill-failed",
     "monitor.copy_behind": "copy-behind",

@@ -1,8 +1,11 @@
-"""What people read: sizes, ages, tables."""
+"""What people read: sizes, ages, tables; and the documents that programs read."""
+
+import json
 
 import pytest
 
-from shared.terminal.screen import age, size, table
+from shared.kinds import Kind
+from shared.terminal.screen import age, say_json, size, table
 
 
 @pytest.mark.parametrize(
@@ -48,3 +51,20 @@ def test_a_name_from_outside_cannot_steer_the_terminal(capsys: pytest.CaptureFix
     shown = capsys.readouterr().out
     assert "\x1b" not in shown
     assert "[red]name" in shown
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        [],
+        {},
+        {"a": None, "b": [1, 1.5, True, 10**30], "c": {"d": '"ü\u2028\U0001f600\n'}},
+        [{"kind": Kind.DAILY, "artifacts": ()}],
+        {"path": "\udcff.db"},  # a file's name that is no UTF-8
+    ],
+)
+def test_a_document_is_told_as_python_tells_it_in_ascii(document: object, capsys: pytest.CaptureFixture[str]) -> None:
+    say_json(document)
+    shown = capsys.readouterr().out
+    assert shown == json.dumps(document, indent=2) + "\n"
+    assert shown.isascii()

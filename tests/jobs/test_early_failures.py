@@ -1,0 +1,76 @@
+"""A run of a job that fails before its work began still leaves the event that its alert waits for, once."""
+
+import json
+
+import pytest
+
+from tests.jobs.runs import Job
+
+WRONG_SETTING = {"ENVIRONMENT": "prod"}
+WRONG_SCHEDULES = {"BACKUP_SCHEDULES": "daily=never"}
+NO_STORE = {"BACKUP_STORE": "away/backups"}
+NO_KEY = {"BACKUP_KEY": "file:lost.key"}
+
+CASES = [
+    ("backup --kind=daily", WRONG_SETTING, "ENVIRONMENT is wrong"),
+    ("backup --kind=daily", WRONG_SCHEDULES, "BACKUP_SCHEDULES is wrong"),
+    ("backup --kind=daily", {"DATABASE_URL": "sqlitecloud://host/app?apikey=hunter2&nonsense"}, ""),
+    ("backup --kind=daily", {"DATABASE_URL": "https://example.com/hunter2"}, ""),
+    ("backup --kind=daily", NO_KEY, "lost.key"),
+    ("backup --kind=daily", NO_STORE, "away"),
+    ("backup --kind=daily", {"BACKUP_DATABASES": "*"}, "BACKUP_DATABASES"),
+    ("backup --kind=daily", {"BACKUP_DATABASES": "*", "DATABASE_URL": "sqlitecloud://127.0.0.1:1/?apikey=hunter2"}, ""),
+    ("backup --king=daily", {}, "--king"),
+    ("backup sqlitecloud://host/app?apikey=hunter2", {}, "sqlitecloud://…"),
+    ("verify --since=7d", WRONG_SETTING, "ENVIRONMENT is wrong"),
+    ("verify --since=7d", NO_STORE, "away"),
+    ("verify --since=soon", {}, "--since"),
+    ("verify --all", {}, "no backups"),
+    ("verify --drill --now", WRONG_SETTING, "ENVIRONMENT is wrong"),
+    ("verify --drill --now", NO_STORE, "away"),
+    ("verify --drill --now", {}, "no backups"),
+    ("verify --drill --now", {"BACKUP_DRILL_SQL": "gone.sql"}, "gone.sql"),
+    ("cleanup", WRONG_SETTING, "ENVIRONMENT is wrong"),
+    ("cleanup", {"BACKUP_RETENTION": "daily=soon"}, "BACKUP_RETENTION is wrong"),
+    ("cleanup", NO_STORE, "away"),
+    ("restore --backup=latest-verified", WRONG_SETTING, "ENVIRONMENT is wrong"),
+    ("restore --backup=gone", {}, "no backup 'gone'"),
+    ("restore --backup=latest", NO_STORE, "away"),
+    ("monitor", WRONG_SETTING, "ENVIRONMENT is wrong"),
+    ("monitor", NO_STORE, "away"),
+    ("monitor", {"DATABASE_URL": "https://example.com/hunter2"}, ""),
+]
+
+
+def event_of(call: str) -> str:
+    return "drill.failed" if "--drill" in call else f"{call.split(maxsplit=1)[0]}.failed"
+
+
+@pytest.mark.parametrize(("call", "settings", "reason"), CASES)
+def test_it_leaves_its_event_once_and_no_secret(job: Job, call: str, settings: dict[str, str], reason: str) -> None:
+    run = job.run(*call.split(), **settings)
+    assert run.code in {1, 2}
+    assert run.events.count(event_of(call)) == 1, (run.out, run.err)
+    assert set(run.events) == {event_of(call)}
+    line = run.line(event_of(call))
+    assert (line["severity"], line["logging.googleapis.com/labels"]["execution"]) == ("ERROR", job.execution)
+    assert reason in line["message"]
+    assert "hunter2" not in run.out + run.err
+
+
+@pytest.mark.parametrize("call", ["cleanup --dry-run", "restore --backup=gone --dry-run"])
+def test_a_look_at_what_would_be_done_is_no_failed_run(job: Job, call: str) -> None:
+    run = job.run(*call.split(), **NO_STORE)
+    assert (run.code, run.events) == (1, [])
+
+
+def test_a_json_document_on_stdout_stays_one(job: Job) -> None:
+    run = job.run("backup", "--json", **WRONG_SETTING)
+    assert json.loads(run.out)["exit_code"] == 2
+    assert '"event": "backup.failed"' in run.err
+
+
+def test_on_a_terminal_the_error_itself_is_enough(job: Job) -> None:
+    run = job.run("backup", CLOUD_RUN_JOB="", **WRONG_SETTING)
+    assert (run.code, run.out) == (2, "")
+    assert "backup.failed" not in run.err
