@@ -13,7 +13,7 @@ from pathlib import Path
 
 import apsw
 
-from benchmarks import report
+from benchmarks import report, sqlitecloud
 from benchmarks.bucket import measure_upload
 from benchmarks.contenders import ROOT, environment
 from benchmarks.databases import make_database
@@ -97,6 +97,7 @@ _SECTIONS: dict[str, Callable[[Path, bool, Callable[[str], None]], str]] = {
     "Starting up": _start,
     "Looking at a store": _looking,
     "To Cloud Storage": _upload,
+    "From SQLite Cloud": sqlitecloud.section,
 }
 
 

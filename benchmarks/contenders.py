@@ -93,7 +93,7 @@ def _litekeep(*, encrypted: bool) -> list[Contender]:
 
 def peers() -> list[Contender]:
     """What else does this work. Litestream changes its source, so it gets a copy."""
-    fresh = "rm -rf out/litestream out/l .l.db-litestream out/l.db*; cp app.db out/l.db"
+    fresh = "rm -rf out/litestream out/.l.db-litestream out/l.db*; cp app.db out/l.db"
     replica = 'file://"$PWD"/out/litestream'
     return [
         Contender(

@@ -9,11 +9,12 @@ it needs a function, collation, tokenizer or module of the application, is recor
 
 import os
 import re
+import sys
+import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import closing, contextmanager
 from pathlib import Path
-from threading import Event
 from typing import Literal
 
 import apsw
@@ -54,12 +55,18 @@ _NEEDS_THE_REAL_ONE = re.compile(r"row not in PRIMARY KEY order for .+|CHECK con
 @contextmanager
 def check_beside(path: Path, *, quick: bool = False) -> Iterator["Future[Integrity]"]:
     """`check_integrity` on another core during the block; when that is left early, the check is given up."""
-    left = Event()
-    with ThreadPoolExecutor(1, thread_name_prefix="integrity") as pool:
+    left = threading.Event()
+    with ThreadPoolExecutor(1, thread_name_prefix="integrity", initializer=_give_way) as pool:
         try:
             yield pool.submit(check_integrity, path, quick=quick, given_up=left.is_set)
         finally:
             left.set()
+
+
+def _give_way() -> None:
+    """This thread's work is done long before that of those it runs beside: a core that is free is soon enough."""
+    if sys.platform == "linux":  # where a priority is a thread's
+        os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
 
 
 def check_integrity(path: Path, *, quick: bool = False, given_up: Callable[[], bool] | None = None) -> Integrity:

@@ -26,6 +26,7 @@ def run(command: click.Command, name: str | None = None, failure: "Event | None"
     `failure` is the event that a job writes when it fails before it could write any.
     """
     arguments = sys.argv[1:]
+    gc.set_threshold(50_000)  # of the 100,000 objects that are imported none is garbage: 10 ms
     atexit.register(gc.freeze)  # a process that ends need not look for garbage first: 40 ms
     _prepare_streams()
     heed_sigterm()
