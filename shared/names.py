@@ -110,6 +110,9 @@ class Slot:
         return f"{self.prefix}{number:03d}.json"
 
 
+UNCHANGED = "locks/unchanged/"  # the prefix of all marks
+
+
 @dataclass(frozen=True)
 class Unchanged:
     """A mark: at that moment the database was as the backup has it. The listing alone tells."""
@@ -120,7 +123,7 @@ class Unchanged:
     @property
     def object(self) -> str:
         # The microseconds keep two runs of one second apart.
-        folder = f"locks/unchanged/{self.backup.kind}/{encode_database(self.backup.database)}"
+        folder = f"{UNCHANGED}{self.backup.kind}/{encode_database(self.backup.database)}"
         return f"{folder}/{self.at.astimezone(UTC):%Y%m%dT%H%M%S%fZ}.{self.backup.id}.json"
 
 

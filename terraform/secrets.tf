@@ -62,6 +62,10 @@ resource "google_secret_manager_secret_version" "drill_checks" {
 
   secret      = each.value.id
   secret_data = var.drill_checks
+
+  lifecycle {
+    create_before_destroy = true # the drill job names a version: there is always one
+  }
 }
 
 resource "google_secret_manager_secret_iam_member" "drill_checks" {

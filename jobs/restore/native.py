@@ -7,7 +7,7 @@ from typing import Any
 from shared.clock import parse_time
 from shared.cloud.names import check_name
 from shared.databases.location import CloudLocation
-from shared.errors import LitekeepError, UsageError
+from shared.errors import UsageError
 from shared.events import Event
 from shared.kinds import Kind
 from shared.progress import Progress
@@ -16,6 +16,7 @@ from shared.restore.order import Restored
 from shared.settings import Settings
 from shared.stores import open_store
 from shared.terminal.audit import audited
+from shared.terminal.endings import reported
 from shared.terminal.options import settings_with
 from shared.terminal.parts import event_log, events_own_stdout, key_of, source_of
 from shared.terminal.screen import say, say_json
@@ -73,12 +74,9 @@ def _restored(order: NativeOrder, settings: Settings, progress: Progress, *, as_
     }
     with audited(log, settings, "restore", **fields):
         log.emit(Event.RESTORE_STARTED, f"putting {order.target.display} back, {order.id}", fields)
-        try:
+        with reported(lambda why: log.emit(Event.RESTORE_FAILED, f"{order.id} failed: {why}", fields)):
             plan_native(order)  # before a key is made for a restore that cannot be
             done = restore_native(replace(order, key=key_of(settings, may_create=True)), progress=progress)
-        except (LitekeepError, OSError) as error:
-            log.emit(Event.RESTORE_FAILED, f"{order.id} failed: {error}", fields)
-            raise
         log.emit(
             Event.RESTORE_SUCCEEDED,
             f"put {order.target.display} back, {order.id}",

@@ -54,12 +54,22 @@ def run_drill(
     mine = share(sorted(by_database if database is None else [database]), index, count, name=str)
     with reported(lambda why: _say_none_held(log, mine, why)):
         order = _order(settings, catalog, app_checks)
-    drills = [_hold(order, name, by_database[name], settings, log, clock, progress) for name in mine]
+    drills: list[Drill] = []
+    failures: list[LitekeepError] = []
+    for name in mine:
+        try:
+            drills.append(_hold(order, name, by_database[name], settings, log, clock, progress))
+        except LitekeepError as error:  # its event is out, and the others get their drill all the same
+            failures.append(error)
+    if failures and as_json:
+        raise failures[0]
     if as_json:
         say_json([to_json(drill) for drill in drills])
     elif not events_own_stdout(settings):
         for drill in drills:
             say_drill(drill)
+    if failures:
+        raise failures[0]
     codes = {drill.exit_code for drill in drills}
     return NotGood.exit_code if NotGood.exit_code in codes else max(codes, default=0)
 

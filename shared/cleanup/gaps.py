@@ -12,6 +12,7 @@ from itertools import islice
 from shared import names
 from shared.catalog import named
 from shared.cleanup.inventory import Inventory
+from shared.cleanup.orphans import LEFT_FOR
 from shared.errors import StoreError
 from shared.holds import is_stored
 from shared.stores import Store, StoredObject
@@ -27,7 +28,7 @@ def left_out(
     What was stored since `before` is new rather than lost. Asks for a hundred at most.
     """
     listed = {item.name: item for items in seen.objects.values() for item in items}
-    suspects = dict.fromkeys(_expected(seen, listed))
+    suspects = dict.fromkeys(_expected(seen, listed, before))
     if again is not None:
         other = {item.name: item for _, item in named(again)}
         for lacking, having in ((listed, other), (other, listed)):
@@ -53,10 +54,11 @@ def _is_there(store: Store, name: str) -> bool:
         return False
 
 
-def _expected(seen: Inventory, listed: Collection[str]) -> Iterator[str]:
-    """What should stand beside what was listed, and does not."""
+def _expected(seen: Inventory, listed: Collection[str], before: datetime) -> Iterator[str]:
+    """What should stand beside what was listed, and does not; not the manifest of a backup that may be under way."""
     for name in seen.strays:
-        yield name.manifest
+        if all(before - item.created_at > LEFT_FOR for item in seen.objects[name]):
+            yield name.manifest
     for backup in seen.backups.values():
         for artifact in backup.summary.get("artifacts", ()):
             if artifact["object"] not in listed:

@@ -22,6 +22,7 @@ from shared.errors import NotGood, StoreError
 from shared.holds import is_held, is_stored
 from shared.lease import Lease, LeaseLost, leased
 from shared.manifest import Manifest
+from shared.names import UNCHANGED, parse_unchanged
 from shared.progress import Progress, silent
 from shared.retention import Candidate, Decision, Plan, Policy, plan
 from shared.stores import Store
@@ -35,6 +36,7 @@ Tell = Callable[["BackupName", str], None]
 TASK = "cleanup"
 _CLOCKS_MAY_DIFFER_BY = 300  # seconds
 _NEW = timedelta(minutes=10)
+_MARKS_LAST = timedelta(days=30)  # as on a bucket, by its lifecycle
 
 
 def preview(store: Store, policy: Policy, *, database: str | None = None, clock: Clock = utc_now) -> Outcome:
@@ -71,6 +73,7 @@ def clean(
         try:
             run.delete_backups()
             run.sweep(first)
+            run.sweep_marks()
         except LeaseLost as error:
             outcome.errors.append(str(error))
     return outcome
@@ -160,6 +163,13 @@ class _Run:
                 if self._delete_object(item.name, item.generation):
                     self._outcome.swept.append(item)
                     self._outcome.freed_bytes += item.size_bytes
+
+    def sweep_marks(self) -> None:
+        """Deletes what said of a quiet database, long ago, that nothing was written; a folder has no lifecycle."""
+        for item in self._store.list_objects(UNCHANGED):
+            mark = parse_unchanged(item.name)
+            if mark is not None and self._lease.began_at - max(mark.at, item.created_at) > _MARKS_LAST:
+                self._delete_object(item.name, item.generation)
 
     def _delete_backup(self, decision: Decision, made: Plan) -> None:
         backup = self._outcome.inventory.backups[decision.backup.name]

@@ -55,6 +55,6 @@ class Refused(CloudError):
 def masked(text: str, secrets: Iterable[str]) -> str:
     """One line of at most 200 characters in which no credential is left, not even one echoed in a command."""
     for secret in sorted(filter(None, secrets), key=len, reverse=True):
-        text = text.replace(secret, "***")
+        text = text.replace(secret, "***").replace(secret.replace("'", "''"), "***")
     text = _KEYS.sub(r"\1***", _LOGINS.sub(r"\1 ***", text))
     return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:_KEPT_CHARACTERS]

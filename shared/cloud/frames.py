@@ -130,8 +130,7 @@ class Frames:
         remaining = self._deadline - time.monotonic()
         if remaining <= 0:
             raise TimedOut("the reply came too slowly")
-        if remaining < self._timeout:
-            self._socket.settimeout(remaining)
+        self._socket.settimeout(min(self._timeout, remaining))
         count = self._socket.recv_into(view)
         if not count:
             raise Lost("the node closed the connection in the middle of a reply")

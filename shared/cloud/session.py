@@ -152,7 +152,8 @@ class Session:
         """Stores the closed file `source` as the new database `name`, or with `replace` in the place of the old.
 
         Raises Refused (nothing was stored) or Lost and Garbled (nothing was stored either, the node drops what is
-        not finished), but Undecided when it was the answer to the very last piece that was lost.
+        not finished), but Undecided when it was the answer to the very last piece that was lost; with `replace` also
+        when that piece was refused.
         """
         total = source.stat().st_size
         self.ok(f"UPLOAD DATABASE {quoted(name)}{' REPLACE' if replace else ''}")
@@ -169,6 +170,10 @@ class Session:
                 self._piece(b"", patient=True)
             except (Lost, Garbled) as error:
                 raise Undecided(str(error)) from None
+            except Refused as error:
+                if replace:  # the old may be gone all the same: what is there now has to be looked at
+                    raise Undecided(str(error)) from None
+                raise
 
     def _piece(self, piece: bytes, *, patient: bool = False) -> None:
         with self._told("uploading"):

@@ -90,7 +90,9 @@ def _copy(session: Session, location: CloudLocation, destination: Path, found: F
 
         def write(offset: int, page: memoryview) -> None:
             with _own_disk(location, destination):
-                os.pwrite(file, page, offset)
+                while page:  # a full disk may take a part of it before it says so
+                    written = os.pwrite(file, page, offset)
+                    page, offset = page[written:], offset + written
 
         try:
             begun = pages.begin(session, location.database)

@@ -142,7 +142,7 @@ class _Chunks(_Reading):
                 limit *= 4
 
     def _chunk(self, queries: tuple[str, str], last: int, limit: int) -> _Chunk:
-        before = self._connection.limit(apsw.SQLITE_LIMIT_LENGTH, max(LARGEST - len(self._head) - 2, AIM))
+        before = self._connection.limit(apsw.SQLITE_LIMIT_LENGTH, max(LARGEST - len(self._head) - 4, AIM))
         try:
             if self._encoding == "utf-8" and not self._rows.only_trapped:
                 body, end, taken, left_out = self._connection.execute(queries[0], (last, limit)).get

@@ -317,9 +317,11 @@ def _was_encrypted(manifest: Manifest) -> bool:
 
 
 def _in_clear(order: RestoreOrder, manifest: Manifest) -> list[str]:
-    if not _was_encrypted(manifest) or not isinstance(order.target, FileLocation):
+    if not _was_encrypted(manifest):
         return []
-    return ["it was encrypted on SQLite Cloud, and this file is not: keep it accordingly"]
+    if isinstance(order.target, FileLocation):
+        return ["it was encrypted on SQLite Cloud, and this file is not: keep it accordingly"]
+    return [] if order.target.address.key else ["it was encrypted where it was backed up, and is not here"]
 
 
 def _to_reindex(manifest: Manifest, artifact: Artifact) -> list[str]:

@@ -30,7 +30,7 @@ from datetime import datetime
 from pathlib import Path
 
 from shared.cloud import databases
-from shared.cloud.failures import CloudError, Refused
+from shared.cloud.failures import CloudError
 from shared.cloud.session import Undecided
 from shared.databases.cloud import snapshot_cloud
 from shared.databases.location import CloudLocation
@@ -62,6 +62,11 @@ def check_secrecy(target: CloudLocation, *, in_place: bool, of_encrypted: bool) 
             )
         return
     there = databases.on_node(target.address, lambda session: databases.find(session, target.database))
+    if of_encrypted and not has_key and (there is None or there.size is None):
+        raise UsageError(
+            f"--in-place: the backup was taken of an encrypted database, and whether {target.display} is one cannot be "
+            "told: add key= to its connection string, or let its role LIST DATABASES DETAILED"
+        )
     if there is not None and there.encrypted and not has_key:
         raise UsageError(
             f"--in-place: {target.display} is encrypted: add key= with its key to its connection string, so that what "
@@ -154,7 +159,7 @@ def _swap(
         raise SourceError(f"{reason}; {_where(target, own, safety)}") from None
     if different and in_one_step and not sure:
         raise SourceError(
-            f"the node's answer to UPLOAD … REPLACE was lost, and {target.display} is not what was sent ({different}): "
+            f"the node did not confirm UPLOAD … REPLACE, and {target.display} is not what was sent ({different}): "
             f"it may be the old still, or somebody has written to the new; {_where(target, own, safety)}"
         )
     if different:
@@ -196,7 +201,7 @@ def _put_over(target: CloudLocation, own: CloudLocation, image: Path, safety: st
     try:
         return databases.replace(target.address, target.database, image, watch)
     except BaseException as error:
-        if sent and not isinstance(error, Refused):
+        if sent:
             reason = str(error) if isinstance(error, LitekeepError | OSError) else "it was interrupted"
             raise SourceError(f"{reason}; {_where(target, own, safety)}") from None
         left = _removed(own)

@@ -24,7 +24,7 @@ from shared.errors import LitekeepError
 
 GRACE_SECONDS = 7.0
 _ENDINGS = (signal.SIGTERM, signal.SIGHUP)
-_CREDENTIALS = re.compile(r"(sqlitecloud://)[^\s'\")]*", re.IGNORECASE)
+_CREDENTIALS = re.compile(r"(sqlitecloud://)\S*", re.IGNORECASE)
 _WAIT_FOR_A_REPORT = 0.5  # seconds; it may be under way when the countdown ends
 
 

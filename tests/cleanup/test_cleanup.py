@@ -10,10 +10,11 @@ import pytest
 from shared import names
 from shared.catalog import Catalog
 from shared.cleanup import clean, preview
+from shared.clock import utc_now
 from shared.errors import StoreError
 from shared.holds import hold
 from shared.kinds import Kind
-from shared.names import BackupName, Format
+from shared.names import UNCHANGED, BackupName, Format, Unchanged, parse_unchanged
 from shared.stores.folder import FolderStore
 from tests.builders import make_manifest
 from tests.cleanup.shelf import POLICY, SIZE, age, ago, fill, ids, objects, objects_of, put, put_aged
@@ -234,3 +235,14 @@ def test_metadata_that_was_changed_beside_a_manifest_deletes_nothing(store: Fold
     outcome = clean(Lying(Path(store.url)), POLICY)
     assert "victim" in ids(store)
     assert any("victim" in line and "metadata" in line for line in outcome.errors)
+
+
+def test_marks_of_quiet_databases_go_after_a_month(store: FolderStore, folder: Path) -> None:
+    newest = put(store, 1)
+    for days in (0, 29, 31, 400):
+        mark = Unchanged(newest, ago(days))
+        store.create(mark.object, b"{}", {})
+        age(folder, mark.object, days)
+    clean(store, POLICY)
+    left = [mark for item in store.list_objects(UNCHANGED) if (mark := parse_unchanged(item.name))]
+    assert sorted((utc_now() - mark.at).days for mark in left) == [0, 29]

@@ -87,6 +87,14 @@ def test_an_artifact_that_no_listing_shows_is_missed(store: FolderStore, folder:
     assert outcome.deleted == set()
 
 
+def test_a_backup_whose_manifest_comes_a_moment_later_is_no_gap(folder: Path) -> None:
+    store = FolderStore(folder)
+    put(store, 0.001, "new")
+    without = take_inventory(Lossy(folder, _is_manifest))
+    assert [name.id for name in without.strays] == ["new"]
+    assert left_out(store, without, before=utc_now()) == []
+
+
 def test_what_is_really_gone_or_is_just_being_made_is_no_gap(store: FolderStore, folder: Path) -> None:
     running, left = (BackupName(Kind.DAILY, "app", one) for one in ("running", "left"))
     store.create(running.artifact(Format.SQL, encrypted=True), b"x", {})
@@ -127,7 +135,8 @@ def test_the_monitor_says_that_a_listing_was_not_whole(store: FolderStore, folde
     assert look_again(store, take_inventory(store), now) == []
 
 
-def test_a_bucket_that_loses_a_page_costs_nothing(gcs: Proxy, bucket: str) -> None:
+def test_a_bucket_that_loses_a_page_costs_nothing(gcs: Proxy, bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("shared.cleanup.gaps.LEFT_FOR", timedelta(0))  # a bucket's objects cannot be made to look old
     store = BucketStore(bucket, patience=Patience(first_delay=0.01, request=2, chunk=2))
     for days in (1, 2, 3):
         put(store, days, kind=Kind.WEEKLY)

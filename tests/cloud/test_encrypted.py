@@ -1,5 +1,6 @@
 """Encrypted databases of SQLite Cloud: copied, proven and put back, and their keys seen by nobody."""
 
+import os
 import re
 import shutil
 import sqlite3
@@ -102,6 +103,14 @@ def test_pages_of_every_size_in_many_steps(server: Server, located: Located, tmp
         raw.ask("ENCRYPT DATABASE 'big.db' KEY k")
     assert_equal(server.data / "big.db", snapshot(located("big.db"), tmp_path / "s.db"))
     assert sum(text.startswith("BACKUP STEP") for text in asked(server)) >= 3
+
+
+def test_a_page_that_the_disk_takes_in_parts_is_written_whole(
+    locked: Server, located: Located, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    whole = os.pwrite
+    monkeypatch.setattr(os, "pwrite", lambda file, page, offset: whole(file, page[:1000], offset))
+    assert_equal(locked.data / NAME, snapshot(located(), tmp_path / "s.db"))
 
 
 def test_pages_that_come_anew_because_somebody_wrote_are_the_ones_that_count(
@@ -279,6 +288,14 @@ def test_nothing_comes_back_less_or_more_secret_than_it_was(locked: Server, loca
     with pytest.raises(UsageError, match="is not encrypted: leave out key="):
         check_secrecy(keyed(), in_place=True, of_encrypted=True)
     check_secrecy(located(), in_place=True, of_encrypted=True)
+
+
+def test_where_nobody_can_tell_whether_it_is_encrypted_it_is_not_replaced_in_clear(
+    locked: Server, located: Located
+) -> None:
+    locked.faults.error("LIST DATABASES DETAILED", 10002, "not allowed", times=None)
+    with pytest.raises(UsageError, match="cannot be told"):
+        check_secrecy(located(), in_place=True, of_encrypted=True)
 
 
 class Place:

@@ -18,7 +18,8 @@ from shared.progress import silent
 from shared.restore.same import difference
 from shared.restore.to_cloud import check_target, create, replace_database
 from tests.cloud.conftest import NAME, make_database
-from tests.servers.sqlitecloud import Server
+from tests.servers.sqlitecloud import Server, wire
+from tests.servers.sqlitecloud.errors import Refusal
 from tests.servers.sqlitecloud.session import Session as ServerSession
 
 Located = Callable[..., CloudLocation]
@@ -203,6 +204,15 @@ def test_a_lost_answer_to_replace_that_did_nothing_is_told_and_not_sent_again(pl
         place.replace(in_one_step=True)
     assert place.holds(NAME, place.old)
     assert_explained(place, str(caught.value))
+    assert sum("REPLACE" in text for one in place.server.connections for text in one.requests) == 1
+
+
+@pytest.mark.parametrize("code", [10005, 10006])
+def test_a_replace_that_was_done_and_refused_is_looked_at_and_not_sent_again(place: Place, code: int) -> None:
+    refusal = wire.error(Refusal(code, "no leader"))
+    place.server.faults.alter("UPLOAD END", lambda _: refusal, nth=2)
+    place.replace(in_one_step=True)
+    assert place.holds(NAME, place.image)
     assert sum("REPLACE" in text for one in place.server.connections for text in one.requests) == 1
 
 

@@ -22,6 +22,7 @@ CASES = [
     ("backup --kind=daily", {"BACKUP_DATABASES": "*", "DATABASE_URL": "sqlitecloud://127.0.0.1:1/?apikey=hunter2"}, ""),
     ("backup --king=daily", {}, "--king"),
     ("backup sqlitecloud://host/app?apikey=hunter2", {}, "sqlitecloud://…"),
+    ("backup sqlitecloud://host/app?apikey=a)hunter2", {}, "sqlitecloud://…"),
     ("verify --since=7d", WRONG_SETTING, "ENVIRONMENT is wrong"),
     ("verify --since=7d", NO_STORE, "away"),
     ("verify --since=soon", {}, "--since"),
