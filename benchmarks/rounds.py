@@ -1,5 +1,6 @@
 """All contenders in turn on one file, round after round, so that what disturbs the machine disturbs them all."""
 
+import os
 from collections.abc import Callable
 from dataclasses import dataclass
 from pathlib import Path
@@ -43,6 +44,7 @@ def run_rounds(plan: Plan, folder: Path, say: Callable[[str], None]) -> list[Res
         say(f"{plan.megabytes} MB: {'warm-up' if number < plan.warm_ups else f'round {number + 1 - plan.warm_ups}'}")
         for one in field:
             measure(one.before, folder, environment())
+            os.sync()  # what one left unwritten must not burden the next
             sample = measure(one.command, folder, environment())
             if number >= plan.warm_ups:
                 samples[one].append(sample)
