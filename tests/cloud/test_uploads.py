@@ -175,6 +175,8 @@ def test_removing_survives_a_lost_answer(server: Server, address: Address) -> No
 
 def test_removing_what_is_gone_is_as_good(address: Address) -> None:
     databases.remove(address, "never.db")
+    assert databases.exists(address, NAME)
+    assert not databases.exists(address, "never.db")
 
 
 def test_a_node_that_goes_away_at_any_byte_has_all_or_nothing(server: Server, address: Address, source: Path) -> None:
