@@ -16,7 +16,8 @@ import apsw
 
 from shared.dump.entries import imposter
 from shared.dump.plan import Plan, Sql, TableRows, make_plan
-from shared.dump.rows import Tally, register_literals, statements
+from shared.dump.reading import Tally
+from shared.dump.rows import register_literals, statements
 from shared.dump.schema import one_line
 from shared.dump.standins import schema_edit, set_sql, stand_in
 from shared.errors import CorruptSource, SourceError
@@ -60,6 +61,8 @@ def dump(
         raise SourceError(f"the schema cannot be read: {error}") from None
     counts.reindex[:] = plan.reindex
     register_literals(connection, plan.encoding)
+    # Or SQLite plans a query anew whenever its bounds change, in a time that grows with the columns.
+    connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
     yield _prologue(connection, header)
     for step in plan.steps:
         if isinstance(step, Sql):

@@ -1,6 +1,7 @@
 """SQL expressions that turn a row into the text of its literals, and that find the rows that need more.
 
-Each is written for a column that a subquery or table offers under a safe name, never for a raw identifier.
+Each is written for a column as SQL names it. Where values are compared the column says COLLATE BINARY, for its own
+collation may be one that nobody has; elsewhere it stands by itself: then SQLite gives its class without its value.
 """
 
 from collections.abc import Sequence
@@ -18,13 +19,13 @@ _LIKELIEST: dict[Affinity, str] = {
 }
 _MARK = "char(0)"  # stands in the result for "not in this way"
 
-_LOOKS_NUMERIC = "{0}<=CAST(9e999 AS NUMERIC)"  # of a text: whether a numeric column would convert it
-_IS_NEGATIVE_ZERO = "({0}=0 AND atan2({0},-1.0)<0)"
-_IS_WHOLE = "(abs({0})<=9223372036854775808.0 AND CAST({0} AS INTEGER)={0})"
+_LOOKS_NUMERIC = "{0} COLLATE BINARY<=CAST(9e999 AS NUMERIC)"  # of a text: whether a numeric column would convert it
+_IS_NEGATIVE_ZERO = "({0} COLLATE BINARY=0 AND atan2({0},-1.0)<0)"
+_IS_WHOLE = "(abs({0})<=9223372036854775808.0 AND CAST({0} AS INTEGER)={0} COLLATE BINARY)"
 
 
 def row_text(columns: Sequence[tuple[str, Column]], rowid: str | None, *, careful: bool) -> str:
-    """`1,'a',NULL` as an SQL expression over (safe name, column) pairs, the rowid first if it is named."""
+    """`1,'a',NULL` as an SQL expression over (column in SQL, column) pairs, the rowid first if it is named."""
     texts = [literal(name, column) if careful else _fast(name, column) for name, column in columns]
     return joined([rowid, *texts] if rowid else texts)
 

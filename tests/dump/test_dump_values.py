@@ -13,7 +13,7 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shared.dump import rows as rows_module
+from shared.dump import reading
 from shared.dump.literals import real_literal
 from shared.errors import SourceError
 from tests.dump.loading import built, counted, dumped, edit_schema, load_by_shell, round_trip
@@ -142,6 +142,30 @@ def test_rows_whose_rowid_is_hidden_keep_their_order(tmp_path: Path) -> None:
     round_trip(tmp_path, build)
 
 
+def test_rows_read_in_one_go_survive_before_and_after_an_odd_one(tmp_path: Path) -> None:
+    odd: list[object] = [b"\xff", b"a\0b", b"a\r\\r", b"it's"]
+
+    def build(db: apsw.Connection) -> None:
+        db.execute("CREATE TABLE t(k TEXT PRIMARY KEY, v TEXT, n INTEGER NOT NULL) WITHOUT ROWID")
+        db.execute(f"CREATE TABLE wide({','.join(f'c{i}' for i in range(120))})")
+        for number, raw in enumerate([b"a", b"b", *odd, b"c"]):
+            db.execute("INSERT INTO t VALUES(?1, CAST(?2 AS TEXT), ?1)", (number, raw))
+            db.execute("INSERT INTO wide(c0, c119) VALUES(?, CAST(? AS TEXT))", (number, raw))
+        edit_schema(db, "t", "CREATE TABLE t(k TEXT PRIMARY KEY, v TEXT, n TEXT NOT NULL) WITHOUT ROWID")
+
+    round_trip(tmp_path, build)
+
+
+def test_names_that_the_dump_itself_uses_stay_their_owners(tmp_path: Path) -> None:
+    def build(db: apsw.Connection) -> None:
+        db.execute('CREATE TABLE litekeep_rows(r, "ordinary" TEXT, careful REAL, left_out, t)')
+        db.execute("INSERT INTO litekeep_rows VALUES(1, 'it''s', 2.5, NULL, x'00'), ('r', 'ordinary', 0, 1, 2)")
+        db.execute("CREATE TABLE other(r INTEGER PRIMARY KEY, careful TEXT); INSERT INTO other VALUES(9, 'r'), (7, '')")
+
+    sql = round_trip(tmp_path, build)
+    assert b"VIEW" not in sql
+
+
 def test_a_table_as_wide_as_sqlite_allows_survives(tmp_path: Path) -> None:
     def build(db: apsw.Connection) -> None:
         db.execute(f"CREATE TABLE t({','.join(f'c{i} INT' for i in range(2000))})")
@@ -189,7 +213,7 @@ def test_very_large_values_survive(tmp_path: Path, encoding: str) -> None:
 def test_a_row_that_no_sqlite_could_read_back_is_refused_by_name(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rows_module, "LONGEST", 10_000)
+    monkeypatch.setattr(reading, "LONGEST", 10_000)
 
     def build(db: apsw.Connection) -> None:
         db.execute("CREATE TABLE papers(id INTEGER PRIMARY KEY, title, scan BLOB)")

@@ -1,0 +1,93 @@
+"""A table read along its rowid: SQLite makes the text of a whole statement in one query.
+
+How many rows go into a statement follows from the size of the one before, so equal content gives equal statements.
+"""
+
+from collections.abc import Iterator
+from typing import Any, NamedTuple
+
+import apsw
+
+from shared.dump.large_rows import row_body
+from shared.dump.reading import AIM, LARGEST, Reading, is_ordinary
+
+_FIRST = 64  # rows in a table's first statement
+_BETWEEN_ROWS = "'),\n('"  # in SQL
+# Queries on a view are short, so that apsw keeps them prepared, however many columns the table has; and with bounds
+# instead of a LIMIT they read columns where they are: a LIMIT makes SQLite copy each value, at each mention of it.
+_VIEW = "temp.litekeep_rows"
+
+
+class _Chunk(NamedTuple):
+    """The text of some rows, nothing when all were left out."""
+
+    body: list[bytes]
+    left_out: int
+
+
+class Chunks(Reading):
+    def statements(self) -> Iterator[bytes]:
+        self._make_view()
+        last, limit, after = -(1 << 63), _FIRST, ">="
+        while True:
+            window = f"SELECT r FROM {_VIEW} WHERE r {after} ? ORDER BY r LIMIT ?"
+            end, taken = self._connection.execute(f"SELECT max(r), count(*) FROM ({window})", (last, limit)).get
+            if not taken:
+                return
+            try:
+                chunk = self._chunk(f"r {after} ? AND r <= ?", (last, end))
+            except apsw.TooBigError:
+                if limit > 1:
+                    limit = max(1, limit // 4)
+                    continue
+                chunk = self._large(end)
+            last, after = end, ">"
+            self._tally.rows += taken - chunk.left_out
+            if not self._rows.only_trapped:
+                self._tally.trapped += chunk.left_out
+            if chunk.body:
+                statement = self._statement(chunk.body)
+                limit = max(1, min(AIM * taken // len(statement), limit * 16))
+                yield statement
+            else:
+                limit *= 4
+
+    def _make_view(self) -> None:
+        self._connection.execute(f"DROP VIEW IF EXISTS {_VIEW}").fetchall()
+        self._connection.execute(
+            f"CREATE VIEW {_VIEW} AS SELECT {self._rows.seek} AS r, {self._ordinary} AS ordinary,"
+            f" {self._careful} AS careful, {self._left_out} AS left_out {self._from}"
+        ).fetchall()
+
+    def _chunk(self, these: str, bounds: tuple[int, int]) -> _Chunk:
+        before = self._connection.limit(apsw.SQLITE_LIMIT_LENGTH, max(LARGEST - len(self._head) - 4, AIM))
+        try:
+            if self._may_be_ordinary:
+                query = f"SELECT CAST(group_concat(ordinary, {_BETWEEN_ROWS}) AS BLOB) FROM {_VIEW} WHERE {these}"
+                body: bytes = self._connection.execute(query, bounds).get
+                if is_ordinary(body):
+                    return _Chunk([b"(", body, b")"], 0)
+            query = f"SELECT group_concat(careful, {_BETWEEN_ROWS}), sum(left_out) FROM {_VIEW} WHERE {these}"
+            text, left_out = self._connection.execute(query, bounds).get
+            return _Chunk([b"(", text.encode(), b")"] if text else [], left_out)
+        finally:
+            self._connection.limit(apsw.SQLITE_LIMIT_LENGTH, before)
+
+    def _large(self, rowid: int) -> _Chunk:
+        """A row alone, which is larger than a statement should be."""
+        rows = self._rows
+        found: list[tuple[Any, ...]] = self._connection.execute(
+            f"SELECT left_out FROM {_VIEW} WHERE r = ?", (rowid,)
+        ).fetchall()
+        if found[0][0]:
+            return _Chunk([], 1)
+        body = [b"(%d," % rowid if rows.writes_seek else b"("]
+        size = len(self._head)
+        try:
+            for piece in row_body(self._connection, rows, rowid, self._encoding):
+                body.append(piece)
+                size += len(piece)
+                self._check_size(size)
+        except apsw.TooBigError:
+            raise self._too_long() from None
+        return _Chunk([*body, b")"], 0)

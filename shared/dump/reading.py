@@ -1,0 +1,81 @@
+"""What the two ways of reading a table's rows share."""
+
+from dataclasses import dataclass
+
+import apsw
+
+from shared.dump.identifiers import quote_name
+from shared.dump.row_source import Rows
+from shared.dump.values import row_text, trapped
+from shared.errors import SourceError
+
+AIM = 128 << 10  # bytes in a statement
+LARGEST = 1 << 20  # bytes in a statement of several rows
+LONGEST = 1_000_000_000 - 1  # bytes in any statement: what SQLite parses
+
+
+@dataclass
+class Tally:
+    rows: int = 0
+    trapped: int = 0
+
+
+class Reading:
+    def __init__(self, connection: apsw.Connection, rows: Rows, encoding: str, tally: Tally) -> None:
+        self._connection = connection
+        self._rows = rows
+        self._tally = tally
+        self._encoding = encoding
+        self._head = rows.head.encode()
+        columns = [(quote_name(column.name), column) for column in rows.columns]
+        self._trap = trapped(columns)
+        # Trapped rows are written apart from the others.
+        self._left_out = f"NOT {self._trap}" if rows.only_trapped else self._trap
+        rowid = rows.seek if rows.writes_seek else None
+        self._ordinary = row_text(columns, rowid, careful=False)
+        self._careful = f"CASE WHEN {self._left_out} THEN NULL ELSE {row_text(columns, rowid, careful=True)} END"
+        # NOT INDEXED: a covering index would give the rows in its own order.
+        self._from = f"FROM {rows.source} NOT INDEXED" + (f" WHERE ({rows.only})" if rows.only else "")
+
+    @property
+    def _may_be_ordinary(self) -> bool:
+        return self._encoding == "utf-8" and not self._rows.only_trapped
+
+    def _statement(self, body: list[bytes]) -> bytes:
+        statement = b"".join((self._head, *body, b";\n"))
+        self._check_size(len(statement))
+        return statement
+
+    def _check_size(self, statement: int) -> None:
+        if statement > LONGEST:
+            raise self._too_long()
+
+    def _too_long(self) -> SourceError:
+        return SourceError(
+            f"{self._rows.title} holds a row that takes over {LONGEST} bytes as SQL{self._widest_column()}:"
+            " SQLite could not read it back; back up the page image only (BACKUP_FORMATS=sqlite)"
+        )
+
+    def _widest_column(self) -> str:
+        widest, name = 0, ""
+        for column in self._rows.columns:
+            quoted = quote_name(column.name)
+            size = self._connection.execute(
+                f"SELECT max(octet_length({quoted})) FROM {self._rows.source} NOT INDEXED"
+            ).get
+            if isinstance(size, int) and size > widest:
+                widest, name = size, column.name
+        return f" (column {name!r}, {widest} bytes)" if name else ""
+
+
+def is_ordinary(text: bytes) -> bool:
+    """Whether the expressions for ordinary values did for all of this."""
+    if b"\0" in text or b"\r" in text:
+        return False
+    if text.isascii():
+        return True
+    try:
+        text.decode()
+    except UnicodeDecodeError:
+        return False
+    return True

@@ -1,0 +1,55 @@
+"""A table read in one go, in the order of its pages: no rowid to continue from can be named."""
+
+from collections.abc import Iterator
+
+import apsw
+
+from shared.dump.reading import AIM, LARGEST, Reading, is_ordinary
+
+_WIDEST = 2000  # values in a row of a VALUES with several rows
+
+
+class Stream(Reading):
+    def statements(self) -> Iterator[bytes]:
+        most = LARGEST - len(self._head) - 2
+        if len(self._rows.columns) + self._rows.writes_seek > _WIDEST:
+            most = 0
+        waiting: list[bytes] = []
+        size = 0
+        for row in self._texts():
+            if waiting and (size + len(row) > most or size >= AIM):
+                yield self._statement([b",\n".join(waiting)])
+                waiting, size = [], 0
+            waiting.append(row)
+            size += len(row) + 2
+            self._tally.rows += 1
+        if waiting:
+            yield self._statement([b",\n".join(waiting)])
+
+    def _texts(self) -> Iterator[bytes]:
+        try:
+            done = 0
+            if self._may_be_ordinary:
+                query = f"SELECT CAST({self._ordinary} AS BLOB) {self._from}{self._order}"
+                for (row,) in self._connection.execute(query):
+                    if not is_ordinary(row):
+                        break
+                    yield b"(%b)" % row
+                    done += 1
+                else:
+                    return
+            yield from self._careful_texts(done)
+        except apsw.TooBigError:
+            raise self._too_long() from None
+
+    def _careful_texts(self, after: int) -> Iterator[bytes]:
+        query = f"SELECT {self._careful} {self._from}{self._order} LIMIT -1 OFFSET ?"
+        for (row,) in self._connection.execute(query, (after,)):
+            if row is not None:
+                yield b"(%b)" % row.encode()
+            elif not self._rows.only_trapped:
+                self._tally.trapped += 1
+
+    @property
+    def _order(self) -> str:
+        return f" ORDER BY {self._rows.order}" if self._rows.order else ""
