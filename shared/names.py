@@ -168,9 +168,9 @@ def check_id(name: str) -> str:
     return name
 
 
-def automatic_id(moment: datetime) -> str:
+def automatic_id(moment: datetime, prefix: str = "backup-") -> str:
     """`backup-YYYY-MM-DD-HHMMSS`, UTC."""
-    return f"backup-{moment.astimezone(UTC):%Y-%m-%d-%H%M%S}"
+    return f"{prefix}{moment.astimezone(UTC):%Y-%m-%d-%H%M%S}"
 
 
 @lru_cache(maxsize=1024)  # a listing asks for the same few, once an object

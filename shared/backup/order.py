@@ -12,7 +12,8 @@ from shared.stores import Store
 
 @dataclass(frozen=True)
 class BackupOrder:
-    """What to back up, to where, and as what. `key` None stores in clear.
+    """What to back up, to where, and as what. `key` None stores in clear. Without a `name` the time gives it one,
+    after `prefix`.
 
     `skip_unchanged`: a backup that a schedule asks for may be left out when nothing was written since the last one.
     """
@@ -25,6 +26,7 @@ class BackupOrder:
     environment: str
     formats: tuple[Format, ...] = (Format.SQL, Format.SQLITE)
     name: str | None = None
+    prefix: str = "backup-"
     copy_store: Store | None = None
     allow_corrupt: bool = False
     skip_unchanged: bool = False

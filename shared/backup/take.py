@@ -91,7 +91,7 @@ def take_backup(
                         raise
                     continue  # someone took this second's id: the next one is as good
                 return Taken(manifest, (clock() - started).total_seconds(), copy_error)
-    raise ObjectExists(f"no free id near {automatic_id(created_at)} in {order.store.url}: use --name")
+    raise ObjectExists(f"no free id near {automatic_id(created_at, order.prefix)} in {order.store.url}: use --name")
 
 
 def _copy(order: BackupOrder, image: Path, progress: Progress) -> Snapshot:
@@ -103,7 +103,7 @@ def _candidate_ids(order: BackupOrder, created_at: datetime) -> Iterator[str]:
         yield order.name
         return
     for later in range(_TRIES_FOR_A_FREE_ID):
-        yield automatic_id(created_at + timedelta(seconds=later))
+        yield automatic_id(created_at + timedelta(seconds=later), order.prefix)
 
 
 def _check_free(catalog: Catalog, name: BackupName) -> None:

@@ -8,6 +8,8 @@ is refused by name. The list is of actions, so no spelling of a statement slips 
 import os
 import tempfile
 import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -190,10 +192,16 @@ class Guard:
         self._tightened_at = self.dump_bytes
         value = bounds.value_bytes + bounds.value_bytes_per_byte * self.dump_bytes
         self._connection.limit(apsw.SQLITE_LIMIT_LENGTH, min(value, _LONGEST_VALUE))
-        self._asking = True
-        try:
+        with self.ours():
             pages = (bounds.file_bytes + bounds.file_bytes_per_byte * self.dump_bytes) // self._page_size()
             self._connection.pragma("max_page_count", min(pages, _LARGEST_PAGE_COUNT))
+
+    @contextmanager
+    def ours(self) -> Iterator[None]:
+        """The pragmas of the block are the loader's own, not the dump's."""
+        self._asking = True
+        try:
+            yield
         finally:
             self._asking = False
 

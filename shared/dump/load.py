@@ -23,8 +23,11 @@ _SETTINGS = (
     "PRAGMA journal_mode=OFF",
     "PRAGMA synchronous=OFF",
     "PRAGMA locking_mode=EXCLUSIVE",
-    "PRAGMA cache_size=-40960",  # KiB; sorting for an index takes as much again
 )
+_CACHE = 40 << 10  # KiB
+# KiB, and as much is sorted at a time: for an index, what a processor's cache holds is sorted a third faster.
+_SORTING_CACHE = 2 << 10
+_SORTS = re.compile(rb"\s*+(?i:CREATE\s++(?:UNIQUE\s++)?INDEX|REINDEX)\b")
 _BLANKS_AND_COMMENTS = re.compile(rb"(?:[ \t\n\f\r;]++|\xef\xbb\xbf|--[^\n]*+(?:\n|$)|/\*(?:[^*]++|\*(?!/))*+\*/)*+")
 
 
@@ -77,6 +80,7 @@ class _Loading:
         self._guard = guard
         self._progress = progress
         self._statements = 0
+        self._cache = 0
 
     def run(self, chunks: Iterable[bytes]) -> Loaded:
         last: Statement | None = None
@@ -104,6 +108,7 @@ class _Loading:
         self._statements += 1
         try:
             self._guard.check()
+            self._size_cache(_SORTING_CACHE if _SORTS.match(statement.text) else _CACHE)
             for _row in self._cursor.execute(self._text(statement), can_cache=False):
                 pass
         except apsw.FullError:
@@ -112,6 +117,12 @@ class _Loading:
             raise NotGood(f"the dump {refused}; near line {_line_of(statement)}") from None
         except apsw.Error as error:
             raise _failure(error, statement) from None
+
+    def _size_cache(self, size: int) -> None:
+        if size != self._cache:
+            with self._guard.ours():
+                self._connection.pragma("cache_size", -size)
+            self._cache = size
 
     def _full(self, statement: Statement) -> Exception:
         why = self._guard.explain_full()

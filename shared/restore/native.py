@@ -32,6 +32,7 @@ from shared.dump.schema import count_rows, user_tables
 from shared.errors import CorruptSource, LitekeepError, NotGood, NotPermitted, SourceError
 from shared.keys import WrappingKey
 from shared.kinds import Kind
+from shared.names import SAFETY_PREFIX
 from shared.progress import Progress, silent
 from shared.restore.order import Restored
 from shared.restore.same import difference
@@ -112,7 +113,7 @@ def restore_native(
     plan = plan_native(order, clock=clock)
     with scratch_folder() as scratch:
         before = scratch / "before.sqlite"
-        safety = keep_quiet(order.target, lambda number: _keep(order, number, before, clock, progress))
+        safety = keep_quiet(order.target, lambda: _keep(order, before, clock, progress))
         _restore(order, safety)
         try:
             _wait_until_usable(order.target, pause)
@@ -150,17 +151,15 @@ def _restore(order: NativeOrder, safety: str) -> None:
         raise SourceError(_unknown("it was interrupted", order, safety)) from None
 
 
-def _keep(order: NativeOrder, number: int, image: Path, clock: Clock, progress: Progress) -> str:
+def _keep(order: NativeOrder, image: Path, clock: Clock, progress: Progress) -> str:
     """A safety backup; its snapshot stays at `image` to compare with. A damaged database is kept as it is."""
     try:
-        return _safety_backup(order, number, image, clock, progress, allow_corrupt=False)
+        return _safety_backup(order, image, clock, progress, allow_corrupt=False)
     except CorruptSource:
-        return _safety_backup(order, number, image, clock, progress, allow_corrupt=True)
+        return _safety_backup(order, image, clock, progress, allow_corrupt=True)
 
 
-def _safety_backup(
-    order: NativeOrder, number: int, image: Path, clock: Clock, progress: Progress, *, allow_corrupt: bool
-) -> str:
+def _safety_backup(order: NativeOrder, image: Path, clock: Clock, progress: Progress, *, allow_corrupt: bool) -> str:
     def snapshot(destination: Path) -> Snapshot:
         taken = take_snapshot(order.target, destination, allow_corrupt=allow_corrupt, progress=progress)
         image.unlink(missing_ok=True)
@@ -170,7 +169,6 @@ def _safety_backup(
             shutil.copyfile(taken.path, image)
         return taken
 
-    again = f"-{number + 1}" if number else ""
     taken = take_backup(
         BackupOrder(
             location=order.target,
@@ -179,7 +177,7 @@ def _safety_backup(
             kind=Kind.ON_DEMAND,
             keep_for=order.keep_safety_for,
             environment=order.environment,
-            name=f"before-restore-{clock():%Y-%m-%d-%H%M%S}{again}",
+            prefix=SAFETY_PREFIX,
             allow_corrupt=allow_corrupt,
         ),
         snapshot=snapshot,

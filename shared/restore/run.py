@@ -256,11 +256,11 @@ def _put_on_cloud(
         create(target, path, scratch, progress)
         return None, []
 
-    def keep(number: int) -> str:
+    def keep() -> str:
         try:
-            return _safety_backup(order, clock, progress, number=number)
+            return _safety_backup(order, clock, progress)
         except CorruptSource:
-            return _safety_backup(order, clock, progress, number=number, allow_corrupt=True)
+            return _safety_backup(order, clock, progress, allow_corrupt=True)
 
     return replace_database(target, path, scratch, clock(), keep=keep, progress=progress, in_one_step=order.in_one_step)
 
@@ -282,10 +282,8 @@ def _safety_backup(
     progress: Progress,
     *,
     snapshot: Callable[[Path], Snapshot] | None = None,
-    number: int = 0,
     allow_corrupt: bool = False,
 ) -> str:
-    again = f"-{number + 1}" if number else ""
     taken = take_backup(
         BackupOrder(
             location=order.target,
@@ -296,7 +294,7 @@ def _safety_backup(
             environment=order.environment,
             # The pages alone: the database is locked meanwhile, and there is nothing that they cannot carry.
             formats=(Format.SQLITE,),
-            name=f"{SAFETY_PREFIX}{clock():%Y-%m-%d-%H%M%S}{again}",
+            prefix=SAFETY_PREFIX,
             allow_corrupt=allow_corrupt,
         ),
         snapshot=snapshot,

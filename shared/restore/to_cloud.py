@@ -108,7 +108,7 @@ def replace_database(
     scratch: Path,
     moment: datetime,
     *,
-    keep: Callable[[int], str],
+    keep: Callable[[], str],
     progress: Progress,
     in_one_step: bool = False,
 ) -> tuple[str, list[str]]:
@@ -169,11 +169,11 @@ def _swap(
         )
 
 
-def keep_quiet(target: CloudLocation, keep: Callable[[int], str]) -> str:
+def keep_quiet(target: CloudLocation, keep: Callable[[], str]) -> str:
     """Takes the safety backup; again when somebody wrote to the database meanwhile."""
-    for number in range(_TRIES_FOR_A_QUIET_MOMENT):
+    for _ in range(_TRIES_FOR_A_QUIET_MOMENT):
         before = _writes(target)
-        safety = keep(number)
+        safety = keep()
         if _writes(target) == before:
             return safety
     raise SourceError(

@@ -309,7 +309,7 @@ class Place:
         self.old = snapshot(target, self.scratch / "old.db")
 
     def replace(self, *, in_one_step: bool) -> None:
-        def keep(number: int) -> str:
+        def keep() -> str:
             (self.scratch / "safety.db").unlink(missing_ok=True)
             return snapshot(self.target, self.scratch / "safety.db").name
 

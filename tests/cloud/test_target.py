@@ -49,8 +49,8 @@ class Place:
             self.target, self.image, self.scratch, MOMENT, keep=self.keep, progress=silent, in_one_step=in_one_step
         )
 
-    def keep(self, number: int) -> str:
-        path = self.scratch / f"safety-{number}.db"
+    def keep(self) -> str:
+        path = self.scratch / f"safety-{self.safeties}.db"
         path.unlink(missing_ok=True)
         snapshot_cloud(self.target, path, watch=lambda *_: None)
         self.safeties += 1
