@@ -56,11 +56,12 @@ class Chunks(Reading):
         self._connection.execute(f"DROP VIEW IF EXISTS {_VIEW}").fetchall()
         self._connection.execute(
             f"CREATE VIEW {_VIEW} AS SELECT {self._rows.seek} AS r, {self._ordinary} AS ordinary,"
-            f" {self._careful} AS careful, {self._left_out} AS left_out {self._from}"
+            f" {self._careful} AS careful, {self._left_out} AS left_out, {self._widest} AS widest {self._from}"
         ).fetchall()
 
     def _chunk(self, these: str, bounds: tuple[int, int]) -> _Chunk:
-        before = self._connection.limit(apsw.SQLITE_LIMIT_LENGTH, max(LARGEST - len(self._head) - 4, AIM))
+        most = max(LARGEST - len(self._head) - 4, AIM)
+        before = self._connection.limit(apsw.SQLITE_LIMIT_LENGTH, most)
         try:
             if self._may_be_ordinary:
                 query = f"SELECT CAST(group_concat(ordinary, {_BETWEEN_ROWS}) AS BLOB) FROM {_VIEW} WHERE {these}"
@@ -69,6 +70,11 @@ class Chunks(Reading):
                     return _Chunk([b"(", body, b")"], 0)
             query = f"SELECT group_concat(careful, {_BETWEEN_ROWS}), sum(left_out) FROM {_VIEW} WHERE {these}"
             text, left_out = self._connection.execute(query, bounds).get
+            if (
+                left_out
+                and self._connection.execute(f"SELECT max(widest) FROM {_VIEW} WHERE {these}", bounds).get > most
+            ):
+                raise apsw.TooBigError  # also where that value is left out: where statements end is for ever
             return _Chunk([b"(", text.encode(), b")"] if text else [], left_out)
         finally:
             self._connection.limit(apsw.SQLITE_LIMIT_LENGTH, before)

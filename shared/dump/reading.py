@@ -34,6 +34,7 @@ class Reading:
         rowid = rows.seek if rows.writes_seek else None
         self._ordinary = row_text(columns, rowid, careful=False)
         self._careful = f"CASE WHEN {self._left_out} THEN NULL ELSE {row_text(columns, rowid, careful=True)} END"
+        self._widest = f"max(0,{','.join(f'ifnull(octet_length({name}),0)' for name, _ in columns)})"
         # NOT INDEXED: a covering index would give the rows in its own order.
         self._from = f"FROM {rows.source} NOT INDEXED" + (f" WHERE ({rows.only})" if rows.only else "")
 

@@ -156,6 +156,18 @@ def test_rows_read_in_one_go_survive_before_and_after_an_odd_one(tmp_path: Path)
     round_trip(tmp_path, build)
 
 
+def test_statements_end_where_they_ended_in_older_versions_also_around_large_trapped_rows(tmp_path: Path) -> None:
+    def build(db: apsw.Connection) -> None:
+        db.execute("CREATE TABLE t(a, b)")
+        for number in range(40):
+            db.execute("INSERT INTO t VALUES(?, 'y')", (bytes(2_000_000) if number == 21 else "x",))
+        edit_schema(db, "t", "CREATE TABLE t(a TEXT, b ANY) STRICT")
+
+    sql = round_trip(tmp_path, build, loaders=["ours"])
+    inserts = [part for part in sql.split(b";\n") if part.startswith(b"INSERT INTO")]
+    assert [part.count(b"\n(") for part in inserts] == [16, 4, 1, 4, 14, 1]
+
+
 def test_names_that_the_dump_itself_uses_stay_their_owners(tmp_path: Path) -> None:
     def build(db: apsw.Connection) -> None:
         db.execute('CREATE TABLE litekeep_rows(r, "ordinary" TEXT, careful REAL, left_out, t)')
