@@ -1,5 +1,6 @@
 """Loads a SQL dump, ours or anyone's, into a new database file, under guard."""
 
+import os
 import re
 from collections.abc import Callable, Iterable, Iterator
 from contextlib import closing
@@ -52,7 +53,7 @@ def load_sql(
     On any exception nothing is left at `target`.
     """
     try:
-        target.open("xb").close()
+        os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         target.chmod(0o600)
     except OSError as error:
         raise SourceError(f"cannot create {target}: {error.strerror}") from error
