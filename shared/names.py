@@ -169,7 +169,7 @@ def check_id(name: str) -> str:
 
 
 def automatic_id(moment: datetime, prefix: str = "backup-") -> str:
-    """`backup-YYYY-MM-DD-HHMMSS`, UTC."""
+    """The prefix, then `YYYY-MM-DD-HHMMSS`, UTC."""
     return f"{prefix}{moment.astimezone(UTC):%Y-%m-%d-%H%M%S}"
 
 

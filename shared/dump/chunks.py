@@ -4,6 +4,8 @@ How many rows go into a statement follows from the size of the one before, so eq
 """
 
 from collections.abc import Iterator
+from contextlib import suppress
+from itertools import count
 from typing import Any, NamedTuple
 
 import apsw
@@ -15,7 +17,9 @@ _FIRST = 64  # rows in a table's first statement
 _BETWEEN_ROWS = "'),\n('"  # in SQL
 # Queries on a view are short, so that apsw keeps them prepared, however many columns the table has; and with bounds
 # instead of a LIMIT they read columns where they are: a LIMIT makes SQLite copy each value, at each mention of it.
-_VIEW = "temp.litekeep_rows"
+_VIEW = "temp.litekeep_rows_"
+_NUMBERS = count(1)  # of the views: what two readings of one connection read must not mix
+_MOST_ROWS = 1 << 40  # in a statement
 
 
 class _Chunk(NamedTuple):
@@ -27,15 +31,25 @@ class _Chunk(NamedTuple):
 
 class Chunks(Reading):
     def statements(self) -> Iterator[bytes]:
+        self._view = f"{_VIEW}{next(_NUMBERS)}"
         self._make_view()
+        try:
+            yield from self._statements()
+        finally:
+            with suppress(apsw.Error):  # a connection that is closed has no view
+                self._connection.execute(f"DROP VIEW IF EXISTS {self._view}").fetchall()
+
+    def _statements(self) -> Iterator[bytes]:
         last, limit, after = -(1 << 63), _FIRST, ">="
         while True:
-            window = f"SELECT r FROM {_VIEW} WHERE r {after} ? ORDER BY r LIMIT ?"
+            window = f"SELECT r FROM {self._view} WHERE r {after} ? ORDER BY r LIMIT ?"
             end, taken = self._connection.execute(f"SELECT max(r), count(*) FROM ({window})", (last, limit)).get
             if not taken:
                 return
+            if after == ">" and end <= last:  # this would never end
+                raise apsw.CorruptError("its rowids are out of order")
             try:
-                chunk = self._chunk(f"r {after} ? AND r <= ?", (last, end))
+                chunk = self._chunk(f"r {after} ? AND r <= ?", (last, end), taken)
             except apsw.TooBigError:
                 if limit > 1:
                     limit = max(1, limit // 4)
@@ -50,29 +64,32 @@ class Chunks(Reading):
                 limit = max(1, min(AIM * taken // len(statement), limit * 16))
                 yield statement
             else:
-                limit *= 4
+                limit = min(limit * 4, _MOST_ROWS)
 
     def _make_view(self) -> None:
-        self._connection.execute(f"DROP VIEW IF EXISTS {_VIEW}").fetchall()
         self._connection.execute(
-            f"CREATE VIEW {_VIEW} AS SELECT {self._rows.seek} AS r, {self._ordinary} AS ordinary,"
+            f"CREATE VIEW {self._view} AS SELECT {self._rows.seek} AS r, {self._ordinary} AS ordinary,"
             f" {self._careful} AS careful, {self._left_out} AS left_out, {self._widest} AS widest {self._from}"
         ).fetchall()
 
-    def _chunk(self, these: str, bounds: tuple[int, int]) -> _Chunk:
+    def _chunk(self, these: str, bounds: tuple[int, int], taken: int) -> _Chunk:
         most = max(LARGEST - len(self._head) - 4, AIM)
         before = self._connection.limit(apsw.SQLITE_LIMIT_LENGTH, most)
         try:
             if self._may_be_ordinary:
-                query = f"SELECT CAST(group_concat(ordinary, {_BETWEEN_ROWS}) AS BLOB) FROM {_VIEW} WHERE {these}"
-                body: bytes = self._connection.execute(query, bounds).get
+                text = f"CAST(group_concat(ordinary, {_BETWEEN_ROWS}) AS BLOB)"
+                query = f"SELECT {text}, count(*) FROM {self._view} WHERE {these}"
+                body, found = self._connection.execute(query, bounds).get
+                _check_count(found, taken)
                 if is_ordinary(body):
                     return _Chunk([b"(", body, b")"], 0)
-            query = f"SELECT group_concat(careful, {_BETWEEN_ROWS}), sum(left_out) FROM {_VIEW} WHERE {these}"
-            text, left_out = self._connection.execute(query, bounds).get
+            text = f"group_concat(careful, {_BETWEEN_ROWS})"
+            query = f"SELECT {text}, sum(left_out), count(*) FROM {self._view} WHERE {these}"
+            text, left_out, found = self._connection.execute(query, bounds).get
+            _check_count(found, taken)
             if (
                 left_out
-                and self._connection.execute(f"SELECT max(widest) FROM {_VIEW} WHERE {these}", bounds).get > most
+                and self._connection.execute(f"SELECT max(widest) FROM {self._view} WHERE {these}", bounds).get > most
             ):
                 raise apsw.TooBigError  # also where that value is left out: where statements end is for ever
             return _Chunk([b"(", text.encode(), b")"] if text else [], left_out)
@@ -83,8 +100,9 @@ class Chunks(Reading):
         """A row alone, which is larger than a statement should be."""
         rows = self._rows
         found: list[tuple[Any, ...]] = self._connection.execute(
-            f"SELECT left_out FROM {_VIEW} WHERE r = ?", (rowid,)
+            f"SELECT left_out FROM {self._view} WHERE r = ?", (rowid,)
         ).fetchall()
+        _check_count(len(found), 1)
         if found[0][0]:
             return _Chunk([], 1)
         body = [b"(%d," % rowid if rows.writes_seek else b"("]
@@ -97,3 +115,8 @@ class Chunks(Reading):
         except apsw.TooBigError:
             raise self._too_long() from None
         return _Chunk([*body, b")"], 0)
+
+
+def _check_count(found: int, wanted: int) -> None:
+    if found != wanted:
+        raise apsw.CorruptError(f"of {wanted} rows it gives {found}")

@@ -28,6 +28,8 @@ def row_body(connection: apsw.Connection, rows: Rows, rowid: int, encoding: str)
         source = f"FROM {rows.source} NOT INDEXED WHERE {rows.seek} = ?"
         query = f"SELECT typeof({quoted}), octet_length({quoted}) {source}"
         found: list[tuple[Any, ...]] = connection.execute(query, (rowid,)).fetchall()
+        if not found:
+            raise apsw.CorruptError("a row is there and cannot be found")
         kind, size = found[0]
         if kind not in ("blob", "text") or size < LARGE:
             text = connection.execute(f"SELECT {literal(quoted, column)} {source}", (rowid,)).get

@@ -20,7 +20,7 @@ import math
 _DECIMAL = (1e-290, 1e300)
 _TWO_52 = "4503599627370496.0"
 
-# In SQL, for the queries of rows.py, which know `real_literal` and `text_literal` as `lk_real` and `lk_text`.
+# In SQL, for the queries of chunks.py and stream.py, which know Python's as `lk_real` and `lk_text`.
 REAL_SQL = (
     "CASE WHEN CAST({0}*1e4+iif({0} COLLATE BINARY<0,-0.5,0.5) AS INTEGER)/1e4={0} COLLATE BINARY AND abs({0})<1e11"
     " THEN iif({0} COLLATE BINARY=0 AND atan2({0},-1.0)<0,{negative_zero},quote({0}))"

@@ -27,11 +27,17 @@ def register_literals(connection: apsw.Connection, encoding: str) -> None:
     """Gives the connection the functions that the expressions of `values.py` call."""
 
     functions: dict[str, Callable[..., Any]] = {
-        "lk_real": real_literal,
+        "lk_real": _real,
         "lk_text": lambda raw: text_literal(raw, encoding),
     }
     for name, function in functions.items():
         connection.create_scalar_function(name, function, 1, deterministic=True)
+
+
+def _real(value: float | None) -> str:
+    if value is None:  # SQLite stores no NaN, and reads what looks like one as NULL
+        raise apsw.CorruptError("it holds a number that is none (NaN)")
+    return real_literal(value)
 
 
 def statements(connection: apsw.Connection, rows: Rows, encoding: str, tally: Tally) -> Iterator[bytes]:

@@ -112,8 +112,8 @@ def replace_database(
     progress: Progress,
     in_one_step: bool = False,
 ) -> tuple[str, list[str]]:
-    """Puts the closed file `image` in place of the database; `keep` takes a safety backup and returns its name;
-    it is given how many were taken before, in vain because somebody wrote. `in_one_step` is by UPLOAD … REPLACE.
+    """Puts the closed file `image` in place of the database; `keep` takes a safety backup and returns its name,
+    and is called again when somebody wrote meanwhile. `in_one_step` is by UPLOAD … REPLACE.
 
     Returns that name, and notes for whoever asked. Raises LitekeepError; see above for what is where then.
     """
