@@ -91,7 +91,9 @@ def take_backup(
                         raise
                     continue  # someone took this second's id: the next one is as good
                 return Taken(manifest, (clock() - started).total_seconds(), copy_error)
-    raise ObjectExists(f"no free id near {automatic_id(created_at, order.prefix)} in {order.store.url}: use --name")
+    raise ObjectExists(
+        f"no free id near {automatic_id(created_at, order.prefix)} in {order.store.url}: start again in a minute"
+    )
 
 
 def _copy(order: BackupOrder, image: Path, progress: Progress) -> Snapshot:

@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 
 import apsw
 
+from shared.dump.identifiers import quote_name
 from shared.dump.large_rows import row_body
 from shared.dump.reading import AIM, LARGEST, Reading, is_ordinary
 
@@ -67,30 +68,29 @@ class Chunks(Reading):
                 limit = min(limit * 4, _MOST_ROWS)
 
     def _make_view(self) -> None:
+        largest = ",".join(f"ifnull(octet_length({quote_name(column.name)}),0)" for column in self._rows.columns)
         self._connection.execute(
             f"CREATE VIEW {self._view} AS SELECT {self._rows.seek} AS r, {self._ordinary} AS ordinary,"
-            f" {self._careful} AS careful, {self._left_out} AS left_out, {self._widest} AS widest {self._from}"
+            f" {self._careful} AS careful, {self._left_out} AS left_out, max(0,{largest}) AS largest {self._from}"
         ).fetchall()
 
-    def _chunk(self, these: str, bounds: tuple[int, int], taken: int) -> _Chunk:
+    def _chunk(self, condition: str, bounds: tuple[int, int], taken: int) -> _Chunk:
         most = max(LARGEST - len(self._head) - 4, AIM)
         before = self._connection.limit(apsw.SQLITE_LIMIT_LENGTH, most)
         try:
             if self._may_be_ordinary:
                 text = f"CAST(group_concat(ordinary, {_BETWEEN_ROWS}) AS BLOB)"
-                query = f"SELECT {text}, count(*) FROM {self._view} WHERE {these}"
+                query = f"SELECT {text}, count(*) FROM {self._view} WHERE {condition}"
                 body, found = self._connection.execute(query, bounds).get
                 _check_count(found, taken)
                 if is_ordinary(body):
                     return _Chunk([b"(", body, b")"], 0)
             text = f"group_concat(careful, {_BETWEEN_ROWS})"
-            query = f"SELECT {text}, sum(left_out), count(*) FROM {self._view} WHERE {these}"
+            query = f"SELECT {text}, sum(left_out), count(*) FROM {self._view} WHERE {condition}"
             text, left_out, found = self._connection.execute(query, bounds).get
             _check_count(found, taken)
-            if (
-                left_out
-                and self._connection.execute(f"SELECT max(widest) FROM {self._view} WHERE {these}", bounds).get > most
-            ):
+            largest = f"SELECT max(largest) FROM {self._view} WHERE {condition}"
+            if left_out and self._connection.execute(largest, bounds).get > most:
                 raise apsw.TooBigError  # also where that value is left out: where statements end is for ever
             return _Chunk([b"(", text.encode(), b")"] if text else [], left_out)
         finally:

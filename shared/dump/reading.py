@@ -28,13 +28,11 @@ class Reading:
         self._encoding = encoding
         self._head = rows.head.encode()
         columns = [(quote_name(column.name), column) for column in rows.columns]
-        self._trap = trapped(columns)
-        # Trapped rows are written apart from the others.
-        self._left_out = f"NOT {self._trap}" if rows.only_trapped else self._trap
+        trap = trapped(columns)
+        self._left_out = f"NOT {trap}" if rows.only_trapped else trap  # trapped rows are written apart from the others
         rowid = rows.seek if rows.writes_seek else None
         self._ordinary = row_text(columns, rowid, careful=False)
         self._careful = f"CASE WHEN {self._left_out} THEN NULL ELSE {row_text(columns, rowid, careful=True)} END"
-        self._widest = f"max(0,{','.join(f'ifnull(octet_length({name}),0)' for name, _ in columns)})"
         # NOT INDEXED: a covering index would give the rows in its own order.
         self._from = f"FROM {rows.source} NOT INDEXED" + (f" WHERE ({rows.only})" if rows.only else "")
 
@@ -47,8 +45,8 @@ class Reading:
         self._check_size(len(statement))
         return statement
 
-    def _check_size(self, statement: int) -> None:
-        if statement > LONGEST:
+    def _check_size(self, size: int) -> None:
+        if size > LONGEST:
             raise self._too_long()
 
     def _too_long(self) -> SourceError:

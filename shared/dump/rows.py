@@ -20,7 +20,7 @@ from shared.dump.reading import Tally
 from shared.dump.row_source import Rows
 from shared.dump.stream import Stream
 
-_WIDEST_CHUNKED = 100  # columns: rows of more are put together one by one
+_WIDEST_CHUNKED = 100  # columns: rows of more are put together one by one, for ever, or statements would end elsewhere
 
 
 def register_literals(connection: apsw.Connection, encoding: str) -> None:
@@ -36,7 +36,7 @@ def register_literals(connection: apsw.Connection, encoding: str) -> None:
 
 def _real(value: float | None) -> str:
     if value is None:  # SQLite stores no NaN, and reads what looks like one as NULL
-        raise apsw.CorruptError("it holds a number that is none (NaN)")
+        raise apsw.CorruptError("it holds a number that is none (NaN), which BACKUP_FORMATS=sqlite keeps as it is")
     return real_literal(value)
 
 

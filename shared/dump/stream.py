@@ -30,8 +30,7 @@ class Stream(Reading):
         try:
             done = 0
             if self._may_be_ordinary and not self._order:  # sorting twice would take longer than being careful
-                query = f"SELECT CAST({self._ordinary} AS BLOB) {self._from}{self._order}"
-                for (row,) in self._connection.execute(query):
+                for (row,) in self._connection.execute(f"SELECT CAST({self._ordinary} AS BLOB) {self._from}"):
                     if not is_ordinary(row):
                         break
                     yield b"(%b)" % row
@@ -43,7 +42,7 @@ class Stream(Reading):
             raise self._too_long() from None
 
     def _careful_texts(self, after: int) -> Iterator[bytes]:
-        # Only where it is needed: with it SQLite sorts in a slower way.
+        # No OFFSET where none is needed: with one SQLite sorts in a slower way.
         rest = f" LIMIT -1 OFFSET {after}" if after else ""
         for (row,) in self._connection.execute(f"SELECT {self._careful} {self._from}{self._order}{rest}"):
             if row is not None:

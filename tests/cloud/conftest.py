@@ -9,10 +9,12 @@ from pathlib import Path
 import pytest
 import stamina
 
-from shared.cloud.connection_string import Address, parse_connection_string
+from shared.cloud.connection_string import Address, Secret, parse_connection_string
 from shared.cloud.retries import ATTEMPTS
 from shared.databases.location import CloudLocation
+from tests.cloud.encrypted import KEY
 from tests.servers.sqlitecloud import Server
+from tests.sqlitecloud_server.raw import Raw
 
 NAME = "app one.db"
 SCHEMA = """
@@ -76,3 +78,29 @@ def located(address: Address) -> Callable[..., CloudLocation]:
         return CloudLocation(address, name)
 
     return make
+
+
+@pytest.fixture
+def locked(server: Server) -> Server:
+    """A node on which the database is encrypted."""
+    with Raw(server) as raw:
+        assert raw.ask(f"ENCRYPT DATABASE '{NAME}' KEY ?", KEY) == b"+2 OK"
+    return server
+
+
+@pytest.fixture
+def keyed(located: Callable[..., CloudLocation]) -> Callable[..., CloudLocation]:
+    """Addresses with the key."""
+
+    def make(name: str = NAME) -> CloudLocation:
+        found = located(name)
+        return replace(found, address=replace(found.address, key=Secret(KEY)))
+
+    return make
+
+
+@pytest.fixture
+def image(tmp_path: Path) -> Path:
+    path = tmp_path / "image.db"
+    make_database(path, "CREATE TABLE t (id INTEGER PRIMARY KEY, n TEXT); INSERT INTO t VALUES (1, 'from the backup');")
+    return path

@@ -1,5 +1,7 @@
 """A damaged or odd source ends a dump with a plain word, and never with wrong rows or none of an end."""
 
+import math
+import struct
 from contextlib import closing
 from itertools import islice
 from pathlib import Path
@@ -53,6 +55,22 @@ def test_a_table_whose_rowids_repeat_does_not_make_a_dump_without_end(tmp_path: 
     path = _with_rowids_that_repeat(tmp_path / "a.db")
     with closing(apsw.Connection(str(path))) as db, pytest.raises(CorruptSource, match="'t' is damaged"):
         list(islice(dump(db, _HEADER), _ENOUGH))
+
+
+@pytest.mark.parametrize("ending", ["", " WITHOUT ROWID"])
+def test_a_number_that_is_none_is_refused_in_words(tmp_path: Path, ending: str) -> None:
+    path, value = tmp_path / "a.db", 123456.789012345
+    with closing(apsw.Connection(str(path))) as db:
+        db.execute(f"CREATE TABLE t(id INTEGER PRIMARY KEY, big BLOB, v NUMERIC){ending}")
+        db.execute("INSERT INTO t VALUES(1, zeroblob(9000), ?)", (value,))
+    content = path.read_bytes()
+    assert content.count(struct.pack(">d", value)) == 1
+    path.write_bytes(content.replace(struct.pack(">d", value), struct.pack(">d", math.nan)))
+    with (
+        closing(apsw.Connection(str(path))) as db,
+        pytest.raises(CorruptSource, match=r"'t'.*NaN.*BACKUP_FORMATS=sqlite"),
+    ):
+        list(dump(db, _HEADER))
 
 
 def test_two_readings_of_one_connection_do_not_mix() -> None:
