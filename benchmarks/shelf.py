@@ -7,9 +7,9 @@ from pathlib import Path
 from benchmarks.contenders import ROOT, environment
 from benchmarks.measure import Spread, measure
 from shared.archive.seals import seal_manifest
-from shared.kinds import Kind
-from shared.manifest import Artifact, Database, Integrity, Manifest, Source
-from shared.names import BackupName, Format, automatic_id
+from shared.model.kinds import Kind
+from shared.model.manifest import Artifact, Database, Integrity, Manifest, Source
+from shared.model.names import BackupName, Format, automatic_id
 
 _NEWEST = datetime(2024, 1, 15, tzinfo=UTC)
 _MAY_COMPLAIN = " || test $? = 1"  # backups of long ago need attention, which is no failure here

@@ -214,10 +214,10 @@ def _stock(url: str, target: Path) -> float:
 
 
 def _ours(url: str, target: Path) -> float:
-    from shared.cloud.session import Announced, Session  # noqa: PLC0415
-    from shared.databases.cloud_fetch import fetch  # noqa: PLC0415
-    from shared.databases.image import create_image  # noqa: PLC0415
     from shared.databases.location import parse_location  # noqa: PLC0415
+    from shared.sqlite.image import create_image  # noqa: PLC0415
+    from shared.sqlitecloud.fetch import fetch  # noqa: PLC0415
+    from shared.sqlitecloud.session import Announced, Session  # noqa: PLC0415
 
     location = parse_location(url)
     spent = [0.0]

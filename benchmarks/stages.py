@@ -12,13 +12,13 @@ import apsw
 from shared.archive.data_key import DataKey
 from shared.archive.reader import read_artifact
 from shared.archive.writer import ArtifactWriter
-from shared.databases.checks import check_integrity
-from shared.databases.sqlite_file import snapshot_file
 from shared.dump.dump import DumpHeader, dump
 from shared.dump.load import load_sql
-from shared.kinds import Kind
-from shared.manifest import Artifact
-from shared.names import BackupName, Format
+from shared.model.kinds import Kind
+from shared.model.manifest import Artifact
+from shared.model.names import BackupName, Format
+from shared.sqlite.checks import check_integrity
+from shared.sqlite.sqlite_file import snapshot_file
 from shared.stores import open_store
 
 _NAME = BackupName(Kind.ON_DEMAND, "app.db", "stages")

@@ -6,10 +6,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from shared.clock import utc_now
-from shared.cloud.connection_string import Address
-from shared.cloud.failures import AUTH, CloudError, Refused
-from shared.cloud.native import Inventory, Point, peek, shown
-from shared.cloud.native_findings import NativeFindings, native_findings
+from shared.sqlitecloud.connection_string import Address
+from shared.sqlitecloud.failures import AUTH, CloudError, Refused
+from shared.sqlitecloud.native import Inventory, Point, peek, shown
+from shared.sqlitecloud.native_findings import NativeFindings, native_findings
 from shared.terminal.screen import BAD, GOOD, UNKNOWN, age, say, size, table
 
 

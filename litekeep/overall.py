@@ -6,11 +6,11 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from jobs.cleanup.main import policy_of
-from shared.cleanup.inventory import Inventory
 from shared.clock import Clock, rfc3339, utc_now
 from shared.monitor import Finding, Listing, Standing, Status, status_of
 from shared.monitor.next_deletion import NextDeletion, next_deletion
-from shared.retention import plan
+from shared.retention.inventory import Inventory
+from shared.retention.rules import plan
 from shared.stores import open_store
 from shared.terminal.options import settings_with
 from shared.terminal.watch import look_by

@@ -3,7 +3,7 @@
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
-from shared.events import Event, printable
+from shared.events.log import Event, printable
 from shared.monitor import Finding, Seen, Standing, Status
 from shared.monitor.next_deletion import NextDeletion
 from shared.terminal.screen import age, moment, size

@@ -15,9 +15,9 @@ from pydantic import Field, ValidationError, field_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from shared.errors import UsageError
-from shared.kinds import Kind, default_retention
-from shared.names import Format
-from shared.schedules import Schedule, parse_schedules
+from shared.model.kinds import Kind, default_retention
+from shared.model.names import Format
+from shared.model.schedules import Schedule, parse_schedules
 
 DEFAULT_KEY = "file:./litekeep.key"
 DEFAULT_STORE = "./backups"

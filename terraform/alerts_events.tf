@@ -1,4 +1,4 @@
-# Alerts on what the jobs log. Each names events of shared/events.json, and what to do.
+# Alerts on what the jobs log. Each names events of shared/events/events.json, and what to do.
 
 locals {
   # Commands that the alerts' texts end with. The first runs anywhere; $ID stands for the backup's id.

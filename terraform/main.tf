@@ -31,7 +31,7 @@ resource "google_project_service" "this" {
 
 locals {
   # The one list of events, shared with the code.
-  events = jsondecode(file("${path.module}/../shared/events.json")).events
+  events = jsondecode(file("${path.module}/../shared/events/events.json")).events
 
   labels = merge(var.labels, { app = "litekeep", environment = var.environment })
 

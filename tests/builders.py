@@ -3,9 +3,9 @@
 from datetime import UTC, datetime
 from typing import Any
 
-from shared.kinds import Kind
-from shared.manifest import Artifact, Database, Integrity, Manifest, Source
-from shared.names import BackupName, Format
+from shared.model.kinds import Kind
+from shared.model.manifest import Artifact, Database, Integrity, Manifest, Source
+from shared.model.names import BackupName, Format
 
 TAKEN = datetime(2024, 1, 15, tzinfo=UTC)
 

@@ -4,13 +4,13 @@ from dataclasses import dataclass, field, replace
 
 from jobs.backup.one import Made
 from jobs.backup.slot import Skipped, back_up_once
-from shared.backup import BackupOrder
-from shared.databases.location import CloudLocation
 from shared.errors import LitekeepError
-from shared.events import Event, EventLog, Field
-from shared.fleet import find_fleet
-from shared.progress import Progress
+from shared.events.log import Event, EventLog, Field
+from shared.operations.backup import BackupOrder
+from shared.runtime.progress import Progress
+from shared.schedule.fleet import find_fleet
 from shared.settings import Settings
+from shared.sqlitecloud.location import CloudLocation
 from shared.terminal.parts import project_of
 
 

@@ -3,14 +3,15 @@
 from typing import TYPE_CHECKING, Any
 
 from jobs.backup.slot import Skipped, back_up_once
-from shared.backup import BackupOrder, Taken
-from shared.databases.location import CloudLocation, FileLocation
 from shared.errors import LitekeepError, UsageError
-from shared.kinds import Kind, kind_of_name
-from shared.names import Format
-from shared.progress import Progress
-from shared.schedules import SCHEDULED
+from shared.model.kinds import Kind, kind_of_name
+from shared.model.names import Format
+from shared.model.schedules import SCHEDULED
+from shared.operations.backup import BackupOrder, Taken
+from shared.runtime.progress import Progress
 from shared.settings import Settings
+from shared.sqlite.location import FileLocation
+from shared.sqlitecloud.location import CloudLocation
 from shared.stores import open_store
 from shared.terminal.options import settings_with
 from shared.terminal.parts import event_log, events_own_stdout, key_of, project_of, source_of
@@ -18,7 +19,7 @@ from shared.terminal.screen import BAD, UNKNOWN, how_to_call, say, say_json, siz
 
 if TYPE_CHECKING:
     from jobs.backup.fleet import FleetRun
-    from shared.verify import Verification
+    from shared.operations.verify.ladder import Verification
 
 
 def run_backup(flags: dict[str, Any], *, prove: bool, as_json: bool, progress: Progress) -> int:

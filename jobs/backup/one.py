@@ -3,18 +3,18 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from shared.backup import BackupOrder, Taken, take_backup
-from shared.catalog import Backup, Catalog
+from shared.catalog.listing import Backup, Catalog
 from shared.errors import NotGood, StoreError
-from shared.events import Event, EventLog, Field
-from shared.manifest import Manifest
-from shared.progress import Progress
+from shared.events.log import Event, EventLog, Field
+from shared.model.manifest import Manifest
+from shared.operations.backup import BackupOrder, Taken, take_backup
+from shared.runtime.progress import Progress
 from shared.settings import Settings
 from shared.terminal.audit import audited
 from shared.terminal.endings import reported
 
 if TYPE_CHECKING:
-    from shared.verify import Verification
+    from shared.operations.verify.ladder import Verification
 
 
 @dataclass(frozen=True)
@@ -49,7 +49,7 @@ def back_up(order: BackupOrder, settings: Settings, log: EventLog, *, prove: boo
 
 
 def _prove(order: BackupOrder, manifest: Manifest, progress: Progress) -> "Verification":
-    from shared.verify import verify_backup  # noqa: PLC0415 - most backups are proven later, by another job
+    from shared.operations.verify.ladder import verify_backup  # noqa: PLC0415 - most backups are proven later, by another job
 
     catalog = Catalog(order.store)
     backup: Backup = catalog.find(manifest.id, manifest.database)

@@ -5,17 +5,17 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from jobs.backup.one import Made, back_up
-from shared.backup import BackupOrder
-from shared.backup.unchanged import find_unchanged, mark_unchanged
-from shared.catalog import Catalog
+from shared.catalog.listing import Catalog
 from shared.clock import Clock, utc_now
 from shared.errors import LitekeepError
-from shared.events import Event, EventLog, Field
-from shared.names import BackupName
-from shared.progress import Progress
-from shared.schedules import SCHEDULED
+from shared.events.log import Event, EventLog, Field
+from shared.model.names import BackupName
+from shared.model.schedules import SCHEDULED
+from shared.operations.backup import BackupOrder
+from shared.operations.backup.unchanged import find_unchanged, mark_unchanged
+from shared.runtime.progress import Progress
+from shared.schedule.slots import Runner, claimed, slot_of
 from shared.settings import Settings
-from shared.slots import Runner, claimed, slot_of
 from shared.terminal.endings import reported
 
 

@@ -1,7 +1,7 @@
 """`python -m jobs.cleanup`"""
 
 from jobs.cleanup.command import cleanup
-from shared.events import Event
+from shared.events.log import Event
 from shared.terminal.run import run
 
 if __name__ == "__main__":

@@ -3,12 +3,12 @@
 from time import monotonic
 
 from jobs.cleanup.report import FEW, say_lines, say_outcome, to_json
-from shared.cleanup import Outcome, clean, preview
-from shared.events import Event, EventLog, Field
-from shared.kinds import Kind
-from shared.names import BackupName
-from shared.progress import Progress
-from shared.retention import Policy
+from shared.events.log import Event, EventLog, Field
+from shared.model.kinds import Kind
+from shared.model.names import BackupName
+from shared.retention import Outcome, clean, preview
+from shared.retention.rules import Policy
+from shared.runtime.progress import Progress
 from shared.settings import Settings
 from shared.stores import Store, open_store
 from shared.terminal.audit import audited

@@ -5,9 +5,9 @@ from typing import Any
 
 import click
 
-from shared.cleanup import Outcome
 from shared.clock import rfc3339
-from shared.retention import Decision
+from shared.retention import Outcome
+from shared.retention.rules import Decision
 from shared.terminal.screen import age, say, size, table
 
 FEW = 20  # errors and the like that are told one by one; --json tells all

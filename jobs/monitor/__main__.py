@@ -1,7 +1,7 @@
 """`python -m jobs.monitor`"""
 
 from jobs.monitor.command import monitor
-from shared.events import Event
+from shared.events.log import Event
 from shared.terminal.run import run
 
 if __name__ == "__main__":

@@ -3,7 +3,7 @@
 from dataclasses import replace
 
 from shared.clock import Clock, utc_now
-from shared.events import Event, EventLog
+from shared.events.log import Event, EventLog
 from shared.monitor import Finding, ages, judge
 from shared.monitor.again import look_again
 from shared.monitor.probes import probe_key, probe_store

@@ -5,15 +5,16 @@ from datetime import datetime
 from pathlib import PurePath
 from typing import Any
 
-from shared.catalog import LATEST, LATEST_VERIFIED, Backup, Catalog
+from shared.catalog.listing import LATEST, LATEST_VERIFIED, Backup, Catalog
 from shared.clock import parse_time
-from shared.databases.location import CloudLocation, FileLocation
 from shared.errors import UsageError
-from shared.events import Event
-from shared.kinds import Kind
-from shared.progress import Progress
-from shared.restore import Restored, RestoreOrder, plan_restore, restore
+from shared.events.log import Event
+from shared.model.kinds import Kind
+from shared.operations.restore import Restored, RestoreOrder, plan_restore, restore
+from shared.runtime.progress import Progress
 from shared.settings import Settings
+from shared.sqlite.location import FileLocation
+from shared.sqlitecloud.location import CloudLocation
 from shared.stores import open_store
 from shared.terminal.audit import audited
 from shared.terminal.endings import reported

@@ -5,15 +5,15 @@ from datetime import datetime
 from typing import Any
 
 from shared.clock import parse_time
-from shared.cloud.names import check_name
-from shared.databases.location import CloudLocation
 from shared.errors import UsageError
-from shared.events import Event
-from shared.kinds import Kind
-from shared.progress import Progress
-from shared.restore.native import NativeOrder, NativePlan, plan_native, restore_native
-from shared.restore.order import Restored
+from shared.events.log import Event
+from shared.model.kinds import Kind
+from shared.operations.restore.native import NativeOrder, NativePlan, plan_native, restore_native
+from shared.operations.restore.order import Restored
+from shared.runtime.progress import Progress
 from shared.settings import Settings
+from shared.sqlitecloud.location import CloudLocation
+from shared.sqlitecloud.names import check_name
 from shared.stores import open_store
 from shared.terminal.audit import audited
 from shared.terminal.endings import reported

@@ -3,7 +3,7 @@
 import sys
 
 from jobs.verify.command import verify
-from shared.events import Event
+from shared.events.log import Event
 from shared.terminal.run import run
 
 if __name__ == "__main__":

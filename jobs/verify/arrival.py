@@ -13,16 +13,16 @@ import functions_framework
 from cloudevents.http import CloudEvent
 from werkzeug.exceptions import ServiceUnavailable
 
-from shared import names
-from shared.catalog import Backup, Catalog, named
+from shared.catalog.listing import Backup, Catalog, named
 from shared.errors import LitekeepError, NotGood, StoreError
-from shared.events import Event, EventLog
-from shared.names import BackupName
+from shared.events.log import Event, EventLog
+from shared.model import names
+from shared.model.names import BackupName
+from shared.operations.verify.ladder import verify_backup
 from shared.settings import Settings, read_settings
 from shared.stores import Store, open_store
 from shared.terminal.endings import reported
 from shared.terminal.parts import event_log, key_of
-from shared.verify import verify_backup
 
 _FINALIZED = "google.cloud.storage.object.v1.finalized"
 

@@ -6,21 +6,21 @@ from dataclasses import replace
 from datetime import datetime
 
 from jobs.verify.drill_screen import say_drill, say_list
-from shared.catalog import Backup, Catalog
+from shared.catalog.listing import Backup, Catalog
 from shared.clock import Clock, utc_now
-from shared.drill import Drill, DrillOrder, hold_drill
-from shared.drill.app_checks import AppCheck, read_app_checks
-from shared.drill.attempt import Role
-from shared.drill.due import is_due, next_due
-from shared.drill.history import past_drills
-from shared.drill.publish import publish
-from shared.drill.report import to_json
 from shared.errors import LitekeepError, NotGood, UsageError
-from shared.events import Event, EventLog, Field
-from shared.progress import Progress
+from shared.events.log import Event, EventLog, Field
+from shared.operations.drill import Drill, DrillOrder, hold_drill
+from shared.operations.drill.app_checks import AppCheck, read_app_checks
+from shared.operations.drill.attempt import Role
+from shared.operations.drill.due import is_due, next_due
+from shared.operations.drill.history import past_drills
+from shared.operations.drill.publish import publish
+from shared.operations.drill.report import to_json
+from shared.runtime.progress import Progress
+from shared.schedule.task_share import share
 from shared.settings import Settings
 from shared.stores import open_store
-from shared.task_share import share
 from shared.terminal.audit import audited
 from shared.terminal.endings import reported
 from shared.terminal.options import settings_with

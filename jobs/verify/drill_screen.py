@@ -2,10 +2,10 @@
 
 from collections.abc import Sequence
 
-from shared.drill import Drill
-from shared.drill.attempt import Attempt, Role
-from shared.drill.durations import duration
-from shared.drill.history import PastDrill
+from shared.operations.drill import Drill
+from shared.operations.drill.attempt import Attempt, Role
+from shared.operations.drill.durations import duration
+from shared.operations.drill.history import PastDrill
 from shared.terminal.screen import BAD, GOOD, UNKNOWN, moment, say, table
 
 _SIGNS = {True: GOOD, False: BAD, None: UNKNOWN}

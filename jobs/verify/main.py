@@ -6,22 +6,22 @@ from pathlib import Path
 from typing import Any
 
 from jobs.verify.many import Known, Unproven, verify_many
-from shared.catalog import LATEST, Backup, Catalog
+from shared.catalog.listing import LATEST, Backup, Catalog
 from shared.clock import parse_time, utc_now
 from shared.errors import LitekeepError, NotGood, UsageError
-from shared.events import Event, EventLog
+from shared.events.log import Event, EventLog
 from shared.keys import WrappingKey
-from shared.names import BackupName
-from shared.progress import Progress
+from shared.model.names import BackupName
+from shared.operations.verify.ladder import Verification, verify_backup, verify_file
+from shared.runtime.progress import Progress
+from shared.schedule.task_share import share
 from shared.settings import Settings
 from shared.stores import open_store
-from shared.task_share import share
 from shared.terminal.audit import audited
 from shared.terminal.endings import reported
 from shared.terminal.options import settings_with
 from shared.terminal.parts import database_of, event_log, events_own_stdout, key_of
 from shared.terminal.screen import BAD, GOOD, UNKNOWN, say, say_json
-from shared.verify import Verification, verify_backup, verify_file
 
 _SPAN = re.compile(r"(\d{1,6})(min|h|d|w)", re.ASCII)
 _MINUTES = {"min": 1, "h": 60, "d": 24 * 60, "w": 7 * 24 * 60}

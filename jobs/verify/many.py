@@ -4,13 +4,13 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any
 
-from shared import names
-from shared.catalog import Backup
+from shared.catalog.holds import is_stored
+from shared.catalog.listing import Backup
 from shared.clock import rfc3339
 from shared.errors import LitekeepError, ObjectMissing, StoreError
-from shared.holds import is_stored
+from shared.model import names
+from shared.operations.verify.ladder import LEVEL, Verification
 from shared.stores import Store
-from shared.verify import LEVEL, Verification
 
 _GIVE_UP_AFTER = 5  # in a row; the store or the key is out of order then, and each attempt takes its time
 

@@ -4,13 +4,13 @@ from pathlib import Path
 
 import click
 
-from shared.catalog import LATEST, LATEST_VERIFIED, Catalog
+from shared.catalog.listing import LATEST, LATEST_VERIFIED, Catalog
+from shared.operations.transfer import check_export_name, export_backup
 from shared.stores import open_store
 from shared.terminal.audit import audited
 from shared.terminal.options import common, database, settings_with, store
 from shared.terminal.parts import database_of, event_log, key_of
 from shared.terminal.screen import progress_bars, say, say_json
-from shared.transfer import check_export_name, export_backup
 
 
 @click.command()

@@ -7,12 +7,12 @@ import click
 
 from shared.archive.data_key import DataKey
 from shared.clock import utc_now
-from shared.databases.location import CloudLocation
 from shared.databases.snapshot import check_readable
 from shared.errors import LitekeepError
-from shared.kinds import Kind
-from shared.names import BackupName
+from shared.model.kinds import Kind
+from shared.model.names import BackupName
 from shared.settings import Settings
+from shared.sqlitecloud.location import CloudLocation
 from shared.stores import open_store
 from shared.stores.probe import probe
 from shared.terminal.options import common, settings_with, store
@@ -76,7 +76,7 @@ def _of_source(settings: Settings, *, restores: bool) -> list[_Finding]:
         return [_Finding("source", ok=False, detail=str(error))]
     if not isinstance(location, CloudLocation):
         return [_check("source", lambda: f"{location.display}: {check_readable(location)}")]
-    from shared.cloud.health import check  # noqa: PLC0415 - files need no driver
+    from shared.sqlitecloud.health import check  # noqa: PLC0415 - files need no driver
 
     looked = check(location.address, location.database, utc_now(), restores=restores)
     return [_Finding(found.name, found.ok, found.detail) for found in looked]

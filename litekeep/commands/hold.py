@@ -21,8 +21,8 @@ def hold(as_json: bool, backup_id: str, reason: str, database: str | None, store
     Example:
       litekeep hold backup-2024-01-15-000000 --reason "evidence for incident 42"
     """
-    from shared import holds  # noqa: PLC0415 - `--help` must not wait for these
-    from shared.events import Event  # noqa: PLC0415
+    from shared.catalog import holds  # noqa: PLC0415 - `--help` must not wait for these
+    from shared.events.log import Event  # noqa: PLC0415
     from shared.stores import open_store  # noqa: PLC0415
     from shared.terminal.audit import audited  # noqa: PLC0415
     from shared.terminal.identity import actor_of  # noqa: PLC0415

@@ -4,17 +4,18 @@ from pathlib import Path
 
 import click
 
-from shared import transfer
 from shared.clock import utc_now
-from shared.databases.location import CloudLocation, FileLocation
 from shared.errors import UsageError
-from shared.progress import Progress
+from shared.operations import transfer
+from shared.runtime.progress import Progress
+from shared.runtime.workspace import scratch_folder
 from shared.settings import read_settings
+from shared.sqlite.location import FileLocation
+from shared.sqlitecloud.location import CloudLocation
 from shared.terminal.audit import audited
 from shared.terminal.options import common
 from shared.terminal.parts import event_log, location_of
 from shared.terminal.screen import progress_bars, say, say_json
-from shared.workspace import scratch_folder
 
 
 @click.command(name="import")
@@ -59,7 +60,7 @@ def import_file(as_json: bool, file: Path, to: str | None) -> None:
 
 def _to_cloud(file: Path, target: CloudLocation, progress: Progress) -> tuple[int, int]:
     """As a restore to a new database there: loaded here, uploaded, downloaded again and compared."""
-    from shared.restore.to_cloud import check_target, create  # noqa: PLC0415 - files need no driver
+    from shared.operations.restore.to_cloud import check_target, create  # noqa: PLC0415 - files need no driver
 
     check_target(target, in_place=False)
     with scratch_folder() as scratch:

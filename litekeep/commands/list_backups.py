@@ -2,9 +2,9 @@
 
 import click
 
-from shared.catalog import Backup, Catalog
+from shared.catalog.listing import Backup, Catalog
 from shared.clock import utc_now
-from shared.kinds import Kind
+from shared.model.kinds import Kind
 from shared.stores import open_store
 from shared.terminal.options import common, database, settings_with, store
 from shared.terminal.screen import BAD, GOOD, age, say, say_json, size, table

@@ -11,8 +11,8 @@ from shared.terminal.options import common, settings_with, store
 from shared.terminal.screen import progress_bars, say, say_json
 
 if TYPE_CHECKING:
-    from shared.cloud.native import Inventory
-    from shared.databases.location import CloudLocation
+    from shared.sqlitecloud.location import CloudLocation
+    from shared.sqlitecloud.native import Inventory
 
 _database = click.option("--database", metavar="NAME", help="Another database of that project. [as in DATABASE_URL]")
 
@@ -66,8 +66,8 @@ def enable(as_json: bool, retention: str, interval: str, shorten: bool, database
       litekeep native enable --retention 168h --interval 24h
     """
     from litekeep.native_screen import judged, say_state, to_json  # noqa: PLC0415 - `--help` must not wait for these
-    from shared.cloud.native import enable as switch_on  # noqa: PLC0415
-    from shared.cloud.native import given_length  # noqa: PLC0415
+    from shared.sqlitecloud.native import enable as switch_on  # noqa: PLC0415
+    from shared.sqlitecloud.native import given_length  # noqa: PLC0415
     from shared.terminal.audit import audited  # noqa: PLC0415
     from shared.terminal.parts import event_log  # noqa: PLC0415
 
@@ -95,7 +95,7 @@ def list_points(as_json: bool, database: str | None) -> None:
       litekeep native list
     """
     from litekeep.native_screen import point_json, say_points  # noqa: PLC0415 - `--help` must not wait for these
-    from shared.cloud.native import look  # noqa: PLC0415
+    from shared.sqlitecloud.native import look  # noqa: PLC0415
 
     place = _location(database)
     inventory = look(place.address, place.database)
@@ -134,8 +134,8 @@ def watched(
     place: "CloudLocation", seconds: int | None, pause: Callable[[float], None]
 ) -> tuple["Inventory", bool | None]:
     """What there is, and whether writes went on while we looked; None when nobody was to look."""
-    from shared.cloud.native import look  # noqa: PLC0415 - `--help` must not wait for these
-    from shared.cloud.native_findings import wrote_between  # noqa: PLC0415
+    from shared.sqlitecloud.native import look  # noqa: PLC0415 - `--help` must not wait for these
+    from shared.sqlitecloud.native_findings import wrote_between  # noqa: PLC0415
 
     first = look(place.address, place.database)
     if seconds is None:

@@ -18,8 +18,8 @@ def release(as_json: bool, backup_id: str, database: str | None, store: str | No
     Example:
       litekeep release backup-2024-01-15-000000
     """
-    from shared import holds  # noqa: PLC0415 - `--help` must not wait for these
-    from shared.events import Event  # noqa: PLC0415
+    from shared.catalog import holds  # noqa: PLC0415 - `--help` must not wait for these
+    from shared.events.log import Event  # noqa: PLC0415
     from shared.stores import open_store  # noqa: PLC0415
     from shared.terminal.audit import audited  # noqa: PLC0415
     from shared.terminal.options import settings_with  # noqa: PLC0415

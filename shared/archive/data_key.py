@@ -19,8 +19,8 @@ from tink import proto_keyset_format, secret_key_access, streaming_aead
 from shared.archive.damage import Damaged
 from shared.errors import KeyProblem, NotGood
 from shared.keys import WrappingKey
-from shared.manifest import Encryption, canonical_json
-from shared.names import BackupName, Format
+from shared.model.manifest import Encryption, canonical_json
+from shared.model.names import BackupName, Format
 
 _PIECE = 64 << 10
 _VERSION = re.compile(r"/cryptoKeyVersions/[^/]+$")

@@ -8,8 +8,8 @@ from shared.archive.decompress import PIECE, gunzip, unzstd
 from shared.archive.plain_files import open_compressed
 from shared.archive.tally import StoredTally, Tally
 from shared.errors import KeyProblem, NotGood
-from shared.manifest import Artifact
-from shared.names import BackupName, Format
+from shared.model.manifest import Artifact
+from shared.model.names import BackupName, Format
 
 if TYPE_CHECKING:
     from shared.archive.data_key import DataKey

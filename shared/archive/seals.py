@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from shared.errors import KeyProblem, NotGood
 from shared.keys import WrappingKey
-from shared.manifest import Manifest
+from shared.model.manifest import Manifest
 
 if TYPE_CHECKING:
     from shared.archive.data_key import DataKey

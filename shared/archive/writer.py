@@ -19,8 +19,8 @@ from shared.archive.data_key import DataKey, artifact_context
 from shared.archive.pipeline import write_all
 from shared.archive.tally import StoredTally, Tally
 from shared.errors import StoreError
-from shared.manifest import Artifact
-from shared.names import BackupName, Format
+from shared.model.manifest import Artifact
+from shared.model.names import BackupName, Format
 
 # ISA-L's level 3 costs 15 to 50 % more time than level 2 and makes 1 to 2 % less: 1.02 to 1.053 of `gzip -6`.
 _GZIP_LEVEL = 3

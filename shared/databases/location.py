@@ -1,46 +1,15 @@
-"""Where a database is: a SQLite file, or a database of a SQLite Cloud project.
-
-A cloud location carries a credential, in a field that no `repr` shows.
-"""
+"""Reads the text that says where a database is: a SQLite file, or a database of a SQLite Cloud project."""
 
 import re
-from dataclasses import dataclass
 from pathlib import Path
 
-from shared.cloud.connection_string import Address, parse_connection_string
 from shared.errors import UsageError
+from shared.sqlite.location import FileLocation
+from shared.sqlitecloud.connection_string import parse_connection_string
+from shared.sqlitecloud.location import CloudLocation
 
 _ALLOWED = "allowed are file:PATH, a path, or sqlitecloud://HOST[:PORT]/NAME"
 _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?=//)")
-
-
-@dataclass(frozen=True)
-class FileLocation:
-    """A SQLite file; it need not exist yet."""
-
-    path: Path
-
-    @property
-    def database(self) -> str:
-        """The name that the database goes by: the file's, with its ending."""
-        return self.path.name
-
-    @property
-    def display(self) -> str:
-        return str(self.path)
-
-
-@dataclass(frozen=True)
-class CloudLocation:
-    """A database of a SQLite Cloud project; it need not exist yet."""
-
-    address: Address
-    database: str
-
-    @property
-    def display(self) -> str:
-        """`sqlitecloud://HOST[:PORT]/NAME`: no user, no password, no key."""
-        return f"{self.address.display}/{self.database}"
 
 
 Location = FileLocation | CloudLocation

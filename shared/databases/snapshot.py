@@ -6,12 +6,13 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Literal
 
-from shared.databases.header import read_header
-from shared.databases.location import CloudLocation, FileLocation
-from shared.databases.sqlite_file import FileSnapshot, snapshot_file
 from shared.errors import CorruptSource, SourceError
-from shared.manifest import Source
-from shared.progress import Progress, silent
+from shared.model.manifest import Source
+from shared.runtime.progress import Progress, silent
+from shared.sqlite.header import read_header
+from shared.sqlite.location import FileLocation
+from shared.sqlite.sqlite_file import FileSnapshot, snapshot_file
+from shared.sqlitecloud.location import CloudLocation
 
 
 @dataclass(frozen=True)
@@ -40,7 +41,7 @@ def take_snapshot(
         progress("snapshot", done, total)
 
     if isinstance(location, CloudLocation):
-        from shared.databases.cloud import snapshot_cloud  # noqa: PLC0415 - files need no driver
+        from shared.sqlitecloud.snapshot import snapshot_cloud  # noqa: PLC0415 - files need no driver
 
         image, origin = snapshot_cloud(location, destination, allow_corrupt=allow_corrupt, watch=watch)
         return Snapshot(image.path, origin, image.journal_mode, image.size_bytes)
@@ -63,7 +64,7 @@ def of_file(found: FileSnapshot, source: Path) -> Snapshot:
 def check_readable(location: FileLocation | CloudLocation) -> str:
     """Looks at a database without copying it, and says what it is. Raises SourceError, as a snapshot would."""
     if isinstance(location, CloudLocation):
-        from shared.databases.cloud import look_at  # noqa: PLC0415 - files need no driver
+        from shared.sqlitecloud.snapshot import look_at  # noqa: PLC0415 - files need no driver
 
         return look_at(location)
     try:

@@ -2,11 +2,11 @@
 
 from datetime import datetime, timedelta
 
-from shared.cleanup.gaps import left_out, said_of
-from shared.cleanup.inventory import Inventory
 from shared.errors import StoreError
-from shared.events import Event
+from shared.events.log import Event
 from shared.monitor.finding import Finding
+from shared.retention.gaps import left_out, said_of
+from shared.retention.inventory import Inventory
 from shared.stores import Store
 
 _NEW = timedelta(minutes=10)  # what is younger may have been stored between the two looks

@@ -3,8 +3,8 @@
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
 
-from shared.events import Event, Field
-from shared.kinds import Kind
+from shared.events.log import Event, Field
+from shared.model.kinds import Kind
 from shared.monitor.finding import Finding
 from shared.monitor.listing import Seen
 from shared.monitor.usual import LIMIT_PERCENT, row_change, size_change

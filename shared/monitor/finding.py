@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 
-from shared.events import Event, Field, severity_of
+from shared.events.log import Event, Field, severity_of
 
 
 @dataclass(frozen=True)

@@ -6,12 +6,12 @@ Whatever is dated in the future is reported, and counts as no backup: it must no
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
-from shared.events import Event, Field
-from shared.kinds import Kind
+from shared.events.log import Event, Field
+from shared.model.kinds import Kind
+from shared.model.schedules import DEFAULT_SCHEDULES, Schedule
 from shared.monitor.changes import changes
 from shared.monitor.finding import Finding, span
 from shared.monitor.listing import Listing, Seen, present
-from shared.schedules import DEFAULT_SCHEDULES, Schedule
 
 Schedules = Mapping[Kind, Schedule]
 

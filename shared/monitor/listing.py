@@ -4,10 +4,10 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from shared import names
-from shared.kinds import Kind
+from shared.model import names
+from shared.model.kinds import Kind
+from shared.model.names import BackupName, DrillName
 from shared.monitor.finding import Finding
-from shared.names import BackupName, DrillName
 
 CLOCKS_DIFFER_BY = timedelta(minutes=5)  # the clock of who took a backup may be this far ahead of ours without a word
 

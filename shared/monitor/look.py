@@ -5,16 +5,16 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 
-from shared import names
-from shared.catalog import Backup, Catalog
-from shared.cleanup.inventory import Inventory, inventory_of
-from shared.collector import all_of_it_stays
+from shared.catalog.listing import Backup, Catalog
 from shared.errors import LitekeepError, NotGood, ObjectMissing
-from shared.events import Event
+from shared.events.log import Event
+from shared.model import names
+from shared.model.names import DrillName
 from shared.monitor.finding import Finding
 from shared.monitor.listing import CLOCKS_DIFFER_BY, Listing, Seen, present
-from shared.names import DrillName
-from shared.retention import Candidate
+from shared.retention.inventory import Inventory, inventory_of
+from shared.retention.rules import Candidate
+from shared.runtime.collector import all_of_it_stays
 from shared.stores import Store, StoredObject
 
 OpenStore = Callable[[], Store]

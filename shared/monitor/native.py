@@ -4,12 +4,12 @@ import time
 from collections.abc import Callable, Collection
 
 from shared.clock import Clock, utc_now
-from shared.cloud.connection_string import Address
-from shared.cloud.failures import AUTH, CloudError, Refused
-from shared.cloud.native import Inventory, peek
-from shared.cloud.native_findings import ALLOWED, NativeFindings, native_findings, wrote_between
-from shared.events import Event, Field
+from shared.events.log import Event, Field
 from shared.monitor.finding import Finding
+from shared.sqlitecloud.connection_string import Address
+from shared.sqlitecloud.failures import AUTH, CloudError, Refused
+from shared.sqlitecloud.native import Inventory, peek
+from shared.sqlitecloud.native_findings import ALLOWED, NativeFindings, native_findings, wrote_between
 
 _WATCHED = 30.0  # seconds
 _SETTLED = 5.0  # the platform promises a point within a second of a write

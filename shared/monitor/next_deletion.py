@@ -4,8 +4,8 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime
 
-from shared.names import BackupName
-from shared.retention import Decision, Rule
+from shared.model.names import BackupName
+from shared.retention.rules import Decision, Rule
 
 _BY_TIME = (Rule.EXPIRED, Rule.NOT_EXPIRED)
 

@@ -4,11 +4,11 @@ from collections.abc import Callable
 
 from shared.archive.data_key import DataKey
 from shared.errors import LitekeepError
-from shared.events import Event
+from shared.events.log import Event
 from shared.keys import WrappingKey
-from shared.kinds import Kind
+from shared.model.kinds import Kind
+from shared.model.names import BackupName
 from shared.monitor.finding import Finding
-from shared.names import BackupName
 from shared.stores import Store
 from shared.stores.probe import probe
 

@@ -5,13 +5,13 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 
-from shared.events import Event
-from shared.kinds import Kind
+from shared.events.log import Event
+from shared.model.kinds import Kind
+from shared.model.schedules import DEFAULT_SCHEDULES
 from shared.monitor.finding import Finding
 from shared.monitor.judge import Schedules, in_force, judge
 from shared.monitor.listing import Listing, Seen, present
 from shared.monitor.usual import size_change, usual_size
-from shared.schedules import DEFAULT_SCHEDULES
 
 
 class Standing(StrEnum):

@@ -20,12 +20,12 @@ from typing import TYPE_CHECKING, BinaryIO
 import google_crc32c
 
 from shared.errors import ObjectExists, ObjectMissing, SourceError, StoreError
+from shared.runtime.workspace import scratch_folder
 from shared.stores.folder_errors import folder_problem, told
 from shared.stores.folder_many import read_many
 from shared.stores.folder_tree import generation_of, opened_folder, sync_folder, walk_files
 from shared.stores.interface import StoredObject
 from shared.stores.object_names import check_object_name
-from shared.workspace import scratch_folder
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer

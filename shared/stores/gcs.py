@@ -28,11 +28,11 @@ from google.cloud import storage
 from google.cloud.storage.retry import DEFAULT_RETRY
 
 from shared.errors import ObjectExists, ObjectMissing, StoreError
+from shared.runtime.workspace import scratch_folder
 from shared.stores.gcs_errors import CREATE, DELETE, LIST, READ, UPDATE, Right, told
 from shared.stores.gcs_reader import RangeReader
 from shared.stores.interface import StoredObject
 from shared.stores.object_names import check_object_name, is_object_name
-from shared.workspace import scratch_folder
 
 UPLOAD_CHUNK = 48 << 20  # bytes; the library holds two of them, and sends one again when a connection breaks
 _NONCE = "litekeep-upload"

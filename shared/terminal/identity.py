@@ -7,8 +7,8 @@ import pwd
 import re
 from pathlib import Path
 
-from shared import cloud_run
-from shared.events import Origin, printable
+from shared.events.log import Origin, printable
+from shared.runtime import cloud_run
 from shared.settings import Settings, google_credentials_file
 
 _ACCOUNT_IN_URL = re.compile(r"/serviceAccounts/([^/:\s]{1,200}):")

@@ -4,7 +4,7 @@ An alert fires on what is logged. So each failed run of a job says so by its own
 """
 
 from shared.errors import UsageError
-from shared.events import Event
+from shared.events.log import Event
 from shared.settings import place_alone, read_settings
 from shared.terminal.parts import event_log
 

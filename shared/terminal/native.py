@@ -3,10 +3,10 @@
 from collections.abc import Collection
 
 from shared.clock import Clock, utc_now
-from shared.cloud.connection_string import Address
-from shared.databases.location import CloudLocation
 from shared.monitor import Finding
 from shared.settings import Settings
+from shared.sqlitecloud.connection_string import Address
+from shared.sqlitecloud.location import CloudLocation
 from shared.terminal.parts import project_of, source_of
 
 

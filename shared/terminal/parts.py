@@ -5,13 +5,15 @@ from pathlib import Path
 
 import click
 
-from shared.audit_file import append, audit_path
-from shared.cloud.connection_string import Address, parse_connection_string
-from shared.databases.location import CloudLocation, FileLocation, parse_location
+from shared.databases.location import parse_location
 from shared.errors import UsageError
-from shared.events import EventLog
+from shared.events.audit_file import append, audit_path
+from shared.events.log import EventLog
 from shared.keys import WrappingKey, open_key
 from shared.settings import DEFAULT_KEY, SAMPLE_DATABASE, Environment, Settings, state_folder
+from shared.sqlite.location import FileLocation
+from shared.sqlitecloud.connection_string import Address, parse_connection_string
+from shared.sqlitecloud.location import CloudLocation
 from shared.terminal.identity import origin_of
 from shared.terminal.own_project import with_own_key
 

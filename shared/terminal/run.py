@@ -17,7 +17,7 @@ from shared.terminal.endings import Stopped, heed_sigterm, reason_of, reported_a
 from shared.terminal.screen import printable
 
 if TYPE_CHECKING:
-    from shared.events import Event
+    from shared.events.log import Event
 
 
 def run(command: click.Command, name: str | None = None, failure: "Event | None" = None) -> NoReturn:

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
-from shared.progress import Progress, silent
+from shared.runtime.progress import Progress, silent
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars

@@ -2,10 +2,10 @@
 
 from datetime import datetime
 
-from shared.cleanup.inventory import Inventory
 from shared.errors import LitekeepError
-from shared.events import Event
+from shared.events.log import Event
 from shared.monitor import Finding, Listing, look
+from shared.retention.inventory import Inventory
 from shared.settings import Settings
 from shared.stores import Store, open_store
 from shared.terminal.parts import database_of, project_of
@@ -38,7 +38,7 @@ def _expected(settings: Settings) -> tuple[tuple[str, ...], tuple[Finding, ...]]
     if "*" not in named:
         return named, ()
     address = project_of(settings)
-    from shared.cloud.databases import names, on_node  # noqa: PLC0415 - only for those who back up a whole project
+    from shared.sqlitecloud.databases import names, on_node  # noqa: PLC0415 - only for those who back up a whole project
 
     try:
         return tuple(on_node(address, names)), ()

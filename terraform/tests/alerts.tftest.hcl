@@ -12,7 +12,7 @@ run "every_alert_can_fire_reaches_someone_and_says_what_to_do" {
 
   assert {
     condition     = alltrue([for alert in local.event_alerts : length(setsubtract(alert.events, keys(local.events))) == 0])
-    error_message = "An alert names an event that shared/events.json does not have, so it can never fire."
+    error_message = "An alert names an event that shared/events/events.json does not have, so it can never fire."
   }
   assert {
     condition = alltrue([for alert in local.event_alerts : alltrue([

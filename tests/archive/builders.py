@@ -11,9 +11,9 @@ import google_crc32c
 from shared.archive.data_key import DataKey
 from shared.archive.reader import read_artifact
 from shared.archive.writer import ArtifactWriter
-from shared.kinds import Kind
-from shared.manifest import Artifact, Database, Integrity, Manifest, Source
-from shared.names import BackupName, Format
+from shared.model.kinds import Kind
+from shared.model.manifest import Artifact, Database, Integrity, Manifest, Source
+from shared.model.names import BackupName, Format
 
 NAME = BackupName(Kind.DAILY, "orders", "backup-2024-01-15-000000")
 LATER = BackupName(Kind.DAILY, "orders", "backup-2024-01-16-000000")

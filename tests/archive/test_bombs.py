@@ -12,7 +12,7 @@ import zstandard
 
 from shared.archive.reader import open_compressed, read_artifact
 from shared.errors import NotGood
-from shared.names import Format
+from shared.model.names import Format
 from tests.archive.builders import NAME, announced, store
 
 GIB = 1 << 30

@@ -8,8 +8,8 @@ import pytest
 from shared.archive.data_key import DataKey, same_key
 from shared.errors import KeyProblem, NotGood
 from shared.keys.keyfile import KeyFile
-from shared.kinds import Kind
-from shared.names import BackupName
+from shared.model.kinds import Kind
+from shared.model.names import BackupName
 from tests.archive.builders import LATER, NAME, PLAIN, read, store
 
 

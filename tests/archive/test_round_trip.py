@@ -17,7 +17,7 @@ from shared.archive.data_key import DataKey
 from shared.archive.reader import check_stored, read_artifact
 from shared.archive.writer import ArtifactWriter, write_artifact
 from shared.errors import StoreError
-from shared.names import Format
+from shared.model.names import Format
 from tests.archive.builders import NAME, PLAIN, read, store
 
 KEY = DataKey.generate()

@@ -12,8 +12,8 @@ from shared.archive.data_key import DataKey
 from shared.archive.seals import check_manifest, seal_manifest
 from shared.errors import KeyProblem, NotGood
 from shared.keys.keyfile import KeyFile
-from shared.manifest import Artifact, Manifest, parse_manifest
-from shared.names import BackupName
+from shared.model.manifest import Artifact, Manifest, parse_manifest
+from shared.model.names import BackupName
 from tests.archive.builders import LATER, NAME, PLAIN, manifest, read, store
 
 

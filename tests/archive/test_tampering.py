@@ -9,9 +9,9 @@ import pytest
 from shared.archive.data_key import DataKey
 from shared.archive.reader import check_stored, read_artifact
 from shared.errors import KeyProblem, NotGood, StoreError
-from shared.kinds import Kind
-from shared.manifest import Artifact
-from shared.names import BackupName, Format
+from shared.model.kinds import Kind
+from shared.model.manifest import Artifact
+from shared.model.names import BackupName, Format
 from tests.archive.builders import LATER, NAME, PLAIN, announced, read, store
 
 

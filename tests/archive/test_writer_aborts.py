@@ -22,8 +22,8 @@ from shared.archive.decompress import gunzip, unzstd
 from shared.archive.reader import _Stored
 from shared.archive.writer import ArtifactWriter, write_artifact
 from shared.errors import SourceError, StoreError
-from shared.manifest import Artifact
-from shared.names import Format
+from shared.model.manifest import Artifact
+from shared.model.names import Format
 from tests.archive.builders import NAME, PLAIN
 
 NOISE = hashlib.shake_256(b"noise").digest(300_000)
@@ -78,7 +78,7 @@ import sys
 from pathlib import Path
 from shared.archive.data_key import DataKey
 from shared.archive.writer import ArtifactWriter
-from shared.names import Format
+from shared.model.names import Format
 from tests.archive.builders import NAME
 from tink import proto_keyset_format, secret_key_access
 key = DataKey.generate()

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from shared.events import Event, unlike_the_contract
+from shared.events.log import Event, unlike_the_contract
 from tests.cli.conftest import Workplace
 
 
@@ -118,7 +118,7 @@ def test_on_cloud_run_stdout_is_the_log_and_the_only_trail(workplace: Workplace,
 
 def test_a_cleanup_leaves_a_line_for_each_backup_that_it_deleted(workplace: Workplace) -> None:
     from shared.stores.folder import FolderStore  # noqa: PLC0415
-    from tests.cleanup.shelf import fill  # noqa: PLC0415
+    from tests.retention.cleanup.shelf import fill  # noqa: PLC0415
 
     gone = fill(FolderStore(workplace.store))
     outcome = workplace.run("cleanup", "--force", LOG_FORMAT="json")

@@ -11,7 +11,7 @@ import pytest
 
 from litekeep.sample import make_sample
 from tests.cli.conftest import Outcome, Workplace
-from tests.databases.mounts import tiny_disk
+from tests.sqlite.mounts import tiny_disk
 
 OneLine = Callable[[Outcome, int], str]
 

@@ -6,8 +6,8 @@ import time
 import pytest
 
 from shared.stores.folder import FolderStore
-from tests.cleanup.shelf import put
 from tests.cli.conftest import Workplace
+from tests.retention.cleanup.shelf import put
 
 DAILY = {"BACKUP_SCHEDULES": "daily=0 0 * * *"}
 

@@ -13,16 +13,16 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobs.verify.many import Known, Unproven, verify_many
-from shared.catalog import Backup, Catalog
+from shared.catalog.listing import Backup, Catalog
 from shared.errors import KeyProblem, LitekeepError, ObjectMissing, StoreError, UsageError
-from shared.kinds import Kind
-from shared.manifest import Integrity
-from shared.names import BackupName
-from shared.rebuild import Check
+from shared.model.kinds import Kind
+from shared.model.manifest import Integrity
+from shared.model.names import BackupName
+from shared.operations.verify.ladder import LEVEL, Verification
+from shared.operations.verify.rebuild import Check
+from shared.schedule.task_share import share
 from shared.stores.folder import FolderStore
 from shared.stores.gcs import BucketStore
-from shared.task_share import share
-from shared.verify import LEVEL, Verification
 from tests.builders import make_manifest
 from tests.cli.conftest import Workplace
 from tests.servers.gcs.fixtures import bucket, gcs, gcs_port  # noqa: F401 - fixtures

@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.audit_file import append, audit_path
+from shared.events.audit_file import append, audit_path
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The code is held to shared/events.json: by name here, field by field each time that an event is written."""
+"""The code is held to shared/events/events.json: by name here, field by field each time that an event is written."""
 
 import ast
 import io
@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.events import Event, EventLog, Origin, contract, severity_of, unlike_the_contract
+from shared.events.log import Event, EventLog, Origin, contract, severity_of, unlike_the_contract
 
 ROOT = Path(__file__).parents[2]
 NOON = datetime(2024, 1, 15, 12, tzinfo=UTC)

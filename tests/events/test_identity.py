@@ -8,7 +8,7 @@ from threading import Thread
 
 import pytest
 
-from shared import cloud_run
+from shared.runtime import cloud_run
 from shared.settings import Settings
 from shared.terminal.identity import actor_of, origin_of
 

@@ -5,12 +5,12 @@ from pathlib import Path
 
 import pytest
 
-from shared.catalog import Catalog
-from shared.databases.location import FileLocation
+from shared.catalog.listing import Catalog
 from shared.keys import open_key
-from shared.restore import RestoreOrder, restore
+from shared.operations.restore import RestoreOrder, restore
+from shared.operations.verify.ladder import verify_backup
+from shared.sqlite.location import FileLocation
 from shared.stores import open_store
-from shared.verify import verify_backup
 from tests.dump.equality import assert_equal
 
 FORMATS = sorted(path for path in Path(__file__).parent.glob("format-*"))

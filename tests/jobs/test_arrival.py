@@ -13,7 +13,6 @@ from urllib.request import Request, urlopen
 import pytest
 
 from litekeep.sample import make_sample
-from tests.databases.mounts import tiny_disk
 from tests.jobs.runs import environment
 from tests.jobs.service import FINALIZED, Service, serving
 from tests.servers.gcs.fixtures import gcs_port  # noqa: F401 - a fixture
@@ -21,6 +20,7 @@ from tests.servers.gcs.proxy import Change, Proxy, Refuse, flipped, running_prox
 from tests.servers.gcs.server import make_bucket
 from tests.servers.kms.fixture import KEY, URI
 from tests.servers.kms.server import KmsServer
+from tests.sqlite.mounts import tiny_disk
 
 pytestmark = pytest.mark.xdist_group("arrival")  # one service for all
 BUCKET, PREFIX = "arrivals", "team/app"

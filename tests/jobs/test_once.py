@@ -5,9 +5,9 @@ import json
 import pytest
 
 from shared.clock import utc_now
-from shared.kinds import Kind
-from shared.names import Slot, parse_claim
-from shared.schedules import Schedule
+from shared.model.kinds import Kind
+from shared.model.names import Slot, parse_claim
+from shared.model.schedules import Schedule
 from tests.jobs.runs import Job
 
 # Far from any slot's edge, whenever the tests run: the slot began in the past, and the next is in years.

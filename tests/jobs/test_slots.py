@@ -8,10 +8,10 @@ from threading import Barrier, Thread
 import pytest
 
 from shared.errors import ObjectExists, StoreError
-from shared.kinds import Kind
-from shared.names import Slot, claims_prefix, encode_database, parse, parse_claim
-from shared.schedules import DEFAULT_SCHEDULES, Schedule
-from shared.slots import LENGTH, Runner, claimed, slot_of
+from shared.model.kinds import Kind
+from shared.model.names import Slot, claims_prefix, encode_database, parse, parse_claim
+from shared.model.schedules import DEFAULT_SCHEDULES, Schedule
+from shared.schedule.slots import LENGTH, Runner, claimed, slot_of
 from shared.stores import Store, open_store
 from shared.stores.folder import FolderStore
 

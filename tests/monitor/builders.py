@@ -4,11 +4,11 @@ from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from shared.events import Event
-from shared.kinds import Kind
+from shared.events.log import Event
+from shared.model.kinds import Kind
+from shared.model.names import BackupName, DrillName
+from shared.model.schedules import parse_schedules
 from shared.monitor import Finding, Listing, Seen, judge
-from shared.names import BackupName, DrillName
-from shared.schedules import parse_schedules
 
 NOW = datetime(2024, 1, 15, 0, 30, tzinfo=UTC)
 DAILY = parse_schedules("daily=0 0 * * *")

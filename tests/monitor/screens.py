@@ -5,11 +5,11 @@ from datetime import timedelta
 from pathlib import Path
 
 from litekeep.status_screen import finding_lines, screen
-from shared.kinds import default_retention
+from shared.model.kinds import default_retention
+from shared.model.schedules import parse_schedules
 from shared.monitor import Listing, Seen, status_of
 from shared.monitor.next_deletion import next_deletion
-from shared.retention import Candidate, Policy, plan
-from shared.schedules import parse_schedules
+from shared.retention.rules import Candidate, Policy, plan
 from tests.monitor.builders import DAILY, NOW, hours, listing, nights, seen
 
 PAGE = Path(__file__).parents[2] / "docs" / "status-screens.md"

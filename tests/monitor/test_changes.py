@@ -2,8 +2,8 @@
 
 import pytest
 
-from shared.events import Event
-from shared.kinds import Kind
+from shared.events.log import Event
+from shared.model.kinds import Kind
 from shared.monitor.usual import row_change, size_change, usual_size
 from tests.monitor.builders import events, findings, hours, nights, seen
 

@@ -6,12 +6,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.events import Event, unlike_the_contract
-from shared.kinds import Kind
+from shared.events.log import Event, unlike_the_contract
+from shared.model.kinds import Kind
+from shared.model.names import DrillName
+from shared.model.schedules import Schedule, parse_schedules
 from shared.monitor import Listing, ages, judge
 from shared.monitor.judge import in_force
-from shared.names import DrillName
-from shared.schedules import Schedule, parse_schedules
 from tests.monitor.builders import ALL, DAILY, NOW, events, findings, hours, listing, nights, seen
 
 

@@ -9,17 +9,17 @@ import pytest
 
 from shared.clock import utc_now
 from shared.errors import KeyProblem, StoreError
-from shared.events import Event
+from shared.events.log import Event
 from shared.keys import WrappingKey, open_key
-from shared.kinds import Kind
+from shared.model.kinds import Kind
+from shared.model.names import BackupName, DrillName, Format, automatic_id
 from shared.monitor import judge, look, status_of
 from shared.monitor.listing import Listing
 from shared.monitor.probes import probe_key, probe_store
-from shared.names import BackupName, DrillName, Format, automatic_id
 from shared.stores import Store, open_store
 from shared.stores.folder import FolderStore
 from tests.builders import make_artifact, make_manifest
-from tests.cleanup.shelf import put
+from tests.retention.cleanup.shelf import put
 from tests.servers.gcs.proxy import Proxy
 
 

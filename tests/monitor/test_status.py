@@ -4,8 +4,8 @@ from datetime import timedelta
 
 import pytest
 
-from shared.events import Event
-from shared.kinds import Kind
+from shared.events.log import Event
+from shared.model.kinds import Kind
 from shared.monitor import Listing, Seen, Standing, Status, status_of
 from shared.monitor.status import Slot
 from tests.monitor.builders import ALL, DAILY, NOW, hours, listing, nights, seen

@@ -3,9 +3,9 @@
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-from shared.kinds import Kind, default_retention
-from shared.names import BackupName
-from shared.retention import Candidate, Decision, Plan, Policy, Rule, plan
+from shared.model.kinds import Kind, default_retention
+from shared.model.names import BackupName
+from shared.retention.rules import Candidate, Decision, Plan, Policy, Rule, plan
 
 NOW = datetime(2024, 6, 15, 2, tzinfo=UTC)
 POLICY = Policy(default_retention("production"))

@@ -7,9 +7,9 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.kinds import Kind
-from shared.names import BackupName
-from shared.retention import Candidate, Policy, Rule, plan
+from shared.model.kinds import Kind
+from shared.model.names import BackupName
+from shared.retention.rules import Candidate, Policy, Rule, plan
 from tests.retention.builders import NOW
 
 HOUR = timedelta(hours=1)

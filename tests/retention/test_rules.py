@@ -6,8 +6,8 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
-from shared.kinds import Kind, default_retention
-from shared.retention import Policy, Rule, kept_until, plan
+from shared.model.kinds import Kind, default_retention
+from shared.retention.rules import Policy, Rule, kept_until, plan
 from tests.retention.builders import NOW, POLICY, backup, day, decide, fresh, gone, rules
 
 

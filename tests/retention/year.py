@@ -8,9 +8,9 @@ from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 
-from shared.kinds import Kind, default_retention
-from shared.names import BackupName, automatic_id
-from shared.retention import Candidate, Plan, Policy, Rule, plan
+from shared.model.kinds import Kind, default_retention
+from shared.model.names import BackupName, automatic_id
+from shared.retention.rules import Candidate, Plan, Policy, Rule, plan
 
 PAGE = Path(__file__).parents[2] / "docs" / "retention-year.md"
 POLICY = Policy(default_retention("production"))

@@ -10,7 +10,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.cloud.connection_string import parse_connection_string
+from shared.sqlitecloud.connection_string import parse_connection_string
 from tests.servers.sqlitecloud import Server
 from tests.servers.sqlitecloud.__main__ import main
 from tests.sqlitecloud_server.raw import Raw

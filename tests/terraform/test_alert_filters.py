@@ -1,6 +1,6 @@
 """Each alert fires on its own case and on no other: its filter, tried on log lines.
 
-The lines are made from shared/events.json, as Cloud Run hands the jobs' stdout to Cloud Logging.
+The lines are made from shared/events/events.json, as Cloud Run hands the jobs' stdout to Cloud Logging.
 """
 
 import json

@@ -1,4 +1,4 @@
-"""shared/events.json says of each event and field what alerts, metrics and people need to know."""
+"""shared/events/events.json says of each event and field what alerts, metrics and people need to know."""
 
 import json
 

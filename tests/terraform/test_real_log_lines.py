@@ -11,16 +11,16 @@ import apsw
 import pytest
 
 from shared.clock import utc_now
-from shared.cloud import native
-from shared.kinds import Kind
-from shared.names import Slot
-from shared.schedules import DEFAULT_SCHEDULES
+from shared.model.kinds import Kind
+from shared.model.names import Slot
+from shared.model.schedules import DEFAULT_SCHEDULES
+from shared.sqlitecloud import native
 from shared.stores import open_store
-from tests.cleanup.shelf import put
-from tests.cloud.conftest import NAME, address_of, make_database
 from tests.jobs.conftest import job, sample  # noqa: F401 - fixtures
 from tests.jobs.runs import Job, Line, Run
+from tests.retention.cleanup.shelf import put
 from tests.servers.sqlitecloud import Server
+from tests.sqlitecloud.conftest import NAME, address_of, make_database
 from tests.terraform.logging_query import Entry, compile_query
 
 Case = Callable[[Job], Run]

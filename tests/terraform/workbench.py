@@ -12,7 +12,7 @@ import pytest
 
 PROJECT = Path(__file__).resolve().parents[2]
 SOURCE = PROJECT / "terraform"
-EVENTS = PROJECT / "shared" / "events.json"
+EVENTS = PROJECT / "shared" / "events" / "events.json"
 # Serves the google provider's schema without a network, where it lies beside the project.
 _STAND_IN = PROJECT.parent / "shared" / "tools" / "tf-google" / "setup"
 

@@ -1,0 +1,1 @@
+"""A store seen as backups: the listing, which backup a REF means, holds."""

@@ -1,0 +1,157 @@
+"""Holding a backup: while it is held nothing deletes it, whatever its age.
+
+A hold is an object of its own beside the backup, create-once: a second one on the same backup is
+refused. Where the store itself can hold objects (Cloud Storage's temporary hold), it does so too: the
+manifest and every artifact then cannot be deleted by anyone, by any tool or lifecycle rule, until released.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from shared.clock import Clock, parse_time, rfc3339, utc_now
+from shared.errors import ObjectExists, ObjectMissing, StoreError, UsageError
+from shared.model import names
+from shared.model.names import BackupName, Format
+from shared.stores import Store, StoredObject
+from shared.stores.interface import Holding
+
+_LARGEST = 64 << 10  # bytes
+_LONGEST_REASON = 500
+
+
+@dataclass(frozen=True)
+class Hold:
+    """Who holds a backup, since when, and why. `by_store`: whether the store holds its objects too."""
+
+    backup: BackupName
+    reason: str
+    held_by: str
+    held_at: datetime | None
+    by_store: bool = False
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "id": self.backup.id,
+            "database": self.backup.database,
+            "kind": self.backup.kind.value,
+            "reason": self.reason,
+            "held_by": self.held_by,
+            "held_at": rfc3339(self.held_at) if self.held_at else None,
+            "by_store": self.by_store,
+        }
+
+
+def hold(
+    store: Store, backup_id: str, reason: str, held_by: str, *, database: str | None = None, clock: Clock = utc_now
+) -> Hold:
+    """Holds the backup of that id.
+
+    Raises UsageError when there is no such backup, several, or no reason; ObjectExists when it is held
+    already; StoreError when the store refuses, or the backup went away meanwhile.
+    """
+    reason = _checked_reason(reason)
+    name = _the_only_one(store, backup_id, database, role="manifest")
+    made = Hold(name, reason, held_by, clock(), isinstance(store, Holding))
+    content = json.dumps(made.to_json(), indent=2, ensure_ascii=False).encode() + b"\n"
+    try:
+        stored = store.create(name.hold, content, {})
+    except ObjectExists:
+        raise ObjectExists(f"{name.id} is held already ({read_hold(store, name).reason}): release it first") from None
+    # Only now, when no cleanup that begins will touch it: did one that was at work take it away?
+    if not is_stored(store, name.manifest):
+        store.delete(stored.name, stored.generation)
+        raise StoreError(f"{name.id} was deleted while it was being held: hold another one")
+    if isinstance(store, Holding):
+        _set_store_holds(store, store, name, held=True)
+    return made
+
+
+def release(store: Store, backup_id: str, *, database: str | None = None) -> Hold:
+    """Ends the hold of the backup of that id and returns what it was.
+
+    Raises UsageError when none of that id is held, or several are; StoreError when the store refuses.
+    """
+    name = _the_only_one(store, backup_id, database, role="hold")
+    ended = read_hold(store, name)
+    if isinstance(store, Holding):
+        _set_store_holds(store, store, name, held=False)
+    # Last: while this stands, an interrupted release can be run again, and the backup is still held.
+    for item in _objects_of(store, name):
+        if item.name == name.hold:
+            store.delete(item.name, item.generation)
+    return ended
+
+
+def read_hold(store: Store, name: BackupName) -> Hold:
+    """What the hold of that backup says; one that says nothing readable holds all the same."""
+    try:
+        with store.open(name.hold) as stream:
+            content = json.loads(stream.read(_LARGEST))
+        held_at = parse_time(content["held_at"])
+        return Hold(name, _one_line(content["reason"]), _one_line(content["held_by"]), held_at)
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError, ObjectMissing):
+        return Hold(name, "its reason cannot be read", "unknown", None)
+
+
+def is_held(store: Store, name: BackupName) -> bool:
+    """Asks for the hold by its name, whatever a listing said. Raises StoreError when the store does not tell."""
+    return is_stored(store, name.hold)
+
+
+def is_stored(store: Store, object_name: str, generation: str | None = None) -> bool:
+    """Asks for one object by its name. Raises StoreError when the store does not tell."""
+    try:
+        with store.open(object_name, generation):
+            return True
+    except ObjectMissing:
+        return False
+
+
+def _the_only_one(store: Store, backup_id: str, database: str | None, *, role: str) -> BackupName:
+    """The backup of that id that has such an object, found by names alone: a damaged one can be held too."""
+    fitting = [name for name in _named(store.list_objects(""), role) if name.id == backup_id]
+    if database is not None:
+        fitting = [name for name in fitting if name.database == database]
+    if not fitting:
+        what = "is not held" if role == "hold" else "is no backup"
+        raise UsageError(f"{backup_id!r} {what} in {store.url}: see litekeep list")
+    if len(fitting) > 1:
+        places = ", ".join(f"{name.kind}/{name.database}" for name in fitting)
+        raise UsageError(f"{backup_id!r} could be any of {places}: add --database")
+    return fitting[0]
+
+
+def _named(found: Iterable[StoredObject], role: str) -> list[BackupName]:
+    parsed = (names.parse(item.name) for item in found)
+    return [each.backup for each in parsed if each is not None and each.role == role]
+
+
+def _objects_of(store: Store, name: BackupName) -> list[StoredObject]:
+    found = ((names.parse(item.name), item) for item in store.list_objects(name.prefix))
+    return [item for parsed, item in found if parsed is not None and parsed.backup == name]
+
+
+def _set_store_holds(store: Store, holder: Holding, name: BackupName, *, held: bool) -> None:
+    try:
+        for item in _objects_of(store, name):
+            parsed = names.parse(item.name)
+            if parsed is not None and parsed.role in ("manifest", *Format):
+                holder.set_hold(item.name, item.generation, held=held)
+    except StoreError as error:
+        what = "is held by Litekeep, but not by the store itself" if held else "is still held"
+        raise StoreError(f"{name.id} {what}: {error}") from None
+
+
+def _checked_reason(reason: str) -> str:
+    reason = _one_line(reason)
+    if not reason or len(reason) > _LONGEST_REASON:
+        raise UsageError(f"--reason is empty or longer than {_LONGEST_REASON} characters: say in a line why it is held")
+    return reason
+
+
+def _one_line(text: str) -> str:
+    line = " ".join(text.split())
+    return "".join(character for character in line if character.isprintable())[: _LONGEST_REASON + 1]

@@ -1,0 +1,288 @@
+"""A store seen as backups: what there is, which one a REF means, and publishing one more.
+
+A listing alone tells all that `list` shows where the store keeps metadata beside objects (a bucket).
+A folder keeps none: there the manifests themselves are read, which is as cheap as a listing.
+"""
+
+import json
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Protocol
+
+from shared.catalog.summary import beside_manifest, beside_verdict, summarise, summary_of, verdict_of
+from shared.clock import parse_time, rfc3339
+from shared.errors import NotGood, ObjectMissing, StoreError, UsageError
+from shared.model import names
+from shared.model.kinds import Kind
+from shared.model.manifest import LARGEST_MANIFEST, Manifest, parse_manifest
+from shared.model.names import BackupName, ObjectName
+from shared.runtime.collector import all_of_it_stays
+from shared.stores import Store, StoredObject
+from shared.stores.interface import ReadsMany
+
+LATEST = names.LATEST
+LATEST_VERIFIED = names.LATEST_VERIFIED
+
+_Read = Mapping[str, Any] | NotGood  # a document, or why it cannot be read
+
+
+@dataclass(frozen=True)
+class Backup:
+    """One backup as a listing shows it. `damaged` says why its manifest could not be read."""
+
+    name: BackupName
+    created_at: datetime
+    manifest: StoredObject
+    summary: Mapping[str, Any]
+    verdict: StoredObject | None = None
+    verified: bool | None = None
+    damaged: str | None = None
+    verified_level: str | None = None  # how far up the ladder the newest verification went
+
+    @property
+    def good(self) -> bool:
+        return self.damaged is None and bool(self.summary.get("good"))
+
+    def to_json(self) -> dict[str, Any]:
+        """An item of `list --json`."""
+        return {
+            "id": self.name.id,
+            "database": self.name.database,
+            "kind": self.name.kind.value,
+            "created_at": rfc3339(self.created_at),
+            "artifacts": self.summary.get("artifacts", []),
+            "tables": self.summary.get("tables"),
+            "rows": self.summary.get("rows"),
+            "schema_version": self.summary.get("schema_version"),
+            "verified": self.verified,
+            "keep_until": self.summary.get("keep_until"),
+            "good": self.good,
+            "damaged": self.damaged,
+        }
+
+
+class Verdict(Protocol):
+    """What a verification has to say of itself to be recorded."""
+
+    @property
+    def ok(self) -> bool: ...
+
+    def to_json(self) -> dict[str, Any]: ...
+
+
+class Catalog:
+    def __init__(self, store: Store) -> None:
+        self.store = store
+
+    def backups(self, kind: Kind | None = None, database: str | None = None) -> list[Backup]:
+        """Every backup, newest first; of that kind and database only, when they are given.
+
+        Raises StoreError when the store cannot be listed.
+        """
+        prefixes = [""] if kind is None and database is None else [names.kind_prefix(k, database) for k in _kinds(kind)]
+        with all_of_it_stays():
+            return self.assemble(named(found for prefix in prefixes for found in self.store.list_objects(prefix)))
+
+    def find(self, ref: str, database: str | None = None, at: datetime | None = None) -> Backup:
+        """The backup that `ref` means: an id, an artifact's file name or path, `latest` or `latest-verified`.
+
+        With `at`, the newest good one that was taken at or before that time.
+        Raises UsageError when nothing fits or several do, NotGood when what fits is damaged.
+        """
+        if at is not None or ref in (LATEST, LATEST_VERIFIED):
+            return self._newest(ref, database, at)
+        named_whole = names.parse("/".join(ref.split("/")[-3:]))
+        wanted = _id_in(ref)
+        fitting = [
+            backup
+            for backup in self.backups(database=database)
+            if (backup.name == named_whole.backup if named_whole else backup.name.id == wanted)
+        ]
+        if not fitting:
+            raise UsageError(f"no backup {ref!r} in {self.store.url}: see litekeep list")
+        if len(fitting) > 1:
+            places = ", ".join(f"{backup.name.kind}/{backup.name.database}" for backup in fitting)
+            raise UsageError(f"{ref!r} could be any of {places}: add --database, or remove one")
+        if fitting[0].damaged:
+            raise NotGood(fitting[0].damaged)
+        return fitting[0]
+
+    def is_taken(self, database: str, backup_id: str) -> bool:
+        """Whether any object of that id stands under that database, of whichever kind."""
+        return any(
+            parsed is not None and parsed.backup.id == backup_id
+            for kind in Kind
+            for found in self.store.list_objects(BackupName(kind, database, backup_id).prefix)
+            if (parsed := names.parse(found.name))
+        )
+
+    def read_manifest(self, backup: Backup) -> tuple[Manifest, bytes]:
+        """The manifest and its bytes as stored. Raises NotGood when they are not a manifest of that backup."""
+        raw = _read(self.store, backup.manifest)
+        manifest = parse_manifest(raw, backup.name)
+        if not backup.damaged and summarise(manifest)["created_at"] != backup.summary.get("created_at"):
+            raise NotGood(
+                f"the listing dates {backup.name.id} otherwise than its manifest, as if its metadata had been changed: "
+                "use another backup"
+            )
+        return manifest, raw
+
+    def publish(self, manifest: Manifest) -> StoredObject:
+        """Writes the manifest: from then on the backup exists. Its artifacts must be stored already."""
+        return self.store.create(manifest.name.manifest, manifest.to_json(), beside_manifest(manifest))
+
+    def record(self, name: BackupName, verdict: Verdict, moment: datetime) -> StoredObject:
+        """Stores what a verification found, beside the backup."""
+        document = verdict.to_json()
+        content = json.dumps(document, indent=2, ensure_ascii=False).encode() + b"\n"
+        return self.store.create(name.verdict(moment), content, beside_verdict(document | {"ok": verdict.ok}))
+
+    def _newest(self, ref: str, database: str | None, at: datetime | None) -> Backup:
+        if ref not in (LATEST, LATEST_VERIFIED):
+            raise UsageError("--at goes with --backup latest or latest-verified, or without --backup")
+        # What an in-place restore kept of the database it replaced is brought back by its id alone.
+        fitting = [
+            backup
+            for backup in self.backups(database=database)
+            if (at is None or backup.created_at <= at) and not backup.name.id.startswith(names.SAFETY_PREFIX)
+        ]
+        if database is None and len({backup.name.database for backup in fitting}) > 1:
+            raise UsageError(f"{self.store.url} holds several databases: add --database, or name a backup's id")
+        if ref == LATEST_VERIFIED:
+            fitting = [backup for backup in fitting if backup.verified]
+        if fitting and fitting[0].damaged:
+            raise NotGood(f"{fitting[0].damaged} (or --backup {LATEST_VERIFIED})")
+        fitting = [backup for backup in fitting if backup.good]
+        if not fitting:
+            what = "no verified backup" if ref == LATEST_VERIFIED else "no good backup"
+            when = f" at or before {rfc3339(at)}" if at else ""
+            whose = f" of {database}" if database else ""
+            raise UsageError(f"{what}{whose}{when} in {self.store.url}: see litekeep list")
+        return fitting[0]
+
+    def assemble(self, found: Iterable[tuple[ObjectName, StoredObject]]) -> list[Backup]:
+        """The backups that a listing's `named` objects make, newest first; for whoever lists the store by itself."""
+        manifests, verdicts = _newest_of_each(found)
+        summaries: dict[BackupName, _Read | None] = {name: summary_of(item) for name, item in manifests.items()}
+        for name, content in _contents(self.store, manifests, summaries):
+            summaries[name] = _summary_in(content, name)
+        opinions: dict[BackupName, _Read | None] = {name: verdict_of(item) for name, item in verdicts.items()}
+        for name, content in _contents(self.store, verdicts, opinions):
+            opinions[name] = _opinion_in(content)
+        backups = [
+            _backup(name, manifests[name], summary, verdicts.get(name), opinions.get(name))
+            for name, summary in summaries.items()
+            if summary is not None  # else it was removed since the listing began
+        ]
+        return sorted(backups, key=lambda backup: (backup.created_at, backup.name.id), reverse=True)
+
+
+def named(found: Iterable[StoredObject]) -> Iterator[tuple[ObjectName, StoredObject]]:
+    """Those objects of a listing that belong to backups, each with what its name means."""
+    for item in found:
+        parsed = names.parse(item.name)
+        if parsed is not None:
+            yield parsed, item
+
+
+def _kinds(kind: Kind | None) -> list[Kind]:
+    return list(Kind) if kind is None else [kind]
+
+
+def _id_in(ref: str) -> str:
+    """The id that a REF holds: itself, or what an artifact's or manifest's file name begins with."""
+    parsed = names.parse(f"{Kind.DAILY}/x/{ref.rsplit('/', 1)[-1]}")
+    return parsed.backup.id if parsed else ref
+
+
+def _newest_of_each(
+    found: Iterable[tuple[ObjectName, StoredObject]],
+) -> tuple[dict[BackupName, StoredObject], dict[BackupName, StoredObject]]:
+    """The manifest of each backup, and its newest verdict if it has any."""
+    manifests: dict[BackupName, StoredObject] = {}
+    verdicts: dict[BackupName, tuple[datetime, StoredObject]] = {}
+    for parsed, item in found:
+        if parsed.role == "manifest":
+            manifests[parsed.backup] = item
+        elif parsed.verified_at and parsed.verified_at >= verdicts.get(parsed.backup, (parsed.verified_at,))[0]:
+            verdicts[parsed.backup] = (parsed.verified_at, item)
+    return manifests, {name: item for name, (_, item) in verdicts.items() if name in manifests}
+
+
+def _backup(
+    name: BackupName, manifest: StoredObject, summary: _Read, verdict: StoredObject | None, opinion: _Read | None
+) -> Backup:
+    said = opinion if isinstance(opinion, Mapping) else {}  # one that cannot be read is not the one that says "good"
+    verified = None if verdict is None else said.get("ok") is True
+    level = said["level"] if isinstance(said.get("level"), str) else None
+    try:
+        if isinstance(summary, NotGood):
+            raise summary
+        created_at = parse_time(summary["created_at"])
+    except (NotGood, KeyError, TypeError, ValueError) as error:
+        reason = str(error) if isinstance(error, NotGood) else f"manifest of {name.id} cannot be read"
+        return Backup(name, manifest.created_at, manifest, {}, verdict, verified, reason, level)
+    return Backup(name, created_at, manifest, summary, verdict, verified, verified_level=level)
+
+
+def _summary_in(content: bytes | NotGood, name: BackupName) -> _Read:
+    try:
+        return content if isinstance(content, NotGood) else summarise(parse_manifest(content, name))
+    except NotGood as error:
+        return error
+
+
+def _opinion_in(content: bytes | NotGood) -> _Read | None:
+    try:
+        found = None if isinstance(content, NotGood) else json.loads(content)
+    except (ValueError, RecursionError):
+        return None
+    return found if isinstance(found, dict) else None
+
+
+def _contents(
+    store: Store, items: Mapping[BackupName, StoredObject], known: Mapping[BackupName, _Read | None]
+) -> Iterator[tuple[BackupName, bytes | NotGood]]:
+    """The bytes of those of which nothing is known yet, or why they are not read; nothing of those that are gone.
+
+    Raises StoreError.
+    """
+    unread = {name: item for name, item in items.items() if known[name] is None}
+    small = {name: item for name, item in unread.items() if item.size_bytes <= LARGEST_MANIFEST}
+    for name in unread.keys() - small.keys():
+        yield name, _too_large(unread[name])
+    for (name, item), content in zip(small.items(), _read_each(store, small.values()), strict=True):
+        if content is not None:
+            yield name, _whole(item, content)
+
+
+def _read_each(store: Store, items: Iterable[StoredObject]) -> Iterator[bytes | None]:
+    if isinstance(store, ReadsMany):
+        yield from store.read_many(items)
+        return
+    for item in items:
+        try:
+            with store.open(item.name, item.generation) as stream:
+                content = stream.read(item.size_bytes + 1)
+        except ObjectMissing:
+            yield None
+        else:
+            yield content
+
+
+def _read(store: Store, item: StoredObject) -> bytes:
+    if item.size_bytes > LARGEST_MANIFEST:
+        raise _too_large(item)
+    with store.open(item.name, item.generation) as stream:
+        return _whole(item, stream.read(item.size_bytes + 1))
+
+
+def _too_large(item: StoredObject) -> NotGood:
+    return NotGood(f"{item.name} has {item.size_bytes} bytes, more than any manifest: use another backup")
+
+
+def _whole(item: StoredObject, content: bytes) -> bytes:
+    if len(content) != item.size_bytes:
+        raise StoreError(f"{item.name} came with {len(content)} bytes instead of {item.size_bytes}: try again")
+    return content

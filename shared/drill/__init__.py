@@ -1,6 +1,0 @@
-"""The restore drill: proves every month that recovery works, and how long it takes."""
-
-from shared.drill.drill import Drill
-from shared.drill.run import DrillOrder, hold_drill
-
-__all__ = ["Drill", "DrillOrder", "hold_drill"]

@@ -1,0 +1,1 @@
+"""Log events and the audit trail: what happened, for alerts and for people."""

@@ -1,0 +1,157 @@
+"""Log events: one JSON object a line in Cloud Logging's structured form, or one line of text.
+
+The names are the contract: alert policies match them. `events.json` beside this says what each is, how severe, and
+which fields it has; what differs from it is a defect, and is raised as one. Fields never hold a credential,
+key material or a value out of a row.
+Source of the form: Cloud Logging, "Structured logging" (special JSON fields).
+"""
+
+import json
+import math
+import sys
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from enum import StrEnum
+from functools import lru_cache
+from importlib.resources import files
+from typing import Any, TextIO
+
+from shared.clock import Clock, rfc3339, utc_now
+
+
+class Event(StrEnum):
+    AUDIT = "audit"
+    BACKUP_FAILED = "backup.failed"
+    BACKUP_SKIPPED = "backup.skipped"
+    BACKUP_SUCCEEDED = "backup.succeeded"
+    CLEANUP_ATTENTION = "cleanup.attention"
+    CLEANUP_FAILED = "cleanup.failed"
+    CLEANUP_SUCCEEDED = "cleanup.succeeded"
+    DRILL_FAILED = "drill.failed"
+    DRILL_SKIPPED = "drill.skipped"
+    DRILL_SUCCEEDED = "drill.succeeded"
+    HOLD_PLACED = "hold.placed"
+    HOLD_RELEASED = "hold.released"
+    MONITOR_AGE = "monitor.age"
+    MONITOR_COPY_BEHIND = "monitor.copy_behind"
+    MONITOR_DRILL_OVERDUE = "monitor.drill_overdue"
+    MONITOR_FAILED = "monitor.failed"
+    MONITOR_FUTURE = "monitor.future"
+    MONITOR_KEY_UNUSABLE = "monitor.key_unusable"
+    MONITOR_NATIVE_STALE = "monitor.native_stale"
+    MONITOR_NOT_GOOD = "monitor.not_good"
+    MONITOR_OK = "monitor.ok"
+    MONITOR_ROW_ANOMALY = "monitor.row_anomaly"
+    MONITOR_SIZE_ANOMALY = "monitor.size_anomaly"
+    MONITOR_STALE = "monitor.stale"
+    MONITOR_STORE_UNWRITABLE = "monitor.store_unwritable"
+    MONITOR_TABLE_VANISHED = "monitor.table_vanished"
+    MONITOR_UNVERIFIED = "monitor.unverified"
+    RESTORE_FAILED = "restore.failed"
+    RESTORE_STARTED = "restore.started"
+    RESTORE_SUCCEEDED = "restore.succeeded"
+    VERIFY_FAILED = "verify.failed"
+    VERIFY_SKIPPED = "verify.skipped"
+    VERIFY_SUCCEEDED = "verify.succeeded"
+
+
+Field = str | int | float | bool | None
+
+
+@dataclass(frozen=True)
+class Origin:
+    """Which run writes: `labels` and `trace` (`projects/P/traces/ID`) of its lines in Cloud Logging."""
+
+    labels: Mapping[str, str] = field(default_factory=dict)
+    trace: str | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        document: dict[str, Any] = {}
+        if self.labels:
+            document["logging.googleapis.com/labels"] = dict(self.labels)
+        if self.trace:
+            document["logging.googleapis.com/trace"] = self.trace
+        return document
+
+
+class EventLog:
+    """Writes events to a stream as they happen, each line flushed.
+
+    `keep_audit` gets each audit event besides, as a line of JSON.
+    """
+
+    def __init__(
+        self,
+        stream: TextIO | None = None,
+        *,
+        as_json: bool = False,
+        clock: Clock = utc_now,
+        origin: Origin | None = None,
+        keep_audit: Callable[[str], None] | None = None,
+    ) -> None:
+        self._stream = stream or sys.stderr
+        self._as_json = as_json
+        self._clock = clock
+        self._origin = origin or Origin()
+        self._keep_audit = keep_audit
+
+    def emit(self, event: Event, message: str, fields: Mapping[str, Field]) -> None:
+        """Writes one line; a field that is None is left out.
+
+        Raises ValueError, after the line is written, when events.json knows no such event with such fields.
+        """
+        severity, time = severity_of(event), rfc3339(self._clock())
+        text = printable(message)
+        known = {name: printable(v) if isinstance(v, str) else v for name, v in fields.items() if v is not None}
+        document = {"severity": severity, "message": text, "time": time, "event": event.value, **known}
+        if self._as_json:
+            line = json.dumps(document | self._origin.to_json(), ensure_ascii=False)
+        else:
+            line = f"{time} {severity.lower()} {event}: {text}"
+        print(line, file=self._stream, flush=True)
+        if event is Event.AUDIT and self._keep_audit is not None:
+            self._keep_audit(json.dumps(document, ensure_ascii=False))
+        if problems := unlike_the_contract(event, known):
+            raise ValueError(f"event {event} is not as events.json has it: {'; '.join(problems)}")
+
+
+def severity_of(event: Event) -> str:
+    """INFO, NOTICE, WARNING or ERROR, as events.json has it."""
+    return str(contract()["events"][event]["severity"])
+
+
+@lru_cache(maxsize=1)
+def contract() -> Mapping[str, Any]:
+    """What events.json says."""
+    content: Mapping[str, Any] = json.loads(files("shared.events").joinpath("events.json").read_text("utf-8"))
+    return content
+
+
+def unlike_the_contract(event: Event, fields: Mapping[str, Field]) -> list[str]:
+    """What is wrong with such fields of such an event: nothing, if all is well."""
+    about, types = contract()["events"][event], contract()["fields"]
+    problems = [f"{name} is missing" for name in about["required"] if name not in fields]
+    for name, value in fields.items():
+        if name not in about["required"] and name not in about["optional"]:
+            problems.append(f"{name} is none of its fields")
+        elif not _is_of_type(value, types[name]["type"]):
+            problems.append(f"{name} is no {types[name]['type']}")
+        elif name in about.get("values", {}) and value not in about["values"][name]:
+            problems.append(f"{name} is none of {', '.join(about['values'][name])}")
+    return problems
+
+
+def _is_of_type(value: Field, name: str) -> bool:
+    if isinstance(value, bool):
+        return False
+    if name == "string":
+        return isinstance(value, str)
+    return isinstance(value, int) or (name == "number" and isinstance(value, float) and math.isfinite(value))
+
+
+def printable(text: str) -> str:
+    """One line of it: names come from outside, and must neither end a line nor reach a terminal as commands."""
+    line = " ".join(text.split())
+    if line.isprintable():
+        return line
+    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in line)

@@ -1,0 +1,1 @@
+"""The words of the contract as types: kinds, names of objects, schedules, the manifest."""

@@ -1,0 +1,169 @@
+"""The manifest: what is needed to judge a backup without opening its artifacts.
+
+Format 1 is one JSON object in UTF-8. Its `seal` authenticates every other byte of it as stored: with
+encryption it is made under the backup's data key, without it is a hash, which shows damage but
+not malice (see `shared.archive.seals`).
+
+Fields are only ever added. A manifest of a newer format is refused, never guessed at.
+"""
+
+import json
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PlainSerializer, ValidationError
+
+from shared.clock import in_utc, rfc3339
+from shared.errors import NotGood, UsageError
+from shared.model.kinds import Kind
+from shared.model.names import BackupName, Format, check_id
+
+FORMAT = 1
+LARGEST_MANIFEST = 64 << 20  # bytes; a thousand tables take about 100 KB
+
+Moment = Annotated[datetime, AfterValidator(in_utc), PlainSerializer(rfc3339, when_used="json")]
+Count = Annotated[int, Field(ge=0, lt=1 << 63)]  # SQLite and file systems count no further
+Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
+
+
+class _Stored(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="allow")
+
+
+class Artifact(_Stored):
+    """One stored file of a backup. Sizes are bytes; `crc32c` is of the stored bytes, as 8 hex digits."""
+
+    format: Format
+    object: str
+    size_bytes: Count
+    sha256: Sha256
+    crc32c: Annotated[str, Field(pattern=r"^[0-9a-f]{8}$")]
+    plain_size_bytes: Count
+    plain_sha256: Sha256
+    encrypted: bool
+
+
+class Encryption(_Stored):
+    """How the data key is kept: wrapped (base64) by the key that `key` names."""
+
+    scheme: Literal["tink-streaming-aead-aes256-gcm-hkdf-1mb"]
+    key: str
+    wrapped_key: str
+
+
+class Source(_Stored):
+    """Where the snapshot came from; never a credential."""
+
+    type: Literal["file", "sqlitecloud"]
+    host: str
+    sqlite_version: str
+    size_bytes: Count
+    path: str | None = None
+
+
+class Database(_Stored):
+    """What SQLite says of the snapshot."""
+
+    page_size: Count
+    page_count: Count
+    encoding: str
+    auto_vacuum: int
+    journal_mode: Literal["wal", "delete"]
+    user_version: int
+    application_id: int
+
+
+class Integrity(_Stored):
+    """What SQLite's own checks said of the snapshot, so that a restore can be held to it."""
+
+    good: bool
+    problems: list[str] = []
+    foreign_key_violations: Count = 0
+
+
+class Manifest(_Stored):
+    format: int = FORMAT
+    id: str
+    database: str
+    kind: Kind
+    created_at: Moment
+    keep_until: Moment
+    environment: str
+    tool: str
+    source: Source
+    sqlite: Database
+    schema_hash: Sha256
+    schema_version: str
+    row_counts: dict[str, Count]
+    tables: Count
+    rows: Count
+    integrity: Integrity
+    artifacts: list[Artifact]
+    encryption: Encryption | None = None
+    reindex: list[str] = []
+    seal: str = ""
+
+    @property
+    def name(self) -> BackupName:
+        return BackupName(self.kind, self.database, self.id)
+
+    def artifact(self, form: Format) -> Artifact | None:
+        return next((artifact for artifact in self.artifacts if artifact.format == form), None)
+
+    def to_json(self) -> bytes:
+        return self.model_dump_json(indent=2).encode() + b"\n"
+
+
+def canonical_json(value: Any) -> bytes:
+    """Keys sorted, no white space, UTF-8: the same bytes for the same value."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
+
+
+def parse_manifest(raw: bytes, expected: BackupName) -> Manifest:
+    """Reads a stored manifest and holds it to the name that it stands under.
+
+    The seal is not checked here: that takes the key (see `shared.archive`).
+    Raises NotGood when it is not JSON, not a manifest, of a newer format, of another
+    backup, or when it names artifacts that are not its own.
+    """
+    try:
+        manifest = Manifest.model_validate_json(raw)
+    except ValidationError as error:
+        raise _not_ours(raw, expected, _first_problem(error)) from None
+    if manifest.format != FORMAT:  # newer, or written as text, or as a number with a point
+        raise _not_ours(raw, expected, "its format is one that this Litekeep does not know")
+    if manifest.name != expected:
+        raise NotGood(f"manifest at {expected.manifest} belongs to {manifest.name.manifest}; use another backup")
+    for artifact in manifest.artifacts:
+        own = expected.artifact(artifact.format, encrypted=artifact.encrypted)
+        if artifact.object != own or artifact.encrypted != (manifest.encryption is not None):
+            raise NotGood(f"manifest of {expected.id} names an artifact that is not its own; use another backup")
+    return manifest
+
+
+def _not_ours(raw: bytes, expected: BackupName, problem: str) -> NotGood:
+    """Why it cannot be read. Of a newer format nothing else counts: then nothing in it need be as we know it."""
+    try:
+        found = json.loads(raw)
+    except (ValueError, RecursionError):
+        problem = "it is not JSON"
+    else:
+        if isinstance(found, dict) and isinstance(found.get("format"), int) and found["format"] > FORMAT:
+            return NotGood(
+                f"manifest of {expected.id} has format {found['format']}, and this Litekeep reads up to {FORMAT}: "
+                "upgrade Litekeep"
+            )
+    return NotGood(f"manifest of {expected.id} cannot be read: {problem}; use another backup")
+
+
+def _first_problem(error: ValidationError) -> str:
+    first = error.errors(include_input=False, include_url=False, include_context=False)[0]
+    return f"{'.'.join(map(str, first['loc'])) or 'it'}: {first['msg']}"
+
+
+def checked_name(kind: Kind, database: str, backup_id: str) -> BackupName:
+    """A name for a new backup. Raises UsageError when the store could not hold it."""
+    name = BackupName(kind, database, check_id(backup_id))
+    if len(name.prefix.rsplit("/", 1)[-1]) + len(".verified-20240115T000000000000Z.json") > 255:
+        raise UsageError(f"--name {backup_id!r} is too long to be a file's name")
+    return name

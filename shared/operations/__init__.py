@@ -1,0 +1,1 @@
+"""What Litekeep does, one package for each operation, each in the order that loses nothing."""

@@ -1,0 +1,148 @@
+"""From a snapshot to artifact files in staging, and what the manifest says of the snapshot."""
+
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import datetime
+from pathlib import Path
+from threading import Event
+
+import apsw
+
+from shared.archive.data_key import DataKey
+from shared.archive.writer import write_artifact
+from shared.clock import rfc3339
+from shared.databases.snapshot import Snapshot
+from shared.dump.dump import DumpCounts, DumpHeader, dump
+from shared.dump.schema import count_rows, schema_hash, schema_version, user_tables
+from shared.model.manifest import Artifact, Database
+from shared.model.names import BackupName, Format
+from shared.runtime.progress import Progress
+from shared.sqlite.checks import describe
+
+_PIECE = 1 << 20
+_PATIENCE = 10_000  # milliseconds; of a WAL database, whoever closes it last locks the others out for a moment
+
+
+@dataclass(frozen=True)
+class Description:
+    """What the snapshot holds, as the manifest will say it."""
+
+    database: Database
+    schema_hash: str
+    schema_version: str
+    row_counts: dict[str, int] = field(default_factory=dict)
+    tables: int = 0
+    rows: int = 0
+    reindex: list[str] = field(default_factory=list)
+
+
+def write_artifacts(
+    name: BackupName,
+    snapshot: Snapshot,
+    created_at: datetime,
+    formats: tuple[Format, ...],
+    staging: Path,
+    data_key: DataKey | None,
+    progress: Progress,
+) -> tuple[list[Artifact], DumpCounts | None]:
+    """Writes each format into `staging / FORMAT`; the counts are those of the dump, when one was made.
+
+    Raises SourceError for what a dump cannot carry, apsw.Error when the pages cannot be read.
+    """
+    counts = DumpCounts()
+    given_up = Event()
+
+    def write(form: Format) -> Artifact:
+        chunks = _dump(snapshot, name, created_at, counts) if form is Format.SQL else _pages(snapshot.path)
+        counted = _counted(chunks, str(form), snapshot.size_bytes, progress)
+        try:
+            return write_artifact(_until(given_up, counted), staging / form, form, data_key, name)
+        except BaseException:
+            given_up.set()
+            raise
+
+    return _side_by_side(write, formats, given_up), counts if Format.SQL in formats else None
+
+
+class _GivenUp(Exception):
+    """Another artifact has failed, and its error is the one that counts."""
+
+
+def _side_by_side(write: Callable[[Format], Artifact], formats: tuple[Format, ...], given_up: Event) -> list[Artifact]:
+    """The first in this thread, where signals arrive, the others beside it; one that fails ends all."""
+    first, *others = formats
+    with ThreadPoolExecutor(max(1, len(others)), thread_name_prefix="artifact") as pool:
+        try:
+            beside = [pool.submit(write, form) for form in others]
+            try:
+                made = write(first)
+            except _GivenUp:
+                for artifact in beside:
+                    artifact.result()  # raises the reason
+                raise
+            return [made, *(artifact.result() for artifact in beside)]
+        except BaseException:
+            given_up.set()
+            raise
+
+
+def _until(given_up: Event, chunks: Iterable[bytes]) -> Iterator[bytes]:
+    for chunk in chunks:
+        if given_up.is_set():
+            raise _GivenUp
+        yield chunk
+
+
+def describe_snapshot(snapshot: Snapshot, counts: DumpCounts | None) -> Description:
+    """What a sound snapshot holds; rows are counted here when no dump has counted them."""
+    with closing(_open(snapshot)) as connection:
+        row_counts = counts.row_counts if counts else count_rows(connection)
+        own = user_tables(connection)
+        return Description(
+            database=describe(connection, snapshot.journal_mode),
+            schema_hash=schema_hash(connection),
+            schema_version=schema_version(connection),
+            row_counts=row_counts,
+            tables=len(own),
+            rows=sum(row_counts.get(table, 0) for table in own),
+            reindex=counts.reindex if counts else [],
+        )
+
+
+def describe_damaged(snapshot: Snapshot) -> Description:
+    """As much of a damaged snapshot as can be told without trusting its tables."""
+    with closing(_open(snapshot)) as connection:
+        try:
+            digest = schema_hash(connection)
+        except apsw.Error:
+            digest = "0" * 64  # not even the schema can be read
+        return Description(describe(connection, snapshot.journal_mode), digest, "unknown")
+
+
+def _dump(snapshot: Snapshot, name: BackupName, created_at: datetime, counts: DumpCounts) -> Iterator[bytes]:
+    with closing(_open(snapshot)) as connection:
+        header = DumpHeader(name.database, rfc3339(created_at), schema_version(connection))
+        yield from dump(connection, header, counts=counts)
+
+
+def _pages(path: Path) -> Iterator[bytes]:
+    with path.open("rb") as image:
+        while piece := image.read(_PIECE):
+            yield piece
+
+
+def _open(snapshot: Snapshot) -> apsw.Connection:
+    connection = apsw.Connection(str(snapshot.path), flags=apsw.SQLITE_OPEN_READWRITE)
+    connection.set_busy_timeout(_PATIENCE)
+    return connection
+
+
+def _counted(chunks: Iterable[bytes], stage: str, total: int, progress: Progress) -> Iterator[bytes]:
+    done = 0
+    for chunk in chunks:
+        yield chunk
+        done += len(chunk)
+        progress(stage, min(done, total), total)
+    progress(stage, total, total)

@@ -1,0 +1,63 @@
+"""Storing staged artifacts and then their manifest; the same again for the copy store."""
+
+import shutil
+from collections.abc import Mapping
+from contextlib import ExitStack
+from pathlib import Path
+
+from shared.catalog.listing import Catalog
+from shared.errors import LitekeepError
+from shared.model.manifest import Artifact, Manifest
+from shared.runtime.progress import Progress
+from shared.stores import Store
+
+
+class _CopyFailed:
+    """The copy could not even be staged; the reason waits until the first store has its backup."""
+
+    def __init__(self, reason: str) -> None:
+        self.reason = reason
+
+
+Copies = Path | _CopyFailed | None
+
+
+def publish(store: Store, manifest: Manifest, staging: Path, progress: Progress) -> None:
+    """Stores the artifacts that lie in `staging / FORMAT`, then the manifest: the commit point."""
+    for number, artifact in enumerate(manifest.artifacts):
+        progress("store", number, len(manifest.artifacts))
+        store.create_from_file(
+            artifact.object, staging / artifact.format, int(artifact.crc32c, 16), _metadata(artifact)
+        )
+    Catalog(store).publish(manifest)
+    progress("store", len(manifest.artifacts), len(manifest.artifacts))
+
+
+def stage_copies(copy_store: Store | None, manifest: Manifest, staging: Path, stack: ExitStack) -> Copies:
+    """Second files for the copy store, made before the first store takes the staged ones for itself."""
+    if copy_store is None:
+        return None
+    try:
+        second = stack.enter_context(copy_store.staging_folder())
+        for artifact in manifest.artifacts:
+            shutil.copyfile(staging / artifact.format, second / artifact.format)
+    except (LitekeepError, OSError) as error:
+        return _CopyFailed(str(error))
+    return second
+
+
+def publish_copy(copy_store: Store | None, manifest: Manifest, copies: Copies, progress: Progress) -> str | None:
+    """Publishes in the copy store too. Returns why it could not: the first store's backup stands either way."""
+    if copy_store is None or copies is None:
+        return None
+    if isinstance(copies, _CopyFailed):
+        return copies.reason
+    try:
+        publish(copy_store, manifest, copies, progress)
+    except LitekeepError as error:
+        return str(error)
+    return None
+
+
+def _metadata(artifact: Artifact) -> Mapping[str, str]:
+    return {"litekeep-sha256": artifact.sha256, "litekeep-format": artifact.format.value}

@@ -1,0 +1,177 @@
+"""The order of effects that makes a backup all or nothing.
+
+Artifacts are written to staging first, whole and hashed; then stored; the manifest that names them is
+written only when every one of them is stored. Whatever stops a run before that leaves objects that no
+catalog takes for a backup.
+"""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import apsw
+
+from shared.archive.data_key import DataKey
+from shared.archive.seals import seal_manifest
+from shared.catalog.listing import Catalog
+from shared.clock import Clock, utc_now
+from shared.databases.snapshot import Snapshot, take_snapshot
+from shared.errors import CorruptSource, ObjectExists, SourceError
+from shared.model.manifest import Artifact, Integrity, Manifest, checked_name
+from shared.model.names import BackupName, Format, automatic_id
+from shared.operations.backup.artifacts import Description, describe_damaged, describe_snapshot, write_artifacts
+from shared.operations.backup.order import BackupOrder
+from shared.operations.backup.publish import publish, publish_copy, stage_copies
+from shared.runtime.progress import Progress, silent
+from shared.runtime.workspace import scratch_folder
+from shared.sqlite.checks import check_beside
+from shared.version import TOOL
+
+if TYPE_CHECKING:
+    from concurrent.futures import Future
+
+_TRIES_FOR_A_FREE_ID = 20
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A backup that exists. `copy_error` says why the copy store does not hold it too."""
+
+    manifest: Manifest
+    duration_seconds: float
+    copy_error: str | None = None
+
+
+@dataclass(frozen=True)
+class _Moment:
+    """One snapshot, and what is being found out about it on another core."""
+
+    snapshot: Snapshot
+    created_at: datetime
+    integrity: "Future[Integrity]"
+
+
+def take_backup(
+    order: BackupOrder,
+    *,
+    snapshot: Callable[[Path], Snapshot] | None = None,
+    clock: Clock = utc_now,
+    progress: Progress = silent,
+) -> Taken:
+    """Takes one backup and returns it once it exists.
+
+    `snapshot` makes the copy when whoever calls holds the database locked and nobody else can read it.
+
+    Raises SourceError or CorruptSource for the database, StoreError for the store (ObjectExists when
+    the name is taken), KeyProblem for the key. A copy store's failure is returned, not raised: the
+    backup exists all the same.
+    """
+    started = clock()
+    catalog = Catalog(order.store)
+    if order.name is not None:
+        _check_free(catalog, checked_name(order.kind, order.location.database, order.name))
+    with scratch_folder() as scratch:
+        image = scratch / "snapshot.sqlite"
+        copied = snapshot(image) if snapshot else _copy(order, image, progress)
+        # The time after the snapshot: what `--at` brings back never holds anything newer than was asked for.
+        created_at = clock()
+        # Quick ones: a search in each index for each row would take longer than all else. Verifying does that.
+        with check_beside(copied.path, quick=True) as integrity:
+            moment = _Moment(copied, created_at, integrity)
+            for candidate in _candidate_ids(order, created_at):
+                name = checked_name(order.kind, order.location.database, candidate)
+                try:
+                    _check_free(catalog, name)
+                    manifest, copy_error = _store_as(name, order, moment, progress)
+                except ObjectExists:
+                    if order.name is not None:
+                        raise
+                    continue  # someone took this second's id: the next one is as good
+                return Taken(manifest, (clock() - started).total_seconds(), copy_error)
+    raise ObjectExists(
+        f"no free id near {automatic_id(created_at, order.prefix)} in {order.store.url}: start again in a minute"
+    )
+
+
+def _copy(order: BackupOrder, image: Path, progress: Progress) -> Snapshot:
+    return take_snapshot(order.location, image, allow_corrupt=order.allow_corrupt, progress=progress)
+
+
+def _candidate_ids(order: BackupOrder, created_at: datetime) -> Iterator[str]:
+    if order.name is not None:
+        yield order.name
+        return
+    for later in range(_TRIES_FOR_A_FREE_ID):
+        yield automatic_id(created_at + timedelta(seconds=later), order.prefix)
+
+
+def _check_free(catalog: Catalog, name: BackupName) -> None:
+    if catalog.is_taken(name.database, name.id):
+        raise ObjectExists(f"the name {name.id} is taken in {catalog.store.url}: choose another --name")
+
+
+def _store_as(name: BackupName, order: BackupOrder, moment: _Moment, progress: Progress) -> tuple[Manifest, str | None]:
+    data_key = DataKey.generate() if order.key else None
+    encryption = data_key.wrap(order.key, name) if data_key and order.key else None
+    with ExitStack() as stack:
+        staging = stack.enter_context(order.store.staging_folder())
+        artifacts, description = _write(name, order, moment, staging, data_key, progress)
+        source = moment.snapshot
+        manifest = Manifest(
+            id=name.id,
+            database=name.database,
+            kind=name.kind,
+            created_at=moment.created_at,
+            keep_until=moment.created_at + order.keep_for,
+            environment=order.environment,
+            tool=TOOL,
+            source=source.origin,
+            sqlite=description.database,
+            schema_hash=description.schema_hash,
+            schema_version=description.schema_version,
+            row_counts=description.row_counts,
+            tables=description.tables,
+            rows=description.rows,
+            integrity=moment.integrity.result(),
+            artifacts=artifacts,
+            encryption=encryption,
+            reindex=description.reindex,
+        )
+        manifest = seal_manifest(manifest, data_key)
+        copies = stage_copies(order.copy_store, manifest, staging, stack)
+        publish(order.store, manifest, staging, progress)
+        return manifest, publish_copy(order.copy_store, manifest, copies, progress)
+
+
+def _write(
+    name: BackupName,
+    order: BackupOrder,
+    moment: _Moment,
+    staging: Path,
+    data_key: DataKey | None,
+    progress: Progress,
+) -> tuple[list[Artifact], Description]:
+    image = moment.snapshot
+    if order.allow_corrupt and not moment.integrity.result().good:
+        # What is damaged cannot be dumped, only kept as it is.
+        artifacts, _ = write_artifacts(name, image, moment.created_at, (Format.SQLITE,), staging, data_key, progress)
+        return artifacts, describe_damaged(image)
+    try:
+        artifacts, counts = write_artifacts(name, image, moment.created_at, order.formats, staging, data_key, progress)
+        description = describe_snapshot(image, counts)
+    except (apsw.Error, SourceError):
+        _refuse_damaged(order, moment.integrity.result())  # the real reason, if that is what it was
+        raise
+    _refuse_damaged(order, moment.integrity.result())
+    return artifacts, description
+
+
+def _refuse_damaged(order: BackupOrder, integrity: Integrity) -> None:
+    if not integrity.good:
+        raise CorruptSource(
+            f"{order.location.display} is damaged, integrity_check says: {integrity.problems[0]}; nothing was stored: "
+            "restore a good backup over it, or add --allow-corrupt to keep its pages as they are"
+        )

@@ -1,0 +1,73 @@
+"""Whether a backup that a schedule asks for may be left out: the newest one holds all that there is.
+
+It may when the node says that nothing was written since (see `unchanged_since`), and the newest backup of that kind is
+what a new one would be: there in every store, readable, not known to be bad, by this version, in these formats, under
+this key. Half of its time must be left, so that the next is there long before retention takes it, and so that one that
+is wrong for a reason nobody has thought of is not the only one for ever.
+
+Then a mark beside the backups says so. It is what `status` and the monitor go by: a database that is quiet is not
+stale, and one whose schedule has stopped is, as no marks come either.
+"""
+
+import json
+from datetime import datetime, timedelta
+
+from shared.archive.data_key import same_key
+from shared.catalog.listing import Backup, Catalog
+from shared.model.manifest import Manifest
+from shared.model.names import BackupName, Unchanged
+from shared.operations.backup.order import BackupOrder
+from shared.sqlitecloud.location import CloudLocation
+from shared.stores import Store
+from shared.version import TOOL
+
+_CLOCKS_DIFFER_BY = timedelta(minutes=5)
+
+
+def find_unchanged(order: BackupOrder, now: datetime) -> BackupName | None:
+    """The backup that makes a new one needless; None when one is to be taken.
+
+    Always None for a file: nothing tells of it what a node tells of a database. Raises LitekeepError.
+    """
+    if not isinstance(order.location, CloudLocation):
+        return None
+    from shared.sqlitecloud.snapshot import unchanged_since  # noqa: PLC0415 - files need no driver
+
+    catalog = Catalog(order.store)
+    newest = next(iter(catalog.backups(order.kind, order.location.database)), None)
+    if newest is None or not newest.good or newest.verified is False:
+        return None
+    manifest, _ = catalog.read_manifest(newest)
+    if not (_is_young(newest, manifest, order, now) and _is_as_ordered(manifest, order) and _is_there(manifest, order)):
+        return None
+    return newest.name if unchanged_since(order.location, manifest.source) else None
+
+
+def mark_unchanged(store: Store, backup: BackupName, now: datetime) -> None:
+    """Says in the store that the database was as that backup has it, at that moment. Raises StoreError."""
+    mark = Unchanged(backup, now)
+    content = {"kind": backup.kind.value, "database": backup.database, "id": backup.id}
+    store.create(mark.object, json.dumps(content, ensure_ascii=False).encode() + b"\n", {})
+
+
+def _is_young(newest: Backup, manifest: Manifest, order: BackupOrder, now: datetime) -> bool:
+    kept_for = min(order.keep_for, manifest.keep_until - manifest.created_at)
+    return -_CLOCKS_DIFFER_BY <= now - newest.created_at < kept_for / 2
+
+
+def _is_as_ordered(manifest: Manifest, order: BackupOrder) -> bool:
+    key = manifest.encryption.key if manifest.encryption else None
+    wanted = order.key.name if order.key else None
+    same = key == wanted if key is None or wanted is None else same_key(key, wanted)
+    there = {artifact.format for artifact in manifest.artifacts}
+    return same and there.issuperset(order.formats) and manifest.tool == TOOL
+
+
+def _is_there(manifest: Manifest, order: BackupOrder) -> bool:
+    """The manifest and every artifact in its size, in the store and in the copy store."""
+    wanted = {artifact.object: artifact.size_bytes for artifact in manifest.artifacts}
+    for store in filter(None, (order.store, order.copy_store)):
+        found = {item.name: item.size_bytes for item in store.list_objects(manifest.name.prefix)}
+        if manifest.name.manifest not in found or any(found.get(name) != size for name, size in wanted.items()):
+            return False
+    return True

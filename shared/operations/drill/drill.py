@@ -1,0 +1,75 @@
+"""What a drill found out about one database."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+
+from shared.errors import LitekeepError, NotGood
+from shared.model.kinds import Kind
+from shared.model.names import DrillName
+from shared.operations.drill.attempt import Attempt, Role
+from shared.operations.drill.targets import Scenario
+
+
+@dataclass(frozen=True)
+class RecoveryTime:
+    """How long recovery took, against how long it may. `met` is None where there was nothing to measure by design."""
+
+    scenario: Scenario
+    target_seconds: float
+    seconds: float | None
+    met: bool | None
+    note: str
+
+
+@dataclass(frozen=True)
+class RecoveryPoint:
+    """How old the newest backup of a kind was when the drill began, against how old it may be."""
+
+    kind: Kind
+    backup_id: str
+    target_seconds: float
+    age_seconds: float
+    met: bool
+
+
+@dataclass(frozen=True)
+class Drill:
+    """One drill of one database, complete. `findings` are sentences; without any it passed."""
+
+    database: str
+    started_at: datetime
+    finished_at: datetime
+    store: str
+    copy_store: str | None
+    seed: int
+    candidates: int
+    attempts: Sequence[Attempt]
+    times: Sequence[RecoveryTime]
+    points: Sequence[RecoveryPoint]
+    findings: Sequence[str] = field(default_factory=list)
+    reported: bool = True  # whether the store has its report
+
+    @property
+    def passed(self) -> bool:
+        return not self.findings
+
+    @property
+    def exit_code(self) -> int:
+        """0, or 3 when a backup is not good, or 1 when something else was found."""
+        if any(attempt.not_good for attempt in self.attempts):
+            return NotGood.exit_code
+        return LitekeepError.exit_code if self.findings else 0
+
+    @property
+    def name(self) -> DrillName:
+        return DrillName(self.database, self.started_at, self.passed)
+
+    @property
+    def data_age_seconds(self) -> float | None:
+        """How old the data of the latest verified backup was: what recovery would have lost."""
+        latest = self.attempt(Role.LATEST)
+        return (self.started_at - latest.created_at).total_seconds() if latest else None
+
+    def attempt(self, role: Role) -> Attempt | None:
+        return next((attempt for attempt in self.attempts if attempt.role is role), None)

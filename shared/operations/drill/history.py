@@ -1,0 +1,102 @@
+"""Past drills, as a store has them. That there was one, and whether it passed, its name tells.
+
+What stands in a report is not trusted: of it come numbers within bounds, and an id that can be one, or nothing.
+"""
+
+import json
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Any
+
+from shared.errors import ObjectMissing, UsageError
+from shared.model import names
+from shared.model.names import DrillName
+from shared.operations.drill.attempt import Role
+from shared.stores import Store
+
+_LARGEST_REPORT = 4 << 20  # bytes
+_LONGEST = 1e9  # seconds
+_READ_AT_MOST = 60  # reports a database: five years of them
+
+
+@dataclass(frozen=True)
+class PastDrill:
+    """One drill. `seconds` are the recovery times by role, of those restores that got that far."""
+
+    name: DrillName
+    readable: bool = False
+    backup_id: str | None = None
+    data_age_seconds: float | None = None
+    seconds: dict[Role, float] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "database": self.name.database,
+            "held_at": self.name.held_at.strftime("%Y-%m-%dT%H:%M:%SZ"),
+            "passed": self.name.passed,
+            "backup_id": self.backup_id,
+            "recovery_seconds": self.seconds.get(Role.LATEST),
+            "data_age_seconds": self.data_age_seconds,
+            "report": self.name.report,
+            "page": self.name.page,
+            "readable": self.readable,
+        }
+
+
+def drill_names(store: Store, database: str | None = None) -> list[DrillName]:
+    """Every drill of that database, or of all, newest first, by one listing. Raises StoreError."""
+    found = (names.parse_drill(item.name) for item in store.list_objects(names.drill_prefix(database)))
+    return sorted((name for name in found if name is not None), key=_by_time, reverse=True)
+
+
+def past_drills(store: Store, database: str | None = None) -> list[PastDrill]:
+    """Every drill, newest first, with its figures for the newest sixty of each database. Raises StoreError."""
+    read: dict[str, int] = {}
+    drills = []
+    for name in drill_names(store, database):
+        read[name.database] = read.get(name.database, 0) + 1
+        drills.append(_read(store, name) if read[name.database] <= _READ_AT_MOST else PastDrill(name))
+    return drills
+
+
+def _by_time(name: DrillName) -> tuple[Any, str]:
+    return name.held_at, name.report
+
+
+def _read(store: Store, name: DrillName) -> PastDrill:
+    try:
+        with store.open(name.report) as stream:
+            content = stream.read(_LARGEST_REPORT + 1)
+        document = json.loads(content) if len(content) <= _LARGEST_REPORT else None
+    except (ValueError, RecursionError, ObjectMissing):
+        document = None
+    return _figures(name, document) if isinstance(document, dict) else PastDrill(name)
+
+
+def _figures(name: DrillName, document: dict[str, Any]) -> PastDrill:
+    restores = {str(restore.get("role")): restore for restore in _dicts(document.get("restores"))}
+    seconds = {
+        role: figure
+        for role in Role
+        if (restore := restores.get(role.value, {})).get("good") is True
+        and (figure := _seconds(restore.get("recovery_seconds"))) is not None
+    }
+    backup_id = restores.get(Role.LATEST.value, {}).get("backup_id")
+    return PastDrill(name, True, _id(backup_id), _seconds(document.get("data_age_seconds")), seconds)
+
+
+def _dicts(value: object) -> Iterable[dict[str, Any]]:
+    return [item for item in value if isinstance(item, dict)] if isinstance(value, list) else []
+
+
+def _seconds(value: object) -> float | None:
+    if isinstance(value, bool) or not isinstance(value, int | float):
+        return None
+    return float(value) if 0 <= value <= _LONGEST else None  # not a number and infinity are neither
+
+
+def _id(value: object) -> str | None:
+    try:
+        return names.check_id(value) if isinstance(value, str) else None
+    except UsageError:
+        return None

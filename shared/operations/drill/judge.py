@@ -1,0 +1,98 @@
+"""What the restores of a drill mean: recovery times and points against their targets, and what must be seen to."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from shared.catalog.listing import Backup
+from shared.operations.drill.attempt import Attempt, Role
+from shared.operations.drill.drill import RecoveryPoint, RecoveryTime
+from shared.operations.drill.durations import duration
+from shared.operations.drill.targets import ON_ITS_WAY, RECOVERY_POINT, RECOVERY_TIME, Scenario
+
+
+def recovery_times(attempts: Sequence[Attempt], *, has_copy_store: bool) -> list[RecoveryTime]:
+    """Each scenario against its target. A recovery that did not succeed has no time, and misses."""
+    by_role = {attempt.role: attempt for attempt in attempts}
+    latest, older, copy = (by_role.get(role) for role in Role)
+    both = [latest, older] if older else [latest]
+    return [
+        _time(Scenario.MINOR_CORRUPTION, [latest], "the latest verified backup, to a checked database", app=False),
+        _time(Scenario.INSTANCE_FAILURE, [latest], "the same, and the application's own checks", app=True),
+        _time(
+            Scenario.MAJOR_DISASTER,
+            both,
+            "that, and again with an older backup" if older else "the same: there is no older backup",
+            app=True,
+        ),
+        _time(Scenario.REGIONAL_OUTAGE, [copy], "the latest verified backup, from the copy store", app=True)
+        if has_copy_store
+        else _not_measured(Scenario.REGIONAL_OUTAGE, "there is no copy store (BACKUP_COPY_STORE)"),
+    ]
+
+
+def recovery_points(backups: Sequence[Backup], now: datetime) -> list[RecoveryPoint]:
+    """The newest backup of each kind with a target: of those in the store, and not known to be bad."""
+    found = []
+    for kind, target in RECOVERY_POINT.items():
+        of_kind = [backup for backup in backups if backup.name.kind is kind]
+        if not of_kind:
+            continue
+        usable = [backup for backup in of_kind if _is_usable(backup, now)]
+        newest = max(usable or of_kind, key=lambda backup: backup.created_at)
+        age = now - newest.created_at
+        met = bool(usable) and age <= target + ON_ITS_WAY
+        found.append(RecoveryPoint(kind, newest.name.id, target.total_seconds(), age.total_seconds(), met))
+    return found
+
+
+def findings(
+    database: str, attempts: Sequence[Attempt], times: Sequence[RecoveryTime], points: Sequence[RecoveryPoint]
+) -> Iterator[str]:
+    """A sentence for each thing that must be seen to."""
+    if not any(attempt.role is Role.LATEST for attempt in attempts):
+        yield f"no verified backup of {database}: take one with litekeep backup --verify, or run litekeep verify --all"
+    for attempt in attempts:
+        yield from _of_attempt(attempt)
+    for time in times:
+        if time.met is False and time.seconds is not None and time.seconds > time.target_seconds:
+            yield f"{time.scenario}: recovery took {duration(time.seconds)}, target {duration(time.target_seconds)}"
+        elif time.met is False:
+            yield f"{time.scenario}: recovery did not succeed"
+    for point in points:
+        if not point.met:
+            yield (
+                f"{point.kind}: the newest backup, {point.backup_id}, is {duration(point.age_seconds)} old "
+                f"or of no use; the target is {duration(point.target_seconds)}"
+            )
+
+
+def _is_usable(backup: Backup, now: datetime) -> bool:
+    return backup.good and backup.verified is not False and backup.created_at <= now + ON_ITS_WAY
+
+
+def _of_attempt(attempt: Attempt) -> Iterator[str]:
+    which = f"{attempt.role} backup {attempt.backup.id} in {attempt.store}"
+    if attempt.error:
+        yield f"{which} could not be restored: {attempt.error}"
+    for check in attempt.checks:
+        if not check.ok:
+            yield f"{which} is not good ({check.name}): {check.detail}"
+    for check in attempt.app_checks:
+        if not check.ok:
+            yield f"{which} came back, and the application's check {check.name!r} did not pass: {check.detail}"
+
+
+def _time(scenario: Scenario, attempts: Sequence[Attempt | None], note: str, *, app: bool) -> RecoveryTime:
+    target = RECOVERY_TIME[scenario].total_seconds()
+    seconds = 0.0
+    succeeded = True
+    for attempt in attempts:
+        if attempt is None or attempt.recovery_seconds is None:
+            return RecoveryTime(scenario, target, None, met=False, note=note)
+        seconds += attempt.recovery_seconds + (attempt.app_seconds or 0.0 if app else 0.0)
+        succeeded = succeeded and (attempt.ok if app else attempt.recovered)
+    return RecoveryTime(scenario, target, seconds, succeeded and seconds <= target, note)
+
+
+def _not_measured(scenario: Scenario, why: str) -> RecoveryTime:
+    return RecoveryTime(scenario, RECOVERY_TIME[scenario].total_seconds(), None, None, why)

@@ -1,0 +1,128 @@
+"""A drill as a Markdown page, with its tables and the plot beside it.
+
+Names come from stores and from the application, so each is made harmless: none can become markup, a link or a line of
+its own.
+"""
+
+import re
+from collections.abc import Iterable, Iterator, Sequence
+
+from shared.operations.drill.attempt import Attempt
+from shared.operations.drill.drill import Drill
+from shared.operations.drill.durations import duration
+from shared.version import TOOL
+
+_SIGNS = {True: "\u2705", False: "\u274c", None: "\N{EN DASH}"}
+_SPECIAL = frozenset("\\`*_{}[]()<>#+!|~&$@")
+_LINKS = re.compile(r"(?<=:)(?=//)|(?<=www)(?=\.)", re.IGNORECASE)  # what Markdown makes links of by itself
+
+
+def to_markdown(drill: Drill) -> str:
+    """The page; it refers to the plot by the file name that stands beside its own."""
+    verdict = "passed" if drill.passed else "failed"
+    took = duration((drill.finished_at - drill.started_at).total_seconds())
+    held = f"Held {drill.started_at:%Y-%m-%d %H:%M:%S} UTC by {TOOL}, in {took}, "
+    lines = [
+        f"# Restore drill of {_plain(drill.database)}: {_SIGNS[drill.passed]} {verdict}",
+        "",
+        f"{held}with nothing but the key and the store {_plain(drill.store)}.",
+        "",
+    ]
+    if drill.findings:
+        lines += ["## What must be seen to", "", *(f"- {_plain(finding)}" for finding in drill.findings), ""]
+    lines += ["## Recovery time", "", *_recovery_times(drill), ""]
+    lines += [f"![Recovery time over past drills]({drill.name.plot.rsplit('/', 1)[-1]})", ""]
+    lines += ["## Age of the data", "", *_recovery_points(drill), ""]
+    lines += ["## What was restored", "", *_restores(drill), ""]
+    for attempt in drill.attempts:
+        lines += [*_checks(attempt), ""]
+    if drill.candidates:
+        lines += [f"The older backup is one of {drill.candidates}, chosen by the seed {drill.seed}.", ""]
+    return "\n".join(lines)
+
+
+def _recovery_times(drill: Drill) -> Iterator[str]:
+    rows = (
+        (
+            _SIGNS[time.met],
+            time.scenario.value,
+            "not measured" if time.seconds is None else duration(time.seconds),
+            duration(time.target_seconds),
+            time.note,
+        )
+        for time in drill.times
+    )
+    return _table(("", "what has happened", "recovery took", "target", "measured"), rows, right={2, 3})
+
+
+def _recovery_points(drill: Drill) -> Iterator[str]:
+    rows = [
+        (_SIGNS[point.met], point.kind.value, _plain(point.backup_id), duration(point.age_seconds),
+         duration(point.target_seconds))
+        for point in drill.points
+    ]  # fmt: skip
+    if drill.data_age_seconds is not None:
+        yield f"The restored data was {duration(drill.data_age_seconds)} old when the drill began."
+        yield ""
+    if rows:
+        yield from _table(("", "kind", "newest backup", "its age", "target"), rows, right={3, 4})
+    else:
+        yield "The store holds no continuous, daily or weekly backup, so no target applies."
+
+
+def _restores(drill: Drill) -> Iterator[str]:
+    rows = [
+        (
+            _SIGNS[attempt.ok],
+            attempt.role.value,
+            _plain(attempt.backup.id),
+            attempt.backup.kind.value,
+            f"{attempt.created_at:%Y-%m-%d %H:%M}",
+            f"{attempt.size_bytes:,}",
+            "" if attempt.rows is None else f"{attempt.rows:,}",
+            _seconds(attempt.restore_seconds),
+            _seconds(attempt.recovery_seconds),
+            _seconds(attempt.app_seconds),
+        )
+        for attempt in drill.attempts
+    ]
+    if not rows:
+        yield "Nothing."
+        return
+    columns = ("", "which", "backup", "kind", "taken (UTC)", "stored bytes", "rows", "restored in", "and checked in",
+               "application's checks")  # fmt: skip
+    yield from _table(columns, rows, right={5, 6, 7, 8, 9})
+
+
+def _checks(attempt: Attempt) -> Iterator[str]:
+    yield f"### {attempt.role.value}: {_plain(attempt.backup.id)}"
+    yield ""
+    if attempt.error:
+        yield f"- {_SIGNS[False]} {_plain(attempt.error)}"
+    for check in attempt.checks:
+        yield f"- {_SIGNS[check.ok]} {check.name}: {_plain(check.detail)}"
+    for check in attempt.app_checks:
+        yield f"- {_SIGNS[check.ok]} the application's check *{_plain(check.name)}*: {_plain(check.detail)}"
+
+
+def _table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: set[int]) -> Iterator[str]:
+    yield f"| {' | '.join(columns)} |"
+    yield f"| {' | '.join('---:' if place in right else '---' for place in range(len(columns)))} |"
+    for row in rows:
+        yield f"| {' | '.join(row)} |"
+
+
+def _seconds(value: float | None) -> str:
+    return "" if value is None else duration(value)
+
+
+def _plain(text: str) -> str:
+    """Text that shows as it is: one line, no control characters, no markup."""
+    shown = "".join(character if character.isprintable() else " " for character in text)
+    return _LINKS.sub("\\\\", "".join(_escaped(character) for character in " ".join(shown.split())))
+
+
+def _escaped(character: str) -> str:
+    if character in "<>&":
+        return {"<": "&lt;", ">": "&gt;", "&": "&amp;"}[character]
+    return f"\\{character}" if character in _SPECIAL else character

@@ -1,0 +1,101 @@
+"""A drill, from the listing to the verdict: as on a machine that has the store and the key, and nothing else."""
+
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+from shared.catalog.listing import Backup, Catalog
+from shared.clock import Clock, utc_now
+from shared.errors import StoreError
+from shared.keys import WrappingKey
+from shared.operations.drill.app_checks import AppCheck
+from shared.operations.drill.attempt import Attempt, Role, Stopwatch, Task, attempt
+from shared.operations.drill.choice import choose
+from shared.operations.drill.drill import Drill
+from shared.operations.drill.judge import findings, recovery_points, recovery_times
+from shared.operations.verify.ladder import Verification
+from shared.runtime.progress import Progress, silent
+
+
+@dataclass(frozen=True)
+class DrillOrder:
+    """What to hold drills with. `seed` decides which older backup is restored, and stands in the report."""
+
+    catalog: Catalog
+    copy: Catalog | None
+    key: WrappingKey | None
+    app_checks: Sequence[AppCheck]
+    seed: int
+
+
+def hold_drill(
+    order: DrillOrder,
+    database: str,
+    backups: Sequence[Backup],
+    *,
+    clock: Clock = utc_now,
+    stopwatch: Stopwatch = time.monotonic,
+    progress: Progress = silent,
+) -> Drill:
+    """Restores, checks and judges. `backups` are all of that database in the store.
+
+    What is wrong with backups, places or the key is in the findings, never raised. A backup that turns out not to be
+    good gets that verdict recorded beside it, as from a verification.
+    """
+    started = clock()
+    choice = choose(backups, order.seed)
+    app_checks = [check for check in order.app_checks if check.database in (None, database)]
+    attempts: list[Attempt] = []
+    for role, backup in ((Role.LATEST, choice.latest), (Role.OLDER, choice.older)):
+        if backup is not None:
+            task = Task(role, order.catalog, backup, order.key, app_checks)
+            attempts.append(_held(task, clock, stopwatch, progress))
+    if order.copy is not None and choice.latest is not None:
+        attempts.append(_from_copy(order, order.copy, choice.latest, app_checks, clock, stopwatch, progress))
+    times = recovery_times(attempts, has_copy_store=order.copy is not None)
+    points = recovery_points(backups, started)
+    return Drill(
+        database=database,
+        started_at=started,
+        finished_at=clock(),
+        store=order.catalog.store.url,
+        copy_store=order.copy.store.url if order.copy else None,
+        seed=choice.seed,
+        candidates=choice.candidates,
+        attempts=attempts,
+        times=times,
+        points=points,
+        findings=list(findings(database, attempts, times, points)),
+    )
+
+
+def _held(task: Task, clock: Clock, stopwatch: Stopwatch, progress: Progress) -> Attempt:
+    found = attempt(task, stopwatch=stopwatch, progress=progress)
+    if not found.not_good:
+        return found
+    now = clock()
+    try:
+        task.catalog.record(found.backup, Verification(found.backup.id, found.checks, found.backup, now), now)
+    except StoreError as error:
+        return replace(found, error=f"the verdict on it could not be stored: {error}")
+    return found
+
+
+def _from_copy(
+    order: DrillOrder,
+    copy: Catalog,
+    latest: Backup,
+    app_checks: list[AppCheck],
+    clock: Clock,
+    stopwatch: Stopwatch,
+    progress: Progress,
+) -> Attempt:
+    missing = Attempt(Role.COPY, latest.name, latest.created_at, copy.store.url)
+    try:
+        backups = copy.backups(latest.name.kind, latest.name.database)
+    except StoreError as error:
+        return replace(missing, error=str(error))
+    same = next((backup for backup in backups if backup.name == latest.name), None)
+    if same is None:
+        return replace(missing, error="the copy store lacks it: back up with BACKUP_COPY_STORE set, or copy it there")
+    return _held(Task(Role.COPY, copy, same, order.key, app_checks), clock, stopwatch, progress)

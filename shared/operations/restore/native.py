@@ -1,0 +1,229 @@
+"""Putting a database on SQLite Cloud back to an earlier moment by the platform's own backups.
+
+The platform overwrites in place and says no more than that it did, or not. So the order is:
+
+    kept       a safety backup of what is there, which nobody has written to since it was begun
+    restored   by the node; tried again only where nothing can have happened
+    usable     the node lists the database as it did before
+    proven     downloaded afresh, and put through integrity_check
+
+From `kept` on, every error says which backup holds what was there.
+"""
+
+import os
+import shutil
+import time
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import apsw
+
+from shared.clock import Clock, rfc3339, utc_now
+from shared.databases.snapshot import Snapshot, take_snapshot
+from shared.dump.schema import count_rows, user_tables
+from shared.errors import CorruptSource, LitekeepError, NotGood, NotPermitted, SourceError
+from shared.keys import WrappingKey
+from shared.model.kinds import Kind
+from shared.model.names import SAFETY_PREFIX
+from shared.operations.backup import BackupOrder, take_backup
+from shared.operations.restore.order import Restored
+from shared.operations.restore.same import difference
+from shared.operations.restore.to_cloud import keep_quiet
+from shared.runtime.progress import Progress, silent
+from shared.runtime.workspace import scratch_folder
+from shared.sqlite.checks import check_integrity
+from shared.sqlitecloud import databases, native
+from shared.sqlitecloud.location import CloudLocation
+from shared.sqlitecloud.snapshot import snapshot_cloud
+from shared.stores import Store
+
+_LOOKS = 120
+_SECONDS_BETWEEN = 5.0  # so ten minutes in all for the database to be usable again
+
+
+@dataclass(frozen=True)
+class NativeOrder:
+    """Which database, to which moment, and where the safety backup goes and for how long."""
+
+    target: CloudLocation
+    moment: datetime
+    store: Store
+    key: WrappingKey | None
+    environment: str
+    keep_safety_for: timedelta
+
+    @property
+    def id(self) -> str:
+        """What events and results call it: it is no backup of ours."""
+        return f"native@{rfc3339(self.moment)}"
+
+
+@dataclass(frozen=True)
+class NativePlan:
+    """What would be done. Times are as the node lists them."""
+
+    id: str
+    target: str
+    at: str
+    oldest: str
+    newest: str
+    notes: list[str]
+
+
+def plan_native(order: NativeOrder, *, clock: Clock = utc_now) -> NativePlan:
+    """Checks all that can be checked without writing.
+
+    Raises NotPermitted in production, UsageError for a time that is not on offer, SourceError when nothing is.
+    """
+    if order.environment == "production":
+        raise NotPermitted(
+            f"putting {order.target.display} back in production needs a second person's approval, and the platform "
+            f"restores nowhere else: restore a backup of Litekeep's beside it with litekeep restore --at "
+            f"{rfc3339(order.moment)} --to a new name, check it, and switch the application over"
+        )
+    inventory = native.look(order.target.address, order.target.database)
+    native.check_moment(inventory, order.moment, clock())
+    oldest, newest = inventory.points[0].created, inventory.points[-1].created
+    notes = []
+    if order.moment > newest:
+        notes.append(f"the newest native backup is of {native.shown(newest)}: nothing later can come back")
+    if not inventory.settings.enabled:
+        notes.append("native backups are off: what is written from now on is in none, see litekeep native enable")
+    return NativePlan(
+        order.id, order.target.display, rfc3339(order.moment), native.shown(oldest), native.shown(newest), notes
+    )
+
+
+def restore_native(
+    order: NativeOrder,
+    *,
+    clock: Clock = utc_now,
+    progress: Progress = silent,
+    pause: Callable[[float], None] = time.sleep,
+) -> Restored:
+    """Puts the database back and returns once a fresh download of it is sound.
+
+    Raises as `plan_native` does, with nothing touched; CloudError when the node refused; NotGood when what came back
+    is damaged; SourceError when it is not known what is there now. `pause` waits that many seconds.
+    """
+    started = clock()
+    plan = plan_native(order, clock=clock)
+    with scratch_folder() as scratch:
+        before = scratch / "before.sqlite"
+        safety = keep_quiet(order.target, lambda: _keep(order, before, clock, progress))
+        _restore(order, safety)
+        try:
+            _wait_until_usable(order.target, pause)
+            tables, rows, same = _prove(order, before, scratch / "proof.sqlite", progress)
+        except NotGood as error:
+            raise NotGood(f"{error}; {_held_by(safety)}") from None
+        except BaseException as error:  # noqa: BLE001 - whoever interrupts us here has to be told where things are
+            reason = str(error) if isinstance(error, LitekeepError | OSError) else "it was interrupted"
+            raise SourceError(
+                f"the node has put {order.target.display} back, and that could not be proven: {reason}; look at it; "
+                f"{_held_by(safety)}"
+            ) from None
+    return Restored(
+        id=order.id,
+        target=order.target.display,
+        tables=tables,
+        rows=rows,
+        verified=True,
+        duration_seconds=(clock() - started).total_seconds(),
+        artifact="the platform's own backups",
+        safety=safety,
+        notes=[*plan.notes, *([_unchanged(order)] if same else [])],
+    )
+
+
+def _restore(order: NativeOrder, safety: str) -> None:
+    try:
+        native.restore(order.target.address, order.target.database, order.moment)
+    except native.Unsettled as error:
+        raise SourceError(_unknown(str(error), order, safety)) from None
+    except LitekeepError as error:
+        error.args = (f"{error}; {order.target.display} was not put back; {_held_by(safety)}", *error.args[1:])
+        raise
+    except BaseException:  # noqa: BLE001 - as above
+        raise SourceError(_unknown("it was interrupted", order, safety)) from None
+
+
+def _keep(order: NativeOrder, image: Path, clock: Clock, progress: Progress) -> str:
+    """A safety backup; its snapshot stays at `image` to compare with. A damaged database is kept as it is."""
+    try:
+        return _safety_backup(order, image, clock, progress, allow_corrupt=False)
+    except CorruptSource:
+        return _safety_backup(order, image, clock, progress, allow_corrupt=True)
+
+
+def _safety_backup(order: NativeOrder, image: Path, clock: Clock, progress: Progress, *, allow_corrupt: bool) -> str:
+    def snapshot(destination: Path) -> Snapshot:
+        taken = take_snapshot(order.target, destination, allow_corrupt=allow_corrupt, progress=progress)
+        image.unlink(missing_ok=True)
+        try:
+            os.link(taken.path, image)
+        except OSError:
+            shutil.copyfile(taken.path, image)
+        return taken
+
+    taken = take_backup(
+        BackupOrder(
+            location=order.target,
+            store=order.store,
+            key=order.key,
+            kind=Kind.ON_DEMAND,
+            keep_for=order.keep_safety_for,
+            environment=order.environment,
+            prefix=SAFETY_PREFIX,
+            allow_corrupt=allow_corrupt,
+        ),
+        snapshot=snapshot,
+        clock=clock,
+        progress=progress,
+    )
+    return taken.manifest.id
+
+
+def _wait_until_usable(target: CloudLocation, pause: Callable[[float], None]) -> None:
+    """The platform says that a database cannot be used while it is put back, and not whether OK means finished."""
+    for looked in range(_LOOKS):
+        found = databases.on_node(target.address, lambda session: databases.find(session, target.database))
+        if found is not None and found.trouble is None:
+            return
+        if looked + 1 < _LOOKS:
+            pause(_SECONDS_BETWEEN)
+    raise SourceError(f"{target.display} cannot be used yet after {_LOOKS * _SECONDS_BETWEEN / 60:.0f} minutes")
+
+
+def _prove(order: NativeOrder, before: Path, proof: Path, progress: Progress) -> tuple[int, int, bool]:
+    """Tables, rows, and whether nothing at all has changed. Raises NotGood."""
+    snapshot_cloud(order.target, proof, allow_corrupt=True, watch=lambda done, total: progress("prove", done, total))
+    integrity = check_integrity(proof)
+    if not integrity.good:
+        raise NotGood(
+            f"{order.target.display} is damaged as it was put back, integrity_check says: {integrity.problems[0]}"
+        )
+    with closing(apsw.Connection(str(proof), flags=apsw.SQLITE_OPEN_READWRITE)) as connection:
+        tables, counts = user_tables(connection), count_rows(connection)
+    return len(tables), sum(counts.get(table, 0) for table in tables), difference(proof, before) is None
+
+
+def _unchanged(order: NativeOrder) -> str:
+    return (
+        f"what is there now is what was there before: nothing was written since {rfc3339(order.moment)}, or the "
+        "platform has not finished yet; look again in a minute"
+    )
+
+
+def _unknown(reason: str, order: NativeOrder, safety: str) -> str:
+    return (
+        f"{reason}; whether {order.target.display} was put back is not known: look at it before anyone writes to it; "
+        f"{_held_by(safety)}"
+    )
+
+
+def _held_by(safety: str) -> str:
+    return f"what was there before is the backup {safety}, see litekeep restore --backup {safety}"

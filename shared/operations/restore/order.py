@@ -1,0 +1,51 @@
+"""What is asked for when a restore is asked for, and what came of it."""
+
+from dataclasses import dataclass, field
+from datetime import timedelta
+
+from shared.catalog.listing import Backup, Catalog
+from shared.keys import WrappingKey
+from shared.sqlite.location import FileLocation
+from shared.sqlitecloud.location import CloudLocation
+
+
+@dataclass(frozen=True)
+class RestoreOrder:
+    """Which backup, to where, and how much of it.
+
+    In place, only a backup of that very file goes, unless `any_source` says that it may be of another;
+    `keep_safety_for` is how long the safety backup of what was there is kept. `in_one_step`: in place on SQLite Cloud
+    by UPLOAD … REPLACE, which the platform does not document.
+    """
+
+    catalog: Catalog
+    backup: Backup
+    key: WrappingKey | None
+    target: FileLocation | CloudLocation
+    in_place: bool = False
+    any_source: bool = False
+    in_one_step: bool = False
+    prove: bool = False
+    schema_only: bool = False
+    tables: frozenset[str] = frozenset()
+    environment: str = "development"
+    keep_safety_for: timedelta = timedelta(days=30)
+
+    @property
+    def partial(self) -> bool:
+        return self.schema_only or bool(self.tables)
+
+
+@dataclass(frozen=True)
+class Restored:
+    """A database that is in its place. `notes` are what a person must know about how it got there."""
+
+    id: str
+    target: str
+    tables: int
+    rows: int
+    verified: bool
+    duration_seconds: float
+    artifact: str
+    safety: str | None = None
+    notes: list[str] = field(default_factory=list)

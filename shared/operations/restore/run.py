@@ -1,0 +1,329 @@
+"""A restore, in the order that loses nothing.
+
+The database is rebuilt beside its target under a private name and held to its manifest there. Only then,
+in place, is the old one locked and a safety backup taken of it; and only after that does the new file take its name,
+in one step.
+"""
+
+import shutil
+import socket
+import tempfile
+from collections.abc import Callable, Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import apsw
+
+from shared.archive.data_key import DataKey
+from shared.archive.seals import check_manifest
+from shared.clock import Clock, rfc3339, utc_now
+from shared.databases.snapshot import Snapshot, of_file
+from shared.dump.dump import DumpHeader, dump
+from shared.dump.load import load_sql
+from shared.dump.schema import count_rows, user_tables
+from shared.errors import CorruptSource, NotGood, NotPermitted, SourceError, StoreError, UsageError
+from shared.model.kinds import Kind
+from shared.model.manifest import Artifact, Manifest
+from shared.model.names import SAFETY_PREFIX, Format
+from shared.operations.backup import BackupOrder, take_backup
+from shared.operations.restore.order import Restored, RestoreOrder
+from shared.operations.verify.rebuild import hold_to_manifest, none_usable, prove, rebuild, restore_journal_mode
+from shared.runtime.progress import Progress, silent
+from shared.runtime.workspace import scratch_folder
+from shared.sqlite.beside import scratch_beside
+from shared.sqlite.checks import check_integrity
+from shared.sqlite.location import FileLocation
+from shared.sqlite.replace import InPlace, check_new, publish_new
+from shared.sqlitecloud.location import CloudLocation
+
+# The page image first: it is there as fast as it can be read, while SQL has to be run.
+_FASTEST_FIRST = (Format.SQLITE, Format.SQL)
+_IMAGE_COPIES = 2.2  # the whole and the part, or what is sent and what comes back, stand side by side
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a restore would do, for `--dry-run`."""
+
+    id: str
+    created_at: str
+    artifact: str
+    bytes_to_read: int
+    target: str
+    replaces: bool
+    tables: int
+    rows: int
+
+
+@dataclass(frozen=True)
+class _Rebuilt:
+    path: Path
+    artifact: Artifact
+    notes: list[str]
+
+
+def plan_restore(order: RestoreOrder) -> Plan:
+    """Checks all that can be checked without writing, and says what would be done."""
+    manifest, _ = _opened(order)
+    artifact = _artifacts(manifest)[0]
+    return Plan(
+        id=manifest.id,
+        created_at=rfc3339(manifest.created_at),
+        artifact=artifact.object,
+        bytes_to_read=artifact.size_bytes,
+        target=order.target.display,
+        replaces=order.in_place,
+        tables=manifest.tables,
+        rows=manifest.rows,
+    )
+
+
+def restore(order: RestoreOrder, *, clock: Clock = utc_now, progress: Progress = silent) -> Restored:
+    """Brings the backup back and returns once it is in its place, proven.
+
+    Raises NotPermitted in place in production, NotGood when no artifact is good, UsageError for a
+    target that is taken or a table that is not there, SourceError for the target's disk.
+    """
+    started = clock()
+    manifest, data_key = _opened(order)
+    with _scratch(order) as scratch:
+        rebuilt = _rebuild_first_good(order, manifest, data_key, scratch, progress)
+        path = _part_of(rebuilt.path, order, manifest, scratch) if order.partial else rebuilt.path
+        tables, rows = _count(path) if order.partial else (manifest.tables, manifest.rows)
+        safety, notes = _put_in_place(path, order, scratch, clock, progress)
+    return Restored(
+        id=manifest.id,
+        target=order.target.display,
+        tables=tables,
+        rows=rows,
+        verified=manifest.integrity.good,
+        duration_seconds=(clock() - started).total_seconds(),
+        artifact=rebuilt.artifact.object,
+        safety=safety,
+        notes=[
+            *rebuilt.notes,
+            *notes,
+            *_damage(manifest),
+            *_in_clear(order, manifest),
+            *_to_reindex(manifest, rebuilt.artifact),
+        ],
+    )
+
+
+def _opened(order: RestoreOrder) -> tuple[Manifest, DataKey | None]:
+    """The manifest, authentic, once everything that needs no writing has been checked."""
+    if order.in_place and order.environment == "production":
+        raise NotPermitted(
+            f"restoring over {order.target.display} in production needs a second person's approval: restore beside it "
+            f"with --to {order.target.display}.restored, check it, and switch the application over"
+        )
+    _check_target(order)
+    manifest, raw = order.catalog.read_manifest(order.backup)
+    data_key = check_manifest(manifest, raw, order.key)
+    if not manifest.artifacts:
+        raise NotGood(f"backup {manifest.id} names no artifact: use another backup")
+    if order.prove and not manifest.integrity.good:
+        raise NotGood(
+            f"backup {manifest.id} was taken of a damaged database and cannot be proven: use another backup, "
+            "or leave out --verify to have its pages as they are"
+        )
+    _check_same_database(order, manifest)
+    if not isinstance(order.target, FileLocation):
+        from shared.operations.restore.to_cloud import check_secrecy  # noqa: PLC0415 - as below
+
+        check_secrecy(order.target, in_place=order.in_place, of_encrypted=_was_encrypted(manifest))
+    _check_space(order, manifest)
+    return manifest, data_key
+
+
+def _check_same_database(order: RestoreOrder, manifest: Manifest) -> None:
+    """Two files of one name share their backups in a store: in place, each gets only its own."""
+    taken_of, target = manifest.source, order.target
+    if not order.in_place or order.any_source or not isinstance(target, FileLocation) or taken_of.path is None:
+        return
+    if taken_of.host == socket.gethostname() and taken_of.path != str(target.path.resolve()):
+        raise UsageError(
+            f"{manifest.id} was taken of {taken_of.path}, not of {target.path}: restore it beside with --to, or, if "
+            f"it is the same database, add --database {manifest.database}"
+        )
+
+
+def _check_target(order: RestoreOrder) -> None:
+    if not isinstance(order.target, FileLocation):
+        from shared.operations.restore.to_cloud import check_target  # noqa: PLC0415 - files need no driver
+
+        check_target(order.target, in_place=order.in_place)
+    elif not order.in_place:
+        check_new(order.target.path)
+    elif not order.target.path.exists():
+        raise UsageError(f"--in-place: {order.target.path} is not there; leave out --in-place to make it anew")
+
+
+@contextmanager
+def _scratch(order: RestoreOrder) -> Iterator[Path]:
+    """Beside a file, so that moving it into place is one step; for SQLite Cloud anywhere."""
+    if isinstance(order.target, FileLocation):
+        with scratch_beside(order.target.path) as scratch:
+            yield scratch
+    else:
+        with scratch_folder() as scratch:
+            yield scratch
+
+
+def _check_space(order: RestoreOrder, manifest: Manifest) -> None:
+    in_file = isinstance(order.target, FileLocation)
+    folder = order.target.path.parent if isinstance(order.target, FileLocation) else Path(tempfile.gettempdir())
+    image = manifest.sqlite.page_size * manifest.sqlite.page_count
+    copies = _IMAGE_COPIES if order.partial or not in_file else 1
+    needed, free = int(image * copies), shutil.disk_usage(folder).free
+    if free < needed:
+        elsewhere = "choose another --to" if in_file else "set TMPDIR to a larger place"
+        raise SourceError(f"{folder} has {free} bytes free and the restore needs {needed}: make room, or {elsewhere}")
+
+
+def _artifacts(manifest: Manifest) -> list[Artifact]:
+    return [artifact for form in _FASTEST_FIRST if (artifact := manifest.artifact(form))]
+
+
+def _rebuild_first_good(
+    order: RestoreOrder, manifest: Manifest, data_key: DataKey | None, scratch: Path, progress: Progress
+) -> _Rebuilt:
+    failures: list[NotGood | StoreError] = []
+    for artifact in _artifacts(manifest):
+        path = scratch / f"{artifact.format}.sqlite"
+        try:
+            rebuild(order.catalog.store, manifest, artifact, data_key, path, progress=progress)
+            _hold(path, manifest, order, progress)
+        except (NotGood, StoreError) as error:
+            failures.append(error)
+            path.unlink(missing_ok=True)
+            continue
+        return _Rebuilt(path, artifact, [f"{failure}; {artifact.object} was used instead" for failure in failures])
+    raise none_usable(manifest, failures)
+
+
+def _hold(path: Path, manifest: Manifest, order: RestoreOrder, progress: Progress) -> None:
+    if not manifest.integrity.good:
+        return  # asked for by its id, taken of a damaged database: its pages are all there is to hold it to
+    checks = prove(path, manifest, progress=progress) if order.prove else hold_to_manifest(path, manifest)
+    failed = [check for check in checks if not check.ok]
+    if failed:
+        raise NotGood(f"{manifest.id} came back different: {'; '.join(check.detail for check in failed)}")
+
+
+def _part_of(whole: Path, order: RestoreOrder, manifest: Manifest, scratch: Path) -> Path:
+    """Only the schema, or only some tables: dumped out of the whole and loaded again."""
+    part = scratch / "part.sqlite"
+    header = DumpHeader(manifest.database, rfc3339(manifest.created_at), manifest.schema_version)
+    with closing(apsw.Connection(str(whole), flags=apsw.SQLITE_OPEN_READWRITE)) as connection:
+        there = user_tables(connection)
+        if unknown := order.tables.difference(there):
+            raise UsageError(f"--table {min(unknown)!r} is not in {manifest.id}, which holds {', '.join(there)}")
+        load_sql(dump(connection, header, rows=not order.schema_only, tables=order.tables or None), part)
+    restore_journal_mode(part, manifest.sqlite.journal_mode)
+    integrity = check_integrity(part)
+    if not integrity.good:
+        raise NotGood(f"the part of {manifest.id} that was asked for is not sound: {integrity.problems[0]}")
+    return part
+
+
+def _count(path: Path) -> tuple[int, int]:
+    with closing(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)) as connection:
+        tables, rows = user_tables(connection), count_rows(connection)
+    return len(tables), sum(rows.get(table, 0) for table in tables)
+
+
+def _put_in_place(
+    path: Path, order: RestoreOrder, scratch: Path, clock: Clock, progress: Progress
+) -> tuple[str | None, list[str]]:
+    if not isinstance(order.target, FileLocation):
+        return _put_on_cloud(order.target, path, order, scratch, clock, progress)
+    if not order.in_place:
+        publish_new(path, order.target.path)
+        return None, []
+    with InPlace(order.target.path, clock()) as held:
+        safety = _safety_of_file(held, order, clock, progress)
+        held.swap(path)
+    return safety, []
+
+
+def _put_on_cloud(
+    target: CloudLocation, path: Path, order: RestoreOrder, scratch: Path, clock: Clock, progress: Progress
+) -> tuple[str | None, list[str]]:
+    from shared.operations.restore.to_cloud import create, replace_database  # noqa: PLC0415 - files need no driver
+
+    if not order.in_place:
+        create(target, path, scratch, progress)
+        return None, []
+
+    def keep() -> str:
+        try:
+            return _safety_backup(order, clock, progress)
+        except CorruptSource:
+            return _safety_backup(order, clock, progress, allow_corrupt=True)
+
+    return replace_database(target, path, scratch, clock(), keep=keep, progress=progress, in_one_step=order.in_one_step)
+
+
+def _safety_of_file(held: InPlace, order: RestoreOrder, clock: Clock, progress: Progress) -> str:
+    """What is there now, kept: as a backup in the store, or byte for byte beside it when it is damaged."""
+    if held.damaged:
+        return str(held.keep_bytes())
+
+    def copy(destination: Path) -> Snapshot:
+        return of_file(held.snapshot(destination), Path(order.target.display))
+
+    return _safety_backup(order, clock, progress, snapshot=copy)
+
+
+def _safety_backup(
+    order: RestoreOrder,
+    clock: Clock,
+    progress: Progress,
+    *,
+    snapshot: Callable[[Path], Snapshot] | None = None,
+    allow_corrupt: bool = False,
+) -> str:
+    taken = take_backup(
+        BackupOrder(
+            location=order.target,
+            store=order.catalog.store,
+            key=order.key,
+            kind=Kind.ON_DEMAND,
+            keep_for=order.keep_safety_for,
+            environment=order.environment,
+            # The pages alone: the database is locked meanwhile, and there is nothing that they cannot carry.
+            formats=(Format.SQLITE,),
+            prefix=SAFETY_PREFIX,
+            allow_corrupt=allow_corrupt,
+        ),
+        snapshot=snapshot,
+        clock=clock,
+        progress=progress,
+    )
+    return taken.manifest.id
+
+
+def _damage(manifest: Manifest) -> list[str]:
+    if manifest.integrity.good:
+        return []
+    return [f"NOT good: it was taken of a damaged database, {manifest.integrity.problems[0]}"]
+
+
+def _was_encrypted(manifest: Manifest) -> bool:
+    return (manifest.source.model_extra or {}).get("encrypted") is True
+
+
+def _in_clear(order: RestoreOrder, manifest: Manifest) -> list[str]:
+    if not _was_encrypted(manifest):
+        return []
+    if isinstance(order.target, FileLocation):
+        return ["it was encrypted on SQLite Cloud, and this file is not: keep it accordingly"]
+    return [] if order.target.address.key else ["it was encrypted where it was backed up, and is not here"]
+
+
+def _to_reindex(manifest: Manifest, artifact: Artifact) -> list[str]:
+    if artifact.format is not Format.SQL or not manifest.reindex:
+        return []
+    return [f"run REINDEX {name} in the application: its collation is not known here" for name in manifest.reindex]

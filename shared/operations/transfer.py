@@ -1,0 +1,171 @@
+"""Plain files in and out: importing what others dumped, exporting what the stock shell opens."""
+
+import gzip
+import os
+from collections.abc import Iterator
+from contextlib import closing
+from dataclasses import dataclass
+from pathlib import Path
+
+import apsw
+
+from shared.archive.data_key import DataKey
+from shared.archive.plain_files import check_alone
+from shared.archive.reader import open_compressed, read_artifact
+from shared.archive.seals import check_manifest
+from shared.catalog.listing import Backup, Catalog
+from shared.clock import Clock, rfc3339, utc_now
+from shared.dump.dump import DumpHeader, dump
+from shared.dump.schema import count_rows, user_tables
+from shared.errors import NotGood, StoreError, UsageError
+from shared.keys import WrappingKey
+from shared.model.manifest import Artifact, Manifest
+from shared.model.names import Format
+from shared.operations.verify.ladder import write_plain
+from shared.operations.verify.rebuild import hold_to_manifest, none_usable, private_file, rebuild
+from shared.runtime.progress import Progress, silent
+from shared.sqlite.beside import scratch_beside
+from shared.sqlite.checks import check_integrity
+from shared.sqlite.replace import check_new, publish_new
+
+_SQL_ENDINGS = (".sql", ".sql.gz")
+_IMAGE_ENDINGS = (".sqlite", ".sqlite3", ".db")
+_DAMAGED = "NOT good: it was taken of a damaged database"
+
+
+@dataclass(frozen=True)
+class Imported:
+    source: Path
+    target: Path
+    tables: int
+    rows: int
+    duration_seconds: float
+
+
+@dataclass(frozen=True)
+class Exported:
+    """`notes` are what a person must know about the file."""
+
+    manifest: Manifest
+    notes: list[str]
+
+
+def import_file(source: Path, target: Path, *, clock: Clock = utc_now, progress: Progress = silent) -> Imported:
+    """Makes a new database of a `.sql`, `.sql.gz`, `.sqlite` or `.sqlite.zst` file.
+
+    Raises NotGood when the file does not unpack, load, or pass SQLite's own checks; UsageError when
+    the target is taken.
+    """
+    started = clock()
+    check_new(target)
+    with scratch_beside(target) as scratch:
+        made = scratch / "import.sqlite"
+        tables, rows = load_file(source, made, progress=progress)
+        publish_new(made, target)
+    return Imported(source, target, tables, rows, (clock() - started).total_seconds())
+
+
+def load_file(source: Path, made: Path, *, progress: Progress = silent) -> tuple[int, int]:
+    """Makes the private new file `made` of such a file; returns tables and rows. Raises NotGood, as above."""
+    check_alone(source)
+    write_plain(_watched(open_compressed(source), progress), made)
+    return _sound(made, source)
+
+
+def check_export_name(output: Path) -> None:
+    """Raises UsageError for an ending that says nothing of the format, or a name that is taken."""
+    if not output.name.endswith(_SQL_ENDINGS + _IMAGE_ENDINGS):
+        allowed = ", ".join(_SQL_ENDINGS + _IMAGE_ENDINGS)
+        raise UsageError(f"--output {output} says no format by its ending: allowed are {allowed}")
+    check_new(output)
+
+
+def export_backup(
+    catalog: Catalog, backup: Backup, key: WrappingKey | None, output: Path, *, progress: Progress = silent
+) -> Exported:
+    """Writes a backup as a plain file, in clear, for the stock `sqlite3`; the ending says which format.
+
+    Raises NotGood when the backup is not good, UsageError when the file is there already.
+    """
+    check_export_name(output)
+    manifest, raw = catalog.read_manifest(backup)
+    data_key = check_manifest(manifest, raw, key)
+    as_sql = output.name.endswith(_SQL_ENDINGS)
+    failures: list[NotGood | StoreError] = []
+    with scratch_beside(output) as scratch:
+        made = scratch / "export"
+        for form in (Format.SQL, Format.SQLITE) if as_sql else (Format.SQLITE, Format.SQL):
+            artifact = manifest.artifact(form)
+            if artifact is None:
+                continue
+            try:
+                if as_sql:
+                    pieces = _sql(catalog, manifest, data_key, artifact, scratch, progress)
+                    _write_sql(pieces, made, packed=output.name.endswith(".gz"))
+                else:
+                    _rebuild(catalog, manifest, data_key, artifact, made, progress)
+            except (NotGood, StoreError) as error:
+                failures.append(error)
+                made.unlink(missing_ok=True)
+                continue
+            publish_new(made, output)
+            notes = [f"{failure}; {artifact.object} was used instead" for failure in failures]
+            return Exported(manifest, notes if manifest.integrity.good else [*notes, _DAMAGED])
+    raise none_usable(manifest, failures)
+
+
+def _sql(
+    catalog: Catalog,
+    manifest: Manifest,
+    data_key: DataKey | None,
+    artifact: Artifact,
+    scratch: Path,
+    progress: Progress,
+) -> Iterator[bytes]:
+    if artifact.format is Format.SQL:
+        with catalog.store.open(artifact.object) as stored:
+            yield from _watched(read_artifact(stored, artifact, data_key, manifest.name), progress)
+        return
+    image = scratch / "image.sqlite"
+    _rebuild(catalog, manifest, data_key, artifact, image, progress)
+    header = DumpHeader(manifest.database, rfc3339(manifest.created_at), manifest.schema_version)
+    with closing(apsw.Connection(str(image), flags=apsw.SQLITE_OPEN_READWRITE)) as connection:
+        yield from dump(connection, header)
+
+
+def _rebuild(
+    catalog: Catalog, manifest: Manifest, data_key: DataKey | None, artifact: Artifact, target: Path, progress: Progress
+) -> None:
+    rebuild(catalog.store, manifest, artifact, data_key, target, progress=progress)
+    failed = [check for check in hold_to_manifest(target, manifest) if not check.ok]
+    if failed and manifest.integrity.good:
+        raise NotGood(f"{manifest.id} came back different: {'; '.join(check.detail for check in failed)}")
+
+
+def _write_sql(pieces: Iterator[bytes], target: Path, *, packed: bool) -> None:
+    with private_file(target) as file:
+        if packed:
+            with gzip.GzipFile(filename="", fileobj=file, mode="wb", compresslevel=6, mtime=0) as archive:
+                for piece in pieces:
+                    archive.write(piece)
+        else:
+            file.writelines(pieces)
+        file.flush()
+        os.fsync(file.fileno())
+
+
+def _sound(path: Path, source: Path) -> tuple[int, int]:
+    integrity = check_integrity(path)
+    if not integrity.good:
+        raise NotGood(f"{source} holds a damaged database, integrity_check says: {integrity.problems[0]}")
+    with closing(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)) as connection:
+        tables, rows = user_tables(connection), count_rows(connection)
+    return len(tables), sum(rows.get(table, 0) for table in tables)
+
+
+def _watched(pieces: Iterator[bytes], progress: Progress) -> Iterator[bytes]:
+    done = 0
+    for piece in pieces:
+        yield piece
+        done += len(piece)
+        progress("load", done, 0)

@@ -1,0 +1,276 @@
+"""Proving a backup good: the ladder from the stored bytes up to the same SQL once more.
+
+    manifest   it is the one that was sealed, every byte of it
+    checksum   each artifact has the stored size and hashes that the manifest announced
+    decrypt    it decrypts and decompresses to the recorded plain size and hash
+    sql        the dump loads;  image   the page image opens
+    schema     as recorded
+    data       rows per table, SQLite's own checks, and dumped again the same SQL, byte for byte
+
+A rung that fails ends the climb of that artifact; the other artifact is proven all the same.
+"""
+
+from collections.abc import Iterable, Iterator
+from contextlib import closing
+from dataclasses import dataclass, replace
+from datetime import datetime
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from shared.archive.data_key import DataKey
+from shared.archive.pipeline import read_ahead
+from shared.archive.plain_files import check_alone
+from shared.archive.reader import check_stored, open_compressed, read_artifact
+from shared.archive.seals import check_manifest
+from shared.catalog.listing import Backup, Catalog
+from shared.clock import Clock, rfc3339, utc_now
+from shared.dump.load import load_sql
+from shared.dump.schema import count_rows, user_tables
+from shared.errors import NotGood, ObjectMissing, StoreError
+from shared.keys import WrappingKey
+from shared.model.manifest import Artifact, Manifest
+from shared.model.names import BackupName, Format
+from shared.operations.verify.rebuild import Check, private_file, prove, restore_journal_mode
+from shared.runtime.progress import Progress, silent
+from shared.runtime.workspace import scratch_folder
+from shared.sqlite.checks import check_integrity
+from shared.stores import Store
+from shared.version import TOOL
+
+LEVEL = "full"
+_RUNGS = ("manifest", "checksum", "decrypt", "sql", "image", "schema", "data")
+_OPENS = {Format.SQL: "sql", Format.SQLITE: "image"}
+_PIECE = 4 << 20
+_SQLITE_MAGIC = b"SQLite format 3\0"
+
+
+@dataclass(frozen=True)
+class Verification:
+    """What a climb of the ladder found."""
+
+    id: str
+    checks: list[Check]
+    name: BackupName | None = None
+    verified_at: datetime | None = None
+    unrecorded: str | None = None  # why the verdict could not be stored beside the backup
+
+    @property
+    def ok(self) -> bool:
+        return bool(self.checks) and all(check.ok for check in self.checks)
+
+    def to_json(self) -> dict[str, Any]:
+        document: dict[str, Any] = {
+            "id": self.id,
+            "ok": self.ok,
+            "level": LEVEL,
+            "checks": [{"name": check.name, "ok": check.ok, "detail": check.detail} for check in self.checks],
+        }
+        if self.unrecorded:
+            document["unrecorded"] = self.unrecorded
+        if self.name and self.verified_at:
+            document |= {
+                "database": self.name.database,
+                "kind": self.name.kind.value,
+                "verified_at": rfc3339(self.verified_at),
+                "tool": TOOL,
+            }
+        return document
+
+
+def verify_backup(
+    catalog: Catalog,
+    backup: Backup,
+    key: WrappingKey | None,
+    *,
+    clock: Clock = utc_now,
+    progress: Progress = silent,
+) -> Verification:
+    """Climbs the ladder and stores the verdict beside the backup; a store that takes none is in `unrecorded`.
+
+    Raises StoreError when the store fails and KeyProblem when the key cannot be used: neither says
+    anything about the backup, so neither becomes a verdict.
+    """
+    checks = _climb(catalog, backup, key, progress)
+    verification = Verification(backup.name.id, checks, backup.name, clock())
+    try:
+        catalog.record(backup.name, verification, clock())
+    except StoreError as error:  # what was found out is worth saying all the same
+        return replace(verification, unrecorded=str(error))
+    return verification
+
+
+def verify_file(path: Path, *, progress: Progress = silent) -> Verification:
+    """Proves a plain `.sql`, `.sql.gz`, `.sqlite` or `.sqlite.zst` file: it unpacks, loads and is sound."""
+    check_alone(path)
+    rungs = _Rungs()
+    with scratch_folder() as scratch:
+        target = scratch / "proof.sqlite"
+        source = _Noted(_reported(open_compressed(path), path, progress))
+        try:
+            opening = write_plain(source, target)
+        except NotGood as error:
+            rungs.add("checksum" if source.error else "sql", ok=False, detail=str(error))
+            return Verification(path.name, rungs.merged())
+        rungs.add("checksum", ok=True, detail="unpacks to its end")
+        rungs.add(opening, ok=True, detail="it loads" if opening == "sql" else "it opens")
+        _check_alone(target, rungs)
+    return Verification(path.name, rungs.merged())
+
+
+def write_plain(source: Iterable[bytes], target: Path) -> str:
+    """Makes a database of plain bytes that are SQL or pages, told apart by their beginning.
+
+    Returns `sql` or `image`. Raises NotGood for what is neither.
+    """
+    pieces = iter(source)
+    head = b""
+    for piece in pieces:
+        head += piece
+        if len(head) >= len(_SQLITE_MAGIC):
+            break
+    whole = _chain(head, pieces)
+    if head.startswith(_SQLITE_MAGIC):
+        with private_file(target) as image:
+            for piece in whole:
+                image.write(piece)
+        return "image"
+    load_sql(whole, target)
+    return "sql"
+
+
+class _Rungs:
+    """Collects verdicts by rung; a rung is good when it is for every artifact that reached it."""
+
+    def __init__(self) -> None:
+        self._checks: list[Check] = []
+
+    def add(self, name: str, *, ok: bool, detail: str) -> bool:
+        self._checks.append(Check(name, ok, detail))
+        return ok
+
+    def merged(self) -> list[Check]:
+        found = [(rung, [check for check in self._checks if check.name == rung]) for rung in _RUNGS]
+        return [
+            Check(rung, all(check.ok for check in checks), "; ".join(dict.fromkeys(c.detail for c in checks)))
+            for rung, checks in found
+            if checks
+        ]
+
+
+class _Noted:
+    """Passes pieces on and remembers an error of their source, so that it is not blamed on the reader."""
+
+    def __init__(self, source: Iterable[bytes]) -> None:
+        self._source = source
+        self.error: NotGood | None = None
+
+    def __iter__(self) -> Iterator[bytes]:
+        try:
+            yield from self._source
+        except NotGood as error:
+            self.error = error
+            raise
+
+
+def _climb(catalog: Catalog, backup: Backup, key: WrappingKey | None, progress: Progress) -> list[Check]:
+    rungs = _Rungs()
+    try:
+        manifest, raw = catalog.read_manifest(backup)
+        data_key = check_manifest(manifest, raw, key)
+    except NotGood as error:
+        rungs.add("manifest", ok=False, detail=str(error))
+        return rungs.merged()
+    rungs.add("manifest", ok=True, detail="sealed, every byte as written")
+    if not manifest.integrity.good:
+        rungs.add("data", ok=False, detail=f"it was taken of a damaged database: {manifest.integrity.problems[0]}")
+    if not manifest.artifacts:
+        rungs.add("checksum", ok=False, detail="the manifest names no artifact")
+    # One after the other: each keeps two cores busy by itself, and both at once would need twice the memory and disk.
+    for artifact in manifest.artifacts:
+        with scratch_folder() as scratch:
+            for check in _climb_one(catalog.store, manifest, artifact, data_key, scratch, progress):
+                rungs.add(check.name, ok=check.ok, detail=check.detail)
+    return rungs.merged()
+
+
+def _climb_one(
+    store: Store,
+    manifest: Manifest,
+    artifact: Artifact,
+    data_key: DataKey | None,
+    scratch: Path,
+    progress: Progress,
+) -> list[Check]:
+    form = artifact.format
+    stored, target = scratch / f"{form}.stored", scratch / f"{form}.sqlite"
+    try:
+        _fetch(store, artifact, stored, progress)
+        with stored.open("rb") as stream:
+            check_stored(stream, artifact)
+    except ObjectMissing:
+        return [Check("checksum", ok=False, detail=f"{artifact.object} is missing; use another backup")]
+    except NotGood as error:
+        return [Check("checksum", ok=False, detail=str(error))]
+    checks = [Check("checksum", ok=True, detail=f"{form}: {artifact.size_bytes} bytes as announced")]
+    with stored.open("rb") as stream:
+        source = _Noted(read_artifact(stream, artifact, data_key, manifest.name))
+        try:
+            with read_ahead(source) as plain:
+                write_plain(plain, target)
+        except NotGood as error:
+            rung = "decrypt" if source.error else _OPENS[form]
+            return [*checks, Check(rung, ok=False, detail=str(error))]
+    stored.unlink()
+    checks.append(Check("decrypt", ok=True, detail=f"{form}: {artifact.plain_size_bytes} plain bytes as recorded"))
+    if form is Format.SQL:
+        restore_journal_mode(target, manifest.sqlite.journal_mode)
+    try:
+        proof = prove(target, manifest, progress=progress)
+    except apsw.Error as error:
+        return [
+            *checks,
+            Check(_OPENS[form], ok=False, detail=f"{form}: cannot be read: {type(error).__name__}"),
+        ]
+    opened = Check(_OPENS[form], ok=True, detail="the dump loads" if form is Format.SQL else "the page image opens")
+    return [*checks, opened, *proof]
+
+
+def _fetch(store: Store, artifact: Artifact, target: Path, progress: Progress) -> None:
+    """Brings the stored bytes here once; no more of them than were announced, and one to tell."""
+    done = 0
+    with store.open(artifact.object) as stream, target.open("xb") as file:
+        while done <= artifact.size_bytes and (piece := stream.read(_PIECE)):
+            file.write(piece)
+            done += len(piece)
+            progress(f"fetch {artifact.format}", min(done, artifact.size_bytes), artifact.size_bytes)
+
+
+def _check_alone(target: Path, rungs: _Rungs) -> None:
+    """What can be said of a database that no manifest describes."""
+    try:
+        with closing(apsw.Connection(str(target), flags=apsw.SQLITE_OPEN_READWRITE)) as connection:
+            tables, rows = user_tables(connection), count_rows(connection)
+        integrity = check_integrity(target)
+    except apsw.Error as error:
+        rungs.add("schema", ok=False, detail=f"the database cannot be read: {type(error).__name__}")
+        return
+    total = sum(rows.get(table, 0) for table in tables)
+    rungs.add("schema", ok=True, detail=f"{len(tables)} tables")
+    said = "; ".join(integrity.problems[:3]) or f"{total} rows, integrity_check ok"
+    rungs.add("data", ok=integrity.good, detail=said)
+
+
+def _reported(pieces: Iterable[bytes], path: Path, progress: Progress) -> Iterator[bytes]:
+    done, total = 0, path.stat().st_size
+    for piece in pieces:
+        yield piece
+        done += len(piece)
+        progress("load", done, max(done, total))
+
+
+def _chain(head: bytes, rest: Iterable[bytes]) -> Iterator[bytes]:
+    if head:
+        yield head
+    yield from rest

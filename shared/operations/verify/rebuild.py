@@ -1,0 +1,186 @@
+"""From an artifact in a store back to a database file, and holding that file to its manifest.
+
+What `rebuild` makes is provisional until it returns: it lies under a private name, and on any
+failure it is gone.
+"""
+
+import os
+from collections.abc import Iterable, Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import BinaryIO
+
+import apsw
+
+from shared.archive.data_key import DataKey
+from shared.archive.pipeline import read_ahead
+from shared.archive.reader import read_artifact
+from shared.clock import rfc3339
+from shared.dump.dump import DumpCounts, DumpHeader, dump
+from shared.dump.load import load_sql
+from shared.dump.schema import count_rows, schema_hash
+from shared.errors import NotGood, ObjectMissing, StoreError
+from shared.model.manifest import Artifact, Integrity, Manifest
+from shared.model.names import Format
+from shared.runtime.progress import Progress, silent
+from shared.sqlite.checks import check_beside, describe
+from shared.stores import Store
+
+
+@dataclass(frozen=True)
+class Check:
+    """One rung of the ladder and its verdict."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+def rebuild(
+    store: Store,
+    manifest: Manifest,
+    artifact: Artifact,
+    data_key: DataKey | None,
+    target: Path,
+    *,
+    progress: Progress = silent,
+) -> None:
+    """Makes a database file at `target`, which must not exist, from one artifact.
+
+    Every stored and plain byte has been counted and hashed when it returns. Raises NotGood for an
+    artifact that is not what the manifest says, StoreError or SourceError for the places.
+    """
+    with (
+        store.open(artifact.object) as stored,
+        read_ahead(read_artifact(stored, artifact, data_key, manifest.name)) as plain,
+    ):
+        write_database(artifact.format, _watched(plain, artifact, progress), manifest, target)
+
+
+def write_database(form: Format, plain: Iterable[bytes], manifest: Manifest, target: Path) -> None:
+    """Makes the database from an artifact's plain bytes; its journal mode is as the source's was."""
+    try:
+        if form is Format.SQL:
+            load_sql(plain, target)
+            restore_journal_mode(target, manifest.sqlite.journal_mode)
+        else:
+            _write_pages(plain, target)
+    except BaseException:
+        target.unlink(missing_ok=True)
+        raise
+
+
+def restore_journal_mode(target: Path, journal_mode: str) -> None:
+    """WAL is kept in the file itself; a dump cannot carry it."""
+    if journal_mode == "wal":
+        with closing(apsw.Connection(str(target))) as connection:
+            connection.execute("PRAGMA journal_mode=WAL").fetchall()
+
+
+def hold_to_manifest(target: Path, manifest: Manifest) -> list[Check]:
+    """The quick rungs that every restore climbs: the schema, and the rows of each table."""
+    with closing(apsw.Connection(str(target), flags=apsw.SQLITE_OPEN_READWRITE)) as connection:
+        try:
+            return [_schema(connection, manifest), _rows(connection, manifest)]
+        except apsw.Error as error:
+            return [Check("schema", ok=False, detail=f"the database cannot be read: {type(error).__name__}")]
+
+
+def prove(target: Path, manifest: Manifest, *, progress: Progress = silent) -> list[Check]:
+    """The whole ladder above the archive: schema, rows, SQLite's own checks, and the same SQL once more."""
+    with _kept_open(target), check_beside(target) as integrity:
+        checks = hold_to_manifest(target, manifest)
+        schema, data = checks[0], checks[1:]
+        if manifest.artifact(Format.SQL):
+            data.append(_same_sql(target, manifest, progress))
+        data.append(_integrity(integrity.result(), manifest.integrity))
+    failed = [check for check in data if not check.ok]
+    detail = "; ".join(check.detail for check in failed or data)
+    return [schema, Check("data", ok=not failed, detail=detail)]
+
+
+@contextmanager
+def _kept_open(target: Path) -> Iterator[None]:
+    """Of a WAL database, the last connection that closes locks out those that open at that moment; so none is last."""
+    with closing(apsw.Connection(str(target), flags=apsw.SQLITE_OPEN_READWRITE)) as connection:
+        with suppress(apsw.Error):  # the checks will say it
+            connection.pragma("schema_version")
+        yield
+
+
+def _schema(connection: apsw.Connection, manifest: Manifest) -> Check:
+    found, wanted = describe(connection, manifest.sqlite.journal_mode), manifest.sqlite
+    wrong = [
+        f"{name} is {getattr(found, name)}, was {getattr(wanted, name)}"
+        for name in ("page_size", "encoding", "auto_vacuum", "user_version", "application_id")
+        if getattr(found, name) != getattr(wanted, name)
+    ]
+    if schema_hash(connection) != manifest.schema_hash:
+        wrong.append("the schema differs from the one backed up")
+    return Check("schema", ok=not wrong, detail="; ".join(wrong) or f"{manifest.tables} tables, as backed up")
+
+
+def _rows(connection: apsw.Connection, manifest: Manifest) -> Check:
+    found = count_rows(connection)
+    wrong = [
+        f"{table} has {found.get(table, 'no')} rows, had {manifest.row_counts.get(table, 'no')}"
+        for table in sorted(found.keys() | manifest.row_counts.keys())
+        if found.get(table) != manifest.row_counts.get(table)
+    ]
+    return Check("rows", ok=not wrong, detail="; ".join(wrong[:5]) or f"{manifest.rows} rows, as backed up")
+
+
+def _integrity(found: Integrity, known: Integrity) -> Check:
+    """No worse than the source: damage there was none, and what broke its own rules was known."""
+    new = [problem for problem in found.problems if problem not in known.problems]
+    if found.foreign_key_violations > known.foreign_key_violations:
+        new.append(
+            f"{found.foreign_key_violations} foreign keys are violated, {known.foreign_key_violations} were before"
+        )
+    said = "; ".join(new[:3]) if new else "integrity and foreign keys as in the source"
+    return Check("integrity", ok=found.good and not new, detail=said)
+
+
+def _same_sql(target: Path, manifest: Manifest, progress: Progress) -> Check:
+    """Dumped again, with the header it had, it must be the same SQL, byte for byte."""
+    recorded = manifest.artifact(Format.SQL)
+    if recorded is None:
+        raise NotGood(f"{manifest.id} has no SQL to compare with")
+    header = DumpHeader(manifest.database, rfc3339(manifest.created_at), manifest.schema_version)
+    digest, size = sha256(), 0
+    with closing(apsw.Connection(str(target), flags=apsw.SQLITE_OPEN_READWRITE)) as connection:
+        for chunk in dump(connection, header, counts=DumpCounts()):
+            digest.update(chunk)
+            size += len(chunk)
+            progress("compare", min(size, recorded.plain_size_bytes), recorded.plain_size_bytes)
+    same = digest.hexdigest() == recorded.plain_sha256
+    return Check("same-sql", ok=same, detail="dumped again: the same SQL" if same else "dumped again: other SQL")
+
+
+def none_usable(manifest: Manifest, failures: Sequence[NotGood | StoreError]) -> NotGood | StoreError:
+    """What to raise when each artifact has failed: NotGood only when that is certain, and not the store's doing."""
+    said = "; ".join(map(str, failures)) or "its manifest names none"
+    if any(isinstance(failure, StoreError) and not isinstance(failure, ObjectMissing) for failure in failures):
+        return StoreError(f"no artifact of {manifest.id} could be used: {said}")
+    return NotGood(f"no artifact of {manifest.id} is good: {said}")
+
+
+def _write_pages(plain: Iterable[bytes], target: Path) -> None:
+    with private_file(target) as image:
+        for piece in plain:
+            image.write(piece)
+
+
+def private_file(target: Path) -> BinaryIO:
+    """A new file for its owner only, whatever the umask: what comes out of a backup was kept encrypted."""
+    return os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb")
+
+
+def _watched(plain: Iterable[bytes], artifact: Artifact, progress: Progress) -> Iterator[bytes]:
+    done = 0
+    for piece in plain:
+        yield piece
+        done += len(piece)
+        progress(str(artifact.format), done, artifact.plain_size_bytes)

@@ -1,6 +1,0 @@
-"""Bringing a database back: into a new one, or in place."""
-
-from shared.restore.order import Restored, RestoreOrder
-from shared.restore.run import plan_restore, restore
-
-__all__ = ["RestoreOrder", "Restored", "plan_restore", "restore"]

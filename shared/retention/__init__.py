@@ -1,0 +1,6 @@
+"""Deleting what retention lets go, and what interrupted runs left behind."""
+
+from shared.retention.cleanup import clean, preview
+from shared.retention.outcome import Outcome
+
+__all__ = ["Outcome", "clean", "preview"]

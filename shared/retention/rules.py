@@ -1,0 +1,299 @@
+"""Which backups may go, and why each other one stays: a pure function of (backups, policy, now).
+
+A backup may go when its time is over: the later of what its manifest promised when it was taken and what
+the policy of now gives its kind. So a shorter BACKUP_RETENTION, a typo in it, or a wrong ENVIRONMENT
+shortens nothing that was promised already: it holds for what is taken from then on.
+
+Even then a backup of a database stays
+
+    unreadable       its manifest or an artifact is damaged or missing: for a person to look at
+    future           it is dated in the future, so a clock was wrong: its age is not known
+    held             somebody holds it
+    newest-verified  it is the newest one that was verified
+    last-good        it is one of the last BACKUP_MIN_KEEP that are good as far as is known, or of as many last
+                     that were verified
+    unproven         no newer one was verified, or one that is newer than the newest verified has waited for its
+                     verification for over a day
+    failing          one that is newer than the newest verified failed its verification, is unreadable, or was
+                     taken of a damaged database
+    stale            even the newest verified one is past its time: backups stopped, or our clock is far ahead
+    may-be-needed    another one is of a format that this version cannot read, and may need it
+    needed           one that stays needs it (a continuous chain)
+    too-many         with it more than half of the database's backups would go in one run, and nobody said --force
+
+Whatever is dated in the future, unreadable or not good protects nothing: it counts as none of the last good ones.
+"Newer" goes by the time a backup was taken. All times are aware datetimes.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime, timedelta
+from enum import StrEnum
+
+from shared.model.kinds import Kind
+from shared.model.names import BackupName
+
+MIN_KEEP = 3
+_VERIFIED_WITHIN = timedelta(days=1)
+_CLOCKS_DIFFER_BY = timedelta(minutes=5)  # a backup's clock may be this far ahead of ours without a word
+
+
+class Rule(StrEnum):
+    EXPIRED = "expired"  # the only one that deletes
+    NOT_EXPIRED = "not-expired"
+    UNREADABLE = "unreadable"
+    FUTURE = "future"
+    HELD = "held"
+    NEWEST_VERIFIED = "newest-verified"
+    LAST_GOOD = "last-good"
+    UNPROVEN = "unproven"
+    FAILING = "failing"
+    STALE = "stale"
+    MAY_BE_NEEDED = "may-be-needed"
+    NEEDED = "needed"
+    TOO_MANY = "too-many"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A backup as retention judges it.
+
+    `good`: its database was sound when it was taken. `damaged`: why it cannot be read, if so. `held`: why somebody
+    holds it, if so. `needs`: ids of backups of the same database without which it cannot be restored. `stored_at`:
+    when it was stored by the store's own clock, where the store has one; its time runs from then if that is later
+    than `created_at`. `newer_format`: its manifest is of a format that this version cannot read.
+    """
+
+    name: BackupName
+    created_at: datetime
+    keep_until: datetime | None = None
+    good: bool = True
+    verified: bool | None = None
+    damaged: str | None = None
+    held: str | None = None
+    needs: frozenset[str] = frozenset()
+    stored_at: datetime | None = None
+    newer_format: bool = False
+
+    @property
+    def bad(self) -> bool:
+        """Known not to be good."""
+        return self.damaged is not None or not self.good or self.verified is False
+
+    @property
+    def proven(self) -> bool:
+        return not self.bad and self.verified is True
+
+
+@dataclass(frozen=True)
+class Policy:
+    lengths: Mapping[Kind, timedelta]
+    min_keep: int = MIN_KEEP
+    force: bool = False
+
+
+@dataclass(frozen=True)
+class Decision:
+    backup: Candidate
+    rule: Rule
+    reason: str
+    kept_until: datetime | None = None
+
+    @property
+    def delete(self) -> bool:
+        return self.rule is Rule.EXPIRED
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A decision for every backup, by database, newest first; and what a person should look at.
+
+    `protectors`: by database, the backups that must still be there when any of the others is deleted.
+    """
+
+    decisions: tuple[Decision, ...]
+    attention: tuple[str, ...]
+    protectors: Mapping[str, tuple[Candidate, ...]]
+    refused: bool = False  # more than half of a database's backups would have gone
+
+    @property
+    def deletions(self) -> list[Decision]:
+        return [decision for decision in self.decisions if decision.delete]
+
+
+def plan(backups: Iterable[Candidate], policy: Policy, now: datetime) -> Plan:
+    """Decides over every backup. Takes O(n log n); says nothing of what else the store holds."""
+    by_database: dict[str, list[Candidate]] = {}
+    for backup in backups:
+        by_database.setdefault(backup.name.database, []).append(backup)
+    plans = [
+        _Judge(sorted(own, key=_newest_first, reverse=True), policy, now).plan()
+        for _, own in sorted(by_database.items())
+    ]
+    return Plan(
+        tuple(decision for each in plans for decision in each.decisions),
+        tuple(line for each in plans for line in each.attention),
+        {database: found for each in plans for database, found in each.protectors.items()},
+        any(each.refused for each in plans),
+    )
+
+
+def kept_until(backup: Candidate, policy: Policy) -> datetime:
+    """When its time is over: the later of the promise in its manifest and the policy of now."""
+    by_policy = _by_policy(backup, policy)
+    return max(by_policy, backup.keep_until or by_policy)
+
+
+def _by_policy(backup: Candidate, policy: Policy) -> datetime:
+    try:
+        return _started(backup) + policy.lengths[backup.name.kind]
+    except OverflowError:
+        return datetime.max.replace(tzinfo=UTC)
+
+
+def _newest_first(backup: Candidate) -> tuple[datetime, str, str]:
+    return (backup.created_at, backup.name.id, backup.name.kind)
+
+
+class _Judge:
+    """Decides over the backups of one database, given newest first."""
+
+    def __init__(self, own: Sequence[Candidate], policy: Policy, now: datetime) -> None:
+        self._own = own
+        self._policy = policy
+        self._now = now
+        self._decided: dict[BackupName, Decision] = {}
+        present = [backup for backup in own if backup.created_at <= now]
+        good = [backup for backup in present if not backup.bad]
+        proven = [backup for backup in present if backup.proven]
+        self._newest_proven = proven[0].name if proven else None
+        self._unread = next((backup for backup in own if backup.newer_format), None)
+        last = {backup.name: backup for backup in (*proven[: policy.min_keep], *good[: policy.min_keep])}
+        self._protectors = last
+        since_proven = present[: present.index(proven[0])] if proven else present
+        self._since_proven = {backup.name for backup in since_proven}
+        self._standstill = self._why_nothing_goes(since_proven, proven[0] if proven else None)
+
+    def plan(self) -> Plan:
+        for backup in self._own:
+            rule, reason = self._judge(backup)
+            self._decided[backup.name] = Decision(backup, rule, reason, kept_until(backup, self._policy))
+        self._keep_what_is_needed()
+        refused = self._refuse_too_many()
+        return Plan(
+            tuple(self._decided[backup.name] for backup in self._own),
+            tuple(self._attention()),
+            {self._own[0].name.database: tuple(self._protectors.values())},
+            refused,
+        )
+
+    def _judge(self, backup: Candidate) -> tuple[Rule, str]:
+        ends = kept_until(backup, self._policy)
+        if (stays := self._by_itself(backup, ends)) is not None:
+            return stays
+        if backup.name == self._newest_proven:
+            return Rule.NEWEST_VERIFIED, "the newest verified backup of its database"
+        if backup.name in self._protectors:
+            return Rule.LAST_GOOD, f"one of the last {self._policy.min_keep} good ones of its database"
+        if self._standstill is not None:
+            return self._standstill
+        if backup.name in self._since_proven:
+            return Rule.UNPROVEN, "waits for a verified one: nothing newer was verified so far"
+        return Rule.EXPIRED, f"its time ended {_at(ends)} ({self._policy_of(backup)})"
+
+    def _by_itself(self, backup: Candidate, ends: datetime) -> tuple[Rule, str] | None:
+        if backup.damaged is not None:
+            return Rule.UNREADABLE, f"never deleted by itself: {backup.damaged}"
+        if backup.created_at > self._now:
+            return Rule.FUTURE, f"dated in the future, {_at(backup.created_at)}"
+        if backup.held is not None:
+            return Rule.HELD, f"held: {backup.held}"
+        if ends > self._now:
+            return Rule.NOT_EXPIRED, f"kept until {_at(ends)} ({self._policy_of(backup)})"
+        return None
+
+    def _why_nothing_goes(self, since_proven: Sequence[Candidate], proven: Candidate | None) -> tuple[Rule, str] | None:
+        """`proven` is the newest verified one, `since_proven` what is newer, none of it dated in the future."""
+        bad = next((backup for backup in since_proven if backup.bad), None)
+        late = next((backup for backup in since_proven if self._now - _started(backup) > _VERIFIED_WITHIN), None)
+        if bad is not None:
+            return Rule.FAILING, f"waits for a good one: the newer {bad.name.id} {_what_is_wrong(bad)}"
+        if proven is None:
+            return Rule.UNPROVEN, "waits for a verified one: no backup of its database was verified so far"
+        if late is not None:
+            return Rule.UNPROVEN, f"waits for a verified one: the newer {late.name.id} was not verified within a day"
+        if kept_until(proven, self._policy) <= self._now:
+            return Rule.STALE, (
+                f"waits for a newer one: even {proven.name.id}, the newest verified, is past its time "
+                "(did backups stop, or is this clock wrong?)"
+            )
+        if self._unread is not None:
+            return Rule.MAY_BE_NEEDED, f"{self._unread.name.id} is of a newer format, and may need it: upgrade Litekeep"
+        return None
+
+    def _keep_what_is_needed(self) -> None:
+        by_id: dict[str, list[BackupName]] = {}
+        for backup in self._own:
+            by_id.setdefault(backup.name.id, []).append(backup.name)
+        staying = [decision.backup for decision in self._decided.values() if not decision.delete]
+        while staying:
+            keeper = staying.pop()
+            for name in (name for needed in keeper.needs for name in by_id.get(needed, ())):
+                if self._decided[name].delete:
+                    needed_by = f"{keeper.name.id} needs it"
+                    self._decided[name] = replace(self._decided[name], rule=Rule.NEEDED, reason=needed_by)
+                    staying.append(self._decided[name].backup)
+
+    def _refuse_too_many(self) -> bool:
+        going = [decision for decision in self._decided.values() if decision.delete]
+        if self._policy.force or 2 * len(going) <= len(self._own):
+            return False
+        for decision in going:
+            reason = f"{decision.reason}, but more than half would go in one run: --force if that is meant"
+            self._decided[decision.backup.name] = replace(decision, rule=Rule.TOO_MANY, reason=reason)
+        return True
+
+    def _attention(self) -> Iterator[str]:
+        database = self._own[0].name.database
+        by_rule: dict[Rule, list[Decision]] = {}
+        for backup in self._own:
+            decision = self._decided[backup.name]
+            by_rule.setdefault(decision.rule, []).append(decision)
+        for decision in by_rule.get(Rule.UNREADABLE, ()):
+            yield f"{database}: {decision.backup.name.id} is {decision.reason}"
+        for decision in by_rule.get(Rule.FUTURE, ()):
+            if decision.backup.created_at > self._now + _CLOCKS_DIFFER_BY:
+                yield f"{database}: {decision.backup.name.id} is {decision.reason}: whose clock was wrong?"
+        for rule in (Rule.FAILING, Rule.UNPROVEN, Rule.STALE, Rule.MAY_BE_NEEDED):
+            if (stopped := by_rule.get(rule)) and self._standstill is not None:
+                yield f"{database}: {_count(stopped)} past its time stays, {stopped[0].reason}"
+        if too_many := by_rule.get(Rule.TOO_MANY):
+            yield (
+                f"{database}: {len(too_many)} of {len(self._own)} backups would go, more than half in one run: "
+                "look at litekeep cleanup --dry-run, and add --force if that is meant"
+            )
+
+    def _policy_of(self, backup: Candidate) -> str:
+        if backup.keep_until is not None and backup.keep_until > _by_policy(backup, self._policy):
+            return f"{backup.name.kind}, as promised when it was taken"
+        hours, rest = divmod(int(self._policy.lengths[backup.name.kind].total_seconds()), 3600)
+        span = f"{hours} h" if hours % 24 or rest else f"{hours // 24} d"
+        return f"{backup.name.kind}: {span}"
+
+
+def _started(backup: Candidate) -> datetime:
+    return max(backup.created_at, backup.stored_at or backup.created_at)
+
+
+def _what_is_wrong(backup: Candidate) -> str:
+    if backup.damaged is not None:
+        return "cannot be read"
+    return "did not pass its verification" if backup.verified is False else "is of a damaged database"
+
+
+def _count(decisions: Sequence[Decision]) -> str:
+    return "one backup" if len(decisions) == 1 else f"each of {len(decisions)} backups"
+
+
+def _at(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%d %H:%M}"

@@ -1,0 +1,1 @@
+"""What a run has around it: scratch folders, progress, the platform it runs on."""

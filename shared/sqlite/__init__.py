@@ -1,0 +1,1 @@
+"""SQLite files as source and target: consistent snapshots, checks, replacement in place."""

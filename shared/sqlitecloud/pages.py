@@ -1,0 +1,142 @@
+"""A database copied page by page, as SQLite's backup API reads it: for those whose download is ciphertext.
+
+    USE DATABASE 'NAME'
+    BACKUP INIT ? SOURCE ?           [40, index, page size, pages]
+    BACKUP STEP index PAGES n        [41, index, result, pages, remaining, count, blob]
+    BACKUP FINISH index              [42, 0, 0]
+
+The blob holds `count` records of a file offset, 8 bytes, big-endian, and a page (sqcloud.c of sqlitecloud/sdk, and its
+SQLiteBridge). That a node decrypts pages on this way, as SQLite's backup API does, is documented nowhere: who asks for
+them looks for SQLite's header. When somebody writes meanwhile, SQLite begins anew, and pages come a second time.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+
+from shared.sqlitecloud.failures import CloudError, Garbled, Refused
+from shared.sqlitecloud.names import quoted
+from shared.sqlitecloud.session import Session, Value, Watcher
+
+Writer = Callable[[int, memoryview], None]  # of a page at an offset; raises its own disk's errors as a LitekeepError
+Room = Callable[[int], None]  # is told how many bytes it will be; raises a LitekeepError when there is no room for them
+
+MAGIC = b"SQLite format 3\0"  # what a page 1 that is decrypted begins with
+
+_INIT, _STEP = 40, 41
+_OK, _BUSY, _LOCKED, _DONE = 0, 5, 6, 101
+_STEP_BYTES = 4 << 20
+_OFFSET_BYTES = 8
+_MOST_PASSES = 8  # over the whole database, before whoever writes is asked to stop
+_MOST_IDLE_STEPS = 100
+_PENDING_BYTE = 1 << 30  # the page that holds this byte is never written (SQLite, "File Format", the lock-byte page)
+
+
+@dataclass(frozen=True)
+class Copied:
+    """What has been written: `pages` of `page_size` bytes, from offset 0."""
+
+    page_size: int
+    pages: int
+
+    @property
+    def size(self) -> int:
+        return self.page_size * self.pages
+
+
+@dataclass(frozen=True)
+class Copying:
+    """A copy that was begun. The node forgets it with its connection."""
+
+    session: Session
+    index: int
+    page_size: int
+    pages: int
+
+    def finish(self) -> None:
+        self.session.array(f"BACKUP FINISH {self.index}")
+
+
+def begin(session: Session, name: str) -> Copying:
+    """Uses the database and has the node begin. Raises Refused, where it does not."""
+    session.ok(f"USE DATABASE {quoted(name)}")
+    found = session.array("BACKUP INIT ? SOURCE ?", "main", "main")
+    kind, index, page_size, pages = _numbers(found, 4)
+    if kind != _INIT or index < 0 or not 512 <= page_size <= 65536 or page_size & (page_size - 1) or pages < 1:
+        raise _garbled()
+    return Copying(session, index, page_size, pages)
+
+
+def copy(copying: Copying, room: Room, write: Writer, watch: Watcher) -> Copied:
+    """Hands each page to `write`, some more than once: the last one counts.
+
+    Raises Garbled for a page too few or in no place, Refused (transient) when the database is locked, CloudError when
+    it is written to so fast that the copy never ends.
+    """
+    size, pages = copying.page_size, copying.pages
+    room(size * pages)
+    came, taken, idle = bytearray(pages), 0, 0
+    done = False
+    while not done:
+        result, pages, left, records = _step(copying)
+        done = result == _DONE
+        if pages > len(came):
+            room(size * pages)
+            came.extend(bytes(pages - len(came)))
+        taken += _place(records, size, pages, came, write)
+        idle = 0 if records else idle + 1
+        if idle > _MOST_IDLE_STEPS and not done:
+            raise _garbled()
+        if taken > (pages + 1) * _MOST_PASSES:
+            raise CloudError("copying page by page does not come to an end while somebody writes: try again later")
+        watch(max(0, pages - left) * size, pages * size)
+    if came.find(0, 0, pages) not in (-1, _PENDING_BYTE // size) or came.count(0, 0, pages) > 1:
+        raise Garbled("the copy page by page ended before every page had come")
+    copying.finish()
+    return Copied(size, pages)
+
+
+def first_page(session: Session, name: str) -> bytes:
+    """What one step brings of page 1: nothing, where the node holds it back to the end. Raises CloudError."""
+    copying = begin(session, name)
+    _, _, _, records = _step(copying, 1)
+    copying.finish()
+    return bytes(records[_OFFSET_BYTES:]) if int.from_bytes(records[:_OFFSET_BYTES]) == 0 else b""
+
+
+def _step(copying: Copying, most: int | None = None) -> tuple[int, int, int, memoryview]:
+    """The result code, how many pages the database has and how many are left, and the records that came."""
+    wanted = most or max(1, _STEP_BYTES // copying.page_size)
+    *head, blob = copying.session.array(f"BACKUP STEP {copying.index} PAGES {wanted}") or [None]
+    kind, index, result, pages, left, count = _numbers(head, 6)
+    if result in (_BUSY, _LOCKED):
+        raise Refused("copying page by page has to wait: the database is locked", result)
+    if result not in (_OK, _DONE):
+        raise Refused(f"copying page by page failed on the node ({result})", result)
+    if not isinstance(blob, bytes) or (kind, index) != (_STEP, copying.index) or pages < 1 or left < 0:
+        raise _garbled()
+    if len(blob) != count * (_OFFSET_BYTES + copying.page_size):
+        raise _garbled()
+    return result, pages, left, memoryview(blob)
+
+
+def _place(records: memoryview, size: int, pages: int, came: bytearray, write: Writer) -> int:
+    """Writes the records' pages where they belong; returns how many."""
+    length = _OFFSET_BYTES + size
+    for at in range(0, len(records), length):
+        number, odd = divmod(int.from_bytes(records[at : at + _OFFSET_BYTES]), size)
+        if odd or number >= pages:
+            raise Garbled("a page came that lies outside of the database")
+        write(number * size, records[at + _OFFSET_BYTES : at + length])
+        came[number] = 1
+    return len(records) // length
+
+
+def _numbers(found: list[Value], count: int) -> list[int]:
+    numbers = [number for number in found if isinstance(number, int)]
+    if len(found) != count or len(numbers) != count:
+        raise _garbled()
+    return numbers
+
+
+def _garbled() -> Garbled:
+    return Garbled("copying page by page was answered with something else than was asked for")

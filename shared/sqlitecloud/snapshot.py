@@ -1,0 +1,124 @@
+"""Snapshots of a database on SQLite Cloud: downloaded, counted, and looked at before anyone relies on them.
+
+The node makes a snapshot when a download begins and hands it out in steps. That it is one committed state is not
+promised anywhere, so what arrives has to show it: the announced size to the byte, pages that fill it, a header that
+agrees, and SQLite's quick_check. What does not is never a snapshot.
+
+A database that the node has encrypted comes as ciphertext, of which nothing of that can be seen. It is copied page by
+page instead, which the node decrypts, and held to the same.
+"""
+
+from pathlib import Path
+
+from shared.errors import CorruptSource, SourceError
+from shared.model.manifest import Source
+from shared.sqlite.checks import check_integrity
+from shared.sqlite.header import Header, read_header
+from shared.sqlite.image import FileSnapshot, create_image
+from shared.sqlitecloud import databases
+from shared.sqlitecloud.fetch import Fetched, fetch
+from shared.sqlitecloud.location import CloudLocation
+from shared.sqlitecloud.session import Announced, Session, Watcher
+
+
+def snapshot_cloud(
+    location: CloudLocation, destination: Path, *, allow_corrupt: bool = False, watch: Watcher
+) -> tuple[FileSnapshot, Source]:
+    """Downloads the database into the new file `destination`, mode 0600; what may pass is tried again, from scratch.
+
+    The manifest's source gets the node's version, the position of its log (`raft_index`) and its count of writes. With
+    `allow_corrupt` a damaged database is taken as it is. Raises CorruptSource for what is no whole database (an
+    encrypted one whose pages the node does not decrypt is not to us), CloudError or SourceError when it cannot be had.
+    Nothing is left then.
+    """
+    create_image(destination)
+    try:
+        found = fetch(location, destination, watch)
+        header = _checked_header(location, destination, found)
+        if not allow_corrupt:
+            _check_pages(location, destination)
+    except BaseException:
+        destination.unlink(missing_ok=True)
+        raise
+    image = FileSnapshot(
+        path=destination,
+        journal_mode=header.journal_mode,
+        page_size=header.page_size,
+        page_count=found.pages,
+        size_bytes=found.size,
+        sqlite_version=header.sqlite_version,
+    )
+    return image, _origin(location, header, found)
+
+
+def look_at(location: CloudLocation) -> str:
+    """What the node says of a database, without copying it. Raises SourceError when it cannot be used."""
+    found = databases.on_node(location.address, lambda session: databases.find(session, location.database))
+    if found is None:
+        raise SourceError(f"{location.display} is not there, or this role may not see it: check the name")
+    if found.trouble:
+        raise SourceError(f"{location.display} is {found.trouble}: mend that on the node first")
+    return f"reachable, {found.size} bytes{', encrypted' if found.encrypted else ''}"
+
+
+def unchanged_since(location: CloudLocation, origin: Source) -> bool:
+    """Whether nothing was written since the snapshot of that `origin`, as far as the node can tell.
+
+    The position of the log, the count of writes and the size must all be as they were. The log is the whole
+    cluster's, so a write to another database makes this one look changed; a count or a position that the node does
+    not give does too. Raises CloudError.
+    """
+    then = origin.model_dump()
+    if then["type"] != "sqlitecloud" or then["host"] != location.address.host or not then.get("raft_index"):
+        return False
+    if then.get("writes") is None:
+        return False
+
+    def now(session: Session) -> tuple[int | None, Announced]:
+        listed = databases.find(session, location.database)
+        return listed.writes if listed else None, session.start_download(location.database)
+
+    writes, announced = databases.on_node(location.address, now)
+    found = {"writes": writes, "raft_index": announced.raft_index, "size_bytes": announced.size}
+    return all(then.get(name) == value for name, value in found.items())
+
+
+def _origin(location: CloudLocation, header: Header, found: Fetched) -> Source:
+    return Source.model_validate(
+        {
+            "type": "sqlitecloud",
+            "host": location.address.host,
+            "sqlite_version": header.sqlite_version,
+            "size_bytes": found.announced.size,
+            "node_version": found.version or "unknown",
+            "raft_index": found.announced.raft_index,
+            "writes": found.writes,
+            **({"encrypted": True} if found.encrypted else {}),
+        }
+    )
+
+
+def _checked_header(location: CloudLocation, image: Path, found: Fetched) -> Header:
+    with image.open("rb") as file:
+        header = read_header(file.fileno())
+    if header is None:
+        raise CorruptSource(
+            f"{location.display} came without SQLite's header: it is damaged, or encrypted and the node does not "
+            "decrypt it (then back up a decrypted copy, or use the platform's own backups)"
+        )
+    count = header.page_count or found.pages
+    if found.size != found.pages * header.page_size or count != found.pages:
+        raise CorruptSource(
+            f"{location.display} came torn: {found.size} bytes and {found.pages} pages were announced, "
+            f"and its header says {count} pages of {header.page_size} bytes; try again"
+        )
+    return header
+
+
+def _check_pages(location: CloudLocation, image: Path) -> None:
+    integrity = check_integrity(image, quick=True)
+    if not integrity.good:
+        raise CorruptSource(
+            f"{location.display} came damaged, quick_check says: {integrity.problems[0]}; try again, and if it stays "
+            "so, add --allow-corrupt to keep its pages as they are"
+        )

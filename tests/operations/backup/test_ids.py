@@ -1,0 +1,31 @@
+"""Backups of one second get ids of their own."""
+
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import pytest
+
+from shared.model.kinds import Kind
+from shared.model.names import SAFETY_PREFIX
+from shared.operations.backup import BackupOrder, take_backup
+from shared.sqlite.location import FileLocation
+from shared.stores import open_store
+from tests.sqlitecloud.conftest import make_database
+
+NOON = datetime(2024, 1, 15, 12, tzinfo=UTC)
+
+
+@pytest.mark.parametrize("prefix", ["backup-", SAFETY_PREFIX])
+def test_backups_of_one_second_are_all_kept(tmp_path: Path, prefix: str) -> None:
+    make_database(tmp_path / "app.db")
+    order = BackupOrder(
+        location=FileLocation(tmp_path / "app.db"),
+        store=open_store(str(tmp_path / "backups")),
+        key=None,
+        kind=Kind.ON_DEMAND,
+        keep_for=timedelta(days=7),
+        environment="test",
+        prefix=prefix,
+    )
+    ids = [take_backup(order, clock=lambda: NOON).manifest.id for _ in range(3)]
+    assert ids == [f"{prefix}2024-01-15-12000{second}" for second in range(3)]

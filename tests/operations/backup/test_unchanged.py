@@ -1,0 +1,213 @@
+"""A scheduled backup is left out only when the newest one holds all that there is, and somebody can see that."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from jobs.backup.slot import Skipped, back_up_once
+from shared.catalog.listing import Catalog
+from shared.clock import utc_now
+from shared.events.log import EventLog
+from shared.keys import open_key
+from shared.keys.keyfile import KeyFile
+from shared.model.kinds import Kind
+from shared.model.names import Format, Unchanged, parse, parse_unchanged
+from shared.model.schedules import parse_schedules
+from shared.monitor import judge, look
+from shared.monitor.status import Standing, status_of
+from shared.operations.backup import BackupOrder
+from shared.operations.backup.unchanged import find_unchanged, mark_unchanged
+from shared.runtime.progress import silent
+from shared.settings import Settings
+from shared.sqlite.location import FileLocation
+from shared.sqlitecloud.location import CloudLocation
+from shared.stores import open_store
+from tests.servers.sqlitecloud import Server
+from tests.sqlitecloud.conftest import NAME, address_of, make_database
+from tests.sqlitecloud_server.raw import Raw
+
+DAILY = parse_schedules("daily=0 0 * * *")
+HOUR = timedelta(hours=1)
+
+
+@pytest.fixture
+def node(tmp_path: Path) -> Iterator[Server]:
+    folder = tmp_path / "node"
+    folder.mkdir()
+    make_database(folder / NAME)
+    with Server(folder, plain=True) as server:
+        yield server
+
+
+@pytest.fixture
+def order(node: Server, tmp_path: Path) -> BackupOrder:
+    return BackupOrder(
+        location=CloudLocation(address_of(node), NAME),
+        store=open_store(str(tmp_path / "backups")),
+        key=None,
+        kind=Kind.DAILY,
+        keep_for=timedelta(days=7),
+        environment="test",
+        copy_store=open_store(str(tmp_path / "copies")),
+        skip_unchanged=True,
+    )
+
+
+def run(order: BackupOrder, later: timedelta = timedelta(0)) -> str:
+    """The id of the backup that was taken, or the reason why none was."""
+    settings = Settings(_env_file=None)  # type: ignore[call-arg]
+    done = back_up_once(order, settings, EventLog(), prove=False, progress=silent, clock=lambda: utc_now() + later)
+    return done.reason if isinstance(done, Skipped) else done.taken.manifest.id
+
+
+def write(node: Server) -> None:
+    with Raw(node, NAME) as raw:
+        assert raw.ask("UPDATE t SET n = 'x' WHERE id = 1").startswith(b"=")
+
+
+def test_one_that_would_be_the_same_is_left_out_until_somebody_writes(node: Server, order: BackupOrder) -> None:
+    first = run(order)
+    assert [run(order), run(order, 24 * HOUR)] == ["unchanged", "unchanged"]
+    write(node)
+    assert run(order) not in ("unchanged", first)
+    assert run(order) == "unchanged"
+    assert run(replace(order, skip_unchanged=False)) != "unchanged"
+
+
+@pytest.mark.parametrize("changes", [{"kind": Kind.ON_DEMAND}, {"kind": Kind.PRE_DEPLOYMENT}, {"kind": Kind.MILESTONE}])
+def test_what_somebody_asked_for_is_always_taken(order: BackupOrder, changes: dict[str, Kind]) -> None:
+    one = replace(order, **changes)
+    run(one)
+    assert run(one) != "unchanged"
+    run(replace(order))
+    assert run(replace(order, name="by-name")) == "by-name"
+
+
+def test_another_kind_is_no_reason(order: BackupOrder) -> None:
+    run(replace(order, kind=Kind.CONTINUOUS))
+    assert run(order) != "unchanged"
+
+
+def test_a_file_is_always_backed_up(order: BackupOrder, tmp_path: Path) -> None:
+    make_database(tmp_path / NAME)
+    one = replace(order, location=FileLocation(tmp_path / NAME))
+    run(one)
+    assert run(one) != "unchanged"
+
+
+def gone(
+    order: BackupOrder, ending: str, *, copy: bool = False, change: Callable[[Path], object] = Path.unlink
+) -> None:
+    store = order.copy_store if copy else order.store
+    assert store is not None
+    (path,) = Path(store.url).rglob(f"*{ending}")
+    change(path)
+
+
+@pytest.mark.parametrize("copy", [False, True])
+@pytest.mark.parametrize("ending", [".manifest.json", ".sql.gz", ".sqlite.zst"])
+def test_one_that_is_not_whole_in_every_store_is_taken_again(order: BackupOrder, ending: str, *, copy: bool) -> None:
+    run(order)
+    gone(order, ending, copy=copy)
+    assert run(order) != "unchanged"
+
+
+def test_one_that_is_cut_short_or_unreadable_is_taken_again(order: BackupOrder) -> None:
+    run(order)
+    gone(order, ".sql.gz", change=lambda path: path.write_bytes(b"x"))
+    assert run(order) != "unchanged"
+
+
+class _Bad:
+    ok = False
+
+    def to_json(self) -> dict[str, object]:
+        return {"level": "restored", "ok": False}
+
+
+def test_one_that_failed_its_verification_is_taken_again(order: BackupOrder) -> None:
+    run(order)
+    (backup,) = Catalog(order.store).backups()
+    Catalog(order.store).record(backup.name, _Bad(), utc_now())
+    assert run(order) != "unchanged"
+
+
+def test_other_formats_another_key_or_another_version_make_a_new_one(
+    order: BackupOrder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    run(replace(order, formats=(Format.SQL,)))
+    assert run(order) != "unchanged"
+    assert run(replace(order, formats=(Format.SQL,))) == "unchanged"
+    KeyFile.create(tmp_path / "a.key")
+    KeyFile.create(tmp_path / "b.key")
+    for name in ("a.key", "b.key"):
+        keyed = replace(order, key=open_key(f"file:{tmp_path / name}"))
+        assert run(keyed) != "unchanged"
+        assert run(keyed) == "unchanged"
+    assert run(order) != "unchanged"
+    monkeypatch.setattr("shared.operations.backup.unchanged.TOOL", "litekeep 0.0.0-older")
+    assert run(order) != "unchanged"
+
+
+def test_it_is_taken_while_half_of_its_time_is_left(order: BackupOrder) -> None:
+    run(order)
+    assert find_unchanged(order, utc_now() + timedelta(days=3, hours=11)) is not None
+    assert find_unchanged(order, utc_now() + timedelta(days=3, hours=13)) is None
+    assert find_unchanged(replace(order, keep_for=timedelta(days=1)), utc_now() + 13 * HOUR) is None
+    assert find_unchanged(order, utc_now() - HOUR) is None  # it is dated in the future
+
+
+@pytest.mark.parametrize("request_", ["LIST DATABASES DETAILED", "DOWNLOAD DATABASE", "AUTH"])
+def test_where_the_node_does_not_tell_one_is_taken(node: Server, order: BackupOrder, request_: str) -> None:
+    run(order)
+    node.faults.error(request_, 10005, "not now")
+    assert run(order) != "unchanged"
+
+
+def test_where_the_store_does_not_take_the_mark_one_is_taken(order: BackupOrder) -> None:
+    run(order)
+    (Path(order.store.url) / "locks").write_bytes(b"in the way")
+    assert run(order) != "unchanged"
+
+
+def test_a_mark_is_known_by_its_name_alone_and_is_no_backup(order: BackupOrder) -> None:
+    run(order)
+    (backup,) = Catalog(order.store).backups()
+    mark = Unchanged(backup.name, utc_now())
+    assert parse_unchanged(mark.object) == mark
+    assert parse(mark.object) is None
+    for name in (mark.object + "x", mark.object.replace("daily", "other"), "locks/unchanged/daily/a/b", "x"):
+        assert parse_unchanged(name) is None
+
+
+def test_a_quiet_database_is_not_stale_and_one_whose_schedule_stopped_is(order: BackupOrder) -> None:
+    run(order)
+    (backup,) = Catalog(order.store).backups()
+    taken = backup.created_at
+    for night in (1, 2, 3):
+        mark_unchanged(order.store, backup.name, taken + night * 24 * HOUR)
+
+    def stale(after: timedelta) -> tuple[Standing, bool, timedelta | None]:
+        listing, _ = look(order.store, taken + after)
+        found = status_of(NAME, listing, DAILY, taken + after)
+        said = [finding.event for finding in judge(listing, DAILY, taken + after)]
+        return found.standing, "monitor.stale" in said, found.recovery_point
+
+    assert stale(72 * HOUR + HOUR / 2) == (Standing.OK, False, HOUR / 2)
+    assert stale(96 * HOUR)[:2] == (Standing.OK, False)
+    standing, cries, behind = stale(98 * HOUR + timedelta(minutes=1))
+    assert (standing, cries, behind) == (Standing.STALE, True, 26 * HOUR + timedelta(minutes=1))
+
+
+def test_a_mark_of_the_future_or_on_another_backup_hides_nothing(order: BackupOrder) -> None:
+    run(order)
+    (backup,) = Catalog(order.store).backups()
+    now = backup.created_at + 60 * HOUR
+    mark_unchanged(order.store, backup.name, now + HOUR)
+    mark_unchanged(order.store, replace(backup.name, id="another"), now)
+    mark_unchanged(order.store, replace(backup.name, kind=Kind.WEEKLY), now)
+    listing, _ = look(order.store, now)
+    assert status_of(NAME, listing, DAILY, now).standing is Standing.STALE

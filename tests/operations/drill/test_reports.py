@@ -1,0 +1,298 @@
+"""What a drill leaves in the store: names, the page, the plot; and what it makes of reports that others left there."""
+
+import json
+import random
+from collections.abc import Mapping
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from xml.etree import ElementTree as ET
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.errors import StoreError
+from shared.model import names
+from shared.model.kinds import Kind
+from shared.model.names import BackupName, DrillName
+from shared.operations.drill import Drill
+from shared.operations.drill.attempt import Attempt, Role
+from shared.operations.drill.durations import duration
+from shared.operations.drill.history import drill_names, past_drills
+from shared.operations.drill.judge import recovery_times
+from shared.operations.drill.page import to_markdown
+from shared.operations.drill.plot import Point, draw
+from shared.operations.drill.publish import publish
+from shared.operations.verify.rebuild import Check
+from shared.stores import StoredObject
+from shared.stores.folder import FolderStore
+from tests.operations.drill.yard import SUNDAY
+
+HOSTILE = [
+    "../../etc/passwd",
+    "a|b",
+    "x\n# owned",
+    "<script>alert(1)</script>",
+    "[click](http://evil.example)",
+    "![x](y)",
+    "`rm`",
+    "http://evil.example",
+    "\x1b[31mred",
+    "drills",
+    ".",
+    "a/b",
+    "\u202etxt.exe",
+]
+
+
+def attempt(role: Role = Role.LATEST, database: str = "app.db", **changes: object) -> Attempt:
+    name = BackupName(Kind.DAILY, database, "b1")
+    made = Attempt(
+        role,
+        name,
+        SUNDAY - timedelta(hours=3),
+        "backups",
+        size_bytes=10,
+        artifact=f"{name.prefix}.sqlite.zst",
+        rows=3,
+        tables=1,
+        restore_seconds=1.0,
+        recovery_seconds=2.0,
+        app_seconds=0.5,
+        checks=[Check("restore", ok=True, detail="rebuilt")],
+    )
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+def drill(database: str = "app.db", **changes: object) -> Drill:
+    attempts = [attempt(database=database)]
+    times = recovery_times(attempts, has_copy_store=False)
+    ended = SUNDAY + timedelta(seconds=9)
+    made = Drill(database, SUNDAY, ended, "backups", None, 7, 0, attempts, times, [])
+    return replace(made, **changes)  # type: ignore[arg-type]
+
+
+@pytest.fixture
+def store(tmp_path: Path) -> FolderStore:
+    return FolderStore(tmp_path / "backups")
+
+
+def stored(store: FolderStore) -> dict[str, str]:
+    found = {}
+    for item in store.list_objects():
+        with store.open(item.name) as stream:
+            found[item.name] = stream.read().decode("utf-8", "replace")
+    return found
+
+
+@settings(max_examples=100, deadline=None)
+@given(
+    st.one_of(st.text(min_size=1, max_size=30), st.sampled_from(HOSTILE)),
+    st.datetimes(datetime(1900, 1, 1), datetime(9999, 1, 1)),  # noqa: DTZ001 - the zone comes next
+    st.booleans(),
+)
+def test_every_name_of_a_drill_is_read_back_and_stays_in_its_folder(
+    database: str, held_at: datetime, passed: bool
+) -> None:
+    try:
+        names.encode_database(database)
+    except Exception:  # noqa: BLE001 - no backup could have that name either
+        return
+    name = DrillName(database, held_at.replace(tzinfo=UTC), passed)
+    assert names.parse_drill(name.report) == name
+    for object_name in (name.report, name.page, name.plot):
+        assert object_name.count("/") == 2
+        assert object_name.startswith("drills/")
+        assert "/." not in object_name
+        assert names.parse(object_name) is None, "it is no part of a backup"
+
+
+@pytest.mark.parametrize(
+    "name",
+    [
+        "drills/app.db/20240204T030000000000Z.passed.md",
+        "drills/app.db/20240204T030000Z.passed.json",
+        "drills/app.db/20240204T030000000000Z.good.json",
+        "drills/app.db/20240299T030000000000Z.passed.json",
+        "drills/app.db/x20240204T030000000000Z.passed.json",
+        "drills/app.db/20240204T030000000000Z.passed.json.bak",
+        "drills/app.db/sub/20240204T030000000000Z.passed.json",
+        "drills/20240204T030000000000Z.passed.json",
+        "drills/a b/20240204T030000000000Z.passed.json",
+        "drills/../20240204T030000000000Z.passed.json",
+        "drills/%2e%2e/20240204T030000000000Z.passed.json",
+        "daily/app.db/20240204T030000000000Z.passed.json",
+        "drills/app.db/\u0662\u0660240204T030000000000Z.passed.json",
+        "drills/app.db/00010101T000000000000Z.passed.json",
+    ],
+)
+def test_what_is_not_exactly_a_drills_name_is_no_drill(name: str) -> None:
+    assert names.parse_drill(name) is None
+
+
+def test_the_report_is_written_last(store: FolderStore, monkeypatch: pytest.MonkeyPatch) -> None:
+    order = []
+    create = FolderStore.create
+
+    def noted(self: FolderStore, name: str, content: bytes, metadata: Mapping[str, str]) -> StoredObject:
+        order.append(name.rsplit(".", 1)[-1])
+        return create(self, name, content, metadata)
+
+    monkeypatch.setattr(FolderStore, "create", noted)
+    publish(store, drill(), [])
+    assert order == ["svg", "md", "json"]
+
+
+@pytest.mark.parametrize("ending", ["svg", "md", "json"])
+@pytest.mark.parametrize("error", [StoreError("full"), KeyboardInterrupt()])
+def test_a_report_that_could_not_be_finished_leaves_nothing(
+    store: FolderStore, monkeypatch: pytest.MonkeyPatch, ending: str, error: BaseException
+) -> None:
+    create = FolderStore.create
+
+    def failing(self: FolderStore, name: str, content: bytes, metadata: Mapping[str, str]) -> StoredObject:
+        if name.endswith(ending):
+            raise error
+        return create(self, name, content, metadata)
+
+    monkeypatch.setattr(FolderStore, "create", failing)
+    with pytest.raises(type(error)):
+        publish(store, drill(), [])
+    assert stored(store) == {}
+
+
+def test_the_next_drill_finds_the_figures_of_the_last(store: FolderStore) -> None:
+    publish(store, drill(), [])
+    (found,) = past_drills(store, "app.db")
+    assert (found.name, found.backup_id, found.readable) == (drill().name, "b1", True)
+    assert found.seconds == {Role.LATEST: 2.0}
+    assert found.data_age_seconds == 3 * 3600
+    assert past_drills(store, "other.db") == []
+
+
+def test_a_restore_that_was_not_good_has_no_place_in_the_plot(store: FolderStore) -> None:
+    bad = attempt(not_good=True)
+    publish(store, drill(attempts=[bad], findings=["it is not good"]), [])
+    (found,) = past_drills(store)
+    assert (found.name.passed, found.seconds) == (False, {})
+
+
+REPORTS = [
+    b"",
+    b"{",
+    b"[]",
+    b"[" * 100_000,
+    b'"text"',
+    b"\xff\xfe",
+    b'{"restores": 7}',
+    b'{"restores": [7, {"role": ["latest"]}, {"role": {}}]}',
+    b'{"restores": [{"role": "latest", "good": true, "recovery_seconds": NaN, "backup_id": "../x"}]}',
+    b'{"restores": [{"role": "latest", "good": true, "recovery_seconds": -1, "backup_id": 7}]}',
+    b'{"restores": [{"role": "latest", "good": true, "recovery_seconds": 1e999}]}',
+    b'{"restores": [{"role": "latest", "good": true, "recovery_seconds": true}], "data_age_seconds": "<b>"}',
+    b'{"restores": [{"role": "latest", "good": true, "recovery_seconds": 1' + b"0" * 400 + b"}]}",
+    b'{"restores": [{"role": "latest", "good": true, "recovery_seconds": 1' + b"0" * 9000 + b"}]}",
+    b" " * ((4 << 20) + 1),
+]
+
+
+@pytest.mark.parametrize("content", REPORTS, ids=range(len(REPORTS)))
+def test_whatever_stands_in_an_old_report_only_numbers_come_of_it(store: FolderStore, content: bytes) -> None:
+    old = DrillName("app.db", SUNDAY - timedelta(days=28), True)
+    store.create(old.report, content, {})
+    (found,) = past_drills(store, "app.db")
+    assert (found.name, found.seconds, found.data_age_seconds, found.backup_id) == (old, {}, None, None)
+    publish(store, drill(), [found])
+    ET.fromstring(stored(store)[drill().name.plot])
+
+
+@pytest.mark.parametrize("text", HOSTILE)
+def test_no_name_becomes_markup(store: FolderStore, text: str) -> None:
+    bad = Check(text, ok=False, detail=text)
+    held = drill(text, attempts=[attempt(database=text, app_checks=[bad], error=text)], findings=[text], store=text)
+    page = to_markdown(held)
+    plain = to_markdown(
+        drill(attempts=[attempt(app_checks=[replace(bad, name="x", detail="x")], error="x")], findings=["x"])
+    )
+    assert page.count("\n") == plain.count("\n"), "it makes no line of its own"
+    assert "<script" not in page
+    assert "](http" not in page
+    assert "://evil" not in page.replace(":\\//", "")
+    assert "\x1b" not in page
+    assert "\u202e" not in page
+    for line, other in zip(page.splitlines(), plain.splitlines(), strict=True):
+        assert line.replace("\\|", "").count("|") == other.count("|"), "it makes no cell of its own"
+    publish(store, held, [])
+    assert drill_names(store) == [held.name]
+    svg = stored(store)[held.name.plot]
+    assert text not in svg or text in (".", "drills")
+    ET.fromstring(svg)
+
+
+@settings(max_examples=60, deadline=None)
+@given(st.lists(st.tuples(st.booleans(), st.dictionaries(st.sampled_from(list(Role)), st.floats(0, 1e9))), max_size=40))
+def test_every_plot_is_whole_and_within_its_frame(past: list[tuple[bool, dict[Role, float]]]) -> None:
+    points = [Point(SUNDAY + timedelta(days=28 * n), passed, seconds) for n, (passed, seconds) in enumerate(past)]
+    svg = ET.fromstring(draw(points))
+    width, height = (float(svg.attrib[side]) for side in ("width", "height"))
+    drawn = 0
+    for element in svg.iter():
+        for side, limit in (("cx", width), ("cy", height), ("x", width), ("y", height), ("y1", height), ("x2", width)):
+            assert 0 <= float(element.attrib.get(side, 0)) <= limit
+        drawn += element.tag.endswith("circle")
+    shown = sum(Role.LATEST in point.seconds for point in points[-24:])
+    assert drawn == shown + (1 if shown else 0), "a mark for each drill that measured it, and one in the legend"
+
+
+def test_a_slower_recovery_stands_higher_and_a_target_where_it_is() -> None:
+    points = [Point(SUNDAY, True, {Role.LATEST: seconds}) for seconds in (1.0, 60.0, 3600.0)]
+    svg = ET.fromstring(draw(points))
+    marks = [float(e.attrib["cy"]) for e in svg.iter() if e.tag.endswith("circle")][:3]
+    targets = [float(e.attrib["y1"]) for e in svg.iter() if e.attrib.get("stroke-dasharray")]
+    assert marks[0] > marks[1] > marks[2]
+    assert marks[2] == targets[0], "an hour is at the target of one hour"
+    assert targets == sorted(targets, reverse=True)
+
+
+def test_the_page_tells_the_whole_drill(store: FolderStore) -> None:
+    held = drill(findings=["something"], candidates=3)
+    page = to_markdown(held)
+    assert "\u274c failed" in page.splitlines()[0]
+    assert "- something" in page
+    assert "| minor corruption | 2.00 s | 1 h |" in page
+    assert f"]({held.name.plot.rsplit('/', 1)[-1]})" in page
+    assert "one of 3, chosen by the seed 7" in page
+
+
+def test_drills_are_listed_newest_first_by_one_listing(store: FolderStore) -> None:
+    moments = [SUNDAY + timedelta(days=28 * n) for n in range(5)]
+    random.Random(1).shuffle(moments)
+    for number, moment in enumerate(moments):
+        store.create(DrillName(f"db{number % 2}", moment, bool(number % 3)).report, b"{}", {})
+        store.create(f"drills/db0/{number}.txt", b"not one", {})
+    found = drill_names(store)
+    assert [name.held_at for name in found] == sorted(moments, reverse=True)
+    assert {name.database for name in drill_names(store, "db0")} == {"db0"}
+
+
+@pytest.mark.parametrize(
+    ("seconds", "said"),
+    [
+        (0, "0.00 s"), (0.424, "0.42 s"), (9.99, "9.99 s"), (9.996, "10 s"), (59.4, "59 s"), (59.6, "1 min"),
+        (250, "4 min 10 s"), (3600, "1 h"), (7500, "2 h 5 min"), (86400, "1 d"), (273600, "3 d 4 h"), (-5, "-5.00 s"),
+    ],
+)  # fmt: skip
+def test_durations_read_as_people_say_them(seconds: float, said: str) -> None:
+    assert duration(seconds) == said
+
+
+def test_the_json_report_has_no_value_that_json_does_not_know(store: FolderStore) -> None:
+    publish(store, drill(), [])
+
+    def refuse(text: str) -> None:
+        raise AssertionError(text)
+
+    report = json.loads(stored(store)[drill().name.report], parse_constant=refuse)
+    assert report["passed"] is True
+    assert report["recovery_times"][3]["met"] is None

@@ -1,0 +1,78 @@
+"""A store with backups of chosen ages, written object by object: nothing is dumped, so a test takes milliseconds."""
+
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from pathlib import Path
+from typing import Any
+
+from shared.catalog.listing import Catalog
+from shared.clock import utc_now
+from shared.model.kinds import Kind, default_retention
+from shared.model.names import BackupName, Format
+from shared.retention.rules import Policy
+from shared.stores import Store
+from tests.builders import make_artifact, make_manifest
+
+POLICY = Policy(default_retention("production"))
+SIZE = 10  # bytes an artifact
+
+
+@dataclass(frozen=True)
+class Verdict:
+    ok: bool
+
+    def to_json(self) -> dict[str, Any]:
+        return {"ok": self.ok}
+
+
+def ago(days: float) -> datetime:
+    return utc_now() - timedelta(days=days)
+
+
+def put(store: Store, age_days: float, backup_id: str | None = None, **changes: Any) -> BackupName:
+    """Stores a backup of that age: one artifact a format, the manifest, and a verdict unless `verified` is None."""
+    verified = changes.pop("verified", True)
+    kind = changes.pop("kind", Kind.DAILY)
+    name = BackupName(kind, changes.pop("database", "app"), backup_id or f"b{age_days:g}")
+    taken = ago(age_days)
+    artifacts = [make_artifact(name, form) for form in Format]
+    for artifact in artifacts:
+        store.create(artifact.object, b"x" * SIZE, {})
+    fields = {"keep_until": taken + POLICY.lengths[kind], "artifacts": artifacts} | changes
+    Catalog(store).publish(make_manifest(id=name.id, database=name.database, kind=kind, created_at=taken, **fields))
+    if verified is not None:
+        Catalog(store).record(name, Verdict(verified), taken + timedelta(minutes=1))
+    return name
+
+
+def fill(store: Store, young: int = 5, old: int = 3) -> list[BackupName]:
+    """Young verified ones that protect, and old ones that may go, which are returned newest first."""
+    for number in range(young):
+        put(store, 1 + number)
+    return [put(store, 100 + number, f"old{number}") for number in range(old)]
+
+
+def put_aged(folder: Path, store: Store, name: str, days: float) -> None:
+    """An object that a folder has had for so long."""
+    store.create(name, b"x" * SIZE, {})
+    age(folder, name, days)
+
+
+def age(folder: Path, name: str, days: float) -> None:
+    stamp = ago(days).timestamp()
+    os.utime(folder / name, (stamp, stamp))
+
+
+def ids(store: Store) -> set[str]:
+    return {backup.name.id for backup in Catalog(store).backups()}
+
+
+def objects(store: Store) -> set[str]:
+    return {item.name for item in store.list_objects("")}
+
+
+def objects_of(store: Store, names: Iterable[BackupName]) -> set[str]:
+    prefixes = tuple(name.prefix + "." for name in names)
+    return {name for name in objects(store) if name.startswith(prefixes)}

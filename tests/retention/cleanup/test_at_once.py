@@ -1,0 +1,223 @@
+"""Cleanups, backups, holds and people at once: whatever happens between two steps, nothing that should live goes."""
+
+import threading
+from collections.abc import Callable, Iterator
+from datetime import timedelta
+from pathlib import Path
+
+import pytest
+
+from shared.catalog.holds import hold
+from shared.catalog.listing import Catalog
+from shared.clock import utc_now
+from shared.errors import LitekeepError, StoreError
+from shared.model.kinds import Kind
+from shared.model.names import BackupName, Format
+from shared.retention import clean
+from shared.stores import StoredObject
+from shared.stores.folder import FolderStore
+from tests.retention.cleanup.shelf import POLICY, age, ago, fill, ids, objects, put, put_aged
+
+
+class Interrupted(FolderStore):
+    """Before the n-th delete of an object, something else happens."""
+
+    def __init__(self, path: Path, number: int, happens: Callable[[], object]) -> None:
+        super().__init__(path)
+        self._number = number
+        self._happens = happens
+        self.happened = False
+
+    def delete(self, name: str, generation: str) -> None:
+        self._number -= 1
+        if self._number == 0:
+            self._happens()
+            self.happened = True
+        super().delete(name, generation)
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path / "store"
+
+
+@pytest.mark.parametrize("number", range(1, 13))
+def test_a_second_cleanup_is_refused_at_every_step_of_the_first(folder: Path, number: int) -> None:
+    fill(FolderStore(folder))
+    refused: list[str] = []
+
+    def second() -> None:
+        with pytest.raises(StoreError, match="another cleanup is at work") as caught:
+            clean(FolderStore(folder), POLICY)
+        refused.append(str(caught.value))
+
+    store = Interrupted(folder, number, second)
+    outcome = clean(store, POLICY)
+    assert store.happened
+    assert len(refused) == 1
+    assert (outcome.errors, len(outcome.deleted)) == ([], 3)
+
+
+@pytest.mark.parametrize("number", [1, 2, 5, 9])
+def test_one_whose_lease_was_taken_over_stops_at_once(folder: Path, number: int) -> None:
+    """It slept for hours; another ran meanwhile, and somebody holds what it would delete next."""
+    fill(FolderStore(folder))
+
+    def others() -> None:
+        clean(FolderStore(folder), POLICY, clock=lambda: utc_now() + timedelta(hours=2))
+        put(FolderStore(folder), 150, "new-old")
+
+    store = Interrupted(folder, number, others)
+    outcome = clean(store, POLICY)
+    assert any("took over its lease" in line for line in outcome.errors)
+    assert "new-old" in ids(store)
+
+
+def test_one_whose_lease_ended_stops_before_another_may_begin(folder: Path) -> None:
+    old = fill(FolderStore(folder))
+    later = [timedelta(0)]
+
+    def time_passes() -> None:
+        later[0] = timedelta(minutes=59)
+
+    store = Interrupted(folder, 2, time_passes)
+    outcome = clean(store, POLICY, clock=lambda: utc_now() + later[0])
+    assert outcome.deleted == {old[0]}
+    assert any("run it again" in line for line in outcome.errors)
+
+
+def test_many_cleanups_in_threads_delete_each_backup_once_and_no_other(folder: Path) -> None:
+    old = fill(FolderStore(folder), young=6, old=6)
+    deleted: list[BackupName] = []
+    refused: list[str] = []
+    barrier = threading.Barrier(4)
+
+    def work() -> None:
+        barrier.wait()
+        try:
+            deleted.extend(clean(FolderStore(folder), POLICY).deleted)
+        except StoreError as error:
+            refused.append(str(error))
+
+    threads = [threading.Thread(target=work) for _ in range(4)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert sorted(name.id for name in deleted) == sorted(name.id for name in old)
+    assert all("another cleanup" in text or "took over" in text for text in refused)
+    assert ids(FolderStore(folder)) == {f"b{number}" for number in range(1, 7)}
+
+
+@pytest.mark.parametrize("number", range(1, 13))
+def test_a_backup_that_is_being_taken_is_left_alone_at_every_step(folder: Path, number: int) -> None:
+    fill(FolderStore(folder))
+    name = BackupName(Kind.DAILY, "app", "running")
+    FolderStore(folder).create(name.artifact(Format.SQLITE, encrypted=False), b"x" * 10, {})
+
+    def finishes() -> None:
+        FolderStore(folder).delete(*_object(folder, name.artifact(Format.SQLITE, encrypted=False)))
+        put(FolderStore(folder), 0, "running")
+
+    store = Interrupted(folder, number, finishes)
+    assert clean(store, POLICY).errors == []
+    assert store.happened
+    (running,) = [backup for backup in Catalog(store).backups() if backup.name == name]
+    assert {artifact["object"] for artifact in running.summary["artifacts"]} <= objects(store)
+
+
+def test_a_backup_that_took_a_day_and_stores_its_manifest_now_is_no_orphan(folder: Path) -> None:
+    fill(FolderStore(folder), old=1)
+    name = BackupName(Kind.WEEKLY, "app", "slow")
+    slow = FolderStore(folder)
+    put_aged(folder, slow, "weekly/app/other.sql.gz", 3)
+
+    def finishes() -> None:
+        put(slow, 0, "slow", kind=Kind.WEEKLY)
+        for item in [item.name for item in slow.list_objects(name.prefix)]:
+            age(folder, item, 3)
+
+    for form in Format:
+        put_aged(folder, slow, name.artifact(form, encrypted=True), 3)
+    outcome = clean(Interrupted(folder, 1, finishes), POLICY)
+    assert len(outcome.swept) == 1
+    assert {name.artifact(form, encrypted=True) for form in Format} <= objects(slow)
+
+
+def test_a_hold_at_any_moment_keeps_the_backup_or_says_that_it_is_too_late(folder: Path) -> None:
+    for number in range(1, 6):
+        root = folder / str(number)
+        folder.mkdir(exist_ok=True)
+        fill(FolderStore(root), old=1)
+        told: list[str] = []
+
+        def holds(root: Path = root, told: list[str] = told) -> None:
+            try:
+                hold(FolderStore(root), "old0", "wait", "someone")
+            except LitekeepError as error:
+                told.append(str(error))
+
+        clean(Interrupted(root, number, holds), POLICY)
+        there = ids(FolderStore(root))
+        if told:
+            assert "old0" not in there
+        else:
+            assert "old0" in there
+            (backup,) = [b for b in Catalog(FolderStore(root)).backups() if b.name.id == "old0"]
+            assert {artifact["object"] for artifact in backup.summary["artifacts"]} <= objects(FolderStore(root))
+            assert backup.verified is True
+
+
+@pytest.mark.parametrize("gone", ["b1", "b2", "b3"])
+def test_nothing_more_goes_once_a_backup_that_protects_the_rest_is_gone(folder: Path, gone: str) -> None:
+    old = fill(FolderStore(folder))
+    victim = BackupName(Kind.DAILY, "app", gone)
+    store = Interrupted(folder, 2, (folder / victim.manifest).unlink)
+    outcome = clean(store, POLICY)
+    assert outcome.deleted == {old[0]}
+    assert len([line for line in outcome.errors if f"{gone}, which is newer" in line]) == 2
+
+
+class Lossy(FolderStore):
+    """Loses from the n-th listing of the whole store what `lost` says; from every one when n is 0."""
+
+    def __init__(self, path: Path, lost: Callable[[StoredObject], bool], number: int = 0) -> None:
+        super().__init__(path)
+        self._lost = lost
+        self._number = number
+        self._listed = 0
+
+    def list_objects(self, prefix: str = "") -> Iterator[StoredObject]:
+        self._listed += prefix == ""
+        loses = prefix == "" and self._number in (0, self._listed)
+        return (item for item in super().list_objects(prefix) if not (loses and self._lost(item)))
+
+
+@pytest.mark.parametrize("lost", [".manifest.json", ".hold.json", "daily/app/b"])
+def test_a_listing_that_lost_a_page_never_costs_what_should_live(folder: Path, lost: str) -> None:
+    store = FolderStore(folder)
+    fill(store)
+    hold(store, "old1", "evidence", "someone")
+    for name in objects(store):
+        age(folder, name, 50)  # old enough to be taken for orphans
+    before = objects(store)
+    clean(Lossy(folder, lambda item: lost in item.name), POLICY)
+    gone = before - objects(store)
+    assert all("old0." in name or "old2." in name for name in gone)
+
+
+@pytest.mark.parametrize("number", [1, 2])
+def test_a_verdict_that_one_listing_lost_still_counts(folder: Path, number: int) -> None:
+    fill(FolderStore(folder))
+    failing = put(FolderStore(folder), 0.1, "failing", verified=False)
+    lossy = Lossy(
+        folder, lambda item: item.name == failing.verdict(ago(0.1)) or "failing.verified" in item.name, number
+    )
+    outcome = clean(lossy, POLICY)
+    assert outcome.deleted == set()
+    assert len([line for line in outcome.attention if "two listings differ" in line]) == 3
+
+
+def _object(folder: Path, name: str) -> tuple[str, str]:
+    (item,) = [item for item in FolderStore(folder).list_objects(name) if item.name == name]
+    return item.name, item.generation

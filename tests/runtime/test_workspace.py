@@ -1,0 +1,144 @@
+"""Scratch folders are private, and none outlives its run for long."""
+
+import os
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+import threading
+from pathlib import Path
+
+import pytest
+
+from shared.errors import SourceError
+from shared.runtime.workspace import scratch_folder
+
+HOLDER = """
+import sys
+from pathlib import Path
+from shared.runtime.workspace import scratch_folder
+with scratch_folder(Path(sys.argv[1])) as folder:
+    (folder / "half").mkdir()
+    (folder / "half" / "file").write_bytes(b"x")
+    print(folder, flush=True)
+    sys.stdin.read()
+"""
+
+
+@pytest.fixture
+def place(tmp_path: Path) -> Path:
+    return tmp_path / "place"
+
+
+def start(place: Path) -> subprocess.Popen[str]:
+    return subprocess.Popen(
+        [sys.executable, "-c", HOLDER, str(place)], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True
+    )
+
+
+def folder_of(process: subprocess.Popen[str]) -> Path:
+    assert process.stdout is not None
+    return Path(process.stdout.readline().strip())
+
+
+def test_a_scratch_folder_is_private_and_gone_after_its_block(place: Path) -> None:
+    with scratch_folder(place) as folder:
+        assert stat.S_IMODE(folder.stat().st_mode) == 0o700
+        assert stat.S_IMODE(place.stat().st_mode) == 0o700
+        (folder / "file").write_bytes(b"x")
+    assert list(place.iterdir()) == []
+
+
+def test_an_error_in_the_block_passes_through_and_leaves_nothing(place: Path) -> None:
+    with pytest.raises(OSError, match="of the block"), scratch_folder(place):
+        raise OSError(5, "of the block")
+    assert list(place.iterdir()) == []
+
+
+def test_the_folder_of_a_killed_run_is_removed_by_the_next(place: Path) -> None:
+    with start(place) as process:
+        folder = folder_of(process)
+        process.send_signal(signal.SIGKILL)
+        process.wait(30)
+    assert (folder / "half" / "file").exists()
+    with scratch_folder(place) as mine:
+        assert list(place.iterdir()) == [mine]
+    assert list(place.iterdir()) == []
+
+
+def test_the_folder_of_a_living_run_is_left_alone(place: Path) -> None:
+    with start(place) as process:
+        folder = folder_of(process)
+        with scratch_folder(place):
+            assert (folder / "half" / "file").exists()
+        assert (folder / "half" / "file").exists()
+        process.communicate("")
+    assert list(place.iterdir()) == []
+
+
+def test_many_at_once_do_not_disturb_each_other(place: Path) -> None:
+    wrong: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            for _ in range(30):
+                with scratch_folder(place) as folder:
+                    (folder / "file").write_bytes(b"x")
+                    assert (folder / "file").read_bytes() == b"x"
+        except BaseException as error:  # noqa: BLE001 - a thread's error must reach the test
+            wrong.append(error)
+
+    threads = [threading.Thread(target=work) for _ in range(6)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert wrong == []
+    assert list(place.iterdir()) == []
+
+
+@pytest.mark.parametrize("name", ["new-x", "run-x"])
+def test_a_folder_without_a_lock_is_removed_only_when_it_is_old(place: Path, name: str) -> None:
+    (place / name).mkdir(parents=True)
+    with scratch_folder(place):
+        assert (place / name).exists()
+    os.utime(place / name, (1, 1))
+    with scratch_folder(place):
+        assert not (place / name).exists()
+
+
+def test_what_others_put_there_is_left_alone(place: Path) -> None:
+    outside = place.parent / "outside"
+    outside.mkdir(parents=True)
+    (outside / "file").write_bytes(b"theirs")
+    (outside / ".lock").touch()
+    place.mkdir()
+    (place / "run-link").symlink_to(outside)
+    (place / "run-file").touch()
+    (place / "other").mkdir()
+    with scratch_folder(place):
+        pass
+    assert (outside / "file").read_bytes() == b"theirs"
+    assert {path.name for path in place.iterdir()} == {"run-link", "run-file", "other"}
+
+
+def test_a_place_that_leads_elsewhere_is_refused(place: Path) -> None:
+    (place.parent / "elsewhere").mkdir()
+    place.symlink_to(place.parent / "elsewhere")
+    with pytest.raises(SourceError, match="is a link"), scratch_folder(place):
+        pass
+
+
+@pytest.mark.parametrize("below", [False, True])
+def test_a_place_that_cannot_be_made_is_named(place: Path, below: bool) -> None:
+    place.write_bytes(b"a file")
+    where = place / "sub" if below else place
+    with pytest.raises(SourceError, match=str(where)), scratch_folder(where):
+        pass
+
+
+def test_the_usual_place_is_the_users_own_below_tmpdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    with scratch_folder() as folder:
+        assert folder.parent == tmp_path / f"litekeep-{os.getuid()}"

@@ -1,0 +1,76 @@
+"""Counting violated foreign keys by a query gives what SQLite's own check reports."""
+
+from contextlib import closing
+
+import apsw
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.sqlite.foreign_keys import count_violations
+
+VALUES = st.one_of(
+    st.none(),
+    st.integers(-3, 3),
+    st.sampled_from([1.0, 1.5, -2.0, 9e18, "1", " 2", "2.0", "x", "", b"1", b"", 1 << 62, "01"]),
+)
+SCHEMAS = {
+    "its rowid": "CREATE TABLE parent(id INTEGER PRIMARY KEY, x)",
+    "a key counted down": "CREATE TABLE parent(id INTEGER PRIMARY KEY DESC, x)",
+    "an INT": "CREATE TABLE parent(id INT PRIMARY KEY, x)",
+    "another unique column": "CREATE TABLE parent(x INTEGER PRIMARY KEY, id UNIQUE)",
+    "a key without rowid": "CREATE TABLE parent(id INTEGER PRIMARY KEY, x) WITHOUT ROWID",
+    "a text": "CREATE TABLE parent(id TEXT PRIMARY KEY, x)",
+}
+INDEXES = ("", "CREATE INDEX by_ref ON child(ref, other)", "CREATE INDEX some ON child(ref) WHERE ref > 0")
+
+
+@pytest.mark.parametrize("parent", SCHEMAS.values(), ids=SCHEMAS)
+@pytest.mark.parametrize("declared", ["ref", "ref INTEGER", "ref TEXT COLLATE NOCASE", "ref BLOB"])
+@given(parents=st.sets(st.integers(-2, 2)), children=st.lists(VALUES, max_size=8), index=st.sampled_from(INDEXES))
+def test_violations_are_counted_as_sqlite_counts_them(
+    parent: str, declared: str, parents: set[int], children: list[object], index: str
+) -> None:
+    with closing(apsw.Connection(":memory:")) as connection:
+        connection.execute(f"{parent}; CREATE TABLE child({declared} REFERENCES Parent(ID), other); {index}")
+        connection.executemany("INSERT INTO parent(id) VALUES (?)", ((key,) for key in parents))
+        connection.executemany("INSERT INTO child(ref) VALUES (?)", ((value,) for value in children))
+        assert count_violations(connection, "child") == _reported(connection)
+
+
+def test_keys_of_all_shapes_in_one_table_are_counted() -> None:
+    with closing(apsw.Connection(":memory:")) as connection:
+        connection.execute(
+            """
+            CREATE TABLE "odd ""parent"(id INTEGER PRIMARY KEY, a, b, UNIQUE(a, b));
+            CREATE TABLE child(
+                "odd ""column" REFERENCES "odd ""parent",
+                gone REFERENCES nowhere(id),
+                itself REFERENCES child,
+                a, b, id INTEGER PRIMARY KEY,
+                FOREIGN KEY (a, b) REFERENCES "odd ""parent"(a, b)
+            );
+            INSERT INTO "odd ""parent" VALUES (1, 2, 3);
+            INSERT INTO child VALUES (1, NULL, 1, 2, 3, 1), (7, 7, 7, 7, 7, 2);
+            """
+        ).fetchall()
+        assert count_violations(connection, "child") == _reported(connection) == 4
+
+
+def test_an_index_with_an_unknown_collation_does_not_keep_the_keys_from_being_counted() -> None:
+    with closing(apsw.Connection(":memory:")) as connection:
+        connection.create_collation("theirs", lambda a, b: (a > b) - (a < b))
+        connection.execute(
+            """
+            CREATE TABLE parent(id INTEGER PRIMARY KEY);
+            CREATE TABLE child(ref REFERENCES parent);
+            CREATE INDEX by_ref ON child(ref COLLATE theirs);
+            INSERT INTO child VALUES (5);
+            """
+        ).fetchall()
+        connection.create_collation("theirs", None)
+        assert count_violations(connection, "child") == 1
+
+
+def _reported(connection: apsw.Connection) -> int:
+    return len(connection.execute("PRAGMA foreign_key_check(child)").fetchall())

@@ -1,0 +1,78 @@
+"""A finished file gets its name in one step, and only a free one."""
+
+import errno
+import os
+from pathlib import Path
+
+import pytest
+
+from shared.errors import SourceError, UsageError
+from shared.sqlite.publish import check_new, publish_new
+
+
+@pytest.fixture
+def temporary(tmp_path: Path) -> Path:
+    path = tmp_path / "temporary"
+    path.write_bytes(b"content")
+    return path
+
+
+def test_a_finished_file_takes_its_name_and_loses_the_old_one(tmp_path: Path, temporary: Path) -> None:
+    publish_new(temporary, tmp_path / "app.db")
+    assert [file.name for file in tmp_path.iterdir()] == ["app.db"]
+    assert (tmp_path / "app.db").read_bytes() == b"content"
+
+
+def test_a_taken_name_is_refused_and_left_alone(tmp_path: Path, temporary: Path) -> None:
+    target = tmp_path / "app.db"
+    target.write_bytes(b"mine")
+    with pytest.raises(UsageError, match="is there already"):
+        publish_new(temporary, target)
+    assert target.read_bytes() == b"mine"
+    assert temporary.exists()
+
+
+def test_a_link_to_nowhere_is_a_taken_name(tmp_path: Path, temporary: Path) -> None:
+    (tmp_path / "app.db").symlink_to(tmp_path / "elsewhere")
+    with pytest.raises(UsageError, match="is there already"):
+        publish_new(temporary, tmp_path / "app.db")
+    assert not (tmp_path / "elsewhere").exists()
+
+
+@pytest.mark.parametrize("suffix", ["-wal", "-journal", "-shm"])
+def test_an_old_wal_or_journal_that_would_be_replayed_is_refused_by_name(
+    tmp_path: Path, temporary: Path, suffix: str
+) -> None:
+    (tmp_path / f"app.db{suffix}").write_bytes(b"old")
+    with pytest.raises(UsageError, match=f"app.db{suffix} would become part of the new database: remove it"):
+        publish_new(temporary, tmp_path / "app.db")
+    assert not (tmp_path / "app.db").exists()
+
+
+def test_a_missing_folder_is_a_usage_error(tmp_path: Path) -> None:
+    with pytest.raises(UsageError, match="is not there"):
+        check_new(tmp_path / "missing" / "app.db")
+
+
+def test_without_hard_links_the_name_is_claimed_first(
+    tmp_path: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EPERM, "Operation not permitted")
+
+    monkeypatch.setattr(os, "link", refuse)
+    publish_new(temporary, tmp_path / "app.db")
+    assert (tmp_path / "app.db").read_bytes() == b"content"
+    assert not temporary.exists()
+
+
+def test_a_file_system_s_refusal_is_said_and_leaves_no_name(
+    tmp_path: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(*_: object) -> None:
+        raise OSError(errno.EIO, "Input/output error")
+
+    monkeypatch.setattr(os, "link", refuse)
+    with pytest.raises(SourceError, match=r"app\.db cannot be put in place: Input/output error"):
+        publish_new(temporary, tmp_path / "app.db")
+    assert not (tmp_path / "app.db").exists()

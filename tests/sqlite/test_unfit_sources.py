@@ -1,0 +1,217 @@
+"""Sources that give no good snapshot: one clear line, the right exit code, and nothing made."""
+
+import os
+import re
+import subprocess
+import sys
+from contextlib import closing, suppress
+from pathlib import Path
+
+import apsw
+import pytest
+
+from shared.errors import CorruptSource, LitekeepError, SourceError
+from shared.sqlite.sqlite_file import snapshot_file
+from tests.sqlite.mounts import read_only, tiny_disk
+from tests.sqlite.processes import DIES_WITH_WAL, assert_consistent, make_bank, run_to_death, state_of
+
+
+def _refusal(source: Path, copy: Path) -> LitekeepError:
+    with pytest.raises(LitekeepError) as caught:
+        snapshot_file(source, copy)
+    assert list(copy.parent.iterdir()) == [], "something was left behind"
+    assert "\n" not in str(caught.value)
+    return caught.value
+
+
+def test_a_missing_file_is_refused_and_not_made(source_folder: Path, copy: Path) -> None:
+    error = _refusal(source_folder / "missing.db", copy)
+    assert "missing.db does not exist" in str(error)
+    assert error.exit_code == 1
+    assert not list(source_folder.iterdir())
+
+
+def test_a_folder_is_refused(source_folder: Path, copy: Path) -> None:
+    assert "is a folder" in str(_refusal(source_folder, copy))
+
+
+def test_links_in_a_circle_are_refused(source_folder: Path, copy: Path) -> None:
+    (source_folder / "a.db").symlink_to("b.db")
+    (source_folder / "b.db").symlink_to("a.db")
+    assert "circle" in str(_refusal(source_folder / "a.db", copy))
+
+
+def test_a_pipe_is_refused_without_waiting_for_a_writer(source_folder: Path, copy: Path) -> None:
+    os.mkfifo(source_folder / "pipe.db")
+    assert "not a regular file" in str(_refusal(source_folder / "pipe.db", copy))
+
+
+def test_an_emptied_file_is_never_a_good_backup(source_folder: Path, copy: Path) -> None:
+    source = source_folder / "app.db"
+    source.touch()
+    error = _refusal(source, copy)
+    assert "is empty (0 bytes)" in str(error)
+    assert isinstance(error, CorruptSource)
+
+
+@pytest.mark.parametrize(
+    "content", [b"x", b"hello, " * 999, bytes(range(255, -1, -1)) * 32, b"SQLite format 3\0" + bytes(8176)]
+)
+def test_what_is_no_database_or_is_encrypted_is_refused(source_folder: Path, copy: Path, content: bytes) -> None:
+    source = source_folder / "app.db"
+    source.write_bytes(content)
+    error = _refusal(source, copy)
+    assert "is not a SQLite database, or it is encrypted" in str(error)
+    assert error.exit_code == 3
+    assert source.read_bytes() == content
+
+
+@pytest.mark.parametrize("journal_mode", ["delete", "wal"])
+@pytest.mark.parametrize("missing", [1, 4096, 500_000])
+def test_a_truncated_file_is_refused_with_both_sizes(
+    source_folder: Path, copy: Path, journal_mode: str, missing: int
+) -> None:
+    source = make_bank(source_folder / "app.db", journal_mode)
+    size = source.stat().st_size
+    os.truncate(source, size - missing)
+    error = _refusal(source, copy)
+    assert f"is truncated: {size - missing} bytes where its header promises {size}" in str(error)
+    assert isinstance(error, CorruptSource)
+
+
+def test_a_file_cut_in_its_header_is_refused(source_folder: Path, copy: Path) -> None:
+    source = make_bank(source_folder / "app.db")
+    os.truncate(source, 60)
+    assert isinstance(_refusal(source, copy), CorruptSource)
+
+
+def test_a_file_whose_rest_is_in_the_wal_is_not_truncated(source_folder: Path, copy: Path) -> None:
+    source = make_bank(source_folder / "app.db", "wal")
+    run_to_death(
+        """
+        run(connection, "PRAGMA wal_autocheckpoint = 0")
+        run(connection, "INSERT INTO ballast SELECT id + 1000, filler FROM ballast")
+        os.kill(os.getpid(), 9)
+        """,
+        source,
+    )
+    snapshot_file(source, copy)
+    assert_consistent(copy)
+    assert copy.stat().st_size > source.stat().st_size
+
+
+@pytest.mark.parametrize("journal_mode", ["delete", "wal"])
+def test_a_damaged_file_is_taken_as_it_is_when_that_is_asked_for(
+    source_folder: Path, copy: Path, journal_mode: str
+) -> None:
+    source = make_bank(source_folder / "app.db", journal_mode)
+    os.truncate(source, source.stat().st_size - 4096)
+    before = state_of(source_folder)
+    found = snapshot_file(source, copy, allow_corrupt=True)
+    assert copy.read_bytes() == source.read_bytes()
+    assert found.size_bytes == copy.stat().st_size
+    assert state_of(source_folder) == before
+
+
+def test_a_damaged_file_with_a_wal_is_taken_as_it_is_when_that_is_asked_for(source_folder: Path, copy: Path) -> None:
+    source = make_bank(source_folder / "app.db", "wal")
+    run_to_death('run(connection, "UPDATE savings SET amount = 1 WHERE id = 1")\nos.kill(os.getpid(), 9)', source)
+    with source.open("r+b") as file:
+        file.write(b"SQLite format 3\0" + b"\x10\0\2\2\0\xff\xff\xff")  # payload fractions that are none
+    before = state_of(source_folder)
+    assert isinstance(_refusal(source, copy), CorruptSource)
+    snapshot_file(source, copy, allow_corrupt=True)
+    assert copy.read_bytes() == source.read_bytes()
+    assert list(copy.parent.iterdir()) == [copy]
+    assert state_of(source_folder) == before
+
+
+def test_a_file_that_is_no_database_is_refused_even_then(source_folder: Path, copy: Path) -> None:
+    (source_folder / "app.db").write_bytes(b"hello" * 1000)
+    with pytest.raises(CorruptSource, match="is not a SQLite database"):
+        snapshot_file(source_folder / "app.db", copy, allow_corrupt=True)
+    assert not list(copy.parent.iterdir())
+
+
+def test_a_destination_that_is_there_is_left_alone(source_folder: Path, copy: Path) -> None:
+    source = make_bank(source_folder / "app.db")
+    copy.write_text("mine")
+    with pytest.raises(SourceError):
+        snapshot_file(source, copy)
+    assert copy.read_text() == "mine"
+
+
+def test_a_file_that_may_not_be_read_is_refused(source_folder: Path, copy: Path) -> None:
+    source = make_bank(source_folder / "app.db")
+    source.chmod(0)
+    said = _without_privileges(source, copy)
+    assert said == f"SourceError: {source} may not be read by this user: permission denied"
+    assert not list(copy.parent.iterdir())
+
+
+@pytest.mark.parametrize("journal_mode", ["delete", "wal"])
+def test_a_folder_that_may_not_be_written_works(source_folder: Path, copy: Path, journal_mode: str) -> None:
+    source = make_bank(source_folder / "app.db", journal_mode)
+    if journal_mode == "wal":
+        run_to_death(DIES_WITH_WAL, source)
+    source_folder.chmod(0o500)
+    try:
+        assert _without_privileges(source, copy) == "done"
+    finally:
+        source_folder.chmod(0o700)
+    assert_consistent(copy)
+
+
+@pytest.mark.parametrize("journal_mode", ["delete", "wal"])
+def test_a_file_system_mounted_read_only_works(source_folder: Path, copy: Path, journal_mode: str) -> None:
+    source = make_bank(source_folder / "app.db", journal_mode)
+    with read_only(source_folder):
+        with pytest.raises(OSError, match="Read-only"):
+            (source_folder / "new").touch()
+        snapshot_file(source, copy)
+    assert_consistent(copy)
+
+
+def test_too_little_room_is_said_before_anything_is_copied(source_folder: Path, copy: Path) -> None:
+    source = make_bank(source_folder / "app.db")
+    with tiny_disk(copy.parent, "1m"):
+        error = _refusal(source, copy)
+    assert re.search(rf"no room in {copy.parent} for .*app\.db \(1\.0 MB free, \d\.\d MB needed\).* TMPDIR", str(error))
+
+
+@pytest.mark.parametrize("journal_mode", ["delete", "wal"])
+def test_a_disk_that_fills_up_meanwhile_is_named(source_folder: Path, copy: Path, journal_mode: str) -> None:
+    source = make_bank(source_folder / "app.db", journal_mode)
+    with closing(apsw.Connection(str(source))) as connection:  # longer than two steps of the copy
+        connection.execute("INSERT INTO ballast VALUES (1000, randomblob(20000000))")
+
+    def fill(done: int, total: int) -> None:
+        with (copy.parent / "filler").open("ab", buffering=0) as file, suppress(OSError):
+            for _ in range(40):
+                file.write(bytes(1 << 20))
+
+    with tiny_disk(copy.parent, "30m"):
+        with pytest.raises(SourceError, match=f"no room in {copy.parent} .*TMPDIR"):
+            snapshot_file(source, copy, progress=fill)
+        assert [file.name for file in copy.parent.iterdir()] == ["filler"]
+
+
+def _without_privileges(source: Path, copy: Path) -> str:
+    """Takes the snapshot as a user for whom permissions hold: root is one only without its capabilities."""
+    code = f"""
+import ctypes, sys
+from pathlib import Path
+from shared.sqlite.sqlite_file import snapshot_file
+from shared.errors import LitekeepError
+none = (ctypes.c_uint32 * 6)()
+version = (ctypes.c_uint32 * 2)(0x20080522, 0)
+assert ctypes.CDLL(None).capset(version, none) == 0
+try:
+    snapshot_file(Path({str(source)!r}), Path({str(copy)!r}))
+except LitekeepError as error:
+    print(f"{{type(error).__name__}}: {{error}}", end="")
+else:
+    print("done", end="")
+"""
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
+    return done.stdout + done.stderr

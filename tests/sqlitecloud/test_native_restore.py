@@ -1,0 +1,275 @@
+"""Going back by the platform's own backups: guarded, kept safe first, proven afterwards, and honest when it fails."""
+
+from collections.abc import Callable
+from contextlib import closing, suppress
+from dataclasses import replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+import apsw
+import pytest
+
+from shared.catalog.listing import Catalog
+from shared.errors import CorruptSource, LitekeepError, NotGood, NotPermitted, SourceError, UsageError
+from shared.operations.restore import RestoreOrder, restore
+from shared.operations.restore.native import NativeOrder, plan_native, restore_native
+from shared.sqlite.location import FileLocation
+from shared.sqlitecloud import native
+from shared.sqlitecloud.failures import Lost, Refused
+from shared.sqlitecloud.location import CloudLocation
+from shared.stores import open_store
+from tests.dump.equality import assert_equal
+from tests.servers.sqlitecloud import Server
+from tests.servers.sqlitecloud.clock import START
+from tests.servers.sqlitecloud.session import Session
+from tests.sqlitecloud.conftest import NAME, address_of
+from tests.sqlitecloud_server.raw import Raw
+
+MakeOrder = Callable[..., NativeOrder]
+
+
+@pytest.fixture
+def order(server: Server, tmp_path: Path) -> MakeOrder:
+    """Five minutes with a write each; an order for one of them."""
+    address = address_of(server)
+    native.enable(address, NAME)
+    with Raw(server, NAME) as client:
+        for minute in range(1, 6):
+            server.clock.advance(60)
+            client.ask("INSERT INTO t (n) VALUES (?)", f"minute {minute}")
+
+    def make(minute: float = 3, **other: object) -> NativeOrder:
+        made = NativeOrder(
+            target=CloudLocation(address, NAME),
+            moment=START + timedelta(minutes=minute),
+            store=open_store(str(tmp_path / "backups")),
+            key=None,
+            environment="test",
+            keep_safety_for=timedelta(days=30),
+        )
+        return replace(made, **other)  # type: ignore[arg-type]
+
+    return make
+
+
+def rows(server: Server) -> int:
+    with Raw(server, NAME) as client:
+        return int(client.ask("SELECT count(*) FROM t").split(b":")[-1])
+
+
+def ids(order: NativeOrder) -> list[str]:
+    return [backup.name.id for backup in Catalog(order.store).backups()]
+
+
+def restores(server: Server) -> int:
+    return sum(text.startswith("RESTORE") for one in server.connections for text in one.requests)
+
+
+def at(server: Server) -> Callable[[], datetime]:
+    return server.clock.now
+
+
+@pytest.mark.parametrize("minute", [0, 2, 4])
+def test_it_is_as_it_was_at_that_moment_and_what_was_there_is_a_backup(
+    server: Server, order: MakeOrder, tmp_path: Path, minute: int
+) -> None:
+    with closing(apsw.Connection(str(server.data / NAME))) as connection:
+        was = connection.execute("SELECT id, n FROM t").fetchall()
+    done = restore_native(order(minute), clock=at(server))
+    assert (done.tables, done.rows, rows(server)) == (1, 60 + minute, 60 + minute)
+    assert (done.verified, done.notes) == (True, [])
+    assert done.id == f"native@2026-01-01T00:0{minute}:00Z"
+    assert ids(order()) == [done.safety]
+
+    catalog = Catalog(order().store)
+    target = FileLocation(tmp_path / "safety.db")
+    restore(RestoreOrder(catalog, catalog.find(str(done.safety)), None, target, prove=True))
+    with closing(apsw.Connection(str(target.path))) as connection:
+        assert connection.execute("SELECT id, n FROM t").fetchall() == was
+
+
+def test_in_production_it_is_refused_with_the_other_way_and_nothing_is_asked(server: Server, order: MakeOrder) -> None:
+    wanted, asked = order(environment="production"), len(server.connections)
+    for call in (plan_native, restore_native):
+        with pytest.raises(NotPermitted, match="litekeep restore --at 2026-01-01T00:03:00Z --to"):
+            call(wanted, clock=at(server))
+    assert len(server.connections) == asked
+
+
+@pytest.mark.parametrize("minute", [-1, 6, 3.0001])
+def test_a_moment_that_is_not_on_offer_touches_nothing(server: Server, order: MakeOrder, minute: float) -> None:
+    with pytest.raises(UsageError):
+        restore_native(order(minute), clock=at(server))
+    assert (restores(server), ids(order())) == (0, [])
+
+
+def test_a_plan_says_what_is_on_offer_and_writes_nothing(server: Server, order: MakeOrder) -> None:
+    plan = plan_native(order(), clock=at(server))
+    assert (plan.at, plan.oldest, plan.newest) == (
+        "2026-01-01T00:03:00Z",
+        "2026-01-01T00:00:00Z",
+        "2026-01-01T00:05:00Z",
+    )
+    assert (restores(server), ids(order())) == (0, [])
+
+
+def test_after_the_newest_point_it_says_that_nothing_later_can_come_back(server: Server, order: MakeOrder) -> None:
+    server.clock.advance(60)
+    plan = plan_native(order(6), clock=at(server))
+    assert plan.notes == ["the newest native backup is of 2026-01-01T00:05:00Z: nothing later can come back"]
+
+
+def test_that_nothing_changed_is_said_as_it_may_not_have_finished(server: Server, order: MakeOrder) -> None:
+    done = restore_native(order(5), clock=at(server))
+    assert "not finished yet" in done.notes[0]
+    server.faults.reply("RESTORE", b"+2 OK")
+    server.clock.advance(1)
+    assert "not finished yet" in restore_native(order(1), clock=at(server)).notes[0]
+
+
+def test_without_a_safety_backup_nothing_is_restored(server: Server, order: MakeOrder) -> None:
+    server.faults.error("DOWNLOAD DATABASE", 10005, "no more today", times=None)
+    with pytest.raises(Refused, match="no more today"):
+        restore_native(order(), clock=at(server))
+    assert (restores(server), rows(server), ids(order())) == (0, 65, [])
+
+
+def test_while_somebody_writes_it_does_not_start(server: Server, order: MakeOrder) -> None:
+    def write(_: Session) -> None:
+        with Raw(server, NAME) as client:
+            client.ask("INSERT INTO t (n) VALUES ('meanwhile')")
+
+    server.faults.before("DOWNLOAD DATABASE", write, times=None)
+    with pytest.raises(SourceError, match="stop the application"):
+        restore_native(order(), clock=at(server))
+    assert (restores(server), rows(server)) == (0, 68)
+
+
+def test_what_cannot_be_decrypted_cannot_be_kept_safe_so_it_is_left_alone(server: Server, order: MakeOrder) -> None:
+    with Raw(server) as client:
+        client.ask(f"ENCRYPT DATABASE '{NAME}' KEY secret")
+        client.ask(f"REMOVE DATABASE '{NAME}' KEY database_key")
+    with pytest.raises(CorruptSource, match="encrypted"):
+        restore_native(order(), clock=at(server))
+    assert restores(server) == 0
+
+
+def test_a_refusal_leaves_all_as_it_was_and_names_the_backup(server: Server, order: MakeOrder) -> None:
+    server.faults.error("RESTORE", 10005, "not on this plan")
+    with pytest.raises(Refused, match="was not put back; what was there before is the backup before-restore-"):
+        restore_native(order(), clock=at(server))
+    assert (rows(server), len(ids(order()))) == (65, 1)
+
+
+def test_a_busy_node_is_asked_again(server: Server, order: MakeOrder) -> None:
+    server.faults.error("RESTORE", 5, "database is locked")
+    assert restore_native(order(), clock=at(server)).rows == 63
+
+
+@pytest.mark.parametrize("ran", [True, False])
+def test_a_lost_answer_is_never_asked_again_and_never_called_done(
+    server: Server, order: MakeOrder, *, ran: bool
+) -> None:
+    if ran:
+        server.faults.cut("RESTORE", after=2)
+    else:
+        server.faults.reply("RESTORE", b"+4 what")
+    with pytest.raises(SourceError, match=r"whether .* was put back is not known.*the backup before-restore-"):
+        restore_native(order(), clock=at(server))
+    assert restores(server) == 1
+    assert rows(server) == (63 if ran else 65)
+    assert len(ids(order())) == 1
+
+
+@pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit])
+def test_interrupted_on_the_way_it_says_where_things_are(
+    server: Server, order: MakeOrder, monkeypatch: pytest.MonkeyPatch, stop: type[BaseException]
+) -> None:
+    def interrupted(*_: object) -> None:
+        raise stop
+
+    monkeypatch.setattr(native, "restore", interrupted)
+    with pytest.raises(SourceError, match=r"interrupted; whether .* is not known.*before-restore-"):
+        restore_native(order(), clock=at(server))
+
+
+def test_a_database_that_is_away_meanwhile_is_waited_for(server: Server, order: MakeOrder) -> None:
+    server.faults.after("RESTORE", lambda _: _switch(server, disabled=True))
+    waited: list[float] = []
+
+    def pause(seconds: float) -> None:
+        waited.append(seconds)
+        if len(waited) == 3:
+            _switch(server, disabled=False)
+
+    assert restore_native(order(), clock=at(server), pause=pause).rows == 63
+    assert waited == [5.0] * 3
+
+
+def test_a_database_that_stays_away_is_an_error_that_names_the_backup(server: Server, order: MakeOrder) -> None:
+    server.faults.after("RESTORE", lambda _: _switch(server, disabled=True))
+    waited: list[float] = []
+    # Refused after one look at the list, where a hundred would only take longer.
+    server.faults.error("LIST DATABASES DETAILED", 10005, "ask later", nth=5, times=None)
+    with pytest.raises(SourceError, match=r"could not be proven.*before-restore-"):
+        restore_native(order(), clock=at(server), pause=waited.append)
+
+
+def test_what_comes_back_damaged_is_not_good_and_the_backup_is_named(server: Server, order: MakeOrder) -> None:
+    def damage(_: Session) -> None:
+        path = server.data / NAME
+        with closing(apsw.Connection(str(path))) as connection:
+            connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+        raw = bytearray(path.read_bytes())
+        raw[1024:2048] = b"\xff" * 1024
+        path.write_bytes(raw)
+
+    server.faults.after("RESTORE", damage)
+    with pytest.raises(NotGood, match=r"integrity_check says.*before-restore-"):
+        restore_native(order(), clock=at(server))
+
+
+def test_a_proof_that_cannot_be_had_is_not_success(server: Server, order: MakeOrder) -> None:
+    wanted = order()
+    server.faults.cut("DOWNLOAD STEP", nth=2, times=None)
+    with pytest.raises(SourceError, match=r"could not be proven.*before-restore-") as caught:
+        restore_native(wanted, clock=at(server))
+    assert not isinstance(caught.value, Lost)
+    assert rows(server) == 63
+
+
+@pytest.mark.parametrize("cut", range(0, 700, 100))
+def test_whatever_byte_the_connection_ends_at_the_old_or_a_backup_of_it_is_there(
+    server: Server, order: MakeOrder, tmp_path: Path, cut: int
+) -> None:
+    wanted = order()
+    for _ in range(12):
+        server.faults.cut_connection(cut)
+    with suppress(LitekeepError):
+        restore_native(wanted, clock=at(server), pause=lambda _: None)
+    server.faults.clear()
+    if not restores(server):
+        assert rows(server) == 65
+        return
+    catalog = Catalog(wanted.store)
+    target = tmp_path / "safety.db"
+    restore(RestoreOrder(catalog, catalog.find(ids(wanted)[0]), None, FileLocation(target)))
+    with closing(apsw.Connection(str(target))) as connection:
+        assert connection.execute("SELECT count(*) FROM t").get == 65
+
+
+def test_the_safety_backup_is_the_whole_database_and_not_a_part(
+    server: Server, order: MakeOrder, tmp_path: Path
+) -> None:
+    with closing(apsw.Connection(str(server.data / NAME))) as connection:
+        connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+    before = tmp_path / "was.db"
+    before.write_bytes((server.data / NAME).read_bytes())
+    done = restore_native(order(0), clock=at(server))
+    catalog = Catalog(order().store)
+    restore(RestoreOrder(catalog, catalog.find(str(done.safety)), None, FileLocation(tmp_path / "safety.db")))
+    assert_equal(before, tmp_path / "safety.db")
+
+
+def _switch(server: Server, *, disabled: bool) -> None:
+    server.catalog.get(NAME).disabled = disabled

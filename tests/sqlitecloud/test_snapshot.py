@@ -1,0 +1,326 @@
+"""A download is a snapshot when every byte, page and header of it agrees; else it is an error."""
+
+import os
+import resource
+import sqlite3
+import stat
+import threading
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import stamina
+
+from shared.databases.snapshot import take_snapshot
+from shared.errors import CorruptSource, LitekeepError, SourceError
+from shared.sqlitecloud.failures import Garbled, Lost, Refused, TimedOut
+from shared.sqlitecloud.location import CloudLocation
+from shared.sqlitecloud.session import Session
+from shared.sqlitecloud.snapshot import look_at, snapshot_cloud, unchanged_since
+from tests.dump.equality import assert_equal
+from tests.servers.sqlitecloud import Server
+from tests.sqlitecloud.conftest import NAME, SCHEMA, make_database
+from tests.sqlitecloud_server.raw import Raw
+
+Located = Callable[..., CloudLocation]
+
+
+def snapshot(location: CloudLocation, destination: Path, *, allow_corrupt: bool = False) -> Path:
+    snapshot_cloud(location, destination, allow_corrupt=allow_corrupt, watch=lambda *_: None)
+    return destination
+
+
+@pytest.mark.parametrize("step", [1000, 1024, 65536, 524288])
+def test_a_snapshot_is_the_database_and_says_where_it_came_from(
+    server: Server, located: Located, tmp_path: Path, step: int
+) -> None:
+    server.settings["download_chunk_size"] = str(step)
+    seen: list[tuple[str, int, int]] = []
+    found = take_snapshot(located(), tmp_path / "s.db", progress=lambda *far: seen.append(far))
+    assert_equal(server.data / NAME, found.path)
+    size = found.path.stat().st_size
+    assert found.size_bytes == size
+    assert stat.S_IMODE(found.path.stat().st_mode) == 0o600
+    assert [far[2] for far in seen] == [size] * -(-size // step)
+    assert seen[-1] == ("snapshot", size, size)
+    said = found.origin.model_dump()
+    assert (said["type"], said["host"], said["size_bytes"], said["raft_index"]) == ("sqlitecloud", "localhost", size, 1)
+    assert said["node_version"] == "1.0.0-local"
+
+
+def test_nothing_written_is_known_by_log_count_and_size(server: Server, located: Located, tmp_path: Path) -> None:
+    origin = take_snapshot(located(), tmp_path / "s.db").origin
+    assert unchanged_since(located(), origin)
+    for change in (
+        {"raft_index": 9},
+        {"raft_index": None},
+        {"writes": 7},
+        {"writes": None},
+        {"size_bytes": 1},
+        {"host": "other"},
+    ):
+        assert not unchanged_since(located(), origin.model_copy(update=change))
+    with Raw(server, NAME) as raw:
+        raw.ask("UPDATE t SET n = 'x' WHERE id = 1")
+    assert not unchanged_since(located(), origin)
+    server.faults.announce(raft=0)
+    assert not unchanged_since(located(), origin.model_copy(update={"raft_index": 0}))  # of a node that counts none
+
+
+def test_what_is_written_during_the_snapshot_counts_as_a_change(
+    server: Server, located: Located, tmp_path: Path
+) -> None:
+    def write(_: object) -> None:
+        with Raw(server, NAME) as raw:
+            raw.ask("UPDATE t SET n = 'x' WHERE id = 1")
+
+    server.faults.before("DOWNLOAD STEP", write)
+    assert not unchanged_since(located(), take_snapshot(located(), tmp_path / "s.db").origin)
+
+
+def test_where_the_role_may_not_ask_the_version_is_unknown(server: Server, located: Located, tmp_path: Path) -> None:
+    server.faults.error("LIST INFO", 10004, "no privilege")
+    assert take_snapshot(located(), tmp_path / "s.db").origin.model_dump()["node_version"] == "unknown"
+
+
+@pytest.mark.parametrize("by", [1, 1024])
+@pytest.mark.parametrize("nth", [1, 2])
+@pytest.mark.parametrize("how", ["short_step", "long_step"])
+def test_a_step_of_another_size_than_was_left_is_an_error(
+    server: Server, located: Located, tmp_path: Path, how: str, nth: int, by: int
+) -> None:
+    server.settings["download_chunk_size"] = str((server.data / NAME).stat().st_size // 2)
+    getattr(server.faults, how)(nth=nth, by=by)
+    # A first step that is short or long moves the end; the node's own count then leaves the last step empty or long.
+    with pytest.raises(SourceError):
+        snapshot(located(), tmp_path / "s.db")
+    assert list(tmp_path.glob("s.db*")) == []
+
+
+@pytest.mark.parametrize("reply", [b"+2 OK", b"_ ", b":5 ", b"$0 ", b"+5 bytes", b"=5 1 :1 ", b"^4 PING", b"#2 {}"])
+@pytest.mark.parametrize("nth", [1, 2])
+def test_a_step_that_is_no_blob_is_an_error(
+    server: Server, located: Located, tmp_path: Path, reply: bytes, nth: int
+) -> None:
+    server.settings["download_chunk_size"] = "1024"
+    server.faults.reply("DOWNLOAD STEP", reply, nth=nth)
+    with pytest.raises(Garbled):
+        snapshot(located(), tmp_path / "s.db")
+    assert len(server.connections) == 1
+    assert list(tmp_path.glob("s.db*")) == []
+
+
+@pytest.mark.parametrize("reply", [b"+2 OK", b"=5 1 :1 ", b"=8 3 _ _ _ ", b"=12 3 :-1 :1 :1 ", b":1 ", b"+3 abc"])
+def test_an_announcement_that_is_none_is_an_error(
+    server: Server, located: Located, tmp_path: Path, reply: bytes
+) -> None:
+    server.faults.reply("DOWNLOAD DATABASE", reply)
+    with pytest.raises(Garbled):
+        snapshot(located(), tmp_path / "s.db")
+
+
+def test_announced_sizes_that_are_wrong_are_found_out(server: Server, located: Located, tmp_path: Path) -> None:
+    size = (server.data / NAME).stat().st_size
+    for said in ({"size": size + 1024}, {"size": size - 1024}, {"size": size - 1}, {"pages": 1}, {"size": 0}):
+        server.faults.clear()
+        server.faults.announce(**said)
+        with pytest.raises(SourceError):
+            snapshot(located(), tmp_path / "s.db")
+    server.faults.clear()
+    server.faults.announce(size=1 << 60)
+    with pytest.raises(SourceError, match="no room"):
+        snapshot(located(), tmp_path / "s.db")
+    assert list(tmp_path.glob("s.db*")) == []
+
+
+def test_a_torn_download_is_refused(server: Server, located: Located, tmp_path: Path) -> None:
+    server.settings["download_chunk_size"] = "2048"
+
+    def grow(_: object) -> None:
+        with closing(sqlite3.connect(server.data / NAME)) as connection, connection:
+            connection.execute("DELETE FROM t WHERE id % 2")
+            connection.execute("INSERT INTO t SELECT id + 1000, 'a longer row than before ' || id FROM t")
+
+    server.faults.before("DOWNLOAD STEP", grow, nth=2)
+    server.faults.torn_step(nth=2)
+    with pytest.raises(CorruptSource, match=r"quick_check says|came torn"):
+        snapshot(located(), tmp_path / "s.db")
+    assert list(tmp_path.glob("s.db*")) == []
+
+
+def test_a_damaged_database_is_refused_or_kept_as_it_is(server: Server, located: Located, tmp_path: Path) -> None:
+    server.faults.alter("DOWNLOAD STEP", lambda reply: reply[:-900] + bytes(900), times=None)
+    with pytest.raises(CorruptSource, match="--allow-corrupt"):
+        snapshot(located(), tmp_path / "s.db")
+    kept = snapshot(located(), tmp_path / "s.db", allow_corrupt=True)
+    assert kept.read_bytes().endswith(bytes(900))
+
+
+def test_a_database_that_is_not_there(located: Located, tmp_path: Path) -> None:
+    with pytest.raises(Refused, match="check the name"):
+        snapshot(located("missing.sqlite"), tmp_path / "s.db")
+    with pytest.raises(SourceError, match="not there"):
+        look_at(located("missing.sqlite"))
+
+
+def test_a_disabled_database_says_so(server: Server, located: Located, tmp_path: Path) -> None:
+    server.catalog.get(NAME).disabled = True
+    with pytest.raises(Refused, match="disabled"):
+        snapshot(located(), tmp_path / "s.db")
+    with pytest.raises(SourceError, match="disabled"):
+        look_at(located())
+
+
+def test_a_download_that_breaks_off_begins_again(server: Server, located: Located, tmp_path: Path) -> None:
+    server.settings["download_chunk_size"] = "1024"
+    server.faults.cut("DOWNLOAD STEP", 700, nth=3)
+    server.faults.cut("DOWNLOAD STEP", 0, reset=True, nth=6)
+    server.faults.error("DOWNLOAD STEP", 10006, "leader change", nth=9)
+    assert_equal(server.data / NAME, snapshot(located(), tmp_path / "s.db"))
+    assert len(server.connections) == 4
+
+
+def test_a_node_that_falls_silent_is_given_up_in_the_end(server: Server, address: object, tmp_path: Path) -> None:
+    let = threading.Event()
+    server.faults.drip("DOWNLOAD STEP", lambda _: let.wait() and None, times=None)
+    location = CloudLocation(replace(address, timeout=0.05), NAME)  # type: ignore[type-var]
+    with pytest.raises(TimedOut, match="no answer in time"):
+        snapshot(location, tmp_path / "s.db")
+    let.set()
+    assert len(server.connections) == 4
+    assert list(tmp_path.glob("s.db*")) == []
+
+
+def test_a_node_that_goes_away_at_any_byte_never_leaves_half_a_snapshot(
+    server: Server, located: Located, tmp_path: Path
+) -> None:
+    stamina.set_testing(True, attempts=1)
+    server.settings["download_chunk_size"] = "2048"
+    whole = (server.data / NAME).read_bytes()
+
+    def comes_through(after: int) -> bool:
+        server.faults.cut_connection(after)
+        path = tmp_path / f"{after}.db"
+        try:
+            snapshot(located(), path)
+        except Lost:
+            assert not path.exists()
+            return False
+        assert first_difference_of(path, whole) is None
+        path.unlink()
+        return True
+
+    step = 13
+    enough = next(after for after in range(0, 10_000, step) if comes_through(after))
+    assert enough > len(whole)
+    verdicts = [comes_through(after) for after in range(enough - step, enough + 1)]
+    assert verdicts == sorted(verdicts)
+    assert verdicts.count(True) < len(verdicts)
+
+
+def first_difference_of(path: Path, whole: bytes) -> int | None:
+    found = path.read_bytes()
+    pairs = enumerate(zip(found[100:], whole[100:], strict=True))
+    return next((at for at, (one, other) in pairs if one != other), None)
+
+
+def test_after_any_cut_a_second_try_brings_the_whole(server: Server, located: Located, tmp_path: Path) -> None:
+    server.settings["download_chunk_size"] = "2048"
+    whole = snapshot(located(), tmp_path / "whole.db").read_bytes()
+    for after in range(0, len(whole), len(whole) // 25):
+        server.faults.cut_connection(after)
+        assert snapshot(located(), tmp_path / f"{after}.db").read_bytes() == whole
+
+
+@pytest.mark.parametrize("what", ["removed", "replaced", "disabled"])
+def test_a_database_that_changes_its_fate_meanwhile_is_whole_or_an_error(
+    server: Server, located: Located, tmp_path: Path, what: str
+) -> None:
+    server.settings["download_chunk_size"] = "1024"
+    before = snapshot(located(), tmp_path / "before.db")
+
+    def happen(_: object) -> None:
+        database = server.catalog.get(NAME)
+        if what == "disabled":
+            database.disabled = True
+            return
+        server.catalog.remove(database)
+        if what == "replaced":
+            make_database(server.data / NAME, "CREATE TABLE other (a);")
+
+    server.faults.before("DOWNLOAD STEP", happen, nth=3)
+    try:
+        found = snapshot(located(), tmp_path / "s.db")
+    except LitekeepError:
+        return
+    assert_equal(before, found)
+
+
+@pytest.mark.parametrize("blob", [1, 100_000])
+def test_no_room_on_our_own_disk_is_said_so_and_not_tried_again(
+    server: Server, located: Located, tmp_path: Path, blob: int
+) -> None:
+    make_database(server.data / "b.db", f"CREATE TABLE b (c); INSERT INTO b VALUES (zeroblob({blob}));")
+    soft, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    server.faults.before("DOWNLOAD STEP", lambda _: resource.setrlimit(resource.RLIMIT_FSIZE, (1024, hard)))
+    try:
+        with pytest.raises(SourceError, match="no room in"):
+            snapshot(located("b.db"), tmp_path / "s.db")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (soft, hard))
+    assert len(server.connections) == 1
+
+
+def test_memory_does_not_grow_with_a_step(server: Server, located: Located, tmp_path: Path) -> None:
+    make_database(server.data / "big.db", f"{SCHEMA} CREATE TABLE b (c); INSERT INTO b VALUES (zeroblob(12000000));")
+    server.settings["download_chunk_size"] = str(64 << 20)
+    largest = 0
+    with Session(located().address) as session:
+        announced = session.start_download("big.db")
+        got = 0
+
+        def save(piece: memoryview) -> None:
+            nonlocal largest, got
+            largest, got = max(largest, len(piece)), got + len(piece)
+
+        session.save_download(announced, save, lambda *_: None)
+    assert got == announced.size > 12_000_000
+    assert largest <= 256 << 10
+
+
+def test_a_snapshot_under_writers_is_one_committed_state(server: Server, located: Located, tmp_path: Path) -> None:
+    make_database(
+        server.data / "bank.db",
+        "PRAGMA journal_mode = WAL; CREATE TABLE a (id INTEGER PRIMARY KEY, v);"
+        "CREATE TABLE b (id INTEGER PRIMARY KEY, v); WITH RECURSIVE c(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM c"
+        " LIMIT 500) INSERT INTO a SELECT i, 100 FROM c; INSERT INTO b SELECT id, 100 FROM a;",
+    )
+    server.settings["download_chunk_size"] = "4096"
+    stop = threading.Event()
+
+    def move(seed: int) -> None:
+        with Raw(server, "bank.db") as raw:
+            while not stop.is_set():
+                seed = (seed * 1103515245 + 12345) % (1 << 31)
+                raw.ask(
+                    f"BEGIN IMMEDIATE; UPDATE a SET v = v - 7 WHERE id = {seed % 500 + 1};"
+                    f"UPDATE b SET v = v + 7 WHERE id = {seed // 500 % 500 + 1}; COMMIT"
+                )
+
+    writers = [threading.Thread(target=move, args=(seed,)) for seed in (1, 2)]
+    for writer in writers:
+        writer.start()
+    try:
+        sums = []
+        for number in range(4):
+            found = snapshot(located("bank.db"), tmp_path / f"{number}.db")
+            with closing(sqlite3.connect(found)) as connection:
+                sums.append(connection.execute("SELECT (SELECT sum(v) FROM a) + (SELECT sum(v) FROM b)").fetchone()[0])
+    finally:
+        stop.set()
+        for writer in writers:
+            writer.join()
+    assert sums == [100_000] * 4
+    assert not os.path.lexists(tmp_path / "0.db-wal")

@@ -1,0 +1,70 @@
+"""What people read: sizes, ages, tables; and the documents that programs read."""
+
+import json
+
+import pytest
+
+from shared.model.kinds import Kind
+from shared.terminal.screen import age, say_json, size, table
+
+
+@pytest.mark.parametrize(
+    ("count", "text"),
+    [
+        (0, "0 B"),
+        (999, "999 B"),
+        (1000, "1.0 kB"),
+        (9_949, "9.9 kB"),
+        (9_960, "10 kB"),
+        (127_400_000, "127 MB"),
+        (999_600_000, "1.0 GB"),
+        (4_000_000_000_000, "4.0 TB"),
+    ],
+)
+def test_a_size_reads_as_disks_and_bills_count(count: int, text: str) -> None:
+    assert size(count) == text
+
+
+@pytest.mark.parametrize(
+    ("seconds", "text"),
+    [(0, "0 s"), (59, "59 s"), (60, "1 min"), (7199, "1 h"), (90_000, "1 d"), (-1, "in the future")],
+)
+def test_an_age_is_its_largest_unit(seconds: float, text: str) -> None:
+    assert age(seconds) == text
+
+
+def test_a_long_table_has_its_columns_in_line(capsys: pytest.CaptureFixture[str]) -> None:
+    table(
+        ("name", "size"),
+        [("日本", "1 B"), *(("x" * 9, "10 kB") for _ in range(400)), ("evil\x1b", "")],
+        right=frozenset({1}),
+    )
+    lines = capsys.readouterr().out.splitlines()
+    assert lines[0] == "name         size"
+    assert lines[2] == "日本          1 B"
+    assert lines[3] == "xxxxxxxxx   10 kB"
+    assert lines[-1] == "evil\N{REPLACEMENT CHARACTER}"
+
+
+def test_a_name_from_outside_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+    table(("name",), [("evil\x1b[2J[red]name",)])
+    shown = capsys.readouterr().out
+    assert "\x1b" not in shown
+    assert "[red]name" in shown
+
+
+@pytest.mark.parametrize(
+    "document",
+    [
+        [],
+        {},
+        {"a": None, "b": [1, 1.5, True, 10**30], "c": {"d": '"ü\u2028\U0001f600\n'}},
+        [{"kind": Kind.DAILY, "artifacts": ()}],
+        {"path": "\udcff.db"},  # a file's name that is no UTF-8
+    ],
+)
+def test_a_document_is_told_as_python_tells_it_in_ascii(document: object, capsys: pytest.CaptureFixture[str]) -> None:
+    say_json(document)
+    shown = capsys.readouterr().out
+    assert shown == json.dumps(document, indent=2) + "\n"
+    assert shown.isascii()
