@@ -19,7 +19,7 @@ from shared.retention import clean
 from shared.stores.folder import FolderStore
 from tests.retention.cleanup.shelf import POLICY, age, fill, ids, objects, put_aged
 
-ROOT = Path(__file__).parents[2]
+ROOT = Path(__file__).parents[3]
 DELETES = 2 * 4 + 2  # two backups of four objects, and two orphans
 
 # Cleans copies of one store in processes of their own, the n-th of which dies at its n-th delete.
