@@ -19,6 +19,10 @@ COMMANDS = {
         "litekeep.commands.export:export",
         "Write a backup as a plain file that the stock sqlite3 opens.",
     ),
+    "diff": (
+        "litekeep.commands.diff:diff",
+        "Show what differs between two backups, or a backup and the live database.",
+    ),
     "cleanup": ("jobs.cleanup.command:cleanup", "Delete the backups whose time is over."),
     "drill": ("litekeep.commands.drill:drill", "Rehearse recovery from what the store holds, with a report."),
     "native": (

@@ -1,0 +1,71 @@
+"""`litekeep diff`"""
+
+from pathlib import Path
+from typing import Any
+
+import click
+
+from shared.terminal.options import common, database, settings_with, store
+from shared.terminal.screen import progress_bars, say, say_json
+
+
+@click.command()
+@click.argument("a")
+@click.argument("b", default="live")
+@click.option("--table", "tables", multiple=True, metavar="T", help="Only this table, with the keys of its rows.")
+@click.option("--values", is_flag=True, help="With --table: also the values of the rows. They are not masked.")
+@click.option("--sql", metavar="F", type=click.Path(path_type=Path), help="Write the SQL that turns B into A to F.")
+@database
+@store
+@common
+def diff(as_json: bool, a: str, b: str, **flags: Any) -> int:
+    """Show what differs from A to B: tables, schema, and rows by key.
+
+    A and B are each a backup (an id, latest, latest-verified), a moment, or `live`: the database that
+    DATABASE_URL names. B is `live` when it is left out. Exit code 0, whether they differ or not.
+
+    \b
+    Examples:
+      litekeep diff latest
+      litekeep diff 2024-01-15T12:00:00Z live --table orders
+      litekeep diff backup-2024-01-14-000000 backup-2024-01-15-000000 --json
+      litekeep diff latest --table orders --sql repair.sql
+    """
+    from litekeep.diff_screen import show  # noqa: PLC0415 - `--help` must not wait for these
+    from shared.compare.listing import listed_rows  # noqa: PLC0415
+    from shared.errors import UsageError  # noqa: PLC0415
+    from shared.operations.diff.compare import compare, open_pair  # noqa: PLC0415
+    from shared.operations.diff.script import write_script  # noqa: PLC0415
+    from shared.operations.diff.sides import make_side  # noqa: PLC0415
+    from shared.runtime.workspace import scratch_folder  # noqa: PLC0415
+    from shared.terminal.places import comparing  # noqa: PLC0415
+
+    if flags["values"] and not flags["tables"]:
+        raise UsageError("--values goes with --table: name the table whose rows you want to see")
+    output: Path | None = flags["sql"]
+    if output is not None and output.exists():
+        raise UsageError(f"--sql {output}: the file exists; choose another name")
+    settings = settings_with(backup_store=flags["store"])
+    chosen = frozenset(flags["tables"])
+    with comparing(settings, "diff", (a, b), flags["database"], as_json=as_json) as place, scratch_folder() as scratch:
+        with progress_bars(wanted=not as_json) as progress:
+            one = make_side(a, place, scratch / "a.sqlite", progress=progress)
+            other = make_side(b, place, scratch / "b.sqlite", progress=progress)
+        with open_pair(one.path, other.path) as both:
+            with progress_bars(wanted=not as_json) as progress:
+                found = compare(both, chosen, progress=progress)
+            rows = {name: listed_rows(both, name, values=flags["values"]) for name in sorted(chosen)}
+            if output is not None:
+                write_script(both, found, output, scratch)
+            if as_json:
+                tables = [table.to_json() for table in found.tables]
+                changes = [{"kind": c.kind, "name": c.name, "change": c.change, "how": c.how} for c in found.changes]
+                document: dict[str, Any] = {"a": one.label, "b": other.label, "tables": tables, "schema": changes}
+                if chosen:
+                    document["rows"] = {name: list(each) for name, each in rows.items()}
+                say_json(document)
+            else:
+                show(one, other, found, rows)
+        if output is not None and not as_json:
+            say(f"SQL that turns {other.label} into {one.label}, tried on a copy: {output}")
+    return 0

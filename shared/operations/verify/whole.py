@@ -1,0 +1,43 @@
+"""A whole backup as a private database file, from whichever of its artifacts is good."""
+
+from pathlib import Path
+
+from shared.archive.seals import check_manifest
+from shared.catalog.listing import Backup, Catalog
+from shared.errors import NotGood, StoreError
+from shared.keys import WrappingKey
+from shared.model.manifest import Manifest
+from shared.model.names import Format
+from shared.operations.verify.rebuild import hold_to_manifest, none_usable, rebuild
+from shared.runtime.progress import Progress, silent
+
+
+def rebuild_backup(
+    catalog: Catalog, backup: Backup, key: WrappingKey | None, target: Path, *, progress: Progress = silent
+) -> Manifest:
+    """Makes the new file `target` of a backup and checks it against the manifest, which is returned.
+
+    The page image is tried first: it is there as fast as it can be read. Raises NotGood or StoreError when no
+    artifact is good, KeyProblem for the key.
+    """
+    manifest, raw = catalog.read_manifest(backup)
+    data_key = check_manifest(manifest, raw, key)
+    failures: list[NotGood | StoreError] = []
+    for form in (Format.SQLITE, Format.SQL):
+        if (artifact := manifest.artifact(form)) is None:
+            continue
+        try:
+            rebuild(catalog.store, manifest, artifact, data_key, target, progress=progress)
+            _check(target, manifest)
+        except (NotGood, StoreError) as error:
+            failures.append(error)
+            target.unlink(missing_ok=True)
+            continue
+        return manifest
+    raise none_usable(manifest, failures)
+
+
+def _check(target: Path, manifest: Manifest) -> None:
+    failed = [check for check in hold_to_manifest(target, manifest) if not check.ok]
+    if failed and manifest.integrity.good:
+        raise NotGood(f"{manifest.id} came back different: {'; '.join(check.detail for check in failed)}")

@@ -1,0 +1,34 @@
+"""The places that `diff` and `rows` compare: the store, the key, and the live database."""
+
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+
+from shared.catalog.listing import Catalog
+from shared.errors import UsageError
+from shared.operations.diff.sides import LIVE, Place
+from shared.settings import Settings
+from shared.stores import open_store
+from shared.terminal.audit import audited
+from shared.terminal.parts import database_of, event_log, key_of, source_of
+
+
+@contextmanager
+def comparing(
+    settings: Settings, action: str, sides: Sequence[str], database: str | None, *, as_json: bool
+) -> Iterator[Place]:
+    """The places for a comparison of `sides`, which is audited: whoever compares reads rows."""
+    live = source_of(settings) if LIVE in sides else None
+    with audited(event_log(settings, result_on_stdout=as_json), settings, action, " ".join(sides), database=database):
+        yield Place(
+            catalog=Catalog(open_store(settings.backup_store)),
+            key=None if set(sides) == {LIVE} else key_of(settings),
+            live=live,
+            database=database or _database(settings),
+        )
+
+
+def _database(settings: Settings) -> str | None:
+    try:
+        return database_of(settings)
+    except UsageError:
+        return None
