@@ -23,6 +23,7 @@ COMMANDS = {
         "litekeep.commands.diff:diff",
         "Show what differs between two backups, or a backup and the live database.",
     ),
+    "rows": ("litekeep.commands.rows:rows", "Bring back rows of one table into a live database."),
     "cleanup": ("jobs.cleanup.command:cleanup", "Delete the backups whose time is over."),
     "drill": ("litekeep.commands.drill:drill", "Rehearse recovery from what the store holds, with a report."),
     "native": (

@@ -95,6 +95,11 @@ class Session:
         if self._run(command, bindings, patient=patient).tag is not RESULT.RESULT_OK:
             raise self._unexpected(command)
 
+    def write(self, sql: str) -> None:
+        """Runs SQL that answers with OK or with the six numbers of a write, which mean nothing here."""
+        if self._run(sql, ()).tag not in (RESULT.RESULT_OK, RESULT.RESULT_ARRAY):
+            raise self._unexpected(sql)
+
     def rows(self, command: str, *bindings: str) -> list[dict[str, Value]]:
         """Runs a command or query that answers with rows, each a dictionary by column."""
         result = self._run(command, bindings)

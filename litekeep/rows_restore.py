@@ -1,0 +1,169 @@
+"""What `litekeep rows restore` does with its flags, and what it shows."""
+
+import json
+import sys
+from collections.abc import Callable
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import click
+
+from shared.catalog.listing import LATEST, LATEST_VERIFIED, Catalog
+from shared.clock import parse_time
+from shared.errors import UsageError
+from shared.model.kinds import Kind
+from shared.operations.rows import RowsOrder, RowsPlan, RowsRestored, plan_rows, restore_rows
+from shared.operations.rows.apply import RowWritten
+from shared.runtime.progress import Progress
+from shared.settings import Settings
+from shared.stores import open_store
+from shared.terminal.audit import audited
+from shared.terminal.parts import database_of, event_log, key_of, location_of, source_of
+from shared.terminal.screen import printable, say, say_json
+
+_SHOWN = 20
+_LONGEST_KEYS = 64 << 20  # bytes of a file of keys
+
+
+def run_rows_restore(
+    settings: Settings, flags: dict[str, Any], *, as_json: bool, progress: Progress
+) -> Callable[[], int]:
+    """Does what the flags ask for; what it returns shows the result, once the progress bars are gone."""
+    order = _order(settings, flags)
+    name = order.backup.name
+    with audited(
+        event_log(settings, result_on_stdout=as_json),
+        settings,
+        "rows plan" if flags["dry_run"] else "rows restore",
+        f"{order.target.display}, table {order.table}",
+        database=name.database,
+        backup_id=name.id,
+        kind=name.kind.value,
+    ) as deed:
+        if flags["dry_run"]:
+            plan = plan_rows(order, values=flags["values"], progress=progress)
+            return lambda: _show_plan(plan, as_json=as_json)
+        try:
+            done = restore_rows(order, progress=progress)
+        except RowWritten as error:
+            # The keys are the caller's to see; they are values of rows, so they stay out of events and errors.
+            click.echo(f"written since the plan: {printable(', '.join(map(repr, error.keys)))}", err=True)
+            raise
+        deed.reason = f"{done.inserted} inserted, {done.updated} updated, {done.unchanged} unchanged"
+    return lambda: _show_done(done, order, as_json=as_json)
+
+
+def _order(settings: Settings, flags: dict[str, Any]) -> RowsOrder:
+    if (flags["ref"] is None) == (flags["at"] is None):
+        raise UsageError("give --from REF or --at TIME, one of the two; see litekeep list")
+    if flags["where"] is not None and flags["keys"] is not None:
+        raise UsageError("--where and --keys exclude each other: give one")
+    catalog = Catalog(open_store(settings.backup_store))
+    target = location_of(flags["to"], settings) if flags["to"] else source_of(settings)
+    ref = flags["ref"] or LATEST
+    database = flags["database"] or (_database(settings, flags) if ref in (LATEST, LATEST_VERIFIED) else None)
+    return RowsOrder(
+        catalog=catalog,
+        backup=catalog.find(ref, database, _time(flags["at"])),
+        key=key_of(settings),
+        table=flags["table"],
+        target=target,
+        where=flags["where"],
+        keys=None if flags["keys"] is None else _keys(flags["keys"]),
+        triggers=flags["triggers"] == "on",
+        environment=settings.environment.value,
+        keep_safety_for=settings.retention_of(Kind.ON_DEMAND),
+    )
+
+
+def _database(settings: Settings, flags: dict[str, Any]) -> str | None:
+    """The database that `latest` means: DATABASE_URL's, else the one that --to names."""
+    if settings.database_url is None and flags["to"]:
+        return location_of(flags["to"], settings).database
+    return database_of(settings)
+
+
+def _time(text: str | None) -> Any:
+    try:
+        return None if text is None else parse_time(text)
+    except ValueError:
+        raise UsageError(f"--at {text!r} is not a time: write 2024-01-15T12:00:00Z") from None
+
+
+def _keys(path: Path) -> list[list[Any]]:
+    """One key a line. A line that is not JSON is a text."""
+    try:
+        raw = sys.stdin.buffer.read(_LONGEST_KEYS + 1) if str(path) == "-" else _read(path)
+    except OSError as error:
+        raise UsageError(f"--keys {path} cannot be read: {error.strerror}") from None
+    if len(raw) > _LONGEST_KEYS:
+        raise UsageError(f"--keys {path} has more than {_LONGEST_KEYS} bytes: give fewer keys, or use --where")
+    try:
+        return [_key(line) for line in raw.decode().splitlines() if line.strip()]
+    except UnicodeDecodeError:
+        raise UsageError(f"--keys {path} is not UTF-8 text") from None
+
+
+def _read(path: Path) -> bytes:
+    with path.open("rb") as file:
+        return file.read(_LONGEST_KEYS + 1)
+
+
+def _key(line: str) -> list[Any]:
+    try:
+        found = json.loads(line)
+    except (ValueError, RecursionError):
+        return [line]
+    values = found if isinstance(found, list) else [found]
+    if any(isinstance(value, dict | list | bool) or value is None for value in values):
+        raise UsageError("--keys: a key is a number, a text, or a list of these; NULL is no key")
+    return values
+
+
+def _show_plan(plan: RowsPlan, *, as_json: bool) -> int:
+    if as_json:
+        say_json(plan.to_json() | {"dry_run": True})
+        return 1 if plan.conflicts else 0
+    say(f"Would restore rows of {plan.table} from {plan.id}, taken {plan.taken_at}")
+    say(f"  to {plan.target}, matched by {', '.join(plan.by)}")
+    say(f"  {plan.inserted} missing rows to insert, {plan.updated} to change, {plan.unchanged} are as in the backup")
+    for row in plan.rows[:_SHOWN]:
+        sign = "+" if row.action == "insert" else "~"
+        hashes = row.hash_then[:12] if row.hash_now is None else f"{row.hash_now[:12]} -> {row.hash_then[:12]}"
+        say(f"  {sign} {', '.join(map(_text, row.key))}  ({hashes})")
+        for label, values in (("now", row.now), ("then", row.then)):
+            if values is not None:
+                say(f"      {label}: {', '.join(f'{name}={_text(value)}' for name, value in values.items())}")
+    if plan.inserted + plan.updated > _SHOWN:
+        say(f"  … and {plan.inserted + plan.updated - _SHOWN} more; --json lists the first 1000")
+    for note in plan.notes:
+        say(f"  note: {note}")
+    for conflict in plan.conflicts:
+        say(f"  conflict: {conflict}")
+    say(
+        "Nothing was written."
+        if not plan.conflicts
+        else "Nothing was written, and nothing can be until that is solved."
+    )
+    return 1 if plan.conflicts else 0
+
+
+def _show_done(done: RowsRestored, order: RowsOrder, *, as_json: bool) -> int:
+    if as_json:
+        say_json(asdict(done) | {"duration_seconds": round(done.duration_seconds, 3)})
+        return 0
+    say(f"Restored rows of {done.table} from {done.id}: {done.inserted} inserted, {done.updated} changed")
+    say(f"  {done.unchanged} were as in the backup already")
+    say(f"  to {order.target.display}")
+    if done.safety:
+        say(f"  what was there before: {done.safety}")
+    for note in done.notes:
+        say(f"  note: {note}")
+    return 0
+
+
+def _text(value: Any) -> str:
+    if isinstance(value, dict):
+        return f"X'{value['blob']}'"
+    return "NULL" if value is None else repr(value) if isinstance(value, str) else str(value)

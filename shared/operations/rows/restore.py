@@ -1,0 +1,271 @@
+"""Rows brought back, in the order that loses nothing.
+
+1. The backup is rebuilt and the target copied, both into a private folder; the plan compares these two.
+2. The plan is tried on the copy, so that conflicts are known before the target is touched.
+3. A safety backup of the target is taken.
+4. One transaction on the target compares each row once more, writes, proves, and commits.
+"""
+
+import shutil
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from shared.clock import Clock, rfc3339, utc_now
+from shared.compare.keys import Key
+from shared.compare.listing import shown
+from shared.compare.literals import fetched, literals
+from shared.compare.rows import Match, match_tables, pair
+from shared.compare.shapes import Shape, read_shape
+from shared.databases.snapshot import take_snapshot
+from shared.dump.identifiers import quote_name
+from shared.errors import NotPermitted, SourceError, UsageError
+from shared.model.kinds import Kind
+from shared.model.names import SAFETY_PREFIX, Format
+from shared.operations.backup import BackupOrder, take_backup
+from shared.operations.rows.apply import Conflict, Writing, prepare, write_rows
+from shared.operations.rows.order import RowChange, RowsOrder, RowsPlan, RowsRestored
+from shared.operations.rows.selection import attach_plan, choose_keys, choose_where, make_plan, on_plan
+from shared.operations.verify.whole import rebuild_backup
+from shared.runtime.progress import Progress, silent
+from shared.runtime.workspace import scratch_folder
+from shared.sqlite.connect import uri
+from shared.sqlite.location import FileLocation
+
+_LISTED = 1000  # rows that a plan lists; it counts all
+_CODECS = {"UTF-8": "utf-8", "UTF-16le": "utf-16-le", "UTF-16be": "utf-16-be"}
+_BUSY_MILLISECONDS = 10_000
+
+
+@dataclass(frozen=True)
+class Prepared:
+    """A plan with the private files that it was made of."""
+
+    plan: RowsPlan
+    writing: Writing
+    encoding: str
+    backup: Path
+    target: Path
+    keys: Path
+
+
+def plan_rows(order: RowsOrder, *, values: bool = False, progress: Progress = silent) -> RowsPlan:
+    """Says what `restore_rows` would do, with `values` also the rows' values. Writes nothing.
+
+    Raises UsageError for a table, condition or key that does not fit, NotGood for the backup, SourceError for the
+    target.
+    """
+    with _prepared(order, values=values, progress=progress) as prepared:
+        return prepared.plan
+
+
+def restore_rows(order: RowsOrder, *, clock: Clock = utc_now, progress: Progress = silent) -> RowsRestored:
+    """Brings the rows back and returns once they are committed and proven.
+
+    Raises NotPermitted in production without an approval, Conflict when a row cannot be written, RowWritten when
+    somebody wrote a planned row meanwhile, and what `plan_rows` raises. Nothing is changed then.
+    """
+    started = clock()
+    if order.environment == "production":
+        raise NotPermitted(
+            f"restoring rows of {order.table} into {order.target.display} in production needs a second person's "
+            "approval: restore the table beside it with litekeep restore --table, and copy the rows from there"
+        )
+    with _prepared(order, values=False, progress=progress) as prepared:
+        plan, safety = prepared.plan, None
+        if plan.conflicts:
+            raise Conflict(f"cannot restore rows of {order.table}: {plan.conflicts[0]}")
+        if plan.inserted or plan.updated:
+            safety = _safety_backup(order, clock, progress)
+            _write(order, prepared)
+    return RowsRestored(
+        id=plan.id,
+        table=plan.table,
+        inserted=plan.inserted,
+        updated=plan.updated,
+        unchanged=plan.unchanged,
+        safety=safety,
+        duration_seconds=(clock() - started).total_seconds(),
+        notes=plan.notes,
+    )
+
+
+@contextmanager
+def _prepared(order: RowsOrder, *, values: bool, progress: Progress) -> Iterator[Prepared]:
+    with scratch_folder() as scratch:
+        backup, target, keys = scratch / "backup.sqlite", scratch / "target.sqlite", scratch / "plan.sqlite"
+        manifest = rebuild_backup(order.catalog, order.backup, order.key, backup, progress=progress)
+        take_snapshot(order.target, target, progress=progress)
+        one, other = read_shape(backup), read_shape(target)
+        _check_tables(order, manifest.id, one, other)
+        with pair(backup, target, one.encoding) as connection:
+            match = match_tables(connection, one.tables[order.table], other.tables[order.table])
+            if isinstance(match, str):
+                raise UsageError(f"cannot restore rows of {order.table}: {match}; restore the whole table with --to")
+            writing = Writing(match, other.tables[order.table], order.triggers)
+            attach_plan(connection, keys, match)
+            _choose(order, connection, backup, match)
+            everything = order.where is None and order.keys is None
+            inserted, updated, unchanged, absent = make_plan(connection, match, everything=everything)
+            rows = list(_changes(connection, match, one.encoding, values=values))
+        prepared = Prepared(
+            RowsPlan(
+                id=manifest.id,
+                taken_at=rfc3339(manifest.created_at),
+                table=order.table,
+                target=order.target.display,
+                by=list(match.key.names),
+                inserted=inserted,
+                updated=updated,
+                unchanged=unchanged,
+                notes=_notes(order, match.key, one, other, absent),
+                rows=rows,
+            ),
+            writing,
+            one.encoding,
+            backup,
+            target,
+            keys,
+        )
+        prepared.plan.conflicts.extend(_tried(prepared, scratch / "trial.sqlite"))
+        yield prepared
+
+
+def _check_tables(order: RowsOrder, backup_id: str, one: Shape, other: Shape) -> None:
+    contents = {virtual.content for shape in (one, other) for virtual in shape.virtual.values()}
+    for shape, where in ((one, backup_id), (other, order.target.display)):
+        if order.table in shape.virtual:
+            raise UsageError(
+                f"--table {order.table!r} is a virtual table in {where}: restore the table that it is made of"
+            )
+        if order.table not in shape.tables or order.table in contents:
+            raise UsageError(f"--table {order.table!r} is not in {where}; there are: {', '.join(sorted(shape.tables))}")
+    if one.encoding != other.encoding:
+        raise UsageError(f"{backup_id} is {one.encoding} and {order.target.display} {other.encoding}: export the table")
+
+
+def _choose(order: RowsOrder, connection: apsw.Connection, backup: Path, match: Match) -> None:
+    if order.where is not None:
+        choose_where(connection, backup, match, order.where)
+    if order.keys is not None:
+        choose_keys(connection, match, order.keys)
+
+
+def _changes(connection: apsw.Connection, match: Match, encoding: str, *, values: bool) -> Iterator[RowChange]:
+    """The first planned rows, hashed; with `values` also shown."""
+    table, codec = quote_name(match.table), _CODECS[encoding]
+    then, now = fetched("x", match.columns), fetched("y", match.columns)
+    keys = [f"p.k{number}" for number in range(len(match.key.columns))]
+    rows = connection.execute(
+        f"SELECT p.action, {', '.join([*keys, *then, *now])} FROM p.plan p CROSS JOIN a.{table} x"
+        f" ON {on_plan(match, 'x')} LEFT JOIN b.{table} y ON {on_plan(match, 'y')} ORDER BY p.n LIMIT {_LISTED}"
+    )
+    for action, *cells in rows:
+        key, rest = cells[: len(keys)], cells[len(keys) :]
+        before = rest[len(then) :] if action == "update" else None
+        yield RowChange(
+            action=action,
+            key=[shown(value) for value in key],
+            hash_now=None if before is None else _hash(before, codec),
+            hash_then=_hash(rest[: len(then)], codec),
+            now=_values(match, before, codec) if values and before is not None else None,
+            then=_values(match, rest[: len(then)], codec) if values else None,
+        )
+
+
+def _hash(cells: list[Any], codec: str) -> str:
+    return sha256(",".join(literals(cells, codec)).encode()).hexdigest()
+
+
+def _values(match: Match, cells: list[Any], codec: str) -> dict[str, Any]:
+    values = [bytes(v).decode(codec, "replace") if c == "text" else shown(v) for c, v in _pairs(cells)]
+    return dict(zip(match.columns, values, strict=True))
+
+
+def _pairs(cells: list[Any]) -> list[tuple[str, Any]]:
+    return [(cells[at], cells[at + 1]) for at in range(0, len(cells), 2)]
+
+
+def _notes(order: RowsOrder, key: Key, one: Shape, other: Shape, absent: int) -> list[str]:
+    notes = []
+    if absent:
+        notes.append(f"{absent} of the keys given are not in the backup")
+    if key.is_rowid:
+        notes.append("the table has no primary key: rows are matched by rowid, which VACUUM may have changed since")
+    before, after = one.tables[order.table], other.tables[order.table]
+    missing = {c.name for c in before.columns if not c.generated} - {c.name for c in after.columns}
+    if missing:
+        notes.append(f"columns that the target does not have are left out: {', '.join(sorted(missing))}")
+    named = [entry.name for entry in other.objects.values() if entry.kind == "trigger" and entry.table == order.table]
+    if named:
+        fire = "fire" if order.triggers else "do not fire (--triggers on)"
+        notes.append(f"triggers of the application {fire}: {', '.join(sorted(named))}")
+    return notes
+
+
+def _tried(prepared: Prepared, trial: Path) -> list[str]:
+    """Writes into a copy of the target: what stands in the way, as sentences."""
+    if not (prepared.plan.inserted or prepared.plan.updated):
+        return []
+    shutil.copyfile(prepared.target, trial)
+    try:
+        _write_file(trial, prepared)
+    except Conflict as error:
+        return [str(error)]
+    finally:
+        trial.unlink()
+    return []
+
+
+def _write(order: RowsOrder, prepared: Prepared) -> None:
+    if isinstance(order.target, FileLocation):
+        _write_file(order.target.path, prepared)
+        return
+    from shared.operations.rows.to_cloud import write_cloud  # noqa: PLC0415 - files need no driver
+
+    write_cloud(order.target, prepared)
+
+
+def _write_file(path: Path, prepared: Prepared) -> None:
+    flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_URI
+    try:
+        with closing(apsw.Connection(uri(path, "mode=rw"), flags=flags)) as connection:
+            connection.set_busy_timeout(_BUSY_MILLISECONDS)
+            prepare(connection, triggers=prepared.writing.triggers)
+            for name, file in (("a", prepared.backup), ("b", prepared.target), ("p", prepared.keys)):
+                connection.execute(f"ATTACH ? AS {name}", (uri(file, "mode=ro", "immutable=1"),))
+            connection.execute("BEGIN IMMEDIATE")
+            try:
+                write_rows(connection, prepared.writing)
+                connection.execute("COMMIT")
+            except BaseException:
+                if connection.in_transaction:
+                    connection.execute("ROLLBACK")
+                raise
+    except apsw.BusyError:
+        raise SourceError(f"{path} is locked by another program: nothing was changed, try again") from None
+    except apsw.Error as error:
+        raise SourceError(f"cannot write rows into {path}: {error}; nothing was changed") from None
+
+
+def _safety_backup(order: RowsOrder, clock: Clock, progress: Progress) -> str:
+    taken = take_backup(
+        BackupOrder(
+            location=order.target,
+            store=order.catalog.store,
+            key=order.key,
+            kind=Kind.ON_DEMAND,
+            keep_for=order.keep_safety_for,
+            environment=order.environment,
+            formats=(Format.SQLITE,),
+            prefix=SAFETY_PREFIX,
+        ),
+        clock=clock,
+        progress=progress,
+    )
+    return taken.manifest.id

@@ -1,0 +1,125 @@
+"""Which rows of the backup are wanted, and which of them differ in the target: keys in a private plan file.
+
+The plan file is a SQLite database, so that memory does not grow with the number of rows.
+
+    wanted   the keys that --where or --keys chose
+    plan     n, action (insert or update), and the key's columns
+"""
+
+from collections.abc import Iterable, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import apsw
+
+from shared.compare.rows import Match
+from shared.dump.identifiers import quote_name
+from shared.errors import NotPermitted, UsageError
+from shared.sqlite.connect import open_snapshot, uri
+
+_STEPS_BETWEEN_CALLS = 10_000
+_MOST_STEPS = 20_000_000_000  # some minutes
+_READS = frozenset({apsw.SQLITE_READ, apsw.SQLITE_SELECT, apsw.SQLITE_RECURSIVE})
+_REFUSED_FUNCTIONS = frozenset({"load_extension", "fts3_tokenizer", "edit", "readfile", "writefile", "fsdir"})
+
+
+def attach_plan(connection: apsw.Connection, path: Path, match: Match) -> None:
+    """Makes the plan file and attaches it as `p`."""
+    path.touch(0o600)
+    connection.execute("ATTACH ? AS p", (uri(path, "mode=rw"),))
+    columns = ", ".join(plan_columns(match))
+    connection.execute(f"CREATE TABLE p.wanted ({columns})")
+    connection.execute(f"CREATE TABLE p.plan (n INTEGER PRIMARY KEY, action TEXT, {columns})")
+
+
+def plan_columns(match: Match) -> list[str]:
+    """The key's columns in the plan file: without a type, so that values stay as they are."""
+    return [f"k{number}" for number in range(len(match.key.columns))]
+
+
+def on_plan(match: Match, alias: str, plan: str = "p") -> str:
+    """The SQL condition that a row of `alias` has the key of a row of the plan."""
+    pairs = zip(match.key.columns, plan_columns(match), strict=True)
+    return " AND ".join(f"{alias}.{column} = {plan}.{planned}" for column, planned in pairs)
+
+
+def choose_where(connection: apsw.Connection, backup: Path, match: Match, where: str) -> None:
+    """Evaluates the caller's condition on the backup, reading only, and keeps the keys of the rows that meet it.
+
+    Raises UsageError when SQLite does not understand it, NotPermitted when it does more than read.
+    """
+    refusal: list[str] = []
+
+    def allow(action: int, first: str | None, second: str | None, *_: str | None) -> int:
+        if action in _READS or (action == apsw.SQLITE_FUNCTION and (second or "").lower() not in _REFUSED_FUNCTIONS):
+            return apsw.SQLITE_OK
+        refusal.append(second or first or "something")
+        return apsw.SQLITE_DENY
+
+    steps = 0
+
+    def count_steps() -> bool:
+        nonlocal steps
+        steps += _STEPS_BETWEEN_CALLS
+        return steps > _MOST_STEPS
+
+    with closing(open_snapshot(backup)) as source:
+        source.config(apsw.SQLITE_DBCONFIG_ENABLE_VIEW, 0)
+        source.config(apsw.SQLITE_DBCONFIG_DQS_DML, 0)  # a misspelt column must not become a text
+        source.authorizer = allow
+        source.set_progress_handler(count_steps, _STEPS_BETWEEN_CALLS)
+        keys = match.key.of(quote_name(match.table))
+        try:
+            rows = source.execute(f"SELECT {keys} FROM {quote_name(match.table)} WHERE (\n{where}\n)")
+            _keep(connection, match, rows)
+        except apsw.AuthError:
+            raise NotPermitted(f"--where may only read: {refusal[-1]!r} is not allowed in it") from None
+        except apsw.InterruptError:
+            raise UsageError("--where takes too long on the backup: write it by the key or an indexed column") from None
+        except apsw.Error as error:
+            raise UsageError(f"--where is not a condition on {match.table}: {error}") from None
+
+
+def choose_keys(connection: apsw.Connection, match: Match, keys: Sequence[Sequence[Any]]) -> None:
+    """Keeps the keys that were given. Raises UsageError for one with another number of columns."""
+    width = len(match.key.columns)
+    for number, key in enumerate(keys, start=1):
+        if len(key) != width:
+            names = ", ".join(match.key.names)
+            raise UsageError(f"--keys, line {number}: {len(key)} values, and the key of {match.table} is ({names})")
+    _keep(connection, match, (tuple(key) for key in keys))
+
+
+def _keep(connection: apsw.Connection, match: Match, rows: Iterable[Sequence[Any]]) -> None:
+    marks = ",".join("?" * len(match.key.columns))
+    with connection:
+        connection.executemany(f"INSERT INTO p.wanted VALUES ({marks})", rows)
+
+
+def make_plan(connection: apsw.Connection, match: Match, *, everything: bool) -> tuple[int, int, int, int]:
+    """Fills the plan; returns rows to insert, to update, equal already, and wanted but not in the backup."""
+    table, columns = quote_name(match.table), ", ".join(plan_columns(match))
+    key = match.key.of("x")
+    chosen = f"a.{table} x" if everything else f"w CROSS JOIN a.{table} x ON {on_plan(match, 'x', 'w')}"
+    distinct = f"WITH w AS (SELECT DISTINCT {columns} FROM p.wanted)" if not everything else ""
+    insert = f"INSERT INTO p.plan (action, {columns}) {distinct} SELECT"
+    same_key = match.key.match("y", "x")
+    with connection:
+        connection.execute(
+            f"{insert} 'update', {key} FROM {chosen} CROSS JOIN b.{table} y ON {same_key} WHERE {match.differs()}"
+        )
+        connection.execute(
+            f"{insert} 'insert', {key} FROM {chosen} WHERE NOT EXISTS (SELECT 1 FROM b.{table} y WHERE {same_key})"
+        )
+    total = _number(connection, f"{distinct} SELECT count(*) FROM {chosen}")
+    inserted = _number(connection, "SELECT count(*) FROM p.plan WHERE action = 'insert'")
+    updated = _number(connection, "SELECT count(*) FROM p.plan WHERE action = 'update'")
+    asked = total if everything else _number(connection, f"{distinct} SELECT count(*) FROM w")
+    return inserted, updated, total - inserted - updated, asked - total
+
+
+def _number(connection: apsw.Connection, query: str) -> int:
+    found = connection.execute(query).get
+    assert isinstance(found, int)
+    return found

@@ -1,0 +1,210 @@
+"""Writing the planned rows to a database on SQLite Cloud, by SQL in one transaction.
+
+The node has neither the backup nor the plan, so both travel as literals, some rows at a time. Each group is compared
+before it is written (the rows as the plan saw them) and after (the rows as the backup has them), inside the
+transaction. A connection that breaks before COMMIT leaves nothing: the node rolls back. Without triggers, those of
+the table are dropped inside the transaction and created again, by their own text, before it commits.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from shared.compare.literals import fetched, literals
+from shared.compare.rows import pair
+from shared.dump.identifiers import quote_name
+from shared.errors import LitekeepError, SourceError
+from shared.operations.rows.apply import Conflict, RowWritten, Writing
+from shared.operations.rows.selection import on_plan
+from shared.sqlite.connect import uri
+from shared.sqlitecloud.failures import CloudError, Refused
+from shared.sqlitecloud.location import CloudLocation
+from shared.sqlitecloud.names import quoted
+from shared.sqlitecloud.session import Session
+
+if TYPE_CHECKING:
+    import apsw
+
+    from shared.operations.rows.restore import Prepared
+
+_ROWS_TOGETHER = 50
+_BYTES_TOGETHER = 256 << 10
+_CODECS = {"UTF-8": "utf-8", "UTF-16le": "utf-16-le", "UTF-16be": "utf-16-be"}
+
+
+@dataclass(frozen=True)
+class _Row:
+    """One planned row in SQL: its key, its values in the target (None when missing) and in the backup."""
+
+    key: list[Any]
+    where: str
+    before: str | None
+    after: str
+    statement: str
+
+
+def write_cloud(target: CloudLocation, prepared: "Prepared") -> None:
+    """Writes the rows. Raises RowWritten, Conflict, or CloudError: unless the error says otherwise, nothing changed."""
+    table = prepared.writing.match.table
+    with Session(target.address) as session:
+        session.ok(f"USE DATABASE {quoted(target.database)}")
+        session.write("BEGIN IMMEDIATE")
+        try:
+            triggers = [] if prepared.writing.triggers else _triggers(session, table)
+            for name, _ in triggers:
+                session.write(f"DROP TRIGGER {quote_name(name)}")
+            for group in _groups(_rows(prepared)):
+                _write_group(session, prepared, group)
+            for _, sql in triggers:
+                session.write(sql)
+        except BaseException as error:
+            with suppress(CloudError):
+                session.write("ROLLBACK")
+            if isinstance(error, Refused):
+                raise Conflict(f"cannot write rows of {table}: {error}; nothing was changed") from None
+            raise
+        _commit(session, target, table)
+
+
+def _commit(session: Session, target: CloudLocation, table: str) -> None:
+    try:
+        session.write("COMMIT")
+    except Refused as error:
+        raise Conflict(f"cannot write rows of {table}: {error}; nothing was changed") from None
+    except LitekeepError as error:
+        raise SourceError(
+            f"{error}; whether the rows of {table} were written to {target.display} is not known: "
+            "litekeep rows restore --dry-run shows what is still missing"
+        ) from None
+
+
+def _triggers(session: Session, table: str) -> list[tuple[str, str]]:
+    rows = session.rows("SELECT name, tbl_name, sql FROM sqlite_schema WHERE type = 'trigger'")
+    return [(str(row["name"]), str(row["sql"])) for row in rows if str(row["tbl_name"]).lower() == table.lower()]
+
+
+def _write_group(session: Session, prepared: "Prepared", group: Sequence[_Row]) -> None:
+    table = quote_name(prepared.writing.match.table)
+    for row in _unlike(session, table, group):
+        raise RowWritten(prepared.writing.match.table, 1, [row.key])
+    session.write(";".join(row.statement for row in group))
+    written = " OR ".join(f"({row.after})" for row in group)
+    if session.rows(f"SELECT count(*) AS n FROM {table} WHERE {written}")[0]["n"] != len(group):
+        raise Conflict(
+            f"rows of {prepared.writing.match.table} would not be as in the backup: the application's triggers or "
+            "column types change them; nothing was changed"
+        )
+
+
+def _unlike(session: Session, table: str, group: Sequence[_Row]) -> Iterator[_Row]:
+    """The first row of the group that is not as the plan saw it, if any."""
+    expected = sum(row.before is not None for row in group)
+    there = " OR ".join(f"({row.where})" for row in group)
+    same = " OR ".join(f"({row.before})" for row in group if row.before is not None) or "0"
+    found = session.rows(f"SELECT count(*) AS n, total({same}) AS same FROM {table} WHERE {there}")[0]
+    if found["n"] == expected and int(float(str(found["same"]))) == expected:
+        return
+    for row in group:
+        n = session.rows(f"SELECT count(*) AS n FROM {table} WHERE {row.before or row.where}")[0]["n"]
+        if n != (row.before is not None):
+            yield row
+            return
+
+
+def _groups(rows: Iterator[_Row]) -> Iterator[list[_Row]]:
+    group: list[_Row] = []
+    size = 0
+    for row in rows:
+        length = len(row.statement) + len(row.after) + len(row.before or "")
+        if group and (len(group) >= _ROWS_TOGETHER or size + length > _BYTES_TOGETHER):
+            yield group
+            group, size = [], 0
+        group.append(row)
+        size += length
+    if group:
+        yield group
+
+
+def _rows(prepared: "Prepared") -> Iterator[_Row]:
+    match = prepared.writing.match
+    table, codec = quote_name(match.table), _CODECS[prepared.encoding]
+    then, now = fetched("x", match.columns), fetched("y", match.columns)
+    keys = _key(prepared.writing)
+    with pair(prepared.backup, prepared.target, prepared.encoding) as connection:
+        connection.execute("ATTACH ? AS p", (uri(prepared.keys, "mode=ro", "immutable=1"),))
+        rows: apsw.Cursor = connection.execute(
+            f"SELECT p.action, {', '.join([*keys, *then, *now])} FROM p.plan p CROSS JOIN a.{table} x"
+            f" ON {on_plan(match, 'x')} LEFT JOIN b.{table} y ON {on_plan(match, 'y')} ORDER BY p.n"
+        )
+        for action, *cells in rows:
+            key = literals(cells[: len(keys)], codec)
+            rest = cells[len(keys) :]
+            before = literals(rest[len(then) :], codec) if action == "update" else None
+            shown = [_shown(cells[at], cells[at + 1], codec) for at in range(0, len(keys), 2)]
+            yield _row(
+                prepared.writing,
+                shown,
+                key,
+                _classes(rest[: len(then)]),
+                literals(rest[: len(then)], codec),
+                None if before is None else (_classes(rest[len(then) :]), before),
+            )
+
+
+def _shown(storage_class: str, value: Any, codec: str) -> Any:
+    return bytes(value).decode(codec, "replace") if storage_class == "text" else value
+
+
+def _key(writing: Writing) -> list[str]:
+    wanted = []
+    for column in writing.match.key.columns:
+        named = f"x.{column}"
+        wanted += [f"typeof({named})", f"iif(typeof({named}) = 'text', CAST({named} AS BLOB), {named})"]
+    return wanted
+
+
+def _classes(cells: list[Any]) -> list[str]:
+    return [f"'{cells[at]}'" for at in range(0, len(cells), 2)]
+
+
+def _row(
+    writing: Writing,
+    shown: list[Any],
+    key: list[str],
+    classes: list[str],
+    values: list[str],
+    before: tuple[list[str], list[str]] | None,
+) -> _Row:
+    match = writing.match
+    where = " AND ".join(f"{column}={text}" for column, text in zip(match.key.columns, key, strict=True))
+    table = quote_name(match.table)
+    names = [quote_name(name) for name in match.columns]
+    if before is None:
+        rowid = {match.key.columns[0]: key[0]} if match.key.is_rowid and writing.hidden_rowid else {}
+        into = ", ".join([*rowid, *names])
+        statement = f"INSERT INTO {table} ({into}) VALUES ({', '.join([*rowid.values(), *values])})"
+    else:
+        compared = set(match.compared)
+        changes = ", ".join(
+            f"{name} = {value}"
+            for plain, name, value in zip(match.columns, names, values, strict=True)
+            if plain in compared
+        )
+        statement = f"UPDATE {table} SET {changes} WHERE {where}"
+    return _Row(
+        key=shown,
+        where=where,
+        before=None if before is None else f"{where} AND {_as(names, *before)}",
+        after=f"{where} AND {_as(names, classes, values)}",
+        statement=statement,
+    )
+
+
+def _as(names: list[str], classes: list[str], values: list[str]) -> str:
+    """The condition that a row has these values in these storage classes, flat however many columns there are."""
+    if len(names) == 1:
+        return f"typeof({names[0]}) = {classes[0]} AND {names[0]} COLLATE BINARY IS {values[0]}"
+    types = ", ".join(f"typeof({name})" for name in names)
+    binary = ", ".join(f"{name} COLLATE BINARY" for name in names)
+    return f"({types}) = ({', '.join(classes)}) AND ({binary}) IS ({', '.join(values)})"
