@@ -202,7 +202,7 @@ def _try(both: Pair, script: Path, scratch: Path, chosen: frozenset[str]) -> Non
     try:
         with closing(apsw.Connection(str(copy))) as connection:
             connection.pragma("journal_mode", "delete")
-            connection.execute(script.read_bytes().decode("utf-8", "surrogateescape"))
+            connection.execute(script.read_bytes().decode("utf-8", "surrogateescape")).fetchall()
     except (apsw.Error, UnicodeError) as error:
         raise SourceError(
             f"cannot write the SQL: it did not run on a copy of B ({type(error).__name__}); restore the backup instead"

@@ -1,0 +1,259 @@
+"""Rows come back as the backup has them, newer rows stay, and nothing else changes: all of it, or nothing."""
+
+import os
+import signal
+import subprocess
+import sys
+from contextlib import closing
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+
+import apsw
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.catalog.listing import Catalog
+from shared.compare.rows import Counts
+from shared.errors import NotPermitted, SourceError, UsageError
+from shared.model.kinds import Kind
+from shared.operations.backup import BackupOrder, take_backup
+from shared.operations.diff.compare import compare, open_pair
+from shared.operations.rows import RowsOrder, plan_rows, restore_rows
+from shared.operations.rows import restore as module
+from shared.operations.rows.apply import Conflict, RowWritten
+from shared.sqlite.location import FileLocation
+from shared.stores import open_store
+from tests.operations.rows.conftest import Orders, rows_of
+
+TABLE = (
+    "CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT, n INTEGER); INSERT INTO t VALUES (1,'a',1), (2,'b',2), (3,'c',3);"
+)
+SINCE = "DELETE FROM t WHERE id = 1; UPDATE t SET v = 'X' WHERE id = 2; INSERT INTO t VALUES (4, 'new', 4);"
+
+
+def test_missing_and_changed_rows_come_back_and_newer_ones_stay(orders: Orders) -> None:
+    order = orders(TABLE, SINCE)
+    done = restore_rows(order)
+    assert (done.inserted, done.updated, done.unchanged) == (1, 1, 1)
+    assert rows_of(order) == [(1, "a", 1), (2, "b", 2), (3, "c", 3), (4, "new", 4)]
+
+
+def test_a_safety_backup_holds_what_was_there_before(orders: Orders) -> None:
+    order = orders(TABLE, SINCE)
+    before = rows_of(order)
+    done = restore_rows(order)
+    assert done.safety is not None
+    again = replace(order, backup=order.catalog.find(done.safety))
+    assert restore_rows(again).updated == 1
+    assert [row for row in rows_of(order) if row[0] != 1] == before
+
+
+def test_a_dry_run_writes_nothing_and_shows_hashes_not_values(orders: Orders) -> None:
+    order = orders(TABLE, SINCE)
+    before = rows_of(order)
+    plan = plan_rows(order)
+    assert rows_of(order) == before
+    assert [(row.action, row.key, row.then) for row in plan.rows] == [("update", [2], None), ("insert", [1], None)]
+    assert plan.rows[0].hash_now != plan.rows[0].hash_then
+    assert plan_rows(order, values=True).rows[0].then == {"id": 2, "v": "b", "n": 2}
+
+
+def test_where_and_keys_choose_rows_of_the_backup(orders: Orders) -> None:
+    order = orders(TABLE, "DELETE FROM t;", where="n > 1")
+    assert restore_rows(order).inserted == 2
+    assert restore_rows(replace(order, where=None, keys=[[1], [99]])).inserted == 1
+    assert len(rows_of(order)) == 3
+
+
+@pytest.mark.parametrize(
+    "where", ["1); DELETE FROM t; --", "id IN (SELECT id FROM v)", "load_extension('x')", "1; DROP TABLE t"]
+)
+def test_where_can_only_read_tables(orders: Orders, where: str) -> None:
+    endless = "CREATE VIEW v AS WITH RECURSIVE c(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM c) SELECT id FROM c;"
+    order = orders(TABLE + endless, SINCE, where=where)
+    before = rows_of(order)
+    with pytest.raises((UsageError, NotPermitted)):
+        restore_rows(order)
+    assert rows_of(order) == before
+
+
+def test_triggers_fire_only_when_asked_for(orders: Orders) -> None:
+    log = "CREATE TABLE log (x); CREATE TRIGGER tr AFTER INSERT ON t BEGIN INSERT INTO log VALUES (NEW.id); END;"
+    order = orders(TABLE + log, SINCE)
+    restore_rows(order)
+    assert rows_of(order, "SELECT * FROM log") == [(4,)]
+    with closing(apsw.Connection(str(order.target.display))) as connection:
+        connection.execute("DELETE FROM t WHERE id = 1")
+    restore_rows(replace(order, triggers=True))
+    assert rows_of(order, "SELECT * FROM log") == [(4,), (1,)]
+
+
+def test_unique_values_may_change_places(orders: Orders) -> None:
+    create = "CREATE TABLE t (id INTEGER PRIMARY KEY, u UNIQUE); INSERT INTO t VALUES (1, 'a'), (2, 'b');"
+    order = orders(
+        create,
+        "UPDATE t SET u = 'x' WHERE id = 1; UPDATE t SET u = 'a' WHERE id = 2; UPDATE t SET u = 'b' WHERE id = 1;",
+    )
+    restore_rows(order)
+    assert rows_of(order) == [(1, "a"), (2, "b")]
+
+
+def test_a_unique_value_that_a_newer_row_took_is_a_conflict(orders: Orders) -> None:
+    create = "CREATE TABLE t (id INTEGER PRIMARY KEY, email UNIQUE); INSERT INTO t VALUES (1, 'a@b');"
+    order = orders(create, "DELETE FROM t; INSERT INTO t VALUES (2, 'a@b');")
+    assert "UNIQUE constraint failed: t.email" in plan_rows(order).conflicts[0]
+    with pytest.raises(Conflict, match=r"UNIQUE constraint failed: t\.email"):
+        restore_rows(order)
+    assert rows_of(order) == [(2, "a@b")]
+
+
+def test_a_row_without_its_parent_is_a_conflict(orders: Orders) -> None:
+    create = "CREATE TABLE p (id INTEGER PRIMARY KEY); INSERT INTO p VALUES (1), (2);"
+    create += "CREATE TABLE t (id INTEGER PRIMARY KEY, p REFERENCES p); INSERT INTO t VALUES (1, 1), (2, 2);"
+    order = orders(create, "DELETE FROM t; DELETE FROM p WHERE id = 1;")
+    with pytest.raises(Conflict, match="1 row of t would have no parent row"):
+        restore_rows(order)
+    restore_rows(replace(order, table="p"))
+    assert restore_rows(order).inserted == 2
+
+
+def test_a_row_written_since_the_plan_stops_all(orders: Orders, monkeypatch: pytest.MonkeyPatch) -> None:
+    order = orders(TABLE, SINCE)
+    real = module._safety_backup
+
+    def meanwhile(*arguments: object) -> str:
+        with closing(apsw.Connection(order.target.display)) as connection:
+            connection.execute("UPDATE t SET v = 'newest' WHERE id = 2")
+        return real(*arguments)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(module, "_safety_backup", meanwhile)
+    with pytest.raises(RowWritten) as raised:
+        restore_rows(order)
+    assert raised.value.keys == [[2]]
+    assert "newest" not in str(raised.value)
+    assert rows_of(order) == [(2, "newest", 2), (3, "c", 3), (4, "new", 4)]
+
+
+def test_rows_of_a_production_database_need_an_approval(orders: Orders) -> None:
+    order = orders(TABLE, SINCE, environment="production")
+    with pytest.raises(NotPermitted, match="second person"):
+        restore_rows(order)
+
+
+@pytest.mark.parametrize(
+    ("table", "message"),
+    [("nope", "is not in"), ("f", "virtual table"), ("v", "is not in"), ("f_content", "is not in")],
+)
+def test_only_ordinary_tables_get_rows_back(orders: Orders, table: str, message: str) -> None:
+    order = orders(f"{TABLE} CREATE VIRTUAL TABLE f USING fts5(a); CREATE VIEW v AS SELECT 1;", SINCE, table=table)
+    with pytest.raises(UsageError, match=message):
+        restore_rows(order)
+
+
+def test_a_hidden_rowid_that_a_newer_row_has_is_not_taken_from_it(orders: Orders) -> None:
+    create = "CREATE TABLE t (k TEXT PRIMARY KEY, v); INSERT INTO t VALUES ('a', 1);"
+    order = orders(create, "DELETE FROM t; INSERT INTO t VALUES ('b', 2);")
+    restore_rows(order)
+    assert rows_of(order) == [("a", 1), ("b", 2)]
+
+
+def test_columns_that_only_the_target_has_keep_their_values(orders: Orders) -> None:
+    order = orders(
+        TABLE, SINCE + "ALTER TABLE t ADD COLUMN extra DEFAULT 'd'; UPDATE t SET extra = 'mine' WHERE id = 2;"
+    )
+    restore_rows(order)
+    assert rows_of(order, "SELECT id, v, extra FROM t WHERE id < 3") == [(1, "a", "d"), (2, "b", "mine")]
+
+
+def test_a_locked_database_is_left_alone(orders: Orders, monkeypatch: pytest.MonkeyPatch) -> None:
+    order = orders(f"PRAGMA journal_mode=WAL; {TABLE}", SINCE)
+    monkeypatch.setattr(module, "_BUSY_MILLISECONDS", 1)
+    with closing(apsw.Connection(order.target.display)) as writer:
+        writer.execute("BEGIN IMMEDIATE; DELETE FROM t WHERE id = 3")
+        with pytest.raises(SourceError, match="is locked by another program"):
+            restore_rows(order)
+        writer.execute("ROLLBACK")
+    assert (3, "c", 3) in rows_of(order)
+
+
+def test_killed_inside_the_transaction_nothing_is_changed(orders: Orders) -> None:
+    order = orders(f"PRAGMA journal_mode=WAL; {TABLE}", SINCE)
+    before = rows_of(order)
+    program = """
+import os, sys
+from pathlib import Path
+from datetime import timedelta
+from shared.catalog.listing import Catalog
+from shared.operations.rows import RowsOrder, apply, restore_rows
+from shared.sqlite.location import FileLocation
+from shared.stores import open_store
+catalog = Catalog(open_store(sys.argv[1]))
+real, calls = apply._check_written, []
+def kill(*arguments):
+    calls.append(1)
+    if len(calls) == 2:  # the first is the trial on the copy
+        os.kill(os.getpid(), 9)
+    real(*arguments)
+apply._check_written = kill
+restore_rows(RowsOrder(catalog, catalog.find("latest"), None, "t", FileLocation(Path(sys.argv[2]))))
+"""
+    root = Path(__file__).parents[3]
+    done = subprocess.run(
+        [sys.executable, "-c", program, order.catalog.store.url, order.target.display],
+        env=os.environ | {"PYTHONPATH": str(root)},
+        check=False,
+        capture_output=True,
+    )
+    assert done.returncode == -signal.SIGKILL, done.stderr
+    assert rows_of(order) == before
+
+
+VALUES = st.one_of(
+    st.none(), st.integers(-5, 5), st.floats(allow_nan=False), st.text("aA'é", max_size=3), st.binary(max_size=3)
+)
+KEYS = st.one_of(st.integers(0, 8), st.text("abAB", max_size=2))
+ROWS = st.dictionaries(KEYS, st.tuples(VALUES, VALUES), max_size=10)
+SCHEMAS = [
+    "CREATE TABLE t (k PRIMARY KEY, v, w)",
+    "CREATE TABLE t (k PRIMARY KEY, v, w) WITHOUT ROWID",
+    "CREATE TABLE t (k TEXT COLLATE NOCASE PRIMARY KEY, v INTEGER, w REAL)",
+    "CREATE TABLE t (k PRIMARY KEY, v, w, g AS (v || 'g') STORED, UNIQUE (k, v))",
+]
+HOSTILE = """CREATE TABLE other (x); INSERT INTO other VALUES (1);
+CREATE TRIGGER t_ AFTER INSERT ON t BEGIN DELETE FROM other; DELETE FROM t; END;
+CREATE TRIGGER d_ BEFORE DELETE ON t BEGIN DELETE FROM other; END;"""
+
+
+@settings(max_examples=60, deadline=None)
+@given(
+    schema=st.sampled_from(SCHEMAS), before=ROWS, after=ROWS, chosen=st.sets(KEYS, max_size=6), everything=st.booleans()
+)
+def test_chosen_rows_equal_the_backup_and_no_other_row_changed(
+    tmp_path_factory: pytest.TempPathFactory,
+    schema: str,
+    before: dict[object, tuple[object, object]],
+    after: dict[object, tuple[object, object]],
+    chosen: set[object],
+    everything: bool,
+) -> None:
+    folder = tmp_path_factory.mktemp("rows")
+    then, live, was = folder / "then.db", folder / "live.db", folder / "was.db"
+    for path, rows in ((then, before), (live, after), (was, after)):
+        with closing(apsw.Connection(str(path))) as connection:
+            connection.execute(schema)
+            for key, pair in rows.items():
+                connection.execute("INSERT OR REPLACE INTO t (k, v, w) VALUES (?, ?, ?)", (key, *pair))
+            connection.execute(HOSTILE)
+    store = open_store(str(folder / "store"))
+    take_backup(BackupOrder(FileLocation(then), store, None, Kind.DAILY, timedelta(days=7), "test"))
+    catalog = Catalog(store)
+    keys = None if everything else [[key] for key in chosen]
+    done = restore_rows(RowsOrder(catalog, catalog.find("latest"), None, "t", FileLocation(live), keys=keys))
+    with open_pair(was, live) as both:
+        tables = {table.name: table.counts for table in compare(both).tables}
+    assert tables == {"t": Counts(added=done.inserted, changed=done.updated), "other": Counts()}
+    left = RowsOrder(catalog, catalog.find("latest"), None, "t", FileLocation(live), keys=keys)
+    plan = plan_rows(left)
+    assert (plan.inserted, plan.updated) == (0, 0)
