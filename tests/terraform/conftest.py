@@ -1,3 +1,4 @@
+import os
 from typing import Any
 
 import pytest
@@ -7,7 +8,9 @@ from tests.terraform.workbench import Workbench, make_workbench
 
 @pytest.fixture(scope="session")
 def workbench(tmp_path_factory: pytest.TempPathFactory) -> Workbench:
-    return make_workbench(tmp_path_factory.mktemp("terraform"))
+    base = tmp_path_factory.getbasetemp()
+    run = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base  # what all workers of this run share
+    return make_workbench(tmp_path_factory.mktemp("terraform"), run / "terraform-providers")
 
 
 @pytest.fixture(scope="session")

@@ -10,11 +10,11 @@ from typing import Any
 
 import pytest
 
+from tests.servers.terraform_provider.install import install
+
 PROJECT = Path(__file__).resolve().parents[2]
 SOURCE = PROJECT / "terraform"
 EVENTS = PROJECT / "shared" / "events" / "events.json"
-# Serves the google provider's schema without a network, where it lies beside the project.
-_STAND_IN = PROJECT.parent / "shared" / "tools" / "tf-google" / "setup"
 
 
 @dataclass(frozen=True)
@@ -55,28 +55,16 @@ def require(program: str) -> str:
     return found
 
 
-def make_workbench(folder: Path) -> Workbench:
+def make_workbench(folder: Path, providers: Path) -> Workbench:
+    """Copies the configuration into `folder`; the stand-in for the provider is installed in `providers`."""
     require("terraform")
     shutil.copytree(
         SOURCE, folder / "terraform", ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*", "*.auto.tfvars*")
     )
-    (folder / "shared").mkdir()
-    shutil.copy(EVENTS, folder / "shared")
-    bench = Workbench(folder / "terraform", _environment())
+    (folder / "shared" / "events").mkdir(parents=True)
+    shutil.copy(EVENTS, folder / "shared" / "events")
+    plain = {name: value for name, value in os.environ.items() if not name.startswith("TF_")}
+    bench = Workbench(folder / "terraform", plain | install(providers))
     done = bench.terraform("init", "-backend=false", "-input=false", "-no-color")
     assert done.returncode == 0, done.stdout + done.stderr
     return bench
-
-
-def _environment() -> dict[str, str]:
-    plain = {name: value for name, value in os.environ.items() if not name.startswith("TF_VAR_")}
-    if not _STAND_IN.exists():
-        return plain
-    done = subprocess.run(
-        ["bash", "-c", 'set -e; settings=$("$0"); eval "$settings"; env -0', str(_STAND_IN)],
-        env=plain,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    return dict(entry.split("=", 1) for entry in done.stdout.split("\0") if entry)

@@ -1,0 +1,6 @@
+"""A stand-in for Terraform's google provider: the real schema, served to the real terraform, without a network.
+
+`terraform init`, `validate` and `test` with `mock_provider` need a provider only for its schema.
+`google-schema.json.xz` is the published schema of hashicorp/google 8.7.0 in the form that `wire.py`
+reads. The stand-in checks names, nesting, types and allowed values; it cannot plan, read, import or apply.
+"""
