@@ -11,13 +11,14 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
-from pydantic import Field, ValidationError, field_validator
+from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
 
 from shared.errors import UsageError
 from shared.model.kinds import Kind, default_retention
 from shared.model.names import Format
 from shared.model.schedules import Schedule, parse_schedules
+from shared.redaction import why_no_path
 
 DEFAULT_KEY = "file:./litekeep.key"
 DEFAULT_STORE = "./backups"
@@ -45,7 +46,14 @@ class LogFormat(StrEnum):
 
 class Settings(BaseSettings):
     model_config = SettingsConfigDict(
-        env_file=".env", env_ignore_empty=True, extra="ignore", frozen=True, hide_input_in_errors=True
+        alias_generator=str.upper,
+        case_sensitive=True,
+        env_file=".env",
+        env_file_encoding="utf-8-sig",
+        env_ignore_empty=True,
+        extra="ignore",
+        frozen=True,
+        hide_input_in_errors=True,
     )
 
     database_url: str | None = None
@@ -68,6 +76,14 @@ class Settings(BaseSettings):
     cloud_run_task_index: Annotated[int, Field(ge=0)] = 0
     cloud_run_task_count: Annotated[int, Field(ge=1)] = 1
 
+    @model_validator(mode="before")
+    @classmethod
+    def _without_line_ends(cls, values: Any) -> Any:
+        """A value out of a secret store or a Windows file often ends with a line break, which nobody means."""
+        if not isinstance(values, dict):
+            return values
+        return {name: value.rstrip("\r\n") if isinstance(value, str) else value for name, value in values.items()}
+
     @field_validator("backup_databases", mode="before")
     @classmethod
     def _databases(cls, value: Any) -> Any:
@@ -86,7 +102,11 @@ class Settings(BaseSettings):
     @field_validator("backup_key")
     @classmethod
     def _key(cls, value: str) -> str:
-        if value == "none" or _KMS_KEY.fullmatch(value) or (value.startswith("file:") and len(value) > 5):
+        if value == "none" or _KMS_KEY.fullmatch(value):
+            return value
+        if value.startswith("file:") and len(value) > 5:
+            if why := why_no_path(value[5:]):
+                raise ValueError(f"{why}; allowed is file:PATH")
             return value
         raise ValueError("allowed are gcp-kms://projects/P/locations/L/keyRings/R/cryptoKeys/NAME, file:PATH, or none")
 
@@ -135,8 +155,8 @@ def check_store(value: str) -> str:
     if value.startswith("gs://"):
         if not _BUCKET.fullmatch(value) or "//" in value[5:] or "/../" in value + "/":
             raise ValueError("allowed is gs://BUCKET or gs://BUCKET/PREFIX")
-    elif "://" in value or not value.strip() or "\0" in value:
-        raise ValueError("allowed are gs://BUCKET[/PREFIX] or a folder's path")
+    elif why := why_no_path(value):
+        raise ValueError(f"{why}; allowed are gs://BUCKET[/PREFIX] or a folder's path")
     return value
 
 
@@ -156,14 +176,15 @@ def place_alone() -> Settings:
     """Where this runs and how it logs, and of all else the defaults: for the last words of a run whose settings are
     wrong.
     """
-    names = ("cloud_run_job", "cloud_run_execution", "cloud_run_task_attempt", "google_cloud_project")
-    place: dict[str, Any] = {name: os.environ.get(name.upper()) or None for name in names}
+    names = ("CLOUD_RUN_JOB", "CLOUD_RUN_EXECUTION", "CLOUD_RUN_TASK_ATTEMPT", "GOOGLE_CLOUD_PROJECT")
+    place: dict[str, Any] = {name: os.environ.get(name) or None for name in names}
     log_format = os.environ.get("LOG_FORMAT", "")
-    return Settings.model_construct(**place, log_format=LogFormat(log_format) if log_format in set(LogFormat) else None)
+    return Settings.model_construct(**place, LOG_FORMAT=LogFormat(log_format) if log_format in set(LogFormat) else None)
 
 
 def debug_wanted() -> bool:
-    return bool(os.environ.get("DEBUG"))
+    """Whether `DEBUG` asks for tracebacks: any value but 0, false, no and off."""
+    return os.environ.get("DEBUG", "").strip().lower() not in ("", "0", "false", "no", "off")
 
 
 def kms_endpoint() -> str | None:

@@ -17,6 +17,7 @@ from importlib.resources import files
 from typing import Any, TextIO
 
 from shared.clock import Clock, rfc3339, utc_now
+from shared.redaction import redact
 
 
 class Event(StrEnum):
@@ -150,8 +151,8 @@ def _is_of_type(value: Field, name: str) -> bool:
 
 
 def printable(text: str) -> str:
-    """One line of it: names come from outside, and must neither end a line nor reach a terminal as commands."""
-    line = " ".join(text.split())
+    """One line of it, without credentials: names come from outside, and must not steer a terminal."""
+    line = redact(" ".join(text.split()))
     if line.isprintable():
         return line
     return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in line)

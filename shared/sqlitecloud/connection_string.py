@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.errors import UsageError
+from shared.redaction import keep_secret
 from shared.sqlitecloud.names import check_name
 
 DEFAULT_PORT = 8860
@@ -109,11 +110,23 @@ class ConnectionString:
     database: str | None
 
 
-def parse_connection_string(text: str, *, allow_insecure: bool = False) -> ConnectionString:
-    """Reads a connection string. `insecure=true` (TCP without TLS) has to be allowed by whoever calls.
+def parse_connection_string(
+    text: str, *, allow_insecure: bool = False, what: str = "the sqlitecloud:// location"
+) -> ConnectionString:
+    """Reads a connection string. `insecure=true` (TCP without TLS) has to be allowed by the caller.
 
-    Raises UsageError, which repeats nothing that could be a credential.
+    `what` is the setting or flag that errors name. Raises UsageError, which repeats nothing that could be a credential.
     """
+    try:
+        found = _parse(text, allow_insecure=allow_insecure)
+    except _Unusable as error:
+        raise UsageError(f"{what} cannot be used: {error}; {_FORM}") from None
+    for secret in found.address.secrets():
+        keep_secret(secret)
+    return found
+
+
+def _parse(text: str, *, allow_insecure: bool) -> ConnectionString:
     if not _SCHEME.match(text) or not text.isprintable() or " " in text:
         raise _wrong("it has no sqlitecloud:// in front, or a blank in it")
     if "#" in text:
@@ -247,8 +260,12 @@ def _seconds(raw: str) -> float:
     return seconds
 
 
-def _wrong(why: str) -> UsageError:
-    return UsageError(f"the sqlitecloud:// location cannot be used: {why}; {_FORM}")
+class _Unusable(Exception):
+    """Why a connection string cannot be used."""
+
+
+def _wrong(why: str) -> _Unusable:
+    return _Unusable(why)
 
 
 _KEYS = ("apikey", "token")

@@ -8,7 +8,6 @@ Source: Cloud Run, "Container runtime contract", forced termination.
 
 import errno
 import os
-import re
 import signal
 import sys
 from collections.abc import Callable, Iterator
@@ -21,10 +20,10 @@ from typing import ClassVar, NoReturn
 import click
 
 from shared.errors import LitekeepError
+from shared.redaction import redact
 
 GRACE_SECONDS = 7.0
 _ENDINGS = (signal.SIGTERM, signal.SIGHUP)
-_CREDENTIALS = re.compile(r"(sqlitecloud://)\S*", re.IGNORECASE)
 _WAIT_FOR_A_REPORT = 0.5  # seconds; it may be under way when the countdown ends
 
 
@@ -74,7 +73,7 @@ def reason_of(error: BaseException) -> str:
         return str(error)
     if isinstance(error, click.ClickException):
         # Click repeats what it was given, and that may be a location with its key.
-        return _CREDENTIALS.sub(r"\1…", " ".join(error.format_message().split()).rstrip("."))
+        return redact(" ".join(error.format_message().split()).rstrip("."))
     if isinstance(error, Stopped | KeyboardInterrupt | click.Abort):
         return "it was stopped before its end; nothing half-made counts as a backup"
     if not isinstance(error, OSError):

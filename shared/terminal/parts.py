@@ -21,7 +21,7 @@ from shared.terminal.own_project import with_own_key
 def source_of(settings: Settings) -> FileLocation | CloudLocation:
     """The database that DATABASE_URL names, or the sample database once it has been made."""
     if settings.database_url is not None:
-        return location_of(settings.database_url, settings)
+        return location_of(settings.database_url, settings, "DATABASE_URL")
     if SAMPLE_DATABASE.exists():
         return FileLocation(SAMPLE_DATABASE)
     raise UsageError(
@@ -29,9 +29,13 @@ def source_of(settings: Settings) -> FileLocation | CloudLocation:
     )
 
 
-def location_of(url: str, settings: Settings) -> FileLocation | CloudLocation:
-    """Reads a location as the settings allow it: in production nothing goes over the network without TLS."""
-    return parse_location(with_own_key(url, settings.database_url), allow_insecure=_allow_insecure(settings))
+def location_of(url: str, settings: Settings, what: str = "--to") -> FileLocation | CloudLocation:
+    """Reads a location as the settings allow it: in production nothing goes over the network without TLS.
+
+    `what` is the flag or setting that errors name.
+    """
+    own = with_own_key(url, settings.database_url)
+    return parse_location(own, allow_insecure=_allow_insecure(settings), what=what)
 
 
 def project_of(settings: Settings) -> Address:
@@ -39,7 +43,7 @@ def project_of(settings: Settings) -> Address:
     url = settings.database_url or ""
     if url[:12].lower() != "sqlitecloud:":
         raise UsageError("BACKUP_DATABASES goes with a DATABASE_URL that begins with sqlitecloud://")
-    return parse_connection_string(url, allow_insecure=_allow_insecure(settings)).address
+    return parse_connection_string(url, allow_insecure=_allow_insecure(settings), what="DATABASE_URL").address
 
 
 def _allow_insecure(settings: Settings) -> bool:

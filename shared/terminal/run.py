@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, NoReturn
 import click
 
 from shared.errors import LitekeepError
+from shared.redaction import redact
 from shared.terminal.endings import Stopped, heed_sigterm, reason_of, reported_at_all
 from shared.terminal.screen import printable
 
@@ -88,8 +89,8 @@ def _end(message: str, code: int, arguments: list[str]) -> NoReturn:
     from shared.settings import debug_wanted  # noqa: PLC0415 - `--help` must not wait for it
 
     if "--debug" in arguments or debug_wanted():
-        traceback.print_exc()
-    line = printable(" ".join(message.split()))
+        click.echo(redact(traceback.format_exc()), err=True, nl=False)
+    line = printable(redact(" ".join(message.split())))
     try:
         click.echo(f"{click.style('error:', fg='red', bold=True)} {line}", err=True)
         if "--json" in arguments:
