@@ -31,7 +31,7 @@ def export(as_json: bool, ref: str, output: Path, database: str | None, store: s
     \b
     Examples:
       litekeep export --backup latest --output app.sql.gz
-      gunzip -c app.sql.gz | sqlite3 new.db
+      gunzip -c app.sql.gz | sqlite3 -safe -bail -cmd ".dbconfig defensive off" new.db
       litekeep export --backup latest-verified --output app.sqlite
     """
     check_export_name(output)

@@ -1,12 +1,16 @@
-"""A whole database as SQL that rebuilds it: format 1.
+"""A whole database as SQL that rebuilds it: format 2.
 
 Plain SQL in UTF-8, without commands of any shell. Each statement ends in `;` and LF. What a loader may count on:
 
-- the first line is `-- Litekeep SQL dump, format 1`; the last is `-- whole: N tables, M rows`, and
+- the first line is `-- Litekeep SQL dump, format 2`; the last is `-- whole: N tables, M rows`, and
   nothing follows it; everything that changes the file but the first pragmas is in one transaction;
 - rows come as `INSERT INTO "NAME"(COLUMNS) VALUES` at the beginning of a line, and after VALUES
   there are no comments, and single quotes only around literals;
-- no literal and no name holds a CR or a NUL: what the stock shell would change is spelled another way.
+- no literal and no name holds a CR or a NUL: what the stock shell would change is spelled another way;
+- no line is one that the stock shell would take for a command, unless it is inside a literal;
+- a shell that goes on after an error commits nothing: the last statement before COMMIT counts the objects.
+
+Format 1 lacked the last two. It is still written where a backup of that format is dumped again to be compared.
 """
 
 from collections.abc import Iterator
@@ -15,6 +19,7 @@ from dataclasses import dataclass, field, replace
 import apsw
 
 from shared.dump.entries import imposter
+from shared.dump.identifiers import quote_name
 from shared.dump.plan import Plan, Sql, TableRows, make_plan
 from shared.dump.reading import Tally
 from shared.dump.rows import register_literals, statements
@@ -22,7 +27,10 @@ from shared.dump.schema import one_line
 from shared.dump.standins import schema_edit, set_sql, stand_in
 from shared.errors import CorruptSource, SourceError
 
-FORMAT = 1
+FORMAT = 2
+# -safe keeps the shell from running commands, -bail ends it at the first error, and full-text tables need the last.
+LOAD_COMMAND = 'sqlite3 -safe -bail -cmd ".dbconfig defensive off"'
+_LOAD_COMMAND_1 = 'sqlite3 -bail -cmd ".dbconfig defensive off"'
 
 
 @dataclass(frozen=True)
@@ -32,6 +40,7 @@ class DumpHeader:
     database: str
     created_at: str
     schema_version: str
+    format: int = FORMAT
 
 
 @dataclass
@@ -54,7 +63,7 @@ def dump(
     """The database as SQL, in chunks of whole statements: about 1 MiB at most, unless one row is longer."""
     counts = DumpCounts() if counts is None else counts
     try:
-        plan = make_plan(connection, rows=rows, tables=tables)
+        plan = make_plan(connection, rows=rows, tables=tables, dump_format=header.format)
     except apsw.CorruptError as error:
         raise CorruptSource(f"the schema is damaged: {error}; check it with PRAGMA integrity_check") from None
     except apsw.Error as error:
@@ -72,7 +81,7 @@ def dump(
         else:
             with imposter(connection, step.index, plan.encoding) as reading:
                 yield from statements(reading, step.index.rows, plan.encoding, Tally())
-    yield _epilogue(connection, plan.tables, sum(counts.row_counts.values()))
+    yield _epilogue(connection, plan, sum(counts.row_counts.values()), header.format)
 
 
 def _table_rows(connection: apsw.Connection, step: TableRows, plan: Plan, counts: DumpCounts) -> Iterator[bytes]:
@@ -98,11 +107,11 @@ def _table_rows(connection: apsw.Connection, step: TableRows, plan: Plan, counts
 
 def _prologue(connection: apsw.Connection, header: DumpHeader) -> bytes:
     lines = [
-        f"-- Litekeep SQL dump, format {FORMAT}",
+        f"-- Litekeep SQL dump, format {header.format}",
         f"-- database: {one_line(header.database)}",
         f"-- created at: {one_line(header.created_at)}",
         f"-- schema version: {one_line(header.schema_version)}",
-        '-- to load: sqlite3 -bail -cmd ".dbconfig defensive off" NEW.db < THIS.sql',
+        f"-- to load: {LOAD_COMMAND if header.format > 1 else _LOAD_COMMAND_1} NEW.db < THIS.sql",
         f"PRAGMA encoding='{connection.pragma('encoding')}';",
         f"PRAGMA page_size={connection.pragma('page_size')};",
         f"PRAGMA auto_vacuum={connection.pragma('auto_vacuum')};",
@@ -114,12 +123,26 @@ def _prologue(connection: apsw.Connection, header: DumpHeader) -> bytes:
     return "\n".join(lines).encode()
 
 
-def _epilogue(connection: apsw.Connection, tables: int, rows: int) -> bytes:
+def _epilogue(connection: apsw.Connection, plan: Plan, rows: int, dump_format: int) -> bytes:
     lines = [
+        *(_whole_or_nothing(plan) if dump_format > 1 else ()),
         f"PRAGMA user_version={connection.pragma('user_version')};",
         f"PRAGMA application_id={connection.pragma('application_id')};",
         "COMMIT;",
-        f"-- whole: {tables} tables, {rows} rows",
+        f"-- whole: {plan.tables} tables, {rows} rows",
         "",
     ]
     return "\n".join(lines).encode()
+
+
+def _whole_or_nothing(plan: Plan) -> list[str]:
+    """Statements that roll everything back where a shell has passed over the failure of one that makes an object."""
+    if plan.objects is None:
+        return []
+    helper = quote_name(plan.helper)
+    count = "(SELECT count(*) AS n FROM sqlite_schema WHERE lower(substr(name,1,7))<>'sqlite_')"
+    return [
+        f"CREATE TABLE {helper}(whole NOT NULL);",
+        f"INSERT OR ROLLBACK INTO {helper} SELECT NULL FROM {count} WHERE n<>{plan.objects + 1};",
+        f"DROP TABLE {helper};",
+    ]

@@ -6,8 +6,11 @@ import apsw
 
 from shared.dump.statements import split_statements
 
-# The stock shell ends a statement at a line that holds nothing else, whatever stands around it.
-_GO_OR_SLASH = re.compile(r"^[ \t\v\f]*(?:/|go)[ \t\v\f;]*$", re.IGNORECASE | re.MULTILINE)
+# The stock shell takes a line that is only `/` or `go`, with any comments after it, for the end of a statement, and the
+# next line that begins with `.` or `#` for a command of its own. So no later line may begin with any of these.
+_SHELL_LINE = re.compile(r"\n\s*(?:[./#]|go)", re.IGNORECASE)
+# What dumps of format 1 kept from the shell: too little, see docs/security.md. Only to make such a dump once more.
+_SHELL_LINE_1 = re.compile(r"^[ \t\v\f]*(?:/|go)[ \t\v\f;]*$", re.IGNORECASE | re.MULTILINE)
 
 
 def quote_name(name: str) -> str:
@@ -15,13 +18,13 @@ def quote_name(name: str) -> str:
     return '"' + name.replace('"', '""') + '"'
 
 
-def survives_shells(statement: str) -> bool:
-    """Whether the stock shell hands this statement to SQLite whole and unchanged.
+def survives_shells(statement: str, *, dump_format: int = 2) -> bool:
+    """Whether the stock shell hands this statement to SQLite whole and unchanged, and runs no line of it.
 
-    It ends lines at LF, drops a CR before it, stops at NUL, and takes a line that is
-    only `/` or `go` for a semicolon.
+    It ends lines at LF, drops a CR before it, stops at NUL, and takes some lines for its own.
     """
-    if "\r" in statement or "\0" in statement or _GO_OR_SLASH.search(statement):
+    shell_line = _SHELL_LINE_1 if dump_format == 1 else _SHELL_LINE
+    if "\r" in statement or "\0" in statement or shell_line.search(statement):
         return False
     if statement.startswith((".", "#")) or not apsw.complete(statement):
         return False

@@ -15,7 +15,7 @@ from shared.dump.raw_text import carry_raw_text, decode
 from shared.dump.statements import BOM, FIRST_LINE, Statement, split_statements
 from shared.errors import NotGood, SourceError
 
-_FORMAT = b"1"
+_FORMATS = (b"1", b"2")
 _LAST_LINE = re.compile(rb"-- whole: [0-9]+ tables, [0-9]+ rows")
 
 # Nobody sees the file before it is whole, so it needs neither a journal nor a sync. What it must not
@@ -192,7 +192,7 @@ def _is_ours(text: bytes) -> bool:
     first = text.removeprefix(BOM).split(b"\n", 1)[0].rstrip(b"\r")
     if not first.startswith(FIRST_LINE):
         return False
-    if first != FIRST_LINE + _FORMAT:
+    if first.removeprefix(FIRST_LINE) not in _FORMATS:
         raise NotGood("the dump is of a format that this version does not know: use a newer Litekeep")
     return True
 

@@ -64,22 +64,23 @@ class Plan:
     helper: str
     steps: list[Sql | TableRows | Entries] = field(default_factory=list)
     tables: int = 0
+    objects: int | None = None  # of a whole dump: rows of sqlite_schema that are not SQLite's own
     reindex: list[str] = field(default_factory=list)
 
 
-def make_plan(connection: apsw.Connection, *, rows: bool, tables: frozenset[str] | None) -> Plan:
+def make_plan(connection: apsw.Connection, *, rows: bool, tables: frozenset[str] | None, dump_format: int = 2) -> Plan:
     """Raises SourceError naming what cannot be carried, or a wanted table that is not there."""
-    plan, against_text = _planned(connection, {}, rows=rows, tables=tables)
+    plan, against_text = _planned(connection, {}, dump_format, rows=rows, tables=tables)
     if against_text:
-        plan, _ = _planned(connection, against_text, rows=rows, tables=tables)
+        plan, _ = _planned(connection, against_text, dump_format, rows=rows, tables=tables)
     return plan
 
 
 def _planned(
-    connection: apsw.Connection, directions: Directions, *, rows: bool, tables: frozenset[str] | None
+    connection: apsw.Connection, directions: Directions, dump_format: int, *, rows: bool, tables: frozenset[str] | None
 ) -> tuple[Plan, Directions]:
     """The plan, and the indexes that the source keeps in another direction than their text says."""
-    planner = _Planner(connection, directions, rows=rows, tables=tables)
+    planner = _Planner(connection, directions, dump_format, rows=rows, tables=tables)
     try:
         planner.run()
         return planner.plan, planner.against_text()
@@ -89,8 +90,15 @@ def _planned(
 
 class _Planner:
     def __init__(
-        self, connection: apsw.Connection, directions: Directions, *, rows: bool, tables: frozenset[str] | None
+        self,
+        connection: apsw.Connection,
+        directions: Directions,
+        dump_format: int,
+        *,
+        rows: bool,
+        tables: frozenset[str] | None,
     ) -> None:
+        self._format = dump_format
         self._connection = connection
         self._directions = directions
         self._with_rows = rows
@@ -133,6 +141,8 @@ class _Planner:
     def run(self) -> None:
         tables = self._of("table")
         self.plan.tables = sum(is_user_table(entry, self._facts) for entry in tables)
+        if self._wanted is None and self._with_rows:
+            self.plan.objects = sum(not is_internal(entry.name) for entry in self._schema)
         virtual = [entry for entry in tables if not entry.root]
         for entry in tables:
             if entry.root and not is_internal(entry.name) and not self._is_made_anew(entry, virtual):
@@ -168,10 +178,13 @@ class _Planner:
         if self._with_rows or isinstance(step, Sql):
             self.plan.steps.append(step)
 
+    def _survives(self, statement: str) -> bool:
+        return survives_shells(statement, dump_format=self._format)
+
     def _plain(self, entry: SchemaObject, made_with_it: frozenset[str] = frozenset()) -> str | None:
         """The statement that makes just this object, if its own text does."""
         for statement in spellings(_sql(entry)):
-            if survives_shells(statement) and self.replay.is_plain(entry, statement, made_with_it):
+            if self._survives(statement) and self.replay.is_plain(entry, statement, made_with_it):
                 return statement
         return None
 
@@ -287,7 +300,7 @@ class _Planner:
                 continue
             if entry.sql == _STAT1:
                 self._add(Sql("ANALYZE sqlite_schema;\nDROP TABLE IF EXISTS sqlite_stat4;\n"))
-            elif survives_shells(f"{entry.sql};\n"):
+            elif self._survives(f"{entry.sql};\n"):
                 self._add(Sql(schema_edit([_sql(entry)])))
             else:
                 raise SourceError(f"{entry.title} has a definition that a dump cannot carry")
@@ -303,7 +316,7 @@ class _Planner:
         return found is not None and found.group(1).lower() in self._known_modules
 
     def _virtual_table(self, entry: SchemaObject) -> None:
-        if not self._with_rows and self._is_known(entry) and survives_shells(f"{entry.sql};\n"):
+        if not self._with_rows and self._is_known(entry) and self._survives(f"{entry.sql};\n"):
             self._add(Sql(f"{entry.sql};\n"))
         elif self._wanted is not None and not self._is_known(entry):
             raise SourceError(

@@ -1,5 +1,6 @@
 """Dumps made, and loaded the ways people load them."""
 
+import shlex
 import sqlite3
 import subprocess
 from collections.abc import Callable, Iterable
@@ -8,24 +9,37 @@ from pathlib import Path
 
 import apsw
 
-from shared.dump.dump import DumpCounts, DumpHeader, dump
+from shared.dump.dump import LOAD_COMMAND, DumpCounts, DumpHeader, dump
 from shared.dump.load import load_sql
 from tests.dump.equality import assert_equal
 
 HEADER = DumpHeader(database="app", created_at="2024-01-15T00:00:00Z", schema_version="7")
 SHELL = "/usr/bin/sqlite3"
+CURRENT_SHELL = Path(__file__).parent / "current_shell" / "node_modules" / "shell"
 
 
-def dumped(database: Path, **options: object) -> bytes:
+def dumped(database: Path, *, header: DumpHeader = HEADER, **options: object) -> bytes:
     """The dump of a database file as one string of bytes."""
     with closing(apsw.Connection(str(database))) as connection:
-        return b"".join(dump(connection, HEADER, **options))  # type: ignore[arg-type]
+        return b"".join(dump(connection, header, **options))  # type: ignore[arg-type]
 
 
 def load_by_shell(sql: bytes, target: Path) -> None:
     """Loads with the stock shell, which must not complain of anything."""
     done = subprocess.run([SHELL, "-bail", target], input=sql, capture_output=True, check=False)
     assert (done.returncode, done.stderr, done.stdout) == (0, b"", b"")
+
+
+def load_as_documented(sql: bytes, target: Path, shell: str | Path = SHELL) -> None:
+    """Loads with the command that the dump itself names."""
+    _, *options = shlex.split(LOAD_COMMAND)
+    done = subprocess.run([shell, *options, target], input=sql, capture_output=True, check=False)
+    assert (done.returncode, done.stderr, done.stdout.split()) == (0, b"", [b"defensive", b"off"])
+
+
+def load_by_current_shell(sql: bytes, target: Path) -> None:
+    """Loads with a shell whose own rules are stricter than Debian's."""
+    load_as_documented(sql, target, CURRENT_SHELL)
 
 
 def load_by_python(sql: bytes, target: Path) -> None:
@@ -44,6 +58,8 @@ def load_by_ours(sql: bytes, target: Path) -> None:
 
 LOADERS: dict[str, Callable[[bytes, Path], None]] = {
     "shell": load_by_shell,
+    "documented": load_as_documented,
+    "current": load_by_current_shell,
     "python": load_by_python,
     "ours": load_by_ours,
 }

@@ -2,6 +2,7 @@
 
 import re
 from contextlib import closing
+from dataclasses import replace
 from pathlib import Path
 
 import apsw
@@ -40,15 +41,17 @@ def app(db: apsw.Connection) -> None:
     db.execute(APP)
 
 
-def test_format_1_is_as_it_was(tmp_path: Path) -> None:
-    sql = dumped(built(tmp_path / "a.db", app))
-    assert sql == (GOLDEN / "format-1.sql").read_bytes()
+@pytest.mark.parametrize("number", [1, 2])
+def test_each_format_is_written_as_it_always_was(tmp_path: Path, number: int) -> None:
+    sql = dumped(built(tmp_path / "a.db", app), header=replace(HEADER, format=number))
+    assert sql == (GOLDEN / f"format-{number}.sql").read_bytes()
 
 
+@pytest.mark.parametrize("number", [1, 2])
 @pytest.mark.parametrize("loader", LOADERS)
-def test_a_dump_of_format_1_still_loads(tmp_path: Path, loader: str) -> None:
+def test_a_dump_of_each_format_still_loads(tmp_path: Path, loader: str, number: int) -> None:
     copy = tmp_path / "copy.db"
-    LOADERS[loader]((GOLDEN / "format-1.sql").read_bytes(), copy)
+    LOADERS[loader]((GOLDEN / f"format-{number}.sql").read_bytes(), copy)
     assert_equal(built(tmp_path / "a.db", app), copy)
 
 

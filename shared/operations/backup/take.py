@@ -19,6 +19,7 @@ from shared.archive.seals import seal_manifest
 from shared.catalog.listing import Catalog
 from shared.clock import Clock, utc_now
 from shared.databases.snapshot import Snapshot, take_snapshot
+from shared.dump.dump import FORMAT as DUMP_FORMAT
 from shared.errors import CorruptSource, ObjectExists, SourceError
 from shared.model.manifest import Artifact, Integrity, Manifest, checked_name
 from shared.model.names import BackupName, Format, automatic_id
@@ -139,6 +140,7 @@ def _store_as(name: BackupName, order: BackupOrder, moment: _Moment, progress: P
             artifacts=artifacts,
             encryption=encryption,
             reindex=description.reindex,
+            dump_format=DUMP_FORMAT,
         )
         manifest = seal_manifest(manifest, data_key)
         copies = stage_copies(order.copy_store, manifest, staging, stack)

@@ -148,7 +148,7 @@ def _same_sql(target: Path, manifest: Manifest, progress: Progress) -> Check:
     recorded = manifest.artifact(Format.SQL)
     if recorded is None:
         raise NotGood(f"{manifest.id} has no SQL to compare with")
-    header = DumpHeader(manifest.database, rfc3339(manifest.created_at), manifest.schema_version)
+    header = DumpHeader(manifest.database, rfc3339(manifest.created_at), manifest.schema_version, manifest.dump_format)
     digest, size = sha256(), 0
     with closing(apsw.Connection(str(target), flags=apsw.SQLITE_OPEN_READWRITE)) as connection:
         for chunk in dump(connection, header, counts=DumpCounts()):
