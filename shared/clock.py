@@ -1,14 +1,21 @@
 """The one place where time comes from; UTC throughout."""
 
 from collections.abc import Callable
-from datetime import UTC, datetime
+from datetime import UTC, datetime, timedelta
 
 Clock = Callable[[], datetime]
+
+CLOCKS_DIFFER_BY = timedelta(minutes=5)  # as far as the clock of another machine may be ahead of ours
 
 
 def utc_now() -> datetime:
     """The current time, in UTC, with its zone."""
     return datetime.now(UTC)
+
+
+def is_future(moment: datetime, now: datetime) -> bool:
+    """Whether a date from a store is ahead of our clock: then it counts for nothing, whatever it is the date of."""
+    return moment > now + CLOCKS_DIFFER_BY
 
 
 def rfc3339(moment: datetime) -> str:

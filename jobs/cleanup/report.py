@@ -62,7 +62,7 @@ def _say_plan(outcome: Outcome) -> None:
         return
     rows = [_row(outcome, decision) for decision in outcome.plan.decisions]
     columns = ("id", "database", "kind", "age", "size", "verified", "verdict", "reason", "frees")
-    table(columns, rows, right=frozenset({3, 4, 8}))
+    table(columns, rows, right=frozenset({3, 4, 8}), droppable=("frees", "size", "age", "verified", "database", "kind"))
     for item in outcome.orphans:
         say(f"orphan, of no backup: {item.name} ({size(item.size_bytes)})")
     say(

@@ -20,6 +20,9 @@ from shared.terminal.screen import progress_bars
     "--upload-replace", is_flag=True, help="In place on SQLite Cloud in one step, by an undocumented command."
 )
 @click.option("--native", is_flag=True, help="By SQLite Cloud's own backups, in place, to the moment that --at names.")
+@click.option(
+    "--or-older", is_flag=True, help="If the latest turns out not good, the newest before it that holds; it says so."
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @database
 @store

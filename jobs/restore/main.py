@@ -1,16 +1,19 @@
 """The restore job: which backup to where, and what was done, with its events."""
 
-from dataclasses import asdict
+from collections.abc import Iterator
+from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import PurePath
 from typing import Any
 
 from shared.catalog.listing import LATEST, LATEST_VERIFIED, Backup, Catalog
-from shared.clock import parse_time
-from shared.errors import UsageError
+from shared.clock import parse_time, rfc3339
+from shared.errors import NotGood, UsageError
 from shared.events.log import Event
 from shared.model.kinds import Kind
+from shared.model.names import SAFETY_PREFIX
 from shared.operations.restore import Restored, RestoreOrder, plan_restore, restore
+from shared.operations.verify.whole import holds
 from shared.runtime.progress import Progress
 from shared.settings import Settings
 from shared.sqlite.location import FileLocation
@@ -42,13 +45,14 @@ def run_restore(flags: dict[str, Any], *, as_json: bool, progress: Progress) -> 
         "kind": name.kind.value,
         "target": order.target.display,
     }
-    with audited(log, settings, "restore", **fields):
+    with audited(log, settings, "restore", **fields) as deed:
         log.emit(Event.RESTORE_STARTED, f"restoring {name.id} to {order.target.display}", fields)
         with reported(lambda why: log.emit(Event.RESTORE_FAILED, f"restore of {name.id} failed: {why}", fields)):
-            done = restore(order, progress=progress)
+            done = _restore(order, flags, progress)
+        deed.backup_id = fields["backup_id"] = done.id
         log.emit(
             Event.RESTORE_SUCCEEDED,
-            f"restored {name.id} to {order.target.display}",
+            f"restored {done.id} to {order.target.display}",
             fields | {"rows": done.rows, "duration_seconds": round(done.duration_seconds, 3)},
         )
     if as_json:
@@ -93,6 +97,36 @@ def _order(settings: Settings, flags: dict[str, Any]) -> RestoreOrder:
         environment=settings.environment.value,
         keep_safety_for=settings.retention_of(Kind.ON_DEMAND),
     )
+
+
+def _restore(order: RestoreOrder, flags: dict[str, Any], progress: Progress) -> Restored:
+    """Restores; where `latest` turns out not good, takes the newest older one that holds, or names it."""
+    passed = [f"passed over: {why}" for why in order.backup.passed_over]
+    try:
+        done = restore(order, progress=progress)
+        return replace(done, notes=[*passed, *done.notes])
+    except NotGood as error:
+        if flags["ref"] not in (None, LATEST, LATEST_VERIFIED):
+            raise
+        for backup in _older(order, verified=flags["ref"] == LATEST_VERIFIED):
+            if not holds(order.catalog, backup, order.key):
+                continue
+            if not flags["or_older"]:
+                raise NotGood(
+                    f"{error}; the newest that holds is {backup.name.id}, taken {rfc3339(backup.created_at)}: "
+                    "restore it by its id, or add --or-older"
+                ) from None
+            done = restore(replace(order, backup=backup), progress=progress)
+            return replace(done, notes=[*passed, f"{order.backup.name.id} is not good: {error}", *done.notes])
+        raise
+
+
+def _older(order: RestoreOrder, *, verified: bool) -> Iterator[Backup]:
+    """The good backups of the same database before the one of the order, newest first."""
+    for backup in order.catalog.backups(database=order.backup.name.database):
+        older = backup.created_at < order.backup.created_at and not backup.name.id.startswith(SAFETY_PREFIX)
+        if older and backup.good and (backup.verified or not verified):
+            yield backup
 
 
 def _time(text: str | None) -> datetime | None:

@@ -7,7 +7,10 @@ from shared.clock import utc_now
 from shared.model.kinds import Kind
 from shared.stores import open_store
 from shared.terminal.options import common, database, settings_with, store
-from shared.terminal.screen import BAD, GOOD, age, say, say_json, size, table
+from shared.terminal.screen import BAD, GOOD, age, moment, printable, say, say_json, size, table
+
+_SHORT = 12  # characters of a schema version
+_DROPPABLE = ("schema", "rows", "size", "database", "kept until", "kind", "age")
 
 
 @click.command(name="list")
@@ -16,29 +19,38 @@ from shared.terminal.screen import BAD, GOOD, age, say, say_json, size, table
     type=click.Choice(["continuous", "daily", "weekly", "pre-deployment", "on-demand", "milestone"]),
     help="Only backups of this kind.",
 )
+@click.option("--held", is_flag=True, help="Only held backups, with who holds them and why.")
+@click.option("--wide", is_flag=True, help="Every column in full, whatever the width of the terminal.")
 @database
 @store
 @common
-def list_backups(as_json: bool, kind: str | None, database: str | None, store: str | None) -> None:
+def list_backups(
+    as_json: bool, kind: str | None, held: bool, wide: bool, database: str | None, store: str | None
+) -> None:
     """List the backups in a store, newest first.
 
     \b
     Examples:
       litekeep list
+      litekeep list --held
       litekeep list --kind daily --database app.db
       litekeep list --store gs://my-backups --json
     """
     catalog = Catalog(open_store(settings_with(backup_store=store).backup_store))
     backups = catalog.backups(Kind(kind) if kind else None, database)
+    if held:
+        backups = [backup for backup in backups if backup.hold]
     if as_json:
         say_json([backup.to_json() for backup in backups])
+    elif not backups and held:
+        say(f"No held backups in {catalog.store.url}. Hold one: litekeep hold ID --reason WHY")
     elif not backups:
         say(f"No backups in {catalog.store.url}. Take one: litekeep backup")
     else:
-        _draw(backups)
+        _draw(backups, wide=wide)
 
 
-def _draw(backups: list[Backup]) -> None:
+def _draw(backups: list[Backup], *, wide: bool) -> None:
     now = utc_now()
     columns = ("", "id", "database", "kind", "age", "size", "rows", "schema", "verified", "kept until")
     rows = [
@@ -50,13 +62,23 @@ def _draw(backups: list[Backup]) -> None:
             age((now - backup.created_at).total_seconds()),
             size(sum(int(artifact["size_bytes"]) for artifact in backup.summary.get("artifacts", []))),
             str(backup.summary.get("rows", "")),
-            str(backup.summary.get("schema_version", "")),
+            _schema_version(backup, wide=wide),
             {True: "yes", False: "NO", None: "not yet"}[backup.verified],
-            str(backup.summary.get("keep_until", ""))[:10],
+            "held" if backup.hold else str(backup.summary.get("keep_until", ""))[:10],
         )
         for backup in backups
     ]
-    table(columns, rows, right=frozenset({4, 5, 6}))
+    table(columns, rows, right=frozenset({4, 5, 6}), droppable=_DROPPABLE, wide=wide)
     for backup in backups:
-        if backup.damaged:
-            click.echo(f"{BAD} {backup.damaged}", err=True)
+        if backup.hold:
+            since = f" since {moment(backup.hold.held_at)}" if backup.hold.held_at else ""
+            say(f"{backup.name.id} is held by {backup.hold.held_by}{since}: {backup.hold.reason}")
+    for backup in backups:
+        if backup.wrong:
+            click.echo(f"{BAD} {printable(backup.name.id)}: {printable(backup.wrong)}", err=True)
+
+
+def _schema_version(backup: Backup, *, wide: bool) -> str:
+    """Migration hashes are 64 digits long: their beginning tells them apart."""
+    version = str(backup.summary.get("schema_version", ""))
+    return version if wide or len(version) <= _SHORT else f"{version[: _SHORT - 1]}…"

@@ -43,6 +43,10 @@ class Hold:
             "by_store": self.by_store,
         }
 
+    def beside_backup(self) -> dict[str, Any]:
+        """The `hold` of a backup in JSON."""
+        return {"reason": self.reason, "by": self.held_by, "since": rfc3339(self.held_at) if self.held_at else None}
+
 
 def hold(
     store: Store, backup_id: str, reason: str, held_by: str, *, database: str | None = None, clock: Clock = utc_now

@@ -5,13 +5,14 @@ A folder keeps none: there the manifests themselves are read, which is as cheap 
 """
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
 
+from shared.catalog.holds import Hold, read_hold
 from shared.catalog.summary import beside_manifest, beside_verdict, summarise, summary_of, verdict_of
-from shared.clock import parse_time, rfc3339
+from shared.clock import Clock, is_future, parse_time, rfc3339, utc_now
 from shared.errors import NotGood, ObjectMissing, StoreError, UsageError
 from shared.model import names
 from shared.model.kinds import Kind
@@ -29,7 +30,11 @@ _Read = Mapping[str, Any] | NotGood  # a document, or why it cannot be read
 
 @dataclass(frozen=True)
 class Backup:
-    """One backup as a listing shows it. `damaged` says why its manifest could not be read."""
+    """One backup as a listing shows it.
+
+    `damaged` says why its manifest could not be read, `missing` which artifact is not there as it was stored; `future`
+    that it is dated ahead of our clock. A verdict dated ahead of our clock is none.
+    """
 
     name: BackupName
     created_at: datetime
@@ -40,9 +45,31 @@ class Backup:
     damaged: str | None = None
     verified_level: str | None = None  # how far up the ladder the newest verification went
 
+    missing: str | None = None
+    future: bool = False
+    hold: Hold | None = None
+    passed_over: tuple[str, ...] = ()  # of what `latest` found: why each newer one counts for nothing
+
+    @property
+    def sound(self) -> bool:
+        """Whether its manifest can be read, and its database was sound when it was taken."""
+        return self.damaged is None and bool(self.summary.get("good"))
+
+    @property
+    def wrong(self) -> str | None:
+        """Why it counts for nothing in `latest` and the like; None when nothing is known against it."""
+        if self.damaged or self.missing:
+            return self.damaged or self.missing
+        if self.future:
+            return f"{self.name.id} is dated in the future, so a clock was wrong"
+        if not self.sound:
+            return f"{self.name.id} was taken of a damaged database"
+        return f"{self.name.id} failed its verification" if self.verified is False else None
+
     @property
     def good(self) -> bool:
-        return self.damaged is None and bool(self.summary.get("good"))
+        """Whether nothing is known against it."""
+        return self.wrong is None
 
     def to_json(self) -> dict[str, Any]:
         """An item of `list --json`."""
@@ -57,8 +84,10 @@ class Backup:
             "schema_version": self.summary.get("schema_version"),
             "verified": self.verified,
             "keep_until": self.summary.get("keep_until"),
+            "hold": self.hold.beside_backup() if self.hold else None,
             "good": self.good,
-            "damaged": self.damaged,
+            "damaged": self.damaged or self.missing,
+            "wrong": self.wrong,
         }
 
 
@@ -72,8 +101,9 @@ class Verdict(Protocol):
 
 
 class Catalog:
-    def __init__(self, store: Store) -> None:
+    def __init__(self, store: Store, clock: Clock = utc_now) -> None:
         self.store = store
+        self._clock = clock
 
     def backups(self, kind: Kind | None = None, database: str | None = None) -> list[Backup]:
         """Every backup, newest first; of that kind and database only, when they are given.
@@ -151,19 +181,21 @@ class Catalog:
             raise UsageError(f"{self.store.url} holds several databases: add --database, or name a backup's id")
         if ref == LATEST_VERIFIED:
             fitting = [backup for backup in fitting if backup.verified]
-        if fitting and fitting[0].damaged:
-            raise NotGood(f"{fitting[0].damaged} (or --backup {LATEST_VERIFIED})")
-        fitting = [backup for backup in fitting if backup.good]
+        newest_first, fitting = fitting, [backup for backup in fitting if backup.good]
         if not fitting:
             what = "no verified backup" if ref == LATEST_VERIFIED else "no good backup"
             when = f" at or before {rfc3339(at)}" if at else ""
             whose = f" of {database}" if database else ""
             raise UsageError(f"{what}{whose}{when} in {self.store.url}: see litekeep list")
-        return fitting[0]
+        passed = newest_first[: newest_first.index(fitting[0])]
+        return replace(fitting[0], passed_over=tuple(str(backup.wrong) for backup in passed))
 
-    def assemble(self, found: Iterable[tuple[ObjectName, StoredObject]]) -> list[Backup]:
+    def assemble(self, listed: Iterable[tuple[ObjectName, StoredObject]]) -> list[Backup]:
         """The backups that a listing's `named` objects make, newest first; for whoever lists the store by itself."""
-        manifests, verdicts = _newest_of_each(found)
+        found, now = list(listed), self._clock()
+        manifests, verdicts = _newest_of_each(found, now)
+        sizes = {item.name: item.size_bytes for _, item in found}
+        held = {parsed.backup for parsed, _ in found if parsed.role == "hold"}
         summaries: dict[BackupName, _Read | None] = {name: summary_of(item) for name, item in manifests.items()}
         for name, content in _contents(self.store, manifests, summaries):
             summaries[name] = _summary_in(content, name)
@@ -171,11 +203,31 @@ class Catalog:
         for name, content in _contents(self.store, verdicts, opinions):
             opinions[name] = _opinion_in(content)
         backups = [
-            _backup(name, manifests[name], summary, verdicts.get(name), opinions.get(name))
+            self._judged(
+                _backup(name, manifests[name], summary, verdicts.get(name), opinions.get(name)), sizes, held, now
+            )
             for name, summary in summaries.items()
             if summary is not None  # else it was removed since the listing began
         ]
         return sorted(backups, key=lambda backup: (backup.created_at, backup.name.id), reverse=True)
+
+    def _judged(self, backup: Backup, sizes: Mapping[str, int], held: Collection[BackupName], now: datetime) -> Backup:
+        missing = None if backup.damaged else what_is_missing(backup.summary, sizes)
+        hold = read_hold(self.store, backup.name) if backup.name in held else None
+        return replace(backup, missing=missing, future=is_future(backup.created_at, now), hold=hold)
+
+
+def what_is_missing(summary: Mapping[str, Any], sizes: Mapping[str, int]) -> str | None:
+    """Which artifact of a backup is not there in its size; `sizes` are those of the objects listed."""
+    artifacts = summary.get("artifacts")
+    if not artifacts:
+        return "its manifest names no artifact"
+    for artifact in artifacts:
+        if artifact["object"] not in sizes:
+            return f"its artifact {artifact['object']} is missing"
+        if sizes[artifact["object"]] != artifact["size_bytes"]:
+            return f"its artifact {artifact['object']} has another size than was stored"
+    return None
 
 
 def named(found: Iterable[StoredObject]) -> Iterator[tuple[ObjectName, StoredObject]]:
@@ -197,14 +249,19 @@ def _id_in(ref: str) -> str:
 
 
 def _newest_of_each(
-    found: Iterable[tuple[ObjectName, StoredObject]],
+    found: Iterable[tuple[ObjectName, StoredObject]], now: datetime
 ) -> tuple[dict[BackupName, StoredObject], dict[BackupName, StoredObject]]:
-    """The manifest of each backup, and its newest verdict if it has any."""
+    """The manifest of each backup, and its newest verdict if it has any.
+
+    A verdict dated in the future counts for nothing: it would hide all later ones.
+    """
     manifests: dict[BackupName, StoredObject] = {}
     verdicts: dict[BackupName, tuple[datetime, StoredObject]] = {}
     for parsed, item in found:
         if parsed.role == "manifest":
             manifests[parsed.backup] = item
+        elif parsed.verified_at and is_future(parsed.verified_at, now):
+            continue
         elif parsed.verified_at and parsed.verified_at >= verdicts.get(parsed.backup, (parsed.verified_at,))[0]:
             verdicts[parsed.backup] = (parsed.verified_at, item)
     return manifests, {name: item for name, (_, item) in verdicts.items() if name in manifests}

@@ -8,6 +8,7 @@ import os
 import stat
 import sys
 from pathlib import Path
+from typing import TextIO
 
 _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
@@ -15,6 +16,16 @@ _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK 
 def audit_path(state_folder: Path | None) -> Path | None:
     """`$XDG_STATE_HOME/litekeep/audit.jsonl`; None without any folder for such things."""
     return None if state_folder is None else state_folder / "litekeep" / "audit.jsonl"
+
+
+def log_path(state_folder: Path | None) -> Path | None:
+    """`$XDG_STATE_HOME/litekeep/log`: the log of runs on a terminal; None without any folder for such things."""
+    return None if state_folder is None else state_folder / "litekeep" / "log"
+
+
+def open_log(path: Path) -> TextIO:
+    """The log file for adding lines: a plain file of this user's. Raises OSError."""
+    return os.fdopen(os.open(path, _FLAGS, 0o600), "a", encoding="utf-8", errors="backslashreplace")
 
 
 def append(path: Path | None, line: str) -> None:

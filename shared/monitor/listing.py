@@ -4,12 +4,11 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from shared.clock import is_future
 from shared.model import names
 from shared.model.kinds import Kind
 from shared.model.names import BackupName, DrillName
 from shared.monitor.finding import Finding
-
-CLOCKS_DIFFER_BY = timedelta(minutes=5)  # the clock of who took a backup may be this far ahead of ours without a word
 
 
 @dataclass(frozen=True)
@@ -66,7 +65,7 @@ class Seen:
         return min(self.age(now), max(now - (self.unchanged_at or self.created_at), timedelta(0)))
 
     def is_future(self, now: datetime) -> bool:
-        return self.created_at > now + CLOCKS_DIFFER_BY
+        return is_future(self.created_at, now)
 
 
 @dataclass(frozen=True)
@@ -85,7 +84,7 @@ class Listing:
     def last_drill(self, database: str, now: datetime) -> datetime | None:
         """When its last good drill was held; one dated in the future counts as none."""
         held = [drill.held_at for drill in self.drills.get(database, ()) if drill.passed]
-        return max((moment for moment in held if moment <= now + CLOCKS_DIFFER_BY), default=None)
+        return max((moment for moment in held if not is_future(moment, now)), default=None)
 
 
 def present(own: Sequence[Seen], now: datetime) -> list[Seen]:

@@ -6,12 +6,13 @@ from dataclasses import replace
 from datetime import datetime
 
 from shared.catalog.listing import Backup, Catalog
+from shared.clock import is_future
 from shared.errors import LitekeepError, NotGood, ObjectMissing
 from shared.events.log import Event
 from shared.model import names
 from shared.model.names import DrillName
 from shared.monitor.finding import Finding
-from shared.monitor.listing import CLOCKS_DIFFER_BY, Listing, Seen, present
+from shared.monitor.listing import Listing, Seen, present
 from shared.retention.inventory import Inventory, inventory_of
 from shared.retention.rules import Candidate
 from shared.runtime.collector import all_of_it_stays
@@ -81,7 +82,7 @@ def _unchanged(objects: Iterable[StoredObject], now: datetime) -> Mapping[names.
     found: dict[names.BackupName, datetime] = {}
     for item in objects:
         mark = names.parse_unchanged(item.name)
-        if mark is not None and mark.at <= now + CLOCKS_DIFFER_BY:
+        if mark is not None and not is_future(mark.at, now):
             found[mark.backup] = max(mark.at, found.get(mark.backup, mark.at))
     return found
 

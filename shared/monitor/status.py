@@ -7,6 +7,7 @@ from enum import StrEnum
 
 from shared.events.log import Event
 from shared.model.kinds import Kind
+from shared.model.names import SAFETY_PREFIX
 from shared.model.schedules import DEFAULT_SCHEDULES
 from shared.monitor.finding import Finding
 from shared.monitor.judge import Schedules, in_force, judge
@@ -54,7 +55,8 @@ class Status:
 def status_of(database: str, listing: Listing, schedules: Schedules | None, now: datetime) -> Status:
     """A pure function of what was seen, the schedules and the time."""
     own = listing.databases[database]
-    here = present(own, now)
+    # What an in-place restore kept of the database it replaced is not a backup of what is there now.
+    here = [seen for seen in present(own, now) if not seen.name.id.startswith(SAFETY_PREFIX)]
     last = here[0] if here else None
     before = [seen for seen in here[1:] if last is not None and seen.kind is last.kind and seen.damaged is None]
     behind = [seen.behind(now) for seen in here if seen.wrong is None]

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING
 
 from shared.catalog.holds import is_held, is_stored
 from shared.catalog.listing import Catalog
-from shared.clock import Clock, rfc3339, utc_now
+from shared.clock import CLOCKS_DIFFER_BY, Clock, rfc3339, utc_now
 from shared.errors import NotGood, StoreError
 from shared.model.manifest import Manifest
 from shared.model.names import UNCHANGED, parse_unchanged
@@ -34,7 +34,6 @@ if TYPE_CHECKING:
 Tell = Callable[["BackupName", str], None]
 
 TASK = "cleanup"
-_CLOCKS_MAY_DIFFER_BY = 300  # seconds
 _NEW = timedelta(minutes=10)
 _MARKS_LAST = timedelta(days=30)  # as on a bucket, by its lifecycle
 
@@ -101,7 +100,7 @@ def _compare_clocks(store: Store, lease: Lease) -> None:
     if not (isinstance(store, OwnTime) and store.has_own_time):
         return
     ours = lease.clock()
-    if abs((ours - lease.began_at).total_seconds()) > _CLOCKS_MAY_DIFFER_BY:
+    if abs(ours - lease.began_at) > CLOCKS_DIFFER_BY:
         raise StoreError(
             f"this machine's clock says {rfc3339(ours)}, and that of {store.url} {rfc3339(lease.began_at)}: "
             "set the clock; nothing was deleted"

@@ -6,7 +6,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from shared.catalog.holds import read_hold
-from shared.catalog.listing import Backup, Catalog, named
+from shared.catalog.listing import Backup, Catalog, named, what_is_missing
 from shared.clock import parse_time
 from shared.errors import ObjectMissing
 from shared.model import names
@@ -77,7 +77,7 @@ def _candidate(store: Store, backup: Backup, objects: list[StoredObject], *, own
         try:
             keep_until = parse_time(backup.summary["keep_until"])
             needs = frozenset(str(needed) for needed in backup.summary.get("needs", ()))
-            damaged = _what_is_missing(backup.summary, objects)
+            damaged = what_is_missing(backup.summary, {item.name: item.size_bytes for item in objects})
         except (KeyError, TypeError, ValueError):
             damaged = f"manifest of {backup.name.id} does not say how long it is kept, or what belongs to it"
     if damaged is None and newer_format:
@@ -86,7 +86,7 @@ def _candidate(store: Store, backup: Backup, objects: list[StoredObject], *, own
         backup.name,
         backup.created_at,
         keep_until,
-        good=backup.good,
+        good=backup.sound,
         verified=backup.verified,
         damaged=damaged,
         held=_held(store, backup.name, objects),
@@ -94,20 +94,6 @@ def _candidate(store: Store, backup: Backup, objects: list[StoredObject], *, own
         stored_at=backup.manifest.created_at if own_time else None,
         newer_format=newer_format,
     )
-
-
-def _what_is_missing(summary: Mapping[str, Any], objects: list[StoredObject]) -> str | None:
-    """A manifest whose artifacts are not all there, each in its size, is no backup and protects nothing."""
-    sizes = {item.name: item.size_bytes for item in objects}
-    artifacts = summary["artifacts"]
-    if not artifacts:
-        return "its manifest names no artifact"
-    for artifact in artifacts:
-        if artifact["object"] not in sizes:
-            return f"its artifact {artifact['object']} is missing"
-        if sizes[artifact["object"]] != artifact["size_bytes"]:
-            return f"its artifact {artifact['object']} has another size than was stored"
-    return None
 
 
 def _is_newer(store: Store, backup: Backup) -> bool:

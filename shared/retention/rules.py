@@ -30,12 +30,12 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
+from shared.clock import is_future
 from shared.model.kinds import Kind
 from shared.model.names import BackupName
 
 MIN_KEEP = 3
 _VERIFIED_WITHIN = timedelta(days=1)
-_CLOCKS_DIFFER_BY = timedelta(minutes=5)  # a backup's clock may be this far ahead of ours without a word
 
 
 class Rule(StrEnum):
@@ -262,7 +262,7 @@ class _Judge:
         for decision in by_rule.get(Rule.UNREADABLE, ()):
             yield f"{database}: {decision.backup.name.id} is {decision.reason}"
         for decision in by_rule.get(Rule.FUTURE, ()):
-            if decision.backup.created_at > self._now + _CLOCKS_DIFFER_BY:
+            if is_future(decision.backup.created_at, self._now):
                 yield f"{database}: {decision.backup.name.id} is {decision.reason}: whose clock was wrong?"
         for rule in (Rule.FAILING, Rule.UNPROVEN, Rule.STALE, Rule.MAY_BE_NEEDED):
             if (stopped := by_rule.get(rule)) and self._standstill is not None:

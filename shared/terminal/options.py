@@ -18,18 +18,21 @@ store = click.option(
 )
 as_json = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 database = click.option("--database", metavar="NAME", help="Only backups of this database.")
+_verbose = click.option(
+    "--verbose", is_flag=True, expose_value=False, help="On a terminal, show events and audit lines too."
+)
 _debug = click.option("--debug", is_flag=True, expose_value=False, help="Add a traceback to an error. [DEBUG]")
 
 
 def common(function: Function) -> Function:
-    """The flags of every command: --json and --debug. It stands below all others: what they gave is looked at here."""
+    """The flags of every command. It is the lowest decorator, so that it can look at what the others gave."""
 
     @wraps(function)
     def checked(*arguments: Any, **flags: Any) -> Any:
         _refuse_empty(click.get_current_context())
         return function(*arguments, **flags)
 
-    return as_json(_debug(cast("Function", checked)))
+    return as_json(_verbose(_debug(cast("Function", checked))))
 
 
 def _refuse_empty(context: click.Context) -> None:

@@ -1,13 +1,15 @@
 """From settings to the parts that an operation works with: source, stores, key, event log."""
 
+import atexit
 import sys
 from pathlib import Path
+from typing import TextIO
 
 import click
 
 from shared.databases.location import parse_location
 from shared.errors import UsageError
-from shared.events.audit_file import append, audit_path
+from shared.events.audit_file import append, audit_path, log_path, open_log
 from shared.events.log import EventLog
 from shared.keys import WrappingKey, open_key
 from shared.settings import DEFAULT_KEY, SAMPLE_DATABASE, Environment, Settings, state_folder
@@ -71,11 +73,25 @@ def event_log(settings: Settings, *, result_on_stdout: bool) -> EventLog:
     in_cloud_run = settings.cloud_run_job is not None
     path = None if in_cloud_run else audit_path(state_folder())
     return EventLog(
-        sys.stdout if to_stdout else sys.stderr,
+        sys.stdout if to_stdout else _log_stream(),
         as_json=settings.logs_json,
         origin=origin_of(settings) if settings.logs_json else None,
         keep_audit=None if in_cloud_run else lambda line: append(path, line),
     )
+
+
+def _log_stream() -> TextIO:
+    """Where log lines go outside Cloud Run: stderr; on a terminal the log file, unless --verbose asks to see them."""
+    path = log_path(state_folder())
+    if not sys.stderr.isatty() or path is None or "--verbose" in sys.argv[1:]:
+        return sys.stderr
+    try:
+        path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+        log = open_log(path)
+    except OSError:
+        return sys.stderr
+    atexit.register(log.close)
+    return log
 
 
 def events_own_stdout(settings: Settings) -> bool:

@@ -15,7 +15,7 @@ import click
 from shared.errors import LitekeepError
 from shared.redaction import redact
 from shared.terminal.endings import Stopped, heed_sigterm, reason_of, reported_at_all
-from shared.terminal.screen import printable
+from shared.terminal.screen import end_bars, printable
 
 if TYPE_CHECKING:
     from shared.events.log import Event
@@ -90,6 +90,7 @@ def _end(message: str, code: int, arguments: list[str]) -> NoReturn:
 
     if "--debug" in arguments or debug_wanted():
         click.echo(redact(traceback.format_exc()), err=True, nl=False)
+    end_bars()
     line = printable(redact(" ".join(message.split())))
     try:
         click.echo(f"{click.style('error:', fg='red', bold=True)} {line}", err=True)

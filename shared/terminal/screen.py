@@ -30,7 +30,8 @@ def how_to_call() -> str:
 
 
 def say(line: str = "") -> None:
-    """A line of the result, on stdout; colour is dropped when that is no terminal."""
+    """A line of the result, on stdout, after the progress bars are gone; colour is dropped when that is no terminal."""
+    end_bars()
     click.echo(printable(line))
 
 
@@ -42,6 +43,7 @@ def say_json(document: Any) -> None:
         text = TypeAdapter(Any).dump_json(document, indent=2, ensure_ascii=True).decode()
     except ValueError:  # a path that is no UTF-8: Python's own module takes it, five times as slow
         text = json.dumps(document, indent=2)
+    end_bars()
     click.echo(text)
 
 
@@ -69,10 +71,26 @@ def moment(when: datetime) -> str:
     return f"{when:%Y-%m-%d %H:%M:%S} UTC"
 
 
-def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: frozenset[int] = frozenset()) -> None:
-    """A plain table on stdout: as wide as the terminal, or as its content when there is none, or it is long."""
+def table(
+    columns: Sequence[str],
+    rows: Iterable[Sequence[str]],
+    *,
+    right: frozenset[int] = frozenset(),
+    droppable: Sequence[str] = (),
+    wide: bool = False,
+) -> None:
+    """A plain table on stdout: as wide as the terminal, or as its content when there is none, or it is long.
+
+    On a terminal that is too narrow the columns named in `droppable` are left out, in that order, until the rest fits,
+    and a last line says so; not with `wide`.
+    """
+    end_bars()
     cells = [[printable(cell) for cell in row] for row in rows]
-    if len(cells) > _LONG:
+    if sys.stdout.isatty() and not wide:
+        columns, cells, right, left_out = _fitting(columns, cells, right, droppable)
+    else:
+        left_out = []
+    if len(cells) > _LONG or wide:
         _long_table(columns, cells, right)
         return
     from rich import box  # noqa: PLC0415
@@ -87,6 +105,30 @@ def table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: froze
         drawn.add_row(*map(Text, row))
     console = Console(width=None if sys.stdout.isatty() else 200)
     console.print(drawn)
+    if left_out:
+        print(f"Left out to fit {shutil.get_terminal_size().columns} columns: {', '.join(left_out)} (--wide, --json)")
+
+
+def _fitting(
+    columns: Sequence[str], cells: list[list[str]], right: frozenset[int], droppable: Sequence[str]
+) -> tuple[Sequence[str], list[list[str]], frozenset[int], list[str]]:
+    """The table without as many droppable columns as it takes to fit the terminal, and the names of these."""
+    from rich.cells import cell_len  # noqa: PLC0415
+
+    widths = [max(map(cell_len, column)) for column in zip(columns, *cells, strict=True)]
+    kept, left_out = list(range(len(columns))), []
+    room = shutil.get_terminal_size().columns
+    for name in droppable:
+        if sum(widths[at] for at in kept) + 3 * (len(kept) - 1) <= room:
+            break
+        kept.remove(columns.index(name))
+        left_out.append(name)
+    return (
+        [columns[at] for at in kept],
+        [[row[at] for at in kept] for row in cells],
+        frozenset(new for new, at in enumerate(kept) if at in right),
+        left_out,
+    )
 
 
 def _long_table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: frozenset[int]) -> None:
@@ -136,16 +178,34 @@ def progress_bars(*, wanted: bool = True) -> Iterator[Progress]:
         TransferSpeedColumn(),
         TimeRemainingColumn(),
     )
-    with RichProgress(*columns, console=Console(stderr=True), transient=True, refresh_per_second=8) as bars:
+    bars = RichProgress(*columns, console=Console(stderr=True), transient=True, refresh_per_second=8)
+    _live.append(bars)
+    try:
         yield _Tracker(bars)
+    finally:
+        _live.remove(bars)
+        bars.stop()
+
+
+_live: list["Bars"] = []
+
+
+def end_bars() -> None:
+    """Erases the bars that are drawn: what is printed while they are live would be wiped with them."""
+    for bars in _live:
+        bars.stop()
 
 
 class _Tracker:
+    """Draws a bar for each stage, and none before the first or after the result has begun."""
+
     def __init__(self, bars: "Bars") -> None:
         self._bars = bars
         self._tasks: dict[str, Any] = {}
 
     def __call__(self, stage: str, done: int, total: int) -> None:
+        if not self._tasks:
+            self._bars.start()
         if stage not in self._tasks:
             self._tasks[stage] = self._bars.add_task(stage, total=total or None)
         self._bars.update(self._tasks[stage], completed=done, total=total or None)

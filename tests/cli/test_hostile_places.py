@@ -9,6 +9,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from contextlib import closing
+from datetime import UTC, datetime, timedelta
 
 import pytest
 
@@ -26,15 +27,40 @@ def backed_up(workplace: Workplace) -> Workplace:
 
 @pytest.mark.parametrize("verdict", [b"[" * 100_000, b"\xff", b"{}", b"null"])
 def test_a_verdict_that_cannot_be_read_is_not_good_and_stops_no_listing(backed_up: Workplace, verdict: bytes) -> None:
-    (backed_up.store / PLACE / "one.verified-29990101T000000Z.json").write_bytes(verdict)
+    newest = f"one.verified-{datetime.now(UTC) + timedelta(minutes=1):%Y%m%dT%H%M%SZ}.json"
+    (backed_up.store / PLACE / newest).write_bytes(verdict)
     assert backed_up.good("list", "--json").json[0]["verified"] is False
     backed_up.good("list")
 
 
 def test_a_verdict_too_large_to_be_one_stops_no_listing(backed_up: Workplace) -> None:
-    with (backed_up.store / PLACE / "one.verified-29990101T000000Z.json").open("wb") as file:
+    newest = f"one.verified-{datetime.now(UTC) + timedelta(minutes=1):%Y%m%dT%H%M%SZ}.json"
+    with (backed_up.store / PLACE / newest).open("wb") as file:
         file.truncate(65 << 20)
     assert backed_up.good("list", "--json").json[0]["verified"] is False
+
+
+def test_a_verdict_dated_in_the_future_counts_for_nothing(backed_up: Workplace) -> None:
+    (backed_up.store / PLACE / "one.verified-29990101T000000Z.json").write_text('{"ok": true, "level": "restore"}')
+    for artifact in (backed_up.store / PLACE).glob("one.s*"):
+        content = bytearray(artifact.read_bytes())
+        content[100] ^= 1
+        artifact.write_bytes(content)
+    assert backed_up.run("verify", "--backup", "one").code == 3
+    assert backed_up.good("list", "--json").json[0]["verified"] is False
+    assert backed_up.run("restore", "--backup", "latest-verified", "--to", "x.db").code == 2
+
+
+def test_a_backup_dated_in_the_future_is_never_the_latest(backed_up: Workplace) -> None:
+    folder = backed_up.store / PLACE
+    manifest = folder / "one.manifest.json"
+    forged = re.sub(r'"created_at": "[^"]*"', '"created_at": "2999-01-01T00:00:00Z"', manifest.read_text())
+    (folder / "two.manifest.json").write_text(forged.replace('"one', '"two').replace("/one.", "/two."))
+    for artifact in folder.glob("one.s*"):
+        (folder / artifact.name.replace("one", "two", 1)).write_bytes(artifact.read_bytes())
+    assert backed_up.good("restore", "--backup", "latest", "--to", "x.db", "--json").json["id"] == "one"
+    listed = {item["id"]: item["good"] for item in backed_up.good("list", "--json").json}
+    assert listed == {"one": True, "two": False}
 
 
 @pytest.mark.parametrize(
@@ -260,3 +286,43 @@ def test_a_tmpdir_that_cannot_be_used_is_refused_and_not_replaced_by_another(wor
     outcome = workplace.run("backup", TMPDIR=str(workplace.folder / "missing"))
     assert outcome.code == 1
     assert "TMPDIR" in outcome.err
+
+
+def spoil(workplace: Workplace, backup_id: str) -> None:
+    """Changes a byte in each artifact; sizes stay, so that no listing shows it."""
+    for artifact in (workplace.store / PLACE).glob(f"{backup_id}.s*"):
+        content = bytearray(artifact.read_bytes())
+        content[len(content) // 2] ^= 1
+        artifact.write_bytes(content)
+
+
+def test_a_restore_of_a_latest_that_is_not_good_names_the_newest_that_holds(backed_up: Workplace) -> None:
+    for name in ("two", "three"):
+        backed_up.good("backup", "--name", name)
+    spoil(backed_up, "two")
+    spoil(backed_up, "three")
+    outcome = backed_up.run("restore", "--backup", "latest", "--to", "x.db")
+    assert outcome.code == 3
+    assert "the newest that holds is one" in outcome.err
+    done = backed_up.good("restore", "--backup", "latest", "--to", "x.db", "--or-older", "--json").json
+    assert done["id"] == "one"
+    assert any("three is not good" in note for note in done["notes"])
+
+
+def test_a_manifest_copied_under_a_new_name_is_never_the_latest(backed_up: Workplace) -> None:
+    folder = backed_up.store / PLACE
+    (folder / "zzz.manifest.json").write_bytes((folder / "one.manifest.json").read_bytes())
+    (folder / "zzz.verified-20240115T000000Z.json").write_text('{"ok": true, "level": "restore"}')
+    assert backed_up.good("restore", "--backup", "latest-verified", "--to", "x.db", "--json").json["id"] == "one"
+    assert {item["id"]: item["good"] for item in backed_up.good("list", "--json").json} == {"one": True, "zzz": False}
+    status = backed_up.run("status", "--json")
+    assert (status.code, status.json["status"]) == (1, "failing")
+    assert "belongs to" in status.json["alerts"][0]["message"]
+
+
+def test_a_dry_run_promises_no_backup_whose_artifacts_are_gone(backed_up: Workplace) -> None:
+    for artifact in (backed_up.store / PLACE).glob("one.s*"):
+        artifact.write_bytes(b"")
+    outcome = backed_up.run("restore", "--backup", "one", "--to", "x.db", "--dry-run")
+    assert outcome.code == 3
+    assert "none of its artifacts is in the store as recorded" in outcome.err

@@ -23,7 +23,7 @@ from shared.operations.verify.rebuild import Check
 from shared.schedule.task_share import share
 from shared.stores.folder import FolderStore
 from shared.stores.gcs import BucketStore
-from tests.builders import make_manifest
+from tests.builders import make_artifact, make_manifest
 from tests.cli.conftest import Workplace
 from tests.servers.gcs.fixtures import bucket, gcs, gcs_port  # noqa: F401 - fixtures
 from tests.servers.gcs.proxy import Proxy
@@ -43,7 +43,10 @@ class Verdict:
 def put(store: FolderStore, backup_id: str, verdict: Verdict | None = None, *, good: bool = True) -> BackupName:
     name = BackupName(Kind.DAILY, "app", backup_id)
     catalog = Catalog(store)
-    catalog.publish(make_manifest(id=backup_id, database="app", artifacts=[], integrity=Integrity(good=good)))
+    artifact = make_artifact(name)
+    store.create(artifact.object, b"x" * artifact.size_bytes, {})
+    integrity = Integrity(good=good)
+    catalog.publish(make_manifest(id=backup_id, database="app", artifacts=[artifact], integrity=integrity))
     if verdict is not None:
         catalog.record(name, verdict, NOON)
     return name

@@ -10,18 +10,17 @@ stale, and one whose schedule has stopped is, as no marks come either.
 """
 
 import json
-from datetime import datetime, timedelta
+from datetime import datetime
 
 from shared.archive.data_key import same_key
 from shared.catalog.listing import Backup, Catalog
+from shared.clock import is_future
 from shared.model.manifest import Manifest
 from shared.model.names import BackupName, Unchanged
 from shared.operations.backup.order import BackupOrder
 from shared.sqlitecloud.location import CloudLocation
 from shared.stores import Store
 from shared.version import TOOL
-
-_CLOCKS_DIFFER_BY = timedelta(minutes=5)
 
 
 def find_unchanged(order: BackupOrder, now: datetime) -> BackupName | None:
@@ -34,8 +33,9 @@ def find_unchanged(order: BackupOrder, now: datetime) -> BackupName | None:
     from shared.sqlitecloud.snapshot import unchanged_since  # noqa: PLC0415 - files need no driver
 
     catalog = Catalog(order.store)
-    newest = next(iter(catalog.backups(order.kind, order.location.database)), None)
-    if newest is None or not newest.good or newest.verified is False:
+    own = catalog.backups(order.kind, order.location.database)
+    newest = next((backup for backup in own if not backup.future), None)
+    if newest is None or not newest.good:
         return None
     manifest, _ = catalog.read_manifest(newest)
     if not (_is_young(newest, manifest, order, now) and _is_as_ordered(manifest, order) and _is_there(manifest, order)):
@@ -52,7 +52,7 @@ def mark_unchanged(store: Store, backup: BackupName, now: datetime) -> None:
 
 def _is_young(newest: Backup, manifest: Manifest, order: BackupOrder, now: datetime) -> bool:
     kept_for = min(order.keep_for, manifest.keep_until - manifest.created_at)
-    return -_CLOCKS_DIFFER_BY <= now - newest.created_at < kept_for / 2
+    return not is_future(newest.created_at, now) and now - newest.created_at < kept_for / 2
 
 
 def _is_as_ordered(manifest: Manifest, order: BackupOrder) -> bool:

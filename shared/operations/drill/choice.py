@@ -27,11 +27,11 @@ def choose(backups: Sequence[Backup], seed: int) -> Choice:
     need not have been verified yet. By the same seed and backups it is the same one, in whatever order they come.
     """
     newest_first = sorted(backups, key=lambda backup: (backup.created_at, backup.name.prefix), reverse=True)
-    latest = next((backup for backup in newest_first if backup.verified), None)
+    latest = next((backup for backup in newest_first if backup.verified and not backup.future), None)
     if latest is None:
         return Choice(None, None, seed, 0)
     after = newest_first.index(latest) + 1
-    candidates = [backup for backup in newest_first[after:] if backup.good and backup.verified is not False]
+    candidates = [backup for backup in newest_first[after:] if backup.good]
     chance = random.Random(seed)  # noqa: S311 - it hides nothing, and must give the same again
     older = candidates[chance.randrange(len(candidates))] if candidates else None
     return Choice(latest, older, seed, len(candidates))

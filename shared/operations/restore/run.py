@@ -66,7 +66,7 @@ class _Rebuilt:
 def plan_restore(order: RestoreOrder) -> Plan:
     """Checks all that can be checked without writing, and says what would be done."""
     manifest, _ = _opened(order)
-    artifact = _artifacts(manifest)[0]
+    artifact = _first_present(order, manifest)
     return Plan(
         id=manifest.id,
         created_at=rfc3339(manifest.created_at),
@@ -184,6 +184,17 @@ def _check_space(order: RestoreOrder, manifest: Manifest) -> None:
 
 def _artifacts(manifest: Manifest) -> list[Artifact]:
     return [artifact for form in _FASTEST_FIRST if (artifact := manifest.artifact(form))]
+
+
+def _first_present(order: RestoreOrder, manifest: Manifest) -> Artifact:
+    """The artifact that a restore would read first. Raises NotGood when the store has none in its size."""
+    sizes = {item.name: item.size_bytes for item in order.catalog.store.list_objects(manifest.name.prefix)}
+    for artifact in _artifacts(manifest):
+        if sizes.get(artifact.object) == artifact.size_bytes:
+            return artifact
+    raise NotGood(
+        f"cannot restore {manifest.id}: none of its artifacts is in the store as recorded; use another backup"
+    )
 
 
 def _rebuild_first_good(

@@ -144,7 +144,8 @@ def _check_tables(order: RowsOrder, backup_id: str, one: Shape, other: Shape) ->
                 f"--table {order.table!r} is a virtual table in {where}: restore the table that it is made of"
             )
         if order.table not in shape.tables or order.table in contents:
-            raise UsageError(f"--table {order.table!r} is not in {where}; there are: {', '.join(sorted(shape.tables))}")
+            there = ", ".join(sorted(shape.tables.keys() - contents))
+            raise UsageError(f"--table {order.table!r} is not in {where}; there are: {there}")
     if one.encoding != other.encoding:
         raise UsageError(f"{backup_id} is {one.encoding} and {order.target.display} {other.encoding}: export the table")
 

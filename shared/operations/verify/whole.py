@@ -1,10 +1,12 @@
 """A whole backup as a private database file, from whichever of its artifacts is good."""
 
+from contextlib import suppress
 from pathlib import Path
 
+from shared.archive.reader import check_stored
 from shared.archive.seals import check_manifest
 from shared.catalog.listing import Backup, Catalog
-from shared.errors import NotGood, StoreError
+from shared.errors import NotGood, ObjectMissing, StoreError
 from shared.keys import WrappingKey
 from shared.model.manifest import Manifest
 from shared.model.names import Format
@@ -35,6 +37,23 @@ def rebuild_backup(
             continue
         return manifest
     raise none_usable(manifest, failures)
+
+
+def holds(catalog: Catalog, backup: Backup, key: WrappingKey | None) -> bool:
+    """Whether a backup's manifest is authentic and the stored bytes of an artifact are as it says. Restores nothing.
+
+    Raises StoreError or KeyProblem when that cannot be told.
+    """
+    try:
+        manifest, raw = catalog.read_manifest(backup)
+        check_manifest(manifest, raw, key)
+    except (NotGood, ObjectMissing):
+        return False
+    for artifact in manifest.artifacts:
+        with suppress(NotGood, ObjectMissing), catalog.store.open(artifact.object) as stored:
+            check_stored(stored, artifact)
+            return True
+    return False
 
 
 def _check(target: Path, manifest: Manifest) -> None:

@@ -1,0 +1,54 @@
+"""A real terminal for tests: a command runs on a pty, and its final screen is read off an emulator."""
+
+import fcntl
+import os
+import pty
+import struct
+import termios
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import pyte
+
+_HISTORY = 5000  # lines above the screen
+
+
+@dataclass(frozen=True)
+class Shown:
+    """`lines` are all that can be scrolled to when the command has ended, the screen last, without blank ends."""
+
+    code: int
+    lines: list[str]
+
+    @property
+    def text(self) -> str:
+        return "\n".join(self.lines)
+
+
+def on_terminal(
+    command: list[str], folder: Path, environment: Mapping[str, str], *, columns: int = 80, rows: int = 24
+) -> Shown:
+    """Runs the command on a terminal of that size and returns what is on it in the end."""
+    pid, terminal = pty.fork()
+    if pid == 0:
+        os.chdir(folder)
+        os.execvpe(command[0], command, {**environment, "TERM": "xterm-256color"})
+    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+    screen = pyte.HistoryScreen(columns, rows, history=_HISTORY)
+    stream = pyte.ByteStream(screen)
+    while True:
+        try:
+            content = os.read(terminal, 1 << 16)
+        except OSError:  # the terminal has closed
+            break
+        if not content:
+            break
+        stream.feed(content)
+    os.close(terminal)
+    _, status = os.waitpid(pid, 0)
+    above = ["".join(line[column].data for column in range(columns)).rstrip() for line in screen.history.top]
+    lines = above + [line.rstrip() for line in screen.display]
+    while lines and not lines[-1]:
+        lines.pop()
+    return Shown(os.waitstatus_to_exitcode(status), lines)

@@ -1,0 +1,107 @@
+"""What is on a terminal when a command has ended: the whole result, no dead bars, nothing told twice."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Workplace, sample, workplace  # noqa: F401 - fixtures
+from tests.terminal.terminal import Shown, on_terminal
+
+SIZES = [(80, 24), (120, 40)]
+# For each command the lines that its result begins and ends with.
+GOOD = {
+    "backup --name two": ("Backed up app.db", "Restore it:"),
+    "backup --name three --verify": ("Backed up app.db", "Restore it:"),
+    "list": ("", "one"),
+    "status --database app.db": ("app.db", ""),
+    "verify --backup one": ("✓ one is good", "✓ data"),
+    "verify --all --again": ("✓ one is good", "1 backups: 1 good"),
+    "restore --backup one --to new.db": ("Restored one", "from "),
+    "restore --backup one --to new.db --dry-run": ("Would restore one", "Nothing was written."),
+    "export --backup one --output one.sql": ("Exported one", "Exported one"),
+    "cleanup --dry-run": ("", "Would delete 0 of 1"),
+    "health": ("", ""),
+    "hold one --reason audit": ("", "one"),
+    "diff one": ("From A one", "No difference in"),
+    "rows restore --from one --table users --dry-run": ("Would restore rows", "Nothing was written."),
+    "keygen new.key": ("Made new.key", "Use it:"),
+    "drill --now": ("", ""),
+    "monitor": ("", ""),
+}
+BAD = {
+    "restore --backup nope": 2,
+    "restore --backup one --to app.db": 2,
+    "verify --file broken.sql": 3,
+    "backup --kind hourly": 2,
+    "diff nope": 2,
+    "rows restore --from one --table nope": 2,
+}
+
+
+@pytest.fixture
+def ready(workplace: Workplace) -> Workplace:  # noqa: F811 - the fixture
+    workplace.good("backup", "--name", "one", "--verify")
+    (workplace.folder / "broken.sql").write_text("CREATE TABLE t(a")
+    return workplace
+
+
+def shown(place: Workplace, command: str, size: tuple[int, int]) -> Shown:
+    columns, rows = size
+    whole = [sys.executable, "-W", "error", "-m", "litekeep", *command.split()]
+    return on_terminal(whole, place.folder, place.environment, columns=columns, rows=rows)
+
+
+def without_wrapping(lines: list[str], columns: int) -> list[str]:
+    """Lines that the terminal broke at its edge, joined again."""
+    joined: list[str] = []
+    for line in lines:
+        if joined and joined[-1] and len(joined[-1]) % columns in (0, columns - 1):
+            joined[-1] = joined[-1].ljust(columns) + line  # a blank at the edge is not seen
+        else:
+            joined.append(line)
+    return joined
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("command", GOOD)
+def test_the_whole_result_is_there_and_nothing_else(ready: Workplace, command: str, size: tuple[int, int]) -> None:
+    found = shown(ready, command, size)
+    first, last = GOOD[command]
+    lines = without_wrapping(found.lines, size[0])
+    assert lines, found
+    assert lines[0].startswith(first)
+    assert last in "\n".join(lines[-2:])
+    assert "━" not in found.text, "a progress bar was left behind"
+    assert "audit:" not in found.text, "the audit line belongs into the log file"
+    if command.split(maxsplit=1)[0] not in ("status", "monitor", "drill"):
+        assert found.code == 0
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("command", BAD)
+def test_a_failure_is_one_line(ready: Workplace, command: str, size: tuple[int, int]) -> None:
+    found = shown(ready, command, size)
+    lines = [line for line in without_wrapping(found.lines, size[0]) if line]
+    assert found.code == BAD[command]
+    if command.startswith("verify"):
+        assert "NOT good" in lines[0]
+        return
+    assert len(lines) == 1, lines
+    assert lines[0].startswith("error: ")
+
+
+def test_a_list_fits_80_columns_and_says_what_it_leaves_out(ready: Workplace) -> None:
+    ready.good("backup", "--name", "pre-deployment-v1.25.0-hotfix-of-the-billing-module")
+    narrow, wide = shown(ready, "list", (80, 24)), shown(ready, "list --wide", (200, 24))
+    assert any(line.startswith("Left out to fit 80 columns: schema") for line in narrow.lines)
+    assert all("pre-deployment-v1.25.0" not in line or "hotfix-of-the-billing-module" in line for line in narrow.lines)
+    assert "schema" in wide.lines[0]
+
+
+def test_events_go_to_the_log_file_unless_verbose(ready: Workplace) -> None:
+    shown(ready, "restore --backup one --to a.db", (80, 24))
+    log = Path(ready.environment["XDG_STATE_HOME"]) / "litekeep" / "log"
+    assert "restore.succeeded" in log.read_text()
+    assert log.stat().st_mode & 0o777 == 0o600
+    assert "restore.succeeded" in shown(ready, "restore --backup one --to b.db --verbose", (80, 24)).text
