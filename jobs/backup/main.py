@@ -4,10 +4,12 @@ from typing import TYPE_CHECKING, Any
 
 from jobs.backup.slot import Skipped, back_up_once
 from shared.errors import LitekeepError, UsageError
+from shared.events.log import printable
 from shared.model.kinds import Kind, kind_of_name
 from shared.model.names import Format
 from shared.model.schedules import SCHEDULED
 from shared.operations.backup import BackupOrder, Taken
+from shared.operations.copy import check_apart
 from shared.runtime.progress import Progress
 from shared.settings import Settings
 from shared.sqlite.location import FileLocation
@@ -22,6 +24,9 @@ if TYPE_CHECKING:
     from shared.operations.verify.ladder import Verification
 
 
+_LONGEST_NOTE = 500
+
+
 def run_backup(flags: dict[str, Any], *, prove: bool, as_json: bool, progress: Progress) -> int:
     """Takes the backup that flags and settings ask for, proves it if asked, and says what was done."""
     settings = settings_with(
@@ -29,6 +34,9 @@ def run_backup(flags: dict[str, Any], *, prove: bool, as_json: bool, progress: P
         backup_copy_store=_copy_store(flags),
         backup_formats=tuple(form for form in Format if form in flags["formats"]) or None,
     )
+    if settings.backup_copy_store:
+        what = "--copy-to" if flags["copy_to"] or flags["upload_gcs"] else "BACKUP_COPY_STORE"
+        check_apart(settings.backup_store, settings.backup_copy_store, what)
     log = event_log(settings, result_on_stdout=as_json)
     if settings.backup_databases is not None:
         order = _order(settings, flags, CloudLocation(project_of(settings), ""))  # each name is filled in
@@ -92,7 +100,17 @@ def _order(settings: Settings, flags: dict[str, Any], location: FileLocation | C
         copy_store=open_store(settings.backup_copy_store) if settings.backup_copy_store else None,
         allow_corrupt=flags["allow_corrupt"],
         skip_unchanged=_skips_unchanged(settings, flags, kind),
+        note=_note(flags),
     )
+
+
+def _note(flags: dict[str, Any]) -> str | None:
+    if flags["note"] is None:
+        return None
+    note = printable(flags["note"])
+    if len(note) > _LONGEST_NOTE:
+        raise UsageError(f"--note is longer than {_LONGEST_NOTE} characters: say it in a line")
+    return note
 
 
 def _skips_unchanged(settings: Settings, flags: dict[str, Any], kind: Kind) -> bool:

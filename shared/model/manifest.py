@@ -101,6 +101,7 @@ class Manifest(_Stored):
     artifacts: list[Artifact]
     encryption: Encryption | None = None
     reindex: list[str] = []
+    note: Annotated[str, Field(max_length=500)] | None = None
     dump_format: Count = 1  # of the SQL dump, so that it can be made once more byte for byte
     seal: str = ""
 

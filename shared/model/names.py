@@ -7,6 +7,7 @@
     KIND/DATABASE/ID.hold.json            somebody holds the backup: it is not deleted
     locks/TASK.NUMBER.json                a lease: of those of a task, the highest number counts
     locks/slots/KIND/DATABASE/TIME.NUMBER.json   a claim on a schedule's slot: likewise
+    locks/retired/DATABASE.json     a database that is no more
     locks/unchanged/KIND/DATABASE/TIME.ID.json   a backup was not taken, as nothing was written since that one
     drills/DATABASE/TIME.VERDICT.json     a drill's report, VERDICT being passed or failed; written last
     drills/DATABASE/TIME.VERDICT.md       the same for people, and .svg the plot in it
@@ -111,6 +112,7 @@ class Slot:
 
 
 UNCHANGED = "locks/unchanged/"  # the prefix of all marks
+RETIRED = "locks/retired/"  # the prefix of all retirements
 
 
 @dataclass(frozen=True)
@@ -282,6 +284,17 @@ def parse_unchanged(name: str) -> Unchanged | None:
         return None
     backup, at = _backup_name(parts[2], parts[3], found[2]), _verdict_time(found[1])
     return Unchanged(backup, at) if backup and at else None
+
+
+def retired(database: str) -> str:
+    """The object that says that a database is no more."""
+    return f"{RETIRED}{encode_database(database)}.json"
+
+
+def parse_retired(name: str) -> str | None:
+    """The database whose retirement has exactly that name; None for any other object."""
+    encoded = name.removeprefix(RETIRED).removesuffix(".json")
+    return decode_database(encoded) if name == f"{RETIRED}{encoded}.json" and "/" not in encoded else None
 
 
 def drill_prefix(database: str | None = None) -> str:

@@ -14,6 +14,7 @@ from shared.model.names import DrillName
 from shared.monitor.finding import Finding
 from shared.monitor.listing import Listing, Seen, present
 from shared.retention.inventory import Inventory, inventory_of
+from shared.retention.retired import is_retired
 from shared.retention.rules import Candidate
 from shared.runtime.collector import all_of_it_stays
 from shared.stores import Store, StoredObject
@@ -46,6 +47,11 @@ def look(
         seen = _seen(candidate, inventory.backups[candidate.name], inventory, copies)
         seen = replace(seen, unchanged_at=unchanged.get(candidate.name)) if candidate.name in unchanged else seen
         found.setdefault(candidate.name.database, []).append(seen)
+    for database in [
+        each for each, own in found.items() if is_retired(inventory.retired, each, (s.created_at for s in own))
+    ]:
+        if only is None:
+            del found[database]
     if only is not None:
         found = {only: found.get(only, [])}
     catalog = Catalog(store)

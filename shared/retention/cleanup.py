@@ -9,6 +9,7 @@ Before each delete the lease is asked for again.
 """
 
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -80,6 +81,7 @@ def clean(
 
 def _judge(store: Store, policy: Policy, database: str | None, clock: Clock, lease: Lease | None = None) -> Outcome:
     inventory, now = take_inventory(store), clock()
+    policy = replace(policy, retired=inventory.retired)
     if database is not None:
         inventory = inventory.only(database)
     made = plan(inventory.candidates, policy, now)

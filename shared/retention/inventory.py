@@ -3,15 +3,17 @@
 import json
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
+from datetime import datetime
 from typing import Any
 
 from shared.catalog.holds import read_hold
 from shared.catalog.listing import Backup, Catalog, named, what_is_missing
-from shared.clock import parse_time
+from shared.clock import parse_time, utc_now
 from shared.errors import ObjectMissing
 from shared.model import names
 from shared.model.manifest import FORMAT, LARGEST_MANIFEST
 from shared.model.names import BackupName
+from shared.retention.retired import retired_in
 from shared.retention.rules import Candidate
 from shared.runtime.collector import all_of_it_stays
 from shared.stores import Store, StoredObject
@@ -28,6 +30,7 @@ class Inventory:
     backups: Mapping[BackupName, Backup]
     candidates: tuple[Candidate, ...]
     objects: Mapping[BackupName, tuple[StoredObject, ...]] = field(repr=False)
+    retired: Mapping[str, datetime] = field(default_factory=dict)  # databases that are no more, and since when
 
     @property
     def strays(self) -> list[BackupName]:
@@ -39,6 +42,7 @@ class Inventory:
             {name: backup for name, backup in self.backups.items() if name.database == database},
             tuple(candidate for candidate in self.candidates if candidate.name.database == database),
             {name: items for name, items in self.objects.items() if name.database == database},
+            self.retired,
         )
 
     def size_of(self, name: BackupName) -> int:
@@ -59,7 +63,8 @@ def take_inventory(store: Store) -> Inventory:
 
 def inventory_of(store: Store, listing: Iterable[StoredObject]) -> Inventory:
     """The same of a listing of the whole store, for whoever needs more from it. Raises StoreError."""
-    found = list(named(listing))
+    listed = list(listing)
+    found = list(named(listed))
     objects: dict[BackupName, list[StoredObject]] = {}
     for parsed, item in found:
         objects.setdefault(parsed.backup, []).append(item)
@@ -67,7 +72,8 @@ def inventory_of(store: Store, listing: Iterable[StoredObject]) -> Inventory:
     own_time = isinstance(store, OwnTime) and store.has_own_time
     backups = {backup.name: backup for backup in assembled}
     candidates = tuple(_candidate(store, backup, objects[backup.name], own_time=own_time) for backup in assembled)
-    return Inventory(backups, candidates, {name: tuple(items) for name, items in objects.items()})
+    own = {name: tuple(items) for name, items in objects.items()}
+    return Inventory(backups, candidates, own, retired_in(listed, utc_now()))
 
 
 def _candidate(store: Store, backup: Backup, objects: list[StoredObject], *, own_time: bool) -> Candidate:

@@ -19,6 +19,8 @@ Even then a backup of a database stays
     stale            even the newest verified one is past its time: backups stopped, or our clock is far ahead
     may-be-needed    another one is of a format that this version cannot read, and may need it
     needed           one that stays needs it (a continuous chain)
+Of a retired database (`litekeep retire`) none is protected by being the last: each goes when its time is over.
+
     too-many         with it more than half of the database's backups would go in one run, and nobody said --force
 
 Whatever is dated in the future, unreadable or not good protects nothing: it counts as none of the last good ones.
@@ -26,7 +28,7 @@ Whatever is dated in the future, unreadable or not good protects nothing: it cou
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 
@@ -90,6 +92,7 @@ class Policy:
     lengths: Mapping[Kind, timedelta]
     min_keep: int = MIN_KEEP
     force: bool = False
+    retired: Mapping[str, datetime] = field(default_factory=dict)  # databases that are no more, and since when
 
 
 @dataclass(frozen=True)
@@ -172,6 +175,8 @@ class _Judge:
         self._protectors = last
         since_proven = present[: present.index(proven[0])] if proven else present
         self._since_proven = {backup.name for backup in since_proven}
+        retired = policy.retired.get(own[0].name.database)
+        self._retired = retired is not None and all(backup.created_at <= retired for backup in own)
         self._standstill = self._why_nothing_goes(since_proven, proven[0] if proven else None)
 
     def plan(self) -> Plan:
@@ -191,6 +196,12 @@ class _Judge:
         ends = kept_until(backup, self._policy)
         if (stays := self._by_itself(backup, ends)) is not None:
             return stays
+        expired = f"its time ended {_at(ends)} ({self._policy_of(backup)})"
+        if self._retired:
+            return Rule.EXPIRED, f"its database is retired, and {expired}"
+        return self._among_the_others(backup) or (Rule.EXPIRED, expired)
+
+    def _among_the_others(self, backup: Candidate) -> tuple[Rule, str] | None:
         if backup.name == self._newest_proven:
             return Rule.NEWEST_VERIFIED, "the newest verified backup of its database"
         if backup.name in self._protectors:
@@ -199,7 +210,7 @@ class _Judge:
             return self._standstill
         if backup.name in self._since_proven:
             return Rule.UNPROVEN, "waits for a verified one: nothing newer was verified so far"
-        return Rule.EXPIRED, f"its time ended {_at(ends)} ({self._policy_of(backup)})"
+        return None
 
     def _by_itself(self, backup: Candidate, ends: datetime) -> tuple[Rule, str] | None:
         if backup.damaged is not None:
@@ -246,7 +257,7 @@ class _Judge:
 
     def _refuse_too_many(self) -> bool:
         going = [decision for decision in self._decided.values() if decision.delete]
-        if self._policy.force or 2 * len(going) <= len(self._own):
+        if self._policy.force or self._retired or 2 * len(going) <= len(self._own):
             return False
         for decision in going:
             reason = f"{decision.reason}, but more than half would go in one run: --force if that is meant"

@@ -17,9 +17,9 @@ ANSWERS = {
     "/computeMetadata/v1/project/project-id": "acme",
 }
 ON_CLOUD_RUN = {
-    "cloud_run_job": "backup-daily",
-    "cloud_run_execution": "backup-daily-x7",
-    "cloud_run_task_attempt": "1",
+    "CLOUD_RUN_JOB": "backup-daily",
+    "CLOUD_RUN_EXECUTION": "backup-daily-x7",
+    "CLOUD_RUN_TASK_ATTEMPT": "1",
 }
 
 

@@ -31,3 +31,4 @@ class BackupOrder:
     copy_store: Store | None = None
     allow_corrupt: bool = False
     skip_unchanged: bool = False
+    note: str | None = None  # a line for people, kept in the manifest

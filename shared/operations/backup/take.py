@@ -140,6 +140,7 @@ def _store_as(name: BackupName, order: BackupOrder, moment: _Moment, progress: P
             artifacts=artifacts,
             encryption=encryption,
             reindex=description.reindex,
+            note=order.note,
             dump_format=DUMP_FORMAT,
         )
         manifest = seal_manifest(manifest, data_key)

@@ -1,0 +1,39 @@
+"""`litekeep retire`"""
+
+import click
+
+from shared.terminal.options import common, store
+from shared.terminal.screen import say, say_json
+
+
+@click.command()
+@click.option("--database", required=True, metavar="NAME", help="The database that is no more.")
+@click.option("--reason", required=True, metavar="TEXT", help="Why, in a line: it goes into the audit trail.")
+@store
+@common
+def retire(as_json: bool, database: str, reason: str, store: str | None) -> None:
+    """Say that a database is no more: its backups go when their time is over, and nothing alarms for it.
+
+    A backup that is taken of it later brings it back.
+
+    \b
+    Example:
+      litekeep retire --database old.db --reason "merged into app.db"
+    """
+    from shared.events.log import Event  # noqa: PLC0415 - `--help` must not wait for these
+    from shared.retention.retired import retire as record  # noqa: PLC0415
+    from shared.stores import open_store  # noqa: PLC0415
+    from shared.terminal.audit import audited  # noqa: PLC0415
+    from shared.terminal.identity import actor_of  # noqa: PLC0415
+    from shared.terminal.options import settings_with  # noqa: PLC0415
+    from shared.terminal.parts import event_log  # noqa: PLC0415
+
+    settings = settings_with(backup_store=store)
+    log, place = event_log(settings, result_on_stdout=as_json), open_store(settings.backup_store)
+    with audited(log, settings, "retire", place.url, database=database, reason=reason):
+        made = record(place, database, reason, actor_of(settings))
+        log.emit(Event.RETIRE, f"{database} is retired: {made['reason']}", {"database": database, "reason": reason})
+    if as_json:
+        say_json(made)
+        return
+    say(f"Retired {database}: its backups are kept as long as was promised, then they go")

@@ -1,0 +1,37 @@
+"""`litekeep show`"""
+
+from typing import Any
+
+import click
+
+from shared.terminal.options import common, database, settings_with, store
+
+
+@click.command()
+@click.argument("ref", metavar="REF")
+@database
+@store
+@common
+def show(as_json: bool, ref: str, database: str | None, store: str | None) -> None:
+    """Show all that a backup's manifest and verdicts say. Neither its seal nor its artifacts are checked.
+
+    \b
+    Examples:
+      litekeep show latest
+      litekeep show backup-2024-01-15-000000 --json
+    """
+    from litekeep.backup_screen import document_of, lines_of  # noqa: PLC0415 - `--help` must not wait for these
+    from shared.catalog.listing import LATEST, LATEST_VERIFIED, Catalog  # noqa: PLC0415
+    from shared.stores import open_store  # noqa: PLC0415
+    from shared.terminal.parts import database_of  # noqa: PLC0415
+    from shared.terminal.screen import say, say_json  # noqa: PLC0415
+
+    settings = settings_with(backup_store=store)
+    catalog = Catalog(open_store(settings.backup_store))
+    backup = catalog.find(ref, database or (database_of(settings) if ref in (LATEST, LATEST_VERIFIED) else None))
+    document: dict[str, Any] = document_of(catalog, backup)
+    if as_json:
+        say_json(document)
+        return
+    for line in lines_of(document):
+        say(line)

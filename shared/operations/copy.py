@@ -1,0 +1,140 @@
+"""Bringing another store up to date: each backup that it lacks, and what belongs to backups there.
+
+Per backup the artifacts go first and the manifest last, so that the other store never shows a backup that is not whole;
+then its verdicts and its hold. Drill reports follow. What is there already is left, so an interrupted copy is
+continued by running it again. Every artifact is held to its manifest on the way: what is not as it was stored is not
+copied.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path
+
+import google_crc32c
+
+from shared.catalog.listing import Backup, Catalog
+from shared.catalog.summary import beside_manifest
+from shared.errors import LitekeepError, NotGood, ObjectExists, ObjectMissing, StoreError, UsageError
+from shared.model import names
+from shared.model.manifest import Artifact, Manifest
+from shared.runtime.progress import Progress, silent
+from shared.stores import Store, StoredObject
+
+_PIECE = 1 << 20
+_LARGEST_RECORD = 64 << 20  # bytes of a verdict, hold or drill report
+
+
+@dataclass
+class Copied:
+    """What a copy did. `failed` says for each backup that could not be copied why."""
+
+    backups: list[str] = field(default_factory=list)
+    objects: int = 0
+    size_bytes: int = 0
+    failed: dict[str, str] = field(default_factory=dict)
+
+
+def check_apart(store_url: str, copy_url: str, what: str = "BACKUP_COPY_STORE") -> None:
+    """Raises UsageError when the copy store is the store itself, or one of them lies inside the other."""
+    one, other = _place(store_url), _place(copy_url)
+    if one == other or one.startswith(other + "/") or other.startswith(one + "/"):
+        raise UsageError(
+            f"{what} is the store itself, or one lies inside the other: choose a place that is not lost with the store"
+        )
+
+
+def _place(url: str) -> str:
+    if url.startswith("gs://"):
+        return url.rstrip("/")
+    return str(Path(url).expanduser().resolve())
+
+
+def copy_backups(
+    source: Store, target: Store, backups: Sequence[Backup] | None = None, *, progress: Progress = silent
+) -> Copied:
+    """Copies the given backups, or all that `target` lacks, oldest first, with what belongs to them.
+
+    One that fails does not keep the others from being copied. Raises StoreError when a store cannot be listed.
+    """
+    catalog = Catalog(source)
+    there = {item.name: item.size_bytes for item in target.list_objects("")}
+    listed = list(source.list_objects(""))
+    wanted = list(reversed(catalog.backups() if backups is None else backups))
+    chosen = {backup.name for backup in wanted}
+    done = Copied()
+    for number, backup in enumerate(wanted):
+        progress("copy", number, len(wanted))
+        try:
+            _copy_backup(catalog, target, backup, there, done)
+        except (NotGood, StoreError) as error:
+            done.failed[backup.name.id] = str(error)
+    for item in listed:
+        if item.name not in there and _is_record(item, chosen, done, whole=backups is None):
+            _copy_record(source, target, item, done)
+    return done
+
+
+def _copy_backup(catalog: Catalog, target: Store, backup: Backup, there: dict[str, int], done: Copied) -> None:
+    if backup.name.manifest in there:
+        return
+    if backup.damaged:
+        raise NotGood(backup.damaged)
+    manifest, raw = catalog.read_manifest(backup)
+    for artifact in manifest.artifacts:
+        if there.get(artifact.object) == artifact.size_bytes:
+            continue
+        _copy_artifact(catalog.store, target, artifact)
+        done.objects += 1
+        done.size_bytes += artifact.size_bytes
+    _create(target, manifest, raw)
+    done.objects += 1
+    done.backups.append(manifest.id)
+
+
+def _copy_artifact(source: Store, target: Store, artifact: Artifact) -> None:
+    """Brings one artifact over, counted and hashed before it gets its name."""
+    digest, checksum, size = sha256(), 0, 0
+    with target.staging_folder() as staging:
+        path = staging / "artifact"
+        with source.open(artifact.object) as stored, path.open("xb") as file:
+            while size <= artifact.size_bytes and (piece := stored.read(_PIECE)):
+                digest.update(piece)
+                checksum = google_crc32c.extend(checksum, piece)
+                size += len(piece)
+                file.write(piece)
+        if (size, digest.hexdigest()) != (artifact.size_bytes, artifact.sha256):
+            raise NotGood(f"{artifact.object} is not as it was stored: it was not copied; use another backup")
+        metadata = {"litekeep-sha256": artifact.sha256, "litekeep-format": artifact.format.value}
+        target.create_from_file(artifact.object, path, checksum, metadata)
+
+
+def _create(target: Store, manifest: Manifest, raw: bytes) -> None:
+    try:
+        target.create(manifest.name.manifest, raw, beside_manifest(manifest))
+    except ObjectExists:
+        return  # another run has copied it this very moment
+
+
+def _is_record(item: StoredObject, chosen: set[names.BackupName], done: Copied, *, whole: bool) -> bool:
+    """Whether an object is a verdict or hold of a backup that was copied, or a drill's report."""
+    parsed = names.parse(item.name)
+    if parsed is not None:
+        return parsed.role in ("verdict", "hold") and parsed.backup in chosen and parsed.backup.id not in done.failed
+    return whole and item.name.startswith(names.drill_prefix())
+
+
+def _copy_record(source: Store, target: Store, item: StoredObject, done: Copied) -> None:
+    if item.size_bytes > _LARGEST_RECORD:
+        return
+    try:
+        with source.open(item.name, item.generation) as stored:
+            content = stored.read(item.size_bytes + 1)
+        target.create(item.name, content, item.metadata)
+    except (ObjectMissing, ObjectExists):
+        return
+    except LitekeepError as error:
+        done.failed[item.name] = str(error)
+        return
+    done.objects += 1
+    done.size_bytes += len(content)

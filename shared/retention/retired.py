@@ -1,0 +1,50 @@
+"""Databases that are no more: their backups are kept as long as was promised, then go, and nothing alarms meanwhile.
+
+A retirement is a create-once object, `locks/retired/DATABASE.json`. A backup that is taken after it brings the
+database back to life: then it counts for nothing.
+"""
+
+import json
+from collections.abc import Iterable, Mapping
+from datetime import datetime
+from typing import Any
+
+from shared.clock import Clock, is_future, rfc3339, utc_now
+from shared.errors import ObjectExists, UsageError
+from shared.events.log import printable
+from shared.model import names
+from shared.stores import Store, StoredObject
+
+_LONGEST_REASON = 500
+
+
+def retire(store: Store, database: str, reason: str, by: str, *, clock: Clock = utc_now) -> dict[str, Any]:
+    """Records that a database is no more. Raises UsageError when it has no backups here, or is retired already."""
+    reason = printable(reason)
+    if not reason or len(reason) > _LONGEST_REASON:
+        raise UsageError(f"--reason is empty or longer than {_LONGEST_REASON} characters: say in a line why")
+    known = {parsed.backup.database for item in store.list_objects("") if (parsed := names.parse(item.name))}
+    if database not in known:
+        there = ", ".join(sorted(known)) or "none"
+        raise UsageError(f"--database {database!r} has no backups in {store.url}; there are: {there}")
+    document = {"database": database, "reason": reason, "by": by, "at": rfc3339(clock())}
+    try:
+        store.create(names.retired(database), json.dumps(document, ensure_ascii=False).encode() + b"\n", {})
+    except ObjectExists:
+        raise UsageError(f"{database} is retired already in {store.url}") from None
+    return document
+
+
+def retired_in(objects: Iterable[StoredObject], now: datetime) -> dict[str, datetime]:
+    """The databases that a listing shows as retired, and since when."""
+    found = {}
+    for item in objects:
+        database = names.parse_retired(item.name)
+        if database is not None and not is_future(item.created_at, now):
+            found[database] = item.created_at
+    return found
+
+
+def is_retired(retired: Mapping[str, datetime], database: str, taken: Iterable[datetime]) -> bool:
+    """Whether a database is retired, and no backup of it was taken since."""
+    return database in retired and all(moment <= retired[database] for moment in taken)
