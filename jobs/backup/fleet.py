@@ -11,6 +11,7 @@ from shared.runtime.progress import Progress
 from shared.schedule.fleet import find_fleet
 from shared.settings import Settings
 from shared.sqlitecloud.location import CloudLocation
+from shared.terminal.endings import reason_of
 from shared.terminal.parts import project_of
 
 
@@ -59,4 +60,6 @@ def back_up_fleet(
             run.failures.append(Failure(name, str(error)))
         except OSError as error:
             run.failures.append(Failure(name, error.strerror or type(error).__name__))
+        except Exception as error:  # noqa: BLE001 - a defect that one database brings out must not cost the others theirs
+            run.failures.append(Failure(name, reason_of(error)))
     return run

@@ -118,6 +118,8 @@ def _one(
             log.emit(Event.VERIFY_FAILED, f"{name.id} is good, and {deed.reason}", fields)
         elif verification.ok:
             log.emit(Event.VERIFY_SUCCEEDED, f"{name.id} is good", fields)
+            if verification.source_damage:
+                log.emit(Event.SOURCE_DAMAGED, f"{name.database}: {verification.source_damage}", fields)
         else:
             failed = next(check for check in verification.checks if not check.ok)
             deed.failed, deed.reason = True, f"it is not good: {failed.detail}"

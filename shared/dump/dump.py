@@ -68,6 +68,11 @@ def dump(
         raise CorruptSource(f"the schema is damaged: {error}; check it with PRAGMA integrity_check") from None
     except apsw.Error as error:
         raise SourceError(f"the schema cannot be read: {error}") from None
+    except (KeyError, IndexError, TypeError, ValueError):  # also text that is not UTF-8
+        raise SourceError(
+            "the schema is not as SQLite writes it (names in other letters, or not text), so a dump cannot carry it: "
+            "back up the page image only (BACKUP_FORMATS=sqlite)"
+        ) from None
     counts.reindex[:] = plan.reindex
     register_literals(connection, plan.encoding)
     # Or SQLite plans a query anew whenever its bounds change, in a time that grows with the columns.
@@ -100,7 +105,9 @@ def _table_rows(connection: apsw.Connection, step: TableRows, plan: Plan, counts
     except apsw.CorruptError as error:
         raise CorruptSource(f"{step.rows.title} is damaged: {error}; check it with PRAGMA integrity_check") from None
     except apsw.Error as error:
-        raise SourceError(f"{step.rows.title} cannot be read: {error}") from None
+        raise SourceError(
+            f"{step.rows.title} cannot be read: {error}; the page image can be backed up (BACKUP_FORMATS=sqlite)"
+        ) from None
     if step.counted_as is not None:
         counts.row_counts[step.counted_as] = tally.rows
 

@@ -204,7 +204,10 @@ class _Planner:
     def _table(self, entry: SchemaObject) -> None:
         facts = self._facts.get(entry.name)
         if facts is None:
-            raise SourceError(f"{entry.title} is not there under that name: a dump cannot carry it")
+            raise SourceError(
+                f"{entry.title} has another name in its own text: a dump cannot carry it; "
+                "back up the page image only (BACKUP_FORMATS=sqlite)"
+            )
         table = table_as_said(read_table(self._connection, entry.name, facts), self._directions)
         self._tables[entry.name] = table
         constraints = self._constraints.get(entry.name, [])

@@ -54,6 +54,7 @@ class Event(StrEnum):
     RESTORE_STARTED = "restore.started"
     RESTORE_SUCCEEDED = "restore.succeeded"
     RETIRE = "retire"
+    SOURCE_DAMAGED = "source.damaged"
     VERIFY_FAILED = "verify.failed"
     VERIFY_SKIPPED = "verify.skipped"
     VERIFY_SUCCEEDED = "verify.succeeded"

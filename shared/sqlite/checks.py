@@ -22,7 +22,7 @@ import apsw
 from shared.model.manifest import Database, Integrity
 from shared.sqlite.checkable import computed_indexes, need_all_known
 from shared.sqlite.connect import distrust, open_snapshot, uri
-from shared.sqlite.foreign_keys import count_violations
+from shared.sqlite.foreign_keys import ForeignKeys
 from shared.sqlite.sqlite_failures import explained
 
 _KEPT_PROBLEMS = 100
@@ -38,11 +38,12 @@ _TREES = "*** in database "
 # The wording is that of integrity_check in pragma.c, of fts3.c and fts5_main.c.
 _CONTENT = re.compile(r"(NULL value|non-[A-Z]+ value|(NUMERIC|TEXT) value|CHECK constraint failed) in .+", re.DOTALL)
 _MISFIT = re.compile(r"malformed inverted index for FTS\d table [^.]+\.(?P<table>.+)", re.DOTALL)
+# Whatever keeps SQLite from checking an index (its content is gone, a tokenizer unknown) says nothing of the index.
 _UNCHECKED = re.compile(
-    r"unable to validate the inverted index for FTS\d table [^.]+\..+: "
-    r"(no such (tokenizer|table|module|function)|unknown tokenizer|error in tokenizer constructor).*",
-    re.DOTALL,
+    r"unable to validate the inverted index for FTS\d table [^.]+\..+: (?!.*(malformed|corrupt|disk I/O)).*",
+    re.DOTALL | re.IGNORECASE,
 )
+_STOPPED = f"SQLite stopped checking after {_LIMIT} complaints"
 _EXTERNAL_CONTENT = re.compile(r"[(,]\s*content\s*=", re.IGNORECASE)
 _UNKNOWN = re.compile(
     r"(no such (collation sequence|function|module|tokenizer)|unknown (function|tokenizer)): *(?P<name>.+?)(\(\))?",
@@ -102,6 +103,31 @@ def describe(connection: apsw.Connection, journal_mode: Literal["wal", "delete"]
         journal_mode=journal_mode,
         user_version=connection.pragma("user_version"),
         application_id=connection.pragma("application_id"),
+    )
+
+
+def describe_by_header(path: Path, journal_mode: Literal["wal", "delete"]) -> Database:
+    """The same from the file's header alone, for a database whose schema SQLite cannot read.
+
+    Source: https://sqlite.org/fileformat.html, section 1.3.
+    """
+    with path.open("rb") as file:
+        raw = file.read(100).ljust(100, b"\0")
+        size = os.fstat(file.fileno()).st_size
+
+    def number(at: int) -> int:
+        return int.from_bytes(raw[at : at + 4], "big")
+
+    stored = int.from_bytes(raw[16:18], "big")
+    page_size = 65536 if stored == 1 else stored or 4096
+    return Database(
+        page_size=page_size,
+        page_count=-(-size // page_size),
+        encoding={2: "UTF-16le", 3: "UTF-16be"}.get(number(56), "UTF-8"),
+        auto_vacuum=0 if not number(52) else 2 if number(64) else 1,
+        journal_mode=journal_mode,
+        user_version=number(60),
+        application_id=number(68),
     )
 
 
@@ -202,13 +228,17 @@ def _complaints(connection: apsw.Connection, pragma: str, table: str | None = No
         elif text != "ok":
             yield text
         if count >= _LIMIT:
-            yield f"SQLite stopped checking after {_LIMIT} complaints"
+            yield _STOPPED
 
 
 def _sort_out(connection: apsw.Connection, complaints: Iterator[str], findings: _Findings) -> None:
     for complaint in complaints:
         misfit = _MISFIT.fullmatch(complaint)
-        if _CONTENT.fullmatch(complaint) or (misfit and _has_external_content(connection, misfit["table"])):
+        if (
+            complaint == _STOPPED
+            or _CONTENT.fullmatch(complaint)
+            or (misfit and _has_external_content(connection, misfit["table"]))
+        ):
             findings.noted(complaint)
         elif _UNCHECKED.fullmatch(complaint):
             findings.noted(f"cannot be checked: {complaint}")
@@ -232,10 +262,10 @@ def _sql(connection: apsw.Connection, table: str) -> str:
 
 
 def _count_violations(connection: apsw.Connection, findings: _Findings) -> int:
-    violations = 0
+    violations, keys = 0, ForeignKeys(connection)
     for table in _tables(connection):
         try:
-            violations += count_violations(connection, table)
+            violations += keys.violations(table)
         except apsw.SQLError as error:
             findings.noted(f"foreign keys of {table} cannot be checked: {error}")
     return violations

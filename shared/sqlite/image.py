@@ -82,6 +82,8 @@ def finish_image(image: Path, written_by: str | None = None) -> FileSnapshot:
             raise apsw.NotADBError("the image has no header")
         pages = header.page_count or os.fstat(file.fileno()).st_size // header.page_size
         size = pages * header.page_size
+        if not size:
+            raise apsw.CorruptError("the file holds not one whole page")
         if os.fstat(file.fileno()).st_size < size:
             raise apsw.CorruptError("the last page is cut off")
         file.truncate(size)

@@ -297,16 +297,16 @@ def spoil(workplace: Workplace, backup_id: str) -> None:
 
 
 def test_a_restore_of_a_latest_that_is_not_good_names_the_newest_that_holds(backed_up: Workplace) -> None:
-    for name in ("two", "three"):
+    for name in ("x-two", "y-three"):  # of one second, the later name is the later backup
         backed_up.good("backup", "--name", name)
-    spoil(backed_up, "two")
-    spoil(backed_up, "three")
+    spoil(backed_up, "x-two")
+    spoil(backed_up, "y-three")
     outcome = backed_up.run("restore", "--backup", "latest", "--to", "x.db")
     assert outcome.code == 3
     assert "the newest that holds is one" in outcome.err
     done = backed_up.good("restore", "--backup", "latest", "--to", "x.db", "--or-older", "--json").json
     assert done["id"] == "one"
-    assert any("three is not good" in note for note in done["notes"])
+    assert any("y-three is not good" in note for note in done["notes"])
 
 
 def test_a_manifest_copied_under_a_new_name_is_never_the_latest(backed_up: Workplace) -> None:

@@ -1,13 +1,14 @@
 """Counting violated foreign keys by a query gives what SQLite's own check reports."""
 
 from contextlib import closing
+from pathlib import Path
 
 import apsw
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.sqlite.foreign_keys import count_violations
+from shared.sqlite.foreign_keys import ForeignKeys, count_violations
 
 VALUES = st.one_of(
     st.none(),
@@ -74,3 +75,15 @@ def test_an_index_with_an_unknown_collation_does_not_keep_the_keys_from_being_co
 
 def _reported(connection: apsw.Connection) -> int:
     return len(connection.execute("PRAGMA foreign_key_check(child)").fetchall())
+
+
+def test_what_concerns_all_tables_is_asked_once(tmp_path: Path) -> None:
+    with closing(apsw.Connection(str(tmp_path / "a.db"))) as db:
+        for number in range(50):
+            db.execute(f"CREATE TABLE t{number}(id INTEGER PRIMARY KEY, b REFERENCES t0(id))")
+        asked: list[str] = []
+        db.exec_trace = lambda _cursor, sql, _bindings: asked.append(sql) or True
+        keys = ForeignKeys(db)
+        assert sum(keys.violations(f"t{number}") for number in range(50)) == 0
+    assert sum("pragma_table_list" in sql for sql in asked) == 1
+    assert sum("pragma_table_info" in sql for sql in asked) == 1

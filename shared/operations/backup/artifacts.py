@@ -19,7 +19,7 @@ from shared.dump.schema import count_rows, schema_hash, schema_version, user_tab
 from shared.model.manifest import Artifact, Database
 from shared.model.names import BackupName, Format
 from shared.runtime.progress import Progress
-from shared.sqlite.checks import describe
+from shared.sqlite.checks import describe, describe_by_header
 
 _PIECE = 1 << 20
 _PATIENCE = 10_000  # milliseconds; of a WAL database, whoever closes it last locks the others out for a moment
@@ -115,10 +115,9 @@ def describe_damaged(snapshot: Snapshot) -> Description:
     """As much of a damaged snapshot as can be told without trusting its tables."""
     with closing(_open(snapshot)) as connection:
         try:
-            digest = schema_hash(connection)
-        except apsw.Error:
-            digest = "0" * 64  # not even the schema can be read
-        return Description(describe(connection, snapshot.journal_mode), digest, "unknown")
+            return Description(describe(connection, snapshot.journal_mode), schema_hash(connection), "unknown")
+        except (apsw.Error, UnicodeError):  # not even the schema can be read
+            return Description(describe_by_header(snapshot.path, snapshot.journal_mode), "0" * 64, "unknown")
 
 
 def _dump(snapshot: Snapshot, name: BackupName, created_at: datetime, counts: DumpCounts) -> Iterator[bytes]:

@@ -205,7 +205,7 @@ def _rebuild_first_good(
         path = scratch / f"{artifact.format}.sqlite"
         try:
             rebuild(order.catalog.store, manifest, artifact, data_key, path, progress=progress)
-            _hold(path, manifest, order, progress)
+            _hold(path, artifact, manifest, order, progress)
         except (NotGood, StoreError) as error:
             failures.append(error)
             path.unlink(missing_ok=True)
@@ -214,10 +214,13 @@ def _rebuild_first_good(
     raise none_usable(manifest, failures)
 
 
-def _hold(path: Path, manifest: Manifest, order: RestoreOrder, progress: Progress) -> None:
+def _hold(path: Path, artifact: Artifact, manifest: Manifest, order: RestoreOrder, progress: Progress) -> None:
     if not manifest.integrity.good:
         return  # asked for by its id, taken of a damaged database: its pages are all there is to hold it to
-    checks = prove(path, manifest, progress=progress) if order.prove else hold_to_manifest(path, manifest)
+    if order.prove:
+        checks = prove(path, manifest, is_source=artifact.format is Format.SQLITE, progress=progress)
+    else:
+        checks = hold_to_manifest(path, manifest)
     failed = [check for check in checks if not check.ok]
     if failed:
         raise NotGood(f"{manifest.id} came back different: {'; '.join(check.detail for check in failed)}")

@@ -32,7 +32,7 @@ from shared.errors import NotGood, ObjectMissing, StoreError
 from shared.keys import WrappingKey
 from shared.model.manifest import Artifact, Manifest
 from shared.model.names import BackupName, Format
-from shared.operations.verify.rebuild import Check, private_file, prove, restore_journal_mode
+from shared.operations.verify.rebuild import SOURCE_DAMAGE, Check, private_file, prove, restore_journal_mode
 from shared.runtime.progress import Progress, silent
 from shared.runtime.workspace import scratch_folder
 from shared.sqlite.checks import check_integrity
@@ -57,6 +57,11 @@ class Verification:
     unrecorded: str | None = None  # why the verdict could not be stored beside the backup
 
     @property
+    def source_damage(self) -> str | None:
+        """What SQLite's full check finds in the source itself, of which the backup is faithful; None if nothing."""
+        return next((check.detail for check in self.checks if SOURCE_DAMAGE in check.detail), None)
+
+    @property
     def ok(self) -> bool:
         return bool(self.checks) and all(check.ok for check in self.checks)
 
@@ -67,6 +72,8 @@ class Verification:
             "level": LEVEL,
             "checks": [{"name": check.name, "ok": check.ok, "detail": check.detail} for check in self.checks],
         }
+        if self.source_damage:
+            document["source_damage"] = self.source_damage
         if self.unrecorded:
             document["unrecorded"] = self.unrecorded
         if self.name and self.verified_at:
@@ -227,7 +234,7 @@ def _climb_one(
     if form is Format.SQL:
         restore_journal_mode(target, manifest.sqlite.journal_mode)
     try:
-        proof = prove(target, manifest, progress=progress)
+        proof = prove(target, manifest, is_source=form is Format.SQLITE, progress=progress)
     except apsw.Error as error:
         return [
             *checks,

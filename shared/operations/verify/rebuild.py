@@ -26,7 +26,10 @@ from shared.model.manifest import Artifact, Integrity, Manifest
 from shared.model.names import Format
 from shared.runtime.progress import Progress, silent
 from shared.sqlite.checks import check_beside, describe
+from shared.sqlite.header import read_header
 from shared.stores import Store
+
+SOURCE_DAMAGE = "the backup is faithful, and the source itself is damaged"
 
 
 @dataclass(frozen=True)
@@ -67,6 +70,7 @@ def write_database(form: Format, plain: Iterable[bytes], manifest: Manifest, tar
             restore_journal_mode(target, manifest.sqlite.journal_mode)
         else:
             _write_pages(plain, target)
+            _check_pages(target, manifest)
     except BaseException:
         target.unlink(missing_ok=True)
         raise
@@ -88,14 +92,18 @@ def hold_to_manifest(target: Path, manifest: Manifest) -> list[Check]:
             return [Check("schema", ok=False, detail=f"the database cannot be read: {type(error).__name__}")]
 
 
-def prove(target: Path, manifest: Manifest, *, progress: Progress = silent) -> list[Check]:
-    """The whole ladder above the archive: schema, rows, SQLite's own checks, and the same SQL once more."""
+def prove(target: Path, manifest: Manifest, *, is_source: bool = False, progress: Progress = silent) -> list[Check]:
+    """The whole ladder above the archive: schema, rows, SQLite's own checks, and the same SQL once more.
+
+    With `is_source` the file is a page image whose bytes have the recorded hash. It is what the source was, so damage
+    that SQLite finds in it is the source's: it is told, and does not make the backup one that is not good.
+    """
     with _kept_open(target), check_beside(target) as integrity:
         checks = hold_to_manifest(target, manifest)
         schema, data = checks[0], checks[1:]
         if manifest.artifact(Format.SQL):
             data.append(_same_sql(target, manifest, progress))
-        data.append(_integrity(integrity.result(), manifest.integrity))
+        data.append(_integrity(integrity.result(), manifest.integrity, is_source=is_source))
     failed = [check for check in data if not check.ok]
     detail = "; ".join(check.detail for check in failed or data)
     return [schema, Check("data", ok=not failed, detail=detail)]
@@ -132,8 +140,11 @@ def _rows(connection: apsw.Connection, manifest: Manifest) -> Check:
     return Check("rows", ok=not wrong, detail="; ".join(wrong[:5]) or f"{manifest.rows} rows, as backed up")
 
 
-def _integrity(found: Integrity, known: Integrity) -> Check:
+def _integrity(found: Integrity, known: Integrity, *, is_source: bool) -> Check:
     """No worse than the source: damage there was none, and what broke its own rules was known."""
+    if is_source and not found.good:
+        damage = "; ".join(problem for problem in found.problems[:3] if problem not in known.problems)
+        return Check("integrity", ok=True, detail=f"{SOURCE_DAMAGE}: {damage}; in the source, try REINDEX")
     new = [problem for problem in found.problems if problem not in known.problems]
     if found.foreign_key_violations > known.foreign_key_violations:
         new.append(
@@ -171,6 +182,17 @@ def _write_pages(plain: Iterable[bytes], target: Path) -> None:
     with private_file(target) as image:
         for piece in plain:
             image.write(piece)
+
+
+def _check_pages(target: Path, manifest: Manifest) -> None:
+    """Holds a page image to SQLite's header and to the pages that were backed up. Raises NotGood."""
+    if not manifest.integrity.good:
+        return  # kept as it was found
+    size, wanted = target.stat().st_size, manifest.sqlite.page_size * manifest.sqlite.page_count
+    with target.open("rb") as file:
+        header = read_header(file.fileno())
+    if header is None or size != wanted or not size:
+        raise NotGood(f"the page image of {manifest.id} has {size} bytes, and {wanted} bytes of pages were backed up")
 
 
 def private_file(target: Path) -> BinaryIO:

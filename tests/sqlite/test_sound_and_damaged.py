@@ -1,0 +1,100 @@
+"""Databases that are sound, or whose damage is the source's own: none is called a bad backup."""
+
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import apsw
+import pytest
+
+from shared.errors import NotGood
+from shared.model.names import Format
+from shared.operations.verify.rebuild import write_database
+from tests.builders import make_manifest
+from tests.cli.conftest import Workplace, sample, workplace  # noqa: F401 - fixtures
+
+
+def edit_schema(connection: apsw.Connection, sql: str) -> None:
+    connection.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 0)
+    connection.execute("PRAGMA writable_schema=ON")
+    connection.execute(sql).fetchall()
+    version = int(str(connection.pragma("schema_version"))) + 1
+    connection.execute(f"PRAGMA schema_version={version}; PRAGMA writable_schema=RESET")
+
+
+def unique_violated(path: Path) -> None:
+    with closing(apsw.Connection(str(path))) as db:
+        db.execute("CREATE TABLE t(x); CREATE INDEX i ON t(x); INSERT INTO t VALUES (1), (1), (2)")
+        edit_schema(db, "UPDATE sqlite_schema SET sql='CREATE UNIQUE INDEX i ON t(x)' WHERE name='i'")
+
+
+def schema_damaged(path: Path) -> None:
+    with closing(apsw.Connection(str(path))) as db:
+        db.execute("CREATE TABLE users(id INTEGER PRIMARY KEY, name); INSERT INTO users VALUES(1, 'x')")
+    path.write_bytes(path.read_bytes().replace(b"CREATE TABLE users", b"CREATE TAXLE users"))
+
+
+def fts4_content_gone(path: Path) -> None:
+    with closing(apsw.Connection(str(path))) as db:
+        db.execute("CREATE TABLE c(a); INSERT INTO c VALUES ('one')")
+        db.execute("CREATE VIRTUAL TABLE f USING fts4(a, content='c'); INSERT INTO f(docid, a) VALUES (1, 'one')")
+        db.execute("DROP TABLE c")
+
+
+def many_complaints(path: Path) -> None:
+    with closing(apsw.Connection(str(path))) as db:
+        db.execute("CREATE TABLE t(x)")
+        rows = "WITH RECURSIVE c(i) AS (VALUES(1) UNION ALL SELECT i + 1 FROM c LIMIT 3000)"
+        db.execute(f"{rows} INSERT INTO t SELECT NULL FROM c")
+        edit_schema(db, "UPDATE sqlite_schema SET sql='CREATE TABLE t(x NOT NULL)' WHERE name='t'")
+
+
+def less_than_a_page(path: Path) -> None:
+    with closing(apsw.Connection(str(path))) as db:
+        db.execute("PRAGMA page_size=4096; CREATE TABLE t(x)")
+    path.write_bytes(path.read_bytes()[:512])
+
+
+def back_up(place: Workplace, make: Callable[[Path], None], *arguments: str) -> str:
+    source = place.folder / "odd.db"
+    make(source)
+    outcome = place.run("backup", "--name", "one", *arguments, DATABASE_URL="odd.db")
+    return f"{outcome.code} {outcome.err}"
+
+
+@pytest.mark.parametrize("make", [unique_violated, fts4_content_gone, many_complaints])
+def test_a_page_image_of_what_breaks_its_own_rules_is_good(
+    workplace: Workplace,  # noqa: F811
+    make: Callable[[Path], None],
+) -> None:
+    assert back_up(workplace, make, "--format", "sqlite").startswith("0")
+    assert workplace.good("verify", "--backup", "one", "--json").json[0]["ok"] is True
+    workplace.good("restore", "--backup", "one", "--to", "back.db", "--verify")
+    assert workplace.good("list", "--json").json[0]["verified"] is True
+
+
+def test_damage_of_the_source_is_told_as_the_sources(workplace: Workplace) -> None:  # noqa: F811
+    back_up(workplace, unique_violated, "--format", "sqlite")
+    outcome = workplace.good("verify", "--backup", "one")
+    assert "the backup is faithful, and the source itself is damaged: non-unique entry in index i" in outcome.out
+    assert "source.damaged" in outcome.err
+
+
+def test_a_schema_that_cannot_be_read_is_kept_byte_for_byte(workplace: Workplace) -> None:  # noqa: F811
+    assert back_up(workplace, schema_damaged, "--allow-corrupt").startswith("0")
+    workplace.good("restore", "--backup", "one", "--to", "back.db")
+    assert (workplace.folder / "back.db").read_bytes() == (workplace.folder / "odd.db").read_bytes()
+
+
+@pytest.mark.parametrize("form", ["sql", "sqlite"])
+def test_less_than_a_page_is_no_database(workplace: Workplace, form: str) -> None:  # noqa: F811
+    found = back_up(workplace, less_than_a_page, "--format", form)
+    assert found.startswith("3")
+    assert "is damaged" in found
+    assert not [name for name in workplace.stored() if "manifest" in name]
+
+
+def test_a_page_image_of_no_pages_is_not_restored(workplace: Workplace) -> None:  # noqa: F811
+    with pytest.raises(NotGood, match="has 0 bytes"):
+        write_database(Format.SQLITE, [b""], make_manifest(), workplace.folder / "x.db")
+    assert not (workplace.folder / "x.db").exists()
