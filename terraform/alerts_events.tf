@@ -143,6 +143,14 @@ locals {
       means    = "The next backup will fail. Rights, the storage key or a quota have changed."
       run      = "${local._local} health"
     }
+    source-damaged = {
+      title    = "The database itself is damaged"
+      severity = "WARNING"
+      events   = ["source.damaged"]
+      where    = null
+      means    = "The backup is faithful, and SQLite's full check finds damage in the database that it was taken of. The line says what repairs it there."
+      run      = "${local._local} status"
+    }
     table-vanished = {
       title    = "Table vanished"
       severity = "WARNING"

@@ -165,6 +165,8 @@ def _say(taken: Taken, proof: "Verification | None", order: BackupOrder) -> None
         say(f"  known of the source: {problem}")
     if manifest.integrity.foreign_key_violations:
         say(f"  known of the source: {manifest.integrity.foreign_key_violations} foreign keys are violated")
+    if proof and proof.source_damage:
+        say(f"{BAD} The source itself is damaged, and the backup is faithful: {proof.source_damage}")
     if proof:
         say(f"Proven by a restore: {', '.join(check.name for check in proof.checks)} — all good")
     else:

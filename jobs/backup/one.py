@@ -45,6 +45,8 @@ def back_up(order: BackupOrder, settings: Settings, log: EventLog, *, prove: boo
             f"backup {taken.manifest.id} of {database}",
             fields | _figures(taken),
         )
+        if proof and proof.source_damage:
+            log.emit(Event.SOURCE_DAMAGED, f"{database} itself is damaged: {proof.source_damage}", fields)
     return Made(order, taken, proof)
 
 

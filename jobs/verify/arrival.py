@@ -77,6 +77,8 @@ def _prove(catalog: Catalog, backup: Backup, settings: Settings, log: EventLog) 
             raise StoreError(f"the verdict could not be stored: {found.unrecorded}")
     if found.ok:
         log.emit(Event.VERIFY_SUCCEEDED, f"{name.id} is good", fields)
+        if found.source_damage:
+            log.emit(Event.SOURCE_DAMAGED, f"{name.database} itself is damaged: {found.source_damage}", fields)
     else:
         failed = next(check for check in found.checks if not check.ok)
         log.emit(Event.VERIFY_FAILED, f"{name.id} is not good: {failed.detail}", fields | {"check": failed.name})

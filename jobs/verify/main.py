@@ -119,7 +119,9 @@ def _one(
         elif verification.ok:
             log.emit(Event.VERIFY_SUCCEEDED, f"{name.id} is good", fields)
             if verification.source_damage:
-                log.emit(Event.SOURCE_DAMAGED, f"{name.database}: {verification.source_damage}", fields)
+                log.emit(
+                    Event.SOURCE_DAMAGED, f"{name.database} itself is damaged: {verification.source_damage}", fields
+                )
         else:
             failed = next(check for check in verification.checks if not check.ok)
             deed.failed, deed.reason = True, f"it is not good: {failed.detail}"

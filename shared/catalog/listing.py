@@ -44,6 +44,7 @@ class Backup:
     verified: bool | None = None
     damaged: str | None = None
     verified_level: str | None = None  # how far up the ladder the newest verification went
+    source_damage: str | None = None  # what that found in the source itself, of which the backup is faithful
 
     missing: str | None = None
     future: bool = False
@@ -88,6 +89,7 @@ class Backup:
             "good": self.good,
             "damaged": self.damaged or self.missing,
             "wrong": self.wrong,
+            "source_damage": self.source_damage,
         }
 
 
@@ -280,7 +282,8 @@ def _backup(
     except (NotGood, KeyError, TypeError, ValueError) as error:
         reason = str(error) if isinstance(error, NotGood) else f"manifest of {name.id} cannot be read"
         return Backup(name, manifest.created_at, manifest, {}, verdict, verified, reason, level)
-    return Backup(name, created_at, manifest, summary, verdict, verified, verified_level=level)
+    damage = said["source_damage"] if isinstance(said.get("source_damage"), str) else None
+    return Backup(name, created_at, manifest, summary, verdict, verified, verified_level=level, source_damage=damage)
 
 
 def _summary_in(content: bytes | NotGood, name: BackupName) -> _Read:

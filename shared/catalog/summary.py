@@ -12,6 +12,7 @@ from shared.stores import StoredObject
 
 _SUMMARY = "litekeep-summary"
 _VERDICT = "litekeep-verdict"
+_LONGEST_DAMAGE = 500  # characters
 _METADATA_LIMIT = 7000  # bytes; Cloud Storage takes 8 KiB of custom metadata an object
 
 
@@ -68,7 +69,9 @@ def beside_manifest(manifest: Manifest) -> dict[str, str]:
 
 def beside_verdict(document: Mapping[str, Any]) -> dict[str, str]:
     """The metadata that a verification's verdict is stored with."""
-    return _as_metadata(_VERDICT, {"ok": document.get("ok"), "level": document.get("level")})
+    damage = document.get("source_damage")
+    of_source = {"source_damage": str(damage)[:_LONGEST_DAMAGE]} if damage else {}
+    return _as_metadata(_VERDICT, {"ok": document.get("ok"), "level": document.get("level"), **of_source})
 
 
 def summary_of(manifest: StoredObject) -> dict[str, Any] | None:

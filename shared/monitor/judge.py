@@ -60,6 +60,7 @@ def _judge_one(database: str, listing: Listing, schedules: Schedules | None, now
     yield from _not_good(own)
     yield from _future(own, now)
     yield from _unverified(here, now)
+    yield from _source_damaged(here)
     yield from changes(here)
     yield from _copy_behind(database, here, listing.copy_url, now)
     yield from _drill_overdue(database, here, listing.last_drill(database, now), now)
@@ -120,6 +121,18 @@ def _unverified(here: Sequence[Seen], now: datetime) -> Iterator[Finding]:
             f"{oldest.name.id}{others}, {kind} of {oldest.name.database}, not verified within a day: "
             "run litekeep verify --all",
             _about(oldest) | {"age_seconds": oldest.age(now).total_seconds()},
+        )
+
+
+def _source_damaged(here: Sequence[Seen]) -> Iterator[Finding]:
+    """What the newest verification found in the database itself. An older one may have been mended since."""
+    newest = next((seen for seen in here if seen.verified), None)
+    if newest is not None and newest.source_damage is not None:
+        yield Finding(
+            Event.SOURCE_DAMAGED,
+            f"{newest.name.database} itself is damaged, and {newest.name.id} is a faithful backup of it: "
+            + newest.source_damage,
+            _about(newest),
         )
 
 

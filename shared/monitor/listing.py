@@ -16,7 +16,8 @@ class Seen:
     """One backup as a listing shows it.
 
     `sizes`: stored bytes by format. `verdict`: the object that its newest verification wrote. `damaged`: why it cannot
-    be read, if so. `source_good`: its database was sound. `kept_for`: how long it was promised to be kept.
+    be read, if so. `source_good`: its database was sound. `source_damage`: what the verification found in the source,
+    though the backup is faithful. `kept_for`: how long it was promised to be kept.
     `in_copy`: None where there is no copy store.
     `row_counts`: rows by table, of the two newest of a database only.
     `unchanged_at`: when a run last found that nothing was written since, and took no other.
@@ -34,6 +35,7 @@ class Seen:
     in_copy: bool | None = None
     row_counts: Mapping[str, int] | None = None
     unchanged_at: datetime | None = None
+    source_damage: str | None = None
 
     @property
     def kind(self) -> Kind:

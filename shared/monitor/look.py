@@ -70,6 +70,7 @@ def _seen(candidate: Candidate, backup: Backup, inventory: Inventory, copies: Ma
         rows=rows if isinstance(rows, int) else None,
         verified=candidate.verified,
         verdict=backup.verdict.name if backup.verdict else None,
+        source_damage=backup.source_damage,
         damaged=candidate.damaged,
         source_good=candidate.good,
         kept_for=candidate.keep_until - candidate.created_at if candidate.keep_until else None,

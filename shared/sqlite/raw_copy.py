@@ -46,9 +46,12 @@ def copy_files(source: Path, descriptor: int, destination: Path, progress: Progr
     return False
 
 
-def copy_main_file(descriptor: int, destination: Path, progress: Progress | None) -> None:
-    """Copies the bytes of an open database file. Whoever calls holds a lock under which nobody writes them."""
-    _copy(descriptor, destination, os.fstat(descriptor).st_size, progress)
+def copy_main_file(descriptor: int, destination: Path, progress: Progress | None, size: int | None = None) -> None:
+    """Copies the first `size` bytes, or all, of an open database file.
+
+    The caller holds a lock under which nobody writes them.
+    """
+    _copy(descriptor, destination, os.fstat(descriptor).st_size if size is None else size, progress)
 
 
 def remove_sidecars(database: Path) -> None:

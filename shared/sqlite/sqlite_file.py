@@ -155,8 +155,7 @@ def _read_through(
             if _is_wal(source, pin.descriptor):
                 copy_pages(reader, destination, progress)
             else:
-                _refuse_cut(pin.descriptor)
-                copy_main_file(pin.descriptor, destination, progress)
+                copy_main_file(pin.descriptor, destination, progress, _whole_pages(pin.descriptor))
     except (apsw.ReadOnlyError, apsw.CantOpenError) as error:
         if _wants_recovery(error):
             return False
@@ -175,13 +174,19 @@ def _is_wal(source: Path, descriptor: int) -> bool:
     return (header is not None and header.journal_mode == "wal") or Path(f"{source}-wal").exists()
 
 
-def _refuse_cut(descriptor: int) -> None:
-    """SQLite takes a file of less than a header for an empty one, and reads zeros behind a cut last page."""
+def _whole_pages(descriptor: int) -> int:
+    """The bytes of the database's pages; what is behind them in a longer file belongs to nothing.
+
+    Raises apsw.Error where the file is shorter: SQLite takes a file of less than a page for an empty one, and reads
+    zeros behind a cut last page.
+    """
     header, size = read_header(descriptor), os.fstat(descriptor).st_size
     if header is None:
         raise apsw.NotADBError("no header")
-    if size < header.page_size * (header.page_count or -(-size // header.page_size)):
+    wanted = header.page_size * (header.page_count or -(-size // header.page_size))
+    if size < wanted:
         raise apsw.CorruptError("cut off")
+    return wanted
 
 
 def _recover(image: Path) -> None:
@@ -215,7 +220,7 @@ def _damaged(source: Path, descriptor: int, error: apsw.Error) -> CorruptSource:
     header, size = read_header(descriptor), os.fstat(descriptor).st_size
     if header is None:
         return CorruptSource(f"{source} is not a SQLite database, or it is encrypted")
-    wanted = header.page_size * (header.page_count or 0)
+    wanted = header.page_size * (header.page_count or 1)
     if size < wanted:
         return CorruptSource(f"{source} is truncated: {size} bytes where its header promises {wanted}")
     return CorruptSource(f"{source} is damaged: {error}")

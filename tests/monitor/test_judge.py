@@ -48,6 +48,19 @@ def test_a_backup_that_is_not_good_keeps_no_schedule() -> None:
     assert sorted(events(own)) == [Event.MONITOR_NOT_GOOD, Event.MONITOR_STALE]
 
 
+def test_damage_of_the_source_is_reported_once_and_the_backup_counts() -> None:
+    own = [seen(hours(1), "new", verified=True, source_damage="row 1 missing from index i; run REINDEX i there")]
+    own.append(seen(hours(2), "old", verified=True, source_damage="something else"))
+    (finding,) = findings(own)
+    assert finding.event is Event.SOURCE_DAMAGED
+    assert finding.fields["backup_id"] == "new"
+    assert "REINDEX i" in finding.message
+
+
+def test_damage_of_the_source_is_forgotten_once_a_newer_verification_finds_none() -> None:
+    assert events([seen(hours(1), verified=True), seen(hours(2), verified=True, source_damage="gone since")]) == []
+
+
 def test_a_database_that_was_never_backed_up_is_stale() -> None:
     for schedules in (None, DAILY):
         (finding,) = findings([], schedules=schedules)

@@ -28,6 +28,14 @@ def unique_violated(path: Path) -> None:
         edit_schema(db, "UPDATE sqlite_schema SET sql='CREATE UNIQUE INDEX i ON t(x)' WHERE name='i'")
 
 
+def stale_index(path: Path) -> None:
+    """An application overrides lower(), and indexed what its own gave."""
+    with closing(apsw.Connection(str(path))) as db:
+        db.create_scalar_function("lower", lambda text: str(text).lower(), deterministic=True)
+        db.execute("CREATE TABLE t(id INTEGER PRIMARY KEY, n TEXT); CREATE INDEX tl ON t(lower(n))")
+        db.execute("INSERT INTO t(n) VALUES (?), (?)", ("\u00c4pfel", "abc"))
+
+
 def schema_damaged(path: Path) -> None:
     with closing(apsw.Connection(str(path))) as db:
         db.execute("CREATE TABLE users(id INTEGER PRIMARY KEY, name); INSERT INTO users VALUES(1, 'x')")
@@ -78,6 +86,35 @@ def test_damage_of_the_source_is_told_as_the_sources(workplace: Workplace) -> No
     outcome = workplace.good("verify", "--backup", "one")
     assert "the backup is faithful, and the source itself is damaged: non-unique entry in index i" in outcome.out
     assert "source.damaged" in outcome.err
+    assert "remove the rows that break the UNIQUE index i" in outcome.err
+    status = workplace.run("status", DATABASE_URL="odd.db")
+    assert "odd.db itself is damaged, and one is a faithful backup of it" in status.out
+    workplace.good("restore", "--backup", "latest-verified", "--to", "proven.db", DATABASE_URL="odd.db")
+
+
+def test_a_drill_of_a_damaged_source_passes(workplace: Workplace) -> None:  # noqa: F811
+    back_up(workplace, unique_violated, "--format", "sqlite")
+    workplace.good("verify", "--backup", "one")
+    assert workplace.good("drill", "--now", "--json").json[0]["passed"] is True
+
+
+def test_a_stale_index_is_the_sources_in_both_formats(workplace: Workplace) -> None:  # noqa: F811
+    assert back_up(workplace, stale_index).startswith("0")
+    (found,) = workplace.good("verify", "--backup", "one", "--json").json
+    assert {check["name"] for check in found["checks"]} >= {"sql", "image"}
+    assert "run REINDEX tl there" in found["source_damage"]
+
+
+def test_a_tail_behind_the_last_page_is_not_copied(workplace: Workplace) -> None:  # noqa: F811
+    def with_tail(path: Path) -> None:
+        with closing(apsw.Connection(str(path))) as db:
+            db.execute("CREATE TABLE t(x)")
+        with path.open("ab") as file:
+            file.write(bytes(1 << 20))
+
+    assert back_up(workplace, with_tail, "--format", "sqlite").startswith("0")
+    workplace.good("restore", "--backup", "one", "--to", "back.db", "--verify")
+    assert (workplace.folder / "back.db").stat().st_size == 2 * 4096
 
 
 def test_a_schema_that_cannot_be_read_is_kept_byte_for_byte(workplace: Workplace) -> None:  # noqa: F811
@@ -90,7 +127,7 @@ def test_a_schema_that_cannot_be_read_is_kept_byte_for_byte(workplace: Workplace
 def test_less_than_a_page_is_no_database(workplace: Workplace, form: str) -> None:  # noqa: F811
     found = back_up(workplace, less_than_a_page, "--format", form)
     assert found.startswith("3")
-    assert "is damaged" in found
+    assert "is truncated" in found
     assert not [name for name in workplace.stored() if "manifest" in name]
 
 

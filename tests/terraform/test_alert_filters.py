@@ -30,6 +30,7 @@ FIRES = {
     "monitor.unverified": "unverified",
     "restore.failed": "restore-failed",
     "restore.started": "restore-started",
+    "source.damaged": "source-damaged",
     "verify.failed": "verify-failed",
 }
 _SAMPLES: dict[str, Any] = {"string": "orders", "integer": 10, "number": 10.5}

@@ -13,6 +13,7 @@ from shared.catalog.holds import is_stored
 from shared.catalog.listing import Backup, Catalog
 from shared.errors import LitekeepError, NotGood, ObjectMissing, StoreError
 from shared.keys import WrappingKey
+from shared.model.manifest import Manifest
 from shared.model.names import BackupName, Format
 from shared.operations.drill.app_checks import AppCheck
 from shared.operations.drill.app_run import run_app_checks
@@ -120,8 +121,9 @@ def _restored(task: Task, begun: Attempt, target: Path, stopwatch: Stopwatch, pr
     # A restore makes do with the artifact that is good. Here the other one is a finding.
     first = manifest.artifact(Format.SQLITE) or manifest.artifact(Format.SQL)
     as_planned = first is not None and restored.artifact == first.object
+    proof = prove(target, manifest, _form(restored.artifact, manifest), progress=progress)
     detail = "; ".join(restored.notes) or f"rebuilt from {restored.artifact}"
-    checks = [Check("restore", as_planned, detail), *prove(target, manifest, progress=progress)]
+    checks = [Check("restore", as_planned, detail), *proof.checks]
     checked = stopwatch()
     app_checks = run_app_checks(target, task.app_checks)
     return replace(
@@ -136,6 +138,10 @@ def _restored(task: Task, begun: Attempt, target: Path, stopwatch: Stopwatch, pr
         app_checks=app_checks,
         not_good=not all(check.ok for check in checks),
     )
+
+
+def _form(name: str | None, manifest: Manifest) -> Format:
+    return next(artifact.format for artifact in manifest.artifacts if artifact.object == name)
 
 
 def _not_good(begun: Attempt, reason: str) -> Attempt:

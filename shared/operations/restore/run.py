@@ -205,25 +205,28 @@ def _rebuild_first_good(
         path = scratch / f"{artifact.format}.sqlite"
         try:
             rebuild(order.catalog.store, manifest, artifact, data_key, path, progress=progress)
-            _hold(path, artifact, manifest, order, progress)
+            damage = _hold(path, artifact, manifest, order, progress)
         except (NotGood, StoreError) as error:
             failures.append(error)
             path.unlink(missing_ok=True)
             continue
-        return _Rebuilt(path, artifact, [f"{failure}; {artifact.object} was used instead" for failure in failures])
+        instead = [f"{failure}; {artifact.object} was used instead" for failure in failures]
+        return _Rebuilt(path, artifact, [*instead, *damage])
     raise none_usable(manifest, failures)
 
 
-def _hold(path: Path, artifact: Artifact, manifest: Manifest, order: RestoreOrder, progress: Progress) -> None:
+def _hold(path: Path, artifact: Artifact, manifest: Manifest, order: RestoreOrder, progress: Progress) -> list[str]:
+    """Compares the rebuilt file with the manifest. Returns the damage that the source has, and so this, as notes."""
     if not manifest.integrity.good:
-        return  # asked for by its id, taken of a damaged database: its pages are all there is to hold it to
-    if order.prove:
-        checks = prove(path, manifest, is_source=artifact.format is Format.SQLITE, progress=progress)
-    else:
-        checks = hold_to_manifest(path, manifest)
+        return []  # asked for by its id, taken of a damaged database: its pages are all there is to hold it to
+    proof = prove(path, manifest, artifact.format, progress=progress) if order.prove else None
+    checks = proof.checks if proof else hold_to_manifest(path, manifest)
     failed = [check for check in checks if not check.ok]
     if failed:
         raise NotGood(f"{manifest.id} came back different: {'; '.join(check.detail for check in failed)}")
+    return (
+        [f"restored as it was, the source is damaged: {proof.source_damage}"] if proof and proof.source_damage else []
+    )
 
 
 def _part_of(whole: Path, order: RestoreOrder, manifest: Manifest, scratch: Path) -> Path:

@@ -32,7 +32,7 @@ from shared.errors import NotGood, ObjectMissing, StoreError
 from shared.keys import WrappingKey
 from shared.model.manifest import Artifact, Manifest
 from shared.model.names import BackupName, Format
-from shared.operations.verify.rebuild import SOURCE_DAMAGE, Check, private_file, prove, restore_journal_mode
+from shared.operations.verify.rebuild import Check, Proof, private_file, prove, write_database
 from shared.runtime.progress import Progress, silent
 from shared.runtime.workspace import scratch_folder
 from shared.sqlite.checks import check_integrity
@@ -54,12 +54,8 @@ class Verification:
     checks: list[Check]
     name: BackupName | None = None
     verified_at: datetime | None = None
+    source_damage: str | None = None  # what the full check finds in the source itself; the backup is faithful
     unrecorded: str | None = None  # why the verdict could not be stored beside the backup
-
-    @property
-    def source_damage(self) -> str | None:
-        """What SQLite's full check finds in the source itself, of which the backup is faithful; None if nothing."""
-        return next((check.detail for check in self.checks if SOURCE_DAMAGE in check.detail), None)
 
     @property
     def ok(self) -> bool:
@@ -99,8 +95,9 @@ def verify_backup(
     Raises StoreError when the store fails and KeyProblem when the key cannot be used: neither says
     anything about the backup, so neither becomes a verdict.
     """
-    checks = _climb(catalog, backup, key, progress)
-    verification = Verification(backup.name.id, checks, backup.name, clock())
+    rungs = _climb(catalog, backup, key, progress)
+    damage = rungs.image.source_damage if rungs.image else None
+    verification = Verification(backup.name.id, rungs.merged(), backup.name, clock(), damage)
     try:
         catalog.record(backup.name, verification, clock())
     except StoreError as error:  # what was found out is worth saying all the same
@@ -152,6 +149,7 @@ class _Rungs:
 
     def __init__(self) -> None:
         self._checks: list[Check] = []
+        self.image: Proof | None = None  # of the page image, which tells what the full check says of the source
 
     def add(self, name: str, *, ok: bool, detail: str) -> bool:
         self._checks.append(Check(name, ok, detail))
@@ -181,25 +179,25 @@ class _Noted:
             raise
 
 
-def _climb(catalog: Catalog, backup: Backup, key: WrappingKey | None, progress: Progress) -> list[Check]:
+def _climb(catalog: Catalog, backup: Backup, key: WrappingKey | None, progress: Progress) -> _Rungs:
     rungs = _Rungs()
     try:
         manifest, raw = catalog.read_manifest(backup)
         data_key = check_manifest(manifest, raw, key)
     except NotGood as error:
         rungs.add("manifest", ok=False, detail=str(error))
-        return rungs.merged()
+        return rungs
     rungs.add("manifest", ok=True, detail="sealed, every byte as written")
     if not manifest.integrity.good:
         rungs.add("data", ok=False, detail=f"it was taken of a damaged database: {manifest.integrity.problems[0]}")
     if not manifest.artifacts:
         rungs.add("checksum", ok=False, detail="the manifest names no artifact")
     # One after the other: each keeps two cores busy by itself, and both at once would need twice the memory and disk.
-    for artifact in manifest.artifacts:
+    # The page image first: SQL is compared with what the full check says of that.
+    for artifact in sorted(manifest.artifacts, key=lambda artifact: artifact.format is not Format.SQLITE):
         with scratch_folder() as scratch:
-            for check in _climb_one(catalog.store, manifest, artifact, data_key, scratch, progress):
-                rungs.add(check.name, ok=check.ok, detail=check.detail)
-    return rungs.merged()
+            _climb_one(catalog.store, manifest, artifact, data_key, scratch, rungs, progress)
+    return rungs
 
 
 def _climb_one(
@@ -208,8 +206,9 @@ def _climb_one(
     artifact: Artifact,
     data_key: DataKey | None,
     scratch: Path,
+    rungs: _Rungs,
     progress: Progress,
-) -> list[Check]:
+) -> None:
     form = artifact.format
     stored, target = scratch / f"{form}.stored", scratch / f"{form}.sqlite"
     try:
@@ -217,31 +216,33 @@ def _climb_one(
         with stored.open("rb") as stream:
             check_stored(stream, artifact)
     except ObjectMissing:
-        return [Check("checksum", ok=False, detail=f"{artifact.object} is missing; use another backup")]
+        rungs.add("checksum", ok=False, detail=f"{artifact.object} is missing; use another backup")
+        return
     except NotGood as error:
-        return [Check("checksum", ok=False, detail=str(error))]
-    checks = [Check("checksum", ok=True, detail=f"{form}: {artifact.size_bytes} bytes as announced")]
+        rungs.add("checksum", ok=False, detail=str(error))
+        return
+    rungs.add("checksum", ok=True, detail=f"{form}: {artifact.size_bytes} bytes as announced")
     with stored.open("rb") as stream:
         source = _Noted(read_artifact(stream, artifact, data_key, manifest.name))
         try:
             with read_ahead(source) as plain:
-                write_plain(plain, target)
+                write_database(form, plain, manifest, target)
         except NotGood as error:
-            rung = "decrypt" if source.error else _OPENS[form]
-            return [*checks, Check(rung, ok=False, detail=str(error))]
+            rungs.add("decrypt" if source.error else _OPENS[form], ok=False, detail=str(error))
+            return
     stored.unlink()
-    checks.append(Check("decrypt", ok=True, detail=f"{form}: {artifact.plain_size_bytes} plain bytes as recorded"))
-    if form is Format.SQL:
-        restore_journal_mode(target, manifest.sqlite.journal_mode)
+    rungs.add("decrypt", ok=True, detail=f"{form}: {artifact.plain_size_bytes} plain bytes as recorded")
+    known = rungs.image.integrity if rungs.image else None
     try:
-        proof = prove(target, manifest, is_source=form is Format.SQLITE, progress=progress)
+        proof = prove(target, manifest, form, source=known, progress=progress)
     except apsw.Error as error:
-        return [
-            *checks,
-            Check(_OPENS[form], ok=False, detail=f"{form}: cannot be read: {type(error).__name__}"),
-        ]
-    opened = Check(_OPENS[form], ok=True, detail="the dump loads" if form is Format.SQL else "the page image opens")
-    return [*checks, opened, *proof]
+        rungs.add(_OPENS[form], ok=False, detail=f"{form}: cannot be read: {type(error).__name__}")
+        return
+    if form is Format.SQLITE:
+        rungs.image = proof
+    rungs.add(_OPENS[form], ok=True, detail="the dump loads" if form is Format.SQL else "the page image opens")
+    for check in proof.checks:
+        rungs.add(check.name, ok=check.ok, detail=check.detail)
 
 
 def _fetch(store: Store, artifact: Artifact, target: Path, progress: Progress) -> None:

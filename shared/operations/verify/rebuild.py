@@ -27,6 +27,7 @@ from shared.model.names import Format
 from shared.runtime.progress import Progress, silent
 from shared.sqlite.checks import check_beside, describe
 from shared.sqlite.header import read_header
+from shared.sqlite.remedies import damage_line
 from shared.stores import Store
 
 SOURCE_DAMAGE = "the backup is faithful, and the source itself is damaged"
@@ -92,21 +93,45 @@ def hold_to_manifest(target: Path, manifest: Manifest) -> list[Check]:
             return [Check("schema", ok=False, detail=f"the database cannot be read: {type(error).__name__}")]
 
 
-def prove(target: Path, manifest: Manifest, *, is_source: bool = False, progress: Progress = silent) -> list[Check]:
+@dataclass(frozen=True)
+class Proof:
+    """The rungs above the archive, and what SQLite's full check found."""
+
+    checks: list[Check]
+    integrity: Integrity
+    form: Format
+
+    @property
+    def source_damage(self) -> str | None:
+        """What the full check finds in the source, with what mends it there; None if nothing, or if it cannot tell.
+
+        A page image whose bytes have the recorded hash is its source.
+        """
+        if self.form is not Format.SQLITE or self.integrity.good:
+            return None
+        return damage_line(self.integrity.problems)
+
+
+def prove(
+    target: Path, manifest: Manifest, form: Format, *, source: Integrity | None = None, progress: Progress = silent
+) -> Proof:
     """The whole ladder above the archive: schema, rows, SQLite's own checks, and the same SQL once more.
 
-    With `is_source` the file is a page image whose bytes have the recorded hash. It is what the source was, so damage
-    that SQLite finds in it is the source's: it is told, and does not make the backup one that is not good.
+    `form` is the artifact that `target` was made of, whose bytes have the recorded hash. Damage that SQLite finds in a
+    page image is the source's: it is reported, and the backup is good. `source` is what the full check said of the page
+    image, where there is one: a database made of SQL may be no worse.
     """
     with _kept_open(target), check_beside(target) as integrity:
         checks = hold_to_manifest(target, manifest)
         schema, data = checks[0], checks[1:]
         if manifest.artifact(Format.SQL):
             data.append(_same_sql(target, manifest, progress))
-        data.append(_integrity(integrity.result(), manifest.integrity, is_source=is_source))
+        found = integrity.result()
+        known = [manifest.integrity, *([source] if source else [])]
+        data.append(_of_source(found) if form is Format.SQLITE else _no_worse(found, known))
     failed = [check for check in data if not check.ok]
     detail = "; ".join(check.detail for check in failed or data)
-    return [schema, Check("data", ok=not failed, detail=detail)]
+    return Proof([schema, Check("data", ok=not failed, detail=detail)], found, form)
 
 
 @contextmanager
@@ -140,18 +165,21 @@ def _rows(connection: apsw.Connection, manifest: Manifest) -> Check:
     return Check("rows", ok=not wrong, detail="; ".join(wrong[:5]) or f"{manifest.rows} rows, as backed up")
 
 
-def _integrity(found: Integrity, known: Integrity, *, is_source: bool) -> Check:
-    """No worse than the source: damage there was none, and what broke its own rules was known."""
-    if is_source and not found.good:
-        damage = "; ".join(problem for problem in found.problems[:3] if problem not in known.problems)
-        return Check("integrity", ok=True, detail=f"{SOURCE_DAMAGE}: {damage}; in the source, try REINDEX")
-    new = [problem for problem in found.problems if problem not in known.problems]
-    if found.foreign_key_violations > known.foreign_key_violations:
-        new.append(
-            f"{found.foreign_key_violations} foreign keys are violated, {known.foreign_key_violations} were before"
-        )
+def _of_source(found: Integrity) -> Check:
+    said = "integrity and foreign keys as in the source"
+    return Check("integrity", ok=True, detail=said if found.good else f"{SOURCE_DAMAGE}: {damage_line(found.problems)}")
+
+
+def _no_worse(found: Integrity, known: Sequence[Integrity]) -> Check:
+    """Of a database made of SQL: it has no damage, and breaks no rules, that the source did not."""
+    before = {problem for each in known for problem in each.problems}
+    new = [problem for problem in found.problems if problem not in before]
+    violations = max(each.foreign_key_violations for each in known)
+    if found.foreign_key_violations > violations:
+        new.append(f"{found.foreign_key_violations} foreign keys are violated, {violations} were before")
     said = "; ".join(new[:3]) if new else "integrity and foreign keys as in the source"
-    return Check("integrity", ok=found.good and not new, detail=said)
+    ok = not new and (found.good or not all(each.good for each in known))
+    return Check("integrity", ok=ok, detail=said)
 
 
 def _same_sql(target: Path, manifest: Manifest, progress: Progress) -> Check:
