@@ -28,6 +28,9 @@ from shared.dump.standins import schema_edit, set_sql, stand_in
 from shared.errors import CorruptSource, SourceError
 
 FORMAT = 2
+_VALUE_BASE = 16 << 20  # bytes
+_VALUE_TIMES = 4
+_LONGEST_VALUE = 1_000_000_000  # SQLite's own limit
 # -safe keeps the shell from running commands, -bail ends it at the first error, and full-text tables need the last.
 LOAD_COMMAND = 'sqlite3 -safe -bail -cmd ".dbconfig defensive off"'
 _LOAD_COMMAND_1 = 'sqlite3 -bail -cmd ".dbconfig defensive off"'
@@ -63,6 +66,7 @@ def dump(
     """The database as SQL, in chunks of whole statements: about 1 MiB at most, unless one row is longer."""
     counts = DumpCounts() if counts is None else counts
     try:
+        _bound_values(connection)
         plan = make_plan(connection, rows=rows, tables=tables, dump_format=header.format)
     except apsw.CorruptError as error:
         raise CorruptSource(f"the schema is damaged: {error}; check it with PRAGMA integrity_check") from None
@@ -87,6 +91,16 @@ def dump(
             with imposter(connection, step.index, plan.encoding) as reading:
                 yield from statements(reading, step.index.rows, plan.encoding, Tally())
     yield _epilogue(connection, plan, sum(counts.row_counts.values()), header.format)
+
+
+def _bound_values(connection: apsw.Connection) -> None:
+    """Lets no value grow out of proportion: a generated column of a few bytes can be gigabytes when it is read.
+
+    What is stored is no larger than the file, and its literal at most twice as long.
+    """
+    pages, size = connection.pragma("page_count"), connection.pragma("page_size")
+    most = _VALUE_BASE + _VALUE_TIMES * int(str(pages)) * int(str(size))
+    connection.limit(apsw.SQLITE_LIMIT_LENGTH, min(most, _LONGEST_VALUE))
 
 
 def _table_rows(connection: apsw.Connection, step: TableRows, plan: Plan, counts: DumpCounts) -> Iterator[bytes]:

@@ -1,7 +1,8 @@
 """What SQLite's schema table says: its rows, their hash, the application's schema version, row counts."""
 
 import hashlib
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from typing import Any, Literal, cast, get_args
 
@@ -21,6 +22,10 @@ _MIGRATIONS = (
     ("alembic_version", "version_num", ()),
 )
 _LONGEST_VERSION = 100  # characters
+_NAMES = ", ".join(f"'{table}'" for table, *_ in _MIGRATIONS)
+_LARGEST_VALUE = 1_000_000  # bytes
+_STEPS_BETWEEN_CALLS = 10_000
+_MOST_STEPS = 50_000_000  # of SQLite's machine, a second or so
 
 
 @dataclass(frozen=True)
@@ -61,7 +66,7 @@ def _schema_object(row: tuple[Any, ...], encoding: str) -> SchemaObject:
     except UnicodeDecodeError:
         raise SourceError(
             f"schema entry {bytes(name or b'')!r} holds text that is not valid in the database's encoding:"
-            " a dump cannot carry it; rename it, or back up the page image only"
+            " a dump cannot carry it; rename it in the database"
         ) from None
     if texts[0] not in get_args(Kind) or texts[1] is None or texts[2] is None:
         raise SourceError(f"schema entry {texts[1]!r} is of an unknown kind: a dump cannot carry it")
@@ -94,8 +99,16 @@ def schema_version(connection: apsw.Connection) -> str:
 
     The newest migration that Drizzle, Prisma, Django or Alembic recorded, else `user_version`.
     """
+    tables = {
+        str(name)
+        for (name,) in connection.execute(
+            f"SELECT name FROM main.sqlite_schema WHERE type = 'table' AND rootpage > 0 AND name IN ({_NAMES})"
+        )
+    }
     for table, wanted, order in _MIGRATIONS:
-        with suppress(apsw.Error, UnicodeDecodeError):
+        if table not in tables:
+            continue  # a view of that name may be a query without end
+        with suppress(apsw.Error, UnicodeDecodeError), _bounded(connection):
             by = f" ORDER BY {', '.join(f'{column} DESC' for column in order)}" if order else ""
             found = connection.execute(
                 f"SELECT CAST({wanted} AS TEXT) FROM main.{table} WHERE {wanted} IS NOT NULL{by} LIMIT 1"
@@ -103,6 +116,25 @@ def schema_version(connection: apsw.Connection) -> str:
             if found:
                 return one_line(str(found))[:_LONGEST_VERSION]
     return str(connection.pragma("user_version"))
+
+
+@contextmanager
+def _bounded(connection: apsw.Connection) -> Iterator[None]:
+    """Ends a query whose values or steps are out of proportion: the schema may come from anyone."""
+    steps = 0
+
+    def count() -> bool:
+        nonlocal steps
+        steps += _STEPS_BETWEEN_CALLS
+        return steps > _MOST_STEPS
+
+    before = connection.limit(apsw.SQLITE_LIMIT_LENGTH, _LARGEST_VALUE)
+    connection.set_progress_handler(count, _STEPS_BETWEEN_CALLS, id="schema version")
+    try:
+        yield
+    finally:
+        connection.set_progress_handler(None, id="schema version")
+        connection.limit(apsw.SQLITE_LIMIT_LENGTH, before)
 
 
 def one_line(text: str) -> str:

@@ -13,7 +13,7 @@ import sys
 import threading
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import closing, contextmanager
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import Literal
 
@@ -43,6 +43,7 @@ _UNCHECKED = re.compile(
     r"unable to validate the inverted index for FTS\d table [^.]+\..+: (?!.*(malformed|corrupt|disk I/O)).*",
     re.DOTALL | re.IGNORECASE,
 )
+_NOT_TEXT = "a name in the schema is not text, so SQLite's complaints about it cannot be read"
 _STOPPED = f"SQLite stopped checking after {_LIMIT} complaints"
 _EXTERNAL_CONTENT = re.compile(r"[(,]\s*content\s*=", re.IGNORECASE)
 _UNKNOWN = re.compile(
@@ -85,10 +86,14 @@ def check_integrity(path: Path, *, quick: bool = False, given_up: Callable[[], b
         try:
             if not quick:  # that one goes from page to page and comes to none twice
                 connection.pragma("cache_size", -_CACHE_KIB)  # reads the schema, and so may fail
+            _check_text(connection)
             _check(connection, "quick_check" if quick else "integrity_check", findings)
             violations = _count_violations(connection, findings)
         except (apsw.CorruptError, apsw.NotADBError, apsw.SQLError) as error:
             findings.damaged(str(error))
+            violations = 0
+        except UnicodeError:
+            findings.noted(_NOT_TEXT)
             violations = 0
     return findings.verdict(violations)
 
@@ -174,6 +179,14 @@ def _open_writable(path: Path) -> apsw.Connection:
         connection.close()
         raise
     return connection
+
+
+def _check_text(connection: apsw.Connection) -> None:
+    """Raises UnicodeError when the schema is not text: SQLite would hand such names to functions of ours."""
+    encoding = {"UTF-16le": "utf-16-le", "UTF-16be": "utf-16-be"}.get(str(connection.pragma("encoding")), "utf-8")
+    for row in connection.execute("SELECT CAST(name AS BLOB), CAST(sql AS BLOB) FROM sqlite_schema"):
+        for raw in row:
+            bytes(raw or b"").decode(encoding)
 
 
 def _check(connection: apsw.Connection, pragma: str, findings: _Findings) -> None:
@@ -272,7 +285,14 @@ def _count_violations(connection: apsw.Connection, findings: _Findings) -> int:
 
 
 def _tables(connection: apsw.Connection) -> list[str]:
-    return [name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table' ORDER BY name")]
+    """The names that are text; a table of another name is checked with the whole file only."""
+    rows = connection.execute("SELECT CAST(name AS BLOB) FROM sqlite_schema WHERE type = 'table' ORDER BY name")
+    encoding = {"UTF-16le": "utf-16-le", "UTF-16be": "utf-16-be"}.get(str(connection.pragma("encoding")), "utf-8")
+    found = []
+    for (raw,) in rows:
+        with suppress(UnicodeDecodeError):
+            found.append(bytes(raw).decode(encoding))
+    return found
 
 
 def _quoted(name: str) -> str:

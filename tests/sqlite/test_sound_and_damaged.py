@@ -135,3 +135,51 @@ def test_a_page_image_of_no_pages_is_not_restored(workplace: Workplace) -> None:
     with pytest.raises(NotGood, match="has 0 bytes"):
         write_database(Format.SQLITE, [b""], make_manifest(), workplace.folder / "x.db")
     assert not (workplace.folder / "x.db").exists()
+
+
+def hostile(statements: list[str], odd: str = "") -> Callable[[Path], None]:
+    def make(path: Path) -> None:
+        with closing(apsw.Connection(str(path))) as db:
+            for statement in statements:
+                db.execute(statement)
+            if odd:
+                edit_schema(db, odd)
+
+    return make
+
+
+ENDLESS = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x+1 FROM c) SELECT x AS version_num FROM c WHERE x < 0"
+WIDE = "CREATE TABLE t(a, " + "".join(f"g{i} AS (hex(zeroblob(450000000))||a), " for i in range(8)) + "z)"
+NAME = "UPDATE sqlite_schema SET name=CAST(x'7400ff' AS TEXT) WHERE name='t'"
+TEXT = "43524541544520494e4445582069204f4e2074286120434f4c4c41544520ff29"
+HOSTILE = {
+    "a view without end": (hostile(["CREATE TABLE t(a)", f"CREATE VIEW alembic_version AS {ENDLESS}"]), "0"),
+    "values that exist only when read": (hostile([WIDE, "INSERT INTO t(a, z) VALUES(1, 1)"]), "0"),
+    "a table in other letters": (
+        hostile(
+            ["CREATE TABLE t(a)", "CREATE INDEX i ON t(a)"], "UPDATE sqlite_schema SET tbl_name='T' WHERE name='i'"
+        ),
+        "1",
+    ),
+    "a name that is not text": (hostile(["CREATE TABLE t(a)"], NAME), "1"),
+    "a collation that is not text": (
+        hostile(
+            ["CREATE TABLE t(a)", "CREATE INDEX i ON t(a)"],
+            f"UPDATE sqlite_schema SET sql=CAST(x'{TEXT}' AS TEXT) WHERE name='i'",
+        ),
+        "1",
+    ),
+}
+
+
+@pytest.mark.parametrize("kind", HOSTILE)
+def test_a_schema_nobody_writes_is_backed_up_or_refused_with_a_true_line(
+    workplace: Workplace,  # noqa: F811
+    kind: str,
+) -> None:
+    make, code = HOSTILE[kind]
+    found = back_up(workplace, make, "--format", "sql")
+    assert found.startswith(code), found
+    assert "a defect of Litekeep" not in found
+    if code == "0":
+        assert workplace.good("verify", "--backup", "one", "--json").json[0]["ok"] is True

@@ -168,6 +168,11 @@ def _write(
     except (apsw.Error, SourceError):
         _refuse_damaged(order, moment.integrity.result())  # the real reason, if that is what it was
         raise
+    except UnicodeError:
+        raise SourceError(
+            f"cannot back up {order.location.display}: its schema holds a name or collation that is not text; "
+            "rename it in the database"
+        ) from None
     _refuse_damaged(order, moment.integrity.result())
     return artifacts, description
 
