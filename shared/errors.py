@@ -32,6 +32,10 @@ class SourceError(LitekeepError):
     """A database could not be read, written or reached."""
 
 
+class NoSql(SourceError):
+    """A database holds what a SQL dump cannot carry. Its page image can be kept."""
+
+
 class CorruptSource(SourceError):
     """A database is damaged: SQLite's own checks say so."""
 

@@ -159,6 +159,8 @@ def _say(taken: Taken, proof: "Verification | None", order: BackupOrder) -> None
         how = "encrypted" if artifact.encrypted else "NOT encrypted"
         place = f"{order.store.url}/{artifact.object}"
         say(f"  {artifact.format:<7}{size(artifact.size_bytes):>8}  {how}  {place}")
+    if manifest.without_sql:
+        say(f"  no SQL: {manifest.without_sql}")
     if order.copy_store:
         say(f"  copied to {order.copy_store.url}")
     for problem in manifest.integrity.problems[:3]:

@@ -42,7 +42,7 @@ def back_up(order: BackupOrder, settings: Settings, log: EventLog, *, prove: boo
                 )
         log.emit(
             Event.BACKUP_SUCCEEDED,
-            f"backup {taken.manifest.id} of {database}",
+            f"backup {taken.manifest.id} of {database}" + _without_sql(taken.manifest),
             fields | _figures(taken),
         )
         if proof and proof.source_damage:
@@ -62,6 +62,10 @@ def _prove(order: BackupOrder, manifest: Manifest, progress: Progress) -> "Verif
         failed = next(check for check in proof.checks if not check.ok)
         raise NotGood(f"{manifest.id} is stored and did not pass its own proof ({failed.name}): {failed.detail}")
     return proof
+
+
+def _without_sql(manifest: Manifest) -> str:
+    return f", its page image only: {manifest.without_sql}" if manifest.without_sql else ""
 
 
 def _figures(taken: Taken) -> dict[str, Field]:

@@ -3,7 +3,7 @@
 How many rows go into a statement follows from the size of the one before, so equal content gives equal statements.
 """
 
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from contextlib import suppress
 from itertools import count
 from typing import Any, NamedTuple
@@ -54,8 +54,11 @@ class Chunks(Reading):
             except apsw.TooBigError:
                 if limit > 1:
                     limit = max(1, limit // 4)
-                    continue
-                chunk = self._large(end)
+                else:
+                    written = yield from self._large(end)
+                    limit = 1 if written else min(limit * 4, _MOST_ROWS)
+                    last, after = end, ">"
+                continue
             last, after = end, ">"
             self._tally.rows += taken - chunk.left_out
             if not self._rows.only_trapped:
@@ -96,25 +99,29 @@ class Chunks(Reading):
         finally:
             self._connection.limit(apsw.SQLITE_LIMIT_LENGTH, before)
 
-    def _large(self, rowid: int) -> _Chunk:
-        """A row alone, which is larger than a statement should be."""
+    def _large(self, rowid: int) -> Generator[bytes, None, bool]:
+        """A row alone, which is larger than a statement should be, in pieces. Returns whether it was written."""
         rows = self._rows
         found: list[tuple[Any, ...]] = self._connection.execute(
             f"SELECT left_out FROM {self._view} WHERE r = ?", (rowid,)
         ).fetchall()
         _check_count(len(found), 1)
         if found[0][0]:
-            return _Chunk([], 1)
-        body = [b"(%d," % rowid if rows.writes_seek else b"("]
+            if not rows.only_trapped:
+                self._tally.trapped += 1
+            return False
+        yield self._head + (b"(%d," % rowid if rows.writes_seek else b"(")
         size = len(self._head)
         try:
-            for piece in row_body(self._connection, rows, rowid, self._encoding):
-                body.append(piece)
+            for piece in row_body(self._connection, rows, rowid, self._encoding, self._check_size):
                 size += len(piece)
                 self._check_size(size)
+                yield piece
         except apsw.TooBigError:
             raise self._too_long() from None
-        return _Chunk([*body, b")"], 0)
+        yield b");\n"
+        self._tally.rows += 1
+        return True
 
 
 def _check_count(found: int, wanted: int) -> None:

@@ -21,7 +21,7 @@ import apsw
 from shared.dump.entries import imposter
 from shared.dump.identifiers import quote_name
 from shared.dump.plan import Plan, Sql, TableRows, make_plan
-from shared.dump.reading import Tally
+from shared.dump.reading import LONGEST, Tally
 from shared.dump.rows import register_literals, statements
 from shared.dump.schema import one_line
 from shared.dump.standins import schema_edit, set_sql, stand_in
@@ -62,8 +62,12 @@ def dump(
     counts: DumpCounts | None = None,
     rows: bool = True,
     tables: frozenset[str] | None = None,
+    longest: int = LONGEST,
 ) -> Iterator[bytes]:
-    """The database as SQL, in chunks of whole statements: about 1 MiB at most, unless one row is longer."""
+    """The database as SQL, in chunks of whole statements: about 1 MiB at most. A longer row comes in pieces.
+
+    Raises NoSql for a row that takes more than `longest` bytes, before its values are read.
+    """
     counts = DumpCounts() if counts is None else counts
     try:
         _bound_values(connection)
@@ -86,10 +90,10 @@ def dump(
         if isinstance(step, Sql):
             yield step.text.encode()
         elif isinstance(step, TableRows):
-            yield from _table_rows(connection, step, plan, counts)
+            yield from _table_rows(connection, step, plan, counts, longest)
         else:
             with imposter(connection, step.index, plan.encoding) as reading:
-                yield from statements(reading, step.index.rows, plan.encoding, Tally())
+                yield from statements(reading, step.index.rows, plan.encoding, Tally(), longest)
     yield _epilogue(connection, plan, sum(counts.row_counts.values()), header.format)
 
 
@@ -103,16 +107,18 @@ def _bound_values(connection: apsw.Connection) -> None:
     connection.limit(apsw.SQLITE_LIMIT_LENGTH, min(most, _LONGEST_VALUE))
 
 
-def _table_rows(connection: apsw.Connection, step: TableRows, plan: Plan, counts: DumpCounts) -> Iterator[bytes]:
+def _table_rows(
+    connection: apsw.Connection, step: TableRows, plan: Plan, counts: DumpCounts, longest: int
+) -> Iterator[bytes]:
     tally = Tally()
     try:
-        yield from statements(connection, step.rows, plan.encoding, tally)
+        yield from statements(connection, step.rows, plan.encoding, tally, longest)
         if tally.trapped and step.declared:
             table, text = step.declared
             made = stand_in(table, text, plan.encoding, plan.helper)
             swap = set_sql("table", table.name, made.create, plan.encoding)
             yield schema_edit([swap]).encode()
-            yield from statements(connection, replace(step.rows, only_trapped=True), plan.encoding, tally)
+            yield from statements(connection, replace(step.rows, only_trapped=True), plan.encoding, tally, longest)
             yield schema_edit(list(made.finish)).encode()
         elif tally.trapped:
             raise SourceError(f"{step.rows.title} holds values that a dump cannot carry")

@@ -1,10 +1,10 @@
 """One row too large to be put together by SQLite without holding it many times over.
 
-Its large values are read through SQLite's incremental I/O and turned into literals piece by piece, so
-about twice the statement is in memory, not seven times.
+Its large values are read through SQLite's incremental I/O. Blobs become literals piece by piece, so of them no more
+than a piece is in memory; a text is there as a whole.
 """
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from typing import Any
 
@@ -19,14 +19,20 @@ LARGE = 64 << 10  # bytes of a value, from which it is worth the trouble
 _PIECE = 1 << 20  # bytes read at a time
 
 
-def row_body(connection: apsw.Connection, rows: Rows, rowid: int, encoding: str) -> Iterator[bytes]:
-    """The literals of one row of a table, separated by commas, in pieces."""
+def row_body(
+    connection: apsw.Connection, rows: Rows, rowid: int, encoding: str, announce: Callable[[int], None]
+) -> Iterator[bytes]:
+    """The literals of one row of a table, separated by commas, in pieces.
+
+    `announce` is told the least bytes that a value takes before the value is read, and may raise.
+    """
     for place, column in enumerate(rows.columns):
         if place:
             yield b","
         quoted = f"({quote_name(column.name)} COLLATE BINARY)"
         source = f"FROM {rows.source} NOT INDEXED WHERE {rows.seek} = ?"
-        query = f"SELECT typeof({quoted}), octet_length({quoted}) {source}"
+        plain = quote_name(column.name)  # of a column by itself SQLite tells both without reading the value
+        query = f"SELECT typeof({plain}), octet_length({plain}) {source}"
         found: list[tuple[Any, ...]] = connection.execute(query, (rowid,)).fetchall()
         if not found:
             raise apsw.CorruptError("a row is there and cannot be found")
@@ -35,6 +41,7 @@ def row_body(connection: apsw.Connection, rows: Rows, rowid: int, encoding: str)
             text = connection.execute(f"SELECT {literal(quoted, column)} {source}", (rowid,)).get
             yield str(text).encode()
             continue
+        announce(2 * size if kind == "blob" else size)
         pieces = _value(connection, rows, column.name, rowid)
         if kind == "blob":
             yield b"X'"

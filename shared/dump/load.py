@@ -11,6 +11,7 @@ import apsw
 
 from shared.dump.failures import explain
 from shared.dump.guard import Bounds, Guard, Refused
+from shared.dump.large_values import LARGE_STATEMENT, bind_large
 from shared.dump.raw_text import carry_raw_text, decode
 from shared.dump.statements import BOM, FIRST_LINE, Statement, split_statements
 from shared.errors import NotGood, SourceError
@@ -81,19 +82,19 @@ class _Loading:
         self._guard = guard
         self._progress = progress
         self._statements = 0
+        self._ours = False
         self._cache = 0
 
     def run(self, chunks: Iterable[bytes]) -> Loaded:
         last: Statement | None = None
-        ours = False
         for statement in split_statements(self._watched(chunks)):
             if last is None:
-                ours = _is_ours(statement.text)
+                self._ours = _is_ours(statement.text)
             self._execute(statement)
             last = statement
         if self._statements == 0 or last is None:
             raise NotGood("the dump holds no statement: it is cut short, or it is not SQL")
-        self._check_whole(last, ours=ours)
+        self._check_whole(last, ours=self._ours)
         return Loaded(self._statements)
 
     def _watched(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
@@ -110,7 +111,8 @@ class _Loading:
         try:
             self._guard.check()
             self._size_cache(_SORTING_CACHE if _SORTS.match(statement.text) else _CACHE)
-            for _row in self._cursor.execute(self._text(statement), can_cache=False):
+            text, values = self._prepared(statement)
+            for _row in self._cursor.execute(text, values, can_cache=False):
                 pass
         except apsw.FullError:
             raise self._full(statement) from None
@@ -128,6 +130,12 @@ class _Loading:
     def _full(self, statement: Statement) -> Exception:
         why = self._guard.explain_full()
         return NotGood(f"the dump {why}; near line {_line_of(statement)}") if isinstance(why, Refused) else why
+
+    def _prepared(self, statement: Statement) -> tuple[str, list[bytes | str]]:
+        """The statement, and the values that are bound to it: large ones, which SQLite would copy with its text."""
+        if self._ours and len(statement.text) >= LARGE_STATEMENT and (bound := bind_large(statement.text)):
+            return bound
+        return self._text(statement), []
 
     def _text(self, statement: Statement) -> str:
         text = statement.text.removeprefix(BOM) if statement.line == 1 else statement.text

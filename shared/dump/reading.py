@@ -7,7 +7,7 @@ import apsw
 from shared.dump.identifiers import quote_name
 from shared.dump.row_source import Rows
 from shared.dump.values import row_text, trapped
-from shared.errors import SourceError
+from shared.errors import NoSql
 
 AIM = 128 << 10  # bytes in a statement
 LARGEST = 1 << 20  # bytes in a statement of several rows
@@ -21,7 +21,10 @@ class Tally:
 
 
 class Reading:
-    def __init__(self, connection: apsw.Connection, rows: Rows, encoding: str, tally: Tally) -> None:
+    def __init__(
+        self, connection: apsw.Connection, rows: Rows, encoding: str, tally: Tally, longest: int = LONGEST
+    ) -> None:
+        self._longest = longest
         self._connection = connection
         self._rows = rows
         self._tally = tally
@@ -46,13 +49,14 @@ class Reading:
         return statement
 
     def _check_size(self, size: int) -> None:
-        if size > LONGEST:
+        if size > self._longest:
             raise self._too_long()
 
-    def _too_long(self) -> SourceError:
-        return SourceError(
-            f"{self._rows.title} holds a row that takes over {LONGEST} bytes as SQL{self._widest_column()}:"
-            " SQLite could not read it back; back up the page image only (BACKUP_FORMATS=sqlite)"
+    def _too_long(self) -> NoSql:
+        why = "SQLite could not read it back" if self._longest == LONGEST else "loading it would take too much memory"
+        return NoSql(
+            f"{self._rows.title} holds a row that takes over {self._longest} bytes as SQL{self._widest_column()}:"
+            f" {why}; back up the page image only (BACKUP_FORMATS=sqlite)"
         )
 
     def _widest_column(self) -> str:

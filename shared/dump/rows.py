@@ -16,7 +16,7 @@ import apsw
 
 from shared.dump.chunks import Chunks
 from shared.dump.literals import real_literal, text_literal
-from shared.dump.reading import Tally
+from shared.dump.reading import LONGEST, Tally
 from shared.dump.row_source import Rows
 from shared.dump.stream import Stream
 
@@ -40,10 +40,12 @@ def _real(value: float | None) -> str:
     return real_literal(value)
 
 
-def statements(connection: apsw.Connection, rows: Rows, encoding: str, tally: Tally) -> Iterator[bytes]:
-    """INSERT statements, each whole, UTF-8, at most LARGEST bytes unless one row is longer.
+def statements(
+    connection: apsw.Connection, rows: Rows, encoding: str, tally: Tally, longest: int = LONGEST
+) -> Iterator[bytes]:
+    """INSERT statements, UTF-8, at most LARGEST bytes unless one row is longer; that one comes in pieces.
 
-    Needs `register_literals`. Raises SourceError when a row is longer than SQLite can read back.
+    Needs `register_literals`. Raises NoSql when a row takes more than `longest` bytes.
     """
     reading = Chunks if rows.seek and len(rows.columns) <= _WIDEST_CHUNKED else Stream
-    return reading(connection, rows, encoding, tally).statements()
+    return reading(connection, rows, encoding, tally, longest).statements()

@@ -11,6 +11,14 @@ _WIDEST = 2000  # values in a row of a VALUES with several rows
 
 class Stream(Reading):
     def statements(self) -> Iterator[bytes]:
+        before = self._connection.limit(apsw.SQLITE_LIMIT_LENGTH, -1)
+        self._connection.limit(apsw.SQLITE_LIMIT_LENGTH, min(before, self._longest))
+        try:
+            yield from self._statements()
+        finally:
+            self._connection.limit(apsw.SQLITE_LIMIT_LENGTH, before)
+
+    def _statements(self) -> Iterator[bytes]:
         most = LARGEST - len(self._head) - 2
         if len(self._rows.columns) + self._rows.writes_seek > _WIDEST:
             most = 0

@@ -102,6 +102,7 @@ class Manifest(_Stored):
     encryption: Encryption | None = None
     reindex: list[str] = []
     note: Annotated[str, Field(max_length=500)] | None = None
+    without_sql: str | None = None  # why there is no dump, though one was ordered
     dump_format: Count = 1  # of the SQL dump, so that it can be made once more byte for byte
     seal: str = ""
 

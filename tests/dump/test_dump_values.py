@@ -13,9 +13,9 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shared.dump import reading
+from shared.dump.dump import DumpHeader, dump
 from shared.dump.literals import real_literal
-from shared.errors import SourceError
+from shared.errors import NoSql
 from tests.dump.loading import built, counted, dumped, edit_schema, load_by_shell, round_trip
 
 ENCODINGS = ("UTF-8", "UTF-16le", "UTF-16be")
@@ -222,18 +222,16 @@ def test_very_large_values_survive(tmp_path: Path, encoding: str) -> None:
     round_trip(tmp_path, build, loaders=["shell", "ours"])
 
 
-def test_a_row_that_no_sqlite_could_read_back_is_refused_by_name(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(reading, "LONGEST", 10_000)
-
+def test_a_row_that_no_sqlite_could_read_back_is_refused_by_name(tmp_path: Path) -> None:
     def build(db: apsw.Connection) -> None:
         db.execute("CREATE TABLE papers(id INTEGER PRIMARY KEY, title, scan BLOB)")
         db.execute("INSERT INTO papers VALUES(1, 'secret title', zeroblob(5000))")
 
     source = built(tmp_path / "a.db", build)
-    with pytest.raises(SourceError, match=r"'papers'.*'scan', 5000 bytes") as refusal:
-        dumped(source)
+    said = r"'papers'.*'scan', 5000 bytes"
+    with closing(apsw.Connection(str(source))) as db, pytest.raises(NoSql, match=said) as refusal:
+        for _ in dump(db, DumpHeader("a", "b", "c"), longest=10_000):
+            pass
     assert "secret" not in str(refusal.value)
 
 

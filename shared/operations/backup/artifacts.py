@@ -21,6 +21,8 @@ from shared.model.names import BackupName, Format
 from shared.runtime.progress import Progress
 from shared.sqlite.checks import describe, describe_by_header
 
+# Bytes of a row as SQL. Loading one takes about five times as much, and the jobs have 1 GiB of memory.
+LONGEST_ROW = 128 << 20
 _PIECE = 1 << 20
 _PATIENCE = 10_000  # milliseconds; of a WAL database, whoever closes it last locks the others out for a moment
 
@@ -36,6 +38,7 @@ class Description:
     tables: int = 0
     rows: int = 0
     reindex: list[str] = field(default_factory=list)
+    without_sql: str | None = None  # why there is a page image only
 
 
 def write_artifacts(
@@ -123,7 +126,7 @@ def describe_damaged(snapshot: Snapshot) -> Description:
 def _dump(snapshot: Snapshot, name: BackupName, created_at: datetime, counts: DumpCounts) -> Iterator[bytes]:
     with closing(_open(snapshot)) as connection:
         header = DumpHeader(name.database, rfc3339(created_at), schema_version(connection))
-        yield from dump(connection, header, counts=counts)
+        yield from dump(connection, header, counts=counts, longest=LONGEST_ROW)
 
 
 def _pages(path: Path) -> Iterator[bytes]:

@@ -7,7 +7,7 @@ catalog takes for a backup.
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -20,7 +20,7 @@ from shared.catalog.listing import Catalog
 from shared.clock import Clock, utc_now
 from shared.databases.snapshot import Snapshot, take_snapshot
 from shared.dump.dump import FORMAT as DUMP_FORMAT
-from shared.errors import CorruptSource, ObjectExists, SourceError
+from shared.errors import CorruptSource, NoSql, ObjectExists, SourceError
 from shared.model.manifest import Artifact, Integrity, Manifest, checked_name
 from shared.model.names import BackupName, Format, automatic_id
 from shared.operations.backup.artifacts import Description, describe_damaged, describe_snapshot, write_artifacts
@@ -141,6 +141,7 @@ def _store_as(name: BackupName, order: BackupOrder, moment: _Moment, progress: P
             encryption=encryption,
             reindex=description.reindex,
             note=order.note,
+            without_sql=description.without_sql,
             dump_format=DUMP_FORMAT,
         )
         manifest = seal_manifest(manifest, data_key)
@@ -163,7 +164,18 @@ def _write(
         artifacts, _ = write_artifacts(name, image, moment.created_at, (Format.SQLITE,), staging, data_key, progress)
         return artifacts, describe_damaged(image)
     try:
-        artifacts, counts = write_artifacts(name, image, moment.created_at, order.formats, staging, data_key, progress)
+        try:
+            artifacts, counts = write_artifacts(
+                name, image, moment.created_at, order.formats, staging, data_key, progress
+            )
+        except NoSql as error:
+            if Format.SQLITE not in order.formats:
+                raise
+            for form in order.formats:
+                (staging / form).unlink(missing_ok=True)
+            only_pages = (Format.SQLITE,)
+            artifacts, _ = write_artifacts(name, image, moment.created_at, only_pages, staging, data_key, progress)
+            return artifacts, replace(describe_snapshot(image, None), without_sql=str(error))
         description = describe_snapshot(image, counts)
     except (apsw.Error, SourceError):
         _refuse_damaged(order, moment.integrity.result())  # the real reason, if that is what it was

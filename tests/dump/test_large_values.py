@@ -1,0 +1,86 @@
+"""A value that is larger than memory allows never decides how much memory a backup takes."""
+
+import os
+import tracemalloc
+from contextlib import closing
+from pathlib import Path
+
+import apsw
+import pytest
+
+from shared.dump.dump import DumpHeader, dump
+from shared.dump.large_values import LARGE_STATEMENT, bind_large
+from shared.dump.load import load_sql
+from shared.errors import NoSql
+from shared.operations.backup.artifacts import LONGEST_ROW
+from tests.cli.conftest import Workplace, sample, workplace  # noqa: F401 - fixtures
+
+HEADER = DumpHeader("a.db", "2024-01-15T00:00:00Z", "0")
+SIZE = 24 << 20
+
+
+@pytest.fixture(name="source")
+def _source(tmp_path: Path) -> Path:
+    path = tmp_path / "large.db"
+    with closing(apsw.Connection(str(path))) as db:
+        db.execute("CREATE TABLE t(id INTEGER PRIMARY KEY, body, name TEXT)")
+        db.execute("INSERT INTO t VALUES (1, ?, 'it''s'), (2, 'small', NULL)", (os.urandom(SIZE),))
+        db.execute("INSERT INTO t VALUES (3, x'00', ?)", ("it's \u00e9\r\n" * 1_000_000,))
+    return path
+
+
+def test_a_dump_holds_no_more_than_a_piece_of_a_blob(source: Path) -> None:
+    with closing(apsw.Connection(str(source))) as db:
+        db.execute("DELETE FROM t WHERE id = 3")
+        tracemalloc.start()
+        try:
+            size = sum(len(chunk) for chunk in dump(db, HEADER))
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert size > 2 * SIZE
+    assert peak < SIZE // 2
+
+
+def test_large_values_come_back_as_they_were(source: Path, tmp_path: Path) -> None:
+    target = tmp_path / "back.db"
+    with closing(apsw.Connection(str(source))) as db:
+        wanted = db.execute("SELECT * FROM t").fetchall()
+        text = b"".join(dump(db, HEADER))
+        load_sql([text], target)
+    with closing(apsw.Connection(str(target))) as db:
+        assert db.execute("SELECT * FROM t").fetchall() == wanted
+        assert b"".join(dump(db, HEADER)) == text
+
+
+def test_a_row_over_the_limit_is_refused_by_name_before_it_is_read(source: Path) -> None:
+    said = r"table 't' holds a row that takes over 1000000 bytes.*column 'body', 25165824"
+    with closing(apsw.Connection(str(source))) as db, pytest.raises(NoSql, match=said):
+        for _ in dump(db, HEADER, longest=1_000_000):
+            pass
+
+
+def test_the_page_image_is_kept_where_a_row_is_too_large_for_sql(
+    workplace: Workplace,  # noqa: F811
+    source: Path,
+) -> None:
+    with closing(apsw.Connection(str(source))) as db:
+        db.execute("INSERT INTO t VALUES (4, zeroblob(?), NULL)", (LONGEST_ROW // 2,))
+    outcome = workplace.good("backup", "--name", "one", "--verify", DATABASE_URL=str(source))
+    assert "its page image only: table 't' holds a row" in outcome.err
+    assert [name.rsplit(".", 2)[1] for name in workplace.stored() if "one.sql" in name] == ["zst"]
+    refused = workplace.run("backup", "--name", "two", "--format", "sql", DATABASE_URL=str(source))
+    assert refused.code == 1
+    assert "back up the page image only (BACKUP_FORMATS=sqlite)" in refused.err
+
+
+def test_only_large_literals_of_an_insert_are_bound() -> None:
+    large = b"A" * LARGE_STATEMENT
+    rows = b"(1,'it''s',CAST(X'%b' AS TEXT),'%b''');\n" % (large, large)
+    found = bind_large(b'INSERT INTO "t""x"("a","b") VALUES\n' + rows)
+    assert found is not None
+    text, values = found
+    assert text == 'INSERT INTO "t""x"("a","b") VALUES\n(1,\'it\'\'s\',CAST(? AS TEXT),?);\n'
+    assert values == [bytes.fromhex(large.decode()), large.decode() + "'"]
+    assert bind_large(b"CREATE TABLE t(a DEFAULT '%b');\n" % large) is None
+    assert bind_large(b'INSERT INTO "t"("a") VALUES\n(X\'%bG\');\n' % large) is None
