@@ -58,6 +58,7 @@ Settings (environment, or a .env file in the working folder):
   BACKUP_RETENTION   such as daily=30d,weekly=90d
   BACKUP_SCHEDULES   kind=cron pairs (UTC), such as daily=0 0 * * *;weekly=0 0 * * 0
   BACKUP_MIN_KEEP    good backups of a database that always stay [3]
+  BACKUP_REVERIFY    each kept backup is read again at least this often      [30d]
   BACKUP_SKIP_UNCHANGED  true: no scheduled backup of what nobody has written to [false]
   BACKUP_DRILL_SQL   a file of the application's own checks, for litekeep drill
   ENVIRONMENT        production, staging, development or test    [development]

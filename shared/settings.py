@@ -64,6 +64,7 @@ class Settings(BaseSettings):
     backup_formats: Annotated[tuple[Format, ...], NoDecode] = (Format.SQL, Format.SQLITE)
     backup_retention: Annotated[dict[Kind, timedelta], NoDecode] = Field(default_factory=dict)
     backup_skip_unchanged: bool = False
+    backup_reverify: Annotated[timedelta, NoDecode] = timedelta(days=30)
     backup_min_keep: Annotated[int, Field(ge=1, le=100)] = 3
     backup_schedules: Annotated[dict[Kind, Schedule] | None, NoDecode] = None
     backup_drill_sql: Path | None = None
@@ -136,6 +137,14 @@ class Settings(BaseSettings):
             if lengths[Kind(kind)] > _LONGEST_RETENTION:
                 raise ValueError("the longest that is allowed is 1000y")
         return lengths
+
+    @field_validator("backup_reverify", mode="before")
+    @classmethod
+    def _reverify(cls, value: Any) -> Any:
+        found = _LENGTH.fullmatch(value.strip()) if isinstance(value, str) else None
+        if isinstance(value, str) and found is None:
+            raise ValueError("allowed is a length such as 30d; units h, d, w, y")
+        return timedelta(hours=int(found[1]) * _HOURS[found[2]]) if found else value
 
     @field_validator("backup_schedules", mode="before")
     @classmethod

@@ -5,14 +5,15 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from jobs.backup.one import Made, back_up
-from shared.catalog.listing import Catalog
+from shared.catalog.listing import Backup, Catalog
 from shared.clock import Clock, utc_now
-from shared.errors import LitekeepError
+from shared.errors import LitekeepError, StoreError
 from shared.events.log import Event, EventLog, Field
 from shared.model.names import BackupName
 from shared.model.schedules import SCHEDULED
 from shared.operations.backup import BackupOrder
 from shared.operations.backup.unchanged import find_unchanged, mark_unchanged
+from shared.operations.copy import copy_backups
 from shared.runtime.progress import Progress
 from shared.schedule.slots import Runner, claimed, slot_of
 from shared.settings import Settings
@@ -84,7 +85,17 @@ def _unchanged(order: BackupOrder, clock: Clock) -> BackupName | None:
 
 def _is_backed_up(order: BackupOrder, since: datetime) -> bool:
     found = Catalog(order.store).backups(order.kind, order.location.database)
-    return any(backup.created_at >= since and backup.damaged is None for backup in found)
+    own = [backup for backup in found if backup.created_at >= since and backup.good]
+    return bool(own) and (order.copy_store is None or _is_copied(order, own))
+
+
+def _is_copied(order: BackupOrder, own: list[Backup]) -> bool:
+    """Whether the slot's backup is in the copy store too; what an earlier attempt left undone is made up for."""
+    assert order.copy_store is not None
+    try:
+        return not copy_backups(order.store, order.copy_store, own).failed
+    except StoreError:
+        return False
 
 
 def _runner(settings: Settings) -> Runner | None:

@@ -123,9 +123,12 @@ def _restore(order: RestoreOrder, flags: dict[str, Any], progress: Progress) -> 
 
 def _older(order: RestoreOrder, *, verified: bool) -> Iterator[Backup]:
     """The good backups of the same database before the one of the order, newest first."""
+    passed = False
     for backup in order.catalog.backups(database=order.backup.name.database):
-        before = (backup.created_at, backup.name.id) < (order.backup.created_at, order.backup.name.id)
-        older = before and not backup.name.id.startswith(SAFETY_PREFIX)
+        if backup.name == order.backup.name:
+            passed = True
+            continue
+        older = passed and not backup.name.id.startswith(SAFETY_PREFIX)
         if older and backup.good and (backup.verified or not verified):
             yield backup
 

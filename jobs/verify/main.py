@@ -6,12 +6,13 @@ from pathlib import Path
 from typing import Any
 
 from jobs.verify.many import Known, Unproven, verify_many
+from shared.archive.seals import check_manifest
 from shared.catalog.listing import LATEST, Backup, Catalog
 from shared.clock import parse_time, utc_now
 from shared.errors import LitekeepError, NotGood, UsageError
 from shared.events.log import Event, EventLog
 from shared.keys import WrappingKey
-from shared.model.names import BackupName
+from shared.model.names import BackupName, parse
 from shared.operations.verify.ladder import Verification, verify_backup, verify_file
 from shared.runtime.progress import Progress
 from shared.schedule.task_share import share
@@ -82,6 +83,8 @@ def _of_store(
             backups,
             lambda backup: _one(catalog, backup, key, settings, log, progress),
             again=flags["again"],
+            holds=lambda backup: _is_sealed(catalog, backup, key),
+            read_before=utc_now() - settings.backup_reverify,
         )
     database = flags["database"] or (None if flags["ref"] else database_of(settings))
     backup = catalog.find(flags["ref"] or LATEST, database)
@@ -93,11 +96,24 @@ def _several(catalog: Catalog, settings: Settings, flags: dict[str, Any]) -> lis
     backups = catalog.backups(database=flags["database"])
     if flags["since"]:
         start = since(flags["since"], utc_now())
-        backups = [backup for backup in backups if backup.created_at >= start]
+        due = utc_now() - settings.backup_reverify
+        backups = [backup for backup in backups if backup.created_at >= start or _last_read(backup) < due]
     elif not backups:
         raise UsageError(f"no backups in {catalog.store.url}: take one with litekeep backup")
     index, count = settings.cloud_run_task_index, settings.cloud_run_task_count
     return share(backups, index, count, name=lambda backup: backup.name.prefix)
+
+
+def _last_read(backup: Backup) -> datetime:
+    """When it was verified last; of one that never was, when it was taken."""
+    parsed = parse(backup.verdict.name) if backup.verdict else None
+    return (parsed.verified_at if parsed else None) or backup.created_at
+
+
+def _is_sealed(catalog: Catalog, backup: Backup, key: WrappingKey | None) -> bool:
+    manifest, raw = catalog.read_manifest(backup)
+    check_manifest(manifest, raw, key)
+    return True
 
 
 def _one(
@@ -135,7 +151,7 @@ def _place(catalog: Catalog, name: BackupName) -> str:
 
 def _say(verdict: Verification | Known | Unproven) -> None:
     if isinstance(verdict, Known):
-        say(f"{GOOD} {verdict.id} is good, by its verification of {verdict.verified_on}")
+        say(f"{GOOD} {verdict.id} not read again: good by its verification of {verdict.verified_on}")
     elif isinstance(verdict, Unproven):
         say(f"{UNKNOWN} {verdict.id} could not be verified: {verdict.error}")
     else:
@@ -155,6 +171,6 @@ def _say_sum(found: list[Verification | Known | Unproven]) -> None:
     known = sum(isinstance(verdict, Known) for verdict in found)
     bad = sum(verdict.ok is False for verdict in found)
     say(
-        f"{len(found)} backups: {good} good ({known} verified before: --again does it again), "
+        f"{len(found)} backups: {good - known} good, {known} not read again (good before; --again reads them), "
         f"{bad} NOT good, {len(found) - good - bad} could not be verified"
     )

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Any
 
 from shared.catalog.holds import is_stored
 from shared.catalog.listing import Backup
 from shared.clock import rfc3339
-from shared.errors import LitekeepError, ObjectMissing, StoreError
+from shared.errors import KeyProblem, LitekeepError, ObjectMissing, StoreError
 from shared.model import names
 from shared.operations.verify.ladder import LEVEL, Verification
 from shared.stores import Store
@@ -76,18 +77,26 @@ class Unproven:
 
 
 def verify_many(
-    store: Store, backups: Sequence[Backup], verify: Callable[[Backup], Verification], *, again: bool
+    store: Store,
+    backups: Sequence[Backup],
+    verify: Callable[[Backup], Verification],
+    *,
+    again: bool,
+    holds: Callable[[Backup], bool] = lambda _: True,
+    read_before: datetime | None = None,
 ) -> list[Verification | Known | Unproven]:
     """A verdict for each backup, in the order given.
 
-    Left out are those that were found good at the same level, unless `again`, and those that are deleted meanwhile.
+    Not read again are those that were found good at the same level, unless `again`, and only while their sizes and,
+    by `holds`, their seals are as stored and their verdict is not older than `read_before`. Those that are deleted
+    meanwhile are left out.
     One that was found wanting is always looked at again: it may have been brought back. After five in a row that could
     not be judged, the rest is not tried.
     """
     found: list[Verification | Known | Unproven] = []
     in_a_row = 0
     for backup in backups:
-        if not again and _is_known_good(backup):
+        if not again and _is_known_good(backup) and not _is_due(backup, read_before) and _said_to_hold(holds, backup):
             found.append(Known(backup))
             continue
         if in_a_row >= _GIVE_UP_AFTER:
@@ -99,13 +108,28 @@ def verify_many(
         except (LitekeepError, OSError) as error:
             if isinstance(error, ObjectMissing) and _is_gone(store, backup):
                 continue
-            in_a_row += 1
+            # A key that one backup names says nothing of the others: only what is out of reach stops the rest.
+            in_a_row += 0 if isinstance(error, KeyProblem) else 1
             found.append(Unproven(backup, _said(error)))
     return found
 
 
 def _is_known_good(backup: Backup) -> bool:
     return backup.good and backup.verified is True and backup.verified_level == LEVEL
+
+
+def _is_due(backup: Backup, read_before: datetime | None) -> bool:
+    """Whether its last verification is so old that it is to be read again."""
+    parsed = names.parse(backup.verdict.name) if backup.verdict else None
+    at = parsed.verified_at if parsed else None
+    return read_before is not None and (at is None or at < read_before)
+
+
+def _said_to_hold(holds: Callable[[Backup], bool], backup: Backup) -> bool:
+    try:
+        return holds(backup)
+    except (LitekeepError, OSError):
+        return False  # the verification that follows says why
 
 
 def _is_gone(store: Store, backup: Backup) -> bool:

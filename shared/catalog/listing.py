@@ -211,7 +211,7 @@ class Catalog:
             for name, summary in summaries.items()
             if summary is not None  # else it was removed since the listing began
         ]
-        return sorted(backups, key=lambda backup: (backup.created_at, backup.name.id), reverse=True)
+        return sorted(backups, key=_by_time, reverse=True)
 
     def _judged(self, backup: Backup, sizes: Mapping[str, int], held: Collection[BackupName], now: datetime) -> Backup:
         missing = None if backup.damaged else what_is_missing(backup.summary, sizes)
@@ -230,6 +230,11 @@ def what_is_missing(summary: Mapping[str, Any], sizes: Mapping[str, int]) -> str
         if sizes[artifact["object"]] != artifact["size_bytes"]:
             return f"its artifact {artifact['object']} has another size than was stored"
     return None
+
+
+def _by_time(backup: Backup) -> tuple[datetime, datetime, str]:
+    """Of one second, the one that was stored later is the later backup."""
+    return (backup.created_at, backup.manifest.created_at, backup.name.id)
 
 
 def named(found: Iterable[StoredObject]) -> Iterator[tuple[ObjectName, StoredObject]]:

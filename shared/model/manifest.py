@@ -19,7 +19,7 @@ from shared.model.kinds import Kind
 from shared.model.names import BackupName, Format, check_id
 
 FORMAT = 1
-LARGEST_MANIFEST = 64 << 20  # bytes; a thousand tables take about 100 KB
+LARGEST_MANIFEST = 8 << 20  # bytes; a thousand tables take about 100 KB, and reading one takes 40 times its size
 
 Moment = Annotated[datetime, AfterValidator(in_utc), PlainSerializer(rfc3339, when_used="json")]
 Count = Annotated[int, Field(ge=0, lt=1 << 63)]  # SQLite and file systems count no further

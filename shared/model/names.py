@@ -55,6 +55,7 @@ _FILE = re.compile(
 _DRILL = re.compile(r"(\d{8}T\d{12}Z)\.(passed|failed)\.json", re.ASCII)
 _CLAIM = re.compile(r"(\d{8}T\d{4})Z\.(\d{1,9})\.json", re.ASCII)
 _UNCHANGED = re.compile(rf"(\d{{8}}T\d{{12}}Z)\.({_ID.pattern})\.json", re.ASCII)
+_MOST_LEASES = 1_000_000  # one a run, and they begin again when none is left
 _LEASE = re.compile(r"locks/([a-z]{1,40})\.(\d{1,18})\.json", re.ASCII)
 
 
@@ -253,9 +254,10 @@ def lease_prefix(task: str) -> str:
 
 
 def lease_number(task: str, name: str) -> int | None:
-    """The number of one of that task's leases; None for any other object."""
+    """The number of one of that task's leases; None for any other object, and for a number that no run has reached."""
     found = _LEASE.fullmatch(name)
-    return int(found[2]) if found and found[1] == task else None
+    number = int(found[2]) if found and found[1] == task else None
+    return None if number is None or number > _MOST_LEASES else number
 
 
 def claims_prefix(kind: Kind, database: str, day: datetime | None = None) -> str:

@@ -112,7 +112,7 @@ def _terms(store: Store, last: StoredObject) -> tuple[str, datetime]:
         return owner, min(parse_time(content["expires_at"]), latest)
     except ObjectMissing:
         return "one that just ended", last.created_at - MARGIN
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
         return "an unknown run", latest
 
 

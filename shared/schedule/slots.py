@@ -26,6 +26,8 @@ LENGTH = timedelta(hours=1)
 EARLY = timedelta(seconds=10)  # a scheduler and a job's machine may differ by that much
 _LARGEST = 4096  # bytes
 _OWNER = "litekeep-owner"  # custom metadata: saves a read where the store has it
+_MOST_ATTEMPTS = 1000
+_LONGEST_OWNER = 300  # characters
 _DAYS_BACK = 2  # a task's attempts lie within that
 
 
@@ -126,12 +128,18 @@ def _claims(store: Store, prefix: str) -> list[tuple[Slot, int, StoredObject]]:
 
 
 def _terms(store: Store, item: StoredObject) -> _Terms:
-    """What a claim says; whatever it says, it ends within an hour of when it was stored."""
+    """What a claim says; whatever it says, it ends within an hour of when it was stored.
+
+    One that no run of ours would write is nobody's: it must not keep a scheduled backup from being taken.
+    """
     latest = item.created_at + LENGTH
+    nobodys = _Terms("", 0, latest, over=True)
     try:
         with store.open(item.name, item.generation) as stream:
             content = json.loads(stream.read(_LARGEST))
-        ends = min(parse_time(content["expires_at"]), latest)
-        return _Terms(str(content["owner"]), int(content["attempt"]), ends, content["over"] is True)
-    except (ObjectMissing, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        return _Terms("", 0, latest, over=False)
+        ends, attempt = min(parse_time(content["expires_at"]), latest), content["attempt"]
+        if not isinstance(attempt, int) or not 0 <= attempt <= _MOST_ATTEMPTS:
+            return nobodys
+        return _Terms(str(content["owner"])[:_LONGEST_OWNER], attempt, ends, content["over"] is True)
+    except (ObjectMissing, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
+        return nobodys

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from shared.stores.object_names import is_object_name
 
+_DEEPEST = 16  # folders; no name of ours has more than five parts
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
@@ -52,6 +53,8 @@ def walk_files(folder: int, prefix: str, above: str = "") -> Iterator[tuple[str,
 
     Hidden names, symlinks, devices and names that no store takes are somebody else's: passed over.
     """
+    if above.count("/") >= _DEEPEST:
+        return
     for name, is_folder in _sorted_entries(folder):
         full = above + name
         if is_folder and (full.startswith(prefix) or prefix.startswith(full)):

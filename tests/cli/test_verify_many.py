@@ -119,7 +119,26 @@ def test_one_that_cannot_be_judged_does_not_hide_the_others(store: FolderStore) 
     assert found == {"b0": True, "b1": None, "b2": True}
 
 
-@pytest.mark.parametrize("error", [StoreError("away"), KeyProblem("wrong"), OSError(28, "No space left on device")])
+def test_backups_that_name_another_key_keep_none_of_the_others_from_being_verified(store: FolderStore) -> None:
+    for number in range(9):
+        put(store, f"b{number}")
+    found = verify_many(store, Catalog(store).backups(), failing(KeyProblem("another key")), again=False)
+    assert not [verdict for verdict in found if isinstance(verdict, Unproven) and "not tried" in verdict.error]
+
+
+def test_a_verdict_that_is_too_old_is_read_again(store: FolderStore) -> None:
+    put(store, "one", Verdict(True))
+    (found,) = verify_many(store, Catalog(store).backups(), good, again=False, read_before=NOON + timedelta(days=1))
+    assert isinstance(found, Verification)
+
+
+def test_what_was_good_before_is_read_again_when_its_seal_does_not_hold(store: FolderStore) -> None:
+    put(store, "one", Verdict(True))
+    (found,) = verify_many(store, Catalog(store).backups(), good, again=False, holds=lambda _: False)
+    assert isinstance(found, Verification)
+
+
+@pytest.mark.parametrize("error", [StoreError("away"), OSError(28, "No space left on device")])
 def test_after_five_in_a_row_the_rest_is_reported_and_not_tried(
     store: FolderStore, error: LitekeepError | OSError
 ) -> None:
@@ -190,7 +209,7 @@ def test_verify_all_reports_every_backup_newest_first_and_ends_with_3_if_any_is_
     assert again.code == 3, "what was found wanting is looked at again"
     assert again.err.count("verify.succeeded") == 0
     assert again.err.count("verify.failed") == 1
-    assert "3 backups: 2 good (2 verified before" in again.out
+    assert "3 backups: 0 good, 2 not read again" in again.out
     every = workplace.run("verify", "--all", "--again", "--json")
     assert every.code == 3
     assert all(item["checks"] for item in every.json)

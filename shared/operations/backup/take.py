@@ -5,10 +5,11 @@ written only when every one of them is stored. Whatever stops a run before that 
 catalog takes for a backup.
 """
 
+import secrets
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, replace
-from datetime import datetime, timedelta
+from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -90,7 +91,7 @@ def take_backup(
                 except ObjectExists:
                     if order.name is not None:
                         raise
-                    continue  # someone took this second's id: the next one is as good
+                    continue  # someone took this second's id: one with more to it is as good
                 return Taken(manifest, (clock() - started).total_seconds(), copy_error)
     raise ObjectExists(
         f"no free id near {automatic_id(created_at, order.prefix)} in {order.store.url}: start again in a minute"
@@ -105,8 +106,10 @@ def _candidate_ids(order: BackupOrder, created_at: datetime) -> Iterator[str]:
     if order.name is not None:
         yield order.name
         return
-    for later in range(_TRIES_FOR_A_FREE_ID):
-        yield automatic_id(created_at + timedelta(seconds=later), order.prefix)
+    first = automatic_id(created_at, order.prefix)
+    yield first
+    for _ in range(_TRIES_FOR_A_FREE_ID):  # random, so that nobody can take them all in advance
+        yield f"{first}-{secrets.token_hex(2)}"
 
 
 def _check_free(catalog: Catalog, name: BackupName) -> None:

@@ -1,10 +1,12 @@
 """Backups of one second get ids of their own."""
 
+import re
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
 import pytest
 
+from shared.catalog.listing import Catalog
 from shared.model.kinds import Kind
 from shared.model.names import SAFETY_PREFIX
 from shared.operations.backup import BackupOrder, take_backup
@@ -28,4 +30,8 @@ def test_backups_of_one_second_are_all_kept(tmp_path: Path, prefix: str) -> None
         prefix=prefix,
     )
     ids = [take_backup(order, clock=lambda: NOON).manifest.id for _ in range(3)]
-    assert ids == [f"{prefix}2024-01-15-12000{second}" for second in range(3)]
+    first = f"{prefix}2024-01-15-120000"
+    assert ids[0] == first
+    assert all(re.fullmatch(rf"{first}-[0-9a-f]{{4}}", each) for each in ids[1:])
+    assert len(set(ids)) == 3
+    assert [backup.name.id for backup in Catalog(order.store).backups()] == ids[::-1]
