@@ -38,6 +38,7 @@ COMMANDS = {
     "release": ("litekeep.commands.release:release", "End the hold of a backup."),
     "monitor": ("jobs.monitor.command:monitor", "Look for what is missing, and write an event for each finding."),
     "health": ("litekeep.commands.health:health", "Check source, store and key, a line each."),
+    "policy": ("litekeep.commands.policy:policy", "Check or show the policy file."),
     "keygen": ("litekeep.commands.keygen:keygen", "Make a key file."),
     "completion": (
         "litekeep.commands.completion:completion",
@@ -60,6 +61,7 @@ Settings (environment, or a .env file in the working folder):
   BACKUP_MIN_KEEP    good backups of a database that always stay [3]
   BACKUP_REVERIFY    each kept backup is read again at least this often      [30d]
   BACKUP_SKIP_UNCHANGED  true: no scheduled backup of what nobody has written to [false]
+  BACKUP_POLICY      the policy file, where /etc/litekeep/policy/policy.json is not
   BACKUP_DRILL_SQL   a file of the application's own checks, for litekeep drill
   ENVIRONMENT        production, staging, development or test    [development]
   LOG_FORMAT         json or text                                [text; json on Cloud Run]

@@ -13,6 +13,7 @@ from shared.stores import open_store
 from shared.terminal.audit import audited
 from shared.terminal.endings import reported
 from shared.terminal.parts import database_of, event_log, events_own_stdout
+from shared.terminal.policy import check_other_store
 from shared.terminal.screen import BAD, say, say_json, size
 
 
@@ -55,6 +56,7 @@ def _target(settings: Settings, flags: dict[str, Any]) -> str:
     except ValueError as error:
         raise UsageError(f"{what} is wrong: {error}") from None
     check_apart(settings.backup_store, url, what)
+    check_other_store(settings, url, what)
     return str(url)
 
 

@@ -68,6 +68,7 @@ class Settings(BaseSettings):
     backup_min_keep: Annotated[int, Field(ge=1, le=100)] = 3
     backup_schedules: Annotated[dict[Kind, Schedule] | None, NoDecode] = None
     backup_drill_sql: Path | None = None
+    backup_policy: Path | None = None
     environment: Environment = Environment.DEVELOPMENT
     log_format: LogFormat | None = None
     cloud_run_job: str | None = None

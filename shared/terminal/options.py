@@ -47,7 +47,7 @@ def _refuse_empty(context: click.Context) -> None:
 def settings_with(**overrides: object) -> "Settings":
     """The settings, with flags laid over them; a flag that was not given is None and changes nothing.
 
-    Raises UsageError for a wrong setting or flag.
+    Raises UsageError for a wrong setting or flag, NotPermitted for what the policy does not list.
     """
     from shared.settings import check_store, read_settings  # noqa: PLC0415 - `--help` must not wait for it
 
@@ -59,4 +59,6 @@ def settings_with(**overrides: object) -> "Settings":
             except ValueError as error:
                 flag = "--store" if name == "backup_store" else "--copy-to"
                 raise UsageError(f"{flag} is wrong: {error}") from None
-    return read_settings().model_copy(update=given)
+    from shared.terminal.policy import under_policy  # noqa: PLC0415 - as above
+
+    return under_policy(read_settings().model_copy(update=given))

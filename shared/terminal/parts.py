@@ -18,6 +18,7 @@ from shared.sqlitecloud.connection_string import Address, parse_connection_strin
 from shared.sqlitecloud.location import CloudLocation
 from shared.terminal.identity import origin_of
 from shared.terminal.own_project import with_own_key
+from shared.terminal.policy import check_database
 
 
 def source_of(settings: Settings) -> FileLocation | CloudLocation:
@@ -37,7 +38,9 @@ def location_of(url: str, settings: Settings, what: str = "--to") -> FileLocatio
     `what` is the flag or setting that errors name.
     """
     own = with_own_key(url, settings.database_url)
-    return parse_location(own, allow_insecure=_allow_insecure(settings), what=what)
+    found = parse_location(own, allow_insecure=_allow_insecure(settings), what=what)
+    check_database(settings, found.display, what)
+    return found
 
 
 def project_of(settings: Settings) -> Address:
@@ -45,7 +48,9 @@ def project_of(settings: Settings) -> Address:
     url = settings.database_url or ""
     if url[:12].lower() != "sqlitecloud:":
         raise UsageError("BACKUP_DATABASES goes with a DATABASE_URL that begins with sqlitecloud://")
-    return parse_connection_string(url, allow_insecure=_allow_insecure(settings), what="DATABASE_URL").address
+    address = parse_connection_string(url, allow_insecure=_allow_insecure(settings), what="DATABASE_URL").address
+    check_database(settings, f"{address.display}/", "DATABASE_URL")
+    return address
 
 
 def _allow_insecure(settings: Settings) -> bool:

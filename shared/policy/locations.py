@@ -1,0 +1,41 @@
+"""Holds the locations of a run to the policy. What is compared never holds a credential."""
+
+from pathlib import Path
+
+from shared.errors import NotPermitted
+from shared.policy.file import Policy
+
+IN_CLEAR = "none"
+
+
+def check_store(policy: Policy, url: str, what: str) -> None:
+    """Raises NotPermitted for a store that the policy does not list."""
+    if _folder_or_bucket(url) not in {_folder_or_bucket(each) for each in policy.stores}:
+        raise _refused(what, url, "stores")
+
+
+def check_key(policy: Policy, key: str) -> None:
+    """Raises NotPermitted for a key that the policy does not list; `none` is one like any other."""
+    if key not in policy.keys:
+        raise NotPermitted(
+            "BACKUP_KEY=none is refused: the policy's keys do not list none, so nothing may leave in clear"
+            if key == IN_CLEAR
+            else "BACKUP_KEY is refused: the policy's keys do not list it; use one that they list"
+        )
+
+
+def check_location(allowed: list[str], display: str, what: str, field: str) -> None:
+    """Raises NotPermitted for a database that the policy does not list. An entry may end in `*`."""
+    shown = display if "://" in display else str(Path(display).resolve())
+    for entry in allowed:
+        if entry == shown or (entry.endswith("*") and shown.startswith(entry[:-1])):
+            return
+    raise _refused(what, display, field)
+
+
+def _folder_or_bucket(url: str) -> str:
+    return url.rstrip("/") if url.startswith("gs://") else str(Path(url).expanduser().resolve())
+
+
+def _refused(what: str, place: str, field: str) -> NotPermitted:
+    return NotPermitted(f"{what} is refused: the policy's {field} do not list {place}; use one that they list")

@@ -1,0 +1,106 @@
+"""The policy file rules over environment and flags: what it does not list is exit 4, before anything is read."""
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.cli.conftest import Outcome, Workplace
+
+
+@pytest.fixture
+def ruled(workplace: Workplace) -> Workplace:
+    workplace.good("keygen", "own.key")
+    here = workplace.folder
+    policy = {
+        "environment": "test",
+        "stores": [str(here / "backups"), str(here / "copy")],
+        "keys": ["file:own.key"],
+        "sources": [str(here / "app.db")],
+        "targets": [f"{here}/restored-*"],
+    }
+    (here / "policy.json").write_text(json.dumps(policy))
+    workplace.environment.update(BACKUP_POLICY="policy.json", BACKUP_KEY="file:own.key", ENVIRONMENT="production")
+    return workplace
+
+
+def refused(outcome: Outcome, what: str) -> None:
+    assert (outcome.code, outcome.out) == (4, ""), outcome.err
+    assert f"{what} is refused" in outcome.err or f"{what}=none is refused" in outcome.err
+
+
+def test_what_the_policy_lists_is_allowed(ruled: Workplace) -> None:
+    (ruled.folder / "copy").mkdir()
+    ruled.good("backup", BACKUP_COPY_STORE="copy")
+    ruled.good("restore", "--backup", "latest", "--to", "restored-1.db")
+
+
+@pytest.mark.parametrize(
+    ("arguments", "settings", "what"),
+    [
+        (["backup"], {"BACKUP_KEY": "none"}, "BACKUP_KEY"),
+        (["backup"], {"BACKUP_KEY": "file:other.key"}, "BACKUP_KEY"),
+        (["backup"], {"BACKUP_STORE": "elsewhere"}, "BACKUP_STORE"),
+        (["backup", "--store", "elsewhere"], {}, "BACKUP_STORE"),
+        (["backup", "--copy-to", "elsewhere"], {}, "BACKUP_COPY_STORE"),
+        (["backup"], {"BACKUP_COPY_STORE": "gs://elsewhere"}, "BACKUP_COPY_STORE"),
+        (["backup", "--upload-gcs", "--bucket", "elsewhere"], {}, "BACKUP_COPY_STORE"),
+        (["backup"], {"DATABASE_URL": "other.db"}, "DATABASE_URL"),
+        (["copy", "--to", "elsewhere"], {}, "--to"),
+        (["restore", "--backup", "latest", "--to", "elsewhere.db"], {}, "--to"),
+        (["list"], {"BACKUP_STORE": "elsewhere"}, "BACKUP_STORE"),
+        (["verify", "--all"], {"BACKUP_STORE": "elsewhere"}, "BACKUP_STORE"),
+        (["cleanup"], {"BACKUP_STORE": "elsewhere"}, "BACKUP_STORE"),
+    ],
+)
+def test_what_the_policy_does_not_list_is_refused_before_anything_is_read(
+    ruled: Workplace, arguments: list[str], settings: dict[str, str], what: str
+) -> None:
+    ruled.good("backup")
+    (ruled.folder / "other.db").write_bytes(ruled.database.read_bytes())
+    before = sorted(path.name for path in ruled.folder.iterdir())
+    refused(ruled.run(*arguments, **settings), what)
+    assert sorted(path.name for path in ruled.folder.iterdir()) == before
+
+
+def test_the_policys_environment_rules(ruled: Workplace) -> None:
+    assert ruled.good("backup", "--json").json["environment"] == "test"
+
+
+def test_without_a_policy_nothing_leaves_a_cloud_run_job_in_clear(workplace: Workplace) -> None:
+    outcome = workplace.run("backup", BACKUP_KEY="none", CLOUD_RUN_JOB="backup", LOG_FORMAT="text")
+    assert (outcome.code, "refused on Cloud Run" in outcome.err) == (4, True)
+    assert not workplace.store.exists()
+
+
+WRONG: list[Any] = [
+    b"{",
+    b"[]",
+    b'{"stores": []}',
+    b'{"environment": "prod"}',
+    b'{"environment": "test", "unknown": 1}',
+    b'{"environment": "test", "stores": "gs://x"}',
+    b"\xff",
+]
+
+
+@pytest.mark.parametrize("content", WRONG)
+def test_a_wrong_policy_stops_every_run(ruled: Workplace, content: bytes) -> None:
+    (ruled.folder / "policy.json").write_bytes(content)
+    for command in (["backup"], ["list"], ["policy", "check"]):
+        outcome = ruled.run(*command)
+        assert (outcome.code, "policy file" in outcome.err) == (2, True)
+
+
+def test_a_policy_that_others_can_write_is_none(ruled: Workplace) -> None:
+    (ruled.folder / "policy.json").chmod(0o666)
+    assert ruled.run("list").code == 2
+    (ruled.folder / "policy.json").unlink()
+    assert ruled.run("list").code == 2
+
+
+def test_show_tells_the_policy(ruled: Workplace) -> None:
+    assert "restored-*" in ruled.good("policy", "show").out
+    assert ruled.good("policy", "check", "--json").json["in_force"] is True
+    assert Path("policy.json").name in ruled.good("policy", "check").out
