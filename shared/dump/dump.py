@@ -25,7 +25,7 @@ from shared.dump.reading import LONGEST, Tally
 from shared.dump.rows import register_literals, statements
 from shared.dump.schema import one_line
 from shared.dump.standins import schema_edit, set_sql, stand_in
-from shared.errors import CorruptSource, SourceError
+from shared.errors import CorruptSource, NoSql, SourceError
 
 FORMAT = 2
 _VALUE_BASE = 16 << 20  # bytes
@@ -77,7 +77,7 @@ def dump(
     except apsw.Error as error:
         raise SourceError(f"the schema cannot be read: {error}") from None
     except (KeyError, IndexError, TypeError, ValueError):  # also text that is not UTF-8
-        raise SourceError(
+        raise NoSql(
             "the schema is not as SQLite writes it (names in other letters, or not text), so a dump cannot carry it: "
             "back up the page image only (BACKUP_FORMATS=sqlite)"
         ) from None
@@ -121,11 +121,11 @@ def _table_rows(
             yield from statements(connection, replace(step.rows, only_trapped=True), plan.encoding, tally, longest)
             yield schema_edit(list(made.finish)).encode()
         elif tally.trapped:
-            raise SourceError(f"{step.rows.title} holds values that a dump cannot carry")
+            raise NoSql(f"{step.rows.title} holds values that a dump cannot carry")
     except apsw.CorruptError as error:
         raise CorruptSource(f"{step.rows.title} is damaged: {error}; check it with PRAGMA integrity_check") from None
     except apsw.Error as error:
-        raise SourceError(
+        raise NoSql(
             f"{step.rows.title} cannot be read: {error}; the page image can be backed up (BACKUP_FORMATS=sqlite)"
         ) from None
     if step.counted_as is not None:

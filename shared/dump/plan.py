@@ -25,7 +25,7 @@ from shared.dump.schema import (
 )
 from shared.dump.standins import as_text, schema_edit, set_sql, stand_in
 from shared.dump.tables import Table, key_columns, read_table
-from shared.errors import SourceError
+from shared.errors import NoSql, SourceError
 
 _MODULE = re.compile(r"\bUSING\s+[\"'`\[]?(\w+)", re.IGNORECASE)
 _DESC = re.compile(r"\bDESC\b", re.IGNORECASE)
@@ -204,7 +204,7 @@ class _Planner:
     def _table(self, entry: SchemaObject) -> None:
         facts = self._facts.get(entry.name)
         if facts is None:
-            raise SourceError(
+            raise NoSql(
                 f"{entry.title} has another name in its own text: a dump cannot carry it; "
                 "back up the page image only (BACKUP_FORMATS=sqlite)"
             )
@@ -244,7 +244,7 @@ class _Planner:
             wanted = key_columns(self._connection, constraint.name)
             found = key_columns(self.replay.connection, constraint.name)
             if [key.place for key in wanted] != [key.place for key in found]:
-                raise SourceError(
+                raise NoSql(
                     f"table {table.name!r} has a constraint whose index a dump cannot rebuild:"
                     " back up the page image only (BACKUP_FORMATS=sqlite)"
                 )
@@ -306,7 +306,7 @@ class _Planner:
             elif self._survives(f"{entry.sql};\n"):
                 self._add(Sql(schema_edit([_sql(entry)])))
             else:
-                raise SourceError(f"{entry.title} has a definition that a dump cannot carry")
+                raise NoSql(f"{entry.title} has a definition that a dump cannot carry")
             self._add(TableRows(rows_of(read_table(self._connection, entry.name, self._facts[entry.name])), None))
 
     def _is_made_anew(self, entry: SchemaObject, virtual: list[SchemaObject]) -> bool:
@@ -352,5 +352,5 @@ class _Planner:
 
 def _sql(entry: SchemaObject) -> str:
     if entry.sql is None:
-        raise SourceError(f"{entry.title} has no definition: a dump cannot carry it")
+        raise NoSql(f"{entry.title} has no definition: a dump cannot carry it")
     return entry.sql

@@ -9,7 +9,7 @@ from typing import Any, Literal, cast, get_args
 import apsw
 
 from shared.dump.identifiers import quote_name
-from shared.errors import SourceError
+from shared.errors import NoSql
 
 Kind = Literal["table", "index", "view", "trigger"]
 _CODECS = {"UTF-8": "utf-8", "UTF-16le": "utf-16-le", "UTF-16be": "utf-16-be"}
@@ -64,12 +64,12 @@ def _schema_object(row: tuple[Any, ...], encoding: str) -> SchemaObject:
     try:
         texts = [None if raw is None else bytes(raw).decode(encoding) for raw in (kind, name, table, sql)]
     except UnicodeDecodeError:
-        raise SourceError(
+        raise NoSql(
             f"schema entry {bytes(name or b'')!r} holds text that is not valid in the database's encoding:"
             " a dump cannot carry it; rename it in the database"
         ) from None
     if texts[0] not in get_args(Kind) or texts[1] is None or texts[2] is None:
-        raise SourceError(f"schema entry {texts[1]!r} is of an unknown kind: a dump cannot carry it")
+        raise NoSql(f"schema entry {texts[1]!r} is of an unknown kind: a dump cannot carry it")
     return SchemaObject(cast("Kind", texts[0]), texts[1], texts[2], int(root or 0), texts[3])
 
 

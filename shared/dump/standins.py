@@ -12,7 +12,7 @@ from shared.dump.identifiers import quote_name
 from shared.dump.literals import text_literal
 from shared.dump.row_source import Rows
 from shared.dump.tables import KNOWN_COLLATIONS, Column, Constraint, KeyColumn, Table, qualified, seek_name
-from shared.errors import SourceError
+from shared.errors import NoSql
 
 
 @dataclass(frozen=True)
@@ -107,7 +107,7 @@ def _keys(constraint: Constraint) -> list[KeyColumn]:
 
 def _key(table: Table, constraint: Constraint, key: KeyColumn, names: dict[int, str]) -> str:
     if key.collation.upper() not in KNOWN_COLLATIONS and constraint.is_primary and table.without_rowid:
-        raise SourceError(
+        raise NoSql(
             f"table {table.name!r} is WITHOUT ROWID and ordered by the collation {key.collation!r}, which"
             " SQLite does not have: a dump cannot carry it; back up the page image only (BACKUP_FORMATS=sqlite)"
         )

@@ -16,6 +16,7 @@ from shared.clock import rfc3339
 from shared.databases.snapshot import Snapshot
 from shared.dump.dump import DumpCounts, DumpHeader, dump
 from shared.dump.schema import count_rows, schema_hash, schema_version, user_tables
+from shared.dump.unique import refuse_broken_unique
 from shared.model.manifest import Artifact, Database
 from shared.model.names import BackupName, Format
 from shared.runtime.progress import Progress
@@ -125,6 +126,7 @@ def describe_damaged(snapshot: Snapshot) -> Description:
 
 def _dump(snapshot: Snapshot, name: BackupName, created_at: datetime, counts: DumpCounts) -> Iterator[bytes]:
     with closing(_open(snapshot)) as connection:
+        refuse_broken_unique(connection)
         header = DumpHeader(name.database, rfc3339(created_at), schema_version(connection))
         yield from dump(connection, header, counts=counts, longest=LONGEST_ROW)
 
