@@ -26,6 +26,7 @@ class Rows:
     into_names: tuple[str, ...] = ()  # the columns' names while loading, where they are others
     only: str = ""  # an SQL condition on the rows
     table: str = ""  # the source's name where it is a table
+    collations: tuple[str, ...] = ()  # what SQLite asks for to read the rows, though it compares nothing by them
     order: str = ""  # SQL, for rows without seek whose order in the file may change
 
     @property
@@ -46,6 +47,7 @@ def rows_of(table: Table) -> Rows:
         seek=seek_name(table),
         table=table.name,
         writes_seek=table.alias is None and table.rowid is not None,
+        collations=table.borrowed_collations,
     )
 
 
@@ -56,7 +58,7 @@ def needs_stand_in(connection: apsw.Connection, table: Table) -> bool:
     insert, and may fail or violate a constraint where they were added to rows that were there. And
     where no name of the rowid is left, trapped rows could not go back to their places.
     """
-    if table.has_stored:
+    if table.has_stored or table.borrowed_collations:
         return True
     virtual = [place for place, column in enumerate(table.columns) if column.generated]
     if not virtual and (table.without_rowid or seek_name(table)):

@@ -48,4 +48,10 @@ def statements(
     Needs `register_literals`. Raises NoSql when a row takes more than `longest` bytes.
     """
     reading = Chunks if rows.seek and len(rows.columns) <= _WIDEST_CHUNKED else Stream
-    return reading(connection, rows, encoding, tally, longest).statements()
+    for name in rows.collations:
+        connection.create_collation(name, lambda one, two: (one > two) - (one < two))
+    try:
+        yield from reading(connection, rows, encoding, tally, longest).statements()
+    finally:
+        for name in rows.collations:
+            connection.create_collation(name, None)

@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from string import ascii_lowercase, ascii_uppercase
 from typing import Any, Literal, cast, get_args
 
 import apsw
@@ -22,6 +23,7 @@ _MIGRATIONS = (
     ("alembic_version", "version_num", ()),
 )
 _LONGEST_VERSION = 100  # characters
+_LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
 _NAMES = ", ".join(f"'{table}'" for table, *_ in _MIGRATIONS)
 _LARGEST_VALUE = 1_000_000  # bytes
 _STEPS_BETWEEN_CALLS = 10_000
@@ -152,7 +154,10 @@ class TableFacts:
 
 
 def table_facts(connection: apsw.Connection) -> dict[str, TableFacts]:
-    """The facts of each table and view, under its name as the schema spells it."""
+    """The facts of each table and view, under its name as sqlite_schema spells it.
+
+    SQLite lists a table by the name in its text, and other programs write sqlite_schema in another case.
+    """
     # Asked for all, SQLite would expand each view to count its columns: views on views grow exponentially.
     views = connection.config(apsw.SQLITE_DBCONFIG_ENABLE_VIEW, -1)
     connection.config(apsw.SQLITE_DBCONFIG_ENABLE_VIEW, 0)
@@ -161,11 +166,21 @@ def table_facts(connection: apsw.Connection) -> dict[str, TableFacts]:
         rows: list[tuple[Any, ...]] = connection.execute(query).fetchall()
     finally:
         connection.config(apsw.SQLITE_DBCONFIG_ENABLE_VIEW, views)
+    spelled = {
+        folded(name): name
+        for (raw,) in connection.execute("SELECT CAST(name AS BLOB) FROM main.sqlite_schema")
+        if (name := bytes(raw or b"").decode(codec(connection), "replace"))
+    }
     return {
-        str(name): TableFacts(str(kind), bool(without_rowid), bool(strict))
+        spelled.get(folded(str(name)), str(name)): TableFacts(str(kind), bool(without_rowid), bool(strict))
         for schema, name, kind, without_rowid, strict in rows
         if schema == "main"
     }
+
+
+def folded(name: str) -> str:
+    """The name as SQLite compares it: only ASCII letters have a case."""
+    return name.translate(_LOWER)
 
 
 def is_internal(name: str) -> bool:

@@ -57,6 +57,13 @@ class Table:
     constraints: tuple[Constraint, ...]
 
     @property
+    def borrowed_collations(self) -> tuple[str, ...]:
+        """Of a table without rowid: unknown collations beside its key, which SQLite asks for to read the table."""
+        keys = [key for each in self.constraints if each.is_primary for key in each.columns if not key.is_key]
+        unknown = (key.collation for key in keys if key.collation.upper() not in KNOWN_COLLATIONS)
+        return tuple(dict.fromkeys(unknown)) if self.without_rowid else ()
+
+    @property
     def has_stored(self) -> bool:
         return any(column.generated == "stored" for column in self.columns)
 

@@ -3,6 +3,7 @@
 A dump of them could not be loaded, and a page image can keep them.
 """
 
+import json
 from contextlib import suppress
 from typing import Any
 
@@ -13,10 +14,17 @@ from shared.dump.tables import KNOWN_COLLATIONS
 from shared.errors import NoSql
 
 _UNIQUE = """
-    SELECT tables.name, indexes.name FROM sqlite_schema AS tables, pragma_index_list(tables.name, 'main') AS indexes
+    SELECT tables.name, indexes.name, (
+        SELECT json_group_array(json_array(cid, name, coll, key)) FROM pragma_index_xinfo(indexes.name, 'main')
+    )
+    FROM sqlite_schema AS tables, pragma_index_list(tables.name, 'main') AS indexes
     WHERE tables.type = 'table' AND tables.rootpage AND indexes."unique" AND NOT indexes.partial ORDER BY 1, 2
 """
-_KEYS = "SELECT cid, name, coll FROM pragma_index_xinfo(?, 'main') WHERE key ORDER BY seqno"
+_OF_THE_KEY = """
+    SELECT columns.coll
+    FROM pragma_index_list(?, 'main') AS indexes, pragma_index_xinfo(indexes.name, 'main') AS columns
+    WHERE indexes.origin = 'pk' AND columns.coll IS NOT NULL
+"""
 
 
 def refuse_broken_unique(connection: apsw.Connection) -> None:
@@ -26,11 +34,9 @@ def refuse_broken_unique(connection: apsw.Connection) -> None:
     the order of their entries.
     """
     found: list[tuple[Any, ...]] = connection.execute(_UNIQUE).fetchall()
-    for table, index in found:
-        keys: list[tuple[Any, ...]] = connection.execute(_KEYS, (index,)).fetchall()
-        if any(
-            place < 0 or name is None or collation.upper() not in KNOWN_COLLATIONS for place, name, collation in keys
-        ):
+    for table, index, columns in found:
+        keys = [key for key in json.loads(columns) if key[3]]
+        if any(not _can_ask(key) for key in keys) or not _can_read(connection, table):
             continue
         with suppress(apsw.SQLError):  # a table without rowid is its own index, which cannot be named
             if connection.execute(_query(table, index, keys)).get:
@@ -40,9 +46,19 @@ def refuse_broken_unique(connection: apsw.Connection) -> None:
                 )
 
 
-def _query(table: str, index: str, keys: list[tuple[Any, ...]]) -> str:
-    there = " AND ".join(f"{quote_name(name)} IS NOT NULL" for _, name, _ in keys)
-    terms = ", ".join(f"{quote_name(name)} COLLATE {collation}" for _, name, collation in keys)
+def _can_ask(key: list[Any]) -> bool:
+    place, name, collation, _ = key
+    return place >= 0 and name is not None and collation.upper() in KNOWN_COLLATIONS
+
+
+def _can_read(connection: apsw.Connection, table: str) -> bool:
+    """Whether SQLite has each collation of the key's index. Once it lacked one, it does not read the table again."""
+    return all(name.upper() in KNOWN_COLLATIONS for (name,) in connection.execute(_OF_THE_KEY, (table,)))
+
+
+def _query(table: str, index: str, keys: list[list[Any]]) -> str:
+    there = " AND ".join(f"{quote_name(name)} IS NOT NULL" for _, name, _, _ in keys)
+    terms = ", ".join(f"{quote_name(name)} COLLATE {collation}" for _, name, collation, _ in keys)
     return (
         f"SELECT 1 FROM main.{quote_name(table)} INDEXED BY {quote_name(index)} WHERE {there}"
         f" GROUP BY {terms} HAVING count(*) > 1 LIMIT 1"

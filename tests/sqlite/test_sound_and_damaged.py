@@ -183,3 +183,43 @@ def test_a_schema_nobody_writes_is_backed_up_or_refused_with_a_true_line(
     assert "a defect of Litekeep" not in found
     if code == "0":
         assert workplace.good("verify", "--backup", "one", "--json").json[0]["ok"] is True
+
+
+def names_in_another_case(path: Path) -> None:
+    with closing(apsw.Connection(str(path))) as db:
+        db.execute(
+            'CREATE TABLE "User"(Id INTEGER PRIMARY KEY, Email TEXT UNIQUE); CREATE INDEX UI ON "User"(Email, Id)'
+        )
+        db.execute("INSERT INTO User VALUES(1, 'a')")
+        edit_schema(db, "UPDATE sqlite_schema SET name = lower(name), tbl_name = lower(tbl_name)")
+
+
+def without_rowid_collation(path: Path) -> None:
+    with closing(apsw.Connection(str(path))) as db:
+        db.create_collation("unicase", lambda one, two: (one.lower() > two.lower()) - (one.lower() < two.lower()))
+        db.execute(
+            "CREATE TABLE fields(ntid INT, ord INT, name TEXT COLLATE unicase, PRIMARY KEY(ntid, ord)) WITHOUT ROWID;"
+            "INSERT INTO fields VALUES(1, 0, 'Front'), (1, 1, 'back')"
+        )
+
+
+@pytest.mark.parametrize("make", [names_in_another_case, without_rowid_collation])
+@pytest.mark.parametrize("form", ["sql", "sqlite"])
+def test_a_sound_database_is_carried_in_either_format(
+    workplace: Workplace,  # noqa: F811
+    make: Callable[[Path], None],
+    form: str,
+) -> None:
+    found = back_up(workplace, make, "--format", form, "--verify")
+    assert found.startswith("0"), found
+    workplace.good("restore", "--backup", "one", "--to", "back.db", "--verify")
+
+
+def test_rows_that_break_a_unique_index_are_refused_as_sql_and_kept_as_pages(workplace: Workplace) -> None:  # noqa: F811
+    refused = back_up(workplace, unique_violated, "--format", "sql")
+    assert refused.startswith("1")
+    assert "rows of table 't' break its UNIQUE index 'i'" in refused
+    (workplace.folder / "odd.db").unlink()
+    kept = back_up(workplace, unique_violated, "--verify")
+    assert kept.startswith("0"), kept
+    assert "its page image only: rows of table 't' break its UNIQUE index 'i'" in kept
