@@ -142,6 +142,8 @@ def _time(text: str | None) -> datetime | None:
 
 def _target(settings: Settings, flags: dict[str, Any], backup: Backup) -> FileLocation | CloudLocation:
     """Where the database goes: what --to says, the source itself, or a new name beside it."""
+    if not flags["to"] and not flags["in_place"] and settings.database_url is None:
+        raise UsageError("--to is missing, and DATABASE_URL is not set: name the new database")
     location = location_of(flags["to"], settings) if flags["to"] else source_of(settings)
     if flags["to"] or flags["in_place"]:
         return location

@@ -13,7 +13,7 @@ from typing import Any, Protocol
 from shared.catalog.holds import Hold, read_hold
 from shared.catalog.summary import beside_manifest, beside_verdict, summarise, summary_of, verdict_of
 from shared.clock import Clock, is_future, parse_time, rfc3339, utc_now
-from shared.errors import NotGood, ObjectMissing, StoreError, UsageError
+from shared.errors import LitekeepError, NotGood, ObjectMissing, StoreError, UsageError
 from shared.model import names
 from shared.model.kinds import Kind
 from shared.model.manifest import LARGEST_MANIFEST, Manifest, parse_manifest
@@ -188,9 +188,18 @@ class Catalog:
             what = "no verified backup" if ref == LATEST_VERIFIED else "no good backup"
             when = f" at or before {rfc3339(at)}" if at else ""
             whose = f" of {database}" if database else ""
+            if at is not None and (oldest := self._oldest_good(database)) is not None:
+                raise LitekeepError(
+                    f"{what}{whose}{when} in {self.store.url}: the oldest is {oldest.name.id}, taken "
+                    f"{rfc3339(oldest.created_at)}"
+                )
             raise UsageError(f"{what}{whose}{when} in {self.store.url}: see litekeep list")
         passed = newest_first[: newest_first.index(fitting[0])]
         return replace(fitting[0], passed_over=tuple(str(backup.wrong) for backup in passed))
+
+    def _oldest_good(self, database: str | None) -> Backup | None:
+        good = [backup for backup in self.backups(database=database) if backup.good]
+        return good[-1] if good else None
 
     def assemble(self, listed: Iterable[tuple[ObjectName, StoredObject]]) -> list[Backup]:
         """The backups that a listing's `named` objects make, newest first; for whoever lists the store by itself."""

@@ -51,6 +51,7 @@ class KeyFile:
         keyset = tink.new_keyset_handle(aead.aead_key_templates.AES256_GCM)
         content = json_proto_keyset_format.serialize(keyset, secret_key_access.TOKEN)
         try:
+            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
             _create(path, content.encode() + b"\n")
         except FileExistsError:
             raise UsageError(

@@ -8,7 +8,7 @@ from typing import TextIO
 import click
 
 from shared.databases.location import parse_location
-from shared.errors import UsageError
+from shared.errors import KeyProblem, UsageError
 from shared.events.audit_file import append, audit_path, log_path, open_log
 from shared.events.log import EventLog
 from shared.keys import WrappingKey, open_key
@@ -16,6 +16,7 @@ from shared.settings import DEFAULT_KEY, SAMPLE_DATABASE, Environment, Settings,
 from shared.sqlite.location import FileLocation
 from shared.sqlitecloud.connection_string import Address, parse_connection_string
 from shared.sqlitecloud.location import CloudLocation
+from shared.stores import open_store
 from shared.terminal.identity import origin_of
 from shared.terminal.own_project import with_own_key
 from shared.terminal.policy import check_database
@@ -63,10 +64,26 @@ def key_of(settings: Settings, *, may_create: bool = False) -> WrappingKey | Non
     if may_create and "backup_key" not in settings.model_fields_set and not default.exists():
         from shared.keys.keyfile import KeyFile  # noqa: PLC0415
 
+        _check_may_last(settings)
         KeyFile.create(default)
         loud = f"NEW KEY {default.resolve()}: copy it to a safe place NOW; without it no backup can ever be read"
         click.secho(loud, fg="yellow", bold=True, err=True)
     return open_key(settings.backup_key)
+
+
+def _check_may_last(settings: Settings) -> None:
+    """Raises KeyProblem where a key that is made by itself would be lost, or is not the one that is in use."""
+    if settings.cloud_run_job is not None or settings.environment is Environment.PRODUCTION:
+        raise KeyProblem(
+            "BACKUP_KEY is not set: a key made by itself would not outlive this machine; make one with litekeep keygen "
+            "PATH, keep a copy elsewhere, and set BACKUP_KEY=file:PATH or gcp-kms://…"
+        )
+    store = open_store(settings.backup_store)
+    if any(item.name.endswith(".enc") for item in store.list_objects("")):
+        raise KeyProblem(
+            f"BACKUP_KEY is not set, there is no {DEFAULT_KEY} here, and {store.url} holds backups under a key: set "
+            "BACKUP_KEY to that key, or run in the folder where it is"
+        )
 
 
 def event_log(settings: Settings, *, result_on_stdout: bool) -> EventLog:

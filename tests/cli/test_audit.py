@@ -107,6 +107,8 @@ def test_a_trail_that_cannot_be_kept_is_said_and_stops_nothing(workplace: Workpl
 
 def test_on_cloud_run_stdout_is_the_log_and_the_only_trail(workplace: Workplace, tmp_path: Path) -> None:
     job = {"CLOUD_RUN_JOB": "backup-daily", "CLOUD_RUN_EXECUTION": "e-1", "GOOGLE_CLOUD_PROJECT": "acme"}
+    workplace.good("keygen", "own.key")
+    job["BACKUP_KEY"] = "file:own.key"
     outcome = workplace.run("--kind", "daily", module="jobs.backup", GCE_METADATA_HOST="127.0.0.1:1", **job)
     assert outcome.code == 0
     lines = [json.loads(line) for line in outcome.out.splitlines()]

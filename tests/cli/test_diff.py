@@ -59,5 +59,5 @@ def test_an_unknown_table_is_wrong_usage(changed: Workplace) -> None:
 
 def test_a_moment_before_the_first_backup_is_no_difference_of_anything(changed: Workplace) -> None:
     outcome = changed.run("diff", "2001-01-01T00:00:00Z")
-    assert outcome.code == 2
-    assert "no good backup" in outcome.err
+    assert outcome.code == 1
+    assert "the oldest is before" in outcome.err

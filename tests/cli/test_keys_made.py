@@ -1,0 +1,41 @@
+"""A key is made by itself only where it lasts and where no other is in use."""
+
+from tests.cli.conftest import Workplace
+
+
+def test_keygen_makes_the_folder_of_its_file(workplace: Workplace) -> None:
+    workplace.good("keygen", "etc/litekeep/backup.key")
+    path = workplace.folder / "etc/litekeep/backup.key"
+    assert (path.stat().st_mode & 0o777, path.parent.stat().st_mode & 0o777) == (0o600, 0o700)
+
+
+def test_no_key_is_made_in_production_or_on_cloud_run(workplace: Workplace) -> None:
+    for settings in ({"ENVIRONMENT": "production"}, {"CLOUD_RUN_JOB": "backup", "LOG_FORMAT": "text"}):
+        outcome = workplace.run("backup", **settings)
+        assert outcome.code == 1
+        assert "BACKUP_KEY is not set" in outcome.err
+    assert not (workplace.folder / "litekeep.key").exists()
+
+
+def test_no_second_key_is_made_for_a_store_that_has_backups_under_one(workplace: Workplace) -> None:
+    workplace.good("backup")
+    (workplace.folder / "litekeep.key").rename(workplace.folder / "elsewhere.key")
+    outcome = workplace.run("backup")
+    assert outcome.code == 1
+    assert "holds backups under a key" in outcome.err
+    assert not (workplace.folder / "litekeep.key").exists()
+    workplace.good("backup", BACKUP_KEY="file:elsewhere.key")
+
+
+def test_a_restore_without_a_target_says_that_to_is_missing(workplace: Workplace) -> None:
+    workplace.good("backup")
+    outcome = workplace.run("restore", "--backup", "latest", "--database", "app.db", DATABASE_URL="")
+    assert outcome.code == 2
+    assert "--to is missing" in outcome.err
+
+
+def test_a_moment_before_the_first_backup_names_the_oldest(workplace: Workplace) -> None:
+    workplace.good("backup", "--name", "first")
+    outcome = workplace.run("restore", "--at", "2001-01-01T00:00:00Z", "--to", "x.db")
+    assert outcome.code == 1
+    assert "the oldest is first" in outcome.err
