@@ -51,7 +51,11 @@ class KeyFile:
         keyset = tink.new_keyset_handle(aead.aead_key_templates.AES256_GCM)
         content = json_proto_keyset_format.serialize(keyset, secret_key_access.TOKEN)
         try:
-            path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
+            if not path.parent.is_dir():
+                path.parent.mkdir(mode=0o700, parents=True)
+        except OSError as error:
+            raise KeyProblem(f"key file {path} cannot be made: its folder cannot be ({error.strerror})") from None
+        try:
             _create(path, content.encode() + b"\n")
         except FileExistsError:
             raise UsageError(

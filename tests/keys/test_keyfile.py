@@ -59,7 +59,7 @@ def test_a_key_is_never_made_over_anything(tmp_path: Path, there: str) -> None:
 def test_a_key_in_a_place_that_can_be_no_folder_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     with pytest.raises(KeyProblem, match="cannot be made"):
-        KeyFile.create(tmp_path / "file" / "key")
+        KeyFile.create(tmp_path / "file" / "deeper" / "key")
 
 
 @pytest.mark.parametrize("call", ["fsync", "link"])
