@@ -6,6 +6,7 @@ and repeats nothing of a value that could be a secret.
 
 import os
 import re
+import stat
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
@@ -172,6 +173,7 @@ def check_store(value: str) -> str:
 
 def read_settings() -> Settings:
     """The settings as they stand. Raises UsageError for the first that is wrong."""
+    check_own_file(Path(".env"))
     try:
         return Settings()
     except ValidationError as error:
@@ -180,6 +182,21 @@ def read_settings() -> Settings:
         raise UsageError(f"{name} is wrong: {first['msg'].removeprefix('Value error, ')}") from None
     except (OSError, UnicodeDecodeError) as error:
         raise UsageError(f".env cannot be read: {error.__class__.__name__}; mend it or remove it") from None
+
+
+def check_own_file(path: Path) -> None:
+    """Holds a file that decides what a run does to what ssh asks of its own: root's or the caller's, and nobody else's.
+
+    A file that is not there is fine. Raises UsageError.
+    """
+    try:
+        found = path.stat()
+    except OSError:
+        return  # whoever reads it says why it cannot be read
+    if found.st_uid not in (0, os.getuid()):
+        raise UsageError(f"{path} belongs to another user, who could decide what this run does: chown it, or remove it")
+    if found.st_mode & 0o022 and stat.S_ISREG(found.st_mode):
+        raise UsageError(f"{path} can be written by others, who could decide what this run does: chmod go-w {path}")
 
 
 def place_alone() -> Settings:

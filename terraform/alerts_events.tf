@@ -58,7 +58,7 @@ locals {
     copy-behind = {
       title    = "Copy store behind"
       severity = "ERROR"
-      events   = ["monitor.copy_behind"]
+      events   = ["monitor.copy_behind", "copy.failed"]
       where    = null
       means    = "Backups are missing in the second region. A loss of the first region would take them."
       run      = "gcloud storage rsync --recursive --no-clobber ${local.store_url} ${coalesce(local.copy_url, "gs://COPY-BUCKET")}"

@@ -4,6 +4,7 @@ from pathlib import Path
 
 from shared.errors import KeyProblem
 from shared.keys.interface import WrappingKey
+from shared.settings import check_own_file
 
 __all__ = ["WrappingKey", "open_key"]
 
@@ -22,6 +23,7 @@ def open_key(setting: str) -> WrappingKey | None:
     from shared.keys.keyfile import KeyFile  # noqa: PLC0415 - so does Tink, nearly
 
     path = Path(setting.removeprefix("file:"))
+    check_own_file(path)
     try:
         return KeyFile.read(path.expanduser())
     except RuntimeError:

@@ -232,9 +232,12 @@ def test_what_no_dump_can_carry_is_kept_as_pages(workplace: Workplace) -> None:
         connection.create_collation("WEIRD", lambda one, two: (one > two) - (one < two))
         connection.execute("CREATE TABLE t(a TEXT COLLATE WEIRD PRIMARY KEY, b) WITHOUT ROWID")
         connection.execute("INSERT INTO t VALUES('x', 1), ('y', 2)")
-    refused = workplace.run("backup")
+    refused = workplace.run("backup", "--format", "sql")
     assert refused.code == 1
     assert "'t'" in refused.err
+    both = workplace.good("backup", "--json")
+    assert [artifact["format"] for artifact in both.json["artifacts"]] == ["sqlite"]
+    assert "'t'" in both.err
     workplace.good("backup", "--name", "pages", "--format", "sqlite", "--verify")
     workplace.good("restore", "--backup", "pages", "--to", "new.db", "--verify")
     workplace.good("restore", "--backup", "pages", "--in-place")

@@ -14,6 +14,7 @@ from pathlib import Path
 import pytest
 
 from litekeep.sample import make_sample
+from shared.keys.keyfile import KeyFile
 from tests.images.dockerfile import ROOT
 from tests.jobs.runs import environment
 from tests.servers.gcs.fixtures import gcs_port  # noqa: F401 - a fixture
@@ -29,10 +30,14 @@ def place(tmp_path_factory: pytest.TempPathFactory, gcs_port: int) -> Iterator[t
     folder = tmp_path_factory.mktemp("install")
     (folder / "tmp").mkdir()
     make_sample(folder / "app.db", scale=0.02)
+    KeyFile.create(folder / "own.key")
     make_bucket(gcs_port, "installed")
     with running_proxy(gcs_port) as gcs:
         settings = environment(folder) | {"STORAGE_EMULATOR_HOST": gcs.url, "BACKUP_STORE": "gs://installed"}
-        yield folder, settings | {"CLOUD_RUN_JOB": "litekeep", "BACKUP_KEY": "none", "PYTHONPATH": "/nowhere"}
+        yield (
+            folder,
+            settings | {"CLOUD_RUN_JOB": "litekeep", "BACKUP_KEY": f"file:{folder}/own.key", "PYTHONPATH": "/nowhere"},
+        )
 
 
 def install(folder: Path, job: str) -> Path:

@@ -4,13 +4,16 @@ What no job run can bring about in a second (a backup that takes an hour) is tri
 test_alert_filters.py.
 """
 
+import json
 from collections.abc import Callable
+from contextlib import closing
+from datetime import timedelta
 from typing import Any
 
 import apsw
 import pytest
 
-from shared.clock import utc_now
+from shared.clock import rfc3339, utc_now
 from shared.model.kinds import Kind
 from shared.model.names import Slot
 from shared.model.schedules import DEFAULT_SCHEDULES
@@ -89,7 +92,9 @@ def a_backup_without_its_copy(job: Job) -> Run:  # noqa: F811
 
 def a_second_start_of_a_slot(job: Job) -> Run:  # noqa: F811
     slot = Slot(Kind.WEEKLY, "app.db", DEFAULT_SCHEDULES[Kind.WEEKLY].slot_at(utc_now()))
-    open_store(str(job.store)).create(slot.claim(1), b"another's", {})
+    ends = rfc3339(utc_now() + timedelta(hours=1))
+    claim = {"owner": "another/0", "attempt": 0, "over": False, "expires_at": ends}
+    open_store(str(job.store)).create(slot.claim(1), json.dumps(claim).encode(), {})
     return job.run("backup", "--kind=weekly")
 
 
@@ -102,6 +107,16 @@ def a_verification_of_a_damaged_backup(job: Job) -> Run:  # noqa: F811
     job.run("backup", "--name=one")
     damage(job, "one.sqlite.zst.enc")
     return job.run("verify", "--all")
+
+
+def a_verification_of_a_damaged_source(job: Job) -> Run:  # noqa: F811
+    with closing(apsw.Connection(str(job.database))) as connection:
+        connection.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 0)
+        connection.execute("CREATE TABLE odd(x); CREATE INDEX i ON odd(x); INSERT INTO odd VALUES (1), (1)")
+        connection.execute("PRAGMA writable_schema=ON")
+        connection.execute("UPDATE sqlite_schema SET sql='CREATE UNIQUE INDEX i ON odd(x)' WHERE name='i'")
+    job.run("backup", "--name=one", "--format=sqlite")
+    return job.run("verify", "--backup=one")
 
 
 def a_verification_with_the_wrong_key(job: Job) -> Run:  # noqa: F811
@@ -248,6 +263,7 @@ CASES: dict[Case, tuple[set[str], set[str]]] = {
     a_second_start_of_a_slot: ({"backup.skipped"}, set()),
     a_verification: ({"verify.succeeded"}, set()),
     a_verification_of_a_damaged_backup: ({"verify.failed"}, {"verify-failed"}),
+    a_verification_of_a_damaged_source: ({"verify.succeeded", "source.damaged"}, {"source-damaged"}),
     a_verification_with_the_wrong_key: ({"verify.failed"}, {"verify-failed"}),
     a_restore: ({"restore.started", "restore.succeeded"}, {"restore-started"}),
     a_restore_of_a_damaged_backup: ({"restore.failed"}, {"restore-started", "restore-failed"}),

@@ -1,0 +1,29 @@
+"""Files that decide what a run does must be root's or the caller's, and writable by nobody else."""
+
+import os
+
+import pytest
+
+from tests.cli.conftest import Workplace
+
+
+@pytest.mark.parametrize("name", [".env", "own.key"])
+def test_a_file_that_others_can_write_decides_nothing(workplace: Workplace, name: str) -> None:
+    workplace.good("keygen", "own.key")
+    (workplace.folder / ".env").write_text("BACKUP_KEY=file:own.key\n")
+    workplace.good("backup")
+    (workplace.folder / name).chmod(0o622)
+    outcome = workplace.run("backup")
+    assert (outcome.code, name in outcome.err) == (2, True)
+
+
+@pytest.mark.parametrize("name", [".env", "own.key"])
+def test_a_file_of_another_user_decides_nothing(workplace: Workplace, name: str) -> None:
+    if os.getuid() != 0:
+        return  # only root can give a file away; CI is root
+    workplace.good("keygen", "own.key")
+    (workplace.folder / ".env").write_text("BACKUP_KEY=file:own.key\n")
+    os.chown(workplace.folder / name, 65534, 65534)
+    outcome = workplace.run("backup")
+    assert (outcome.code, "belongs to another user" in outcome.err) == (2, True)
+    assert not workplace.store.exists()
