@@ -32,9 +32,9 @@ def on_terminal(
     """Runs the command on a terminal of that size and returns what is on it in the end."""
     pid, terminal = pty.fork()
     if pid == 0:
+        fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))  # before the command can ask
         os.chdir(folder)
         os.execvpe(command[0], command, {**environment, "TERM": "xterm-256color"})
-    fcntl.ioctl(terminal, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
     screen = pyte.HistoryScreen(columns, rows, history=_HISTORY)
     stream = pyte.ByteStream(screen)
     while True:
