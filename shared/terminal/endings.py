@@ -49,6 +49,15 @@ def heed_sigterm() -> None:
             signal.signal(number, _stop)
 
 
+def heed_no_more() -> None:
+    """The work is done and its exit code is decided: a signal that comes now changes nothing.
+
+    Python would set these back to their default while it ends, and that kills a run that has succeeded.
+    """
+    for number in (*_ENDINGS, signal.SIGINT):
+        signal.signal(number, signal.SIG_IGN)
+
+
 @contextmanager
 def reported(report: Callable[[str], None]) -> Iterator[None]:
     """Calls `report` with the reason, once, when the block is left by an error or a stop, or is still there too late.

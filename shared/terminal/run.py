@@ -14,7 +14,7 @@ import click
 
 from shared.errors import LitekeepError
 from shared.redaction import redact
-from shared.terminal.endings import Stopped, heed_sigterm, reason_of, reported_at_all
+from shared.terminal.endings import Stopped, heed_no_more, heed_sigterm, reason_of, reported_at_all
 from shared.terminal.screen import end_bars, printable
 
 if TYPE_CHECKING:
@@ -35,6 +35,7 @@ def run(command: click.Command, name: str | None = None, failure: "Event | None"
         with _reported(failure, arguments):
             code = command.main(arguments, prog_name=name, standalone_mode=False)
         sys.stdout.flush()  # while what it says can still be told in a line
+        heed_no_more()
         sys.exit(code if isinstance(code, int) else 0)
     except click.exceptions.NoArgsIsHelpError as error:
         click.echo(error.ctx.get_help() if error.ctx else error.format_message())
@@ -99,6 +100,7 @@ def _end(message: str, code: int, arguments: list[str]) -> NoReturn:
         sys.stdout.flush()
     except OSError:  # nobody takes what we say: the exit code remains
         _leave(code)
+    heed_no_more()
     sys.exit(code)
 
 

@@ -137,3 +137,20 @@ def test_a_full_target_disk_leaves_nothing_there(larger: Workplace, one_line: On
     with tiny_disk(disk, "2m"):
         one_line(larger.run("restore", "--backup", "one", "--to", "disk/new.db"), 1)
         assert list(disk.iterdir()) == []
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+def test_a_signal_that_comes_when_the_work_is_done_changes_nothing(workplace: Workplace, how: signal.Signals) -> None:
+    program = (
+        "import atexit, os, sys; from litekeep.app import litekeep; from shared.terminal.run import run;"
+        f"atexit.register(lambda: os.kill(os.getpid(), {int(how)})); sys.argv[1:] = ['list']; run(litekeep, 'litekeep')"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", program],
+        cwd=workplace.folder,
+        env=workplace.environment,
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+    assert (done.returncode, done.stderr) == (0, "")

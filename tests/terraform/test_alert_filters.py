@@ -17,6 +17,7 @@ FIRES = {
     "cleanup.attention": "cleanup-attention",
     "cleanup.failed": "cleanup-failed",
     "drill.failed": "drill-failed",
+    "copy.failed": "copy-behind",
     "monitor.copy_behind": "copy-behind",
     "monitor.drill_overdue": "drill-overdue",
     "monitor.failed": "monitor-failed",
