@@ -51,8 +51,7 @@ class KeyFile:
         keyset = tink.new_keyset_handle(aead.aead_key_templates.AES256_GCM)
         content = json_proto_keyset_format.serialize(keyset, secret_key_access.TOKEN)
         try:
-            if not path.parent.is_dir():
-                path.parent.mkdir(mode=0o700, parents=True)
+            _make_folder(path.parent)
         except OSError as error:
             raise KeyProblem(f"key file {path} cannot be made: its folder cannot be ({error.strerror})") from None
         try:
@@ -77,6 +76,19 @@ class KeyFile:
             raise NotGood(
                 f"the key {self.name} did not wrap this, or it was changed since: use the key that wrapped it"
             ) from None
+
+
+def _make_folder(folder: Path) -> None:
+    """Makes a folder and those above it where they are missing, each so that it outlives a crash. Raises OSError."""
+    if folder.is_dir():
+        return
+    _make_folder(folder.parent)
+    folder.mkdir(mode=0o700)
+    above = os.open(folder.parent, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        os.fsync(above)
+    finally:
+        os.close(above)
 
 
 def _fingerprint(keyset: tink.KeysetHandle) -> str:

@@ -144,7 +144,7 @@ def _copy_behind(database: str, here: Sequence[Seen], url: str | None, now: date
         yield Finding(
             Event.MONITOR_COPY_BEHIND,
             f"the copy store {url} lacks {len(missing)} backups of {database}, the newest {missing[0].name.id}: "
-            "copy them, and see why the backup did not",
+            "run litekeep copy, and see why the backup did not",
             _about(missing[0]) | fields,
         )
 

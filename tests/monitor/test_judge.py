@@ -138,6 +138,7 @@ def test_a_copy_store_is_behind_when_it_lacks_backups_for_an_hour() -> None:
     own = [seen(hours(0.5), in_copy=True), *nights(2, until=hours(24.5), in_copy=False)]
     (finding,) = findings(own, copy_url="gs://copy")
     assert (finding.event, finding.fields["missing"]) == (Event.MONITOR_COPY_BEHIND, 2)
+    assert "run litekeep copy," in finding.message
 
 
 def test_a_backup_of_the_future_is_reported_and_hides_nothing() -> None:
