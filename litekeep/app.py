@@ -56,7 +56,9 @@ Settings (environment, or a .env file in the working folder):
   BACKUP_KEY         gcp-kms://projects/…/cryptoKeys/NAME, file:PATH, or none
                                                                  [file:./litekeep.key]
   BACKUP_FORMATS     sql, sqlite or sql,sqlite                   [sql,sqlite]
-  BACKUP_RETENTION   such as daily=30d,weekly=90d
+  BACKUP_RETENTION   such as daily=30d,weekly=90d   [daily, weekly and continuous 7d,
+                     pre-deployment and on-demand 30d, milestone 365d; where ENVIRONMENT
+                     is production daily 30d, weekly 90d]
   BACKUP_SCHEDULES   kind=cron pairs (UTC), such as daily=0 0 * * *;weekly=0 0 * * 0
   BACKUP_MIN_KEEP    good backups of a database that always stay [3]
   BACKUP_REVERIFY    each kept backup is read again at least this often      [30d]

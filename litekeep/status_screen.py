@@ -8,7 +8,7 @@ from shared.monitor import Finding, Seen, Standing, Status
 from shared.monitor.next_deletion import NextDeletion
 from shared.terminal.screen import age, moment, size
 
-FINE, ODD, WRONG = "✅", "⚠️", "❌"
+FINE, OPEN, ODD, WRONG = "✅", "➖", "⚠️", "❌"
 _MOST_FINDINGS = 10
 
 
@@ -45,9 +45,9 @@ def _proof_lines(status: Status) -> Iterator[str]:
         return
     proven = status.last_verified
     when = "not yet" if proven is None else f"{moment(proven.verified_at or proven.created_at)} ({proven.name.id})"
-    yield f"{_mark(status, Event.MONITOR_UNVERIFIED)} Last verified: {when}"
+    yield f"{_proof_mark(status, Event.MONITOR_UNVERIFIED, proven is not None)} Last verified: {when}"
     drilled = moment(status.drilled_at) if status.drilled_at else "not yet"
-    yield f"{_mark(status, Event.MONITOR_DRILL_OVERDUE)} Last drilled: {drilled}"
+    yield f"{_proof_mark(status, Event.MONITOR_DRILL_OVERDUE, status.drilled_at is not None)} Last drilled: {drilled}"
 
 
 def _plan_lines(status: Status, going: NextDeletion | None) -> Iterator[str]:
@@ -80,6 +80,12 @@ def _word(status: Status) -> str:
 
 def _stale_kinds(status: Status) -> list[str]:
     return [str(each.fields["kind"]) for each in status.findings if each.event is Event.MONITOR_STALE]
+
+
+def _proof_mark(status: Status, event: Event, done: bool) -> str:
+    """Of what was not done yet, and need not have been, neither good nor bad is said."""
+    mark = _mark(status, event)
+    return OPEN if mark == FINE and not done else mark
 
 
 def _mark(status: Status, event: Event, about: Seen | None = None) -> str:

@@ -23,24 +23,27 @@ def status(as_json: bool, database: str | None, store: str | None) -> int:
     """
     from litekeep.native_screen import look_natively  # noqa: PLC0415 - `--help` must not wait for these
     from litekeep.overall import overall, take_look  # noqa: PLC0415
+    from litekeep.retention_screen import retention_document, retention_lines  # noqa: PLC0415
     from litekeep.status_screen import finding_lines, screen  # noqa: PLC0415
     from shared.terminal.native import cloud_project  # noqa: PLC0415
     from shared.terminal.options import settings_with  # noqa: PLC0415
     from shared.terminal.screen import say, say_json  # noqa: PLC0415
 
+    settings = settings_with()
     look = take_look(store, database)
-    native = look_natively(cloud_project(settings_with()), [each.database for each in look.statuses])
+    native = look_natively(cloud_project(settings), [each.database for each in look.statuses])
     if as_json:
         documents = [each | {"native": native.documents.get(each["database"])} for each in look.documents]
         whole = overall(look)
-        say_json(_document(documents, whole | {"alerts": [*whole["alerts"], *native.alerts]}))
+        document = _document(documents, whole | {"alerts": [*whole["alerts"], *native.alerts]})
+        say_json(document | {"retention": retention_document(settings)})
     else:
         for each in look.statuses:
             lines = screen(each, look.going[each.database])
             kept = [native.lines[each.database]] if each.database in native.lines else []
             for line in [*lines, *kept, *finding_lines(each.findings), ""]:
                 say(line)
-        for line in finding_lines(look.others):
+        for line in [*finding_lines(look.others), *retention_lines(settings)]:
             say(line)
         if native.failed:
             say(f"⚠️ Native backups: not known, as {native.failed}")

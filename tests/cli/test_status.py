@@ -102,3 +102,30 @@ def test_help_does_not_wait_for_what_it_does_not_need(workplace: Workplace, comm
     began = time.process_time()
     assert "exits with 1" in workplace.good(command, "--help").out.lower()
     assert time.process_time() - began < 2
+
+
+def test_status_names_the_retention_rules_and_where_each_comes_from(workplace: Workplace) -> None:
+    workplace.good("backup", "--kind", "daily")
+    lines = workplace.good("status", BACKUP_RETENTION="daily=36h", ENVIRONMENT="production").out.splitlines()
+    ours = lines.index("Kept (BACKUP_RETENTION):")
+    assert lines[ours + 1] == "  daily 36h"
+    assert lines[ours + 2] == "Kept (default of ENVIRONMENT=production):"
+    assert "weekly 90d" in lines[ours + 3]
+    assert lines[-1] == "Always kept (BACKUP_MIN_KEEP): the last 3 good ones of a database"
+    assert all(len(line) <= 80 for line in lines[ours:])
+
+
+def test_json_names_the_retention_rules_too(workplace: Workplace) -> None:
+    workplace.good("backup", "--kind", "daily")
+    rules = workplace.good("status", "--json", BACKUP_RETENTION="milestone=2y", BACKUP_MIN_KEEP="5").json["retention"]
+    assert rules["min_keep"] == 5
+    assert rules["kinds"]["milestone"] == {"days": 730.0, "from": "BACKUP_RETENTION"}
+    assert rules["kinds"]["daily"]["days"] == 7.0
+    assert rules["kinds"]["daily"]["from"].startswith("default of ENVIRONMENT=")
+
+
+def test_what_was_never_proven_or_drilled_gets_no_tick(workplace: Workplace) -> None:
+    workplace.good("backup", "--kind", "daily")
+    lines = workplace.good("status").out.splitlines()
+    assert "➖ Last verified: not yet" in lines
+    assert "➖ Last drilled: not yet" in lines

@@ -1,0 +1,44 @@
+"""What `litekeep status` says of the retention rules in force, and of where each comes from."""
+
+import textwrap
+from collections.abc import Iterator
+from typing import Any
+
+from shared.model.kinds import Kind
+from shared.settings import Settings
+
+_SET = "BACKUP_RETENTION"
+
+
+def retention_lines(settings: Settings) -> Iterator[str]:
+    """A line for each place that rules come from, and one for how many stay whatever their age."""
+    for source in (_SET, _default_of(settings)):
+        lengths = [f"{kind} {_days(settings, kind)}" for kind in Kind if _source(settings, kind) == source]
+        if lengths:
+            yield f"Kept ({source}):"
+            yield from textwrap.wrap(", ".join(lengths), 78, initial_indent="  ", subsequent_indent="  ")
+    stay = settings.backup_min_keep
+    yield f"Always kept (BACKUP_MIN_KEEP): the last {stay} good ones of a database"
+
+
+def retention_document(settings: Settings) -> dict[str, Any]:
+    """The same for programs: of each kind its length in days, a fraction where it is one, and its source."""
+    kinds = {
+        kind.value: {"days": settings.retention_of(kind).total_seconds() / 86_400, "from": _source(settings, kind)}
+        for kind in Kind
+    }
+    return {"kinds": kinds, "min_keep": settings.backup_min_keep}
+
+
+def _source(settings: Settings, kind: Kind) -> str:
+    return _SET if kind in settings.backup_retention else _default_of(settings)
+
+
+def _default_of(settings: Settings) -> str:
+    named = "" if "environment" in settings.model_fields_set else ", which is not set"
+    return f"default of ENVIRONMENT={settings.environment}{named}"
+
+
+def _days(settings: Settings, kind: Kind) -> str:
+    length = settings.retention_of(kind)
+    return f"{length.days}d" if not length.seconds else f"{round(length.total_seconds() / 3600)}h"
