@@ -8,7 +8,7 @@ from shared.monitor import Finding, Seen, Standing, Status
 from shared.monitor.next_deletion import NextDeletion
 from shared.terminal.screen import age, moment, size
 
-FINE, OPEN, ODD, WRONG = "✅", "➖", "⚠️", "❌"
+FINE, OPEN, ODD, WRONG = "✅", "⬜", "⚠️", "❌"
 _MOST_FINDINGS = 10
 
 

@@ -127,5 +127,5 @@ def test_json_names_the_retention_rules_too(workplace: Workplace) -> None:
 def test_what_was_never_proven_or_drilled_gets_no_tick(workplace: Workplace) -> None:
     workplace.good("backup", "--kind", "daily")
     lines = workplace.good("status").out.splitlines()
-    assert "➖ Last verified: not yet" in lines
-    assert "➖ Last drilled: not yet" in lines
+    assert "⬜ Last verified: not yet" in lines
+    assert "⬜ Last drilled: not yet" in lines
