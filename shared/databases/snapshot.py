@@ -11,7 +11,7 @@ from shared.model.manifest import Source
 from shared.runtime.progress import Progress, silent
 from shared.sqlite.header import read_header
 from shared.sqlite.location import FileLocation
-from shared.sqlite.sqlite_file import FileSnapshot, snapshot_file
+from shared.sqlite.sqlite_file import FileSnapshot, regular_file, snapshot_file
 from shared.sqlitecloud.location import CloudLocation
 
 
@@ -68,7 +68,7 @@ def check_readable(location: FileLocation | CloudLocation) -> str:
 
         return look_at(location)
     try:
-        with location.path.open("rb") as file:
+        with regular_file(location.path).open("rb") as file:
             header = read_header(file.fileno())
             size = os.fstat(file.fileno()).st_size
     except OSError as error:

@@ -5,17 +5,18 @@ import os
 from pathlib import Path
 
 from shared.errors import SourceError, UsageError
-
-# Whatever lies there under these names, SQLite takes for a part of the database.
-SIDECARS = ("-wal", "-journal", "-shm")
+from shared.sqlite.neighbours import SIDECARS, refuse_foreign_folder
 
 _NO_HARD_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EXDEV)
 
 
 def check_new(target: Path) -> None:
-    """Raises UsageError when `target` is taken, has no folder, or would inherit an old `-wal` or journal."""
+    """Raises UsageError when `target` is taken, has no folder, or would inherit an old `-wal` or journal; and as root
+    when another user could swap files in its folder.
+    """
     if not target.parent.is_dir():
         raise UsageError(f"folder {target.parent} is not there: make it, or choose another target")
+    refuse_foreign_folder(target)
     if os.path.lexists(target):
         raise UsageError(f"{target} is there already: choose another target, or --in-place to replace a database")
     for suffix in SIDECARS:

@@ -40,7 +40,8 @@ from shared.sqlite.file_locks import held_exclusively
 from shared.sqlite.header import read_header
 from shared.sqlite.holders import described, processes_holding
 from shared.sqlite.image import FileSnapshot, copy_pages, create_image, finish_image, run_backup
-from shared.sqlite.publish import SIDECARS, check_new, publish_new, sync
+from shared.sqlite.neighbours import SIDECARS, open_regular, refuse_foreign_folder, refuse_odd_sidecars
+from shared.sqlite.publish import check_new, publish_new, sync
 from shared.sqlite.raw_copy import Progress
 from shared.sqlite.read_back import first_difference
 from shared.sqlite.sqlite_failures import explained, no_room
@@ -49,6 +50,7 @@ __all__ = ["InPlace", "check_new", "publish_new"]
 
 _PATIENCE_SECONDS = 2.0
 _SPARE_BYTES = 1 << 20
+_PIECE = 1 << 20
 
 
 def _nothing(name: str) -> None:
@@ -92,6 +94,8 @@ class InPlace:
             raise UsageError(f"{self._target} is not a file: name the database file to replace")
         # -wal and -journal lie beside the real file, and a link is to stay one.
         self._target = self._target.resolve()
+        refuse_foreign_folder(self._target)
+        refuse_odd_sidecars(self._target)
         with ExitStack() as opening, explained(self._target, self._target.parent):
             # Closed after the connection: a descriptor that is closed sooner takes the connection's locks along.
             self._descriptor = os.open(self._target, os.O_RDONLY | os.O_CLOEXEC)
@@ -137,15 +141,24 @@ class InPlace:
         kept = Path(f"{self._target}.before-restore-{self._moment:%Y%m%dT%H%M%SZ}")
         with explained(self._target, self._target.parent):
             for suffix in ("", "-wal", "-journal"):
-                source = Path(f"{self._target}{suffix}")
-                if source.exists():
-                    create_image(Path(f"{kept}{suffix}"))
-                    shutil.copyfile(source, f"{kept}{suffix}")
-                    sync(Path(f"{kept}{suffix}"))
+                self._keep(Path(f"{self._target}{suffix}"), Path(f"{kept}{suffix}"))
             sync(kept.parent)
         self._kept = True
         self._step("kept")
         return kept
+
+    @staticmethod
+    def _keep(source: Path, kept: Path) -> None:
+        """Copies a file as it lies, from one open descriptor to the other, so that no name can be swapped between."""
+        try:
+            descriptor = open_regular(source)
+        except FileNotFoundError:
+            return
+        flags = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+        with os.fdopen(descriptor, "rb") as reader, os.fdopen(os.open(kept, flags, 0o600), "wb") as writer:
+            shutil.copyfileobj(reader, writer, _PIECE)
+            writer.flush()
+            os.fsync(writer.fileno())
 
     def swap(self, temporary: Path, *, progress: Progress | None = None) -> None:
         """Brings the content of the closed file `temporary`, beside the target, in place, and on disk.

@@ -25,6 +25,7 @@ from shared.sqlite.connect import distrust, open_read_only
 from shared.sqlite.file_locks import PATIENCE_SECONDS, Pin, pinned, wal_is_live
 from shared.sqlite.header import read_header
 from shared.sqlite.image import FileSnapshot, copy_pages, create_image, finish_image
+from shared.sqlite.neighbours import refuse_odd_sidecars
 from shared.sqlite.raw_copy import SIDECARS, Progress, copy_files, copy_main_file, remove_sidecars
 from shared.sqlite.sqlite_failures import explained, no_room
 
@@ -62,7 +63,7 @@ def snapshot_file(
     Raises CorruptSource when the file is not a whole database, SourceError when it cannot be read, stays
     locked for longer than `patience_seconds`, keeps changing, or when the copy finds no room. Nothing is left.
     """
-    source = _regular_file(source)
+    source = regular_file(source)
     folder = destination.parent
     with explained(source, folder):
         create_image(destination)
@@ -84,7 +85,7 @@ def snapshot_file(
             raise
 
 
-def _regular_file(source: Path) -> Path:
+def regular_file(source: Path) -> Path:
     """The real path: `-wal` and `-journal` lie beside that, also when `source` is a symbolic link."""
     try:
         source = source.resolve(strict=True)
@@ -100,6 +101,7 @@ def _regular_file(source: Path) -> Path:
         raise SourceError(f"{source} is a folder: name the database file in it")
     if not stat.S_ISREG(mode):
         raise SourceError(f"{source} is not a regular file: name a database file")
+    refuse_odd_sidecars(source)
     return source
 
 

@@ -36,6 +36,8 @@ from shared.runtime.progress import Progress, silent
 from shared.runtime.workspace import scratch_folder
 from shared.sqlite.connect import uri
 from shared.sqlite.location import FileLocation
+from shared.sqlite.neighbours import refuse_foreign_folder
+from shared.sqlite.sqlite_file import regular_file
 
 _LISTED = 1000  # rows that a plan lists; it counts all
 _CODECS = {"UTF-8": "utf-8", "UTF-16le": "utf-16-le", "UTF-16be": "utf-16-be"}
@@ -234,6 +236,8 @@ def _write(order: RowsOrder, prepared: Prepared) -> None:
 
 def _write_file(path: Path, prepared: Prepared) -> None:
     flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_URI
+    path = regular_file(path)
+    refuse_foreign_folder(path)
     try:
         with closing(apsw.Connection(uri(path, "mode=rw"), flags=flags)) as connection:
             connection.set_busy_timeout(_BUSY_MILLISECONDS)

@@ -1,0 +1,76 @@
+"""What another user of the machine puts beside a database hangs nothing and is never followed."""
+
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from tests.cli.conftest import Workplace
+
+
+def _fifo(path: Path) -> None:
+    os.mkfifo(path)
+
+
+def _socket(path: Path) -> None:
+    with socket.socket(socket.AF_UNIX) as listening:
+        folder = os.open(path.parent, os.O_RDONLY)  # a socket's own path is short: name it by its folder
+        try:
+            listening.bind(f"/proc/self/fd/{folder}/{path.name}")
+        finally:
+            os.close(folder)
+
+
+def _link(path: Path) -> None:
+    other = path.with_name("somebody-elses")
+    other.write_bytes(b"x" * 4096)
+    path.symlink_to(other)
+
+
+def _folder(path: Path) -> None:
+    path.mkdir()
+
+
+@pytest.mark.parametrize("suffix", ["-wal", "-shm", "-journal"])
+@pytest.mark.parametrize("plant", [_fifo, _socket, _link, _folder])
+def test_no_command_opens_what_is_no_plain_file_beside_the_database(
+    workplace: Workplace, plant: Callable[[Path], None], suffix: str
+) -> None:
+    workplace.good("backup")
+    content = workplace.database.read_bytes()
+    plant(Path(f"{workplace.database}{suffix}"))
+    for command in (["backup"], ["restore", "--backup", "latest", "--in-place"], ["health"]):
+        outcome = workplace.run(*command)
+        assert (outcome.code, f"app.db{suffix} is no regular file" in outcome.out + outcome.err) == (1, True), command
+    assert workplace.database.read_bytes() == content
+
+
+def test_a_pipe_as_the_source_does_not_hang_health(workplace: Workplace) -> None:
+    os.mkfifo(workplace.folder / "pipe.db")
+    outcome = workplace.run("health", DATABASE_URL="pipe.db")
+    assert (outcome.code, "not a regular file" in outcome.out) == (1, True)
+
+
+@pytest.mark.parametrize("target", [["--in-place"], ["--to", "new.db"]])
+def test_root_writes_no_database_into_a_folder_of_another_user(workplace: Workplace, target: list[str]) -> None:
+    if os.getuid() != 0:
+        return  # only root can give a folder away; CI is root
+    workplace.good("backup")
+    content = workplace.database.read_bytes()
+    os.chown(workplace.folder, 65534, 65534)
+    outcome = workplace.run("restore", "--backup", "latest", *target)
+    assert (outcome.code, "could swap what root writes" in outcome.err) == (2, True)
+    assert "sudo -u" in outcome.err
+    assert workplace.database.read_bytes() == content
+    assert not (workplace.folder / "new.db").exists()
+
+
+def test_root_writes_no_database_into_a_folder_that_others_can_write(workplace: Workplace) -> None:
+    if os.getuid() != 0:
+        return  # who is not root can give away no more than his own
+    workplace.good("backup")
+    workplace.folder.chmod(0o777)
+    outcome = workplace.run("restore", "--backup", "latest", "--in-place")
+    assert (outcome.code, "can be written by others" in outcome.err) == (2, True)
