@@ -32,7 +32,7 @@ def scratch_folder(parent: Path | None = None) -> Iterator[Path]:
     below_tmpdir = parent is None
     with ExitStack() as stack:
         try:
-            parent = _private_place(parent or _temporary_folder() / f"litekeep-{os.getuid()}")
+            parent = _place_below(_temporary_folder()) if parent is None else _private_place(parent)
             _sweep(parent)
             folder = Path(tempfile.mkdtemp(prefix=_UNREADY, dir=parent))
             stack.callback(shutil.rmtree, folder, ignore_errors=True)
@@ -56,6 +56,32 @@ def _temporary_folder() -> Path:
     if wanted is not None and not (Path(wanted).is_dir() and os.access(wanted, os.W_OK)):
         raise SourceError(f"TMPDIR={wanted} is no folder that can be written: mend it, or unset it")
     return Path(wanted or tempfile.gettempdir())
+
+
+def _place_below(temporary: Path) -> Path:
+    """This user's place below TMPDIR, made if needed.
+
+    Another user can take the usual name, which anyone can guess: then it is one with a random end, found again by the
+    next run, which removes what a killed one left.
+    """
+    usual = temporary / f"litekeep-{os.getuid()}"
+    for place in (usual, *sorted(temporary.glob(f"{usual.name}-*"))):
+        try:
+            if _is_own_folder(place.lstat()):
+                return place
+        except FileNotFoundError:
+            continue
+    try:
+        usual.mkdir(mode=0o700)
+    except FileExistsError:
+        if _is_own_folder(usual.lstat()):
+            return usual  # made by another run of ours this moment
+        return Path(tempfile.mkdtemp(prefix=f"{usual.name}-", dir=temporary))
+    return usual
+
+
+def _is_own_folder(found: os.stat_result) -> bool:
+    return stat.S_ISDIR(found.st_mode) and found.st_uid == os.geteuid() and not found.st_mode & 0o022
 
 
 def _private_place(parent: Path) -> Path:

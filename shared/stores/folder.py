@@ -11,6 +11,7 @@ import fcntl
 import io
 import os
 import stat
+import time
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager, suppress
 from datetime import UTC, datetime
@@ -33,6 +34,8 @@ if TYPE_CHECKING:
 _STAGING = ".staging"
 _LOCK = ".lock"
 _READ_SIZE = 1 << 20  # bytes
+_LOCK_PATIENCE_SECONDS = 60.0  # each of ours holds the lock for one look and one rename or removal
+_LOCK_POLL_SECONDS = 0.02
 _NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 _LAST_SECOND = 253402300799  # of the year 9999, the last that a datetime can say
 _NEARLY_FULL = 16 << 20  # bytes
@@ -41,7 +44,8 @@ _NEARLY_FULL = 16 << 20  # bytes
 class FolderStore:
     """Implements `Store` on a folder, which is made on the first `create`; its parent must be there."""
 
-    def __init__(self, path: Path) -> None:
+    def __init__(self, path: Path, *, lock_patience_seconds: float = _LOCK_PATIENCE_SECONDS) -> None:
+        self._lock_patience_seconds = lock_patience_seconds
         self._url = str(path)
         self._root = path.absolute()
 
@@ -189,13 +193,32 @@ class FolderStore:
     @contextmanager
     def _lock(self) -> Iterator[None]:
         """One process at a time; the system lets go of it when its holder dies."""
-        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC
-        descriptor = os.open(self._root / _LOCK, flags, 0o600)
+        flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a FIFO must not make us wait
+        path = self._root / _LOCK
+        descriptor = os.open(path, flags, 0o600)
         try:
-            fcntl.flock(descriptor, fcntl.LOCK_EX)
+            if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+                raise StoreError(f"{path} is not a plain file: move it away")
+            self._wait_for(descriptor, path)
             yield
         finally:
             os.close(descriptor)
+
+    def _wait_for(self, descriptor: int, path: Path) -> None:
+        """Raises StoreError when another process holds the lock for longer than any of ours ever does."""
+        deadline = time.monotonic() + self._lock_patience_seconds
+        while True:
+            try:
+                fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                if time.monotonic() >= deadline:
+                    raise StoreError(
+                        f"{path} is locked by another process for over {self._lock_patience_seconds:.0f} s: "
+                        "find it (lslocks), stop it, and try again"
+                    ) from None
+                time.sleep(_LOCK_POLL_SECONDS)
+            else:
+                return
 
     def _open_file(self, parts: tuple[str, ...], name: str) -> tuple["_ObjectFile", os.stat_result]:
         flags = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a FIFO must not make us wait

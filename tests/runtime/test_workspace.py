@@ -142,3 +142,28 @@ def test_the_usual_place_is_the_users_own_below_tmpdir(tmp_path: Path, monkeypat
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with scratch_folder() as folder:
         assert folder.parent == tmp_path / f"litekeep-{os.getuid()}"
+
+
+@pytest.mark.parametrize("planted", ["link", "file", "writable by others"])
+def test_a_place_that_another_user_took_first_stops_nobody(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, planted: str
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    usual = tmp_path / f"litekeep-{os.getuid()}"
+    outside = tmp_path / "outside"
+    outside.mkdir()
+    if planted == "link":
+        usual.symlink_to(outside)
+    elif planted == "file":
+        usual.touch()
+    else:
+        usual.mkdir()
+        usual.chmod(0o777)
+    with scratch_folder() as first:
+        assert first.parent.parent == tmp_path
+        assert first.parent.name.startswith(f"{usual.name}-")
+        assert stat.S_IMODE(first.parent.stat().st_mode) == 0o700
+    with scratch_folder() as second:
+        assert second.parent == first.parent, "else nobody would remove what a killed run leaves"
+    assert list(outside.iterdir()) == []
+    assert planted != "writable by others" or list(usual.iterdir()) == []

@@ -447,3 +447,23 @@ def test_a_path_names_a_folder_store(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.chdir(tmp_path)
     assert open_store("./backups").url == "backups"
     assert names(open_store("./backups")) == ["daily/one"]
+
+
+def test_a_lock_that_somebody_keeps_ends_in_an_error_that_names_it(root: Path) -> None:
+    store = FolderStore(root, lock_patience_seconds=0)
+    stored = store.create("a", b"content", {})
+    (root / ".lock").touch()
+    with (root / ".lock").open("rb") as lock:
+        fcntl.flock(lock, fcntl.LOCK_SH)
+        with pytest.raises(StoreError, match=r"\.lock is locked by another process for over 0 s"):
+            store.delete("a", stored.generation)
+    assert [item.name for item in store.list_objects()] == ["a"]
+    store.delete("a", stored.generation)
+
+
+def test_a_pipe_in_place_of_the_lock_is_no_lock(root: Path) -> None:
+    store = FolderStore(root)
+    stored = store.create("a", b"content", {})
+    os.mkfifo(root / ".lock")
+    with pytest.raises(StoreError, match="not a plain file"):
+        store.delete("a", stored.generation)
