@@ -23,8 +23,9 @@ from shared.terminal.screen import progress_bars
 def verify(as_json: bool, drill: bool, now: bool, **flags: Any) -> int:
     """Prove backups good by restoring them into a scratch database.
 
-    Without a flag, the latest backup of DATABASE_URL. Exits with 3 if any is not good, and with 1 if one could not be
-    verified. Cloud Run tasks share the list of --all and --since out among them.
+    Without a flag, the latest backup of DATABASE_URL. In a store of several databases, --backup latest and
+    latest-verified mean the newest of each, unless --database names one. Exits with 3 if any is not good, and with 1
+    if one could not be verified. Cloud Run tasks share the list of --all and --since out among them.
 
     \b
     Examples:

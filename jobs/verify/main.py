@@ -5,9 +5,9 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from jobs.verify.many import Known, Unproven, verify_many
+from jobs.verify.many import Known, Missing, Unproven, Verdict, verify_many
 from shared.archive.seals import check_manifest
-from shared.catalog.listing import LATEST, Backup, Catalog
+from shared.catalog.listing import LATEST, LATEST_VERIFIED, Backup, Catalog
 from shared.clock import parse_time, utc_now
 from shared.errors import LitekeepError, NotGood, UsageError
 from shared.events.log import Event, EventLog
@@ -40,7 +40,7 @@ def run_verify(flags: dict[str, Any], *, as_json: bool, progress: Progress) -> i
         raise UsageError("--again goes with --all or --since: one backup that is named is verified in any case")
     settings = settings_with(backup_store=flags["store"])
     if flags["file"]:
-        found: list[Verification | Known | Unproven] = [_of_file(Path(flags["file"]), progress)]
+        found: list[Verdict] = [_of_file(Path(flags["file"]), progress)]
     else:
         found = _of_store(settings, flags, event_log(settings, result_on_stdout=as_json), progress)
     if as_json:
@@ -71,9 +71,7 @@ def _of_file(path: Path, progress: Progress) -> Verification:
     return verify_file(path, progress=progress)
 
 
-def _of_store(
-    settings: Settings, flags: dict[str, Any], log: EventLog, progress: Progress
-) -> list[Verification | Known | Unproven]:
+def _of_store(settings: Settings, flags: dict[str, Any], log: EventLog, progress: Progress) -> list[Verdict]:
     catalog = Catalog(open_store(settings.backup_store))
     if flags["every"] or flags["since"]:
         backups = _several(catalog, settings, flags)
@@ -86,9 +84,29 @@ def _of_store(
             holds=lambda backup: _is_sealed(catalog, backup, key),
             read_before=utc_now() - settings.backup_reverify,
         )
+    if flags["ref"] in (LATEST, LATEST_VERIFIED) and not flags["database"]:
+        newest = catalog.newest_of_each(flags["ref"])
+        if len(newest) > 1:
+            return _newest_of_each(catalog, newest, settings, log, progress)
     database = flags["database"] or (None if flags["ref"] else database_of(settings))
     backup = catalog.find(flags["ref"] or LATEST, database)
     return [_one(catalog, backup, key_of(settings), settings, log, progress)]
+
+
+def _newest_of_each(
+    catalog: Catalog, newest: dict[str, Backup | None], settings: Settings, log: EventLog, progress: Progress
+) -> list[Verdict]:
+    """Judges the newest backup of each database; one that has none is not good."""
+    key = key_of(settings)
+    index, count = settings.cloud_run_task_index, settings.cloud_run_task_count
+    backups = share([each for each in newest.values() if each], index, count, name=lambda backup: backup.name.prefix)
+    found = verify_many(
+        catalog.store, backups, lambda backup: _one(catalog, backup, key, settings, log, progress), again=True
+    )
+    missing = [Missing(database) for database, backup in newest.items() if backup is None and index == 0]
+    for each in missing:
+        log.emit(Event.VERIFY_FAILED, each.error, {"database": each.database})
+    return [*found, *missing]
 
 
 def _several(catalog: Catalog, settings: Settings, flags: dict[str, Any]) -> list[Backup]:
@@ -149,11 +167,13 @@ def _place(catalog: Catalog, name: BackupName) -> str:
     return f"{catalog.store.url}/{name.prefix}"
 
 
-def _say(verdict: Verification | Known | Unproven) -> None:
+def _say(verdict: Verdict) -> None:
     if isinstance(verdict, Known):
         say(f"{GOOD} {verdict.id} not read again: good by its verification of {verdict.verified_on}")
     elif isinstance(verdict, Unproven):
         say(f"{UNKNOWN} {verdict.id} could not be verified: {verdict.error}")
+    elif isinstance(verdict, Missing):
+        say(f"{BAD} {verdict.error}")
     else:
         say(f"{GOOD if verdict.ok else BAD} {verdict.id} is {'good' if verdict.ok else 'NOT good'}")
         for check in verdict.checks:
@@ -162,11 +182,11 @@ def _say(verdict: Verification | Known | Unproven) -> None:
             say(f"    {BAD} this verdict could not be stored: {verdict.unrecorded}")
 
 
-def _unrecorded(verdict: Verification | Known | Unproven) -> bool:
+def _unrecorded(verdict: Verdict) -> bool:
     return isinstance(verdict, Verification) and verdict.unrecorded is not None
 
 
-def _say_sum(found: list[Verification | Known | Unproven]) -> None:
+def _say_sum(found: list[Verdict]) -> None:
     good = sum(verdict.ok is True for verdict in found)
     known = sum(isinstance(verdict, Known) for verdict in found)
     bad = sum(verdict.ok is False for verdict in found)

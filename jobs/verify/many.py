@@ -76,6 +76,27 @@ class Unproven:
         }
 
 
+@dataclass(frozen=True)
+class Missing:
+    """A database that has no backup which the wanted one could be."""
+
+    database: str
+
+    @property
+    def ok(self) -> bool:
+        return False
+
+    @property
+    def error(self) -> str:
+        return f"no backup of {self.database} that is good as far as is known: see litekeep list --database"
+
+    def to_json(self) -> dict[str, Any]:
+        return {"id": None, "ok": False, "level": LEVEL, "checks": [], "database": self.database, "error": self.error}
+
+
+Verdict = Verification | Known | Unproven | Missing
+
+
 def verify_many(
     store: Store,
     backups: Sequence[Backup],
@@ -84,7 +105,7 @@ def verify_many(
     again: bool,
     holds: Callable[[Backup], bool] = lambda _: True,
     read_before: datetime | None = None,
-) -> list[Verification | Known | Unproven]:
+) -> list[Verdict]:
     """A verdict for each backup, in the order given.
 
     Not read again are those that were found good at the same level, unless `again`, and only while their sizes and,
@@ -93,7 +114,7 @@ def verify_many(
     One that was found wanting is always looked at again: it may have been brought back. After five in a row that could
     not be judged, the rest is not tried.
     """
-    found: list[Verification | Known | Unproven] = []
+    found: list[Verdict] = []
     in_a_row = 0
     for backup in backups:
         if not again and _is_known_good(backup) and not _is_due(backup, read_before) and _said_to_hold(holds, backup):

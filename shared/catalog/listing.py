@@ -197,6 +197,16 @@ class Catalog:
         passed = newest_first[: newest_first.index(fitting[0])]
         return replace(fitting[0], passed_over=tuple(str(backup.wrong) for backup in passed))
 
+    def newest_of_each(self, ref: str) -> dict[str, Backup | None]:
+        """What `latest` or `latest-verified` means of each database of the store; None where nothing fits."""
+        found: dict[str, Backup | None] = {}
+        for backup in self.backups():
+            newest = found.setdefault(backup.name.database, None)
+            safety = backup.name.id.startswith(names.SAFETY_PREFIX)
+            if newest is None and not safety and backup.good and (ref == LATEST or backup.verified):
+                found[backup.name.database] = backup
+        return dict(sorted(found.items()))
+
     def _oldest_good(self, database: str | None) -> Backup | None:
         good = [backup for backup in self.backups(database=database) if backup.good]
         return good[-1] if good else None

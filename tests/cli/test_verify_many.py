@@ -2,6 +2,7 @@
 
 import json
 import random
+import shutil
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -253,3 +254,23 @@ def test_without_a_usable_key_every_backup_is_reported_and_none_is_called_bad(wo
     assert [(item["id"], item["ok"]) for item in outcome.json] == [("two", None), ("one", None)]
     assert all(item["error"] for item in outcome.json)
     assert [item["verified"] for item in workplace.good("list", "--json").json] == [None, None]
+
+
+def test_latest_means_the_newest_of_each_database_in_a_store_of_several(workplace: Workplace) -> None:
+    for name in ("a1", "a2"):
+        workplace.good("backup", "--name", name, "--format", "sql")
+    shutil.copy(workplace.database, workplace.folder / "orders.db")
+    workplace.good("backup", "--name", "o1", "--format", "sql", DATABASE_URL="orders.db")
+    outcome = workplace.good("verify", "--backup=latest", "--json")
+    assert [(item["database"], item["id"], item["ok"]) for item in outcome.json] == [
+        ("app.db", "a2", True),
+        ("orders.db", "o1", True),
+    ]
+    (artifact,) = (workplace.store / "on-demand/orders.db").glob("o1.sql*")
+    artifact.write_bytes(artifact.read_bytes()[:-9])
+    outcome = workplace.run("verify", "--backup=latest-verified")
+    assert outcome.code == 3, "a database that has no such backup is not good"
+    assert "a2 is good" in outcome.out
+    assert "no backup of orders.db that is good as far as is known" in outcome.out
+    one = workplace.good("verify", "--backup=latest", "--database=app.db", "--json")
+    assert [item["id"] for item in one.json] == ["a2"]
