@@ -20,6 +20,7 @@ from shared.sqlitecloud.frames import Frames
 
 DRIVER_VERSION = "0.0.84"
 _MOST_ROWSET_BYTES = 256 << 20
+_MOST_CELLS = 1_000_000  # of one reply: some 300 bytes each once they are read; 10,000 databases have 100,000
 _STEP = b"+13 DOWNLOAD STEP"
 _MORE = object()  # what a nested read gives back: the loop outside goes on
 
@@ -181,7 +182,7 @@ class HardenedDriver(Driver):
         super().disconnect(conn, only_main_socket)
 
     def _read(self, connection: SQLiteCloudConnect) -> SQLiteCloudResult:
-        taken, chunks = 0, False
+        taken, cells, chunks = 0, 0, False
         while True:
             frame = self._open_frames().frame()
             taken += len(frame)
@@ -192,7 +193,9 @@ class HardenedDriver(Driver):
             if (chunks and frame[:1] != b"/") or taken > _MOST_ROWSET_BYTES:
                 raise Garbled("the rowset does not go on as it began, or is too large")
             try:
-                _check_rowset(frame)
+                cells += _cells_of(frame)
+                if cells > _MOST_CELLS:
+                    raise ValueError("more cells than any command can need")  # noqa: TRY301 - ends as the others do
                 result = self._internal_parse_buffer(connection, frame, len(frame))
             except Exception as error:  # noqa: BLE001 - what the driver's parser does with nonsense has no end
                 raise Garbled(f"a reply cannot be read ({type(error).__name__})") from None
@@ -236,15 +239,23 @@ def _error_reply(frame: bytes) -> ErrorReply:
     return ErrorReply(int(code), text.decode(errors="replace"))
 
 
-def _check_rowset(frame: bytes) -> None:
-    """Answers 905-1006, which for a header that promises too much starts over from the front, again and again.
+def _cells_of(frame: bytes) -> int:
+    """How many values a frame says that it holds.
 
-    `*LEN 0:VERSION ROWS COLUMNS …`; a name and a value take two bytes at least. Raises ValueError.
+    Answers 905-1006, which for a header that promises too much starts over from the front, again and again.
+    `*LEN 0:VERSION ROWS COLUMNS …` and `=LEN COUNT …`; a name and a value take two bytes at least. Raises ValueError.
     """
+    if frame[:1] == b"=":
+        count = frame.split(b" ", 2)[1]
+        if not count.isdigit() or int(count) * 2 > len(frame):
+            raise ValueError("more values than bytes")
+        return int(count)
     if frame[:1] in b"*/":
         _, _, rows, columns = frame.split(b" ", 4)[:4]
         if not (rows.isdigit() and columns.isdigit()) or (int(rows) + 1) * int(columns) * 2 > len(frame):
             raise ValueError("more cells than bytes")
+        return (int(rows) + 1) * int(columns)
+    return 1
 
 
 def _kind(result: SQLiteCloudResult) -> str:

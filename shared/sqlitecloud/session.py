@@ -31,6 +31,7 @@ from shared.sqlitecloud.failures import (
     masked,
 )
 from shared.sqlitecloud.names import quoted
+from shared.sqlitecloud.pace import Pace
 
 Value = str | int | float | bytes | None
 Saver = Callable[[memoryview], None]  # raises its own disk's errors as a LitekeepError: an OSError is the socket's
@@ -147,6 +148,7 @@ class Session:
         """
         driver, connection = self._driver, self._connection
         done, ahead = 0, None if one_by_one else Ahead(announced.size)
+        pace = Pace(self.address.timeout)
         with self._told("downloading"):
             try:
                 while done < announced.size:
@@ -156,6 +158,7 @@ class Session:
                             ahead.sent()
                     size = driver.step(connection, announced.size - done, save, ahead)
                     done += _some(size, done, announced)
+                    pace.check(done)
                     watch(done, announced.size)
             except BaseException:
                 self.close()

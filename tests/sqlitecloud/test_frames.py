@@ -188,3 +188,21 @@ def test_a_reply_that_drips_too_slowly_is_given_up(monkeypatch: pytest.MonkeyPat
         with pytest.raises(TimedOut, match="slowly"):
             reader.frame()
     assert 20 < now[0] < 40
+
+
+@pytest.mark.parametrize("parts", [1, 2])
+def test_a_rowset_of_more_cells_than_any_command_needs_is_not_built(
+    monkeypatch: pytest.MonkeyPatch, parts: int
+) -> None:
+    monkeypatch.setattr("shared.sqlitecloud.driver._MOST_CELLS", 100)
+    rows = 101 // parts + 1
+    body = b"%d 1 +1 n" % rows + b":1 " * rows
+    whole = [b"0:1 " + body] if parts == 1 else [b"1:1 " + body, b"2:1 " + body]
+    reply = b"".join(b"%b%d %b" % (b"*" if parts == 1 else b"/", len(each), each) for each in whole)
+    with answering(reply + (b"" if parts == 1 else CHUNK_END)) as ask, pytest.raises(Garbled):
+        ask()
+
+
+def test_an_array_of_more_values_than_its_bytes_is_not_built() -> None:
+    with answering(b"=13 900000000 :1 ") as ask, pytest.raises(Garbled):
+        ask()

@@ -193,6 +193,16 @@ def test_a_node_that_falls_silent_is_given_up_in_the_end(server: Server, address
     assert list(tmp_path.glob("s.db*")) == []
 
 
+def test_a_download_below_the_slowest_pace_is_given_up(
+    server: Server, located: Located, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.sqlitecloud.pace.SLOWEST", 1 << 60)  # any pace is below it
+    monkeypatch.setattr("shared.sqlitecloud.pace._STALLS", 0)
+    with pytest.raises(TimedOut, match="bytes came in"):
+        snapshot(located(), tmp_path / "s.db")
+    assert list(tmp_path.glob("s.db*")) == []
+
+
 def test_a_node_that_goes_away_at_any_byte_never_leaves_half_a_snapshot(
     server: Server, located: Located, tmp_path: Path
 ) -> None:
