@@ -10,7 +10,7 @@ output "backup_now" {
 
 output "environment" {
   description = "The settings with which `litekeep` on your machine works on these backups: `eval \"$(terraform output -raw environment)\"`, then `litekeep status`."
-  value       = join("\n", [for name, value in merge(local.env.monitor, { LOG_FORMAT = "text" }) : "export ${name}='${value}'"])
+  value       = join("\n", [for name, value in merge(local.env.monitor, { LOG_FORMAT = "text" }) : "export ${name}='${replace(value, "'", "'\\''")}'"])
 }
 
 output "identities" {

@@ -175,3 +175,16 @@ run "verification_on_arrival_listens_to_the_bucket_where_it_is" {
     error_message = "The trigger is not where the bucket is, or calls another service."
   }
 }
+
+run "a_name_with_a_quote_ends_no_quotes_in_what_a_shell_evaluates" {
+  command = plan
+
+  variables {
+    databases = ["a';touch$${IFS}x;'"]
+  }
+
+  assert {
+    condition     = strcontains(output.environment, "export BACKUP_DATABASES='a'\\'';touch$${IFS}x;'\\'''") && !strcontains(output.environment, "'a';")
+    error_message = "A database's name would run as a command in the eval of the guide."
+  }
+}

@@ -37,6 +37,14 @@ def test_a_job_is_executed_and_waited_for(desk: Desk, command: list[str], job: s
     assert not (desk.folder / "made").exists()
 
 
+@pytest.mark.parametrize("name", ["x|--copy-to=gs://evil", "x\n--copy-to=gs://evil"])
+def test_a_name_adds_no_argument(desk: Desk, name: str) -> None:
+    done = desk.call("deploy/execute", "backup", f"--name={name}", answers=[])
+    assert done.returncode == 2
+    assert "leave it out" in done.stderr
+    assert desk.calls("gcloud") == []
+
+
 def test_a_failed_job_fails_the_command(desk: Desk) -> None:
     assert desk.call("make", "backup-now", answers=[("execute", 1, "")]).returncode != 0
 
