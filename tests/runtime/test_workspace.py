@@ -167,3 +167,20 @@ def test_a_place_that_another_user_took_first_stops_nobody(
         assert second.parent == first.parent, "else nobody would remove what a killed run leaves"
     assert list(outside.iterdir()) == []
     assert planted != "writable by others" or list(usual.iterdir()) == []
+
+
+def test_a_link_at_the_usual_place_stops_nothing_and_leftovers_still_go(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    (tmp_path / "elsewhere").mkdir()
+    (tmp_path / f"litekeep-{os.getuid()}").symlink_to(tmp_path / "elsewhere")
+    with scratch_folder() as folder:
+        first = folder.parent
+    left = first / "run-left"
+    left.mkdir()
+    (left / ".lock").touch()
+    with scratch_folder() as folder:
+        assert folder.parent == first
+        assert not left.exists()
+    assert list((tmp_path / "elsewhere").iterdir()) == []

@@ -356,6 +356,29 @@ def test_a_delete_looks_and_deletes_under_the_lock(
     assert held == [True]
 
 
+@pytest.mark.parametrize("way", ["LOCK_SH", "LOCK_EX"])
+def test_a_lock_that_another_process_keeps_ends_the_wait_with_its_name(
+    store: FolderStore, root: Path, way: str
+) -> None:
+    generation = put(store, "daily/one")
+    (root / ".lock").touch()
+    code = (
+        "import fcntl, sys; f = open(sys.argv[1]); fcntl.flock(f, getattr(fcntl, sys.argv[2]));"
+        " print(1, flush=True); input()"
+    )
+    holder = [sys.executable, "-c", code, str(root / ".lock"), way]
+    impatient = FolderStore(root, lock_patience_seconds=0)
+    with subprocess.Popen(holder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "1\n"
+        with pytest.raises(StoreError, match=r"\.lock is locked by another process"):
+            impatient.delete("daily/one", generation)
+        assert names(store) == ["daily/one"]
+        process.communicate("\n", timeout=60)
+    impatient.delete("daily/one", generation)
+    assert names(store) == []
+
+
 @given(st.one_of(st.text(max_size=30), st.text("ab./\\ \0%", max_size=12)))
 @settings(max_examples=150, deadline=None)
 def test_any_name_is_refused_or_kept_below_the_store(name: str) -> None:
