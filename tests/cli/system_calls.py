@@ -1,0 +1,103 @@
+"""What a command did to the disk, by its system calls: which names appeared before or without their syncs.
+
+strace(1) writes a line a call; with -y a descriptor is followed by its path in angle brackets.
+"""
+
+import re
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.cli.conftest import Workplace
+
+_CALLS = "fsync,fdatasync,link,linkat,rename,renameat,renameat2,mkdir,mkdirat,write,pwrite64,writev,copy_file_range"
+_SCRATCH = ("tmp", "state", ".staging", ".litekeep-restoring")  # nothing in these is meant to outlive a run
+_OF_SQLITE = ("-journal", "-wal", "-shm")  # SQLite's own order of syncs is SQLite's own promise
+
+_LINE = re.compile(r"(\d+) +(\w+)\((.*)")
+_RESUMED = re.compile(r"(\d+) +<\.\.\. (\w+) resumed>(.*)")
+_DESCRIPTOR = re.compile(r"(?:\d+|AT_FDCWD)<([^>]*)>")
+_TEXT = re.compile(r'"((?:[^"\\]|\\.)*)"')
+
+
+def traced(workplace: Workplace, *arguments: str, **settings: str) -> list[str]:
+    """Runs the command under strace; returns the lines. The command must succeed."""
+    trace = workplace.folder / "tmp" / "trace"
+    strace = ["strace", "-f", "-y", "-qq", "-s", "0", "-e", "signal=none", "-e", f"trace={_CALLS}", "-o", str(trace)]
+    done = subprocess.run(
+        [*strace, sys.executable, "-B", "-m", "litekeep", *arguments],
+        cwd=workplace.folder,
+        env=workplace.environment | settings,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    return trace.read_text().splitlines()
+
+
+class Disk:
+    """Replays a trace; `faults` says what a power cut could have lost, and `names` which names were seen to appear."""
+
+    def __init__(self, folder: Path) -> None:
+        self._folder = folder
+        self._unfinished: dict[str, str] = {}
+        self._dirty: set[Path] = set()
+        self._synced: set[Path] = set()
+        self._unsynced_names: set[Path] = set()
+        self.names: set[Path] = set()
+        self.faults: list[str] = []
+
+    def replay(self, lines: list[str]) -> None:
+        for line in lines:
+            if line.endswith("<unfinished ...>"):
+                self._unfinished[line.split(maxsplit=1)[0]] = line.removesuffix("<unfinished ...>")
+                continue
+            resumed = _RESUMED.match(line)
+            whole = self._unfinished.pop(resumed[1]) + resumed[3] if resumed else line
+            if (call := _LINE.match(whole)) and not re.search(r"= -1 E", whole):
+                self._see(call[2], call[3])
+        self.faults += [f"the folder of {name} was not synced after it appeared" for name in self._unsynced_names]
+        self.faults += [f"{name} was written to and not synced" for name in self._dirty if self._is_lasting(name)]
+
+    def _see(self, call: str, rest: str) -> None:
+        if call in ("write", "pwrite64", "writev", "copy_file_range"):
+            self._dirty.add(self._descriptors(rest)[-1])
+        elif call in ("fsync", "fdatasync"):
+            synced = self._descriptors(rest)[0]
+            self._dirty.discard(synced)
+            self._synced.add(synced)
+            self._unsynced_names = {name for name in self._unsynced_names if name.parent != synced}
+        elif call in ("mkdir", "mkdirat"):
+            self._appears(self._paths(rest)[-1])
+        else:
+            self._moves(*self._paths(rest))
+
+    def _moves(self, source: Path, name: Path) -> None:
+        if self._is_lasting(name) and (source in self._dirty or source not in self._synced):
+            self.faults.append(f"{name} appeared before its content was synced")
+        self._appears(name)
+
+    def _appears(self, name: Path) -> None:
+        if self._is_lasting(name):
+            self.names.add(name)
+            self._unsynced_names.add(name)
+
+    def _is_lasting(self, path: Path) -> bool:
+        if not path.is_relative_to(self._folder) or path.name.endswith(_OF_SQLITE):
+            return False
+        return not set(path.relative_to(self._folder).parts) & set(_SCRATCH)
+
+    def _descriptors(self, rest: str) -> list[Path]:
+        return [Path(found) for found in _DESCRIPTOR.findall(rest.split('"', maxsplit=1)[0])]
+
+    def _paths(self, rest: str) -> list[Path]:
+        """The names in a call, each below the descriptor before it or the working folder."""
+        above, paths = self._folder, []
+        for token in re.finditer(rf"{_DESCRIPTOR.pattern}|{_TEXT.pattern}", rest):
+            if token[1] is not None:
+                above = Path(token[1])
+            else:
+                paths.append(above / token[2])
+        return paths

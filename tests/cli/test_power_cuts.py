@@ -1,0 +1,78 @@
+"""After a power cut what a command said is there: content is synced before its name appears, its folder after.
+
+Looked at in the system calls of real commands. Each name that appears in the store, or as a key, target or export, is
+held to it.
+"""
+
+import os
+
+import pytest
+
+from tests.cli.conftest import Workplace
+from tests.cli.system_calls import Disk, traced
+
+
+def _replayed(workplace: Workplace, *arguments: str, **settings: str) -> Disk:
+    disk = Disk(workplace.folder)
+    disk.replay(traced(workplace, *arguments, **settings))
+    return disk
+
+
+def _names(disk: Disk, workplace: Workplace) -> set[str]:
+    return {str(name.relative_to(workplace.folder)) for name in disk.names}
+
+
+def test_a_first_backup_outlives_a_power_cut_with_its_key(workplace: Workplace) -> None:
+    disk = _replayed(workplace, "backup", "--name", "one")
+    place = "backups/on-demand/app.db"
+    assert _names(disk, workplace) >= {
+        "litekeep.key",
+        "backups",
+        place,
+        f"{place}/one.sql.gz.enc",
+        f"{place}/one.sqlite.zst.enc",
+        f"{place}/one.manifest.json",
+    }
+    assert disk.faults == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "name"),
+    [
+        (["restore", "--backup", "latest", "--to", "new.db"], "new.db"),
+        (["copy", "--to", "elsewhere"], "elsewhere/on-demand/app.db/one.manifest.json"),
+        (["export", "--backup", "latest", "--output", "out.sql.gz"], "out.sql.gz"),
+        (["keygen", "keys/other.key"], "keys/other.key"),
+        (["hold", "one", "--reason", "audit"], "backups/on-demand/app.db/one.hold.json"),
+    ],
+)
+def test_what_a_command_makes_outlives_a_power_cut(workplace: Workplace, arguments: list[str], name: str) -> None:
+    workplace.good("backup", "--name", "one")
+    disk = _replayed(workplace, *arguments)
+    assert name in _names(disk, workplace)
+    assert disk.faults == []
+
+
+def test_a_database_that_was_replaced_in_place_outlives_a_power_cut(workplace: Workplace) -> None:
+    workplace.good("backup", "--name", "one")
+    disk = _replayed(workplace, "restore", "--backup", "one", "--in-place")
+    assert any("before-restore" in name for name in _names(disk, workplace))
+    assert disk.faults == []
+
+
+def test_the_safety_copy_of_a_damaged_database_outlives_a_power_cut(workplace: Workplace) -> None:
+    workplace.good("backup", "--name", "one")
+    workplace.database.write_bytes(b"no database" * 1000)
+    disk = _replayed(workplace, "restore", "--backup", "one", "--in-place")
+    assert "app.db" in _names(disk, workplace)
+    assert disk.faults == []
+
+
+def test_a_missing_sync_would_be_seen(workplace: Workplace) -> None:
+    lines = traced(workplace, "backup", "--name", "one")
+    syncs = [at for at, line in enumerate(lines) if "fsync(" in line and str(workplace.store) + "/on-demand" in line]
+    content = [at for at, line in enumerate(lines) if "fsync(" in line and f"{os.sep}.staging{os.sep}" in line]
+    for missing in (syncs, content):
+        disk = Disk(workplace.folder)
+        disk.replay([line for at, line in enumerate(lines) if at not in missing])
+        assert disk.faults != []
