@@ -88,3 +88,36 @@ def test_with_json_a_taken_slot_is_said_on_stdout(job: Job) -> None:
     job.run("backup", "--kind=daily", **RARE)
     again = job.of("again").run("backup", "--kind=daily", "--json", **RARE)
     assert json.loads(again.out) == {"skipped": "slot taken"}
+
+
+def test_a_retry_completes_the_copy_that_failed(job: Job) -> None:
+    copies = job.folder / "copies"
+    copies.write_bytes(b"")  # no folder: the copy fails
+    assert job.run("backup", "--kind=daily", BACKUP_COPY_STORE="copies", **RARE).code == 1
+    still = job.of(job.execution, attempt=1).run("backup", "--kind=daily", BACKUP_COPY_STORE="copies", **RARE)
+    assert still.code == 1, "no run without its copy is a success"
+    copies.unlink()
+    done = job.of(job.execution, attempt=2).run("backup", "--kind=daily", BACKUP_COPY_STORE="copies", **RARE)
+    assert done.code == 0
+    assert done.events == ["backup.skipped"], "nothing is left to take"
+    assert sorted(path.name for path in copies.rglob("*.manifest.json")) == job.manifests()
+
+
+def test_a_retry_does_not_count_a_backup_whose_artifact_is_gone(job: Job) -> None:
+    job.run("backup", "--kind=daily", **RARE)
+    for artifact in job.store.rglob("*.sql.gz.enc"):
+        artifact.unlink()
+    assert job.of(job.execution, attempt=1).run("backup", "--kind=daily", **RARE).events == ["backup.succeeded"]
+    assert len(job.manifests()) == 2
+
+
+def test_a_retry_does_not_count_a_backup_that_failed_its_verification(job: Job) -> None:
+    job.run("backup", "--kind=daily", **RARE)
+    (artifact,) = job.store.rglob("*.sql.gz.enc")
+    content = bytearray(artifact.read_bytes())
+    content[len(content) // 2] ^= 1
+    artifact.chmod(0o600)
+    artifact.write_bytes(content)
+    assert job.run("verify", "--backup=latest").code == 3
+    assert job.of(job.execution, attempt=1).run("backup", "--kind=daily", **RARE).events == ["backup.succeeded"]
+    assert len(job.manifests()) == 2
