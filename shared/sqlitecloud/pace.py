@@ -25,4 +25,6 @@ class Pace:
         """Raises TimedOut when `done` bytes are fewer than the time since the beginning allows."""
         passed = self._clock() - self._began
         if passed > self._forgiven + done / SLOWEST:
-            raise TimedOut(f"only {done} bytes came in {passed:.0f} s, below {SLOWEST >> 10} KiB a second")
+            raise TimedOut(
+                f"only {done} bytes came in {passed:.0f} s, below {SLOWEST >> 10} KiB a second: look at the line"
+            )

@@ -15,6 +15,7 @@ from dataclasses import dataclass
 
 from shared.sqlitecloud.failures import CloudError, Garbled, Refused
 from shared.sqlitecloud.names import quoted
+from shared.sqlitecloud.pace import Pace
 from shared.sqlitecloud.session import Session, Value, Watcher
 
 Writer = Callable[[int, memoryview], None]  # of a page at an offset; raises its own disk's errors as a LitekeepError
@@ -75,6 +76,7 @@ def copy(copying: Copying, room: Room, write: Writer, watch: Watcher) -> Copied:
     size, pages = copying.page_size, copying.pages
     room(size * pages)
     came, taken, idle = bytearray(pages), 0, 0
+    pace = Pace(copying.session.address.timeout)
     done = False
     while not done:
         result, pages, left, records = _step(copying)
@@ -83,6 +85,8 @@ def copy(copying: Copying, room: Room, write: Writer, watch: Watcher) -> Copied:
             room(size * pages)
             came.extend(bytes(pages - len(came)))
         taken += _place(records, size, pages, came, write)
+        if not done:
+            pace.check(taken * size)
         idle = 0 if records else idle + 1
         if idle > _MOST_IDLE_STEPS and not done:
             raise _garbled()
