@@ -1,4 +1,4 @@
-"""What `litekeep status` says of the retention rules in force, and of where each comes from."""
+"""Shows the retention rules in force, and where each comes from, for `litekeep status`."""
 
 import textwrap
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ _SET = "BACKUP_RETENTION"
 
 
 def retention_lines(settings: Settings) -> Iterator[str]:
-    """A line for each place that rules come from, and one for how many stay whatever their age."""
+    """Yields the rules grouped by where they come from, then how many backups are kept at any age."""
     for source in (_SET, _default_of(settings)):
         lengths = [f"{kind} {_days(settings, kind)}" for kind in Kind if _source(settings, kind) == source]
         if lengths:
@@ -22,7 +22,7 @@ def retention_lines(settings: Settings) -> Iterator[str]:
 
 
 def retention_document(settings: Settings) -> dict[str, Any]:
-    """The same for programs: of each kind its length in days, a fraction where it is one, and its source."""
+    """Returns the same for `--json`: for each kind its retention in days, which may be a fraction, and its source."""
     kinds = {
         kind.value: {"days": settings.retention_of(kind).total_seconds() / 86_400, "from": _source(settings, kind)}
         for kind in Kind

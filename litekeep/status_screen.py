@@ -83,7 +83,7 @@ def _stale_kinds(status: Status) -> list[str]:
 
 
 def _proof_mark(status: Status, event: Event, done: bool) -> str:
-    """Of what was not done yet, and need not have been, neither good nor bad is said."""
+    """Returns OPEN for a proof that is missing and not overdue: it is neither good nor bad."""
     mark = _mark(status, event)
     return OPEN if mark == FINE and not done else mark
 

@@ -87,23 +87,25 @@ def _of_store(settings: Settings, flags: dict[str, Any], log: EventLog, progress
     if flags["ref"] in (LATEST, LATEST_VERIFIED) and not flags["database"]:
         newest = catalog.newest_of_each(flags["ref"])
         if len(newest) > 1:
-            return _newest_of_each(catalog, newest, settings, log, progress)
+            return _newest_of_each(catalog, flags["ref"], newest, settings, log, progress)
     database = flags["database"] or (None if flags["ref"] else database_of(settings))
     backup = catalog.find(flags["ref"] or LATEST, database)
     return [_one(catalog, backup, key_of(settings), settings, log, progress)]
 
 
 def _newest_of_each(
-    catalog: Catalog, newest: dict[str, Backup | None], settings: Settings, log: EventLog, progress: Progress
+    catalog: Catalog, ref: str, newest: dict[str, Backup | None], settings: Settings, log: EventLog, progress: Progress
 ) -> list[Verdict]:
-    """Judges the newest backup of each database; one that has none is not good."""
+    """Verifies the newest backup of each database. A database without one gets a verdict that is not ok."""
     key = key_of(settings)
     index, count = settings.cloud_run_task_index, settings.cloud_run_task_count
     backups = share([each for each in newest.values() if each], index, count, name=lambda backup: backup.name.prefix)
     found = verify_many(
         catalog.store, backups, lambda backup: _one(catalog, backup, key, settings, log, progress), again=True
     )
-    missing = [Missing(database) for database, backup in newest.items() if backup is None and index == 0]
+    without = [database for database, backup in newest.items() if backup is None and index == 0]
+    good = catalog.newest_of_each(LATEST) if without and ref == LATEST_VERIFIED else {}
+    missing = [Missing(database, unproven=good.get(database) is not None) for database in without]
     for each in missing:
         log.emit(Event.VERIFY_FAILED, each.error, {"database": each.database})
     return [*found, *missing]

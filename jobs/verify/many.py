@@ -78,9 +78,10 @@ class Unproven:
 
 @dataclass(frozen=True)
 class Missing:
-    """A database that has no backup which the wanted one could be."""
+    """A database without a backup that could be the wanted one. `unproven`: it has good ones, but none was verified."""
 
     database: str
+    unproven: bool = False
 
     @property
     def ok(self) -> bool:
@@ -88,7 +89,10 @@ class Missing:
 
     @property
     def error(self) -> str:
-        return f"no backup of {self.database} that is good as far as is known: see litekeep list --database"
+        if self.unproven:
+            return f"no backup of {self.database} was verified: run litekeep verify --database {self.database}"
+        listed = f"litekeep list --database {self.database}"
+        return f"no backup of {self.database} that is good as far as is known: see {listed}"
 
     def to_json(self) -> dict[str, Any]:
         return {"id": None, "ok": False, "level": LEVEL, "checks": [], "database": self.database, "error": self.error}

@@ -198,12 +198,16 @@ class Catalog:
         return replace(fitting[0], passed_over=tuple(str(backup.wrong) for backup in passed))
 
     def newest_of_each(self, ref: str) -> dict[str, Backup | None]:
-        """What `latest` or `latest-verified` means of each database of the store; None where nothing fits."""
+        """Returns what `latest` or `latest-verified` means for each database of the store; None where nothing fits.
+
+        A database of which there are only safety backups is left out, as `find` leaves it out.
+        """
         found: dict[str, Backup | None] = {}
         for backup in self.backups():
+            if backup.name.id.startswith(names.SAFETY_PREFIX):
+                continue
             newest = found.setdefault(backup.name.database, None)
-            safety = backup.name.id.startswith(names.SAFETY_PREFIX)
-            if newest is None and not safety and backup.good and (ref == LATEST or backup.verified):
+            if newest is None and backup.good and (ref == LATEST or backup.verified):
                 found[backup.name.database] = backup
         return dict(sorted(found.items()))
 

@@ -12,7 +12,8 @@ __all__ = ["WrappingKey", "open_key"]
 def open_key(setting: str) -> WrappingKey | None:
     """The key that `BACKUP_KEY` names: `file:PATH`, `gcp-kms://…`, or None for `none`.
 
-    Raises KeyProblem when a key file is missing, readable by others or malformed.
+    Raises KeyProblem when a key file is missing, readable by others or malformed, UsageError when another user owns it
+    or can write to it.
     """
     if setting == "none":
         return None
@@ -23,8 +24,9 @@ def open_key(setting: str) -> WrappingKey | None:
     from shared.keys.keyfile import KeyFile  # noqa: PLC0415 - so does Tink, nearly
 
     path = Path(setting.removeprefix("file:"))
-    check_own_file(path)
     try:
-        return KeyFile.read(path.expanduser())
+        path = path.expanduser()
     except RuntimeError:
         raise KeyProblem(f"key file {path}: there is no such user, or no home folder; write the path in full") from None
+    check_own_file(path)
+    return KeyFile.read(path)

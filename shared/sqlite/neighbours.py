@@ -1,4 +1,4 @@
-"""What another user of the machine can put beside a database, or in its place, and why it is refused."""
+"""Refuses what another user of the machine can put beside a database or in its place."""
 
 import os
 import pwd
@@ -15,9 +15,9 @@ _ROOT = 0
 
 
 def refuse_odd_sidecars(database: Path) -> None:
-    """Refuses a database beside which something other than a plain file lies under a name that SQLite opens.
+    """Raises SourceError when a `-wal`, `-journal` or `-shm` beside the database is no regular file.
 
-    SQLite would read from a FIFO for ever, and follow a link to a file of somebody else. Raises SourceError.
+    SQLite would wait for a FIFO for ever, and follow a link to a file of somebody else.
     """
     for suffix in SIDECARS:
         sidecar = Path(f"{database}{suffix}")
@@ -32,11 +32,12 @@ def refuse_odd_sidecars(database: Path) -> None:
 
 
 def refuse_foreign_folder(target: Path) -> None:
-    """Refuses, as root, to write a database into a folder in which another user could swap files meanwhile.
+    """Refuses, as root, to make a file in a folder where another user could swap files meanwhile.
 
-    He could have root write to any file, or read what was restored for nobody but root. The folder and each one above
-    it must be root's and writable by nobody else; above it the sticky bit is enough, as of /tmp, where nobody can
-    rename what is not his own. Who is not root can give away no more than his own. Raises UsageError.
+    That user could make root write to any file, or read what only root may read. The folder and every folder above it
+    must belong to root and be writable by nobody else. A sticky folder such as /tmp is accepted: there nobody can
+    rename a file of another user. Other users than root are not checked: they risk only their own files.
+    Raises UsageError.
     """
     if os.geteuid() != _ROOT:
         return
@@ -59,6 +60,31 @@ def refuse_foreign_folder(target: Path) -> None:
             )
 
 
+def refuse_foreign_place(database: Path) -> None:
+    """Refuses, as root, to write to an existing database that another user could swap meanwhile.
+
+    Checks the path and, where it is a link, also the file it leads to. In a sticky folder the database and the files
+    that SQLite keeps beside it must belong to root, as their owners can rename them. Raises UsageError.
+    """
+    for place in dict.fromkeys((database.absolute(), database.resolve())):
+        refuse_foreign_folder(place)
+        if os.geteuid() == _ROOT and place.parent.stat().st_mode & stat.S_ISVTX:
+            for suffix in ("", *SIDECARS):
+                _refuse_foreign_file(Path(f"{place}{suffix}"))
+
+
+def _refuse_foreign_file(path: Path) -> None:
+    try:
+        owner = path.lstat().st_uid
+    except OSError:
+        return  # whoever opens it says why it cannot be opened
+    if owner != _ROOT:
+        raise UsageError(
+            f"{path} belongs to {_name_of(owner)}, who could swap it while root writes: "
+            "move the database to a folder that only root can write to"
+        )
+
+
 def _others_write(found: os.stat_result) -> bool:
     if found.st_mode & stat.S_ISVTX:
         return False
@@ -74,7 +100,7 @@ def _name_of(user: int) -> str:
 
 
 def open_regular(path: Path) -> int:
-    """Opens a plain file for reading, without following a link or waiting for a FIFO; returns its descriptor.
+    """Opens a regular file for reading, without following a link or waiting for a FIFO; returns its descriptor.
 
     Raises SourceError when it is anything else, OSError when it cannot be opened.
     """

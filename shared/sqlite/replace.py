@@ -40,7 +40,7 @@ from shared.sqlite.file_locks import held_exclusively
 from shared.sqlite.header import read_header
 from shared.sqlite.holders import described, processes_holding
 from shared.sqlite.image import FileSnapshot, copy_pages, create_image, finish_image, run_backup
-from shared.sqlite.neighbours import SIDECARS, open_regular, refuse_foreign_folder, refuse_odd_sidecars
+from shared.sqlite.neighbours import SIDECARS, open_regular, refuse_foreign_place, refuse_odd_sidecars
 from shared.sqlite.publish import check_new, publish_new, sync
 from shared.sqlite.raw_copy import Progress
 from shared.sqlite.read_back import first_difference
@@ -92,9 +92,9 @@ class InPlace:
             raise UsageError(f"{self._target} is not there, so nothing can be replaced: leave out --in-place")
         if not self._target.is_file():
             raise UsageError(f"{self._target} is not a file: name the database file to replace")
+        refuse_foreign_place(self._target)
         # -wal and -journal lie beside the real file, and a link is to stay one.
         self._target = self._target.resolve()
-        refuse_foreign_folder(self._target)
         refuse_odd_sidecars(self._target)
         with ExitStack() as opening, explained(self._target, self._target.parent):
             # Closed after the connection: a descriptor that is closed sooner takes the connection's locks along.
@@ -149,7 +149,10 @@ class InPlace:
 
     @staticmethod
     def _keep(source: Path, kept: Path) -> None:
-        """Copies a file as it lies, from one open descriptor to the other, so that no name can be swapped between."""
+        """Copies `source`, if it exists, into the new file `kept`, and syncs it.
+
+        Both are opened once and without following links, so that no name can be swapped in between.
+        """
         try:
             descriptor = open_regular(source)
         except FileNotFoundError:

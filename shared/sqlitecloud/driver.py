@@ -21,6 +21,7 @@ from shared.sqlitecloud.frames import Frames
 DRIVER_VERSION = "0.0.84"
 _MOST_ROWSET_BYTES = 256 << 20
 _MOST_CELLS = 1_000_000  # of one reply: some 300 bytes each once they are read; 10,000 databases have 100,000
+_MOST_DIGITS = 15  # of a number in a header
 _STEP = b"+13 DOWNLOAD STEP"
 _MORE = object()  # what a nested read gives back: the loop outside goes on
 
@@ -192,10 +193,10 @@ class HardenedDriver(Driver):
                 raise _error_reply(frame)
             if (chunks and frame[:1] != b"/") or taken > _MOST_ROWSET_BYTES:
                 raise Garbled("the rowset does not go on as it began, or is too large")
+            cells += _cells_of(frame)
+            if cells > _MOST_CELLS:
+                raise Garbled(f"a reply holds more than {_MOST_CELLS} values, which no command needs")
             try:
-                cells += _cells_of(frame)
-                if cells > _MOST_CELLS:
-                    raise ValueError("more cells than any command can need")  # noqa: TRY301 - ends as the others do
                 result = self._internal_parse_buffer(connection, frame, len(frame))
             except Exception as error:  # noqa: BLE001 - what the driver's parser does with nonsense has no end
                 raise Garbled(f"a reply cannot be read ({type(error).__name__})") from None
@@ -240,22 +241,31 @@ def _error_reply(frame: bytes) -> ErrorReply:
 
 
 def _cells_of(frame: bytes) -> int:
-    """How many values a frame says that it holds.
+    """Returns how many values the header of a rowset, chunk or array announces; 1 for any other frame.
 
     Answers 905-1006, which for a header that promises too much starts over from the front, again and again.
-    `*LEN 0:VERSION ROWS COLUMNS …` and `=LEN COUNT …`; a name and a value take two bytes at least. Raises ValueError.
+    `*LEN 0:VERSION ROWS COLUMNS …` and `=LEN COUNT …`. Raises Garbled for a header that is malformed, or announces more
+    than fits the frame: a name and a value take two bytes at least.
     """
-    if frame[:1] == b"=":
-        count = frame.split(b" ", 2)[1]
-        if not count.isdigit() or int(count) * 2 > len(frame):
-            raise ValueError("more values than bytes")
-        return int(count)
-    if frame[:1] in b"*/":
-        _, _, rows, columns = frame.split(b" ", 4)[:4]
-        if not (rows.isdigit() and columns.isdigit()) or (int(rows) + 1) * int(columns) * 2 > len(frame):
-            raise ValueError("more cells than bytes")
-        return (int(rows) + 1) * int(columns)
-    return 1
+    kind = frame[:1]
+    if kind == b"=":
+        cells = _numbers(frame, skipped=1, count=1)[0]
+    elif kind in b"*/":
+        rows, columns = _numbers(frame, skipped=2, count=2)
+        cells = (rows + 1) * columns
+    else:
+        return 1
+    if cells * 2 > len(frame):
+        raise Garbled("a reply announces more values than it has bytes")
+    return cells
+
+
+def _numbers(frame: bytes, *, skipped: int, count: int) -> list[int]:
+    """Returns `count` numbers of a frame's header, after the skipped words. Raises Garbled for anything else."""
+    words = frame.split(b" ", skipped + count)[skipped : skipped + count]
+    if len(words) != count or not all(word.isdigit() and len(word) <= _MOST_DIGITS for word in words):
+        raise Garbled("a reply's header has no numbers where its sizes belong")
+    return [int(word) for word in words]
 
 
 def _kind(result: SQLiteCloudResult) -> str:

@@ -1,7 +1,7 @@
-"""A floor under the pace of a whole transfer, which so has an end.
+"""Ends a transfer whose average pace stays below a floor.
 
-Each reply has a deadline of its own; a node that answers each request with one byte, just in time, would go on
-for ever.
+Each reply has a deadline, but without a floor a node that answers each request with one byte, just in time, would keep
+the transfer going for ever.
 """
 
 import time
@@ -10,7 +10,7 @@ from collections.abc import Callable
 from shared.sqlitecloud.failures import TimedOut
 
 SLOWEST = 16 << 10  # bytes a second, on average since the transfer began
-_STALLS = 6  # so many silences of the longest kind are forgiven, whenever they come
+_STALLS = 6  # this many silences of the longest kind are allowed on top
 
 
 class Pace:
@@ -26,5 +26,6 @@ class Pace:
         passed = self._clock() - self._began
         if passed > self._forgiven + done / SLOWEST:
             raise TimedOut(
-                f"only {done} bytes came in {passed:.0f} s, below {SLOWEST >> 10} KiB a second: look at the line"
+                f"only {done} bytes came in {passed:.0f} s, below {SLOWEST >> 10} KiB a second: "
+                "check the network and the node, or raise timeout in DATABASE_URL"
             )

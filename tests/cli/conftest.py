@@ -50,8 +50,11 @@ class Workplace:
             if path.is_file() and ".staging" not in path.parts
         )
 
-    def run(self, *arguments: str | Path, module: str = "litekeep", **settings: str) -> Outcome:
-        command = [sys.executable, "-W", "error", "-m", module, *map(str, arguments)]
+    def run(
+        self, *arguments: str | Path, module: str = "litekeep", under: tuple[str, ...] = (), **settings: str
+    ) -> Outcome:
+        """Runs a command, as an argument of the program `under` if one is given."""
+        command = [*under, sys.executable, "-W", "error", "-m", module, *map(str, arguments)]
         done = subprocess.run(
             command,
             cwd=self.folder,

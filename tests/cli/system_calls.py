@@ -4,8 +4,6 @@ strace(1) writes a line a call; with -y a descriptor is followed by its path in 
 """
 
 import re
-import subprocess
-import sys
 from pathlib import Path
 
 from tests.cli.conftest import Workplace
@@ -23,17 +21,9 @@ _TEXT = re.compile(r'"((?:[^"\\]|\\.)*)"')
 def traced(workplace: Workplace, *arguments: str, **settings: str) -> list[str]:
     """Runs the command under strace; returns the lines. The command must succeed."""
     trace = workplace.folder / "tmp" / "trace"
-    strace = ["strace", "-f", "-y", "-qq", "-s", "0", "-e", "signal=none", "-e", f"trace={_CALLS}", "-o", str(trace)]
-    done = subprocess.run(
-        [*strace, sys.executable, "-B", "-m", "litekeep", *arguments],
-        cwd=workplace.folder,
-        env=workplace.environment | settings,
-        capture_output=True,
-        text=True,
-        timeout=120,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
+    strace = ("strace", "-f", "-y", "-qq", "-s", "0", "-e", "signal=none", "-e", f"trace={_CALLS}", "-o", str(trace))
+    outcome = workplace.run(*arguments, under=strace, **settings)
+    assert outcome.code == 0, outcome.err
     return trace.read_text().splitlines()
 
 

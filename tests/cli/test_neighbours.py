@@ -74,3 +74,41 @@ def test_root_writes_no_database_into_a_folder_that_others_can_write(workplace: 
     workplace.folder.chmod(0o777)
     outcome = workplace.run("restore", "--backup", "latest", "--in-place")
     assert (outcome.code, "can be written by others" in outcome.err) == (2, True)
+
+
+@pytest.mark.parametrize("name", ["app.db", "app.db-wal"])
+def test_root_replaces_no_database_of_another_user_in_a_folder_like_tmp(workplace: Workplace, name: str) -> None:
+    if os.getuid() != 0:
+        return  # only root can give a file away; CI is root
+    workplace.good("backup")
+    workplace.folder.chmod(0o1777)
+    (workplace.folder / name).touch()
+    os.chown(workplace.folder / name, 65534, 65534)
+    outcome = workplace.run("restore", "--backup", "latest", "--in-place")
+    assert (outcome.code, f"{name} belongs to" in outcome.err and "could swap it" in outcome.err) == (2, True)
+    workplace.good("restore", "--backup", "latest", "--to", "new.db")
+
+
+@pytest.mark.parametrize(
+    "command",
+    [
+        ["restore", "--backup", "latest", "--in-place"],
+        ["restore", "--backup", "latest", "--in-place", "--dry-run"],
+        ["rows", "restore", "--from", "latest", "--table", "users", "--to", "link.db"],
+    ],
+)
+def test_root_is_refused_before_anything_is_made_also_by_a_link(workplace: Workplace, command: list[str]) -> None:
+    if os.getuid() != 0:
+        return  # only root can give a folder away; CI is root
+    workplace.good("backup")
+    theirs = workplace.folder / "theirs"
+    theirs.mkdir()
+    workplace.database.rename(theirs / "app.db")
+    workplace.database.symlink_to(theirs / "app.db")
+    (workplace.folder / "link.db").symlink_to(theirs / "app.db")
+    os.chown(theirs, 65534, 65534)
+    stored = workplace.stored()
+    outcome = workplace.run(*command)
+    assert (outcome.code, "could swap what root writes" in outcome.err) == (2, True)
+    assert workplace.stored() == stored, "no safety backup was taken for nothing"
+    assert [path.name for path in theirs.iterdir()] == ["app.db"]

@@ -17,6 +17,15 @@ def test_a_file_that_others_can_write_decides_nothing(workplace: Workplace, name
     assert (outcome.code, name in outcome.err) == (2, True)
 
 
+def test_a_key_named_from_the_home_folder_is_looked_at_too(workplace: Workplace) -> None:
+    workplace.good("keygen", "own.key")
+    settings = {"HOME": str(workplace.folder), "BACKUP_KEY": "file:~/own.key"}
+    workplace.good("backup", **settings)
+    (workplace.folder / "own.key").chmod(0o622)
+    outcome = workplace.run("backup", **settings)
+    assert (outcome.code, "own.key can be written by others" in outcome.err) == (2, True)
+
+
 @pytest.mark.parametrize("name", [".env", "own.key"])
 def test_a_file_of_another_user_decides_nothing(workplace: Workplace, name: str) -> None:
     if os.getuid() != 0:

@@ -26,6 +26,7 @@ from shared.stores.folder import FolderStore
 from shared.stores.gcs import BucketStore
 from tests.builders import make_artifact, make_manifest
 from tests.cli.conftest import Workplace
+from tests.retention.cleanup import shelf
 from tests.servers.gcs.fixtures import bucket, gcs, gcs_port  # noqa: F401 - fixtures
 from tests.servers.gcs.proxy import Proxy
 
@@ -274,3 +275,20 @@ def test_latest_means_the_newest_of_each_database_in_a_store_of_several(workplac
     assert "no backup of orders.db that is good as far as is known" in outcome.out
     one = workplace.good("verify", "--backup=latest", "--database=app.db", "--json")
     assert [item["id"] for item in one.json] == ["a2"]
+
+
+def test_what_was_never_verified_is_told_as_that(workplace: Workplace) -> None:
+    workplace.good("backup", "--name", "a1", "--format", "sql", "--verify")
+    shutil.copy(workplace.database, workplace.folder / "orders.db")
+    workplace.good("backup", "--name", "o1", "--format", "sql", DATABASE_URL="orders.db")
+    outcome = workplace.run("verify", "--backup=latest-verified")
+    assert "no backup of orders.db was verified: run litekeep verify --database orders.db" in outcome.out
+
+
+def test_a_database_of_which_there_are_only_safety_backups_is_not_asked_for_a_latest_one(tmp_path: Path) -> None:
+    catalog = Catalog(FolderStore(tmp_path / "store"))
+    shelf.put(catalog.store, 1, "a1", database="app")
+    shelf.put(catalog.store, 1, "before-restore-1", database="old")
+    assert {database: each and each.name.id for database, each in catalog.newest_of_each("latest").items()} == {
+        "app": "a1"
+    }

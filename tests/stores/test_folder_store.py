@@ -1,7 +1,6 @@
 """The contract on a folder, and what only a folder does."""
 
 import errno
-import fcntl
 import os
 import resource
 import signal
@@ -335,50 +334,6 @@ def test_a_disk_error_while_reading_is_the_stores_error(
             stream.read()
 
 
-def test_a_delete_looks_and_deletes_under_the_lock(
-    store: FolderStore, root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    generation = put(store, "daily/one")
-    held: list[bool] = []
-    real = os.unlink
-
-    def unlink(path: str, **options: object) -> None:
-        with (root / ".lock").open("rb") as lock:
-            try:
-                fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-                held.append(False)
-            except BlockingIOError:
-                held.append(True)
-        real(path, **options)  # type: ignore[arg-type]
-
-    monkeypatch.setattr(os, "unlink", unlink)
-    store.delete("daily/one", generation)
-    assert held == [True]
-
-
-@pytest.mark.parametrize("way", ["LOCK_SH", "LOCK_EX"])
-def test_a_lock_that_another_process_keeps_ends_the_wait_with_its_name(
-    store: FolderStore, root: Path, way: str
-) -> None:
-    generation = put(store, "daily/one")
-    (root / ".lock").touch()
-    code = (
-        "import fcntl, sys; f = open(sys.argv[1]); fcntl.flock(f, getattr(fcntl, sys.argv[2]));"
-        " print(1, flush=True); input()"
-    )
-    holder = [sys.executable, "-c", code, str(root / ".lock"), way]
-    impatient = FolderStore(root, lock_patience_seconds=0)
-    with subprocess.Popen(holder, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
-        assert process.stdout is not None
-        assert process.stdout.readline() == "1\n"
-        with pytest.raises(StoreError, match=r"\.lock is locked by another process"):
-            impatient.delete("daily/one", generation)
-        assert names(store) == ["daily/one"]
-        process.communicate("\n", timeout=60)
-    impatient.delete("daily/one", generation)
-    assert names(store) == []
-
-
 @given(st.one_of(st.text(max_size=30), st.text("ab./\\ \0%", max_size=12)))
 @settings(max_examples=150, deadline=None)
 def test_any_name_is_refused_or_kept_below_the_store(name: str) -> None:
@@ -470,23 +425,3 @@ def test_a_path_names_a_folder_store(tmp_path: Path, monkeypatch: pytest.MonkeyP
     monkeypatch.chdir(tmp_path)
     assert open_store("./backups").url == "backups"
     assert names(open_store("./backups")) == ["daily/one"]
-
-
-def test_a_lock_that_somebody_keeps_ends_in_an_error_that_names_it(root: Path) -> None:
-    store = FolderStore(root, lock_patience_seconds=0)
-    stored = store.create("a", b"content", {})
-    (root / ".lock").touch()
-    with (root / ".lock").open("rb") as lock:
-        fcntl.flock(lock, fcntl.LOCK_SH)
-        with pytest.raises(StoreError, match=r"\.lock is locked by another process for over 0 s"):
-            store.delete("a", stored.generation)
-    assert [item.name for item in store.list_objects()] == ["a"]
-    store.delete("a", stored.generation)
-
-
-def test_a_pipe_in_place_of_the_lock_is_no_lock(root: Path) -> None:
-    store = FolderStore(root)
-    stored = store.create("a", b"content", {})
-    os.mkfifo(root / ".lock")
-    with pytest.raises(StoreError, match="not a plain file"):
-        store.delete("a", stored.generation)

@@ -34,6 +34,7 @@ from shared.runtime.workspace import scratch_folder
 from shared.sqlite.beside import scratch_beside
 from shared.sqlite.checks import check_integrity
 from shared.sqlite.location import FileLocation
+from shared.sqlite.neighbours import refuse_foreign_place
 from shared.sqlite.replace import InPlace, check_new, publish_new
 from shared.sqlitecloud.location import CloudLocation
 
@@ -158,6 +159,8 @@ def _check_target(order: RestoreOrder) -> None:
         check_new(order.target.path)
     elif not order.target.path.exists():
         raise UsageError(f"--in-place: {order.target.path} is not there; leave out --in-place to make it anew")
+    else:
+        refuse_foreign_place(order.target.path)
 
 
 @contextmanager

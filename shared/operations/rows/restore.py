@@ -36,7 +36,7 @@ from shared.runtime.progress import Progress, silent
 from shared.runtime.workspace import scratch_folder
 from shared.sqlite.connect import uri
 from shared.sqlite.location import FileLocation
-from shared.sqlite.neighbours import refuse_foreign_folder
+from shared.sqlite.neighbours import refuse_foreign_place
 from shared.sqlite.sqlite_file import regular_file
 
 _LISTED = 1000  # rows that a plan lists; it counts all
@@ -99,6 +99,9 @@ def restore_rows(order: RowsOrder, *, clock: Clock = utc_now, progress: Progress
 
 @contextmanager
 def _prepared(order: RowsOrder, *, values: bool, progress: Progress) -> Iterator[Prepared]:
+    if isinstance(order.target, FileLocation):
+        regular_file(order.target.path)
+        refuse_foreign_place(order.target.path)
     with scratch_folder() as scratch:
         backup, target, keys = scratch / "backup.sqlite", scratch / "target.sqlite", scratch / "plan.sqlite"
         manifest = rebuild_backup(order.catalog, order.backup, order.key, backup, progress=progress)
@@ -227,7 +230,7 @@ def _tried(prepared: Prepared, trial: Path) -> list[str]:
 
 def _write(order: RowsOrder, prepared: Prepared) -> None:
     if isinstance(order.target, FileLocation):
-        _write_file(order.target.path, prepared)
+        _write_file(regular_file(order.target.path), prepared)
         return
     from shared.operations.rows.to_cloud import write_cloud  # noqa: PLC0415 - files need no driver
 
@@ -236,8 +239,6 @@ def _write(order: RowsOrder, prepared: Prepared) -> None:
 
 def _write_file(path: Path, prepared: Prepared) -> None:
     flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_URI
-    path = regular_file(path)
-    refuse_foreign_folder(path)
     try:
         with closing(apsw.Connection(uri(path, "mode=rw"), flags=flags)) as connection:
             connection.set_busy_timeout(_BUSY_MILLISECONDS)
