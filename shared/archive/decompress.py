@@ -1,15 +1,17 @@
 """gzip and zstd, decoded in steps of bounded output, so that a bomb costs time and not memory.
 
-One's own artifacts are exactly one gzip member or one zstd frame. Files of others may be several in a row.
+An SQL artifact is exactly one gzip member, a page image a row of zstd frames. Files of others may be several in a row.
 """
 
 import zlib
 from collections.abc import Iterator
+from itertools import chain
 
 import zstandard
 from isal import igzip_lib
 
 from shared.archive.damage import Damaged
+from shared.archive.frames import FRAME_HEADER, begins_framed, unframe
 
 PIECE = 64 << 10  # bytes of compressed input that callers best hand over at a time
 _STEP = 1 << 20  # bytes of output at a time
@@ -69,7 +71,20 @@ def gunzip_any(pieces: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def unzstd(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """Decodes one zstd frame. Raises Damaged as `gunzip` does, also for a window that none of ours has."""
+    """Decodes a page image: a row of frames with its seek table or, of earlier versions, one frame.
+
+    Raises Damaged as `gunzip` does, also for a window that none of ours has.
+    """
+    head = b""
+    for piece in pieces:
+        head += piece
+        if len(head) >= FRAME_HEADER:
+            break
+    whole = chain([head], pieces)
+    yield from unframe(whole) if begins_framed(head) else _one_frame(whole)
+
+
+def _one_frame(pieces: Iterator[bytes]) -> Iterator[bytes]:
     decoder = zstandard.ZstdDecompressor(max_window_size=_OUR_WINDOW).decompressobj()
     for part in _small(pieces):
         if decoder.eof:

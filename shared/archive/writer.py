@@ -12,10 +12,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import BinaryIO, Protocol, Self
 
-import zstandard
 from isal import isal_zlib
 
 from shared.archive.data_key import DataKey, artifact_context
+from shared.archive.frames import FrameCompressor
 from shared.archive.pipeline import write_all
 from shared.archive.tally import StoredTally, Tally
 from shared.errors import StoreError
@@ -25,9 +25,6 @@ from shared.model.names import BackupName, Format
 # ISA-L's level 3 costs 15 to 50 % more time than level 2 and makes 1 to 2 % less: 1.02 to 1.053 of `gzip -6`.
 _GZIP_LEVEL = 3
 _GZIP_MEMBER = 31  # zlib's way to say: gzip header and trailer, 32 KiB window
-_ZSTD_LEVEL = 3
-_ZSTD_THREADS = 2
-_ZSTD_JOB = 1 << 20  # bytes a thread takes at a time; zstd's own choice is 8 MiB, and eight times the memory
 _PIECE = 1 << 20  # bytes compressed at a time, so that a huge chunk can be given up half-way
 
 
@@ -107,6 +104,8 @@ class ArtifactWriter:
             return
         self._ended = True
         self._stored.admits = False
+        if isinstance(self._compressor, FrameCompressor):
+            self._compressor.close()
         self._stored.discard()
         with suppress(Exception):  # a stream that has failed says so once more
             self._out.close()  # its last words go nowhere
@@ -197,10 +196,7 @@ class _StoredFile:
 def _compressor(form: Format) -> _Compressor:
     if form == Format.SQL:
         return isal_zlib.compressobj(_GZIP_LEVEL, isal_zlib.DEFLATED, _GZIP_MEMBER)
-    chosen = zstandard.ZstdCompressionParameters.from_level(
-        _ZSTD_LEVEL, write_checksum=1, threads=_ZSTD_THREADS, job_size=_ZSTD_JOB
-    )
-    return zstandard.ZstdCompressor(compression_params=chosen).compressobj()
+    return FrameCompressor()
 
 
 @contextmanager

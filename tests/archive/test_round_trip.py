@@ -9,7 +9,6 @@ from pathlib import Path
 
 import google_crc32c
 import pytest
-import zstandard
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
@@ -86,14 +85,6 @@ def test_stock_gunzip_reads_an_unencrypted_dump(tmp_path: Path) -> None:
 
 def test_a_dump_compressed_twice_gives_the_same_bytes(tmp_path: Path) -> None:
     assert store(tmp_path)[0] == store(tmp_path)[0]
-
-
-def test_an_unencrypted_image_is_one_zstd_frame_with_a_checksum(tmp_path: Path) -> None:
-    stored, _ = store(tmp_path, PLAIN * 1000, Format.SQLITE)
-    assert zstandard.get_frame_parameters(stored).has_checksum
-    decoder = zstandard.ZstdDecompressor().decompressobj()
-    assert decoder.decompress(stored) == PLAIN * 1000
-    assert (decoder.eof, decoder.unused_data) == (True, b"")
 
 
 def test_an_encrypted_artifact_shows_nothing_of_its_content(tmp_path: Path, data_key: DataKey) -> None:
