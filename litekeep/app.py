@@ -39,7 +39,7 @@ COMMANDS = {
     "monitor": ("jobs.monitor.command:monitor", "Look for what is missing, and write an event for each finding."),
     "health": ("litekeep.commands.health:health", "Check source, store and key, a line each."),
     "policy": ("litekeep.commands.policy:policy", "Check or show the policy file."),
-    "keygen": ("litekeep.commands.keygen:keygen", "Make a key file."),
+    "keygen": ("litekeep.commands.keygen:keygen", "Make a key file, or with --signing a pair of signing keys."),
     "completion": (
         "litekeep.commands.completion:completion",
         "Print the shell completion for bash, zsh or fish.",
@@ -64,6 +64,8 @@ Settings (environment, or a .env file in the working folder):
   BACKUP_REVERIFY    each kept backup is read again at least this often      [30d]
   BACKUP_SKIP_UNCHANGED  true: no scheduled backup of what nobody has written to [false]
   BACKUP_POLICY      the policy file, where /etc/litekeep/policy/policy.json is not
+  BACKUP_SIGNING_KEY file:PATH, or gcp-kms://…/cryptoKeyVersions/N: signs requests,
+                     approvals, verdicts, drills and checkpoints
   BACKUP_DRILL_SQL   a file of the application's own checks, for litekeep drill
   ENVIRONMENT        production, staging, development or test    [development]
   LOG_FORMAT         json or text                                [text; json on Cloud Run]

@@ -26,6 +26,7 @@ DEFAULT_STORE = "./backups"
 SAMPLE_DATABASE = Path("sample.db")
 
 _KMS_KEY = re.compile(r"gcp-kms://projects/[^/\s]+/locations/[^/\s]+/keyRings/[^/\s]+/cryptoKeys/[^/\s]+", re.ASCII)
+_KMS_VERSION = re.compile(_KMS_KEY.pattern + r"/cryptoKeyVersions/[1-9]\d{0,8}", re.ASCII)
 _BUCKET = re.compile(r"gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9](/.*)?", re.ASCII)
 _LOOPBACK = re.compile(r"(127\.0\.0\.1|\[::1\]):[1-9]\d{0,4}", re.ASCII)
 _LENGTH = re.compile(r"([1-9]\d{0,5})([hdwy])", re.ASCII)
@@ -70,6 +71,7 @@ class Settings(BaseSettings):
     backup_schedules: Annotated[dict[Kind, Schedule] | None, NoDecode] = None
     backup_drill_sql: Path | None = None
     backup_policy: Path | None = None
+    backup_signing_key: str | None = None
     environment: Environment = Environment.DEVELOPMENT
     log_format: LogFormat | None = None
     cloud_run_job: str | None = None
@@ -112,6 +114,19 @@ class Settings(BaseSettings):
                 raise ValueError(f"{why}; allowed is file:PATH")
             return value
         raise ValueError("allowed are gcp-kms://projects/P/locations/L/keyRings/R/cryptoKeys/NAME, file:PATH, or none")
+
+    @field_validator("backup_signing_key")
+    @classmethod
+    def _signing_key(cls, value: str | None) -> str | None:
+        if value is None or _KMS_VERSION.fullmatch(value):
+            return value
+        if value.startswith("file:") and len(value) > 5:
+            if why := why_no_path(value[5:]):
+                raise ValueError(f"{why}; allowed is file:PATH")
+            return value
+        raise ValueError(
+            "allowed are gcp-kms://projects/P/locations/L/keyRings/R/cryptoKeys/NAME/cryptoKeyVersions/N, or file:PATH"
+        )
 
     @field_validator("backup_formats", mode="before")
     @classmethod

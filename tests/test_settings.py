@@ -51,6 +51,11 @@ def test_a_dotenv_file_works_and_the_environment_wins(monkeypatch: pytest.Monkey
         ("BACKUP_KEY", "file:"),
         ("BACKUP_KEY", "gcp-kms://projects/p"),
         ("BACKUP_KEY", "None"),
+        ("BACKUP_SIGNING_KEY", "secret-passphrase"),
+        ("BACKUP_SIGNING_KEY", "file:"),
+        ("BACKUP_SIGNING_KEY", "none"),
+        ("BACKUP_SIGNING_KEY", "gcp-kms://projects/p/locations/l/keyRings/r/cryptoKeys/k"),
+        ("BACKUP_SIGNING_KEY", "gcp-kms://projects/p/locations/l/keyRings/r/cryptoKeys/k/cryptoKeyVersions/0"),
         ("BACKUP_FORMATS", "sql,tar"),
         ("BACKUP_FORMATS", "sql,sql"),
         ("BACKUP_RETENTION", "daily"),
@@ -74,7 +79,7 @@ def test_a_wrong_setting_names_itself_and_what_is_allowed(
     assert message.startswith(f"{name} is wrong: ")
     assert "allowed" in message or "should be" in message
     assert "\n" not in message
-    if name == "BACKUP_KEY":
+    if name in ("BACKUP_KEY", "BACKUP_SIGNING_KEY"):
         assert "passphrase" not in message
 
 

@@ -1,30 +1,40 @@
 """`litekeep keygen`"""
 
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import click
 
 from shared.terminal.options import common
 from shared.terminal.screen import say, say_json
 
+if TYPE_CHECKING:
+    from shared.settings import Settings
+
 
 @click.command()
 @click.argument("path", type=click.Path(path_type=Path))
+@click.option("--signing", is_flag=True, help="A pair of signing keys: the public half goes to stdout.")
 @common
-def keygen(as_json: bool, path: Path) -> None:
+def keygen(as_json: bool, path: Path, signing: bool) -> None:
     """Make a key file at PATH: mode 0600, never over an existing file.
 
     \b
     Example:
       litekeep keygen /etc/litekeep/backup.key
       export BACKUP_KEY=file:/etc/litekeep/backup.key
+      litekeep keygen --signing ~/.config/litekeep/signing.key
     """
+    from shared.settings import read_settings  # noqa: PLC0415 - `--help` must not wait for it
+
+    (_signing if signing else _wrapping)(path, read_settings(), as_json=as_json)
+
+
+def _wrapping(path: Path, settings: "Settings", *, as_json: bool) -> None:
     from shared.keys.keyfile import KeyFile  # noqa: PLC0415 - Tink takes its time to import
-    from shared.settings import read_settings  # noqa: PLC0415
     from shared.terminal.audit import audited  # noqa: PLC0415
     from shared.terminal.parts import event_log  # noqa: PLC0415
 
-    settings = read_settings()
     with audited(event_log(settings, result_on_stdout=as_json), settings, "keygen", str(path)):
         key = KeyFile.create(path)
     if as_json:
@@ -32,3 +42,19 @@ def keygen(as_json: bool, path: Path) -> None:
         return
     say(f"Made {path}. Copy it to a safe place now: without it no backup made with it can be read.")
     say(f"Use it: export BACKUP_KEY=file:{path}")
+
+
+def _signing(path: Path, settings: "Settings", *, as_json: bool) -> None:
+    from shared.keys.signing import SigningFile  # noqa: PLC0415 - as above
+    from shared.terminal.audit import audited  # noqa: PLC0415
+    from shared.terminal.parts import event_log  # noqa: PLC0415
+
+    with audited(event_log(settings, result_on_stdout=as_json), settings, "keygen --signing", str(path)):
+        key = SigningFile.create(path)
+    if as_json:
+        say_json({"path": str(path), "key_id": key.public.id, "public_key": key.public.pem})
+        return
+    click.echo(f"Made {path}: it signs in your name, so keep it to yourself. Use it: export ", err=True, nl=False)
+    click.echo(f"BACKUP_SIGNING_KEY=file:{path}. The public half, for the policy file:", err=True)
+    for line in key.public.pem.splitlines():
+        say(line)

@@ -1,5 +1,7 @@
 """A key is made by itself only where it lasts and where no other is in use."""
 
+from shared.keys.signing import open_signer
+from shared.statements import PublicKey
 from tests.cli.conftest import Workplace
 
 
@@ -39,3 +41,14 @@ def test_a_moment_before_the_first_backup_names_the_oldest(workplace: Workplace)
     outcome = workplace.run("restore", "--at", "2001-01-01T00:00:00Z", "--to", "x.db")
     assert outcome.code == 1
     assert "the oldest is first" in outcome.err
+
+
+def test_keygen_signing_prints_the_public_half_alone_on_stdout(workplace: Workplace) -> None:
+    outcome = workplace.good("keygen", "--signing", "ana.key")
+    public = PublicKey.read(outcome.out)
+    assert open_signer(f"file:{workplace.folder}/ana.key").public == public
+    assert (workplace.folder / "ana.key").stat().st_mode & 0o777 == 0o600
+    assert "PRIVATE" not in outcome.out + outcome.err
+    assert workplace.run("keygen", "--signing", "ana.key").code == 2
+    told = workplace.good("keygen", "--signing", "ben.key", "--json").json
+    assert PublicKey.read(told["public_key"]).id == told["key_id"] != public.id

@@ -14,6 +14,7 @@ FOLDER = ROOT / "requirements" / "jobs"
 DISTRIBUTIONS = {
     "apsw": "apsw",
     "click": "click",
+    "cryptography": "cryptography",
     "cloudevents": "cloudevents",
     "cronsim": "cronsim",
     "functions_framework": "functions-framework",

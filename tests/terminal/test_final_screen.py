@@ -26,6 +26,7 @@ GOOD = {
     "diff one": ("From A one", "No difference in"),
     "rows restore --from one --table users --dry-run": ("Would restore rows", "Nothing was written."),
     "keygen new.key": ("Made new.key", "Use it:"),
+    "keygen --signing ana.key": ("Made ana.key", "-----END PUBLIC KEY-----"),
     "drill --now": ("", ""),
     "monitor": ("", ""),
 }

@@ -14,13 +14,14 @@ def main() -> None:
     arguments.add_argument(
         "--key", action="append", required=True, help="projects/P/locations/L/keyRings/R/cryptoKeys/NAME"
     )
+    arguments.add_argument("--signing-key", action="append", default=[], help="one that signs: EC_SIGN_P256_SHA256")
     arguments.add_argument("--state", type=Path, help="keeps the keys over a restart")
     arguments.add_argument("--rotate", action="store_true", help="begins with a new version of each key")
     given = arguments.parse_args()
     server = KmsServer(load_keys(given.state) if given.state else {})
-    for name in given.key:
+    for name in [*given.key, *given.signing_key]:
         if name not in server.keys:
-            server.add_key(name)
+            server.add_key(name, signing=name in given.signing_key)
         elif given.rotate:
             server.keys[name].rotate()
     if given.state:

@@ -8,6 +8,8 @@ from tests.servers.kms.server import KmsServer
 
 KEY = "projects/test/locations/europe-west3/keyRings/litekeep/cryptoKeys/backups"
 URI = f"gcp-kms://{KEY}"
+SIGNING_KEY = "projects/test/locations/europe-west3/keyRings/litekeep/cryptoKeys/ana"
+SIGNING_URI = f"gcp-kms://{SIGNING_KEY}/cryptoKeyVersions/1"
 
 
 @pytest.fixture

@@ -1,4 +1,4 @@
-"""The keys of the local Cloud KMS: versions, their states, and AES-256-GCM."""
+"""The keys of the local Cloud KMS: versions, their states, AES-256-GCM, and ECDSA on P-256."""
 
 import base64
 import json
@@ -10,6 +10,9 @@ from pathlib import Path
 from typing import Any, Self
 
 from cryptography.exceptions import InvalidTag
+from cryptography.hazmat.primitives import hashes, serialization
+from cryptography.hazmat.primitives.asymmetric import ec
+from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 _NONCE = 12
@@ -39,12 +42,16 @@ class Version:
 
 @dataclass
 class CryptoKey:
+    """`signing`: for ASYMMETRIC_SIGN with EC_SIGN_P256_SHA256, else for ENCRYPT_DECRYPT."""
+
     name: str
     versions: list[Version] = field(default_factory=list)
+    signing: bool = False
 
     def rotate(self) -> Version:
         """A new version, which is the primary one from now on."""
-        self.versions.append(Version(len(self.versions) + 1, AESGCM.generate_key(256)))
+        secret = _p256() if self.signing else AESGCM.generate_key(256)
+        self.versions.append(Version(len(self.versions) + 1, secret))
         return self.versions[-1]
 
     def disable(self, number: int) -> None:
@@ -82,9 +89,14 @@ class CryptoKey:
             raise NotEnabled(f"{name} is not enabled, current state is: {version.state}.")
         return version
 
+    def version(self, number: int) -> Version:
+        """The version that is to be used. Raises NotEnabled."""
+        return self._usable(self.versions[number - 1])
+
     def to_json(self) -> dict[str, Any]:
         return {
             "name": self.name,
+            "signing": self.signing,
             "versions": [
                 {"state": v.state.value, "secret": base64.b64encode(v.secret).decode()} for v in self.versions
             ],
@@ -96,7 +108,27 @@ class CryptoKey:
             Version(number, base64.b64decode(item["secret"]), State(item["state"]))
             for number, item in enumerate(found["versions"], 1)
         ]
-        return cls(found["name"], versions)
+        return cls(found["name"], versions, found.get("signing", False))
+
+
+def public_pem(version: Version) -> str:
+    encoding, form = serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
+    return _private(version).public_key().public_bytes(encoding, form).decode()
+
+
+def signature_of(version: Version, digest: bytes) -> bytes:
+    return _private(version).sign(digest, ec.ECDSA(Prehashed(hashes.SHA256())))
+
+
+def _p256() -> bytes:
+    encoding, form = serialization.Encoding.DER, serialization.PrivateFormat.PKCS8
+    return ec.generate_private_key(ec.SECP256R1()).private_bytes(encoding, form, serialization.NoEncryption())
+
+
+def _private(version: Version) -> ec.EllipticCurvePrivateKey:
+    key = serialization.load_der_private_key(version.secret, password=None)
+    assert isinstance(key, ec.EllipticCurvePrivateKey)
+    return key
 
 
 def load_keys(path: Path) -> dict[str, CryptoKey]:

@@ -1,4 +1,4 @@
-"""Encrypt and Decrypt of google.cloud.kms.v1.KeyManagementService, on loopback, with faults on demand."""
+"""Four calls of google.cloud.kms.v1.KeyManagementService, which wrap and sign, on loopback, with faults on demand."""
 
 from collections import deque
 from collections.abc import Callable, Iterator
@@ -10,9 +10,9 @@ from typing import Any
 
 import google_crc32c
 import grpc  # type: ignore[import-untyped]
-from google.cloud.kms_v1.types import service
+from google.cloud.kms_v1.types import resources, service
 
-from tests.servers.kms.keyring import CryptoKey, NotEnabled, Undecryptable
+from tests.servers.kms.keyring import CryptoKey, NotEnabled, Undecryptable, Version, public_pem, signature_of
 
 _SERVICE = "google.cloud.kms.v1.KeyManagementService"
 _LARGEST = 64 << 10  # bytes of plaintext, and of context
@@ -21,6 +21,8 @@ _LARGEST = 64 << 10  # bytes of plaintext, and of context
 class Right(StrEnum):
     ENCRYPT = "cloudkms.cryptoKeyVersions.useToEncrypt"
     DECRYPT = "cloudkms.cryptoKeyVersions.useToDecrypt"
+    SIGN = "cloudkms.cryptoKeyVersions.useToSign"
+    VIEW = "cloudkms.cryptoKeyVersions.viewPublicKey"
 
 
 class Damage(StrEnum):
@@ -29,7 +31,7 @@ class Damage(StrEnum):
     CHANGED_CONTENT = "a bit of the ciphertext or plaintext flips"
     WRONG_CRC = "the CRC32C of the answer is another"
     NO_CRC = "the answer says no CRC32C"
-    PLAINTEXT_UNVERIFIED = "the server did not see the plaintext's CRC32C"
+    PLAINTEXT_UNVERIFIED = "the server did not see the CRC32C of the plaintext or digest"
     CONTEXT_UNVERIFIED = "the server did not see the context's CRC32C"
     WRONG_NAME = "the answer is of another key"
 
@@ -52,8 +54,8 @@ class KmsServer:
         self._faults: deque[grpc.StatusCode | Damage] = deque()
         self.endpoint = ""
 
-    def add_key(self, name: str) -> CryptoKey:
-        key = CryptoKey(name)
+    def add_key(self, name: str, *, signing: bool = False) -> CryptoKey:
+        key = CryptoKey(name, signing=signing)
         key.rotate()
         self.keys[name] = key
         return key
@@ -87,6 +89,10 @@ class KmsServer:
             {
                 "Encrypt": handler(self._encrypt, service.EncryptRequest, service.EncryptResponse),
                 "Decrypt": handler(self._decrypt, service.DecryptRequest, service.DecryptResponse),
+                "AsymmetricSign": handler(
+                    self._asymmetric_sign, service.AsymmetricSignRequest, service.AsymmetricSignResponse
+                ),
+                "GetPublicKey": handler(self._get_public_key, service.GetPublicKeyRequest, resources.PublicKey),
             },
         )
 
@@ -152,6 +158,66 @@ class KmsServer:
             case Damage.NO_CRC:
                 answer.plaintext_crc32c = None
         return answer
+
+    def _asymmetric_sign(self, request: Any, context: grpc.ServicerContext) -> Any:
+        fault = self._begin("AsymmetricSign", request, context)
+        version = self._signing_version(request.name, Right.SIGN, context)
+        digest = request.digest.sha256
+        _check_crc(context, "digest", digest, request.digest_crc32c)
+        if len(digest) != 32:
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, "The digest must be of SHA-256.")
+        signature = signature_of(version, digest)
+        answer = service.AsymmetricSignResponse(
+            name=request.name,
+            signature=signature,
+            signature_crc32c=google_crc32c.value(signature),
+            verified_digest_crc32c=request.digest_crc32c is not None,
+        )
+        match fault:
+            case Damage.CHANGED_CONTENT:
+                answer.signature = _flipped(signature)
+            case Damage.WRONG_CRC:
+                answer.signature_crc32c ^= 1
+            case Damage.NO_CRC:
+                answer.signature_crc32c = None
+            case Damage.PLAINTEXT_UNVERIFIED:
+                answer.verified_digest_crc32c = False
+            case Damage.WRONG_NAME:
+                answer.name = f"{request.name}2"
+        return answer
+
+    def _get_public_key(self, request: Any, context: grpc.ServicerContext) -> Any:
+        fault = self._begin("GetPublicKey", request, context)
+        pem = public_pem(self._signing_version(request.name, Right.VIEW, context))
+        answer = resources.PublicKey(
+            name=request.name,
+            pem=pem,
+            pem_crc32c=google_crc32c.value(pem.encode()),
+            algorithm=resources.CryptoKeyVersion.CryptoKeyVersionAlgorithm.EC_SIGN_P256_SHA256,
+        )
+        match fault:
+            case Damage.CHANGED_CONTENT:
+                answer.pem = pem.replace("A", "B", 1)
+            case Damage.WRONG_CRC:
+                answer.pem_crc32c ^= 1
+            case Damage.NO_CRC:
+                answer.pem_crc32c = None
+            case Damage.WRONG_NAME:
+                answer.name = f"{request.name}2"
+        return answer
+
+    def _signing_version(self, name: str, right: Right, context: grpc.ServicerContext) -> Version:
+        of_key, _, number = name.rpartition("/cryptoKeyVersions/")
+        key = self._allowed(of_key, right, context)
+        if not number.isdecimal() or not 0 < int(number) <= len(key.versions):
+            context.abort(grpc.StatusCode.NOT_FOUND, f"CryptoKeyVersion {name} not found.")
+        if not key.signing:
+            context.abort(grpc.StatusCode.INVALID_ARGUMENT, f"{name} is not for ASYMMETRIC_SIGN.")
+        try:
+            return key.version(int(number))
+        except NotEnabled as error:
+            context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(error))
+            raise
 
     def _begin(self, method: str, request: Any, context: grpc.ServicerContext) -> Damage | None:
         self.calls.append(Call(method, request))

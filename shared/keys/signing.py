@@ -1,0 +1,68 @@
+"""The key that signs statements: a file (Ed25519), or a version of a key in Cloud KMS (P-256)."""
+
+from pathlib import Path
+from typing import Self
+
+from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives import serialization
+from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
+
+from shared.errors import KeyProblem
+from shared.keys.private_file import create_private, read_private
+from shared.settings import check_own_file
+from shared.statements import PublicKey, Signer
+
+
+def open_signer(setting: str) -> Signer:
+    """The key that `BACKUP_SIGNING_KEY` names: `file:PATH` or `gcp-kms://…/cryptoKeyVersions/N`.
+
+    Raises KeyProblem when a key file is missing, readable by others or malformed, UsageError when another user owns it
+    or can write to it. Cloud KMS is asked only once something is to be signed.
+    """
+    if setting.startswith("gcp-kms://"):
+        from shared.keys.kms_signing import CloudSigner  # noqa: PLC0415 - Google's library takes 0.3 s to import
+
+        return CloudSigner(setting)
+    path = Path(setting.removeprefix("file:"))
+    try:
+        path = path.expanduser()
+    except RuntimeError:
+        raise KeyProblem(f"key file {path}: there is no such user, or no home folder; write the path in full") from None
+    check_own_file(path)
+    return SigningFile.read(path)
+
+
+class SigningFile:
+    """An Ed25519 key in a file: PKCS #8 in PEM, in clear, mode 0600."""
+
+    def __init__(self, key: Ed25519PrivateKey) -> None:
+        self._key = key
+        self.public = PublicKey(key.public_key())
+
+    @classmethod
+    def read(cls, path: Path) -> Self:
+        """Raises KeyProblem when the file is missing, open to others, or not such a key."""
+        content = read_private(path, "BACKUP_SIGNING_KEY", f"for a first one, litekeep keygen --signing {path}")
+        try:
+            key = serialization.load_pem_private_key(content, password=None)
+        except (ValueError, TypeError, UnsupportedAlgorithm):
+            key = None  # nothing of the cause: it could quote the key
+        if not isinstance(key, Ed25519PrivateKey):
+            raise KeyProblem(
+                f"key file {path} is not a key that `litekeep keygen --signing` made: restore it from where you keep it"
+            )
+        return cls(key)
+
+    @classmethod
+    def create(cls, path: Path) -> Self:
+        """Makes a key and its file, with mode 0600, whole or not at all, never over anything.
+
+        Raises UsageError when something is at `path` already, KeyProblem when the folder refuses.
+        """
+        key = Ed25519PrivateKey.generate()
+        encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8
+        create_private(path, key.private_bytes(encoding, form, serialization.NoEncryption()))
+        return cls(key)
+
+    def sign(self, message: bytes) -> bytes:
+        return self._key.sign(message)
