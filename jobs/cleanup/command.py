@@ -16,8 +16,9 @@ def cleanup(as_json: bool, dry_run: bool, force: bool, database: str | None, sto
     """Delete the backups whose time is over.
 
     Always kept: the newest verified backup of each database, its last good ones (BACKUP_MIN_KEEP), held ones, and
-    everything while newer backups are failing or unverified. Exits with 1 when something needs attention; in a Cloud
-    Run job only when something failed, and events say the rest.
+    everything while newer backups are failing or unverified. The copy store (BACKUP_COPY_STORE) is cleaned
+    by the same rules: a hold in either store protects in both, and a copy stays at least as long as its backup. Exits
+    with 1 when something needs attention; in a Cloud Run job only when something failed, and events say the rest.
 
     \b
     Examples:

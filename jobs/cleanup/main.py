@@ -1,12 +1,16 @@
 """The cleanup job: settings and flags in, one report out, and the events of a run that was meant to delete."""
 
+from dataclasses import dataclass
 from time import monotonic
 
-from jobs.cleanup.report import FEW, say_lines, say_outcome, to_json
+from jobs.cleanup.report import FEW, Cleaned, say_errors, say_outcomes, to_json
+from shared.errors import LitekeepError
 from shared.events.log import Event, EventLog, Field
 from shared.model.kinds import Kind
 from shared.model.names import BackupName
+from shared.operations.copy import check_apart
 from shared.retention import Outcome, clean, preview
+from shared.retention.elsewhere import Elsewhere, seen_from_copy, seen_from_main
 from shared.retention.rules import Policy
 from shared.runtime.progress import Progress
 from shared.settings import Settings
@@ -27,49 +31,90 @@ def run_cleanup(
     as_json: bool,
     progress: Progress,
 ) -> int:
-    """Applies retention to one store.
+    """Applies retention to the store, and then to the copy store.
 
     Returns 1 when something failed or needs attention; but 0 for mere attention on Cloud Run, where a run that failed
-    is an alarm of its own: there it is events that say so.
+    is an alarm of its own: there it is events that say so. A copy store that cannot be looked at fails, last of all.
     """
     settings = settings_with(backup_store=store_url)
-    store, policy = open_store(settings.backup_store), policy_of(settings, force=force)
-    if dry_run:
-        outcome = preview(store, policy, database=database)
-    else:
-        log = event_log(settings, result_on_stdout=as_json)
-        outcome = _clean(settings, log, store, policy, database, progress)
+    copy_url = settings.backup_copy_store
+    if copy_url:
+        check_apart(settings.backup_store, copy_url)
+    log = None if dry_run else event_log(settings, result_on_stdout=as_json)
+    job = _Job(settings, log, policy_of(settings, force=force), database, progress)
+    done = job.both(open_store(settings.backup_store), open_store(copy_url) if copy_url else None)
     if as_json:
-        say_json(to_json(outcome, store.url, dry_run=dry_run))
+        say_json(to_json(done, dry_run=dry_run))
     elif dry_run or not events_own_stdout(settings):
-        say_outcome(outcome, dry_run=dry_run)
+        say_outcomes(done, dry_run=dry_run)
     else:
-        say_lines("✗", outcome.errors)  # the first of them is in the event
-    return 1 if outcome.failed or (outcome.attention and settings.cloud_run_job is None) else 0
+        say_errors(done)  # the first of them is in the event
+    attention = any(each.outcome.attention for each in done if each.outcome) and settings.cloud_run_job is None
+    return 1 if attention or any(each.failed for each in done) else 0
 
 
-def _clean(
-    settings: Settings, log: EventLog, store: Store, policy: Policy, database: str | None, progress: Progress
-) -> Outcome:
-    """With an audit event for each backup as it goes, and one for the run."""
-    began = monotonic()
+@dataclass(frozen=True)
+class _Job:
+    """A run; a dry one has no `log`."""
 
-    def tell(name: BackupName, why: str) -> None:
-        about = {"database": name.database, "backup_id": name.id, "kind": name.kind}
-        with audited(log, settings, "delete", store.url, **about, reason=why):
-            pass  # by the time that this is told, it is gone
+    settings: Settings
+    log: EventLog | None
+    policy: Policy
+    database: str | None
+    progress: Progress
 
-    with audited(log, settings, "cleanup", store.url, database=database) as deed:
-        about: dict[str, Field] = {"store": store.url}
-        with reported(lambda why: log.emit(Event.CLEANUP_FAILED, f"cleanup of {store.url} failed: {why}", about)):
-            outcome = clean(store, policy, database=database, progress=progress, tell=tell)
-        event = Event.CLEANUP_FAILED if outcome.failed else Event.CLEANUP_SUCCEEDED
-        figures = _figures(outcome) | {"duration_seconds": round(monotonic() - began, 3), "store": store.url}
-        log.emit(event, _in_a_line(outcome, store.url), figures)
-        for line in outcome.attention[:FEW]:
-            log.emit(Event.CLEANUP_ATTENTION, line, {"store": store.url, "database": database})
-        deed.failed, deed.reason = outcome.failed, f"{len(outcome.deleted)} backups deleted"
-    return outcome
+    def both(self, store: Store, copy: Store | None) -> list[Cleaned]:
+        """The main store goes first: the copy store never loses what stays there. Raises StoreError of the main one."""
+        beside, silence = None, None
+        if copy is not None:
+            try:
+                beside = seen_from_main(copy)
+            except LitekeepError as error:
+                silence = error
+        main = self._clean(store, beside)
+        done = [Cleaned(store.url, main)]
+        if copy is not None:
+            gone = main.going if self.log is None else main.deleted
+            try:
+                done.append(Cleaned(copy.url, self._clean(copy, seen_from_copy(store, main, gone), silence)))
+            except LitekeepError as error:
+                done.append(Cleaned(copy.url, None, f"the copy store {copy.url} was not cleaned: {error}"))
+        return done
+
+    def _clean(self, store: Store, elsewhere: Elsewhere | None, silence: LitekeepError | None = None) -> Outcome:
+        """Raises `silence`, which is why the store was not to be looked at a moment ago, rather than wait again."""
+        if self.log is not None:
+            return self._clean_and_tell(self.log, store, elsewhere, silence)
+        if silence is not None:
+            raise silence
+        return preview(store, self.policy, database=self.database, elsewhere=elsewhere)
+
+    def _clean_and_tell(
+        self, log: EventLog, store: Store, elsewhere: Elsewhere | None, silence: LitekeepError | None
+    ) -> Outcome:
+        """With an audit event for each backup as it goes, and one for the run."""
+        began, settings, database = monotonic(), self.settings, self.database
+
+        def tell(name: BackupName, why: str) -> None:
+            about = {"database": name.database, "backup_id": name.id, "kind": name.kind}
+            with audited(log, settings, "delete", store.url, **about, reason=why):
+                pass  # by the time that this is told, it is gone
+
+        with audited(log, settings, "cleanup", store.url, database=database) as deed:
+            about: dict[str, Field] = {"store": store.url}
+            with reported(lambda why: log.emit(Event.CLEANUP_FAILED, f"cleanup of {store.url} failed: {why}", about)):
+                if silence is not None:
+                    raise silence
+                outcome = clean(
+                    store, self.policy, database=database, progress=self.progress, tell=tell, elsewhere=elsewhere
+                )
+            event = Event.CLEANUP_FAILED if outcome.failed else Event.CLEANUP_SUCCEEDED
+            figures = _figures(outcome) | {"duration_seconds": round(monotonic() - began, 3), "store": store.url}
+            log.emit(event, _in_a_line(outcome, store.url), figures)
+            for line in outcome.attention[:FEW]:
+                log.emit(Event.CLEANUP_ATTENTION, line, {"store": store.url, "database": database})
+            deed.failed, deed.reason = outcome.failed, f"{len(outcome.deleted)} backups deleted"
+        return outcome
 
 
 def policy_of(settings: Settings, *, force: bool = False) -> Policy:

@@ -1,6 +1,7 @@
 """What a cleanup, or its dry run, tells people and programs."""
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from typing import Any
 
 import click
@@ -13,8 +14,29 @@ from shared.terminal.screen import age, say, size, table
 FEW = 20  # errors and the like that are told one by one; --json tells all
 
 
-def to_json(outcome: Outcome, store_url: str, *, dry_run: bool) -> dict[str, Any]:
-    """The whole plan, what was done of it, and what needs attention."""
+@dataclass(frozen=True)
+class Cleaned:
+    """A store and what came of it; without an outcome, `error` says why."""
+
+    url: str
+    outcome: Outcome | None
+    error: str | None = None
+
+    @property
+    def failed(self) -> bool:
+        return self.outcome is None or self.outcome.failed
+
+
+def to_json(done: Sequence[Cleaned], *, dry_run: bool) -> dict[str, Any]:
+    """The main store's plan, what was done of it, and what needs attention; in `copy` the same of the copy store."""
+    main, *copies = (_of_one(each, dry_run=dry_run) for each in done)
+    return main | {"copy": next(iter(copies), None)}
+
+
+def _of_one(cleaned: Cleaned, *, dry_run: bool) -> dict[str, Any]:
+    outcome, store_url = cleaned.outcome, cleaned.url
+    if outcome is None:
+        return {"store": store_url, "dry_run": dry_run, "deleted": 0, "errors": [cleaned.error]}
     return {
         "store": store_url,
         "dry_run": dry_run,
@@ -38,14 +60,26 @@ def to_json(outcome: Outcome, store_url: str, *, dry_run: bool) -> dict[str, Any
     }
 
 
-def say_outcome(outcome: Outcome, *, dry_run: bool) -> None:
-    """The plan as a table for a dry run, else what was deleted; then what needs attention, on stderr."""
-    if dry_run:
-        _say_plan(outcome)
-    else:
-        _say_done(outcome)
-    say_lines("✗", outcome.errors)
-    say_lines("!", outcome.attention)
+def say_outcomes(done: Sequence[Cleaned], *, dry_run: bool) -> None:
+    """Of each store the plan as a table for a dry run, else what was deleted; then what needs attention, on stderr."""
+    for number, each in enumerate(done):
+        if len(done) > 1:
+            say(f"{'Copy store' if number else 'Store'} {each.url}:")
+        if each.outcome is None:
+            say_lines("✗", [each.error or ""])
+            continue
+        if dry_run:
+            _say_plan(each.outcome)
+        else:
+            _say_done(each.outcome)
+        say_lines("✗", each.outcome.errors)
+        say_lines("!", each.outcome.attention)
+
+
+def say_errors(done: Sequence[Cleaned]) -> None:
+    """What was not done, on stderr."""
+    for each in done:
+        say_lines("✗", each.outcome.errors if each.outcome else [each.error or ""])
 
 
 def say_lines(sign: str, lines: Sequence[str]) -> None:

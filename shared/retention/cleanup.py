@@ -9,7 +9,7 @@ Before each delete the lease is asked for again.
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
@@ -19,6 +19,7 @@ from shared.clock import CLOCKS_DIFFER_BY, Clock, rfc3339, utc_now
 from shared.errors import NotGood, StoreError
 from shared.model.manifest import Manifest
 from shared.model.names import UNCHANGED, parse_unchanged
+from shared.retention.elsewhere import Elsewhere
 from shared.retention.gaps import left_out, said_of
 from shared.retention.inventory import take_inventory
 from shared.retention.lease import Lease, LeaseLost, leased
@@ -39,9 +40,16 @@ _NEW = timedelta(minutes=10)
 _MARKS_LAST = timedelta(days=30)  # as on a bucket, by its lifecycle
 
 
-def preview(store: Store, policy: Policy, *, database: str | None = None, clock: Clock = utc_now) -> Outcome:
+def preview(
+    store: Store,
+    policy: Policy,
+    *,
+    database: str | None = None,
+    clock: Clock = utc_now,
+    elsewhere: Elsewhere | None = None,
+) -> Outcome:
     """What a cleanup would do now. Writes nothing and takes no lease. Raises StoreError."""
-    outcome = _judge(store, policy, database, clock)
+    outcome = _Judge(store, policy, database, clock, elsewhere).judge(None)
     outcome.attention += _gaps(store, outcome, None, outcome.planned_at - _NEW)
     return outcome
 
@@ -54,8 +62,11 @@ def clean(
     clock: Clock = utc_now,
     progress: Progress = silent,
     tell: Tell = lambda _name, _why: None,
+    elsewhere: Elsewhere | None = None,
 ) -> Outcome:
     """Deletes what the policy lets go, of one database when it is given, and says what became of each.
+
+    `elsewhere` is what the other of main and copy store says.
 
     What the store refuses to delete is noted in the outcome, and the run goes on. Raises StoreError when the store
     cannot be listed or read, when another cleanup is at work, or when our clock is not that of the store.
@@ -63,13 +74,13 @@ def clean(
     """
     with leased(store, TASK, clock) as lease:
         _compare_clocks(store, lease)
-        first = _judge(store, policy, database, clock, lease)
-        outcome = _judge(store, policy, database, clock, lease)
+        judge = _Judge(store, policy, database, clock, elsewhere)
+        first, outcome = judge.judge(lease), judge.judge(lease)
         differing = first.going ^ outcome.going
         outcome.going &= first.going
         outcome.attention += [f"{name.id} stays: two listings differ over it" for name in sorted(differing, key=str)]
         outcome.attention += _gaps(store, first, outcome, lease.began_at)
-        run = _Run(store, lease, outcome, progress, tell)
+        run = _Run(store, lease, outcome, progress, tell, elsewhere)
         try:
             run.delete_backups()
             run.sweep(first)
@@ -79,16 +90,29 @@ def clean(
     return outcome
 
 
-def _judge(store: Store, policy: Policy, database: str | None, clock: Clock, lease: Lease | None = None) -> Outcome:
-    inventory, now = take_inventory(store), clock()
-    policy = replace(policy, retired=inventory.retired)
-    if database is not None:
-        inventory = inventory.only(database)
-    made = plan(inventory.candidates, policy, now)
-    orphans = find_orphans(inventory, lease.began_at if lease else now)
-    going = frozenset(decision.backup.name for decision in made.deletions)
-    items = [item for _, found in orphans for item in found]
-    return Outcome(made, inventory, now, items, [*made.attention, *held_orphans(inventory)], going)
+@dataclass(frozen=True)
+class _Judge:
+    """One look at the store and what the policy says of it."""
+
+    store: Store
+    policy: Policy
+    database: str | None
+    clock: Clock
+    elsewhere: Elsewhere | None
+
+    def judge(self, lease: Lease | None) -> Outcome:
+        inventory, now = take_inventory(self.store), self.clock()
+        if self.elsewhere is not None:
+            inventory = self.elsewhere.applied(inventory)
+        policy = replace(self.policy, retired=inventory.retired)
+        if self.database is not None:
+            inventory = inventory.only(self.database)
+        made = plan(inventory.candidates, policy, now)
+        orphans = find_orphans(inventory, lease.began_at if lease else now)
+        whole = self.elsewhere.whole if self.elsewhere else ()
+        items = [item for name, found in orphans if name not in whole for item in found]
+        going = frozenset(decision.backup.name for decision in made.deletions)
+        return Outcome(made, inventory, now, items, [*made.attention, *held_orphans(inventory)], going)
 
 
 def _gaps(store: Store, first: Outcome, second: Outcome | None, before: datetime) -> list[str]:
@@ -123,8 +147,17 @@ class _Stays(StoreError):
 
 
 class _Run:
-    def __init__(self, store: Store, lease: Lease, outcome: Outcome, progress: Progress, tell: Tell) -> None:
+    def __init__(
+        self,
+        store: Store,
+        lease: Lease,
+        outcome: Outcome,
+        progress: Progress,
+        tell: Tell,
+        elsewhere: Elsewhere | None,
+    ) -> None:
         self._store = store
+        self._elsewhere = elsewhere
         self._catalog = Catalog(store)
         self._lease = lease
         self._outcome = outcome
@@ -155,7 +188,7 @@ class _Run:
             if any((item.name, item.generation) not in wanted for item in items):
                 continue
             try:
-                if is_stored(self._store, name.manifest) or is_held(self._store, name):
+                if is_stored(self._store, name.manifest) or self._is_held(name):
                     continue  # a listing missed it
             except StoreError as error:
                 self._outcome.errors.append(f"what is left of {name.id} of {name.database} was not deleted: {error}")
@@ -181,7 +214,7 @@ class _Run:
             raise _Stays("its manifest has other dates than the listing shows; has somebody changed its metadata?")
         self._lease.check()
         self._store.delete(backup.manifest.name, backup.manifest.generation)
-        if is_held(self._store, name):  # somebody held it between our look and our deed
+        if self._is_held(name):  # somebody held it between our look and our deed
             self._store.create(name.manifest, raw, backup.manifest.metadata)
             raise _Stays("it was held this very moment, and its manifest was put back")
         self._outcome.deleted.add(name)
@@ -198,11 +231,15 @@ class _Run:
             manifest = self._outcome.inventory.backups[protector.name].manifest
             if not is_stored(self._store, manifest.name, manifest.generation):
                 raise _Stays(f"{protector.name.id}, which is newer and good, is gone; run it again")
-        if is_held(self._store, name):
+        if self._is_held(name):
             raise _Stays("it is held")
         for needer in self._needed_by.get((name.database, name.id), ()):
             if needer not in self._outcome.deleted:
                 raise _Stays(f"{needer.id} needs it and is still there")
+
+    def _is_held(self, name: "BackupName") -> bool:
+        """Here, or in the other store."""
+        return is_held(self._store, name) or (self._elsewhere is not None and self._elsewhere.is_held(name))
 
     def _delete_object(self, name: str, generation: str) -> bool:
         self._lease.check()

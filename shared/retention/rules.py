@@ -8,7 +8,8 @@ Even then a backup of a database stays
 
     unreadable       its manifest or an artifact is damaged or missing: for a person to look at
     future           it is dated in the future, so a clock was wrong: its age is not known
-    held             somebody holds it
+    held             somebody holds it, here or in the other of main and copy store
+    stays-elsewhere  it is a copy of what stays in the main store
     newest-verified  it is the newest one that was verified
     last-good        it is one of the last BACKUP_MIN_KEEP that are good as far as is known, or of as many last
                      that were verified
@@ -46,6 +47,7 @@ class Rule(StrEnum):
     UNREADABLE = "unreadable"
     FUTURE = "future"
     HELD = "held"
+    STAYS_ELSEWHERE = "stays-elsewhere"
     NEWEST_VERIFIED = "newest-verified"
     LAST_GOOD = "last-good"
     UNPROVEN = "unproven"
@@ -63,7 +65,8 @@ class Candidate:
     `good`: its database was sound when it was taken. `damaged`: why it cannot be read, if so. `held`: why somebody
     holds it, if so. `needs`: ids of backups of the same database without which it cannot be restored. `stored_at`:
     when it was stored by the store's own clock, where the store has one; its time runs from then if that is later
-    than `created_at`. `newer_format`: its manifest is of a format that this version cannot read.
+    than `created_at`. `newer_format`: its manifest is of a format that this version cannot read. `stays_elsewhere`: why
+    the main store keeps it, of a copy.
     """
 
     name: BackupName
@@ -76,6 +79,7 @@ class Candidate:
     needs: frozenset[str] = frozenset()
     stored_at: datetime | None = None
     newer_format: bool = False
+    stays_elsewhere: str | None = None
 
     @property
     def bad(self) -> bool:
@@ -171,12 +175,12 @@ class _Judge:
         proven = [backup for backup in present if backup.proven]
         self._newest_proven = proven[0].name if proven else None
         self._unread = next((backup for backup in own if backup.newer_format), None)
-        last = {backup.name: backup for backup in (*proven[: policy.min_keep], *good[: policy.min_keep])}
-        self._protectors = last
         since_proven = present[: present.index(proven[0])] if proven else present
         self._since_proven = {backup.name for backup in since_proven}
         retired = policy.retired.get(own[0].name.database)
         self._retired = retired is not None and all(backup.created_at <= retired for backup in own)
+        last = () if self._retired else (*proven[: policy.min_keep], *good[: policy.min_keep])
+        self._protectors = {backup.name: backup for backup in last}
         self._standstill = self._why_nothing_goes(since_proven, proven[0] if proven else None)
 
     def plan(self) -> Plan:
@@ -221,6 +225,8 @@ class _Judge:
             return Rule.HELD, f"held: {backup.held}"
         if ends > self._now:
             return Rule.NOT_EXPIRED, f"kept until {_at(ends)} ({self._policy_of(backup)})"
+        if backup.stays_elsewhere is not None:
+            return Rule.STAYS_ELSEWHERE, backup.stays_elsewhere
         return None
 
     def _why_nothing_goes(self, since_proven: Sequence[Candidate], proven: Candidate | None) -> tuple[Rule, str] | None:

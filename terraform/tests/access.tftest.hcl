@@ -33,6 +33,14 @@ run "each_identity_has_its_rights_and_no_other" {
     error_message = "Only cleanup may delete."
   }
   assert {
+    condition     = alltrue([for store in ["primary", "copy"] : google_storage_bucket_iam_member.job["${store}/cleanup-deletes"].role == google_project_iam_custom_role.cleaner.id && length(google_storage_bucket_iam_member.job["${store}/cleanup-deletes"].condition) == 0])
+    error_message = "Cleanup cannot list, read and delete in each store."
+  }
+  assert {
+    condition     = local.env["cleanup"]["BACKUP_COPY_STORE"] == "gs://acme-prod-litekeep-copy"
+    error_message = "Cleanup does not know the copy store."
+  }
+  assert {
     condition     = alltrue([for grant in google_storage_bucket_iam_member.job : length(grant.condition) == 1 if grant.role == "roles/storage.objectCreator" && grant.member != google_service_account.job["backup"].member])
     error_message = "Only backup may create objects of any name."
   }
