@@ -40,6 +40,10 @@ COMMANDS = {
     "health": ("litekeep.commands.health:health", "Check source, store and key, a line each."),
     "policy": ("litekeep.commands.policy:policy", "Check or show the policy file."),
     "keygen": ("litekeep.commands.keygen:keygen", "Make a key file, or with --signing a pair of signing keys."),
+    "systemd": (
+        "litekeep.commands.systemd:systemd",
+        "Write systemd units that back up, verify, clean up, watch and rehearse.",
+    ),
     "completion": (
         "litekeep.commands.completion:completion",
         "Print the shell completion for bash, zsh or fish.",
@@ -48,7 +52,7 @@ COMMANDS = {
 _HIDDEN = {"sample": "litekeep.commands.sample:sample"}
 
 _EPILOG = """\b
-Settings (environment, or a .env file in the working folder):
+Settings (environment, or .env or litekeep.toml in the working folder):
   DATABASE_URL       a path, file:PATH, or sqlitecloud://HOST[:8860]/NAME?apikey=…
   BACKUP_DATABASES   * or names: several databases of that project
   BACKUP_STORE       gs://BUCKET[/PREFIX] or a folder            [./backups]

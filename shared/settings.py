@@ -1,4 +1,4 @@
-"""Every setting, read from the environment or a `.env` file. No other module reads the environment.
+"""Every setting, read from the environment, `.env` or `litekeep.toml`. No other module reads the environment.
 
 A wrong setting ends in a UsageError that names it, says what is wrong and what is allowed,
 and repeats nothing of a value that could be a secret.
@@ -6,20 +6,26 @@ and repeats nothing of a value that could be a secret.
 
 import os
 import re
-import stat
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
 from pydantic import Field, ValidationError, field_validator, model_validator
-from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict
+from pydantic_settings import (
+    BaseSettings,
+    DotEnvSettingsSource,
+    NoDecode,
+    PydanticBaseSettingsSource,
+    SettingsConfigDict,
+)
 
 from shared.errors import UsageError
 from shared.model.kinds import Kind, default_retention
 from shared.model.names import Format
 from shared.model.schedules import Schedule, parse_schedules
 from shared.redaction import why_no_path
+from shared.settings_files import ENV_FILE, TOML_FILE, check_own_file, read_toml
 
 DEFAULT_KEY = "file:./litekeep.key"
 DEFAULT_STORE = "./backups"
@@ -80,6 +86,20 @@ class Settings(BaseSettings):
     google_cloud_project: str | None = None
     cloud_run_task_index: Annotated[int, Field(ge=0)] = 0
     cloud_run_task_count: Annotated[int, Field(ge=1)] = 1
+
+    @classmethod
+    def settings_customise_sources(
+        cls,
+        settings_cls: type[BaseSettings],  # noqa: ARG003 - pydantic gives it by name
+        init_settings: PydanticBaseSettingsSource,
+        env_settings: PydanticBaseSettingsSource,
+        dotenv_settings: PydanticBaseSettingsSource,
+        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - as above
+    ) -> tuple[Any, ...]:
+        """The environment wins over both files."""
+        assert isinstance(dotenv_settings, DotEnvSettingsSource)
+        in_env_file = dotenv_settings.env_vars
+        return init_settings, env_settings, lambda: read_toml(_names(), in_env_file), dotenv_settings
 
     @model_validator(mode="before")
     @classmethod
@@ -188,7 +208,8 @@ def check_store(value: str) -> str:
 
 def read_settings() -> Settings:
     """The settings as they stand. Raises UsageError for the first that is wrong."""
-    check_own_file(Path(".env"))
+    check_own_file(ENV_FILE)
+    check_own_file(TOML_FILE)
     try:
         return Settings()
     except ValidationError as error:
@@ -199,19 +220,15 @@ def read_settings() -> Settings:
         raise UsageError(f".env cannot be read: {error.__class__.__name__}; mend it or remove it") from None
 
 
-def check_own_file(path: Path) -> None:
-    """Holds a file that decides what a run does to what ssh asks of its own: root's or the caller's, and nobody else's.
+def only_in_environment() -> list[str]:
+    """The settings that the environment sets and no file sets to the same: another process would not have them."""
+    in_env_file = DotEnvSettingsSource(Settings).env_vars
+    in_files = {**in_env_file, **read_toml(_names(), in_env_file)}
+    return sorted(name for name in _names() if os.environ.get(name) and os.environ[name] != in_files.get(name))
 
-    A file that is not there is fine. Raises UsageError.
-    """
-    try:
-        found = path.stat()
-    except OSError:
-        return  # whoever reads it says why it cannot be read
-    if found.st_uid not in (0, os.getuid()):
-        raise UsageError(f"{path} belongs to another user, who could decide what this run does: chown it, or remove it")
-    if found.st_mode & 0o022 and stat.S_ISREG(found.st_mode):
-        raise UsageError(f"{path} can be written by others, who could decide what this run does: chmod go-w {path}")
+
+def _names() -> frozenset[str]:
+    return frozenset(map(str.upper, Settings.model_fields))
 
 
 def place_alone() -> Settings:
@@ -251,10 +268,24 @@ def state_folder() -> Path | None:
     return Path(home) / ".local" / "state" if home.startswith("/") else None
 
 
+def config_folder() -> Path:
+    """Where this user's configuration belongs (XDG Base Directory). Raises UsageError when there is no home."""
+    named, home = os.environ.get("XDG_CONFIG_HOME", ""), os.environ.get("HOME", "")
+    if not named.startswith("/") and not home.startswith("/"):
+        raise UsageError("HOME is not set: set it to your home folder, or XDG_CONFIG_HOME to where settings belong")
+    return Path(named) if named.startswith("/") else Path(home) / ".config"
+
+
+def named_credentials_file() -> Path | None:
+    """The file that GOOGLE_APPLICATION_CREDENTIALS names, if any."""
+    named = os.environ.get("GOOGLE_APPLICATION_CREDENTIALS")
+    return Path(named) if named else None
+
+
 def google_credentials_file() -> Path | None:
     """The file that Google's libraries take their credentials from, if one is named or was left by gcloud."""
-    if named := os.environ.get("GOOGLE_APPLICATION_CREDENTIALS"):
-        return Path(named)
+    if named := named_credentials_file():
+        return named
     home = os.environ.get("HOME", "")
     folder = os.environ.get("CLOUDSDK_CONFIG") or f"{home}/.config/gcloud"
     return Path(folder) / "application_default_credentials.json"

@@ -8,7 +8,7 @@ import pytest
 from shared.errors import UsageError
 from shared.model.kinds import Kind
 from shared.model.names import Format
-from shared.settings import Settings, read_settings
+from shared.settings import Settings, only_in_environment, read_settings
 
 NAMES = [name.upper() for name in Settings.model_fields]
 
@@ -129,3 +129,55 @@ def test_on_cloud_run_logs_are_json_unless_said_otherwise(monkeypatch: pytest.Mo
     assert read_settings().logs_json
     monkeypatch.setenv("LOG_FORMAT", "text")
     assert not read_settings().logs_json
+
+
+def test_litekeep_toml_takes_the_same_names_and_the_environment_wins(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    text = (
+        'BACKUP_STORE = "gs://from-file"\nBACKUP_MIN_KEEP = 5\nBACKUP_SKIP_UNCHANGED = true\nENVIRONMENT = "staging"\n'
+    )
+    (tmp_path / "litekeep.toml").write_text(text + 'BACKUP_FORMATS = "sql"\nBACKUP_SCHEDULES = "daily=0 1 * * *"\n')
+    (tmp_path / ".env").write_text("DATABASE_URL=app.db\nUNRELATED=1\n")
+    monkeypatch.setenv("ENVIRONMENT", "production")
+    settings = read_settings()
+    assert (settings.backup_store, settings.backup_min_keep, settings.backup_formats) == ("gs://from-file", 5, ("sql",))
+    assert (settings.backup_skip_unchanged, settings.environment, settings.database_url) == (
+        True,
+        "production",
+        "app.db",
+    )
+    assert settings.backup_schedules is not None
+
+
+@pytest.mark.parametrize(
+    ("content", "said"),
+    [
+        ('BACKUP_STOR = "x"', "BACKUP_STOR in litekeep.toml is no setting"),
+        ('"sqlitecloud://h?apikey=SECRET99" = "x"', "a name in litekeep.toml is no setting"),
+        ('BACKUP_STORE = ["x"]', "BACKUP_STORE in litekeep.toml is wrong"),
+        ('ENVIRONMENT = "test"\nBACKUP_STORE = SECRET99', "litekeep.toml is no TOML at line 2"),
+        ('ENVIRONMENT = "test"', "ENVIRONMENT is set in .env and in litekeep.toml"),
+        ('BACKUP_KEY = "SECRET99"', "BACKUP_KEY is wrong"),
+        ("x = " + "[" * 100_000, "litekeep.toml is no TOML"),
+        ("#" * (1 << 21), "more than"),
+        ("# \N{LATIN SMALL LETTER A WITH DIAERESIS}".encode("latin-1"), "litekeep.toml is no TOML"),
+    ],
+)
+def test_what_litekeep_toml_cannot_mean_is_refused(tmp_path: Path, content: str | bytes, said: str) -> None:
+    (tmp_path / ".env").write_text("ENVIRONMENT=staging\n")
+    (tmp_path / "litekeep.toml").write_bytes(content if isinstance(content, bytes) else content.encode())
+    with pytest.raises(UsageError, match=said) as caught:
+        read_settings()
+    assert "SECRET99" not in str(caught.value)
+    assert "\n" not in str(caught.value)
+
+
+def test_settings_that_only_this_environment_has_are_known_by_name(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / ".env").write_text("BACKUP_STORE=there\n")
+    (tmp_path / "litekeep.toml").write_text("BACKUP_MIN_KEEP = 4\n")
+    for name, value in {"BACKUP_STORE": "there", "BACKUP_MIN_KEEP": "5", "DATABASE_URL": "app.db"}.items():
+        monkeypatch.setenv(name, value)
+    assert only_in_environment() == ["BACKUP_MIN_KEEP", "DATABASE_URL"]

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from shared.errors import KeyProblem
 from shared.keys.interface import WrappingKey
-from shared.settings import check_own_file
+from shared.settings_files import check_own_file
 
 __all__ = ["WrappingKey", "open_key"]
 

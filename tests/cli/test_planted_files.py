@@ -7,10 +7,11 @@ import pytest
 from tests.cli.conftest import Workplace
 
 
-@pytest.mark.parametrize("name", [".env", "own.key"])
+@pytest.mark.parametrize("name", [".env", "litekeep.toml", "own.key"])
 def test_a_file_that_others_can_write_decides_nothing(workplace: Workplace, name: str) -> None:
     workplace.good("keygen", "own.key")
     (workplace.folder / ".env").write_text("BACKUP_KEY=file:own.key\n")
+    (workplace.folder / "litekeep.toml").write_text("BACKUP_MIN_KEEP = 3\n")
     workplace.good("backup")
     (workplace.folder / name).chmod(0o622)
     outcome = workplace.run("backup")
@@ -26,12 +27,13 @@ def test_a_key_named_from_the_home_folder_is_looked_at_too(workplace: Workplace)
     assert (outcome.code, "own.key can be written by others" in outcome.err) == (2, True)
 
 
-@pytest.mark.parametrize("name", [".env", "own.key"])
+@pytest.mark.parametrize("name", [".env", "litekeep.toml", "own.key"])
 def test_a_file_of_another_user_decides_nothing(workplace: Workplace, name: str) -> None:
     if os.getuid() != 0:
         return  # only root can give a file away; CI is root
     workplace.good("keygen", "own.key")
     (workplace.folder / ".env").write_text("BACKUP_KEY=file:own.key\n")
+    (workplace.folder / "litekeep.toml").write_text("BACKUP_MIN_KEEP = 3\n")
     os.chown(workplace.folder / name, 65534, 65534)
     outcome = workplace.run("backup")
     assert (outcome.code, "belongs to another user" in outcome.err) == (2, True)

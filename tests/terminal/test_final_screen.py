@@ -37,6 +37,7 @@ BAD = {
     "backup --kind hourly": 2,
     "diff nope": 2,
     "rows restore --from one --table nope": 2,
+    "systemd": 2,
 }
 
 

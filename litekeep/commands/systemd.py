@@ -1,0 +1,86 @@
+"""`litekeep systemd`"""
+
+import os
+from pathlib import Path
+
+import click
+
+from shared.errors import UsageError
+from shared.terminal.options import common
+
+_SYSTEM = Path("/etc/systemd/system")
+
+
+@click.command()
+@click.option("--print", "printing", is_flag=True, help="Show the units, and write nothing. This is the default.")
+@click.option("--install", "installing", is_flag=True, help="Write the units, and enable their timers.")
+@click.option("--user", "of_user", is_flag=True, help="For your own service manager instead of the system's.")
+@click.option("--run-as", metavar="NAME", help="The user whose rights the system's units have. [you]")
+@common
+def systemd(as_json: bool, printing: bool, installing: bool, of_user: bool, run_as: str | None) -> None:
+    """Write systemd units that back up, verify, clean up, watch and rehearse on this machine.
+
+    A service and a timer for each kind in BACKUP_SCHEDULES (daily and weekly where it is not set), and for verify,
+    cleanup, monitor and drill. They run in the working folder with the settings in its .env or litekeep.toml; so call
+    this there. The services are hardened: they can write to the stores and beside the database, and nowhere else.
+
+    \b
+    Examples:
+      litekeep systemd --print
+      litekeep systemd --user --install
+      sudo litekeep systemd --install --run-as backup
+    """
+    from litekeep.systemd_machine import machine_of  # noqa: PLC0415 - `--help` must not wait for these
+    from shared.settings import config_folder  # noqa: PLC0415
+    from shared.systemd.units import tasks_of, units_of  # noqa: PLC0415
+    from shared.terminal.options import settings_with  # noqa: PLC0415
+    from shared.terminal.screen import say_json  # noqa: PLC0415
+
+    if printing and installing:
+        raise UsageError("--print and --install exclude each other: give one")
+    if of_user and run_as:
+        raise UsageError("--run-as goes with the system's units: your own run as you")
+    settings = settings_with()
+    machine = machine_of(settings, of_user=of_user, run_as=run_as)
+    units = units_of(machine, tasks_of(settings.backup_schedules))
+    folder = config_folder() / "systemd" / "user" if of_user else _SYSTEM
+    document: dict[str, object] = {"folder": str(folder)}
+    document["units"] = [{"name": name, "content": text} for name, text in units.items()]
+    if installing:
+        if not of_user and os.geteuid() != 0:
+            raise UsageError(f"only root writes into {folder}: use sudo, or --user for units of your own")
+        if machine.key_file is not None and not machine.key_file.exists():
+            raise UsageError(f"key file {machine.key_file} is not there: litekeep keygen {machine.key_file} makes one")
+        document |= _install(folder, units, of_user=of_user, as_json=as_json)
+    elif not as_json:
+        for name, text in units.items():
+            click.echo(f"# {folder / name}\n{text}")
+    if as_json:
+        say_json(document)
+
+
+def _install(folder: Path, units: dict[str, str], *, of_user: bool, as_json: bool) -> dict[str, object]:
+    from shared.settings import read_settings  # noqa: PLC0415 - as above
+    from shared.systemd.install import install  # noqa: PLC0415
+    from shared.terminal.audit import audited  # noqa: PLC0415
+    from shared.terminal.parts import event_log  # noqa: PLC0415
+    from shared.terminal.screen import say  # noqa: PLC0415
+
+    settings = read_settings()
+    with audited(event_log(settings, result_on_stdout=as_json), settings, "systemd", str(folder)):
+        done = install(folder, units, of_user=of_user)
+    timers = [name for name in units if name.endswith(".timer")]
+    if not as_json:
+        say(f"Wrote {len(units)} units into {folder}, and enabled {len(timers)} timers:")
+        for name in timers:
+            say(f"  {name}")
+        for name in done.removed:
+            say(f"Removed {name}, which is no longer wanted")
+        if not done.started:
+            say("systemd does not run here: they start with the next boot")
+        flag = "--user " if of_user else ""
+        say(f"See them:  systemctl {flag}list-timers 'litekeep-*'")
+        say(f"Try one:   systemctl {flag}start litekeep-monitor; journalctl {flag}-u litekeep-monitor")
+        if of_user:
+            say("They run while you are logged in; to run always: loginctl enable-linger")
+    return {"timers": timers, "removed": list(done.removed), "started": done.started}

@@ -1,0 +1,77 @@
+"""The files that settings may stand in: `.env`, and `litekeep.toml` with the same names."""
+
+import os
+import re
+import stat
+import tomllib
+from collections.abc import Collection, Mapping
+from pathlib import Path
+
+from shared.errors import UsageError
+
+ENV_FILE = Path(".env")
+TOML_FILE = Path("litekeep.toml")
+_LARGEST = 1 << 20  # bytes
+_PLACE = re.compile(r"at line \d+")
+_NAME = re.compile(r"\w{1,40}", re.ASCII)
+
+
+def read_toml(known: Collection[str], in_env_file: Mapping[str, str | None]) -> dict[str, str]:
+    """The settings in `litekeep.toml` as they would be written in the environment; none where there is no such file.
+
+    Raises UsageError for a name that is not in `known`, a value that is no text, number or true or false, a setting
+    that `.env` has too, and a file that cannot be read.
+    """
+    if not os.path.lexists(TOML_FILE):
+        return {}
+    try:
+        content = tomllib.loads(_text_of(TOML_FILE))
+    except OSError as error:
+        raise UsageError(f"{TOML_FILE} cannot be read ({error.strerror}): make it readable, or remove it") from None
+    except (ValueError, RecursionError) as error:  # its text may quote the file, so only the place is repeated
+        place = _PLACE.search(str(error))
+        where = f" {place[0]}" if place else ""
+        raise UsageError(f'{TOML_FILE} is no TOML{where}: write NAME = "value", a line each') from None
+    values = {name: text for name, value in content.items() if (text := _as_text(name, value, known))}
+    for name in values:
+        if in_env_file.get(name):
+            raise UsageError(f"{name} is set in {ENV_FILE} and in {TOML_FILE}: remove it from one of them")
+    return values
+
+
+def check_own_file(path: Path) -> None:
+    """Holds a file that decides what a run does to what ssh asks of its own: root's or the caller's, and nobody else's.
+
+    A file that is not there is fine. Raises UsageError.
+    """
+    try:
+        found = path.stat()
+    except OSError:
+        return  # whoever reads it says why it cannot be read
+    if found.st_uid not in (0, os.getuid()):
+        raise UsageError(f"{path} belongs to another user, who could decide what this run does: chown it, or remove it")
+    if found.st_mode & 0o022 and stat.S_ISREG(found.st_mode):
+        raise UsageError(f"{path} can be written by others, who could decide what this run does: chmod go-w {path}")
+
+
+def _text_of(path: Path) -> str:
+    """Reads at most _LARGEST bytes of a plain file. Raises OSError, UnicodeDecodeError or UsageError."""
+    descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+    with os.fdopen(descriptor, "rb") as file:
+        if not stat.S_ISREG(os.fstat(descriptor).st_mode):
+            raise UsageError(f"{path} is no plain file: make it one, or remove it")
+        raw = file.read(_LARGEST + 1)
+    if len(raw) > _LARGEST:
+        raise UsageError(f"{path} has more than {_LARGEST} bytes: it should hold settings alone")
+    return raw.decode("utf-8-sig")
+
+
+def _as_text(name: str, value: object, known: Collection[str]) -> str:
+    if name not in known:
+        shown = name if _NAME.fullmatch(name) else "a name"
+        raise UsageError(f"{shown} in {TOML_FILE} is no setting: litekeep --help lists the names")
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, str | int):
+        return str(value)
+    raise UsageError(f"{name} in {TOML_FILE} is wrong: allowed are text in quotes, a number, true or false")

@@ -1,0 +1,1 @@
+"""Units and timers for a machine with systemd: what Terraform's jobs and schedules are on Google Cloud."""

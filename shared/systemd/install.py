@@ -1,0 +1,101 @@
+"""Units become files, and systemd is told of them. The only module that runs systemctl."""
+
+import os
+import shutil
+import subprocess
+import tempfile
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+from shared.errors import LitekeepError, UsageError
+from shared.systemd.units import MARK, PREFIX
+
+_RUNNING = Path("/run/systemd/system")  # as sd_booted(3) has it
+_LONGEST = 90  # seconds for one call
+_LARGEST = 64 << 10  # bytes; ours have about 1,500
+
+
+@dataclass(frozen=True)
+class Installed:
+    """`started`: systemd runs here, and the timers with it; else they start with the next boot."""
+
+    removed: tuple[str, ...]
+    started: bool
+
+
+def install(folder: Path, units: Mapping[str, str], *, of_user: bool) -> Installed:
+    """Writes the units, removes those of ours that are no longer wanted, and enables the timers.
+
+    A file that `--install` did not write is never touched. Raises UsageError for one in the way, LitekeepError when
+    the folder or systemd refuses.
+    """
+    if shutil.which("systemctl") is None:
+        raise UsageError("systemctl is not there: this machine has no systemd; see litekeep systemd --print")
+    for name in units:
+        if os.path.lexists(folder / name) and not _is_ours(folder / name):
+            raise UsageError(f"{folder / name} was not written by litekeep systemd: move it away first")
+    try:
+        folder.mkdir(mode=0o755, parents=True, exist_ok=True)
+        stale = sorted(path.name for path in folder.iterdir() if _is_unit(path) and path.name not in units)
+        old_timers = [name for name in stale if name.endswith(".timer")]
+        if old_timers:
+            _systemctl("disable", old_timers, of_user=of_user, now=True)
+        for name in stale:
+            (folder / name).unlink()
+        for name, content in units.items():
+            _write(folder / name, content)
+    except OSError as error:
+        raise LitekeepError(f"units cannot be written into {folder}: {error.strerror}") from None
+    if _RUNNING.is_dir():
+        _systemctl("daemon-reload", [], of_user=of_user, now=False)
+    _systemctl("enable", [name for name in units if name.endswith(".timer")], of_user=of_user, now=True)
+    return Installed(tuple(stale), _RUNNING.is_dir())
+
+
+def _is_unit(path: Path) -> bool:
+    return path.name.startswith(PREFIX) and path.suffix in (".service", ".timer") and _is_ours(path)
+
+
+def _is_ours(path: Path) -> bool:
+    if path.is_symlink() or not path.is_file():
+        return False
+    with path.open("rb") as file:
+        return file.read(_LARGEST).startswith(MARK.encode())
+
+
+def _write(path: Path, content: str) -> None:
+    """Whole or not at all: a machine that loses power keeps the old unit or has the new one."""
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape") as file:
+            file.write(content)
+            file.flush()
+            os.fsync(descriptor)
+        os.chmod(temporary, 0o644)  # noqa: PTH101
+        os.replace(temporary, path)  # noqa: PTH105
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+
+
+def _systemctl(verb: str, names: Iterable[str], *, of_user: bool, now: bool) -> None:
+    options = (["--user"] if of_user else []) + (["--now"] if now and _RUNNING.is_dir() else [])
+    command = ["systemctl", *options, verb, *names]
+    try:
+        done = subprocess.run(  # noqa: S603 - a fixed program, and names of our own
+            command,
+            capture_output=True,
+            text=True,
+            errors="replace",
+            timeout=_LONGEST,
+            check=False,
+            stdin=subprocess.DEVNULL,
+        )
+    except subprocess.TimeoutExpired:
+        raise LitekeepError(
+            f"systemctl {verb} did not end within {_LONGEST} s: see journalctl, and try again"
+        ) from None
+    if done.returncode:
+        said = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise LitekeepError(f"systemctl {verb} failed after the units were written: {said[:200]}")

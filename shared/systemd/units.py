@@ -1,0 +1,160 @@
+"""The text of each unit: a service for each task, hardened, and a timer that starts it."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from shared.model.kinds import Kind
+from shared.model.schedules import DEFAULT_SCHEDULES, Schedule
+from shared.systemd.calendar import calendar_of
+
+MARK = "# Written by litekeep systemd; --install replaces it."
+PREFIX = "litekeep-"
+
+# When the tasks that are no backups start. The same times are the defaults of Terraform's `schedules`.
+VERIFY, CLEANUP, MONITOR, DRILL = "20 */6 * * *", "0 4 * * *", "10 * * * *", "0 3 * * 0"
+_WITHOUT_SETTING = (Kind.DAILY, Kind.WEEKLY)
+
+_ANYWHERE = """\
+UMask=0077
+Nice=10
+NoNewPrivileges=yes
+LockPersonality=yes
+RestrictRealtime=yes
+RestrictSUIDSGID=yes
+RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
+SystemCallArchitectures=native
+SystemCallFilter=@system-service
+SystemCallErrorNumber=EPERM"""
+# A user's service manager may not mount anything, so these are for the system's units alone.
+_SYSTEM_ONLY = """\
+ProtectSystem=strict
+ProtectHome=read-only
+PrivateDevices=yes
+ProtectClock=yes
+ProtectControlGroups=yes
+ProtectHostname=yes
+ProtectKernelLogs=yes
+ProtectKernelModules=yes
+ProtectKernelTunables=yes
+RestrictNamespaces=yes
+StateDirectory=litekeep
+StateDirectoryMode=0700
+Environment=XDG_STATE_HOME=%S TMPDIR=/var/tmp"""
+# What root needs to read and replace files of others; any other user gets no capability at all.
+_OF_ROOT = "CAP_CHOWN CAP_DAC_OVERRIDE CAP_FOWNER"
+
+
+@dataclass(frozen=True)
+class Machine:
+    """Where the units run. All paths are absolute.
+
+    `user`: who runs the tasks; None for units of a user's own service manager. `written`: folders of stores.
+    `source`: the folder of the database file, where SQLite may have to write beside it. `environment`: what the units
+    set.
+    """
+
+    program: tuple[str, ...]
+    folder: Path
+    user: str | None
+    key_file: Path | None = None
+    written: tuple[Path, ...] = ()
+    source: Path | None = None
+    environment: Mapping[str, str] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Task:
+    """A command and when it starts. `reads_key`: it fails without the key; `reads_source`: it opens the database."""
+
+    name: str
+    about: str
+    arguments: tuple[str, ...]
+    cron: str
+    reads_key: bool = False
+    reads_source: bool = False
+
+
+def tasks_of(schedules: Mapping[Kind, Schedule] | None) -> list[Task]:
+    """A backup for each schedule (daily and weekly where BACKUP_SCHEDULES is not set), and what proves and watches."""
+    if schedules is None:
+        schedules = {kind: DEFAULT_SCHEDULES[kind] for kind in _WITHOUT_SETTING}
+    backups = [
+        Task(
+            f"backup-{kind}",
+            f"{kind} backup",
+            ("backup", "--kind", str(kind)),
+            each.cron,
+            reads_key=True,
+            reads_source=True,
+        )
+        for kind, each in schedules.items()
+    ]
+    return [
+        *backups,
+        Task("verify", "proof of new backups by restores", ("verify", "--since", "7d"), VERIFY, reads_key=True),
+        Task("cleanup", "removal of backups whose time is over", ("cleanup",), CLEANUP),
+        Task("monitor", "look for what is missing", ("monitor",), MONITOR),
+        Task("drill", "restore drill, where one is due", ("drill",), DRILL, reads_key=True),
+    ]
+
+
+def units_of(machine: Machine, tasks: list[Task]) -> dict[str, str]:
+    """File name -> content, a service and a timer for each task."""
+    units: dict[str, str] = {}
+    for task in tasks:
+        units[f"{PREFIX}{task.name}.service"] = "\n".join(_service(machine, task)) + "\n"
+        units[f"{PREFIX}{task.name}.timer"] = "\n".join(_timer(task)) + "\n"
+    return units
+
+
+def _service(machine: Machine, task: Task) -> Iterator[str]:
+    yield from (MARK, "[Unit]", f"Description=Litekeep: {task.about}")
+    if machine.user is not None:
+        yield from ("Wants=network-online.target", "After=network-online.target")
+        for folder in machine.written:
+            yield f"RequiresMountsFor={_word(folder)}"
+    if task.reads_key and machine.key_file is not None:
+        yield "# Without its key the task is left out; litekeep-monitor runs all the same, and reports that."
+        yield f"ConditionPathExists={_plain(machine.key_file)}"
+    yield from ("", "[Service]", "Type=oneshot", f"WorkingDirectory={_plain(machine.folder)}")
+    yield f"ExecStart={' '.join(_argument(part) for part in (*machine.program, *task.arguments))}"
+    yield from (f"Environment={_word(f'{name}={value}')}" for name, value in machine.environment.items())
+    if machine.user is not None:
+        yield f"User={machine.user}"
+        yield f"CapabilityBoundingSet={_OF_ROOT if machine.user == 'root' else ''}"
+        yield _SYSTEM_ONLY
+        yield from () if _lies_in_tmp(machine) else ("PrivateTmp=yes",)
+        written = [*machine.written, *([machine.source] if task.reads_source and machine.source else [])]
+        for folder in dict.fromkeys(written):
+            yield f"ReadWritePaths={_word(f'-{folder}')}"  # -: one that is missing is reported by the task itself
+    yield _ANYWHERE
+
+
+def _lies_in_tmp(machine: Machine) -> bool:
+    """Whether PrivateTmp= would hide from a task what it works with."""
+    paths = [machine.folder, *machine.written, *(path for path in (machine.source, machine.key_file) if path)]
+    return any(path.is_relative_to(place) for path in paths for place in ("/tmp", "/var/tmp"))  # noqa: S108 - names only
+
+
+def _timer(task: Task) -> Iterator[str]:
+    yield from (MARK, "[Unit]", f"Description=Starts Litekeep: {task.about}", "", "[Timer]")
+    yield f"# {task.cron} (cron, UTC)"
+    yield from (f"OnCalendar={expression}" for expression in calendar_of(task.cron))
+    yield from ("AccuracySec=15s", "Persistent=yes", "", "[Install]", "WantedBy=timers.target")
+
+
+def _plain(path: Path) -> str:
+    """A value that systemd takes to the end of the line, with %-specifiers."""
+    return str(path).replace("%", "%%")
+
+
+def _word(text: Path | str) -> str:
+    """One word of a list: quoted, with %-specifiers."""
+    escaped = str(text).replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
+    return f'"{escaped}"' if any(not (c.isalnum() or c in "/._-=%:+@") for c in escaped) else escaped
+
+
+def _argument(text: str) -> str:
+    """One word of a command line, where $ stands for a variable besides."""
+    return _word(text).replace("$", "$$")
