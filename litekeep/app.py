@@ -39,6 +39,8 @@ COMMANDS = {
     "monitor": ("jobs.monitor.command:monitor", "Look for what is missing, and write an event for each finding."),
     "health": ("litekeep.commands.health:health", "Check source, store and key, a line each."),
     "policy": ("litekeep.commands.policy:policy", "Check or show the policy file."),
+    "keys": ("litekeep.commands.keys:keys", "Show which keys are needed for what; print a recovery sheet."),
+    "rekey": ("litekeep.commands.rekey:rekey", "Wrap the data keys of all backups with another key."),
     "keygen": ("litekeep.commands.keygen:keygen", "Make a key file, or with --signing a pair of signing keys."),
     "systemd": (
         "litekeep.commands.systemd:systemd",

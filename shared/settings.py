@@ -127,13 +127,7 @@ class Settings(BaseSettings):
     @field_validator("backup_key")
     @classmethod
     def _key(cls, value: str) -> str:
-        if value == "none" or _KMS_KEY.fullmatch(value):
-            return value
-        if value.startswith("file:") and len(value) > 5:
-            if why := why_no_path(value[5:]):
-                raise ValueError(f"{why}; allowed is file:PATH")
-            return value
-        raise ValueError("allowed are gcp-kms://projects/P/locations/L/keyRings/R/cryptoKeys/NAME, file:PATH, or none")
+        return check_key(value)
 
     @field_validator("backup_signing_key")
     @classmethod
@@ -204,6 +198,17 @@ def check_store(value: str) -> str:
     elif why := why_no_path(value):
         raise ValueError(f"{why}; allowed are gs://BUCKET[/PREFIX] or a folder's path")
     return value
+
+
+def check_key(value: str) -> str:
+    """Returns `value` when it can name a key. Raises ValueError, saying what is allowed."""
+    if value == "none" or _KMS_KEY.fullmatch(value):
+        return value
+    if value.startswith("file:") and len(value) > 5:
+        if why := why_no_path(value[5:]):
+            raise ValueError(f"{why}; allowed is file:PATH")
+        return value
+    raise ValueError("allowed are gcp-kms://projects/P/locations/L/keyRings/R/cryptoKeys/NAME, file:PATH, or none")
 
 
 def read_settings() -> Settings:

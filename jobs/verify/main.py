@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from jobs.verify.many import Known, Missing, Unproven, Verdict, verify_many
-from shared.archive.seals import check_manifest
 from shared.catalog.listing import LATEST, LATEST_VERIFIED, Backup, Catalog
+from shared.catalog.opening import open_manifest
 from shared.clock import parse_time, utc_now
 from shared.errors import LitekeepError, NotGood, UsageError
 from shared.events.log import Event, EventLog
@@ -131,8 +131,7 @@ def _last_read(backup: Backup) -> datetime:
 
 
 def _is_sealed(catalog: Catalog, backup: Backup, key: WrappingKey | None) -> bool:
-    manifest, raw = catalog.read_manifest(backup)
-    check_manifest(manifest, raw, key)
+    open_manifest(catalog, backup, key)
     return True
 
 

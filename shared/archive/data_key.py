@@ -111,17 +111,20 @@ class DataKey:
                 return
             yield piece
 
-    def seal(self, content: bytes) -> str:
-        """Authenticates `content`: base64 of a ciphertext of nothing that has it as associated data."""
+    def seal(self, content: bytes, purpose: str = "manifest") -> str:
+        """Authenticates `content` as a document of that purpose.
+
+        Returns base64 of a ciphertext of nothing that has the content as associated data.
+        """
         sealed = _Collected()
-        with self.encrypting(sealed, _seal_context(content)):
+        with self.encrypting(sealed, _seal_context(content, purpose)):
             pass
         return base64.b64encode(sealed.content).decode()
 
-    def is_sealed(self, content: bytes, seal: str) -> bool:
+    def is_sealed(self, content: bytes, seal: str, purpose: str = "manifest") -> bool:
         try:
             source = _Given(_decode(seal))
-            return not any(self.decrypted(source, _seal_context(content)))
+            return not any(self.decrypted(source, _seal_context(content, purpose)))
         except (ValueError, Damaged):
             return False
 
@@ -144,9 +147,9 @@ def _wrapping_context(name: BackupName) -> bytes:
     return _context("data key", name)
 
 
-def _seal_context(content: bytes) -> bytes:
+def _seal_context(content: bytes, purpose: str) -> bytes:
     # Hashed because Tink keeps associated data in memory more than once.
-    return canonical_json({"purpose": "litekeep 1 manifest", "sha256": hashlib.sha256(content).hexdigest()})
+    return canonical_json({"purpose": f"litekeep 1 {purpose}", "sha256": hashlib.sha256(content).hexdigest()})
 
 
 def _context(purpose: str, name: BackupName, **more: str) -> bytes:

@@ -27,7 +27,7 @@ def seal_manifest(manifest: Manifest, data_key: "DataKey | None") -> Manifest:
     content = manifest.model_copy(update={"seal": ""}).to_json()
     seal = _hash(content) if data_key is None else data_key.seal(content)
     sealed = manifest.model_copy(update={"seal": seal})
-    if _unsealed(sealed.to_json(), seal) != content:
+    if unsealed(sealed.to_json(), seal) != content:
         raise ValueError("a manifest must hold its seal once, in the form that Pydantic writes")
     return sealed
 
@@ -39,7 +39,7 @@ def check_manifest(manifest: Manifest, raw: bytes, key: WrappingKey | None) -> "
     which is accepted only when no key is configured.
     Raises NotGood when any byte was changed, KeyProblem when the key is missing, wrong or out of reach.
     """
-    content = _unsealed(raw, manifest.seal)
+    content = unsealed(raw, manifest.seal)
     if manifest.encryption is None:
         if key is not None:
             raise NotGood(
@@ -61,7 +61,7 @@ def check_manifest(manifest: Manifest, raw: bytes, key: WrappingKey | None) -> "
     return data_key
 
 
-def _unsealed(raw: bytes, seal: str) -> bytes | None:
+def unsealed(raw: bytes, seal: str) -> bytes | None:
     """`raw` with the seal's text left empty, or None when it does not stand there exactly once.
 
     It cannot stand inside of a string: JSON would write its quotes as `\\"`.

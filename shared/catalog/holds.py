@@ -142,7 +142,7 @@ def _set_store_holds(store: Store, holder: Holding, name: BackupName, *, held: b
     try:
         for item in _objects_of(store, name):
             parsed = names.parse(item.name)
-            if parsed is not None and parsed.role in ("manifest", *Format):
+            if parsed is not None and parsed.role in ("manifest", "rekey", *Format):
                 holder.set_hold(item.name, item.generation, held=held)
     except StoreError as error:
         what = "is held by Litekeep, but not by the store itself" if held else "is still held"

@@ -49,6 +49,7 @@ class Backup:
     missing: str | None = None
     future: bool = False
     hold: Hold | None = None
+    rewrappings: tuple[StoredObject, ...] = ()  # of its data key (`litekeep rekey`), the newest first
     passed_over: tuple[str, ...] = ()  # of what `latest` found: why each newer one counts for nothing
 
     @property
@@ -221,6 +222,7 @@ class Catalog:
         manifests, verdicts = _newest_of_each(found, now)
         sizes = {item.name: item.size_bytes for _, item in found}
         held = {parsed.backup for parsed, _ in found if parsed.role == "hold"}
+        rewrapped = _rewrappings(found)
         summaries: dict[BackupName, _Read | None] = {name: summary_of(item) for name, item in manifests.items()}
         for name, content in _contents(self.store, manifests, summaries):
             summaries[name] = _summary_in(content, name)
@@ -229,7 +231,13 @@ class Catalog:
             opinions[name] = _opinion_in(content)
         backups = [
             self._judged(
-                _backup(name, manifests[name], summary, verdicts.get(name), opinions.get(name)), sizes, held, now
+                replace(
+                    _backup(name, manifests[name], summary, verdicts.get(name), opinions.get(name)),
+                    rewrappings=rewrapped.get(name, ()),
+                ),
+                sizes,
+                held,
+                now,
             )
             for name, summary in summaries.items()
             if summary is not None  # else it was removed since the listing began
@@ -266,6 +274,18 @@ def named(found: Iterable[StoredObject]) -> Iterator[tuple[ObjectName, StoredObj
         parsed = names.parse(item.name)
         if parsed is not None:
             yield parsed, item
+
+
+def _rewrappings(found: Iterable[tuple[ObjectName, StoredObject]]) -> dict[BackupName, tuple[StoredObject, ...]]:
+    """The sidecars of each backup that has any, the highest number first."""
+    by_backup: dict[BackupName, list[tuple[int, StoredObject]]] = {}
+    for parsed, item in found:
+        if parsed.number is not None:
+            by_backup.setdefault(parsed.backup, []).append((parsed.number, item))
+    return {
+        name: tuple(item for _, item in sorted(each, key=lambda pair: pair[0], reverse=True))
+        for name, each in by_backup.items()
+    }
 
 
 def _kinds(kind: Kind | None) -> list[Kind]:

@@ -50,6 +50,7 @@ class Event(StrEnum):
     MONITOR_STORE_UNWRITABLE = "monitor.store_unwritable"
     MONITOR_TABLE_VANISHED = "monitor.table_vanished"
     MONITOR_UNVERIFIED = "monitor.unverified"
+    REKEY_SUCCEEDED = "rekey.succeeded"
     RESTORE_FAILED = "restore.failed"
     RESTORE_STARTED = "restore.started"
     RESTORE_SUCCEEDED = "restore.succeeded"

@@ -9,8 +9,10 @@ from shared.settings_files import check_own_file
 __all__ = ["WrappingKey", "open_key"]
 
 
-def open_key(setting: str) -> WrappingKey | None:
+def open_key(setting: str, *, patience: float = 60.0) -> WrappingKey | None:
     """The key that `BACKUP_KEY` names: `file:PATH`, `gcp-kms://…`, or None for `none`.
+
+    `patience`: how long a call to Cloud KMS is retried, in seconds, while it is out of reach or over its quota.
 
     Raises KeyProblem when a key file is missing, readable by others or malformed, UsageError when another user owns it
     or can write to it.
@@ -20,7 +22,7 @@ def open_key(setting: str) -> WrappingKey | None:
     if setting.startswith("gcp-kms://"):
         from shared.keys.kms import CloudKey  # noqa: PLC0415 - Google's library takes 0.3 s to import
 
-        return CloudKey(setting)
+        return CloudKey(setting, patience=patience)
     from shared.keys.keyfile import KeyFile  # noqa: PLC0415 - so does Tink, nearly
 
     path = Path(setting.removeprefix("file:"))

@@ -9,7 +9,7 @@ import tink
 from tink import aead, json_proto_keyset_format, proto_keyset_format, secret_key_access
 from tink.proto import aes_gcm_pb2, tink_pb2
 
-from shared.errors import KeyProblem, NotGood
+from shared.errors import KeyProblem, NotGood, UsageError
 from shared.keys.private_file import create_private, read_private
 
 _TYPE = "type.googleapis.com/google.crypto.tink.AesGcmKey"
@@ -31,9 +31,7 @@ class KeyFile:
     def read(cls, path: Path) -> Self:
         """Raises KeyProblem when the file is missing, open to others, or not such a key."""
         try:
-            content = read_private(path, "BACKUP_KEY", f"for a first backup, litekeep keygen {path}")
-            keyset = json_proto_keyset_format.parse(content.decode(), secret_key_access.TOKEN)
-            return cls(keyset)
+            return cls(_read(path))
         except (tink.TinkError, ValueError):
             # Nothing of the cause: it could quote the key.
             raise KeyProblem(
@@ -46,7 +44,23 @@ class KeyFile:
 
         Raises UsageError when something is at `path` already, KeyProblem when the folder refuses.
         """
-        keyset = tink.new_keyset_handle(aead.aead_key_templates.AES256_GCM)
+        return cls._write(path, tink.new_keyset_handle(aead.aead_key_templates.AES256_GCM))
+
+    @classmethod
+    def create_again(cls, path: Path, secret: bytes) -> Self:
+        """Makes the file of a key of which only `secret_in` is left, as `create` does.
+
+        Raises UsageError when it is no such secret, too.
+        """
+        try:
+            keyset = proto_keyset_format.parse(secret, secret_key_access.TOKEN)
+            _fingerprint(keyset)
+        except (tink.TinkError, ValueError):
+            raise UsageError("these lines are no key of Litekeep: look at the sheet, and type them again") from None
+        return cls._write(path, keyset)
+
+    @classmethod
+    def _write(cls, path: Path, keyset: tink.KeysetHandle) -> Self:
         content = json_proto_keyset_format.serialize(keyset, secret_key_access.TOKEN)
         create_private(path, content.encode() + b"\n")
         return cls(keyset)
@@ -61,6 +75,18 @@ class KeyFile:
             raise NotGood(
                 f"the key {self.name} did not wrap this, or it was changed since: use the key that wrapped it"
             ) from None
+
+
+def secret_in(path: Path) -> bytes:
+    """The key in a file, in as few bytes as it takes to make the file again. Raises KeyProblem as `KeyFile.read`."""
+    KeyFile.read(path)
+    return bytes(proto_keyset_format.serialize(_read(path), secret_key_access.TOKEN))
+
+
+def _read(path: Path) -> tink.KeysetHandle:
+    """The keyset in a file. Raises KeyProblem when it cannot be read, TinkError or ValueError for another content."""
+    content = read_private(path, "BACKUP_KEY", f"for a first backup, litekeep keygen {path}")
+    return json_proto_keyset_format.parse(content.decode(), secret_key_access.TOKEN)
 
 
 def _fingerprint(keyset: tink.KeysetHandle) -> str:

@@ -5,6 +5,7 @@
     KIND/DATABASE/ID.manifest.json        the commit point
     KIND/DATABASE/ID.verified-TIME.json   one a verification
     KIND/DATABASE/ID.hold.json            somebody holds the backup: it is not deleted
+    KIND/DATABASE/ID.rekey-NUMBER.json    its data key, wrapped once more by another key; the highest number counts
     locks/TASK.NUMBER.json                a lease: of those of a task, the highest number counts
     locks/slots/KIND/DATABASE/TIME.NUMBER.json   a claim on a schedule's slot: likewise
     locks/retired/DATABASE.json     a database that is no more
@@ -49,7 +50,8 @@ _ROLES = {_MANIFEST: "manifest", _HOLD: "hold"} | {suffix: form.value for form, 
 _ROLES |= {suffix + _ENCRYPTED: form.value for form, suffix in _SUFFIX.items()}
 # All of a file's name in one match: a store of ten thousand backups has forty thousand of them.
 _FILE = re.compile(
-    rf"({_ID.pattern}?)(?:({'|'.join(map(re.escape, _ROLES))})|\.verified-(\d{{8}}T\d{{6}}(?:\d{{6}})?Z)\.json)",
+    rf"({_ID.pattern}?)(?:({'|'.join(map(re.escape, _ROLES))})|\.verified-(\d{{8}}T\d{{6}}(?:\d{{6}})?Z)\.json"
+    r"|\.rekey-([1-9]\d{0,8})\.json)",
     re.ASCII,
 )
 _DRILL = re.compile(r"(\d{8}T\d{12}Z)\.(passed|failed)\.json", re.ASCII)
@@ -79,6 +81,9 @@ class BackupName:
     def hold(self) -> str:
         return self.prefix + _HOLD
 
+    def rewrapping(self, number: int) -> str:
+        return f"{self.prefix}.rekey-{number}.json"
+
     def artifact(self, form: Format, *, encrypted: bool) -> str:
         return self.prefix + _SUFFIX[form] + (_ENCRYPTED if encrypted else "")
 
@@ -89,11 +94,12 @@ class BackupName:
 
 @dataclass(frozen=True)
 class ObjectName:
-    """What a name in a store means: a manifest, an artifact, a verdict or a hold of a backup."""
+    """What a name in a store means: a manifest, an artifact, a verdict, a hold or a re-wrapping of a backup."""
 
     backup: BackupName
-    role: str  # "manifest", "sql", "sqlite", "verdict" or "hold"
+    role: str  # "manifest", "sql", "sqlite", "verdict", "hold" or "rekey"
     verified_at: datetime | None = None
+    number: int | None = None  # of a re-wrapping
 
 
 @dataclass(frozen=True)
@@ -216,6 +222,8 @@ def parse(name: str) -> ObjectName | None:
         return None
     if found[2]:
         return ObjectName(backup, _ROLES[found[2]])
+    if found[4]:
+        return ObjectName(backup, "rekey", number=int(found[4]))
     verified_at = _verdict_time(found[3])
     return ObjectName(backup, "verdict", verified_at) if verified_at else None
 

@@ -79,9 +79,16 @@ def _seen(candidate: Candidate, backup: Backup, inventory: Inventory, copies: Ma
 
 
 def _is_copied(objects: Iterable[StoredObject], copies: Mapping[str, int]) -> bool:
-    """Whether the copy store has its manifest and artifacts, each in its size. Verdicts and holds may differ."""
-    needed = (item for item in objects if (parsed := names.parse(item.name)) and parsed.role not in ("verdict", "hold"))
-    return all(copies.get(item.name) == item.size_bytes for item in needed)
+    """Whether the copy store has its manifest and artifacts, each in its size, and a re-wrapping for each of its own.
+
+    Verdicts and holds may differ.
+    """
+    needed = [(names.parse(item.name), item) for item in objects]
+    return all(
+        item.name in copies and (parsed.role == "rekey" or copies[item.name] == item.size_bytes)
+        for parsed, item in needed
+        if parsed is not None and parsed.role not in ("verdict", "hold")
+    )
 
 
 def _unchanged(objects: Iterable[StoredObject], now: datetime) -> Mapping[names.BackupName, datetime]:

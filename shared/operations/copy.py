@@ -1,9 +1,9 @@
 """Bringing another store up to date: each backup that it lacks, and what belongs to backups there.
 
 Per backup the artifacts go first and the manifest last, so that the other store never shows a backup that is not whole;
-then its verdicts and its hold. Drill reports follow. What is there already is left, so an interrupted copy is
-continued by running it again. Every artifact is held to its manifest on the way: what is not as it was stored is not
-copied.
+then its verdicts, its re-wrapped keys and its hold. Drill reports follow. What is there already is left, so an
+interrupted copy is continued by running it again. Every artifact is held to its manifest on the way: what is not as it
+was stored is not copied.
 """
 
 from collections.abc import Sequence
@@ -22,6 +22,7 @@ from shared.runtime.progress import Progress, silent
 from shared.stores import Store, StoredObject
 
 _PIECE = 1 << 20
+_RECORDS = ("verdict", "hold", "rekey")  # roles of what is stored beside a backup later
 _LARGEST_RECORD = 64 << 20  # bytes of a verdict, hold or drill report
 
 
@@ -117,10 +118,10 @@ def _create(target: Store, manifest: Manifest, raw: bytes) -> None:
 
 
 def _is_record(item: StoredObject, chosen: set[names.BackupName], done: Copied, *, whole: bool) -> bool:
-    """Whether an object is a verdict or hold of a backup that was copied, or a drill's report."""
+    """Whether an object is a verdict, hold or re-wrapping of a backup that was copied, or a drill's report."""
     parsed = names.parse(item.name)
     if parsed is not None:
-        return parsed.role in ("verdict", "hold") and parsed.backup in chosen and parsed.backup.id not in done.failed
+        return parsed.role in _RECORDS and parsed.backup in chosen and parsed.backup.id not in done.failed
     return whole and item.name.startswith(names.drill_prefix())
 
 

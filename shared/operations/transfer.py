@@ -12,8 +12,8 @@ import apsw
 from shared.archive.data_key import DataKey
 from shared.archive.plain_files import check_alone
 from shared.archive.reader import open_compressed, read_artifact
-from shared.archive.seals import check_manifest
 from shared.catalog.listing import Backup, Catalog
+from shared.catalog.opening import open_manifest
 from shared.clock import Clock, rfc3339, utc_now
 from shared.dump.dump import DumpHeader, dump
 from shared.dump.schema import count_rows, user_tables
@@ -88,8 +88,7 @@ def export_backup(
     Raises NotGood when the backup is not good, UsageError when the file is there already.
     """
     check_export_name(output)
-    manifest, raw = catalog.read_manifest(backup)
-    data_key = check_manifest(manifest, raw, key)
+    manifest, data_key = open_manifest(catalog, backup, key)
     as_sql = output.name.endswith(_SQL_ENDINGS)
     failures: list[NotGood | StoreError] = []
     with scratch_beside(output) as scratch:

@@ -14,13 +14,13 @@ def check_store(policy: Policy, url: str, what: str) -> None:
         raise _refused(what, url, "stores")
 
 
-def check_key(policy: Policy, key: str) -> None:
+def check_key(policy: Policy, key: str, what: str = "BACKUP_KEY") -> None:
     """Raises NotPermitted for a key that the policy does not list; `none` is one like any other."""
     if key not in policy.keys:
         raise NotPermitted(
-            "BACKUP_KEY=none is refused: the policy's keys do not list none, so nothing may leave in clear"
+            f"{what}=none is refused: the policy's keys do not list none, so nothing may leave in clear"
             if key == IN_CLEAR
-            else "BACKUP_KEY is refused: the policy's keys do not list it; use one that they list"
+            else f"{what} is refused: the policy's keys do not list it; use one that they list"
         )
 
 

@@ -37,6 +37,13 @@ def check_database(settings: Settings, display: str, what: str) -> None:
         check_location(policy.targets, display, what, "targets")
 
 
+def check_other_key(settings: Settings, key: str) -> None:
+    """Raises NotPermitted for a key to wrap with that the policy does not list."""
+    policy = read_policy(settings.backup_policy)
+    if policy is not None:
+        check_key(policy, key, "--to")
+
+
 def check_other_store(settings: Settings, url: str, what: str) -> None:
     """Raises NotPermitted for a store to copy to that the policy does not list."""
     policy = read_policy(settings.backup_policy)

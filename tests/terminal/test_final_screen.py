@@ -27,6 +27,8 @@ GOOD = {
     "rows restore --from one --table users --dry-run": ("Would restore rows", "Nothing was written."),
     "keygen new.key": ("Made new.key", "Use it:"),
     "keygen --signing ana.key": ("Made ana.key", "-----END PUBLIC KEY-----"),
+    "keys": ("backups:", "BACKUP_KEY"),
+    "keys sheet": ("LITEKEEP RECOVERY SHEET", "choose another from the list."),
     "drill --now": ("", ""),
     "monitor": ("", ""),
 }
@@ -36,6 +38,7 @@ BAD = {
     "verify --file broken.sql": 3,
     "backup --kind hourly": 2,
     "diff nope": 2,
+    "rekey --to file:nope.key": 1,
     "rows restore --from one --table nope": 2,
     "systemd": 2,
 }

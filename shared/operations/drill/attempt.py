@@ -8,9 +8,9 @@ from pathlib import Path
 
 import apsw
 
-from shared.archive.seals import check_manifest
 from shared.catalog.holds import is_stored
 from shared.catalog.listing import Backup, Catalog
+from shared.catalog.opening import open_manifest
 from shared.errors import LitekeepError, NotGood, ObjectMissing, StoreError
 from shared.keys import WrappingKey
 from shared.model.manifest import Manifest
@@ -116,8 +116,7 @@ def _restored(task: Task, begun: Attempt, target: Path, stopwatch: Stopwatch, pr
     order = RestoreOrder(task.catalog, task.backup, task.key, FileLocation(target))
     restored = restore(order, progress=progress)
     in_place = stopwatch()
-    manifest, raw = task.catalog.read_manifest(task.backup)
-    check_manifest(manifest, raw, task.key)
+    manifest, _ = open_manifest(task.catalog, task.backup, task.key)
     # A restore makes do with the artifact that is good. Here the other one is a finding.
     first = manifest.artifact(Format.SQLITE) or manifest.artifact(Format.SQL)
     as_planned = first is not None and restored.artifact == first.object

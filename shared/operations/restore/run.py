@@ -16,7 +16,7 @@ from pathlib import Path
 import apsw
 
 from shared.archive.data_key import DataKey
-from shared.archive.seals import check_manifest
+from shared.catalog.opening import open_manifest
 from shared.clock import Clock, rfc3339, utc_now
 from shared.databases.snapshot import Snapshot, of_file
 from shared.dump.dump import DumpHeader, dump
@@ -120,8 +120,7 @@ def _opened(order: RestoreOrder) -> tuple[Manifest, DataKey | None]:
             f"with --to {order.target.display}.restored, check it, and switch the application over"
         )
     _check_target(order)
-    manifest, raw = order.catalog.read_manifest(order.backup)
-    data_key = check_manifest(manifest, raw, order.key)
+    manifest, data_key = open_manifest(order.catalog, order.backup, order.key)
     if not manifest.artifacts:
         raise NotGood(f"backup {manifest.id} names no artifact: use another backup")
     if order.prove and not manifest.integrity.good:

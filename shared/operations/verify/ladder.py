@@ -23,8 +23,8 @@ from shared.archive.data_key import DataKey
 from shared.archive.pipeline import read_ahead
 from shared.archive.plain_files import check_alone
 from shared.archive.reader import check_stored, open_compressed, read_artifact
-from shared.archive.seals import check_manifest
 from shared.catalog.listing import Backup, Catalog
+from shared.catalog.opening import open_manifest
 from shared.clock import Clock, rfc3339, utc_now
 from shared.dump.load import load_sql
 from shared.dump.schema import count_rows, user_tables
@@ -182,8 +182,7 @@ class _Noted:
 def _climb(catalog: Catalog, backup: Backup, key: WrappingKey | None, progress: Progress) -> _Rungs:
     rungs = _Rungs()
     try:
-        manifest, raw = catalog.read_manifest(backup)
-        data_key = check_manifest(manifest, raw, key)
+        manifest, data_key = open_manifest(catalog, backup, key)
     except NotGood as error:
         rungs.add("manifest", ok=False, detail=str(error))
         return rungs

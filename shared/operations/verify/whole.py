@@ -4,8 +4,8 @@ from contextlib import suppress
 from pathlib import Path
 
 from shared.archive.reader import check_stored
-from shared.archive.seals import check_manifest
 from shared.catalog.listing import Backup, Catalog
+from shared.catalog.opening import open_manifest
 from shared.errors import NotGood, ObjectMissing, StoreError
 from shared.keys import WrappingKey
 from shared.model.manifest import Manifest
@@ -22,8 +22,7 @@ def rebuild_backup(
     The page image is tried first: it is there as fast as it can be read. Raises NotGood or StoreError when no
     artifact is good, KeyProblem for the key.
     """
-    manifest, raw = catalog.read_manifest(backup)
-    data_key = check_manifest(manifest, raw, key)
+    manifest, data_key = open_manifest(catalog, backup, key)
     failures: list[NotGood | StoreError] = []
     for form in (Format.SQLITE, Format.SQL):
         if (artifact := manifest.artifact(form)) is None:
@@ -45,8 +44,7 @@ def holds(catalog: Catalog, backup: Backup, key: WrappingKey | None) -> bool:
     Raises StoreError or KeyProblem when that cannot be told.
     """
     try:
-        manifest, raw = catalog.read_manifest(backup)
-        check_manifest(manifest, raw, key)
+        manifest, _ = open_manifest(catalog, backup, key)
     except (NotGood, ObjectMissing):
         return False
     for artifact in manifest.artifacts:

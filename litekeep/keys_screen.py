@@ -1,0 +1,70 @@
+"""What `litekeep keys` shows."""
+
+from collections.abc import Callable
+
+from shared.archive.data_key import same_key
+from shared.catalog.listing import Catalog
+from shared.errors import KeyProblem, LitekeepError
+from shared.keys import WrappingKey, open_key
+from shared.operations.rekey.usage import KeyUse, Usage, key_usage
+from shared.runtime.progress import Progress
+from shared.settings import Settings
+from shared.stores import open_store
+from shared.terminal.screen import BAD, say, say_json, table
+
+
+def run_keys(settings: Settings, *, as_json: bool, progress: Progress) -> None:
+    """Shows each store's keys. Raises StoreError when one cannot be read."""
+    urls = [settings.backup_store, *([settings.backup_copy_store] if settings.backup_copy_store else [])]
+    key = _key(settings)
+    usages = [key_usage(Catalog(open_store(url)), key, progress=progress) for url in urls]
+    configured = _name(key)
+    if as_json:
+        say_json({"configured": configured, "stores": [usage.to_json() for usage in usages]})
+        return
+    for usage in usages:
+        _say(usage, configured)
+
+
+def _key(settings: Settings) -> Callable[[], WrappingKey] | None:
+    """How to open the configured key; None when it is `none` or not here. What it would check is then unchecked."""
+
+    def opened() -> WrappingKey:
+        key = open_key(settings.backup_key)
+        if key is None:
+            raise KeyProblem("BACKUP_KEY is none")
+        return key
+
+    try:
+        opened()
+    except LitekeepError:
+        return None
+    return opened
+
+
+def _name(key: Callable[[], WrappingKey] | None) -> str | None:
+    return None if key is None else key().name
+
+
+def _say(usage: Usage, configured: str | None) -> None:
+    say(f"{usage.store}:")
+    if usage.keys:
+        rows = [_row(usage.keys[key], configured) for key in sorted(usage.keys)]
+        table(("key", "wraps", "lost with it", "needed until", ""), rows, right=frozenset({1, 2}))
+    else:
+        say("  no encrypted backups")
+    if usage.in_clear:
+        say(f"{usage.in_clear} backups are in clear: no key is needed for them")
+    if usage.unchecked:
+        said = f"{len(usage.unchecked)} backups have re-wrappings that could not be checked, so these do not count"
+        say(f"{BAD} {said}: set BACKUP_KEY to a key that opens them")
+    for name, why in usage.unreadable.items():
+        say(f"{BAD} {name}: {why}")
+
+
+def _row(use: KeyUse, configured: str | None) -> tuple[str, str, str, str, str]:
+    until = f"{use.needed_until:%Y-%m-%d}" if use.needed_until else "not needed"
+    if use.held:
+        until = f"{until}, {use.held} held"
+    mark = "BACKUP_KEY" if configured is not None and same_key(use.key, configured) else ""
+    return use.key, str(use.backups), str(len(use.only)), until, mark

@@ -1,0 +1,109 @@
+"""What `litekeep rekey` does with its flags, and what it shows."""
+
+from time import monotonic
+from typing import Any
+
+from shared.errors import LitekeepError, UsageError
+from shared.events.log import Event, EventLog, Field
+from shared.keys import WrappingKey, open_key
+from shared.model.kinds import Kind
+from shared.operations.copy import check_apart
+from shared.operations.rekey.run import Rekeyed, RekeyOrder, rekey
+from shared.runtime.progress import Progress
+from shared.settings import Settings, check_key
+from shared.stores import Store, open_store
+from shared.terminal.audit import audited
+from shared.terminal.parts import event_log, events_own_stdout
+from shared.terminal.policy import check_other_key
+from shared.terminal.screen import BAD, say, say_json
+
+_PATIENCE = 600.0  # seconds that a call to Cloud KMS waits while the quota of a minute is used up
+
+
+def run_rekey(settings: Settings, flags: dict[str, Any], *, as_json: bool, progress: Progress) -> int:
+    """Re-wraps the store and then the copy store. Returns 1 when a backup could not be re-wrapped."""
+    to = _checked(settings, flags["to"])
+    _opened(settings.backup_key), _opened(to)  # a missing file is reported once, before anything
+    stores = [open_store(settings.backup_store)]
+    if settings.backup_copy_store:
+        check_apart(settings.backup_store, settings.backup_copy_store)
+        stores.append(open_store(settings.backup_copy_store))
+    log = event_log(settings, result_on_stdout=as_json)
+    results: list[tuple[Store, Rekeyed]] = []
+    for place in stores:
+        order = RekeyOrder(
+            place,
+            old=lambda: _opened(settings.backup_key),
+            new=lambda: _opened(to),
+            kind=Kind(flags["kind"]) if flags["kind"] else None,
+            database=flags["database"],
+            dry_run=flags["dry_run"],
+            twin=stores[0] if place is not stores[0] else None,
+        )
+        run = rekey(order, progress=progress) if order.dry_run else _audited(order, settings, log, to, progress)
+        results.append((place, run))
+    if as_json:
+        say_json({"to": results[0][1].key, "stores": [_document(place, done) for place, done in results]})
+    elif not events_own_stdout(settings):
+        _say(results, to, dry_run=flags["dry_run"])
+    return LitekeepError.exit_code if any(done.failed for _, done in results) else 0
+
+
+def _audited(order: RekeyOrder, settings: Settings, log: EventLog, to: str, progress: Progress) -> Rekeyed:
+    url, began = order.store.url, monotonic()
+    with audited(log, settings, "rekey", url, database=order.database, reason=f"to {to}") as deed:
+        done = rekey(order, progress=progress)
+        if done.failed:
+            first, why = next(iter(done.failed.items()))
+            deed.failed, deed.reason = True, f"{len(done.failed)} were not re-wrapped, the first {first}: {why}"
+            return done
+        fields: dict[str, Field] = {"store": url, "target": done.key, "rewrapped": len(done.done)}
+        fields["duration_seconds"] = round(monotonic() - began, 3)
+        log.emit(Event.REKEY_SUCCEEDED, f"{len(done.done)} backups in {url} were re-wrapped by {done.key}", fields)
+    return done
+
+
+def _checked(settings: Settings, to: str) -> str:
+    try:
+        check_key(to)
+    except ValueError as error:
+        raise UsageError(f"--to is wrong: {error}") from None
+    if "none" in (to, settings.backup_key):
+        raise UsageError(
+            "a backup in clear has no data key to wrap: with --to and BACKUP_KEY name the new and the old key"
+        )
+    if to == settings.backup_key and to.startswith("file:"):
+        raise UsageError("--to is the key that BACKUP_KEY names: make a new one with litekeep keygen PATH")
+    check_other_key(settings, to)
+    return to
+
+
+def _opened(setting: str) -> WrappingKey:
+    key = open_key(setting, patience=_PATIENCE)
+    assert key is not None, "none is refused above"
+    return key
+
+
+def _document(place: Store, done: Rekeyed) -> dict[str, Any]:
+    return {
+        "store": place.url,
+        "rewrapped": [name.id for name in done.done],
+        "already": done.already,
+        "in_clear": done.in_clear,
+        "failed": done.failed,
+    }
+
+
+def _say(results: list[tuple[Store, Rekeyed]], to: str, *, dry_run: bool) -> None:
+    for place, done in results:
+        for name, why in done.failed.items():
+            say(f"{BAD} {name}: {why}")
+        verb = "Would re-wrap" if dry_run else "Re-wrapped"
+        others = [f"{done.already} were already" if done.already else "", f"{done.in_clear} are in clear"]
+        said = ", ".join(each for each in others if each and not each.startswith("0 "))
+        say(f"{verb} {len(done.done)} backups in {place.url}{f'; {said}' if said else ''}")
+    if dry_run:
+        say("Nothing was written.")
+        return
+    say(f"Now set BACKUP_KEY={to} wherever backups are made and restored. The old key still opens what it wrapped:")
+    say("keep it until litekeep keys shows that nothing would be lost with it.")

@@ -1,0 +1,151 @@
+"""Which key versions wrap how many backups, and what would be lost if one of them were destroyed.
+
+A sidecar counts only when its seal was checked, with the data key that the configured key opens. One that cannot be
+checked protects nothing here: a forged one must not make anybody destroy a key that is needed.
+"""
+
+from collections.abc import Iterable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from dataclasses import dataclass, field
+from datetime import datetime
+from threading import local
+from typing import Any
+
+from shared.archive.rewrapping import is_genuine, open_sealed, parse_rewrapping
+from shared.catalog.listing import Backup, Catalog
+from shared.catalog.opening import sidecars
+from shared.clock import rfc3339
+from shared.errors import KeyProblem, NotGood, ObjectMissing
+from shared.model.names import BackupName
+from shared.operations.rekey.run import OpenKey
+from shared.runtime.progress import Progress, silent
+
+_WORKERS = 8
+
+
+@dataclass
+class KeyUse:
+    """One key version. `only`: the backups that no other key is known to open, which would be lost with it."""
+
+    key: str
+    backups: int = 0
+    only: list[BackupName] = field(default_factory=list)
+    held: int = 0  # of `only`
+    needed_until: datetime | None = None  # the latest date until which a backup of `only` is kept
+
+    def to_json(self) -> dict[str, Any]:
+        by_database: dict[str, int] = {}
+        for name in self.only:
+            by_database[name.database] = by_database.get(name.database, 0) + 1
+        return {
+            "key": self.key,
+            "backups": self.backups,
+            "lost_if_destroyed": len(self.only),
+            "lost_by_database": by_database,
+            "needed_until": rfc3339(self.needed_until) if self.needed_until else None,
+            "held": self.held,
+        }
+
+
+@dataclass
+class Usage:
+    """`unchecked`: backups with re-wrappings that the configured key cannot check; `unreadable` says why, by name."""
+
+    store: str
+    keys: dict[str, KeyUse] = field(default_factory=dict)
+    in_clear: int = 0
+    unchecked: list[BackupName] = field(default_factory=list)
+    unreadable: dict[str, str] = field(default_factory=dict)
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "store": self.store,
+            "keys": [self.keys[key].to_json() for key in sorted(self.keys)],
+            "in_clear": self.in_clear,
+            "unchecked": len(self.unchecked),
+            "unreadable": self.unreadable,
+        }
+
+
+@dataclass(frozen=True)
+class _Wrapped:
+    keys: frozenset[str]
+    keep_until: datetime | None
+    unchecked: bool
+
+
+def key_usage(catalog: Catalog, open_key: OpenKey | None, *, progress: Progress = silent) -> Usage:
+    """Looks at every backup of a store. Raises StoreError when it cannot be listed or read."""
+    usage, reader = Usage(catalog.store.url), _Reader(catalog, open_key)
+    backups = catalog.backups()
+    with ThreadPoolExecutor(_WORKERS, thread_name_prefix="keys") as pool:
+        try:
+            for number, (backup, found) in enumerate(zip(backups, pool.map(reader.read, backups), strict=True)):
+                progress("keys", number, len(backups))
+                _count(usage, backup, found)
+        finally:
+            pool.shutdown(cancel_futures=True)
+    return usage
+
+
+def _count(usage: Usage, backup: Backup, found: "_Wrapped | NotGood | None") -> None:
+    if found is None:
+        return  # removed since the listing
+    if isinstance(found, NotGood):
+        usage.unreadable[backup.name.prefix] = str(found)
+        return
+    if not found.keys:
+        usage.in_clear += 1
+    if found.unchecked:
+        usage.unchecked.append(backup.name)
+    for key in found.keys:
+        use = usage.keys.setdefault(key, KeyUse(key))
+        use.backups += 1
+        if len(found.keys) == 1:
+            use.only.append(backup.name)
+            use.held += backup.hold is not None
+            until = (use.needed_until, found.keep_until)
+            use.needed_until = max((each for each in until if each is not None), default=None)
+
+
+class _Reader:
+    def __init__(self, catalog: Catalog, open_key: OpenKey | None) -> None:
+        self._catalog = catalog
+        self._open_key = open_key
+        self._own = local()
+
+    def read(self, backup: Backup) -> "_Wrapped | NotGood | None":
+        if backup.damaged:
+            return NotGood(backup.damaged)
+        try:
+            manifest, raw = self._catalog.read_manifest(backup)
+            read = {number: each() for number, each in sidecars(self._catalog.store, backup)}
+        except NotGood as error:
+            return error
+        except ObjectMissing:
+            return None
+        if manifest.encryption is None:
+            return _Wrapped(frozenset(), manifest.keep_until, unchecked=False)
+        keys = {manifest.encryption.key}
+        unchecked = False
+        if read:
+            try:
+                data_key = open_sealed(manifest, raw, self._key(), _held(read))
+            except (KeyProblem, NotGood):
+                unchecked = True
+            else:
+                for number, sidecar in read.items():
+                    found = parse_rewrapping(sidecar, manifest.name, number)
+                    if found is not None and data_key is not None and is_genuine(sidecar, found, data_key):
+                        keys.add(found.encryption.key)
+        return _Wrapped(frozenset(keys), manifest.keep_until, unchecked)
+
+    def _key(self) -> Any:
+        if not hasattr(self._own, "key"):
+            self._own.key = self._open_key() if self._open_key else None
+        return self._own.key
+
+
+def _held(read: Mapping[int, bytes]) -> Iterable[tuple[int, Any]]:
+    for number, sidecar in read.items():
+        yield number, lambda sidecar=sidecar: sidecar

@@ -1,0 +1,186 @@
+"""`rekey`, `keys`, `keys sheet`: a key is replaced, the old one goes, and paper is enough to begin again."""
+
+import json
+import subprocess
+import sys
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from shared.events.log import Event
+from tests.cli.conftest import Workplace
+from tests.cli.test_audit import deeds, trail
+from tests.cli.test_google import in_cloud
+from tests.dump.equality import assert_equal
+from tests.servers.gcs.fixtures import bucket, gcs, gcs_port  # noqa: F401 - fixtures
+from tests.servers.kms.fixture import KEY, URI, kms  # noqa: F401 - fixtures
+from tests.servers.kms.server import KmsServer
+
+__all__ = ["in_cloud"]
+
+OLD, NEW = "file:litekeep.key", "file:new.key"
+
+
+@pytest.fixture
+def ready(workplace: Workplace) -> Workplace:
+    workplace.good("backup", "--name", "one")
+    workplace.good("keygen", "new.key")
+    return workplace
+
+
+def test_a_key_is_replaced_and_the_old_one_can_go(ready: Workplace) -> None:
+    before = ready.good("keys", "--json").json["stores"][0]["keys"]
+    assert [(use["backups"], use["lost_if_destroyed"]) for use in before] == [(1, 1)]
+    done = ready.good("rekey", "--to", NEW, "--json").json
+    assert [place["rewrapped"] for place in done["stores"]] == [["one"]]
+    after = ready.good("keys", "--json", BACKUP_KEY=NEW).json["stores"][0]["keys"]
+    assert sorted((use["key"] == done["to"], use["lost_if_destroyed"]) for use in after) == [(False, 0), (True, 0)]
+    (ready.folder / "litekeep.key").unlink()
+    ready.good("restore", "--backup", "one", "--to", "back.db", "--verify", BACKUP_KEY=NEW)
+    assert_equal(ready.database, ready.folder / "back.db")
+    for command in (
+        ["verify", "--backup", "one"],
+        ["drill", "--now"],
+        ["export", "--backup", "one", "--output", "o.sql"],
+    ):
+        ready.good(*command, BACKUP_KEY=NEW)
+
+
+def test_a_rekey_is_an_event_and_a_deed(ready: Workplace) -> None:
+    outcome = ready.good("rekey", "--to", NEW, LOG_FORMAT="json")
+    events = [json.loads(line) for line in outcome.err.splitlines()]
+    found = next(event for event in events if event["event"] == Event.REKEY_SUCCEEDED)
+    assert (found["store"], found["rewrapped"]) == ("backups", 1)
+    assert ("rekey", "succeeded", None) in deeds(ready)
+    ready.good("rekey", "--to", NEW, "--dry-run")
+    assert [deed[0] for deed in deeds(ready)].count("rekey") == 1
+
+
+def test_the_copy_store_follows(ready: Workplace) -> None:
+    ready.good("copy", "--to", "other")
+    done = ready.good("rekey", "--to", NEW, "--json", BACKUP_COPY_STORE="other").json
+    assert [place["rewrapped"] for place in done["stores"]] == [["one"], ["one"]]
+    restored = ["restore", "--backup", "one", "--to", "back.db"]
+    ready.good(*restored, "--store", "other", BACKUP_KEY=NEW)
+    assert ready.run("monitor", BACKUP_COPY_STORE="other").err.count("copy_behind") == 0
+
+
+def test_what_cannot_be_is_one_line_and_writes_nothing(ready: Workplace, one_line) -> None:  # type: ignore[no-untyped-def]
+    before = ready.stored()
+    for to, said in [
+        ("none", "no data key"),
+        (OLD, "is the key that BACKUP_KEY names"),
+        ("file:missing.key", "missing"),
+        ("gcp-kms://nonsense", "--to is wrong"),
+    ]:
+        line = one_line(ready.run("rekey", "--to", to, BACKUP_KEY=OLD), 1 if "missing" in to else 2)
+        assert said in line, line
+    assert ready.stored() == before
+
+
+def test_a_policy_that_does_not_list_the_new_key_refuses_it(ready: Workplace, one_line) -> None:  # type: ignore[no-untyped-def]
+    policy = {"environment": "test", "stores": [str(ready.store)], "keys": [OLD], "sources": ["*"], "targets": ["*"]}
+    (ready.folder / "policy.json").write_text(json.dumps(policy))
+    (ready.folder / "policy.json").chmod(0o600)
+    line = one_line(ready.run("rekey", "--to", NEW, BACKUP_KEY=OLD, BACKUP_POLICY="policy.json"), 4)
+    assert "--to is refused" in line
+
+
+def test_in_the_cloud_a_key_is_rotated_rewrapped_and_its_old_version_destroyed(
+    in_cloud: Workplace,
+    kms: KmsServer,  # noqa: F811
+) -> None:
+    in_cloud.good("backup", "--name", "one")
+    kms.keys[KEY].rotate()
+    in_cloud.good("backup", "--name", "two")
+    lost = {
+        use["key"][-1]: use["lost_if_destroyed"] for use in in_cloud.good("keys", "--json").json["stores"][0]["keys"]
+    }
+    assert lost == {"1": 1, "2": 1}
+    done = in_cloud.good("rekey", "--to", URI, "--json").json["stores"][0]
+    assert (done["rewrapped"], done["already"]) == (["one"], 1)
+    lost = {
+        use["key"][-1]: use["lost_if_destroyed"] for use in in_cloud.good("keys", "--json").json["stores"][0]["keys"]
+    }
+    assert lost == {"1": 0, "2": 1}
+    kms.keys[KEY].destroy(1)
+    for name in ("one", "two"):
+        in_cloud.good("restore", "--backup", name, "--to", f"{name}.db", "--verify")
+        assert_equal(in_cloud.database, in_cloud.folder / f"{name}.db")
+
+
+# The recovery sheet
+
+
+def test_the_sheet_alone_and_the_store_are_enough_on_a_bare_machine(ready: Workplace, tmp_path: Path) -> None:
+    """Its commands are run as they stand, and its lines are typed as they stand; nothing else is known."""
+    sheet = ready.good("keys", "sheet", BACKUP_KEY=OLD).out
+    (ready.folder / "litekeep.key").unlink()
+    bare = tmp_path / "bare"
+    bare.mkdir()
+    commands = [line[2:] for line in sheet.splitlines() if line.startswith("$ ")]
+    typed = [line.strip() for line in sheet.splitlines() if line.startswith("   ") and line.strip()[:1].isdigit()]
+    assert len(commands) >= 5
+    assert len(typed) >= 5
+    script = "\n".join(["set -e", *commands]).replace(
+        "keys enter litekeep.key", "keys enter litekeep.key <<'END'\n{}\nEND"
+    )
+    environment = {
+        name: value for name, value in ready.environment.items() if not name.startswith(("BACKUP", "DATABASE"))
+    }
+    environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
+    done = subprocess.run(
+        ["bash", "-c", script.replace("{}", "\n".join(typed))],
+        cwd=bare,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert_equal(ready.database, bare / "restored-app.db")
+
+
+def test_a_sheet_goes_to_a_private_new_file_and_the_trail_says_so(ready: Workplace) -> None:
+    ready.good("keys", "sheet", "--output", "sheet.txt", BACKUP_KEY=OLD)
+    path = ready.folder / "sheet.txt"
+    assert path.stat().st_mode & 0o777 == 0o600
+    assert ready.run("keys", "sheet", "--output", "sheet.txt", BACKUP_KEY=OLD).code == 2
+    assert ("keys sheet", "succeeded", None) in deeds(ready)
+    key_lines = [line.strip() for line in path.read_text().splitlines() if line.strip()[:2].rstrip("/").isdigit()]
+    assert key_lines
+    assert not any(line in json.dumps(trail(ready)) for line in key_lines)
+
+
+def test_with_cloud_kms_the_sheet_names_the_key_and_the_role_and_holds_no_secret(in_cloud: Workplace) -> None:
+    in_cloud.good("backup", "--name", "one")
+    sheet = in_cloud.good("keys", "sheet").out
+    assert URI in sheet
+    assert "roles/cloudkms.cryptoKeyDecrypter" in sheet
+    assert "keys enter" not in sheet
+
+
+def test_a_slip_while_typing_is_named_and_makes_no_file(ready: Workplace) -> None:
+    sheet = ready.good("keys", "sheet", BACKUP_KEY=OLD).out
+    lines = [line.strip() for line in sheet.splitlines() if line.startswith("   ") and line.strip()[:1].isdigit()]
+    slip = lines[2].replace(lines[2][5], "A" if lines[2][5] != "A" else "B")
+    done = subprocess.run(
+        [sys.executable, "-m", "litekeep", "keys", "enter", "again.key"],
+        input="\n".join([*lines[:2], slip, *lines[3:]]),
+        cwd=ready.folder,
+        env=ready.environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, "line 3" in done.stderr) == (2, True)
+    assert not (ready.folder / "again.key").exists()
+
+
+def test_a_sheet_of_a_store_in_clear_says_that_no_key_is_needed(workplace: Workplace) -> None:
+    workplace.good("backup", "--name", "one", BACKUP_KEY="none")
+    assert "None is needed." in workplace.good("keys", "sheet", BACKUP_KEY="none").out
+    assert replace(workplace).good("keys", "--json", BACKUP_KEY="none").json["stores"][0]["in_clear"] == 1

@@ -1,0 +1,196 @@
+"""`rekey`: after it either key opens every backup, whatever happened on the way."""
+
+from pathlib import Path
+
+import grpc  # type: ignore[import-untyped]
+import pytest
+
+from shared.catalog.holds import hold
+from shared.catalog.listing import Catalog
+from shared.errors import KeyProblem, NotGood, StoreError
+from shared.keys.keyfile import KeyFile
+from shared.keys.kms import CloudKey
+from shared.model.kinds import Kind
+from shared.operations.copy import copy_backups
+from shared.operations.rekey.run import RekeyOrder, rekey
+from shared.operations.restore import RestoreOrder, restore
+from shared.retention.removal import delete_backup
+from shared.sqlite.location import FileLocation
+from shared.stores.folder import FolderStore
+from tests.dump.equality import assert_equal
+from tests.operations.rekey.builders import Place, opened_by, publish
+from tests.operations.rekey.conftest import FROZEN
+from tests.servers.kms.fixture import KEY, URI
+from tests.servers.kms.server import KmsServer
+
+ALL = {f"backup-{number}" for number in range(6)}
+
+
+def test_after_it_either_key_opens_every_backup(place: Place) -> None:
+    done = place.rekey()
+    assert ({name.id for name in done.done}, done.failed) == (ALL, {})
+    assert place.opened_by(place.new()) == place.opened_by(place.old()) == ALL
+
+
+def test_a_second_run_finds_nothing_to_do_and_a_third_key_follows(place: Place, tmp_path: Path) -> None:
+    place.rekey()
+    again = place.rekey()
+    assert (again.done, again.already) == ([], 6)
+    third = KeyFile.create(tmp_path / "third.key")
+    next_one = Place(place.store, place.new_path, tmp_path / "third.key")  # the old key is the newest sidecar's
+    assert len(next_one.rekey().done) == 6
+    assert place.opened_by(third) == place.opened_by(place.new()) == place.opened_by(place.old()) == ALL
+
+
+def test_a_dry_run_writes_nothing_and_says_what_would_be_done(place: Place) -> None:
+    before = list(place.store.list_objects(""))
+    done = place.rekey(dry_run=True)
+    assert {name.id for name in done.done} == ALL
+    assert list(place.store.list_objects("")) == before
+
+
+class Stops(FolderStore):
+    """A store whose machine stops at the given create: before it, or right after it."""
+
+    def __init__(self, root: Path, at: int, *, after: bool) -> None:
+        super().__init__(root)
+        self.left, self.after = at, after
+
+    def create(self, *arguments: object) -> object:  # type: ignore[override]
+        self.left -= 1
+        if self.left < 0 and not self.after:
+            raise StoreError("stopped")
+        stored = super().create(*arguments)  # type: ignore[arg-type]
+        if self.left < 0:
+            raise StoreError("stopped")
+        return stored
+
+
+@pytest.mark.parametrize("after", [False, True])
+@pytest.mark.parametrize("at", range(6))
+def test_stopped_at_any_object_every_backup_still_opens_and_the_next_run_finishes(
+    place: Place, tmp_path: Path, at: int, after: bool
+) -> None:
+    place.rekey(Stops(tmp_path / "store", at, after=after))
+    assert place.opened_by(place.old()) == ALL
+    assert at <= len(place.opened_by(place.new())) <= 6
+    finished = place.rekey()
+    assert (finished.failed, len(finished.done) + finished.already) == ({}, 6)
+    assert place.opened_by(place.new()) == place.opened_by(place.old()) == ALL
+
+
+def test_backups_of_the_oldest_format_are_restored_with_the_new_key(frozen: Place, tmp_path: Path) -> None:
+    done = frozen.rekey()
+    assert ([name.id for name in done.done], done.in_clear) == (["sealed"], 1)
+    catalog = Catalog(frozen.store)
+    target = FileLocation(tmp_path / "back.db")
+    restore(RestoreOrder(catalog, catalog.find("sealed"), frozen.new(), target, prove=True))
+    assert_equal(FROZEN / "original.sqlite", target.path)
+
+
+def test_only_the_kind_and_database_that_were_named(place: Place) -> None:
+    publish(place.store, "weekly-1", place.old(), kind=Kind.WEEKLY)
+    publish(place.store, "other-1", place.old(), database="other")
+    assert [name.id for name in place.rekey(kind=Kind.WEEKLY).done] == ["weekly-1"]
+    assert [name.id for name in place.rekey(database="other").done] == ["other-1"]
+
+
+def test_a_backup_that_the_old_key_does_not_open_is_named_and_the_others_are_done(place: Place, tmp_path: Path) -> None:
+    publish(place.store, "foreign", KeyFile.create(tmp_path / "foreign.key"))
+    done = place.rekey()
+    assert {name.id for name in done.done} == ALL
+    assert list(done.failed) == ["daily/orders/foreign"]
+    assert "is not the one that wrapped" in done.failed["daily/orders/foreign"]
+
+
+def test_the_copy_store_gets_the_same_sidecars_and_its_own_backups_too(place: Place, tmp_path: Path) -> None:
+    copy = FolderStore(tmp_path / "copy")
+    for backup in Catalog(place.store).backups():
+        copy.create(backup.manifest.name, (tmp_path / "store" / backup.manifest.name).read_bytes(), {})
+    publish(copy, "only-here", place.old())
+    place.rekey()
+    assert place.rekey(copy, twin=place.store).failed == {}
+    assert opened_by(copy, place.new()) == ALL | {"only-here"}
+    name = "daily/orders/backup-3.rekey-1.json"
+    assert (tmp_path / "copy" / name).read_bytes() == (tmp_path / "store" / name).read_bytes()
+
+
+def test_a_copy_brings_sidecars_along_also_those_that_came_later(frozen: Place, tmp_path: Path) -> None:
+    copy = FolderStore(tmp_path / "copy")
+    copy_backups(frozen.store, copy)
+    frozen.rekey()
+    copy_backups(frozen.store, copy)
+    assert opened_by(copy, frozen.new()) == {"sealed"}
+
+
+def test_a_deleted_backup_leaves_no_sidecar(place: Place) -> None:
+    place.rekey()
+    delete_backup(place.store, "backup-2", force=True)
+    assert not [item.name for item in place.store.list_objects("") if "backup-2" in item.name]
+
+
+def test_a_held_backup_is_rewrapped_too(place: Place) -> None:
+    hold(place.store, "backup-1", "evidence", "ana")
+    assert len(place.rekey().done) == 6
+
+
+# With Cloud KMS
+
+
+def cloud(server: KmsServer, **more: float) -> CloudKey:
+    return CloudKey(URI, endpoint=server.endpoint, **more)
+
+
+def in_cloud(place: Place, server: KmsServer, **more: float) -> RekeyOrder:
+    return RekeyOrder(place.store, place.old, lambda: cloud(server, **more))
+
+
+def test_from_a_file_to_cloud_kms_and_to_its_next_version_until_the_first_is_destroyed(
+    place: Place, kms: KmsServer
+) -> None:
+    rekey(in_cloud(place, kms))
+    assert place.opened_by(cloud(kms)) == ALL
+    kms.keys[KEY].rotate()
+    rotated = RekeyOrder(place.store, lambda: cloud(kms), lambda: cloud(kms))
+    assert len(rekey(rotated).done) == 6
+    assert rekey(rotated).already == 6
+    kms.keys[KEY].destroy(1)
+    assert place.opened_by(cloud(kms)) == ALL
+
+
+def test_too_many_requests_are_waited_out(place: Place, kms: KmsServer) -> None:
+    kms.fail(*[grpc.StatusCode.RESOURCE_EXHAUSTED] * 6)
+    done = rekey(in_cloud(place, kms))
+    assert (len(done.done), done.failed) == (6, {})
+
+
+def test_a_new_key_that_cannot_unwrap_is_refused_before_anything_is_stored(place: Place, kms: KmsServer) -> None:
+    before = list(place.store.list_objects(""))
+    kms.keys[KEY].disable(1)
+    with pytest.raises(KeyProblem, match="DISABLED"):
+        rekey(in_cloud(place, kms))
+    assert list(place.store.list_objects("")) == before
+
+
+def test_a_key_that_fails_again_and_again_ends_the_run(place: Place, kms: KmsServer) -> None:
+    for number in range(40):
+        publish(place.store, f"more-{number}", cloud(kms))
+    kms.keys[KEY].disable(1)
+    order = RekeyOrder(place.store, lambda: cloud(kms), place.new, kind=Kind.DAILY)
+    with pytest.raises(KeyProblem, match="16 failures of a key in a row"):
+        rekey(order)
+
+
+def test_damage_on_the_way_to_the_key_is_noticed(place: Place, kms: KmsServer) -> None:
+    rekey(in_cloud(place, kms))
+    path = Path(place.store.url) / "daily/orders/backup-0.rekey-1.json"
+    path.chmod(0o600)
+    content = path.read_bytes()
+    at = content.index(b'"wrapped_key": "') + 40
+    path.write_bytes(content[:at] + (b"A" if content[at : at + 1] != b"A" else b"B") + content[at + 1 :])
+    assert place.opened_by(cloud(kms)) == ALL - {"backup-0"}
+    backup = Catalog(place.store).find("backup-0")
+    from shared.catalog.opening import open_manifest  # noqa: PLC0415
+
+    with pytest.raises(NotGood, match="is not a re-wrapping of this backup's key"):
+        open_manifest(Catalog(place.store), backup, cloud(kms))
