@@ -23,6 +23,7 @@ from shared.terminal.screen import progress_bars
 @click.option(
     "--or-older", is_flag=True, help="If the latest turns out not good, the newest before it that holds; it says so."
 )
+@click.option("--migrations", metavar="FOLDER", help="Drizzle's folder: name the migrations that the backup lacks.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @database
 @store
@@ -36,6 +37,7 @@ def restore(as_json: bool, **flags: Any) -> int:
       litekeep restore --backup latest-verified --to /srv/app/new.db --verify
       litekeep restore --at 2024-01-15T12:00:00Z --table users --to users.db
       litekeep restore --backup backup-2024-01-15-000000 --in-place
+      litekeep restore --backup latest --to new.db --migrations ./drizzle
       litekeep restore --at 2024-01-15T12:00:00Z --native
     """
     from jobs.restore.main import run_restore  # noqa: PLC0415 - `--help` must not wait for it

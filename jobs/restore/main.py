@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from dataclasses import asdict, replace
 from datetime import datetime
-from pathlib import PurePath
+from pathlib import Path, PurePath
 from typing import Any
 
 from shared.catalog.listing import LATEST, LATEST_VERIFIED, Backup, Catalog
@@ -96,6 +96,7 @@ def _order(settings: Settings, flags: dict[str, Any]) -> RestoreOrder:
         tables=frozenset(flags["tables"]),
         environment=settings.environment.value,
         keep_safety_for=settings.retention_of(Kind.ON_DEMAND),
+        migrations=Path(flags["migrations"]) if flags["migrations"] else None,
     )
 
 
@@ -166,6 +167,8 @@ def _say(done: Restored) -> None:
         say(f"  what was there before: {done.safety}")
     for note in done.notes:
         say(f"  note: {note}")
+    for line in done.migrations.lines if done.migrations else []:
+        say(f"  {line}")
 
 
 def _say_plan(order: RestoreOrder, *, as_json: bool) -> None:

@@ -110,7 +110,7 @@ def schema_version(connection: apsw.Connection) -> str:
     for table, wanted, order in _MIGRATIONS:
         if table not in tables:
             continue  # a view of that name may be a query without end
-        with suppress(apsw.Error, UnicodeDecodeError), _bounded(connection):
+        with suppress(apsw.Error, UnicodeDecodeError), bounded(connection):
             by = f" ORDER BY {', '.join(f'{column} DESC' for column in order)}" if order else ""
             found = connection.execute(
                 f"SELECT CAST({wanted} AS TEXT) FROM main.{table} WHERE {wanted} IS NOT NULL{by} LIMIT 1"
@@ -121,7 +121,7 @@ def schema_version(connection: apsw.Connection) -> str:
 
 
 @contextmanager
-def _bounded(connection: apsw.Connection) -> Iterator[None]:
+def bounded(connection: apsw.Connection) -> Iterator[None]:
     """Ends a query whose values or steps are out of proportion: the schema may come from anyone."""
     steps = 0
 

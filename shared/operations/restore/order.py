@@ -2,9 +2,11 @@
 
 from dataclasses import dataclass, field
 from datetime import timedelta
+from pathlib import Path
 
 from shared.catalog.listing import Backup, Catalog
 from shared.keys import WrappingKey
+from shared.operations.restore.migrations import Migrations
 from shared.sqlite.location import FileLocation
 from shared.sqlitecloud.location import CloudLocation
 
@@ -15,7 +17,8 @@ class RestoreOrder:
 
     In place, only a backup of that very file goes, unless `any_source` says that it may be of another;
     `keep_safety_for` is how long the safety backup of what was there is kept. `in_one_step`: in place on SQLite Cloud
-    by UPLOAD … REPLACE, which the platform does not document.
+    by UPLOAD … REPLACE, which the platform does not document. `migrations`: the application's folder of them, compared
+    with what the backup had.
     """
 
     catalog: Catalog
@@ -30,6 +33,7 @@ class RestoreOrder:
     tables: frozenset[str] = frozenset()
     environment: str = "development"
     keep_safety_for: timedelta = timedelta(days=30)
+    migrations: Path | None = None
 
     @property
     def partial(self) -> bool:
@@ -49,3 +53,4 @@ class Restored:
     artifact: str
     safety: str | None = None
     notes: list[str] = field(default_factory=list)
+    migrations: Migrations | None = None

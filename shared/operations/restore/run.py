@@ -27,6 +27,7 @@ from shared.model.kinds import Kind
 from shared.model.manifest import Artifact, Manifest
 from shared.model.names import SAFETY_PREFIX, Format
 from shared.operations.backup import BackupOrder, take_backup
+from shared.operations.restore.migrations import compare_migrations, read_journal
 from shared.operations.restore.order import Restored, RestoreOrder
 from shared.operations.verify.rebuild import hold_to_manifest, none_usable, prove, rebuild, restore_journal_mode
 from shared.runtime.progress import Progress, silent
@@ -87,10 +88,12 @@ def restore(order: RestoreOrder, *, clock: Clock = utc_now, progress: Progress =
     target that is taken or a table that is not there, SourceError for the target's disk.
     """
     started = clock()
+    journal = read_journal(order.migrations) if order.migrations else None
     manifest, data_key = _opened(order)
     with _scratch(order) as scratch:
         rebuilt = _rebuild_first_good(order, manifest, data_key, scratch, progress)
         path = _part_of(rebuilt.path, order, manifest, scratch) if order.partial else rebuilt.path
+        migrations = compare_migrations(rebuilt.path, journal) if journal else None
         tables, rows = _count(path) if order.partial else (manifest.tables, manifest.rows)
         safety, notes = _put_in_place(path, order, scratch, clock, progress)
     return Restored(
@@ -109,6 +112,7 @@ def restore(order: RestoreOrder, *, clock: Clock = utc_now, progress: Progress =
             *_in_clear(order, manifest),
             *_to_reindex(manifest, rebuilt.artifact),
         ],
+        migrations=migrations,
     )
 
 

@@ -1,0 +1,68 @@
+"""The ready-made steps for pipelines take a backup, wait for its proof, and stop the deployment without it."""
+
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from tests.deploy.conftest import ROOT, Desk
+
+FILES = ROOT / "deploy" / "application"
+GITHUB = {"PROJECT": "acme", "REGION": "europe-west1", "GITHUB_RUN_ID": "42", "GITHUB_RUN_ATTEMPT": "2"}
+# With automapSubstitutions Cloud Build gives every substitution to the step's environment.
+BUILD = {"PROJECT_ID": "acme", "_REGION": "europe-west1", "BUILD_ID": "7e1c"}
+PIPELINES = [
+    pytest.param("github-actions.yml", "run: |", GITHUB, "pre-deployment-42-2", id="github"),
+    pytest.param("cloudbuild.yaml", "- |", BUILD, "pre-deployment-7e1c", id="cloud-build"),
+]
+
+
+def step(file: Path, opening: str) -> str:
+    """The shell of the one block that `opening` begins."""
+    lines = file.read_text().splitlines()
+    (at,) = [number for number, line in enumerate(lines) if line.strip() == opening]
+    depth = len(lines[at + 1]) - len(lines[at + 1].lstrip())
+    block = []
+    for line in lines[at + 1 :]:
+        if line.strip() and len(line) - len(line.lstrip()) < depth:
+            break
+        block.append(line)
+    return textwrap.dedent("\n".join(block))
+
+
+@pytest.mark.parametrize(("file", "opening", "given", "name"), PIPELINES)
+def test_a_backup_is_taken_and_proven_before_anything_else(
+    desk: Desk, file: str, opening: str, given: dict[str, str], name: str
+) -> None:
+    desk.run("bash", "-c", step(FILES / file, opening), answers=[], **given)
+    place = ["--project=acme", "--region=europe-west1", "--wait"]
+    assert desk.calls("gcloud") == [
+        ["run", "jobs", "execute", "litekeep-backup", *place, f"--args=--name={name}"],
+        ["run", "jobs", "execute", "litekeep-verify", *place, f"--args=--backup={name}"],
+    ]
+
+
+@pytest.mark.parametrize("job", ["backup", "verify"])
+@pytest.mark.parametrize(("file", "opening", "given", "name"), PIPELINES)
+def test_a_job_that_fails_stops_the_pipeline(
+    desk: Desk, file: str, opening: str, given: dict[str, str], name: str, job: str
+) -> None:
+    done = desk.call("bash", "-c", step(FILES / file, opening), answers=[(f"litekeep-{job}", 3, "")], **given)
+    assert done.returncode == 3
+    assert desk.calls("gcloud")[-1][3] == f"litekeep-{job}"
+
+
+@pytest.mark.parametrize("variable", ["PROJECT", "REGION"])
+def test_a_variable_that_is_not_set_stops_before_anything_is_called(desk: Desk, variable: str) -> None:
+    given = {name: value for name, value in GITHUB.items() if name != variable}
+    done = desk.call("bash", "-c", step(FILES / "github-actions.yml", "run: |"), answers=[], **given)
+    assert done.returncode != 0
+    assert f"{variable}: unbound variable" in done.stderr
+    assert not desk.calls("gcloud")
+
+
+def test_no_step_holds_a_key() -> None:
+    text = (FILES / "github-actions.yml").read_text()
+    assert "credentials_json" not in text
+    assert "${{ secrets." not in text
+    assert "id-token: write" in text
