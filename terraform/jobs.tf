@@ -49,23 +49,27 @@ locals {
     BACKUP_DATABASES = length(var.databases) == 0 ? null : join(",", var.databases)
     BACKUP_SCHEDULES = join(";", [for kind, cron in local.scheduled_kinds : "${kind}=${cron}"])
   }
+  # Without a login the monitor cannot ask which databases "*" are: it watches those that the store holds.
+  _cannot_ask = contains(var.databases, "*") && !var.watch_native_backups
+
   _env = {
     backup = merge(local._env_of_all, local._env_with_key, local._env_with_plan, {
       BACKUP_FORMATS        = join(",", sort(var.backup_formats))
       BACKUP_SKIP_UNCHANGED = tostring(var.skip_unchanged)
     })
     cleanup = local._env_of_all
-    monitor = merge(local._env_of_all, local._env_with_key, local._env_with_plan)
+    monitor = merge(local._env_of_all, local._env_with_key, local._env_with_plan, local._cannot_ask ? { BACKUP_DATABASES = null } : {})
     restore = merge(local._env_of_all, local._env_with_key)
     verify  = merge(local._env_of_all, local._env_with_key)
   }
   env = { for image, settings in local._env : image => { for name, value in settings : name => value if value != null } }
 
-  secret_env = {
+  secret_env = merge({
     backup  = { secret = "source", version = var.secret_versions.source }
-    monitor = { secret = "source", version = var.secret_versions.source }
     restore = { secret = "target", version = var.secret_versions.target }
-  }
+    }, var.watch_native_backups ? {
+    monitor = { secret = "monitor", version = var.secret_versions.monitor }
+  } : {})
 
   # The drill finds the application's checks as a file.
   drill_checks_path = "/etc/litekeep/drill"

@@ -71,9 +71,8 @@ output "verify_latest" {
 
 locals {
   _steps_before_images = <<-EOT
-    # 1. The connection strings; nothing shows or stores what you type but Secret Manager. Best with an API key that can only read, then one that can write:
-    read -rs URL && printf %s "$URL" | gcloud secrets versions add ${var.name_prefix}-source-url --project=${var.project_id} --data-file=-
-    read -rs URL && printf %s "$URL" | gcloud secrets versions add ${var.name_prefix}-target-url --project=${var.project_id} --data-file=-
+    # 1. The connection strings; nothing shows or stores what you type but Secret Manager. Best with an API key that can only read, then one that can write${var.watch_native_backups ? ", then one that can only list native backups" : ""}:
+    ${join("\n", [for secret in concat(["source", "target"], var.watch_native_backups ? ["monitor"] : []) : "read -rs URL && printf %s \"$URL\" | gcloud secrets versions add ${var.name_prefix}-${secret}-url --project=${var.project_id} --data-file=-"])}
     # 2. The images; this writes images.auto.tfvars.json with their digests:
     make push REGISTRY=${local.registry}
     # 3. Jobs, schedules and alerts:

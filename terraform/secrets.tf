@@ -2,16 +2,21 @@
 # the output next_steps says how they are set.
 
 locals {
-  secrets = {
+  secrets = merge({
     source = {
       description = "DATABASE_URL to read from: best with an API key that can do nothing else."
-      readers     = ["backup", "monitor"]
+      readers     = ["backup"]
     }
     target = {
       description = "DATABASE_URL to restore to, with the right to create databases."
       readers     = ["restore"]
     }
-  }
+    }, var.watch_native_backups ? {
+    monitor = {
+      description = "DATABASE_URL to look at SQLite Cloud's own backups with: a login that holds BACKUP and nothing else."
+      readers     = ["monitor"]
+    }
+  } : {})
   secret_readers = merge([
     for secret, about in local.secrets : {
       for identity in about.readers : "${secret}/${identity}" => { secret = secret, identity = identity }

@@ -40,10 +40,9 @@ locals {
   # This is for what a cleanup that has been broken for a year has left behind.
   backstop_days = { for kind, days in local.retention_days : kind => days + var.bucket.backstop_days }
 
-  # What is not a backup: leases and slots, and the monitor's probe.
-  locks_prefix  = "locks/"
-  drills_prefix = "drills/"
-  probe_prefix  = "health/"
+  # Leases last for hours, a schedule's slot for minutes, a mark for as long as it is the newest. locks/retired/ is
+  # not here: a database that is no more stays so.
+  passing_prefixes = ["locks/cleanup.", "locks/slots/", "locks/unchanged/"]
 }
 
 resource "google_storage_bucket" "store" {
@@ -129,8 +128,8 @@ resource "google_storage_bucket" "store" {
       type = "Delete"
     }
     condition {
-      age            = 30 # a lease lasts for hours, a schedule's slot for minutes
-      matches_prefix = [local.locks_prefix]
+      age            = 30
+      matches_prefix = local.passing_prefixes
     }
   }
 

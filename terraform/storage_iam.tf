@@ -1,5 +1,6 @@
 # Who may do what with stored objects. Each job has an identity of its own, and none can overwrite: that takes
-# storage.objects.delete, which only cleanup has, and cleanup cannot create what it deleted.
+# storage.objects.delete, which only cleanup has, and cleanup cannot create what it deleted. Each creates the
+# names that its code writes: a verdict, a hold or a mark of somebody else's would be believed.
 
 resource "google_project_iam_custom_role" "cleaner" {
   role_id     = "${local.name_id}_cleaner"
@@ -11,26 +12,46 @@ resource "google_project_iam_custom_role" "cleaner" {
 }
 
 locals {
-  # `where` is a condition on the object's name, with BUCKET for the bucket's part of it.
-  # Reading is always unconditional: a condition on names cannot hold for storage.objects.list.
-  _object_grants = {
-    # Reading shows a backup what there is, and whether an upload whose answer was lost was its own.
-    # It cannot decrypt what it reads.
-    backup-creates = { identity = "backup", role = "roles/storage.objectCreator", where = null }
-    backup-reads   = { identity = "backup", role = "roles/storage.objectViewer", where = null }
+  # What IAM calls an object begins with BUCKET/. IAM conditions on names know ==, startsWith, endsWith and extract,
+  # and no patterns; an expression holds at most 12 of && || !.
+  _under_a_kind = "(${join(" || ", [for kind in local.kinds : "resource.name.startsWith(\"BUCKET/${kind}/\")"])})"
+  # Every artifact here is encrypted, so a name without .enc is none that a job has use for.
+  _of_a_backup = "(${join(" || ", [for suffix in [".index.enc", ".manifest.json", ".pages.zst.enc", ".sql.gz.enc", ".sqlite.zst.enc"] : "resource.name.endsWith(\"${suffix}\")"])})"
 
-    cleanup-deletes = { identity = "cleanup", role = google_project_iam_custom_role.cleaner.id, where = null }
-    cleanup-leases  = { identity = "cleanup", role = "roles/storage.objectCreator", where = "resource.name.startsWith(\"BUCKET/${local.locks_prefix}\")" }
-
-    monitor-probes = { identity = "monitor", role = "roles/storage.objectCreator", where = "resource.name.startsWith(\"BUCKET/${local.probe_prefix}\")" }
-    monitor-reads  = { identity = "monitor", role = "roles/storage.objectViewer", where = null }
-
-    restore-reads = { identity = "restore", role = "roles/storage.objectViewer", where = null }
-    restore-saves = { identity = "restore", role = "roles/storage.objectCreator", where = "resource.name.startsWith(\"BUCKET/on-demand/\")" }
-
-    verify-judges = { identity = "verify", role = "roles/storage.objectCreator", where = "resource.name.extract(\".verified-{moment}.json\") != \"\" || resource.name.startsWith(\"BUCKET/${local.drills_prefix}\") || resource.name.startsWith(\"BUCKET/${local.locks_prefix}\")" }
-    verify-reads  = { identity = "verify", role = "roles/storage.objectViewer", where = null }
+  # The names that each identity creates, and no other: tests/terraform/test_object_rights.py holds them to
+  # shared/model/names.py and to what the jobs do.
+  _creates = {
+    backup = {
+      backups = "${local._under_a_kind} && ${local._of_a_backup}"
+      claims  = "resource.name.startsWith(\"BUCKET/locks/slots/\") && resource.name.endsWith(\".json\")"
+      marks   = "resource.name.startsWith(\"BUCKET/locks/unchanged/\") && resource.name.endsWith(\".json\")"
+    }
+    cleanup = {
+      leases = "resource.name.startsWith(\"BUCKET/locks/cleanup.\") && resource.name.endsWith(\".json\")"
+    }
+    monitor = {
+      probe = "resource.name == \"BUCKET/health/probe\""
+    }
+    restore = {
+      saves = "resource.name.startsWith(\"BUCKET/on-demand/\") && resource.name.extract(\"/objects/on-demand/{database}/before-restore-\") != \"\" && ${local._of_a_backup}"
+    }
+    verify = {
+      drills   = "resource.name.startsWith(\"BUCKET/drills/\")"
+      verdicts = "${local._under_a_kind} && resource.name.extract(\".verified-{moment}.json\") != \"\" && resource.name.endsWith(\".json\")"
+    }
   }
+
+  # Reading is always unconditional: a condition on names cannot hold for storage.objects.list. It shows a backup
+  # what there is, and whether an upload whose answer was lost was its own; it does not decrypt.
+  _object_grants = merge(
+    { for identity in ["backup", "monitor", "restore", "verify"] : "${identity}-reads" => { identity = identity, role = "roles/storage.objectViewer", where = null } },
+    { cleanup-deletes = { identity = "cleanup", role = google_project_iam_custom_role.cleaner.id, where = null } },
+    [
+      for identity, names in local._creates : {
+        for what, where in names : "${identity}-${what}" => { identity = identity, role = "roles/storage.objectCreator", where = where }
+      }
+    ]...
+  )
 
   object_grants = merge([
     for store, bucket in local.stores : {

@@ -172,10 +172,11 @@ variable "schedules" {
 }
 
 variable "secret_versions" {
-  description = "Which version of the connection strings the jobs read. `source` follows the latest, so a rotated key works at once; `target` is pinned, so that where a restore writes to changes by a plan only."
+  description = "Which version of the connection strings the jobs read. `source` and `monitor` follow the latest, so a rotated key works at once; `target` is pinned, so that where a restore writes to changes by a plan only."
   type = object({
-    source = optional(string, "latest")
-    target = optional(string, "1")
+    monitor = optional(string, "latest")
+    source  = optional(string, "latest")
+    target  = optional(string, "1")
   })
   default  = {}
   nullable = false
@@ -209,4 +210,11 @@ variable "verify_on_arrival" {
     condition     = var.verify_on_arrival == null || var.images == null ? true : var.images.verify_on_arrival != null
     error_message = "verify_on_arrival needs its image: add images.verify_on_arrival, or set verify_on_arrival = null."
   }
+}
+
+variable "watch_native_backups" {
+  description = "Whether the monitor looks at SQLite Cloud's own backups too. It then reads the secret NAME_PREFIX-monitor-url, a connection string of its own: give it a login that holds the privilege BACKUP and nothing else, so that it can list them and read no row."
+  type        = bool
+  default     = false
+  nullable    = false
 }

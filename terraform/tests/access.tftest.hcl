@@ -41,12 +41,12 @@ run "each_identity_has_its_rights_and_no_other" {
     error_message = "Cleanup does not know the copy store."
   }
   assert {
-    condition     = alltrue([for grant in google_storage_bucket_iam_member.job : length(grant.condition) == 1 if grant.role == "roles/storage.objectCreator" && grant.member != google_service_account.job["backup"].member])
-    error_message = "Only backup may create objects of any name."
+    condition     = alltrue([for grant in google_storage_bucket_iam_member.job : length(grant.condition) == 1 && strcontains(grant.condition[0].expression, "projects/_/buckets/${grant.bucket}/objects/") if grant.role == "roles/storage.objectCreator"])
+    error_message = "An identity may create objects of any name, or in another bucket than its own."
   }
   assert {
-    condition     = alltrue([for store in ["primary", "copy"] : google_storage_bucket_iam_member.job["${store}/cleanup-leases"].condition[0].expression == "resource.name.startsWith(\"projects/_/buckets/${google_storage_bucket.store[store].name}/objects/locks/\")"])
-    error_message = "Cleanup creates leases in each store, and nothing else: what it could create, it could put in a deleted backup's place."
+    condition     = alltrue([for grant in google_storage_bucket_iam_member.job : length(regexall("&&|[|][|]|!([^=]|$)", grant.condition[0].expression)) <= 12 && length(grant.condition[0].title) <= 100 if length(grant.condition) == 1])
+    error_message = "A condition has more than the 12 operators that IAM takes."
   }
   assert {
     condition     = length(google_storage_bucket_iam_member.job) == 2 * length(local._object_grants) && toset([for grant in google_storage_bucket_iam_member.job : grant.bucket]) == toset(["acme-prod-litekeep", "acme-prod-litekeep-copy"])
@@ -76,10 +76,10 @@ run "each_identity_has_its_rights_and_no_other" {
   }
   assert {
     condition = jsonencode({ for secret in ["source", "target"] : secret => sort([for grant in google_secret_manager_secret_iam_member.reader : grant.member if grant.secret_id == google_secret_manager_secret.database_url[secret].id && grant.role == "roles/secretmanager.secretAccessor"]) }) == jsonencode({
-      source = [google_service_account.job["backup"].member, google_service_account.job["monitor"].member]
+      source = [google_service_account.job["backup"].member]
       target = [google_service_account.job["restore"].member]
     })
-    error_message = "Backup and monitor read the source's connection string, restore the target's, nobody else any."
+    error_message = "Only backup reads the source's connection string, and only restore the target's."
   }
   assert {
     condition     = alltrue([for grant in google_cloud_run_v2_job_iam_member.scheduler : grant.role == "roles/run.jobsExecutor" && grant.member == google_service_account.scheduler.member])
@@ -130,5 +130,36 @@ run "each_identity_has_its_rights_and_no_other" {
   assert {
     condition     = google_cloud_run_v2_service.arrival["on"].template[0].service_account == google_service_account.job["verify"].email
     error_message = "The verification service has other rights than the verify job."
+  }
+}
+
+run "a_monitor_that_watches_native_backups_has_a_login_of_its_own" {
+  command = plan
+
+  variables {
+    databases            = ["*"]
+    watch_native_backups = true
+  }
+
+  assert {
+    condition     = jsonencode([for grant in google_secret_manager_secret_iam_member.reader : "${grant.secret_id} ${grant.member}" if grant.member == google_service_account.job["monitor"].member]) == jsonencode(["projects/acme-prod/secrets/litekeep-monitor-url ${google_service_account.job["monitor"].member}"])
+    error_message = "The monitor reads another connection string than its own."
+  }
+  assert {
+    condition     = anytrue([for setting in google_cloud_run_v2_job.this["monitor"].template[0].template[0].containers[0].env : setting.name == "DATABASE_URL" && try(setting.value_source[0].secret_key_ref[0].secret, "") == "litekeep-monitor-url"]) && local.env.monitor.BACKUP_DATABASES == "*"
+    error_message = "The monitor is not told of its login, or does not ask which databases there are."
+  }
+}
+
+run "a_monitor_without_a_login_asks_no_server" {
+  command = plan
+
+  variables {
+    databases = ["*"]
+  }
+
+  assert {
+    condition     = !contains(keys(local.env.monitor), "BACKUP_DATABASES") && local.env.backup.BACKUP_DATABASES == "*" && !contains([for setting in google_cloud_run_v2_job.this["monitor"].template[0].template[0].containers[0].env : setting.name], "DATABASE_URL")
+    error_message = "The monitor would ask a server for its databases without a login, and fail every hour."
   }
 }

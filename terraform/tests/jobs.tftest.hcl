@@ -82,7 +82,7 @@ run "every_job_starts_by_its_schedule_with_its_own_image_identity_and_settings" 
       backup-weekly     = ["litekeep-source-url@latest"]
       cleanup           = []
       drill             = []
-      monitor           = ["litekeep-source-url@latest"]
+      monitor           = []
       restore           = ["litekeep-target-url@1"]
       verify            = []
     })

@@ -42,8 +42,12 @@ run "a_bucket_keeps_what_it_holds_and_moves_it_only_where_that_pays" {
     error_message = "A kind has no backstop, or one that is not a year beyond its retention."
   }
   assert {
-    condition     = alltrue([for rule in google_storage_bucket.store["primary"].lifecycle_rule : length(coalesce(one(rule.condition).matches_prefix, [])) == 1 if one(rule.action).type == "Delete"])
+    condition     = alltrue([for rule in google_storage_bucket.store["primary"].lifecycle_rule : length(coalesce(one(rule.condition).matches_prefix, [])) >= 1 if one(rule.action).type == "Delete"])
     error_message = "A rule deletes without a prefix, so it deletes everything."
+  }
+  assert {
+    condition     = !anytrue([for prefix in flatten([for rule in google_storage_bucket.store["primary"].lifecycle_rule : coalesce(one(rule.condition).matches_prefix, [])]) : startswith("locks/retired/", prefix)])
+    error_message = "A database that was retired counts as missing again after a month."
   }
   assert {
     condition     = length([for rule in google_storage_bucket.store["primary"].lifecycle_rule : rule if one(rule.action).type == "AbortIncompleteMultipartUpload" && one(rule.condition).age <= 7]) == 1

@@ -34,15 +34,20 @@ class Workbench:
             check=False,
         )
 
-    def outputs_of_a_plan(self) -> dict[str, Any]:
-        """The outputs of the first plan that the tests of access make."""
-        done = self.terraform("test", "-json", "-verbose", "-filter=tests/access.tftest.hcl")
+    def plan(self, file: str, run: str) -> dict[str, Any]:
+        """The plan that a run of a test file makes, as `terraform show -json` has it; some fields are left out."""
+        done = self.terraform("test", "-json", "-verbose", f"-filter=tests/{file}")
         for line in done.stdout.splitlines():
             message = json.loads(line)
-            if message["type"] == "test_plan":
-                changes = message["test_plan"]["output_changes"]
-                return {name: change["after"] for name, change in changes.items()}
+            if message["type"] == "test_plan" and message["@testrun"] == run:
+                plan: dict[str, Any] = message["test_plan"]
+                return plan
         raise AssertionError(f"terraform test made no plan:\n{done.stdout}{done.stderr}")
+
+    def outputs_of_a_plan(self) -> dict[str, Any]:
+        """The outputs of the plan that the test of access makes."""
+        changes = self.plan("access.tftest.hcl", "each_identity_has_its_rights_and_no_other")["output_changes"]
+        return {name: change["after"] for name, change in changes.items()}
 
 
 def require(program: str) -> str:

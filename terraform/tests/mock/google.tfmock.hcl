@@ -116,3 +116,10 @@ override_resource {
     id = "projects/acme-prod/locations/europe-west1/buckets/litekeep-audit"
   }
 }
+
+override_resource {
+  target = google_secret_manager_secret.database_url["monitor"]
+  values = {
+    id = "projects/acme-prod/secrets/litekeep-monitor-url"
+  }
+}

@@ -1,0 +1,289 @@
+"""Each identity may create the objects that its job writes, and no others, by the conditions that Terraform plans."""
+
+import ast
+import json
+import re
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from itertools import product
+from pathlib import Path
+from typing import Any, TypeGuard
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from shared.model import names
+from shared.model.kinds import Kind
+from shared.model.names import BackupName, DrillName, Format, Slot, Unchanged
+from shared.stores.probe import PROBE
+from tests.jobs.conftest import job, sample  # noqa: F401 - fixtures
+from tests.jobs.runs import Job
+from tests.servers.gcs.fixtures import bucket, gcs, gcs_port  # noqa: F401 - fixtures
+from tests.servers.gcs.proxy import Fault, Proxy, Refuse, Seen
+from tests.servers.kms.fixture import URI, kms  # noqa: F401 - fixtures
+from tests.servers.kms.server import KmsServer, Right
+from tests.terraform.conditions import BadCondition, Holds, compile_condition, extract
+from tests.terraform.workbench import Workbench
+
+BUCKET = "acme-prod-litekeep"
+EVERYONE = ("backup", "cleanup", "monitor", "restore", "verify")
+NOW = datetime(2026, 1, 15, 3, 0, 5, 123, UTC)
+DATABASES = ("orders", "näh/shop v2.db", "before-restore-", ".verified-1.json")
+BACKUPS = [
+    BackupName(kind, database, backup_id)
+    for kind, database, backup_id in product(Kind, DATABASES, ("backup-2026-01-15-030005", "milestone-v1.5.0"))
+]
+SAFE = [BackupName(Kind.ON_DEMAND, database, "before-restore-2026-01-15-030005") for database in DATABASES]
+DRILLS = [DrillName(database, NOW, passed) for database, passed in product(DATABASES, (True, False))]
+
+
+@dataclass(frozen=True)
+class Written:
+    """What a function of shared/model/names.py names, and whose job writes it; nobody's: a person does."""
+
+    by: set[str]
+    objects: list[str]
+
+
+WRITTEN = {
+    "BackupName.manifest": Written({"backup"}, [each.manifest for each in BACKUPS]),
+    "BackupName.artifact": Written(
+        {"backup"}, [each.artifact(form, encrypted=True) for each, form in product(BACKUPS, Format)]
+    ),
+    "BackupName.manifest of a safety backup": Written({"backup", "restore"}, [each.manifest for each in SAFE]),
+    "BackupName.artifact of a safety backup": Written(
+        {"backup", "restore"}, [each.artifact(form, encrypted=True) for each, form in product(SAFE, Format)]
+    ),
+    "BackupName.artifact in the clear": Written(
+        set(), [each.artifact(form, encrypted=False) for each, form in product([*BACKUPS, *SAFE], Format)]
+    ),
+    "BackupName.verdict": Written({"verify"}, [each.verdict(NOW) for each in [*BACKUPS, *SAFE]]),
+    "BackupName.hold": Written(set(), [each.hold for each in [*BACKUPS, *SAFE]]),
+    "BackupName.rewrapping": Written(set(), [each.rewrapping(1) for each in [*BACKUPS, *SAFE]]),
+    "Slot.claim": Written({"backup"}, [Slot(each.kind, each.database, NOW).claim(1) for each in BACKUPS]),
+    "Unchanged.object": Written({"backup"}, [Unchanged(each, NOW).object for each in BACKUPS]),
+    "DrillName.report": Written({"verify"}, [each.report for each in DRILLS]),
+    "DrillName.page": Written({"verify"}, [each.page for each in DRILLS]),
+    "DrillName.plot": Written({"verify"}, [each.plot for each in DRILLS]),
+    "lease": Written({"cleanup"}, [names.lease("cleanup", 1)]),
+    "lease of another task": Written(set(), [names.lease("backup", 1)]),
+    "retired": Written(set(), [names.retired(database) for database in DATABASES]),
+    "the probe": Written({"monitor"}, [PROBE]),
+}
+# What names.py returns besides: parts of names, prefixes for listings, ids.
+NO_OBJECTS = {
+    "BackupName.prefix",
+    "Slot.prefix",
+    "automatic_id",
+    "check_id",
+    "claims_prefix",
+    "drill_prefix",
+    "encode_database",
+    "kind_prefix",
+    "lease_prefix",
+}
+
+Rights = dict[str, Callable[[str], bool]]
+
+
+@pytest.fixture(scope="session")
+def plan(workbench: Workbench) -> dict[str, Any]:
+    return workbench.plan("access.tftest.hcl", "each_identity_has_its_rights_and_no_other")
+
+
+def grants(plan: dict[str, Any], kind: str) -> list[dict[str, Any]]:
+    return [each["change"]["after"] for each in plan["resource_changes"] if each["type"] == kind]
+
+
+@pytest.fixture(scope="session")
+def conditions(plan: dict[str, Any]) -> dict[str, list[Holds]]:
+    """For each identity the conditions under which it creates objects in the first store."""
+    found: dict[str, list[Holds]] = {identity: [] for identity in EVERYONE}
+    for grant in grants(plan, "google_storage_bucket_iam_member"):
+        if grant["bucket"] == BUCKET and grant["role"] == "roles/storage.objectCreator":
+            (condition,) = grant["condition"]
+            found[_identity(grant["member"])].append(compile_condition(condition["expression"]))
+    return found
+
+
+@pytest.fixture(scope="session")
+def may_create(conditions: dict[str, list[Holds]]) -> Rights:
+    def of(identity: str) -> Callable[[str], bool]:
+        return lambda name: any(holds(f"projects/_/buckets/{BUCKET}/objects/{name}") for holds in conditions[identity])
+
+    return {identity: of(identity) for identity in EVERYONE}
+
+
+def _identity(member: str) -> str:
+    found = re.fullmatch(r"serviceAccount:litekeep-(\w+)@acme-prod\.iam\.gserviceaccount\.com", member)
+    assert found, member
+    return found[1]
+
+
+@pytest.mark.parametrize("what", WRITTEN)
+def test_a_name_is_created_by_those_who_write_it_and_by_nobody_else(may_create: Rights, what: str) -> None:
+    for name in WRITTEN[what].objects:
+        assert {identity for identity in EVERYONE if may_create[identity](name)} == WRITTEN[what].by, name
+
+
+def test_every_name_that_the_model_makes_has_its_writers_above() -> None:
+    tree = ast.parse(Path(names.__file__).read_text())
+    classes = [each for each in tree.body if isinstance(each, ast.ClassDef)]
+    made = {each.name for each in tree.body if _returns_text(each)}
+    made |= {f"{owner.name}.{each.name}" for owner in classes for each in owner.body if _returns_text(each)}
+    told = {what.split()[0] for what in WRITTEN if what != "the probe"} | NO_OBJECTS
+    assert made == told, "say in WRITTEN whose job writes it, and in terraform/storage_iam.tf that it may"
+
+
+def _returns_text(node: ast.stmt) -> TypeGuard[ast.FunctionDef]:
+    if not isinstance(node, ast.FunctionDef) or node.name.startswith("_"):
+        return False
+    return isinstance(node.returns, ast.Name) and node.returns.id == "str"
+
+
+PARTS = [kind.value for kind in Kind] + [
+    "orders",
+    "locks",
+    "drills",
+    "audit",
+    "requests",
+    "slots",
+    "unchanged",
+    "a",
+    "/",
+]
+PARTS += [
+    ".manifest.json",
+    ".hold.json",
+    ".rekey-1.json",
+    ".verified-20260115T030005000123Z.json",
+    ".sql.gz",
+    ".sqlite.zst",
+    ".enc",
+]
+PARTS += [".verified-", ".json", "cleanup.", "000001", "20260115T0300Z.001", "20260115T030005000123Z", ".passed", "."]
+ROLES: dict[str, set[str]] = {
+    "backup": {"manifest", "sql", "sqlite"},
+    "cleanup": set(),
+    "monitor": set(),
+    "restore": {"manifest", "sql", "sqlite"},
+    "verify": {"verdict"},
+}
+
+
+@settings(max_examples=400, deadline=None)
+@given(st.lists(st.sampled_from(PARTS), min_size=3, max_size=8).map("".join))
+def test_no_other_name_that_a_reader_believes_comes_through_a_condition(may_create: Rights, name: str) -> None:
+    for identity in EVERYONE:
+        if not may_create[identity](name):
+            continue
+        parsed = names.parse(name)
+        assert parsed is None or parsed.role in ROLES[identity], name
+        assert names.parse_drill(name) is None or identity == "verify", name
+        assert names.parse_claim(name) is None or identity == "backup", name
+        assert names.parse_unchanged(name) is None or identity == "backup", name
+        assert names.parse_retired(name) is None, name
+
+
+def test_an_object_in_another_bucket_is_nobodys(conditions: dict[str, list[Holds]]) -> None:
+    for written in WRITTEN.values():
+        for name in written.objects:
+            elsewhere = f"projects/_/buckets/acme-prod-other/objects/{name}"
+            assert not any(holds(elsewhere) for own in conditions.values() for holds in own)
+
+
+class Guard(Fault):
+    """Refuses what the identity of a job has no right to, as Cloud Storage would."""
+
+    def __init__(self, creates: Callable[[str], bool], *, deletes: bool) -> None:
+        super().__init__(self._is_refused, times=10**9)
+        self.creates = creates
+        self.deletes = deletes
+        self.created: list[str] = []
+
+    def _is_refused(self, seen: Seen) -> bool:
+        if seen.method == "DELETE":
+            return not self.deletes
+        if seen.method != "POST" or not seen.path.startswith("/upload/"):
+            return False
+        found = re.search(rb'"name":\s*("(?:[^"\\]|\\.)*")', seen.body)
+        assert found, seen
+        self.created.append(json.loads(found[1]))
+        return not self.creates(self.created[-1])
+
+    strike = Refuse(lambda _: True, 403).strike
+
+
+@pytest.fixture
+def in_cloud(job: Job, gcs: Proxy, bucket: str, kms: KmsServer) -> Job:  # noqa: F811
+    cloud = {"STORAGE_EMULATOR_HOST": gcs.url, "LITEKEEP_KMS_ENDPOINT": kms.endpoint, "BACKUP_KEY": URI}
+    return replace(job, environment=job.environment | cloud | {"BACKUP_STORE": f"gs://{bucket}"})
+
+
+ARGUMENTS: list[tuple[str, list[str], str]] = [
+    ("backup", ["--kind=daily"], "daily/app.db/"),
+    ("backup", ["--name=milestone-v1"], "milestone/app.db/milestone-v1.manifest.json"),
+    ("verify", ["--since=7d"], "daily/app.db/"),
+    ("verify", ["--drill", "--now"], "drills/app.db/"),
+    ("restore", ["--backup=latest-verified", "--in-place"], "on-demand/app.db/before-restore-"),
+    ("cleanup", [], "locks/cleanup.000001.json"),
+    ("monitor", [], "health/probe"),
+]
+
+
+def test_every_job_gets_on_with_the_rights_that_it_has(
+    in_cloud: Job,
+    gcs: Proxy,  # noqa: F811
+    kms: KmsServer,  # noqa: F811
+    plan: dict[str, Any],
+    may_create: Rights,
+) -> None:
+    members = grants(plan, "google_kms_crypto_key_iam_member")
+    uses = {"roles/cloudkms.cryptoKeyEncrypter": Right.ENCRYPT, "roles/cloudkms.cryptoKeyDecrypter": Right.DECRYPT}
+    for name, arguments, created in ARGUMENTS:
+        kms.rights = {uses[each["role"]] for each in members if f"litekeep-{name}@" in each["member"]}
+        guard = Guard(may_create[name], deletes=name == "cleanup")
+        gcs.faults[:] = [guard]
+        login = {} if name in ("backup", "restore") else {"DATABASE_URL": "", "BACKUP_DATABASES": "app.db"}
+        at = {"ENVIRONMENT": "test", "BACKUP_SCHEDULES": "daily=0 0 * * *"}
+        run = in_cloud.of(f"litekeep-{name}-x7kq2").run(name, *arguments, **at, **login)
+        assert run.code == 0, (name, arguments, run.out, run.err)
+        assert any(each.startswith(created) for each in guard.created), (name, guard.created)
+        refused = [each for each in guard.created if not guard.creates(each)]
+        assert refused == [], name
+
+
+@pytest.mark.parametrize(
+    ("template", "inside"),
+    [
+        # The examples of Google's attribute reference.
+        ("/order_date={date}/", "2019-11-03"),
+        ("buckets/{name}/", "acme-orders-aaa"),
+        ("/orders/{empty}order_date", ""),
+        ("{start}/objects/data_lake", "projects/_/buckets/acme-orders-aaa"),
+        ("orders/{end}", "order_date=2019-11-03/aef87g87ae0876"),
+        ("/orders/{none}/order_date=", ""),
+    ],
+)
+def test_extract_is_as_documented(template: str, inside: str) -> None:
+    name = "projects/_/buckets/acme-orders-aaa/objects/data_lake/orders/order_date=2019-11-03/aef87g87ae0876"
+    assert extract(name, template) == inside
+
+
+@pytest.mark.parametrize(
+    "expression",
+    [
+        'resource.name.matches("x")',
+        'resource.name.contains("x")',
+        "resource.name",
+        'resource.name.startsWith("x") resource.name.endsWith("y")',
+        'resource.name.extract("x") != ""',
+        'resource.type == "x"',
+        " || ".join(['resource.name.endsWith("x")'] * 14),
+    ],
+)
+def test_a_condition_that_iam_refuses_is_refused_here(expression: str) -> None:
+    with pytest.raises(BadCondition):
+        compile_condition(expression)
