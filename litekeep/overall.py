@@ -1,7 +1,7 @@
 """The look that `litekeep status` takes, and what it says of all databases together."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -12,6 +12,7 @@ from shared.monitor.next_deletion import NextDeletion, next_deletion
 from shared.retention.inventory import Inventory
 from shared.retention.rules import plan
 from shared.stores import open_store
+from shared.terminal.notify import failures_of
 from shared.terminal.options import settings_with
 from shared.terminal.watch import look_by
 
@@ -43,6 +44,7 @@ def take_look(store_url: str | None, database: str | None, *, clock: Clock = utc
     settings = settings_with(backup_store=store_url)
     now = clock()
     listing, inventory = look_by(settings, open_store(settings.backup_store), now, only=database)
+    listing = replace(listing, problems=(*listing.problems, *failures_of(settings)))
     statuses = [status_of(name, listing, settings.backup_schedules, now) for name in sorted(listing.databases)]
     decisions = plan(inventory.candidates, policy_of(settings), now).decisions
     going = {name: next_deletion(decisions, name) for name in listing.databases}

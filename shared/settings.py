@@ -9,7 +9,7 @@ import re
 from datetime import timedelta
 from enum import StrEnum
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, Self
 
 from pydantic import Field, ValidationError, field_validator, model_validator
 from pydantic_settings import (
@@ -23,6 +23,7 @@ from pydantic_settings import (
 from shared.errors import UsageError
 from shared.model.kinds import Kind, default_retention
 from shared.model.names import Format
+from shared.model.notify_urls import parse_heartbeat, parse_notify
 from shared.model.schedules import Schedule, parse_schedules
 from shared.redaction import why_no_path
 from shared.settings_files import ENV_FILE, TOML_FILE, check_own_file, read_toml
@@ -76,6 +77,8 @@ class Settings(BaseSettings):
     backup_min_keep: Annotated[int, Field(ge=1, le=100)] = 3
     backup_schedules: Annotated[dict[Kind, Schedule] | None, NoDecode] = None
     backup_drill_sql: Path | None = None
+    backup_notify: Annotated[tuple[str, ...], NoDecode] = ()
+    backup_heartbeat_url: str | None = None
     backup_policy: Path | None = None
     backup_signing_key: str | None = None
     environment: Environment = Environment.DEVELOPMENT
@@ -181,6 +184,22 @@ class Settings(BaseSettings):
     @classmethod
     def _schedules(cls, value: Any) -> Any:
         return parse_schedules(value) if isinstance(value, str) else value
+
+    @field_validator("backup_notify", mode="before")
+    @classmethod
+    def _notify(cls, value: Any) -> Any:
+        return parse_notify(value) if isinstance(value, str) else value
+
+    @field_validator("backup_heartbeat_url")
+    @classmethod
+    def _heartbeat(cls, value: str | None) -> str | None:
+        return None if value is None else parse_heartbeat(value)
+
+    @model_validator(mode="after")
+    def _notified_once(self) -> Self:
+        if self.cloud_run_job is not None and (self.backup_notify or self.backup_heartbeat_url):
+            raise ValueError("it is for machines without Cloud Monitoring: unset it on Cloud Run")
+        return self
 
     def retention_of(self, kind: Kind) -> timedelta:
         return self.backup_retention.get(kind, default_retention(self.environment)[kind])

@@ -15,6 +15,7 @@ from shared.settings import Settings
 from shared.sqlite.location import FileLocation
 from shared.sqlitecloud.location import CloudLocation
 from shared.stores import open_store
+from shared.terminal.notify import beat_at_end
 from shared.terminal.options import settings_with
 from shared.terminal.parts import event_log, events_own_stdout, key_of, project_of, source_of
 from shared.terminal.screen import BAD, UNKNOWN, how_to_call, say, say_json, size
@@ -43,9 +44,12 @@ def run_backup(flags: dict[str, Any], *, prove: bool, as_json: bool, progress: P
         from jobs.backup.fleet import back_up_fleet  # noqa: PLC0415 - a file needs no driver
 
         run = back_up_fleet(settings, order, log, prove=prove, progress=progress)
+        if not run.failures:
+            beat_at_end(settings)
         _report(run, settings, as_json=as_json)
         return LitekeepError.exit_code if run.failures else 0
     one = back_up_once(_order(settings, flags, source_of(settings)), settings, log, prove=prove, progress=progress)
+    beat_at_end(settings)
     if isinstance(one, Skipped):
         return _say_skipped(one, settings, as_json=as_json)
     if as_json:

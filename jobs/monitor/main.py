@@ -11,6 +11,7 @@ from shared.settings import Settings
 from shared.stores import Store, open_store
 from shared.terminal.endings import reported
 from shared.terminal.native import native_alarms
+from shared.terminal.notify import failures_of, tell_of_look
 from shared.terminal.options import settings_with
 from shared.terminal.parts import event_log, events_own_stdout, key_of
 from shared.terminal.screen import say, say_json
@@ -29,6 +30,9 @@ def run_monitor(store_url: str | None, database: str | None, *, as_json: bool, c
     store = open_store(settings.backup_store)
     with reported(lambda why: log.emit(Event.MONITOR_FAILED, f"the monitor saw nothing: {why}", {"store": store.url})):
         measured, findings = _look(settings, store, database, clock)
+    if database is None:  # of a look at one database nothing follows for the others
+        tell_of_look(settings, [*findings, *failures_of(settings)])
+    findings += failures_of(settings)
     for each in [*measured, *findings]:
         log.emit(each.event, each.message, each.fields)
     if not findings:

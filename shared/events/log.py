@@ -43,6 +43,7 @@ class Event(StrEnum):
     MONITOR_KEY_UNUSABLE = "monitor.key_unusable"
     MONITOR_NATIVE_STALE = "monitor.native_stale"
     MONITOR_NOT_GOOD = "monitor.not_good"
+    MONITOR_NOTIFY_FAILED = "monitor.notify_failed"
     MONITOR_OK = "monitor.ok"
     MONITOR_ROW_ANOMALY = "monitor.row_anomaly"
     MONITOR_SIZE_ANOMALY = "monitor.size_anomaly"
@@ -83,7 +84,7 @@ class Origin:
 class EventLog:
     """Writes events to a stream as they happen, each line flushed.
 
-    `keep_audit` gets each audit event besides, as a line of JSON.
+    `keep_audit` gets each audit event besides, as a line of JSON; `tell` gets every event.
     """
 
     def __init__(
@@ -94,12 +95,14 @@ class EventLog:
         clock: Clock = utc_now,
         origin: Origin | None = None,
         keep_audit: Callable[[str], None] | None = None,
+        tell: Callable[[Event, str, Mapping[str, Field]], None] | None = None,
     ) -> None:
         self._stream = stream or sys.stderr
         self._as_json = as_json
         self._clock = clock
         self._origin = origin or Origin()
         self._keep_audit = keep_audit
+        self._tell = tell
 
     def emit(self, event: Event, message: str, fields: Mapping[str, Field]) -> None:
         """Writes one line; a field that is None is left out.
@@ -117,6 +120,8 @@ class EventLog:
         print(line, file=self._stream, flush=True)
         if event is Event.AUDIT and self._keep_audit is not None:
             self._keep_audit(json.dumps(document, ensure_ascii=False))
+        if self._tell is not None:
+            self._tell(event, text, known)
         if problems := unlike_the_contract(event, known):
             raise ValueError(f"event {event} is not as events.json has it: {'; '.join(problems)}")
 

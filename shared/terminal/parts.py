@@ -18,6 +18,7 @@ from shared.sqlitecloud.connection_string import Address, parse_connection_strin
 from shared.sqlitecloud.location import CloudLocation
 from shared.stores import open_store
 from shared.terminal.identity import origin_of
+from shared.terminal.notify import tell_of_run
 from shared.terminal.own_project import with_own_key
 from shared.terminal.policy import check_database
 
@@ -99,6 +100,7 @@ def event_log(settings: Settings, *, result_on_stdout: bool) -> EventLog:
         as_json=settings.logs_json,
         origin=origin_of(settings) if settings.logs_json else None,
         keep_audit=None if in_cloud_run else lambda line: append(path, line),
+        tell=tell_of_run(settings),
     )
 
 

@@ -1,0 +1,175 @@
+"""Tells people of findings that begin and end, and calls the heartbeat, where the settings ask for it.
+
+What fails here fails no run: it is kept, and is a finding of `litekeep status` and the monitor until it works again.
+"""
+
+import atexit
+import os
+import socket
+import sys
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from contextlib import suppress
+from pathlib import Path
+
+from shared.events.log import Event, Field, printable
+from shared.model.notify_urls import schema_of
+from shared.monitor.finding import Finding
+from shared.notify.notices import Notice, all_told, message_of, untold, update
+from shared.notify.state import State, changing, read_state, state_path
+from shared.settings import Settings, state_folder
+
+_HEARTBEAT = "BACKUP_HEARTBEAT_URL"
+_OF_UNITS = Path("/var/lib")  # where `litekeep systemd` has the system's units keep their state
+_EACH_IS_ITS_OWN = (Event.MONITOR_NOT_GOOD, Event.MONITOR_FUTURE)
+_LOOK, _RUN = "look ", "run "
+# What a run of a task says when it failed, and when it did not.
+_FAILED = {
+    Event.BACKUP_FAILED: "backup",
+    Event.CLEANUP_FAILED: "cleanup",
+    Event.COPY_FAILED: "copy",
+    Event.DRILL_FAILED: "drill",
+}
+_SUCCEEDED = {
+    Event.BACKUP_SUCCEEDED: "backup",
+    Event.BACKUP_SKIPPED: "backup",
+    Event.CLEANUP_SUCCEEDED: "cleanup",
+    Event.COPY_SUCCEEDED: "copy",
+    Event.DRILL_SUCCEEDED: "drill",
+}
+
+
+def tell_of_run(settings: Settings) -> Callable[[Event, str, Mapping[str, Field]], None] | None:
+    """For an event log: remembers which tasks failed and succeeded, and tells people when the process ends."""
+    if not settings.backup_notify:
+        return None
+    failed: dict[str, Notice] = {}
+    succeeded: set[str] = set()
+
+    def remember(event: Event, message: str, fields: Mapping[str, Field]) -> None:
+        task = _FAILED.get(event) or _SUCCEEDED.get(event)
+        if task is None:
+            return
+        key = f"{_RUN}{task} {fields.get('database', '')} {fields.get('kind', '')}"
+        if event in _FAILED:
+            failed[key] = Notice(key, f"{event}: {message}", is_error=True)
+        else:
+            succeeded.add(key)
+
+    def at_end() -> None:
+        if failed or succeeded:
+            _tell(settings, failed.values(), lambda key: key in succeeded)
+
+    atexit.register(at_end)
+    return remember
+
+
+def tell_of_look(settings: Settings, findings: Sequence[Finding]) -> None:
+    """Tells people what the monitor's findings have begun and ended since the last time."""
+    if settings.backup_notify:
+        _tell(settings, _notices(findings), lambda key: key.startswith(_LOOK))
+
+
+def beat_at_end(settings: Settings) -> None:
+    """Has the heartbeat called when the process ends: the run was good."""
+    url = settings.backup_heartbeat_url
+    if url is None:
+        return
+
+    def at_end() -> None:
+        from shared.notify.send import call_heartbeat  # noqa: PLC0415 - most runs need none
+
+        _record(settings, {_HEARTBEAT: call_heartbeat(url)})
+
+    atexit.register(at_end)
+
+
+def failures_of(settings: Settings) -> list[Finding]:
+    """What did not work the last time: of these settings, as this user or the system's units keep it."""
+    wanted = {_name_of(url) for url in settings.backup_notify}
+    wanted |= {_HEARTBEAT} if settings.backup_heartbeat_url else set()
+    if not wanted:
+        return []
+    folders = dict.fromkeys(folder for folder in (state_folder(), _OF_UNITS) if folder is not None)
+    states = [read_state(_path(settings, folder)) for folder in folders]
+    found = {name: why for state in states for name, why in state.failures.items() if name in wanted}
+    return [
+        Finding(Event.MONITOR_NOTIFY_FAILED, f"{name} did not work the last time: {why}; mend it, or unset it", {})
+        for name, why in sorted(found.items())
+    ]
+
+
+def _notices(findings: Iterable[Finding]) -> list[Notice]:
+    """With a key that stays while ages and newest backups change."""
+    notices: list[Notice] = []
+    counts: dict[str, int] = {}
+    for each in findings:
+        names = ("database", "kind", "store", *(("backup_id",) if each.event in _EACH_IS_ITS_OWN else ()))
+        key = _LOOK + " ".join([each.event, *(str(each.fields.get(name, "")) for name in names)])
+        counts[key] = counts.get(key, 0) + 1
+        notices.append(Notice(f"{key} {counts[key]}", f"{each.event}: {each.message}", each.is_error))
+    return notices
+
+
+def _tell(settings: Settings, seen: Iterable[Notice], looked_at: Callable[[str], bool]) -> None:
+    """Updates the state and sends what is untold; what could not be sent is tried again the next time."""
+    from shared.notify.send import send  # noqa: PLC0415 - most runs need none
+
+    notices = [Notice(each.key, printable(each.message), each.is_error) for each in seen]
+
+    def change(state: State) -> None:
+        state.kept = update(state.kept, notices, looked_at)
+        began, ended = untold(state.kept)
+        if not began and not ended:
+            return
+        title, body = message_of(socket.gethostname(), began, ended)
+        kind = ("failure" if any(each.is_error for each in began) else "warning") if began else "success"
+        answers = send(settings.backup_notify, title, body, kind)
+        for url, why in zip(settings.backup_notify, answers, strict=True):
+            _note(state, _name_of(url), why)
+        if None in answers:
+            state.kept = all_told(state.kept)
+
+    _change(settings, change)
+
+
+def _record(settings: Settings, results: Mapping[str, str | None]) -> None:
+    def change(state: State) -> None:
+        for name, why in results.items():
+            _note(state, name, why)
+
+    _change(settings, change)
+
+
+def _note(state: State, name: str, why: str | None) -> None:
+    if why is None:
+        state.failures.pop(name, None)
+        return
+    state.failures[name] = why
+    _warn(f"{name} did not work: {why}")
+
+
+def _change(settings: Settings, change: Callable[[State], None]) -> None:
+    folder = state_folder()
+    if folder is None:
+        _warn("nobody was told, as there is no home folder to keep what was told in: set XDG_STATE_HOME")
+        return
+    path = _path(settings, folder)
+    try:
+        with changing(path) as state:
+            change(state)
+    except Exception as error:  # noqa: BLE001 - no notification is worth a run that has done its work
+        _warn(f"what people were told could not be kept in {path.parent} ({type(error).__name__})")
+
+
+def _path(settings: Settings, folder: Path) -> Path:
+    url = settings.backup_store
+    return state_path(folder, url if url.startswith("gs://") else os.path.abspath(Path(url).expanduser()))  # noqa: PTH100 - no link is followed
+
+
+def _name_of(url: str) -> str:
+    return f"BACKUP_NOTIFY ({schema_of(url)}://…)"
+
+
+def _warn(what: str) -> None:
+    with suppress(OSError):
+        print(f"warning: {what}", file=sys.stderr, flush=True)

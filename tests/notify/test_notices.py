@@ -1,0 +1,42 @@
+"""People are told once that something began, and once that it ended."""
+
+from hypothesis import given
+from hypothesis import strategies as st
+
+from shared.notify.notices import Kept, Notice, all_told, message_of, untold, update
+
+KEYS = "abcd"
+
+
+def notices(keys: str) -> list[Notice]:
+    return [Notice(key, f"message of {key}", is_error=True) for key in keys]
+
+
+@given(st.lists(st.tuples(st.sets(st.sampled_from(KEYS)), st.booleans()), max_size=12))
+def test_each_beginning_and_end_is_told_once_however_often_sending_fails(looks: list[tuple[set[str], bool]]) -> None:
+    kept: dict[str, Kept] = {}
+    known: set[str] = set()  # of what people were told that it began, and not that it ended
+    for seen, delivered in looks:
+        kept = update(kept, notices("".join(sorted(seen))), lambda _key: True)
+        began, ended = untold(kept)
+        assert {each.message[-1] for each in began} == seen - known
+        assert {each.message[-1] for each in ended} == known - seen
+        if delivered:
+            kept, known = all_told(kept), set(seen)
+
+
+def test_what_was_not_looked_at_has_not_ended() -> None:
+    kept = all_told(update({}, notices("ab"), lambda _key: True))
+    _, ended = untold(update(kept, [], lambda key: key == "a"))
+    assert [each.message for each in ended] == ["message of a"]
+
+
+def test_a_message_stays_short_and_puts_errors_first() -> None:
+    kept = {str(number): Kept("long " * 200, is_error=number > 30) for number in range(40)}
+    title, body = message_of("host", *untold(kept))
+    assert title == "Litekeep on host: 40 began"
+    lines = body.splitlines()
+    assert len(lines) == 21
+    assert lines[0].startswith("❌")
+    assert lines[-1] == "and 20 more: litekeep status"
+    assert max(map(len, lines)) < 410
