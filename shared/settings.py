@@ -22,7 +22,7 @@ from pydantic_settings import (
 
 from shared.errors import UsageError
 from shared.model.kinds import Kind, default_retention
-from shared.model.names import Format
+from shared.model.names import WHOLE, Format
 from shared.model.notify_urls import parse_heartbeat, parse_notify
 from shared.model.schedules import Schedule, parse_schedules
 from shared.redaction import why_no_path
@@ -149,9 +149,9 @@ class Settings(BaseSettings):
     @classmethod
     def _formats(cls, value: Any) -> Any:
         names = [part.strip() for part in value.split(",")] if isinstance(value, str) else list(value)
-        if not names or not set(names) <= set(Format) or len(set(names)) != len(names):
+        if not names or not set(names) <= set(WHOLE) or len(set(names)) != len(names):
             raise ValueError("allowed are sql, sqlite, or sql,sqlite")
-        return tuple(form for form in Format if form in names)
+        return tuple(form for form in WHOLE if form in names)
 
     @field_validator("backup_retention", mode="before")
     @classmethod

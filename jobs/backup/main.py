@@ -6,7 +6,7 @@ from jobs.backup.slot import Skipped, back_up_once
 from shared.errors import LitekeepError, UsageError
 from shared.events.log import printable
 from shared.model.kinds import Kind, kind_of_name
-from shared.model.names import Format
+from shared.model.names import WHOLE
 from shared.model.schedules import SCHEDULED
 from shared.operations.backup import BackupOrder, Taken
 from shared.operations.copy import check_apart
@@ -33,7 +33,7 @@ def run_backup(flags: dict[str, Any], *, prove: bool, as_json: bool, progress: P
     settings = settings_with(
         backup_store=flags["store"],
         backup_copy_store=_copy_store(flags),
-        backup_formats=tuple(form for form in Format if form in flags["formats"]) or None,
+        backup_formats=tuple(form for form in WHOLE if form in flags["formats"]) or None,
     )
     if settings.backup_copy_store:
         what = "--copy-to" if flags["copy_to"] or flags["upload_gcs"] else "BACKUP_COPY_STORE"
@@ -92,6 +92,8 @@ def _report(run: "FleetRun", settings: Settings, *, as_json: bool) -> None:
 def _order(settings: Settings, flags: dict[str, Any], location: FileLocation | CloudLocation) -> BackupOrder:
     name = flags["name"]
     kind = Kind(flags["kind"]) if flags["kind"] else kind_of_name(name)
+    if kind is Kind.CONTINUOUS:
+        _refuse_with_continuous(flags)
     return BackupOrder(
         location=location,
         store=open_store(settings.backup_store),
@@ -106,6 +108,14 @@ def _order(settings: Settings, flags: dict[str, Any], location: FileLocation | C
         skip_unchanged=_skips_unchanged(settings, flags, kind),
         note=_note(flags),
     )
+
+
+def _refuse_with_continuous(flags: dict[str, Any]) -> None:
+    """A point is named by its time, made of pages, and rests on sound ones."""
+    clashing = ("name", "formats", "allow_corrupt", "skip_unchanged")
+    if given := [name for name in clashing if flags[name]]:
+        flag = {"formats": "format"}.get(given[0], given[0]).replace("_", "-")
+        raise UsageError(f"--{flag} goes not with --kind continuous: leave it out, or take a backup of another kind")
 
 
 def _note(flags: dict[str, Any]) -> str | None:

@@ -35,22 +35,28 @@ def back_up(order: BackupOrder, settings: Settings, log: EventLog, *, prove: boo
         with reported(lambda why: log.emit(Event.BACKUP_FAILED, f"backup of {database} failed: {why}", fields)):
             taken = take_backup(order, progress=progress)
             fields["backup_id"] = deed.backup_id = taken.manifest.id
-            proof = _prove(order, taken.manifest, progress) if prove else None
-            if taken.copy_error:
-                raise StoreError(
-                    f"{taken.manifest.id} is stored in {order.store.url}, but not in the copy store: {taken.copy_error}"
-                )
+            proof = prove_backup(order, taken.manifest, progress) if prove else None
+            copied(taken, order)
         log.emit(
             Event.BACKUP_SUCCEEDED,
             f"backup {taken.manifest.id} of {database}" + _without_sql(taken.manifest),
-            fields | _figures(taken),
+            fields | figures(taken),
         )
         if proof and proof.source_damage:
             log.emit(Event.SOURCE_DAMAGED, f"{database} itself is damaged: {proof.source_damage}", fields)
     return Made(order, taken, proof)
 
 
-def _prove(order: BackupOrder, manifest: Manifest, progress: Progress) -> "Verification":
+def copied(taken: Taken, order: BackupOrder) -> None:
+    """Raises StoreError when the copy store does not hold it too."""
+    if taken.copy_error:
+        raise StoreError(
+            f"{taken.manifest.id} is stored in {order.store.url}, but not in the copy store: {taken.copy_error}"
+        )
+
+
+def prove_backup(order: BackupOrder, manifest: Manifest, progress: Progress) -> "Verification":
+    """A restore into a scratch database. Raises NotGood when it does not pass."""
     from shared.operations.verify.ladder import verify_backup  # noqa: PLC0415 - most backups are proven later, by another job
 
     catalog = Catalog(order.store)
@@ -68,7 +74,7 @@ def _without_sql(manifest: Manifest) -> str:
     return f", its page image only: {manifest.without_sql}" if manifest.without_sql else ""
 
 
-def _figures(taken: Taken) -> dict[str, Field]:
+def figures(taken: Taken) -> dict[str, Field]:
     manifest = taken.manifest
     return {
         "size_bytes": sum(artifact.size_bytes for artifact in manifest.artifacts),

@@ -1,14 +1,15 @@
 """One backup for each slot of a schedule, however often Cloud Run is told to start, or tries again."""
 
 from contextlib import ExitStack, suppress
-from dataclasses import dataclass
 from datetime import datetime
 
 from jobs.backup.one import Made, back_up
+from jobs.backup.point import Skipped, back_up_point
 from shared.catalog.listing import Backup, Catalog
 from shared.clock import Clock, utc_now
 from shared.errors import LitekeepError, StoreError
 from shared.events.log import Event, EventLog, Field
+from shared.model.kinds import Kind
 from shared.model.names import BackupName
 from shared.model.schedules import SCHEDULED
 from shared.operations.backup import BackupOrder
@@ -19,13 +20,7 @@ from shared.schedule.slots import Runner, claimed, slot_of
 from shared.settings import Settings
 from shared.terminal.endings import reported
 
-
-@dataclass(frozen=True)
-class Skipped:
-    """No backup was taken. `reason` is one of the event's; `backup_id` holds what a new one would have."""
-
-    reason: str
-    backup_id: str | None = None
+__all__ = ["Skipped", "back_up_once"]
 
 
 def back_up_once(
@@ -64,6 +59,8 @@ def back_up_once(
 def _unless_unchanged(
     order: BackupOrder, settings: Settings, log: EventLog, *, prove: bool, progress: Progress, clock: Clock
 ) -> Made | Skipped:
+    if order.kind is Kind.CONTINUOUS:
+        return back_up_point(order, settings, log, prove=prove, progress=progress)
     newest = _unchanged(order, clock) if order.skip_unchanged else None
     if newest is None:
         return back_up(order, settings, log, prove=prove, progress=progress)

@@ -24,6 +24,9 @@ from shared.terminal.screen import progress_bars
     "--or-older", is_flag=True, help="If the latest turns out not good, the newest before it that holds; it says so."
 )
 @click.option("--migrations", metavar="FOLDER", help="Drizzle's folder: name the migrations that the backup lacks.")
+@click.option(
+    "--nearest", is_flag=True, help="With --at: if that point turns out not good, the nearest before it; it says so."
+)
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @database
 @store

@@ -1,19 +1,17 @@
 """The restore job: which backup to where, and what was done, with its events."""
 
-from collections.abc import Iterator
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from datetime import datetime
 from pathlib import Path, PurePath
 from typing import Any
 
+from jobs.restore.instead import refuse_stand_in, restore_or_name
 from shared.catalog.listing import LATEST, LATEST_VERIFIED, Backup, Catalog
-from shared.clock import parse_time, rfc3339
-from shared.errors import NotGood, UsageError
+from shared.clock import parse_time
+from shared.errors import UsageError
 from shared.events.log import Event
 from shared.model.kinds import Kind
-from shared.model.names import SAFETY_PREFIX
-from shared.operations.restore import Restored, RestoreOrder, plan_restore, restore
-from shared.operations.verify.whole import holds
+from shared.operations.restore import Restored, RestoreOrder, plan_restore
 from shared.runtime.progress import Progress
 from shared.settings import Settings
 from shared.sqlite.location import FileLocation
@@ -48,7 +46,7 @@ def run_restore(flags: dict[str, Any], *, as_json: bool, progress: Progress) -> 
     with audited(log, settings, "restore", **fields) as deed:
         log.emit(Event.RESTORE_STARTED, f"restoring {name.id} to {order.target.display}", fields)
         with reported(lambda why: log.emit(Event.RESTORE_FAILED, f"restore of {name.id} failed: {why}", fields)):
-            done = _restore(order, flags, progress)
+            done = restore_or_name(order, flags, _time(flags["at"]), progress)
         deed.backup_id = fields["backup_id"] = done.id
         log.emit(
             Event.RESTORE_SUCCEEDED,
@@ -69,12 +67,17 @@ def _order(settings: Settings, flags: dict[str, Any]) -> RestoreOrder:
         raise UsageError("--in-place brings the whole database back: use --to with --table or --schema-only")
     if flags["upload_replace"] and not flags["in_place"]:
         raise UsageError("--upload-replace goes with --in-place")
+    if flags["nearest"] and not flags["at"]:
+        raise UsageError("--nearest goes with --at: it takes what can be restored nearest before that moment")
     if not (flags["ref"] or flags["at"]):
         raise UsageError("--backup REF is missing: an id, latest, or latest-verified; see litekeep list")
     catalog = Catalog(open_store(settings.backup_store))
     ref = flags["ref"] or LATEST
     database = flags["database"] or (database_of(settings) if ref in (LATEST, LATEST_VERIFIED) else None)
-    backup = catalog.find(ref, database, _time(flags["at"]))
+    at = _time(flags["at"])
+    backup = catalog.find(ref, database, at)
+    if at is not None and not flags["nearest"]:
+        refuse_stand_in(catalog, backup, at, lambda: key_of(settings))
     target = _target(settings, flags, backup)
     if flags["upload_replace"] and not isinstance(target, CloudLocation):
         raise UsageError(f"--upload-replace is for SQLite Cloud, and {target.display} is a file: leave it out")
@@ -98,40 +101,6 @@ def _order(settings: Settings, flags: dict[str, Any]) -> RestoreOrder:
         keep_safety_for=settings.retention_of(Kind.ON_DEMAND),
         migrations=Path(flags["migrations"]) if flags["migrations"] else None,
     )
-
-
-def _restore(order: RestoreOrder, flags: dict[str, Any], progress: Progress) -> Restored:
-    """Restores; where `latest` turns out not good, takes the newest older one that holds, or names it."""
-    passed = [f"passed over: {why}" for why in order.backup.passed_over]
-    try:
-        done = restore(order, progress=progress)
-        return replace(done, notes=[*passed, *done.notes])
-    except NotGood as error:
-        if flags["ref"] not in (None, LATEST, LATEST_VERIFIED):
-            raise
-        for backup in _older(order, verified=flags["ref"] == LATEST_VERIFIED):
-            if not holds(order.catalog, backup, order.key):
-                continue
-            if not flags["or_older"]:
-                raise NotGood(
-                    f"{error}; the newest that holds is {backup.name.id}, taken {rfc3339(backup.created_at)}: "
-                    "restore it by its id, or add --or-older"
-                ) from None
-            done = restore(replace(order, backup=backup), progress=progress)
-            return replace(done, notes=[*passed, f"{order.backup.name.id} is not good: {error}", *done.notes])
-        raise
-
-
-def _older(order: RestoreOrder, *, verified: bool) -> Iterator[Backup]:
-    """The good backups of the same database before the one of the order, newest first."""
-    passed = False
-    for backup in order.catalog.backups(database=order.backup.name.database):
-        if backup.name == order.backup.name:
-            passed = True
-            continue
-        older = passed and not backup.name.id.startswith(SAFETY_PREFIX)
-        if older and backup.good and (backup.verified or not verified):
-            yield backup
 
 
 def _time(text: str | None) -> datetime | None:

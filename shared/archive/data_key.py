@@ -10,7 +10,8 @@ import binascii
 import hashlib
 import io
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import BinaryIO, Protocol, cast
 
 import tink
@@ -129,9 +130,9 @@ class DataKey:
             return False
 
 
-def artifact_context(name: BackupName, form: Format) -> bytes:
-    """The associated data of an artifact's ciphertext."""
-    return _context("artifact", name, format=form.value)
+def artifact_context(name: BackupName, form: Format, binding: Mapping[str, str] = MappingProxyType({})) -> bytes:
+    """The associated data of an artifact's ciphertext; `binding` is what its manifest binds it to besides."""
+    return _context("artifact", name, format=form.value, **binding)
 
 
 def same_key(recorded: str, configured: str) -> bool:

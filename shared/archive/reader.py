@@ -1,6 +1,7 @@
 """Reading one artifact back, holding it to all that its manifest says of it."""
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
+from types import MappingProxyType
 from typing import TYPE_CHECKING, BinaryIO
 
 from shared.archive.damage import Damaged
@@ -17,17 +18,26 @@ if TYPE_CHECKING:
 __all__ = ["check_stored", "open_compressed", "read_artifact"]
 
 _STORED_PIECE = 1 << 20
+_UNBOUND: Mapping[str, str] = MappingProxyType({})
 
 
-def read_artifact(raw: BinaryIO, artifact: Artifact, data_key: "DataKey | None", name: BackupName) -> Iterator[bytes]:
+def read_artifact(
+    raw: BinaryIO,
+    artifact: Artifact,
+    data_key: "DataKey | None",
+    name: BackupName,
+    binding: Mapping[str, str] = _UNBOUND,
+) -> Iterator[bytes]:
     """The plain bytes of a stored artifact, in chunks of at most 16 MiB.
+
+    `binding` is what its manifest binds it to besides the name (see `Manifest.binding`).
 
     They are provisional until the iterator has ended by itself: only then is it known that
     nothing is missing. Use them in a place that can be thrown away.
     Raises NotGood when the bytes are not those that were backed up, KeyProblem without the key.
     """
     try:
-        yield from _whole(raw, artifact, data_key, name)
+        yield from _whole(raw, artifact, data_key, name, binding)
     except Damaged as damage:
         raise _not_good(artifact, damage) from None
 
@@ -40,10 +50,12 @@ def check_stored(raw: BinaryIO, artifact: Artifact) -> None:
         raise _not_good(artifact, damage) from None
 
 
-def _whole(raw: BinaryIO, artifact: Artifact, data_key: "DataKey | None", name: BackupName) -> Iterator[bytes]:
+def _whole(
+    raw: BinaryIO, artifact: Artifact, data_key: "DataKey | None", name: BackupName, binding: Mapping[str, str]
+) -> Iterator[bytes]:
     """The plain bytes, held to what was announced; raises Damaged."""
     stored, plain = _Stored(raw, artifact), Tally()
-    for chunk in _decompressed(stored, artifact, data_key, name):
+    for chunk in _decompressed(stored, artifact, data_key, name, binding):
         plain.add(chunk)
         if plain.size > artifact.plain_size_bytes:
             raise Damaged(f"holds more than the {artifact.plain_size_bytes} bytes that were backed up")
@@ -56,7 +68,11 @@ def _whole(raw: BinaryIO, artifact: Artifact, data_key: "DataKey | None", name: 
 
 
 def _decompressed(
-    stored: "_Stored", artifact: Artifact, data_key: "DataKey | None", name: BackupName
+    stored: "_Stored",
+    artifact: Artifact,
+    data_key: "DataKey | None",
+    name: BackupName,
+    binding: Mapping[str, str],
 ) -> Iterator[bytes]:
     if artifact.object != name.artifact(artifact.format, encrypted=artifact.encrypted):
         raise Damaged(f"is not an artifact of backup {name.id}")
@@ -65,7 +81,7 @@ def _decompressed(
             raise KeyProblem(f"{artifact.object} is encrypted: set BACKUP_KEY to the key that wrapped it")
         from shared.archive.data_key import artifact_context  # noqa: PLC0415 - Tink is slow to import
 
-        compressed = data_key.decrypted(stored, artifact_context(name, artifact.format))
+        compressed = data_key.decrypted(stored, artifact_context(name, artifact.format, binding))
     else:
         if data_key is not None:
             raise Damaged("is not encrypted though its backup is")

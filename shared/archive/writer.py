@@ -6,10 +6,10 @@ file takes bytes only while `write` or `finish` runs, and none ever again after 
 """
 
 import os
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from types import TracebackType
+from types import MappingProxyType, TracebackType
 from typing import BinaryIO, Protocol, Self
 
 from isal import isal_zlib
@@ -26,6 +26,7 @@ from shared.model.names import BackupName, Format
 _GZIP_LEVEL = 3
 _GZIP_MEMBER = 31  # zlib's way to say: gzip header and trailer, 32 KiB window
 _PIECE = 1 << 20  # bytes compressed at a time, so that a huge chunk can be given up half-way
+_UNBOUND: Mapping[str, str] = MappingProxyType({})
 
 
 class _Compressor(Protocol):
@@ -34,13 +35,18 @@ class _Compressor(Protocol):
 
 
 def write_artifact(
-    chunks: Iterable[bytes], path: Path, form: Format, data_key: DataKey | None, name: BackupName
+    chunks: Iterable[bytes],
+    path: Path,
+    form: Format,
+    data_key: DataKey | None,
+    name: BackupName,
+    binding: Mapping[str, str] = _UNBOUND,
 ) -> Artifact:
     """Writes all of `chunks` as a new file at `path`, on a second core; the calling thread makes the chunks.
 
     Whatever goes wrong is raised as it is, StoreError for the file, and no file is left.
     """
-    with ArtifactWriter(path, form, data_key, name) as writer:
+    with ArtifactWriter(path, form, data_key, name, binding) as writer:
         write_all(writer.write, chunks)
         return writer.finish()
 
@@ -48,10 +54,19 @@ def write_artifact(
 class ArtifactWriter:
     """Writes a new file at `path`, which must not exist. One thread at a time.
 
+    `binding` is what a ciphertext is bound to besides the backup's name (see `Manifest.binding`).
+
     Leaving the `with` block in any way but after `finish` removes the file.
     """
 
-    def __init__(self, path: Path, form: Format, data_key: DataKey | None, name: BackupName) -> None:
+    def __init__(
+        self,
+        path: Path,
+        form: Format,
+        data_key: DataKey | None,
+        name: BackupName,
+        binding: Mapping[str, str] = _UNBOUND,
+    ) -> None:
         self._path = path
         self._form = form
         self._object = name.artifact(form, encrypted=data_key is not None)
@@ -63,7 +78,7 @@ class ArtifactWriter:
         try:
             self._stored.admits = True
             self._out: BinaryIO | _StoredFile = (
-                data_key.encrypting(self._stored, artifact_context(name, form)) if data_key else self._stored
+                data_key.encrypting(self._stored, artifact_context(name, form, binding)) if data_key else self._stored
             )
         except BaseException:
             self._stored.discard()

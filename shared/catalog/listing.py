@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, Protocol
 
 from shared.catalog.holds import Hold, read_hold
+from shared.catalog.paths import with_paths
 from shared.catalog.summary import beside_manifest, beside_verdict, summarise, summary_of, verdict_of
 from shared.clock import Clock, is_future, parse_time, rfc3339, utc_now
 from shared.errors import LitekeepError, NotGood, ObjectMissing, StoreError, UsageError
@@ -242,7 +243,7 @@ class Catalog:
             for name, summary in summaries.items()
             if summary is not None  # else it was removed since the listing began
         ]
-        return sorted(backups, key=_by_time, reverse=True)
+        return with_paths(sorted(backups, key=_by_time, reverse=True))
 
     def _judged(self, backup: Backup, sizes: Mapping[str, int], held: Collection[BackupName], now: datetime) -> Backup:
         missing = None if backup.damaged else what_is_missing(backup.summary, sizes)

@@ -7,7 +7,7 @@ from typing import Any
 from pydantic import BaseModel, ConfigDict
 
 from shared.clock import rfc3339
-from shared.model.manifest import Count, Manifest
+from shared.model.manifest import Chain, Count, Manifest
 from shared.stores import StoredObject
 
 _SUMMARY = "litekeep-summary"
@@ -26,6 +26,16 @@ class _SummaryArtifact(BaseModel):
     encrypted: bool
 
 
+class _SummaryChain(BaseModel):
+    model_config = ConfigDict(strict=True, extra="allow")
+
+    base: str
+    parent: str | None
+    cycle: Count
+    changed_pages: Count
+    identity: str
+
+
 class _Summary(BaseModel):
     """What `summarise` makes, as it comes back from a store that anyone may have written to."""
 
@@ -38,6 +48,8 @@ class _Summary(BaseModel):
     rows: Count
     schema_version: str
     good: bool
+    needs: list[str] = []
+    chain: _SummaryChain | None = None
 
 
 def summarise(manifest: Manifest) -> dict[str, Any]:
@@ -59,7 +71,16 @@ def summarise(manifest: Manifest) -> dict[str, Any]:
         "rows": manifest.rows,
         "schema_version": manifest.schema_version,
         "good": manifest.integrity.good,
+        **_in_chain(manifest.chain),
     }
+
+
+def _in_chain(chain: Chain | None) -> dict[str, Any]:
+    """Its place in a chain, and what it cannot be restored without."""
+    if chain is None:
+        return {}
+    place = chain.model_dump(mode="json", include={"base", "parent", "cycle", "changed_pages", "identity"})
+    return {"chain": place, "needs": [chain.parent] if chain.parent else []}
 
 
 def beside_manifest(manifest: Manifest) -> dict[str, str]:

@@ -1,8 +1,9 @@
 """The manifest: what is needed to judge a backup without opening its artifacts.
 
-Format 1 is one JSON object in UTF-8. Its `seal` authenticates every other byte of it as stored: with
-encryption it is made under the backup's data key, without it is a hash, which shows damage but
-not malice (see `shared.archive.seals`).
+It is one JSON object in UTF-8. Format 1 is of a backup that stands alone; format 2 is of one in a chain of increments,
+which may need others (`chain`): a Litekeep that knows only format 1 deletes nothing that such a one may need.
+Its `seal` authenticates every other byte of it as stored: with encryption it is made under the data key of the backup,
+without it is a hash, which shows damage but not malice (see `shared.archive.seals`).
 
 Fields are only ever added. A manifest of a newer format is refused, never guessed at.
 """
@@ -18,11 +19,13 @@ from shared.errors import NotGood, UsageError
 from shared.model.kinds import Kind
 from shared.model.names import BackupName, Format, check_id
 
-FORMAT = 1
+FORMAT = 2  # the newest that is read
+_ALONE, _IN_CHAIN = 1, 2
 LARGEST_MANIFEST = 8 << 20  # bytes; a thousand tables take about 100 KB, and reading one takes 40 times its size
 
 Moment = Annotated[datetime, AfterValidator(in_utc), PlainSerializer(rfc3339, when_used="json")]
 Count = Annotated[int, Field(ge=0, lt=1 << 63)]  # SQLite and file systems count no further
+Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
@@ -81,8 +84,23 @@ class Integrity(_Stored):
     foreign_key_violations: Count = 0
 
 
+class Chain(_Stored):
+    """Where a backup stands in a chain: what it builds on, and which state its pages make (docs/format.md).
+
+    A base is a whole page image: it has no parent, is its own base, and its cycle is 0. `identity` is a keyed hash of
+    all pages of the state. The snapshot began at `began_at`; `created_at` is when it had ended.
+    """
+
+    base: Id
+    parent: Id | None = None
+    cycle: Count
+    changed_pages: Count
+    identity: Sha256
+    began_at: Moment
+
+
 class Manifest(_Stored):
-    format: int = FORMAT
+    format: int = _ALONE
     id: str
     database: str
     kind: Kind
@@ -104,6 +122,7 @@ class Manifest(_Stored):
     note: Annotated[str, Field(max_length=500)] | None = None
     without_sql: str | None = None  # why there is no dump, though one was ordered
     dump_format: Count = 1  # of the SQL dump, so that it can be made once more byte for byte
+    chain: Chain | None = None
     seal: str = ""
 
     @property
@@ -112,6 +131,12 @@ class Manifest(_Stored):
 
     def artifact(self, form: Format) -> Artifact | None:
         return next((artifact for artifact in self.artifacts if artifact.format == form), None)
+
+    def binding(self, form: Format) -> dict[str, str]:
+        """What an artifact of a chain is bound to besides its name: under another parent it does not open."""
+        if self.chain is None or form not in (Format.PAGES, Format.INDEX):
+            return {}
+        return {"parent": self.chain.parent or "", "identity": self.chain.identity}
 
     def to_json(self) -> bytes:
         return self.model_dump_json(indent=2).encode() + b"\n"
@@ -133,7 +158,8 @@ def parse_manifest(raw: bytes, expected: BackupName) -> Manifest:
         manifest = Manifest.model_validate_json(raw)
     except ValidationError as error:
         raise _not_ours(raw, expected, _first_problem(error)) from None
-    if manifest.format != FORMAT:  # newer, or written as text, or as a number with a point
+    wanted = _ALONE if manifest.chain is None else _IN_CHAIN
+    if manifest.format != wanted:  # newer, or of the other kind of backup
         raise _not_ours(raw, expected, "its format is one that this Litekeep does not know")
     if manifest.name != expected:
         raise NotGood(f"manifest at {expected.manifest} belongs to {manifest.name.manifest}; use another backup")

@@ -2,6 +2,8 @@
 
     KIND/DATABASE/ID.sql.gz[.enc]         the SQL dump
     KIND/DATABASE/ID.sqlite.zst[.enc]     the page image
+    KIND/DATABASE/ID.pages.zst[.enc]      of an increment: the pages that differ from its parent's
+    KIND/DATABASE/ID.index[.enc]          the page index: a hash of each of those pages
     KIND/DATABASE/ID.manifest.json        the commit point
     KIND/DATABASE/ID.verified-TIME.json   one a verification
     KIND/DATABASE/ID.hold.json            somebody holds the backup: it is not deleted
@@ -40,9 +42,18 @@ LATEST_VERIFIED = "latest-verified"
 class Format(StrEnum):
     SQL = "sql"
     SQLITE = "sqlite"
+    PAGES = "pages"
+    INDEX = "index"
 
 
-_SUFFIX = {Format.SQL: ".sql.gz", Format.SQLITE: ".sqlite.zst"}
+WHOLE = (Format.SQL, Format.SQLITE)  # those of which one alone makes the database, and that a person can ask for
+_SUFFIX = {
+    Format.SQL: ".sql.gz",
+    Format.SQLITE: ".sqlite.zst",
+    Format.PAGES: ".pages.zst",
+    Format.INDEX: ".index",
+}
+_OF_A_CHAIN = (_SUFFIX[Format.PAGES], _SUFFIX[Format.INDEX])
 _ENCRYPTED = ".enc"
 _MANIFEST = ".manifest.json"
 _HOLD = ".hold.json"
@@ -97,7 +108,7 @@ class ObjectName:
     """What a name in a store means: a manifest, an artifact, a verdict, a hold or a re-wrapping of a backup."""
 
     backup: BackupName
-    role: str  # "manifest", "sql", "sqlite", "verdict", "hold" or "rekey"
+    role: str  # "manifest", "verdict", "hold", "rekey" or a format
     verified_at: datetime | None = None
     number: int | None = None  # of a re-wrapping
 
@@ -170,8 +181,9 @@ def check_id(name: str) -> str:
         raise UsageError(
             f"--name {name[:140]!r} is not allowed: 1 to 128 of A-Z a-z 0-9 . _ - that begin with a letter or digit"
         )
-    if any(part in name for part in _RESERVED):
-        raise UsageError(f"--name {name!r} is not allowed: it must not hold any of {', '.join(_RESERVED)}")
+    reserved = (*_RESERVED, *_OF_A_CHAIN)
+    if any(part in name for part in reserved):
+        raise UsageError(f"--name {name!r} is not allowed: it must not hold any of {', '.join(reserved)}")
     if name in (LATEST, LATEST_VERIFIED):
         raise UsageError(f"--name {name!r} is not allowed: --backup {name} means another backup each time")
     return name

@@ -30,6 +30,9 @@ from shared.sqlite.replace import check_new, publish_new
 
 _SQL_ENDINGS = (".sql", ".sql.gz")
 _IMAGE_ENDINGS = (".sqlite", ".sqlite3", ".db")
+_PAGES_FIRST = (Format.SQLITE, Format.PAGES, Format.SQL)
+_SQL_FIRST = (Format.SQL, Format.SQLITE, Format.PAGES)
+_Keys = tuple[DataKey | None, WrappingKey | None]  # what opens a backup, and what opens those it builds on
 _DAMAGED = "NOT good: it was taken of a damaged database"
 
 
@@ -93,16 +96,16 @@ def export_backup(
     failures: list[NotGood | StoreError] = []
     with scratch_beside(output) as scratch:
         made = scratch / "export"
-        for form in (Format.SQL, Format.SQLITE) if as_sql else (Format.SQLITE, Format.SQL):
+        for form in _SQL_FIRST if as_sql else _PAGES_FIRST:
             artifact = manifest.artifact(form)
             if artifact is None:
                 continue
             try:
                 if as_sql:
-                    pieces = _sql(catalog, manifest, data_key, artifact, scratch, progress)
+                    pieces = _sql(catalog, manifest, (data_key, key), artifact, scratch, progress)
                     _write_sql(pieces, made, packed=output.name.endswith(".gz"))
                 else:
-                    _rebuild(catalog, manifest, data_key, artifact, made, progress)
+                    _rebuild(catalog, manifest, (data_key, key), artifact, made, progress)
             except (NotGood, StoreError) as error:
                 failures.append(error)
                 made.unlink(missing_ok=True)
@@ -116,26 +119,26 @@ def export_backup(
 def _sql(
     catalog: Catalog,
     manifest: Manifest,
-    data_key: DataKey | None,
+    keys: _Keys,
     artifact: Artifact,
     scratch: Path,
     progress: Progress,
 ) -> Iterator[bytes]:
     if artifact.format is Format.SQL:
         with catalog.store.open(artifact.object) as stored:
-            yield from _watched(read_artifact(stored, artifact, data_key, manifest.name), progress)
+            yield from _watched(read_artifact(stored, artifact, keys[0], manifest.name), progress)
         return
     image = scratch / "image.sqlite"
-    _rebuild(catalog, manifest, data_key, artifact, image, progress)
+    _rebuild(catalog, manifest, keys, artifact, image, progress)
     header = DumpHeader(manifest.database, rfc3339(manifest.created_at), manifest.schema_version)
     with closing(apsw.Connection(str(image), flags=apsw.SQLITE_OPEN_READWRITE)) as connection:
         yield from dump(connection, header)
 
 
 def _rebuild(
-    catalog: Catalog, manifest: Manifest, data_key: DataKey | None, artifact: Artifact, target: Path, progress: Progress
+    catalog: Catalog, manifest: Manifest, keys: _Keys, artifact: Artifact, target: Path, progress: Progress
 ) -> None:
-    rebuild(catalog.store, manifest, artifact, data_key, target, progress=progress)
+    rebuild(catalog.store, manifest, artifact, keys[0], target, key=keys[1], progress=progress)
     failed = [check for check in hold_to_manifest(target, manifest) if not check.ok]
     if failed and manifest.integrity.good:
         raise NotGood(f"{manifest.id} came back different: {'; '.join(check.detail for check in failed)}")

@@ -81,8 +81,8 @@ def _candidate(store: Store, backup: Backup, objects: list[StoredObject], *, own
     newer_format = _is_newer(store, backup)
     if damaged is None:
         try:
-            keep_until = parse_time(backup.summary["keep_until"])
             needs = frozenset(str(needed) for needed in backup.summary.get("needs", ()))
+            keep_until = parse_time(backup.summary["keep_until"])
             damaged = what_is_missing(backup.summary, {item.name: item.size_bytes for item in objects})
         except (KeyError, TypeError, ValueError):
             damaged = f"manifest of {backup.name.id} does not say how long it is kept, or what belongs to it"
@@ -92,7 +92,7 @@ def _candidate(store: Store, backup: Backup, objects: list[StoredObject], *, own
         backup.name,
         backup.created_at,
         keep_until,
-        good=backup.sound,
+        good=backup.sound and backup.missing is None,
         verified=backup.verified,
         damaged=damaged,
         held=_held(store, backup.name, objects),

@@ -26,6 +26,7 @@ class Deed:
     kind: str | None = None
     reason: str | None = None
     failed: bool = False
+    nothing_done: bool = False  # it turned out that there was nothing to do: no event tells of that
 
 
 @contextmanager
@@ -57,7 +58,8 @@ def audited(
     except BaseException as error:  # also an interruption, and a defect: its text may hold anything
         _write(log, settings, deed, "failed", type(error).__name__)
         raise
-    _write(log, settings, deed, "failed" if deed.failed else "succeeded", deed.reason)
+    if not deed.nothing_done:
+        _write(log, settings, deed, "failed" if deed.failed else "succeeded", deed.reason)
 
 
 def _what_failed(error: LitekeepError | OSError) -> str:

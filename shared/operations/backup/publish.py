@@ -1,7 +1,7 @@
 """Storing staged artifacts and then their manifest; the same again for the copy store."""
 
 import shutil
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from contextlib import ExitStack
 from pathlib import Path
 
@@ -22,13 +22,19 @@ class _CopyFailed:
 Copies = Path | _CopyFailed | None
 
 
-def publish(store: Store, manifest: Manifest, staging: Path, progress: Progress) -> None:
-    """Stores the artifacts that lie in `staging / FORMAT`, then the manifest: the commit point."""
+def publish(
+    store: Store, manifest: Manifest, staging: Path, progress: Progress, *, last_look: Callable[[], None] = lambda: None
+) -> None:
+    """Stores the artifacts that lie in `staging / FORMAT`, then the manifest: the commit point.
+
+    `last_look` comes between, and raises when the manifest may not be.
+    """
     for number, artifact in enumerate(manifest.artifacts):
         progress("store", number, len(manifest.artifacts))
         store.create_from_file(
             artifact.object, staging / artifact.format, int(artifact.crc32c, 16), _metadata(artifact)
         )
+    last_look()
     Catalog(store).publish(manifest)
     progress("store", len(manifest.artifacts), len(manifest.artifacts))
 

@@ -74,7 +74,7 @@ def take_backup(
     started = clock()
     catalog = Catalog(order.store)
     if order.name is not None:
-        _check_free(catalog, checked_name(order.kind, order.location.database, order.name))
+        check_free(catalog, checked_name(order.kind, order.location.database, order.name))
     with scratch_folder() as scratch:
         image = scratch / "snapshot.sqlite"
         copied = snapshot(image) if snapshot else _copy(order, image, progress)
@@ -83,10 +83,10 @@ def take_backup(
         # Quick ones: a search in each index for each row would take longer than all else. Verifying does that.
         with check_beside(copied.path, quick=True) as integrity:
             moment = _Moment(copied, created_at, integrity)
-            for candidate in _candidate_ids(order, created_at):
+            for candidate in candidate_ids(order, created_at):
                 name = checked_name(order.kind, order.location.database, candidate)
                 try:
-                    _check_free(catalog, name)
+                    check_free(catalog, name)
                     manifest, copy_error = _store_as(name, order, moment, progress)
                 except ObjectExists:
                     if order.name is not None:
@@ -102,7 +102,7 @@ def _copy(order: BackupOrder, image: Path, progress: Progress) -> Snapshot:
     return take_snapshot(order.location, image, allow_corrupt=order.allow_corrupt, progress=progress)
 
 
-def _candidate_ids(order: BackupOrder, created_at: datetime) -> Iterator[str]:
+def candidate_ids(order: BackupOrder, created_at: datetime) -> Iterator[str]:
     if order.name is not None:
         yield order.name
         return
@@ -112,7 +112,7 @@ def _candidate_ids(order: BackupOrder, created_at: datetime) -> Iterator[str]:
         yield f"{first}-{secrets.token_hex(2)}"
 
 
-def _check_free(catalog: Catalog, name: BackupName) -> None:
+def check_free(catalog: Catalog, name: BackupName) -> None:
     if catalog.is_taken(name.database, name.id):
         raise ObjectExists(f"the name {name.id} is taken in {catalog.store.url}: choose another --name")
 
@@ -181,18 +181,18 @@ def _write(
             return artifacts, replace(describe_snapshot(image, None), without_sql=str(error))
         description = describe_snapshot(image, counts)
     except (apsw.Error, SourceError):
-        _refuse_damaged(order, moment.integrity.result())  # the real reason, if that is what it was
+        refuse_damaged(order, moment.integrity.result())  # the real reason, if that is what it was
         raise
     except UnicodeError:
         raise SourceError(
             f"cannot back up {order.location.display}: its schema holds a name or collation that is not text; "
             "rename it in the database"
         ) from None
-    _refuse_damaged(order, moment.integrity.result())
+    refuse_damaged(order, moment.integrity.result())
     return artifacts, description
 
 
-def _refuse_damaged(order: BackupOrder, integrity: Integrity) -> None:
+def refuse_damaged(order: BackupOrder, integrity: Integrity) -> None:
     if not integrity.good:
         raise CorruptSource(
             f"{order.location.display} is damaged, integrity_check says: {integrity.problems[0]}; nothing was stored: "

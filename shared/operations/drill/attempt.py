@@ -118,7 +118,7 @@ def _restored(task: Task, begun: Attempt, target: Path, stopwatch: Stopwatch, pr
     in_place = stopwatch()
     manifest, _ = open_manifest(task.catalog, task.backup, task.key)
     # A restore makes do with the artifact that is good. Here the other one is a finding.
-    first = manifest.artifact(Format.SQLITE) or manifest.artifact(Format.SQL)
+    first = next(filter(None, map(manifest.artifact, (Format.SQLITE, Format.PAGES, Format.SQL))), None)
     as_planned = first is not None and restored.artifact == first.object
     proof = prove(target, manifest, _form(restored.artifact, manifest), progress=progress)
     detail = "; ".join(restored.notes) or f"rebuilt from {restored.artifact}"

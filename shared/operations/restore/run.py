@@ -40,7 +40,7 @@ from shared.sqlite.replace import InPlace, check_new, publish_new
 from shared.sqlitecloud.location import CloudLocation
 
 # The page image first: it is there as fast as it can be read, while SQL has to be run.
-_FASTEST_FIRST = (Format.SQLITE, Format.SQL)
+_FASTEST_FIRST = (Format.SQLITE, Format.PAGES, Format.SQL)
 _IMAGE_COPIES = 2.2  # the whole and the part, or what is sent and what comes back, stand side by side
 
 
@@ -210,7 +210,7 @@ def _rebuild_first_good(
     for artifact in _artifacts(manifest):
         path = scratch / f"{artifact.format}.sqlite"
         try:
-            rebuild(order.catalog.store, manifest, artifact, data_key, path, progress=progress)
+            rebuild(order.catalog.store, manifest, artifact, data_key, path, key=order.key, progress=progress)
             damage = _hold(path, artifact, manifest, order, progress)
         except (NotGood, StoreError) as error:
             failures.append(error)

@@ -3,6 +3,7 @@
     manifest   it is the one that was sealed, every byte of it
     checksum   each artifact has the stored size and hashes that the manifest announced
     decrypt    it decrypts and decompresses to the recorded plain size and hash
+    identity   of a point of a chain: its pages, made of a base and increments, are those that were there
     sql        the dump loads;  image   the page image opens
     schema     as recorded
     data       rows per table, SQLite's own checks, and dumped again the same SQL, byte for byte
@@ -32,6 +33,7 @@ from shared.errors import NotGood, ObjectMissing, StoreError
 from shared.keys import WrappingKey
 from shared.model.manifest import Artifact, Manifest
 from shared.model.names import BackupName, Format
+from shared.operations.verify.points import climb_point
 from shared.operations.verify.rebuild import Check, Proof, private_file, prove, write_database
 from shared.runtime.progress import Progress, silent
 from shared.runtime.workspace import scratch_folder
@@ -40,7 +42,7 @@ from shared.stores import Store
 from shared.version import TOOL
 
 LEVEL = "full"
-_RUNGS = ("manifest", "checksum", "decrypt", "sql", "image", "schema", "data")
+_RUNGS = ("manifest", "checksum", "decrypt", "identity", "sql", "image", "schema", "data")
 _OPENS = {Format.SQL: "sql", Format.SQLITE: "image"}
 _PIECE = 4 << 20
 _SQLITE_MAGIC = b"SQLite format 3\0"
@@ -56,6 +58,7 @@ class Verification:
     verified_at: datetime | None = None
     source_damage: str | None = None  # what the full check finds in the source itself; the backup is faithful
     unrecorded: str | None = None  # why the verdict could not be stored beside the backup
+    rests_on: tuple[str, ...] = ()  # ids of the base and increments that a point was made of besides itself
 
     @property
     def ok(self) -> bool:
@@ -70,6 +73,8 @@ class Verification:
         }
         if self.source_damage:
             document["source_damage"] = self.source_damage
+        if self.rests_on:
+            document["rests_on"] = list(self.rests_on)
         if self.unrecorded:
             document["unrecorded"] = self.unrecorded
         if self.name and self.verified_at:
@@ -97,7 +102,8 @@ def verify_backup(
     """
     rungs = _climb(catalog, backup, key, progress)
     damage = rungs.image.source_damage if rungs.image else None
-    verification = Verification(backup.name.id, rungs.merged(), backup.name, clock(), damage)
+    rests_on = tuple(rungs.rests_on)
+    verification = Verification(backup.name.id, rungs.merged(), backup.name, clock(), damage, rests_on=rests_on)
     try:
         catalog.record(backup.name, verification, clock())
     except StoreError as error:  # what was found out is worth saying all the same
@@ -149,6 +155,7 @@ class _Rungs:
 
     def __init__(self) -> None:
         self._checks: list[Check] = []
+        self.rests_on: list[str] = []
         self.image: Proof | None = None  # of the page image, which tells what the full check says of the source
 
     def add(self, name: str, *, ok: bool, detail: str) -> bool:
@@ -191,6 +198,9 @@ def _climb(catalog: Catalog, backup: Backup, key: WrappingKey | None, progress: 
         rungs.add("data", ok=False, detail=f"it was taken of a damaged database: {manifest.integrity.problems[0]}")
     if not manifest.artifacts:
         rungs.add("checksum", ok=False, detail="the manifest names no artifact")
+    if manifest.chain is not None:
+        climb_point(catalog.store, manifest, data_key, key, rungs, progress)
+        return rungs
     # One after the other: each keeps two cores busy by itself, and both at once would need twice the memory and disk.
     # The page image first: SQL is compared with what the full check says of that.
     for artifact in sorted(manifest.artifacts, key=lambda artifact: artifact.format is not Format.SQLITE):

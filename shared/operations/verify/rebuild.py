@@ -8,6 +8,7 @@ import os
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from hashlib import sha256
 from pathlib import Path
 from typing import BinaryIO
@@ -18,10 +19,13 @@ from shared.archive.data_key import DataKey
 from shared.archive.pipeline import read_ahead
 from shared.archive.reader import read_artifact
 from shared.clock import rfc3339
+from shared.continuous.path import path_to
+from shared.continuous.rebuild import rebuild_pages
 from shared.dump.dump import DumpCounts, DumpHeader, dump
 from shared.dump.load import load_sql
 from shared.dump.schema import count_rows, schema_hash
 from shared.errors import NotGood, ObjectMissing, StoreError
+from shared.keys import WrappingKey
 from shared.model.manifest import Artifact, Integrity, Manifest
 from shared.model.names import Format
 from shared.runtime.progress import Progress, silent
@@ -49,13 +53,20 @@ def rebuild(
     data_key: DataKey | None,
     target: Path,
     *,
+    key: WrappingKey | None = None,
     progress: Progress = silent,
 ) -> None:
     """Makes a database file at `target`, which must not exist, from one artifact.
 
-    Every stored and plain byte has been counted and hashed when it returns. Raises NotGood for an
-    artifact that is not what the manifest says, StoreError or SourceError for the places.
+    The pages of an increment are put over those of all it builds on, which `key` opens. Every stored and plain byte
+    has been counted and hashed when it returns. Raises NotGood for an artifact that is not what the manifest says,
+    StoreError or SourceError for the places.
     """
+    if artifact.format is Format.PAGES:
+        watch = partial(progress, str(artifact.format))
+        rebuild_pages(store, path_to(store, manifest, data_key, key), target, watch)
+        hold_pages(target, manifest)
+        return
     with (
         store.open(artifact.object) as stored,
         read_ahead(read_artifact(stored, artifact, data_key, manifest.name)) as plain,
@@ -107,7 +118,7 @@ class Proof:
 
         A page image whose bytes have the recorded hash is its source.
         """
-        if self.form is not Format.SQLITE or self.integrity.good:
+        if self.form is Format.SQL or self.integrity.good:
             return None
         return damage_line(self.integrity.problems)
 
@@ -128,7 +139,7 @@ def prove(
             data.append(_same_sql(target, manifest, progress))
         found = integrity.result()
         known = [manifest.integrity, *([source] if source else [])]
-        data.append(_of_source(found) if form is Format.SQLITE else _no_worse(found, known))
+        data.append(_no_worse(found, known) if form is Format.SQL else _of_source(found))
     failed = [check for check in data if not check.ok]
     detail = "; ".join(check.detail for check in failed or data)
     return Proof([schema, Check("data", ok=not failed, detail=detail)], found, form)
@@ -210,6 +221,15 @@ def _write_pages(plain: Iterable[bytes], target: Path) -> None:
     with private_file(target) as image:
         for piece in plain:
             image.write(piece)
+
+
+def hold_pages(target: Path, manifest: Manifest) -> None:
+    """Checks them, and leaves no file that is not as it must be."""
+    try:
+        _check_pages(target, manifest)
+    except NotGood:
+        target.unlink(missing_ok=True)
+        raise
 
 
 def _check_pages(target: Path, manifest: Manifest) -> None:

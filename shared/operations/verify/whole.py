@@ -1,15 +1,14 @@
 """A whole backup as a private database file, from whichever of its artifacts is good."""
 
-from contextlib import suppress
 from pathlib import Path
 
-from shared.archive.reader import check_stored
 from shared.catalog.listing import Backup, Catalog
 from shared.catalog.opening import open_manifest
-from shared.errors import NotGood, ObjectMissing, StoreError
+from shared.errors import NotGood, StoreError
 from shared.keys import WrappingKey
 from shared.model.manifest import Manifest
 from shared.model.names import Format
+from shared.operations.verify.nearest import Search
 from shared.operations.verify.rebuild import hold_to_manifest, none_usable, rebuild
 from shared.runtime.progress import Progress, silent
 
@@ -24,11 +23,11 @@ def rebuild_backup(
     """
     manifest, data_key = open_manifest(catalog, backup, key)
     failures: list[NotGood | StoreError] = []
-    for form in (Format.SQLITE, Format.SQL):
+    for form in (Format.SQLITE, Format.PAGES, Format.SQL):
         if (artifact := manifest.artifact(form)) is None:
             continue
         try:
-            rebuild(catalog.store, manifest, artifact, data_key, target, progress=progress)
+            rebuild(catalog.store, manifest, artifact, data_key, target, key=key, progress=progress)
             _check(target, manifest)
         except (NotGood, StoreError) as error:
             failures.append(error)
@@ -39,19 +38,12 @@ def rebuild_backup(
 
 
 def holds(catalog: Catalog, backup: Backup, key: WrappingKey | None) -> bool:
-    """Whether a backup's manifest is authentic and the stored bytes of an artifact are as it says. Restores nothing.
+    """Whether a backup's manifest is authentic and the stored bytes of an artifact are as it says; of a point, of all
+    that it rests on. Restores nothing.
 
     Raises StoreError or KeyProblem when that cannot be told.
     """
-    try:
-        manifest, _ = open_manifest(catalog, backup, key)
-    except (NotGood, ObjectMissing):
-        return False
-    for artifact in manifest.artifacts:
-        with suppress(NotGood, ObjectMissing), catalog.store.open(artifact.object) as stored:
-            check_stored(stored, artifact)
-            return True
-    return False
+    return Search(catalog, key).holds(backup)
 
 
 def _check(target: Path, manifest: Manifest) -> None:

@@ -10,7 +10,7 @@ from typing import Any
 from shared.catalog.listing import Catalog
 from shared.clock import utc_now
 from shared.model.kinds import Kind, default_retention
-from shared.model.names import BackupName, Format
+from shared.model.names import WHOLE, BackupName
 from shared.retention.rules import Policy
 from shared.stores import Store
 from tests.builders import make_artifact, make_manifest
@@ -37,7 +37,7 @@ def put(store: Store, age_days: float, backup_id: str | None = None, **changes: 
     kind = changes.pop("kind", Kind.DAILY)
     name = BackupName(kind, changes.pop("database", "app"), backup_id or f"b{age_days:g}")
     taken = ago(age_days)
-    artifacts = [make_artifact(name, form) for form in Format]
+    artifacts = [make_artifact(name, form) for form in WHOLE]
     for artifact in artifacts:
         store.create(artifact.object, b"x" * SIZE, {})
     fields = {"keep_until": taken + POLICY.lengths[kind], "artifacts": artifacts} | changes

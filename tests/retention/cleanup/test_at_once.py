@@ -12,7 +12,7 @@ from shared.catalog.listing import Catalog
 from shared.clock import utc_now
 from shared.errors import LitekeepError, StoreError
 from shared.model.kinds import Kind
-from shared.model.names import BackupName, Format
+from shared.model.names import WHOLE, BackupName, Format
 from shared.retention import clean
 from shared.stores import StoredObject
 from shared.stores.folder import FolderStore
@@ -137,11 +137,11 @@ def test_a_backup_that_took_a_day_and_stores_its_manifest_now_is_no_orphan(folde
         for item in [item.name for item in slow.list_objects(name.prefix)]:
             age(folder, item, 3)
 
-    for form in Format:
+    for form in WHOLE:
         put_aged(folder, slow, name.artifact(form, encrypted=True), 3)
     outcome = clean(Interrupted(folder, 1, finishes), POLICY)
     assert len(outcome.swept) == 1
-    assert {name.artifact(form, encrypted=True) for form in Format} <= objects(slow)
+    assert {name.artifact(form, encrypted=True) for form in WHOLE} <= objects(slow)
 
 
 def test_a_hold_at_any_moment_keeps_the_backup_or_says_that_it_is_too_late(folder: Path) -> None:

@@ -13,6 +13,7 @@ from shared.clock import utc_now
 from shared.errors import StoreError
 from shared.model import names
 from shared.model.kinds import Kind
+from shared.model.manifest import FORMAT
 from shared.model.names import UNCHANGED, BackupName, Format, Unchanged, parse_unchanged
 from shared.retention import clean, preview
 from shared.stores.folder import FolderStore
@@ -122,7 +123,10 @@ def test_a_damaged_manifest_stays_and_is_reported(store: FolderStore) -> None:
 def test_a_manifest_of_a_newer_format_stays_and_so_does_what_it_may_need(store: FolderStore, folder: Path) -> None:
     old = fill(store)
     newer = BackupName(Kind.DAILY, "app", "newer")
-    content = json.loads(make_manifest(id="newer", created_at=ago(50)).to_json()) | {"format": 2, "builds_on": "old0"}
+    content = json.loads(make_manifest(id="newer", created_at=ago(50)).to_json()) | {
+        "format": FORMAT + 1,
+        "builds_on": "old0",
+    }
     store.create(newer.manifest, json.dumps(content).encode(), {})
     age(folder, newer.manifest, 50)
     outcome = clean(store, POLICY)

@@ -1,0 +1,69 @@
+"""One cycle of continuous backups, start to end, with an event either way."""
+
+from dataclasses import dataclass
+
+from jobs.backup.one import Made, copied, figures, prove_backup
+from shared.errors import NotGood
+from shared.events.log import Event, EventLog, Field
+from shared.model.manifest import Manifest
+from shared.operations.backup import BackupOrder
+from shared.operations.continuous import Memory, Quiet, run_cycle
+from shared.runtime.progress import Progress, silent
+from shared.settings import Settings
+from shared.terminal.audit import audited
+from shared.terminal.endings import reported
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """No backup was taken. `reason` is one of the event's; `backup_id` holds what a new one would have."""
+
+    reason: str
+    backup_id: str | None = None
+
+
+def back_up_point(
+    order: BackupOrder,
+    settings: Settings,
+    log: EventLog,
+    *,
+    memory: Memory | None = None,
+    prove: bool = False,
+    progress: Progress = silent,
+) -> Made | Skipped:
+    """Makes a point, or marks that nothing was written. Raises LitekeepError or OSError, once the events are out."""
+    database = order.location.database
+    fields: dict[str, Field] = {"database": database, "kind": order.kind.value}
+    audit = audited(log, settings, "backup", order.store.url, database=database, kind=order.kind.value)
+    with audit as deed:
+        with reported(lambda why: log.emit(Event.BACKUP_FAILED, f"backup of {database} failed: {why}", fields)):
+            taken = run_cycle(order, memory, progress=progress)
+            if isinstance(taken, Quiet):
+                fields["backup_id"] = deed.backup_id = taken.point.id
+                deed.nothing_done = True
+            else:
+                fields["backup_id"] = deed.backup_id = taken.manifest.id
+                proof = prove_backup(order, taken.manifest, progress) if prove else None
+                copied(taken, order)
+        if isinstance(taken, Quiet):
+            message = f"{database} was not backed up: nothing was written since {taken.point.id}"
+            log.emit(Event.BACKUP_SKIPPED, message, fields | {"reason": "unchanged"})
+            return Skipped("unchanged", taken.point.id)
+        manifest = taken.manifest
+        message = f"backup {manifest.id} of {database}, {_kind_of_point(manifest)}"
+        log.emit(Event.BACKUP_SUCCEEDED, message, fields | figures(taken) | _changes(manifest))
+        return Made(order, taken, proof)
+
+
+def _kind_of_point(manifest: Manifest) -> str:
+    chain = manifest.chain
+    if chain is None or chain.parent is None:
+        return "a base"
+    return f"{chain.changed_pages} pages on {chain.parent}"
+
+
+def _changes(manifest: Manifest) -> dict[str, Field]:
+    if manifest.chain is None:
+        raise NotGood(f"{manifest.id} is no point of a chain")
+    changed = manifest.chain.changed_pages
+    return {"changed_pages": changed, "changed_bytes": changed * manifest.sqlite.page_size}

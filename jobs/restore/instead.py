@@ -1,0 +1,98 @@
+"""What is restored, or named, where the backup that was meant turns out not good: never another one unasked."""
+
+from collections.abc import Callable, Iterator
+from dataclasses import replace
+from datetime import datetime
+from typing import Any
+
+from shared.catalog.listing import LATEST, LATEST_VERIFIED, Backup, Catalog
+from shared.clock import rfc3339
+from shared.errors import NotGood
+from shared.keys import WrappingKey
+from shared.model.kinds import Kind
+from shared.model.names import SAFETY_PREFIX
+from shared.operations.restore import Restored, RestoreOrder, restore
+from shared.operations.verify.nearest import Search, said_of
+from shared.runtime.progress import Progress
+
+OpenKey = Callable[[], WrappingKey | None]
+
+
+def refuse_stand_in(catalog: Catalog, found: Backup, at: datetime, key: OpenKey) -> None:
+    """Raises NotGood where the newest backup at or before the moment is a point of a chain that cannot be restored.
+
+    `found` is the newest good one: hours may lie between, so only who asks for it gets it.
+    """
+    if not found.passed_over:
+        return
+    own = _restorable(catalog.backups(database=found.name.database))
+    meant = next(backup for backup in own if backup.created_at <= at and not backup.future)
+    if meant.name.kind is Kind.CONTINUOUS and not meant.good:
+        earlier, later = Search(catalog, key()).around(own, at)
+        raise NotGood(f"{meant.name.id} cannot be restored: {meant.wrong}; {said_of(earlier, later)}{_hint(earlier)}")
+
+
+def restore_or_name(order: RestoreOrder, flags: dict[str, Any], at: datetime | None, progress: Progress) -> Restored:
+    """Restores; of what turns out not good it names what holds instead, and takes that if the flags ask for it."""
+    passed = [f"passed over: {why}" for why in order.backup.passed_over]
+    try:
+        done = restore(order, progress=progress)
+        return replace(done, notes=[*passed, *_distance(order.backup, at), *done.notes])
+    except NotGood as error:
+        if at is not None or order.backup.name.kind is Kind.CONTINUOUS:
+            instead = _around(order, flags, at, error)
+        elif flags["ref"] in (None, LATEST, LATEST_VERIFIED):
+            instead = _older_one(order, flags, error)
+        else:
+            raise
+        done = restore(replace(order, backup=instead), progress=progress)
+        said = f"{order.backup.name.id} is not good: {error}"
+        return replace(done, notes=[*passed, *_distance(instead, at), said, *done.notes])
+
+
+def _around(order: RestoreOrder, flags: dict[str, Any], at: datetime | None, error: NotGood) -> Backup:
+    """The nearest earlier one, if the flags ask for it. Raises NotGood naming it and the nearest later one."""
+    backup = order.backup
+    others = [other for other in order.catalog.backups(database=backup.name.database) if other.name != backup.name]
+    earlier, later = Search(order.catalog, order.key).around(_restorable(others), at or backup.created_at)
+    if earlier is not None and (flags["or_older"] or flags["nearest"]):
+        return earlier
+    raise NotGood(f"{error}; {said_of(earlier, later)}{_hint(earlier) if at else ''}") from None
+
+
+def _older_one(order: RestoreOrder, flags: dict[str, Any], error: NotGood) -> Backup:
+    """The newest older one that holds, if the flags ask for it. Raises NotGood that names it."""
+    older = Search(order.catalog, order.key).first_that_holds(_older(order, verified=flags["ref"] == LATEST_VERIFIED))
+    if older is None:
+        raise error
+    if not flags["or_older"]:
+        raise NotGood(
+            f"{error}; the newest that holds is {older.name.id}, taken {rfc3339(older.created_at)}: "
+            "restore it by its id, or add --or-older"
+        ) from None
+    return older
+
+
+def _older(order: RestoreOrder, *, verified: bool) -> Iterator[Backup]:
+    """The good backups of the same database before the one of the order, newest first."""
+    passed = False
+    for backup in _restorable(order.catalog.backups(database=order.backup.name.database)):
+        if passed and (backup.verified or not verified):
+            yield backup
+        passed = passed or backup.name == order.backup.name
+
+
+def _restorable(backups: list[Backup]) -> list[Backup]:
+    return [backup for backup in backups if not backup.name.id.startswith(SAFETY_PREFIX)]
+
+
+def _hint(earlier: Backup | None) -> str:
+    return ": restore one by its id, or add --nearest for the earlier one" if earlier else ""
+
+
+def _distance(backup: Backup, at: datetime | None) -> list[str]:
+    """How far what was restored is from the moment that was asked for."""
+    if at is None:
+        return []
+    seconds = round((at - backup.created_at).total_seconds())
+    return [f"as it was {rfc3339(backup.created_at)}, {seconds} s before the moment asked for"]

@@ -1,0 +1,211 @@
+"""The page index: a keyed hash of each page of a state, and what two states differ in.
+
+A state's hashes lie in a private file, 16 bytes a page in page order, so that memory does not grow with the database.
+The hash is BLAKE2b with a random key, made with the base and handed on from index to index: whoever writes rows must
+not be able to make a changed page look unchanged. The page that holds the byte at 1 GiB has no content (SQLite's lock
+page): its place is zeros, and it is in no increment and in no identity.
+
+As stored, an index is a head and then, of a base, the hash of every page; of an increment, the number and the hash of
+each page that it holds.
+"""
+
+import os
+import struct
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from hashlib import blake2b
+from pathlib import Path
+from typing import BinaryIO
+
+from shared.archive.damage import Damaged
+
+HASH = 16  # bytes
+KEY = 32
+_MAGIC = b"litekeep index 1"
+_HEAD = struct.Struct(">16sLLQQ32s")  # magic, page size, 1 of an increment, pages of the state, entries, hash key
+_ENTRY = struct.Struct(f">Q{HASH}s")
+_LOCK_BYTE = 1 << 30
+_NO_HASH = bytes(HASH)
+_BLOCK = 4 << 10  # bytes that are compared at once, before one hash is
+_CHUNK = 1 << 20  # bytes; a multiple of every page size and of HASH
+
+
+@dataclass(frozen=True)
+class State:
+    """The hashes of all pages of a state, in the file `path`; `identity` is the hash of them all, in hex."""
+
+    path: Path
+    page_size: int
+    page_count: int
+    key: bytes
+    identity: str
+
+    @property
+    def lock_page(self) -> int:
+        return lock_page(self.page_size)
+
+
+@dataclass(frozen=True)
+class Head:
+    """What a stored index says of itself."""
+
+    page_size: int
+    page_count: int
+    entries: int
+    key: bytes
+    changes_only: bool
+
+    @property
+    def size_of_entries(self) -> int:
+        return self.entries * (_ENTRY.size if self.changes_only else HASH)
+
+
+def lock_page(page_size: int) -> int:
+    """The number of the page without content; pages count from 1."""
+    return _LOCK_BYTE // page_size + 1
+
+
+def hash_pages(image: Path, page_size: int, key: bytes, target: Path) -> State:
+    """Hashes every page of a database file into the new file `target`."""
+    page_count, done, locked = image.stat().st_size // page_size, 0, lock_page(page_size)
+    with image.open("rb") as pages, target.open("xb") as hashes:
+        while piece := pages.read(max(_CHUNK, page_size)):
+            found = _hashes(memoryview(piece), page_size, key)
+            if done < locked <= done + len(found):
+                found[locked - done - 1] = _NO_HASH
+            hashes.write(b"".join(found))
+            done += len(found)
+    return State(target, page_size, page_count, key, _identity(target, page_size, page_count, key))
+
+
+def state_of(path: Path, page_size: int, page_count: int, key: bytes) -> State:
+    """The state whose hashes lie in the file already."""
+    return State(path, page_size, page_count, key, _identity(path, page_size, page_count, key))
+
+
+def changed_pages(before: State, after: State) -> Iterator[int]:
+    """The numbers of the pages of `after` that `before` has not, or otherwise; in order, never the lock page."""
+    number, locked = 1, after.lock_page
+    with before.path.open("rb") as old, after.path.open("rb") as new:
+        while new_hashes := new.read(_CHUNK):
+            old_hashes = old.read(_CHUNK)
+            if old_hashes != new_hashes:
+                found = (number + place for place in _differing(old_hashes, new_hashes))
+                yield from (page for page in found if page != locked)
+            number += len(new_hashes) // HASH
+
+
+def whole_index(state: State) -> Iterator[bytes]:
+    """A base's index as it is stored."""
+    yield _HEAD.pack(_MAGIC, state.page_size, 0, state.page_count, state.page_count, state.key)
+    with state.path.open("rb") as hashes:
+        while piece := hashes.read(_CHUNK):
+            yield piece
+
+
+def index_of_changes(state: State, numbers: Iterable[int], count: int) -> Iterator[bytes]:
+    """An increment's index as it is stored: of those pages of the state."""
+    yield _HEAD.pack(_MAGIC, state.page_size, 1, state.page_count, count, state.key)
+    with state.path.open("rb") as hashes:
+        for number in numbers:
+            hashes.seek((number - 1) * HASH)
+            yield _ENTRY.pack(number, hashes.read(HASH))
+
+
+def read_head(stream: "Bytes") -> Head:
+    """The head of a stored index. Raises Damaged when it is none."""
+    magic, page_size, changes_only, page_count, entries, key = _HEAD.unpack(stream.exactly(_HEAD.size))
+    sized = 512 <= page_size <= 65536 and page_size & (page_size - 1) == 0
+    counted = entries <= page_count if changes_only else entries == page_count
+    if magic != _MAGIC or not sized or changes_only > 1 or not counted:
+        raise Damaged("is no page index")
+    return Head(page_size, page_count, entries, key, bool(changes_only))
+
+
+def entries_of(head: Head, stream: "Bytes") -> Iterator[tuple[int, bytes]]:
+    """The pages of an increment and their hashes, in order. Raises Damaged for any that cannot be."""
+    last = 0
+    for _ in range(head.entries):
+        number, found = _ENTRY.unpack(stream.exactly(_ENTRY.size))
+        if not last < number <= head.page_count or number == lock_page(head.page_size):
+            raise Damaged("names pages that its state does not have")
+        last = number
+        yield number, found
+    stream.end()
+
+
+def write_whole(head: Head, stream: "Bytes", hashes: BinaryIO) -> None:
+    """Copies the hashes of a base's index into a file. Raises Damaged when there are more or fewer."""
+    hashes.writelines(stream.pieces(head.size_of_entries))
+    stream.end()
+
+
+def overlay(entries: Iterable[tuple[int, bytes]], page_count: int, hashes: BinaryIO) -> None:
+    """Makes the hashes of a state those of its successor: so many pages, and these with other hashes."""
+    descriptor = hashes.fileno()
+    os.ftruncate(descriptor, page_count * HASH)
+    for number, found in entries:
+        os.pwrite(descriptor, found, (number - 1) * HASH)
+
+
+class Bytes:
+    """Pieces of any size, taken by the byte."""
+
+    def __init__(self, pieces: Iterable[bytes]) -> None:
+        self._pieces = iter(pieces)
+        self._left = memoryview(b"")
+
+    def exactly(self, size: int) -> bytes:
+        """The next `size` bytes. Raises Damaged when there are fewer."""
+        if len(self._left) >= size:
+            taken, self._left = self._left[:size], self._left[size:]
+            return bytes(taken)
+        found = bytearray(self._left)
+        self._left = memoryview(b"")
+        while len(found) < size:
+            piece = next(self._pieces, None)
+            if piece is None:
+                raise Damaged("ends before all that it announces")
+            found += piece
+        self._left = memoryview(bytes(found[size:]))
+        return bytes(found[:size])
+
+    def pieces(self, size: int) -> Iterator[bytes]:
+        """The next `size` bytes, some at a time. Raises Damaged when there are fewer."""
+        while size:
+            piece = self.exactly(min(size, _CHUNK))
+            size -= len(piece)
+            yield piece
+
+    def skip(self, size: int) -> None:
+        for _ in self.pieces(size):
+            pass
+
+    def end(self) -> None:
+        """Raises Damaged when there is more."""
+        if self._left or any(self._pieces):
+            raise Damaged("holds more than it announces")
+
+
+def _differing(old: bytes, new: bytes) -> Iterator[int]:
+    """Where in `new` a hash differs from that in `old`, or has none there."""
+    for block in range(0, len(new), _BLOCK):
+        if old[block : block + _BLOCK] != new[block : block + _BLOCK]:
+            for start in range(block, min(block + _BLOCK, len(new)), HASH):
+                if old[start : start + HASH] != new[start : start + HASH]:
+                    yield start // HASH
+
+
+def _hashes(pages: memoryview, page_size: int, key: bytes) -> list[bytes]:
+    return [
+        blake2b(pages[start : start + page_size], digest_size=HASH, key=key, person=b"litekeep page").digest()
+        for start in range(0, len(pages), page_size)
+    ]
+
+
+def _identity(path: Path, page_size: int, page_count: int, key: bytes) -> str:
+    digest = blake2b(struct.pack(">LQ", page_size, page_count), digest_size=32, key=key, person=b"litekeep state")
+    with path.open("rb") as hashes:
+        while piece := hashes.read(_CHUNK):
+            digest.update(piece)
+    return digest.hexdigest()

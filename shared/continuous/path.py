@@ -1,0 +1,119 @@
+"""The path to a point: its base and the increments between, each with its seal checked and in its place.
+
+A link is followed by name, not by a listing. Whatever is not as it must be is NotGood: no state but the one that was
+there is ever made of it.
+"""
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from functools import partial
+
+from shared.archive.data_key import DataKey
+from shared.archive.rewrapping import Read, open_sealed
+from shared.archive.seals import check_manifest
+from shared.catalog.opening import read_small
+from shared.errors import KeyProblem, NotGood, ObjectMissing
+from shared.keys import WrappingKey
+from shared.model.kinds import Kind
+from shared.model.manifest import LARGEST_MANIFEST, Chain, Manifest, parse_manifest
+from shared.model.names import BackupName, Format, parse
+from shared.stores import Store
+
+_LONGEST = 1000  # steps; by the radix rule a hundred million cycles take 90
+
+
+@dataclass(frozen=True)
+class Step:
+    """A backup of the path, authentic, and the key that opens its artifacts."""
+
+    manifest: Manifest
+    data_key: DataKey | None
+
+    @property
+    def chain(self) -> Chain:
+        return chain_of(self.manifest)
+
+
+def chain_of(manifest: Manifest) -> Chain:
+    """Where it stands in its chain. Raises NotGood when it is in none."""
+    if manifest.chain is None:
+        raise NotGood(f"{manifest.id} is no point of a chain: use another backup")
+    return manifest.chain
+
+
+def path_to(store: Store, manifest: Manifest, data_key: DataKey | None, key: WrappingKey | None) -> list[Step]:
+    """The steps from the base to this point, which is the last.
+
+    Raises NotGood for a step that is missing, changed or out of place, KeyProblem or StoreError when that cannot be
+    told.
+    """
+    steps = [Step(manifest, data_key)]
+    for _ in range(_LONGEST):
+        first = steps[-1]
+        if first.chain.parent is None:
+            _check_base(first, manifest)
+            return steps[::-1]
+        steps.append(_parent(store, first, manifest, key))
+    raise NotGood(f"{manifest.id} builds on more than {_LONGEST} others: use another backup")
+
+
+def objects_of(path: Sequence[Step]) -> Iterator[tuple[Step, Format]]:
+    """The artifacts that a rebuild of the point reads, in order."""
+    for step in path:
+        yield step, Format.INDEX
+        yield step, Format.SQLITE if step.chain.parent is None else Format.PAGES
+
+
+def _parent(store: Store, child: Step, point: Manifest, key: WrappingKey | None) -> Step:
+    name = BackupName(Kind.CONTINUOUS, point.database, str(child.chain.parent))
+    try:
+        step = read_step(store, name, key)
+        _check_link(step, child)
+    except ObjectMissing:
+        raise NotGood(f"{point.id} cannot be rebuilt: {name.id}, which it builds on, is missing") from None
+    except NotGood as error:
+        raise NotGood(f"{point.id} cannot be rebuilt, it builds on {name.id}: {error}") from None
+    return step
+
+
+def read_step(store: Store, name: BackupName, key: WrappingKey | None) -> Step:
+    """A backup of a chain, read by its name. Raises NotGood, ObjectMissing, KeyProblem or StoreError."""
+    with store.open(name.manifest) as stream:
+        raw = stream.read(LARGEST_MANIFEST + 1)
+    if len(raw) > LARGEST_MANIFEST:
+        raise NotGood(f"{name.manifest} is larger than any manifest: use another backup")
+    manifest = parse_manifest(raw, name)
+    try:
+        return Step(manifest, check_manifest(manifest, raw, key))
+    except KeyProblem:  # perhaps it was wrapped anew since: only then that costs a listing
+        return Step(manifest, open_sealed(manifest, raw, key, _rewrappings(store, name)))
+
+
+def _rewrappings(store: Store, name: BackupName) -> Iterator[tuple[int, Read]]:
+    found = [(parsed, item) for item in store.list_objects(name.prefix) if (parsed := parse(item.name))]
+    own = [(parsed.number, item) for parsed, item in found if parsed.backup == name and parsed.number is not None]
+    for number, item in sorted(own, key=lambda each: each[0], reverse=True):
+        yield number, partial(read_small, store, item)
+
+
+def _check_link(parent: Step, child: Step) -> None:
+    fits = (
+        parent.chain.base == child.chain.base
+        and parent.chain.cycle < child.chain.cycle
+        and parent.manifest.created_at <= child.manifest.created_at
+        and parent.manifest.sqlite.page_size == child.manifest.sqlite.page_size
+    )
+    if not fits:
+        raise NotGood(f"{parent.manifest.id} is not in the place in the chain that {child.manifest.id} gives it")
+    _check_artifacts(child.manifest, Format.PAGES)
+
+
+def _check_base(base: Step, point: Manifest) -> None:
+    if base.manifest.id != base.chain.base or base.chain.cycle:
+        raise NotGood(f"{point.id} cannot be rebuilt: {base.manifest.id} at its beginning is no base")
+    _check_artifacts(base.manifest, Format.SQLITE)
+
+
+def _check_artifacts(manifest: Manifest, pages: Format) -> None:
+    if not (manifest.artifact(pages) and manifest.artifact(Format.INDEX)):
+        raise NotGood(f"{manifest.id} does not hold its pages and their index")

@@ -1,0 +1,248 @@
+"""One cycle: has anything been written, and if so which pages, and so a point; or a base where no chain serves.
+
+The parent's page hashes come first, from the store or from what the loop remembers; then the snapshot, so that it is as
+new as it can be. A new whole page image is made where there is no base that serves, where the parent cannot be read,
+and where most pages changed.
+"""
+
+import secrets
+import socket
+from contextlib import suppress
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from pathlib import Path
+
+from shared.archive.data_key import same_key
+from shared.catalog.holds import is_stored
+from shared.catalog.listing import Catalog
+from shared.clock import Clock, rfc3339, utc_now
+from shared.continuous.index import KEY, State, changed_pages, hash_pages
+from shared.continuous.path import Step, path_to, read_step
+from shared.continuous.radix import still_to_come
+from shared.continuous.rebuild import rebuild_state
+from shared.databases.snapshot import Snapshot, take_snapshot
+from shared.errors import KeyProblem, LitekeepError, NotGood, ObjectExists, ObjectMissing, SourceError, StoreError
+from shared.model.kinds import Kind
+from shared.model.manifest import Manifest, Source, checked_name
+from shared.model.names import BackupName
+from shared.operations.backup import BackupOrder, Taken
+from shared.operations.backup.artifacts import describe_snapshot
+from shared.operations.backup.take import candidate_ids, check_free, refuse_damaged
+from shared.operations.backup.unchanged import mark_unchanged
+from shared.operations.continuous.live import Live, Point, live_chain, point_of
+from shared.operations.continuous.point import Material, copy_path, store_point
+from shared.runtime.progress import Progress, silent
+from shared.runtime.workspace import scratch_folder
+from shared.sqlite.checks import check_beside
+from shared.sqlite.fingerprint import fingerprint
+from shared.sqlite.location import FileLocation
+
+
+@dataclass(frozen=True)
+class Quiet:
+    """Nothing was written since that point; the store has a mark of it."""
+
+    point: BackupName
+    at: datetime
+
+
+@dataclass
+class Memory:
+    """What a loop keeps from cycle to cycle, so that it needs no listing. `folder` is private, and gone with the loop.
+
+    `states` are the page hashes of the points that later cycles build on.
+    """
+
+    folder: Path
+    live: Live | None = None
+    newest: Manifest | None = None
+    states: dict[str, State] = field(default_factory=dict)
+
+    def forget(self) -> None:
+        """After a cycle that failed: the next one reads the store again."""
+        self.live = self.newest = None
+        for state in self.states.values():
+            state.path.unlink(missing_ok=True)
+        self.states = {}
+
+    def keep(self, live: Live, manifest: Manifest, state: State) -> None:
+        self.live, self.newest = live, manifest
+        self.states[manifest.id] = replace(state, path=state.path.rename(self.folder / f"{manifest.id}.hashes"))
+        wanted = still_to_come(manifest.chain.cycle if manifest.chain else 0)
+        points = {0: live.base} | live.points
+        needed = {points[cycle].name.id for cycle in wanted if cycle in points}
+        for gone in self.states.keys() - needed:
+            self.states.pop(gone).path.unlink(missing_ok=True)
+
+
+def run_cycle(
+    order: BackupOrder, memory: Memory | None = None, *, clock: Clock = utc_now, progress: Progress = silent
+) -> Taken | Quiet:
+    """Makes a point of the database, or says that nothing was written.
+
+    Raises SourceError or CorruptSource for the database, StoreError for the store, KeyProblem for the key, and
+    LitekeepError when our clock is behind the newest point. After any error the next cycle goes on from what the store
+    holds.
+    """
+    with scratch_folder() as scratch:
+        memory = memory or Memory(scratch)
+        try:
+            return _Cycle(order, memory, scratch, clock, progress).run()
+        except BaseException:
+            memory.forget()
+            raise
+
+
+class _Cycle:
+    def __init__(self, order: BackupOrder, memory: Memory, scratch: Path, clock: Clock, progress: Progress) -> None:
+        self._order, self._memory, self._scratch, self._progress = order, memory, scratch, progress
+        self._clock = clock
+        self._catalog = Catalog(order.store, clock)
+        self._began = clock()
+
+    def run(self) -> Taken | Quiet:
+        live = self._memory.live or live_chain(self._catalog.backups(Kind.CONTINUOUS, self._order.location.database))
+        if live is not None:
+            self._refuse_to_go_back(live, self._began)
+            if self._is_as_newest(live):
+                return self._quiet(live)
+        live = self._serving(live)
+        parent, before = self._parent(live)
+        seen = self._fingerprint()
+        image = self._scratch / "snapshot.sqlite"
+        snapshot = take_snapshot(self._order.location, image, progress=self._progress)
+        created_at = whole_second(self._clock())
+        with check_beside(image, quick=True) as integrity:
+            description = describe_snapshot(snapshot, None)
+            key = before.key if before else secrets.token_bytes(KEY)
+            after = hash_pages(image, description.database.page_size, key, self._scratch / "after")
+            refuse_damaged(self._order, integrity.result())
+            if live is not None and before is not None:
+                self._refuse_to_go_back(live, created_at)
+                if after.identity == live.newest.identity:
+                    return self._quiet(live)
+            changed = _changes(before, after)
+            if changed is None:
+                parent = before = None
+            material = Material(
+                snapshot=snapshot,
+                began_at=self._began,
+                created_at=created_at,
+                integrity=integrity.result(),
+                description=description,
+                after=after,
+                changed=after.page_count if changed is None else changed,
+                origin=_origin(snapshot, seen),
+                parent=parent,
+                before=before,
+                cycle=live.next_cycle if live is not None and parent is not None else 0,
+            )
+            return self._stored(material, live)
+
+    def _refuse_to_go_back(self, live: Live, now: datetime) -> None:
+        newest = live.newest
+        if newest.created_at > whole_second(now):
+            raise LitekeepError(
+                f"this machine's clock says {rfc3339(now)}, and the newest point, {newest.name.id}, is dated "
+                f"{rfc3339(newest.created_at)}: no point was made; set the clock"
+            )
+
+    def _serving(self, live: Live | None) -> Live | None:
+        ends = self._began + self._order.keep_for
+        return None if live is None or live.why_over(self._began, ends) else live
+
+    def _is_as_newest(self, live: Live) -> bool:
+        """Whether the source says that nothing was written since the newest point, and that one may go on to count."""
+        with suppress(NotGood, ObjectMissing, KeyProblem, SourceError):
+            manifest = self._memory.newest or self._read(live.newest.name).manifest
+            young = self._began - manifest.created_at < (manifest.keep_until - manifest.created_at) / 2
+            return young and self._is_as_ordered(manifest) and self._source_is_unchanged(manifest.source)
+        return False
+
+    def _source_is_unchanged(self, then: Source) -> bool:
+        location = self._order.location
+        if isinstance(location, FileLocation):
+            known = (then.model_extra or {}).get("fingerprint")
+            return self._is_same_source(then) and known is not None and known == fingerprint(location.path)
+        from shared.sqlitecloud.snapshot import unchanged_since  # noqa: PLC0415 - files need no driver
+
+        return unchanged_since(location, then)
+
+    def _is_same_source(self, then: Source) -> bool:
+        """Two files of one name share a place in the store: their points do not build on each other."""
+        location = self._order.location
+        if isinstance(location, FileLocation):
+            here = ("file", socket.gethostname(), str(location.path.resolve()))
+            return (then.type, then.host, then.path) == here
+        return (then.type, then.host) == ("sqlitecloud", location.address.host)
+
+    def _is_as_ordered(self, manifest: Manifest) -> bool:
+        key = manifest.encryption.key if manifest.encryption else None
+        wanted = self._order.key.name if self._order.key else None
+        return key == wanted if key is None or wanted is None else same_key(key, wanted)
+
+    def _quiet(self, live: Live) -> Quiet:
+        """Says in the store that the database is as the newest point has it. Raises StoreError when that is gone."""
+        name, order = live.newest.name, self._order
+        if not is_stored(order.store, name.manifest):
+            raise StoreError(f"{name.id} was deleted meanwhile: the next cycle makes a point")
+        if (missing := copy_path(order, live.newest)) is not None:
+            raise StoreError(f"{name.id} is stored in {order.store.url}, but not in the copy store: {missing}")
+        mark_unchanged(order.store, name, self._began)
+        return Quiet(name, self._began)
+
+    def _parent(self, live: Live | None) -> tuple[Point | None, State | None]:
+        """What the new point builds on, and its page hashes; neither where a base is to be made."""
+        if live is None:
+            return None, None
+        parent = live.parent()
+        if (known := self._memory.states.get(parent.name.id)) is not None:
+            return parent, known
+        with suppress(NotGood, ObjectMissing, KeyProblem):  # what cannot be read is nothing to build on
+            step = self._read(parent.name)
+            if self._is_as_ordered(step.manifest) and self._is_same_source(step.manifest.source):
+                path = path_to(self._order.store, step.manifest, step.data_key, self._order.key)
+                return parent, rebuild_state(self._order.store, path, self._scratch / "before")
+        return None, None
+
+    def _read(self, name: BackupName) -> Step:
+        return read_step(self._order.store, name, self._order.key)
+
+    def _fingerprint(self) -> str | None:
+        """Taken before the snapshot begins: what is written meanwhile shows in the next cycle."""
+        location = self._order.location
+        return fingerprint(location.path) if isinstance(location, FileLocation) else None
+
+    def _stored(self, material: Material, live: Live | None) -> Taken:
+        for candidate in candidate_ids(self._order, material.created_at):
+            name = checked_name(Kind.CONTINUOUS, self._order.location.database, candidate)
+            try:
+                check_free(self._catalog, name)
+                manifest, copy_error = store_point(name, self._order, material, self._progress)
+            except ObjectExists:
+                continue  # someone took this second's id: one with more to it is as good
+            point = point_of(manifest)
+            if live is None or not point.cycle:
+                live = Live(point)
+            live.add(point)
+            self._memory.keep(live, manifest, material.after)
+            return Taken(manifest, (self._clock() - self._began).total_seconds(), copy_error)
+        raise ObjectExists(f"no free id near {rfc3339(material.created_at)} in {self._order.store.url}: start again")
+
+
+def whole_second(moment: datetime) -> datetime:
+    """Rounded up, as a manifest tells whole seconds: what `--at` brings back never holds anything newer."""
+    return moment if not moment.microsecond else moment.replace(microsecond=0) + timedelta(seconds=1)
+
+
+def _changes(before: State | None, after: State) -> int | None:
+    """How many pages changed; None where the whole page image is to be stored."""
+    if before is None or before.page_size != after.page_size:
+        return None
+    changed = sum(1 for _ in changed_pages(before, after))
+    return None if 2 * changed > after.page_count else changed
+
+
+def _origin(snapshot: Snapshot, seen: str | None) -> Source:
+    origin = snapshot.origin
+    return origin if seen is None else Source.model_validate(origin.model_dump() | {"fingerprint": seen})

@@ -1,0 +1,152 @@
+"""Storing a point: the pages that changed, or all of them, their index, and the manifest last."""
+
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+
+from shared.archive.data_key import DataKey
+from shared.archive.seals import seal_manifest
+from shared.archive.writer import write_artifact
+from shared.catalog.holds import is_stored
+from shared.catalog.listing import Catalog
+from shared.continuous.index import State, changed_pages, index_of_changes, whole_index
+from shared.databases.snapshot import Snapshot
+from shared.errors import LitekeepError
+from shared.model.manifest import Artifact, Chain, Integrity, Manifest, Source
+from shared.model.names import BackupName, Format
+from shared.operations.backup import BackupOrder
+from shared.operations.backup.artifacts import Description
+from shared.operations.backup.publish import publish, publish_copy, stage_copies
+from shared.operations.continuous.live import BASE_LIFE, Point
+from shared.operations.copy import copy_backups
+from shared.runtime.progress import Progress
+from shared.version import TOOL
+
+_PIECE = 1 << 20
+
+
+@dataclass(frozen=True)
+class Material:
+    """All that a point is made of. `before` is the state of its parent; a base has neither."""
+
+    snapshot: Snapshot
+    began_at: datetime
+    created_at: datetime
+    integrity: Integrity
+    description: Description
+    after: State
+    changed: int
+    origin: Source
+    parent: Point | None = None
+    before: State | None = None
+    cycle: int = 0
+
+
+def store_point(
+    name: BackupName, order: BackupOrder, material: Material, progress: Progress
+) -> tuple[Manifest, str | None]:
+    """Stores it; returns its manifest, and why the copy store does not hold it too, if so. Raises StoreError."""
+    data_key = DataKey.generate() if order.key else None
+    encryption = data_key.wrap(order.key, name) if data_key and order.key else None
+    chain = Chain(
+        base=material.parent.base if material.parent else name.id,
+        parent=material.parent.name.id if material.parent else None,
+        cycle=material.cycle,
+        changed_pages=material.changed,
+        identity=material.after.identity,
+        began_at=material.began_at,
+    )
+    with ExitStack() as stack:
+        staging = stack.enter_context(order.store.staging_folder())
+        unsealed = _manifest(name, order, material, chain).model_copy(update={"encryption": encryption})
+        artifacts = [_write(form, chunks, staging, unsealed, data_key) for form, chunks in _contents(material)]
+        manifest = seal_manifest(unsealed.model_copy(update={"artifacts": artifacts}), data_key)
+        copies = stage_copies(order.copy_store, manifest, staging, stack)
+        publish(order.store, manifest, staging, progress, last_look=_parent_is_there(order, material))
+        missing = copy_path(order, material.parent)
+        return manifest, missing or publish_copy(order.copy_store, manifest, copies, progress)
+
+
+def _contents(material: Material) -> Iterator[tuple[Format, Iterator[bytes]]]:
+    after, before = material.after, material.before
+    if before is None:
+        yield Format.SQLITE, _whole(material.snapshot.path)
+        yield Format.INDEX, whole_index(after)
+    else:
+        yield Format.PAGES, _only(material.snapshot.path, after.page_size, changed_pages(before, after))
+        yield Format.INDEX, index_of_changes(after, changed_pages(before, after), material.changed)
+
+
+def _write(
+    form: Format, chunks: Iterator[bytes], staging: Path, manifest: Manifest, data_key: DataKey | None
+) -> Artifact:
+    return write_artifact(chunks, staging / form, form, data_key, manifest.name, manifest.binding(form))
+
+
+def _whole(image: Path) -> Iterator[bytes]:
+    with image.open("rb") as pages:
+        while piece := pages.read(_PIECE):
+            yield piece
+
+
+def _only(image: Path, page_size: int, numbers: Iterator[int]) -> Iterator[bytes]:
+    with image.open("rb") as pages:
+        for number in numbers:
+            pages.seek((number - 1) * page_size)
+            yield pages.read(page_size)
+
+
+def _manifest(name: BackupName, order: BackupOrder, material: Material, chain: Chain) -> Manifest:
+    description = material.description
+    life = order.keep_for if chain.parent else order.keep_for + BASE_LIFE
+    return Manifest(
+        format=2,
+        id=name.id,
+        database=name.database,
+        kind=name.kind,
+        created_at=material.created_at,
+        keep_until=material.created_at + life,
+        environment=order.environment,
+        tool=TOOL,
+        source=material.origin,
+        sqlite=description.database,
+        schema_hash=description.schema_hash,
+        schema_version=description.schema_version,
+        row_counts=description.row_counts,
+        tables=description.tables,
+        rows=description.rows,
+        integrity=material.integrity,
+        artifacts=[],
+        reindex=description.reindex,
+        note=order.note,
+        chain=chain,
+    )
+
+
+def _parent_is_there(order: BackupOrder, material: Material) -> Callable[[], None]:
+    """A point whose parent somebody has deleted meanwhile could not be restored: it must not be listed."""
+
+    def look() -> None:
+        parent = material.parent
+        if parent is not None and not is_stored(order.store, parent.name.manifest):
+            raise LitekeepError(
+                f"{parent.name.id}, which the new point builds on, was deleted this moment: the next cycle makes a base"
+            )
+
+    return look
+
+
+def copy_path(order: BackupOrder, parent: Point | None) -> str | None:
+    """Why the copy store lacks what the point builds on; None once it has it all."""
+    if order.copy_store is None or parent is None:
+        return None
+    try:
+        if is_stored(order.copy_store, parent.name.manifest):
+            return None
+        catalog = Catalog(order.store)
+        done = copy_backups(order.store, order.copy_store, [catalog.find(parent.name.id, parent.name.database)])
+    except LitekeepError as error:
+        return str(error)
+    return next(iter(done.failed.values()), None)

@@ -1,0 +1,94 @@
+"""Proving a point of a chain: every object on its path, the pages as they were, and then as any page image."""
+
+from pathlib import Path
+from typing import Protocol
+
+import apsw
+
+from shared.archive.data_key import DataKey
+from shared.archive.reader import check_stored
+from shared.continuous.path import Step, objects_of, path_to
+from shared.continuous.rebuild import rebuild_pages
+from shared.errors import NotGood, ObjectMissing
+from shared.keys import WrappingKey
+from shared.model.manifest import Manifest
+from shared.model.names import Format
+from shared.operations.verify.rebuild import Proof, hold_pages, prove
+from shared.runtime.progress import Progress
+from shared.runtime.workspace import scratch_folder
+from shared.stores import Store
+
+
+class Rungs(Protocol):
+    """What a climb collects its verdicts in."""
+
+    image: Proof | None
+    rests_on: list[str]
+
+    def add(self, name: str, *, ok: bool, detail: str) -> bool: ...
+
+
+def climb_point(
+    store: Store,
+    manifest: Manifest,
+    data_key: DataKey | None,
+    key: WrappingKey | None,
+    rungs: Rungs,
+    progress: Progress,
+) -> None:
+    """Climbs from the path's manifests to SQLite's own checks of what the point makes."""
+    try:
+        path = path_to(store, manifest, data_key, key)
+    except NotGood as error:
+        rungs.add("manifest", ok=False, detail=str(error))
+        return
+    rungs.rests_on = [step.manifest.id for step in path[:-1]]
+    if not _as_stored(store, path, rungs):
+        return
+    with scratch_folder() as scratch:
+        target = scratch / "point.sqlite"
+        if _made(store, path, target, rungs, progress):
+            _prove(manifest, target, rungs, progress)
+
+
+def _as_stored(store: Store, path: list[Step], rungs: Rungs) -> bool:
+    size = 0
+    for step, form in objects_of(path):
+        artifact = step.manifest.artifact(form)
+        if artifact is None:
+            return rungs.add("checksum", ok=False, detail=f"{step.manifest.id} has no {form}; use another backup")
+        try:
+            with store.open(artifact.object) as stored:
+                check_stored(stored, artifact)
+        except ObjectMissing:
+            return rungs.add("checksum", ok=False, detail=f"{artifact.object} is missing; use another backup")
+        except NotGood as error:
+            return rungs.add("checksum", ok=False, detail=str(error))
+        size += artifact.size_bytes
+    return rungs.add("checksum", ok=True, detail=f"{2 * len(path)} objects, {size} bytes as announced")
+
+
+def _made(store: Store, path: list[Step], target: Path, rungs: Rungs, progress: Progress) -> bool:
+    manifest = path[-1].manifest
+    try:
+        rebuild_pages(store, path, target, lambda done, total: progress("rebuild", done, total))
+    except NotGood as error:
+        return rungs.add("decrypt", ok=False, detail=str(error))
+    rungs.add("decrypt", ok=True, detail=f"a base and {len(path) - 1} increments, whole")
+    pages = f"{manifest.sqlite.page_count} pages as they were"
+    return rungs.add("identity", ok=True, detail=pages)
+
+
+def _prove(manifest: Manifest, target: Path, rungs: Rungs, progress: Progress) -> None:
+    try:
+        hold_pages(target, manifest)
+        rungs.image = prove(target, manifest, Format.PAGES, progress=progress)
+    except apsw.Error as error:
+        rungs.add("image", ok=False, detail=f"it cannot be read: {type(error).__name__}")
+        return
+    except NotGood as error:
+        rungs.add("image", ok=False, detail=str(error))
+        return
+    rungs.add("image", ok=True, detail="the page image opens")
+    for check in rungs.image.checks:
+        rungs.add(check.name, ok=check.ok, detail=check.detail)

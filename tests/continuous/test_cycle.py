@@ -1,0 +1,84 @@
+"""A cycle makes a point of what changed, and each point brings back exactly what was there."""
+
+from datetime import timedelta
+from pathlib import Path
+
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from shared.operations.continuous import Quiet
+from shared.operations.verify.ladder import verify_backup
+from tests.continuous.yard import NUMBERS, Yard
+
+
+def test_a_point_holds_only_the_pages_that_changed(yard: Yard) -> None:
+    base = yard.cycle()
+    assert not isinstance(base, Quiet)
+    assert [artifact.format for artifact in base.manifest.artifacts] == ["sqlite", "index"]
+    point = yard.point("UPDATE t SET x = randomblob(300) WHERE id = 7")
+    assert point.chain is not None
+    assert (point.chain.parent, point.chain.base, point.chain.cycle) == (base.manifest.id, base.manifest.id, 1)
+    assert 0 < point.chain.changed_pages <= 3
+    pages = point.artifact("pages")  # type: ignore[arg-type]
+    assert pages is not None
+    assert pages.plain_size_bytes == point.chain.changed_pages * point.sqlite.page_size
+    yard.check_every_point()
+
+
+def test_nothing_written_is_a_mark_and_no_point(yard: Yard) -> None:
+    yard.cycle()
+    assert isinstance(yard.cycle(), Quiet)
+    assert len(yard.points()) == 1
+    assert [item.name.split("/")[1] for item in yard.store.list_objects("locks/")] == ["unchanged"]
+
+
+def test_a_point_is_verified_through_its_whole_path(yard: Yard) -> None:
+    yard.cycle()
+    for n in range(1, 6):
+        yard.point(f"UPDATE t SET x = randomblob(300) WHERE id = {n}")
+    found = verify_backup(yard.catalog, yard.points()[-1], yard.key)
+    assert found.ok, found.checks
+    assert [check.name for check in found.checks] == [
+        "manifest",
+        "checksum",
+        "decrypt",
+        "identity",
+        "image",
+        "schema",
+        "data",
+    ]
+    assert list(found.rests_on) == [backup.name.id for backup in yard.points()[:-1]]
+
+
+_WRITES = st.sampled_from(
+    [
+        f"{NUMBERS} INSERT INTO t SELECT NULL, randomblob(900) FROM n LIMIT 30",
+        "UPDATE t SET x = randomblob(300) WHERE id % 37 = 0",
+        "DELETE FROM t WHERE id % 3 = 0",
+        "DELETE FROM t",
+        "VACUUM",
+        "PRAGMA auto_vacuum = 2; VACUUM",
+        "PRAGMA incremental_vacuum(20)",
+        "PRAGMA journal_mode = DELETE; PRAGMA page_size = 1024; VACUUM",
+        "PRAGMA journal_mode = DELETE; PRAGMA page_size = 4096; VACUUM",
+        "PRAGMA journal_mode = WAL",
+        "PRAGMA journal_mode = DELETE",
+        "CREATE TABLE IF NOT EXISTS u (a); INSERT INTO u VALUES (1)",
+        "DROP TABLE IF EXISTS u",
+        "SELECT 1",
+    ]
+)
+
+
+@settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.lists(_WRITES, max_size=3), min_size=1, max_size=9), st.sampled_from([1, 30, 300]))
+def test_every_point_of_any_history_comes_back_to_the_byte(
+    tmp_path_factory: object, histories: list[list[str]], minutes: int
+) -> None:
+    yard = Yard(Path(tmp_path_factory.mktemp("yard")))  # type: ignore[attr-defined]
+    for writes in histories:
+        for sql in writes:
+            yard.write(sql)
+        yard.cycle(after=timedelta(minutes=minutes))
+    assert yard.points()
+    yard.check_every_point()

@@ -1,0 +1,112 @@
+"""A database that is written to, cycles at chosen times, and what was there at each of them."""
+
+from collections.abc import Iterator
+from contextlib import closing, contextmanager
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+import apsw
+
+from shared.catalog.listing import Backup, Catalog
+from shared.databases.snapshot import take_snapshot
+from shared.keys import WrappingKey
+from shared.model.kinds import Kind
+from shared.model.manifest import Manifest
+from shared.operations.backup import BackupOrder, Taken
+from shared.operations.continuous import Memory, Quiet, run_cycle
+from shared.operations.verify.whole import rebuild_backup
+from shared.sqlite.location import FileLocation
+from shared.stores import Store, open_store
+
+NOON = datetime(2024, 1, 15, 12, tzinfo=UTC)
+MINUTE = timedelta(minutes=1)
+WEEK = timedelta(days=7)
+NUMBERS = "WITH RECURSIVE n(v) AS (SELECT 1 UNION ALL SELECT v + 1 FROM n)"
+
+
+@dataclass
+class Yard:
+    """`was` is what a snapshot of the database held when a point of that id was made."""
+
+    folder: Path
+    key: WrappingKey | None = None
+    now: datetime = NOON
+    was: dict[str, bytes] = field(default_factory=dict)
+    copies: Store | None = None
+
+    def __post_init__(self) -> None:
+        self.store: Store = open_store(str(self.folder / "backups"))
+        self.write("CREATE TABLE t (id INTEGER PRIMARY KEY, x)")
+        self.write(f"{NUMBERS} INSERT INTO t SELECT v, randomblob(300) FROM n LIMIT 400")
+
+    @property
+    def path(self) -> Path:
+        return self.folder / "app.db"
+
+    @property
+    def catalog(self) -> Catalog:
+        return Catalog(self.store, lambda: self.now)
+
+    @property
+    def order(self) -> BackupOrder:
+        return BackupOrder(
+            location=FileLocation(self.path),
+            store=self.store,
+            key=self.key,
+            kind=Kind.CONTINUOUS,
+            keep_for=WEEK,
+            environment="test",
+            copy_store=self.copies,
+        )
+
+    def write(self, sql: str) -> None:
+        with closing(apsw.Connection(str(self.path))) as connection:
+            connection.execute(sql)
+
+    def cycle(self, memory: Memory | None = None, after: timedelta = MINUTE) -> Taken | Quiet:
+        """A cycle so much later than the last; what it took is looked at and kept."""
+        self.now += after
+        done = run_cycle(self.order, memory, clock=lambda: self.now)
+        if isinstance(done, Taken):
+            self.was[done.manifest.id] = self.image()
+        return done
+
+    def point(self, sql: str, memory: Memory | None = None, after: timedelta = MINUTE) -> Manifest:
+        """Writes, and makes a point of it."""
+        self.write(sql)
+        done = self.cycle(memory, after)
+        assert isinstance(done, Taken), "nothing was found to be written"
+        return done.manifest
+
+    def image(self) -> bytes:
+        copy = self.folder / "looked-at"
+        take_snapshot(FileLocation(self.path), copy)
+        try:
+            return copy.read_bytes()
+        finally:
+            copy.unlink()
+
+    def points(self) -> list[Backup]:
+        """Oldest first."""
+        return self.catalog.backups(Kind.CONTINUOUS)[::-1]
+
+    def brought_back(self, backup: Backup) -> bytes:
+        with self.room() as target:
+            rebuild_backup(self.catalog, backup, self.key, target)
+            return target.read_bytes()
+
+    @contextmanager
+    def room(self) -> Iterator[Path]:
+        target = self.folder / "restored.db"
+        try:
+            yield target
+        finally:
+            for suffix in ("", "-wal", "-shm"):
+                Path(f"{target}{suffix}").unlink(missing_ok=True)
+
+    def check_every_point(self) -> None:
+        """Each point that is listed and good comes back to the byte."""
+        for backup in self.points():
+            if backup.good:
+                assert self.brought_back(backup) == self.was[backup.name.id], backup.name.id
