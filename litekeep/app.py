@@ -36,6 +36,7 @@ COMMANDS = {
     "retire": ("litekeep.commands.retire:retire", "Say that a database is no more."),
     "hold": ("litekeep.commands.hold:hold", "Keep a backup whatever its age, until it is released."),
     "release": ("litekeep.commands.release:release", "End the hold of a backup."),
+    "cost": ("litekeep.commands.cost:cost", "Show what the store costs, and what a change would save."),
     "monitor": ("jobs.monitor.command:monitor", "Look for what is missing, and write an event for each finding."),
     "health": ("litekeep.commands.health:health", "Check source, store and key, a line each."),
     "policy": ("litekeep.commands.policy:policy", "Check or show the policy file."),

@@ -13,6 +13,7 @@
     locks/retired/DATABASE.json     a database that is no more
     locks/unchanged/KIND/DATABASE/TIME.ID.json   a backup was not taken, as nothing was written since that one
     drills/DATABASE/TIME.VERDICT.json     a drill's report, VERDICT being passed or failed; written last
+    cost/TIME.md                          a review of what the store costs
     drills/DATABASE/TIME.VERDICT.md       the same for people, and .svg the plot in it
 
 Names that come from a store are hostile until `parse` has taken them apart.
@@ -317,6 +318,11 @@ def parse_retired(name: str) -> str | None:
     """The database whose retirement has exactly that name; None for any other object."""
     encoded = name.removeprefix(RETIRED).removesuffix(".json")
     return decode_database(encoded) if name == f"{RETIRED}{encoded}.json" and "/" not in encoded else None
+
+
+def cost_review(moment: datetime) -> str:
+    """The object of a cost review."""
+    return f"cost/{moment.astimezone(UTC):%Y%m%dT%H%M%S%fZ}.md"
 
 
 def drill_prefix(database: str | None = None) -> str:

@@ -36,7 +36,8 @@ from shared.stores.object_names import check_object_name, is_object_name
 
 UPLOAD_CHUNK = 48 << 20  # bytes; the library holds two of them, and sends one again when a connection breaks
 _NONCE = "litekeep-upload"
-_FIELDS = "items(name,size,generation,crc32c,timeCreated,metadata),nextPageToken"
+_FIELDS = "items(name,size,generation,crc32c,timeCreated,metadata,storageClass),nextPageToken"
+_FIELDS_DELETED = "items(name,size,generation,timeCreated,storageClass,softDeleteTime),nextPageToken"
 _PAGE = 1000
 _READ_BUFFER = 1 << 20
 _NO_BUCKET_LOOKUP = "DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA"
@@ -89,6 +90,23 @@ class BucketStore:
                 name = blob.name.removeprefix(self._prefix)
                 if is_object_name(name):
                     yield _as_object(name, blob)
+
+    def list_soft_deleted(self) -> list[StoredObject] | None:
+        try:
+            with self._told("listing what is soft-deleted", LIST):
+                found = self._client.list_blobs(
+                    self._bucket,
+                    prefix=self._prefix,
+                    fields=_FIELDS_DELETED,
+                    page_size=_PAGE,
+                    soft_deleted=True,
+                    retry=self._retry,
+                )
+                # A server that does not know soft deletes answers with what is there.
+                blobs = [blob for blob in found if blob.soft_delete_time is not None]
+        except StoreError:
+            return None  # off, or not allowed: that is no failure of whoever asks
+        return [_as_object(blob.name.removeprefix(self._prefix), blob) for blob in blobs]
 
     def staging_folder(self) -> AbstractContextManager[Path]:
         return scratch_folder()
@@ -254,7 +272,7 @@ class BucketStore:
 
 def _as_object(name: str, blob: Any) -> StoredObject:
     kept = {key: value for key, value in (blob.metadata or {}).items() if key != _NONCE}
-    return StoredObject(name, blob.size, blob.time_created, str(blob.generation), kept)
+    return StoredObject(name, blob.size, blob.time_created, str(blob.generation), kept, blob.storage_class)
 
 
 def _number_of(crc32c: str | None) -> int | None:

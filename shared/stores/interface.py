@@ -22,6 +22,7 @@ class StoredObject:
     created_at: datetime
     generation: str
     metadata: Mapping[str, str] = field(default_factory=dict)
+    storage_class: str | None = field(default=None, compare=False)  # of a bucket: STANDARD, NEARLINE, …
 
 
 class Store(Protocol):
@@ -89,6 +90,14 @@ class ReadsMany(Protocol):
 
         Raises StoreError.
         """
+
+
+@runtime_checkable
+class SoftDeletes(Protocol):
+    """A store that keeps deleted objects for a while, and bills them."""
+
+    def list_soft_deleted(self) -> list[StoredObject] | None:
+        """What is deleted and not gone yet; None when the store does not tell. Raises StoreError."""
 
 
 @runtime_checkable

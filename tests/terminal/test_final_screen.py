@@ -29,6 +29,7 @@ GOOD = {
     "keygen --signing ana.key": ("Made ana.key", "-----END PUBLIC KEY-----"),
     "keys": ("backups:", "BACKUP_KEY"),
     "keys sheet": ("LITEKEEP RECOVERY SHEET", "choose another from the list."),
+    "cost": ("./backups: 0.00 USD a month", "Not counted: "),
     "drill --now": ("", ""),
     "monitor": ("", ""),
 }

@@ -1,0 +1,119 @@
+"""What a change would save a month, and what it costs in reach. A change that would not pay is said with its figure."""
+
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+
+from shared.model.names import Format
+from shared.operations.cost.invoice import MONTH
+from shared.operations.cost.lifecycle import MOVE_AFTER, cold_class, life_cost
+from shared.operations.cost.prices import GIB, STANDARD, Prices
+from shared.operations.cost.usage import OTHER, Item, Usage
+
+_LEAST = 0.005  # of a saving that is worth a line of its own
+
+
+@dataclass(frozen=True)
+class Advice:
+    """`saves_monthly` is negative for a change that costs more than it saves."""
+
+    change: str
+    saves_monthly: float
+    note: str
+
+
+def advise(usage: Usage, prices: Prices, location: str, now: datetime) -> list[Advice]:
+    """The changes that pay, the greatest saving first; then those that do not. Raises UsageError."""
+    storage = prices.storage(location)
+    by_kind: dict[str, list[Item]] = defaultdict(list)
+    for item in usage.items:
+        if item.kind != OTHER:
+            by_kind[item.kind].append(item)
+    found = [
+        *(each for kind, items in by_kind.items() for each in _class_of(kind, items, storage, prices, now)),
+        *(each for kind, items in by_kind.items() for each in _retention_of(kind, items, storage, now)),
+        *_formats(usage.items, storage),
+        *_soft_delete(usage, storage),
+    ]
+    return sorted(found, key=lambda each: -each.saves_monthly)
+
+
+def _class_of(
+    kind: str, items: list[Item], storage: dict[str, float], prices: Prices, now: datetime
+) -> Iterator[Advice]:
+    """Moving artifacts of a kind to another class after 30 days, in the steady state at the rate of the last 30.
+
+    Says what the table has, what would save more, and what would not pay.
+    """
+    artifacts = [item for item in items if item.is_artifact]
+    kept = _kept_days(artifacts)
+    recent = sum(item.size_bytes for item in artifacts if now - MONTH < item.created_at <= now) / GIB
+    if kept is None or not recent:
+        return
+    wanted = cold_class(kept, prices.least_days)
+    standard = life_cost(kept, storage, prices.least_days, STANDARD)
+    usual = life_cost(kept, storage, prices.least_days, wanted) if wanted in storage else standard
+    for name in sorted(storage, key=lambda each: prices.least_days.get(each, 0)):
+        if name == STANDARD or name not in prices.least_days:
+            continue
+        cost = life_cost(kept, storage, prices.least_days, name)
+        saves = recent * (standard - cost)
+        if name == wanted:
+            note = f"kept {kept:g} d: {kept - MOVE_AFTER:g} d remain, at least {prices.least_days[name]} are billed"
+            yield Advice(f"{kind}: move artifacts to {name} after {MOVE_AFTER} d (as Terraform does)", saves, note)
+        elif kept > MOVE_AFTER and cost < min(usual, standard):
+            retrieval = prices.retrieval_gib.get(name)
+            read = "a price that is not known" if retrieval is None else f"{retrieval:g} a GiB"
+            note = f"though {prices.least_days[name]} d are billed for {kept - MOVE_AFTER:g}; reading it costs {read}"
+            yield Advice(f"{kind}: move artifacts to {name} after {MOVE_AFTER} d", saves, note)
+        elif kept > MOVE_AFTER and saves < 0:
+            note = f"does not pay: {kept - MOVE_AFTER:g} d remain and {prices.least_days[name]} are billed"
+            yield Advice(f"{kind}: move artifacts to {name} after {MOVE_AFTER} d", saves, note)
+
+
+def _retention_of(kind: str, items: list[Item], storage: dict[str, float], now: datetime) -> Iterator[Advice]:
+    kept = _kept_days(items)
+    if kept is None or kept < 2:
+        return
+    half = kept / 2
+    older = [item for item in items if now - item.created_at > timedelta(days=half)]
+    saves = sum(item.size_bytes / GIB * storage.get(item.storage_class, 0) for item in older)
+    if saves >= _LEAST:
+        gone = len({item.backup for item in older})
+        note = f"{gone} backups would be gone: nothing of this kind from before {half:g} days ago could be restored"
+        yield Advice(f"{kind}: keep for {half:g} d instead of {kept:g} d", saves, note)
+
+
+def _formats(items: list[Item], storage: dict[str, float]) -> Iterator[Advice]:
+    both: dict[object, set[str]] = defaultdict(set)
+    for item in items:
+        if item.is_artifact:
+            both[item.backup].add(item.role)
+    notes = {
+        Format.SQL: "restores and verifications then rest on the page image alone",
+        Format.SQLITE: "restores then load SQL, which takes several times as long, and what SQL cannot carry is lost",
+    }
+    for form in Format:
+        twice = [item for item in items if item.role == form and len(both[item.backup]) > 1]
+        saves = sum(item.size_bytes / GIB * storage.get(item.storage_class, 0) for item in twice)
+        if saves >= _LEAST:
+            other = next(each for each in Format if each is not form)
+            yield Advice(f"BACKUP_FORMATS={other}: no {form} beside it", saves, notes[form])
+
+
+def _soft_delete(usage: Usage, storage: dict[str, float]) -> Iterator[Advice]:
+    saves = sum(item.size_bytes / GIB * storage.get(item.storage_class, 0) for item in usage.deleted or [])
+    if saves >= _LEAST:
+        note = "what is deleted by mistake or by an attacker could not be brought back any more"
+        yield Advice("soft delete off", saves, note)
+
+
+def _kept_days(items: list[Item]) -> float | None:
+    """How long a kind is kept, by what its newest manifest promises."""
+    known = [item for item in items if item.keep_until is not None]
+    if not known:
+        return None
+    newest = max(known, key=lambda item: item.created_at)
+    assert newest.keep_until is not None
+    return round((newest.keep_until - newest.created_at).total_seconds() / 86400)

@@ -1,0 +1,64 @@
+"""The cost review as a page for people."""
+
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+
+from shared.operations.cost.advice import Advice
+from shared.operations.cost.invoice import Invoice
+from shared.operations.cost.prices import Prices
+
+
+def to_markdown(
+    url: str, invoice: Invoice, advice: Sequence[Advice], prices: Prices, location: str, now: datetime
+) -> str:
+    """The page as Markdown."""
+    return "\n".join(_lines(url, invoice, advice, prices, location, now)) + "\n"
+
+
+def _lines(
+    url: str, invoice: Invoice, advice: Sequence[Advice], prices: Prices, location: str, now: datetime
+) -> Iterator[str]:
+    currency = invoice.currency
+    yield f"# Cost review of {_plain(url)}, {now:%Y} quarter {(now.month + 2) // 3}"
+    yield ""
+    yield f"{now:%Y-%m-%d %H:%M} UTC, list prices of {prices.read} for {location}, in {currency}."
+    yield ""
+    yield f"- now: **{invoice.monthly:.2f}** a month"
+    yield f"- storage in 30 days at this rate: {invoice.in_30_days:.2f} a month"
+    for title, name in (("kind", "kind"), ("storage class", "storage_class"), ("database", "database")):
+        yield ""
+        yield f"| {title} | {currency} a month |"
+        yield "| --- | ---: |"
+        for value, amount in invoice.by(name).items():
+            yield f"| {_plain(value)} | {amount:.2f} |"
+    yield ""
+    yield "## Lines"
+    yield ""
+    yield "| what | kind | database | class | quantity | price | amount |"
+    yield "| --- | --- | --- | --- | ---: | ---: | ---: |"
+    for line in invoice.lines:
+        where = " | ".join(_plain(each or "") for each in (line.kind, line.database, line.storage_class))
+        yield f"| {line.what} | {where} | {line.quantity:.4g} {line.unit} | {line.price:g} | {line.amount:.4f} |"
+    yield ""
+    yield "## What a change would save"
+    yield ""
+    for each in advice:
+        yield f"- {each.saves_monthly:+.2f}: {_plain(each.change)}. {_plain(each.note)}"
+    if not advice:
+        yield "Nothing that would be worth a line."
+    yield ""
+    yield "## Not counted"
+    yield ""
+    for said in invoice.not_counted:
+        yield f"- {said}"
+    yield ""
+    yield "## Sources of the prices"
+    yield ""
+    for name, source in prices.sources.items():
+        yield f"- {name}: {source}"
+
+
+def _plain(text: str) -> str:
+    """Names come from outside: one line, nothing that Markdown or HTML would act on."""
+    line = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+    return "".join(f"&#{ord(character)};" if character in "<>&|`*[]\\" else character for character in line)
