@@ -18,6 +18,7 @@ from shared.operations.drill.history import past_drills
 from shared.operations.drill.publish import publish
 from shared.operations.drill.report import to_json
 from shared.runtime.progress import Progress
+from shared.runtime.so_far import note
 from shared.schedule.task_share import share
 from shared.settings import Settings
 from shared.stores import open_store
@@ -134,9 +135,11 @@ def _hold(
     """A drill, and its report in the store: without that it did not succeed."""
     with audited(log, settings, "drill", order.catalog.store.url, database=database) as deed:
         with reported(lambda why: _say_none_held(log, [database], why)):
+            note(f"drill of {database}", f"the drill of {database} was not finished, and has no report")
             drill = hold_drill(order, database, backups, clock=clock, progress=progress)
             try:
                 publish(order.catalog.store, drill, past_drills(order.catalog.store, database))
+                note(f"drill of {database}", f"the drill of {database} is done, and its report stored")
             except LitekeepError as error:
                 reason = f"the report of this drill could not be stored: {error}"
                 drill = replace(drill, findings=[*drill.findings, reason], reported=False)

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from jobs.verify.many import Known, Missing, Unproven, Verdict, verify_many
+from jobs.verify.many import Known, Missing, Unproven, Verdict, verify_many, verify_one
 from shared.catalog.listing import LATEST, LATEST_VERIFIED, Backup, Catalog
 from shared.catalog.opening import open_manifest
 from shared.clock import parse_time, utc_now
@@ -40,7 +40,7 @@ def run_verify(flags: dict[str, Any], *, as_json: bool, progress: Progress) -> i
         raise UsageError("--again goes with --all or --since: one backup that is named is verified in any case")
     settings = settings_with(backup_store=flags["store"])
     if flags["file"]:
-        found: list[Verdict] = [_of_file(Path(flags["file"]), progress)]
+        found = verify_one(flags["file"], lambda: _of_file(Path(flags["file"]), progress))
     else:
         found = _of_store(settings, flags, event_log(settings, result_on_stdout=as_json), progress)
     if as_json:
@@ -90,7 +90,8 @@ def _of_store(settings: Settings, flags: dict[str, Any], log: EventLog, progress
             return _newest_of_each(catalog, flags["ref"], newest, settings, log, progress)
     database = flags["database"] or (None if flags["ref"] else database_of(settings))
     backup = catalog.find(flags["ref"] or LATEST, database)
-    return [_one(catalog, backup, key_of(settings), settings, log, progress)]
+    key = key_of(settings)
+    return verify_one(backup.name.id, lambda: _one(catalog, backup, key, settings, log, progress))
 
 
 def _newest_of_each(

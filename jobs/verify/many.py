@@ -11,6 +11,7 @@ from shared.clock import rfc3339
 from shared.errors import KeyProblem, LitekeepError, ObjectMissing, StoreError
 from shared.model import names
 from shared.operations.verify.ladder import LEVEL, Verification
+from shared.runtime.so_far import note
 from shared.stores import Store
 
 _GIVE_UP_AFTER = 5  # in a row; the store or the key is out of order then, and each attempt takes its time
@@ -120,6 +121,7 @@ def verify_many(
     """
     found: list[Verdict] = []
     in_a_row = 0
+    note("verify", lambda: _so_far(found, len(backups)))
     for backup in backups:
         if not again and _is_known_good(backup) and not _is_due(backup, read_before) and _said_to_hold(holds, backup):
             found.append(Known(backup))
@@ -137,6 +139,21 @@ def verify_many(
             in_a_row += 0 if isinstance(error, KeyProblem) else 1
             found.append(Unproven(backup, _said(error)))
     return found
+
+
+def verify_one(what: str, verify: Callable[[], Verification]) -> list[Verdict]:
+    """The verdict on one backup or file."""
+    note("verify", f"{what} was not proven")
+    verdict = verify()
+    note("verify", f"{what} is {'good' if verdict.ok else 'NOT good'}")
+    return [verdict]
+
+
+def _so_far(found: Sequence[Verdict], total: int) -> str:
+    """For whoever interrupts."""
+    good = sum(isinstance(verdict, Verification) and verdict.ok for verdict in found)
+    bad = sum(verdict.ok is False for verdict in found)
+    return f"of {total} backups {good} were proven good and {bad} were found NOT good"
 
 
 def _is_known_good(backup: Backup) -> bool:

@@ -8,6 +8,7 @@ from shared.clock import utc_now
 from shared.errors import UsageError
 from shared.operations import transfer
 from shared.runtime.progress import Progress
+from shared.runtime.so_far import note
 from shared.runtime.workspace import scratch_folder
 from shared.settings import read_settings
 from shared.sqlite.location import FileLocation
@@ -63,6 +64,7 @@ def _to_cloud(file: Path, target: CloudLocation, progress: Progress) -> tuple[in
     from shared.operations.restore.to_cloud import check_target, create  # noqa: PLC0415 - files need no driver
 
     check_target(target, in_place=False)
+    note("file", f"{target.display} was not made")
     with scratch_folder() as scratch:
         made = scratch / "import.sqlite"
         tables, rows = transfer.load_file(file, made, progress=progress)

@@ -15,6 +15,7 @@ from shared.clock import Clock, parse_time, rfc3339, utc_now
 from shared.errors import ObjectExists, ObjectMissing, StoreError, UsageError
 from shared.model import names
 from shared.model.names import BackupName, Format
+from shared.runtime.so_far import note, unsure
 from shared.stores import Store, StoredObject
 from shared.stores.interface import Holding
 
@@ -61,7 +62,8 @@ def hold(
     made = Hold(name, reason, held_by, clock(), isinstance(store, Holding))
     content = json.dumps(made.to_json(), indent=2, ensure_ascii=False).encode() + b"\n"
     try:
-        stored = store.create(name.hold, content, {})
+        with unsure("hold", f"whether {name.id} is held is shown by litekeep list", f"{name.id} is held"):
+            stored = store.create(name.hold, content, {})
     except ObjectExists:
         raise ObjectExists(f"{name.id} is held already ({read_hold(store, name).reason}): release it first") from None
     # Only now, when no cleanup that begins will touch it: did one that was at work take it away?
@@ -82,10 +84,12 @@ def release(store: Store, backup_id: str, *, database: str | None = None) -> Hol
     ended = read_hold(store, name)
     if isinstance(store, Holding):
         _set_store_holds(store, store, name, held=False)
+    note("hold", f"whether {name.id} is still held is shown by litekeep list: run litekeep release again")
     # Last: while this stands, an interrupted release can be run again, and the backup is still held.
     for item in _objects_of(store, name):
         if item.name == name.hold:
             store.delete(item.name, item.generation)
+    note("hold", f"{name.id} is released")
     return ended
 
 

@@ -6,6 +6,7 @@ import tempfile
 from pathlib import Path
 
 from shared.errors import KeyProblem, UsageError
+from shared.runtime.so_far import note
 
 _LARGEST = 64 << 10  # bytes; ours have about 400
 
@@ -78,10 +79,19 @@ def _create(path: Path, content: bytes) -> None:
             file.write(content)
             file.flush()
             os.fsync(descriptor)
+        own = Path(temporary).stat()
+        note("key", lambda: f"{path} {'is made' if _is_at(own, path) else 'was not made'}")
         os.link(temporary, path)  # unlike a rename, never over anything
     finally:
         Path(temporary).unlink()
     _sync_folder(path.parent)
+
+
+def _is_at(own: os.stat_result, path: Path) -> bool:
+    try:
+        return os.path.samestat(own, path.lstat())
+    except OSError:
+        return False
 
 
 def _sync_folder(folder: Path) -> None:

@@ -19,6 +19,7 @@ from shared.errors import LitekeepError, NotGood, ObjectExists, ObjectMissing, S
 from shared.model import names
 from shared.model.manifest import Artifact, Manifest
 from shared.runtime.progress import Progress, silent
+from shared.runtime.so_far import note
 from shared.stores import Store, StoredObject
 
 _PIECE = 1 << 20
@@ -64,6 +65,7 @@ def copy_backups(
     wanted = list(reversed(catalog.backups() if backups is None else backups))
     chosen = {backup.name for backup in wanted}
     done = Copied()
+    note("copy", lambda: f"{len(done.backups)} backups were copied to {target.url}: run it again for the rest")
     for number, backup in enumerate(wanted):
         progress("copy", number, len(wanted))
         try:

@@ -24,6 +24,7 @@ from shared.model.names import Format
 from shared.operations.verify.ladder import write_plain
 from shared.operations.verify.rebuild import hold_to_manifest, none_usable, private_file, rebuild
 from shared.runtime.progress import Progress, silent
+from shared.runtime.so_far import note
 from shared.sqlite.beside import scratch_beside
 from shared.sqlite.checks import check_integrity
 from shared.sqlite.replace import check_new, publish_new
@@ -61,6 +62,7 @@ def import_file(source: Path, target: Path, *, clock: Clock = utc_now, progress:
     """
     started = clock()
     check_new(target)
+    note("file", f"{target} was not made")
     with scratch_beside(target) as scratch:
         made = scratch / "import.sqlite"
         tables, rows = load_file(source, made, progress=progress)
@@ -91,6 +93,7 @@ def export_backup(
     Raises NotGood when the backup is not good, UsageError when the file is there already.
     """
     check_export_name(output)
+    note("file", f"{output} was not made")
     manifest, data_key = open_manifest(catalog, backup, key)
     as_sql = output.name.endswith(_SQL_ENDINGS)
     failures: list[NotGood | StoreError] = []

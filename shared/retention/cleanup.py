@@ -27,6 +27,7 @@ from shared.retention.orphans import find_orphans, held_orphans
 from shared.retention.outcome import Outcome
 from shared.retention.rules import Candidate, Decision, Plan, Policy, plan
 from shared.runtime.progress import Progress, silent
+from shared.runtime.so_far import note
 from shared.stores import Store
 from shared.stores.interface import OwnTime
 
@@ -163,6 +164,7 @@ class _Run:
         self._outcome = outcome
         self._progress = progress
         self._tell = tell
+        self._at: BackupName | None = None  # whose manifest is being deleted
         self._needed_by: dict[tuple[str, str], list[BackupName]] = {}
         for candidate in outcome.inventory.candidates:
             for needed in candidate.needs:
@@ -171,6 +173,7 @@ class _Run:
     def delete_backups(self) -> None:
         going = [decision for decision in self._outcome.plan.deletions if decision.backup.name in self._outcome.going]
         total = sum(self._outcome.frees(decision) for decision in going)
+        note(f"cleanup of {self._store.url}", lambda: self._so_far(len(going)))
         for decision in sorted(going, key=lambda each: each.backup.created_at, reverse=True):
             name = decision.backup.name
             try:
@@ -213,16 +216,24 @@ class _Run:
         if not _says_the_same(manifest, decision.backup):
             raise _Stays("its manifest has other dates than the listing shows; has somebody changed its metadata?")
         self._lease.check()
+        self._at = name
         self._store.delete(backup.manifest.name, backup.manifest.generation)
         if self._is_held(name):  # somebody held it between our look and our deed
             self._store.create(name.manifest, raw, backup.manifest.metadata)
+            self._at = None
             raise _Stays("it was held this very moment, and its manifest was put back")
         self._outcome.deleted.add(name)
+        self._at = None
         self._tell(name, decision.reason)
         self._outcome.freed_bytes += backup.manifest.size_bytes
         for item in self._outcome.inventory.beside_manifest(name):
             if self._delete_object(item.name, item.generation):
                 self._outcome.freed_bytes += item.size_bytes
+
+    def _so_far(self, total: int) -> str:
+        """For whoever interrupts: what is gone, and of which one it is not known."""
+        perhaps = f", and {self._at.id} perhaps," if self._at else ""
+        return f"{len(self._outcome.deleted)} of {total} backups{perhaps} were deleted from {self._store.url}"
 
     def _look_again(self, candidate: Candidate, protectors: Iterable[Candidate]) -> None:
         """Asks the store by name, not by a listing, whether what lets this backup go is still so."""

@@ -11,6 +11,7 @@ from shared.model.names import BackupName
 from shared.retention.inventory import take_inventory
 from shared.retention.lease import leased
 from shared.retention.retired import is_retired
+from shared.runtime.so_far import note, unsure
 from shared.stores import Store
 
 TASK = "cleanup"  # the lease that a cleanup holds, so that neither disturbs the other
@@ -49,8 +50,12 @@ def delete_backup(
                 f"cannot delete {name.id}: it is the last good backup of {name.database}; add --force if that is meant"
             )
         items = inventory.objects[name]
+        note("delete", f"{name.id} was not deleted")
         lease.check()
-        for item in sorted(items, key=lambda item: item.name != name.manifest):
+        first, *rest = sorted(items, key=lambda item: item.name != name.manifest)
+        with unsure("delete", f"whether {name.id} is deleted is shown by litekeep list", f"{name.id} is deleted"):
+            store.delete(first.name, first.generation)
+        for item in rest:
             store.delete(item.name, item.generation)
     return Removed(name, len(items), sum(item.size_bytes for item in items))
 

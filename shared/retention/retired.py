@@ -13,6 +13,7 @@ from shared.clock import Clock, is_future, rfc3339, utc_now
 from shared.errors import ObjectExists, UsageError
 from shared.events.log import printable
 from shared.model import names
+from shared.runtime.so_far import unsure
 from shared.stores import Store, StoredObject
 
 _LONGEST_REASON = 500
@@ -29,7 +30,8 @@ def retire(store: Store, database: str, reason: str, by: str, *, clock: Clock = 
         raise UsageError(f"--database {database!r} has no backups in {store.url}; there are: {there}")
     document = {"database": database, "reason": reason, "by": by, "at": rfc3339(clock())}
     try:
-        store.create(names.retired(database), json.dumps(document, ensure_ascii=False).encode() + b"\n", {})
+        with unsure("retire", f"whether {database} is retired is not known: run it again", f"{database} is retired"):
+            store.create(names.retired(database), json.dumps(document, ensure_ascii=False).encode() + b"\n", {})
     except ObjectExists:
         raise UsageError(f"{database} is retired already in {store.url}") from None
     return document

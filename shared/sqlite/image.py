@@ -1,6 +1,7 @@
 """The page image that a snapshot is: one closed file, private to us, that holds a whole database."""
 
 import os
+from collections.abc import Callable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -50,15 +51,27 @@ def copy_pages(reader: apsw.Connection, destination: Path, progress: Progress | 
     _set_schema_cookie(destination, cookie)
 
 
-def run_backup(reader: apsw.Connection, writer: apsw.Connection, progress: Progress | None) -> None:
-    """Runs SQLite's backup to its end, in one transaction of `writer`; undone when `progress` raises."""
+def run_backup(
+    reader: apsw.Connection,
+    writer: apsw.Connection,
+    progress: Progress | None,
+    committed: Callable[[], None] = lambda: None,
+) -> None:
+    """Runs SQLite's backup to its end, in one transaction of `writer`; undone when `progress` raises before that.
+
+    `committed` is called once it is not undone any more, also when an interruption arrives at that very moment.
+    """
     page_size: int = reader.pragma("page_size")
     with writer.backup("main", reader, "main") as backup:
-        while not backup.done:
-            backup.step(max(1, STEP_BYTES // page_size))
-            if progress is not None:
-                done = backup.page_count - backup.remaining
-                progress(done * page_size, backup.page_count * page_size)
+        try:
+            while not backup.done:
+                backup.step(max(1, STEP_BYTES // page_size))
+                if progress is not None:
+                    done = backup.page_count - backup.remaining
+                    progress(done * page_size, backup.page_count * page_size)
+        finally:
+            if backup.done:
+                committed()
 
 
 def _set_schema_cookie(image: Path, cookie: int) -> None:

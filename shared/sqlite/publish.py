@@ -5,6 +5,7 @@ import os
 from pathlib import Path
 
 from shared.errors import SourceError, UsageError
+from shared.runtime.so_far import note
 from shared.sqlite.neighbours import SIDECARS, refuse_foreign_folder
 
 _NO_HARD_LINKS = (errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EXDEV)
@@ -34,6 +35,8 @@ def publish_new(temporary: Path, target: Path) -> None:
     """
     check_new(target)
     try:
+        own = temporary.stat()
+        note("file", lambda: f"{target} {'is whole' if _is_at(own, target) else 'was not made'}")
         sync(temporary)
         _give_name(temporary, target)
         sync(target.parent)
@@ -51,6 +54,14 @@ def sync(path: Path) -> None:
         os.fsync(descriptor)
     finally:
         os.close(descriptor)
+
+
+def _is_at(own: os.stat_result, target: Path) -> bool:
+    """Whether the file of that number has the name; asked when a run is interrupted around the moment it gets it."""
+    try:
+        return os.path.samestat(own, target.lstat())
+    except OSError:
+        return False
 
 
 def _give_name(temporary: Path, target: Path) -> None:

@@ -35,6 +35,7 @@ from typing import Self
 import apsw
 
 from shared.errors import SourceError, UsageError
+from shared.runtime.so_far import note
 from shared.sqlite.connect import distrust, open_snapshot, uri
 from shared.sqlite.file_locks import held_exclusively
 from shared.sqlite.header import read_header
@@ -113,6 +114,7 @@ class InPlace:
                 raise
             self._refuse_holders()
             self._stack = opening.pop_all()
+        note("file", f"{self._target} is as it was")
         self._step("locked")
         return self
 
@@ -143,6 +145,7 @@ class InPlace:
             for suffix in ("", "-wal", "-journal"):
                 self._keep(Path(f"{self._target}{suffix}"), Path(f"{kept}{suffix}"))
             sync(kept.parent)
+        note("safety", f"what was there before is kept as {kept}")
         self._kept = True
         self._step("kept")
         return kept
@@ -209,7 +212,7 @@ class InPlace:
                 progress(done, total)
 
         with closing(open_snapshot(temporary)) as reader:
-            run_backup(reader, connection, watched)
+            run_backup(reader, connection, watched, lambda: note("file", f"{self._target} holds the restored database"))
         self._left_wal = False  # the new content brings its own journal mode
         self._step("committed")
         self._compare(temporary)
@@ -243,6 +246,10 @@ class InPlace:
         sync(self._target.parent)
         self._step("wal-left")
 
+    def _now_is(self, own: os.stat_result) -> str:
+        there = self._target.stat()
+        return "holds the restored database" if os.path.samestat(own, there) else "is as it was, without its -wal"
+
     def _rename(self, temporary: Path) -> None:
         self._refuse_holders()
         old = self._target.stat()
@@ -254,6 +261,8 @@ class InPlace:
             Path(f"{self._target}{suffix}").unlink(missing_ok=True)
         sync(self._target.parent)
         self._step("cleared")
+        own = temporary.stat()
+        note("file", lambda: f"{self._target} {self._now_is(own)}")
         temporary.replace(self._target)
         sync(self._target.parent)
         self._step("renamed")

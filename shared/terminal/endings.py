@@ -21,6 +21,7 @@ import click
 
 from shared.errors import LitekeepError
 from shared.redaction import redact
+from shared.runtime.so_far import so_far
 
 GRACE_SECONDS = 7.0
 _ENDINGS = (signal.SIGTERM, signal.SIGHUP)
@@ -84,7 +85,7 @@ def reason_of(error: BaseException) -> str:
         # Click repeats what it was given, and that may be a location with its key.
         return redact(" ".join(error.format_message().split()).rstrip("."))
     if isinstance(error, Stopped | KeyboardInterrupt | click.Abort):
-        return "it was stopped before its end; nothing half-made counts as a backup"
+        return f"it was stopped before its end; {so_far() or 'nothing half-made counts as a backup'}"
     if not isinstance(error, OSError):
         return f"unexpected {type(error).__name__}, a defect of Litekeep: run it again with --debug and report it"
     if error.errno == errno.ENOSPC:
@@ -140,4 +141,5 @@ def _watch(reader: int) -> None:
             once(reason_of(Stopped()))
     with suppress(Exception):
         sys.stdout.flush()
+        os.write(2, f"error: {redact(reason_of(Stopped()))}\n".encode(errors="backslashreplace"))
     os._exit(1)

@@ -14,6 +14,7 @@ import click
 
 from shared.errors import LitekeepError
 from shared.redaction import redact
+from shared.runtime.so_far import so_far
 from shared.terminal.endings import Stopped, heed_no_more, heed_sigterm, reason_of, reported_at_all
 from shared.terminal.screen import end_bars, printable
 
@@ -46,11 +47,8 @@ def run(command: click.Command, name: str | None = None, failure: "Event | None"
     except LitekeepError as error:
         _end(str(error), error.exit_code, arguments)
     except (KeyboardInterrupt, click.Abort, Stopped):
-        _end(
-            "interrupted: what was not finished was removed, and nothing half-made counts as a backup",
-            1,
-            arguments,
-        )
+        rest = "what was not finished was removed, and nothing half-made counts as a backup"
+        _end(f"interrupted: {so_far() or rest}", 1, arguments)
     except BrokenPipeError:
         _leave(1)
     except OSError as error:

@@ -8,7 +8,9 @@ from pathlib import Path
 from shared.catalog.listing import Catalog
 from shared.errors import LitekeepError
 from shared.model.manifest import Artifact, Manifest
+from shared.model.names import SAFETY_PREFIX
 from shared.runtime.progress import Progress
+from shared.runtime.so_far import note, unsure
 from shared.stores import Store
 
 
@@ -35,7 +37,14 @@ def publish(
             artifact.object, staging / artifact.format, int(artifact.crc32c, 16), _metadata(artifact)
         )
     last_look()
-    Catalog(store).publish(manifest)
+    what = f"safety backup {manifest.id}" if manifest.id.startswith(SAFETY_PREFIX) else f"backup {manifest.id}"
+    what += f" of {manifest.database}"
+    with unsure(
+        what,
+        f"whether {what} is stored in {store.url} is shown by litekeep list",
+        f"{what} is stored in {store.url}",
+    ):
+        Catalog(store).publish(manifest)
     progress("store", len(manifest.artifacts), len(manifest.artifacts))
 
 
@@ -58,8 +67,10 @@ def publish_copy(copy_store: Store | None, manifest: Manifest, copies: Copies, p
         return None
     if isinstance(copies, _CopyFailed):
         return copies.reason
+    note("copy", f"the copy of {manifest.id} is not in {copy_store.url}: litekeep copy brings it there")
     try:
         publish(copy_store, manifest, copies, progress)
+        note("copy", f"so is its copy in {copy_store.url}")
     except LitekeepError as error:
         return str(error)
     return None

@@ -31,6 +31,7 @@ from shared.operations.restore.migrations import compare_migrations, read_journa
 from shared.operations.restore.order import Restored, RestoreOrder
 from shared.operations.verify.rebuild import hold_to_manifest, none_usable, prove, rebuild, restore_journal_mode
 from shared.runtime.progress import Progress, silent
+from shared.runtime.so_far import note
 from shared.runtime.workspace import scratch_folder
 from shared.sqlite.beside import scratch_beside
 from shared.sqlite.checks import check_integrity
@@ -90,6 +91,7 @@ def restore(order: RestoreOrder, *, clock: Clock = utc_now, progress: Progress =
     started = clock()
     journal = read_journal(order.migrations) if order.migrations else None
     manifest, data_key = _opened(order)
+    note("file", f"{order.target.display} {'is as it was' if order.in_place else 'was not made'}")
     with _scratch(order) as scratch:
         rebuilt = _rebuild_first_good(order, manifest, data_key, scratch, progress)
         path = _part_of(rebuilt.path, order, manifest, scratch) if order.partial else rebuilt.path

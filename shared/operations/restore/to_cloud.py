@@ -32,6 +32,7 @@ from pathlib import Path
 from shared.errors import LitekeepError, NotGood, SourceError, UsageError
 from shared.operations.restore.same import difference
 from shared.runtime.progress import Progress
+from shared.runtime.so_far import note
 from shared.sqlitecloud import databases
 from shared.sqlitecloud.failures import CloudError
 from shared.sqlitecloud.location import CloudLocation
@@ -85,6 +86,7 @@ def create(target: CloudLocation, image: Path, scratch: Path, progress: Progress
     Raises UsageError when the name is taken, NotGood when what came back differs, CloudError for the node. What was
     made is removed again then; where that is not possible, the error says so.
     """
+    note("file", f"{target.display} may be there or come yet, unproven: look, and remove it before another try")
     try:
         sure = _put(target, image, progress)
     except Undecided as error:
@@ -97,9 +99,11 @@ def create(target: CloudLocation, image: Path, scratch: Path, progress: Progress
     except BaseException as error:
         # What was found there after a lost answer may have been made by someone else meanwhile.
         left = _removed(target) if sure else f"{target.display} may not be ours: look before you remove it"
+        note("file", left or f"{target.display} was removed again")
         if isinstance(error, LitekeepError):
             raise _with(error, left or f"{target.display} was removed again") from None
         raise
+    note("file", f"{target.display} is whole")
 
 
 def replace_database(
@@ -118,6 +122,7 @@ def replace_database(
     Returns that name, and notes for whoever asked. Raises LitekeepError; see above for what is where then.
     """
     own = replace(target, database=_own_name(target.database, moment))
+    note("file", f"{target.display} is as it was")
     try:
         _put(own, image, progress)
         _encrypt(own, image, scratch, progress, sure=True)
@@ -125,10 +130,12 @@ def replace_database(
         safety = keep_quiet(target, keep)
     except BaseException as error:
         left = _removed(own, may_come=isinstance(error, Undecided))
+        note("file", f"{target.display} is as it was{left and f', and {left}'}")
         if isinstance(error, LitekeepError):
             raise _with(error, f"{target.display} is as it was{left and f', and {left}'}") from None
         raise
     _swap(target, own, image, scratch, safety, progress, in_one_step=in_one_step)
+    note("file", f"{target.display} holds the restored database")
     left = _removed(own)
     return safety, [left] if left else []
 

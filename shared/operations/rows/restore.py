@@ -7,7 +7,7 @@
 """
 
 import shutil
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
@@ -33,6 +33,7 @@ from shared.operations.rows.order import RowChange, RowsOrder, RowsPlan, RowsRes
 from shared.operations.rows.selection import attach_plan, choose_keys, choose_where, make_plan, on_plan
 from shared.operations.verify.whole import rebuild_backup
 from shared.runtime.progress import Progress, silent
+from shared.runtime.so_far import note
 from shared.runtime.workspace import scratch_folder
 from shared.sqlite.connect import uri
 from shared.sqlite.location import FileLocation
@@ -83,6 +84,7 @@ def restore_rows(order: RowsOrder, *, clock: Clock = utc_now, progress: Progress
         if plan.conflicts:
             raise Conflict(f"cannot restore rows of {order.table}: {plan.conflicts[0]}")
         if plan.inserted or plan.updated:
+            note("rows", f"nothing was changed in {order.target.display}")
             safety = _safety_backup(order, clock, progress)
             _write(order, prepared)
     return RowsRestored(
@@ -230,14 +232,16 @@ def _tried(prepared: Prepared, trial: Path) -> list[str]:
 
 def _write(order: RowsOrder, prepared: Prepared) -> None:
     if isinstance(order.target, FileLocation):
-        _write_file(regular_file(order.target.path), prepared)
+        done = f"the rows of {order.table} are committed to {order.target.display}"
+        _write_file(regular_file(order.target.path), prepared, lambda: note("rows", done))
         return
     from shared.operations.rows.to_cloud import write_cloud  # noqa: PLC0415 - files need no driver
 
     write_cloud(order.target, prepared)
 
 
-def _write_file(path: Path, prepared: Prepared) -> None:
+def _write_file(path: Path, prepared: Prepared, committed: Callable[[], None] = lambda: None) -> None:
+    """`committed` is called once the rows are there, also when an interruption arrives at that very moment."""
     flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_URI
     try:
         with closing(apsw.Connection(uri(path, "mode=rw"), flags=flags)) as connection:
@@ -249,10 +253,13 @@ def _write_file(path: Path, prepared: Prepared) -> None:
             try:
                 write_rows(connection, prepared.writing)
                 connection.execute("COMMIT")
-            except BaseException:
+            except BaseException as error:
                 if connection.in_transaction:
                     connection.execute("ROLLBACK")
+                elif not isinstance(error, Exception):
+                    committed()
                 raise
+            committed()
     except apsw.BusyError:
         raise SourceError(f"{path} is locked by another program: nothing was changed, try again") from None
     except apsw.Error as error:

@@ -17,6 +17,7 @@ from shared.dump.identifiers import quote_name
 from shared.errors import LitekeepError, SourceError
 from shared.operations.rows.apply import Conflict, RowWritten, Writing
 from shared.operations.rows.selection import on_plan
+from shared.runtime.so_far import unsure
 from shared.sqlite.connect import uri
 from shared.sqlitecloud.failures import CloudError, Refused
 from shared.sqlitecloud.location import CloudLocation
@@ -68,14 +69,16 @@ def write_cloud(target: CloudLocation, prepared: "Prepared") -> None:
 
 
 def _commit(session: Session, target: CloudLocation, table: str) -> None:
+    done = f"the rows of {table} are committed to {target.display}"
+    open_question = f"whether the rows of {table} were written to {target.display} is not known"
     try:
-        session.write("COMMIT")
+        with unsure("rows", f"{open_question}: litekeep rows restore --dry-run shows what is still missing", done):
+            session.write("COMMIT")
     except Refused as error:
         raise Conflict(f"cannot write rows of {table}: {error}; nothing was changed") from None
     except LitekeepError as error:
         raise SourceError(
-            f"{error}; whether the rows of {table} were written to {target.display} is not known: "
-            "litekeep rows restore --dry-run shows what is still missing"
+            f"{error}; {open_question}: litekeep rows restore --dry-run shows what is still missing"
         ) from None
 
 
