@@ -7,7 +7,7 @@ from typing import Any
 
 from jobs.cleanup.main import policy_of
 from shared.clock import Clock, rfc3339, utc_now
-from shared.monitor import Finding, Listing, Standing, Status, status_of
+from shared.monitor import Finding, Listing, Seen, Standing, Status, status_of
 from shared.monitor.next_deletion import NextDeletion, next_deletion
 from shared.retention.inventory import Inventory
 from shared.retention.rules import plan
@@ -77,13 +77,19 @@ def _to_json(status: Status, going: NextDeletion | None, inventory: Inventory) -
         "size_bytes": last.size_bytes if last else None,
         "usual_size_bytes": None if status.usual_bytes is None else round(status.usual_bytes),
         "change_percent": status.change_percent,
-        "last_verified": {"id": proven.name.id, "at": _time(proven.verified_at)} if proven else None,
+        "last_verified": _proof(proven),
         "last_drilled": _time(status.drilled_at),
         "next_scheduled": {"kind": slot.kind, "at": rfc3339(slot.at)} if slot else None,
         "recovery_point_seconds": _seconds(status.recovery_point),
         "deleted_next": {"id": going.backup.id, "kind": going.backup.kind, "at": _time(going.at)} if going else None,
         "alerts": [finding.to_json() for finding in status.findings],
     }
+
+
+def _proof(proven: Seen | None) -> dict[str, Any] | None:
+    if proven is None:
+        return None
+    return {"id": proven.name.id, "at": _time(proven.verified_at), "verdict": proven.trust}
 
 
 def _most(lengths: list[timedelta | None]) -> int | None:

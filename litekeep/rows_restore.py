@@ -9,7 +9,7 @@ from typing import Any
 
 import click
 
-from shared.catalog.listing import LATEST, LATEST_VERIFIED, Catalog
+from shared.catalog.listing import LATEST, LATEST_VERIFIED
 from shared.clock import parse_time
 from shared.errors import UsageError
 from shared.model.kinds import Kind
@@ -17,9 +17,8 @@ from shared.operations.rows import RowsOrder, RowsPlan, RowsRestored, plan_rows,
 from shared.operations.rows.apply import RowWritten
 from shared.runtime.progress import Progress
 from shared.settings import Settings
-from shared.stores import open_store
 from shared.terminal.audit import audited
-from shared.terminal.parts import database_of, event_log, key_of, location_of, source_of
+from shared.terminal.parts import catalog_of, database_of, event_log, key_of, location_of, source_of
 from shared.terminal.screen import printable, say, say_json
 
 _SHOWN = 20
@@ -59,7 +58,7 @@ def _order(settings: Settings, flags: dict[str, Any]) -> RowsOrder:
         raise UsageError("give --from REF or --at TIME, one of the two; see litekeep list")
     if flags["where"] is not None and flags["keys"] is not None:
         raise UsageError("--where and --keys exclude each other: give one")
-    catalog = Catalog(open_store(settings.backup_store))
+    catalog = catalog_of(settings)
     target = location_of(flags["to"], settings) if flags["to"] else source_of(settings)
     ref = flags["ref"] or LATEST
     database = flags["database"] or (_database(settings, flags) if ref in (LATEST, LATEST_VERIFIED) else None)

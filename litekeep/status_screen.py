@@ -3,6 +3,7 @@
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
+from shared.catalog.verdicts import Trust
 from shared.events.log import Event, printable
 from shared.monitor import Finding, Seen, Standing, Status
 from shared.monitor.next_deletion import NextDeletion
@@ -10,6 +11,10 @@ from shared.terminal.screen import age, moment, size
 
 FINE, OPEN, ODD, WRONG = "✅", "⬜", "⚠️", "❌"
 _MOST_FINDINGS = 10
+_SEALS: dict[Trust | None, str] = {
+    Trust.UNCHECKED: ", its seal not checked here",
+    Trust.UNSEALED: ", from before verdicts had seals",
+}
 
 
 def screen(status: Status, going: NextDeletion | None) -> list[str]:
@@ -44,10 +49,15 @@ def _proof_lines(status: Status) -> Iterator[str]:
     if status.last is None:
         return
     proven = status.last_verified
-    when = "not yet" if proven is None else f"{moment(proven.verified_at or proven.created_at)} ({proven.name.id})"
+    when = "not yet" if proven is None else f"{moment(proven.verified_at or proven.created_at)} ({_how_sure(proven)})"
     yield f"{_proof_mark(status, Event.MONITOR_UNVERIFIED, proven is not None)} Last verified: {when}"
     drilled = moment(status.drilled_at) if status.drilled_at else "not yet"
     yield f"{_proof_mark(status, Event.MONITOR_DRILL_OVERDUE, status.drilled_at is not None)} Last drilled: {drilled}"
+
+
+def _how_sure(proven: Seen) -> str:
+    """Its id, and what is to be said of the seal of its verdict unless that was looked at and holds."""
+    return f"{proven.name.id}{_SEALS.get(proven.trust, '')}"
 
 
 def _plan_lines(status: Status, going: NextDeletion | None) -> Iterator[str]:

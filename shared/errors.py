@@ -8,6 +8,8 @@
     │   ├── ObjectExists     1  the name is taken; nothing was overwritten
     │   └── ObjectMissing    1  no such object
     ├── KeyProblem           1  the key is missing, wrong, or may not be used
+    │   ├── OtherKey         1  this backup is under another key
+    │   └── KeyVersionGone   1  the version of the key that this backup needs is disabled or destroyed
     ├── NotGood              3  a backup, artifact or dump is not what it should be
     └── NotPermitted         4  an approval is missing
 
@@ -56,6 +58,14 @@ class ObjectMissing(StoreError):
 
 class KeyProblem(LitekeepError):
     """The wrapping key is missing, malformed, or refused to do its work."""
+
+
+class OtherKey(KeyProblem):
+    """A backup is under another key than the one that is configured. It says nothing of other backups."""
+
+
+class KeyVersionGone(KeyProblem):
+    """The version of a key that a backup needs is disabled or destroyed. It says nothing of other backups."""
 
 
 class NotGood(LitekeepError):

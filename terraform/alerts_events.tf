@@ -90,9 +90,9 @@ locals {
     key-unusable = {
       title    = "Wrapping key does not work"
       severity = "CRITICAL"
-      events   = ["monitor.key_unusable"]
+      events   = ["monitor.key_unusable", "monitor.key_at_risk"]
       where    = null
-      means    = "The next backup will fail; if the key's versions are gone or disabled, so will every restore. A version scheduled for destruction can be brought back for 120 days."
+      means    = "The next backup will fail, or kept backups cannot be opened: their key is not the configured one, or the key's versions are gone or disabled. A version scheduled for destruction can be brought back for 120 days."
       run      = "gcloud kms keys versions list --key=wrapping --keyring=${var.name_prefix}-wrapping --location=${var.key.location} --project=${var.project_id}   # then: versions restore, versions enable"
     }
     monitor-failed = {
@@ -110,6 +110,14 @@ locals {
       where    = null
       means    = "SQLite Cloud's own continuous backups of a database are on, and their newest point is over five minutes old while writes go on."
       run      = "${local._local} native status --watch"
+    }
+    not-sealed = {
+      title    = "Verdict or mark without a true seal"
+      severity = "CRITICAL"
+      events   = ["monitor.not_sealed"]
+      where    = null
+      means    = "Somebody without the key wrote to the store that a backup was verified, or that a database is unchanged. It counts for nothing. Find out who can create objects there."
+      run      = "${local._execute.verify} --args=--all,--again   # who wrote: gcloud logging read 'protoPayload.methodName=\"storage.objects.create\"' --project=${var.project_id} --freshness=7d"
     }
     restore-failed = {
       title    = "Restore failed"

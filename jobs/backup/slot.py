@@ -75,7 +75,7 @@ def _unchanged(order: BackupOrder, clock: Clock) -> BackupName | None:
     with suppress(LitekeepError):
         newest = find_unchanged(order, moment := clock())
         if newest is not None:
-            mark_unchanged(order.store, newest, moment)
+            mark_unchanged(order.store, newest, moment, order.key)
         return newest
     return None
 

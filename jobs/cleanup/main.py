@@ -6,6 +6,7 @@ from time import monotonic
 from jobs.cleanup.report import FEW, Cleaned, say_errors, say_outcomes, to_json
 from shared.errors import LitekeepError
 from shared.events.log import Event, EventLog, Field
+from shared.keys import WrappingKey
 from shared.model.kinds import Kind
 from shared.model.names import BackupName
 from shared.operations.copy import check_apart
@@ -18,7 +19,7 @@ from shared.stores import Store, open_store
 from shared.terminal.audit import audited
 from shared.terminal.endings import reported
 from shared.terminal.options import settings_with
-from shared.terminal.parts import event_log, events_own_stdout
+from shared.terminal.parts import event_log, events_own_stdout, looking_key_of
 from shared.terminal.screen import say_json
 
 
@@ -87,7 +88,10 @@ class _Job:
             return self._clean_and_tell(self.log, store, elsewhere, silence)
         if silence is not None:
             raise silence
-        return preview(store, self.policy, database=self.database, elsewhere=elsewhere)
+        return preview(store, self.policy, database=self.database, elsewhere=elsewhere, open_key=self._open_key)
+
+    def _open_key(self) -> WrappingKey | None:
+        return looking_key_of(self.settings)
 
     def _clean_and_tell(
         self, log: EventLog, store: Store, elsewhere: Elsewhere | None, silence: LitekeepError | None
@@ -106,7 +110,13 @@ class _Job:
                 if silence is not None:
                     raise silence
                 outcome = clean(
-                    store, self.policy, database=database, progress=self.progress, tell=tell, elsewhere=elsewhere
+                    store,
+                    self.policy,
+                    database=database,
+                    progress=self.progress,
+                    tell=tell,
+                    elsewhere=elsewhere,
+                    open_key=self._open_key,
                 )
             event = Event.CLEANUP_FAILED if outcome.failed else Event.CLEANUP_SUCCEEDED
             figures = _figures(outcome) | {"duration_seconds": round(monotonic() - began, 3), "store": store.url}

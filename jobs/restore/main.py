@@ -6,7 +6,7 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from jobs.restore.instead import refuse_stand_in, restore_or_name
-from shared.catalog.listing import LATEST, LATEST_VERIFIED, Backup, Catalog
+from shared.catalog.listing import LATEST, LATEST_VERIFIED, Backup
 from shared.clock import parse_time
 from shared.errors import UsageError
 from shared.events.log import Event
@@ -16,11 +16,10 @@ from shared.runtime.progress import Progress
 from shared.settings import Settings
 from shared.sqlite.location import FileLocation
 from shared.sqlitecloud.location import CloudLocation
-from shared.stores import open_store
 from shared.terminal.audit import audited
 from shared.terminal.endings import reported
 from shared.terminal.options import settings_with
-from shared.terminal.parts import database_of, event_log, events_own_stdout, key_of, location_of, source_of
+from shared.terminal.parts import catalog_of, database_of, event_log, events_own_stdout, key_of, location_of, source_of
 from shared.terminal.screen import say, say_json, size
 
 
@@ -71,7 +70,7 @@ def _order(settings: Settings, flags: dict[str, Any]) -> RestoreOrder:
         raise UsageError("--nearest goes with --at: it takes what can be restored nearest before that moment")
     if not (flags["ref"] or flags["at"]):
         raise UsageError("--backup REF is missing: an id, latest, or latest-verified; see litekeep list")
-    catalog = Catalog(open_store(settings.backup_store))
+    catalog = catalog_of(settings)
     ref = flags["ref"] or LATEST
     database = flags["database"] or (database_of(settings) if ref in (LATEST, LATEST_VERIFIED) else None)
     at = _time(flags["at"])

@@ -6,8 +6,8 @@ from pathlib import Path
 from typing import Any
 
 from jobs.verify.many import Known, Missing, Unproven, Verdict, verify_many, verify_one
+from shared.catalog.checker import Checker
 from shared.catalog.listing import LATEST, LATEST_VERIFIED, Backup, Catalog
-from shared.catalog.opening import open_manifest
 from shared.clock import parse_time, utc_now
 from shared.errors import LitekeepError, NotGood, UsageError
 from shared.events.log import Event, EventLog
@@ -72,7 +72,8 @@ def _of_file(path: Path, progress: Progress) -> Verification:
 
 
 def _of_store(settings: Settings, flags: dict[str, Any], log: EventLog, progress: Progress) -> list[Verdict]:
-    catalog = Catalog(open_store(settings.backup_store))
+    checker = Checker(lambda: key_of(settings))
+    catalog = Catalog(open_store(settings.backup_store), check=checker)
     if flags["every"] or flags["since"]:
         backups = _several(catalog, settings, flags)
         key = key_of(settings)
@@ -81,7 +82,7 @@ def _of_store(settings: Settings, flags: dict[str, Any], log: EventLog, progress
             backups,
             lambda backup: _one(catalog, backup, key, settings, log, progress),
             again=flags["again"],
-            holds=lambda backup: _is_sealed(catalog, backup, key),
+            look=lambda backup: checker(catalog, backup),
             read_before=utc_now() - settings.backup_reverify,
         )
     if flags["ref"] in (LATEST, LATEST_VERIFIED) and not flags["database"]:
@@ -131,11 +132,6 @@ def _last_read(backup: Backup) -> datetime:
     return (parsed.verified_at if parsed else None) or backup.created_at
 
 
-def _is_sealed(catalog: Catalog, backup: Backup, key: WrappingKey | None) -> bool:
-    open_manifest(catalog, backup, key)
-    return True
-
-
 def _one(
     catalog: Catalog,
     backup: Backup,
@@ -180,6 +176,8 @@ def _say(verdict: Verdict) -> None:
         say(f"{GOOD if verdict.ok else BAD} {verdict.id} is {'good' if verdict.ok else 'NOT good'}")
         for check in verdict.checks:
             say(f"    {GOOD if check.ok else BAD} {check.name:<9} {check.detail}")
+        if verdict.disregarded:
+            say(f"    {BAD} an earlier verdict on it counts for nothing: {verdict.disregarded}")
         if verdict.unrecorded:
             say(f"    {BAD} this verdict could not be stored: {verdict.unrecorded}")
 

@@ -1,7 +1,7 @@
 """Verifying many backups: each is reported, and one that cannot be reached does not hide the others."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
@@ -108,14 +108,14 @@ def verify_many(
     verify: Callable[[Backup], Verification],
     *,
     again: bool,
-    holds: Callable[[Backup], bool] = lambda _: True,
+    look: Callable[[Backup], Backup] | None = None,
     read_before: datetime | None = None,
 ) -> list[Verdict]:
     """A verdict for each backup, in the order given.
 
-    Not read again are those that were found good at the same level, unless `again`, and only while their sizes and,
-    by `holds`, their seals are as stored and their verdict is not older than `read_before`. Those that are deleted
-    meanwhile are left out.
+    Not read again are those that were found good at the same level, unless `again`, and only while their sizes are as
+    stored, `look` (with the key) finds the seals of manifest and verdict to hold, and that verdict is not older than
+    `read_before`. Those that are deleted meanwhile are left out.
     One that was found wanting is always looked at again: it may have been brought back. After five in a row that could
     not be judged, the rest is not tried.
     """
@@ -123,14 +123,16 @@ def verify_many(
     in_a_row = 0
     note("verify", lambda: _so_far(found, len(backups)))
     for backup in backups:
-        if not again and _is_known_good(backup) and not _is_due(backup, read_before) and _said_to_hold(holds, backup):
-            found.append(Known(backup))
+        looked = backup if again else _looked_at(backup, look)
+        if not again and looked is not None and _is_known_good(looked, read_before):
+            found.append(Known(looked))
             continue
         if in_a_row >= _GIVE_UP_AFTER:
             found.append(Unproven(backup, f"not tried: {_GIVE_UP_AFTER} before it in a row could not be verified"))
             continue
         try:
-            found.append(verify(backup))
+            proof = verify(backup)
+            found.append(replace(proof, disregarded=looked.doubt) if looked and looked.doubt else proof)
             in_a_row = 0
         except (LitekeepError, OSError) as error:
             if isinstance(error, ObjectMissing) and _is_gone(store, backup):
@@ -156,8 +158,20 @@ def _so_far(found: Sequence[Verdict], total: int) -> str:
     return f"of {total} backups {good} were proven good and {bad} were found NOT good"
 
 
-def _is_known_good(backup: Backup) -> bool:
-    return backup.good and backup.verified is True and backup.verified_level == LEVEL
+def _looked_at(backup: Backup, look: Callable[[Backup], Backup] | None) -> Backup | None:
+    """The backup as it turns out with the key; None if that cannot be told: the verification that follows says why."""
+    if look is None or not backup.verdicts:
+        return backup
+    try:
+        found = look(backup)
+    except (LitekeepError, OSError):
+        return None
+    return found if found.checked or found.damaged else None
+
+
+def _is_known_good(backup: Backup, read_before: datetime | None) -> bool:
+    known = backup.good and backup.verified is True and backup.verified_level == LEVEL
+    return known and not _is_due(backup, read_before)
 
 
 def _is_due(backup: Backup, read_before: datetime | None) -> bool:
@@ -165,13 +179,6 @@ def _is_due(backup: Backup, read_before: datetime | None) -> bool:
     parsed = names.parse(backup.verdict.name) if backup.verdict else None
     at = parsed.verified_at if parsed else None
     return read_before is not None and (at is None or at < read_before)
-
-
-def _said_to_hold(holds: Callable[[Backup], bool], backup: Backup) -> bool:
-    try:
-        return holds(backup)
-    except (LitekeepError, OSError):
-        return False  # the verification that follows says why
 
 
 def _is_gone(store: Store, backup: Backup) -> bool:

@@ -4,12 +4,11 @@ from pathlib import Path
 
 import click
 
-from shared.catalog.listing import LATEST, LATEST_VERIFIED, Catalog
+from shared.catalog.listing import LATEST, LATEST_VERIFIED
 from shared.operations.transfer import check_export_name, export_backup
-from shared.stores import open_store
 from shared.terminal.audit import audited
 from shared.terminal.options import common, database, settings_with, store
-from shared.terminal.parts import database_of, event_log, key_of
+from shared.terminal.parts import catalog_of, database_of, event_log, key_of
 from shared.terminal.screen import progress_bars, say, say_json
 
 
@@ -36,7 +35,7 @@ def export(as_json: bool, ref: str, output: Path, database: str | None, store: s
     """
     check_export_name(output)
     settings = settings_with(backup_store=store)
-    catalog = Catalog(open_store(settings.backup_store))
+    catalog = catalog_of(settings)
     backup = catalog.find(ref, database or (database_of(settings) if ref in (LATEST, LATEST_VERIFIED) else None))
     log, name = event_log(settings, result_on_stdout=as_json), backup.name
     about = {"database": name.database, "backup_id": name.id, "kind": name.kind}

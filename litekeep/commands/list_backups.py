@@ -3,6 +3,7 @@
 import click
 
 from shared.catalog.listing import Backup, Catalog
+from shared.catalog.verdicts import Trust
 from shared.clock import utc_now
 from shared.model.kinds import Kind
 from shared.stores import open_store
@@ -73,7 +74,12 @@ def _draw(backups: list[Backup], *, wide: bool) -> None:
         if backup.hold:
             since = f" since {moment(backup.hold.held_at)}" if backup.hold.held_at else ""
             say(f"{backup.name.id} is held by {backup.hold.held_by}{since}: {backup.hold.reason}")
+    if any(backup.trust is Trust.UNCHECKED for backup in backups):
+        say("verified: as recorded, seals not checked here; litekeep status and verify check them")
     for backup in backups:
+        if backup.doubt:
+            doubt = f"{backup.name.id}: a verdict on it counts for nothing, {backup.doubt}"
+            click.echo(f"{BAD} {printable(doubt)}", err=True)
         if backup.wrong:
             click.echo(f"{BAD} {printable(backup.name.id)}: {printable(backup.wrong)}", err=True)
 

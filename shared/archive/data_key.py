@@ -18,7 +18,7 @@ import tink
 from tink import proto_keyset_format, secret_key_access, streaming_aead
 
 from shared.archive.damage import Damaged
-from shared.errors import KeyProblem, NotGood
+from shared.errors import NotGood, OtherKey
 from shared.keys import WrappingKey
 from shared.model.manifest import Encryption, canonical_json
 from shared.model.names import BackupName, Format
@@ -70,11 +70,11 @@ class DataKey:
     def unwrap(cls, encryption: Encryption, key: WrappingKey, name: BackupName) -> "DataKey":
         """The data key again.
 
-        Raises KeyProblem when `key` is not the one that wrapped it or cannot be used,
+        Raises OtherKey when `key` is not the one that wrapped it, KeyProblem when it cannot be used,
         NotGood when the wrapped key was changed or belongs to another backup.
         """
         if not same_key(encryption.key, key.name):
-            raise KeyProblem(
+            raise OtherKey(
                 f"the key {key.name} is not the one that wrapped backup {name.id}, {encryption.key}:"
                 " set BACKUP_KEY to that one"
             )

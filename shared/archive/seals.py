@@ -8,9 +8,11 @@ without one it is `sha256:` and a hash, which shows damage but not malice.
 
 import hashlib
 import hmac
-from typing import TYPE_CHECKING
+import json
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
 
-from shared.errors import KeyProblem, NotGood
+from shared.errors import NotGood, OtherKey
 from shared.keys import WrappingKey
 from shared.model.manifest import Manifest
 
@@ -37,7 +39,8 @@ def check_manifest(manifest: Manifest, raw: bytes, key: WrappingKey | None) -> "
 
     `manifest` is what `parse_manifest` made of `raw`. None stands for a backup that is not encrypted,
     which is accepted only when no key is configured.
-    Raises NotGood when any byte was changed, KeyProblem when the key is missing, wrong or out of reach.
+    Raises NotGood when any byte was changed, OtherKey when it is under another key or none is
+    configured, KeyProblem when the key is out of reach.
     """
     content = unsealed(raw, manifest.seal)
     if manifest.encryption is None:
@@ -50,7 +53,7 @@ def check_manifest(manifest: Manifest, raw: bytes, key: WrappingKey | None) -> "
             raise _changed(manifest)
         return None
     if key is None:
-        raise KeyProblem(
+        raise OtherKey(
             f"backup {manifest.id} is encrypted: set BACKUP_KEY to the key that wrapped it, {manifest.encryption.key}"
         )
     from shared.archive.data_key import DataKey  # noqa: PLC0415 - Tink is slow to import
@@ -59,6 +62,33 @@ def check_manifest(manifest: Manifest, raw: bytes, key: WrappingKey | None) -> "
     if content is None or not data_key.is_sealed(content, manifest.seal):
         raise _changed(manifest)
     return data_key
+
+
+def seal_record(document: Mapping[str, Any], what: str, data_key: "DataKey | None") -> bytes:
+    """The bytes of a record about a backup (`what`: a verdict), with a seal over all of them, like a manifest's.
+
+    None for `data_key` stands for a backup that is not encrypted: then the seal shows damage, but not malice.
+    """
+    content = _record(document, "")
+    seal = _hash(content) if data_key is None else data_key.seal(content, what)
+    sealed = _record(document, seal)
+    if unsealed(sealed, seal) != content:
+        raise ValueError("a record must hold its seal once")
+    return sealed
+
+
+def is_record_sealed(raw: bytes, seal: str, what: str, data_key: "DataKey | None") -> bool:
+    """Whether the stored bytes of a record are those that were sealed. `seal` is what they hold as theirs."""
+    content = unsealed(raw, seal)
+    if content is None:
+        return False
+    if data_key is None:
+        return hmac.compare_digest(_hash(content).encode(), seal.encode())
+    return data_key.is_sealed(content, seal, what)
+
+
+def _record(document: Mapping[str, Any], seal: str) -> bytes:
+    return json.dumps({**document, "seal": seal}, indent=2, ensure_ascii=False).encode() + b"\n"
 
 
 def unsealed(raw: bytes, seal: str) -> bytes | None:

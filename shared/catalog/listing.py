@@ -4,24 +4,26 @@ A listing alone tells all that `list` shows where the store keeps metadata besid
 A folder keeps none: there the manifests themselves are read, which is as cheap as a listing.
 """
 
-import json
-from collections.abc import Collection, Iterable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any, Protocol
 
+from shared.catalog.choice import choose
 from shared.catalog.holds import Hold, read_hold
+from shared.catalog.opinions import opinions
 from shared.catalog.paths import with_paths
-from shared.catalog.summary import beside_manifest, beside_verdict, summarise, summary_of, verdict_of
+from shared.catalog.reading import contents, read_object
+from shared.catalog.summary import beside_manifest, beside_verdict, summarise, summary_of
+from shared.catalog.verdicts import Opened, Trust, Weighed, read_verdict, seal_verdict
 from shared.clock import Clock, is_future, parse_time, rfc3339, utc_now
-from shared.errors import LitekeepError, NotGood, ObjectMissing, StoreError, UsageError
+from shared.errors import LitekeepError, NotGood, UsageError
 from shared.model import names
 from shared.model.kinds import Kind
-from shared.model.manifest import LARGEST_MANIFEST, Manifest, parse_manifest
+from shared.model.manifest import Manifest, parse_manifest
 from shared.model.names import BackupName, ObjectName
 from shared.runtime.collector import all_of_it_stays
 from shared.stores import Store, StoredObject
-from shared.stores.interface import ReadsMany
 
 LATEST = names.LATEST
 LATEST_VERIFIED = names.LATEST_VERIFIED
@@ -46,7 +48,11 @@ class Backup:
     damaged: str | None = None
     verified_level: str | None = None  # how far up the ladder the newest verification went
     source_damage: str | None = None  # what that found in the source itself, of which the backup is faithful
-
+    verdicts: tuple[StoredObject, ...] = ()  # all of them, newest first
+    trust: Trust | None = None  # how far the one that counts was looked into
+    doubt: str | None = None  # why the newest of them counts for nothing
+    checked: bool = False  # its manifest's seal was looked at, with the key, and holds
+    unopened: str | None = None  # why it cannot be looked at with the key that is at hand
     missing: str | None = None
     future: bool = False
     hold: Hold | None = None
@@ -86,6 +92,8 @@ class Backup:
             "rows": self.summary.get("rows"),
             "schema_version": self.summary.get("schema_version"),
             "verified": self.verified,
+            "verdict": self.trust.value if self.trust else None,
+            "verdict_doubt": self.doubt,
             "keep_until": self.summary.get("keep_until"),
             "hold": self.hold.beside_backup() if self.hold else None,
             "good": self.good,
@@ -105,9 +113,14 @@ class Verdict(Protocol):
 
 
 class Catalog:
-    def __init__(self, store: Store, clock: Clock = utc_now) -> None:
+    """`check` looks at a backup's seals with the key, where it is at hand (see `shared.catalog.checker`)."""
+
+    def __init__(
+        self, store: Store, clock: Clock = utc_now, *, check: Callable[["Catalog", Backup], Backup] | None = None
+    ) -> None:
         self.store = store
         self._clock = clock
+        self._check = check
 
     def backups(self, kind: Kind | None = None, database: str | None = None) -> list[Backup]:
         """Every backup, newest first; of that kind and database only, when they are given.
@@ -153,7 +166,7 @@ class Catalog:
 
     def read_manifest(self, backup: Backup) -> tuple[Manifest, bytes]:
         """The manifest and its bytes as stored. Raises NotGood when they are not a manifest of that backup."""
-        raw = _read(self.store, backup.manifest)
+        raw = read_object(self.store, backup.manifest)
         manifest = parse_manifest(raw, backup.name)
         if not backup.damaged and summarise(manifest)["created_at"] != backup.summary.get("created_at"):
             raise NotGood(
@@ -166,11 +179,15 @@ class Catalog:
         """Writes the manifest: from then on the backup exists. Its artifacts must be stored already."""
         return self.store.create(manifest.name.manifest, manifest.to_json(), beside_manifest(manifest))
 
-    def record(self, name: BackupName, verdict: Verdict, moment: datetime) -> StoredObject:
-        """Stores what a verification found, beside the backup."""
-        document = verdict.to_json()
-        content = json.dumps(document, indent=2, ensure_ascii=False).encode() + b"\n"
-        return self.store.create(name.verdict(moment), content, beside_verdict(document | {"ok": verdict.ok}))
+    def record(
+        self, name: BackupName, verdict: Verdict, moment: datetime, opened: Opened | None = None
+    ) -> StoredObject:
+        """Stores what a verification found, beside the backup, sealed by its data key.
+
+        `opened` is the manifest that was looked at; None where that was not good: then nothing can seal a verdict.
+        """
+        content = seal_verdict(verdict.to_json() | {"ok": verdict.ok}, name, moment, opened)
+        return self.store.create(name.verdict(moment), content, beside_verdict(read_verdict(content) or {}))
 
     def _newest(self, ref: str, database: str | None, at: datetime | None) -> Backup:
         if ref not in (LATEST, LATEST_VERIFIED):
@@ -183,10 +200,8 @@ class Catalog:
         ]
         if database is None and len({backup.name.database for backup in fitting}) > 1:
             raise UsageError(f"{self.store.url} holds several databases: add --database, or name a backup's id")
-        if ref == LATEST_VERIFIED:
-            fitting = [backup for backup in fitting if backup.verified]
-        newest_first, fitting = fitting, [backup for backup in fitting if backup.good]
-        if not fitting:
+        found, passed = self._choose(fitting, ref)
+        if found is None:
             what = "no verified backup" if ref == LATEST_VERIFIED else "no good backup"
             when = f" at or before {rfc3339(at)}" if at else ""
             whose = f" of {database}" if database else ""
@@ -195,23 +210,28 @@ class Catalog:
                     f"{what}{whose}{when} in {self.store.url}: the oldest is {oldest.name.id}, taken "
                     f"{rfc3339(oldest.created_at)}"
                 )
-            raise UsageError(f"{what}{whose}{when} in {self.store.url}: see litekeep list")
-        passed = newest_first[: newest_first.index(fitting[0])]
-        return replace(fitting[0], passed_over=tuple(str(backup.wrong) for backup in passed))
+            doubted = f" ({passed[0]})" if passed else ""
+            raise UsageError(f"{what}{whose}{when} in {self.store.url}{doubted}: see litekeep list")
+        return replace(found, passed_over=tuple(passed))
 
     def newest_of_each(self, ref: str) -> dict[str, Backup | None]:
         """Returns what `latest` or `latest-verified` means for each database of the store; None where nothing fits.
 
         A database of which there are only safety backups is left out, as `find` leaves it out.
         """
-        found: dict[str, Backup | None] = {}
+        own: dict[str, list[Backup]] = {}
         for backup in self.backups():
-            if backup.name.id.startswith(names.SAFETY_PREFIX):
-                continue
-            newest = found.setdefault(backup.name.database, None)
-            if newest is None and backup.good and (ref == LATEST or backup.verified):
-                found[backup.name.database] = backup
-        return dict(sorted(found.items()))
+            if not backup.name.id.startswith(names.SAFETY_PREFIX):
+                own.setdefault(backup.name.database, []).append(backup)
+        return {database: self._chosen(backups, ref) for database, backups in sorted(own.items())}
+
+    def _chosen(self, newest_first: list[Backup], ref: str) -> Backup | None:
+        found, passed = self._choose(newest_first, ref)
+        return None if found is None else replace(found, passed_over=tuple(passed))
+
+    def _choose(self, newest_first: Iterable[Backup], ref: str) -> tuple[Backup | None, list[str]]:
+        check = self._check
+        return choose(newest_first, ref, self.store.url, None if check is None else lambda each: check(self, each))
 
     def _oldest_good(self, database: str | None) -> Backup | None:
         good = [backup for backup in self.backups(database=database) if backup.good]
@@ -220,20 +240,19 @@ class Catalog:
     def assemble(self, listed: Iterable[tuple[ObjectName, StoredObject]]) -> list[Backup]:
         """The backups that a listing's `named` objects make, newest first; for whoever lists the store by itself."""
         found, now = list(listed), self._clock()
-        manifests, verdicts = _newest_of_each(found, now)
+        manifests, verdicts = _manifests_and_verdicts(found, now)
         sizes = {item.name: item.size_bytes for _, item in found}
         held = {parsed.backup for parsed, _ in found if parsed.role == "hold"}
         rewrapped = _rewrappings(found)
         summaries: dict[BackupName, _Read | None] = {name: summary_of(item) for name, item in manifests.items()}
-        for name, content in _contents(self.store, manifests, summaries):
+        for name, content in contents(self.store, manifests, summaries):
             summaries[name] = _summary_in(content, name)
-        opinions: dict[BackupName, _Read | None] = {name: verdict_of(item) for name, item in verdicts.items()}
-        for name, content in _contents(self.store, verdicts, opinions):
-            opinions[name] = _opinion_in(content)
+        sealing = {name: _sealing(summary) for name, summary in summaries.items()}
+        weighed = opinions(verdicts, sealing, lambda items, known: contents(self.store, items, known))
         backups = [
             self._judged(
                 replace(
-                    _backup(name, manifests[name], summary, verdicts.get(name), opinions.get(name)),
+                    _backup(name, manifests[name], summary, verdicts.get(name, ()), weighed.get(name)),
                     rewrappings=rewrapped.get(name, ()),
                 ),
                 sizes,
@@ -299,40 +318,63 @@ def _id_in(ref: str) -> str:
     return parsed.backup.id if parsed else ref
 
 
-def _newest_of_each(
+def _manifests_and_verdicts(
     found: Iterable[tuple[ObjectName, StoredObject]], now: datetime
-) -> tuple[dict[BackupName, StoredObject], dict[BackupName, StoredObject]]:
-    """The manifest of each backup, and its newest verdict if it has any.
+) -> tuple[dict[BackupName, StoredObject], dict[BackupName, tuple[StoredObject, ...]]]:
+    """The manifest of each backup, and its verdicts, newest first.
 
     A verdict dated in the future counts for nothing: it would hide all later ones.
     """
     manifests: dict[BackupName, StoredObject] = {}
-    verdicts: dict[BackupName, tuple[datetime, StoredObject]] = {}
+    verdicts: dict[BackupName, list[tuple[datetime, str, StoredObject]]] = {}
     for parsed, item in found:
         if parsed.role == "manifest":
             manifests[parsed.backup] = item
-        elif parsed.verified_at and is_future(parsed.verified_at, now):
-            continue
-        elif parsed.verified_at and parsed.verified_at >= verdicts.get(parsed.backup, (parsed.verified_at,))[0]:
-            verdicts[parsed.backup] = (parsed.verified_at, item)
-    return manifests, {name: item for name, (_, item) in verdicts.items() if name in manifests}
+        elif parsed.verified_at and not is_future(parsed.verified_at, now):
+            verdicts.setdefault(parsed.backup, []).append((parsed.verified_at, item.name, item))
+    return manifests, {
+        name: tuple(item for _, _, item in sorted(own, key=lambda each: each[:2], reverse=True))
+        for name, own in verdicts.items()
+        if name in manifests
+    }
+
+
+def _sealing(summary: _Read | None) -> int:
+    found = summary.get("verdict_seal", 0) if isinstance(summary, Mapping) else 0
+    return found if isinstance(found, int) else 0
 
 
 def _backup(
-    name: BackupName, manifest: StoredObject, summary: _Read, verdict: StoredObject | None, opinion: _Read | None
+    name: BackupName,
+    manifest: StoredObject,
+    summary: _Read,
+    verdicts: tuple[StoredObject, ...],
+    weighed: tuple[StoredObject, Weighed] | None,
 ) -> Backup:
-    said = opinion if isinstance(opinion, Mapping) else {}  # one that cannot be read is not the one that says "good"
-    verified = None if verdict is None else said.get("ok") is True
-    level = said["level"] if isinstance(said.get("level"), str) else None
+    verdict, opinion = weighed or (None, Weighed(None))
     try:
         if isinstance(summary, NotGood):
             raise summary
-        created_at = parse_time(summary["created_at"])
+        created_at, damaged = parse_time(summary["created_at"]), None
     except (NotGood, KeyError, TypeError, ValueError) as error:
-        reason = str(error) if isinstance(error, NotGood) else f"manifest of {name.id} cannot be read"
-        return Backup(name, manifest.created_at, manifest, {}, verdict, verified, reason, level)
-    damage = said["source_damage"] if isinstance(said.get("source_damage"), str) else None
-    return Backup(name, created_at, manifest, summary, verdict, verified, verified_level=level, source_damage=damage)
+        damaged = str(error) if isinstance(error, NotGood) else f"manifest of {name.id} cannot be read"
+        created_at, summary = manifest.created_at, {}
+    found = Backup(name, created_at, manifest, summary, damaged=damaged, verdicts=verdicts)
+    return found if verdict is None else with_verdict(found, verdict, opinion)
+
+
+def with_verdict(backup: Backup, verdict: StoredObject, weighed: Weighed) -> Backup:
+    """The backup with what its newest verdict that counts comes to; with none, if `weighed` says that none does."""
+    counts = weighed.ok is not None
+    return replace(
+        backup,
+        verdict=verdict if counts else None,
+        verified=weighed.ok,
+        verified_level=weighed.level,
+        source_damage=weighed.source_damage,
+        trust=weighed.trust if counts else None,
+        doubt=weighed.doubt,
+    )
 
 
 def _summary_in(content: bytes | NotGood, name: BackupName) -> _Read:
@@ -340,58 +382,3 @@ def _summary_in(content: bytes | NotGood, name: BackupName) -> _Read:
         return content if isinstance(content, NotGood) else summarise(parse_manifest(content, name))
     except NotGood as error:
         return error
-
-
-def _opinion_in(content: bytes | NotGood) -> _Read | None:
-    try:
-        found = None if isinstance(content, NotGood) else json.loads(content)
-    except (ValueError, RecursionError):
-        return None
-    return found if isinstance(found, dict) else None
-
-
-def _contents(
-    store: Store, items: Mapping[BackupName, StoredObject], known: Mapping[BackupName, _Read | None]
-) -> Iterator[tuple[BackupName, bytes | NotGood]]:
-    """The bytes of those of which nothing is known yet, or why they are not read; nothing of those that are gone.
-
-    Raises StoreError.
-    """
-    unread = {name: item for name, item in items.items() if known[name] is None}
-    small = {name: item for name, item in unread.items() if item.size_bytes <= LARGEST_MANIFEST}
-    for name in unread.keys() - small.keys():
-        yield name, _too_large(unread[name])
-    for (name, item), content in zip(small.items(), _read_each(store, small.values()), strict=True):
-        if content is not None:
-            yield name, _whole(item, content)
-
-
-def _read_each(store: Store, items: Iterable[StoredObject]) -> Iterator[bytes | None]:
-    if isinstance(store, ReadsMany):
-        yield from store.read_many(items)
-        return
-    for item in items:
-        try:
-            with store.open(item.name, item.generation) as stream:
-                content = stream.read(item.size_bytes + 1)
-        except ObjectMissing:
-            yield None
-        else:
-            yield content
-
-
-def _read(store: Store, item: StoredObject) -> bytes:
-    if item.size_bytes > LARGEST_MANIFEST:
-        raise _too_large(item)
-    with store.open(item.name, item.generation) as stream:
-        return _whole(item, stream.read(item.size_bytes + 1))
-
-
-def _too_large(item: StoredObject) -> NotGood:
-    return NotGood(f"{item.name} has {item.size_bytes} bytes, more than any manifest: use another backup")
-
-
-def _whole(item: StoredObject, content: bytes) -> bytes:
-    if len(content) != item.size_bytes:
-        raise StoreError(f"{item.name} came with {len(content)} bytes instead of {item.size_bytes}: try again")
-    return content

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING
 
 from shared.archive.rewrapping import LARGEST, Read, open_sealed
 from shared.catalog.listing import Backup, Catalog
+from shared.catalog.verdicts import Opened, opened_as
 from shared.keys import WrappingKey
 from shared.model import names
 from shared.stores import Store, StoredObject
@@ -20,8 +21,19 @@ def open_manifest(catalog: Catalog, backup: Backup, key: WrappingKey | None) -> 
 
     Raises NotGood when any byte was changed, KeyProblem when the key is missing, wrong or out of reach, StoreError.
     """
+    manifest, opened = open_whole(catalog, backup, key)
+    return manifest, opened.data_key
+
+
+def open_whole(catalog: Catalog, backup: Backup, key: WrappingKey | None) -> "tuple[Manifest, Opened]":
+    """The same with what holds a verdict to this very manifest."""
     manifest, raw = catalog.read_manifest(backup)
-    return manifest, open_sealed(manifest, raw, key, sidecars(catalog.store, backup))
+    return manifest, open_read(catalog.store, backup, manifest, raw, key)
+
+
+def open_read(store: Store, backup: Backup, manifest: "Manifest", raw: bytes, key: WrappingKey | None) -> Opened:
+    """The same of a manifest that was read already."""
+    return opened_as(manifest, raw, open_sealed(manifest, raw, key, sidecars(store, backup)))
 
 
 def sidecars(store: Store, backup: Backup) -> Iterator[tuple[int, Read]]:

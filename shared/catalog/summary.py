@@ -12,6 +12,7 @@ from shared.stores import StoredObject
 
 _SUMMARY = "litekeep-summary"
 _VERDICT = "litekeep-verdict"
+_OF_VERDICT = ("id", "database", "kind", "recorded_at", "manifest_sha256", "seal")
 _LONGEST_DAMAGE = 500  # characters
 _METADATA_LIMIT = 7000  # bytes; Cloud Storage takes 8 KiB of custom metadata an object
 
@@ -50,6 +51,7 @@ class _Summary(BaseModel):
     good: bool
     needs: list[str] = []
     chain: _SummaryChain | None = None
+    verdict_seal: Count = 0
 
 
 def summarise(manifest: Manifest) -> dict[str, Any]:
@@ -72,6 +74,7 @@ def summarise(manifest: Manifest) -> dict[str, Any]:
         "schema_version": manifest.schema_version,
         "good": manifest.integrity.good,
         **_in_chain(manifest.chain),
+        "verdict_seal": manifest.verdict_seal,
     }
 
 
@@ -91,8 +94,9 @@ def beside_manifest(manifest: Manifest) -> dict[str, str]:
 def beside_verdict(document: Mapping[str, Any]) -> dict[str, str]:
     """The metadata that a verification's verdict is stored with."""
     damage = document.get("source_damage")
+    said = {field: document[field] for field in _OF_VERDICT if field in document}
     of_source = {"source_damage": str(damage)[:_LONGEST_DAMAGE]} if damage else {}
-    return _as_metadata(_VERDICT, {"ok": document.get("ok"), "level": document.get("level"), **of_source})
+    return _as_metadata(_VERDICT, {"ok": document.get("ok"), "level": document.get("level"), **said, **of_source})
 
 
 def summary_of(manifest: StoredObject) -> dict[str, Any] | None:

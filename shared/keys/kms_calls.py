@@ -15,12 +15,13 @@ from google.auth.exceptions import GoogleAuthError
 from google.cloud import kms_v1
 from google.cloud.kms_v1.services.key_management_service.transports import KeyManagementServiceGrpcTransport
 
-from shared.errors import KeyProblem, LitekeepError
+from shared.errors import KeyProblem, KeyVersionGone, LitekeepError
 from shared.settings import kms_endpoint
 
 _TRIES = 4  # of a request whose answer, or whose own bytes, were damaged on the way
 _CALL_SECONDS = 15.0
 _STATE = re.compile(r"current state is: (\w+)")
+_VERSION = re.compile(r"/cryptoKeyVersions/(\d+)", re.ASCII)
 
 _NO_CREDENTIALS = (
     "no Google Cloud credentials that it takes: run on Cloud Run with a service account,"
@@ -96,8 +97,7 @@ class KmsCalls:
             case exceptions.NotFound():
                 what = f"there is no such key: set {self._setting} to one that exists"
             case exceptions.FailedPrecondition():
-                state = _STATE.search(str(error))
-                what = f"the key version cannot be used{f', it is {state[1]}' if state else ''}: enable it"
+                return self._not_enabled(str(error))
             case exceptions.Unauthenticated() | GoogleAuthError():
                 what = _NO_CREDENTIALS
             case exceptions.RetryError() | exceptions.ServiceUnavailable() | exceptions.DeadlineExceeded():
@@ -106,6 +106,13 @@ class KmsCalls:
                 what = f"it answered {type(error).__name__}: see Cloud KMS in the Google Cloud console"
         return KeyProblem(f"Cloud KMS key {self._key}: {what}")
 
+    def _not_enabled(self, said: str) -> KeyVersionGone:
+        state, named = _STATE.search(said), _VERSION.search(said)
+        which = f"version {named[1]} of it" if named else "the key version"
+        name = state[1] if state else ""
+        what = f"{which} cannot be used{f', it is {name}' if name else ''}: {what_to_do(name)}"
+        return KeyVersionGone(f"Cloud KMS key {self._key}: {what}")
+
     def open(self) -> kms_v1.KeyManagementServiceClient:
         if self._client is None:
             try:
@@ -113,6 +120,14 @@ class KmsCalls:
             except (GoogleAuthError, OSError):
                 raise KeyProblem(f"Cloud KMS key {self._key}: {_NO_CREDENTIALS}") from None
         return self._client
+
+
+def what_to_do(state: str) -> str:
+    """What mends a key version in that state. A destroyed one cannot be enabled by anybody."""
+    return {
+        "DESTROYED": "nothing brings it back; use a backup that another version wrapped",
+        "DESTROY_SCHEDULED": "gcloud kms keys versions restore, then versions enable, before its time comes",
+    }.get(state, "enable it (gcloud kms keys versions enable)")
 
 
 def _real_client() -> kms_v1.KeyManagementServiceClient:

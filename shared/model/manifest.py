@@ -20,6 +20,7 @@ from shared.model.kinds import Kind
 from shared.model.names import BackupName, Format, check_id
 
 FORMAT = 2  # the newest that is read
+VERDICT_SEAL = 1  # what new manifests say of the verdicts on them
 _ALONE, _IN_CHAIN = 1, 2
 LARGEST_MANIFEST = 8 << 20  # bytes; a thousand tables take about 100 KB, and reading one takes 40 times its size
 
@@ -123,6 +124,7 @@ class Manifest(_Stored):
     without_sql: str | None = None  # why there is no dump, though one was ordered
     dump_format: Count = 1  # of the SQL dump, so that it can be made once more byte for byte
     chain: Chain | None = None
+    verdict_seal: Count = 0  # 1: a verdict counts only with a seal (`shared.catalog.verdicts`)
     seal: str = ""
 
     @property

@@ -59,6 +59,8 @@ def _judge_one(database: str, listing: Listing, schedules: Schedules | None, now
     yield from _stale(database, here, in_force(schedules, own), now)
     yield from _not_good(own)
     yield from _future(own, now)
+    yield from _not_sealed(own)
+    yield from _unopened(own)
     yield from _unverified(here, now)
     yield from _source_damaged(here)
     yield from changes(here)
@@ -87,13 +89,44 @@ def _stale(database: str, here: Sequence[Seen], schedules: Schedules, now: datet
 
 def _not_good(own: Sequence[Seen]) -> Iterator[Finding]:
     for seen in own:
-        if seen.wrong is not None:
+        if seen.wrong is not None and seen.unopened is None:
             yield Finding(
                 Event.MONITOR_NOT_GOOD,
                 f"{seen.name.id} of {seen.name.database} is not good: {seen.wrong}; take another one, keep it for the "
                 "cause",
                 _about(seen),
             )
+
+
+def _not_sealed(own: Sequence[Seen]) -> Iterator[Finding]:
+    """One for all verdicts of a database that count for nothing, and one for all marks."""
+    for what, doubted in (
+        ("verdict", [(seen, seen.doubt) for seen in own if seen.doubt is not None]),
+        ("mark that nothing was written since", [(s, s.mark_doubt) for s in own if s.mark_doubt is not None]),
+    ):
+        if not doubted:
+            continue
+        seen, doubt = doubted[0]
+        others = f", and so on {len(doubted) - 1} more" if len(doubted) > 1 else ""
+        yield Finding(
+            Event.MONITOR_NOT_SEALED,
+            f"a {what} on {seen.name.id} of {seen.name.database} counts for nothing, {doubt}{others}: find out who "
+            "writes to this store, then run litekeep verify --all --again",
+            _about(seen),
+        )
+
+
+def _unopened(own: Sequence[Seen]) -> Iterator[Finding]:
+    """One for all of a database that the configured key does not open: a restore with it would fail."""
+    found = [seen for seen in own if seen.unopened is not None]
+    if found:
+        others = f" (and {len(found) - 1} more of it)" if len(found) > 1 else ""
+        yield Finding(
+            Event.MONITOR_KEY_AT_RISK,
+            f"{found[0].name.id}{others} of {found[0].name.database} cannot be opened with BACKUP_KEY: "
+            f"{found[0].unopened}",
+            _about(found[0]),
+        )
 
 
 def _future(own: Sequence[Seen], now: datetime) -> Iterator[Finding]:

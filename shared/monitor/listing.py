@@ -4,6 +4,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
+from shared.catalog.verdicts import Trust
 from shared.clock import is_future
 from shared.model import names
 from shared.model.kinds import Kind
@@ -21,6 +22,8 @@ class Seen:
     `in_copy`: None where there is no copy store.
     `row_counts`: rows by table, of the two newest of a database only.
     `unchanged_at`: when a run last found that nothing was written since, and took no other.
+    `trust`: how far the verdict that counts was looked into. `doubt` and `mark_doubt`: why a newer verdict, or a newer
+    mark that it is unchanged, counts for nothing. `unopened`: why the key that is configured does not open it.
     """
 
     name: BackupName
@@ -36,6 +39,10 @@ class Seen:
     row_counts: Mapping[str, int] | None = None
     unchanged_at: datetime | None = None
     source_damage: str | None = None
+    trust: Trust | None = None
+    doubt: str | None = None
+    mark_doubt: str | None = None
+    unopened: str | None = None
 
     @property
     def kind(self) -> Kind:
@@ -55,6 +62,8 @@ class Seen:
         """Why it is known not to be good."""
         if self.damaged is not None:
             return self.damaged
+        if self.unopened is not None:
+            return self.unopened
         if not self.source_good:
             return "its database was damaged when it was taken"
         return "it did not pass its verification" if self.verified is False else None

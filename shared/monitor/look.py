@@ -5,14 +5,15 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 
+from shared.catalog.checker import Checker, OpenKey
 from shared.catalog.listing import Backup, Catalog
-from shared.clock import is_future
 from shared.errors import LitekeepError, NotGood, ObjectMissing
 from shared.events.log import Event
 from shared.model import names
 from shared.model.names import DrillName
 from shared.monitor.finding import Finding
 from shared.monitor.listing import Listing, Seen, present
+from shared.monitor.quiet import newest_marks, with_marks
 from shared.retention.inventory import Inventory, inventory_of
 from shared.retention.retired import is_retired
 from shared.retention.rules import Candidate
@@ -31,8 +32,11 @@ def look(
     expected: Iterable[str] = (),
     only: str | None = None,
     problems: tuple[Finding, ...] = (),
+    open_key: OpenKey | None = None,
 ) -> tuple[Listing, Inventory]:
     """What the stores hold; of one database with `only`. `expected`: databases that should be backed up.
+
+    Seals are checked of those that decide, where `open_key` gives a key that may decrypt.
 
     A copy store that cannot be listed is a problem of the listing, as `problems` are.
     Raises StoreError when the first store cannot be.
@@ -40,12 +44,13 @@ def look(
     with all_of_it_stays():
         objects = list(store.list_objects(""))
         inventory = inventory_of(store, objects)
+    catalog, checker = Catalog(store), Checker(open_key)
+    inventory = inventory.settled(lambda own: checker.settle(catalog, own))
     copies, unread = _copies(copy_store, copy_url)
-    unchanged = _unchanged(objects, now)
+    marks = newest_marks(objects, now)
     found: dict[str, list[Seen]] = {database: [] for database in expected}
     for candidate in inventory.candidates:
         seen = _seen(candidate, inventory.backups[candidate.name], inventory, copies)
-        seen = replace(seen, unchanged_at=unchanged.get(candidate.name)) if candidate.name in unchanged else seen
         found.setdefault(candidate.name.database, []).append(seen)
     for database in [
         each for each, own in found.items() if is_retired(inventory.retired, each, (s.created_at for s in own))
@@ -54,9 +59,12 @@ def look(
             del found[database]
     if only is not None:
         found = {only: found.get(only, [])}
-    catalog = Catalog(store)
-    databases = {database: _with_row_counts(catalog, own, inventory, now) for database, own in found.items()}
-    return Listing(store.url, databases, _drills(objects), copy_url, problems + unread), inventory
+    databases = {
+        database: with_marks(store, _with_row_counts(catalog, checker, own, inventory, now), inventory, marks, checker)
+        for database, own in found.items()
+    }
+    listing = Listing(store.url, databases, _drills(objects), copy_url, problems + unread)
+    return listing, inventory
 
 
 def _seen(candidate: Candidate, backup: Backup, inventory: Inventory, copies: Mapping[str, int] | None) -> Seen:
@@ -71,6 +79,9 @@ def _seen(candidate: Candidate, backup: Backup, inventory: Inventory, copies: Ma
         verified=candidate.verified,
         verdict=backup.verdict.name if backup.verdict else None,
         source_damage=backup.source_damage,
+        trust=backup.trust,
+        doubt=backup.doubt,
+        unopened=backup.unopened,
         damaged=candidate.damaged,
         source_good=candidate.good,
         kept_for=candidate.keep_until - candidate.created_at if candidate.keep_until else None,
@@ -91,16 +102,6 @@ def _is_copied(objects: Iterable[StoredObject], copies: Mapping[str, int]) -> bo
     )
 
 
-def _unchanged(objects: Iterable[StoredObject], now: datetime) -> Mapping[names.BackupName, datetime]:
-    """When each backup was last found to be all that there is; what is dated in the future says nothing."""
-    found: dict[names.BackupName, datetime] = {}
-    for item in objects:
-        mark = names.parse_unchanged(item.name)
-        if mark is not None and not is_future(mark.at, now):
-            found[mark.backup] = max(mark.at, found.get(mark.backup, mark.at))
-    return found
-
-
 def _copies(copy_store: OpenStore | None, url: str | None) -> tuple[Mapping[str, int] | None, tuple[Finding, ...]]:
     if copy_store is None:
         return None, ()
@@ -111,14 +112,16 @@ def _copies(copy_store: OpenStore | None, url: str | None) -> tuple[Mapping[str,
         return None, (Finding(Event.MONITOR_FAILED, message, {"store": url}),)
 
 
-def _with_row_counts(catalog: Catalog, own: list[Seen], inventory: Inventory, now: datetime) -> tuple[Seen, ...]:
+def _with_row_counts(
+    catalog: Catalog, checker: Checker, own: list[Seen], inventory: Inventory, now: datetime
+) -> tuple[Seen, ...]:
     """Rows by table are too much for a listing: they are in the manifests."""
     readable = [seen for seen in present(own, now) if seen.damaged is None]
     read: dict[names.BackupName, Seen] = {}
     for seen in readable[:2]:
         with suppress(ObjectMissing):  # removed since the listing
             try:
-                manifest, _ = catalog.read_manifest(inventory.backups[seen.name])
+                manifest = checker.read(catalog, inventory.backups[seen.name]).manifest
             except NotGood as error:
                 read[seen.name] = replace(seen, damaged=str(error))
             else:

@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
+from shared.catalog.checker import Checker, OpenKey
 from shared.catalog.holds import is_held, is_stored
 from shared.catalog.listing import Catalog
 from shared.clock import CLOCKS_DIFFER_BY, Clock, rfc3339, utc_now
@@ -23,9 +24,10 @@ from shared.retention.elsewhere import Elsewhere
 from shared.retention.gaps import left_out, said_of
 from shared.retention.inventory import take_inventory
 from shared.retention.lease import Lease, LeaseLost, leased
+from shared.retention.looked_at import doubts, looked_at
 from shared.retention.orphans import find_orphans, held_orphans
 from shared.retention.outcome import Outcome
-from shared.retention.rules import Candidate, Decision, Plan, Policy, plan
+from shared.retention.rules import Candidate, Decision, Plan, Policy
 from shared.runtime.progress import Progress, silent
 from shared.runtime.so_far import note
 from shared.stores import Store
@@ -48,9 +50,10 @@ def preview(
     database: str | None = None,
     clock: Clock = utc_now,
     elsewhere: Elsewhere | None = None,
+    open_key: OpenKey | None = None,
 ) -> Outcome:
     """What a cleanup would do now. Writes nothing and takes no lease. Raises StoreError."""
-    outcome = _Judge(store, policy, database, clock, elsewhere).judge(None)
+    outcome = _Judge(store, policy, database, clock, elsewhere, Checker(open_key)).judge(None)
     outcome.attention += _gaps(store, outcome, None, outcome.planned_at - _NEW)
     return outcome
 
@@ -64,6 +67,7 @@ def clean(
     progress: Progress = silent,
     tell: Tell = lambda _name, _why: None,
     elsewhere: Elsewhere | None = None,
+    open_key: OpenKey | None = None,
 ) -> Outcome:
     """Deletes what the policy lets go, of one database when it is given, and says what became of each.
 
@@ -71,11 +75,12 @@ def clean(
 
     What the store refuses to delete is noted in the outcome, and the run goes on. Raises StoreError when the store
     cannot be listed or read, when another cleanup is at work, or when our clock is not that of the store.
+    What protects others by its verdict is looked at with the key that `open_key` gives, where that may decrypt.
     `tell` hears of each backup right when it is gone, and why: so that a run that is killed has left its trace.
     """
     with leased(store, TASK, clock) as lease:
         _compare_clocks(store, lease)
-        judge = _Judge(store, policy, database, clock, elsewhere)
+        judge = _Judge(store, policy, database, clock, elsewhere, Checker(open_key))
         first, outcome = judge.judge(lease), judge.judge(lease)
         differing = first.going ^ outcome.going
         outcome.going &= first.going
@@ -100,6 +105,7 @@ class _Judge:
     database: str | None
     clock: Clock
     elsewhere: Elsewhere | None
+    checker: Checker
 
     def judge(self, lease: Lease | None) -> Outcome:
         inventory, now = take_inventory(self.store), self.clock()
@@ -108,12 +114,13 @@ class _Judge:
         policy = replace(self.policy, retired=inventory.retired)
         if self.database is not None:
             inventory = inventory.only(self.database)
-        made = plan(inventory.candidates, policy, now)
+        inventory, made = looked_at(inventory, policy, now, Catalog(self.store), self.checker)
         orphans = find_orphans(inventory, lease.began_at if lease else now)
         whole = self.elsewhere.whole if self.elsewhere else ()
         items = [item for name, found in orphans if name not in whole for item in found]
         going = frozenset(decision.backup.name for decision in made.deletions)
-        return Outcome(made, inventory, now, items, [*made.attention, *held_orphans(inventory)], going)
+        attention = [*made.attention, *doubts(inventory), *held_orphans(inventory)]
+        return Outcome(made, inventory, now, items, attention, going)
 
 
 def _gaps(store: Store, first: Outcome, second: Outcome | None, before: datetime) -> list[str]:

@@ -1,8 +1,8 @@
 """What a store holds, from one listing: backups as retention judges them, and what belongs to none."""
 
 import json
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -44,6 +44,22 @@ class Inventory:
             {name: items for name, items in self.objects.items() if name.database == database},
             self.retired,
         )
+
+    def settled(self, settle: Callable[[list[Backup]], list[Backup]]) -> "Inventory":
+        """The same with what `settle` makes of the backups of each database, which it gets newest first."""
+        own: dict[str, list[Backup]] = {}
+        for backup in self.backups.values():
+            own.setdefault(backup.name.database, []).append(backup)
+        return self.with_backups([backup for each in own.values() for backup in settle(each)])
+
+    def with_backups(self, backups: Iterable[Backup]) -> "Inventory":
+        """The same with these in the place of those of the same names: what a look with the key found of them."""
+        changed = {each.name: each for each in backups if self.backups[each.name] is not each}
+        candidates = [
+            _looked_at(candidate, self.backups[candidate.name], changed.get(candidate.name))
+            for candidate in self.candidates
+        ]
+        return replace(self, backups={**self.backups, **changed}, candidates=tuple(candidates))
 
     def size_of(self, name: BackupName) -> int:
         """Bytes of all that the store holds under that backup's name."""
@@ -100,6 +116,14 @@ def _candidate(store: Store, backup: Backup, objects: list[StoredObject], *, own
         stored_at=backup.manifest.created_at if own_time else None,
         newer_format=newer_format,
     )
+
+
+def _looked_at(candidate: Candidate, before: Backup, found: Backup | None) -> Candidate:
+    """What the other store knows of it stays, unless the look found something else than the listing said."""
+    if found is None:
+        return candidate
+    verified = candidate.verified if found.verified == before.verified else found.verified
+    return replace(candidate, verified=verified, damaged=candidate.damaged or found.damaged or found.missing)
 
 
 def _is_newer(store: Store, backup: Backup) -> bool:

@@ -7,6 +7,8 @@ from typing import TextIO
 
 import click
 
+from shared.catalog.checker import Checker
+from shared.catalog.listing import Catalog
 from shared.databases.location import parse_location
 from shared.errors import KeyProblem, UsageError
 from shared.events.audit_file import append, audit_path, log_path, open_log
@@ -21,6 +23,8 @@ from shared.terminal.identity import origin_of
 from shared.terminal.notify import tell_of_run
 from shared.terminal.own_project import with_own_key
 from shared.terminal.policy import check_database
+
+_PATIENCE_OF_A_LOOK = 10.0  # seconds
 
 
 def source_of(settings: Settings) -> FileLocation | CloudLocation:
@@ -70,6 +74,16 @@ def key_of(settings: Settings, *, may_create: bool = False) -> WrappingKey | Non
         loud = f"NEW KEY {default.resolve()}: copy it to a safe place NOW; without it no backup can ever be read"
         click.secho(loud, fg="yellow", bold=True, err=True)
     return open_key(settings.backup_key)
+
+
+def catalog_of(settings: Settings) -> Catalog:
+    """The backups of BACKUP_STORE, of which `latest-verified` means one whose seals hold, if the key is at hand."""
+    return Catalog(open_store(settings.backup_store), check=Checker(lambda: key_of(settings)))
+
+
+def looking_key_of(settings: Settings) -> WrappingKey | None:
+    """The key for a look at seals, which can do without: it waits less for Cloud KMS. Raises LitekeepError."""
+    return open_key(settings.backup_key, patience=_PATIENCE_OF_A_LOOK)
 
 
 def _check_may_last(settings: Settings) -> None:

@@ -3,13 +3,11 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 
-from shared.catalog.listing import Catalog
 from shared.errors import UsageError
 from shared.operations.diff.sides import LIVE, Place
 from shared.settings import Settings
-from shared.stores import open_store
 from shared.terminal.audit import audited
-from shared.terminal.parts import database_of, event_log, key_of, source_of
+from shared.terminal.parts import catalog_of, database_of, event_log, key_of, source_of
 
 
 @contextmanager
@@ -20,7 +18,7 @@ def comparing(
     live = source_of(settings) if LIVE in sides else None
     with audited(event_log(settings, result_on_stdout=as_json), settings, action, " ".join(sides), database=database):
         yield Place(
-            catalog=Catalog(open_store(settings.backup_store)),
+            catalog=catalog_of(settings),
             key=None if set(sides) == {LIVE} else key_of(settings),
             live=live,
             database=database or _database(settings),

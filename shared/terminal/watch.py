@@ -8,7 +8,7 @@ from shared.monitor import Finding, Listing, look
 from shared.retention.inventory import Inventory
 from shared.settings import Settings
 from shared.stores import Store, open_store
-from shared.terminal.parts import database_of, project_of
+from shared.terminal.parts import database_of, looking_key_of, project_of
 
 
 def look_by(settings: Settings, store: Store, now: datetime, *, only: str | None = None) -> tuple[Listing, Inventory]:
@@ -26,6 +26,7 @@ def look_by(settings: Settings, store: Store, now: datetime, *, only: str | None
         expected=expected,
         only=only,
         problems=problems,
+        open_key=lambda: looking_key_of(settings),
     )
 
 

@@ -22,7 +22,7 @@ from shared.clock import Clock, utc_now
 from shared.databases.snapshot import Snapshot, take_snapshot
 from shared.dump.dump import FORMAT as DUMP_FORMAT
 from shared.errors import CorruptSource, NoSql, ObjectExists, SourceError
-from shared.model.manifest import Artifact, Integrity, Manifest, checked_name
+from shared.model.manifest import VERDICT_SEAL, Artifact, Integrity, Manifest, checked_name
 from shared.model.names import BackupName, Format, automatic_id
 from shared.operations.backup.artifacts import Description, describe_damaged, describe_snapshot, write_artifacts
 from shared.operations.backup.order import BackupOrder
@@ -146,6 +146,7 @@ def _store_as(name: BackupName, order: BackupOrder, moment: _Moment, progress: P
             note=order.note,
             without_sql=description.without_sql,
             dump_format=DUMP_FORMAT,
+            verdict_seal=VERDICT_SEAL,
         )
         manifest = seal_manifest(manifest, data_key)
         copies = stage_copies(order.copy_store, manifest, staging, stack)

@@ -9,14 +9,16 @@ Then a mark beside the backups says so. It is what `status` and the monitor go b
 stale, and one whose schedule has stopped is, as no marks come either.
 """
 
-import json
+import hashlib
 from datetime import datetime
 
 from shared.archive.data_key import same_key
 from shared.catalog.listing import Backup, Catalog
+from shared.catalog.marks import write_mark
 from shared.clock import is_future
-from shared.model.manifest import Manifest
-from shared.model.names import BackupName, Unchanged
+from shared.keys import WrappingKey
+from shared.model.manifest import LARGEST_MANIFEST, Manifest
+from shared.model.names import BackupName
 from shared.operations.backup.order import BackupOrder
 from shared.sqlitecloud.location import CloudLocation
 from shared.stores import Store
@@ -43,11 +45,11 @@ def find_unchanged(order: BackupOrder, now: datetime) -> BackupName | None:
     return newest.name if unchanged_since(order.location, manifest.source) else None
 
 
-def mark_unchanged(store: Store, backup: BackupName, now: datetime) -> None:
-    """Says in the store that the database was as that backup has it, at that moment. Raises StoreError."""
-    mark = Unchanged(backup, now)
-    content = {"kind": backup.kind.value, "database": backup.database, "id": backup.id}
-    store.create(mark.object, json.dumps(content, ensure_ascii=False).encode() + b"\n", {})
+def mark_unchanged(store: Store, backup: BackupName, now: datetime, key: WrappingKey | None) -> None:
+    """Says in the store that the database was as that backup has it, at that moment. Raises LitekeepError."""
+    with store.open(backup.manifest) as stream:
+        sha256 = hashlib.sha256(stream.read(LARGEST_MANIFEST)).hexdigest()
+    write_mark(store, backup, sha256, now, key)
 
 
 def _is_young(newest: Backup, manifest: Manifest, order: BackupOrder, now: datetime) -> bool:

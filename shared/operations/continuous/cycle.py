@@ -188,7 +188,7 @@ class _Cycle:
             raise StoreError(f"{name.id} was deleted meanwhile: the next cycle makes a point")
         if (missing := copy_path(order, live.newest)) is not None:
             raise StoreError(f"{name.id} is stored in {order.store.url}, but not in the copy store: {missing}")
-        mark_unchanged(order.store, name, self._began)
+        mark_unchanged(order.store, name, self._began, order.key)
         return Quiet(name, self._began)
 
     def _parent(self, live: Live | None) -> tuple[Point | None, State | None]:

@@ -14,7 +14,7 @@ from shared.catalog.listing import Catalog
 from shared.continuous.index import State, changed_pages, index_of_changes, whole_index
 from shared.databases.snapshot import Snapshot
 from shared.errors import LitekeepError
-from shared.model.manifest import Artifact, Chain, Integrity, Manifest, Source
+from shared.model.manifest import VERDICT_SEAL, Artifact, Chain, Integrity, Manifest, Source
 from shared.model.names import BackupName, Format
 from shared.operations.backup import BackupOrder
 from shared.operations.backup.artifacts import Description
@@ -122,6 +122,7 @@ def _manifest(name: BackupName, order: BackupOrder, material: Material, chain: C
         reindex=description.reindex,
         note=order.note,
         chain=chain,
+        verdict_seal=VERDICT_SEAL,
     )
 
 

@@ -4,9 +4,12 @@ import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
+from shared.catalog.checker import Checker
 from shared.catalog.listing import Backup, Catalog
+from shared.catalog.opening import open_whole
+from shared.catalog.verdicts import Opened
 from shared.clock import Clock, utc_now
-from shared.errors import StoreError
+from shared.errors import KeyProblem, NotGood, StoreError
 from shared.keys import WrappingKey
 from shared.operations.drill.app_checks import AppCheck
 from shared.operations.drill.attempt import Attempt, Role, Stopwatch, Task, attempt
@@ -43,7 +46,7 @@ def hold_drill(
     good gets that verdict recorded beside it, as from a verification.
     """
     started = clock()
-    choice = choose(backups, order.seed)
+    choice = choose(Checker(lambda: order.key).settle(order.catalog, backups), order.seed)
     app_checks = [check for check in order.app_checks if check.database in (None, database)]
     attempts: list[Attempt] = []
     for role, backup in ((Role.LATEST, choice.latest), (Role.OLDER, choice.older)):
@@ -75,10 +78,19 @@ def _held(task: Task, clock: Clock, stopwatch: Stopwatch, progress: Progress) ->
         return found
     now = clock()
     try:
-        task.catalog.record(found.backup, Verification(found.backup.id, found.checks, found.backup, now), now)
+        verdict = Verification(found.backup.id, found.checks, found.backup, now)
+        task.catalog.record(found.backup, verdict, now, _opened(task))
     except StoreError as error:
         return replace(found, error=f"the verdict on it could not be stored: {error}")
     return found
+
+
+def _opened(task: Task) -> Opened | None:
+    """The manifest, to seal the verdict with; None where it is the manifest itself that is not good."""
+    try:
+        return open_whole(task.catalog, task.backup, task.key)[1]
+    except (NotGood, KeyProblem):
+        return None
 
 
 def _from_copy(

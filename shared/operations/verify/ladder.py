@@ -16,7 +16,7 @@ from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import apsw
 
@@ -25,7 +25,7 @@ from shared.archive.pipeline import read_ahead
 from shared.archive.plain_files import check_alone
 from shared.archive.reader import check_stored, open_compressed, read_artifact
 from shared.catalog.listing import Backup, Catalog
-from shared.catalog.opening import open_manifest
+from shared.catalog.opening import open_whole
 from shared.clock import Clock, rfc3339, utc_now
 from shared.dump.load import load_sql
 from shared.dump.schema import count_rows, user_tables
@@ -40,6 +40,9 @@ from shared.runtime.workspace import scratch_folder
 from shared.sqlite.checks import check_integrity
 from shared.stores import Store
 from shared.version import TOOL
+
+if TYPE_CHECKING:
+    from shared.catalog.verdicts import Opened
 
 LEVEL = "full"
 _RUNGS = ("manifest", "checksum", "decrypt", "identity", "sql", "image", "schema", "data")
@@ -57,6 +60,7 @@ class Verification:
     name: BackupName | None = None
     verified_at: datetime | None = None
     source_damage: str | None = None  # what the full check finds in the source itself; the backup is faithful
+    disregarded: str | None = None  # why an earlier verdict on it counts for nothing
     unrecorded: str | None = None  # why the verdict could not be stored beside the backup
     rests_on: tuple[str, ...] = ()  # ids of the base and increments that a point was made of besides itself
 
@@ -75,6 +79,8 @@ class Verification:
             document["source_damage"] = self.source_damage
         if self.rests_on:
             document["rests_on"] = list(self.rests_on)
+        if self.disregarded:
+            document["disregarded"] = self.disregarded
         if self.unrecorded:
             document["unrecorded"] = self.unrecorded
         if self.name and self.verified_at:
@@ -105,7 +111,7 @@ def verify_backup(
     rests_on = tuple(rungs.rests_on)
     verification = Verification(backup.name.id, rungs.merged(), backup.name, clock(), damage, rests_on=rests_on)
     try:
-        catalog.record(backup.name, verification, clock())
+        catalog.record(backup.name, verification, clock(), rungs.opened)
     except StoreError as error:  # what was found out is worth saying all the same
         return replace(verification, unrecorded=str(error))
     return verification
@@ -156,6 +162,7 @@ class _Rungs:
     def __init__(self) -> None:
         self._checks: list[Check] = []
         self.rests_on: list[str] = []
+        self.opened: Opened | None = None  # the manifest, whose seal holds: what seals the verdict
         self.image: Proof | None = None  # of the page image, which tells what the full check says of the source
 
     def add(self, name: str, *, ok: bool, detail: str) -> bool:
@@ -189,10 +196,11 @@ class _Noted:
 def _climb(catalog: Catalog, backup: Backup, key: WrappingKey | None, progress: Progress) -> _Rungs:
     rungs = _Rungs()
     try:
-        manifest, data_key = open_manifest(catalog, backup, key)
+        manifest, rungs.opened = open_whole(catalog, backup, key)
     except NotGood as error:
         rungs.add("manifest", ok=False, detail=str(error))
         return rungs
+    data_key = rungs.opened.data_key
     rungs.add("manifest", ok=True, detail="sealed, every byte as written")
     if not manifest.integrity.good:
         rungs.add("data", ok=False, detail=f"it was taken of a damaged database: {manifest.integrity.problems[0]}")

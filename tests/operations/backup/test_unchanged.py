@@ -1,17 +1,19 @@
 """A scheduled backup is left out only when the newest one holds all that there is, and somebody can see that."""
 
+import json
 from collections.abc import Callable, Iterator
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
 from pathlib import Path
 
 import pytest
 
 from jobs.backup.slot import Skipped, back_up_once
 from shared.catalog.listing import Catalog
+from shared.catalog.marks import write_mark
 from shared.clock import utc_now
-from shared.events.log import EventLog
-from shared.keys import open_key
+from shared.events.log import Event, EventLog
+from shared.keys import WrappingKey, open_key
 from shared.keys.keyfile import KeyFile
 from shared.model.kinds import Kind
 from shared.model.names import Format, Unchanged, parse, parse_unchanged
@@ -188,7 +190,7 @@ def test_a_quiet_database_is_not_stale_and_one_whose_schedule_stopped_is(order: 
     (backup,) = Catalog(order.store).backups()
     taken = backup.created_at
     for night in (1, 2, 3):
-        mark_unchanged(order.store, backup.name, taken + night * 24 * HOUR)
+        mark_unchanged(order.store, backup.name, taken + night * 24 * HOUR, None)
 
     def stale(after: timedelta) -> tuple[Standing, bool, timedelta | None]:
         listing, _ = look(order.store, taken + after)
@@ -202,12 +204,90 @@ def test_a_quiet_database_is_not_stale_and_one_whose_schedule_stopped_is(order: 
     assert (standing, cries, behind) == (Standing.STALE, True, 26 * HOUR + timedelta(minutes=1))
 
 
-def test_a_mark_of_the_future_or_on_another_backup_hides_nothing(order: BackupOrder) -> None:
+def stale(order: BackupOrder, now: datetime, key: WrappingKey | None) -> tuple[bool, list[str]]:
+    """Whether the database is stale, and what is said of marks."""
+    listing, _ = look(order.store, now, open_key=lambda: key)
+    findings = [each for each in judge(listing, DAILY, now) if each.event is Event.MONITOR_NOT_SEALED]
+    said = [each.message for each in findings]
+    return status_of(NAME, listing, DAILY, now).standing is Standing.STALE, said
+
+
+def forged(order: BackupOrder, mark: Unchanged, content: bytes) -> None:
+    order.store.create(mark.object, content, {})
+
+
+def test_a_mark_of_the_future_hides_nothing(order: BackupOrder) -> None:
     run(order)
     (backup,) = Catalog(order.store).backups()
     now = backup.created_at + 60 * HOUR
-    mark_unchanged(order.store, backup.name, now + HOUR)
-    mark_unchanged(order.store, replace(backup.name, id="another"), now)
-    mark_unchanged(order.store, replace(backup.name, kind=Kind.WEEKLY), now)
-    listing, _ = look(order.store, now)
-    assert status_of(NAME, listing, DAILY, now).standing is Standing.STALE
+    mark_unchanged(order.store, backup.name, now + HOUR, None)
+    assert stale(order, now, None) == (True, [])
+
+
+def test_a_mark_that_names_a_backup_that_is_not_there_hides_nothing(order: BackupOrder) -> None:
+    run(order)
+    (backup,) = Catalog(order.store).backups()
+    now = backup.created_at + 60 * HOUR
+    for name in (replace(backup.name, id="another"), replace(backup.name, kind=Kind.WEEKLY)):
+        write_mark(order.store, name, "0" * 64, now, None)
+    assert stale(order, now, None) == (True, [])
+
+
+@pytest.fixture
+def keyed(order: BackupOrder, tmp_path: Path) -> BackupOrder:
+    return replace(order, key=KeyFile.create(tmp_path / "a.key"))
+
+
+@pytest.mark.parametrize("content", [b"", b"{}", b"null", b"[" * 10_000, b"\xff"])
+def test_a_mark_that_says_nothing_makes_nothing_fresh(keyed: BackupOrder, content: bytes) -> None:
+    run(keyed)
+    (backup,) = Catalog(keyed.store).backups()
+    now = backup.created_at + 60 * HOUR
+    forged(keyed, Unchanged(backup.name, now - HOUR), content)
+    is_stale, (said,) = stale(keyed, now, keyed.key)
+    assert is_stale
+    assert said.startswith(f"a mark that nothing was written since on {backup.name.id} of {NAME} counts for nothing, ")
+    assert look(keyed.store, now)[0].databases[NAME][0].unchanged_at is None, "nor without the key"
+
+
+def test_a_mark_of_another_backup_or_without_a_true_seal_makes_nothing_fresh(
+    keyed: BackupOrder, tmp_path: Path
+) -> None:
+    run(keyed)
+    (backup,) = Catalog(keyed.store).backups()
+    now = backup.created_at + 60 * HOUR
+    mark_unchanged(keyed.store, backup.name, now - 30 * HOUR, keyed.key)
+    (item,) = keyed.store.list_objects("locks/unchanged/")
+    true = json.loads((Path(keyed.store.url) / item.name).read_text())
+    attacks = [
+        (true, "it is of another backup, database or time"),  # an old one under a new name
+        (true | {"database": "other"}, "it is of another backup, database or time"),
+        ({field: value for field, value in true.items() if field != "seal"}, "it carries no seal"),
+        ({"kind": "daily", "database": NAME, "id": backup.name.id}, "it carries no seal"),
+    ]
+    for minute, (content, why) in enumerate(attacks, 1):
+        forged(keyed, Unchanged(backup.name, now - minute * HOUR / 60), json.dumps(content).encode())
+        for opening in (lambda: keyed.key, None):
+            listing, _ = look(keyed.store, now, open_key=opening)
+            (seen,) = listing.databases[NAME]
+            assert (seen.unchanged_at, seen.mark_doubt) == (now - 30 * HOUR, why) or why in str(seen.mark_doubt)
+            assert seen.unchanged_at == now - 30 * HOUR, "the true one before it counts"
+        (Path(keyed.store.url) / Unchanged(backup.name, now - minute * HOUR / 60).object).unlink()
+    thief = KeyFile.create(tmp_path / "b.key")
+    sha256 = true["manifest_sha256"]
+    write_mark(keyed.store, backup.name, sha256, now, thief)
+    assert stale(keyed, now, keyed.key)[1][0].count("its seal is wrong") == 1
+    listing, _ = look(keyed.store, now)
+    assert listing.databases[NAME][0].unchanged_at == now, "without the key no seal can be told from another"
+
+
+def test_a_mark_that_a_run_makes_counts_with_and_without_the_key(keyed: BackupOrder) -> None:
+    run(keyed)
+    (backup,) = Catalog(keyed.store).backups()
+    assert run(keyed, 24 * HOUR) == "unchanged"
+    now = backup.created_at + 40 * HOUR
+    for opening in (lambda: keyed.key, None):
+        listing, _ = look(keyed.store, now, open_key=opening)
+        (seen,) = listing.databases[NAME]
+        assert seen.behind(now) < 17 * HOUR
+        assert seen.mark_doubt is None
