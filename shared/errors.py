@@ -3,6 +3,7 @@
     LitekeepError            1  it failed, or something needs attention
     ├── UsageError           2  wrong usage or setting; nothing was touched
     ├── SourceError          1  the database could not be read or written
+    │   ├── NoMemory         1  a limit or the machine had not the memory for it
     │   └── CorruptSource    3  the database itself is damaged
     ├── StoreError           1  a store refused, or is out of reach
     │   ├── ObjectExists     1  the name is taken; nothing was overwritten
@@ -36,6 +37,10 @@ class SourceError(LitekeepError):
 
 class NoSql(SourceError):
     """A database holds what a SQL dump cannot carry. Its page image can be kept."""
+
+
+class NoMemory(SourceError):
+    """What was asked takes more memory than there is, or than it may have."""
 
 
 class CorruptSource(SourceError):

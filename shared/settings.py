@@ -38,6 +38,7 @@ _BUCKET = re.compile(r"gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9](/.*)?", re.ASCII)
 _LOOPBACK = re.compile(r"(127\.0\.0\.1|\[::1\]):[1-9]\d{0,4}", re.ASCII)
 _LENGTH = re.compile(r"([1-9]\d{0,5})([hdwy])", re.ASCII)
 _HOURS = {"h": 1, "d": 24, "w": 7 * 24, "y": 365 * 24}
+_OF_CHILDREN = ("TMPDIR", "SQLITE_TMPDIR", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH")
 _LONGEST_RETENTION = timedelta(days=365_000)  # no calendar ends before that
 
 
@@ -321,6 +322,11 @@ def google_metadata_host() -> str:
     By default its address rather than its name: looking a name up can take longer than any log line may wait.
     """
     return os.environ.get("GCE_METADATA_HOST") or "169.254.169.254"
+
+
+def environment_of_children() -> dict[str, str]:
+    """What a confined process of ours may know: where temporary files go, the language and the zone, and no setting."""
+    return {name: value for name in _OF_CHILDREN if (value := os.environ.get(name)) is not None}
 
 
 def wanted_tmpdir() -> str | None:

@@ -9,7 +9,7 @@ import re
 import apsw
 
 from shared.dump.guard import shown
-from shared.errors import LitekeepError, NotGood, SourceError
+from shared.errors import LitekeepError, NoMemory, NotGood, SourceError
 
 _NAMES_ONLY = re.compile(
     r"no such (?:table|collation sequence|module|function|index|trigger|view): .*"
@@ -38,7 +38,6 @@ _OUTSIDE = (
     apsw.IOError,
     apsw.CantOpenError,
     apsw.PermissionsError,
-    apsw.NoMemError,
     apsw.BusyError,
 )
 _KINDS: dict[type[apsw.Error], str] = {
@@ -57,6 +56,8 @@ def explain(error: apsw.Error, where: str) -> LitekeepError:
 
     `where` says which statement, as in "the statement near line 12".
     """
+    if isinstance(error, apsw.NoMemError):
+        return NoMemory(f"{where} takes more memory than there is: give this process more")
     if isinstance(error, _OUTSIDE):
         kind = type(error).__name__.removesuffix("Error")
         return SourceError(f"the disk or the machine failed at {where} ({kind}): check space and permissions")

@@ -5,7 +5,6 @@ triggers and pragma functions (https://sqlite.org/c3ref/set_authorizer.html); wh
 is refused by name. The list is of actions, so no spelling of a statement slips past it.
 """
 
-import os
 import tempfile
 import time
 from collections.abc import Iterator
@@ -16,6 +15,7 @@ from pathlib import Path
 import apsw
 
 from shared.errors import SourceError
+from shared.runtime.disk import KEPT_FREE, Reserve
 
 _STEPS_BETWEEN_CALLS = 1000  # of SQLite's virtual machine: some 10 microseconds
 _SECONDS_BETWEEN_CHECKS = 0.05
@@ -105,7 +105,7 @@ class Bounds:
     file_bytes_per_byte: int = 100
     value_bytes: int = 16 << 20
     value_bytes_per_byte: int = 10
-    disk_bytes_left_free: int = 64 << 20
+    disk_bytes_left_free: int = KEPT_FREE
 
 
 class Guard:
@@ -119,9 +119,7 @@ class Guard:
         self._bounds = bounds
         # SQLite sorts in one of the last two. A place that was short from the start is not the dump's doing.
         places = (target.parent, Path(tempfile.gettempdir()), Path("/var/tmp"))  # noqa: S108
-        self._reserves = {
-            place: min(bounds.disk_bytes_left_free, _free_bytes(place) // 4) for place in places if place.is_dir()
-        }
+        self._reserve = Reserve(places, bounds.disk_bytes_left_free)
         self._steps = 0
         self._next_check = 0.0
         self._tightened_at = 0  # bytes of the dump
@@ -160,14 +158,14 @@ class Guard:
         """To be called before each statement. Raises SourceError before a disk is full."""
         if (now := time.monotonic()) >= self._next_check:
             self._next_check = now + _SECONDS_BETWEEN_CHECKS
-            self._check_disks()
+            self._reserve.check()
             self._tighten()
         elif self.dump_bytes - self._tightened_at >= _BYTES_BETWEEN_TIGHTENINGS:
             self._tighten()
 
     def explain_full(self) -> Exception:
         """What it means that SQLite found the database or the disk full."""
-        if any(_free_bytes(place) < 2 * reserve for place, reserve in self._reserves.items()):
+        if self._reserve.is_short():
             return SourceError(f"the disk is full at {self._target.parent}: make room and try again")
         return Refused("makes a database out of all proportion to its own size")
 
@@ -178,13 +176,8 @@ class Guard:
             raise Refused("computes without end: far more than a dump of its size needs")
         if (now := time.monotonic()) >= self._next_check:
             self._next_check = now + _SECONDS_BETWEEN_CHECKS
-            self._check_disks()
+            self._reserve.check()
         return False
-
-    def _check_disks(self) -> None:
-        for place, reserve in self._reserves.items():
-            if _free_bytes(place) < reserve:
-                raise SourceError(f"the disk is nearly full at {place}: make room and try again")
 
     def _tighten(self) -> None:
         """A single step can write a gigabyte (zeroblob), so SQLite itself has to know where to stop."""
@@ -228,14 +221,6 @@ class Guard:
         if operation == "COMMIT":
             self.has_committed = True
         return apsw.SQLITE_OK
-
-
-def _free_bytes(place: Path) -> int:
-    try:
-        disk = os.statvfs(place)
-    except OSError as error:
-        raise SourceError(f"cannot see how much space is left at {place}: {error.strerror}") from error
-    return disk.f_bavail * disk.f_frsize
 
 
 def shown(name: str) -> str:

@@ -14,7 +14,7 @@ from shared.dump.guard import Bounds, Guard, Refused
 from shared.dump.large_values import LARGE_STATEMENT, bind_large
 from shared.dump.raw_text import carry_raw_text, decode
 from shared.dump.statements import BOM, FIRST_LINE, Statement, split_statements
-from shared.errors import NotGood, SourceError
+from shared.errors import NoMemory, NotGood, SourceError
 
 _FORMATS = (b"1", b"2")
 _LAST_LINE = re.compile(rb"-- whole: [0-9]+ tables, [0-9]+ rows")
@@ -68,7 +68,7 @@ def load_sql(
         for suffix in ("", "-journal", "-wal", "-shm"):
             target.with_name(target.name + suffix).unlink(missing_ok=True)
         if isinstance(error, MemoryError):
-            raise SourceError("a statement of the dump does not fit in memory") from None
+            raise NoMemory("a statement of the dump takes more memory than there is: give this process more") from None
         if isinstance(error, apsw.Error):
             raise explain(error, "the new database, between two statements of the dump,") from None
         raise

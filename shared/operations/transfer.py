@@ -16,17 +16,17 @@ from shared.catalog.listing import Backup, Catalog
 from shared.catalog.opening import open_manifest
 from shared.clock import Clock, rfc3339, utc_now
 from shared.dump.dump import DumpHeader, dump
-from shared.dump.schema import count_rows, user_tables
 from shared.errors import NotGood, StoreError, UsageError
 from shared.keys import WrappingKey
 from shared.model.manifest import Artifact, Manifest
 from shared.model.names import Format
+from shared.operations.verify.child import hold, look
 from shared.operations.verify.ladder import write_plain
-from shared.operations.verify.rebuild import hold_to_manifest, none_usable, private_file, rebuild
+from shared.operations.verify.rebuild import none_usable, private_file, rebuild
+from shared.runtime.confined import Confined
 from shared.runtime.progress import Progress, silent
 from shared.runtime.so_far import note
 from shared.sqlite.beside import scratch_beside
-from shared.sqlite.checks import check_integrity
 from shared.sqlite.replace import check_new, publish_new
 
 _SQL_ENDINGS = (".sql", ".sql.gz")
@@ -73,8 +73,9 @@ def import_file(source: Path, target: Path, *, clock: Clock = utc_now, progress:
 def load_file(source: Path, made: Path, *, progress: Progress = silent) -> tuple[int, int]:
     """Makes the private new file `made` of such a file; returns tables and rows. Raises NotGood, as above."""
     check_alone(source)
-    write_plain(_watched(open_compressed(source), progress), made)
-    return _sound(made, source)
+    with Confined() as child:
+        write_plain(_watched(open_compressed(source), progress), made, source, child)
+        return _sound(child, made, source)
 
 
 def check_export_name(output: Path) -> None:
@@ -141,8 +142,9 @@ def _sql(
 def _rebuild(
     catalog: Catalog, manifest: Manifest, keys: _Keys, artifact: Artifact, target: Path, progress: Progress
 ) -> None:
-    rebuild(catalog.store, manifest, artifact, keys[0], target, key=keys[1], progress=progress)
-    failed = [check for check in hold_to_manifest(target, manifest) if not check.ok]
+    with Confined() as child:
+        rebuild(catalog.store, manifest, artifact, keys[0], target, child, key=keys[1], progress=progress)
+        failed = [check for check in hold(child, target, manifest) if not check.ok]
     if failed and manifest.integrity.good:
         raise NotGood(f"{manifest.id} came back different: {'; '.join(check.detail for check in failed)}")
 
@@ -159,13 +161,11 @@ def _write_sql(pieces: Iterator[bytes], target: Path, *, packed: bool) -> None:
         os.fsync(file.fileno())
 
 
-def _sound(path: Path, source: Path) -> tuple[int, int]:
-    integrity = check_integrity(path)
-    if not integrity.good:
-        raise NotGood(f"{source} holds a damaged database, integrity_check says: {integrity.problems[0]}")
-    with closing(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)) as connection:
-        tables, rows = user_tables(connection), count_rows(connection)
-    return len(tables), sum(rows.get(table, 0) for table in tables)
+def _sound(child: Confined, made: Path, source: Path) -> tuple[int, int]:
+    found = look(child, made, str(source))
+    if not found.integrity.good:
+        raise NotGood(f"{source} holds a damaged database, integrity_check says: {found.integrity.problems[0]}")
+    return found.tables, found.rows
 
 
 def _watched(pieces: Iterator[bytes], progress: Progress) -> Iterator[bytes]:

@@ -22,7 +22,11 @@ class Header:
 
 def read_header(descriptor: int) -> Header | None:
     """The header of an open file, or None when it has none that SQLite would take."""
-    raw = os.pread(descriptor, SIZE, 0)
+    return parse_header(os.pread(descriptor, SIZE, 0))
+
+
+def parse_header(raw: bytes) -> Header | None:
+    """The same of the bytes that a file begins with."""
     if len(raw) < SIZE or not raw.startswith(MAGIC):
         return None
     stored = int.from_bytes(raw[16:18], "big")

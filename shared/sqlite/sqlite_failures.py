@@ -8,7 +8,7 @@ from pathlib import Path
 
 import apsw
 
-from shared.errors import CorruptSource, SourceError
+from shared.errors import CorruptSource, NoMemory, SourceError
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -20,6 +20,8 @@ def explained(database: Path, scratch: Path) -> Iterator[None]:
         yield
     except apsw.InterruptError:  # whoever interrupts knows why
         raise
+    except apsw.NoMemError:
+        raise NoMemory(f"{database} takes more memory than there is: give this process more") from None
     except apsw.Error as error:
         raise _from_sqlite(error, database, scratch) from error
     except OSError as error:

@@ -10,6 +10,7 @@ import pytest
 from shared.errors import NotGood
 from shared.model.names import Format
 from shared.operations.verify.rebuild import write_database
+from shared.runtime.confined import Confined
 from tests.builders import make_manifest
 from tests.cli.conftest import Workplace, sample, workplace  # noqa: F401 - fixtures
 
@@ -132,8 +133,8 @@ def test_less_than_a_page_is_no_database(workplace: Workplace, form: str) -> Non
 
 
 def test_a_page_image_of_no_pages_is_not_restored(workplace: Workplace) -> None:  # noqa: F811
-    with pytest.raises(NotGood, match="has 0 bytes"):
-        write_database(Format.SQLITE, [b""], make_manifest(), workplace.folder / "x.db")
+    with Confined() as child, pytest.raises(NotGood, match="has 0 bytes"):
+        write_database(Format.SQLITE, [b""], make_manifest(), workplace.folder / "x.db", child)
     assert not (workplace.folder / "x.db").exists()
 
 

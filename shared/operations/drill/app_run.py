@@ -12,7 +12,7 @@ from pathlib import Path
 import apsw
 
 from shared.operations.drill.app_checks import AppCheck
-from shared.operations.verify.rebuild import Check
+from shared.operations.verify.judge import Check
 from shared.sqlite.connect import open_snapshot
 
 SECONDS_EACH = 60.0

@@ -18,7 +18,9 @@ from shared.model.names import BackupName, Format
 from shared.operations.drill.app_checks import AppCheck
 from shared.operations.drill.app_run import run_app_checks
 from shared.operations.restore import RestoreOrder, restore
-from shared.operations.verify.rebuild import Check, prove
+from shared.operations.verify.child import prove
+from shared.operations.verify.judge import Check
+from shared.runtime.confined import Confined
 from shared.runtime.progress import Progress, silent
 from shared.runtime.workspace import scratch_folder
 from shared.sqlite.location import FileLocation
@@ -120,7 +122,8 @@ def _restored(task: Task, begun: Attempt, target: Path, stopwatch: Stopwatch, pr
     # A restore makes do with the artifact that is good. Here the other one is a finding.
     first = next(filter(None, map(manifest.artifact, (Format.SQLITE, Format.PAGES, Format.SQL))), None)
     as_planned = first is not None and restored.artifact == first.object
-    proof = prove(target, manifest, _form(restored.artifact, manifest), progress=progress)
+    with Confined() as child:
+        proof = prove(child, target, manifest, _form(restored.artifact, manifest), progress=progress)
     detail = "; ".join(restored.notes) or f"rebuilt from {restored.artifact}"
     checks = [Check("restore", as_planned, detail), *proof.checks]
     checked = stopwatch()

@@ -8,7 +8,7 @@ from typing import Any
 from shared.clock import rfc3339
 from shared.operations.drill.attempt import Attempt
 from shared.operations.drill.drill import Drill
-from shared.operations.verify.rebuild import Check
+from shared.operations.verify.judge import Check
 from shared.version import TOOL
 
 FORMAT = 1

@@ -14,16 +14,12 @@ import os
 import shutil
 import time
 from collections.abc import Callable
-from contextlib import closing
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
-import apsw
-
 from shared.clock import Clock, rfc3339, utc_now
 from shared.databases.snapshot import Snapshot, take_snapshot
-from shared.dump.schema import count_rows, user_tables
 from shared.errors import CorruptSource, LitekeepError, NotGood, NotPermitted, SourceError
 from shared.keys import WrappingKey
 from shared.model.kinds import Kind
@@ -32,9 +28,10 @@ from shared.operations.backup import BackupOrder, take_backup
 from shared.operations.restore.order import Restored
 from shared.operations.restore.same import difference
 from shared.operations.restore.to_cloud import keep_quiet
+from shared.operations.verify.child import look
+from shared.runtime.confined import Confined
 from shared.runtime.progress import Progress, silent
 from shared.runtime.workspace import scratch_folder
-from shared.sqlite.checks import check_integrity
 from shared.sqlitecloud import databases, native
 from shared.sqlitecloud.location import CloudLocation
 from shared.sqlitecloud.snapshot import snapshot_cloud
@@ -201,14 +198,13 @@ def _wait_until_usable(target: CloudLocation, pause: Callable[[float], None]) ->
 def _prove(order: NativeOrder, before: Path, proof: Path, progress: Progress) -> tuple[int, int, bool]:
     """Tables, rows, and whether nothing at all has changed. Raises NotGood."""
     snapshot_cloud(order.target, proof, allow_corrupt=True, watch=lambda done, total: progress("prove", done, total))
-    integrity = check_integrity(proof)
-    if not integrity.good:
+    with Confined() as child:
+        found = look(child, proof, order.target.display)
+    if not found.integrity.good:
         raise NotGood(
-            f"{order.target.display} is damaged as it was put back, integrity_check says: {integrity.problems[0]}"
+            f"{order.target.display} is damaged as it was put back, integrity_check says: {found.integrity.problems[0]}"
         )
-    with closing(apsw.Connection(str(proof), flags=apsw.SQLITE_OPEN_READWRITE)) as connection:
-        tables, counts = user_tables(connection), count_rows(connection)
-    return len(tables), sum(counts.get(table, 0) for table in tables), difference(proof, before) is None
+    return found.tables, found.rows, difference(proof, before) is None
 
 
 def _unchanged(order: NativeOrder) -> str:

@@ -9,19 +9,14 @@ import shutil
 import socket
 import tempfile
 from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
-
-import apsw
 
 from shared.archive.data_key import DataKey
 from shared.catalog.opening import open_manifest
 from shared.clock import Clock, rfc3339, utc_now
 from shared.databases.snapshot import Snapshot, of_file
-from shared.dump.dump import DumpHeader, dump
-from shared.dump.load import load_sql
-from shared.dump.schema import count_rows, user_tables
 from shared.errors import CorruptSource, NotGood, NotPermitted, SourceError, StoreError, UsageError
 from shared.model.kinds import Kind
 from shared.model.manifest import Artifact, Manifest
@@ -29,12 +24,13 @@ from shared.model.names import SAFETY_PREFIX, Format
 from shared.operations.backup import BackupOrder, take_backup
 from shared.operations.restore.migrations import compare_migrations, read_journal
 from shared.operations.restore.order import Restored, RestoreOrder
-from shared.operations.verify.rebuild import hold_to_manifest, none_usable, prove, rebuild, restore_journal_mode
+from shared.operations.verify.child import hold, prove, take_part
+from shared.operations.verify.rebuild import none_usable, rebuild
+from shared.runtime.confined import Confined
 from shared.runtime.progress import Progress, silent
 from shared.runtime.so_far import note
 from shared.runtime.workspace import scratch_folder
 from shared.sqlite.beside import scratch_beside
-from shared.sqlite.checks import check_integrity
 from shared.sqlite.location import FileLocation
 from shared.sqlite.neighbours import refuse_foreign_place
 from shared.sqlite.replace import InPlace, check_new, publish_new
@@ -94,9 +90,13 @@ def restore(order: RestoreOrder, *, clock: Clock = utc_now, progress: Progress =
     note("file", f"{order.target.display} {'is as it was' if order.in_place else 'was not made'}")
     with _scratch(order) as scratch:
         rebuilt = _rebuild_first_good(order, manifest, data_key, scratch, progress)
-        path = _part_of(rebuilt.path, order, manifest, scratch) if order.partial else rebuilt.path
+        path, tables, rows = rebuilt.path, manifest.tables, manifest.rows
+        if order.partial:
+            path = scratch / "part.sqlite"
+            with Confined() as child:
+                part = take_part(child, rebuilt.path, path, manifest, order.tables, schema_only=order.schema_only)
+            tables, rows = part.tables, part.rows
         migrations = compare_migrations(rebuilt.path, journal) if journal else None
-        tables, rows = _count(path) if order.partial else (manifest.tables, manifest.rows)
         safety, notes = _put_in_place(path, order, scratch, clock, progress)
     return Restored(
         id=manifest.id,
@@ -212,8 +212,11 @@ def _rebuild_first_good(
     for artifact in _artifacts(manifest):
         path = scratch / f"{artifact.format}.sqlite"
         try:
-            rebuild(order.catalog.store, manifest, artifact, data_key, path, key=order.key, progress=progress)
-            damage = _hold(path, artifact, manifest, order, progress)
+            with Confined() as child:
+                rebuild(
+                    order.catalog.store, manifest, artifact, data_key, path, child, key=order.key, progress=progress
+                )
+                damage = _hold(child, path, artifact, manifest, order, progress)
         except (NotGood, StoreError) as error:
             failures.append(error)
             path.unlink(missing_ok=True)
@@ -223,40 +226,20 @@ def _rebuild_first_good(
     raise none_usable(manifest, failures)
 
 
-def _hold(path: Path, artifact: Artifact, manifest: Manifest, order: RestoreOrder, progress: Progress) -> list[str]:
+def _hold(
+    child: Confined, path: Path, artifact: Artifact, manifest: Manifest, order: RestoreOrder, progress: Progress
+) -> list[str]:
     """Compares the rebuilt file with the manifest. Returns the damage that the source has, and so this, as notes."""
     if not manifest.integrity.good:
         return []  # asked for by its id, taken of a damaged database: its pages are all there is to hold it to
-    proof = prove(path, manifest, artifact.format, progress=progress) if order.prove else None
-    checks = proof.checks if proof else hold_to_manifest(path, manifest)
+    proof = prove(child, path, manifest, artifact.format, progress=progress) if order.prove else None
+    checks = proof.checks if proof else hold(child, path, manifest)
     failed = [check for check in checks if not check.ok]
     if failed:
         raise NotGood(f"{manifest.id} came back different: {'; '.join(check.detail for check in failed)}")
     return (
         [f"restored as it was, the source is damaged: {proof.source_damage}"] if proof and proof.source_damage else []
     )
-
-
-def _part_of(whole: Path, order: RestoreOrder, manifest: Manifest, scratch: Path) -> Path:
-    """Only the schema, or only some tables: dumped out of the whole and loaded again."""
-    part = scratch / "part.sqlite"
-    header = DumpHeader(manifest.database, rfc3339(manifest.created_at), manifest.schema_version)
-    with closing(apsw.Connection(str(whole), flags=apsw.SQLITE_OPEN_READWRITE)) as connection:
-        there = user_tables(connection)
-        if unknown := order.tables.difference(there):
-            raise UsageError(f"--table {min(unknown)!r} is not in {manifest.id}, which holds {', '.join(there)}")
-        load_sql(dump(connection, header, rows=not order.schema_only, tables=order.tables or None), part)
-    restore_journal_mode(part, manifest.sqlite.journal_mode)
-    integrity = check_integrity(part)
-    if not integrity.good:
-        raise NotGood(f"the part of {manifest.id} that was asked for is not sound: {integrity.problems[0]}")
-    return part
-
-
-def _count(path: Path) -> tuple[int, int]:
-    with closing(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)) as connection:
-        tables, rows = user_tables(connection), count_rows(connection)
-    return len(tables), sum(rows.get(table, 0) for table in tables)
 
 
 def _put_in_place(

@@ -12,13 +12,10 @@ A rung that fails ends the climb of that artifact; the other artifact is proven 
 """
 
 from collections.abc import Iterable, Iterator
-from contextlib import closing
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
-
-import apsw
 
 from shared.archive.data_key import DataKey
 from shared.archive.pipeline import read_ahead
@@ -27,17 +24,17 @@ from shared.archive.reader import check_stored, open_compressed, read_artifact
 from shared.catalog.listing import Backup, Catalog
 from shared.catalog.opening import open_whole
 from shared.clock import Clock, rfc3339, utc_now
-from shared.dump.load import load_sql
-from shared.dump.schema import count_rows, user_tables
 from shared.errors import NotGood, ObjectMissing, StoreError
 from shared.keys import WrappingKey
 from shared.model.manifest import Artifact, Manifest
 from shared.model.names import BackupName, Format
+from shared.operations.verify.child import load, look, prove
+from shared.operations.verify.judge import Check, Proof
 from shared.operations.verify.points import climb_point
-from shared.operations.verify.rebuild import Check, Proof, private_file, prove, write_database
+from shared.operations.verify.rebuild import write_database, write_foreign_pages
+from shared.runtime.confined import Confined
 from shared.runtime.progress import Progress, silent
 from shared.runtime.workspace import scratch_folder
-from shared.sqlite.checks import check_integrity
 from shared.stores import Store
 from shared.version import TOOL
 
@@ -121,22 +118,22 @@ def verify_file(path: Path, *, progress: Progress = silent) -> Verification:
     """Proves a plain `.sql`, `.sql.gz`, `.sqlite` or `.sqlite.zst` file: it unpacks, loads and is sound."""
     check_alone(path)
     rungs = _Rungs()
-    with scratch_folder() as scratch:
+    with scratch_folder() as scratch, Confined() as child:
         target = scratch / "proof.sqlite"
         source = _Noted(_reported(open_compressed(path), path, progress))
         try:
-            opening = write_plain(source, target)
+            opening = write_plain(source, target, path, child)
         except NotGood as error:
             rungs.add("checksum" if source.error else "sql", ok=False, detail=str(error))
             return Verification(path.name, rungs.merged())
         rungs.add("checksum", ok=True, detail="unpacks to its end")
         rungs.add(opening, ok=True, detail="it loads" if opening == "sql" else "it opens")
-        _check_alone(target, rungs)
+        _check_alone(child, target, rungs, path)
     return Verification(path.name, rungs.merged())
 
 
-def write_plain(source: Iterable[bytes], target: Path) -> str:
-    """Makes a database of plain bytes that are SQL or pages, told apart by their beginning.
+def write_plain(source: Iterable[bytes], target: Path, path: Path, child: Confined) -> str:
+    """Makes a database of the plain bytes of the file `path`, SQL or pages, told apart by their beginning.
 
     Returns `sql` or `image`. Raises NotGood for what is neither.
     """
@@ -148,11 +145,9 @@ def write_plain(source: Iterable[bytes], target: Path) -> str:
             break
     whole = _chain(head, pieces)
     if head.startswith(_SQLITE_MAGIC):
-        with private_file(target) as image:
-            for piece in whole:
-                image.write(piece)
+        write_foreign_pages(whole, target, path.stat().st_size, str(path))
         return "image"
-    load_sql(whole, target)
+    load(child, whole, target, "delete", str(path))
     return "sql"
 
 
@@ -212,8 +207,8 @@ def _climb(catalog: Catalog, backup: Backup, key: WrappingKey | None, progress: 
     # One after the other: each keeps two cores busy by itself, and both at once would need twice the memory and disk.
     # The page image first: SQL is compared with what the full check says of that.
     for artifact in sorted(manifest.artifacts, key=lambda artifact: artifact.format is not Format.SQLITE):
-        with scratch_folder() as scratch:
-            _climb_one(catalog.store, manifest, artifact, data_key, scratch, rungs, progress)
+        with scratch_folder() as scratch, Confined() as child:
+            _climb_one(catalog.store, manifest, artifact, data_key, scratch, rungs, child, progress)
     return rungs
 
 
@@ -224,6 +219,7 @@ def _climb_one(
     data_key: DataKey | None,
     scratch: Path,
     rungs: _Rungs,
+    child: Confined,
     progress: Progress,
 ) -> None:
     form = artifact.format
@@ -243,7 +239,7 @@ def _climb_one(
         source = _Noted(read_artifact(stream, artifact, data_key, manifest.name))
         try:
             with read_ahead(source) as plain:
-                write_database(form, plain, manifest, target)
+                write_database(form, plain, manifest, target, child)
         except NotGood as error:
             rungs.add("decrypt" if source.error else _OPENS[form], ok=False, detail=str(error))
             return
@@ -251,9 +247,9 @@ def _climb_one(
     rungs.add("decrypt", ok=True, detail=f"{form}: {artifact.plain_size_bytes} plain bytes as recorded")
     known = rungs.image.integrity if rungs.image else None
     try:
-        proof = prove(target, manifest, form, source=known, progress=progress)
-    except apsw.Error as error:
-        rungs.add(_OPENS[form], ok=False, detail=f"{form}: cannot be read: {type(error).__name__}")
+        proof = prove(child, target, manifest, form, source=known, progress=progress)
+    except NotGood as error:
+        rungs.add(_OPENS[form], ok=False, detail=f"{form}: {error}")
         return
     if form is Format.SQLITE:
         rungs.image = proof
@@ -272,19 +268,16 @@ def _fetch(store: Store, artifact: Artifact, target: Path, progress: Progress) -
             progress(f"fetch {artifact.format}", min(done, artifact.size_bytes), artifact.size_bytes)
 
 
-def _check_alone(target: Path, rungs: _Rungs) -> None:
+def _check_alone(child: Confined, target: Path, rungs: _Rungs, path: Path) -> None:
     """What can be said of a database that no manifest describes."""
     try:
-        with closing(apsw.Connection(str(target), flags=apsw.SQLITE_OPEN_READWRITE)) as connection:
-            tables, rows = user_tables(connection), count_rows(connection)
-        integrity = check_integrity(target)
-    except apsw.Error as error:
-        rungs.add("schema", ok=False, detail=f"the database cannot be read: {type(error).__name__}")
+        found = look(child, target, str(path))
+    except NotGood as error:
+        rungs.add("schema", ok=False, detail=str(error))
         return
-    total = sum(rows.get(table, 0) for table in tables)
-    rungs.add("schema", ok=True, detail=f"{len(tables)} tables")
-    said = "; ".join(integrity.problems[:3]) or f"{total} rows, integrity_check ok"
-    rungs.add("data", ok=integrity.good, detail=said)
+    rungs.add("schema", ok=True, detail=f"{found.tables} tables")
+    said = "; ".join(found.integrity.problems[:3]) or f"{found.rows} rows, integrity_check ok"
+    rungs.add("data", ok=found.integrity.good, detail=said)
 
 
 def _reported(pieces: Iterable[bytes], path: Path, progress: Progress) -> Iterator[bytes]:

@@ -3,8 +3,6 @@
 from pathlib import Path
 from typing import Protocol
 
-import apsw
-
 from shared.archive.data_key import DataKey
 from shared.archive.reader import check_stored
 from shared.continuous.path import Step, objects_of, path_to
@@ -13,7 +11,10 @@ from shared.errors import NotGood, ObjectMissing
 from shared.keys import WrappingKey
 from shared.model.manifest import Manifest
 from shared.model.names import Format
-from shared.operations.verify.rebuild import Proof, hold_pages, prove
+from shared.operations.verify.child import prove
+from shared.operations.verify.judge import Proof
+from shared.operations.verify.rebuild import hold_pages
+from shared.runtime.confined import Confined
 from shared.runtime.progress import Progress
 from shared.runtime.workspace import scratch_folder
 from shared.stores import Store
@@ -82,10 +83,8 @@ def _made(store: Store, path: list[Step], target: Path, rungs: Rungs, progress: 
 def _prove(manifest: Manifest, target: Path, rungs: Rungs, progress: Progress) -> None:
     try:
         hold_pages(target, manifest)
-        rungs.image = prove(target, manifest, Format.PAGES, progress=progress)
-    except apsw.Error as error:
-        rungs.add("image", ok=False, detail=f"it cannot be read: {type(error).__name__}")
-        return
+        with Confined() as child:
+            rungs.image = prove(child, target, manifest, Format.PAGES, progress=progress)
     except NotGood as error:
         rungs.add("image", ok=False, detail=str(error))
         return

@@ -8,8 +8,10 @@ from shared.errors import NotGood, StoreError
 from shared.keys import WrappingKey
 from shared.model.manifest import Manifest
 from shared.model.names import Format
+from shared.operations.verify.child import hold
 from shared.operations.verify.nearest import Search
-from shared.operations.verify.rebuild import hold_to_manifest, none_usable, rebuild
+from shared.operations.verify.rebuild import none_usable, rebuild
+from shared.runtime.confined import Confined
 from shared.runtime.progress import Progress, silent
 
 
@@ -27,8 +29,9 @@ def rebuild_backup(
         if (artifact := manifest.artifact(form)) is None:
             continue
         try:
-            rebuild(catalog.store, manifest, artifact, data_key, target, key=key, progress=progress)
-            _check(target, manifest)
+            with Confined() as child:
+                rebuild(catalog.store, manifest, artifact, data_key, target, child, key=key, progress=progress)
+                _check(child, target, manifest)
         except (NotGood, StoreError) as error:
             failures.append(error)
             target.unlink(missing_ok=True)
@@ -46,7 +49,7 @@ def holds(catalog: Catalog, backup: Backup, key: WrappingKey | None) -> bool:
     return Search(catalog, key).holds(backup)
 
 
-def _check(target: Path, manifest: Manifest) -> None:
-    failed = [check for check in hold_to_manifest(target, manifest) if not check.ok]
+def _check(child: Confined, target: Path, manifest: Manifest) -> None:
+    failed = [check for check in hold(child, target, manifest) if not check.ok]
     if failed and manifest.integrity.good:
         raise NotGood(f"{manifest.id} came back different: {'; '.join(check.detail for check in failed)}")

@@ -24,7 +24,7 @@ from shared.operations.drill.judge import recovery_times
 from shared.operations.drill.page import to_markdown
 from shared.operations.drill.plot import Point, draw
 from shared.operations.drill.publish import publish
-from shared.operations.verify.rebuild import Check
+from shared.operations.verify.judge import Check
 from shared.stores import StoredObject
 from shared.stores.folder import FolderStore
 from tests.operations.drill.yard import SUNDAY

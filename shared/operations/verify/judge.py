@@ -1,0 +1,156 @@
+"""Holding a database file to the manifest of its backup. It runs in a process of its own: see `inside.py`.
+
+The database may be anyone's, and SQLite computes what its schema says: generated columns, checks, indexes.
+"""
+
+from collections.abc import Iterator, Sequence
+from contextlib import closing, contextmanager, suppress
+from dataclasses import dataclass
+from hashlib import sha256
+from pathlib import Path
+
+import apsw
+
+from shared.clock import rfc3339
+from shared.dump.dump import DumpCounts, DumpHeader, dump
+from shared.dump.schema import count_rows, schema_hash
+from shared.errors import NotGood
+from shared.model.manifest import Integrity, Manifest
+from shared.model.names import Format
+from shared.runtime.progress import Progress, silent
+from shared.sqlite.checks import check_beside, describe
+from shared.sqlite.remedies import damage_line
+
+SOURCE_DAMAGE = "the backup is faithful, and the source itself is damaged"
+
+
+@dataclass(frozen=True)
+class Check:
+    """One rung of the ladder and its verdict."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+def restore_journal_mode(target: Path, journal_mode: str) -> None:
+    """WAL is kept in the file itself; a dump cannot carry it."""
+    if journal_mode == "wal":
+        with closing(apsw.Connection(str(target))) as connection:
+            connection.execute("PRAGMA journal_mode=WAL").fetchall()
+
+
+def hold_to_manifest(target: Path, manifest: Manifest) -> list[Check]:
+    """The quick rungs that every restore climbs: the schema, and the rows of each table."""
+    with closing(apsw.Connection(str(target), flags=apsw.SQLITE_OPEN_READWRITE)) as connection:
+        try:
+            return [_schema(connection, manifest), _rows(connection, manifest)]
+        except apsw.NoMemError:
+            raise
+        except apsw.Error as error:
+            return [Check("schema", ok=False, detail=f"the database cannot be read: {type(error).__name__}")]
+
+
+@dataclass(frozen=True)
+class Proof:
+    """The rungs above the archive, and what SQLite's full check found."""
+
+    checks: list[Check]
+    integrity: Integrity
+    form: Format
+
+    @property
+    def source_damage(self) -> str | None:
+        """What the full check finds in the source, with what mends it there; None if nothing, or if it cannot tell.
+
+        A page image whose bytes have the recorded hash is its source.
+        """
+        if self.form is Format.SQL or self.integrity.good:
+            return None
+        return damage_line(self.integrity.problems)
+
+
+def prove(
+    target: Path, manifest: Manifest, form: Format, *, source: Integrity | None = None, progress: Progress = silent
+) -> Proof:
+    """The whole ladder above the archive: schema, rows, SQLite's own checks, and the same SQL once more.
+
+    `form` is the artifact that `target` was made of, whose bytes have the recorded hash. Damage that SQLite finds in a
+    page image is the source's: it is reported, and the backup is good. `source` is what the full check said of the page
+    image, where there is one: a database made of SQL may be no worse.
+    """
+    with _kept_open(target), check_beside(target) as integrity:
+        checks = hold_to_manifest(target, manifest)
+        schema, data = checks[0], checks[1:]
+        if manifest.artifact(Format.SQL):
+            data.append(_same_sql(target, manifest, progress))
+        found = integrity.result()
+        known = [manifest.integrity, *([source] if source else [])]
+        data.append(_no_worse(found, known) if form is Format.SQL else _of_source(found))
+    failed = [check for check in data if not check.ok]
+    detail = "; ".join(check.detail for check in failed or data)
+    return Proof([schema, Check("data", ok=not failed, detail=detail)], found, form)
+
+
+@contextmanager
+def _kept_open(target: Path) -> Iterator[None]:
+    """Of a WAL database, the last connection that closes locks out those that open at that moment; so none is last."""
+    with closing(apsw.Connection(str(target), flags=apsw.SQLITE_OPEN_READWRITE)) as connection:
+        with suppress(apsw.Error):  # the checks will say it
+            connection.pragma("schema_version")
+        yield
+
+
+def _schema(connection: apsw.Connection, manifest: Manifest) -> Check:
+    found, wanted = describe(connection, manifest.sqlite.journal_mode), manifest.sqlite
+    wrong = [
+        f"{name} is {getattr(found, name)}, was {getattr(wanted, name)}"
+        for name in ("page_size", "encoding", "auto_vacuum", "user_version", "application_id")
+        if getattr(found, name) != getattr(wanted, name)
+    ]
+    if schema_hash(connection) != manifest.schema_hash:
+        wrong.append("the schema differs from the one backed up")
+    return Check("schema", ok=not wrong, detail="; ".join(wrong) or f"{manifest.tables} tables, as backed up")
+
+
+def _rows(connection: apsw.Connection, manifest: Manifest) -> Check:
+    found = count_rows(connection)
+    wrong = [
+        f"{table} has {found.get(table, 'no')} rows, had {manifest.row_counts.get(table, 'no')}"
+        for table in sorted(found.keys() | manifest.row_counts.keys())
+        if found.get(table) != manifest.row_counts.get(table)
+    ]
+    return Check("rows", ok=not wrong, detail="; ".join(wrong[:5]) or f"{manifest.rows} rows, as backed up")
+
+
+def _of_source(found: Integrity) -> Check:
+    said = "integrity and foreign keys as in the source"
+    return Check("integrity", ok=True, detail=said if found.good else f"{SOURCE_DAMAGE}: {damage_line(found.problems)}")
+
+
+def _no_worse(found: Integrity, known: Sequence[Integrity]) -> Check:
+    """Of a database made of SQL: it has no damage, and breaks no rules, that the source did not."""
+    before = {problem for each in known for problem in each.problems}
+    new = [problem for problem in found.problems if problem not in before]
+    violations = max(each.foreign_key_violations for each in known)
+    if found.foreign_key_violations > violations:
+        new.append(f"{found.foreign_key_violations} foreign keys are violated, {violations} were before")
+    said = "; ".join(new[:3]) if new else "integrity and foreign keys as in the source"
+    ok = not new and (found.good or not all(each.good for each in known))
+    return Check("integrity", ok=ok, detail=said)
+
+
+def _same_sql(target: Path, manifest: Manifest, progress: Progress) -> Check:
+    """Dumped again, with the header it had, it must be the same SQL, byte for byte."""
+    recorded = manifest.artifact(Format.SQL)
+    if recorded is None:
+        raise NotGood(f"{manifest.id} has no SQL to compare with")
+    header = DumpHeader(manifest.database, rfc3339(manifest.created_at), manifest.schema_version, manifest.dump_format)
+    digest, size = sha256(), 0
+    with closing(apsw.Connection(str(target), flags=apsw.SQLITE_OPEN_READWRITE)) as connection:
+        for chunk in dump(connection, header, counts=DumpCounts()):
+            digest.update(chunk)
+            size += len(chunk)
+            progress("compare", min(size, recorded.plain_size_bytes), recorded.plain_size_bytes)
+    same = digest.hexdigest() == recorded.plain_sha256
+    return Check("same-sql", ok=same, detail="dumped again: the same SQL" if same else "dumped again: other SQL")

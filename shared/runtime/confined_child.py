@@ -1,0 +1,136 @@
+"""The other side of `confined`: what runs in the process of its own. Nothing here is called by anyone else."""
+
+import importlib
+import json
+import os
+import select
+import signal
+import sys
+import threading
+import time
+import traceback
+from collections.abc import Callable, Iterator
+from typing import Any
+
+from shared.errors import LitekeepError, NoMemory, NotGood
+from shared.runtime.limits import Allowance, Limits, limits_memory, no_core
+
+_OURS = "shared."
+_PIECE = 1 << 20
+_SECONDS_BETWEEN_REPORTS = 0.1
+_HEADER = 4
+
+
+class Call:
+    """What a function that is called here has of the other side."""
+
+    def __init__(self, replies: int, limits: Limits, *, has_stream: bool) -> None:
+        self.limits = limits
+        self._replies = replies
+        self._allowance = Allowance()
+        self._left = has_stream
+        self._next_report = 0.0
+        self._allowance.set(limits)
+
+    def allow(self, limits: Limits) -> None:
+        """Sets other limits, because more of the work is known."""
+        self.limits = limits
+        self._allowance.set(limits)
+
+    def stream(self) -> Iterator[bytes]:
+        """What the other side sends, to its end; it may be read once."""
+        while self._left:
+            size = int.from_bytes(_exactly(_HEADER), "big")
+            self._left = size > 0
+            while size:
+                piece = _some(size)
+                size -= len(piece)
+                yield piece
+
+    def progress(self, stage: str, done: int, total: int) -> None:
+        now = time.monotonic()
+        if now >= self._next_report or done >= total:
+            self._next_report = now + _SECONDS_BETWEEN_REPORTS
+            _tell(self._replies, {"progress": [stage, done, total]})
+
+    @property
+    def is_whole(self) -> bool:
+        return not self._left
+
+
+def serve() -> None:
+    """Answers one call after the other until there are no more, or the process that asks is gone."""
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_IGN)  # a signal is for the one that asks, and it ends this one
+    signal.signal(signal.SIGXCPU, signal.SIG_DFL)
+    no_core()
+    replies = os.dup(1)
+    os.dup2(2, 1)  # whatever prints, prints no answer
+    threading.Thread(target=_end_with_the_other_side, daemon=True).start()
+    while True:
+        request = json.loads(_exactly(int.from_bytes(_exactly(_HEADER), "big")))
+        function = _function(request["function"])  # imported before the work is timed
+        call = Call(replies, Limits(**request["limits"]), has_stream=request["stream"])
+        answer = _answer(call, function, request)
+        if not call.is_whole:  # nobody reads the rest of the stream: who sends it is told so, and then why
+            os.close(0)
+        _tell(replies, answer)
+        if not call.is_whole:
+            os._exit(0)
+
+
+def _answer(call: Call, function: Callable[..., Any], request: dict[str, Any]) -> dict[str, Any]:
+    try:
+        return {"result": function(call, *request["arguments"])}
+    except NoMemory:
+        return {"error": _no_memory(call.limits, request["what"])}
+    except LitekeepError as error:
+        return {"error": [type(error).__name__, str(error)]}
+    except Exception as error:  # noqa: BLE001 - it is raised on the other side
+        if isinstance(error, MemoryError) or type(error).__name__ == "NoMemError":
+            return {"error": _no_memory(call.limits, request["what"])}
+        return {"error": [f"unexpected {type(error).__name__}", traceback.format_exc()]}
+
+
+def _no_memory(limits: Limits, what: str) -> list[str]:
+    if not limits_memory(limits.memory_bytes):
+        return [NoMemory.__name__, f"{what} takes more memory than this process may have: raise its limit"]
+    size = limits.memory_bytes >> 20
+    return [NotGood.__name__, f"{what} takes more than {size} MiB of memory, more than its size can need: use another"]
+
+
+def _function(name: str) -> Callable[..., Any]:
+    module, _, function = name.partition(":")
+    if not module.startswith(_OURS):
+        raise ValueError(module)
+    found: Callable[..., Any] = getattr(importlib.import_module(module), function)
+    return found
+
+
+def _end_with_the_other_side() -> None:
+    gone = select.poll()
+    gone.register(0, 0)  # reports nothing but that the pipe has no writer any more
+    gone.poll()
+    os._exit(1)
+
+
+def _exactly(size: int) -> bytes:
+    read = bytearray()
+    while len(read) < size:
+        read += _some(size - len(read))
+    return bytes(read)
+
+
+def _some(most: int) -> bytes:
+    piece = os.read(0, min(most, _PIECE))
+    if not piece:
+        sys.stderr.flush()
+        os._exit(1)
+    return piece
+
+
+def _tell(replies: int, message: dict[str, Any]) -> None:
+    payload = json.dumps(message).encode()
+    rest = memoryview(len(payload).to_bytes(_HEADER, "big") + payload)
+    while rest:
+        rest = rest[os.write(replies, rest) :]

@@ -1,0 +1,52 @@
+"""How much room is left where something is about to be written, before it is and while it is."""
+
+import os
+from collections.abc import Iterable, Iterator
+from pathlib import Path
+
+from shared.errors import SourceError
+
+KEPT_FREE = 64 << 20  # bytes: others need the disk, too, and so does saying what went wrong
+_BYTES_BETWEEN_LOOKS = 16 << 20
+
+
+def free_bytes(place: Path) -> int:
+    """What this user may still write there. Raises SourceError."""
+    try:
+        disk = os.statvfs(place)
+    except OSError as error:
+        raise SourceError(f"cannot see how much space is left at {place}: {error.strerror}") from error
+    return disk.f_bavail * disk.f_frsize
+
+
+def check_room(place: Path, needed: int, what: str) -> None:
+    """Raises SourceError when `what`, of `needed` bytes, does not fit."""
+    if (free := free_bytes(place)) < needed:
+        raise SourceError(f"{place} has {free} bytes free and {what} needs {needed}: make room, or set TMPDIR")
+
+
+class Reserve:
+    """So much stays free in each of these places. One that was short from the start may lose three quarters more."""
+
+    def __init__(self, places: Iterable[Path], kept: int = KEPT_FREE) -> None:
+        self._kept = {place: min(kept, free_bytes(place) // 4) for place in places if place.is_dir()}
+
+    def check(self) -> None:
+        """Raises SourceError before a disk is full."""
+        for place, kept in self._kept.items():
+            if free_bytes(place) < kept:
+                raise SourceError(f"the disk is nearly full at {place}: make room and try again")
+
+    def is_short(self) -> bool:
+        """Whether so little is left that a write may have failed for it."""
+        return any(free_bytes(place) < 2 * kept for place, kept in self._kept.items())
+
+    def watched(self, pieces: Iterable[bytes]) -> Iterator[bytes]:
+        """The same pieces, for whoever writes them there, with a look at the room now and then."""
+        since = _BYTES_BETWEEN_LOOKS
+        for piece in pieces:
+            since += len(piece)
+            if since >= _BYTES_BETWEEN_LOOKS:
+                since = 0
+                self.check()
+            yield piece

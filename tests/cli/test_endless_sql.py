@@ -1,0 +1,164 @@
+"""SQL and pages of others that would take for ever, or all of the disk: they end, and so does whoever runs them."""
+
+import os
+import select
+import signal
+from collections.abc import Callable
+from contextlib import closing
+from dataclasses import replace
+from datetime import timedelta
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import apsw
+import pytest
+import zstandard
+
+from shared.catalog.listing import Backup, Catalog
+from shared.errors import NotGood
+from shared.model.kinds import Kind
+from shared.model.names import Format
+from shared.operations.backup import BackupOrder, take_backup
+from shared.operations.restore import RestoreOrder, restore
+from shared.operations.transfer import import_file
+from shared.operations.verify import allowances
+from shared.operations.verify.ladder import verify_backup, verify_file
+from shared.sqlite.location import FileLocation
+from shared.stores.folder import FolderStore
+from tests.cli.conftest import Outcome, Workplace
+from tests.cli.test_interruptions import start
+
+if TYPE_CHECKING:
+    from subprocess import Popen
+
+OneLine = Callable[[Outcome, int], str]
+ENDLESS = "instr(hex(zeroblob(4000000)), hex(zeroblob(2000000)) || '1')"  # one opcode, of an hour
+DUMP = f"CREATE TABLE t(a); INSERT INTO t VALUES({ENDLESS});"
+
+
+@pytest.fixture
+def lowered(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(allowances, "ALLOWED", replace(allowances.ALLOWED, cpu_seconds=1, cpu_seconds_per_mb=0))
+
+
+def hostile(path: Path) -> None:
+    """An index whose expression was another one when the row came: nothing computes it before a restore does."""
+    with closing(apsw.Connection(str(path))) as db:
+        db.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 0)
+        db.execute("CREATE TABLE t(a); INSERT INTO t VALUES(1); CREATE INDEX i ON t(a + 0); PRAGMA writable_schema=ON")
+        db.execute("UPDATE sqlite_schema SET sql = ? WHERE name = 'i'", (f"CREATE INDEX i ON t({ENDLESS})",))
+
+
+def taken(folder: Path, form: Format) -> tuple[Catalog, Backup]:
+    hostile(folder / "source.db")
+    store = FolderStore(folder / "backups")
+    take_backup(
+        BackupOrder(
+            location=FileLocation(folder / "source.db"),
+            store=store,
+            key=None,
+            kind=Kind.ON_DEMAND,
+            formats=(form,),
+            keep_for=timedelta(days=1),
+            environment="test",
+        )
+    )
+    catalog = Catalog(store)
+    (backup,) = catalog.backups()
+    return catalog, backup
+
+
+@pytest.mark.usefixtures("lowered")
+@pytest.mark.parametrize("form", list(Format))
+def test_verify_ends_and_calls_it_not_good(tmp_path: Path, form: Format) -> None:
+    catalog, backup = taken(tmp_path, form)
+    found = verify_backup(catalog, backup, None)
+    assert not found.ok
+    assert (
+        "took more than 1 s of CPU time, more than its size can need"
+        in next(c for c in found.checks if not c.ok).detail
+    )
+
+
+@pytest.mark.usefixtures("lowered")
+@pytest.mark.parametrize("form", list(Format))
+def test_a_proven_restore_ends_without_a_database(tmp_path: Path, form: Format) -> None:
+    catalog, backup = taken(tmp_path, form)
+    order = RestoreOrder(catalog, backup, None, FileLocation(tmp_path / "new.db"), prove=True)
+    with pytest.raises(NotGood, match="took more than 1 s of CPU time"):
+        restore(order)
+    assert not list(tmp_path.glob("new*"))
+
+
+@pytest.mark.usefixtures("lowered")
+def test_import_and_the_proof_of_a_file_end(tmp_path: Path) -> None:
+    (tmp_path / "x.sql").write_text(DUMP)
+    with pytest.raises(NotGood, match=r"x\.sql took more than 1 s of CPU time"):
+        import_file(tmp_path / "x.sql", tmp_path / "new.db")
+    assert [path.name for path in tmp_path.iterdir()] == ["x.sql"]
+    assert [check.name for check in verify_file(tmp_path / "x.sql").checks if not check.ok] == ["sql"]
+
+
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
+@pytest.mark.parametrize("command", [("import", "--to", "new.db"), ("verify",)])
+def test_a_signal_ends_an_endless_statement_and_its_process(
+    workplace: Workplace, how: signal.Signals, command: tuple[str, ...]
+) -> None:
+    (workplace.folder / "x.sql").write_text(DUMP)
+    with (
+        start(workplace, *command, "--file", "x.sql") as running,
+        os.fdopen(os.pidfd_open(child_at_work(running))) as ended,
+    ):
+        running.send_signal(how)
+        _, err = running.communicate(timeout=60)
+        assert select.select([ended], [], [], 60)[0], "the process goes on without the one that started it"
+    if how is signal.SIGKILL:
+        assert running.returncode == -signal.SIGKILL
+    else:
+        assert (running.returncode, err.count("error: interrupted")) == (1, 1)
+    assert not (workplace.folder / "new.db").exists()
+
+
+def child_at_work(running: "Popen[str]") -> int:
+    """The process that it has started, once that has made a database file."""
+    children = Path(f"/proc/{running.pid}/task/{running.pid}/children")
+    while True:
+        assert running.poll() is None, running.communicate()
+        for child in map(int, children.read_text().split()):
+            opened = [one.readlink() for one in Path(f"/proc/{child}/fd").iterdir() if one.is_symlink()]
+            if any(one.suffix == ".sqlite" for one in opened):
+                return child
+
+
+def bomb(size: int, *, counted: bool = True) -> bytes:
+    """A database of a few pages, and zeros behind them up to `size` bytes."""
+    with closing(apsw.Connection(":memory:")) as db:
+        db.execute("CREATE TABLE t(a); INSERT INTO t VALUES(1)")
+        pages = db.serialize("main")
+    if not counted:
+        pages = pages[:28] + bytes(4) + pages[32:]
+    packer = zstandard.ZstdCompressor(level=3).compressobj()
+    zeros, parts = bytes(1 << 20), [packer.compress(pages)]
+    parts += [packer.compress(zeros) for _ in range((size - len(pages)) // len(zeros))]
+    return b"".join([*parts, packer.flush()])
+
+
+@pytest.mark.parametrize("counted", [True, False])
+@pytest.mark.parametrize("command", [("import", "--to", "new.db"), ("verify",)])
+def test_an_image_that_unpacks_to_more_than_it_counts_is_refused(
+    workplace: Workplace, command: tuple[str, ...], counted: bool
+) -> None:
+    """Few pages in its header, gigabytes in its zstd; and nobody lets it write those first."""
+    packed = bomb((2 << 30) if counted else (4 << 30), counted=counted)
+    (workplace.folder / "x.sqlite.zst").write_bytes(packed)
+    limit = ("prlimit", f"--fsize={(64 << 20) if counted else (2 << 30)}")
+    outcome = workplace.run(*command, "--file", "x.sqlite.zst", under=limit)
+    assert outcome.code == 3, outcome.err
+    assert "unpacks to more than the" in outcome.err + outcome.out
+    assert not (workplace.folder / "new.db").exists()
+
+
+def test_what_lies_behind_the_last_page_of_a_plain_file_is_no_bomb(workplace: Workplace) -> None:
+    with workplace.database.open("ab") as file:
+        file.truncate(workplace.database.stat().st_size + (8 << 20))
+    workplace.good("import", "--file", "app.db", "--to", "new.db")

@@ -1,0 +1,133 @@
+"""Work on what others wrote runs in a process of its own: it has limits, knows no secret, and is gone afterwards."""
+
+import os
+import signal
+from collections.abc import Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from shared.errors import NotGood, SourceError
+from shared.operations.verify import allowances
+from shared.operations.verify.child import load, look
+from shared.runtime.confined import Confined, Endless
+
+SOUND = b"CREATE TABLE t(a); INSERT INTO t VALUES(1);"
+# One opcode that takes an hour: SQLite asks nobody meanwhile.
+ENDLESS = b"CREATE TABLE t(a); INSERT INTO t VALUES(instr(hex(zeroblob(4000000)), hex(zeroblob(2000000)) || '1'));"
+TWENTY_LARGE_VALUES = (
+    b"CREATE TABLE t(a); INSERT INTO t SELECT length(" + b" || ".join([b"hex(zeroblob(700000))"] * 20) + b");"
+)
+
+
+@pytest.fixture
+def lowered(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Less than anybody gets outside of tests, so that they end soon."""
+    monkeypatch.setattr(allowances, "ALLOWED", replace(allowances.ALLOWED, cpu_seconds=1, cpu_seconds_per_mb=0))
+
+
+def gone(pid: int) -> bool:
+    """Whether a process has ended; one that nobody has asked about yet counts as ended."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].startswith("Z")
+    except (FileNotFoundError, ProcessLookupError):
+        return True
+
+
+@pytest.mark.usefixtures("lowered")
+def test_an_endless_statement_is_ended_and_leaves_nothing(tmp_path: Path) -> None:
+    with Confined() as child, pytest.raises(Endless, match=r"^loading x\.sql took more than 1 s of CPU time"):
+        load(child, [ENDLESS], tmp_path / "new.db", "delete", "x.sql")
+    assert gone(child.pid)
+    assert not list(tmp_path.iterdir())
+
+
+def test_one_process_does_several_things(tmp_path: Path) -> None:
+    with Confined() as child:
+        load(child, [SOUND[:20], SOUND[20:]], tmp_path / "new.db", "wal", "x.sql")
+        found = look(child, tmp_path / "new.db", "x.sql")
+        other = look(child, tmp_path / "new.db", "x.sql")
+    assert (found.tables, found.rows, found.integrity.good) == (1, 1, True)
+    assert found == other
+    assert gone(child.pid)
+
+
+def test_what_takes_more_memory_than_its_size_can_need_is_not_good(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(allowances, "ALLOWED", replace(allowances.ALLOWED, memory_bytes=90 << 20))
+    with Confined() as child:
+        load(child, [SOUND], tmp_path / "sound.db", "delete", "x.sql")
+        with pytest.raises(NotGood, match=r"^loading x\.sql takes more than 90 MiB of memory, more than its size"):
+            load(child, [TWENTY_LARGE_VALUES], tmp_path / "new.db", "delete", "x.sql")
+    assert [path.name for path in tmp_path.iterdir()] == ["sound.db"]
+
+
+def test_the_limits_grow_with_the_dump(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """What comes after 30 MB of SQL may take more than what comes first."""
+    allowed = replace(allowances.ALLOWED, memory_bytes=90 << 20, memory_per_byte=20)
+    monkeypatch.setattr(allowances, "ALLOWED", allowed)
+    comment = b"-- " + b"x" * (1 << 20) + b"\n"
+    with Confined() as child:
+        load(child, [*[comment + b"SELECT 1;\n"] * 30, TWENTY_LARGE_VALUES], tmp_path / "new.db", "delete", "x.sql")
+
+
+@pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGKILL])
+def test_a_process_that_ends_by_itself_says_so(tmp_path: Path, number: signal.Signals) -> None:
+    """A crash is the text's doing; a kill, such as for lack of memory, is not."""
+
+    def pieces() -> Iterator[bytes]:
+        yield SOUND
+        os.kill(child.pid, number)
+        while True:
+            yield b"SELECT 1;\n" * 10_000
+
+    kind, said = (NotGood, "crashed") if number is signal.SIGSEGV else (SourceError, "ended by SIGKILL")
+    with Confined() as child, pytest.raises(kind, match=said):
+        load(child, pieces(), tmp_path / "new.db", "delete", "x.sql")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_failing_stream_is_told_as_it_failed(tmp_path: Path) -> None:
+    def pieces() -> Iterator[bytes]:
+        yield SOUND
+        raise NotGood("the store's bytes are others")
+
+    with Confined() as child, pytest.raises(NotGood, match="the store's bytes are others"):
+        load(child, pieces(), tmp_path / "new.db", "delete", "x.sql")
+    assert not list(tmp_path.iterdir())
+
+
+def test_a_dump_that_is_refused_early_is_not_read_to_its_end(tmp_path: Path) -> None:
+    read = 0
+
+    def pieces() -> Iterator[bytes]:
+        nonlocal read
+        yield b"ATTACH 'x' AS y;\n"
+        while True:
+            read += 1
+            yield b"SELECT 1;\n" * 10_000
+
+    with Confined() as child, pytest.raises(NotGood, match="the dump attaches or detaches another database file"):
+        load(child, pieces(), tmp_path / "new.db", "delete", "x.sql")
+    assert read < 1000
+
+
+def test_it_knows_no_setting(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("DATABASE_URL", "sqlitecloud://h/d?apikey=QX7SECRET")
+    with Confined() as child:
+        load(child, [SOUND], tmp_path / "new.db", "delete", "x.sql")
+        environment = Path(f"/proc/{child.pid}/environ").read_bytes()
+        command = Path(f"/proc/{child.pid}/cmdline").read_bytes()
+    assert b"QX7SECRET" not in environment + command
+
+
+def test_a_program_planted_where_it_starts_is_not_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    for name in ("json.py", "apsw.py", "sitecustomize.py"):
+        (tmp_path / name).write_text("open('planted', 'w')")
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    with Confined() as child:
+        load(child, [SOUND], tmp_path / "new.db", "delete", "x.sql")
+    assert not (tmp_path / "planted").exists()
