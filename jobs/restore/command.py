@@ -27,6 +27,7 @@ from shared.terminal.screen import progress_bars
 @click.option(
     "--nearest", is_flag=True, help="With --at: if that point turns out not good, the nearest before it; it says so."
 )
+@click.option("--request", metavar="ID", help="What that request asks for, once a second person has approved it.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @database
 @store
@@ -42,6 +43,7 @@ def restore(as_json: bool, **flags: Any) -> int:
       litekeep restore --backup backup-2024-01-15-000000 --in-place
       litekeep restore --backup latest --to new.db --migrations ./drizzle
       litekeep restore --at 2024-01-15T12:00:00Z --native
+      litekeep restore --request 20240115T120000Z-k3v9q2mx
     """
     from jobs.restore.main import run_restore  # noqa: PLC0415 - `--help` must not wait for it
 

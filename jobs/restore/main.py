@@ -10,28 +10,36 @@ from shared.catalog.listing import LATEST, LATEST_VERIFIED, Backup
 from shared.clock import parse_time
 from shared.errors import UsageError
 from shared.events.log import Event
+from shared.keys import WrappingKey
 from shared.model.kinds import Kind
 from shared.operations.restore import Restored, RestoreOrder, plan_restore
 from shared.runtime.progress import Progress
 from shared.settings import Settings
 from shared.sqlite.location import FileLocation
 from shared.sqlitecloud.location import CloudLocation
+from shared.terminal.approvals import tell_break_glass
 from shared.terminal.audit import audited
 from shared.terminal.endings import reported
 from shared.terminal.options import settings_with
 from shared.terminal.parts import catalog_of, database_of, event_log, events_own_stdout, key_of, location_of, source_of
+from shared.terminal.policy import check_database
 from shared.terminal.screen import say, say_json, size
 
 
 def run_restore(flags: dict[str, Any], *, as_json: bool, progress: Progress) -> int:
     """Restores what the flags ask for, or with --dry-run says what it would do."""
+    settings, permit = settings_with(backup_store=flags["store"]), None
+    if flags.get("request"):
+        from jobs.restore.approved import flags_of_request  # noqa: PLC0415 - only where somebody asked
+
+        flags, permit = flags_of_request(settings, flags)
     if flags.get("native"):
         from jobs.restore.native import run_native  # noqa: PLC0415 - files need no driver
 
-        return run_native(flags, as_json=as_json, progress=progress)
-    settings = settings_with(backup_store=flags["store"])
-    order = _order(settings, flags)
+        return run_native(flags, permit, as_json=as_json, progress=progress)
+    order = replace(order_of(settings, flags, key_of(settings)), permit=permit)
     if flags["dry_run"]:
+        _check_alone(settings, order, dry_run=True)
         _say_plan(order, as_json=as_json)
         return 0
     log = event_log(settings, result_on_stdout=as_json)
@@ -43,6 +51,8 @@ def run_restore(flags: dict[str, Any], *, as_json: bool, progress: Progress) -> 
         "target": order.target.display,
     }
     with audited(log, settings, "restore", **fields) as deed:
+        _check_alone(settings, order)
+        tell_break_glass(log, permit, order.target.display)
         log.emit(Event.RESTORE_STARTED, f"restoring {name.id} to {order.target.display}", fields)
         with reported(lambda why: log.emit(Event.RESTORE_FAILED, f"restore of {name.id} failed: {why}", fields)):
             done = restore_or_name(order, flags, _time(flags["at"]), progress)
@@ -59,7 +69,8 @@ def run_restore(flags: dict[str, Any], *, as_json: bool, progress: Progress) -> 
     return 0
 
 
-def _order(settings: Settings, flags: dict[str, Any]) -> RestoreOrder:
+def order_of(settings: Settings, flags: dict[str, Any], key: WrappingKey | None) -> RestoreOrder:
+    """What the flags ask for. Raises UsageError for flags that clash, NotPermitted for a target outside the policy."""
     if flags["in_place"] and flags["to"]:
         raise UsageError("--to and --in-place exclude each other: give one")
     if flags["in_place"] and (flags["tables"] or flags["schema_only"]):
@@ -88,7 +99,7 @@ def _order(settings: Settings, flags: dict[str, Any]) -> RestoreOrder:
     return RestoreOrder(
         catalog=catalog,
         backup=backup,
-        key=key_of(settings),
+        key=key,
         target=target,
         in_place=flags["in_place"],
         any_source=flags["database"] is not None,
@@ -100,6 +111,13 @@ def _order(settings: Settings, flags: dict[str, Any]) -> RestoreOrder:
         keep_safety_for=settings.retention_of(Kind.ON_DEMAND),
         migrations=Path(flags["migrations"]) if flags["migrations"] else None,
     )
+
+
+def _check_alone(settings: Settings, order: RestoreOrder, *, dry_run: bool = False) -> None:
+    if order.permit is None:
+        from jobs.restore.approved import check_restore_alone  # noqa: PLC0415 - `--help` must not wait for it
+
+        check_restore_alone(settings, order.target.display, in_place=order.in_place, dry_run=dry_run)
 
 
 def _time(text: str | None) -> datetime | None:
@@ -114,6 +132,8 @@ def _target(settings: Settings, flags: dict[str, Any], backup: Backup) -> FileLo
     if not flags["to"] and not flags["in_place"] and settings.database_url is None:
         raise UsageError("--to is missing, and DATABASE_URL is not set: name the new database")
     location = location_of(flags["to"], settings) if flags["to"] else source_of(settings)
+    if flags["in_place"]:
+        check_database(settings, location.display, "--in-place")
     if flags["to"] or flags["in_place"]:
         return location
     name = PurePath(location.database)

@@ -4,6 +4,8 @@ from dataclasses import asdict, replace
 from datetime import datetime
 from typing import Any
 
+from jobs.restore.approved import check_restore_alone
+from shared.approvals.desk import Permit
 from shared.clock import parse_time
 from shared.errors import UsageError
 from shared.events.log import Event
@@ -15,16 +17,18 @@ from shared.settings import Settings
 from shared.sqlitecloud.location import CloudLocation
 from shared.sqlitecloud.names import check_name
 from shared.stores import open_store
+from shared.terminal.approvals import tell_break_glass
 from shared.terminal.audit import audited
 from shared.terminal.endings import reported
 from shared.terminal.options import settings_with
 from shared.terminal.parts import event_log, events_own_stdout, key_of, source_of
+from shared.terminal.policy import check_database
 from shared.terminal.screen import say, say_json
 
 _ELSEWHERE = ("ref", "to", "prove", "schema_only", "tables", "upload_replace")
 
 
-def run_native(flags: dict[str, Any], *, as_json: bool, progress: Progress) -> int:
+def run_native(flags: dict[str, Any], permit: Permit | None = None, *, as_json: bool, progress: Progress) -> int:
     """What `litekeep restore --native` and `litekeep native restore` do. Raises UsageError for flags that clash."""
     if any(flags.get(name) for name in _ELSEWHERE):
         raise UsageError(
@@ -35,6 +39,7 @@ def run_native(flags: dict[str, Any], *, as_json: bool, progress: Progress) -> i
         raise UsageError("--at TIME is missing: a native restore goes back to a moment, see litekeep native list")
     settings = settings_with(backup_store=flags["store"])
     target = cloud_source(settings, flags["database"])
+    check_database(settings, target.display, "--native")
     order = NativeOrder(
         target=target,
         moment=_time(flags["at"]),
@@ -42,6 +47,7 @@ def run_native(flags: dict[str, Any], *, as_json: bool, progress: Progress) -> i
         key=None,
         environment=settings.environment.value,
         keep_safety_for=settings.retention_of(Kind.ON_DEMAND),
+        permit=permit,
     )
     if flags["dry_run"]:
         _say_plan(plan_native(order), as_json=as_json)
@@ -73,6 +79,9 @@ def _restored(order: NativeOrder, settings: Settings, progress: Progress, *, as_
         "target": order.target.display,
     }
     with audited(log, settings, "restore", **fields):
+        if order.permit is None:
+            check_restore_alone(settings, order.target.display, in_place=True)
+        tell_break_glass(log, order.permit, order.target.display)
         log.emit(Event.RESTORE_STARTED, f"putting {order.target.display} back, {order.id}", fields)
         with reported(lambda why: log.emit(Event.RESTORE_FAILED, f"{order.id} failed: {why}", fields)):
             plan_native(order)  # before a key is made for a restore that cannot be

@@ -15,8 +15,10 @@ from shared.settings import Settings
 from shared.sqlitecloud.location import CloudLocation
 from shared.stores import open_store
 from shared.stores.probe import probe
+from shared.terminal.approvals import desk_of
 from shared.terminal.options import common, settings_with, store
 from shared.terminal.parts import key_of, source_of
+from shared.terminal.policy import policy_of
 from shared.terminal.screen import BAD, GOOD, UNKNOWN, say, say_json
 
 _SIGNS = {True: GOOD, False: BAD, None: UNKNOWN}
@@ -53,6 +55,7 @@ def health(as_json: bool, restores: bool, store: str | None) -> int:
         copy = settings.backup_copy_store
         findings.append(_check("copy store", lambda: _store(copy)))
     findings.append(_check("key", lambda: _key(settings)))
+    findings.append(_approvals(settings))
     if as_json:
         say_json([{"name": found.name, "ok": found.ok, "detail": found.detail} for found in findings])
     else:
@@ -80,6 +83,20 @@ def _of_source(settings: Settings, *, restores: bool) -> list[_Finding]:
 
     looked = check(location.address, location.database, utc_now(), restores=restores)
     return [_Finding(found.name, found.ok, found.detail) for found in looked]
+
+
+def _approvals(settings: Settings) -> _Finding:
+    """Whether two persons can restore over live data, and whether the policy is the one that the stores have seen."""
+    policy = policy_of(settings)
+    if policy is None or not policy.people:
+        why = "no policy file names people, so nothing is restored over production; see docs/approvals.md"
+        return _Finding("approvals", ok=None, detail=f"not in force: {why}")
+
+    def look() -> str:
+        desk_of(settings)
+        return f"in force: {len(policy.people)} people, {'with' if policy.break_glass else 'no'} break glass"
+
+    return _check("approvals", look)
 
 
 def _store(url: str) -> str:

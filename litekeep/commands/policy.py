@@ -1,6 +1,7 @@
 """`litekeep policy`"""
 
-from typing import TYPE_CHECKING
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 import click
 
@@ -8,7 +9,9 @@ from shared.terminal.options import common
 from shared.terminal.screen import say, say_json
 
 if TYPE_CHECKING:
-    from shared.policy.file import Policy
+    from shared.policy.file import Policy, PolicyFile
+
+_file = click.argument("file", required=False, type=click.Path(path_type=Path))
 
 
 @click.group()
@@ -17,48 +20,137 @@ def policy() -> None:
 
 
 @policy.command()
+@_file
 @common
-def check(as_json: bool) -> None:
-    """Read the policy file whole and say whether it is in force.
+def check(as_json: bool, file: Path | None) -> int:
+    """Read the policy file whole, or FILE, and say whether it is in force, and who has signed it.
 
     \b
-    Example:
+    Examples:
       litekeep policy check
+      litekeep policy check draft.json
     """
-    found, path = _found()
+    from shared.policy.file import lacking_signatures  # noqa: PLC0415 - `--help` must not wait for it
+
+    found, path, in_force = _found(file)
+    signed_by = found.signers(found.policy.people) if found else []
+    lacking = lacking_signatures(found) if found else None
+    digest = found.digest if found else None
     if as_json:
-        say_json({"in_force": found is not None, "path": path})
+        document = {"in_force": in_force, "path": path, "sha256": digest, "signed_by": signed_by, "lacking": lacking}
+        say_json(document | {"approvals": bool(found and found.policy.people)})
     elif found is None:
         say("No policy file: settings and flags alone decide what a run may touch")
     else:
-        say(f"{path} is in force, and is valid")
+        say(f"{path} is {'in force, and is valid' if in_force else 'valid'}")
+        say(f"  sha256 {digest}")
+        say(f"  signed by {', '.join(signed_by) or 'nobody'}")
+        if lacking:
+            say(f"  not ready: {lacking}")
+    return 1 if lacking else 0
 
 
 @policy.command()
+@_file
 @common
-def show(as_json: bool) -> None:
-    """Show the policy that is in force.
+def show(as_json: bool, file: Path | None) -> None:
+    """Show the policy that is in force, or the one in FILE.
 
     \b
     Example:
       litekeep policy show --json
     """
-    found, path = _found()
-    document = None if found is None else found.model_dump()
+    found, path, _ = _found(file)
     if as_json:
-        say_json({"path": path, "policy": document})
-    elif document is None:
+        say_json({"path": path, "policy": None if found is None else found.policy.model_dump()})
+    elif found is None:
         say("No policy file")
     else:
-        say(f"{path}: environment {document.pop('environment')}")
-        for name, entries in document.items():
-            say(f"  {name}: {', '.join(entries) or 'none are allowed'}")
+        _say(found, path)
 
 
-def _found() -> "tuple[Policy | None, str | None]":
-    from shared.policy.file import FIXED_PATH, read_policy  # noqa: PLC0415 - `--help` must not wait for it
+@policy.command()
+@click.argument("file", type=click.Path(path_type=Path))
+@click.option("--output", required=True, type=click.Path(path_type=Path), help="The signed file; never over another.")
+@common
+def sign(as_json: bool, file: Path, output: Path) -> int:
+    """Add your signature to the policy in FILE, by BACKUP_SIGNING_KEY.
+
+    A first policy is signed by everybody whom it names; a later one, which names the SHA-256 of its predecessor, by two
+    people of that one.
+
+    \b
+    Example:
+      litekeep policy sign draft.json --output signed-by-ana.json
+    """
+    from litekeep.policy_signing import sign_policy  # noqa: PLC0415 - as above
     from shared.settings import read_settings  # noqa: PLC0415
 
+    done = sign_policy(read_settings(), file, output, as_json=as_json)
+    if as_json:
+        say_json({"path": str(output), "sha256": done.digest, "signed_by": done.signed_by, "lacking": done.lacking})
+    else:
+        say(f"Signed {file} into {output}, sha256 {done.digest}")
+        say(f"  signed by {', '.join(done.signed_by)}")
+        say(f"  {f'not ready: {done.lacking}' if done.lacking else 'put it where the policy is mounted'}")
+    return 0
+
+
+def _found(file: Path | None) -> "tuple[PolicyFile | None, str | None, bool]":
+    """A policy, where it is, and whether it is in force."""
+    from shared.policy.file import read_policy_file, read_policy_in_force  # noqa: PLC0415 - as above
+    from shared.policy.place import policy_path  # noqa: PLC0415
+    from shared.settings import read_settings  # noqa: PLC0415
+
+    if file is not None:
+        return read_policy_file(file), str(file), False
     wanted = read_settings().backup_policy
-    found = read_policy(wanted)
-    return found, None if found is None else str(FIXED_PATH if FIXED_PATH.exists() else wanted)
+    found = read_policy_in_force(wanted)
+    return found, None if found is None else str(policy_path(wanted)), found is not None
+
+
+def _say(found: "PolicyFile", path: str | None) -> None:
+    policy = found.policy
+    say(f"{path}: environment {policy.environment}")
+    for name in ("stores", "keys", "sources", "targets"):
+        say(f"  {name}: {', '.join(getattr(policy, name)) or 'none are allowed'}")
+    for action, what in _RULES.items():
+        say(f"  {what}: {_needed(policy, action)}")
+    for person in policy.people:
+        say(f"  person: {person.name}, key {_id(person.key)}{'' if person.name in _signers(found) else ', not signed'}")
+    if policy.console:
+        decides = "requests and decisions" if policy.console.may_decide else "requests"
+        say(f"  console: key {_id(policy.console.key)}, attests {decides} of {', '.join(policy.console.may_attest)}")
+    if policy.verifier:
+        say(f"  verifier: key {_id(policy.verifier.key)}")
+    for pem in policy.break_glass.keys if policy.break_glass else []:
+        say(f"  break glass: key {_id(pem)} approves alone")
+    say(f"  follows: {policy.predecessor or 'none, it is the first'}")
+    say(f"  sha256: {found.digest}")
+
+
+_RULES: dict[Any, str] = {
+    "in_place": "restore in place",
+    "job": "restore by a job",
+    "beside": "restore beside",
+    "delete": "delete of a protected backup",
+    "cleanup_force": "cleanup --force",
+}
+
+
+def _needed(policy: "Policy", action: Any) -> str:
+    if policy.needs_two(action):
+        return "two persons"
+    if action == "in_place" and policy.environment == "production":
+        return "refused, for it names no people"
+    return "one person"
+
+
+def _signers(found: "PolicyFile") -> list[str]:
+    return found.signers(found.policy.people)
+
+
+def _id(pem: str) -> str:
+    from shared.policy.people import public_key  # noqa: PLC0415 - as above
+
+    return public_key(pem).id[:16]

@@ -54,6 +54,10 @@ class Event(StrEnum):
     MONITOR_TABLE_VANISHED = "monitor.table_vanished"
     MONITOR_UNVERIFIED = "monitor.unverified"
     REKEY_SUCCEEDED = "rekey.succeeded"
+    REQUEST_APPROVED = "request.approved"
+    REQUEST_MADE = "request.made"
+    REQUEST_REFUSED = "request.refused"
+    RESTORE_BREAK_GLASS = "restore.break_glass"
     RESTORE_FAILED = "restore.failed"
     RESTORE_STARTED = "restore.started"
     RESTORE_SUCCEEDED = "restore.succeeded"
@@ -129,7 +133,7 @@ class EventLog:
 
 
 def severity_of(event: Event) -> str:
-    """INFO, NOTICE, WARNING or ERROR, as events.json has it."""
+    """INFO, NOTICE, WARNING, ERROR or EMERGENCY, as events.json has it."""
     return str(contract()["events"][event]["severity"])
 
 

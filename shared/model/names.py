@@ -16,6 +16,7 @@
     cost/TIME.md                          a review of what the store costs
     drills/DATABASE/TIME.VERDICT.md       the same for people, and .svg the plot in it
 
+`request_names.py` has those of requests and policies.
 Names that come from a store are hostile until `parse` has taken them apart.
 """
 

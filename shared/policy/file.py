@@ -4,26 +4,41 @@
      "stores": ["gs://acme-backups", "gs://acme-backups-copy"],
      "keys": ["gcp-kms://projects/…/cryptoKeys/backups"],
      "sources": ["sqlitecloud://abc.sqlite.cloud:8860/*", "/srv/app/app.db"],
-     "targets": ["sqlitecloud://abc.sqlite.cloud:8860/*"]}
+     "targets": ["sqlitecloud://abc.sqlite.cloud:8860/*"],
+     "restore": {"in_place": "two-persons", "job": "two-persons", "beside": "one-person"},
+     "people": [{"name": "ana@example.com", "key": "PEM"}, {"name": "ben@example.com", "key": "PEM"}],
+     "console": {"key": "PEM", "may_attest": ["*@example.com"], "may_decide": false},
+     "verifier": {"key": "PEM"}, "break_glass": {"keys": ["PEM", "PEM"]}}
 
 Who may start a run may override its environment and its arguments, but not what is mounted into it. So this file rules:
 a store, copy store, key, source or target that it does not list is refused before anything is read. `none` among the
 keys allows backups in clear. A list that is left out allows nothing.
+
+A policy that names people is signed (`litekeep policy sign`): the file is then the signed statement that holds it. The
+first one by everybody whom it names, each later one, which names the SHA-256 of its `predecessor`, by two people of
+that one.
 """
 
+import hashlib
 import json
 import os
 import stat
+from dataclasses import dataclass
 from pathlib import Path
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from shared.errors import UsageError
+from shared.errors import NotGood, UsageError
+from shared.policy.people import BreakGlass, Console, Person, RestoreRules, Rule, Verifier, problem_of, public_key
+from shared.policy.place import policy_path
 from shared.settings import Environment
+from shared.statements import Kind, open_statement, verify
 
-FIXED_PATH = Path("/etc/litekeep/policy/policy.json")
-_LARGEST = 1 << 20  # bytes
+LARGEST = 1 << 20  # bytes
 _TRUSTED = (0,)  # whose file it may be besides the caller's own
+
+Action = Literal["in_place", "job", "beside", "delete", "cleanup_force"]
 
 
 class Policy(BaseModel):
@@ -36,39 +51,151 @@ class Policy(BaseModel):
     keys: list[str] = Field(default_factory=list, max_length=1000)
     sources: list[str] = Field(default_factory=list, max_length=10_000)
     targets: list[str] = Field(default_factory=list, max_length=10_000)
+    restore: RestoreRules = RestoreRules()
+    delete: Rule = "one-person"
+    cleanup_force: Rule = "one-person"
+    people: list[Person] = Field(default_factory=list, max_length=100)
+    console: Console | None = None
+    verifier: Verifier | None = None
+    break_glass: BreakGlass | None = None
+    predecessor: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
+
+    def needs_two(self, action: Action) -> bool:
+        """Whether that needs two persons. Over live data in production it always does."""
+        if action == "delete":
+            return self.delete == "two-persons"
+        if action == "cleanup_force":
+            return self.cleanup_force == "two-persons"
+        production = self.environment == Environment.PRODUCTION
+        default = production and bool(self.people) and action != "beside"
+        rule: Rule | None = getattr(self.restore, action)
+        return default if rule is None else rule == "two-persons"
+
+
+@dataclass(frozen=True)
+class PolicyFile:
+    """A policy with the bytes that it was read from. `payload` is the policy alone, without signatures."""
+
+    policy: Policy
+    payload: bytes
+    raw: bytes
+
+    @property
+    def digest(self) -> str:
+        """SHA-256 of the policy: how a successor names it."""
+        return hashlib.sha256(self.payload).hexdigest()
+
+    @property
+    def signed(self) -> bool:
+        return self.raw is not self.payload
+
+    def signers(self, people: list[Person]) -> list[str]:
+        """Who of these people signed it."""
+        try:
+            found = verify(self.raw, Kind.POLICY, [public_key(person.key) for person in people])
+        except NotGood:
+            return []
+        return [person.name for person in people if public_key(person.key) in found.keys]
 
 
 def read_policy(wanted: Path | None) -> Policy | None:
-    """The policy in force; None when there is none. `wanted` counts only where nothing is at the fixed path.
+    """The policy in force; None when there is none. Raises UsageError as `read_policy_file` does."""
+    found = read_policy_in_force(wanted)
+    return None if found is None else found.policy
 
-    Raises UsageError for a file that is missing though it was named, is not a policy, or could be another user's.
+
+def read_policy_in_force(wanted: Path | None) -> PolicyFile | None:
+    """The policy in force with its signatures; None when there is none.
+
+    Raises UsageError for a file that is missing though it was named, is not a policy, could be another user's, or
+    names people and lacks a signature.
     """
-    path = FIXED_PATH if FIXED_PATH.exists() else wanted
+    path = policy_path(wanted)
     if path is None:
         return None
+    found = read_policy_file(path)
+    if lacking := lacking_signatures(found):
+        raise UsageError(f"policy file {path} is wrong: {lacking}")
+    return found
+
+
+def read_policy_file(path: Path) -> PolicyFile:
+    """The policy in that file, whoever has signed it so far. Raises UsageError."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         with os.fdopen(descriptor, "rb") as file:
             _check_owner(path, os.fstat(descriptor))
-            raw = file.read(_LARGEST + 1)
+            raw = file.read(LARGEST + 1)
     except OSError as error:
         raise UsageError(f"policy file {path} cannot be read: {error.strerror}; every run needs it") from None
-    if len(raw) > _LARGEST:
-        raise UsageError(f"policy file {path} has more than {_LARGEST} bytes")
+    if len(raw) > LARGEST:
+        raise UsageError(f"policy file {path} has more than {LARGEST} bytes")
     try:
-        policy = Policy.model_validate(json.loads(raw))
+        return parse_policy(raw)
+    except ValueError as error:
+        raise UsageError(f"policy file {path} is wrong: {error}") from None
+
+
+def parse_policy(raw: bytes) -> PolicyFile:
+    """The policy that these bytes hold, plain or in a signed statement. Raises ValueError, saying what is wrong."""
+    try:
+        document = _document(raw)
+        payload = open_statement(raw, Kind.POLICY) if "payloadType" in document else raw
+        policy = Policy.model_validate(document if payload is raw else _document(payload))
         Environment(policy.environment)
+    except NotGood as error:
+        raise ValueError(str(error)) from None
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
-        raise UsageError(
-            f"policy file {path} is wrong: {'.'.join(map(str, first['loc'])) or 'it'}: {first['msg']}"
-        ) from None
+        message = first["msg"].removeprefix("Value error, ")
+        raise ValueError(f"{'.'.join(map(str, first['loc'])) or 'it'}: {message}") from None
     except (ValueError, RecursionError):
         known = ", ".join(Environment)
-        raise UsageError(
-            f"policy file {path} is wrong: it is not JSON, or its environment is none of {known}"
-        ) from None
-    return policy
+        raise ValueError(f"it is not JSON, or its environment is none of {known}") from None
+    if problem := _problem_of(policy):
+        raise ValueError(problem)
+    return PolicyFile(policy, payload, raw)
+
+
+def lacking_signatures(found: PolicyFile) -> str | None:
+    """What is missing for it to be in force, as far as the file alone can tell; None when nothing is."""
+    people = found.policy.people
+    if not people:
+        return None if not found.signed else "it is signed and names no people, so nobody can have signed it"
+    if not found.signed:
+        return "it names people and is not signed: each of them runs litekeep policy sign"
+    signed = found.signers(people)
+    missing = [person.name for person in people if person.name not in signed]
+    if found.policy.predecessor is None and missing:
+        return f"the signature of {missing[0]} is missing: the first policy is signed by everybody whom it names"
+    return None
+
+
+def _document(raw: bytes) -> dict[str, Any]:
+    """Raises ValueError for anything but one JSON object in which each name stands once."""
+
+    def once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+        if len(dict(pairs)) != len(pairs):
+            raise ValueError("a name stands twice")
+        return dict(pairs)
+
+    document = json.loads(raw, object_pairs_hook=once_each)
+    if not isinstance(document, dict):
+        raise ValueError("not an object")  # noqa: TRY004 - the caller makes one error of both
+    return document
+
+
+def _problem_of(policy: Policy) -> str | None:
+    two = [action for action in ("in_place", "job", "beside") if getattr(policy.restore, action) == "two-persons"]
+    if policy.delete == "two-persons":
+        two.append("delete")
+    if policy.cleanup_force == "two-persons":
+        two.append("cleanup_force")
+    if two and not policy.people:
+        return f"{two[0]} needs two persons, and people names none"
+    if policy.environment == Environment.PRODUCTION and policy.restore.in_place == "one-person":
+        return "restore.in_place: over live data in production two persons are needed; leave it out, or say two-persons"
+    return problem_of(policy.people, policy.console, policy.verifier, policy.break_glass)
 
 
 def _check_owner(path: Path, found: os.stat_result) -> None:

@@ -1,9 +1,15 @@
-"""Holds a run's settings and flags to the policy, where there is one."""
+"""Holds a run's settings and flags to the policy, where there is one. Where there is none, nothing is imported."""
+
+from typing import TYPE_CHECKING
 
 from shared.errors import NotPermitted
-from shared.policy.file import read_policy
-from shared.policy.locations import IN_CLEAR, check_key, check_location, check_store
+from shared.policy.place import policy_path
 from shared.settings import Environment, Settings
+
+if TYPE_CHECKING:
+    from shared.policy.file import Policy
+
+_IN_CLEAR = "none"
 
 
 def under_policy(settings: Settings) -> Settings:
@@ -11,14 +17,16 @@ def under_policy(settings: Settings) -> Settings:
 
     Without a policy nothing changes, but on Cloud Run no backup leaves in clear. Raises NotPermitted or UsageError.
     """
-    policy = read_policy(settings.backup_policy)
+    policy = policy_of(settings)
     if policy is None:
-        if settings.cloud_run_job is not None and settings.backup_key == IN_CLEAR:
+        if settings.cloud_run_job is not None and settings.backup_key == _IN_CLEAR:
             raise NotPermitted(
                 "BACKUP_KEY=none is refused on Cloud Run: who may start a job could take the database out in clear; "
                 "set a key, or list none in a policy file"
             )
         return settings
+    from shared.policy.locations import check_key, check_store  # noqa: PLC0415 - only where there is a policy
+
     check_store(policy, settings.backup_store, "BACKUP_STORE")
     if settings.backup_copy_store is not None:
         check_store(policy, settings.backup_copy_store, "BACKUP_COPY_STORE")
@@ -28,9 +36,11 @@ def under_policy(settings: Settings) -> Settings:
 
 def check_database(settings: Settings, display: str, what: str) -> None:
     """Raises NotPermitted for a source (DATABASE_URL) or a target (a flag) that the policy does not list."""
-    policy = read_policy(settings.backup_policy)
+    policy = policy_of(settings)
     if policy is None:
         return
+    from shared.policy.locations import check_location  # noqa: PLC0415 - as above
+
     if what == "DATABASE_URL":
         check_location(policy.sources, display, what, "sources")
     else:
@@ -46,6 +56,17 @@ def check_other_key(settings: Settings, key: str) -> None:
 
 def check_other_store(settings: Settings, url: str, what: str) -> None:
     """Raises NotPermitted for a store to copy to that the policy does not list."""
-    policy = read_policy(settings.backup_policy)
+    policy = policy_of(settings)
     if policy is not None:
+        from shared.policy.locations import check_store  # noqa: PLC0415 - as above
+
         check_store(policy, url, what)
+
+
+def policy_of(settings: Settings) -> "Policy | None":
+    """The policy in force; None when there is none. Raises UsageError for a wrong one."""
+    if policy_path(settings.backup_policy) is None:
+        return None
+    from shared.policy.file import read_policy  # noqa: PLC0415 - as above
+
+    return read_policy(settings.backup_policy)

@@ -18,6 +18,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from shared.approvals.desk import Permit
+from shared.approvals.documents import Value
 from shared.clock import Clock, rfc3339, utc_now
 from shared.databases.snapshot import Snapshot, take_snapshot
 from shared.errors import CorruptSource, LitekeepError, NotGood, NotPermitted, SourceError
@@ -51,6 +53,7 @@ class NativeOrder:
     key: WrappingKey | None
     environment: str
     keep_safety_for: timedelta
+    permit: Permit | None = None
 
     @property
     def id(self) -> str:
@@ -75,11 +78,13 @@ def plan_native(order: NativeOrder, *, clock: Clock = utc_now) -> NativePlan:
 
     Raises NotPermitted in production, UsageError for a time that is not on offer, SourceError when nothing is.
     """
-    if order.environment == "production":
+    if order.permit is not None:
+        order.permit.check(native_plan(order))
+    elif order.environment == "production":
         raise NotPermitted(
-            f"putting {order.target.display} back in production needs a second person's approval, and the platform "
-            f"restores nowhere else: restore a backup of Litekeep's beside it with litekeep restore --at "
-            f"{rfc3339(order.moment)} --to a new name, check it, and switch the application over"
+            f"putting {order.target.display} back in production needs a second person's approval (litekeep request "
+            "restore --native), and the platform restores nowhere else: restore a backup of Litekeep's beside it with "
+            f"litekeep restore --at {rfc3339(order.moment)} --to a new name, check it, and switch the application over"
         )
     inventory = native.look(order.target.address, order.target.database)
     native.check_moment(inventory, order.moment, clock())
@@ -92,6 +97,17 @@ def plan_native(order: NativeOrder, *, clock: Clock = utc_now) -> NativePlan:
     return NativePlan(
         order.id, order.target.display, rfc3339(order.moment), native.shown(oldest), native.shown(newest), notes
     )
+
+
+def native_plan(order: NativeOrder) -> dict[str, Value]:
+    """What an approval is held to."""
+    return {
+        "native": True,
+        "at": rfc3339(order.moment),
+        "database": order.target.database,
+        "target": order.target.display,
+        "in_place": True,
+    }
 
 
 def restore_native(
@@ -111,6 +127,8 @@ def restore_native(
     with scratch_folder() as scratch:
         before = scratch / "before.sqlite"
         safety = keep_quiet(order.target, lambda: _keep(order, before, clock, progress))
+        if order.permit is not None:
+            order.permit.redeem(native_plan(order))
         _restore(order, safety)
         try:
             _wait_until_usable(order.target, pause)

@@ -3,12 +3,16 @@
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from shared.catalog.listing import Backup, Catalog
 from shared.keys import WrappingKey
 from shared.operations.restore.migrations import Migrations
 from shared.sqlite.location import FileLocation
 from shared.sqlitecloud.location import CloudLocation
+
+if TYPE_CHECKING:
+    from shared.approvals.desk import Permit
 
 
 @dataclass(frozen=True)
@@ -18,7 +22,7 @@ class RestoreOrder:
     In place, only a backup of that very file goes, unless `any_source` says that it may be of another;
     `keep_safety_for` is how long the safety backup of what was there is kept. `in_one_step`: in place on SQLite Cloud
     by UPLOAD … REPLACE, which the platform does not document. `migrations`: the application's folder of them, compared
-    with what the backup had.
+    with what the backup had. `permit`: what two persons have agreed on.
     """
 
     catalog: Catalog
@@ -34,6 +38,7 @@ class RestoreOrder:
     environment: str = "development"
     keep_safety_for: timedelta = timedelta(days=30)
     migrations: Path | None = None
+    permit: "Permit | None" = None
 
     @property
     def partial(self) -> bool:

@@ -17,13 +17,14 @@ from shared.archive.data_key import DataKey
 from shared.catalog.opening import open_manifest
 from shared.clock import Clock, rfc3339, utc_now
 from shared.databases.snapshot import Snapshot, of_file
-from shared.errors import CorruptSource, NotGood, NotPermitted, SourceError, StoreError, UsageError
+from shared.errors import CorruptSource, NotGood, SourceError, StoreError, UsageError
 from shared.model.kinds import Kind
 from shared.model.manifest import Artifact, Manifest
 from shared.model.names import SAFETY_PREFIX, Format
 from shared.operations.backup import BackupOrder, take_backup
 from shared.operations.restore.migrations import compare_migrations, read_journal
 from shared.operations.restore.order import Restored, RestoreOrder
+from shared.operations.restore.permitted import check_permit, redeem
 from shared.operations.verify.child import hold, prove, take_part
 from shared.operations.verify.rebuild import none_usable, rebuild
 from shared.runtime.confined import Confined
@@ -120,12 +121,11 @@ def restore(order: RestoreOrder, *, clock: Clock = utc_now, progress: Progress =
 
 def _opened(order: RestoreOrder) -> tuple[Manifest, DataKey | None]:
     """The manifest, authentic, once everything that needs no writing has been checked."""
-    if order.in_place and order.environment == "production":
-        raise NotPermitted(
-            f"restoring over {order.target.display} in production needs a second person's approval: restore beside it "
-            f"with --to {order.target.display}.restored, check it, and switch the application over"
-        )
+    if order.permit is None:
+        check_permit(order, b"")  # before anything is read
     _check_target(order)
+    if order.permit is not None:
+        check_permit(order, order.catalog.read_manifest(order.backup)[1])
     manifest, data_key = open_manifest(order.catalog, order.backup, order.key)
     if not manifest.artifacts:
         raise NotGood(f"backup {manifest.id} names no artifact: use another backup")
@@ -248,10 +248,12 @@ def _put_in_place(
     if not isinstance(order.target, FileLocation):
         return _put_on_cloud(order.target, path, order, scratch, clock, progress)
     if not order.in_place:
+        redeem(order)
         publish_new(path, order.target.path)
         return None, []
     with InPlace(order.target.path, clock()) as held:
         safety = _safety_of_file(held, order, clock, progress)
+        redeem(order)
         held.swap(path)
     return safety, []
 
@@ -262,6 +264,7 @@ def _put_on_cloud(
     from shared.operations.restore.to_cloud import create, replace_database  # noqa: PLC0415 - files need no driver
 
     if not order.in_place:
+        redeem(order)
         create(target, path, scratch, progress)
         return None, []
 
@@ -271,7 +274,16 @@ def _put_on_cloud(
         except CorruptSource:
             return _safety_backup(order, clock, progress, allow_corrupt=True)
 
-    return replace_database(target, path, scratch, clock(), keep=keep, progress=progress, in_one_step=order.in_one_step)
+    return replace_database(
+        target,
+        path,
+        scratch,
+        clock(),
+        keep=keep,
+        may_swap=lambda: redeem(order),
+        progress=progress,
+        in_one_step=order.in_one_step,
+    )
 
 
 def _safety_of_file(held: InPlace, order: RestoreOrder, clock: Clock, progress: Progress) -> str:

@@ -106,6 +106,10 @@ def create(target: CloudLocation, image: Path, scratch: Path, progress: Progress
     note("file", f"{target.display} is whole")
 
 
+def _nothing() -> None:
+    """For whoever needs nobody's leave."""
+
+
 def replace_database(
     target: CloudLocation,
     image: Path,
@@ -113,11 +117,13 @@ def replace_database(
     moment: datetime,
     *,
     keep: Callable[[], str],
+    may_swap: Callable[[], None] = _nothing,
     progress: Progress,
     in_one_step: bool = False,
 ) -> tuple[str, list[str]]:
     """Puts the closed file `image` in place of the database; `keep` takes a safety backup and returns its name,
-    and is called again when somebody wrote meanwhile. `in_one_step` is by UPLOAD … REPLACE.
+    and is called again when somebody wrote meanwhile. `may_swap` raises when the last moment comes and it must not be.
+    `in_one_step` is by UPLOAD … REPLACE.
 
     Returns that name, and notes for whoever asked. Raises LitekeepError; see above for what is where then.
     """
@@ -128,6 +134,7 @@ def replace_database(
         _encrypt(own, image, scratch, progress, sure=True)
         _prove(own, image, scratch, progress)
         safety = keep_quiet(target, keep)
+        may_swap()
     except BaseException as error:
         left = _removed(own, may_come=isinstance(error, Undecided))
         note("file", f"{target.display} is as it was{left and f', and {left}'}")

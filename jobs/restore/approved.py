@@ -1,0 +1,69 @@
+"""What an approved request makes of the flags of a restore; and what nobody restores alone."""
+
+from typing import TYPE_CHECKING, Any
+
+from shared.approvals.desk import Permit
+from shared.approvals.documents import Action, Value
+from shared.errors import NotGood, UsageError
+from shared.model.kinds import Kind
+from shared.model.names import BackupName
+from shared.settings import Settings
+from shared.terminal.approvals import check_alone, permit_of
+
+if TYPE_CHECKING:
+    from shared.policy.file import Action as Guarded
+
+_MAY_GO_ALONG = ("request", "store", "dry_run")
+
+
+def flags_of_request(settings: Settings, flags: dict[str, Any]) -> tuple[dict[str, Any], Permit]:
+    """The flags that the request of `flags` stands for, and the permit for them.
+
+    Raises UsageError for any other flag beside it, NotPermitted when the request allows nothing.
+    """
+    for name, value in flags.items():
+        if value and name not in _MAY_GO_ALONG:
+            flag = {"ref": "backup", "prove": "verify", "tables": "table"}.get(name, name).replace("_", "-")
+            raise UsageError(f"--{flag} does not go with --request, which says all that is to be done: leave it out")
+    permit = permit_of(settings, flags["request"], Action.RESTORE, Action.NATIVE)
+    plan = permit.request.plan
+    try:
+        meant = _native(plan) if permit.request.action is Action.NATIVE else _restore(plan)
+    except (KeyError, ValueError):
+        raise NotGood(f"{permit.request.id} says not all that a restore needs to know: ask again") from None
+    return flags | meant, permit
+
+
+def _restore(plan: dict[str, Value]) -> dict[str, Any]:
+    name = BackupName(Kind(str(plan["kind"])), str(plan["database"]), str(plan["backup_id"]))
+    return {
+        "ref": name.manifest,
+        "database": plan["database"] if plan["any_source"] else None,
+        "to": None if plan["in_place"] else plan["target"],
+        "in_place": plan["in_place"],
+        "prove": plan["verify"],
+        "schema_only": plan["schema_only"],
+        "tables": plan["tables"],
+        "upload_replace": plan["upload_replace"],
+    }
+
+
+def _native(plan: dict[str, Value]) -> dict[str, Any]:
+    return {"native": True, "at": plan["at"], "database": plan["database"]}
+
+
+def check_restore_alone(settings: Settings, target: str, *, in_place: bool, dry_run: bool = False) -> None:
+    """Raises NotPermitted where a restore like that needs two persons and comes without a request.
+
+    A dry run writes nothing; only a job, which holds the credentials of production, is held to its request even then.
+    """
+    actions: list[Guarded] = []
+    if in_place and not dry_run:
+        actions.append("in_place")
+    if settings.cloud_run_job is not None:
+        actions.append("job")
+    elif not in_place and not dry_run:
+        actions.append("beside")
+    if actions:
+        how = f"litekeep request restore {'--in-place' if in_place else '--to URL'} --reason R"
+        check_alone(settings, actions, f"restoring {'over' if in_place else 'to'} {target}", how)

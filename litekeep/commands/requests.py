@@ -1,0 +1,46 @@
+"""`litekeep requests`"""
+
+import click
+
+from shared.terminal.options import common, settings_with, store
+from shared.terminal.screen import say, say_json, table
+
+
+@click.command()
+@store
+@common
+def requests(as_json: bool, store: str | None) -> None:
+    """List what was asked for, newest first: who asked, who decided, and until when it holds.
+
+    \b
+    Example:
+      litekeep requests --json
+    """
+    from shared.terminal.approvals import desk_of  # noqa: PLC0415 - `--help` must not wait for it
+
+    states = desk_of(settings_with(backup_store=store)).states()
+    if as_json:
+        say_json([state.to_json() for state in states])
+        return
+    if not states:
+        say("No requests")
+        return
+    rows = []
+    for state in states:
+        told = state.to_json()
+        rows.append(
+            (
+                state.id,
+                state.state,
+                told["action"] or "",
+                told["requester"] or "",
+                told["approved_by"] or (f"refused by {state.refused_by}" if state.refused_by else ""),
+                told["expires_at"] or "",
+                str((told["plan"] or {}).get("target") or ""),
+            )
+        )
+    columns = ("request", "state", "what", "asked by", "approved by", "until", "target")
+    table(columns, rows, droppable=("what", "until", "target"))
+    for state in states:
+        for problem in state.problems:
+            say(f"{state.id}: {problem}")

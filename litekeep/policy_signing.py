@@ -1,0 +1,51 @@
+"""What `litekeep policy sign` does: one signature more on a policy, in a file of its own."""
+
+import os
+from dataclasses import dataclass
+from pathlib import Path
+
+from shared.errors import UsageError
+from shared.keys.signing import open_signer
+from shared.policy.file import lacking_signatures, parse_policy, read_policy_file
+from shared.settings import Settings
+from shared.statements import Kind, add_signature, sign
+from shared.terminal.audit import audited
+from shared.terminal.parts import event_log
+
+
+@dataclass(frozen=True)
+class Signed:
+    digest: str
+    signed_by: list[str]
+    lacking: str | None
+
+
+def sign_policy(settings: Settings, file: Path, output: Path, *, as_json: bool) -> Signed:
+    """Raises UsageError for a policy that is wrong, no signing key, or an `output` that is there; KeyProblem."""
+    found = read_policy_file(file)
+    if not found.policy.people:
+        raise UsageError(f"{file} names no people, so it needs no signature: put it where the policy is mounted")
+    if settings.backup_signing_key is None:
+        raise UsageError("BACKUP_SIGNING_KEY is not set: set it to file:PATH or gcp-kms://…/cryptoKeyVersions/N")
+    with audited(event_log(settings, result_on_stdout=as_json), settings, "policy sign", found.digest):
+        signer = open_signer(settings.backup_signing_key)
+        if found.signed:
+            raw = add_signature(found.raw, Kind.POLICY, signer)
+        else:
+            raw = sign(signer, Kind.POLICY, found.payload)
+        _create(output, raw)
+    made = parse_policy(raw)
+    return Signed(made.digest, made.signers(made.policy.people), lacking_signatures(made))
+
+
+def _create(output: Path, raw: bytes) -> None:
+    try:
+        descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+    except FileExistsError:
+        raise UsageError(f"--output {output} is there already and was left as it is: name another") from None
+    except OSError as error:
+        raise UsageError(f"--output {output} cannot be made: {error.strerror}") from None
+    with os.fdopen(descriptor, "wb") as file:
+        file.write(raw)
+        file.flush()
+        os.fsync(descriptor)

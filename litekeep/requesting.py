@@ -1,0 +1,97 @@
+"""What `litekeep request restore` does: the plan in full, signed by whoever asks."""
+
+from collections.abc import Mapping
+from typing import Any
+
+from jobs.restore.main import order_of
+from jobs.restore.native import cloud_source
+from shared.approvals.desk import Made
+from shared.approvals.documents import Action, Value
+from shared.catalog.listing import Backup
+from shared.clock import parse_time, rfc3339
+from shared.errors import UsageError
+from shared.events.log import Event
+from shared.model.kinds import Kind
+from shared.operations.restore.native import NativeOrder, native_plan, plan_native
+from shared.operations.restore.permitted import plan_of
+from shared.settings import Settings
+from shared.stores import open_store
+from shared.terminal.approvals import desk_of, fields_of, signer_of
+from shared.terminal.audit import audited
+from shared.terminal.parts import event_log
+from shared.terminal.policy import check_database
+from shared.terminal.screen import say, say_json
+
+Plan = Mapping[str, Value]
+
+
+def request_restore(settings: Settings, flags: dict[str, Any], reason: str, *, as_json: bool) -> int:
+    """Asks for the restore that the flags say. Needs no key that opens backups, and touches no database."""
+    if flags["native"]:
+        plan, about = _native(settings, flags)
+        return ask(settings, Action.NATIVE, plan, about, reason, as_json=as_json)
+    order = order_of(settings, flags, key=None)
+    manifest, raw = order.catalog.read_manifest(order.backup)
+    about = about_backup(order.backup) | {"tables": manifest.tables, "rows": manifest.rows}
+    return ask(settings, Action.RESTORE, plan_of(order, raw), about, reason, as_json=as_json)
+
+
+def about_backup(backup: Backup) -> dict[str, Value]:
+    """What people want to know of a backup when they decide; nothing that is carried out depends on it."""
+    return {"taken_at": rfc3339(backup.created_at), "verified": backup.verified, "wrong": backup.wrong}
+
+
+def ask(settings: Settings, action: Action, plan: Plan, about: Plan, reason: str, *, as_json: bool) -> int:
+    """Makes the request, tells it as an event, and shows how it goes on."""
+    desk, signer = desk_of(settings), signer_of(settings)
+    log = event_log(settings, result_on_stdout=as_json)
+    target = str(plan.get("target") or settings.backup_store)
+    with audited(log, settings, "request", target, reason=f"{action}: {reason}"):
+        made = desk.request(signer, action, plan, about, reason)
+    state = desk.state(made.id)
+    if state.request is not None:
+        told = f"{made.person} asks for {action} of {target}: {state.request.reason}"
+        log.emit(Event.REQUEST_MADE, told, fields_of(state.request, made.person))
+    if as_json:
+        say_json(state.to_json())
+    else:
+        _say(made, action)
+    return 0
+
+
+def _native(settings: Settings, flags: dict[str, Any]) -> tuple[dict[str, Value], dict[str, Value]]:
+    if not flags["at"] or flags["to"] or flags["ref"] or flags["tables"] or flags["schema_only"]:
+        raise UsageError("--native goes with --at TIME alone: it puts the whole database back where it is")
+    target = cloud_source(settings, flags["database"])
+    check_database(settings, target.display, "--native")
+    try:
+        moment = parse_time(flags["at"])
+    except ValueError:
+        raise UsageError(f"--at {flags['at']!r} is no time: write 2024-01-15T12:00:00Z") from None
+    order = NativeOrder(
+        target=target,
+        moment=moment,
+        store=open_store(settings.backup_store),
+        key=None,
+        environment="",  # production is what the approval is for
+        keep_safety_for=settings.retention_of(Kind.ON_DEMAND),
+    )
+    offered = plan_native(order)
+    return native_plan(order), {"oldest": offered.oldest, "newest": offered.newest}
+
+
+def _say(made: Made, action: Action) -> None:
+    say(f"Requested {action}: {made.id}, as {made.person}")
+    say("  within 24 hours another person runs:")
+    say(f"    litekeep approve {made.id}")
+    say("  and within 4 hours from then it holds once:")
+    say(f"    litekeep {_COMMAND[action]} --request {made.id}")
+
+
+_COMMAND = {
+    Action.RESTORE: "restore",
+    Action.NATIVE: "restore",
+    Action.ROWS: "rows restore",
+    Action.DELETE: "delete ID --reason R",
+    Action.CLEANUP: "cleanup",
+}

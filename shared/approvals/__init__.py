@@ -1,0 +1,1 @@
+"""What needs two persons: requests, the decisions on them, and the permit that comes of both, once."""

@@ -1,0 +1,108 @@
+"""What a request and a decision say, as they are signed."""
+
+import hashlib
+import json
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Any, Literal, Self
+
+from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
+
+from shared.errors import NotGood, UsageError
+from shared.events.log import printable
+
+APPROVE_WITHIN = timedelta(hours=24)
+EXECUTE_WITHIN = timedelta(hours=4)
+_LONGEST_REASON = 500
+
+Value = str | int | bool | list[str] | None
+
+
+class Action(StrEnum):
+    """What is asked for."""
+
+    RESTORE = "restore"
+    NATIVE = "native restore"
+    ROWS = "rows restore"
+    DELETE = "delete"
+    CLEANUP = "cleanup --force"
+
+
+class _Document(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
+
+    version: Literal[1] = 1
+
+    def payload(self) -> bytes:
+        return self.model_dump_json(indent=1).encode()
+
+    @classmethod
+    def read(cls, payload: bytes) -> Self:
+        """Raises NotGood when it is no such document."""
+        try:
+            return cls.model_validate_json(payload)
+        except ValidationError as error:
+            first = error.errors(include_input=False, include_url=False)[0]
+            where = ".".join(map(str, first["loc"]))
+            raise NotGood(f"it was signed, and is no {cls.__name__.lower()}: {where}: {first['msg']}") from None
+
+
+class Request(_Document):
+    """Who asks for what, and why. `plan` is what holds: carried out is exactly that. `about` is only for people."""
+
+    id: str
+    action: Action
+    stores: list[str] = Field(min_length=1, max_length=2)  # store and copy store
+    plan: dict[str, Value] = Field(max_length=40)
+    about: dict[str, Value] = Field(default_factory=dict, max_length=40)
+    reason: str = Field(min_length=1, max_length=_LONGEST_REASON)
+    person: str = Field(max_length=100)
+    requested_at: AwareDatetime
+    expires_at: AwareDatetime
+    policy: str
+
+    @property
+    def approve_until(self) -> datetime:
+        """A request that grants itself more time has no more."""
+        return min(self.expires_at, self.requested_at + APPROVE_WITHIN)
+
+
+class Decision(_Document):
+    """Who approves or refuses exactly which request: the SHA-256 is of the request's bytes as they are stored."""
+
+    request: str
+    request_sha256: str
+    decision: Literal["approved", "refused"]
+    reason: str = Field(max_length=_LONGEST_REASON)
+    person: str = Field(max_length=100)
+    decided_at: AwareDatetime
+    expires_at: AwareDatetime
+
+    @property
+    def execute_until(self) -> datetime:
+        return min(self.expires_at, self.decided_at + EXECUTE_WITHIN)
+
+
+def checked_reason(reason: str) -> str:
+    """The reason in one line. Raises UsageError when it says nothing, or too much."""
+    line = printable(reason)
+    if not line or len(line) > _LONGEST_REASON:
+        raise UsageError(f"--reason is empty or longer than {_LONGEST_REASON} characters: say in a line why")
+    return line
+
+
+def sha256(raw: bytes) -> str:
+    return hashlib.sha256(raw).hexdigest()
+
+
+def differences(approved: dict[str, Value], now: dict[str, Any]) -> list[str]:
+    """Where a plan of now is not the one that was approved, a sentence each."""
+    return [
+        f"{name} is {_shown(now.get(name))}, and was {_shown(approved.get(name))}"
+        for name in sorted(approved.keys() | now.keys())
+        if approved.get(name) != now.get(name)
+    ]
+
+
+def _shown(value: Any) -> str:
+    return printable(value if isinstance(value, str) else json.dumps(value))[:200]

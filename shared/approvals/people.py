@@ -1,0 +1,59 @@
+"""Whose signature a statement bears: a person's own, the console's for a person, or an offline key's."""
+
+from dataclasses import dataclass
+
+from shared.errors import NotGood, NotPermitted
+from shared.policy.file import Policy
+from shared.policy.people import BREAK_GLASS, public_key
+from shared.statements import Kind, PublicKey, Statement, verify
+
+
+@dataclass(frozen=True)
+class Signed:
+    """A statement that counts, and how it was signed."""
+
+    statement: Statement
+    by_console: bool = False
+    break_glass: bool = False
+
+
+def verified(policy: Policy, raw: bytes, kind: Kind) -> Signed:
+    """A statement that somebody of the policy signed; who, `check_person` tells. Raises NotGood for any other."""
+    console = public_key(policy.console.key) if policy.console else None
+    offline = [public_key(pem) for pem in policy.break_glass.keys] if policy.break_glass else []
+    people = [public_key(person.key) for person in policy.people]
+    found = verify(raw, kind, [*people, *offline, *([console] if console else [])])
+    return Signed(found, by_console=found.key == console, break_glass=found.key in offline)
+
+
+def check_person(policy: Policy, signed: Signed, person: str, kind: Kind) -> None:
+    """Holds the name in a statement to its signature. Raises NotGood when that key does not speak for that person."""
+    if signed.break_glass:
+        if person != BREAK_GLASS:
+            raise NotGood(f"this {kind} is signed by an offline key and says that {person} made it")
+        return
+    own = [each for each in policy.people if each.name == person]
+    if not own:
+        raise NotGood(f"this {kind} is of {person}, who is not among the people of the policy")
+    if not signed.by_console:
+        if public_key(own[0].key) != signed.statement.key:
+            raise NotGood(f"this {kind} says that {person} made it, and another person signed it")
+        return
+    console = policy.console
+    if console is None or not console.attests(person):
+        raise NotGood(f"this {kind} is signed by the console, which may not speak for {person}")
+    if kind is not Kind.REQUEST and not console.may_decide:
+        raise NotGood(f"this {kind} is signed by the console, which may attest requests and decide nothing")
+
+
+def person_of(policy: Policy, key: PublicKey) -> str:
+    """Who signs with that key. Raises NotPermitted for a key that the policy does not know."""
+    for person in policy.people:
+        if public_key(person.key) == key:
+            return person.name
+    if policy.break_glass and key in [public_key(pem) for pem in policy.break_glass.keys]:
+        return BREAK_GLASS
+    raise NotPermitted(
+        f"BACKUP_SIGNING_KEY is the key {key.id[:16]}, which is none of the policy's people: sign with your own, or "
+        "have it added to the policy"
+    )

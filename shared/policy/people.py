@@ -1,0 +1,100 @@
+"""The part of the policy file that says who may ask, who may decide, and whose signature counts for what."""
+
+import re
+from fnmatch import fnmatchcase
+from functools import lru_cache
+from typing import Annotated, Literal
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field
+
+from shared.errors import UsageError
+from shared.statements import PublicKey
+
+BREAK_GLASS = "break-glass"  # the name that an offline key acts under
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+@-]{0,99}", re.ASCII)
+
+Rule = Literal["two-persons", "one-person"]
+
+
+@lru_cache(maxsize=256)
+def public_key(pem: str) -> PublicKey:
+    """The key of a PEM that was validated."""
+    return PublicKey.read(pem)
+
+
+def _pem(text: str) -> str:
+    try:
+        public_key(text)
+    except UsageError as error:
+        raise ValueError(str(error)) from None
+    return text
+
+
+def _name(text: str) -> str:
+    if not _NAME.fullmatch(text) or text.casefold() == BREAK_GLASS:
+        raise ValueError("a name is 1 to 100 of A-Z a-z 0-9 . _ + @ -, and not break-glass")
+    return text
+
+
+Pem = Annotated[str, AfterValidator(_pem)]
+
+
+class _Part(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
+
+
+class Person(_Part):
+    """Somebody who may ask and decide, with the key that signs for nobody else."""
+
+    name: Annotated[str, AfterValidator(_name)]
+    key: Pem
+
+
+class Console(_Part):
+    """The console signs what a person did whom it has identified: requests, and with `may_decide` decisions."""
+
+    key: Pem
+    may_attest: list[str] = Field(min_length=1, max_length=100)
+    may_decide: bool = False
+
+    def attests(self, person: str) -> bool:
+        return any(fnmatchcase(person.casefold(), pattern.casefold()) for pattern in self.may_attest)
+
+
+class Verifier(_Part):
+    """Signs verdicts and drill reports."""
+
+    key: Pem
+
+
+class BreakGlass(_Part):
+    """Keys that are kept offline: each of them may approve alone."""
+
+    keys: list[Pem] = Field(min_length=1, max_length=10)
+
+
+class RestoreRules(_Part):
+    """What a restore needs; a rule that is left out is the default of its environment."""
+
+    in_place: Rule | None = None  # over live data, also by native backups and row by row
+    job: Rule | None = None  # in a Cloud Run job, whatever it writes to
+    beside: Rule | None = None  # into a new database
+
+
+def problem_of(
+    people: list[Person], console: Console | None, verifier: Verifier | None, break_glass: BreakGlass | None
+) -> str | None:
+    """What is wrong with these together: the same person or the same key twice, or too few people."""
+    if len(people) == 1:
+        return "people: one person alone approves nothing of his own: name two or more, or none"
+    if not people and (console or break_glass):
+        return "console and break_glass go with people: name two or more"
+    names = [person.name.casefold() for person in people]
+    if len(set(names)) != len(names):
+        return "people: a name stands twice, and whoever has two keys would be two persons"
+    keys = [public_key(person.key) for person in people]
+    keys += [public_key(part.key) for part in (console, verifier) if part is not None]
+    keys += [public_key(pem) for pem in (break_glass.keys if break_glass else [])]
+    if len(set(keys)) != len(keys):
+        return "a key stands twice: people, console, verifier and break_glass each need keys of their own"
+    return None

@@ -1,0 +1,98 @@
+"""From settings to the desk where requests are made and decided on; and what nobody may do alone."""
+
+from typing import TYPE_CHECKING
+
+from shared.errors import NotPermitted, UsageError
+from shared.events.log import Event, EventLog, Field
+from shared.model.request_names import POLICIES
+from shared.policy.place import policy_path
+from shared.settings import Settings
+from shared.stores import Store, open_store
+
+if TYPE_CHECKING:
+    from shared.approvals.desk import Desk, Permit
+    from shared.approvals.documents import Action, Request
+    from shared.policy.file import Action as Guarded
+    from shared.policy.file import PolicyFile
+    from shared.statements import Signer
+
+
+def desk_of(settings: Settings) -> "Desk":
+    """Raises NotPermitted where approvals are not in force, UsageError for a wrong policy."""
+    from shared.approvals.desk import Desk  # noqa: PLC0415 - only where approvals are asked about
+
+    return Desk(_mounted(settings), _stores(settings))
+
+
+def signer_of(settings: Settings) -> "Signer":
+    """The key that BACKUP_SIGNING_KEY names. Raises UsageError when it names none, KeyProblem."""
+    if settings.backup_signing_key is None:
+        raise UsageError(
+            "BACKUP_SIGNING_KEY is not set: set it to your own file:PATH (litekeep keygen --signing PATH makes one) or "
+            "gcp-kms://…/cryptoKeyVersions/N"
+        )
+    from shared.keys.signing import open_signer  # noqa: PLC0415 - as above
+
+    return open_signer(settings.backup_signing_key)
+
+
+def permit_of(settings: Settings, request_id: str, *actions: "Action") -> "Permit":
+    """What that request allows this run. Raises NotPermitted when it allows nothing, or not that."""
+    signer = signer_of(settings) if settings.backup_signing_key else None
+    return desk_of(settings).permit(request_id, actions, signer)
+
+
+def tell_break_glass(log: EventLog, permit: "Permit | None", target: str) -> None:
+    """An approval by an offline key alone is told as what it is, each time that it has an effect."""
+    if permit is None or not permit.break_glass:
+        return
+    fields = fields_of(permit.request, "break-glass") | {"target": target}
+    log.emit(
+        Event.RESTORE_BREAK_GLASS, f"{permit.request.action} of {target}, approved by an offline key alone", fields
+    )
+
+
+def fields_of(request: "Request", person: str) -> dict[str, Field]:
+    """What events say of a request."""
+    plan = request.plan
+    named = {"database": plan.get("database"), "backup_id": plan.get("backup_id"), "kind": plan.get("kind")}
+    return {
+        "request": request.id,
+        "person": person,
+        "action": request.action.value,
+        "target": str(plan.get("target") or request.stores[0]),
+        "reason": request.reason,
+        **{name: value for name, value in named.items() if isinstance(value, str)},
+    }
+
+
+def check_alone(settings: Settings, actions: "list[Guarded]", what: str, how: str) -> None:
+    """Raises NotPermitted for what the policy wants two persons for, and where a store was used under a policy that is
+    not in force here. `what` would be done, and `how` is how to ask for it.
+    """
+    mounted = _mounted(settings)
+    if mounted is not None and any(mounted.policy.needs_two(action) for action in actions):
+        raise NotPermitted(f"{what} needs two persons by the policy: ask with {how}, have it approved by another")
+    stores = _stores(settings)
+    if mounted is None and not any(_has_policies(store) for store in stores):
+        return
+    from shared.approvals.anchor import check_in_force  # noqa: PLC0415 - as above
+
+    check_in_force(mounted, stores)
+
+
+def _has_policies(store: Store) -> bool:
+    return any(True for _ in store.list_objects(POLICIES))
+
+
+def _mounted(settings: Settings) -> "PolicyFile | None":
+    if policy_path(settings.backup_policy) is None:
+        return None
+    from shared.policy.file import read_policy_in_force  # noqa: PLC0415 - as above
+
+    return read_policy_in_force(settings.backup_policy)
+
+
+def _stores(settings: Settings) -> list[Store]:
+    urls = [settings.backup_store, *([settings.backup_copy_store] if settings.backup_copy_store else [])]
+    return [open_store(url) for url in urls]

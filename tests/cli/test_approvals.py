@@ -1,0 +1,212 @@
+"""Over live data in production two persons restore, and nobody alone: with key files and with Cloud KMS."""
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared.keys.kms_signing import CloudSigner
+from shared.keys.signing import open_signer
+from shared.statements import Signer
+from tests.approvals.people import allowing, person, signed
+from tests.cli.conftest import Outcome, Workplace
+from tests.dump.equality import assert_equal
+from tests.servers.kms.fixture import SIGNING_KEY
+from tests.servers.kms.server import KmsServer
+from tests.servers.sqlitecloud import Server
+
+
+class Staff:
+    """A workplace in production under a policy of Ana and Ben, with a backup `one` that is good."""
+
+    def __init__(self, place: Workplace, keys: dict[str, str], signers: dict[str, Signer], **more: Any) -> None:
+        self.place, self.keys = place, keys
+        people = [person(name, signers[name]) for name in ("ana", "ben")]
+        content = {"environment": "production", "people": people} | allowing(place.folder) | more
+        (place.folder / "policy.json").write_bytes(signed(content, [signers["ana"], signers["ben"]]))
+        place.environment.update(BACKUP_POLICY="policy.json", BACKUP_KEY="file:own.key", ENVIRONMENT="production")
+
+    def run(self, who: str, *arguments: str, **settings: str) -> Outcome:
+        return self.place.run(*arguments, BACKUP_SIGNING_KEY=self.keys[who], **settings)
+
+    def good(self, who: str, *arguments: str) -> Outcome:
+        outcome = self.run(who, *arguments)
+        assert outcome.code == 0, outcome.err
+        return outcome
+
+    def ask(self, who: str, *arguments: str) -> str:
+        request = self.good(who, "request", "restore", *arguments, "--reason", "orders lost", "--json").json
+        assert request["state"] == "waiting"
+        return str(request["id"])
+
+
+@pytest.fixture
+def staff(workplace: Workplace) -> Staff:
+    workplace.good("keygen", "own.key")
+    keys = {}
+    for name in ("ana", "ben", "glass"):
+        workplace.good("keygen", "--signing", f"{name}.key")
+        keys[name] = f"file:{name}.key"
+    signers = {name: open_signer(f"file:{workplace.folder}/{name}.key") for name in keys}
+    glass = {"break_glass": {"keys": [signers["glass"].public.pem]}}
+    return Staff(workplace, keys, signers, **glass)
+
+
+def lose_events(path: Path) -> None:
+    with closing(sqlite3.connect(path)) as connection, connection:
+        connection.execute("DELETE FROM events")
+
+
+def test_two_persons_restore_a_file_in_place_once(staff: Staff) -> None:
+    place = staff.place
+    place.good("backup", "--name", "one", "--verify")
+    good = place.database.read_bytes()
+    lose_events(place.database)
+    alone = place.run("restore", "--backup", "one", "--in-place")
+    assert (alone.code, "needs two persons by the policy: ask with litekeep request restore" in alone.err) == (4, True)
+    request = staff.ask("ana", "--backup", "one", "--in-place")
+    own = staff.run("ana", "approve", request, "--yes")
+    assert (own.code, "nobody approves what he asked for himself" in own.err) == (4, True)
+    shown = staff.good("ben", "approve", request, "--yes", "--reason", "I have seen the ticket").out
+    for part in (f"target: {place.database}", "backup_id: one", "IN PLACE", "nothing has changed", "orders lost"):
+        assert part in shown
+    assert place.run("restore", "--request", request, "--in-place").code == 2
+    done = place.good("restore", "--request", request, "--json").json
+    assert_equal(place.database, written(place, good))
+    assert done["safety"].startswith("before-restore-")
+    again = place.run("restore", "--request", request)
+    assert (again.code, "it is used already" in again.err) == (4, True)
+    (listed,) = place.good("requests", "--json").json
+    assert (listed["state"], listed["requester"], listed["approved_by"]) == (
+        "used",
+        "ana@example.com",
+        "ben@example.com",
+    )
+    assert (listed["plan"]["backup_id"], listed["plan"]["in_place"]) == ("one", True)
+    assert "used" in place.good("requests").out
+
+
+def written(place: Workplace, content: bytes) -> Path:
+    path = place.folder / "wanted.db"
+    path.write_bytes(content)
+    return path
+
+
+@pytest.fixture
+def kms() -> Iterator[KmsServer]:
+    server = KmsServer()
+    for name in ("ana", "ben"):
+        server.add_key(SIGNING_KEY.replace("ana", name), signing=True)
+    with server.running():
+        yield server
+
+
+def test_two_persons_with_keys_in_cloud_kms_restore_a_database_on_its_node(
+    workplace: Workplace, kms: KmsServer
+) -> None:
+    folder = workplace.folder / "node"
+    folder.mkdir()
+    (folder / "shop.db").write_bytes(workplace.database.read_bytes())
+    with Server(folder) as node:
+        workplace.good("keygen", "own.key")
+        workplace.environment["DATABASE_URL"] = node.url("shop.db")
+        workplace.good("backup", "--name", "one", BACKUP_KEY="file:own.key")
+        lose_events(folder / "shop.db")
+        keys = {name: f"gcp-kms://{SIGNING_KEY.replace('ana', name)}/cryptoKeyVersions/1" for name in ("ana", "ben")}
+        signers: dict[str, Signer] = {name: CloudSigner(uri, endpoint=kms.endpoint) for name, uri in keys.items()}
+        listed = {"sources": [f"{node.url('shop.db').split('?')[0]}"], "targets": ["sqlitecloud://*"]}
+        staff = Staff(workplace, keys, signers, environment="staging", restore={"in_place": "two-persons"}, **listed)
+        workplace.environment["LITEKEEP_KMS_ENDPOINT"] = kms.endpoint
+        assert workplace.run("restore", "--backup", "one", "--in-place").code == 4
+        request = staff.ask("ana", "--backup", "one", "--in-place")
+        staff.good("ben", "approve", request, "--yes")
+        done = workplace.good("restore", "--request", request, "--json").json
+        assert done["id"] == "one"
+        with closing(sqlite3.connect(folder / "shop.db")) as connection:
+            assert connection.execute("SELECT count(*) FROM events").fetchone() != (0,)
+        assert workplace.run("restore", "--request", request).code == 4
+
+
+def as_job(place: Workplace, *arguments: str, **settings: str) -> Outcome:
+    return place.run(*arguments, module="jobs.restore", CLOUD_RUN_JOB="litekeep-restore", LOG_FORMAT="text", **settings)
+
+
+def test_the_job_takes_a_request_and_nothing_else_whatever_is_overridden(staff: Staff) -> None:
+    place = staff.place
+    place.good("backup", "--name", "one")
+    to = ("--backup", "one", "--to", str(place.folder / "restored-1.db"))
+    request = staff.ask("ana", *to)
+    for settings in ({}, {"ENVIRONMENT": "test"}, {"BACKUP_POLICY": ""}):
+        for arguments in (to, ("--backup", "one", "--in-place"), (*to, "--dry-run")):
+            outcome = as_job(place, *arguments, **settings)
+            assert outcome.code == 4, (settings, arguments, outcome.err)
+    staff.good("ben", "approve", request, "--yes")
+    assert as_job(place, "--request", request, *to).code == 2
+    assert as_job(place, "--request", request, BACKUP_KEY="none").code == 4
+    assert as_job(place, f"--request={request}", ENVIRONMENT="test").code == 0
+    assert_equal(place.database, place.folder / "restored-1.db")
+
+
+def test_a_store_that_was_used_under_a_policy_is_not_restored_over_without_it(staff: Staff) -> None:
+    """Downgrade to no policy, to an unsigned one, and to one of other people."""
+    place = staff.place
+    place.good("backup", "--name", "one")
+    staff.ask("ana", "--backup", "one", "--in-place")
+    plain = allowing(place.folder) | {"environment": "test"}
+    (place.folder / "plain.json").write_text(json.dumps(plain))
+    strangers = [open_signer(f"file:{place.folder}/{name}.key") for name in ("glass", "ben")]
+    people = [person("glass", strangers[0]), person("ben", strangers[1])]
+    (place.folder / "other.json").write_bytes(signed(plain | {"people": people}, strangers))
+    for policy, told in (
+        ("", "no such policy is in force"),
+        ("plain.json", "no such policy"),
+        ("other.json", "not the one"),
+    ):
+        outcome = place.run("restore", "--backup", "one", "--in-place", BACKUP_POLICY=policy, ENVIRONMENT="test")
+        assert (outcome.code, told in outcome.err) == (4, True), outcome.err
+    health = place.run("health", "--json", BACKUP_POLICY="other.json").json
+    assert {found["name"]: found["ok"] for found in health}["approvals"] is False
+
+
+def test_an_offline_key_approves_alone_and_that_is_an_emergency(staff: Staff) -> None:
+    place = staff.place
+    place.good("backup", "--name", "one")
+    request = staff.ask("ana", "--backup", "one", "--in-place")
+    told = staff.run("glass", "approve", request, "--yes", LOG_FORMAT="json").err
+    events = {found["event"]: found for found in map(json.loads, filter(None, told.splitlines()))}
+    assert events["restore.break_glass"]["severity"] == "EMERGENCY"
+    assert events["restore.break_glass"]["request"] == request
+    told = place.good("restore", "--request", request, LOG_FORMAT="json").err
+    events = {found["event"]: found for found in map(json.loads, filter(None, told.splitlines()))}
+    assert events["restore.break_glass"]["severity"] == "EMERGENCY"
+    (listed,) = place.good("requests", "--json").json
+    assert (listed["approved_by"], listed["break_glass"], listed["state"]) == ("break-glass", True, "used")
+
+
+def test_a_refusal_ends_a_request_also_one_that_is_approved(staff: Staff) -> None:
+    place = staff.place
+    place.good("backup", "--name", "one")
+    request = staff.ask("ana", "--backup", "one", "--in-place")
+    staff.good("ben", "approve", request, "--yes")
+    assert "Refused" in staff.good("ana", "refuse", request, "--reason", "found another way", "--yes").out
+    outcome = place.run("restore", "--request", request)
+    assert (outcome.code, "refused by ana@example.com" in outcome.err) == (4, True)
+
+
+def test_without_a_terminal_and_yes_nothing_is_signed(staff: Staff) -> None:
+    staff.place.good("backup", "--name", "one")
+    request = staff.ask("ana", "--backup", "one", "--in-place")
+    assert staff.run("ben", "approve", request).code == 2
+    assert staff.place.run("approve", request, "--yes").code == 2  # no signing key
+    assert staff.good("ben", "requests", "--json").json[0]["state"] == "waiting"
+
+
+def test_health_says_that_approvals_are_not_in_force(workplace: Workplace) -> None:
+    workplace.good("backup")
+    (found,) = (each for each in workplace.run("health", "--json").json if each["name"] == "approvals")
+    assert found["ok"] is None
+    assert "not in force" in found["detail"]
