@@ -10,7 +10,6 @@ from shared.catalog.listing import LATEST, LATEST_VERIFIED, Backup
 from shared.clock import parse_time
 from shared.errors import UsageError
 from shared.events.log import Event
-from shared.keys import WrappingKey
 from shared.model.kinds import Kind
 from shared.operations.restore import Restored, RestoreOrder, plan_restore
 from shared.runtime.progress import Progress
@@ -37,7 +36,7 @@ def run_restore(flags: dict[str, Any], *, as_json: bool, progress: Progress) -> 
         from jobs.restore.native import run_native  # noqa: PLC0415 - files need no driver
 
         return run_native(flags, permit, as_json=as_json, progress=progress)
-    order = replace(order_of(settings, flags, key_of(settings)), permit=permit)
+    order = replace(order_of(settings, flags), permit=permit)
     if flags["dry_run"]:
         _check_alone(settings, order, dry_run=True)
         _say_plan(order, as_json=as_json)
@@ -69,7 +68,7 @@ def run_restore(flags: dict[str, Any], *, as_json: bool, progress: Progress) -> 
     return 0
 
 
-def order_of(settings: Settings, flags: dict[str, Any], key: WrappingKey | None) -> RestoreOrder:
+def order_of(settings: Settings, flags: dict[str, Any], *, with_key: bool = True) -> RestoreOrder:
     """What the flags ask for. Raises UsageError for flags that clash, NotPermitted for a target outside the policy."""
     if flags["in_place"] and flags["to"]:
         raise UsageError("--to and --in-place exclude each other: give one")
@@ -99,7 +98,7 @@ def order_of(settings: Settings, flags: dict[str, Any], key: WrappingKey | None)
     return RestoreOrder(
         catalog=catalog,
         backup=backup,
-        key=key,
+        key=key_of(settings) if with_key else None,
         target=target,
         in_place=flags["in_place"],
         any_source=flags["database"] is not None,

@@ -174,7 +174,7 @@ def test_another_database_of_the_project_can_be_named(here: None) -> None:
 def test_health_says_a_line_each_and_its_exit_code_is_what_it_found(place: Workplace, node: Server) -> None:
     document = place.good("health", "--json").json
     assert [item["name"] for item in document][:4] == ["source", "tls", "login", "database"]
-    assert [item["name"] for item in document][-2:] == ["store", "key"]
+    assert [item["name"] for item in document][-3:] == ["store", "key", "approvals"]
     node.accounts.add_user("job", "secret", "READ,DOWNLOAD,BACKUP")
     url = node.url(NAME, login="job:secret")
     assert place.good("health", DATABASE_URL=url).out.count("missing, and backups do without") == 3
