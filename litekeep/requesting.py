@@ -30,7 +30,7 @@ def request_restore(settings: Settings, flags: dict[str, Any], reason: str, *, a
     if flags["native"]:
         plan, about = _native(settings, flags)
         return ask(settings, Action.NATIVE, plan, about, reason, as_json=as_json)
-    order = order_of(settings, flags, with_key=False)
+    order = order_of(settings, flags | {"nearest": False, "migrations": None}, with_key=False)
     manifest, raw = order.catalog.read_manifest(order.backup)
     about = about_backup(order.backup) | {"tables": manifest.tables, "rows": manifest.rows}
     return ask(settings, Action.RESTORE, plan_of(order, raw), about, reason, as_json=as_json)

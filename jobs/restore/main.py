@@ -1,6 +1,6 @@
 """The restore job: which backup to where, and what was done, with its events."""
 
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import datetime
 from pathlib import Path, PurePath
 from typing import Any

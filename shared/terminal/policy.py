@@ -49,8 +49,10 @@ def check_database(settings: Settings, display: str, what: str) -> None:
 
 def check_other_key(settings: Settings, key: str) -> None:
     """Raises NotPermitted for a key to wrap with that the policy does not list."""
-    policy = read_policy(settings.backup_policy)
+    policy = policy_of(settings)
     if policy is not None:
+        from shared.policy.locations import check_key  # noqa: PLC0415 - as above
+
         check_key(policy, key, "--to")
 
 
