@@ -10,6 +10,7 @@ from shared.clock import Clock, rfc3339, utc_now
 from shared.monitor import Finding, Listing, Seen, Standing, Status, status_of
 from shared.monitor.next_deletion import NextDeletion, next_deletion
 from shared.retention.inventory import Inventory
+from shared.retention.retired import is_retired
 from shared.retention.rules import plan
 from shared.stores import open_store
 from shared.terminal.notify import failures_of
@@ -29,6 +30,14 @@ class Look:
     @property
     def others(self) -> tuple[Finding, ...]:
         return self.listing.problems
+
+    @property
+    def retired(self) -> list[str]:
+        """Databases that are no more: of these no backup is kept for being the last."""
+        taken: dict[str, list[datetime]] = {}
+        for backup in self.inventory.backups.values():
+            taken.setdefault(backup.name.database, []).append(backup.created_at)
+        return [each for each, moments in sorted(taken.items()) if is_retired(self.inventory.retired, each, moments)]
 
     @property
     def needs_attention(self) -> bool:

@@ -28,6 +28,7 @@ locals {
     }
     cleanup = {
       leases = "resource.name.startsWith(\"BUCKET/locks/cleanup.\") && resource.name.endsWith(\".json\")"
+      rules  = "resource.name.startsWith(\"BUCKET/locks/rules/\") && resource.name.endsWith(\".json\")"
     }
     monitor = {
       probe = "resource.name == \"BUCKET/health/probe\""

@@ -8,7 +8,11 @@ from shared.terminal.screen import progress_bars
 
 @click.command()
 @click.option("--dry-run", is_flag=True, help="Show what would go and why, and what stays; delete nothing.")
-@click.option("--force", is_flag=True, help="Also delete more than half of a database's backups in one run.")
+@click.option(
+    "--force",
+    is_flag=True,
+    help="Also delete more than half of a database's backups, or by shorter rules than the last cleanup.",
+)
 @database
 @store
 @common
@@ -19,6 +23,7 @@ def cleanup(as_json: bool, dry_run: bool, force: bool, database: str | None, sto
     everything while newer backups are failing or unverified. The copy store (BACKUP_COPY_STORE) is cleaned
     by the same rules: a hold in either store protects in both, and a copy stays at least as long as its backup. Exits
     with 1 when something needs attention; in a Cloud Run job only when something failed, and events say the rest.
+    Rules that delete sooner than those of the last cleanup are refused until a dry run has shown what would go.
 
     \b
     Examples:

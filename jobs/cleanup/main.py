@@ -4,7 +4,8 @@ from dataclasses import dataclass
 from time import monotonic
 
 from jobs.cleanup.report import FEW, Cleaned, say_errors, say_outcomes, to_json
-from shared.errors import LitekeepError
+from shared.clock import utc_now
+from shared.errors import LitekeepError, StoreError
 from shared.events.log import Event, EventLog, Field
 from shared.keys import WrappingKey
 from shared.model.kinds import Kind
@@ -12,6 +13,7 @@ from shared.model.names import BackupName
 from shared.operations.copy import check_apart
 from shared.retention import Outcome, clean, preview
 from shared.retention.elsewhere import Elsewhere, seen_from_copy, seen_from_main
+from shared.retention.rule_change import record_applied, refuse_shorter, show_shorter
 from shared.retention.rules import Policy
 from shared.runtime.progress import Progress
 from shared.settings import Settings
@@ -66,6 +68,8 @@ class _Job:
 
     def both(self, store: Store, copy: Store | None) -> list[Cleaned]:
         """The main store goes first: the copy store never loses what stays there. Raises StoreError of the main one."""
+        if self.log is not None:
+            self._refuse_shorter(self.log, store)
         beside, silence = None, None
         if copy is not None:
             try:
@@ -73,6 +77,7 @@ class _Job:
             except LitekeepError as error:
                 silence = error
         main = self._clean(store, beside)
+        self._keep_rules(store, main)
         done = [Cleaned(store.url, main)]
         if copy is not None:
             gone = main.going if self.log is None else main.deleted
@@ -81,6 +86,25 @@ class _Job:
             except LitekeepError as error:
                 done.append(Cleaned(copy.url, None, f"the copy store {copy.url} was not cleaned: {error}"))
         return done
+
+    def _refuse_shorter(self, log: EventLog, store: Store) -> None:
+        about: dict[str, Field] = {"store": store.url}
+        with reported(lambda why: log.emit(Event.CLEANUP_FAILED, f"cleanup of {store.url} refused: {why}", about)):
+            try:
+                refuse_shorter(store, self.policy, utc_now)
+            except LitekeepError:
+                with audited(log, self.settings, "cleanup", store.url, database=self.database):
+                    raise
+
+    def _keep_rules(self, store: Store, main: Outcome) -> None:
+        """Tells of rules that delete sooner than before, or keeps those that were applied for the next cleanup."""
+        try:
+            if self.log is not None:
+                record_applied(store, self.policy, utc_now)
+            elif (shorter := show_shorter(store, self.policy, utc_now)) is not None:
+                main.attention.insert(0, shorter)
+        except StoreError as error:
+            main.attention.append(f"the rules of this cleanup could not be recorded: {error}")
 
     def _clean(self, store: Store, elsewhere: Elsewhere | None, silence: LitekeepError | None = None) -> Outcome:
         """Raises `silence`, which is why the store was not to be looked at a moment ago, rather than wait again."""

@@ -36,14 +36,14 @@ def status(as_json: bool, database: str | None, store: str | None) -> int:
         documents = [each | {"native": native.documents.get(each["database"])} for each in look.documents]
         whole = overall(look)
         document = _document(documents, whole | {"alerts": [*whole["alerts"], *native.alerts]})
-        say_json(document | {"retention": retention_document(settings)})
+        say_json(document | {"retention": retention_document(settings, look.retired)})
     else:
         for each in look.statuses:
             lines = screen(each, look.going[each.database])
             kept = [native.lines[each.database]] if each.database in native.lines else []
             for line in [*lines, *kept, *finding_lines(each.findings), ""]:
                 say(line)
-        for line in [*finding_lines(look.others), *retention_lines(settings)]:
+        for line in [*finding_lines(look.others), *retention_lines(settings, look.retired)]:
             say(line)
         if native.failed:
             say(f"⚠️ Native backups: not known, as {native.failed}")

@@ -11,6 +11,7 @@
     locks/TASK.NUMBER.json                a lease: of those of a task, the highest number counts
     locks/slots/KIND/DATABASE/TIME.NUMBER.json   a claim on a schedule's slot: likewise
     locks/retired/DATABASE.json     a database that is no more
+    locks/rules/TIME.WHAT.json      the retention rules that a cleanup applied, or (WHAT is seen) that a dry run showed
     locks/unchanged/KIND/DATABASE/TIME.ID.json   a backup was not taken, as nothing was written since that one
     drills/DATABASE/TIME.VERDICT.json     a drill's report, VERDICT being passed or failed; written last
     cost/TIME.md                          a review of what the store costs
@@ -70,6 +71,7 @@ _FILE = re.compile(
 _DRILL = re.compile(r"(\d{8}T\d{12}Z)\.(passed|failed)\.json", re.ASCII)
 _CLAIM = re.compile(r"(\d{8}T\d{4})Z\.(\d{1,9})\.json", re.ASCII)
 _UNCHANGED = re.compile(rf"(\d{{8}}T\d{{12}}Z)\.({_ID.pattern})\.json", re.ASCII)
+_RULES = re.compile(r"locks/rules/(\d{8}T\d{12}Z)\.(applied|seen)\.json", re.ASCII)
 _MOST_LEASES = 1_000_000  # one a run, and they begin again when none is left
 _LEASE = re.compile(r"locks/([a-z]{1,40})\.(\d{1,18})\.json", re.ASCII)
 
@@ -133,6 +135,7 @@ class Slot:
 
 UNCHANGED = "locks/unchanged/"  # the prefix of all marks
 RETIRED = "locks/retired/"  # the prefix of all retirements
+RULES = "locks/rules/"  # the prefix of all records of retention rules
 
 
 @dataclass(frozen=True)
@@ -324,6 +327,19 @@ def parse_retired(name: str) -> str | None:
 def cost_review(moment: datetime) -> str:
     """The object of a cost review."""
     return f"cost/{moment.astimezone(UTC):%Y%m%dT%H%M%S%fZ}.md"
+
+
+def rules_record(moment: datetime, *, applied: bool) -> str:
+    """The record that retention rules were applied by a cleanup at that moment, or shown by a dry run."""
+    # The microseconds keep two runs of one second apart.
+    return f"{RULES}{moment.astimezone(UTC):%Y%m%dT%H%M%S%fZ}.{'applied' if applied else 'seen'}.json"
+
+
+def parse_rules_record(name: str) -> tuple[datetime, bool] | None:
+    """When, and whether they were applied; None for any other object."""
+    found = _RULES.fullmatch(name)
+    at = _verdict_time(found[1]) if found else None
+    return (at, found[2] == "applied") if found and at else None
 
 
 def drill_prefix(database: str | None = None) -> str:

@@ -1,6 +1,8 @@
 """`litekeep status` and `litekeep monitor` as they are called: exit codes, JSON, events."""
 
 import json
+import sqlite3
+from contextlib import closing
 
 import pytest
 
@@ -130,3 +132,34 @@ def test_what_was_never_proven_or_drilled_gets_no_tick(workplace: Workplace) -> 
     lines = workplace.good("status").out.splitlines()
     assert "⬜ Last verified: not yet" in lines
     assert "⬜ Last drilled: not yet" in lines
+
+
+def test_status_names_the_policy_as_the_source_of_what_it_set(workplace: Workplace) -> None:
+    store, source = str(workplace.store), str(workplace.database)
+    policy = {"environment": "production", "stores": [store], "keys": ["file:./litekeep.key"], "sources": [source]}
+    (workplace.folder / "policy.json").write_text(json.dumps(policy))
+    ours = {"BACKUP_POLICY": "policy.json", "BACKUP_STORE": store, "DATABASE_URL": source, "ENVIRONMENT": "test"}
+    shown = workplace.run("status", **ours)
+    assert "Kept (default of the policy's environment, production):" in shown.out
+    assert "ENVIRONMENT" not in shown.out
+
+
+def test_of_a_retired_database_status_promises_no_backup_that_always_stays(workplace: Workplace) -> None:
+    workplace.good("backup", "--name", "one")
+    workplace.good("retire", "--database", "app.db", "--reason", "moved")
+    shown = workplace.run("status")
+    assert "Retired, each backup goes when its time is over: app.db" in shown.out.splitlines()
+    assert workplace.run("status", "--json").json["retention"]["retired"] == ["app.db"]
+
+
+def test_rows_of_virtual_tables_are_counted_the_same_by_backup_list_and_restore(workplace: Workplace) -> None:
+    with closing(sqlite3.connect(workplace.database)) as connection, connection:
+        connection.execute("CREATE VIRTUAL TABLE virtual USING fts5(x)")
+        connection.executemany("INSERT INTO virtual VALUES (?)", [("a",), ("b",)])
+    rows = {workplace.good("backup", "--name", "one", "--json").json["rows"]}
+    rows.add(workplace.good("list", "--json").json[0]["rows"])
+    rows.add(workplace.good("restore", "--backup", "one", "--to", "x.db", "--json").json["rows"])
+    for name in ("x.sql.gz", "x.sqlite"):
+        workplace.good("export", "--backup", "one", "--output", name)
+        rows.add(workplace.good("import", "--file", name, "--to", f"{name}.db", "--json").json["rows"])
+    assert len(rows) == 1

@@ -69,6 +69,7 @@ WRITTEN = {
     "DrillName.plot": Written({"verify"}, [each.plot for each in DRILLS]),
     "lease": Written({"cleanup"}, [names.lease("cleanup", 1)]),
     "lease of another task": Written(set(), [names.lease("backup", 1)]),
+    "rules_record": Written({"cleanup"}, [names.rules_record(NOW, applied=applied) for applied in (True, False)]),
     "retired": Written(set(), [names.retired(database) for database in DATABASES]),
     "the probe": Written({"monitor"}, [PROBE]),
 }

@@ -1,0 +1,135 @@
+"""Retention rules that would delete sooner than those of the last cleanup are told before they are applied.
+
+A wrong ENVIRONMENT or a typo in BACKUP_RETENTION must not delete anything unseen. So a cleanup records the rules that
+it applied, and refuses shorter ones until a dry run under them was recorded too, or somebody says --force. The
+records are create-once objects below `locks/rules/`. They decide nothing else: what is in one that cannot be
+read, or is dated in the future, counts for nothing.
+"""
+
+import json
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from shared.clock import Clock, is_future
+from shared.errors import LitekeepError, ObjectMissing, StoreError
+from shared.model import names
+from shared.model.kinds import Kind
+from shared.retention.rules import Policy
+from shared.stores import Store, StoredObject
+
+_LARGEST = 4096  # bytes
+_MOST = 50  # records that are read
+_KEPT = 10  # older ones go
+_LONGEST = 365_000 * 86_400  # seconds
+
+Rules = Mapping[str, int]
+
+
+@dataclass(frozen=True)
+class _Record:
+    at: datetime
+    applied: bool
+    rules: Rules
+    stored: StoredObject
+
+
+def shorter_than_before(store: Store, policy: Policy, clock: Clock) -> str | None:
+    """What would be deleted sooner than by the last cleanup, if no dry run has shown it since; else None.
+
+    Raises StoreError.
+    """
+    wanted = _rules(policy)
+    seen = False
+    for record in _records(store, clock()):
+        if not record.applied:
+            seen = seen or record.rules == wanted
+            continue
+        changes = [
+            f"{name} {_said(name, record.rules[name])}, now {_said(name, wanted[name])}"
+            for name in wanted
+            if name in record.rules and wanted[name] < record.rules[name]
+        ]
+        return None if seen or not changes else ", ".join(changes)
+    return None
+
+
+def refuse_shorter(store: Store, policy: Policy, clock: Clock) -> None:
+    """Raises LitekeepError for rules that would delete sooner, unless `policy.force`; StoreError."""
+    shorter = None if policy.force else shorter_than_before(store, policy, clock)
+    if shorter is not None:
+        raise LitekeepError(
+            f"{store.url} was last cleaned by longer rules, and these would delete sooner: {shorter}; see what would "
+            "go with litekeep cleanup --dry-run, then run it again, or set BACKUP_RETENTION, BACKUP_MIN_KEEP and "
+            "ENVIRONMENT as they were (--force applies them at once)"
+        )
+
+
+def show_shorter(store: Store, policy: Policy, clock: Clock) -> str | None:
+    """For a dry run: records that it showed rules that delete sooner, and says so in a line. Raises StoreError."""
+    shorter = shorter_than_before(store, policy, clock)
+    if shorter is None:
+        return None
+    said = f"these rules delete sooner than those of the last cleanup: {shorter}"
+    try:
+        _write(store, policy, clock(), applied=False)
+    except StoreError as error:
+        return f"{said}; a cleanup will refuse them, as that they were shown could not be recorded: {error}"
+    return f"{said}; the next cleanup applies them"
+
+
+def record_applied(store: Store, policy: Policy, clock: Clock) -> None:
+    """Records the rules of a cleanup, unless the last one had the same; old records go. Raises StoreError."""
+    records = list(_records(store, clock()))
+    last = next((record for record in records if record.applied), None)
+    if last is None or last.rules != _rules(policy):
+        _write(store, policy, clock(), applied=True)
+    for record in [each for each in records[_KEPT:] if each is not last]:
+        store.delete(record.stored.name, record.stored.generation)
+
+
+def _write(store: Store, policy: Policy, moment: datetime, *, applied: bool) -> None:
+    content = json.dumps({"rules": _rules(policy)}).encode() + b"\n"
+    store.create(names.rules_record(moment, applied=applied), content, {})
+
+
+def _rules(policy: Policy) -> dict[str, int]:
+    """Seconds by kind, and the number of good ones that always stay."""
+    lengths = {kind.value: int(policy.lengths[kind].total_seconds()) for kind in Kind}
+    return {**lengths, "BACKUP_MIN_KEEP": policy.min_keep}
+
+
+def _said(name: str, value: int) -> str:
+    if name not in set(Kind):
+        return str(value)
+    return f"{value // 86_400} d" if value % 86_400 == 0 else f"{value // 3600} h"
+
+
+def _records(store: Store, now: datetime) -> Iterator[_Record]:
+    """The newest first."""
+    found = []
+    for item in store.list_objects(names.RULES):
+        parsed = names.parse_rules_record(item.name)
+        if parsed is not None and not is_future(parsed[0], now):
+            found.append((*parsed, item))
+    for at, applied, item in sorted(found, key=lambda each: each[0], reverse=True)[:_MOST]:
+        rules = _read(store, item)
+        if rules is not None:
+            yield _Record(at, applied, rules, item)
+
+
+def _read(store: Store, item: StoredObject) -> Rules | None:
+    try:
+        with store.open(item.name, item.generation) as stream:
+            document: Any = json.loads(stream.read(_LARGEST))
+        rules = document["rules"]
+        return {name: _count(rules[name]) for name in (*(kind.value for kind in Kind), "BACKUP_MIN_KEEP")}
+    except (ValueError, KeyError, TypeError, RecursionError, ObjectMissing):
+        return None
+
+
+def _count(value: object) -> int:
+    if not isinstance(value, int) or isinstance(value, bool) or not 0 < value <= _LONGEST:
+        raise ValueError("no length that a rule can have")
+    return value
