@@ -120,7 +120,7 @@ resource "google_monitoring_alert_policy" "crash" {
   documentation {
     mime_type = "text/markdown"
     subject   = "Litekeep ${var.environment}: job execution failed"
-    content   = "An execution of $${resource.label.job_name} failed after all its tries. When no other alert says why, it was killed before it could: out of memory, or past its timeout.\n\nRun:\n\n    gcloud run jobs executions list --job=$${resource.label.job_name} --project=${var.project_id} --region=${var.region} --limit=3\n"
+    content   = "An execution of $${resource.label.job_name} failed after all its tries. When no other alert says why, it was killed before it could (out of memory, or past its timeout), or it was started with a wrong flag or setting: its log says which.\n\nRun:\n\n    gcloud run jobs executions list --job=$${resource.label.job_name} --project=${var.project_id} --region=${var.region} --limit=3\n"
   }
 
   depends_on = [google_project_service.this]

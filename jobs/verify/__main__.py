@@ -7,5 +7,10 @@ from shared.events.log import Event
 from shared.terminal.run import run
 
 if __name__ == "__main__":
-    failure = Event.DRILL_FAILED if "--drill" in sys.argv else Event.VERIFY_FAILED
-    run(verify, name="python -m jobs.verify", failure=failure)
+    drill = "--drill" in sys.argv
+    run(
+        verify,
+        name="python -m jobs.verify",
+        failure=Event.DRILL_FAILED if drill else Event.VERIFY_FAILED,
+        wrong_usage=Event.DRILL_REFUSED if drill else Event.VERIFY_REFUSED,
+    )

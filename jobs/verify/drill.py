@@ -102,7 +102,7 @@ def _of_each_database(catalog: Catalog, database: str | None) -> dict[str, list[
     for backup in catalog.backups():
         found.setdefault(backup.name.database, []).append(backup)
     if not found:
-        raise UsageError(f"no backups in {catalog.store.url}: take one with litekeep backup --verify")
+        raise LitekeepError(f"no backups in {catalog.store.url}: take one with litekeep backup --verify")
     if database is not None and database not in found:
         raise UsageError(f"no backup of {database!r} in {catalog.store.url}: see litekeep list")
     return found

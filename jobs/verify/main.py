@@ -121,7 +121,7 @@ def _several(catalog: Catalog, settings: Settings, flags: dict[str, Any]) -> lis
         due = utc_now() - settings.backup_reverify
         backups = [backup for backup in backups if backup.created_at >= start or _last_read(backup) < due]
     elif not backups:
-        raise UsageError(f"no backups in {catalog.store.url}: take one with litekeep backup")
+        raise LitekeepError(f"no backups in {catalog.store.url}: take one with litekeep backup")
     index, count = settings.cloud_run_task_index, settings.cloud_run_task_count
     return share(backups, index, count, name=lambda backup: backup.name.prefix)
 

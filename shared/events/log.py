@@ -31,6 +31,7 @@ class Event(StrEnum):
     COPY_FAILED = "copy.failed"
     COPY_SUCCEEDED = "copy.succeeded"
     DRILL_FAILED = "drill.failed"
+    DRILL_REFUSED = "drill.refused"
     DRILL_SKIPPED = "drill.skipped"
     DRILL_SUCCEEDED = "drill.succeeded"
     HOLD_PLACED = "hold.placed"
@@ -64,6 +65,7 @@ class Event(StrEnum):
     RETIRE = "retire"
     SOURCE_DAMAGED = "source.damaged"
     VERIFY_FAILED = "verify.failed"
+    VERIFY_REFUSED = "verify.refused"
     VERIFY_SKIPPED = "verify.skipped"
     VERIFY_SUCCEEDED = "verify.succeeded"
 

@@ -18,4 +18,5 @@ def report_failure(event: Event, why: str, arguments: list[str]) -> None:
     if settings.logs_json and "--dry-run" not in arguments:
         log = event_log(settings, result_on_stdout="--json" in arguments)
         what = event.partition(".")[0]
-        log.emit(event, f"{what} failed: {why}", {})
+        how = "was not begun" if event.endswith(".refused") else "failed"
+        log.emit(event, f"{what} {how}: {why}", {})

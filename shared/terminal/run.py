@@ -6,13 +6,14 @@ import json
 import os
 import sys
 import traceback
-from contextlib import AbstractContextManager, nullcontext, suppress
+from collections.abc import Iterator
+from contextlib import contextmanager, suppress
 from io import TextIOWrapper
 from typing import TYPE_CHECKING, NoReturn
 
 import click
 
-from shared.errors import LitekeepError
+from shared.errors import LitekeepError, UsageError
 from shared.redaction import redact
 from shared.runtime.so_far import so_far
 from shared.terminal.endings import Stopped, heed_no_more, heed_sigterm, reason_of, reported_at_all
@@ -22,10 +23,16 @@ if TYPE_CHECKING:
     from shared.events.log import Event
 
 
-def run(command: click.Command, name: str | None = None, failure: "Event | None" = None) -> NoReturn:
+def run(
+    command: click.Command,
+    name: str | None = None,
+    failure: "Event | None" = None,
+    wrong_usage: "Event | None" = None,
+) -> NoReturn:
     """Runs `command` and ends the process with the exit code that its outcome has.
 
-    `failure` is the event that a job writes when it fails before it could write any.
+    `failure` is the event that a job writes when it fails before it could write any; `wrong_usage` instead of that,
+    where a wrong flag or setting must not look like the failure of what was never begun.
     """
     arguments = sys.argv[1:]
     gc.set_threshold(50_000)  # of the 100,000 objects that are imported none is garbage: 10 ms
@@ -33,7 +40,7 @@ def run(command: click.Command, name: str | None = None, failure: "Event | None"
     _prepare_streams()
     heed_sigterm()
     try:
-        with _reported(failure, arguments):
+        with _reported(failure, wrong_usage or failure, arguments):
             code = command.main(arguments, prog_name=name, standalone_mode=False)
         sys.stdout.flush()  # while what it says can still be told in a line
         heed_no_more()
@@ -62,16 +69,22 @@ def run(command: click.Command, name: str | None = None, failure: "Event | None"
         )
 
 
-def _reported(failure: "Event | None", arguments: list[str]) -> AbstractContextManager[None]:
-    if failure is None:
-        return nullcontext()
+@contextmanager
+def _reported(failure: "Event | None", wrong_usage: "Event | None", arguments: list[str]) -> Iterator[None]:
+    event = failure
 
     def report(why: str) -> None:
         from shared.terminal.last_word import report_failure  # noqa: PLC0415 - `--help` must not wait for it
 
-        report_failure(failure, why, arguments)
+        if event is not None:
+            report_failure(event, why, arguments)
 
-    return reported_at_all(report)
+    with reported_at_all(report):
+        try:
+            yield
+        except (UsageError, click.UsageError):
+            event = wrong_usage
+            raise
 
 
 def _prepare_streams() -> None:

@@ -26,6 +26,8 @@ CASES = [
     ("verify --since=7d", WRONG_SETTING, "ENVIRONMENT is wrong"),
     ("verify --since=7d", NO_STORE, "away"),
     ("verify --since=soon", {}, "--since"),
+    ("verify --backup=gone", {}, "no backup 'gone'"),
+    ("verify --backup=latest --all", {}, "exclude each other"),
     ("verify --all", {}, "no backups"),
     ("verify --drill --now", WRONG_SETTING, "ENVIRONMENT is wrong"),
     ("verify --drill --now", NO_STORE, "away"),
@@ -43,17 +45,20 @@ CASES = [
 ]
 
 
-def event_of(call: str) -> str:
-    return "drill.failed" if "--drill" in call else f"{call.split(maxsplit=1)[0]}.failed"
+def event_of(call: str, code: int) -> str:
+    """A wrong flag or setting is no failed verification or drill: an alert on these would speak of bad backups."""
+    command = "drill" if "--drill" in call else call.split(maxsplit=1)[0]
+    return f"{command}.{'refused' if code == 2 and command in ('verify', 'drill') else 'failed'}"
 
 
 @pytest.mark.parametrize(("call", "settings", "reason"), CASES)
 def test_it_leaves_its_event_once_and_no_secret(job: Job, call: str, settings: dict[str, str], reason: str) -> None:
     run = job.run(*call.split(), **settings)
     assert run.code in {1, 2}
-    assert run.events.count(event_of(call)) == 1, (run.out, run.err)
-    assert set(run.events) == {event_of(call)}
-    line = run.line(event_of(call))
+    event = event_of(call, run.code)
+    assert run.events.count(event) == 1, (run.out, run.err)
+    assert set(run.events) == {event}
+    line = run.line(event)
     assert (line["severity"], line["logging.googleapis.com/labels"]["execution"]) == ("ERROR", job.execution)
     assert reason in line["message"]
     assert "hunter2" not in run.out + run.err

@@ -142,9 +142,9 @@ def test_without_a_verified_backup_it_ends_with_1_and_a_report(workplace: Workpl
     assert len(list((workplace.store / "drills/app.db").glob("*.failed.md"))) == 1
 
 
-def test_a_store_without_backups_is_wrong_usage(workplace: Workplace) -> None:
+def test_a_store_without_backups_fails_and_is_no_wrong_usage(workplace: Workplace) -> None:
     outcome = alone(workplace).run("drill", "--now", BACKUP_KEY="none")
-    assert outcome.code == 2
+    assert outcome.code == 1
     assert "no backups" in outcome.err
     assert not workplace.store.exists()
 
