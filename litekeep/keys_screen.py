@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from shared.archive.data_key import same_key
+from shared.archive.wrapped_by import same_key
 from shared.catalog.listing import Catalog
 from shared.errors import KeyProblem, LitekeepError
 from shared.keys import WrappingKey, open_key

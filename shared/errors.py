@@ -10,6 +10,7 @@
     │   └── ObjectMissing    1  no such object
     ├── KeyProblem           1  the key is missing, wrong, or may not be used
     │   ├── OtherKey         1  this backup is under another key
+    │   ├── KeyDenied        1  this identity may not use the key so
     │   └── KeyVersionGone   1  the version of the key that this backup needs is disabled or destroyed
     ├── NotGood              3  a backup, artifact or dump is not what it should be
     └── NotPermitted         4  an approval is missing
@@ -67,6 +68,10 @@ class KeyProblem(LitekeepError):
 
 class OtherKey(KeyProblem):
     """A backup is under another key than the one that is configured. It says nothing of other backups."""
+
+
+class KeyDenied(KeyProblem):
+    """This identity has no right to use the key in that way."""
 
 
 class KeyVersionGone(KeyProblem):

@@ -228,6 +228,8 @@ def check_key(value: str) -> str:
         if why := why_no_path(value[5:]):
             raise ValueError(f"{why}; allowed is file:PATH")
         return value
+    if value.startswith("gcp-kms://") and "/cryptoKeyVersions" in value:
+        raise ValueError("it names a version of a key: leave out /cryptoKeyVersions/…, as each backup names its own")
     raise ValueError("allowed are gcp-kms://projects/P/locations/L/keyRings/R/cryptoKeys/NAME, file:PATH, or none")
 
 

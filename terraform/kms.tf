@@ -70,6 +70,7 @@ locals {
   wrapping_grants = {
     backup-encrypts  = { identity = "backup", role = "roles/cloudkms.cryptoKeyEncrypter" }
     monitor-encrypts = { identity = "monitor", role = "roles/cloudkms.cryptoKeyEncrypter" }
+    monitor-watches  = { identity = "monitor", role = "roles/cloudkms.viewer" } # the states of versions, no content
     restore-decrypts = { identity = "restore", role = "roles/cloudkms.cryptoKeyDecrypter" }
     restore-encrypts = { identity = "restore", role = "roles/cloudkms.cryptoKeyEncrypter" }
     verify-decrypts  = { identity = "verify", role = "roles/cloudkms.cryptoKeyDecrypter" }

@@ -181,3 +181,10 @@ def test_settings_that_only_this_environment_has_are_known_by_name(
     for name, value in {"BACKUP_STORE": "there", "BACKUP_MIN_KEEP": "5", "DATABASE_URL": "app.db"}.items():
         monkeypatch.setenv(name, value)
     assert only_in_environment() == ["BACKUP_MIN_KEEP", "DATABASE_URL"]
+
+
+def test_a_version_of_a_key_is_refused_with_what_to_leave_out(monkeypatch: pytest.MonkeyPatch) -> None:
+    version = "gcp-kms://projects/p/locations/l/keyRings/r/cryptoKeys/k/cryptoKeyVersions/2"
+    monkeypatch.setenv("BACKUP_KEY", version)
+    with pytest.raises(UsageError, match="BACKUP_KEY is wrong: it names a version of a key: leave out /cryptoKeyVersi"):
+        read_settings()

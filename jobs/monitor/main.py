@@ -29,23 +29,26 @@ def run_monitor(store_url: str | None, database: str | None, *, as_json: bool, c
     began = clock()
     store = open_store(settings.backup_store)
     with reported(lambda why: log.emit(Event.MONITOR_FAILED, f"the monitor saw nothing: {why}", {"store": store.url})):
-        measured, findings = _look(settings, store, database, clock)
+        measured, findings, unseen = _look(settings, store, database, clock)
     if database is None:  # of a look at one database nothing follows for the others
         tell_of_look(settings, [*findings, *failures_of(settings)])
     findings += failures_of(settings)
     for each in [*measured, *findings]:
         log.emit(each.event, each.message, each.fields)
     if not findings:
-        _say_ok(log, (clock() - began).total_seconds())
+        _say_ok(log, (clock() - began).total_seconds(), unseen)
     if as_json:
-        say_json({"ok": not findings, "findings": [_to_json(each) for each in findings]})
+        say_json({"ok": not findings, "findings": [_to_json(each) for each in findings], "not_looked_at": unseen})
     elif not events_own_stdout(settings):
         _say(findings)
     blind = any(each.event is Event.MONITOR_FAILED for each in findings)
     return 1 if blind or (findings and settings.cloud_run_job is None) else 0
 
 
-def _look(settings: Settings, store: Store, database: str | None, clock: Clock) -> tuple[list[Finding], list[Finding]]:
+def _look(
+    settings: Settings, store: Store, database: str | None, clock: Clock
+) -> tuple[list[Finding], list[Finding], str | None]:
+    """What was measured, what was found, and what there is no right to look at."""
     now, copy_url = clock(), settings.backup_copy_store
     listing, inventory = look_by(settings, store, now, only=database)
     if not listing.databases:
@@ -58,7 +61,7 @@ def _look(settings: Settings, store: Store, database: str | None, clock: Clock) 
     if copy_url:
         findings += probe_store(lambda: open_store(copy_url), copy_url)
     findings += native_alarms(settings, listing.databases, clock=clock)
-    return ages(listing, now), sorted(findings, key=lambda each: not each.is_error)
+    return ages(listing, now), sorted(findings, key=lambda each: not each.is_error), listing.not_looked_at
 
 
 def _nothing_to_watch(url: str) -> Finding:
@@ -66,8 +69,9 @@ def _nothing_to_watch(url: str) -> Finding:
     return Finding(Event.MONITOR_FAILED, message, {"store": url})
 
 
-def _say_ok(log: EventLog, seconds: float) -> None:
-    message = "looked at everything and found nothing that needs attention"
+def _say_ok(log: EventLog, seconds: float, unseen: str | None) -> None:
+    seen = "everything" if unseen is None else f"everything but {unseen}"
+    message = f"looked at {seen}, and found nothing that needs attention"
     log.emit(Event.MONITOR_OK, message, {"duration_seconds": round(max(seconds, 0.0), 3)})
 
 

@@ -9,7 +9,6 @@ import base64
 import binascii
 import hashlib
 import io
-import re
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
 from typing import BinaryIO, Protocol, cast
@@ -18,13 +17,13 @@ import tink
 from tink import proto_keyset_format, secret_key_access, streaming_aead
 
 from shared.archive.damage import Damaged
-from shared.errors import NotGood, OtherKey
+from shared.archive.wrapped_by import check_same_key
+from shared.errors import NotGood
 from shared.keys import WrappingKey
 from shared.model.manifest import Encryption, canonical_json
 from shared.model.names import BackupName, Format
 
 _PIECE = 64 << 10
-_VERSION = re.compile(r"/cryptoKeyVersions/[^/]+$")
 
 streaming_aead.register()
 
@@ -73,11 +72,7 @@ class DataKey:
         Raises OtherKey when `key` is not the one that wrapped it, KeyProblem when it cannot be used,
         NotGood when the wrapped key was changed or belongs to another backup.
         """
-        if not same_key(encryption.key, key.name):
-            raise OtherKey(
-                f"the key {key.name} is not the one that wrapped backup {name.id}, {encryption.key}:"
-                " set BACKUP_KEY to that one"
-            )
+        check_same_key(encryption, key, name)
         try:
             secret = key.unwrap(_decode(encryption.wrapped_key), _wrapping_context(name))
             return cls(proto_keyset_format.parse(secret, secret_key_access.TOKEN))
@@ -133,15 +128,6 @@ class DataKey:
 def artifact_context(name: BackupName, form: Format, binding: Mapping[str, str] = MappingProxyType({})) -> bytes:
     """The associated data of an artifact's ciphertext; `binding` is what its manifest binds it to besides."""
     return _context("artifact", name, format=form.value, **binding)
-
-
-def same_key(recorded: str, configured: str) -> bool:
-    """Whether two names are of one wrapping key; versions of a Cloud KMS key are the same key."""
-    return _without_version(recorded) == _without_version(configured)
-
-
-def _without_version(name: str) -> str:
-    return _VERSION.sub("", name) if name.startswith("gcp-kms://") else name
 
 
 def _wrapping_context(name: BackupName) -> bytes:

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from shared.archive.seals import check_manifest, unsealed
+from shared.archive.wrapped_by import same_key
 from shared.clock import rfc3339
 from shared.errors import KeyProblem, LitekeepError, NotGood, StoreError
 from shared.keys import WrappingKey
@@ -118,7 +119,7 @@ def open_rewrapping(sidecar: bytes, number: int, manifest: Manifest, raw: bytes,
     Raises NotGood for a sidecar that is not genuine, or does not open this manifest; KeyProblem when the key cannot be
     used.
     """
-    from shared.archive.data_key import DataKey, same_key  # noqa: PLC0415 - Tink is slow to import
+    from shared.archive.data_key import DataKey  # noqa: PLC0415 - Tink is slow to import
 
     name = manifest.name
     found = parse_rewrapping(sidecar, name, number)

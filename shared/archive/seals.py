@@ -12,6 +12,7 @@ import json
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+from shared.archive.wrapped_by import without_version
 from shared.errors import NotGood, OtherKey
 from shared.keys import WrappingKey
 from shared.model.manifest import Manifest
@@ -54,7 +55,8 @@ def check_manifest(manifest: Manifest, raw: bytes, key: WrappingKey | None) -> "
         return None
     if key is None:
         raise OtherKey(
-            f"backup {manifest.id} is encrypted: set BACKUP_KEY to the key that wrapped it, {manifest.encryption.key}"
+            f"backup {manifest.id} is encrypted: set BACKUP_KEY to the key that wrapped it, "
+            f"{without_version(manifest.encryption.key)}"
         )
     from shared.archive.data_key import DataKey  # noqa: PLC0415 - Tink is slow to import
 

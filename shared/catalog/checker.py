@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
+from shared.archive.wrapped_by import check_same_key
 from shared.catalog.listing import Backup, Catalog, with_verdict
 from shared.catalog.opening import open_read
 from shared.catalog.opinions import MOST, time_of
@@ -60,6 +61,11 @@ class Checker:
                 raise
             self._is_open = True
         return self._key
+
+    @property
+    def opened_key(self) -> WrappingKey | None:
+        """The same for what takes no right to decrypt. Raises LitekeepError when it cannot be opened at all."""
+        return self._key if self._is_open else self.key
 
     def __call__(self, catalog: Catalog, backup: Backup) -> Backup:
         """The backup as it turns out to be; as it was where the key is not at hand.
@@ -116,9 +122,18 @@ class Checker:
         try:
             key = self.key
         except LitekeepError:
+            self._hold_to_name(catalog, backup)
             return None
         known = self.read(catalog, backup)
         return open_read(catalog.store, backup, known.manifest, known.raw, key)
+
+    def _hold_to_name(self, catalog: Catalog, backup: Backup) -> None:
+        """Who may not decrypt can still tell another key by its name. Raises OtherKey for one."""
+        if not self._is_open or self._key is None or backup.rewrappings:
+            return
+        encryption = self.read(catalog, backup).manifest.encryption
+        if encryption is not None:
+            check_same_key(encryption, self._key, backup.name)
 
 
 def _weighed(catalog: Catalog, backup: Backup, opened: Opened) -> Backup:

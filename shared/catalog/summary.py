@@ -75,6 +75,7 @@ def summarise(manifest: Manifest) -> dict[str, Any]:
         "good": manifest.integrity.good,
         **_in_chain(manifest.chain),
         "verdict_seal": manifest.verdict_seal,
+        **({"key": manifest.encryption.key} if manifest.encryption else {}),
     }
 
 

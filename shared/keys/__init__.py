@@ -3,10 +3,10 @@
 from pathlib import Path
 
 from shared.errors import KeyProblem
-from shared.keys.interface import WrappingKey
+from shared.keys.interface import Versioned, WrappingKey
 from shared.settings_files import check_own_file
 
-__all__ = ["WrappingKey", "open_key"]
+__all__ = ["Versioned", "WrappingKey", "open_key"]
 
 
 def open_key(setting: str, *, patience: float = 60.0) -> WrappingKey | None:

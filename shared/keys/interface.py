@@ -1,6 +1,7 @@
 """What a wrapping key does: it wraps small secrets (a backup's data key) and unwraps them again."""
 
-from typing import Protocol
+from collections.abc import Mapping
+from typing import Protocol, runtime_checkable
 
 
 class WrappingKey(Protocol):
@@ -17,3 +18,11 @@ class WrappingKey(Protocol):
         Raises KeyProblem when the key cannot be reached or used, NotGood when
         the wrapped bytes are not what this key made for that context.
         """
+
+
+@runtime_checkable
+class Versioned(Protocol):
+    """A key whose versions each have a state, and stop working one by one."""
+
+    def version_states(self) -> Mapping[str, str]:
+        """The state of each version by its name. Raises KeyProblem, KeyDenied where this identity may not ask."""

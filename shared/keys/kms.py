@@ -13,6 +13,7 @@ from shared.errors import KeyProblem, NotGood
 from shared.keys.kms_calls import KmsCalls
 
 _SCHEME = "gcp-kms://"
+_MOST_VERSIONS = 1000
 
 
 class CloudKey:
@@ -87,6 +88,18 @@ class CloudKey:
             ),
         )
         return bytes(answer.plaintext)
+
+    def version_states(self) -> dict[str, str]:
+        """The state of each version by its name, of at most a thousand. It takes no right to decrypt."""
+        pager = self._calls.ask(
+            self._calls.open().list_crypto_key_versions,
+            kms_v1.ListCryptoKeyVersionsRequest(parent=self._key, page_size=_MOST_VERSIONS),
+            lambda _: True,
+            "roles/cloudkms.viewer",
+            KeyProblem(f"Cloud KMS key {self._key}: its versions cannot be listed"),
+        )
+        first = next(iter(pager.pages))
+        return {_SCHEME + each.name: each.state.name for each in first.crypto_key_versions}
 
     def _is_version(self, name: str) -> bool:
         return re.fullmatch(re.escape(self._key) + r"/cryptoKeyVersions/\d+", name, re.ASCII) is not None

@@ -15,7 +15,7 @@ from google.auth.exceptions import GoogleAuthError
 from google.cloud import kms_v1
 from google.cloud.kms_v1.services.key_management_service.transports import KeyManagementServiceGrpcTransport
 
-from shared.errors import KeyProblem, KeyVersionGone, LitekeepError
+from shared.errors import KeyDenied, KeyProblem, KeyVersionGone, LitekeepError
 from shared.settings import kms_endpoint
 
 _TRIES = 4  # of a request whose answer, or whose own bytes, were damaged on the way
@@ -94,6 +94,7 @@ class KmsCalls:
         match error:
             case exceptions.PermissionDenied():
                 what = f"permission denied, or there is no such key: grant this identity {role} on it"
+                return KeyDenied(f"Cloud KMS key {self._key}: {what}")
             case exceptions.NotFound():
                 what = f"there is no such key: set {self._setting} to one that exists"
             case exceptions.FailedPrecondition():

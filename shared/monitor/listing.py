@@ -83,7 +83,7 @@ class Seen:
 class Listing:
     """`databases`: newest first each, also those that should be backed up and never were.
 
-    `drills`: of each database. `problems`: what could not be looked at.
+    `drills`: of each database. `problems`: what could not be looked at. `not_looked_at`: what there is no right to.
     """
 
     url: str
@@ -91,6 +91,7 @@ class Listing:
     drills: Mapping[str, Sequence[DrillName]] = field(default_factory=dict)
     copy_url: str | None = None
     problems: tuple[Finding, ...] = ()
+    not_looked_at: str | None = None
 
     def last_drill(self, database: str, now: datetime) -> datetime | None:
         """When its last good drill was held; one dated in the future counts as none."""

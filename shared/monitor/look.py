@@ -12,6 +12,7 @@ from shared.events.log import Event
 from shared.model import names
 from shared.model.names import DrillName
 from shared.monitor.finding import Finding
+from shared.monitor.key_versions import key_versions
 from shared.monitor.listing import Listing, Seen, present
 from shared.monitor.quiet import newest_marks, with_marks
 from shared.retention.inventory import Inventory, inventory_of
@@ -63,7 +64,9 @@ def look(
         database: with_marks(store, _with_row_counts(catalog, checker, own, inventory, now), inventory, marks, checker)
         for database, own in found.items()
     }
-    listing = Listing(store.url, databases, _drills(objects), copy_url, problems + unread)
+    at_risk, not_looked_at = key_versions(inventory.backups.values(), checker)
+    problems += tuple(each for each in at_risk if only is None or each.database in (None, only))
+    listing = Listing(store.url, databases, _drills(objects), copy_url, problems + unread, not_looked_at)
     return listing, inventory
 
 

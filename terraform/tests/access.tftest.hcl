@@ -56,7 +56,7 @@ run "each_identity_has_its_rights_and_no_other" {
     condition = jsonencode({ for identity in keys(local.identities) : identity => sort([for grant in google_kms_crypto_key_iam_member.wrapping : grant.role if grant.member == google_service_account.job[identity].member]) }) == jsonencode({
       backup  = ["roles/cloudkms.cryptoKeyEncrypter"]
       cleanup = []
-      monitor = ["roles/cloudkms.cryptoKeyEncrypter"]
+      monitor = ["roles/cloudkms.cryptoKeyEncrypter", "roles/cloudkms.viewer"]
       restore = ["roles/cloudkms.cryptoKeyDecrypter", "roles/cloudkms.cryptoKeyEncrypter"]
       verify  = ["roles/cloudkms.cryptoKeyDecrypter"]
     })

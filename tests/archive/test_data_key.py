@@ -5,7 +5,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.archive.data_key import DataKey, same_key
+from shared.archive.data_key import DataKey
+from shared.archive.wrapped_by import same_key
 from shared.errors import KeyProblem, NotGood
 from shared.keys.keyfile import KeyFile
 from shared.model.kinds import Kind

@@ -242,7 +242,11 @@ def test_every_job_gets_on_with_the_rights_that_it_has(
     may_create: Rights,
 ) -> None:
     members = grants(plan, "google_kms_crypto_key_iam_member")
-    uses = {"roles/cloudkms.cryptoKeyEncrypter": Right.ENCRYPT, "roles/cloudkms.cryptoKeyDecrypter": Right.DECRYPT}
+    uses = {
+        "roles/cloudkms.cryptoKeyEncrypter": Right.ENCRYPT,
+        "roles/cloudkms.cryptoKeyDecrypter": Right.DECRYPT,
+        "roles/cloudkms.viewer": Right.LIST_VERSIONS,
+    }
     for name, arguments, created in ARGUMENTS:
         kms.rights = {uses[each["role"]] for each in members if f"litekeep-{name}@" in each["member"]}
         guard = Guard(may_create[name], deletes=name == "cleanup")

@@ -12,7 +12,7 @@ stale, and one whose schedule has stopped is, as no marks come either.
 import hashlib
 from datetime import datetime
 
-from shared.archive.data_key import same_key
+from shared.archive.wrapped_by import same_key
 from shared.catalog.listing import Backup, Catalog
 from shared.catalog.marks import write_mark
 from shared.clock import is_future

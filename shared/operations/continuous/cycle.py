@@ -12,7 +12,7 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from pathlib import Path
 
-from shared.archive.data_key import same_key
+from shared.archive.wrapped_by import same_key
 from shared.catalog.holds import is_stored
 from shared.catalog.listing import Catalog
 from shared.clock import Clock, rfc3339, utc_now

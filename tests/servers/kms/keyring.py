@@ -22,6 +22,7 @@ _NUMBER = 4  # bytes that lead a ciphertext and tell its version
 class State(StrEnum):
     ENABLED = "ENABLED"
     DISABLED = "DISABLED"
+    DESTROY_SCHEDULED = "DESTROY_SCHEDULED"
     DESTROYED = "DESTROYED"
 
 
@@ -59,6 +60,9 @@ class CryptoKey:
 
     def enable(self, number: int) -> None:
         self.versions[number - 1].state = State.ENABLED
+
+    def schedule_destruction(self, number: int) -> None:
+        self.versions[number - 1].state = State.DESTROY_SCHEDULED
 
     def destroy(self, number: int) -> None:
         self.versions[number - 1] = Version(number, b"", State.DESTROYED)

@@ -21,6 +21,7 @@ _LARGEST = 64 << 10  # bytes of plaintext, and of context
 class Right(StrEnum):
     ENCRYPT = "cloudkms.cryptoKeyVersions.useToEncrypt"
     DECRYPT = "cloudkms.cryptoKeyVersions.useToDecrypt"
+    LIST_VERSIONS = "cloudkms.cryptoKeyVersions.list"
     SIGN = "cloudkms.cryptoKeyVersions.useToSign"
     VIEW = "cloudkms.cryptoKeyVersions.viewPublicKey"
 
@@ -89,6 +90,9 @@ class KmsServer:
             {
                 "Encrypt": handler(self._encrypt, service.EncryptRequest, service.EncryptResponse),
                 "Decrypt": handler(self._decrypt, service.DecryptRequest, service.DecryptResponse),
+                "ListCryptoKeyVersions": handler(
+                    self._list_versions, service.ListCryptoKeyVersionsRequest, service.ListCryptoKeyVersionsResponse
+                ),
                 "AsymmetricSign": handler(
                     self._asymmetric_sign, service.AsymmetricSignRequest, service.AsymmetricSignResponse
                 ),
@@ -218,6 +222,18 @@ class KmsServer:
         except NotEnabled as error:
             context.abort(grpc.StatusCode.FAILED_PRECONDITION, str(error))
             raise
+
+    def _list_versions(self, request: Any, context: grpc.ServicerContext) -> Any:
+        self._begin("ListCryptoKeyVersions", request, context)
+        key = self._allowed(request.parent, Right.LIST_VERSIONS, context)
+        states = resources.CryptoKeyVersion.CryptoKeyVersionState
+        return service.ListCryptoKeyVersionsResponse(
+            crypto_key_versions=[
+                resources.CryptoKeyVersion(name=key.version_name(each.number), state=states[each.state.value])
+                for each in key.versions
+            ],
+            total_size=len(key.versions),
+        )
 
     def _begin(self, method: str, request: Any, context: grpc.ServicerContext) -> Damage | None:
         self.calls.append(Call(method, request))

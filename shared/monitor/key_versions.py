@@ -1,0 +1,58 @@
+"""Whether the versions of a key that kept backups need are still to be had; it takes no right to decrypt."""
+
+from collections.abc import Iterable, Iterator, Mapping
+
+from shared.catalog.checker import Checker
+from shared.catalog.listing import Backup
+from shared.errors import KeyDenied, LitekeepError
+from shared.events.log import Event
+from shared.keys import Versioned
+from shared.monitor.finding import Finding
+
+_FINE = ("ENABLED", "PENDING_GENERATION", "PENDING_IMPORT")
+_ADVICE = {
+    "DISABLED": "enable it (gcloud kms keys versions enable)",
+    "DESTROY_SCHEDULED": "take that back while there is time (gcloud kms keys versions restore, then enable)",
+    "DESTROYED": "nothing brings it back: keep what another version or key wraps, and take new backups",
+}
+
+
+def key_versions(backups: Iterable[Backup], checker: Checker) -> tuple[list[Finding], str | None]:
+    """A finding for each version that does not work and that kept backups need; and why that could not be looked at.
+
+    A backup that was wrapped by another key too (`litekeep rekey`) needs no version of the first one.
+    """
+    needed: dict[str, list[Backup]] = {}
+    for backup in backups:
+        key = backup.summary.get("key")
+        if isinstance(key, str) and "/cryptoKeyVersions/" in key and not backup.rewrappings and not backup.future:
+            needed.setdefault(key, []).append(backup)
+    if not needed:
+        return [], None
+    try:
+        key = checker.opened_key
+        if not isinstance(key, Versioned):
+            return [], None
+        states = key.version_states()
+    except KeyDenied as error:
+        return [], f"the states of the key's versions: {error}"
+    except LitekeepError as error:
+        return [
+            Finding(Event.MONITOR_KEY_AT_RISK, f"the states of the key's versions are not known: {error}", {})
+        ], None
+    return list(_findings(needed, states)), None
+
+
+def _findings(needed: dict[str, list[Backup]], states: Mapping[str, str]) -> Iterator[Finding]:
+    for version, backups in sorted(needed.items()):
+        state = states.get(version)
+        if state is None or state in _FINE:
+            continue
+        newest = max(backups, key=lambda each: each.created_at)
+        kept = "one kept backup needs it" if len(backups) == 1 else f"{len(backups)} kept backups need it"
+        yield Finding(
+            Event.MONITOR_KEY_AT_RISK,
+            f"the key version {version} is {state} and {kept}, the newest {newest.name.id} of {newest.name.database}: "
+            f"{_ADVICE.get(state, 'see Cloud KMS in the Google Cloud console')}",
+            {"database": newest.name.database, "kind": newest.name.kind, "backup_id": newest.name.id},
+        )
