@@ -12,6 +12,7 @@ from shared.terminal.screen import age, moment, size
 FINE, OPEN, ODD, WRONG = "✅", "⬜", "⚠️", "❌"
 _MOST_FINDINGS = 10
 _SEALS: dict[Trust | None, str] = {
+    Trust.SIGNED: ", signed by the verifier",
     Trust.UNCHECKED: ", its seal not checked here",
     Trust.UNSEALED: ", from before verdicts had seals",
 }

@@ -8,6 +8,7 @@ the listing has it: "not checked here".
 
 from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
+from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from shared.archive.wrapped_by import check_same_key
@@ -15,6 +16,7 @@ from shared.catalog.listing import Backup, Catalog, with_verdict
 from shared.catalog.opening import open_read
 from shared.catalog.opinions import MOST, time_of
 from shared.catalog.reading import read_object
+from shared.catalog.signed import is_signature_needed
 from shared.catalog.verdicts import Opened, Weighed, read_verdict, weigh
 from shared.errors import KeyProblem, KeyVersionGone, LitekeepError, NotGood, ObjectMissing, OtherKey
 from shared.keys import WrappingKey
@@ -76,7 +78,8 @@ class Checker:
             return backup
         try:
             opened = self._open(catalog, backup)
-            return backup if opened is None else replace(_weighed(catalog, backup, opened), checked=True)
+            held = self._of_its_manifest(catalog, backup) if opened is None else _weighed(catalog, backup, opened)
+            return replace(held, checked=opened is not None)
         except NotGood as error:
             return replace(backup, damaged=str(error), verified=None, verdict=None, trust=None)
         except ObjectMissing:
@@ -126,6 +129,15 @@ class Checker:
             return None
         known = self.read(catalog, backup)
         return open_read(catalog.store, backup, known.manifest, known.raw, key)
+
+    def _of_its_manifest(self, catalog: Catalog, backup: Backup) -> Backup:
+        """Without the key a signed verdict can still be held to the manifest that stands there: it says its SHA-256."""
+        if not is_signature_needed() or not backup.verified or backup.verdict is None:
+            return backup
+        said = read_verdict(read_object(catalog.store, backup.verdict)) or {}
+        if said.get("manifest_sha256") == sha256(self.read(catalog, backup).raw).hexdigest():
+            return backup
+        return with_verdict(backup, backup.verdict, Weighed(None, doubt="it is of another manifest"))
 
     def _hold_to_name(self, catalog: Catalog, backup: Backup) -> None:
         """Who may not decrypt can still tell another key by its name. Raises OtherKey for one."""

@@ -12,7 +12,7 @@ from shared.stores import StoredObject
 
 _SUMMARY = "litekeep-summary"
 _VERDICT = "litekeep-verdict"
-_OF_VERDICT = ("id", "database", "kind", "recorded_at", "manifest_sha256", "seal")
+_OF_VERDICT = ("id", "database", "kind", "recorded_at", "manifest_sha256", "seal", "signed")
 _LONGEST_DAMAGE = 500  # characters
 _METADATA_LIMIT = 7000  # bytes; Cloud Storage takes 8 KiB of custom metadata an object
 

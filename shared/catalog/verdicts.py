@@ -18,6 +18,7 @@ from enum import StrEnum
 from typing import TYPE_CHECKING, Any
 
 from shared.archive.seals import is_record_sealed, seal_record
+from shared.catalog.signed import doubt_of_signature, is_signature_needed, signature_on
 from shared.model.manifest import Manifest
 from shared.model.names import BackupName
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from shared.archive.data_key import DataKey
 
 VERDICT = "verdict"  # what such a seal is on
+_ELSEWHERE = "it is of another backup or another time"
 _BOUND = ("id", "database", "kind", "recorded_at")
 
 
@@ -33,6 +35,7 @@ class Trust(StrEnum):
 
     SEALED = "checked"
     UNSEALED = "not sealed"  # of a backup that was taken before verdicts had seals
+    SIGNED = "signed"  # by the verifier that the policy names; its seal was not looked at here
     UNCHECKED = "not checked here"
 
 
@@ -62,11 +65,19 @@ def opened_as(manifest: Manifest, raw: bytes, data_key: "DataKey | None") -> Ope
 
 
 def seal_verdict(document: Mapping[str, Any], name: BackupName, moment: datetime, opened: Opened | None) -> bytes:
-    """The bytes of a verdict of that moment; None for `opened` where the manifest itself is not good: then no seal."""
+    """The bytes of a verdict of that moment; None for `opened` where the manifest itself is not good: then no seal.
+
+    Signed besides, where this process has a key for that. Raises KeyProblem when it must be and cannot be.
+    """
     whole = {**document, **_binding(name, moment)}
+    if opened is not None:
+        whole["manifest_sha256"] = opened.sha256
+    signed = signature_on(VERDICT, _signed_part(whole))
+    if signed is not None:
+        whole["signed"] = signed
     if opened is None:
         return json.dumps(whole, indent=2, ensure_ascii=False).encode() + b"\n"
-    return seal_record(whole | {"manifest_sha256": opened.sha256}, VERDICT, opened.data_key)
+    return seal_record(whole, VERDICT, opened.data_key)
 
 
 def read_verdict(content: bytes) -> Mapping[str, Any] | None:
@@ -93,21 +104,28 @@ def weigh(
     manifest's `verdict_seal`. With the key at hand `opened` is the manifest and `raw` the verdict's bytes.
     """
     if said is None:
-        doubt = "it cannot be read"
-        return Weighed(None, doubt=doubt) if opened is not None and sealing else Weighed(False)
+        doubt, sure = "it cannot be read", is_signature_needed() or (opened is not None and sealing)
+        return Weighed(None, doubt=doubt) if sure else Weighed(False)
     level, of_source = said.get("level"), said.get("source_damage")
     weighed = Weighed(
         said.get("ok") is True,
         level=level if isinstance(level, str) else None,
         source_damage=of_source if isinstance(of_source, str) else None,
     )
+    unsigned = doubt_of_signature(VERDICT, said.get("signed"), _signed_part(said))
+    if unsigned is None and is_signature_needed() and (moment is None or not _is_bound(said, name, moment)):
+        unsigned = _ELSEWHERE
+    if unsigned is not None:
+        return Weighed(None, doubt=unsigned)
     seal = said.get("seal")
     if seal is None and not sealing:
         return _with(weighed, Trust.UNSEALED)
     why_not = _doubt(said, seal, name, moment, weighed, opened, raw)
     if why_not is not None:
         return Weighed(None, doubt=why_not)
-    return _with(weighed, Trust.UNCHECKED if opened is None else Trust.SEALED)
+    if opened is not None:
+        return _with(weighed, Trust.SEALED)
+    return _with(weighed, Trust.SIGNED if is_signature_needed() else Trust.UNCHECKED)
 
 
 def _doubt(
@@ -121,9 +139,8 @@ def _doubt(
 ) -> str | None:
     if not isinstance(seal, str) or not seal:
         return "it carries no seal" if weighed.ok or opened is not None else None
-    wanted = _binding(name, moment) if moment is not None else {}
-    if any(said.get(field) != wanted.get(field) for field in _BOUND):
-        return "it is of another backup or another time"
+    if moment is None or not _is_bound(said, name, moment):
+        return _ELSEWHERE
     if opened is None:
         return None
     if not is_record_sealed(raw, seal, VERDICT, opened.data_key):
@@ -131,6 +148,16 @@ def _doubt(
     if said.get("manifest_sha256") != opened.sha256:
         return "it is of another manifest"
     return None
+
+
+def _is_bound(said: Mapping[str, Any], name: BackupName, moment: datetime) -> bool:
+    wanted = _binding(name, moment)
+    return all(said.get(field) == wanted[field] for field in _BOUND)
+
+
+def _signed_part(said: Mapping[str, Any]) -> dict[str, Any]:
+    """What a signature is on: short, so that it stands in a listing with it."""
+    return {field: said.get(field) for field in (*_BOUND, "manifest_sha256", "ok", "level")}
 
 
 def _with(weighed: Weighed, trust: Trust) -> Weighed:

@@ -15,6 +15,7 @@ from shared.monitor.finding import Finding
 from shared.monitor.key_versions import key_versions
 from shared.monitor.listing import Listing, Seen, present
 from shared.monitor.quiet import newest_marks, with_marks
+from shared.operations.drill.signatures import counted
 from shared.retention.inventory import Inventory, inventory_of
 from shared.retention.retired import is_retired
 from shared.retention.rules import Candidate
@@ -66,7 +67,9 @@ def look(
     }
     at_risk, not_looked_at = key_versions(inventory.backups.values(), checker)
     problems += tuple(each for each in at_risk if only is None or each.database in (None, only))
-    listing = Listing(store.url, databases, _drills(objects), copy_url, problems + unread, not_looked_at)
+    drills, unsigned = _drills(store, objects)
+    problems += tuple(each for each in unsigned if only is None or each.database in (None, only))
+    listing = Listing(store.url, databases, drills, copy_url, problems + unread, not_looked_at)
     return listing, inventory
 
 
@@ -132,9 +135,22 @@ def _with_row_counts(
     return tuple(read.get(seen.name, seen) for seen in own)
 
 
-def _drills(objects: Iterable[StoredObject]) -> Mapping[str, tuple[DrillName, ...]]:
+def _drills(
+    store: Store, objects: Iterable[StoredObject]
+) -> tuple[Mapping[str, tuple[DrillName, ...]], tuple[Finding, ...]]:
+    """The drills that count, and a finding for each database of which some do not."""
     found: dict[str, list[DrillName]] = {}
     for item in objects:
         if drill := names.parse_drill(item.name):
             found.setdefault(drill.database, []).append(drill)
-    return {database: tuple(drills) for database, drills in found.items()}
+    count: dict[str, tuple[DrillName, ...]] = {}
+    findings = []
+    for database, drills in found.items():
+        newest_first = sorted(drills, key=lambda drill: drill.held_at, reverse=True)
+        good, doubts = counted(store, newest_first)
+        count[database] = tuple(good)
+        if doubts:
+            name, doubt = next(iter(doubts.items()))
+            message = f"the drill {name.report} counts for nothing, {doubt}; find out who writes to this store"
+            findings.append(Finding(Event.MONITOR_NOT_SEALED, message, {"database": database}))
+    return count, tuple(findings)

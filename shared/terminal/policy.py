@@ -2,6 +2,7 @@
 
 from typing import TYPE_CHECKING
 
+from shared.catalog.signed import count_only_signed_by, sign_with
 from shared.errors import NotPermitted
 from shared.policy.place import policy_path
 from shared.settings import Environment, Settings
@@ -18,6 +19,9 @@ def under_policy(settings: Settings) -> Settings:
     Without a policy nothing changes, but on Cloud Run no backup leaves in clear. Raises NotPermitted or UsageError.
     """
     policy = policy_of(settings)
+    verifier = policy.verifier if policy is not None else None
+    count_only_signed_by(verifier.key if verifier else None)
+    sign_with(settings.backup_signing_key if verifier else None)
     if policy is None:
         if settings.cloud_run_job is not None and settings.backup_key == _IN_CLEAR:
             raise NotPermitted(

@@ -12,6 +12,7 @@ from shared.errors import ObjectMissing, UsageError
 from shared.model import names
 from shared.model.names import DrillName
 from shared.operations.drill.attempt import Role
+from shared.operations.drill.signatures import doubt_of_report
 from shared.stores import Store
 
 _LARGEST_REPORT = 4 << 20  # bytes
@@ -50,26 +51,35 @@ def drill_names(store: Store, database: str | None = None) -> list[DrillName]:
 
 
 def past_drills(store: Store, database: str | None = None) -> list[PastDrill]:
-    """Every drill, newest first, with its figures for the newest sixty of each database. Raises StoreError."""
+    """Every drill, newest first, with its figures for the newest sixty of each database. Raises StoreError.
+
+    Under a policy that names a verifier one that it has not signed is none.
+    """
     read: dict[str, int] = {}
-    drills = []
+    drills: list[PastDrill | None] = []
     for name in drill_names(store, database):
         read[name.database] = read.get(name.database, 0) + 1
-        drills.append(_read(store, name) if read[name.database] <= _READ_AT_MOST else PastDrill(name))
-    return drills
+        drills.append(_read(store, name) if read[name.database] <= _READ_AT_MOST else _unread(name))
+    return [drill for drill in drills if drill is not None]
+
+
+def _unread(name: DrillName) -> PastDrill | None:
+    return PastDrill(name) if doubt_of_report(None, name) is None else None
 
 
 def _by_time(name: DrillName) -> tuple[Any, str]:
     return name.held_at, name.report
 
 
-def _read(store: Store, name: DrillName) -> PastDrill:
+def _read(store: Store, name: DrillName) -> PastDrill | None:
     try:
         with store.open(name.report) as stream:
             content = stream.read(_LARGEST_REPORT + 1)
         document = json.loads(content) if len(content) <= _LARGEST_REPORT else None
     except (ValueError, RecursionError, ObjectMissing):
         document = None
+    if doubt_of_report(document, name) is not None:
+        return None
     return _figures(name, document) if isinstance(document, dict) else PastDrill(name)
 
 

@@ -11,15 +11,17 @@ from shared.operations.drill.history import PastDrill
 from shared.operations.drill.page import to_markdown
 from shared.operations.drill.plot import Point, draw
 from shared.operations.drill.report import to_json
+from shared.operations.drill.signatures import with_signature
 from shared.stores import Store, StoredObject
 
 
 def publish(store: Store, drill: Drill, past: Sequence[PastDrill]) -> None:
     """Stores page, plot and report; `past` are the drills of the same database before it, in any order.
 
-    Raises StoreError. What was stored of a report that did not come to be is removed, where that is allowed.
+    Raises StoreError, and KeyProblem when it cannot be signed. What was stored of a report that did not come to be is
+    removed, where that is allowed.
     """
-    report = json.dumps(to_json(drill), indent=2, ensure_ascii=False)
+    report = json.dumps(with_signature(to_json(drill), drill.name), indent=2, ensure_ascii=False)
     contents = {
         drill.name.plot: draw([*_points(past), _point(drill)]),
         drill.name.page: to_markdown(drill),

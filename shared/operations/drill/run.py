@@ -80,7 +80,7 @@ def _held(task: Task, clock: Clock, stopwatch: Stopwatch, progress: Progress) ->
     try:
         verdict = Verification(found.backup.id, found.checks, found.backup, now)
         task.catalog.record(found.backup, verdict, now, _opened(task))
-    except StoreError as error:
+    except (StoreError, KeyProblem) as error:
         return replace(found, error=f"the verdict on it could not be stored: {error}")
     return found
 

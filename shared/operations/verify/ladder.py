@@ -24,7 +24,7 @@ from shared.archive.reader import check_stored, open_compressed, read_artifact
 from shared.catalog.listing import Backup, Catalog
 from shared.catalog.opening import open_whole
 from shared.clock import Clock, rfc3339, utc_now
-from shared.errors import NotGood, ObjectMissing, StoreError
+from shared.errors import KeyProblem, NotGood, ObjectMissing, StoreError
 from shared.keys import WrappingKey
 from shared.model.manifest import Artifact, Manifest
 from shared.model.names import BackupName, Format
@@ -109,7 +109,7 @@ def verify_backup(
     verification = Verification(backup.name.id, rungs.merged(), backup.name, clock(), damage, rests_on=rests_on)
     try:
         catalog.record(backup.name, verification, clock(), rungs.opened)
-    except StoreError as error:  # what was found out is worth saying all the same
+    except (StoreError, KeyProblem) as error:  # what was found out is worth saying all the same
         return replace(verification, unrecorded=str(error))
     return verification
 
