@@ -3,17 +3,21 @@
 from collections.abc import Mapping
 from typing import Any
 
+from jobs.cleanup.main import cleanup_plan
 from jobs.restore.main import order_of
 from jobs.restore.native import cloud_source
+from litekeep.deleting import delete_plan
+from litekeep.rows_restore import rows_order_of
 from shared.approvals.desk import Made
 from shared.approvals.documents import Action, Value
-from shared.catalog.listing import Backup
+from shared.catalog.listing import Backup, Catalog
 from shared.clock import parse_time, rfc3339
 from shared.errors import UsageError
 from shared.events.log import Event
 from shared.model.kinds import Kind
 from shared.operations.restore.native import NativeOrder, native_plan, plan_native
 from shared.operations.restore.permitted import plan_of
+from shared.operations.rows.permitted import rows_plan
 from shared.settings import Settings
 from shared.stores import open_store
 from shared.terminal.approvals import desk_of, fields_of, signer_of
@@ -34,6 +38,27 @@ def request_restore(settings: Settings, flags: dict[str, Any], reason: str, *, a
     manifest, raw = order.catalog.read_manifest(order.backup)
     about = about_backup(order.backup) | {"tables": manifest.tables, "rows": manifest.rows}
     return ask(settings, Action.RESTORE, plan_of(order, raw), about, reason, as_json=as_json)
+
+
+def request_rows(settings: Settings, flags: dict[str, Any], reason: str, *, as_json: bool) -> int:
+    """Asks for rows. The condition stands in the request as it is, for whoever decides; of keys stands their hash."""
+    order = rows_order_of(settings, flags, with_key=False)
+    return ask(settings, Action.ROWS, rows_plan(order), about_backup(order.backup), reason, as_json=as_json)
+
+
+def request_delete(
+    settings: Settings, backup_id: str, database: str | None, reason: str, *, force: bool, as_json: bool
+) -> int:
+    """Asks for the deletion of one backup before its time."""
+    store = open_store(settings.backup_store)
+    backup = Catalog(store).find(backup_id, database)
+    plan = delete_plan(store, backup.name, force=force)
+    return ask(settings, Action.DELETE, plan, about_backup(backup), reason, as_json=as_json)
+
+
+def request_cleanup(settings: Settings, database: str | None, reason: str, *, as_json: bool) -> int:
+    """Asks for a cleanup by the rules of now, also where more than half would go."""
+    return ask(settings, Action.CLEANUP, cleanup_plan(settings, database), {}, reason, as_json=as_json)
 
 
 def about_backup(backup: Backup) -> dict[str, Value]:
@@ -92,6 +117,6 @@ _COMMAND = {
     Action.RESTORE: "restore",
     Action.NATIVE: "restore",
     Action.ROWS: "rows restore",
-    Action.DELETE: "delete ID --reason R",
+    Action.DELETE: "delete",
     Action.CLEANUP: "cleanup",
 }

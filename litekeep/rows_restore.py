@@ -3,20 +3,24 @@
 import json
 import sys
 from collections.abc import Callable
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
 import click
 
+from shared.approvals.desk import Permit
+from shared.approvals.documents import Action
 from shared.catalog.listing import LATEST, LATEST_VERIFIED
 from shared.clock import parse_time
-from shared.errors import UsageError
+from shared.errors import NotGood, UsageError
 from shared.model.kinds import Kind
+from shared.model.names import BackupName
 from shared.operations.rows import RowsOrder, RowsPlan, RowsRestored, plan_rows, restore_rows
 from shared.operations.rows.apply import RowWritten
 from shared.runtime.progress import Progress
 from shared.settings import Settings
+from shared.terminal.approvals import check_alone, permit_of, tell_break_glass
 from shared.terminal.audit import audited
 from shared.terminal.parts import catalog_of, database_of, event_log, key_of, location_of, source_of
 from shared.terminal.screen import printable, say, say_json
@@ -29,10 +33,15 @@ def run_rows_restore(
     settings: Settings, flags: dict[str, Any], *, as_json: bool, progress: Progress
 ) -> Callable[[], int]:
     """Does what the flags ask for; what it returns shows the result, once the progress bars are gone."""
-    order = _order(settings, flags)
+    permit = None
+    if flags["request"]:
+        permit = permit_of(settings, flags["request"], Action.ROWS)
+        flags = flags_of_request(permit, flags)
+    order = replace(rows_order_of(settings, flags), permit=permit)
     name = order.backup.name
+    log = event_log(settings, result_on_stdout=as_json)
     with audited(
-        event_log(settings, result_on_stdout=as_json),
+        log,
         settings,
         "rows plan" if flags["dry_run"] else "rows restore",
         f"{order.target.display}, table {order.table}",
@@ -43,6 +52,10 @@ def run_rows_restore(
         if flags["dry_run"]:
             plan = plan_rows(order, values=flags["values"], progress=progress)
             return lambda: _show_plan(plan, as_json=as_json)
+        if permit is None:
+            how = f"litekeep request rows --from {name.id} --table {order.table} --reason R"
+            check_alone(settings, ["in_place"], f"restoring rows into {order.target.display}", how)
+        tell_break_glass(log, permit, order.target.display)
         try:
             done = restore_rows(order, progress=progress)
         except RowWritten as error:
@@ -53,7 +66,24 @@ def run_rows_restore(
     return lambda: _show_done(done, order, as_json=as_json)
 
 
-def _order(settings: Settings, flags: dict[str, Any]) -> RowsOrder:
+def flags_of_request(permit: Permit, flags: dict[str, Any]) -> dict[str, Any]:
+    """The flags that the request stands for; the keys, which are values of rows, come from the file again."""
+    for name in ("ref", "at", "table", "where", "to", "database"):
+        if flags[name]:
+            raise UsageError("--request says all that is to be done: beside it only --keys FILE and --store go")
+    plan = permit.request.plan
+    try:
+        backup = BackupName(Kind(str(plan["kind"])), str(plan["database"]), str(plan["backup_id"]))
+        meant = {"ref": backup.manifest, "to": plan["target"], "triggers": "on" if plan["triggers"] else "off"}
+        return flags | meant | {name: plan[name] for name in ("table", "where")}
+    except (KeyError, ValueError):
+        raise NotGood(f"{permit.request.id} says not all that is to be known: ask again") from None
+
+
+def rows_order_of(settings: Settings, flags: dict[str, Any], *, with_key: bool = True) -> RowsOrder:
+    """What the flags ask for. Raises UsageError for flags that clash."""
+    if not flags["table"]:
+        raise UsageError("--table T is missing: the table whose rows come back")
     if (flags["ref"] is None) == (flags["at"] is None):
         raise UsageError("give --from REF or --at TIME, one of the two; see litekeep list")
     if flags["where"] is not None and flags["keys"] is not None:
@@ -65,7 +95,7 @@ def _order(settings: Settings, flags: dict[str, Any]) -> RowsOrder:
     return RowsOrder(
         catalog=catalog,
         backup=catalog.find(ref, database, _time(flags["at"])),
-        key=key_of(settings),
+        key=key_of(settings) if with_key else None,
         table=flags["table"],
         target=target,
         where=flags["where"],

@@ -13,10 +13,13 @@ from shared.terminal.screen import progress_bars
     is_flag=True,
     help="Also delete more than half of a database's backups, or by shorter rules than the last cleanup.",
 )
+@click.option("--request", metavar="ID", help="--force as that request asks, once a second person has approved it.")
 @database
 @store
 @common
-def cleanup(as_json: bool, dry_run: bool, force: bool, database: str | None, store: str | None) -> int:
+def cleanup(
+    as_json: bool, dry_run: bool, force: bool, request: str | None, database: str | None, store: str | None
+) -> int:
     """Delete the backups whose time is over.
 
     Always kept: the newest verified backup of each database, its last good ones (BACKUP_MIN_KEEP), held ones, and
@@ -31,7 +34,8 @@ def cleanup(as_json: bool, dry_run: bool, force: bool, database: str | None, sto
       litekeep cleanup
       BACKUP_RETENTION=daily=60d litekeep cleanup --dry-run --json
     """
-    from jobs.cleanup.main import run_cleanup  # noqa: PLC0415 - `--help` must not wait for it
+    from jobs.cleanup.main import Wanted, run_cleanup  # noqa: PLC0415 - `--help` must not wait for it
 
     with progress_bars(wanted=not as_json) as progress:
-        return run_cleanup(store, database, dry_run=dry_run, force=force, as_json=as_json, progress=progress)
+        wanted = Wanted(database, dry_run=dry_run, force=force, request=request)
+        return run_cleanup(store, wanted, as_json=as_json, progress=progress)

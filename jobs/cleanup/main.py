@@ -4,8 +4,9 @@ from dataclasses import dataclass
 from time import monotonic
 
 from jobs.cleanup.report import FEW, Cleaned, say_errors, say_outcomes, to_json
+from shared.approvals.documents import Action, Value
 from shared.clock import utc_now
-from shared.errors import LitekeepError, StoreError
+from shared.errors import LitekeepError, StoreError, UsageError
 from shared.events.log import Event, EventLog, Field
 from shared.keys import WrappingKey
 from shared.model.kinds import Kind
@@ -18,6 +19,7 @@ from shared.retention.rules import Policy
 from shared.runtime.progress import Progress
 from shared.settings import Settings
 from shared.stores import Store, open_store
+from shared.terminal.approvals import check_alone, permit_of, tell_break_glass
 from shared.terminal.audit import audited
 from shared.terminal.endings import reported
 from shared.terminal.options import settings_with
@@ -25,15 +27,17 @@ from shared.terminal.parts import event_log, events_own_stdout, looking_key_of
 from shared.terminal.screen import say_json
 
 
-def run_cleanup(
-    store_url: str | None,
-    database: str | None,
-    *,
-    dry_run: bool,
-    force: bool,
-    as_json: bool,
-    progress: Progress,
-) -> int:
+@dataclass(frozen=True)
+class Wanted:
+    """What the flags ask for. With a `request` it is what two persons have agreed on."""
+
+    database: str | None
+    dry_run: bool = False
+    force: bool = False
+    request: str | None = None
+
+
+def run_cleanup(store_url: str | None, wanted: Wanted, *, as_json: bool, progress: Progress) -> int:
     """Applies retention to the store, and then to the copy store.
 
     Returns 1 when something failed or needs attention; but 0 for mere attention on Cloud Run, where a run that failed
@@ -43,7 +47,9 @@ def run_cleanup(
     copy_url = settings.backup_copy_store
     if copy_url:
         check_apart(settings.backup_store, copy_url)
+    dry_run = wanted.dry_run
     log = None if dry_run else event_log(settings, result_on_stdout=as_json)
+    database, force = _permitted(settings, wanted, log)
     job = _Job(settings, log, policy_of(settings, force=force), database, progress)
     done = job.both(open_store(settings.backup_store), open_store(copy_url) if copy_url else None)
     if as_json:
@@ -149,6 +155,32 @@ class _Job:
                 log.emit(Event.CLEANUP_ATTENTION, line, {"store": store.url, "database": database})
             deed.failed, deed.reason = outcome.failed, f"{len(outcome.deleted)} backups deleted"
         return outcome
+
+
+def cleanup_plan(settings: Settings, database: str | None) -> dict[str, Value]:
+    """What an approval of a forced cleanup is held to: the rules by which it deletes."""
+    policy = policy_of(settings)
+    lengths = sorted(f"{kind.value}={length.total_seconds() / 86400:g}d" for kind, length in policy.lengths.items())
+    return {"force": True, "database": database, "min_keep": policy.min_keep, "retention": lengths}
+
+
+def _permitted(settings: Settings, wanted: Wanted, log: EventLog | None) -> tuple[str | None, bool]:
+    """The database and the force that are meant, once that is allowed. Raises NotPermitted."""
+    if wanted.request is None:
+        if wanted.force and log is not None:
+            check_alone(settings, ["cleanup_force"], "cleanup --force", "litekeep request cleanup --reason R")
+        return wanted.database, wanted.force
+    if wanted.force or wanted.database:
+        raise UsageError("--request says all that is to be done: beside it only --dry-run and --store go")
+    permit = permit_of(settings, wanted.request, Action.CLEANUP)
+    named = permit.request.plan.get("database")
+    database = named if isinstance(named, str) else None
+    plan = cleanup_plan(settings, database)
+    permit.check(plan)
+    if log is not None:
+        permit.redeem(plan)
+        tell_break_glass(log, permit, settings.backup_store)
+    return database, True
 
 
 def policy_of(settings: Settings, *, force: bool = False) -> Policy:

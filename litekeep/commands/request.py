@@ -1,5 +1,6 @@
 """`litekeep request`"""
 
+from pathlib import Path
 from typing import Any
 
 import click
@@ -40,3 +41,64 @@ def restore(as_json: bool, reason: str, **flags: Any) -> int:
 
     settings = settings_with(backup_store=flags["store"])
     return request_restore(settings, flags, reason, as_json=as_json)
+
+
+@request.command()
+@click.option("--from", "ref", metavar="REF", help="The backup: an id, latest, or latest-verified.")
+@click.option("--at", metavar="TIME", help="Instead of --from: the newest good backup at or before that time.")
+@click.option("--table", required=True, metavar="T", help="The table whose rows come back.")
+@click.option("--where", metavar="SQL", help="Only the rows that meet this condition; it stands in the request.")
+@click.option("--keys", metavar="FILE", type=click.Path(path_type=Path), help="Only the rows with these keys.")
+@click.option("--to", metavar="URL", help="The live database. [DATABASE_URL]")
+@click.option("--triggers", type=click.Choice(["on", "off"]), default="off", help="Whether triggers fire.")
+@_reason
+@database
+@store
+@common
+def rows(as_json: bool, reason: str, **flags: Any) -> int:
+    """Ask for rows of a table: `litekeep rows restore --request ID` carries it out, once.
+
+    \b
+    Example:
+      litekeep request rows --from latest --table orders --where "day = '2024-01-15'" --reason "ticket 4711"
+    """
+    from litekeep.requesting import request_rows  # noqa: PLC0415 - `--help` must not wait for it
+
+    return request_rows(settings_with(backup_store=flags["store"]), flags, reason, as_json=as_json)
+
+
+@request.command()
+@click.argument("backup_id", metavar="ID")
+@click.option("--force", is_flag=True, help="Even if it is the last good backup of its database.")
+@_reason
+@database
+@store
+@common
+def delete(as_json: bool, backup_id: str, force: bool, reason: str, database: str | None, store: str | None) -> int:
+    """Ask for the deletion of a backup before its time: `litekeep delete --request ID` carries it out.
+
+    \b
+    Example:
+      litekeep request delete backup-2024-01-15-000000 --reason "taken of the wrong database"
+    """
+    from litekeep.requesting import request_delete  # noqa: PLC0415 - `--help` must not wait for it
+
+    settings = settings_with(backup_store=store)
+    return request_delete(settings, backup_id, database, reason, force=force, as_json=as_json)
+
+
+@request.command()
+@_reason
+@database
+@store
+@common
+def cleanup(as_json: bool, reason: str, database: str | None, store: str | None) -> int:
+    """Ask for a cleanup --force by the rules of now: `litekeep cleanup --request ID` carries it out.
+
+    \b
+    Example:
+      litekeep request cleanup --reason "retention cut to 30 days, see the decision of 12 January"
+    """
+    from litekeep.requesting import request_cleanup  # noqa: PLC0415 - `--help` must not wait for it
+
+    return request_cleanup(settings_with(backup_store=store), database, reason, as_json=as_json)

@@ -17,7 +17,7 @@ def rows() -> None:
 @rows.command()
 @click.option("--from", "ref", metavar="REF", help="The backup: an id, latest, or latest-verified.")
 @click.option("--at", metavar="TIME", help="Instead of --from: the newest good backup at or before that time.")
-@click.option("--table", required=True, metavar="T", help="The table whose rows come back.")
+@click.option("--table", metavar="T", help="The table whose rows come back.")
 @click.option("--where", metavar="SQL", help="Only the rows that meet this condition in the backup.")
 @click.option(
     "--keys",
@@ -34,6 +34,7 @@ def rows() -> None:
     help="Whether the application's triggers fire and its foreign keys act.",
 )
 @click.option("--values", is_flag=True, help="Show the rows' values in the plan. They are not masked.")
+@click.option("--request", metavar="ID", help="What that request asks for, once a second person has approved it.")
 @click.option("--dry-run", is_flag=True, help="Show the plan, and write nothing.")
 @database
 @store

@@ -7,6 +7,7 @@ from datetime import datetime
 
 from shared.catalog.checker import Checker, OpenKey
 from shared.catalog.listing import Backup, Catalog
+from shared.catalog.signed_drills import counted
 from shared.errors import LitekeepError, NotGood, ObjectMissing
 from shared.events.log import Event
 from shared.model import names
@@ -15,7 +16,6 @@ from shared.monitor.finding import Finding
 from shared.monitor.key_versions import key_versions
 from shared.monitor.listing import Listing, Seen, present
 from shared.monitor.quiet import newest_marks, with_marks
-from shared.operations.drill.signatures import counted
 from shared.retention.inventory import Inventory, inventory_of
 from shared.retention.retired import is_retired
 from shared.retention.rules import Candidate

@@ -1,5 +1,6 @@
 """Deleting one backup before its time, because a person says so."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 from shared.catalog.holds import is_held
@@ -24,13 +25,24 @@ class Removed:
     size_bytes: int
 
 
+def _nothing(_: Backup) -> None:
+    """For whoever needs nobody's leave."""
+
+
 def delete_backup(
-    store: Store, backup_id: str, *, database: str | None = None, force: bool = False, clock: Clock = utc_now
+    store: Store,
+    backup_id: str,
+    *,
+    database: str | None = None,
+    force: bool = False,
+    leave: Callable[[Backup], None] = _nothing,
+    clock: Clock = utc_now,
 ) -> Removed:
     """Deletes a backup: its manifest first, so that an interrupted delete leaves orphans and no half backup.
 
     Raises UsageError when there is no such backup or several, LitekeepError when it is held, when another backup needs
-    it, or when it is the last good one of a live database and `force` does not say that this is meant.
+    it, or when it is the last good one of a live database and `force` does not say that this is meant. `leave` is asked
+    last, and raises when it must not be.
     """
     with leased(store, TASK, clock) as lease:
         inventory = take_inventory(store)
@@ -51,6 +63,7 @@ def delete_backup(
             )
         items = inventory.objects[name]
         note("delete", f"{name.id} was not deleted")
+        leave(backup)
         lease.check()
         first, *rest = sorted(items, key=lambda item: item.name != name.manifest)
         with unsure("delete", f"whether {name.id} is deleted is shown by litekeep list", f"{name.id} is deleted"):

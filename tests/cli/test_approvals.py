@@ -210,3 +210,65 @@ def test_health_says_that_approvals_are_not_in_force(workplace: Workplace) -> No
     (found,) = (each for each in workplace.run("health", "--json").json if each["name"] == "approvals")
     assert found["ok"] is None
     assert "not in force" in found["detail"]
+
+
+@pytest.fixture
+def strict(staff: Staff) -> Staff:
+    """The same people under a policy that wants two persons to delete, too."""
+    folder = staff.place.folder
+    signers = {name: open_signer(f"file:{folder}/{name}.key") for name in ("ana", "ben")}
+    return Staff(staff.place, staff.keys, signers, delete="two-persons", cleanup_force="two-persons")
+
+
+def asked(staff: Staff, *arguments: str) -> str:
+    request = str(staff.good("ana", "request", *arguments, "--reason", "agreed", "--json").json["id"])
+    staff.good("ben", "approve", request, "--yes")
+    return request
+
+
+def test_rows_come_back_into_production_by_two_persons(strict: Staff) -> None:
+    place = strict.place
+    place.good("backup", "--name", "one")
+    good = written(place, place.database.read_bytes())
+    lose_events(place.database)
+    where = ("--from", "one", "--table", "events", "--where", "id < 5")
+    assert place.run("rows", "restore", *where).code == 4
+    keys = place.folder / "keys.txt"
+    keys.write_text("1\n2\n")
+    request = asked(strict, "rows", "--from", "one", "--table", "events", "--keys", str(keys))
+    keys.write_text("1\n3\n")
+    changed = place.run("rows", "restore", "--request", request, "--keys", str(keys))
+    assert (changed.code, "keys_sha256 is" in changed.err) == (4, True)
+    request = asked(strict, "rows", *where)
+    assert place.run("rows", "restore", "--request", request, "--where", "1").code == 2
+    assert place.good("rows", "restore", "--request", request, "--json").json["inserted"] > 0
+    assert place.run("rows", "restore", "--request", request).code == 4
+    with closing(sqlite3.connect(place.database)) as live, closing(sqlite3.connect(good)) as then:
+        query = "SELECT * FROM events WHERE id < 5 ORDER BY id"
+        assert live.execute(query).fetchall() == then.execute(query).fetchall()
+
+
+def test_a_backup_is_deleted_before_its_time_by_two_persons(strict: Staff) -> None:
+    place = strict.place
+    for name in ("one", "two"):
+        place.good("backup", "--name", name)
+    alone = place.run("delete", "two", "--reason", "mine")
+    assert (alone.code, "needs two persons" in alone.err) == (4, True)
+    request = asked(strict, "delete", "two")
+    assert place.run("restore", "--request", request).code == 4
+    assert place.run("delete", "one", "--reason", "x", "--request", request).code == 2
+    assert place.good("delete", "--request", request, "--json").json["id"] == "two"
+    assert [each["id"] for each in place.good("list", "--json").json] == ["one"]
+    assert place.run("delete", "--request", request).code == 4
+
+
+def test_a_forced_cleanup_takes_two_persons_and_the_rules_that_they_saw(strict: Staff) -> None:
+    place = strict.place
+    place.good("backup", "--name", "one")
+    assert place.run("cleanup", "--force").code == 4
+    request = asked(strict, "cleanup")
+    shorter = place.run("cleanup", "--request", request, BACKUP_RETENTION="on-demand=1h")
+    assert (shorter.code, "retention is" in shorter.err) == (4, True)
+    assert place.run("cleanup", "--request", request, "--dry-run").code in (0, 1)
+    assert place.run("cleanup", "--request", request).code in (0, 1)
+    assert place.run("cleanup", "--request", request).code == 4

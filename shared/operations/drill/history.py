@@ -8,11 +8,11 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Any
 
+from shared.catalog.signed_drills import doubt_of_report
 from shared.errors import ObjectMissing, UsageError
 from shared.model import names
 from shared.model.names import DrillName
 from shared.operations.drill.attempt import Role
-from shared.operations.drill.signatures import doubt_of_report
 from shared.stores import Store
 
 _LARGEST_REPORT = 4 << 20  # bytes

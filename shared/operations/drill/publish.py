@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from contextlib import suppress
 
+from shared.catalog.signed_drills import with_signature
 from shared.errors import StoreError
 from shared.operations.drill.attempt import Role
 from shared.operations.drill.drill import Drill
@@ -11,7 +12,6 @@ from shared.operations.drill.history import PastDrill
 from shared.operations.drill.page import to_markdown
 from shared.operations.drill.plot import Point, draw
 from shared.operations.drill.report import to_json
-from shared.operations.drill.signatures import with_signature
 from shared.stores import Store, StoredObject
 
 

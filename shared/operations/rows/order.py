@@ -3,12 +3,15 @@
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shared.catalog.listing import Backup, Catalog
 from shared.keys import WrappingKey
 from shared.sqlite.location import FileLocation
 from shared.sqlitecloud.location import CloudLocation
+
+if TYPE_CHECKING:
+    from shared.approvals.desk import Permit
 
 
 @dataclass(frozen=True)
@@ -29,6 +32,7 @@ class RowsOrder:
     triggers: bool = False
     environment: str = "development"
     keep_safety_for: timedelta = timedelta(days=30)
+    permit: "Permit | None" = None  # what two persons have agreed on
 
 
 @dataclass(frozen=True)

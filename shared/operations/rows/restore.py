@@ -24,12 +24,13 @@ from shared.compare.rows import Match, match_tables, pair
 from shared.compare.shapes import Shape, read_shape
 from shared.databases.snapshot import take_snapshot
 from shared.dump.identifiers import quote_name
-from shared.errors import NotPermitted, SourceError, UsageError
+from shared.errors import SourceError, UsageError
 from shared.model.kinds import Kind
 from shared.model.names import SAFETY_PREFIX, Format
 from shared.operations.backup import BackupOrder, take_backup
 from shared.operations.rows.apply import Conflict, Writing, prepare, write_rows
 from shared.operations.rows.order import RowChange, RowsOrder, RowsPlan, RowsRestored
+from shared.operations.rows.permitted import check_rows_permit, redeem_rows
 from shared.operations.rows.selection import attach_plan, choose_keys, choose_where, make_plan, on_plan
 from shared.operations.verify.whole import rebuild_backup
 from shared.runtime.progress import Progress, silent
@@ -74,11 +75,7 @@ def restore_rows(order: RowsOrder, *, clock: Clock = utc_now, progress: Progress
     somebody wrote a planned row meanwhile, and what `plan_rows` raises. Nothing is changed then.
     """
     started = clock()
-    if order.environment == "production":
-        raise NotPermitted(
-            f"restoring rows of {order.table} into {order.target.display} in production needs a second person's "
-            "approval: restore the table beside it with litekeep restore --table, and copy the rows from there"
-        )
+    check_rows_permit(order)
     with _prepared(order, values=False, progress=progress) as prepared:
         plan, safety = prepared.plan, None
         if plan.conflicts:
@@ -86,6 +83,7 @@ def restore_rows(order: RowsOrder, *, clock: Clock = utc_now, progress: Progress
         if plan.inserted or plan.updated:
             note("rows", f"nothing was changed in {order.target.display}")
             safety = _safety_backup(order, clock, progress)
+            redeem_rows(order)
             _write(order, prepared)
     return RowsRestored(
         id=plan.id,
