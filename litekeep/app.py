@@ -44,6 +44,7 @@ COMMANDS = {
     "monitor": ("jobs.monitor.command:monitor", "Look for what is missing, and write an event for each finding."),
     "health": ("litekeep.commands.health:health", "Check source, store and key, a line each."),
     "policy": ("litekeep.commands.policy:policy", "Check, show or sign the policy file."),
+    "erase": ("litekeep.commands.erase:erase", "Record an erasure that whatever comes out of a backup replays."),
     "keys": ("litekeep.commands.keys:keys", "Show which keys are needed for what; print a recovery sheet."),
     "rekey": ("litekeep.commands.rekey:rekey", "Wrap the data keys of all backups with another key."),
     "keygen": ("litekeep.commands.keygen:keygen", "Make a key file, or with --signing a pair of signing keys."),

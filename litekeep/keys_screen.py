@@ -55,6 +55,8 @@ def _say(usage: Usage, configured: str | None) -> None:
         say("  no encrypted backups")
     if usage.in_clear:
         say(f"{usage.in_clear} backups are in clear: no key is needed for them")
+    if usage.erasures:
+        say(f"The erasures, without which nothing comes back, are under {', '.join(usage.erasures)}")
     if usage.unchecked:
         said = f"{len(usage.unchecked)} backups have re-wrappings that could not be checked, so these do not count"
         say(f"{BAD} {said}: set BACKUP_KEY to a key that opens them")

@@ -12,6 +12,7 @@
     │   ├── OtherKey         1  this backup is under another key
     │   ├── KeyDenied        1  this identity may not use the key so
     │   └── KeyVersionGone   1  the version of the key that this backup needs is disabled or destroyed
+    ├── NotErased            1  an erasure cannot be replayed, so nothing was restored
     ├── NotGood              3  a backup, artifact or dump is not what it should be
     └── NotPermitted         4  an approval is missing
 
@@ -76,6 +77,10 @@ class KeyDenied(KeyProblem):
 
 class KeyVersionGone(KeyProblem):
     """The version of a key that a backup needs is disabled or destroyed. It says nothing of other backups."""
+
+
+class NotErased(LitekeepError):
+    """What must be forgotten cannot be: the ledger is not whole, or an erasure does not fit the backup."""
 
 
 class NotGood(LitekeepError):

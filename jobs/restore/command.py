@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from shared.terminal.options import common, database, store
+from shared.terminal.options import common, database, erasures, store
 from shared.terminal.screen import progress_bars
 
 
@@ -28,6 +28,7 @@ from shared.terminal.screen import progress_bars
     "--nearest", is_flag=True, help="With --at: if that point turns out not good, the nearest before it; it says so."
 )
 @click.option("--request", metavar="ID", help="What that request asks for, once a second person has approved it.")
+@erasures
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @database
 @store

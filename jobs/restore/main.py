@@ -20,7 +20,17 @@ from shared.terminal.approvals import tell_break_glass
 from shared.terminal.audit import audited
 from shared.terminal.endings import reported
 from shared.terminal.options import settings_with
-from shared.terminal.parts import catalog_of, database_of, event_log, events_own_stdout, key_of, location_of, source_of
+from shared.terminal.parts import (
+    catalog_of,
+    database_of,
+    event_log,
+    events_own_stdout,
+    key_of,
+    location_of,
+    source_of,
+    tell_erased,
+    way_out_of,
+)
 from shared.terminal.policy import check_database
 from shared.terminal.screen import say, say_json, size
 
@@ -56,6 +66,7 @@ def run_restore(flags: dict[str, Any], *, as_json: bool, progress: Progress) -> 
         with reported(lambda why: log.emit(Event.RESTORE_FAILED, f"restore of {name.id} failed: {why}", fields)):
             done = restore_or_name(order, flags, _time(flags["at"]), progress)
         deed.backup_id = fields["backup_id"] = done.id
+        tell_erased(log, name, done.id, order.target.display, done.erased)
         log.emit(
             Event.RESTORE_SUCCEEDED,
             f"restored {done.id} to {order.target.display}",
@@ -109,6 +120,7 @@ def order_of(settings: Settings, flags: dict[str, Any], *, with_key: bool = True
         environment=settings.environment.value,
         keep_safety_for=settings.retention_of(Kind.ON_DEMAND),
         migrations=Path(flags["migrations"]) if flags["migrations"] else None,
+        erasures=way_out_of(settings, without=flags.get("without_erasures", False), absent=flags.get("absent", ())),
     )
 
 

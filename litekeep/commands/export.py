@@ -1,14 +1,15 @@
 """`litekeep export`"""
 
 from pathlib import Path
+from typing import Any
 
 import click
 
 from shared.catalog.listing import LATEST, LATEST_VERIFIED
 from shared.operations.transfer import check_export_name, export_backup
 from shared.terminal.audit import audited
-from shared.terminal.options import common, database, settings_with, store
-from shared.terminal.parts import catalog_of, database_of, event_log, key_of
+from shared.terminal.options import common, database, erasures, settings_with, store
+from shared.terminal.parts import catalog_of, database_of, event_log, key_of, tell_erased, way_out_of
 from shared.terminal.screen import progress_bars, say, say_json
 
 
@@ -21,10 +22,11 @@ from shared.terminal.screen import progress_bars, say, say_json
     type=click.Path(path_type=Path),
     help="Ends in .sql, .sql.gz, .sqlite or .db.",
 )
+@erasures
 @database
 @store
 @common
-def export(as_json: bool, ref: str, output: Path, database: str | None, store: str | None) -> None:
+def export(as_json: bool, ref: str, output: Path, **flags: Any) -> None:
     """Write a backup as a plain file that the stock sqlite3 opens. It is NOT encrypted.
 
     \b
@@ -34,16 +36,20 @@ def export(as_json: bool, ref: str, output: Path, database: str | None, store: s
       litekeep export --backup latest-verified --output app.sqlite
     """
     check_export_name(output)
-    settings = settings_with(backup_store=store)
+    settings = settings_with(backup_store=flags["store"])
+    way = way_out_of(settings, without=flags["without_erasures"], absent=flags["absent"])
     catalog = catalog_of(settings)
-    backup = catalog.find(ref, database or (database_of(settings) if ref in (LATEST, LATEST_VERIFIED) else None))
+    backup = catalog.find(
+        ref, flags["database"] or (database_of(settings) if ref in (LATEST, LATEST_VERIFIED) else None)
+    )
     log, name = event_log(settings, result_on_stdout=as_json), backup.name
     about = {"database": name.database, "backup_id": name.id, "kind": name.kind}
     with (
         audited(log, settings, "export", str(output), **about),
         progress_bars(wanted=not as_json) as progress,
     ):
-        done = export_backup(catalog, backup, key_of(settings), output, progress=progress)
+        done = export_backup(catalog, backup, key_of(settings), output, way=way, progress=progress)
+        tell_erased(log, name, name.id, str(output), done.erased)
     if as_json:
         size = output.stat().st_size
         say_json({"id": done.manifest.id, "output": str(output), "size_bytes": size, "notes": done.notes})

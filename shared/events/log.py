@@ -34,6 +34,8 @@ class Event(StrEnum):
     DRILL_REFUSED = "drill.refused"
     DRILL_SKIPPED = "drill.skipped"
     DRILL_SUCCEEDED = "drill.succeeded"
+    ERASE_RECORDED = "erase.recorded"
+    ERASE_REPLAYED = "erase.replayed"
     HOLD_PLACED = "hold.placed"
     HOLD_RELEASED = "hold.released"
     MONITOR_AGE = "monitor.age"

@@ -15,6 +15,8 @@
     locks/unchanged/KIND/DATABASE/TIME.ID.json   a backup was not taken, as nothing was written since that one
     drills/DATABASE/TIME.VERDICT.json     a drill's report, VERDICT being passed or failed; written last
     cost/TIME.md                          a review of what the store costs
+    erasures/NUMBER.json                  an erasure, sealed, with the hash of the one before
+    erasures/key-NUMBER.json              the secret of the erasures, wrapped; the highest that opens counts
     drills/DATABASE/TIME.VERDICT.md       the same for people, and .svg the plot in it
 
 `request_names.py` has those of requests and policies.
@@ -72,6 +74,7 @@ _DRILL = re.compile(r"(\d{8}T\d{12}Z)\.(passed|failed)\.json", re.ASCII)
 _CLAIM = re.compile(r"(\d{8}T\d{4})Z\.(\d{1,9})\.json", re.ASCII)
 _UNCHANGED = re.compile(rf"(\d{{8}}T\d{{12}}Z)\.({_ID.pattern})\.json", re.ASCII)
 _RULES = re.compile(r"locks/rules/(\d{8}T\d{12}Z)\.(applied|seen)\.json", re.ASCII)
+_ERASURE = re.compile(r"erasures/(key-)?([1-9]\d{0,8})\.json", re.ASCII)
 _MOST_LEASES = 1_000_000  # one a run, and they begin again when none is left
 _LEASE = re.compile(r"locks/([a-z]{1,40})\.(\d{1,18})\.json", re.ASCII)
 
@@ -133,6 +136,7 @@ class Slot:
         return f"{self.prefix}{number:03d}.json"
 
 
+ERASURES = "erasures/"  # the prefix of the erasure ledger
 UNCHANGED = "locks/unchanged/"  # the prefix of all marks
 RETIRED = "locks/retired/"  # the prefix of all retirements
 RULES = "locks/rules/"  # the prefix of all records of retention rules
@@ -322,6 +326,22 @@ def parse_retired(name: str) -> str | None:
     """The database whose retirement has exactly that name; None for any other object."""
     encoded = name.removeprefix(RETIRED).removesuffix(".json")
     return decode_database(encoded) if name == f"{RETIRED}{encoded}.json" and "/" not in encoded else None
+
+
+def erasure(number: int) -> str:
+    """The object of the ledger's entry of that number."""
+    return f"{ERASURES}{number}.json"
+
+
+def erasure_key(number: int) -> str:
+    """The object that holds the ledger's secret, wrapped for the NUMBERth time."""
+    return f"{ERASURES}key-{number}.json"
+
+
+def parse_erasure(name: str) -> tuple[str, int] | None:
+    """`entry` or `key` and its number; None for any other object."""
+    found = _ERASURE.fullmatch(name)
+    return None if found is None else ("key" if found[1] else "entry", int(found[2]))
 
 
 def cost_review(moment: datetime) -> str:

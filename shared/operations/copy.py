@@ -1,9 +1,9 @@
 """Bringing another store up to date: each backup that it lacks, and what belongs to backups there.
 
 Per backup the artifacts go first and the manifest last, so that the other store never shows a backup that is not whole;
-then its verdicts, its re-wrapped keys and its hold. Drill reports follow. What is there already is left, so an
-interrupted copy is continued by running it again. Every artifact is held to its manifest on the way: what is not as it
-was stored is not copied.
+then its verdicts, its re-wrapped keys and its hold. Erasures and drill reports follow. What is there already is left,
+so an interrupted copy is continued by running it again. Every artifact is held to its manifest on the way: what is not
+as it was stored is not copied.
 """
 
 from collections.abc import Sequence
@@ -124,6 +124,8 @@ def _is_record(item: StoredObject, chosen: set[names.BackupName], done: Copied, 
     parsed = names.parse(item.name)
     if parsed is not None:
         return parsed.role in _RECORDS and parsed.backup in chosen and parsed.backup.id not in done.failed
+    if names.parse_erasure(item.name) is not None:
+        return True  # whatever is copied must not come back whole from there
     return whole and item.name.startswith(names.drill_prefix())
 
 

@@ -20,9 +20,12 @@ from shared.errors import NotGood, StoreError, UsageError
 from shared.keys import WrappingKey
 from shared.model.manifest import Artifact, Manifest
 from shared.model.names import Format
+from shared.operations.erasure.replay import Replayed
+from shared.operations.erasure.way_out import USUAL, Pending, WayOut, pending_for
 from shared.operations.verify.child import hold, look
 from shared.operations.verify.ladder import write_plain
 from shared.operations.verify.rebuild import none_usable, private_file, rebuild
+from shared.operations.verify.whole import rebuild_backup
 from shared.runtime.confined import Confined
 from shared.runtime.progress import Progress, silent
 from shared.runtime.so_far import note
@@ -52,6 +55,7 @@ class Exported:
 
     manifest: Manifest
     notes: list[str]
+    erased: Replayed | None = None
 
 
 def import_file(source: Path, target: Path, *, clock: Clock = utc_now, progress: Progress = silent) -> Imported:
@@ -87,16 +91,25 @@ def check_export_name(output: Path) -> None:
 
 
 def export_backup(
-    catalog: Catalog, backup: Backup, key: WrappingKey | None, output: Path, *, progress: Progress = silent
+    catalog: Catalog,
+    backup: Backup,
+    key: WrappingKey | None,
+    output: Path,
+    *,
+    way: WayOut = USUAL,
+    progress: Progress = silent,
 ) -> Exported:
     """Writes a backup as a plain file, in clear, for the stock `sqlite3`; the ending says which format.
 
-    Raises NotGood when the backup is not good, UsageError when the file is there already.
+    What was erased since the backup was taken is not in it. Raises NotGood when the backup is not good, UsageError when
+    the file is there already, NotErased.
     """
     check_export_name(output)
     note("file", f"{output} was not made")
     manifest, data_key = open_manifest(catalog, backup, key)
     as_sql = output.name.endswith(_SQL_ENDINGS)
+    if (pending := pending_for(catalog.store, key, manifest, way)) is not None:
+        return _export_erased(catalog, backup, key, output, pending, progress)
     failures: list[NotGood | StoreError] = []
     with scratch_beside(output) as scratch:
         made = scratch / "export"
@@ -118,6 +131,25 @@ def export_backup(
             notes = [f"{failure}; {artifact.object} was used instead" for failure in failures]
             return Exported(manifest, notes if manifest.integrity.good else [*notes, _DAMAGED])
     raise none_usable(manifest, failures)
+
+
+def _export_erased(
+    catalog: Catalog, backup: Backup, key: WrappingKey | None, output: Path, pending: Pending, progress: Progress
+) -> Exported:
+    """The same by way of a whole database, which forgets first."""
+    with scratch_beside(output) as scratch:
+        image, made = scratch / "image.sqlite", scratch / "export"
+        manifest = rebuild_backup(catalog, backup, key, image, way=WayOut(without=True), progress=progress)
+        erased = pending.on(image)
+        if output.name.endswith(_SQL_ENDINGS):
+            header = DumpHeader(manifest.database, rfc3339(manifest.created_at), manifest.schema_version)
+            with closing(apsw.Connection(str(image), flags=apsw.SQLITE_OPEN_READWRITE)) as connection:
+                _write_sql(dump(connection, header), made, packed=output.name.endswith(".gz"))
+        else:
+            image.rename(made)
+        publish_new(made, output)
+    notes = [f"{len(erased.entries)} erasures were replayed: {erased.rows} rows deleted or changed", *erased.notes]
+    return Exported(manifest, notes if manifest.integrity.good else [*notes, _DAMAGED], erased)
 
 
 def _sql(

@@ -24,6 +24,17 @@ _verbose = click.option(
 _debug = click.option("--debug", is_flag=True, expose_value=False, help="Add a traceback to an error. [DEBUG]")
 
 
+def erasures(function: Function) -> Function:
+    """The flags of what brings data out of a backup: how erasures are treated."""
+    without = click.option(
+        "--without-erasures", is_flag=True, help="Leave in what was erased since. Refused in production."
+    )
+    absent = click.option(
+        "--absent", multiple=True, metavar="T[.C]", help="An erased table or column that this backup never had."
+    )
+    return without(absent(function))
+
+
 def common(function: Function) -> Function:
     """The flags of every command. It is the lowest decorator, so that it can look at what the others gave."""
 

@@ -51,6 +51,15 @@ def check_database(settings: Settings, display: str, what: str) -> None:
         check_location(policy.targets, display, what, "targets")
 
 
+def check_without_erasures(settings: Settings) -> None:
+    """Raises NotPermitted where what was erased may not come back by one person's word."""
+    if settings.environment is Environment.PRODUCTION or policy_of(settings) is not None:
+        raise NotPermitted(
+            "--without-erasures needs a second person's approval in production and under a policy: leave it out, or "
+            "restore where neither is"
+        )
+
+
 def check_other_key(settings: Settings, key: str) -> None:
     """Raises NotPermitted for a key to wrap with that the policy does not list."""
     policy = policy_of(settings)

@@ -48,6 +48,7 @@ BAD = {
     "refuse 20240115T120000Z-k3v9q2mx --reason R": 4,
     "restore --request 20240115T120000Z-k3v9q2mx": 4,
     "policy sign draft.json --output signed.json": 2,
+    "erase --table users --column id": 2,
     "rows restore --from one --table nope": 2,
     "systemd": 2,
 }

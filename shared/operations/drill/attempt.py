@@ -115,17 +115,20 @@ def _blamed(task: Task, begun: Attempt, error: Exception) -> Attempt:
 
 def _restored(task: Task, begun: Attempt, target: Path, stopwatch: Stopwatch, progress: Progress) -> Attempt:
     started = stopwatch()
-    order = RestoreOrder(task.catalog, task.backup, task.key, FileLocation(target))
+    order = RestoreOrder(task.catalog, task.backup, task.key, FileLocation(target), prove_if_erased=True)
     restored = restore(order, progress=progress)
     in_place = stopwatch()
     manifest, _ = open_manifest(task.catalog, task.backup, task.key)
     # A restore makes do with the artifact that is good. Here the other one is a finding.
     first = next(filter(None, map(manifest.artifact, (Format.SQLITE, Format.PAGES, Format.SQL))), None)
     as_planned = first is not None and restored.artifact == first.object
-    with Confined() as child:
-        proof = prove(child, target, manifest, _form(restored.artifact, manifest), progress=progress)
+    if restored.erased is None:
+        with Confined() as child:
+            proven = prove(child, target, manifest, _form(restored.artifact, manifest), progress=progress).checks
+    else:
+        proven = restored.checks  # made before it forgot what was erased since
     detail = "; ".join(restored.notes) or f"rebuilt from {restored.artifact}"
-    checks = [Check("restore", as_planned, detail), *proof.checks]
+    checks = [Check("restore", as_planned, detail), *proven]
     checked = stopwatch()
     app_checks = run_app_checks(target, task.app_checks)
     return replace(

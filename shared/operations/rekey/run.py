@@ -23,6 +23,7 @@ from shared.model import names
 from shared.model.kinds import Kind
 from shared.model.manifest import Manifest
 from shared.model.names import BackupName
+from shared.operations.erasure.rewrap import rewrap_ledger
 from shared.runtime.progress import Progress, silent
 from shared.stores import Store, StoredObject
 from shared.stores.interface import Holding
@@ -60,6 +61,7 @@ class Rekeyed:
     already: int = 0
     in_clear: int = 0
     failed: dict[str, str] = field(default_factory=dict)
+    ledger: str = "none"  # of erasures: `done`, `already` or `none`
 
 
 def rekey(order: RekeyOrder, *, clock: Clock = utc_now, progress: Progress = silent) -> Rekeyed:
@@ -72,6 +74,8 @@ def rekey(order: RekeyOrder, *, clock: Clock = utc_now, progress: Progress = sil
     if new.unwrap(new.wrap(_PROBE, _PROBE), _PROBE) != _PROBE:
         raise KeyProblem(f"the key {new.name} does not give back what it wrapped: use another")
     done, worker = Rekeyed(new.name), _Worker(order, new.name, clock)
+    if not order.dry_run:  # first: without its ledger no backup comes back
+        done.ledger = rewrap_ledger(order.store, order.old(), new, new.name)
     backups = deque(reversed(Catalog(order.store).backups(order.kind, order.database)))
     in_a_row = 0
     with ThreadPoolExecutor(_WORKERS, thread_name_prefix="rekey") as pool:

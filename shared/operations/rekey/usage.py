@@ -17,6 +17,7 @@ from shared.catalog.opening import sidecars
 from shared.clock import rfc3339
 from shared.errors import KeyProblem, NotGood, ObjectMissing
 from shared.model.names import BackupName
+from shared.operations.erasure.ledger import keys_of, named_key
 from shared.operations.rekey.run import OpenKey
 from shared.runtime.progress import Progress, silent
 
@@ -56,6 +57,7 @@ class Usage:
     in_clear: int = 0
     unchecked: list[BackupName] = field(default_factory=list)
     unreadable: dict[str, str] = field(default_factory=dict)
+    erasures: list[str] = field(default_factory=list)  # the keys that wrap the secret of the erasure ledger
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -64,6 +66,7 @@ class Usage:
             "in_clear": self.in_clear,
             "unchecked": len(self.unchecked),
             "unreadable": self.unreadable,
+            "erasures": self.erasures,
         }
 
 
@@ -78,6 +81,7 @@ def key_usage(catalog: Catalog, open_key: OpenKey | None, *, progress: Progress 
     """Looks at every backup of a store. Raises StoreError when it cannot be listed or read."""
     usage, reader = Usage(catalog.store.url), _Reader(catalog, open_key)
     backups = catalog.backups()
+    usage.erasures = sorted({name for raw in keys_of(catalog.store).values() if (name := named_key(raw))})
     with ThreadPoolExecutor(_WORKERS, thread_name_prefix="keys") as pool:
         try:
             for number, (backup, found) in enumerate(zip(backups, pool.map(reader.read, backups), strict=True)):

@@ -7,7 +7,10 @@ from typing import TYPE_CHECKING
 
 from shared.catalog.listing import Backup, Catalog
 from shared.keys import WrappingKey
+from shared.operations.erasure.replay import Replayed
+from shared.operations.erasure.way_out import USUAL, WayOut
 from shared.operations.restore.migrations import Migrations
+from shared.operations.verify.judge import Check
 from shared.sqlite.location import FileLocation
 from shared.sqlitecloud.location import CloudLocation
 
@@ -22,7 +25,8 @@ class RestoreOrder:
     In place, only a backup of that very file goes, unless `any_source` says that it may be of another;
     `keep_safety_for` is how long the safety backup of what was there is kept. `in_one_step`: in place on SQLite Cloud
     by UPLOAD … REPLACE, which the platform does not document. `migrations`: the application's folder of them, compared
-    with what the backup had. `permit`: what two persons have agreed on.
+    with what the backup had. `permit`: what two persons have agreed on. `erasures`: how what was erased since the
+    backup was taken is treated; with `prove_if_erased` a backup that must forget something is proven before it does.
     """
 
     catalog: Catalog
@@ -39,6 +43,8 @@ class RestoreOrder:
     keep_safety_for: timedelta = timedelta(days=30)
     migrations: Path | None = None
     permit: "Permit | None" = None
+    erasures: WayOut = USUAL
+    prove_if_erased: bool = False
 
     @property
     def partial(self) -> bool:
@@ -47,7 +53,10 @@ class RestoreOrder:
 
 @dataclass(frozen=True)
 class Restored:
-    """A database that is in its place. `notes` are what a person must know about how it got there."""
+    """A database that is in its place. `notes` are what a person must know about how it got there.
+
+    `erased`: what it had to forget; `checks`: what was proven before it did.
+    """
 
     id: str
     target: str
@@ -59,3 +68,5 @@ class Restored:
     safety: str | None = None
     notes: list[str] = field(default_factory=list)
     migrations: Migrations | None = None
+    erased: Replayed | None = None
+    checks: list[Check] = field(default_factory=list)  # the whole proof, where it was made before erasing

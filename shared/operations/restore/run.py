@@ -10,7 +10,7 @@ import socket
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from shared.archive.data_key import DataKey
@@ -22,10 +22,13 @@ from shared.model.kinds import Kind
 from shared.model.manifest import Artifact, Manifest
 from shared.model.names import SAFETY_PREFIX, Format
 from shared.operations.backup import BackupOrder, take_backup
+from shared.operations.erasure.replay import Replayed
+from shared.operations.erasure.way_out import pending_for
 from shared.operations.restore.migrations import compare_migrations, read_journal
 from shared.operations.restore.order import Restored, RestoreOrder
 from shared.operations.restore.permitted import check_permit, redeem
-from shared.operations.verify.child import hold, prove, take_part
+from shared.operations.verify.child import hold, look, prove, take_part
+from shared.operations.verify.judge import Check
 from shared.operations.verify.rebuild import none_usable, rebuild
 from shared.runtime.confined import Confined
 from shared.runtime.progress import Progress, silent
@@ -61,6 +64,7 @@ class _Rebuilt:
     path: Path
     artifact: Artifact
     notes: list[str]
+    checks: list[Check]
 
 
 def plan_restore(order: RestoreOrder) -> Plan:
@@ -88,15 +92,23 @@ def restore(order: RestoreOrder, *, clock: Clock = utc_now, progress: Progress =
     started = clock()
     journal = read_journal(order.migrations) if order.migrations else None
     manifest, data_key = _opened(order)
+    pending = pending_for(order.catalog.store, order.key, manifest, order.erasures)
+    if pending is not None and order.prove_if_erased:
+        order = replace(order, prove=True)
     note("file", f"{order.target.display} {'is as it was' if order.in_place else 'was not made'}")
     with _scratch(order) as scratch:
         rebuilt = _rebuild_first_good(order, manifest, data_key, scratch, progress)
+        erased = pending.on(rebuilt.path) if pending else None
         path, tables, rows = rebuilt.path, manifest.tables, manifest.rows
         if order.partial:
             path = scratch / "part.sqlite"
             with Confined() as child:
                 part = take_part(child, rebuilt.path, path, manifest, order.tables, schema_only=order.schema_only)
             tables, rows = part.tables, part.rows
+        elif erased is not None:
+            with Confined() as child:
+                left = look(child, path, manifest.id)
+            tables, rows = left.tables, left.rows
         migrations = compare_migrations(rebuilt.path, journal) if journal else None
         safety, notes = _put_in_place(path, order, scratch, clock, progress)
     return Restored(
@@ -111,11 +123,14 @@ def restore(order: RestoreOrder, *, clock: Clock = utc_now, progress: Progress =
         notes=[
             *rebuilt.notes,
             *notes,
+            *_erasure(erased),
             *_damage(manifest),
             *_in_clear(order, manifest),
             *_to_reindex(manifest, rebuilt.artifact),
         ],
         migrations=migrations,
+        erased=erased,
+        checks=rebuilt.checks if erased else [],
     )
 
 
@@ -216,30 +231,29 @@ def _rebuild_first_good(
                 rebuild(
                     order.catalog.store, manifest, artifact, data_key, path, child, key=order.key, progress=progress
                 )
-                damage = _hold(child, path, artifact, manifest, order, progress)
+                checks, damage = _hold(child, path, artifact, manifest, order, progress)
         except (NotGood, StoreError) as error:
             failures.append(error)
             path.unlink(missing_ok=True)
             continue
         instead = [f"{failure}; {artifact.object} was used instead" for failure in failures]
-        return _Rebuilt(path, artifact, [*instead, *damage])
+        return _Rebuilt(path, artifact, [*instead, *damage], checks)
     raise none_usable(manifest, failures)
 
 
 def _hold(
     child: Confined, path: Path, artifact: Artifact, manifest: Manifest, order: RestoreOrder, progress: Progress
-) -> list[str]:
-    """Compares the rebuilt file with the manifest. Returns the damage that the source has, and so this, as notes."""
+) -> tuple[list[Check], list[str]]:
+    """Compares the rebuilt file with the manifest. Returns the checks, and the damage that the source has as notes."""
     if not manifest.integrity.good:
-        return []  # asked for by its id, taken of a damaged database: its pages are all there is to hold it to
+        return [], []  # asked for by its id, taken of a damaged database: its pages are all there is to hold it to
     proof = prove(child, path, manifest, artifact.format, progress=progress) if order.prove else None
     checks = proof.checks if proof else hold(child, path, manifest)
     failed = [check for check in checks if not check.ok]
     if failed:
         raise NotGood(f"{manifest.id} came back different: {'; '.join(check.detail for check in failed)}")
-    return (
-        [f"restored as it was, the source is damaged: {proof.source_damage}"] if proof and proof.source_damage else []
-    )
+    damage = proof.source_damage if proof else None
+    return checks, [f"restored as it was, the source is damaged: {damage}"] if damage else []
 
 
 def _put_in_place(
@@ -323,6 +337,13 @@ def _safety_backup(
         progress=progress,
     )
     return taken.manifest.id
+
+
+def _erasure(erased: Replayed | None) -> list[str]:
+    if erased is None:
+        return []
+    many = "an erasure was" if len(erased.entries) == 1 else f"{len(erased.entries)} erasures were"
+    return [f"{many} replayed: {erased.rows} rows deleted or changed", *erased.notes]
 
 
 def _damage(manifest: Manifest) -> list[str]:

@@ -8,6 +8,8 @@ from shared.errors import NotGood, StoreError
 from shared.keys import WrappingKey
 from shared.model.manifest import Manifest
 from shared.model.names import Format
+from shared.operations.erasure.replay import Replayed
+from shared.operations.erasure.way_out import USUAL, WayOut, pending_for
 from shared.operations.verify.child import hold
 from shared.operations.verify.nearest import Search
 from shared.operations.verify.rebuild import none_usable, rebuild
@@ -16,14 +18,24 @@ from shared.runtime.progress import Progress, silent
 
 
 def rebuild_backup(
-    catalog: Catalog, backup: Backup, key: WrappingKey | None, target: Path, *, progress: Progress = silent
+    catalog: Catalog,
+    backup: Backup,
+    key: WrappingKey | None,
+    target: Path,
+    *,
+    way: WayOut = USUAL,
+    erased: list[Replayed] | None = None,
+    progress: Progress = silent,
 ) -> Manifest:
     """Makes the new file `target` of a backup and checks it against the manifest, which is returned.
+
+    Then it forgets what was erased since the backup was taken; what that was is added to `erased`.
 
     The page image is tried first: it is there as fast as it can be read. Raises NotGood or StoreError when no
     artifact is good, KeyProblem for the key.
     """
     manifest, data_key = open_manifest(catalog, backup, key)
+    pending = pending_for(catalog.store, key, manifest, way)
     failures: list[NotGood | StoreError] = []
     for form in (Format.SQLITE, Format.PAGES, Format.SQL):
         if (artifact := manifest.artifact(form)) is None:
@@ -36,6 +48,10 @@ def rebuild_backup(
             failures.append(error)
             target.unlink(missing_ok=True)
             continue
+        if pending is not None:
+            done = pending.on(target)
+            if erased is not None:
+                erased.append(done)
         return manifest
     raise none_usable(manifest, failures)
 

@@ -1,0 +1,41 @@
+"""`litekeep erase`"""
+
+from typing import Any
+
+import click
+
+from shared.terminal.options import common, database, settings_with, store
+from shared.terminal.screen import progress_bars
+
+
+@click.command()
+@click.option("--table", metavar="T", help="The table with the person's rows.")
+@click.option("--column", metavar="C", help="The column whose values are given.")
+@click.option("--value-from", metavar="-", help="- : the values, one a line, from stdin. Never on the command line.")
+@click.option("--also", multiple=True, metavar="T.C", help="Another column with the same values; may be repeated.")
+@click.option("--reason", metavar="TEXT", help="Such as the number of the request; no personal data.")
+@click.option("--report", "report_id", metavar="ID", help="Report on an erasure that was recorded.")
+@click.option("--dry-run", is_flag=True, help="Show what would go with these rows, and record nothing.")
+@database
+@store
+@common
+def erase(as_json: bool, **flags: Any) -> None:
+    """Record an erasure, so that whatever comes out of a backup taken until now has forgotten these rows.
+
+    Backups stay as they are. Restores, exports, drills, `diff` and `rows restore` replay the erasure before
+    anything gets its name. The live database is not touched: delete there first. See docs/privacy.md.
+
+    \b
+    Examples:
+      echo 42 | litekeep erase --table users --column id --value-from - --dry-run
+      litekeep erase --table users --column email --value-from - --also newsletter.address < emails.txt
+      litekeep erase --report erase-2024-01-15-000000-1a2b
+    """
+    from litekeep.erasing import run_erase, run_report  # noqa: PLC0415 - `--help` must not wait for it
+
+    settings = settings_with(backup_store=flags["store"])
+    if flags["report_id"]:
+        run_report(settings, flags["report_id"], as_json=as_json)
+        return
+    with progress_bars(wanted=not as_json) as progress:
+        run_erase(settings, flags, as_json=as_json, progress=progress)

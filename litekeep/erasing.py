@@ -1,0 +1,169 @@
+"""What `litekeep erase` does with its flags, and what it shows. No value is ever shown."""
+
+import sys
+from pathlib import Path
+from typing import Any
+
+from shared.catalog.listing import LATEST, Catalog
+from shared.databases.snapshot import take_snapshot
+from shared.errors import UsageError
+from shared.events.log import Event
+from shared.operations.erasure.ledger import read_ledger
+from shared.operations.erasure.record import EraseOrder, Recorded, find_entry, preview, read_values, record
+from shared.operations.erasure.report import report
+from shared.operations.erasure.way_out import WayOut
+from shared.operations.verify.whole import rebuild_backup
+from shared.runtime.progress import Progress
+from shared.runtime.workspace import scratch_folder
+from shared.settings import Settings
+from shared.sqlite.location import FileLocation
+from shared.sqlitecloud.location import CloudLocation
+from shared.stores import Store, open_store
+from shared.terminal.audit import audited
+from shared.terminal.identity import actor_of
+from shared.terminal.parts import event_log, key_of, source_of
+from shared.terminal.screen import BAD, say, say_json
+
+
+def run_erase(settings: Settings, flags: dict[str, Any], *, as_json: bool, progress: Progress) -> None:
+    """Records an erasure, or with --dry-run shows what it would say."""
+    if not (flags["table"] and flags["column"]):
+        raise UsageError("--table and --column are missing: name the column whose values you give")
+    if flags["value_from"] != "-":
+        raise UsageError("--value-from - is missing: values are read from stdin, one a line, and from nowhere else")
+    live = _live(settings, flags["database"])
+    database = live.database if live else flags["database"]
+    if database is None:
+        raise UsageError("DATABASE_URL is not set, and --database is missing: name the database")
+    values = read_values(sys.stdin)
+    store, copies = open_store(settings.backup_store), _copy_store(settings)
+    with scratch_folder() as scratch:
+        schema = scratch / "schema.sqlite"
+        _bring_schema(settings, live, database, store, schema, progress)
+        order = EraseOrder(
+            store=store,
+            copy_store=copies,
+            key=key_of(settings),
+            database=database,
+            schema=schema,
+            table=flags["table"],
+            column=flags["column"],
+            values=values,
+            also=flags["also"],
+            reason=flags["reason"] or "",
+            by=actor_of(settings),
+        )
+        done = preview(order) if flags["dry_run"] else _recorded(order, settings, as_json=as_json)
+    if as_json:
+        say_json(_document(done, live=live is not None))
+    else:
+        _say(done, live=live is not None)
+
+
+def run_report(settings: Settings, erasure_id: str, *, as_json: bool) -> None:
+    """Shows what was recorded, and which backups still hold the data, until when."""
+    store, copies = open_store(settings.backup_store), _copy_store(settings)
+    ledger = read_ledger(store, key_of(settings), copies)
+    entry = find_entry(ledger, erasure_id)
+    assert ledger is not None, "the entry is in it"
+    document = report(ledger, entry, [store, *([copies] if copies else [])])
+    if as_json:
+        say_json(document)
+        return
+    say(f"Erasure {document['id']} in {document['database']}, recorded {document['recorded_at']}")
+    say(f"  by          {document['recorded_by']}{f': {entry.reason}' if entry.reason else ''}")
+    say(f"  values      {document['values']}, of which only keyed hashes are kept")
+    say(f"  columns     {', '.join(document['places'])}")
+    for link in document["closure"]:
+        say(f"  with them   {link['table']}: rows that refer to {link['refers_to']} are {link['rows_are']}")
+    say(f"  ledger      entry {document['ledger']['number']} of {document['ledger']['of']}")
+    say(f"              SHA-256 {document['ledger']['sha256']}")
+    for each in document["stores"]:
+        until = f", the last until {each['kept_until']}" if each["kept_until"] else ""
+        held = f", {each['of_these_held']} held" if each["of_these_held"] else ""
+        say(f"  {each['store']}: {each['backups_taken_before']} backups taken before are kept{until}{held};")
+    say("  whatever is restored, exported or compared from them has forgotten these rows.")
+
+
+def _live(settings: Settings, database: str | None) -> FileLocation | CloudLocation | None:
+    """The live database, whose schema counts; None when there is none, or --database names another."""
+    try:
+        found = source_of(settings)
+    except UsageError:
+        if settings.database_url is not None:
+            raise
+        return None
+    return found if database in (None, found.database) else None
+
+
+def _bring_schema(
+    settings: Settings,
+    live: FileLocation | CloudLocation | None,
+    database: str,
+    store: Store,
+    target: Path,
+    progress: Progress,
+) -> None:
+    if live is not None:
+        take_snapshot(live, target, progress=progress)
+        return
+    catalog = Catalog(store)
+    # Its erasures must not be replayed here: what counts is the schema, and the file is gone at the end.
+    way = WayOut(without=True)
+    rebuild_backup(catalog, catalog.find(LATEST, database), key_of(settings), target, way=way, progress=progress)
+
+
+def _copy_store(settings: Settings) -> Store | None:
+    return open_store(settings.backup_copy_store) if settings.backup_copy_store else None
+
+
+def _recorded(order: EraseOrder, settings: Settings, *, as_json: bool) -> Recorded:
+    log = event_log(settings, result_on_stdout=as_json)
+    target = f"{order.table}.{order.column}"
+    with audited(log, settings, "erase", target, database=order.database, reason=order.reason or None) as deed:
+        done = record(order)
+        if done.copy_error:
+            deed.failed, deed.reason = True, f"the copy store does not have it: {done.copy_error}"
+        log.emit(
+            Event.ERASE_RECORDED,
+            f"erasure {done.entry.id} of {done.entry.values} values in {target} was recorded as {done.object}",
+            {
+                "database": order.database,
+                "store": order.store.url,
+                "table": order.table,
+                "erasure": done.entry.id,
+                "values": done.entry.values,
+                "sha256": done.sha256,
+            },
+        )
+    return done
+
+
+def _document(done: Recorded, *, live: bool) -> dict[str, Any]:
+    return {
+        "id": done.entry.id if done.object else None,
+        "database": done.entry.database,
+        "values": done.entry.values,
+        "closure": list(done.plan.lines()),
+        "still_in_live_database": done.still_there if live else None,
+        "object": done.object,
+        "sha256": done.sha256,
+        "copy_error": done.copy_error,
+    }
+
+
+def _say(done: Recorded, *, live: bool) -> None:
+    many = "1 value" if done.entry.values == 1 else f"{done.entry.values} values"
+    say(f"{'Erasure' if done.object else 'Would record an erasure'} of {many} in {done.entry.database}:")
+    for line in done.plan.lines():
+        say(f"  {line}")
+    if live and done.still_there:
+        found = ", ".join(f"{count} rows by {place}" for place, count in done.still_there.items())
+        say(f"{BAD} The live database still has {found}: delete them there, or later backups have them again")
+    if not done.object:
+        say("Nothing was written.")
+        return
+    say(f"Recorded as {done.object}, SHA-256 {done.sha256}")
+    if done.copy_error:
+        say(f"{BAD} The copy store does not have it: {done.copy_error}; run litekeep copy")
+    say(f"Report: litekeep erase --report {done.entry.id}")

@@ -1,0 +1,106 @@
+"""What one erasure says: places, links, and keyed hashes of values; never a value."""
+
+import hmac
+import re
+import zlib
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Annotated, Literal
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from shared.model.manifest import Count, Moment
+
+MOST_VALUES = 100_000  # of one entry
+_BLOB = re.compile(r"[xX]'(?:[0-9a-fA-F]{2})+'", re.ASCII)
+_LONGEST = 10_000  # bytes of one value
+
+Name = Annotated[str, Field(min_length=1, max_length=10_000)]
+
+
+class _Stored(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="allow", hide_input_in_errors=True)
+
+
+class Place(_Stored):
+    """A column whose values are compared. `fold`: its collation ignores the case of ASCII letters."""
+
+    table: Name
+    column: Name
+    fold: bool = False
+
+
+class Link(_Stored):
+    """Rows of `child` that refer to erased rows of `parent`, and what becomes of them."""
+
+    child: Name
+    child_columns: list[Name]
+    parent: Name
+    parent_columns: list[Name]
+    action: Literal["delete", "null", "default"]
+
+
+class Erasure(_Stored):
+    """One entry. `hashes` are HMAC-SHA-256 in hex, `filter` the 16-bit checksums that are looked at first."""
+
+    id: str
+    number: Count
+    database: Name
+    recorded_at: Moment
+    recorded_by: str
+    reason: str
+    places: list[Place]
+    links: list[Link]
+    values: Count
+    hashes: list[Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]]
+    filter: list[Annotated[int, Field(ge=0, lt=1 << 16)]]
+
+    @property
+    def main(self) -> Place:
+        return self.places[0]
+
+
+@dataclass(frozen=True)
+class Hasher:
+    """Keyed hashes of values, under the ledger's secret."""
+
+    secret: bytes
+    seed: int
+
+    def hash(self, value: bytes) -> bytes:
+        return hmac.digest(self.secret, value, "sha256")
+
+    def coarse(self, value: bytes) -> int:
+        """A keyed checksum that rules most values out at a tenth of the time. It is kept encrypted."""
+        return zlib.crc32(value, self.seed) & 0xFFFF
+
+
+def forms_of(value: str, *, fold: bool) -> set[bytes]:
+    """The bytes under which a value may be found: as text or blob, as an integer, as a real number, x'…' as a blob."""
+    found = {value.encode()}
+    if _BLOB.fullmatch(value):
+        found.add(bytes.fromhex(value[2:-1]))
+    try:
+        number = int(value)
+    except ValueError:
+        pass
+    else:
+        if str(number) == value:
+            found.add(f"{number}.0".encode())
+    return found | {without_case(form) for form in found} if fold else found
+
+
+def without_case(value: bytes) -> bytes:
+    """How a value of a column that ignores case is hashed: never as one of a column that does not."""
+    return b"\0fold\0" + value.lower()
+
+
+def hash_values(hasher: Hasher, values: Iterable[str], *, fold: bool) -> tuple[list[str], list[int]]:
+    """Hashes and checksums of all forms of all values, sorted, so that their order says nothing."""
+    forms = {form for value in values for form in forms_of(value, fold=fold)}
+    hashes = sorted(hasher.hash(form).hex() for form in forms)
+    return hashes, sorted({hasher.coarse(form) for form in forms})
+
+
+def too_long(value: str) -> bool:
+    return len(value.encode()) > _LONGEST

@@ -1,0 +1,63 @@
+"""What a data protection officer asks of one erasure: what was recorded, which backups hold the data, until when."""
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any
+
+from shared.catalog.listing import Backup, Catalog
+from shared.clock import parse_time, rfc3339
+from shared.operations.erasure.entry import Erasure
+from shared.operations.erasure.ledger import Ledger
+from shared.stores import Store
+
+
+def report(ledger: Ledger, entry: Erasure, stores: Sequence[Store]) -> dict[str, Any]:
+    """The report as a document; no value and no hash is in it. Raises StoreError."""
+    return {
+        "id": entry.id,
+        "database": entry.database,
+        "recorded_at": rfc3339(entry.recorded_at),
+        "recorded_by": entry.recorded_by,
+        "reason": entry.reason,
+        "values": entry.values,
+        "places": [f"{place.table}.{place.column}" for place in entry.places],
+        "closure": [
+            {
+                "table": link.child,
+                "columns": link.child_columns,
+                "refers_to": f"{link.parent}.{', '.join(link.parent_columns)}",
+                "rows_are": "deleted" if link.action == "delete" else f"set to {link.action}",
+            }
+            for link in entry.links
+        ],
+        "ledger": {"number": entry.number, "of": len(ledger.entries), "sha256": ledger.heads[entry.number - 1]},
+        "stores": [_in_store(store, entry) for store in stores],
+    }
+
+
+def _in_store(store: Store, entry: Erasure) -> dict[str, Any]:
+    """The backups of a store that were taken before the erasure, and may hold the data."""
+    older = [
+        backup
+        for backup in Catalog(store).backups(database=entry.database)
+        if backup.created_at <= entry.recorded_at and not _has_forgotten(backup, entry)
+    ]
+    ends = [moment for backup in older if (moment := _keep_until(backup)) is not None]
+    return {
+        "store": store.url,
+        "backups_taken_before": len(older),
+        "of_these_held": sum(backup.hold is not None for backup in older),
+        "kept_until": rfc3339(max(ends)) if ends else None,
+    }
+
+
+def _has_forgotten(backup: Backup, entry: Erasure) -> bool:
+    through = backup.summary.get("erased_through")
+    return isinstance(through, int) and through >= entry.number
+
+
+def _keep_until(backup: Backup) -> datetime | None:
+    try:
+        return parse_time(str(backup.summary["keep_until"]))
+    except (KeyError, ValueError):
+        return None

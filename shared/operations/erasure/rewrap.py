@@ -1,0 +1,29 @@
+"""Wrapping the ledger's secret with another key, as `litekeep rekey` does with data keys."""
+
+from shared.errors import NotErased
+from shared.keys import WrappingKey
+from shared.model import names
+from shared.operations.erasure.ledger import key_object, keys_of, named_key, read_ledger
+from shared.stores import Store
+
+
+def rewrap_ledger(store: Store, old: WrappingKey, new: WrappingKey, new_name: str) -> str:
+    """Stores the secret wrapped by the new key too. Returns `none`, `already` or `done`, once the new key opens it.
+
+    `new_name` is the key version that wraps now. Raises NotErased, KeyProblem, StoreError.
+    """
+    keys = keys_of(store)
+    if not keys:
+        return "none"
+    if new_name in map(named_key, keys.values()):
+        read_ledger(store, new)
+        return "already"
+    ledger = read_ledger(store, old)
+    if ledger is None:
+        raise NotErased(f"{names.ERASURES} of {store.url} changed this moment: run it again")
+    added = names.erasure_key(max(keys) + 1)
+    store.create(added, key_object(ledger.secret, new), {})
+    again = read_ledger(store, new)
+    if again is None or again.secret != ledger.secret:
+        raise NotErased(f"{added} of {store.url} does not open with the new key: run it again")
+    return "done"

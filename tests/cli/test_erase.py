@@ -1,0 +1,249 @@
+"""`erase`: from request to a restored database without the person, by every way out of a backup."""
+
+import json
+import subprocess
+import sys
+from contextlib import closing
+from pathlib import Path
+
+import apsw
+import pytest
+
+from tests.cli.conftest import Outcome, Workplace
+from tests.cli.test_audit import deeds, trail
+from tests.operations.erasure.builders import rows, traces
+
+ANA, BEN = "ana.novak@people.example", "ben.okafor@people.example"
+
+
+@pytest.fixture
+def place(workplace: Workplace) -> Workplace:
+    """Two people, what they wrote, and a backup in both formats."""
+    (workplace.folder / "app.db").unlink()
+    with closing(apsw.Connection(str(workplace.folder / "app.db"))) as db:
+        db.execute("CREATE TABLE users(id INTEGER PRIMARY KEY, email TEXT UNIQUE COLLATE NOCASE)")
+        db.execute("CREATE TABLE posts(id INTEGER PRIMARY KEY, author INTEGER REFERENCES users(id), body TEXT)")
+        db.execute("CREATE TABLE newsletter(address TEXT)")
+        db.execute("CREATE VIRTUAL TABLE found USING fts5(email, content='users', content_rowid='id')")
+        for number, email in enumerate((ANA, BEN), 1):
+            db.execute("INSERT INTO users VALUES(?, ?)", (number, email))
+            db.execute("INSERT INTO posts(author, body) VALUES(?, ?)", (number, f"written by {email}"))
+            db.execute("INSERT INTO newsletter VALUES(?)", (email,))
+        db.execute("INSERT INTO found(found) VALUES('rebuild')")
+    workplace.good("backup", "--name", "one", "--verify")
+    return workplace
+
+
+def erase(place: Workplace, *more: str, values: str = ANA, **settings: str) -> Outcome:
+    arguments = ["erase", "--table", "users", "--column", "email", "--value-from", "-", *more]
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-m", "litekeep", *arguments],
+        input=values + "\n",
+        cwd=place.folder,
+        env=place.environment | settings,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    return Outcome(done.returncode, done.out if hasattr(done, "out") else done.stdout, done.stderr)
+
+
+def erased(place: Workplace, *more: str, **settings: str) -> dict[str, object]:
+    outcome = erase(place, "--also", "newsletter.address", "--json", *more, **settings)
+    assert outcome.code == 0, outcome.err
+    return dict(outcome.json)
+
+
+def test_from_request_to_a_restored_database_without_the_person(place: Workplace) -> None:
+    shown = erase(place, "--also", "newsletter.address", "--dry-run")
+    assert "posts: rows that refer to rows that go (author -> users.id)" in shown.out
+    assert "Nothing was written." in shown.out
+    assert not (place.store / "erasures").exists()
+    recorded = erased(place, "--reason", "request 17")
+    assert recorded["still_in_live_database"] == {"users.email": 1, "newsletter.address": 1}
+    restored = place.good("restore", "--backup", "one", "--to", "back.db", "--verify", "--json").json
+    assert restored["erased"]["deleted"] == {"users": 1, "newsletter": 1, "posts": 1}
+    assert rows(place.folder / "back.db", "SELECT email FROM users") == [(BEN,)]
+    assert traces(place.folder / "back.db", ANA) == []
+    assert traces(place.database, ANA) == ["utf-8"], "the live database is not touched"
+    report = place.good("erase", "--report", str(recorded["id"]), "--json").json
+    assert report["stores"][0]["backups_taken_before"] == 1
+    assert report["ledger"]["sha256"] == recorded["sha256"]
+
+
+def test_no_value_is_in_the_store_the_log_or_the_trail(place: Workplace) -> None:
+    erased(place)
+    place.good("restore", "--backup", "one", "--to", "back.db")
+    for path in [*(place.store / "erasures").iterdir(), *place.folder.glob("state/**/*")]:
+        assert path.is_dir() or ANA.encode() not in path.read_bytes().lower()
+    assert ("erase", "succeeded", None) in deeds(place)
+    assert ANA not in json.dumps(trail(place)).lower()
+
+
+@pytest.mark.parametrize("form", ["sql", "sqlite"])
+def test_every_way_out_has_forgotten(place: Workplace, form: str) -> None:
+    erased(place)
+    for name in (f"out.{form}", "tables.db", "schema.db"):
+        what = {"tables.db": ["--table", "users"], "schema.db": ["--schema-only"]}.get(name)
+        if what is None:
+            place.good("export", "--backup", "one", "--output", name)
+        else:
+            place.good("restore", "--backup", "one", "--to", name, *what)
+        assert ANA.encode() not in (place.folder / name).read_bytes(), name
+    assert BEN.encode() in (place.folder / f"out.{form}").read_bytes()
+    place.good("import", "--file", f"out.{form}", "--to", "again.db")
+    assert traces(place.folder / "again.db", ANA) == []
+    in_place = place.good("restore", "--backup", "one", "--in-place", "--json").json
+    assert in_place["erased"]["deleted"]["users"] == 1
+    assert traces(place.database, ANA) == []
+
+
+def test_rows_do_not_come_back_and_no_difference_shows_them(place: Workplace) -> None:
+    erased(place)
+    with closing(apsw.Connection(str(place.database))) as db:
+        db.execute("DELETE FROM posts")
+        db.execute("DELETE FROM users")
+    found = place.good("diff", "one", "--json").json
+    counts = {table["name"]: table["rows_removed"] for table in found["tables"] if table["change"] == "changed"}
+    assert counts.get("users", 1) == 1
+    place.good("rows", "restore", "--from", "one", "--table", "users", "--to", "app.db")
+    assert rows(place.database, "SELECT email FROM users") == [(BEN,)]
+
+
+def test_a_drill_proves_the_backup_and_restores_without_the_person(place: Workplace) -> None:
+    erased(place)
+    drill = place.good("drill", "--now", "--json").json
+    assert drill["passed"] is True if "passed" in drill else drill
+
+
+def test_a_backup_taken_after_the_erasure_is_left_as_it_is(place: Workplace) -> None:
+    erased(place)
+    with closing(apsw.Connection(str(place.database))) as db:
+        db.execute("INSERT INTO newsletter VALUES('later')")
+    (place.folder / "wait").write_text("")
+    manifest = place.store / "on-demand/app.db/two.manifest.json"
+    while not manifest.exists() or json.loads(manifest.read_bytes())["created_at"] <= _recorded_at(place):
+        place.run("delete", "two", "--reason", "too early", "--force")
+        place.good("backup", "--name", "two")
+    restored = place.good("restore", "--backup", "two", "--to", "back.db", "--json").json
+    assert restored["erased"] is None
+    assert rows(place.folder / "back.db", "SELECT count(*) FROM users") == [(2,)]
+
+
+def _recorded_at(place: Workplace) -> str:
+    line = next(line for line in trail(place) if line["action"] == "erase")
+    return str(line["time"])
+
+
+def test_a_restore_from_the_copy_store_has_forgotten_too(place: Workplace) -> None:
+    place.good("copy", "--to", "other")
+    erased(place, BACKUP_COPY_STORE="other")
+    place.good("restore", "--backup", "one", "--to", "back.db", "--store", "other")
+    assert traces(place.folder / "back.db", ANA) == []
+    place.good("copy", "--to", "third")
+    place.good("restore", "--backup", "one", "--to", "third.db", "--store", "third")
+    assert traces(place.folder / "third.db", ANA) == []
+
+
+def test_what_is_missing_or_changed_in_the_ledger_stops_every_way_out(place: Workplace) -> None:
+    place.good("copy", "--to", "other")
+    erased(place, BACKUP_COPY_STORE="other")
+    erased(place, BACKUP_COPY_STORE="other")
+    first, second = place.store / "erasures/1.json", place.store / "erasures/2.json"
+    one, two = first.read_bytes(), second.read_bytes()
+
+    def stopped(said: str, **settings: str) -> None:
+        for command in (
+            ["restore", "--backup", "one", "--to", "x.db"],
+            ["export", "--backup", "one", "--output", "x.sql"],
+        ):
+            outcome = place.run(*command, **settings)
+            assert (outcome.code, said in outcome.err) == (1, True), outcome.err
+            assert not (place.folder / "x.db").exists()
+            assert not (place.folder / "x.sql").exists()
+
+    first.unlink()
+    stopped("erasures/1.json of backups is missing")
+    first.write_bytes(two)
+    stopped("is not the entry that was recorded")
+    first.write_bytes(one.replace(b'"sealed": "', b'"sealed": "AAAA'))
+    stopped("is not the entry that was recorded")
+    first.write_bytes(one)
+    second.unlink()
+    place.good("restore", "--backup", "one", "--to", "blind.db")  # nothing here knows that there was a second
+    stopped("as if the newest had been removed", BACKUP_COPY_STORE="other")
+    second.write_bytes(two)
+    (place.store / "erasures/key-1.json").unlink()
+    stopped("erasures/key-1.json of backups is missing")
+
+
+def test_without_the_ledgers_key_nothing_comes_out(place: Workplace) -> None:
+    erased(place)
+    place.good("backup", "--name", "plain", BACKUP_KEY="none")
+    outcome = place.run("restore", "--backup", "plain", "--to", "x.db", BACKUP_KEY="none")
+    assert (outcome.code, "the erasures of backups are under" in outcome.err) == (1, True)
+
+
+def test_a_rekey_takes_the_ledger_along(place: Workplace) -> None:
+    erased(place)
+    place.good("keygen", "new.key")
+    place.good("rekey", "--to", "file:new.key")
+    (place.folder / "litekeep.key").unlink()
+    place.good("restore", "--backup", "one", "--to", "back.db", BACKUP_KEY="file:new.key")
+    assert traces(place.folder / "back.db", ANA) == []
+    assert len(place.good("keys", "--json", BACKUP_KEY="file:new.key").json["stores"][0]["erasures"]) == 2
+
+
+def test_a_table_that_the_backup_never_had_stops_until_somebody_says_so(place: Workplace) -> None:
+    with closing(apsw.Connection(str(place.database))) as db:
+        db.execute("CREATE TABLE later(mail TEXT)")
+        db.execute("INSERT INTO later VALUES(?)", (ANA,))
+    assert erase(place, "--also", "later.mail").code == 0
+    stopped = place.run("restore", "--backup", "one", "--to", "back.db")
+    assert (stopped.code, "add --absent later" in stopped.err) == (1, True), stopped.err
+    done = place.good("restore", "--backup", "one", "--to", "back.db", "--absent", "later", "--json").json
+    assert done["erased"]["passed_over"] == ["later"]
+
+
+def test_without_erasures_is_refused_in_production_and_under_a_policy(place: Workplace) -> None:
+    erased(place)
+    command = ["restore", "--backup", "one", "--to", "x.db", "--without-erasures"]
+    assert place.run(*command, ENVIRONMENT="production").code == 4
+    policy = {"environment": "test", "stores": [str(place.store)], "keys": ["file:litekeep.key"], "sources": ["*"]}
+    (place.folder / "policy.json").write_text(json.dumps(policy | {"targets": ["*"]}))
+    (place.folder / "policy.json").chmod(0o600)
+    refused = place.run(*command, BACKUP_KEY="file:litekeep.key", BACKUP_POLICY="policy.json")
+    assert (refused.code, "second person" in refused.err) == (4, True)
+    place.good(*command)
+    assert traces(place.folder / "x.db", ANA) == ["utf-8"]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "values", "said"),
+    [
+        (["--table", "nope", "--column", "x", "--value-from", "-"], "1", "is no table of the database"),
+        (["--table", "users", "--column", "nope", "--value-from", "-"], "1", "is no column of users"),
+        (["--table", "found", "--column", "email", "--value-from", "-"], "1", "is a virtual table"),
+        (["--table", "users", "--column", "id", "--value-from", "-"], "", "stdin has no value"),
+        (["--table", "users", "--column", "id", "--value-from", "42"], "1", "values are read from stdin"),
+        (["--table", "users", "--column", "id"], "1", "--value-from - is missing"),
+        (["--column", "id", "--value-from", "-"], "1", "--table and --column are missing"),
+        (["--table", "users", "--column", "id", "--value-from", "-", "--also", "x"], "1", "is no TABLE.COLUMN"),
+    ],
+)
+def test_wrong_usage_is_one_line_and_records_nothing(
+    place: Workplace, arguments: list[str], values: str, said: str
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-W", "error", "-m", "litekeep", "erase", *arguments],
+        input=values,
+        cwd=place.folder,
+        env=place.environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, said in done.stderr) == (2, True), done.stderr
+    assert not (Path(place.store) / "erasures").exists()
