@@ -31,6 +31,14 @@ locals {
       means    = "The monitor finds in the store no backup of this kind and database that is as new as the schedule promises. It goes by what is stored, not by what jobs said."
       run      = "${local._execute.backup} --args=--kind=daily   # or the kind named above"
     }
+    break-glass = {
+      title    = "Break glass: an offline key approved alone"
+      severity = "CRITICAL"
+      events   = ["restore.break_glass"]
+      where    = null
+      means    = "What needs two persons was approved by one of the keys that are kept offline, or is being carried out so. If nobody of you did that, refuse the request at once, and change the policy."
+      run      = "${local._local} requests   # then: litekeep refuse ID --reason R"
+    }
     cleanup-attention = {
       title    = "Cleanup needs a look"
       severity = "WARNING"
@@ -118,6 +126,14 @@ locals {
       where    = null
       means    = "Somebody without the key wrote to the store that a backup was verified, or that a database is unchanged. It counts for nothing. Find out who can create objects there."
       run      = "${local._execute.verify} --args=--all,--again   # who wrote: gcloud logging read 'protoPayload.methodName=\"storage.objects.create\"' --project=${var.project_id} --freshness=7d"
+    }
+    request-approved = {
+      title    = "Approved by a second person"
+      severity = "WARNING"
+      events   = ["request.approved"]
+      where    = null
+      means    = "What overwrites or deletes was asked for and approved. It can be carried out once within four hours. If either of the two did not do that, refuse it: a signing key is in other hands."
+      run      = "${local._local} requests   # then: litekeep refuse ID --reason R"
     }
     restore-failed = {
       title    = "Restore failed"

@@ -18,6 +18,7 @@ from shared.catalog.summary import beside_manifest
 from shared.errors import LitekeepError, NotGood, ObjectExists, ObjectMissing, StoreError, UsageError
 from shared.model import names
 from shared.model.manifest import Artifact, Manifest
+from shared.model.request_names import POLICIES, REQUESTS
 from shared.runtime.progress import Progress, silent
 from shared.runtime.so_far import note
 from shared.stores import Store, StoredObject
@@ -120,13 +121,13 @@ def _create(target: Store, manifest: Manifest, raw: bytes) -> None:
 
 
 def _is_record(item: StoredObject, chosen: set[names.BackupName], done: Copied, *, whole: bool) -> bool:
-    """Whether an object is a verdict, hold or re-wrapping of a backup that was copied, or a drill's report."""
+    """Whether it belongs to a backup that was copied, or is a drill's report, an erasure, a request or a policy."""
     parsed = names.parse(item.name)
     if parsed is not None:
         return parsed.role in _RECORDS and parsed.backup in chosen and parsed.backup.id not in done.failed
     if names.parse_erasure(item.name) is not None:
         return True  # whatever is copied must not come back whole from there
-    return whole and item.name.startswith(names.drill_prefix())
+    return whole and item.name.startswith((names.drill_prefix(), REQUESTS, POLICIES))
 
 
 def _copy_record(source: Store, target: Store, item: StoredObject, done: Copied) -> None:

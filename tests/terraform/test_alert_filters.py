@@ -31,6 +31,8 @@ FIRES = {
     "monitor.store_unwritable": "store-unwritable",
     "monitor.table_vanished": "table-vanished",
     "monitor.unverified": "unverified",
+    "request.approved": "request-approved",
+    "restore.break_glass": "break-glass",
     "restore.failed": "restore-failed",
     "restore.started": "restore-started",
     "source.damaged": "source-damaged",
