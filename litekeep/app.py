@@ -48,6 +48,7 @@ COMMANDS = {
     "keys": ("litekeep.commands.keys:keys", "Show which keys are needed for what; print a recovery sheet."),
     "rekey": ("litekeep.commands.rekey:rekey", "Wrap the data keys of all backups with another key."),
     "keygen": ("litekeep.commands.keygen:keygen", "Make a key file, or with --signing a pair of signing keys."),
+    "init": ("litekeep.commands.init:init", "Ask five questions, try the answers, and write the settings file."),
     "systemd": (
         "litekeep.commands.systemd:systemd",
         "Write systemd units that back up, verify, clean up, watch and rehearse.",

@@ -22,6 +22,7 @@ from pydantic_settings import (
 
 from shared.errors import UsageError
 from shared.model.kinds import Kind, default_retention
+from shared.model.lengths import parse_length, parse_retention
 from shared.model.names import WHOLE, Format
 from shared.model.notify_urls import parse_heartbeat, parse_notify
 from shared.model.schedules import Schedule, parse_schedules
@@ -36,10 +37,7 @@ _KMS_KEY = re.compile(r"gcp-kms://projects/[^/\s]+/locations/[^/\s]+/keyRings/[^
 _KMS_VERSION = re.compile(_KMS_KEY.pattern + r"/cryptoKeyVersions/[1-9]\d{0,8}", re.ASCII)
 _BUCKET = re.compile(r"gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9](/.*)?", re.ASCII)
 _LOOPBACK = re.compile(r"(127\.0\.0\.1|\[::1\]):[1-9]\d{0,4}", re.ASCII)
-_LENGTH = re.compile(r"([1-9]\d{0,5})([hdwy])", re.ASCII)
-_HOURS = {"h": 1, "d": 24, "w": 7 * 24, "y": 365 * 24}
 _OF_CHILDREN = ("TMPDIR", "SQLITE_TMPDIR", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH")
-_LONGEST_RETENTION = timedelta(days=365_000)  # no calendar ends before that
 
 
 class Environment(StrEnum):
@@ -157,29 +155,12 @@ class Settings(BaseSettings):
     @field_validator("backup_retention", mode="before")
     @classmethod
     def _retention(cls, value: Any) -> Any:
-        if not isinstance(value, str):
-            return value
-        lengths: dict[Kind, timedelta] = {}
-        for pair in value.split(","):
-            kind, _, length = (part.strip() for part in pair.partition("="))
-            found = _LENGTH.fullmatch(length)
-            if kind not in set(Kind) or found is None or Kind(kind) in lengths:
-                raise ValueError(
-                    "allowed are pairs such as daily=30d,weekly=90d, each kind once: "
-                    f"{', '.join(Kind)}; units h, d, w, y"
-                )
-            lengths[Kind(kind)] = timedelta(hours=int(found[1]) * _HOURS[found[2]])
-            if lengths[Kind(kind)] > _LONGEST_RETENTION:
-                raise ValueError("the longest that is allowed is 1000y")
-        return lengths
+        return parse_retention(value) if isinstance(value, str) else value
 
     @field_validator("backup_reverify", mode="before")
     @classmethod
     def _reverify(cls, value: Any) -> Any:
-        found = _LENGTH.fullmatch(value.strip()) if isinstance(value, str) else None
-        if isinstance(value, str) and found is None:
-            raise ValueError("allowed is a length such as 30d; units h, d, w, y")
-        return timedelta(hours=int(found[1]) * _HOURS[found[2]]) if found else value
+        return parse_length(value) if isinstance(value, str) else value
 
     @field_validator("backup_schedules", mode="before")
     @classmethod
@@ -233,12 +214,15 @@ def check_key(value: str) -> str:
     raise ValueError("allowed are gcp-kms://projects/P/locations/L/keyRings/R/cryptoKeys/NAME, file:PATH, or none")
 
 
-def read_settings() -> Settings:
-    """The settings as they stand. Raises UsageError for the first that is wrong."""
+def read_settings(**given: Any) -> Settings:
+    """The settings as they stand, or as they would with those that are given by name.
+
+    Raises UsageError for the first that is wrong.
+    """
     check_own_file(ENV_FILE)
     check_own_file(TOML_FILE)
     try:
-        return Settings()
+        return Settings(**given)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         name = str(first["loc"][0]).upper() if first["loc"] else "a setting"
@@ -247,11 +231,17 @@ def read_settings() -> Settings:
         raise UsageError(f".env cannot be read: {error.__class__.__name__}; mend it or remove it") from None
 
 
+def in_files(env_file: Path = ENV_FILE) -> dict[str, str]:
+    """The settings that files set, as they would be written in the environment."""
+    in_env_file = DotEnvSettingsSource(Settings, env_file=env_file).env_vars
+    own = {name: value for name, value in in_env_file.items() if name in _names() and value}
+    return own | read_toml(_names(), in_env_file)
+
+
 def only_in_environment() -> list[str]:
     """The settings that the environment sets and no file sets to the same: another process would not have them."""
-    in_env_file = DotEnvSettingsSource(Settings).env_vars
-    in_files = {**in_env_file, **read_toml(_names(), in_env_file)}
-    return sorted(name for name in _names() if os.environ.get(name) and os.environ[name] != in_files.get(name))
+    there = in_files()
+    return sorted(name for name in _names() if os.environ.get(name) and os.environ[name] != there.get(name))
 
 
 def _names() -> frozenset[str]:

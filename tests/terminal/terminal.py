@@ -27,14 +27,24 @@ class Shown:
 
 
 def on_terminal(
-    command: list[str], folder: Path, environment: Mapping[str, str], *, columns: int = 80, rows: int = 24
+    command: list[str],
+    folder: Path,
+    environment: Mapping[str, str],
+    *,
+    columns: int = 80,
+    rows: int = 24,
+    typed: str = "",
 ) -> Shown:
-    """Runs the command on a terminal of that size and returns what is on it in the end."""
+    """Runs the command on a terminal of that size and returns what is on it in the end.
+
+    `typed`: what is on its way to the command before it asks.
+    """
     pid, terminal = pty.fork()
     if pid == 0:
         fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))  # before the command can ask
         os.chdir(folder)
         os.execvpe(command[0], command, {**environment, "TERM": "xterm-256color"})
+    os.write(terminal, typed.encode())
     screen = pyte.HistoryScreen(columns, rows, history=_HISTORY)
     stream = pyte.ByteStream(screen)
     while True:

@@ -51,6 +51,7 @@ BAD = {
     "erase --table users --column id": 2,
     "rows restore --from one --table nope": 2,
     "systemd": 2,
+    "init --source nowhere.db": 1,
 }
 
 

@@ -1,0 +1,109 @@
+"""`litekeep init`"""
+
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+from shared.terminal.options import common
+
+if TYPE_CHECKING:
+    from litekeep.setup_questions import Question
+
+_FLAGS = {
+    "DATABASE_URL": "source",
+    "BACKUP_STORE": "store",
+    "BACKUP_KEY": "key",
+    "BACKUP_SCHEDULES": "schedule",
+    "BACKUP_NOTIFY": "notify",
+}
+
+
+@click.command()
+@click.option("--source", metavar="URL", help="The database: a path, or sqlitecloud://…")
+@click.option("--store", metavar="URL", help="Where backups live: a folder or gs://BUCKET[/PREFIX].")
+@click.option("--key", metavar="KEY", help="file:PATH, gcp-kms://… or none; a file that is missing is made.")
+@click.option("--schedule", metavar="CRON", help="kind=cron pairs, UTC, such as daily=0 0 * * *")
+@click.option("--notify", metavar="URLS", help="Apprise URLs for findings, with blanks between.")
+@click.option("--heartbeat", metavar="URL", help="What is called after each good backup.")
+@click.option("--file", "file", type=click.Choice([".env", "litekeep.toml"]), help="What to write. [.env]")
+@common
+def init(as_json: bool, file: str | None, heartbeat: str | None, **flags: str | None) -> None:
+    """Ask for source, store, key, schedule and notifications, try each, and write the settings file.
+
+    What a flag answers is not asked; without a terminal nothing is asked, and what no flag says is the default.
+    The file has mode 0600. No file that is there is overwritten.
+
+    \b
+    Examples:
+      litekeep init
+      litekeep init --source /srv/app/app.db --store /mnt/backups --notify ntfys://ntfy.sh/my-topic
+    """
+    from litekeep.setup_file import choose_file, write_settings  # noqa: PLC0415 - `--help` must not wait for these
+    from litekeep.setup_questions import key_to_make, questions_of  # noqa: PLC0415
+    from shared.settings import read_settings  # noqa: PLC0415
+    from shared.terminal.audit import audited  # noqa: PLC0415
+    from shared.terminal.parts import event_log  # noqa: PLC0415
+
+    path = choose_file(file)
+    answers: dict[str, str] = {"BACKUP_HEARTBEAT_URL": heartbeat} if heartbeat else {}
+    checks: list[str] = []
+    for question in questions_of(read_settings(**answers)):
+        lines = _ask(question, flags[_FLAGS[question.setting]], answers, quiet=as_json)
+        checks += lines
+    values = {name: value for name, value in answers.items() if value}
+    settings = read_settings(**values)
+    missing = key_to_make(settings)
+    with audited(event_log(read_settings(), result_on_stdout=as_json), settings, "init", str(path)):
+        if missing is not None:
+            from shared.keys.keyfile import KeyFile  # noqa: PLC0415 - Tink takes its time to import
+
+            KeyFile.create(missing)
+        write_settings(path, values)
+    _say(str(path), values, checks, str(missing) if missing else None, as_json=as_json)
+
+
+def _ask(question: "Question", given: str | None, answers: dict[str, str], *, quiet: bool) -> list[str]:
+    """Adds the answer to `answers` once it works. On a terminal a wrong one is asked again; else it is the error."""
+    from litekeep.setup_questions import tried  # noqa: PLC0415 - as above
+    from shared.errors import LitekeepError  # noqa: PLC0415
+    from shared.terminal.screen import BAD, GOOD, say  # noqa: PLC0415
+
+    asking = given is None and sys.stdin.isatty() and not quiet
+    while True:
+        value = given if given is not None else question.default or ""
+        if asking:
+            value = str(click.prompt(question.text, default=question.default, show_default=_may_be_shown(question)))
+        try:
+            lines = tried(question, answers | {question.setting: value})
+        except LitekeepError as error:
+            if not asking:
+                raise
+            say(f"{BAD} {error}")
+            continue
+        answers[question.setting] = value
+        if not quiet:
+            for line in lines:
+                say(f"{GOOD} {line}")
+        return lines
+
+
+def _may_be_shown(question: "Question") -> bool:
+    """A default out of the environment may hold a credential."""
+    from shared.redaction import redact  # noqa: PLC0415
+
+    return bool(question.default) and redact(question.default or "") == question.default
+
+
+def _say(path: str, values: dict[str, str], checks: list[str], new_key: str | None, *, as_json: bool) -> None:
+    from shared.terminal.screen import how_to_call, say, say_json  # noqa: PLC0415
+
+    if as_json:
+        document: dict[str, Any] = {"file": path, "settings": list(values), "checks": checks, "new_key": new_key}
+        say_json(document)
+        return
+    if new_key:
+        say(f"NEW KEY {new_key}: copy it to a safe place NOW; without it no backup can ever be read")
+    say(f"Wrote {path}, readable by you alone.")
+    say(f"Take a backup:   {how_to_call()} backup --kind daily --verify")
+    say(f"Then by itself:  {how_to_call()} systemd --user --install")
