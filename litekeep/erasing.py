@@ -1,24 +1,30 @@
 """What `litekeep erase` does with its flags, and what it shows. No value is ever shown."""
 
 import sys
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
+from shared.catalog.holds import is_stored
 from shared.catalog.listing import LATEST, Catalog
 from shared.databases.snapshot import take_snapshot
-from shared.errors import UsageError
+from shared.errors import LitekeepError, NotPermitted, UsageError
 from shared.events.log import Event
+from shared.model.names import BackupName
 from shared.operations.erasure.ledger import read_ledger
 from shared.operations.erasure.record import EraseOrder, Recorded, find_entry, preview, read_values, record
 from shared.operations.erasure.report import report
+from shared.operations.erasure.rewrite import RewriteOrder, Rewritten, rewrite
 from shared.operations.erasure.way_out import WayOut
 from shared.operations.verify.whole import rebuild_backup
+from shared.retention.removal import delete_backup
 from shared.runtime.progress import Progress
 from shared.runtime.workspace import scratch_folder
-from shared.settings import Settings
+from shared.settings import Environment, Settings
 from shared.sqlite.location import FileLocation
 from shared.sqlitecloud.location import CloudLocation
 from shared.stores import Store, open_store
+from shared.terminal.approvals import check_alone
 from shared.terminal.audit import audited
 from shared.terminal.identity import actor_of
 from shared.terminal.parts import event_log, key_of, source_of
@@ -83,6 +89,61 @@ def run_report(settings: Settings, erasure_id: str, *, as_json: bool) -> None:
         held = f", {each['of_these_held']} held" if each["of_these_held"] else ""
         say(f"  {each['store']}: {each['backups_taken_before']} backups taken before are kept{until}{held};")
     say("  whatever is restored, exported or compared from them has forgotten these rows.")
+
+
+def run_rewrite(settings: Settings, flags: dict[str, Any], *, as_json: bool, progress: Progress) -> int:
+    """Makes backups anew without what was erased since. Returns 1 when one could not be."""
+    if flags["table"] or flags["column"] or flags["value_from"] or flags["also"]:
+        raise UsageError("--rewrite works on what is recorded: record an erasure first, then --rewrite by itself")
+    store, copies = open_store(settings.backup_store), _copy_store(settings)
+    log = event_log(settings, result_on_stdout=as_json)
+
+    def remove(name: BackupName) -> None:
+        ask = f"litekeep delete {name.id} --reason R"
+        if settings.environment is Environment.PRODUCTION:
+            raise NotPermitted(f"in production the old backup is removed apart: {ask}")
+        check_alone(settings, ["delete"], f"deleting {name.id}", f"litekeep request delete {name.id} --reason R")
+        for place in (store, *([copies] if copies else [])):
+            if is_stored(place, name.manifest):
+                delete_backup(place, name.manifest, force=True)
+
+    order = RewriteOrder(
+        store=store,
+        copy_store=copies,
+        key=key_of(settings),
+        database=flags["database"],
+        absent=frozenset(flags["absent"]),
+        remove=remove,
+        dry_run=flags["dry_run"],
+    )
+    if flags["dry_run"]:
+        done = rewrite(order, progress=progress)
+    else:
+        with audited(log, settings, "erase --rewrite", store.url, database=flags["database"]) as deed:
+            done = rewrite(order, progress=progress)
+            if done.failed:
+                first, why = next(iter(done.failed.items()))
+                deed.failed, deed.reason = True, f"{first}: {why}"
+    if as_json:
+        say_json(asdict(done))
+    else:
+        _say_rewritten(done, dry_run=flags["dry_run"])
+    return LitekeepError.exit_code if done.failed else 0
+
+
+def _say_rewritten(done: Rewritten, *, dry_run: bool) -> None:
+    for old, why in done.failed.items():
+        say(f"{BAD} {old}: {why}")
+    verb = "Would make" if dry_run else "Made"
+    say(f"{verb} {len(done.made)} backups anew{'' if dry_run else f', and removed {len(done.removed)} old ones'}")
+    for old, new in done.made.items():
+        say(f"  {old} -> {new}")
+    for old, why in done.kept.items():
+        say(f"  {old} stays: {why}")
+    if done.points:
+        say(f"{len(done.points)} points of the continuous chain stay until their time is over; restores replay there")
+    if dry_run:
+        say("Nothing was written.")
 
 
 def _live(settings: Settings, database: str | None) -> FileLocation | CloudLocation | None:

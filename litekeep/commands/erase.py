@@ -15,11 +15,13 @@ from shared.terminal.screen import progress_bars
 @click.option("--also", multiple=True, metavar="T.C", help="Another column with the same values; may be repeated.")
 @click.option("--reason", metavar="TEXT", help="Such as the number of the request; no personal data.")
 @click.option("--report", "report_id", metavar="ID", help="Report on an erasure that was recorded.")
+@click.option("--rewrite", is_flag=True, help="Make anew every backup that has not forgotten, and remove the old ones.")
+@click.option("--absent", multiple=True, metavar="T[.C]", help="With --rewrite: what old backups never had.")
 @click.option("--dry-run", is_flag=True, help="Show what would go with these rows, and record nothing.")
 @database
 @store
 @common
-def erase(as_json: bool, **flags: Any) -> None:
+def erase(as_json: bool, **flags: Any) -> int:
     """Record an erasure, so that whatever comes out of a backup taken until now has forgotten these rows.
 
     Backups stay as they are. Restores, exports, drills, `diff` and `rows restore` replay the erasure before
@@ -30,12 +32,16 @@ def erase(as_json: bool, **flags: Any) -> None:
       echo 42 | litekeep erase --table users --column id --value-from - --dry-run
       litekeep erase --table users --column email --value-from - --also newsletter.address < emails.txt
       litekeep erase --report erase-2024-01-15-000000-1a2b
+      litekeep erase --rewrite --dry-run
     """
-    from litekeep.erasing import run_erase, run_report  # noqa: PLC0415 - `--help` must not wait for it
+    from litekeep.erasing import run_erase, run_report, run_rewrite  # noqa: PLC0415 - `--help` must not wait for it
 
     settings = settings_with(backup_store=flags["store"])
     if flags["report_id"]:
         run_report(settings, flags["report_id"], as_json=as_json)
-        return
+        return 0
     with progress_bars(wanted=not as_json) as progress:
+        if flags["rewrite"]:
+            return run_rewrite(settings, flags, as_json=as_json, progress=progress)
         run_erase(settings, flags, as_json=as_json, progress=progress)
+    return 0

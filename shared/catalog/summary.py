@@ -75,8 +75,15 @@ def summarise(manifest: Manifest) -> dict[str, Any]:
         "good": manifest.integrity.good,
         **_in_chain(manifest.chain),
         "verdict_seal": manifest.verdict_seal,
+        **_forgotten(manifest),
         **({"key": manifest.encryption.key} if manifest.encryption else {}),
     }
+
+
+def _forgotten(manifest: Manifest) -> dict[str, Any]:
+    """Up to which erasure it was made anew without the erased rows."""
+    through = (manifest.model_extra or {}).get("erased_through")
+    return {"erased_through": through} if isinstance(through, int) else {}
 
 
 def _in_chain(chain: Chain | None) -> dict[str, Any]:

@@ -247,3 +247,70 @@ def test_wrong_usage_is_one_line_and_records_nothing(
     )
     assert (done.returncode, said in done.stderr) == (2, True), done.stderr
     assert not (Path(place.store) / "erasures").exists()
+
+
+# Rewriting
+
+
+def test_rewritten_backups_have_forgotten_and_the_old_ones_are_gone(place: Workplace) -> None:
+    place.good("copy", "--to", "other")
+    before = place.good("list", "--json").json[0]
+    erased(place, BACKUP_COPY_STORE="other")
+    dry = place.good("erase", "--rewrite", "--dry-run", "--json", BACKUP_COPY_STORE="other").json
+    assert dry["made"] == {"one": "one-erased-1"}
+    assert [item["id"] for item in place.good("list", "--json").json] == ["one"]
+    done = place.good("erase", "--rewrite", "--json", BACKUP_COPY_STORE="other").json
+    assert (done["removed"], done["failed"]) == (["one"], {})
+    for store in ("backups", "other"):
+        items = place.good("list", "--store", store, "--json").json
+        assert [(item["id"], item["created_at"], item["keep_until"], item["kind"]) for item in items] == [
+            ("one-erased-1", before["created_at"], before["keep_until"], before["kind"])
+        ]
+    assert place.good("erase", "--rewrite", "--json").json["made"] == {}
+    restored = place.good("restore", "--backup", "one-erased-1", "--to", "back.db", "--verify", "--json").json
+    assert restored["erased"] is None, "there is nothing left to replay"
+    assert traces(place.folder / "back.db", ANA) == []
+    assert rows(place.folder / "back.db", "SELECT email FROM users") == [(BEN,)]
+    manifest = json.loads((place.store / "on-demand/app.db/one-erased-1.manifest.json").read_bytes())
+    assert (manifest["rewritten_from"], manifest["erased_through"]) == ("one", 1)
+
+
+def test_a_held_backup_and_one_in_production_stay_beside_the_new_one(place: Workplace) -> None:
+    erased(place)
+    place.good("hold", "one", "--reason", "evidence")
+    held = place.good("erase", "--rewrite", "--json").json
+    assert (held["made"], held["removed"]) == ({"one": "one-erased-1"}, [])
+    assert "it is held: evidence" in held["kept"]["one"]
+    place.good("release", "one")
+    kept = place.good("erase", "--rewrite", "--json", ENVIRONMENT="production").json
+    assert "litekeep delete one --reason R" in kept["kept"]["one"]
+    assert place.good("erase", "--rewrite", "--json").json["removed"] == ["one"]
+
+
+def test_a_report_counts_only_what_has_not_forgotten(place: Workplace) -> None:
+    recorded = erased(place)
+    place.good("erase", "--rewrite")
+    report = place.good("erase", "--report", str(recorded["id"]), "--json").json
+    assert report["stores"][0]["backups_taken_before"] == 0
+
+
+def test_a_second_erasure_of_a_rewritten_backup_makes_no_longer_name(place: Workplace) -> None:
+    erased(place)
+    place.good("erase", "--rewrite")
+    assert erase(place, "--also", "newsletter.address", values=BEN).code == 0
+    assert place.good("erase", "--rewrite", "--json").json["made"] == {"one-erased-1": "one-erased-2"}
+    place.good("restore", "--backup", "one-erased-2", "--to", "back.db")
+    assert rows(place.folder / "back.db", "SELECT count(*) FROM users") == [(0,)]
+
+
+def test_another_backup_under_the_new_name_is_no_reason_to_remove_the_old_one(place: Workplace) -> None:
+    erased(place)
+    with closing(apsw.Connection(str(place.folder / "other.db"))) as db:
+        db.execute("CREATE TABLE users(id)")
+    (place.folder / "x").mkdir()
+    (place.folder / "other.db").rename(place.folder / "x/app.db")
+    place.good("backup", "--name", "one-erased-1", "--kind", "on-demand", DATABASE_URL="x/app.db")
+    outcome = place.run("erase", "--rewrite", "--json")
+    assert (outcome.code, outcome.json["removed"]) == (1, [])
+    assert "is not what would be made" in outcome.json["failed"]["one"]
+    assert "one" in [item["id"] for item in place.good("list", "--json").json]

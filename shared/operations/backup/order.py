@@ -1,6 +1,7 @@
 """What is asked for when a backup is asked for."""
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import timedelta
 
 from shared.keys import WrappingKey
@@ -32,3 +33,4 @@ class BackupOrder:
     allow_corrupt: bool = False
     skip_unchanged: bool = False
     note: str | None = None  # a line for people, kept in the manifest
+    marks: Mapping[str, str | int] = field(default_factory=dict)  # further fields of the manifest

@@ -147,7 +147,7 @@ def _store_as(name: BackupName, order: BackupOrder, moment: _Moment, progress: P
             without_sql=description.without_sql,
             dump_format=DUMP_FORMAT,
             verdict_seal=VERDICT_SEAL,
-        )
+        ).model_copy(update=dict(order.marks))
         manifest = seal_manifest(manifest, data_key)
         copies = stage_copies(order.copy_store, manifest, staging, stack)
         publish(order.store, manifest, staging, progress)
