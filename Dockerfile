@@ -21,7 +21,7 @@ COPY shared ./shared
 COPY jobs ./jobs
 COPY litekeep ./litekeep
 RUN PIP_REQUIRE_HASHES=0 python -m pip install --no-deps --no-build-isolation --target /app . \
-    && mv /app/jobs /jobs && rm -r /app/litekeep /app/bin \
+    && mv /app/jobs /app/litekeep / && rm -r /app/bin \
     && mkdir /app/jobs && mv /jobs/__init__.py /app/jobs/
 
 FROM builder AS backup-dependencies
@@ -47,6 +47,10 @@ RUN python -m venv --without-pip /venv && python -m pip --python /venv/bin/pytho
 FROM builder AS verify-on-arrival-dependencies
 COPY requirements/jobs/verify-on-arrival.lock ./
 RUN python -m venv --without-pip /venv && python -m pip --python /venv/bin/python install -r verify-on-arrival.lock
+
+FROM builder AS litekeep-dependencies
+COPY requirements/run.lock ./
+RUN python -m venv --without-pip /venv && python -m pip --python /venv/bin/python install -r run.lock
 
 # A volume goes over /scratch: what is written elsewhere on Cloud Run counts against the memory.
 FROM ${BASE} AS base
@@ -91,3 +95,14 @@ ENV THREADS=1
 COPY --from=verify-on-arrival-dependencies /venv /venv
 COPY --from=code /jobs/verify/__init__.py /jobs/verify/arrival.py ./jobs/verify/
 ENTRYPOINT ["python", "-m", "functions_framework", "--target=arrived", "--signature-type=cloudevent", "--source=jobs/verify/arrival.py"]
+
+# The whole command line, for machines of your own: see compose.yaml. Nothing is imported from the working folder.
+FROM base AS litekeep
+ENV PYTHONPATH=/app \
+    PYTHONSAFEPATH=1 \
+    XDG_STATE_HOME=/scratch/state
+COPY --from=litekeep-dependencies /venv /venv
+COPY --from=code /jobs ./jobs
+COPY --from=code /litekeep ./litekeep
+WORKDIR /work
+ENTRYPOINT ["python", "-m", "litekeep"]
