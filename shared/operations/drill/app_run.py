@@ -1,152 +1,56 @@
-"""Running the application's checks on a restored database: they read, for a limited time, and show no value.
+"""Running the application's checks on a restored database, each in a process with limits."""
 
-The file is a private copy, opened as immutable. SQLite's authorizer allows reading alone
-(https://sqlite.org/c3ref/set_authorizer.html), so no statement reaches another file, whatever it is called.
-"""
-
-import time
-from collections.abc import Callable
-from contextlib import closing
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
-import apsw
-
+from shared.errors import NotGood
 from shared.operations.drill.app_checks import AppCheck
+from shared.operations.drill.app_question import ask
+from shared.operations.verify import allowances
 from shared.operations.verify.judge import Check
-from shared.sqlite.connect import open_snapshot
+from shared.runtime.confined import Confined, Endless
+from shared.runtime.limits import Limits
 
 SECONDS_EACH = 60.0
-_STEPS_BETWEEN_LOOKS = 10_000  # of SQLite's virtual machine: some 100 microseconds
-_LONGEST_VALUE = 64 << 20  # bytes; SQLite's own limit is a gigabyte
-_LONGEST_REASON = 200
-
-_READS = frozenset({apsw.SQLITE_SELECT, apsw.SQLITE_READ, apsw.SQLITE_RECURSIVE})
-_CHANGES = frozenset({apsw.SQLITE_INSERT, apsw.SQLITE_UPDATE, apsw.SQLITE_DELETE})
-_REFUSED_FUNCTIONS = frozenset({"load_extension", "fts3_tokenizer", "edit", "eval", "readfile", "writefile"})
-_PRAGMAS = frozenset(
-    """application_id data_version encoding foreign_key_check foreign_key_list index_info index_list index_xinfo
-    integrity_check page_count page_size quick_check table_info table_list table_xinfo user_version""".split()
-)
+_UNTIL_IT_IS_ASKED = 1.0  # seconds of CPU time: the query's own time begins later
 
 
-def run_app_checks(
-    path: Path,
-    checks: list[AppCheck],
-    *,
-    seconds_each: float = SECONDS_EACH,
-    stopwatch: Callable[[], float] = time.monotonic,
-) -> list[Check]:
+def run_app_checks(path: Path, checks: Sequence[AppCheck], *, seconds_each: float = SECONDS_EACH) -> list[Check]:
     """Each check's verdict, in order. What a query gave is in none of them; nor is what SQLite says of values.
 
     The file must not be in use. A query that cannot run, or not within its seconds, did not pass.
     """
-    verdicts = []
-    for check in checks:
-        try:
-            with closing(open_snapshot(path)) as connection:
-                ok, detail = _Question(connection, check, seconds_each, stopwatch).ask()
-        except apsw.Error as error:
-            ok, detail = False, f"the database cannot be read: {type(error).__name__}"
-        verdicts.append(Check(check.name, ok, detail))
+    limits = replace(allowances.ALLOWED.of(path.stat().st_size), cpu_seconds=seconds_each + _UNTIL_IT_IS_ASKED)
+    verdicts: list[Check] = []
+    while len(verdicts) < len(checks):
+        with Confined() as child:
+            verdicts += _until_it_ends(child, path, checks[len(verdicts) :], seconds_each, limits)
     return verdicts
 
 
-class _Refused(Exception):
-    """What the query tried, as the end of a sentence that begins with "the query"."""
-
-
-class _Question:
-    """One query on a connection of its own, so that nothing is left over for the next."""
-
-    def __init__(
-        self, connection: apsw.Connection, check: AppCheck, seconds: float, stopwatch: Callable[[], float]
-    ) -> None:
-        self._connection = connection
-        self._check = check
-        self._seconds = seconds
-        self._stopwatch = stopwatch
-        self._ends_at = stopwatch() + seconds
-        self._statements = 0
-        self._out_of_time = False
-        self._shadows = frozenset(_shadow_tables(connection))
-        connection.limit(apsw.SQLITE_LIMIT_ATTACHED, 0)
-        connection.limit(apsw.SQLITE_LIMIT_LENGTH, _LONGEST_VALUE)
-        connection.limit(apsw.SQLITE_LIMIT_WORKER_THREADS, 0)
-        connection.set_progress_handler(self._look_at_the_clock, _STEPS_BETWEEN_LOOKS)
-        connection.authorizer = self._authorize
-
-    def ask(self) -> tuple[bool, str]:
+def _until_it_ends(
+    child: Confined, path: Path, checks: Sequence[AppCheck], seconds: float, limits: Limits
+) -> list[Check]:
+    """Verdicts, up to and with that of the query that ended the process."""
+    verdicts: list[Check] = []
+    for check in checks:
+        wanted = check.expected
         try:
-            rows = self._first_two()
-        except _Refused as refused:
-            return False, f"the query {refused}"
-        except apsw.InterruptError:
-            return False, f"the query took longer than {self._seconds:g} s"
-        except apsw.Error as error:
-            return False, self._explained(error)
-        except UnicodeDecodeError:
-            return False, "the query gives text that is not UTF-8"
-        return self._judged(rows)
-
-    def _judged(self, rows: list[tuple[object, ...]]) -> tuple[bool, str]:
-        if any(len(row) != 1 for row in rows):
-            return False, f"the query gives {len(rows[0])} columns: it may give one"
-        if self._check.expected.fits(rows):
-            return True, "as expected"
-        if self._check.expected.comparison != "no rows" and len(rows) != 1:
-            return False, "the query gives no row" if not rows else "the query gives more than one row"
-        return False, "other than expected"
-
-    def _first_two(self) -> list[tuple[object, ...]]:
-        cursor = self._connection.cursor()
-        cursor.exec_trace = self._before_each
-        try:
-            rows = [row for row, _ in zip(cursor.execute(self._check.sql), range(2), strict=False)]
-        finally:
-            cursor.close(force=True)
-        if not self._statements:
-            raise _Refused("gives no column")  # nothing but blanks
-        return rows
-
-    def _before_each(self, cursor: apsw.Cursor, _sql: str, _bindings: object) -> bool:
-        gives_columns = bool(cursor.get_description())
-        if self._statements and not gives_columns and cursor.is_readonly:
-            return True  # a comment after the query's semicolon
-        self._statements += 1
-        if self._statements > 1:
-            raise _Refused("is more than one statement: keep one")
-        if not cursor.is_readonly:
-            raise _Refused("changes something: it may only read")
-        if not gives_columns:
-            raise _Refused("gives no column")
-        return True
-
-    def _authorize(
-        self, action: int, first: str | None, second: str | None, _database: str | None, _inside: str | None
-    ) -> int:
-        if action in _READS:
-            return apsw.SQLITE_OK
-        if action == apsw.SQLITE_FUNCTION and (second or "").lower() not in _REFUSED_FUNCTIONS:
-            return apsw.SQLITE_OK
-        if action == apsw.SQLITE_PRAGMA and (first or "").lower() in _PRAGMAS:
-            return apsw.SQLITE_OK
-        if action in _CHANGES and first in self._shadows:
-            return apsw.SQLITE_OK  # virtual tables prepare their writes before they read; nothing of it may run
-        return apsw.SQLITE_DENY
-
-    def _look_at_the_clock(self) -> bool:
-        # That Python runs here at all is what lets Ctrl-C end a long query.
-        return self._stopwatch() > self._ends_at
-
-    def _explained(self, error: apsw.Error) -> str:
-        """Before a query runs, SQLite complains of its text; once it runs, a message may quote a row."""
-        if isinstance(error, apsw.AuthError):
-            return "the query may only read this database"
-        if self._statements:
-            return f"the query failed while it ran: {type(error).__name__}"
-        message = "".join(character if character.isprintable() else " " for character in str(error))
-        return f"the query cannot run: {message[:_LONGEST_REASON]}"
-
-
-def _shadow_tables(connection: apsw.Connection) -> list[str]:
-    return [name for (name,) in connection.execute("SELECT name FROM pragma_table_list WHERE type = 'shadow'")]
+            ok, detail = child.call(
+                ask,
+                path.absolute(),
+                check.name,
+                check.sql,
+                wanted.comparison,
+                wanted.value,
+                seconds,
+                limits=limits,
+                what="the query",
+            )
+        except Endless:
+            return [*verdicts, Check(check.name, ok=False, detail=f"the query took longer than {seconds:g} s")]
+        except NotGood as error:
+            return [*verdicts, Check(check.name, ok=False, detail=str(error))]
+        verdicts.append(Check(check.name, ok, detail))
+    return verdicts

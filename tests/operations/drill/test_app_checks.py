@@ -161,8 +161,8 @@ def test_what_is_not_as_expected_does_not_pass_and_shows_no_value(
 def test_a_query_only_reads(database: Path, sql: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(database.parent)
     before, there = database.read_bytes(), sorted(database.parent.iterdir())
-    for expect in ("1", "no rows", "NULL"):
-        assert not ask(database, sql, expect).ok
+    text = "\n".join(f"-- name: {expect}\n-- expect: {expect}\n{sql}" for expect in ("1", "no rows", "NULL"))
+    assert [verdict.ok for verdict in run_app_checks(database, parse_app_checks(text, "f"))] == [False] * 3
     assert database.read_bytes() == before
     assert sorted(database.parent.iterdir()) == there
 
@@ -171,6 +171,14 @@ def test_a_query_without_end_is_ended(database: Path) -> None:
     endless = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c"
     verdict = ask(database, endless, "1", seconds=0.1)
     assert verdict == Check("it", ok=False, detail="the query took longer than 0.1 s")
+
+
+def test_one_call_of_a_function_without_end_is_ended_and_the_next_check_runs(database: Path) -> None:
+    endless = "SELECT instr(hex(zeroblob(4000000)), hex(zeroblob(2000000)) || '1')"
+    text = f"-- name: a\n-- expect: 1\n{endless};\n-- name: b\n-- expect: 1\nSELECT 1;"
+    first, second = run_app_checks(database, parse_app_checks(text, "f"), seconds_each=0.1)
+    assert first == Check("a", ok=False, detail="the query took longer than 0.1 s")
+    assert second.ok
 
 
 def test_one_check_that_fails_does_not_keep_the_next_from_running(database: Path) -> None:
