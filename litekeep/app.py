@@ -7,7 +7,12 @@ import click
 # name -> the module and function it is, and what `litekeep --help` says of it
 COMMANDS = {
     "backup": ("jobs.backup.command:backup", "Take a backup of DATABASE_URL."),
+    "continuous": (
+        "litekeep.commands.continuous:continuous",
+        "Make a point whenever something was written, again and again.",
+    ),
     "list": ("litekeep.commands.list_backups:list_backups", "List the backups in a store, newest first."),
+    "timeline": ("litekeep.commands.timeline:timeline", "Show the moments that can be reached, and the gaps."),
     "status": ("litekeep.commands.status:status", "Show how backups stand, and what needs attention."),
     "verify": ("jobs.verify.command:verify", "Prove backups good by restoring them into a scratch database."),
     "restore": ("jobs.restore.command:restore", "Bring a backup back, into a new database or in place."),

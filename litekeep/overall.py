@@ -90,6 +90,7 @@ def _to_json(status: Status, going: NextDeletion | None, inventory: Inventory) -
         "last_drilled": _time(status.drilled_at),
         "next_scheduled": {"kind": slot.kind, "at": rfc3339(slot.at)} if slot else None,
         "recovery_point_seconds": _seconds(status.recovery_point),
+        "continuous": status.reach.to_json() if status.reach else None,
         "deleted_next": {"id": going.backup.id, "kind": going.backup.kind, "at": _time(going.at)} if going else None,
         "alerts": [finding.to_json() for finding in status.findings],
     }

@@ -71,6 +71,9 @@ def _plan_lines(status: Status, going: NextDeletion | None) -> Iterator[str]:
     loss = "everything" if status.recovery_point is None else _loss(status.recovery_point)
     lost = status.recovery_point is None or status.last.wrong is not None or status.last.kind in _stale_kinds(status)
     yield f"{WRONG if lost else FINE} Recovery point: a loss now would cost {loss}"
+    if (reach := status.reach) is not None:
+        between = f"{moment(reach.since)} and {moment(reach.until)}"
+        yield f"{FINE} Reachable: {reach.points} points between {between}, {size(reach.bytes_a_day)} in the last day"
     if going is None:
         yield f"{FINE} Deleted next: nothing"
     elif going.due:

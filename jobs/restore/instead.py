@@ -6,8 +6,8 @@ from datetime import datetime
 from typing import Any
 
 from shared.catalog.listing import LATEST, LATEST_VERIFIED, Backup, Catalog
-from shared.clock import rfc3339
-from shared.errors import NotGood
+from shared.clock import parse_time, rfc3339
+from shared.errors import NotGood, UsageError
 from shared.keys import WrappingKey
 from shared.model.kinds import Kind
 from shared.model.names import SAFETY_PREFIX
@@ -16,6 +16,14 @@ from shared.operations.verify.nearest import Search, said_of
 from shared.runtime.progress import Progress
 
 OpenKey = Callable[[], WrappingKey | None]
+
+
+def moment_of(text: str | None) -> datetime | None:
+    """What --at says. Raises UsageError."""
+    try:
+        return None if text is None else parse_time(text)
+    except ValueError:
+        raise UsageError(f"--at {text!r} is no time: write 2024-01-15T12:00:00Z") from None
 
 
 def refuse_stand_in(catalog: Catalog, found: Backup, at: datetime, key: OpenKey) -> None:

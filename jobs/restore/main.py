@@ -1,13 +1,11 @@
 """The restore job: which backup to where, and what was done, with its events."""
 
 from dataclasses import asdict, replace
-from datetime import datetime
 from pathlib import Path, PurePath
 from typing import Any
 
-from jobs.restore.instead import refuse_stand_in, restore_or_name
+from jobs.restore.instead import moment_of, refuse_stand_in, restore_or_name
 from shared.catalog.listing import LATEST, LATEST_VERIFIED, Backup
-from shared.clock import parse_time
 from shared.errors import UsageError
 from shared.events.log import Event
 from shared.model.kinds import Kind
@@ -64,7 +62,7 @@ def run_restore(flags: dict[str, Any], *, as_json: bool, progress: Progress) -> 
         tell_break_glass(log, permit, order.target.display)
         log.emit(Event.RESTORE_STARTED, f"restoring {name.id} to {order.target.display}", fields)
         with reported(lambda why: log.emit(Event.RESTORE_FAILED, f"restore of {name.id} failed: {why}", fields)):
-            done = restore_or_name(order, flags, _time(flags["at"]), progress)
+            done = restore_or_name(order, flags, moment_of(flags["at"]), progress)
         deed.backup_id = fields["backup_id"] = done.id
         tell_erased(log, name, done.id, order.target.display, done.erased)
         log.emit(
@@ -94,7 +92,7 @@ def order_of(settings: Settings, flags: dict[str, Any], *, with_key: bool = True
     catalog = catalog_of(settings)
     ref = flags["ref"] or LATEST
     database = flags["database"] or (database_of(settings) if ref in (LATEST, LATEST_VERIFIED) else None)
-    at = _time(flags["at"])
+    at = moment_of(flags["at"])
     backup = catalog.find(ref, database, at)
     if at is not None and not flags["nearest"]:
         refuse_stand_in(catalog, backup, at, lambda: key_of(settings))
@@ -129,13 +127,6 @@ def _check_alone(settings: Settings, order: RestoreOrder, *, dry_run: bool = Fal
         from jobs.restore.approved import check_restore_alone  # noqa: PLC0415 - `--help` must not wait for it
 
         check_restore_alone(settings, order.target.display, in_place=order.in_place, dry_run=dry_run)
-
-
-def _time(text: str | None) -> datetime | None:
-    try:
-        return None if text is None else parse_time(text)
-    except ValueError:
-        raise UsageError(f"--at {text!r} is no time: write 2024-01-15T12:00:00Z") from None
 
 
 def _target(settings: Settings, flags: dict[str, Any], backup: Backup) -> FileLocation | CloudLocation:

@@ -17,6 +17,7 @@ from shared.catalog.listing import Backup, Catalog, named
 from shared.errors import LitekeepError, NotGood, StoreError
 from shared.events.log import Event, EventLog
 from shared.model import names
+from shared.model.kinds import Kind
 from shared.model.names import BackupName
 from shared.operations.verify.ladder import verify_backup
 from shared.settings import Settings, read_settings
@@ -54,7 +55,9 @@ def backup_in(event: CloudEvent, store_url: str) -> BackupName | None:
     if data.get("bucket") != bucket or not isinstance(name, str) or not name.startswith(prefix):
         return None
     found = names.parse(name.removeprefix(prefix))
-    return found.backup if found is not None and found.role == "manifest" else None
+    if found is None or found.role != "manifest" or found.backup.kind is Kind.CONTINUOUS:
+        return None  # of points the newest is proven every hour, with all that it rests on
+    return found.backup
 
 
 def _unjudged(store: Store, name: BackupName) -> Backup | None:

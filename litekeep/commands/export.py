@@ -5,7 +5,9 @@ from typing import Any
 
 import click
 
+from jobs.restore.instead import moment_of, refuse_stand_in
 from shared.catalog.listing import LATEST, LATEST_VERIFIED
+from shared.errors import UsageError
 from shared.operations.transfer import check_export_name, export_backup
 from shared.terminal.audit import audited
 from shared.terminal.options import common, database, erasures, settings_with, store
@@ -14,7 +16,8 @@ from shared.terminal.screen import progress_bars, say, say_json
 
 
 @click.command()
-@click.option("--backup", "ref", required=True, metavar="REF", help="An id, latest, or latest-verified.")
+@click.option("--backup", "ref", metavar="REF", help="An id, latest, or latest-verified.")
+@click.option("--at", metavar="TIME", help="The newest backup taken at or before that time (UTC unless it says so).")
 @click.option(
     "--output",
     required=True,
@@ -26,7 +29,13 @@ from shared.terminal.screen import progress_bars, say, say_json
 @database
 @store
 @common
+<<<<<<< HEAD
 def export(as_json: bool, ref: str, output: Path, **flags: Any) -> None:
+=======
+def export(
+    as_json: bool, ref: str | None, at: str | None, output: Path, database: str | None, store: str | None
+) -> None:
+>>>>>>> a125e28 (Continuous backups: litekeep continuous, timeline, a folded list, export --at; cleanup, holds, copies, status and drills know points and their paths)
     """Write a backup as a plain file that the stock sqlite3 opens. It is NOT encrypted.
 
     \b
@@ -34,14 +43,25 @@ def export(as_json: bool, ref: str, output: Path, **flags: Any) -> None:
       litekeep export --backup latest --output app.sql.gz
       gunzip -c app.sql.gz | sqlite3 -safe -bail -cmd ".dbconfig defensive off" new.db
       litekeep export --backup latest-verified --output app.sqlite
+      litekeep export --at 2024-01-15T10:31:00Z --output then.sqlite
     """
     check_export_name(output)
     settings = settings_with(backup_store=flags["store"])
     way = way_out_of(settings, without=flags["without_erasures"], absent=flags["absent"])
     catalog = catalog_of(settings)
+<<<<<<< HEAD
     backup = catalog.find(
         ref, flags["database"] or (database_of(settings) if ref in (LATEST, LATEST_VERIFIED) else None)
     )
+=======
+    if not (ref or at):
+        raise UsageError("--backup REF is missing: an id, latest, or latest-verified; or --at TIME; see litekeep list")
+    wanted, moment = ref or LATEST, moment_of(at)
+    newest = wanted in (LATEST, LATEST_VERIFIED)
+    backup = catalog.find(wanted, database or (database_of(settings) if newest else None), moment)
+    if moment is not None:
+        refuse_stand_in(catalog, backup, moment, lambda: key_of(settings))
+>>>>>>> a125e28 (Continuous backups: litekeep continuous, timeline, a folded list, export --at; cleanup, holds, copies, status and drills know points and their paths)
     log, name = event_log(settings, result_on_stdout=as_json), backup.name
     about = {"database": name.database, "backup_id": name.id, "kind": name.kind}
     with (

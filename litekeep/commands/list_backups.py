@@ -1,5 +1,7 @@
 """`litekeep list`"""
 
+from typing import NamedTuple
+
 import click
 
 from shared.catalog.listing import Backup, Catalog
@@ -10,6 +12,7 @@ from shared.stores import open_store
 from shared.terminal.options import common, database, settings_with, store
 from shared.terminal.screen import BAD, GOOD, age, moment, printable, say, say_json, size, table
 
+_FOLDED = 2  # points from which on they are one line
 _SHORT = 12  # characters of a schema version
 _DROPPABLE = ("schema", "rows", "size", "database", "kept until", "kind", "age")
 
@@ -30,10 +33,13 @@ def list_backups(
 ) -> None:
     """List the backups in a store, newest first.
 
+    The points of a continuous chain are one line for each database, unless --kind continuous asks for all.
+
     \b
     Examples:
       litekeep list
       litekeep list --held
+      litekeep list --kind continuous
       litekeep list --kind daily --database app.db
       litekeep list --store gs://my-backups --json
     """
@@ -48,26 +54,29 @@ def list_backups(
     elif not backups:
         say(f"No backups in {catalog.store.url}. Take one: litekeep backup")
     else:
-        _draw(backups, wide=wide)
+        _draw(backups, wide=wide, folded=kind is None and not held)
 
 
-def _draw(backups: list[Backup], *, wide: bool) -> None:
-    now = utc_now()
+def _draw(backups: list[Backup], *, wide: bool, folded: bool) -> None:
+    now, lines = (
+        utc_now(),
+        fold(backups) if folded else [Line(backup, backup.name.id, _size(backup)) for backup in backups],
+    )
     columns = ("", "id", "database", "kind", "age", "size", "rows", "schema", "verified", "kept until")
     rows = [
         (
             GOOD if backup.good else BAD,
-            backup.name.id,
+            said,
             backup.name.database,
             backup.name.kind.value,
             age((now - backup.created_at).total_seconds()),
-            size(sum(int(artifact["size_bytes"]) for artifact in backup.summary.get("artifacts", []))),
+            size(stored),
             str(backup.summary.get("rows", "")),
             _schema_version(backup, wide=wide),
             {True: "yes", False: "NO", None: "not yet"}[backup.verified],
             "held" if backup.hold else str(backup.summary.get("keep_until", ""))[:10],
         )
-        for backup in backups
+        for backup, said, stored in lines
     ]
     table(columns, rows, right=frozenset({4, 5, 6}), droppable=_DROPPABLE, wide=wide)
     for backup in backups:
@@ -76,12 +85,40 @@ def _draw(backups: list[Backup], *, wide: bool) -> None:
             say(f"{backup.name.id} is held by {backup.hold.held_by}{since}: {backup.hold.reason}")
     if any(backup.trust is Trust.UNCHECKED for backup in backups):
         say("verified: as recorded, seals not checked here; litekeep status and verify check them")
-    for backup in backups:
+    for backup in [line.backup for line in lines]:
         if backup.doubt:
             doubt = f"{backup.name.id}: a verdict on it counts for nothing, {backup.doubt}"
             click.echo(f"{BAD} {printable(doubt)}", err=True)
         if backup.wrong:
             click.echo(f"{BAD} {printable(backup.name.id)}: {printable(backup.wrong)}", err=True)
+
+
+class Line(NamedTuple):
+    """A backup and what stands for it: its id and stored bytes, or those of all points of which it is the newest."""
+
+    backup: Backup
+    said: str
+    stored_bytes: int
+
+
+def fold(backups: list[Backup]) -> list[Line]:
+    """A line for each backup, and one for all good points of a database, where the newest would stand."""
+    points: dict[str, list[Backup]] = {}
+    for backup in backups:
+        if backup.name.kind is Kind.CONTINUOUS and backup.good:
+            points.setdefault(backup.name.database, []).append(backup)
+    lines = []
+    for backup in backups:
+        own = points.get(backup.name.database, [])
+        if backup.name.kind is not Kind.CONTINUOUS or len(own) < _FOLDED or not backup.good:
+            lines.append(Line(backup, backup.name.id, _size(backup)))
+        elif backup is own[0]:
+            lines.append(Line(backup, f"{backup.name.id} + {len(own) - 1} points", sum(map(_size, own))))
+    return lines
+
+
+def _size(backup: Backup) -> int:
+    return sum(int(artifact["size_bytes"]) for artifact in backup.summary.get("artifacts", []))
 
 
 def _schema_version(backup: Backup, *, wide: bool) -> str:

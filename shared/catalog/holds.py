@@ -12,15 +12,18 @@ from datetime import datetime
 from typing import Any
 
 from shared.clock import Clock, parse_time, rfc3339, utc_now
-from shared.errors import ObjectExists, ObjectMissing, StoreError, UsageError
+from shared.errors import NotGood, ObjectExists, ObjectMissing, StoreError, UsageError
 from shared.model import names
-from shared.model.names import BackupName, Format
+from shared.model.kinds import Kind
+from shared.model.manifest import LARGEST_MANIFEST, parse_manifest
+from shared.model.names import BackupName, Format, kind_prefix
 from shared.runtime.so_far import note, unsure
 from shared.stores import Store, StoredObject
 from shared.stores.interface import Holding
 
 _LARGEST = 64 << 10  # bytes
 _LONGEST_REASON = 500
+_LONGEST_PATH = 1000  # of a point to its base
 
 
 @dataclass(frozen=True)
@@ -71,7 +74,8 @@ def hold(
         store.delete(stored.name, stored.generation)
         raise StoreError(f"{name.id} was deleted while it was being held: hold another one")
     if isinstance(store, Holding):
-        _set_store_holds(store, store, name, held=True)
+        for each in (name, *rests_on(store, name)):
+            _set_store_holds(store, store, each, held=True)
     return made
 
 
@@ -83,7 +87,8 @@ def release(store: Store, backup_id: str, *, database: str | None = None) -> Hol
     name = _the_only_one(store, backup_id, database, role="hold")
     ended = read_hold(store, name)
     if isinstance(store, Holding):
-        _set_store_holds(store, store, name, held=False)
+        for each in _needed_by_no_other(store, name):
+            _set_store_holds(store, store, each, held=False)
     note("hold", f"whether {name.id} is still held is shown by litekeep list: run litekeep release again")
     # Last: while this stands, an interrupted release can be run again, and the backup is still held.
     for item in _objects_of(store, name):
@@ -116,6 +121,33 @@ def is_stored(store: Store, object_name: str, generation: str | None = None) -> 
             return True
     except ObjectMissing:
         return False
+
+
+def rests_on(store: Store, name: BackupName) -> list[BackupName]:
+    """What a point of a chain builds on, nearest first, as far as the manifests there say; nothing of other backups."""
+    found: list[BackupName] = []
+    at = name
+    for _ in range(_LONGEST_PATH):
+        try:
+            with store.open(at.manifest) as stream:
+                chain = parse_manifest(stream.read(LARGEST_MANIFEST), at).chain
+        except (NotGood, ObjectMissing):
+            break
+        if chain is None or chain.parent is None:
+            break
+        at = BackupName(at.kind, at.database, chain.parent)
+        found.append(at)
+    return found
+
+
+def _needed_by_no_other(store: Store, name: BackupName) -> list[BackupName]:
+    """The backup and what it builds on, without what another held one builds on."""
+    path = [name, *rests_on(store, name)]
+    if name.kind is not Kind.CONTINUOUS:
+        return path
+    held = _named(store.list_objects(kind_prefix(name.kind, name.database)), "hold")
+    needed = {each for other in held if other != name for each in (other, *rests_on(store, other))}
+    return [each for each in path if each not in needed]
 
 
 def _the_only_one(store: Store, backup_id: str, database: str | None, *, role: str) -> BackupName:

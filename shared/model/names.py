@@ -28,6 +28,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from enum import StrEnum
 from functools import lru_cache
+from hashlib import blake2b
 from urllib.parse import quote, unquote
 
 from shared.errors import UsageError
@@ -76,6 +77,7 @@ _UNCHANGED = re.compile(rf"(\d{{8}}T\d{{12}}Z)\.({_ID.pattern})\.json", re.ASCII
 _RULES = re.compile(r"locks/rules/(\d{8}T\d{12}Z)\.(applied|seen)\.json", re.ASCII)
 _ERASURE = re.compile(r"erasures/(key-)?([1-9]\d{0,8})\.json", re.ASCII)
 _MOST_LEASES = 1_000_000  # one a run, and they begin again when none is left
+_LETTERS = str.maketrans("0123456789abcdef", "abcdefghijklmnop")
 _LEASE = re.compile(r"locks/([a-z]{1,40})\.(\d{1,18})\.json", re.ASCII)
 
 
@@ -278,6 +280,12 @@ def lease(task: str, number: int) -> str:
     return f"{lease_prefix(task)}{number:06d}.json"
 
 
+def loop_task(database: str) -> str:
+    """The task of a database's loop of cycles: a lease's task is letters only."""
+    digest = blake2b(database.encode(), digest_size=12).hexdigest()
+    return "continuous" + digest.translate(_LETTERS)
+
+
 def lease_prefix(task: str) -> str:
     return f"locks/{task}."
 
@@ -315,6 +323,11 @@ def parse_unchanged(name: str) -> Unchanged | None:
         return None
     backup, at = _backup_name(parts[2], parts[3], found[2]), _verdict_time(found[1])
     return Unchanged(backup, at) if backup and at else None
+
+
+def marks_prefix(kind: Kind, database: str) -> str:
+    """The listing prefix for the marks of one kind and database."""
+    return f"{UNCHANGED}{kind}/{encode_database(database)}/"
 
 
 def retired(database: str) -> str:

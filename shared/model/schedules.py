@@ -18,7 +18,7 @@ _FIELD = re.compile(rf"{_ITEM}(?:,{_ITEM})*", re.ASCII | re.IGNORECASE)
 _ANY_TIME = datetime(2024, 1, 1, tzinfo=UTC)
 
 # How long after its slot a backup may be there: it is started late, takes its time, or is tried again.
-_GRACE = {Kind.CONTINUOUS: timedelta(minutes=5), Kind.DAILY: timedelta(hours=1), Kind.WEEKLY: timedelta(days=1)}
+_GRACE = {Kind.CONTINUOUS: timedelta(minutes=2), Kind.DAILY: timedelta(hours=1), Kind.WEEKLY: timedelta(days=1)}
 SCHEDULED = tuple(_GRACE)
 
 
@@ -39,7 +39,7 @@ class Schedule:
         return next(CronSim(self.cron, until, reverse=True))
 
     def allowed_age(self, now: datetime) -> timedelta:
-        """How old the newest backup may be: 25 hours daily, 8 days weekly, 10 minutes every 5 minutes.
+        """How old the newest backup may be: 25 hours daily, 8 days weekly, 5 minutes every 3 minutes.
 
         That is from one slot to the next, and a grace. Where slots are not evenly spaced, a backup of the last slot
         that is due is never too old, and one of an earlier slot is, once the grace is over.
@@ -58,7 +58,7 @@ class Schedule:
 
 
 DEFAULT_SCHEDULES: Mapping[Kind, Schedule] = {
-    Kind.CONTINUOUS: Schedule(Kind.CONTINUOUS, "*/5 * * * *"),
+    Kind.CONTINUOUS: Schedule(Kind.CONTINUOUS, "*/3 * * * *"),
     Kind.DAILY: Schedule(Kind.DAILY, "0 0 * * *"),
     Kind.WEEKLY: Schedule(Kind.WEEKLY, "0 0 * * 0"),
 }

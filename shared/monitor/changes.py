@@ -17,7 +17,7 @@ def changes(here: Sequence[Seen]) -> Iterator[Finding]:
     readable = [seen for seen in here if seen.damaged is None]
     for kind in Kind:
         own = [seen for seen in readable if seen.kind is kind]
-        if own:
+        if own and kind is not Kind.CONTINUOUS:  # of those each has the size of what was written
             yield from _beyond_the_usual(own[0], own[1:])
     for newest, before in pairwise(readable[:2]):
         yield from _tables(newest, before)

@@ -88,14 +88,18 @@ def _stale(database: str, here: Sequence[Seen], schedules: Schedules, now: datet
 
 
 def _not_good(own: Sequence[Seen]) -> Iterator[Finding]:
-    for seen in own:
-        if seen.wrong is not None and seen.unopened is None:
-            yield Finding(
-                Event.MONITOR_NOT_GOOD,
-                f"{seen.name.id} of {seen.name.database} is not good: {seen.wrong}; take another one, keep it for the "
-                "cause",
-                _about(seen),
-            )
+    wrong = [seen for seen in own if seen.wrong is not None and seen.unopened is None]
+    points = [seen for seen in wrong if seen.kind is Kind.CONTINUOUS]  # one harmed object takes many with it
+    for seen in wrong:
+        if seen.kind is Kind.CONTINUOUS and seen is not points[0]:
+            continue
+        others = f" (and {len(points) - 1} more points)" if seen.kind is Kind.CONTINUOUS and len(points) > 1 else ""
+        yield Finding(
+            Event.MONITOR_NOT_GOOD,
+            f"{seen.name.id} of {seen.name.database}{others} is not good: {seen.wrong}; take another one, keep it for "
+            "the cause",
+            _about(seen),
+        )
 
 
 def _not_sealed(own: Sequence[Seen]) -> Iterator[Finding]:
@@ -143,7 +147,12 @@ def _future(own: Sequence[Seen], now: datetime) -> Iterator[Finding]:
 
 def _unverified(here: Sequence[Seen], now: datetime) -> Iterator[Finding]:
     waiting: dict[Kind, list[Seen]] = {}
+    # The newest point is proven every hour, and with it what it rests on. Not each of them is.
+    proven = [seen.verified_at for seen in here if seen.kind is Kind.CONTINUOUS and seen.verified]
+    points_are_proven = any(at is not None and now - at <= _VERIFIED_WITHIN for at in proven)
     for seen in here:
+        if seen.kind is Kind.CONTINUOUS and points_are_proven:
+            continue
         if seen.verified is None and seen.damaged is None and seen.age(now) > _VERIFIED_WITHIN:
             waiting.setdefault(seen.kind, []).append(seen)
     for kind, found in waiting.items():

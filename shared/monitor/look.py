@@ -88,7 +88,7 @@ def _seen(candidate: Candidate, backup: Backup, inventory: Inventory, copies: Ma
         trust=backup.trust,
         doubt=backup.doubt,
         unopened=backup.unopened,
-        damaged=candidate.damaged,
+        damaged=candidate.damaged or backup.missing,
         source_good=candidate.good,
         kept_for=candidate.keep_until - candidate.created_at if candidate.keep_until else None,
         in_copy=None if copies is None else _is_copied(inventory.objects[candidate.name], copies),

@@ -12,6 +12,7 @@ from shared.model.schedules import DEFAULT_SCHEDULES
 from shared.monitor.finding import Finding
 from shared.monitor.judge import Schedules, in_force, judge
 from shared.monitor.listing import Listing, Seen, present
+from shared.monitor.reach import Reach, reach_of
 from shared.monitor.usual import size_change, usual_size
 
 
@@ -50,6 +51,7 @@ class Status:
     drilled_at: datetime | None
     next_scheduled: Slot | None
     findings: tuple[Finding, ...]
+    reach: Reach | None = None  # of a continuous chain
 
 
 def status_of(database: str, listing: Listing, schedules: Schedules | None, now: datetime) -> Status:
@@ -61,6 +63,7 @@ def status_of(database: str, listing: Listing, schedules: Schedules | None, now:
     before = [seen for seen in here[1:] if last is not None and seen.kind is last.kind and seen.damaged is None]
     behind = [seen.behind(now) for seen in here if seen.wrong is None]
     verified = [seen for seen in here if seen.verified and seen.wrong is None]
+    usual = last is not None and last.kind is not Kind.CONTINUOUS  # a point has the size of what was written
     findings = judge(replace(listing, databases={database: own}, problems=()), schedules, now)
     return Status(
         database,
@@ -68,12 +71,13 @@ def status_of(database: str, listing: Listing, schedules: Schedules | None, now:
         last,
         age=last.age(now) if last else None,
         recovery_point=min(behind, default=None),
-        usual_bytes=usual_size(last, before) if last else None,
-        change_percent=size_change(last, before) if last else None,
+        usual_bytes=usual_size(last, before) if last and usual else None,
+        change_percent=size_change(last, before) if last and usual else None,
         last_verified=verified[0] if verified else None,
         drilled_at=listing.last_drill(database, now),
         next_scheduled=_next(schedules, own, now),
         findings=tuple(findings),
+        reach=reach_of(here, now),
     )
 
 

@@ -14,9 +14,11 @@ from pathlib import Path
 import google_crc32c
 
 from shared.catalog.listing import Backup, Catalog
+from shared.catalog.paths import parent_of
 from shared.catalog.summary import beside_manifest
 from shared.errors import LitekeepError, NotGood, ObjectExists, ObjectMissing, StoreError, UsageError
 from shared.model import names
+from shared.model.kinds import Kind
 from shared.model.manifest import Artifact, Manifest
 from shared.model.request_names import POLICIES, REQUESTS
 from shared.runtime.progress import Progress, silent
@@ -63,7 +65,7 @@ def copy_backups(
     catalog = Catalog(source)
     there = {item.name: item.size_bytes for item in target.list_objects("")}
     listed = list(source.list_objects(""))
-    wanted = list(reversed(catalog.backups() if backups is None else backups))
+    wanted = list(reversed(catalog.backups() if backups is None else _with_paths(catalog, backups)))
     chosen = {backup.name for backup in wanted}
     done = Copied()
     note("copy", lambda: f"{len(done.backups)} backups were copied to {target.url}: run it again for the rest")
@@ -79,11 +81,33 @@ def copy_backups(
     return done
 
 
+def _with_paths(catalog: Catalog, backups: Sequence[Backup]) -> list[Backup]:
+    """These and what they build on, newest first: the other store must not show a point that it cannot restore."""
+    wanted = {backup.name: backup for backup in backups}
+    databases = {backup.name.database for backup in backups if parent_of(backup)}
+    known = {backup.name: backup for database in databases for backup in catalog.backups(Kind.CONTINUOUS, database)}
+    for backup in backups:
+        at = parent_of(backup)
+        while at is not None and at in known and at not in wanted:
+            wanted[at] = known[at]
+            at = parent_of(known[at])
+    if len(wanted) == len(backups):
+        return list(backups)
+    return sorted(wanted.values(), key=lambda backup: (backup.created_at, _cycle_of(backup)), reverse=True)
+
+
+def _cycle_of(backup: Backup) -> int:
+    return int((backup.summary.get("chain") or {}).get("cycle", 0))
+
+
 def _copy_backup(catalog: Catalog, target: Store, backup: Backup, there: dict[str, int], done: Copied) -> None:
     if backup.name.manifest in there:
         return
     if backup.damaged:
         raise NotGood(backup.damaged)
+    parent = parent_of(backup)
+    if parent is not None and parent.manifest not in there:
+        raise NotGood(f"{parent.id}, which it builds on, is not there: copy that first")
     manifest, raw = catalog.read_manifest(backup)
     for artifact in manifest.artifacts:
         if there.get(artifact.object) == artifact.size_bytes:
@@ -92,6 +116,7 @@ def _copy_backup(catalog: Catalog, target: Store, backup: Backup, there: dict[st
         done.objects += 1
         done.size_bytes += artifact.size_bytes
     _create(target, manifest, raw)
+    there[backup.name.manifest] = len(raw)
     done.objects += 1
     done.backups.append(manifest.id)
 

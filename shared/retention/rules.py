@@ -22,7 +22,8 @@ Even then a backup of a database stays
     needed           one that stays needs it (a continuous chain)
 Of a retired database (`litekeep retire`) none is protected by being the last: each goes when its time is over.
 
-    too-many         with it more than half of the database's backups would go in one run, and nobody said --force
+    too-many         with it more than half of the database's backups would go in one run, and nobody said --force;
+                     all points of a continuous chain of one day count as one backup
 
 Whatever is dated in the future, unreadable or not good protects nothing: it counts as none of the last good ones.
 "Newer" goes by the time a backup was taken. All times are aware datetimes.
@@ -263,7 +264,7 @@ class _Judge:
 
     def _refuse_too_many(self) -> bool:
         going = [decision for decision in self._decided.values() if decision.delete]
-        if self._policy.force or self._retired or 2 * len(going) <= len(self._own):
+        if self._policy.force or self._retired or _weight(each.backup for each in going) * 2 <= _weight(self._own):
             return False
         for decision in going:
             reason = f"{decision.reason}, but more than half would go in one run: --force if that is meant"
@@ -296,6 +297,11 @@ class _Judge:
         hours, rest = divmod(int(self._policy.lengths[backup.name.kind].total_seconds()), 3600)
         span = f"{hours} h" if hours % 24 or rest else f"{hours // 24} d"
         return f"{backup.name.kind}: {span}"
+
+
+def _weight(backups: Iterable[Candidate]) -> int:
+    """How many they count as: the points of a continuous chain of one day are one, or they would outweigh all else."""
+    return len({backup.created_at.date() if backup.name.kind is Kind.CONTINUOUS else backup.name for backup in backups})
 
 
 def _started(backup: Candidate) -> datetime:

@@ -90,7 +90,7 @@ def test_the_limits_of_the_default_table_hold_at_any_moment(seconds: float) -> N
     now = utc("2020-01-01") + timedelta(seconds=seconds)
     limits = {kind: schedule.allowed_age(now) for kind, schedule in DEFAULT_SCHEDULES.items()}
     assert limits == {
-        Kind.CONTINUOUS: timedelta(minutes=10),
+        Kind.CONTINUOUS: timedelta(minutes=5),
         Kind.DAILY: timedelta(hours=25),
         Kind.WEEKLY: timedelta(days=8),
     }

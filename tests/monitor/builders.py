@@ -12,7 +12,7 @@ from shared.monitor import Finding, Listing, Seen, judge
 
 NOW = datetime(2024, 1, 15, 0, 30, tzinfo=UTC)
 DAILY = parse_schedules("daily=0 0 * * *")
-ALL = parse_schedules("continuous=*/5 * * * *;daily=0 0 * * *;weekly=0 0 * * 0")
+ALL = parse_schedules("continuous=*/3 * * * *;daily=0 0 * * *;weekly=0 0 * * 0")
 _SIZES = {"sql": 60_000_000, "sqlite": 67_000_000}
 
 

@@ -24,7 +24,7 @@ def test_of_what_is_in_order_nothing_is_said() -> None:
     [
         (Kind.DAILY, hours(25), hours(25) + timedelta(seconds=1)),
         (Kind.WEEKLY, timedelta(days=8), timedelta(days=8, seconds=1)),
-        (Kind.CONTINUOUS, timedelta(minutes=10), timedelta(minutes=10, seconds=1)),
+        (Kind.CONTINUOUS, timedelta(minutes=5), timedelta(minutes=5, seconds=1)),
     ],
 )
 def test_a_kind_is_stale_right_after_its_limit(kind: Kind, fresh: timedelta, stale: timedelta) -> None:
@@ -38,7 +38,7 @@ def test_a_kind_is_stale_right_after_its_limit(kind: Kind, fresh: timedelta, sta
 
 
 def test_of_each_scheduled_kind_the_newest_counts() -> None:
-    own = [seen(hours(0.1), kind=Kind.CONTINUOUS), *nights(2, until=hours(30)), seen(hours(5), kind=Kind.WEEKLY)]
+    own = [seen(hours(0.05), kind=Kind.CONTINUOUS), *nights(2, until=hours(30)), seen(hours(5), kind=Kind.WEEKLY)]
     (finding,) = findings(own, schedules=ALL)
     assert (finding.event, finding.fields["kind"]) == (Event.MONITOR_STALE, "daily")
 

@@ -61,7 +61,7 @@ def test_a_backup_that_is_not_good_is_no_recovery_point() -> None:
 
 def test_the_next_slot_is_the_soonest_of_all_kinds() -> None:
     found = status_of("app.db", listing(nights(1)), ALL, NOW)
-    assert found.next_scheduled == Slot(Kind.CONTINUOUS, NOW + timedelta(minutes=5))
+    assert found.next_scheduled == Slot(Kind.CONTINUOUS, NOW + timedelta(minutes=3))
     assert status_of("app.db", listing(nights(1)), {}, NOW).next_scheduled is None
     assert status_of("app.db", listing([seen(kind=Kind.ON_DEMAND)]), None, NOW).next_scheduled == Slot(
         Kind.DAILY, NOW.replace(day=16, minute=0)

@@ -33,6 +33,9 @@ GOOD = {
     "keys sheet": ("LITEKEEP RECOVERY SHEET", "choose another from the list."),
     "cost": ("./backups: 0.00 USD a month", "Not counted: "),
     "drill --now": ("", ""),
+    "timeline": ("app.db", "no points"),
+    "backup --kind continuous": ("Backed up app.db", "Restore it:"),
+    "continuous --once": ("backup-", "1 points"),
     "monitor": ("", ""),
 }
 BAD = {
@@ -52,6 +55,8 @@ BAD = {
     "rows restore --from one --table nope": 2,
     "systemd": 2,
     "init --source nowhere.db": 1,
+    "timeline --from noon": 2,
+    "continuous --every 1d": 2,
 }
 
 

@@ -184,7 +184,7 @@ class _Cycle:
     def _quiet(self, live: Live) -> Quiet:
         """Says in the store that the database is as the newest point has it. Raises StoreError when that is gone."""
         name, order = live.newest.name, self._order
-        if not is_stored(order.store, name.manifest):
+        if self._memory.live is not None and not is_stored(order.store, name.manifest):  # else it was just listed
             raise StoreError(f"{name.id} was deleted meanwhile: the next cycle makes a point")
         if (missing := copy_path(order, live.newest)) is not None:
             raise StoreError(f"{name.id} is stored in {order.store.url}, but not in the copy store: {missing}")

@@ -1,9 +1,11 @@
 """What the restores of a drill mean: recovery times and points against their targets, and what must be seen to."""
 
-from collections.abc import Iterator, Sequence
-from datetime import datetime
+from collections.abc import Iterator, Mapping, Sequence
+from datetime import datetime, timedelta
+from types import MappingProxyType
 
 from shared.catalog.listing import Backup
+from shared.model.names import BackupName
 from shared.operations.drill.attempt import Attempt, Role
 from shared.operations.drill.drill import RecoveryPoint, RecoveryTime
 from shared.operations.drill.durations import duration
@@ -30,8 +32,13 @@ def recovery_times(attempts: Sequence[Attempt], *, has_copy_store: bool) -> list
     ]
 
 
-def recovery_points(backups: Sequence[Backup], now: datetime) -> list[RecoveryPoint]:
-    """The newest backup of each kind with a target: of those in the store, and not known to be bad."""
+def recovery_points(
+    backups: Sequence[Backup], now: datetime, unchanged: Mapping[BackupName, datetime] = MappingProxyType({})
+) -> list[RecoveryPoint]:
+    """The newest backup of each kind with a target: of those in the store, and not known to be bad.
+
+    `unchanged`: when a backup was last found to be all that there is.
+    """
     found = []
     for kind, target in RECOVERY_POINT.items():
         of_kind = [backup for backup in backups if backup.name.kind is kind]
@@ -39,7 +46,7 @@ def recovery_points(backups: Sequence[Backup], now: datetime) -> list[RecoveryPo
             continue
         usable = [backup for backup in of_kind if _is_usable(backup, now)]
         newest = max(usable or of_kind, key=lambda backup: backup.created_at)
-        age = now - newest.created_at
+        age = max(timedelta(0), now - max(newest.created_at, unchanged.get(newest.name, newest.created_at)))
         met = bool(usable) and age <= target + ON_ITS_WAY
         found.append(RecoveryPoint(kind, newest.name.id, target.total_seconds(), age.total_seconds(), met))
     return found

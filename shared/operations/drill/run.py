@@ -2,15 +2,19 @@
 
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass, replace
+from datetime import datetime
 
 from shared.catalog.checker import Checker
 from shared.catalog.listing import Backup, Catalog
 from shared.catalog.opening import open_whole
 from shared.catalog.verdicts import Opened
-from shared.clock import Clock, utc_now
+from shared.clock import Clock, is_future, utc_now
 from shared.errors import KeyProblem, NotGood, StoreError
 from shared.keys import WrappingKey
+from shared.model.kinds import Kind
+from shared.model.names import BackupName, marks_prefix, parse_unchanged
 from shared.operations.drill.app_checks import AppCheck
 from shared.operations.drill.attempt import Attempt, Role, Stopwatch, Task, attempt
 from shared.operations.drill.choice import choose
@@ -18,6 +22,7 @@ from shared.operations.drill.drill import Drill
 from shared.operations.drill.judge import findings, recovery_points, recovery_times
 from shared.operations.verify.ladder import Verification
 from shared.runtime.progress import Progress, silent
+from shared.stores import Store
 
 
 @dataclass(frozen=True)
@@ -56,7 +61,7 @@ def hold_drill(
     if order.copy is not None and choice.latest is not None:
         attempts.append(_from_copy(order, order.copy, choice.latest, app_checks, clock, stopwatch, progress))
     times = recovery_times(attempts, has_copy_store=order.copy is not None)
-    points = recovery_points(backups, started)
+    points = recovery_points(backups, started, _unchanged(order.catalog.store, database, started))
     return Drill(
         database=database,
         started_at=started,
@@ -70,6 +75,17 @@ def hold_drill(
         points=points,
         findings=list(findings(database, attempts, times, points)),
     )
+
+
+def _unchanged(store: Store, database: str, now: datetime) -> dict[BackupName, datetime]:
+    """When each point was last found to be all that there is; nothing where the store does not tell."""
+    found: dict[BackupName, datetime] = {}
+    with suppress(StoreError):
+        for item in store.list_objects(marks_prefix(Kind.CONTINUOUS, database)):
+            mark = parse_unchanged(item.name)
+            if mark is not None and not is_future(mark.at, now):
+                found[mark.backup] = max(mark.at, found.get(mark.backup, mark.at))
+    return found
 
 
 def _held(task: Task, clock: Clock, stopwatch: Stopwatch, progress: Progress) -> Attempt:

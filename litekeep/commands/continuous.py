@@ -1,0 +1,72 @@
+"""`litekeep continuous`"""
+
+import re
+from datetime import timedelta
+
+import click
+
+from shared.errors import UsageError
+from shared.terminal.options import common, settings_with, store
+
+_LENGTH = re.compile(r"([1-9]\d{0,4})([smh])", re.ASCII)
+_SECONDS = {"s": 1, "m": 60, "h": 3600}
+_SHORTEST, _LONGEST = timedelta(seconds=5), timedelta(hours=1)
+
+
+@click.command()
+@click.option("--every", default="30s", show_default=True, metavar="LENGTH", help="From one cycle to the next.")
+@click.option("--once", is_flag=True, help="One cycle, and its error if it fails.")
+@store
+@click.option("--copy-to", metavar="URL", help="A second store that gets each point too. [BACKUP_COPY_STORE]")
+@common
+def continuous(as_json: bool, every: str, once: bool, store: str | None, copy_to: str | None) -> int:
+    """Make a point of DATABASE_URL whenever something was written, again and again.
+
+    Runs until it is stopped, and gives way to another that begins on the same database and store.
+
+    \b
+    Examples:
+      litekeep continuous --every 30s
+      litekeep continuous --once --json
+      litekeep restore --at 2024-01-15T10:31:00Z --to then.db
+    """
+    from litekeep.continuous_loop import run_loop  # noqa: PLC0415 - `--help` must not wait for these
+    from shared.model.kinds import Kind  # noqa: PLC0415
+    from shared.operations.backup import BackupOrder  # noqa: PLC0415
+    from shared.operations.copy import check_apart  # noqa: PLC0415
+    from shared.stores import open_store  # noqa: PLC0415
+    from shared.terminal.parts import event_log, events_own_stdout, key_of, source_of  # noqa: PLC0415
+    from shared.terminal.screen import say, say_json  # noqa: PLC0415
+
+    length = _length(every)
+    settings = settings_with(backup_store=store, backup_copy_store=copy_to)
+    if settings.backup_databases is not None:
+        raise UsageError("a loop is of one database: unset BACKUP_DATABASES, and run one for each")
+    if settings.backup_copy_store:
+        what = "--copy-to" if copy_to else "BACKUP_COPY_STORE"
+        check_apart(settings.backup_store, settings.backup_copy_store, what)
+    quiet = as_json or events_own_stdout(settings)
+    order = BackupOrder(
+        location=source_of(settings),
+        store=open_store(settings.backup_store),
+        key=key_of(settings, may_create=True),
+        kind=Kind.CONTINUOUS,
+        keep_for=settings.retention_of(Kind.CONTINUOUS),
+        environment=settings.environment.value,
+        copy_store=open_store(settings.backup_copy_store) if settings.backup_copy_store else None,
+    )
+    log = event_log(settings, result_on_stdout=as_json)
+    ran = run_loop(order, settings, log, length, once=once, tell=(lambda _: None) if quiet else say)
+    if as_json:
+        say_json(ran.to_json())
+    elif not quiet:
+        say(f"{ran.points} points, {ran.quiet} times nothing written, {ran.failed} failed; newest: {ran.last or '-'}")
+    return 0
+
+
+def _length(text: str) -> timedelta:
+    found = _LENGTH.fullmatch(text)
+    length = timedelta(seconds=int(found[1]) * _SECONDS[found[2]]) if found else timedelta(0)
+    if not _SHORTEST <= length <= _LONGEST:
+        raise UsageError(f"--every {text!r} is not allowed: write a length from 5s to 1h, such as 30s or 3m")
+    return length

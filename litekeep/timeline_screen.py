@@ -1,0 +1,59 @@
+"""What `litekeep timeline` shows of one database."""
+
+from collections.abc import Iterator, Sequence
+from datetime import timedelta
+
+from shared.continuous.timeline import Moment, Timeline
+from shared.events.log import printable
+from shared.model.kinds import Kind
+from shared.terminal.screen import BAD, GOOD, age, moment, size
+
+_BARS = "▁▂▃▄▅▆▇█"
+_WIDTH = 60
+_MOST = 10
+
+
+def screen(found: Timeline) -> Iterator[str]:
+    """The lines for one database: ranges and gaps in the order of time, what changed when, and what a restore reads."""
+    yield printable(found.database)
+    chain = [point for point in found.points if point.backup.name.kind is Kind.CONTINUOUS]
+    others = len(found.points) - len(chain)
+    if not chain:
+        yield f"  no points: take them with litekeep continuous; {others} other backups"
+        return
+    yield from _newest(
+        [
+            *(
+                (each.since, f"  {GOOD} {moment(each.since)} to {moment(each.until)}: {each.points} points")
+                for each in found.ranges
+            ),
+            *(
+                (each.since, f"  {BAD} {age((each.until - each.since).total_seconds())} lost: {printable(each.reason)}")
+                for each in found.gaps
+            ),
+        ]
+    )
+    yield f"  changed  {sparkline(chain)}"
+    newest = chain[-1]
+    yield f"  newest   {newest.backup.name.id}: a restore reads {newest.steps} backups, {size(newest.reads_bytes)}"
+    stored = sum(point.stored_bytes for point in chain)
+    yield f"  stored   {size(stored)} in {len(chain)} points; {others} backups of other kinds besides"
+
+
+def sparkline(points: Sequence[Moment]) -> str:
+    """The bytes that the increments hold, over time; a base is no change."""
+    begins, ends = points[0].backup.created_at, points[-1].backup.created_at
+    step = max((ends - begins) / _WIDTH, timedelta(seconds=1))
+    sums = [0] * (min(_WIDTH, int((ends - begins) / step)) + 1)
+    for point in points:
+        if point.steps > 1:
+            sums[min(len(sums) - 1, int((point.backup.created_at - begins) / step))] += point.stored_bytes
+    most = max(sums) or 1
+    return "".join(_BARS[min(len(_BARS) - 1, each * len(_BARS) // (most + 1))] if each else " " for each in sums)
+
+
+def _newest(lines: list[tuple[object, str]]) -> Iterator[str]:
+    ordered = [text for _, text in sorted(lines, key=lambda line: str(line[0]))]
+    if len(ordered) > _MOST:
+        yield f"  … {len(ordered) - _MOST} earlier lines: --from, --to, or --json"
+    yield from ordered[-_MOST:]
