@@ -7,6 +7,7 @@ there is ever made of it.
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from functools import partial
+from hashlib import sha256
 
 from shared.archive.data_key import DataKey
 from shared.archive.rewrapping import Read, open_sealed
@@ -24,10 +25,11 @@ _LONGEST = 1000  # steps; by the radix rule a hundred million cycles take 90
 
 @dataclass(frozen=True)
 class Step:
-    """A backup of the path, authentic, and the key that opens its artifacts."""
+    """A backup of the path, authentic, and the key that opens its artifacts. `sha256`: of the manifest as stored."""
 
     manifest: Manifest
     data_key: DataKey | None
+    sha256: str | None = None
 
     @property
     def chain(self) -> Chain:
@@ -84,7 +86,7 @@ def read_step(store: Store, name: BackupName, key: WrappingKey | None) -> Step:
         raise NotGood(f"{name.manifest} is larger than any manifest: use another backup")
     manifest = parse_manifest(raw, name)
     try:
-        return Step(manifest, check_manifest(manifest, raw, key))
+        return Step(manifest, check_manifest(manifest, raw, key), sha256(raw).hexdigest())
     except KeyProblem:  # perhaps it was wrapped anew since: only then that costs a listing
         return Step(manifest, open_sealed(manifest, raw, key, _rewrappings(store, name)))
 

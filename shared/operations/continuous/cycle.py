@@ -13,8 +13,8 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from shared.archive.wrapped_by import same_key
-from shared.catalog.holds import is_stored
 from shared.catalog.listing import Catalog
+from shared.catalog.marks import write_mark
 from shared.clock import Clock, rfc3339, utc_now
 from shared.continuous.index import KEY, State, changed_pages, hash_pages
 from shared.continuous.path import Step, path_to, read_step
@@ -99,6 +99,7 @@ class _Cycle:
         self._clock = clock
         self._catalog = Catalog(order.store, clock)
         self._began = clock()
+        self._sha256: str | None = None
 
     def run(self) -> Taken | Quiet:
         live = self._memory.live or live_chain(self._catalog.backups(Kind.CONTINUOUS, self._order.location.database))
@@ -154,7 +155,7 @@ class _Cycle:
     def _is_as_newest(self, live: Live) -> bool:
         """Whether the source says that nothing was written since the newest point, and that one may go on to count."""
         with suppress(NotGood, ObjectMissing, KeyProblem, SourceError):
-            manifest = self._memory.newest or self._read(live.newest.name).manifest
+            manifest = self._memory.newest or self._read_newest(live)
             young = self._began - manifest.created_at < (manifest.keep_until - manifest.created_at) / 2
             return young and self._is_as_ordered(manifest) and self._source_is_unchanged(manifest.source)
         return False
@@ -184,11 +185,12 @@ class _Cycle:
     def _quiet(self, live: Live) -> Quiet:
         """Says in the store that the database is as the newest point has it. Raises StoreError when that is gone."""
         name, order = live.newest.name, self._order
-        if self._memory.live is not None and not is_stored(order.store, name.manifest):  # else it was just listed
-            raise StoreError(f"{name.id} was deleted meanwhile: the next cycle makes a point")
         if (missing := copy_path(order, live.newest)) is not None:
             raise StoreError(f"{name.id} is stored in {order.store.url}, but not in the copy store: {missing}")
-        mark_unchanged(order.store, name, self._began, order.key)
+        if self._sha256 is not None:  # of its manifest, which was read in this cycle
+            write_mark(order.store, name, self._sha256, self._began, order.key)
+        else:
+            mark_unchanged(order.store, name, self._began, order.key)
         return Quiet(name, self._began)
 
     def _parent(self, live: Live | None) -> tuple[Point | None, State | None]:
@@ -204,6 +206,11 @@ class _Cycle:
                 path = path_to(self._order.store, step.manifest, step.data_key, self._order.key)
                 return parent, rebuild_state(self._order.store, path, self._scratch / "before")
         return None, None
+
+    def _read_newest(self, live: Live) -> Manifest:
+        step = self._read(live.newest.name)
+        self._sha256 = step.sha256
+        return step.manifest
 
     def _read(self, name: BackupName) -> Step:
         return read_step(self._order.store, name, self._order.key)
