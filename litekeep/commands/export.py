@@ -29,13 +29,7 @@ from shared.terminal.screen import progress_bars, say, say_json
 @database
 @store
 @common
-<<<<<<< HEAD
-def export(as_json: bool, ref: str, output: Path, **flags: Any) -> None:
-=======
-def export(
-    as_json: bool, ref: str | None, at: str | None, output: Path, database: str | None, store: str | None
-) -> None:
->>>>>>> a125e28 (Continuous backups: litekeep continuous, timeline, a folded list, export --at; cleanup, holds, copies, status and drills know points and their paths)
+def export(as_json: bool, ref: str | None, at: str | None, output: Path, **flags: Any) -> None:
     """Write a backup as a plain file that the stock sqlite3 opens. It is NOT encrypted.
 
     \b
@@ -49,19 +43,13 @@ def export(
     settings = settings_with(backup_store=flags["store"])
     way = way_out_of(settings, without=flags["without_erasures"], absent=flags["absent"])
     catalog = catalog_of(settings)
-<<<<<<< HEAD
-    backup = catalog.find(
-        ref, flags["database"] or (database_of(settings) if ref in (LATEST, LATEST_VERIFIED) else None)
-    )
-=======
     if not (ref or at):
         raise UsageError("--backup REF is missing: an id, latest, or latest-verified; or --at TIME; see litekeep list")
     wanted, moment = ref or LATEST, moment_of(at)
     newest = wanted in (LATEST, LATEST_VERIFIED)
-    backup = catalog.find(wanted, database or (database_of(settings) if newest else None), moment)
+    backup = catalog.find(wanted, flags["database"] or (database_of(settings) if newest else None), moment)
     if moment is not None:
         refuse_stand_in(catalog, backup, moment, lambda: key_of(settings))
->>>>>>> a125e28 (Continuous backups: litekeep continuous, timeline, a folded list, export --at; cleanup, holds, copies, status and drills know points and their paths)
     log, name = event_log(settings, result_on_stdout=as_json), backup.name
     about = {"database": name.database, "backup_id": name.id, "kind": name.kind}
     with (
