@@ -33,6 +33,7 @@ __all__ = ["FileSnapshot", "snapshot_file"]
 
 _ATTEMPTS = 10
 _SPARE_BYTES = 1 << 20
+_SMALLEST_PAGE = 512
 # What a read-only connection says of a file that wants recovery first.
 _WANTS_RECOVERY = (
     apsw.SQLITE_READONLY_ROLLBACK,
@@ -59,7 +60,8 @@ def snapshot_file(
     (bytes done, bytes in all). This process must have no connection of its own to `source`: closing our
     descriptors would drop its locks.
 
-    With `allow_corrupt` the main file of a database that SQLite finds damaged is copied byte by byte.
+    With `allow_corrupt` the main file of a database that SQLite finds damaged is copied byte by byte, also when it has
+    no header that SQLite would take.
     Raises CorruptSource when the file is not a whole database, SourceError when it cannot be read, stays
     locked for longer than `patience_seconds`, keeps changing, or when the copy finds no room. Nothing is left.
     """
@@ -212,8 +214,8 @@ def _take_damaged(source: Path, descriptor: int, image: Path, progress: Progress
     remove_sidecars(image)
     header = read_header(descriptor)
     size = image.stat().st_size
-    if header is None:
-        raise CorruptSource(f"{source} is not a SQLite database, or it is encrypted")
+    if header is None:  # its bytes are kept all the same: they may be encrypted, or mended by somebody
+        return FileSnapshot(image, "delete", _SMALLEST_PAGE, size // _SMALLEST_PAGE, size, "unknown")
     pages = size // header.page_size
     return FileSnapshot(image, header.journal_mode, header.page_size, pages, size, header.sqlite_version)
 

@@ -126,11 +126,10 @@ def test_a_damaged_file_with_a_wal_is_taken_as_it_is_when_that_is_asked_for(sour
     assert state_of(source_folder) == before
 
 
-def test_a_file_that_is_no_database_is_refused_even_then(source_folder: Path, copy: Path) -> None:
+def test_a_file_that_is_no_database_is_taken_as_it_is_when_that_is_asked_for(source_folder: Path, copy: Path) -> None:
     (source_folder / "app.db").write_bytes(b"hello" * 1000)
-    with pytest.raises(CorruptSource, match="is not a SQLite database"):
-        snapshot_file(source_folder / "app.db", copy, allow_corrupt=True)
-    assert not list(copy.parent.iterdir())
+    snapshot_file(source_folder / "app.db", copy, allow_corrupt=True)
+    assert copy.read_bytes() == b"hello" * 1000
 
 
 def test_a_destination_that_is_there_is_left_alone(source_folder: Path, copy: Path) -> None:

@@ -25,7 +25,7 @@ from shared.runtime.confined import Confined
 from shared.runtime.disk import Reserve, check_room
 from shared.runtime.progress import Progress, silent
 from shared.sqlite.header import SIZE as HEADER_SIZE
-from shared.sqlite.header import parse_header, read_header
+from shared.sqlite.header import Header, parse_header, read_header
 from shared.stores import Store
 
 _AFTER_THE_LAST_PAGE = 1 << 20  # bytes that SQLite would not look at
@@ -101,18 +101,33 @@ def write_foreign_pages(plain: Iterable[bytes], target: Path, stored: int, what:
         if len(head) >= HEADER_SIZE:
             break
     header = parse_header(head[:HEADER_SIZE])
-    if header and header.page_count:
+    if header is None:
+        raise NotGood(f"{what} begins as a database, and the rest of its header is none that SQLite takes: use another")
+    if header.page_count:
         most = header.page_size * header.page_count + _AFTER_THE_LAST_PAGE
     else:
         most = _MOST_UNCOUNTED + _MOST_EXPANSION * stored
     try:
-        _write_pages(itertools.chain([head], pieces), target, max(most, stored), what)
+        size = _write_pages(itertools.chain([head], pieces), target, max(most, stored), what)
+        _check_whole(size, header, what)
     except BaseException:
         remove(target)
         raise
 
 
-def _write_pages(plain: Iterable[bytes], target: Path, most: int | None, what: str) -> None:
+def _check_whole(size: int, header: Header, what: str) -> None:
+    """SQLite reads zeros behind a cut last page, and takes less than a page for an empty database. Raises NotGood."""
+    if size < header.page_size:
+        raise NotGood(f"{what} has {size} bytes, less than one page of its {header.page_size}: use another")
+    pages = header.page_count or -(-size // header.page_size)
+    if size < pages * header.page_size:
+        raise NotGood(
+            f"{what} is cut short: it has {size} bytes, and {pages} pages of {header.page_size} take "
+            f"{pages * header.page_size}; use another"
+        )
+
+
+def _write_pages(plain: Iterable[bytes], target: Path, most: int | None, what: str) -> int:
     done = 0
     with private_file(target) as image:
         for piece in Reserve([target.parent]).watched(plain):
@@ -120,6 +135,7 @@ def _write_pages(plain: Iterable[bytes], target: Path, most: int | None, what: s
             if most is not None and done > most:
                 raise NotGood(f"{what} unpacks to more than the {most} bytes that it says it has: use another one")
             image.write(piece)
+    return done
 
 
 def hold_pages(target: Path, manifest: Manifest) -> None:

@@ -1,0 +1,93 @@
+"""Page images that no manifest describes: whole ones load, what is cut or has no pages is refused for what it is."""
+
+import sqlite3
+from collections.abc import Callable
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+import zstandard
+
+from tests.cli.conftest import Workplace
+
+PAGE = 4096
+
+
+def image(folder: Path) -> bytes:
+    with closing(sqlite3.connect(folder / "made.db")) as connection:
+        connection.execute(f"PRAGMA page_size = {PAGE}")
+        connection.execute("CREATE TABLE t (x)")
+        connection.executemany("INSERT INTO t VALUES (?)", [(number,) for number in range(5000)])
+        connection.commit()
+    return (folder / "made.db").read_bytes()
+
+
+def uncounted(pages: bytes) -> bytes:
+    """As SQLite before 3.7 wrote it: the header counts no pages, so that the file's size does."""
+    return pages[:24] + b"\0\0\0\1" + bytes(4) + pages[32:]
+
+
+CUT: dict[str, tuple[Callable[[bytes], bytes], str]] = {
+    "a page less than its header counts": (lambda pages: pages[:-PAGE], "is cut short"),
+    "the last page cut": (lambda pages: pages[:-100], "is cut short"),
+    "the last page cut, of a file that does not count": (lambda pages: uncounted(pages)[:-100], "is cut short"),
+    "the header alone": (lambda pages: pages[:100], "less than one page"),
+    "half a page": (lambda pages: pages[: PAGE // 2], "less than one page"),
+    "no whole header": (lambda pages: pages[:50], "the rest of its header is none that SQLite takes"),
+    "a page size that is none": (lambda pages: pages[:16] + b"\0\7" + pages[18:], "none that SQLite takes"),
+}
+
+
+@pytest.mark.parametrize("packed", [False, True], ids=["plain", "zstd"])
+@pytest.mark.parametrize("kind", CUT)
+def test_what_is_cut_or_has_no_pages_is_refused_and_leaves_nothing(
+    workplace: Workplace, kind: str, *, packed: bool
+) -> None:
+    change, words = CUT[kind]
+    content = change(image(workplace.folder))
+    name = "cut.sqlite.zst" if packed else "cut.sqlite"
+    (workplace.folder / name).write_bytes(zstandard.compress(content) if packed else content)
+    outcome = workplace.run("import", "--file", name, "--to", "new.db")
+    assert outcome.code == 3
+    assert words in outcome.err
+    assert name in outcome.err
+    assert "Error" not in outcome.err
+    assert not (workplace.folder / "new.db").exists()
+    outcome = workplace.run("verify", "--file", name)
+    assert outcome.code == 3
+    assert words in outcome.out
+
+
+@pytest.mark.parametrize("change", [lambda pages: pages, lambda pages: pages + bytes(PAGE), uncounted])
+def test_what_has_all_its_pages_loads(workplace: Workplace, change: Callable[[bytes], bytes]) -> None:
+    (workplace.folder / "whole.sqlite").write_bytes(change(image(workplace.folder)))
+    workplace.good("verify", "--file", "whole.sqlite")
+    workplace.good("import", "--file", "whole.sqlite", "--to", "new.db")
+    with closing(sqlite3.connect(workplace.folder / "new.db")) as connection:
+        assert connection.execute("SELECT count(*) FROM t").fetchone() == (5000,)
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        lambda _: b"\x8f\x03 not a database at all" * 400,
+        lambda pages: bytes(16) + pages[16:],
+        lambda pages: pages[:16] + b"\0\7" + pages[18:],
+        lambda pages: pages[:300],
+    ],
+    ids=["random", "no magic", "no page size", "no page"],
+)
+def test_a_file_without_a_header_is_kept_byte_for_byte_when_that_is_asked_for(
+    workplace: Workplace, change: Callable[[bytes], bytes]
+) -> None:
+    content = change(image(workplace.folder))
+    workplace.database.write_bytes(content)
+    refused = workplace.run("backup", "--name", "one")
+    assert refused.code == 3
+    kept = workplace.good("backup", "--name", "one", "--allow-corrupt", "--json").json
+    assert [each["format"] for each in kept["artifacts"]] == ["sqlite"]
+    assert workplace.run("verify", "--backup", "one").code == 3
+    assert workplace.run("restore", "--backup", "latest", "--to", "latest.db").code != 0
+    restored = workplace.good("restore", "--backup", "one", "--to", "new.db", "--json").json
+    assert any("NOT good" in note for note in restored["notes"])
+    assert (workplace.folder / "new.db").read_bytes() == content
