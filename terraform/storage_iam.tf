@@ -18,6 +18,9 @@ locals {
   # Every artifact here is encrypted, so a name without .enc is none that a job has use for.
   _of_a_backup = "(${join(" || ", [for suffix in [".index.enc", ".manifest.json", ".pages.zst.enc", ".sql.gz.enc", ".sqlite.zst.enc"] : "resource.name.endsWith(\"${suffix}\")"])})"
 
+  # That an approved request is used up. Requests, approvals and refusals are people's alone.
+  _a_use = "resource.name.startsWith(\"BUCKET/requests/\") && resource.name.endsWith(\".used.json\")"
+
   # The names that each identity creates, and no other: tests/terraform/test_object_rights.py holds them to
   # shared/model/names.py and to what the jobs do.
   _creates = {
@@ -29,11 +32,13 @@ locals {
     cleanup = {
       leases = "resource.name.startsWith(\"BUCKET/locks/cleanup.\") && resource.name.endsWith(\".json\")"
       rules  = "resource.name.startsWith(\"BUCKET/locks/rules/\") && resource.name.endsWith(\".json\")"
+      uses   = local._a_use
     }
     monitor = {
       probe = "resource.name == \"BUCKET/health/probe\""
     }
     restore = {
+      uses  = local._a_use
       saves = "resource.name.startsWith(\"BUCKET/on-demand/\") && resource.name.extract(\"/objects/on-demand/{database}/before-restore-\") != \"\" && ${local._of_a_backup}"
     }
     verify = {

@@ -49,10 +49,19 @@ def check_in_force(mounted: PolicyFile | None, stores: Sequence[Store]) -> None:
 
 
 def keep(mounted: PolicyFile, stores: Sequence[Store]) -> None:
-    """Keeps the policy in each store, so that what came before it holds no more. Raises StoreError."""
+    """Keeps the policy in each store, so that what came before it holds no more. Raises StoreError.
+
+    A job that carries out finds it there already, from the request, and needs no right to create it.
+    """
+    name = names.policy_object(mounted.digest)
     for store in stores:
         try:
-            store.create(names.policy_object(mounted.digest), mounted.raw, {})
+            with store.open(name):
+                continue
+        except ObjectMissing:
+            pass
+        try:
+            store.create(name, mounted.raw, {})
         except ObjectExists:
             continue
 
