@@ -94,6 +94,8 @@ NO_OBJECTS = {
     "encode_database",
     "kind_prefix",
     "lease_prefix",
+    "loop_task",
+    "marks_prefix",
 }
 
 Rights = dict[str, Callable[[str], bool]]
