@@ -45,6 +45,8 @@ def _restore(plan: dict[str, Value]) -> dict[str, Any]:
         "schema_only": plan["schema_only"],
         "tables": plan["tables"],
         "upload_replace": plan["upload_replace"],
+        "without_erasures": plan["without_erasures"],
+        "absent": plan["absent"],
     }
 
 

@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from shared.terminal.options import common, database, settings_with, store
+from shared.terminal.options import common, database, erasures, settings_with, store
 
 _reason = click.option("--reason", required=True, metavar="TEXT", help="Why, in a line: whoever decides reads it.")
 
@@ -26,6 +26,7 @@ def request() -> None:
 @click.option("--upload-replace", is_flag=True, help="In place on SQLite Cloud in one step.")
 @click.option("--native", is_flag=True, help="By SQLite Cloud's own backups, in place, to the moment that --at names.")
 @_reason
+@erasures
 @database
 @store
 @common

@@ -12,8 +12,10 @@ from litekeep.app import litekeep
 from litekeep.commands.native import watched
 from litekeep.native_screen import judged
 from shared.errors import SourceError, UsageError
+from shared.keys.signing import SigningFile
 from shared.sqlitecloud import native
 from shared.sqlitecloud.location import CloudLocation
+from tests.approvals.people import allowing, person, signed
 from tests.cli.conftest import Outcome, Workplace, one_line, sample, workplace  # noqa: F401 - fixtures
 from tests.servers.sqlitecloud import APIKEY, Server
 from tests.servers.sqlitecloud.clock import Clock
@@ -117,6 +119,33 @@ def test_back_to_a_moment_with_a_safety_backup_and_its_events(
     assert {event["kind"] for event in events} == {"native"}
     assert APIKEY not in outcome.err + outcome.out
     assert [item["id"] for item in place.good("list", "--json").json] == [document["safety"]]
+
+
+def test_by_two_persons_once(place: Workplace, node: Server) -> None:
+    native.enable(address_of(node), NAME)
+    moment = f"{node.clock.now():%Y-%m-%dT%H:%M:%SZ}"
+    node.clock.advance(60)
+    insert(node)
+    signers = {name: SigningFile.create(place.folder / f"{name}.key") for name in ("ana", "ben")}
+    where = ["sqlitecloud://*"]
+    content = allowing(place.folder, keys=["none"], sources=where, targets=where) | {
+        "environment": "staging",
+        "restore": {"in_place": "two-persons"},
+        "people": [person(name, signer) for name, signer in signers.items()],
+    }
+    (place.folder / "policy.json").write_bytes(signed(content, list(signers.values())))
+    place.environment["BACKUP_POLICY"] = "policy.json"
+    alone = place.run("native", "restore", "--at", moment)
+    assert (alone.code, "needs two persons" in alone.err) == (4, True)
+    asked = place.good(
+        *("request", "restore", "--native", "--at", moment, "--reason", "lost", "--json"),
+        BACKUP_SIGNING_KEY="file:ana.key",
+    ).json
+    assert asked["plan"]["at"] == moment
+    place.good("approve", asked["id"], "--yes", BACKUP_SIGNING_KEY="file:ben.key")
+    assert rows(node) == 61
+    assert place.good("restore", "--request", asked["id"], "--json").json["rows"] == rows(node) == 60
+    assert place.run("restore", "--request", asked["id"]).code == 4
 
 
 def test_in_production_exit_4_with_the_other_way_and_the_attempt_is_kept(

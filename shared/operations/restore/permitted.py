@@ -25,6 +25,8 @@ def plan_of(order: RestoreOrder, manifest: bytes) -> dict[str, Value]:
         "schema_only": order.schema_only,
         "tables": sorted(order.tables),
         "upload_replace": order.in_one_step,
+        "without_erasures": order.erasures.without,
+        "absent": sorted(order.erasures.absent),
         **target_of(order.target),
     }
 
