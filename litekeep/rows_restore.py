@@ -22,7 +22,16 @@ from shared.runtime.progress import Progress
 from shared.settings import Settings
 from shared.terminal.approvals import check_alone, permit_of, tell_break_glass
 from shared.terminal.audit import audited
-from shared.terminal.parts import catalog_of, database_of, event_log, key_of, location_of, source_of
+from shared.terminal.parts import (
+    catalog_of,
+    database_of,
+    event_log,
+    key_of,
+    location_of,
+    source_of,
+    tell_erased,
+    way_out_of,
+)
 from shared.terminal.screen import printable, say, say_json
 
 _SHOWN = 20
@@ -40,6 +49,8 @@ def run_rows_restore(
     order = replace(rows_order_of(settings, flags), permit=permit)
     name = order.backup.name
     log = event_log(settings, result_on_stdout=as_json)
+    shown = order.target.display
+    order = replace(order, told=lambda erased: tell_erased(log, name, name.id, shown, erased))
     with audited(
         log,
         settings,
@@ -103,6 +114,7 @@ def rows_order_of(settings: Settings, flags: dict[str, Any], *, with_key: bool =
         triggers=flags["triggers"] == "on",
         environment=settings.environment.value,
         keep_safety_for=settings.retention_of(Kind.ON_DEMAND),
+        way=way_out_of(settings, without=False, absent=()),
     )
 
 

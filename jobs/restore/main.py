@@ -118,7 +118,12 @@ def order_of(settings: Settings, flags: dict[str, Any], *, with_key: bool = True
         environment=settings.environment.value,
         keep_safety_for=settings.retention_of(Kind.ON_DEMAND),
         migrations=Path(flags["migrations"]) if flags["migrations"] else None,
-        erasures=way_out_of(settings, without=flags.get("without_erasures", False), absent=flags.get("absent", ())),
+        erasures=way_out_of(
+            settings,
+            without=flags.get("without_erasures", False),
+            absent=flags.get("absent", ()),
+            alone=not flags.get("request") and with_key,
+        ),
     )
 
 

@@ -143,11 +143,14 @@ def events_own_stdout(settings: Settings) -> bool:
     return settings.cloud_run_job is not None and settings.logs_json
 
 
-def way_out_of(settings: Settings, *, without: bool, absent: Iterable[str]) -> "WayOut":
-    """How erasures are treated. Raises NotPermitted where they must be replayed."""
+def way_out_of(settings: Settings, *, without: bool, absent: Iterable[str], alone: bool = True) -> "WayOut":
+    """How erasures are treated. Raises NotPermitted where they must be replayed unless two persons agree.
+
+    `alone`: nobody has been asked; else whoever calls holds the run to a permit.
+    """
     from shared.operations.erasure.way_out import WayOut  # noqa: PLC0415 - `--help` must not wait for it
 
-    if without:
+    if without and alone:
         check_without_erasures(settings)
     witness = open_store(settings.backup_copy_store) if settings.backup_copy_store else None
     return WayOut(without=without, absent=frozenset(absent), witness=witness)

@@ -7,7 +7,7 @@ from shared.errors import UsageError
 from shared.operations.diff.sides import LIVE, Place
 from shared.settings import Settings
 from shared.terminal.audit import audited
-from shared.terminal.parts import catalog_of, database_of, event_log, key_of, source_of
+from shared.terminal.parts import catalog_of, database_of, event_log, key_of, source_of, tell_erased, way_out_of
 
 
 @contextmanager
@@ -16,12 +16,15 @@ def comparing(
 ) -> Iterator[Place]:
     """The places for a comparison of `sides`, which is audited: whoever compares reads rows."""
     live = source_of(settings) if LIVE in sides else None
-    with audited(event_log(settings, result_on_stdout=as_json), settings, action, " ".join(sides), database=database):
+    log = event_log(settings, result_on_stdout=as_json)
+    with audited(log, settings, action, " ".join(sides), database=database):
         yield Place(
             catalog=catalog_of(settings),
             key=None if set(sides) == {LIVE} else key_of(settings),
             live=live,
             database=database or _database(settings),
+            way=way_out_of(settings, without=False, absent=()),
+            told=lambda name, erased: tell_erased(log, name, name.id, action, erased),
         )
 
 

@@ -55,8 +55,8 @@ def check_without_erasures(settings: Settings) -> None:
     """Raises NotPermitted where what was erased may not come back by one person's word."""
     if settings.environment is Environment.PRODUCTION or policy_of(settings) is not None:
         raise NotPermitted(
-            "--without-erasures needs a second person's approval in production and under a policy: leave it out, or "
-            "restore where neither is"
+            "--without-erasures needs two persons in production and under a policy: leave it out, or ask with litekeep "
+            "request restore --without-erasures --reason R where a policy names people"
         )
 
 

@@ -1,6 +1,7 @@
 """The two databases of a comparison: a backup, a moment, or the live database, each as a private file."""
 
 import re
+from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import datetime
 from pathlib import Path
@@ -10,6 +11,9 @@ from shared.clock import parse_time, rfc3339
 from shared.databases.snapshot import take_snapshot
 from shared.errors import UsageError
 from shared.keys import WrappingKey
+from shared.model.names import BackupName
+from shared.operations.erasure.replay import Replayed
+from shared.operations.erasure.way_out import USUAL, WayOut
 from shared.operations.verify.whole import rebuild_backup
 from shared.runtime.progress import Progress, silent
 from shared.sqlite.location import FileLocation
@@ -27,6 +31,8 @@ class Place:
     key: WrappingKey | None
     live: FileLocation | CloudLocation | None
     database: str | None
+    way: WayOut = USUAL
+    told: Callable[[BackupName, Replayed], None] = lambda _name, _erased: None  # of what a backup had to forget
 
 
 @dataclass(frozen=True)
@@ -62,5 +68,8 @@ def make_side(text: str, place: Place, target: Path, *, progress: Progress = sil
     ref = LATEST if moment is not None else text
     database = place.database if ref in (LATEST, LATEST_VERIFIED) else None
     backup = place.catalog.find(ref, database, moment)
-    manifest = rebuild_backup(place.catalog, backup, place.key, target, progress=progress)
+    erased: list[Replayed] = []
+    manifest = rebuild_backup(place.catalog, backup, place.key, target, way=place.way, erased=erased, progress=progress)
+    for each in erased:
+        place.told(backup.name, each)
     return Side(target, manifest.id, rfc3339(manifest.created_at))

@@ -1,12 +1,14 @@
 """What is asked for when rows are asked for, what would be done, and what was done."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any
 
 from shared.catalog.listing import Backup, Catalog
 from shared.keys import WrappingKey
+from shared.operations.erasure.replay import Replayed
+from shared.operations.erasure.way_out import USUAL, WayOut
 from shared.sqlite.location import FileLocation
 from shared.sqlitecloud.location import CloudLocation
 
@@ -33,6 +35,8 @@ class RowsOrder:
     environment: str = "development"
     keep_safety_for: timedelta = timedelta(days=30)
     permit: "Permit | None" = None  # what two persons have agreed on
+    way: WayOut = USUAL
+    told: Callable[[Replayed], None] = lambda _erased: None  # of what the backup had to forget
 
 
 @dataclass(frozen=True)

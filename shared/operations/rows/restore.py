@@ -12,7 +12,7 @@ from contextlib import closing, contextmanager
 from dataclasses import dataclass
 from hashlib import sha256
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import apsw
 
@@ -40,6 +40,9 @@ from shared.sqlite.connect import uri
 from shared.sqlite.location import FileLocation
 from shared.sqlite.neighbours import refuse_foreign_place
 from shared.sqlite.sqlite_file import regular_file
+
+if TYPE_CHECKING:
+    from shared.operations.erasure.replay import Replayed
 
 _LISTED = 1000  # rows that a plan lists; it counts all
 _CODECS = {"UTF-8": "utf-8", "UTF-16le": "utf-16-le", "UTF-16be": "utf-16-be"}
@@ -104,7 +107,12 @@ def _prepared(order: RowsOrder, *, values: bool, progress: Progress) -> Iterator
         refuse_foreign_place(order.target.path)
     with scratch_folder() as scratch:
         backup, target, keys = scratch / "backup.sqlite", scratch / "target.sqlite", scratch / "plan.sqlite"
-        manifest = rebuild_backup(order.catalog, order.backup, order.key, backup, progress=progress)
+        erased: list[Replayed] = []
+        manifest = rebuild_backup(
+            order.catalog, order.backup, order.key, backup, way=order.way, erased=erased, progress=progress
+        )
+        for each in erased:
+            order.told(each)
         take_snapshot(order.target, target, progress=progress)
         one, other = read_shape(backup), read_shape(target)
         _check_tables(order, manifest.id, one, other)
