@@ -1,10 +1,12 @@
-"""Makes the frozen store of the format that this Litekeep writes. Refuses to touch one that is there."""
+"""Makes the frozen stores of the formats that this Litekeep writes. It does not touch those that are there."""
 
 import os
 import shutil
+import sqlite3
 import subprocess
 import sys
 import tempfile
+from contextlib import closing
 from pathlib import Path
 
 from litekeep.sample import make_sample
@@ -13,10 +15,12 @@ HERE = Path(__file__).parent
 
 
 def main() -> None:
-    (HERE / "format-1").mkdir()
-    with tempfile.TemporaryDirectory() as elsewhere:  # a manifest says where its database was
-        make(Path(elsewhere))
-        shutil.copytree(elsewhere, HERE / "format-1", ignore=shutil.ignore_patterns(".*"), dirs_exist_ok=True)
+    for name, fill in (("format-1", make), ("format-2", make_chain)):
+        if (HERE / name).exists():
+            continue
+        with tempfile.TemporaryDirectory() as elsewhere:  # a manifest says where its database was
+            fill(Path(elsewhere))
+            shutil.copytree(elsewhere, HERE / name, ignore=shutil.ignore_patterns(".*"))
 
 
 def make(folder: Path) -> None:
@@ -24,6 +28,19 @@ def make(folder: Path) -> None:
     _run(folder, "keygen", "frozen.key")
     for name, key in (("sealed", "file:frozen.key"), ("plain", "none")):
         _run(folder, "backup", "--name", name, BACKUP_KEY=key, DATABASE_URL="original.sqlite", BACKUP_STORE="store")
+
+
+def make_chain(folder: Path) -> None:
+    """A base and two increments of each of two databases, which are left as the last point has them."""
+    _run(folder, "keygen", "frozen.key")
+    for name, key in (("sealed", "file:frozen.key"), ("plain", "none")):
+        database = folder / f"{name}.sqlite"
+        make_sample(database, scale=0.004)
+        for write in (None, "UPDATE users SET name = 'one' WHERE id = 1", "DELETE FROM users WHERE id = 2"):
+            with closing(sqlite3.connect(database)) as connection:
+                connection.executescript(write or "")
+            settings = {"BACKUP_KEY": key, "DATABASE_URL": database.name, "BACKUP_STORE": "store"}
+            _run(folder, "backup", "--kind", "continuous", **settings)
 
 
 def _run(folder: Path, *arguments: str, **settings: str) -> None:

@@ -24,8 +24,12 @@ def frozen(request: pytest.FixtureRequest, tmp_path: Path) -> Path:
     return folder
 
 
+def frozen_format(folder: Path) -> str:
+    return "format-1" if (folder / "original.sqlite").exists() else "format-2"
+
+
 def test_there_is_a_frozen_backup_of_each_format_ever_written() -> None:
-    assert [path.name for path in FORMATS] == ["format-1"]
+    assert [path.name for path in FORMATS] == ["format-1", "format-2"]
 
 
 @pytest.mark.parametrize(("name", "setting"), [("sealed", "file:frozen.key"), ("plain", "none")])
@@ -34,8 +38,16 @@ def test_a_frozen_backup_verifies_and_comes_back_equal(
 ) -> None:
     monkeypatch.chdir(frozen)
     catalog, key = Catalog(open_store("store")), open_key(setting)
-    backup = catalog.find(name)
+    chained = frozen_format(frozen) == "format-2"
+    backup = catalog.find("latest", f"{name}.sqlite") if chained else catalog.find(name)
     verification = verify_backup(catalog, backup, key)
     assert [check for check in verification.checks if not check.ok] == []
     restore(RestoreOrder(catalog, backup, key, FileLocation(Path("back.db")), prove=True))
-    assert_equal(frozen / "original.sqlite", frozen / "back.db")
+    original = frozen / (f"{name}.sqlite" if chained else "original.sqlite")
+    assert_equal(original, frozen / "back.db")
+
+
+@pytest.mark.parametrize("name", ["sealed", "plain"])
+def test_a_frozen_chain_is_a_base_and_two_increments(name: str) -> None:
+    backups = Catalog(open_store(str(FORMATS[-1] / "store"))).backups(database=f"{name}.sqlite")
+    assert [backup.summary["chain"]["cycle"] for backup in backups] == [2, 1, 0]
