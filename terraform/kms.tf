@@ -65,16 +65,18 @@ resource "google_kms_crypto_key_iam_member" "storage" {
 }
 
 locals {
-  # Who may use the wrapping key. Backup and monitor can only lock, verify can only unlock; restore needs both,
+  # Who may use the wrapping key. Backup (unless there are continuous backups) and monitor can only lock, verify can only unlock; restore needs both,
   # for the safety backup it takes. Cleanup is not here: what it can delete, it cannot read.
-  wrapping_grants = {
+  wrapping_grants = merge(var.continuous_every_minutes == null ? {} : {
+    backup-decrypts = { identity = "backup", role = "roles/cloudkms.cryptoKeyDecrypter" } # page indexes of earlier points
+    }, {
     backup-encrypts  = { identity = "backup", role = "roles/cloudkms.cryptoKeyEncrypter" }
     monitor-encrypts = { identity = "monitor", role = "roles/cloudkms.cryptoKeyEncrypter" }
     monitor-watches  = { identity = "monitor", role = "roles/cloudkms.viewer" } # the states of versions, no content
     restore-decrypts = { identity = "restore", role = "roles/cloudkms.cryptoKeyDecrypter" }
     restore-encrypts = { identity = "restore", role = "roles/cloudkms.cryptoKeyEncrypter" }
     verify-decrypts  = { identity = "verify", role = "roles/cloudkms.cryptoKeyDecrypter" }
-  }
+  })
 }
 
 resource "google_kms_crypto_key_iam_member" "wrapping" {

@@ -60,11 +60,11 @@ locals {
 
   _schedules = {
     cleanup    = var.schedules.cleanup
-    continuous = var.schedules.continuous
+    continuous = var.continuous_every_minutes == null ? "off" : "*/${var.continuous_every_minutes} * * * *"
     daily      = var.schedules.daily
     drill      = var.schedules.drill
     monitor    = var.schedules.monitor
-    verify     = var.schedules.verify
+    verify     = var.schedules.verify == "20 */6 * * *" && var.continuous_every_minutes != null ? "20 * * * *" : var.schedules.verify
     weekly     = var.schedules.weekly
   }
   schedules = { for name, cron in local._schedules : name => cron if cron != "off" }

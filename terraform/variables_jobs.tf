@@ -139,16 +139,26 @@ variable "scheduler_region" {
   default     = null
 }
 
+variable "continuous_every_minutes" {
+  description = "From one cycle of continuous backups to the next, in minutes; null: none are taken. 3 keeps the recovery point below 5 minutes. A cycle reads the page index of an earlier point, so the backup identity may then decrypt too, and the newest point is verified every hour (docs/continuous.md)."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.continuous_every_minutes == null || contains([1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30], coalesce(var.continuous_every_minutes, 1))
+    error_message = "continuous_every_minutes must be null, or one of 1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30, which divide an hour."
+  }
+}
+
 variable "schedules" {
   description = "When each job starts, as five cron fields in UTC, or `off`. The one source for Cloud Scheduler, BACKUP_SCHEDULES and the alerts on age. The monitor belongs in every hour: its silence is an alert after three. The drill starts weekly and decides by the date whether it is due."
   type = object({
-    cleanup    = optional(string, "0 4 * * *")
-    continuous = optional(string, "*/5 * * * *")
-    daily      = optional(string, "0 0 * * *")
-    drill      = optional(string, "0 3 * * 0")
-    monitor    = optional(string, "10 * * * *")
-    verify     = optional(string, "20 */6 * * *")
-    weekly     = optional(string, "0 0 * * 0")
+    cleanup = optional(string, "0 4 * * *")
+    daily   = optional(string, "0 0 * * *")
+    drill   = optional(string, "0 3 * * 0")
+    monitor = optional(string, "10 * * * *")
+    verify  = optional(string, "20 */6 * * *")
+    weekly  = optional(string, "0 0 * * 0")
   })
   default  = {}
   nullable = false
@@ -162,8 +172,8 @@ variable "schedules" {
     error_message = "schedules: cron takes a day of the month and a day of the week as OR, so \"0 3 1-7 * 0\" runs on ten days a month. Restrict one of the two."
   }
   validation {
-    condition     = var.schedules.daily != "off" || var.schedules.continuous != "off" || var.schedules.weekly != "off"
-    error_message = "schedules: daily, weekly and continuous are all off, so nothing would ever be backed up by itself."
+    condition     = var.schedules.daily != "off" || var.schedules.weekly != "off"
+    error_message = "schedules: daily and weekly are both off: points of continuous backups go after a week, and nothing older would be kept."
   }
   validation {
     condition     = var.schedules.monitor != "off"

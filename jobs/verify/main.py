@@ -12,6 +12,7 @@ from shared.clock import parse_time, utc_now
 from shared.errors import LitekeepError, NotGood, UsageError
 from shared.events.log import Event, EventLog
 from shared.keys import WrappingKey
+from shared.model.kinds import Kind
 from shared.model.names import BackupName, parse
 from shared.operations.verify.ladder import Verification, verify_backup, verify_file
 from shared.runtime.progress import Progress
@@ -120,10 +121,24 @@ def _several(catalog: Catalog, settings: Settings, flags: dict[str, Any]) -> lis
         start = since(flags["since"], utc_now())
         due = utc_now() - settings.backup_reverify
         backups = [backup for backup in backups if backup.created_at >= start or _last_read(backup) < due]
+        backups = _a_point_an_hour(backups)
     elif not backups:
         raise LitekeepError(f"no backups in {catalog.store.url}: take one with litekeep backup")
     index, count = settings.cloud_run_task_index, settings.cloud_run_task_count
     return share(backups, index, count, name=lambda backup: backup.name.prefix)
+
+
+def _a_point_an_hour(backups: list[Backup]) -> list[Backup]:
+    """Without the points of a chain that others of the same hour stand for: each proves all that it rests on."""
+    seen: set[tuple[str, datetime]] = set()
+    kept = []
+    for backup in backups:  # newest first
+        hour = (backup.name.database, backup.created_at.replace(minute=0, second=0, microsecond=0))
+        if backup.name.kind is not Kind.CONTINUOUS or hour not in seen:
+            kept.append(backup)
+        if backup.name.kind is Kind.CONTINUOUS:
+            seen.add(hour)
+    return kept
 
 
 def _last_read(backup: Backup) -> datetime:

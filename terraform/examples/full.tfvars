@@ -10,13 +10,12 @@ databases      = ["orders", "customers", "stock"]
 backup_formats = ["sql", "sqlite"]
 skip_unchanged = true
 schedules = {
-  cleanup    = "0 4 * * *"
-  continuous = "off"
-  daily      = "30 1,13 * * *"
-  drill      = "0 3 * * 0"
-  monitor    = "10 * * * *"
-  verify     = "20 */2 * * *"
-  weekly     = "0 2 * * 0"
+  cleanup = "0 4 * * *"
+  daily   = "30 1,13 * * *"
+  drill   = "0 3 * * 0"
+  monitor = "10 * * * *"
+  verify  = "20 */2 * * *"
+  weekly  = "0 2 * * 0"
 }
 retention_days  = { daily = 60, milestone = 2555, on_demand = 14 }
 secret_versions = { source = "latest", target = "3" }

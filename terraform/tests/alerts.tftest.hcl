@@ -4,7 +4,8 @@ mock_provider "google" {
 }
 
 variables {
-  databases = ["customers", "orders"]
+  continuous_every_minutes = 3
+  databases                = ["customers", "orders"]
 }
 
 run "every_alert_can_fire_reaches_someone_and_says_what_to_do" {

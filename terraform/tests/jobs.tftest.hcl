@@ -4,7 +4,8 @@ mock_provider "google" {
 }
 
 variables {
-  databases = ["orders"]
+  continuous_every_minutes = 3
+  databases                = ["orders"]
 }
 
 run "every_job_starts_by_its_schedule_with_its_own_image_identity_and_settings" {
@@ -61,7 +62,7 @@ run "every_job_starts_by_its_schedule_with_its_own_image_identity_and_settings" 
       BACKUP_FORMATS        = "sql,sqlite"
       BACKUP_KEY            = "gcp-kms://projects/acme-prod/locations/global/keyRings/litekeep-wrapping/cryptoKeys/wrapping"
       BACKUP_RETENTION      = "continuous=7d,daily=30d,weekly=90d,pre-deployment=30d,on-demand=30d,milestone=365d"
-      BACKUP_SCHEDULES      = "continuous=*/5 * * * *;daily=0 0 * * *;weekly=0 0 * * 0"
+      BACKUP_SCHEDULES      = "continuous=*/3 * * * *;daily=0 0 * * *;weekly=0 0 * * 0"
       BACKUP_SKIP_UNCHANGED = "false"
       BACKUP_STORE          = "gs://acme-prod-litekeep"
       DATABASE_URL          = null
@@ -102,7 +103,8 @@ run "a_schedule_that_is_off_has_no_job_no_alert_and_no_age" {
   command = plan
 
   variables {
-    schedules = { continuous = "off", daily = "30 1,13 * * *" }
+    schedules                = { daily = "30 1,13 * * *" }
+    continuous_every_minutes = null
   }
 
   assert {

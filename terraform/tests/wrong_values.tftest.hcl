@@ -71,7 +71,7 @@ run "no_schedule_and_no_monitor" {
     verify_on_arrival = { memory_gib = 1 }
     job_sizes         = { verify = { scratch_gib = 5 } }
     retention_days    = { weekly = 1.5 }
-    schedules         = { continuous = "off", daily = "off", weekly = "off", monitor = "off" }
+    schedules         = { daily = "off", weekly = "off", monitor = "off" }
   }
 
   expect_failures = [var.databases, var.job_sizes, var.retention_days, var.schedules, var.bucket, var.verify_on_arrival]

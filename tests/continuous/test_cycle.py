@@ -1,14 +1,19 @@
 """A cycle makes a point of what changed, and each point brings back exactly what was there."""
 
+from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
 
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from shared.operations.continuous import Quiet
+from shared.errors import KeyProblem, LitekeepError
+from shared.keys import WrappingKey
+from shared.keys.keyfile import KeyFile
+from shared.operations.continuous import Memory, Quiet
 from shared.operations.verify.ladder import verify_backup
-from tests.continuous.yard import NUMBERS, Yard
+from tests.continuous.yard import MINUTE, NUMBERS, Yard
 
 
 def test_a_point_holds_only_the_pages_that_changed(yard: Yard) -> None:
@@ -48,6 +53,69 @@ def test_a_point_is_verified_through_its_whole_path(yard: Yard) -> None:
         "data",
     ]
     assert list(found.rests_on) == [backup.name.id for backup in yard.points()[:-1]]
+
+
+def test_a_key_that_may_only_wrap_is_an_error_and_no_base_each_time(yard: Yard) -> None:
+    yard.cycle()
+    yard.write("DELETE FROM t WHERE id = 1")
+    whole = yard.key
+    assert whole is not None
+    yard.key = _OnlyWraps(whole)
+    with pytest.raises(KeyProblem, match="permission denied"):
+        yard.cycle()
+    assert len(yard.points()) == 1
+    yard.key = whole
+    yard.point("DELETE FROM t WHERE id = 2")
+
+
+def test_another_key_begins_with_a_base(yard: Yard) -> None:
+    yard.cycle()
+    yard.key = KeyFile.create(yard.folder / "other.key")
+    point = yard.point("DELETE FROM t WHERE id = 1")
+    assert point.chain is not None
+    assert point.chain.parent is None
+
+
+def test_a_clock_that_went_back_makes_no_point_and_says_so(yard: Yard) -> None:
+    yard.cycle()
+    yard.write("DELETE FROM t WHERE id = 1")
+    with pytest.raises(LitekeepError, match=r"clock says .*12:00:00Z.*set the clock"):
+        yard.cycle(after=-MINUTE)
+    assert len(yard.points()) == 1
+    yard.now += 2 * MINUTE
+    yard.point("DELETE FROM t WHERE id = 2")
+    yard.check_every_point()
+
+
+def test_two_cycles_at_once_make_points_beside_each_other(yard: Yard, tmp_path: Path) -> None:
+    yard.cycle()
+    memories = [Memory(tmp_path / name) for name in ("one", "two")]
+    for memory in memories:
+        memory.folder.mkdir()
+        yard.point(f"UPDATE t SET x = randomblob(300) WHERE id = {len(str(memory.folder))}", memory)
+    for n in range(1, 5):
+        for memory in memories:
+            yard.point(f"UPDATE t SET x = randomblob(300) WHERE id = {n}", memory)
+    assert len(yard.points()) == 11
+    assert len({backup.summary["chain"]["cycle"] for backup in yard.points()}) < 11
+    yard.check_every_point()
+
+
+@dataclass(frozen=True)
+class _OnlyWraps:
+    """As an identity that may encrypt and not decrypt."""
+
+    key: WrappingKey
+
+    @property
+    def name(self) -> str:
+        return self.key.name
+
+    def wrap(self, secret: bytes, context: bytes) -> bytes:
+        return self.key.wrap(secret, context)
+
+    def unwrap(self, wrapped: bytes, context: bytes) -> bytes:
+        raise KeyProblem("permission denied: grant roles/cloudkms.cryptoKeyDecrypter")
 
 
 _WRITES = st.sampled_from(

@@ -23,7 +23,7 @@ from shared.continuous.rebuild import rebuild_state
 from shared.databases.snapshot import Snapshot, take_snapshot
 from shared.errors import KeyProblem, LitekeepError, NotGood, ObjectExists, ObjectMissing, SourceError, StoreError
 from shared.model.kinds import Kind
-from shared.model.manifest import Manifest, Source, checked_name
+from shared.model.manifest import LARGEST_MANIFEST, Manifest, Source, checked_name, parse_manifest
 from shared.model.names import BackupName
 from shared.operations.backup import BackupOrder, Taken
 from shared.operations.backup.artifacts import describe_snapshot
@@ -200,12 +200,21 @@ class _Cycle:
         parent = live.parent()
         if (known := self._memory.states.get(parent.name.id)) is not None:
             return parent, known
-        with suppress(NotGood, ObjectMissing, KeyProblem):  # what cannot be read is nothing to build on
+        try:
             step = self._read(parent.name)
             if self._is_as_ordered(step.manifest) and self._is_same_source(step.manifest.source):
                 path = path_to(self._order.store, step.manifest, step.data_key, self._order.key)
                 return parent, rebuild_state(self._order.store, path, self._scratch / "before")
+        except KeyProblem:
+            if self._is_wrapped_by_ours(parent.name):  # a right is missing, and a base each time no way out
+                raise
+        except (NotGood, ObjectMissing):  # what cannot be read is nothing to build on
+            pass
         return None, None
+
+    def _is_wrapped_by_ours(self, name: BackupName) -> bool:
+        with self._order.store.open(name.manifest) as stream:
+            return self._is_as_ordered(parse_manifest(stream.read(LARGEST_MANIFEST), name))
 
     def _read_newest(self, live: Live) -> Manifest:
         step = self._read(live.newest.name)
