@@ -10,6 +10,17 @@ variable "backup_formats" {
   }
 }
 
+variable "continuous_every_minutes" {
+  description = "From one cycle of continuous backups to the next, in minutes; null: none are taken. 3 keeps the recovery point below 5 minutes. A cycle reads the page index of an earlier point, so the backup identity may then decrypt too, and the newest point is verified every hour (docs/continuous.md)."
+  type        = number
+  default     = null
+
+  validation {
+    condition     = var.continuous_every_minutes == null || contains([1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30], coalesce(var.continuous_every_minutes, 1))
+    error_message = "continuous_every_minutes must be null, or one of 1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30, which divide an hour."
+  }
+}
+
 variable "databases" {
   description = "The databases of the SQLite Cloud project to back up, by name, or `[\"*\"]` for all of it. Empty: the one in the connection string."
   type        = set(string)
@@ -137,17 +148,6 @@ variable "scheduler_region" {
   description = "Where Cloud Scheduler runs, for a `region` that has none. Default: `region`."
   type        = string
   default     = null
-}
-
-variable "continuous_every_minutes" {
-  description = "From one cycle of continuous backups to the next, in minutes; null: none are taken. 3 keeps the recovery point below 5 minutes. A cycle reads the page index of an earlier point, so the backup identity may then decrypt too, and the newest point is verified every hour (docs/continuous.md)."
-  type        = number
-  default     = null
-
-  validation {
-    condition     = var.continuous_every_minutes == null || contains([1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30], coalesce(var.continuous_every_minutes, 1))
-    error_message = "continuous_every_minutes must be null, or one of 1, 2, 3, 4, 5, 6, 10, 12, 15, 20, 30, which divide an hour."
-  }
 }
 
 variable "schedules" {
