@@ -60,7 +60,7 @@ COMMANDS = {
     ),
     "completion": (
         "litekeep.commands.completion:completion",
-        "Print the shell completion for bash, zsh or fish.",
+        "Print or install the shell completion for bash, zsh or fish.",
     ),
 }
 _HIDDEN = {"sample": "litekeep.commands.sample:sample"}
@@ -116,7 +116,21 @@ class LazyGroup(click.Group):
             formatter.write_dl([(name, summary) for name, (_, summary) in COMMANDS.items()])
 
 
-@click.group(cls=LazyGroup, epilog=_EPILOG, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(
+    cls=LazyGroup,
+    epilog=_EPILOG,
+    invoke_without_command=True,
+    context_settings={"help_option_names": ["-h", "--help"]},
+)
 @click.version_option(package_name="litekeep", message="litekeep %(version)s")
-def litekeep() -> None:
-    """Backups of SQLite databases, each proven by a restore."""
+@click.pass_context
+def litekeep(context: click.Context) -> int | None:
+    """Backups of SQLite databases, each proven by a restore.
+
+    Without a command: where things stand, and what to do next.
+    """
+    if context.invoked_subcommand is not None:
+        return None
+    from litekeep.standing import say_standing  # noqa: PLC0415 - `--help` must not wait for it
+
+    return say_standing()

@@ -287,10 +287,19 @@ def state_folder() -> Path | None:
 
 def config_folder() -> Path:
     """Where this user's configuration belongs (XDG Base Directory). Raises UsageError when there is no home."""
-    named, home = os.environ.get("XDG_CONFIG_HOME", ""), os.environ.get("HOME", "")
+    return _xdg_folder("XDG_CONFIG_HOME", ".config")
+
+
+def data_folder() -> Path:
+    """Where what programs install for this user belongs. Raises UsageError when there is no home."""
+    return _xdg_folder("XDG_DATA_HOME", ".local/share")
+
+
+def _xdg_folder(name: str, below_home: str) -> Path:
+    named, home = os.environ.get(name, ""), os.environ.get("HOME", "")
     if not named.startswith("/") and not home.startswith("/"):
-        raise UsageError("HOME is not set: set it to your home folder, or XDG_CONFIG_HOME to where settings belong")
-    return Path(named) if named.startswith("/") else Path(home) / ".config"
+        raise UsageError(f"HOME is not set: set it to your home folder, or {name} to a folder")
+    return Path(named) if named.startswith("/") else Path(home) / below_home
 
 
 def named_credentials_file() -> Path | None:

@@ -1,22 +1,61 @@
 """`litekeep completion`"""
 
+from pathlib import Path
+
 import click
 from click.shell_completion import get_completion_class
 
-from shared.errors import UsageError
+from shared.errors import LitekeepError, UsageError
+from shared.terminal.options import common
+
+_MARK = "_LITEKEEP_COMPLETE"  # in each script that click makes for us
 
 
 @click.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
+@click.option("--install", "installing", is_flag=True, help="Write it to where that shell looks for completions.")
+@common
 @click.pass_context
-def completion(context: click.Context, shell: str) -> None:
-    """Print the shell completion for bash, zsh or fish.
+def completion(context: click.Context, as_json: bool, shell: str, installing: bool) -> None:
+    """Print the shell completion for bash, zsh or fish, or install it for yourself.
 
     \b
-    Example:
+    Examples:
       litekeep completion bash >> ~/.bashrc
+      litekeep completion bash --install
     """
+    from shared.terminal.screen import say, say_json  # noqa: PLC0415 - `--help` must not wait for it
+
     found = get_completion_class(shell)
     if found is None:
         raise UsageError(f"no completion for {shell}: bash, zsh and fish have one")
-    click.echo(found(context.find_root().command, {}, "litekeep", "_LITEKEEP_COMPLETE").source())
+    script = found(context.find_root().command, {}, "litekeep", _MARK).source()
+    path = _install(shell, script) if installing else None
+    if as_json:
+        say_json({"shell": shell, "script": script, "path": None if path is None else str(path)})
+    elif path is None:
+        click.echo(script)
+    else:
+        say(f"Installed {path}")
+        if shell == "zsh":
+            say(f"In ~/.zshrc, before compinit: fpath=({path.parent} $fpath)")
+        say("It is there in each new shell" + (" that has bash-completion" if shell == "bash" else ""))
+
+
+def _install(shell: str, script: str) -> Path:
+    """Writes the script to where the shell loads it from by itself; never over a file that is not such a script."""
+    from shared.settings import config_folder, data_folder  # noqa: PLC0415 - as above
+
+    path = {
+        "bash": lambda: data_folder() / "bash-completion" / "completions" / "litekeep",
+        "zsh": lambda: data_folder() / "zsh" / "site-functions" / "_litekeep",
+        "fish": lambda: config_folder() / "fish" / "completions" / "litekeep.fish",
+    }[shell]()
+    try:
+        if path.exists() and _MARK not in path.read_text("utf-8", "replace"):
+            raise UsageError(f"{path} is no completion of Litekeep's: move it away first")
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(script + "\n", "utf-8")
+    except OSError as error:
+        raise LitekeepError(f"{path} cannot be written: {error.strerror}") from None
+    return path

@@ -1,0 +1,59 @@
+"""`litekeep` alone says where things stand and what to do next; the completion is installed where the shell looks."""
+
+import subprocess
+import sys
+from pathlib import Path
+
+from tests.cli.conftest import Workplace
+
+
+def test_in_an_empty_folder_it_names_the_first_step(workplace: Workplace) -> None:
+    (workplace.folder / "empty").mkdir()
+    del workplace.environment["DATABASE_URL"]
+    outcome = Workplace(workplace.folder / "empty", workplace.environment).run()
+    assert outcome.code == 1
+    assert outcome.out.startswith("Nothing is set up in this folder: DATABASE_URL is not set")
+    assert "litekeep init" in outcome.out
+    assert not list((workplace.folder / "empty").iterdir())
+
+
+def test_it_says_how_backups_stand_and_what_comes_next(workplace: Workplace) -> None:
+    never = workplace.run()
+    assert never.code == 1
+    assert never.out.startswith("❌ app.db: never backed up\n")
+    assert "litekeep backup --verify" in never.out
+    workplace.good("backup", "--kind", "daily")
+    unproven = workplace.good()
+    assert "(daily), not proven yet\n" in unproven.out
+    assert "litekeep verify" in unproven.out
+    workplace.good("verify")
+    proven = workplace.good()
+    assert "(daily), proven\n" in proven.out
+    assert "litekeep restore --backup latest" in proven.out
+
+
+def test_a_wrong_setting_is_one_line_and_no_help(workplace: Workplace) -> None:
+    outcome = workplace.run(BACKUP_STORE="s3://bucket")
+    assert (outcome.code, outcome.out) == (2, "")
+    assert outcome.err.startswith("error: BACKUP_STORE is wrong: ")
+
+
+def test_bash_completes_commands_from_the_installed_file(workplace: Workplace) -> None:
+    data = workplace.folder / "data"
+    path = workplace.good("completion", "bash", "--install", "--json", XDG_DATA_HOME=str(data)).json["path"]
+    assert Path(path) == data / "bash-completion" / "completions" / "litekeep"
+    workplace.good("completion", "bash", "--install", XDG_DATA_HOME=str(data))  # once more: it is ours
+    script = f"source {path}; COMP_WORDS=(litekeep ret); COMP_CWORD=1; "
+    script += '_litekeep_completion litekeep ret litekeep; echo "${COMPREPLY[@]}"'
+    environment = workplace.environment | {"PATH": f"{Path(sys.executable).parent}:{workplace.environment['PATH']}"}
+    done = subprocess.run(["bash", "-c", script], env=environment, capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["retire"]
+
+
+def test_a_completion_of_somebody_else_is_left_alone(workplace: Workplace) -> None:
+    theirs = workplace.folder / "config" / "fish" / "completions" / "litekeep.fish"
+    theirs.parent.mkdir(parents=True)
+    theirs.write_text("# mine\n")
+    outcome = workplace.run("completion", "fish", "--install", XDG_CONFIG_HOME=str(workplace.folder / "config"))
+    assert (outcome.code, "is no completion of Litekeep's" in outcome.err) == (2, True)
+    assert theirs.read_text() == "# mine\n"
