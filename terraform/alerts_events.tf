@@ -106,9 +106,9 @@ locals {
     monitor-failed = {
       title    = "Monitor could not look at everything"
       severity = "ERROR"
-      events   = ["monitor.failed"]
+      events   = ["monitor.failed", "monitor.notify_failed"]
       where    = null
-      means    = "Until it can, silence says nothing."
+      means    = "It could not look at everything, or could not tell whom it should. Until it can, silence says nothing."
       run      = "${local._execute.monitor}   # after reading why: ${local._logs.monitor}"
     }
     native-stale = {
@@ -190,6 +190,14 @@ locals {
       where    = null
       means    = "A backup that nobody has proven is a hope. The verification does not run, or does not keep up."
       run      = "${local._execute.verify}"
+    }
+    wrong-usage = {
+      title    = "Verification or drill asked for wrongly"
+      severity = "WARNING"
+      events   = ["drill.refused", "verify.refused"]
+      where    = null
+      means    = "A verification or drill was started with a wrong flag or setting, so none was begun. That says nothing of any backup; but if it was the scheduled one, nothing is proven until it is mended."
+      run      = "${local._logs.verify}   # of a drill: ${local._logs.drill}"
     }
     verify-failed = {
       title    = "Backup is not good"

@@ -17,6 +17,7 @@ FIRES = {
     "cleanup.attention": "cleanup-attention",
     "cleanup.failed": "cleanup-failed",
     "drill.failed": "drill-failed",
+    "drill.refused": "wrong-usage",
     "copy.failed": "copy-behind",
     "monitor.copy_behind": "copy-behind",
     "monitor.drill_overdue": "drill-overdue",
@@ -24,6 +25,7 @@ FIRES = {
     "monitor.future": "dated-in-future",
     "monitor.key_at_risk": "key-unusable",
     "monitor.key_unusable": "key-unusable",
+    "monitor.notify_failed": "monitor-failed",
     "monitor.native_stale": "native-stale",
     "monitor.not_good": "verify-failed",
     "monitor.not_sealed": "not-sealed",
@@ -37,6 +39,7 @@ FIRES = {
     "restore.started": "restore-started",
     "source.damaged": "source-damaged",
     "verify.failed": "verify-failed",
+    "verify.refused": "wrong-usage",
 }
 _SAMPLES: dict[str, Any] = {"string": "orders", "integer": 10, "number": 10.5}
 

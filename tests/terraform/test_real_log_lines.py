@@ -142,6 +142,10 @@ def a_cleanup(job: Job) -> Run:  # noqa: F811
     return job.run("cleanup")
 
 
+def a_verification_asked_for_wrongly(job: Job) -> Run:  # noqa: F811
+    return job.run("verify", "--since=soon")
+
+
 def a_cleanup_that_deletes_much(job: Job) -> Run:  # noqa: F811
     a_shelf(job, young=4)
     return job.run("cleanup")
@@ -256,7 +260,6 @@ CASES: dict[Case, tuple[set[str], set[str]]] = {
     a_backup: ({"backup.succeeded", "audit"}, set()),
     a_backup_without_its_database: ({"backup.failed"}, {"backup-failed"}),
     a_backup_with_a_wrong_setting: ({"backup.failed"}, {"backup-failed"}),
-    a_drill_with_a_wrong_setting: ({"drill.failed"}, {"drill-failed"}),
     a_backup_of_a_damaged_database: ({"backup.failed"}, {"backup-failed"}),
     a_backup_into_a_store_that_takes_nothing: ({"backup.failed"}, {"backup-failed"}),
     a_backup_without_its_copy: ({"backup.failed"}, {"backup-failed"}),
@@ -265,6 +268,8 @@ CASES: dict[Case, tuple[set[str], set[str]]] = {
     a_verification_of_a_damaged_backup: ({"verify.failed"}, {"verify-failed"}),
     a_verification_of_a_damaged_source: ({"verify.succeeded", "source.damaged"}, {"source-damaged"}),
     a_verification_with_the_wrong_key: ({"verify.failed"}, {"verify-failed"}),
+    a_verification_asked_for_wrongly: ({"verify.refused"}, {"wrong-usage"}),
+    a_drill_with_a_wrong_setting: ({"drill.refused"}, {"wrong-usage"}),
     a_restore: ({"restore.started", "restore.succeeded"}, {"restore-started"}),
     a_restore_of_a_damaged_backup: ({"restore.failed"}, {"restore-started", "restore-failed"}),
     a_cleanup: ({"cleanup.succeeded"}, set()),
