@@ -14,8 +14,9 @@ import apsw
 import pytest
 
 from shared.clock import rfc3339, utc_now
+from shared.keys import open_key
 from shared.model.kinds import Kind
-from shared.model.names import Slot
+from shared.model.names import BackupName, Slot
 from shared.model.schedules import DEFAULT_SCHEDULES
 from shared.sqlitecloud import native
 from shared.stores import open_store
@@ -153,7 +154,7 @@ def a_cleanup_that_deletes_much(job: Job) -> Run:  # noqa: F811
 
 def a_cleanup_that_waits_for_a_good_backup(job: Job) -> Run:  # noqa: F811
     a_shelf(job, young=9)
-    put(open_store(str(job.store)), 0.1, "failing", verified=False)
+    put_one(job, 0.1, "failing", verified=False)
     return job.run("cleanup")
 
 
@@ -164,11 +165,16 @@ def a_cleanup_of_a_store_that_is_none(job: Job) -> Run:  # noqa: F811
 
 def a_shelf(job: Job, young: int) -> None:  # noqa: F811
     """Daily backups, and two of them past their time."""
-    store = open_store(str(job.store))
     for number in range(young):
-        put(store, 1 + number / 4)
+        put_one(job, 1 + number / 4)
     for number in range(2):
-        put(store, 100 + number)
+        put_one(job, 100 + number)
+
+
+def put_one(job: Job, days: float, backup_id: str | None = None, **changes: Any) -> BackupName:  # noqa: F811
+    """A backup of that age under the job's key, of which nothing can be restored."""
+    key = open_key(f"file:{job.folder / 'litekeep.key'}")
+    return put(open_store(str(job.store)), days, backup_id, key=key, **changes)
 
 
 def a_look_at_what_is_well(job: Job) -> Run:  # noqa: F811
@@ -181,23 +187,29 @@ def a_look_at_what_stands_still(job: Job) -> Run:  # noqa: F811
     """For two days no backup, for 40 no drill, and never a copy."""
     (job.folder / "copy").mkdir()
     for days in (2, 3, 4, 40):
-        put(open_store(str(job.store)), days, database="app.db")
+        put_one(job, days, database="app.db")
     return job.run("monitor", BACKUP_COPY_STORE="copy", **DAILY)
 
 
 def a_look_at_what_nobody_proved(job: Job) -> Run:  # noqa: F811
     for days in (2, 3):
-        put(open_store(str(job.store)), days, database="app.db", verified=None)
+        put_one(job, days, database="app.db", verified=None)
     return job.run("monitor", BACKUP_SCHEDULES="off")
 
 
 def a_look_at_what_is_not_good(job: Job) -> Run:  # noqa: F811
-    put(open_store(str(job.store)), 2, database="app.db", verified=False)
+    put_one(job, 2, database="app.db", verified=False)
+    return job.run("monitor", BACKUP_SCHEDULES="off")
+
+
+def a_look_at_a_verdict_that_nobody_with_the_key_wrote(job: Job) -> Run:  # noqa: F811
+    name = put_one(job, 0.5, database="app.db", verified=None, verdict_seal=1)
+    open_store(str(job.store)).create(name.verdict(utc_now()), b'{"ok": true}', {})
     return job.run("monitor", BACKUP_SCHEDULES="off")
 
 
 def a_look_at_what_is_dated_in_the_future(job: Job) -> Run:  # noqa: F811
-    put(open_store(str(job.store)), -2, database="app.db")
+    put_one(job, -2, database="app.db")
     return job.run("monitor", BACKUP_SCHEDULES="off")
 
 
@@ -280,6 +292,7 @@ CASES: dict[Case, tuple[set[str], set[str]]] = {
     a_look_at_what_stands_still: ({"monitor.stale"}, {"backup-stale", "copy-behind", "drill-overdue"}),
     a_look_at_what_nobody_proved: ({"monitor.unverified"}, {"unverified"}),
     a_look_at_what_is_not_good: ({"monitor.not_good"}, {"verify-failed"}),
+    a_look_at_a_verdict_that_nobody_with_the_key_wrote: ({"monitor.not_sealed"}, {"not-sealed"}),
     a_look_at_what_is_dated_in_the_future: ({"monitor.future"}, {"dated-in-future"}),
     a_look_at_what_shrank: ({"monitor.size_anomaly", "monitor.table_vanished"}, {"size-anomaly", "table-vanished"}),
     a_look_without_a_key: ({"monitor.key_unusable"}, {"key-unusable"}),

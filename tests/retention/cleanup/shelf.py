@@ -7,8 +7,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
+from shared.archive.data_key import DataKey
+from shared.archive.seals import seal_manifest
 from shared.catalog.listing import Catalog
+from shared.catalog.verdicts import opened_as
 from shared.clock import utc_now
+from shared.keys import WrappingKey
 from shared.model.kinds import Kind, default_retention
 from shared.model.names import WHOLE, BackupName
 from shared.retention.rules import Policy
@@ -31,19 +35,33 @@ def ago(days: float) -> datetime:
     return utc_now() - timedelta(days=days)
 
 
-def put(store: Store, age_days: float, backup_id: str | None = None, **changes: Any) -> BackupName:
-    """Stores a backup of that age: one artifact a format, the manifest, and a verdict unless `verified` is None."""
+def put(
+    store: Store, age_days: float, backup_id: str | None = None, *, key: WrappingKey | None = None, **changes: Any
+) -> BackupName:
+    """Stores a backup of that age: one artifact a format, the manifest, and a verdict unless `verified` is None.
+
+    With `key` manifest and verdict are sealed under it; what was never encrypted is not opened, where a key is set.
+    """
     verified = changes.pop("verified", True)
     kind = changes.pop("kind", Kind.DAILY)
     name = BackupName(kind, changes.pop("database", "app"), backup_id or f"b{age_days:g}")
-    taken = ago(age_days)
-    artifacts = [make_artifact(name, form) for form in WHOLE]
+    taken, encrypted = ago(age_days), key is not None
+    artifacts = [
+        make_artifact(name, form, encrypted=encrypted, object=name.artifact(form, encrypted=encrypted))
+        for form in WHOLE
+    ]
     for artifact in artifacts:
         store.create(artifact.object, b"x" * SIZE, {})
     fields = {"keep_until": taken + POLICY.lengths[kind], "artifacts": artifacts} | changes
-    Catalog(store).publish(make_manifest(id=name.id, database=name.database, kind=kind, created_at=taken, **fields))
+    manifest = make_manifest(id=name.id, database=name.database, kind=kind, created_at=taken, **fields)
+    opened = None
+    if key is not None:
+        data_key = DataKey.generate()
+        manifest = seal_manifest(manifest.model_copy(update={"encryption": data_key.wrap(key, name)}), data_key)
+        opened = opened_as(manifest, manifest.to_json(), data_key)
+    Catalog(store).publish(manifest)
     if verified is not None:
-        Catalog(store).record(name, Verdict(verified), taken + timedelta(minutes=1))
+        Catalog(store).record(name, Verdict(verified), taken + timedelta(minutes=1), opened)
     return name
 
 
