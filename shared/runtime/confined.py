@@ -28,7 +28,7 @@ from typing import Any, Self
 import shared
 from shared import errors
 from shared.errors import LitekeepError, NotGood, SourceError
-from shared.runtime.limits import Limits
+from shared.runtime.limits import Limits, limits_files
 from shared.runtime.progress import Progress, silent
 from shared.settings import environment_of_children
 
@@ -180,10 +180,18 @@ class Confined:
                 f"{what} took more than {limits.cpu_seconds:g} s of CPU time, more than its size can need: "
                 "it computes without end, use another"
             )
+        if number == signal.SIGXFSZ:
+            raise _too_large(what, limits.file_bytes)
         if number in _CRASHES:
             raise NotGood(f"{what} crashed the process that worked on it ({signal.Signals(number).name}): use another")
         how = f"ended by {signal.Signals(number).name}" if number > 0 else f"ended with code {-number}"
         raise SourceError(f"the process that worked on {what} was {how}: give it more memory, and try again")
+
+
+def _too_large(what: str, size: int) -> LitekeepError:
+    if not limits_files(size):
+        return SourceError(f"{what} takes a larger file than this process may write: raise its limit (ulimit -f)")
+    return NotGood(f"{what} takes a file of more than {size >> 20} MiB, more than its size can need: use another")
 
 
 def _path() -> list[str]:

@@ -62,7 +62,8 @@ def serve() -> None:
     """Answers one call after the other until there are no more, or the process that asks is gone."""
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # a signal is for the one that asks, and it ends this one
-    signal.signal(signal.SIGXCPU, signal.SIG_DFL)
+    for number in (signal.SIGXCPU, signal.SIGXFSZ):  # SQLite would say "disk I/O error" of the second, as of a bad disk
+        signal.signal(number, signal.SIG_DFL)
     no_core()
     replies = os.dup(1)
     os.dup2(2, 1)  # whatever prints, prints no answer

@@ -36,6 +36,12 @@ def limits_memory(size: int) -> bool:
     return all(hard == resource.RLIM_INFINITY or hard > size for _, hard in map(resource.getrlimit, _LIMITS_OF_MEMORY))
 
 
+def limits_files(size: int) -> bool:
+    """The same of the size of files."""
+    _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
+    return hard == resource.RLIM_INFINITY or hard > size
+
+
 def no_core() -> None:
     """A core file would hold rows."""
     _set(resource.RLIMIT_CORE, 0)

@@ -158,6 +158,14 @@ def test_an_image_that_unpacks_to_more_than_it_counts_is_refused(
     assert not (workplace.folder / "new.db").exists()
 
 
+def test_a_limit_on_files_that_the_machine_has_set_is_not_the_dumps_doing(workplace: Workplace) -> None:
+    (workplace.folder / "x.sql").write_text("CREATE TABLE t(a); INSERT INTO t VALUES(zeroblob(6000000));")
+    outcome = workplace.run("import", "--file", "x.sql", "--to", "new.db", under=("prlimit", "--fsize=4194304"))
+    assert outcome.code == 1, outcome.err
+    assert "loading x.sql takes a larger file than this process may write: raise its limit (ulimit -f)" in outcome.err
+    assert not list(workplace.folder.glob("new*"))
+
+
 def test_what_lies_behind_the_last_page_of_a_plain_file_is_no_bomb(workplace: Workplace) -> None:
     with workplace.database.open("ab") as file:
         file.truncate(workplace.database.stat().st_size + (8 << 20))

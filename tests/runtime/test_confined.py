@@ -64,6 +64,17 @@ def test_what_takes_more_memory_than_its_size_can_need_is_not_good(
     assert [path.name for path in tmp_path.iterdir()] == ["sound.db"]
 
 
+def test_a_file_that_grows_beyond_what_its_size_can_need_is_not_good(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(allowances, "ALLOWED", replace(allowances.ALLOWED, file_bytes=4 << 20, file_per_byte=0))
+    two = b"CREATE TABLE t(a); INSERT INTO t VALUES(zeroblob(3000000)), (zeroblob(3000000));"
+    said = r"^loading x\.sql takes a file of more than 4 MiB, more than its size can need"
+    with Confined() as child, pytest.raises(NotGood, match=said):
+        load(child, [two], tmp_path / "new.db", "delete", "x.sql")
+    assert not list(tmp_path.iterdir())
+
+
 def test_the_limits_grow_with_the_dump(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What comes after 30 MB of SQL may take more than what comes first."""
     allowed = replace(allowances.ALLOWED, memory_bytes=90 << 20, memory_per_byte=20)
