@@ -4,7 +4,7 @@ import os
 import select
 import signal
 from collections.abc import Callable
-from contextlib import closing
+from contextlib import closing, suppress
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
@@ -119,15 +119,30 @@ def test_a_signal_ends_an_endless_statement_and_its_process(
     assert not (workplace.folder / "new.db").exists()
 
 
-def child_at_work(running: "Popen[str]") -> int:
-    """The process that it has started, once that has made a database file."""
+@pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
+def test_a_signal_ends_a_condition_without_end(workplace: Workplace, how: signal.Signals) -> None:
+    workplace.good("backup", "--name", "before")
+    arguments = ("--from", "before", "--table", "messages", "--where", f"{ENDLESS} > 0", "--dry-run")
+    with (
+        start(workplace, "rows", "restore", *arguments) as running,
+        os.fdopen(os.pidfd_open(child_at_work(running, "plan"))) as ended,
+    ):
+        running.send_signal(how)
+        _, err = running.communicate(timeout=60)
+        assert select.select([ended], [], [], 60)[0], "the process goes on without the one that started it"
+    assert (running.returncode, err.count("error: interrupted")) == ((1, 1) if how == signal.SIGTERM else (-how, 0))
+
+
+def child_at_work(running: "Popen[str]", name: str = "") -> int:
+    """The process that it has started, once that has a database file (of this name) open."""
     children = Path(f"/proc/{running.pid}/task/{running.pid}/children")
     while True:
         assert running.poll() is None, running.communicate()
         for child in map(int, children.read_text().split()):
-            opened = [one.readlink() for one in Path(f"/proc/{child}/fd").iterdir() if one.is_symlink()]
-            if any(one.suffix == ".sqlite" for one in opened):
-                return child
+            with suppress(FileNotFoundError, ProcessLookupError):  # a file that it closed, or an earlier process
+                opened = [one.readlink() for one in Path(f"/proc/{child}/fd").iterdir() if one.is_symlink()]
+                if any(one.suffix == ".sqlite" and one.stem == (name or one.stem) for one in opened):
+                    return child
 
 
 def bomb(size: int, *, counted: bool = True) -> bytes:

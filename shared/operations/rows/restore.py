@@ -122,7 +122,7 @@ def _prepared(order: RowsOrder, *, values: bool, progress: Progress) -> Iterator
                 raise UsageError(f"cannot restore rows of {order.table}: {match}; restore the whole table with --to")
             writing = Writing(match, other.tables[order.table], order.triggers)
             attach_plan(connection, keys, match)
-            _choose(order, connection, backup, match)
+            _choose(order, connection, backup, keys, match)
             everything = order.where is None and order.keys is None
             inserted, updated, unchanged, absent = make_plan(connection, match, everything=everything)
             rows = list(_changes(connection, match, one.encoding, values=values))
@@ -163,9 +163,9 @@ def _check_tables(order: RowsOrder, backup_id: str, one: Shape, other: Shape) ->
         raise UsageError(f"{backup_id} is {one.encoding} and {order.target.display} {other.encoding}: export the table")
 
 
-def _choose(order: RowsOrder, connection: apsw.Connection, backup: Path, match: Match) -> None:
+def _choose(order: RowsOrder, connection: apsw.Connection, backup: Path, plan: Path, match: Match) -> None:
     if order.where is not None:
-        choose_where(connection, backup, match, order.where)
+        choose_where(backup, plan, match, order.where)
     if order.keys is not None:
         choose_keys(connection, match, order.keys)
 

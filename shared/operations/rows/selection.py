@@ -16,10 +16,11 @@ import apsw
 from shared.compare.rows import Match
 from shared.dump.identifiers import quote_name
 from shared.errors import NotPermitted, UsageError
+from shared.operations.verify import allowances
+from shared.runtime.confined import Confined, Endless
+from shared.runtime.confined_child import Call
 from shared.sqlite.connect import open_snapshot, uri
 
-_STEPS_BETWEEN_CALLS = 10_000
-_MOST_STEPS = 20_000_000_000  # some minutes
 _READS = frozenset({apsw.SQLITE_READ, apsw.SQLITE_SELECT, apsw.SQLITE_RECURSIVE})
 _REFUSED_FUNCTIONS = frozenset({"load_extension", "fts3_tokenizer", "edit", "readfile", "writefile", "fsdir"})
 
@@ -44,11 +45,38 @@ def on_plan(match: Match, alias: str, plan: str = "p") -> str:
     return " AND ".join(f"{alias}.{column} = {plan}.{planned}" for column, planned in pairs)
 
 
-def choose_where(connection: apsw.Connection, backup: Path, match: Match, where: str) -> None:
-    """Evaluates the caller's condition on the backup, reading only, and keeps the keys of the rows that meet it.
+def choose_where(backup: Path, plan: Path, match: Match, where: str) -> None:
+    """Evaluates the caller's condition on the backup, and keeps the keys of the rows that meet it.
 
-    Raises UsageError when SQLite does not understand it, NotPermitted when it does more than read.
+    That is done in a process of its own, for one function call in the condition, or in the schema of the backup, may
+    take hours. Raises UsageError when SQLite does not understand it or it takes too long, NotPermitted when it does
+    more than read.
     """
+    limits = allowances.ALLOWED.of(backup.stat().st_size)
+    keys, width = match.key.of(quote_name(match.table)), len(match.key.columns)
+    what = "the condition of --where"
+    with Confined() as child:
+        try:
+            child.call(
+                keep_chosen,
+                backup.absolute(),
+                plan.absolute(),
+                match.table,
+                keys,
+                width,
+                where,
+                limits=limits,
+                what=what,
+            )
+        except Endless:
+            raise UsageError(
+                f"--where took more than {limits.cpu_seconds:g} s of CPU time on the backup:"
+                " write it by the key or an indexed column"
+            ) from None
+
+
+def keep_chosen(_call: Call, backup: str, plan: str, table: str, keys: str, width: int, where: str) -> None:
+    """In the process of its own: the rows that meet the condition, read under an authorizer, their keys kept."""
     refusal: list[str] = []
 
     def allow(action: int, first: str | None, second: str | None, *_: str | None) -> int:
@@ -57,28 +85,22 @@ def choose_where(connection: apsw.Connection, backup: Path, match: Match, where:
         refusal.append(second or first or "something")
         return apsw.SQLITE_DENY
 
-    steps = 0
-
-    def count_steps() -> bool:
-        nonlocal steps
-        steps += _STEPS_BETWEEN_CALLS
-        return steps > _MOST_STEPS
-
-    with closing(open_snapshot(backup)) as source:
+    with (
+        closing(open_snapshot(Path(backup))) as source,
+        closing(apsw.Connection(plan, flags=apsw.SQLITE_OPEN_READWRITE)) as kept,
+    ):
         source.config(apsw.SQLITE_DBCONFIG_ENABLE_VIEW, 0)
         source.config(apsw.SQLITE_DBCONFIG_DQS_DML, 0)  # a misspelt column must not become a text
         source.authorizer = allow
-        source.set_progress_handler(count_steps, _STEPS_BETWEEN_CALLS)
-        keys = match.key.of(quote_name(match.table))
         try:
-            rows = source.execute(f"SELECT {keys} FROM {quote_name(match.table)} WHERE (\n{where}\n)")
-            _keep(connection, match, rows)
+            rows = source.execute(f"SELECT {keys} FROM {quote_name(table)} WHERE (\n{where}\n)")
+            _keep(kept, "main", width, rows)
         except apsw.AuthError:
             raise NotPermitted(f"--where may only read: {refusal[-1]!r} is not allowed in it") from None
-        except apsw.InterruptError:
-            raise UsageError("--where takes too long on the backup: write it by the key or an indexed column") from None
+        except apsw.NoMemError:
+            raise
         except apsw.Error as error:
-            raise UsageError(f"--where is not a condition on {match.table}: {error}") from None
+            raise UsageError(f"--where is not a condition on {table}: {error}") from None
 
 
 def choose_keys(connection: apsw.Connection, match: Match, keys: Sequence[Sequence[Any]]) -> None:
@@ -88,13 +110,13 @@ def choose_keys(connection: apsw.Connection, match: Match, keys: Sequence[Sequen
         if len(key) != width:
             names = ", ".join(match.key.names)
             raise UsageError(f"--keys, line {number}: {len(key)} values, and the key of {match.table} is ({names})")
-    _keep(connection, match, (tuple(key) for key in keys))
+    _keep(connection, "p", width, (tuple(key) for key in keys))
 
 
-def _keep(connection: apsw.Connection, match: Match, rows: Iterable[Sequence[Any]]) -> None:
-    marks = ",".join("?" * len(match.key.columns))
+def _keep(connection: apsw.Connection, schema: str, width: int, rows: Iterable[Sequence[Any]]) -> None:
+    marks = ",".join("?" * width)
     with connection:
-        connection.executemany(f"INSERT INTO p.wanted VALUES ({marks})", rows)
+        connection.executemany(f"INSERT INTO {schema}.wanted VALUES ({marks})", rows)
 
 
 def make_plan(connection: apsw.Connection, match: Match, *, everything: bool) -> tuple[int, int, int, int]:

@@ -23,6 +23,7 @@ from shared.operations.diff.compare import compare, open_pair
 from shared.operations.rows import RowsOrder, plan_rows, restore_rows
 from shared.operations.rows import restore as module
 from shared.operations.rows.apply import Conflict, RowWritten
+from shared.operations.verify import allowances
 from shared.sqlite.location import FileLocation
 from shared.stores import open_store
 from tests.operations.rows.conftest import Orders, rows_of
@@ -65,6 +66,14 @@ def test_where_and_keys_choose_rows_of_the_backup(orders: Orders) -> None:
     assert restore_rows(order).inserted == 2
     assert restore_rows(replace(order, where=None, keys=[[1], [99]])).inserted == 1
     assert len(rows_of(order)) == 3
+
+
+def test_a_condition_without_end_is_ended(orders: Orders, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One function call: SQLite asks nobody whether to go on."""
+    monkeypatch.setattr(allowances, "ALLOWED", replace(allowances.ALLOWED, cpu_seconds=1, cpu_seconds_per_mb=0))
+    endless = "n = instr(hex(zeroblob(4000000)), hex(zeroblob(2000000)) || '1')"
+    with pytest.raises(UsageError, match="--where took more than 1 s of CPU time on the backup: write it by the key"):
+        plan_rows(orders(TABLE, "DELETE FROM t;", where=endless))
 
 
 @pytest.mark.parametrize(
