@@ -40,6 +40,14 @@ _LOOPBACK = re.compile(r"(127\.0\.0\.1|\[::1\]):[1-9]\d{0,4}", re.ASCII)
 _OF_CHILDREN = ("TMPDIR", "SQLITE_TMPDIR", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH")
 
 
+_REROUTING = (
+    "STORAGE_EMULATOR_HOST",
+    "LITEKEEP_KMS_ENDPOINT",
+    "GOOGLE_APPLICATION_CREDENTIALS",
+    "GOOGLE_CLOUD_UNIVERSE_DOMAIN",
+)
+
+
 class Environment(StrEnum):
     PRODUCTION = "production"
     STAGING = "staging"
@@ -274,6 +282,11 @@ def kms_endpoint() -> str | None:
     if not _LOOPBACK.fullmatch(endpoint):
         raise UsageError("LITEKEEP_KMS_ENDPOINT is wrong: allowed is 127.0.0.1:PORT or [::1]:PORT")
     return endpoint
+
+
+def rerouted() -> list[str]:
+    """The variables that are set and lead Google's libraries elsewhere: to another store, key or identity."""
+    return [name for name in _REROUTING if os.environ.get(name)]
 
 
 def state_folder() -> Path | None:

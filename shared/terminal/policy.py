@@ -5,7 +5,7 @@ from typing import TYPE_CHECKING
 from shared.catalog.signed import count_only_signed_by, sign_with
 from shared.errors import NotPermitted
 from shared.policy.place import policy_path
-from shared.settings import Environment, Settings
+from shared.settings import Environment, Settings, rerouted
 
 if TYPE_CHECKING:
     from shared.policy.file import Policy
@@ -31,6 +31,11 @@ def under_policy(settings: Settings) -> Settings:
         return settings
     from shared.policy.locations import check_key, check_store  # noqa: PLC0415 - only where there is a policy
 
+    if policy.people and settings.cloud_run_job is not None and (names := rerouted()):
+        raise NotPermitted(
+            f"{names[0]} is refused in a job under a policy: it would lead this run to another store, identity or key "
+            "than the policy means; start the job without it"
+        )
     check_store(policy, settings.backup_store, "BACKUP_STORE")
     if settings.backup_copy_store is not None:
         check_store(policy, settings.backup_copy_store, "BACKUP_COPY_STORE")

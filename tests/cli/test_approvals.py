@@ -140,6 +140,13 @@ def test_the_job_takes_a_request_and_nothing_else_whatever_is_overridden(staff: 
     place.good("backup", "--name", "one")
     to = ("--backup", "one", "--to", str(place.folder / "restored-1.db"))
     request = staff.ask("ana", *to)
+    for name in (
+        "STORAGE_EMULATOR_HOST",
+        "LITEKEEP_KMS_ENDPOINT",
+        "GOOGLE_APPLICATION_CREDENTIALS",
+    ):
+        led_astray = as_job(place, f"--request={request}", **{name: "127.0.0.1:9"})
+        assert (led_astray.code, f"{name} is refused" in led_astray.err) == (4, True)
     for settings in ({}, {"ENVIRONMENT": "test"}, {"BACKUP_POLICY": ""}):
         for arguments in (to, ("--backup", "one", "--in-place"), (*to, "--dry-run")):
             outcome = as_job(place, *arguments, **settings)
