@@ -66,7 +66,7 @@ class Job:
             "CLOUD_RUN_TASK_ATTEMPT": str(self.attempt),
         }
         return subprocess.Popen(
-            [sys.executable, "-W", "error", "-m", f"jobs.{name}", *arguments],
+            [sys.executable, "-W", "error", "-m", name if name == "litekeep" else f"jobs.{name}", *arguments],
             cwd=self.folder,
             env=self.environment | cloud_run | settings,
             stdout=subprocess.PIPE,
