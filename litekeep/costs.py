@@ -3,7 +3,7 @@
 from typing import Any
 
 from shared.clock import rfc3339, utc_now
-from shared.model.names import cost_review
+from shared.model.report_names import cost_review
 from shared.operations.cost.advice import Advice, advise
 from shared.operations.cost.invoice import Invoice, Terms, make_invoice
 from shared.operations.cost.page import to_markdown

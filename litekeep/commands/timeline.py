@@ -28,7 +28,7 @@ def timeline(as_json: bool, since: str | None, until: str | None, database: str 
     from shared.clock import is_future, utc_now  # noqa: PLC0415
     from shared.continuous import timeline as of  # noqa: PLC0415
     from shared.model.kinds import Kind  # noqa: PLC0415
-    from shared.model.names import marks_prefix, parse_unchanged  # noqa: PLC0415
+    from shared.model.lock_names import marks_prefix, parse_unchanged  # noqa: PLC0415
     from shared.stores import open_store  # noqa: PLC0415
     from shared.terminal.screen import say, say_json  # noqa: PLC0415
 

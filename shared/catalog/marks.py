@@ -18,8 +18,9 @@ from typing import Any
 from shared.catalog.checker import Checker
 from shared.errors import LitekeepError, NotGood, ObjectMissing
 from shared.keys import WrappingKey
+from shared.model.lock_names import Unchanged
 from shared.model.manifest import canonical_json
-from shared.model.names import BackupName, Unchanged
+from shared.model.names import BackupName
 from shared.stores import Store, StoredObject
 from shared.stores.interface import OwnTime
 

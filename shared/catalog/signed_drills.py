@@ -8,7 +8,7 @@ from typing import Any
 from shared.catalog.signed import doubt_of_signature, is_signature_needed, signature_on
 from shared.errors import ObjectMissing
 from shared.model.manifest import canonical_json
-from shared.model.names import DrillName
+from shared.model.report_names import DrillName
 from shared.stores import Store
 
 _KIND = "drill"

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 
 from shared.errors import ObjectExists, StoreError
-from shared.model import names
+from shared.model import lock_names
 from shared.stores import Store, StoredObject
 
 _TRIES = 20
@@ -23,12 +23,12 @@ class Turn:
 
     def is_ours(self) -> bool:
         """Whether no other loop has begun since. Raises StoreError when the store does not tell."""
-        own = names.lease_number(self._task, self._stored.name) or 0
+        own = lock_names.lease_number(self._task, self._stored.name) or 0
         return max(_numbered(self._store, self._task), default=0) <= own
 
     def end(self) -> None:
         """Removes it, and what killed loops have left; what the store does not let go is in nobody's way."""
-        own = names.lease_number(self._task, self._stored.name) or 0
+        own = lock_names.lease_number(self._task, self._stored.name) or 0
         with suppress(StoreError):
             for number, item in _numbered(self._store, self._task).items():
                 if number <= own:
@@ -38,12 +38,12 @@ class Turn:
 @contextmanager
 def turn_of(store: Store, database: str) -> Iterator[Turn]:
     """The turn of whoever begins now, until the block ends. Raises StoreError."""
-    task = names.loop_task(database)
+    task = lock_names.loop_task(database)
     owner = json.dumps({"owner": f"{socket.gethostname()}:{os.getpid()}"}).encode() + b"\n"
     for _ in range(_TRIES):
         number = max(_numbered(store, task), default=0) + 1
         with suppress(ObjectExists):  # another began this very moment, and so before us
-            turn = Turn(store, task, store.create(names.lease(task, number), owner, {}))
+            turn = Turn(store, task, store.create(lock_names.lease(task, number), owner, {}))
             break
     else:
         raise StoreError(f"other loops begin on {store.url} all the time: see what starts them")
@@ -54,5 +54,7 @@ def turn_of(store: Store, database: str) -> Iterator[Turn]:
 
 
 def _numbered(store: Store, task: str) -> dict[int, StoredObject]:
-    found = ((names.lease_number(task, item.name), item) for item in store.list_objects(names.lease_prefix(task)))
+    found = (
+        (lock_names.lease_number(task, item.name), item) for item in store.list_objects(lock_names.lease_prefix(task))
+    )
     return {number: item for number, item in found if number is not None}

@@ -8,7 +8,8 @@ from shared.catalog.verdicts import Trust
 from shared.clock import is_future
 from shared.model import names
 from shared.model.kinds import Kind
-from shared.model.names import BackupName, DrillName
+from shared.model.names import BackupName
+from shared.model.report_names import DrillName
 from shared.monitor.finding import Finding
 
 

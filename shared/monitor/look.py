@@ -10,8 +10,8 @@ from shared.catalog.listing import Backup, Catalog
 from shared.catalog.signed_drills import counted
 from shared.errors import LitekeepError, NotGood, ObjectMissing
 from shared.events.log import Event
-from shared.model import names
-from shared.model.names import DrillName
+from shared.model import names, report_names
+from shared.model.report_names import DrillName
 from shared.monitor.finding import Finding
 from shared.monitor.key_versions import key_versions
 from shared.monitor.listing import Listing, Seen, present
@@ -141,7 +141,7 @@ def _drills(
     """The drills that count, and a finding for each database of which some do not."""
     found: dict[str, list[DrillName]] = {}
     for item in objects:
-        if drill := names.parse_drill(item.name):
+        if drill := report_names.parse_drill(item.name):
             found.setdefault(drill.database, []).append(drill)
     count: dict[str, tuple[DrillName, ...]] = {}
     findings = []

@@ -11,8 +11,9 @@ from shared.catalog.listing import Catalog
 from shared.catalog.marks import doubt_of_mark
 from shared.clock import is_future
 from shared.errors import NotGood, ObjectMissing
-from shared.model import names
-from shared.model.names import BackupName, Unchanged
+from shared.model import lock_names
+from shared.model.lock_names import Unchanged
+from shared.model.names import BackupName
 from shared.monitor.listing import Seen
 from shared.retention.inventory import Inventory
 from shared.stores import Store, StoredObject
@@ -26,7 +27,7 @@ def newest_marks(objects: Iterable[StoredObject], now: datetime) -> Marks:
     """The marks on each backup, newest first; what is dated in the future says nothing."""
     found: dict[BackupName, list[tuple[Unchanged, StoredObject]]] = {}
     for item in objects:
-        mark = names.parse_unchanged(item.name)
+        mark = lock_names.parse_unchanged(item.name)
         if mark is not None and not is_future(mark.at, now):
             found.setdefault(mark.backup, []).append((mark, item))
     return {name: sorted(own, key=lambda each: each[0].at, reverse=True)[:_MOST] for name, own in found.items()}

@@ -17,7 +17,7 @@ from shared.catalog.listing import Backup, Catalog
 from shared.catalog.paths import parent_of
 from shared.catalog.summary import beside_manifest
 from shared.errors import LitekeepError, NotGood, ObjectExists, ObjectMissing, StoreError, UsageError
-from shared.model import names
+from shared.model import names, report_names
 from shared.model.kinds import Kind
 from shared.model.manifest import Artifact, Manifest
 from shared.model.request_names import POLICIES, REQUESTS
@@ -150,9 +150,9 @@ def _is_record(item: StoredObject, chosen: set[names.BackupName], done: Copied, 
     parsed = names.parse(item.name)
     if parsed is not None:
         return parsed.role in _RECORDS and parsed.backup in chosen and parsed.backup.id not in done.failed
-    if names.parse_erasure(item.name) is not None:
+    if report_names.parse_erasure(item.name) is not None:
         return True  # whatever is copied must not come back whole from there
-    return whole and item.name.startswith((names.drill_prefix(), REQUESTS, POLICIES))
+    return whole and item.name.startswith((report_names.drill_prefix(), REQUESTS, POLICIES))
 
 
 def _copy_record(source: Store, target: Store, item: StoredObject, done: Copied) -> None:

@@ -18,8 +18,8 @@ from shared.catalog.holds import is_held, is_stored
 from shared.catalog.listing import Catalog
 from shared.clock import CLOCKS_DIFFER_BY, Clock, rfc3339, utc_now
 from shared.errors import NotGood, StoreError
+from shared.model.lock_names import UNCHANGED, parse_unchanged
 from shared.model.manifest import Manifest
-from shared.model.names import UNCHANGED, parse_unchanged
 from shared.retention.elsewhere import Elsewhere
 from shared.retention.gaps import left_out, said_of
 from shared.retention.inventory import take_inventory

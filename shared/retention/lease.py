@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 
 from shared.clock import Clock, parse_time, rfc3339
 from shared.errors import ObjectExists, ObjectMissing, StoreError
-from shared.model import names
+from shared.model import lock_names
 from shared.stores import Store, StoredObject
 
 LENGTH = timedelta(hours=1)
@@ -72,7 +72,7 @@ def _take(store: Store, task: str, clock: Clock) -> Lease:
     last = _last(store, task)
     number = 1
     if last is not None:
-        number = (names.lease_number(task, last.name) or 0) + 1
+        number = (lock_names.lease_number(task, last.name) or 0) + 1
         _refuse_while_it_lasts(store, task, last, clock())
     expires_at = clock() + LENGTH
     content = {
@@ -81,7 +81,7 @@ def _take(store: Store, task: str, clock: Clock) -> Lease:
         "nonce": secrets.token_hex(16),
     }
     try:
-        stored = store.create(names.lease(task, number), json.dumps(content).encode() + b"\n", {})
+        stored = store.create(lock_names.lease(task, number), json.dumps(content).encode() + b"\n", {})
     except ObjectExists:
         raise StoreError(f"another {task} began on {store.url} this very moment: let it finish") from None
     lease = Lease(store, task, stored, expires_at, clock)
@@ -122,14 +122,14 @@ def _last(store: Store, task: str) -> StoredObject | None:
 
 
 def _all(store: Store, task: str) -> dict[int, StoredObject]:
-    found = store.list_objects(names.lease_prefix(task))
-    numbered = ((names.lease_number(task, item.name), item) for item in found)
+    found = store.list_objects(lock_names.lease_prefix(task))
+    numbered = ((lock_names.lease_number(task, item.name), item) for item in found)
     return {number: item for number, item in numbered if number is not None}
 
 
 def _remove_up_to(lease: Lease) -> None:
     """Gives it back, and sweeps what killed runs left. The latter first: the highest number is what counts."""
-    own = names.lease_number(lease.task, lease.stored.name) or 0
+    own = lock_names.lease_number(lease.task, lease.stored.name) or 0
     with suppress(StoreError):  # one that cannot be deleted ends by itself
         for number, item in sorted(_all(lease.store, lease.task).items()):
             if number < own:

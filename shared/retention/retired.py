@@ -12,7 +12,7 @@ from typing import Any
 from shared.clock import Clock, is_future, rfc3339, utc_now
 from shared.errors import ObjectExists, UsageError
 from shared.events.log import printable
-from shared.model import names
+from shared.model import lock_names, names
 from shared.runtime.so_far import unsure
 from shared.stores import Store, StoredObject
 
@@ -31,7 +31,7 @@ def retire(store: Store, database: str, reason: str, by: str, *, clock: Clock = 
     document = {"database": database, "reason": reason, "by": by, "at": rfc3339(clock())}
     try:
         with unsure("retire", f"whether {database} is retired is not known: run it again", f"{database} is retired"):
-            store.create(names.retired(database), json.dumps(document, ensure_ascii=False).encode() + b"\n", {})
+            store.create(lock_names.retired(database), json.dumps(document, ensure_ascii=False).encode() + b"\n", {})
     except ObjectExists:
         raise UsageError(f"{database} is retired already in {store.url}") from None
     return document
@@ -41,7 +41,7 @@ def retired_in(objects: Iterable[StoredObject], now: datetime) -> dict[str, date
     """The databases that a listing shows as retired, and since when."""
     found = {}
     for item in objects:
-        database = names.parse_retired(item.name)
+        database = lock_names.parse_retired(item.name)
         if database is not None and not is_future(item.created_at, now):
             found[database] = item.created_at
     return found

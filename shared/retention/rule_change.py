@@ -14,7 +14,7 @@ from typing import Any
 
 from shared.clock import Clock, is_future
 from shared.errors import LitekeepError, ObjectMissing, StoreError
-from shared.model import names
+from shared.model import lock_names
 from shared.model.kinds import Kind
 from shared.retention.rules import Policy
 from shared.stores import Store, StoredObject
@@ -91,7 +91,7 @@ def record_applied(store: Store, policy: Policy, clock: Clock) -> None:
 
 def _write(store: Store, policy: Policy, moment: datetime, *, applied: bool) -> None:
     content = json.dumps({"rules": _rules(policy)}).encode() + b"\n"
-    store.create(names.rules_record(moment, applied=applied), content, {})
+    store.create(lock_names.rules_record(moment, applied=applied), content, {})
 
 
 def _rules(policy: Policy) -> dict[str, int]:
@@ -109,8 +109,8 @@ def _said(name: str, value: int) -> str:
 def _records(store: Store, now: datetime) -> Iterator[_Record]:
     """The newest first."""
     found = []
-    for item in store.list_objects(names.RULES):
-        parsed = names.parse_rules_record(item.name)
+    for item in store.list_objects(lock_names.RULES):
+        parsed = lock_names.parse_rules_record(item.name)
         if parsed is not None and not is_future(parsed[0], now):
             found.append((*parsed, item))
     for at, applied, item in sorted(found, key=lambda each: each[0], reverse=True)[:_MOST]:

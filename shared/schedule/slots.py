@@ -18,7 +18,7 @@ from datetime import datetime, timedelta
 from shared.clock import Clock, parse_time, rfc3339
 from shared.errors import ObjectExists, ObjectMissing, StoreError
 from shared.model.kinds import Kind
-from shared.model.names import Slot, claims_prefix, parse_claim
+from shared.model.lock_names import Slot, claims_prefix, parse_claim
 from shared.model.schedules import DEFAULT_SCHEDULES, Schedule
 from shared.stores import Store, StoredObject
 

@@ -6,7 +6,7 @@ from litekeep.commands.list_backups import fold
 from litekeep.timeline_screen import screen
 from shared.continuous.timeline import Timeline, timeline
 from shared.model.kinds import Kind
-from shared.model.names import marks_prefix, parse_unchanged
+from shared.model.lock_names import marks_prefix, parse_unchanged
 from tests.continuous.yard import MINUTE, NOON, Yard
 
 

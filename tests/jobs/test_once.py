@@ -6,7 +6,7 @@ import pytest
 
 from shared.clock import utc_now
 from shared.model.kinds import Kind
-from shared.model.names import Slot, parse_claim
+from shared.model.lock_names import Slot, parse_claim
 from shared.model.schedules import Schedule
 from tests.jobs.runs import Job
 

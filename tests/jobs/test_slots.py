@@ -9,7 +9,8 @@ import pytest
 
 from shared.errors import ObjectExists, StoreError
 from shared.model.kinds import Kind
-from shared.model.names import Slot, claims_prefix, encode_database, parse, parse_claim
+from shared.model.lock_names import Slot, claims_prefix, parse_claim
+from shared.model.names import encode_database, parse
 from shared.model.schedules import DEFAULT_SCHEDULES, Schedule
 from shared.schedule.slots import LENGTH, Runner, claimed, slot_of
 from shared.stores import Store, open_store

@@ -6,7 +6,8 @@ from typing import Any
 
 from shared.events.log import Event
 from shared.model.kinds import Kind
-from shared.model.names import BackupName, DrillName
+from shared.model.names import BackupName
+from shared.model.report_names import DrillName
 from shared.model.schedules import parse_schedules
 from shared.monitor import Finding, Listing, Seen, judge
 

@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 
 from shared.events.log import Event, unlike_the_contract
 from shared.model.kinds import Kind
-from shared.model.names import DrillName
+from shared.model.report_names import DrillName
 from shared.model.schedules import Schedule, parse_schedules
 from shared.monitor import Listing, ages, judge
 from shared.monitor.judge import in_force

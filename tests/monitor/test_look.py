@@ -12,7 +12,8 @@ from shared.errors import KeyProblem, StoreError
 from shared.events.log import Event
 from shared.keys import WrappingKey, open_key
 from shared.model.kinds import Kind
-from shared.model.names import BackupName, DrillName, Format, automatic_id
+from shared.model.names import BackupName, Format, automatic_id
+from shared.model.report_names import DrillName
 from shared.monitor import judge, look, status_of
 from shared.monitor.listing import Listing
 from shared.monitor.probes import probe_key, probe_store

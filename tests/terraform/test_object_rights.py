@@ -14,9 +14,11 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.model import names, request_names
+from shared.model import lock_names, names, report_names, request_names
 from shared.model.kinds import Kind
-from shared.model.names import BackupName, DrillName, Format, Slot, Unchanged
+from shared.model.lock_names import Slot, Unchanged
+from shared.model.names import BackupName, Format
+from shared.model.report_names import DrillName
 from shared.stores.probe import PROBE
 from tests.jobs.conftest import job, sample  # noqa: F401 - fixtures
 from tests.jobs.runs import Job
@@ -42,7 +44,7 @@ DRILLS = [DrillName(database, NOW, passed) for database, passed in product(DATAB
 
 @dataclass(frozen=True)
 class Written:
-    """What a function of shared/model/names.py names, and whose job writes it; nobody's: a person does."""
+    """What a function of shared/model/*names.py names, and whose job writes it; nobody's: a person does."""
 
     by: set[str]
     objects: list[str]
@@ -68,13 +70,13 @@ WRITTEN = {
     "DrillName.report": Written({"verify"}, [each.report for each in DRILLS]),
     "DrillName.page": Written({"verify"}, [each.page for each in DRILLS]),
     "DrillName.plot": Written({"verify"}, [each.plot for each in DRILLS]),
-    "lease": Written({"cleanup"}, [names.lease("cleanup", 1)]),
-    "lease of another task": Written(set(), [names.lease("backup", 1)]),
-    "rules_record": Written({"cleanup"}, [names.rules_record(NOW, applied=applied) for applied in (True, False)]),
-    "cost_review": Written(set(), [names.cost_review(NOW)]),
-    "erasure": Written(set(), [names.erasure(1)]),
-    "erasure_key": Written(set(), [names.erasure_key(1)]),
-    "retired": Written(set(), [names.retired(database) for database in DATABASES]),
+    "lease": Written({"cleanup"}, [lock_names.lease("cleanup", 1)]),
+    "lease of another task": Written(set(), [lock_names.lease("backup", 1)]),
+    "rules_record": Written({"cleanup"}, [lock_names.rules_record(NOW, applied=applied) for applied in (True, False)]),
+    "cost_review": Written(set(), [report_names.cost_review(NOW)]),
+    "erasure": Written(set(), [report_names.erasure(1)]),
+    "erasure_key": Written(set(), [report_names.erasure_key(1)]),
+    "retired": Written(set(), [lock_names.retired(database) for database in DATABASES]),
     "the use of a request": Written({"cleanup", "restore"}, [request_names.used_object(REQUEST)]),
     "the request": Written(set(), [request_names.request_object(REQUEST)]),
     "the decision": Written(
@@ -83,7 +85,7 @@ WRITTEN = {
     "the policy": Written(set(), [request_names.policy_object("0" * 64)]),
     "the probe": Written({"monitor"}, [PROBE]),
 }
-# What names.py returns besides: parts of names, prefixes for listings, ids.
+# What these modules also return: parts of names, prefixes for listings, ids.
 NO_OBJECTS = {
     "BackupName.prefix",
     "Slot.prefix",
@@ -142,9 +144,10 @@ def test_a_name_is_created_by_those_who_write_it_and_by_nobody_else(may_create: 
 
 
 def test_every_name_that_the_model_makes_has_its_writers_above() -> None:
-    tree = ast.parse(Path(names.__file__).read_text())
-    classes = [each for each in tree.body if isinstance(each, ast.ClassDef)]
-    made = {each.name for each in tree.body if _returns_text(each)}
+    modules = (names, lock_names, report_names)
+    body = [each for module in modules for each in ast.parse(Path(module.__file__).read_text()).body]
+    classes = [each for each in body if isinstance(each, ast.ClassDef)]
+    made = {each.name for each in body if _returns_text(each)}
     made |= {f"{owner.name}.{each.name}" for owner in classes for each in owner.body if _returns_text(each)}
     told = {what.split()[0] for what in WRITTEN if not what.startswith("the ")} | NO_OBJECTS
     assert made == told, "say in WRITTEN whose job writes it, and in terraform/storage_iam.tf that it may"
@@ -194,10 +197,10 @@ def test_no_other_name_that_a_reader_believes_comes_through_a_condition(may_crea
             continue
         parsed = names.parse(name)
         assert parsed is None or parsed.role in ROLES[identity], name
-        assert names.parse_drill(name) is None or identity == "verify", name
-        assert names.parse_claim(name) is None or identity == "backup", name
-        assert names.parse_unchanged(name) is None or identity == "backup", name
-        assert names.parse_retired(name) is None, name
+        assert report_names.parse_drill(name) is None or identity == "verify", name
+        assert lock_names.parse_claim(name) is None or identity == "backup", name
+        assert lock_names.parse_unchanged(name) is None or identity == "backup", name
+        assert lock_names.parse_retired(name) is None, name
 
 
 def test_an_object_in_another_bucket_is_nobodys(conditions: dict[str, list[Holds]]) -> None:

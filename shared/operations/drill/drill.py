@@ -6,7 +6,7 @@ from datetime import datetime
 
 from shared.errors import LitekeepError, NotGood
 from shared.model.kinds import Kind
-from shared.model.names import DrillName
+from shared.model.report_names import DrillName
 from shared.operations.drill.attempt import Attempt, Role
 from shared.operations.drill.targets import Scenario
 

@@ -10,8 +10,8 @@ from typing import Any
 
 from shared.catalog.signed_drills import doubt_of_report
 from shared.errors import ObjectMissing, UsageError
-from shared.model import names
-from shared.model.names import DrillName
+from shared.model import names, report_names
+from shared.model.report_names import DrillName
 from shared.operations.drill.attempt import Role
 from shared.stores import Store
 
@@ -46,7 +46,7 @@ class PastDrill:
 
 def drill_names(store: Store, database: str | None = None) -> list[DrillName]:
     """Every drill of that database, or of all, newest first, by one listing. Raises StoreError."""
-    found = (names.parse_drill(item.name) for item in store.list_objects(names.drill_prefix(database)))
+    found = (report_names.parse_drill(item.name) for item in store.list_objects(report_names.drill_prefix(database)))
     return sorted((name for name in found if name is not None), key=_by_time, reverse=True)
 
 

@@ -14,7 +14,8 @@ from shared.clock import Clock, is_future, utc_now
 from shared.errors import KeyProblem, NotGood, StoreError
 from shared.keys import WrappingKey
 from shared.model.kinds import Kind
-from shared.model.names import BackupName, marks_prefix, parse_unchanged
+from shared.model.lock_names import marks_prefix, parse_unchanged
+from shared.model.names import BackupName
 from shared.operations.drill.app_checks import AppCheck
 from shared.operations.drill.attempt import Attempt, Role, Stopwatch, Task, attempt
 from shared.operations.drill.choice import choose

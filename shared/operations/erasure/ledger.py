@@ -21,7 +21,7 @@ from pydantic import ValidationError
 from shared.archive.wrapped_by import same_key
 from shared.errors import KeyProblem, NotErased, NotGood, ObjectExists, StoreError
 from shared.keys import WrappingKey
-from shared.model import names
+from shared.model import report_names
 from shared.model.manifest import Manifest, canonical_json
 from shared.operations.erasure.entry import Erasure, Hasher
 from shared.stores import Store, StoredObject
@@ -69,12 +69,14 @@ def read_ledger(store: Store, key: WrappingKey | None, witness: Store | None = N
     if not entries and not keys:
         return None
     if not keys:
-        raise NotErased(f"{names.erasure_key(1)} of {store.url} is missing, and erasures are there: {_BRING_BACK}")
+        raise NotErased(
+            f"{report_names.erasure_key(1)} of {store.url} is missing, and erasures are there: {_BRING_BACK}"
+        )
     first = _read(store, entries[1]) if 1 in entries else None
     ledger = Ledger(_secret(store, keys, key, first))
     for number in range(1, max(entries, default=0) + 1):
         if number not in entries:
-            raise NotErased(f"{names.erasure(number)} of {store.url} is missing: {_BRING_BACK}")
+            raise NotErased(f"{report_names.erasure(number)} of {store.url} is missing: {_BRING_BACK}")
         raw = _read(store, entries[number])
         ledger.entries.append(_opened(raw, number, ledger, store))
         ledger.head = hashlib.sha256(raw).hexdigest()
@@ -88,7 +90,7 @@ _BRING_BACK = "bring it back from the copy store (litekeep copy), for without it
 def create_ledger(store: Store, key: WrappingKey | None) -> Ledger:
     """A new ledger with a secret of its own. Raises ObjectExists when there is one, KeyProblem, StoreError."""
     secret = secrets.token_bytes(_SECRET)
-    store.create(names.erasure_key(1), key_object(secret, key), {})
+    store.create(report_names.erasure_key(1), key_object(secret, key), {})
     return Ledger(secret)
 
 
@@ -104,10 +106,10 @@ def append(store: Store, ledger: Ledger, entry: Erasure) -> bytes:
     """Stores one more entry and returns its bytes. Raises ObjectExists when somebody was faster."""
     raw = _sealed(ledger, entry)
     try:
-        store.create(names.erasure(entry.number), raw, {})
+        store.create(report_names.erasure(entry.number), raw, {})
     except ObjectExists:
         raise ObjectExists(
-            f"{names.erasure(entry.number)} was recorded by another run this moment: run it again"
+            f"{report_names.erasure(entry.number)} was recorded by another run this moment: run it again"
         ) from None
     ledger.entries.append(entry)
     ledger.head = hashlib.sha256(raw).hexdigest()
@@ -117,7 +119,7 @@ def append(store: Store, ledger: Ledger, entry: Erasure) -> bytes:
 
 def copy_ledger(source: Store, target: Store) -> int:
     """Brings the ledger of another store up to date, keys first. Returns how many objects it lacked."""
-    there = {item.name for item in target.list_objects(names.ERASURES)}
+    there = {item.name for item in target.list_objects(report_names.ERASURES)}
     keys, entries = _listed(source)
     copied = 0
     for item in (*(keys[number] for number in sorted(keys)), *(entries[number] for number in sorted(entries))):
@@ -141,13 +143,13 @@ def named_key(raw: bytes) -> str | None:
 def _listed(store: Store) -> tuple[dict[int, StoredObject], dict[int, StoredObject]]:
     keys: dict[int, StoredObject] = {}
     entries: dict[int, StoredObject] = {}
-    for item in store.list_objects(names.ERASURES):
-        parsed = names.parse_erasure(item.name)
+    for item in store.list_objects(report_names.ERASURES):
+        parsed = report_names.parse_erasure(item.name)
         if parsed is not None:
             (keys if parsed[0] == "key" else entries)[parsed[1]] = item
     if len(entries) > _MOST or max(entries, default=0) > _MOST:
         raise NotErased(
-            f"{names.ERASURES} of {store.url} holds a number above {_MOST}: remove what is no entry of yours"
+            f"{report_names.ERASURES} of {store.url} holds a number above {_MOST}: remove what is no entry of yours"
         )
     return keys, entries
 
@@ -217,15 +219,15 @@ def _opened(raw: bytes, number: int, ledger: Ledger, store: Store) -> Erasure:
     plain = _plain(raw, number, ledger.secret, ledger.head)
     if plain is None:
         raise NotErased(
-            f"{names.erasure(number)} of {store.url} is not the entry that was recorded: it was changed, or put there "
-            f"by somebody else; {_BRING_BACK}"
+            f"{report_names.erasure(number)} of {store.url} is not the entry that was recorded: it was changed, or put "
+            f"there by somebody else; {_BRING_BACK}"
         )
     try:
         entry = Erasure.model_validate_json(plain)
     except ValidationError:
-        raise NotErased(f"{names.erasure(number)} of {store.url} is of a newer Litekeep: upgrade it") from None
+        raise NotErased(f"{report_names.erasure(number)} of {store.url} is of a newer Litekeep: upgrade it") from None
     if entry.number != number or not entry.places:
-        raise NotErased(f"{names.erasure(number)} of {store.url} says another number: {_BRING_BACK}")
+        raise NotErased(f"{report_names.erasure(number)} of {store.url} says another number: {_BRING_BACK}")
     return entry
 
 

@@ -11,7 +11,7 @@ from typing import TextIO
 from shared.clock import Clock, utc_now
 from shared.errors import LitekeepError, ObjectExists, UsageError
 from shared.keys import WrappingKey
-from shared.model import names
+from shared.model import report_names
 from shared.operations.erasure.entry import MOST_VALUES, Erasure, Hasher, hash_values, too_long
 from shared.operations.erasure.ledger import Ledger, append, copy_ledger, create_ledger, read_ledger
 from shared.operations.erasure.plan import Plan, plan_erasure
@@ -95,7 +95,9 @@ def record(order: EraseOrder, *, clock: Clock = utc_now) -> Recorded:
         except LitekeepError as error:
             copy_error = str(error)
     digest = hashlib.sha256(raw).hexdigest()
-    return Recorded(made.entry, made.plan, made.still_there, names.erasure(made.entry.number), digest, copy_error)
+    return Recorded(
+        made.entry, made.plan, made.still_there, report_names.erasure(made.entry.number), digest, copy_error
+    )
 
 
 def find_entry(ledger: Ledger | None, erasure_id: str) -> Erasure:

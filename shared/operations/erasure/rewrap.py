@@ -2,7 +2,7 @@
 
 from shared.errors import NotErased
 from shared.keys import WrappingKey
-from shared.model import names
+from shared.model import report_names
 from shared.operations.erasure.ledger import key_object, keys_of, named_key, read_ledger
 from shared.stores import Store
 
@@ -20,8 +20,8 @@ def rewrap_ledger(store: Store, old: WrappingKey, new: WrappingKey, new_name: st
         return "already"
     ledger = read_ledger(store, old)
     if ledger is None:
-        raise NotErased(f"{names.ERASURES} of {store.url} changed this moment: run it again")
-    added = names.erasure_key(max(keys) + 1)
+        raise NotErased(f"{report_names.ERASURES} of {store.url} changed this moment: run it again")
+    added = report_names.erasure_key(max(keys) + 1)
     store.create(added, key_object(ledger.secret, new), {})
     again = read_ledger(store, new)
     if again is None or again.secret != ledger.secret:

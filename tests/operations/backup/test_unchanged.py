@@ -16,7 +16,8 @@ from shared.events.log import Event, EventLog
 from shared.keys import WrappingKey, open_key
 from shared.keys.keyfile import KeyFile
 from shared.model.kinds import Kind
-from shared.model.names import Format, Unchanged, parse, parse_unchanged
+from shared.model.lock_names import Unchanged, parse_unchanged
+from shared.model.names import Format, parse
 from shared.model.schedules import parse_schedules
 from shared.monitor import judge, look
 from shared.monitor.status import Standing, status_of

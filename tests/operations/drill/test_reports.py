@@ -13,9 +13,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.errors import StoreError
-from shared.model import names
+from shared.model import names, report_names
 from shared.model.kinds import Kind
-from shared.model.names import BackupName, DrillName
+from shared.model.names import BackupName
+from shared.model.report_names import DrillName
 from shared.operations.drill import Drill
 from shared.operations.drill.attempt import Attempt, Role
 from shared.operations.drill.durations import duration
@@ -100,7 +101,7 @@ def test_every_name_of_a_drill_is_read_back_and_stays_in_its_folder(
     except Exception:  # noqa: BLE001 - no backup could have that name either
         return
     name = DrillName(database, held_at.replace(tzinfo=UTC), passed)
-    assert names.parse_drill(name.report) == name
+    assert report_names.parse_drill(name.report) == name
     for object_name in (name.report, name.page, name.plot):
         assert object_name.count("/") == 2
         assert object_name.startswith("drills/")
@@ -128,7 +129,7 @@ def test_every_name_of_a_drill_is_read_back_and_stays_in_its_folder(
     ],
 )
 def test_what_is_not_exactly_a_drills_name_is_no_drill(name: str) -> None:
-    assert names.parse_drill(name) is None
+    assert report_names.parse_drill(name) is None
 
 
 def test_the_report_is_written_last(store: FolderStore, monkeypatch: pytest.MonkeyPatch) -> None:

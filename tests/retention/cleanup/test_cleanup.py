@@ -13,8 +13,9 @@ from shared.clock import utc_now
 from shared.errors import StoreError
 from shared.model import names
 from shared.model.kinds import Kind
+from shared.model.lock_names import UNCHANGED, Unchanged, parse_unchanged
 from shared.model.manifest import FORMAT
-from shared.model.names import UNCHANGED, BackupName, Format, Unchanged, parse_unchanged
+from shared.model.names import BackupName, Format
 from shared.retention import clean, preview
 from shared.stores.folder import FolderStore
 from tests.builders import make_manifest

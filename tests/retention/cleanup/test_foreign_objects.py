@@ -3,7 +3,7 @@
 from pathlib import Path
 
 from shared.clock import utc_now
-from shared.model import names
+from shared.model import lock_names
 from shared.retention.lease import leased
 from shared.stores.folder import FolderStore
 
@@ -13,7 +13,7 @@ def test_a_lease_with_an_absurd_number_stops_nothing(tmp_path: Path) -> None:
     store.create("locks/cleanup.999999999999999999.json", b"{}", {})
     with leased(store, "cleanup", utc_now) as lease:
         lease.check()
-        assert names.lease_number("cleanup", lease.stored.name) == 1
+        assert lock_names.lease_number("cleanup", lease.stored.name) == 1
 
 
 def test_folders_nested_without_end_are_passed_over(tmp_path: Path) -> None:

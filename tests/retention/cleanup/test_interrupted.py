@@ -12,7 +12,7 @@ import pytest
 from shared.catalog.listing import Catalog
 from shared.clock import utc_now
 from shared.errors import StoreError
-from shared.model import names
+from shared.model import lock_names
 from shared.model.kinds import Kind
 from shared.model.names import BackupName, Format
 from shared.retention import clean
@@ -119,10 +119,10 @@ def test_a_refused_delete_is_reported_and_the_run_goes_on(folder: Path) -> None:
 
 def test_every_delete_refused_leaves_the_store_as_it_was_but_for_a_lease_that_ends_by_itself(folder: Path) -> None:
     before = objects(FolderStore(folder))
-    refusing = Refusing(folder, before | {names.lease("cleanup", 1), names.lease("cleanup", 2)})
+    refusing = Refusing(folder, before | {lock_names.lease("cleanup", 1), lock_names.lease("cleanup", 2)})
     outcome = clean(refusing, POLICY)
     assert outcome.failed
-    assert objects(refusing) - before == {names.lease("cleanup", 1)}
+    assert objects(refusing) - before == {lock_names.lease("cleanup", 1)}
     later = clean(refusing, POLICY, clock=lambda: utc_now() + timedelta(hours=2))
     assert len(later.errors) == len(outcome.errors) == 4
-    assert objects(refusing) - before == {names.lease("cleanup", 1), names.lease("cleanup", 2)}
+    assert objects(refusing) - before == {lock_names.lease("cleanup", 1), lock_names.lease("cleanup", 2)}

@@ -10,7 +10,7 @@ import pytest
 
 from shared.clock import utc_now
 from shared.errors import StoreError
-from shared.model import names
+from shared.model import lock_names
 from shared.retention.lease import LENGTH, MARGIN, LeaseLost, leased
 from shared.stores import StoredObject
 from shared.stores.folder import FolderStore
@@ -75,7 +75,7 @@ def test_it_ends_earlier_for_its_holder_than_for_others(store: FolderStore) -> N
 
 def test_one_that_claims_to_last_for_ever_lasts_an_hour(store: FolderStore) -> None:
     content = {"owner": "x", "expires_at": "9999-12-31T00:00:00Z"}
-    store.create(names.lease("cleanup", 7), json.dumps(content).encode(), {})
+    store.create(lock_names.lease("cleanup", 7), json.dumps(content).encode(), {})
     with pytest.raises(StoreError, match="at work"):
         leased(store, "cleanup", utc_now).__enter__()
     with leased(store, "cleanup", lambda: later(LENGTH + MARGIN * 2)):
@@ -84,7 +84,7 @@ def test_one_that_claims_to_last_for_ever_lasts_an_hour(store: FolderStore) -> N
 
 @pytest.mark.parametrize("content", [b"", b"\xff", b"[]", b"{}", b'{"owner": "\\u001b[2J", "expires_at": 5}'])
 def test_one_that_cannot_be_read_counts_for_an_hour(store: FolderStore, content: bytes) -> None:
-    store.create(names.lease("cleanup", 1), content, {})
+    store.create(lock_names.lease("cleanup", 1), content, {})
     with pytest.raises(StoreError, match="at work") as caught:
         leased(store, "cleanup", utc_now).__enter__()
     assert str(caught.value).isprintable()
@@ -113,13 +113,13 @@ def test_one_that_looked_too_early_does_not_get_it_beside_another(tmp_path: Path
 
     class Slow(FolderStore):
         def create(self, name: str, content: bytes, metadata: Mapping[str, str]) -> StoredObject:
-            FolderStore(tmp_path / "store").create(names.lease("cleanup", 2), content, {})
+            FolderStore(tmp_path / "store").create(lock_names.lease("cleanup", 2), content, {})
             return super().create(name, content, metadata)
 
     store = Slow(tmp_path / "store")
     with pytest.raises(LeaseLost):
         leased(store, "cleanup", utc_now).__enter__()
-    assert objects(store) == {names.lease("cleanup", 2)}
+    assert objects(store) == {lock_names.lease("cleanup", 2)}
 
 
 def test_of_many_at_once_one_gets_it(store: FolderStore) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from shared.clock import utc_now
-from shared.model.names import RULES, parse_rules_record, rules_record
+from shared.model.lock_names import RULES, parse_rules_record, rules_record
 from shared.stores import open_store
 from shared.stores.interface import Store
 from tests.cli.conftest import Workplace, workplace  # noqa: F401 - a fixture
