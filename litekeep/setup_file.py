@@ -10,7 +10,7 @@ from pathlib import Path
 
 from shared.errors import LitekeepError, UsageError
 from shared.settings import in_files
-from shared.settings_files import ENV_FILE, TOML_FILE
+from shared.settings.files import ENV_FILE, TOML_FILE
 from shared.sqlite.publish import publish_new
 
 _HEAD = "# Written by litekeep init; litekeep --help lists every setting.\n"

@@ -8,7 +8,7 @@ from pathlib import Path
 
 from shared.errors import UsageError
 from shared.settings import Settings, named_credentials_file, only_in_environment
-from shared.settings_files import check_own_file
+from shared.settings.files import check_own_file
 from shared.sqlite.location import FileLocation
 from shared.systemd.units import Machine
 from shared.terminal.parts import source_of

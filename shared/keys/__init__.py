@@ -4,7 +4,7 @@ from pathlib import Path
 
 from shared.errors import KeyProblem
 from shared.keys.interface import Versioned, WrappingKey
-from shared.settings_files import check_own_file
+from shared.settings.files import check_own_file
 
 __all__ = ["Versioned", "WrappingKey", "open_key"]
 

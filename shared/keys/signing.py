@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from shared.errors import KeyProblem
 from shared.keys.private_file import create_private, read_private
-from shared.settings_files import check_own_file
+from shared.settings.files import check_own_file
 from shared.statements import PublicKey, Signer
 
 

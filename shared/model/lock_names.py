@@ -1,10 +1,10 @@
 """Object names under `locks/`: leases, claims on slots, marks, retirements, retention rules.
 
-    locks/TASK.NUMBER.json                       a lease; of a task's leases the highest number counts
-    locks/slots/KIND/DATABASE/TIME.NUMBER.json   a claim on a schedule's slot; the highest number counts
-    locks/retired/DATABASE.json                  the database is retired
-    locks/rules/TIME.WHAT.json                   retention rules that a cleanup applied, or (`seen`) a dry run showed
-    locks/unchanged/KIND/DATABASE/TIME.ID.json   no backup was taken: nothing was written since backup ID
+locks/TASK.NUMBER.json                       a lease; of a task's leases the highest number counts
+locks/slots/KIND/DATABASE/TIME.NUMBER.json   a claim on a schedule's slot; the highest number counts
+locks/retired/DATABASE.json                  the database is retired
+locks/rules/TIME.WHAT.json                   retention rules that a cleanup applied, or (`seen`) a dry run showed
+locks/unchanged/KIND/DATABASE/TIME.ID.json   no backup was taken: nothing was written since backup ID
 """
 
 import re

@@ -1,10 +1,10 @@
 """Object names of drill reports, cost reviews and the erasure ledger.
 
-    drills/DATABASE/TIME.VERDICT.json     a drill's report, written last; VERDICT is `passed` or `failed`
-    drills/DATABASE/TIME.VERDICT.md       the same report for people; `.svg` is its plot
-    cost/TIME.md                          a cost review
-    erasures/NUMBER.json                  an erasure, sealed, with the hash of the previous one
-    erasures/key-NUMBER.json              the ledger's secret, wrapped; the highest number that opens counts
+drills/DATABASE/TIME.VERDICT.json     a drill's report, written last; VERDICT is `passed` or `failed`
+drills/DATABASE/TIME.VERDICT.md       the same report for people; `.svg` is its plot
+cost/TIME.md                          a cost review
+erasures/NUMBER.json                  an erasure, sealed, with the hash of the previous one
+erasures/key-NUMBER.json              the ledger's secret, wrapped; the highest number that opens counts
 """
 
 import re

@@ -27,7 +27,7 @@ from shared.model.names import WHOLE, Format
 from shared.model.notify_urls import parse_heartbeat, parse_notify
 from shared.model.schedules import Schedule, parse_schedules
 from shared.redaction import why_no_path
-from shared.settings_files import ENV_FILE, TOML_FILE, check_own_file, read_toml
+from shared.settings.files import ENV_FILE, TOML_FILE, check_own_file, read_toml
 
 DEFAULT_KEY = "file:./litekeep.key"
 DEFAULT_STORE = "./backups"
@@ -36,16 +36,6 @@ SAMPLE_DATABASE = Path("sample.db")
 _KMS_KEY = re.compile(r"gcp-kms://projects/[^/\s]+/locations/[^/\s]+/keyRings/[^/\s]+/cryptoKeys/[^/\s]+", re.ASCII)
 _KMS_VERSION = re.compile(_KMS_KEY.pattern + r"/cryptoKeyVersions/[1-9]\d{0,8}", re.ASCII)
 _BUCKET = re.compile(r"gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9](/.*)?", re.ASCII)
-_LOOPBACK = re.compile(r"(127\.0\.0\.1|\[::1\]):[1-9]\d{0,4}", re.ASCII)
-_OF_CHILDREN = ("TMPDIR", "SQLITE_TMPDIR", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH")
-
-
-_REROUTING = (
-    "STORAGE_EMULATOR_HOST",
-    "LITEKEEP_KMS_ENDPOINT",
-    "GOOGLE_APPLICATION_CREDENTIALS",
-    "GOOGLE_CLOUD_UNIVERSE_DOMAIN",
-)
 
 
 class Environment(StrEnum):
@@ -264,85 +254,3 @@ def place_alone() -> Settings:
     place: dict[str, Any] = {name: os.environ.get(name) or None for name in names}
     log_format = os.environ.get("LOG_FORMAT", "")
     return Settings.model_construct(**place, LOG_FORMAT=LogFormat(log_format) if log_format in set(LogFormat) else None)
-
-
-def debug_wanted() -> bool:
-    """Whether `DEBUG` asks for tracebacks: any value but 0, false, no and off."""
-    return os.environ.get("DEBUG", "").strip().lower() not in ("", "0", "false", "no", "off")
-
-
-def kms_endpoint() -> str | None:
-    """`LITEKEEP_KMS_ENDPOINT`: a Cloud KMS stand-in on this machine, as 127.0.0.1:PORT, without TLS.
-
-    For tests alone, so neither `.env` nor any other machine will do. Raises UsageError for those.
-    """
-    endpoint = os.environ.get("LITEKEEP_KMS_ENDPOINT")
-    if not endpoint:
-        return None
-    if not _LOOPBACK.fullmatch(endpoint):
-        raise UsageError("LITEKEEP_KMS_ENDPOINT is wrong: allowed is 127.0.0.1:PORT or [::1]:PORT")
-    return endpoint
-
-
-def rerouted() -> list[str]:
-    """The variables that are set and lead Google's libraries elsewhere: to another store, key or identity."""
-    return [name for name in _REROUTING if os.environ.get(name)]
-
-
-def state_folder() -> Path | None:
-    """Where what this user's runs leave behind belongs (XDG Base Directory): None when there is no home."""
-    named = os.environ.get("XDG_STATE_HOME", "")
-    if named.startswith("/"):
-        return Path(named)
-    home = os.environ.get("HOME", "")
-    return Path(home) / ".local" / "state" if home.startswith("/") else None
-
-
-def config_folder() -> Path:
-    """Where this user's configuration belongs (XDG Base Directory). Raises UsageError when there is no home."""
-    return _xdg_folder("XDG_CONFIG_HOME", ".config")
-
-
-def data_folder() -> Path:
-    """Where what programs install for this user belongs. Raises UsageError when there is no home."""
-    return _xdg_folder("XDG_DATA_HOME", ".local/share")
-
-
-def _xdg_folder(name: str, below_home: str) -> Path:
-    named, home = os.environ.get(name, ""), os.environ.get("HOME", "")
-    if not named.startswith("/") and not home.startswith("/"):
-        raise UsageError(f"HOME is not set: set it to your home folder, or {name} to a folder")
-    return Path(named) if named.startswith("/") else Path(home) / below_home
-
-
-def named_credentials_file() -> Path | None:
-    """The file that GOOGLE_APPLICATION_CREDENTIALS names, if any."""
-    named = os.environ.get("GOOGLE_APPLICATION_CREDENTIALS")
-    return Path(named) if named else None
-
-
-def google_credentials_file() -> Path | None:
-    """The file that Google's libraries take their credentials from, if one is named or was left by gcloud."""
-    if named := named_credentials_file():
-        return named
-    home = os.environ.get("HOME", "")
-    folder = os.environ.get("CLOUDSDK_CONFIG") or f"{home}/.config/gcloud"
-    return Path(folder) / "application_default_credentials.json"
-
-
-def google_metadata_host() -> str:
-    """Where Cloud Run answers what account and project a job has, by the variable that Google's libraries take.
-
-    By default its address rather than its name: looking a name up can take longer than any log line may wait.
-    """
-    return os.environ.get("GCE_METADATA_HOST") or "169.254.169.254"
-
-
-def environment_of_children() -> dict[str, str]:
-    """What a confined process of ours may know: where temporary files go, the language and the zone, and no setting."""
-    return {name: value for name in _OF_CHILDREN if (value := os.environ.get(name)) is not None}
-
-
-def wanted_tmpdir() -> str | None:
-    """`TMPDIR`, as the system gives it to every program."""
-    return os.environ.get("TMPDIR") or None

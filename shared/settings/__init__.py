@@ -1,0 +1,58 @@
+"""Every setting and environment variable. No other package reads the environment.
+
+`values.py` has the settings, `files.py` reads `.env` and `litekeep.toml`, `process.py` has the other variables.
+"""
+
+from shared.settings.process import (
+    config_folder,
+    data_folder,
+    debug_wanted,
+    environment_of_children,
+    google_credentials_file,
+    google_metadata_host,
+    kms_endpoint,
+    named_credentials_file,
+    rerouted,
+    state_folder,
+    wanted_tmpdir,
+)
+from shared.settings.values import (
+    DEFAULT_KEY,
+    DEFAULT_STORE,
+    SAMPLE_DATABASE,
+    Environment,
+    LogFormat,
+    Settings,
+    check_key,
+    check_store,
+    in_files,
+    only_in_environment,
+    place_alone,
+    read_settings,
+)
+
+__all__ = [
+    "DEFAULT_KEY",
+    "DEFAULT_STORE",
+    "SAMPLE_DATABASE",
+    "Environment",
+    "LogFormat",
+    "Settings",
+    "check_key",
+    "check_store",
+    "config_folder",
+    "data_folder",
+    "debug_wanted",
+    "environment_of_children",
+    "google_credentials_file",
+    "google_metadata_host",
+    "in_files",
+    "kms_endpoint",
+    "named_credentials_file",
+    "only_in_environment",
+    "place_alone",
+    "read_settings",
+    "rerouted",
+    "state_folder",
+    "wanted_tmpdir",
+]
