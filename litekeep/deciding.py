@@ -8,7 +8,8 @@ import click
 from shared.approvals.desk import Desk
 from shared.approvals.documents import Action, Value
 from shared.approvals.state import APPROVED, RequestState
-from shared.catalog.listing import Backup, Catalog
+from shared.catalog.backup import Backup
+from shared.catalog.listing import Catalog
 from shared.clock import rfc3339
 from shared.errors import LitekeepError, NotGood, UsageError
 from shared.events.log import Event

@@ -4,7 +4,7 @@ from collections.abc import Callable
 from hashlib import sha256
 
 from shared.approvals.documents import Action, Value
-from shared.catalog.listing import Backup
+from shared.catalog.backup import Backup
 from shared.errors import NotGood
 from shared.model.kinds import Kind
 from shared.model.manifest import LARGEST_MANIFEST

@@ -10,7 +10,8 @@ from litekeep.deleting import delete_plan
 from litekeep.rows_restore import rows_order_of
 from shared.approvals.desk import Made
 from shared.approvals.documents import Action, Value
-from shared.catalog.listing import Backup, Catalog
+from shared.catalog.backup import Backup
+from shared.catalog.listing import Catalog
 from shared.clock import parse_time, rfc3339
 from shared.errors import UsageError
 from shared.events.log import Event

@@ -3,7 +3,7 @@
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
-from shared.catalog.listing import Backup, Catalog
+from shared.catalog.listing import Catalog
 from shared.errors import NotGood, StoreError
 from shared.events.log import Event, EventLog, Field
 from shared.model.manifest import Manifest
@@ -14,6 +14,7 @@ from shared.terminal.audit import audited
 from shared.terminal.endings import reported
 
 if TYPE_CHECKING:
+    from shared.catalog.backup import Backup
     from shared.operations.verify.ladder import Verification
 
 

@@ -5,7 +5,8 @@ from datetime import datetime
 
 from jobs.backup.one import Made, back_up
 from jobs.backup.point import Skipped, back_up_point
-from shared.catalog.listing import Backup, Catalog
+from shared.catalog.backup import Backup
+from shared.catalog.listing import Catalog
 from shared.clock import Clock, utc_now
 from shared.errors import LitekeepError, StoreError
 from shared.events.log import Event, EventLog, Field

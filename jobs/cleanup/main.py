@@ -14,8 +14,8 @@ from shared.model.names import BackupName
 from shared.operations.copy import check_apart
 from shared.retention import Outcome, clean, preview
 from shared.retention.elsewhere import Elsewhere, seen_from_copy, seen_from_main
+from shared.retention.plan import Policy
 from shared.retention.rule_change import record_applied, refuse_shorter, show_shorter
-from shared.retention.rules import Policy
 from shared.runtime.progress import Progress
 from shared.settings import Settings
 from shared.stores import Store, open_store

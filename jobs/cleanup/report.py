@@ -8,7 +8,7 @@ import click
 
 from shared.clock import rfc3339
 from shared.retention import Outcome
-from shared.retention.rules import Decision
+from shared.retention.plan import Decision
 from shared.terminal.screen import age, say, size, table
 
 FEW = 20  # errors and the like that are told one by one; --json tells all

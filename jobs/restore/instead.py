@@ -5,7 +5,8 @@ from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
-from shared.catalog.listing import LATEST, LATEST_VERIFIED, Backup, Catalog
+from shared.catalog.backup import Backup
+from shared.catalog.listing import LATEST, LATEST_VERIFIED, Catalog
 from shared.clock import parse_time, rfc3339
 from shared.errors import NotGood, UsageError
 from shared.keys import WrappingKey

@@ -5,7 +5,8 @@ from pathlib import Path, PurePath
 from typing import Any
 
 from jobs.restore.instead import moment_of, refuse_stand_in, restore_or_name
-from shared.catalog.listing import LATEST, LATEST_VERIFIED, Backup
+from shared.catalog.backup import Backup
+from shared.catalog.listing import LATEST, LATEST_VERIFIED
 from shared.errors import UsageError
 from shared.events.log import Event
 from shared.model.kinds import Kind

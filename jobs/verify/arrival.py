@@ -13,7 +13,9 @@ import functions_framework
 from cloudevents.http import CloudEvent
 from werkzeug.exceptions import ServiceUnavailable
 
-from shared.catalog.listing import Backup, Catalog, named
+from shared.catalog.backup import Backup
+from shared.catalog.grouping import named
+from shared.catalog.listing import Catalog
 from shared.errors import LitekeepError, NotGood, StoreError
 from shared.events.log import Event, EventLog
 from shared.model import names

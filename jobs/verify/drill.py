@@ -6,7 +6,8 @@ from dataclasses import replace
 from datetime import datetime
 
 from jobs.verify.drill_screen import say_drill, say_list
-from shared.catalog.listing import Backup, Catalog
+from shared.catalog.backup import Backup
+from shared.catalog.listing import Catalog
 from shared.clock import Clock, utc_now
 from shared.errors import LitekeepError, NotGood, UsageError
 from shared.events.log import Event, EventLog, Field

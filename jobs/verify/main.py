@@ -6,8 +6,9 @@ from pathlib import Path
 from typing import Any
 
 from jobs.verify.many import Known, Missing, Unproven, Verdict, verify_many, verify_one
+from shared.catalog.backup import Backup
 from shared.catalog.checker import Checker
-from shared.catalog.listing import LATEST, LATEST_VERIFIED, Backup, Catalog
+from shared.catalog.listing import LATEST, LATEST_VERIFIED, Catalog
 from shared.clock import parse_time, utc_now
 from shared.errors import LitekeepError, NotGood, UsageError
 from shared.events.log import Event, EventLog

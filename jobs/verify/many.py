@@ -5,8 +5,8 @@ from dataclasses import dataclass, replace
 from datetime import datetime
 from typing import Any
 
+from shared.catalog.backup import Backup
 from shared.catalog.holds import is_stored
-from shared.catalog.listing import Backup
 from shared.clock import rfc3339
 from shared.errors import KeyProblem, LitekeepError, ObjectMissing, StoreError
 from shared.model import names

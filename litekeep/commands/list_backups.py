@@ -4,7 +4,8 @@ from typing import NamedTuple
 
 import click
 
-from shared.catalog.listing import Backup, Catalog
+from shared.catalog.backup import Backup
+from shared.catalog.listing import Catalog
 from shared.catalog.verdicts import Trust
 from shared.clock import utc_now
 from shared.model.kinds import Kind

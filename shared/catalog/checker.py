@@ -12,7 +12,8 @@ from hashlib import sha256
 from typing import TYPE_CHECKING
 
 from shared.archive.wrapped_by import check_same_key
-from shared.catalog.listing import Backup, Catalog, with_verdict
+from shared.catalog.backup import Backup, with_verdict
+from shared.catalog.listing import Catalog
 from shared.catalog.opening import open_read
 from shared.catalog.opinions import MOST, time_of
 from shared.catalog.reading import read_object

@@ -8,7 +8,7 @@ from shared.model.names import LATEST, LATEST_VERIFIED
 if TYPE_CHECKING:
     from collections.abc import Callable, Iterable
 
-    from shared.catalog.listing import Backup
+    from shared.catalog.backup import Backup
 
 _MOST_IN_DOUBT = 20  # that are passed over and took a look with the key
 

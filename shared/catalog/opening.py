@@ -5,7 +5,8 @@ from functools import partial
 from typing import TYPE_CHECKING
 
 from shared.archive.rewrapping import LARGEST, Read, open_sealed
-from shared.catalog.listing import Backup, Catalog
+from shared.catalog.backup import Backup
+from shared.catalog.listing import Catalog
 from shared.catalog.verdicts import Opened, opened_as
 from shared.keys import WrappingKey
 from shared.model import names

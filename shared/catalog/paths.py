@@ -8,7 +8,7 @@ from shared.model.kinds import Kind
 from shared.model.names import BackupName
 
 if TYPE_CHECKING:
-    from shared.catalog.listing import Backup
+    from shared.catalog.backup import Backup
 
 
 def with_paths(backups: Sequence["Backup"]) -> "list[Backup]":

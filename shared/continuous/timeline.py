@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
-from shared.catalog.listing import Backup
+from shared.catalog.backup import Backup
 from shared.catalog.paths import parent_of
 from shared.clock import rfc3339
 from shared.model.kinds import Kind

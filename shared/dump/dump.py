@@ -20,11 +20,12 @@ import apsw
 
 from shared.dump.entries import imposter
 from shared.dump.identifiers import quote_name
-from shared.dump.plan import Plan, Sql, TableRows, make_plan
+from shared.dump.plan import make_plan
 from shared.dump.reading import LONGEST, Tally
 from shared.dump.rows import register_literals, statements
 from shared.dump.schema import one_line
 from shared.dump.standins import schema_edit, set_sql, stand_in
+from shared.dump.steps import Plan, Sql, TableRows
 from shared.errors import CorruptSource, NoSql, SourceError
 
 FORMAT = 2

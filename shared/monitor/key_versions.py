@@ -2,8 +2,8 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 
+from shared.catalog.backup import Backup
 from shared.catalog.checker import Checker
-from shared.catalog.listing import Backup
 from shared.errors import KeyDenied, LitekeepError
 from shared.events.log import Event
 from shared.keys import Versioned

@@ -5,8 +5,9 @@ from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
 
+from shared.catalog.backup import Backup
 from shared.catalog.checker import Checker, OpenKey
-from shared.catalog.listing import Backup, Catalog
+from shared.catalog.listing import Catalog
 from shared.catalog.signed_drills import counted
 from shared.errors import LitekeepError, NotGood, ObjectMissing
 from shared.events.log import Event
@@ -17,8 +18,8 @@ from shared.monitor.key_versions import key_versions
 from shared.monitor.listing import Listing, Seen, present
 from shared.monitor.quiet import newest_marks, with_marks
 from shared.retention.inventory import Inventory, inventory_of
+from shared.retention.plan import Candidate
 from shared.retention.retired import is_retired
-from shared.retention.rules import Candidate
 from shared.runtime.collector import all_of_it_stays
 from shared.stores import Store, StoredObject
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from shared.model.names import BackupName
-from shared.retention.rules import Decision, Rule
+from shared.retention.plan import Decision, Rule
 
 _BY_TIME = (Rule.EXPIRED, Rule.NOT_EXPIRED)
 

@@ -13,7 +13,8 @@ from pathlib import Path
 
 import google_crc32c
 
-from shared.catalog.listing import Backup, Catalog
+from shared.catalog.backup import Backup
+from shared.catalog.listing import Catalog
 from shared.catalog.paths import parent_of
 from shared.catalog.summary import beside_manifest
 from shared.errors import LitekeepError, NotGood, ObjectExists, ObjectMissing, StoreError, UsageError

@@ -12,7 +12,8 @@ import apsw
 from shared.archive.data_key import DataKey
 from shared.archive.plain_files import check_alone
 from shared.archive.reader import open_compressed, read_artifact
-from shared.catalog.listing import Backup, Catalog
+from shared.catalog.backup import Backup
+from shared.catalog.listing import Catalog
 from shared.catalog.opening import open_manifest
 from shared.clock import Clock, rfc3339, utc_now
 from shared.dump.dump import DumpHeader, dump
@@ -20,7 +21,7 @@ from shared.errors import NotGood, StoreError, UsageError
 from shared.keys import WrappingKey
 from shared.model.manifest import Artifact, Manifest
 from shared.model.names import Format
-from shared.operations.erasure.replay import Replayed
+from shared.operations.erasure.replayed import Replayed
 from shared.operations.erasure.way_out import USUAL, Pending, WayOut, pending_for
 from shared.operations.verify.child import hold, look
 from shared.operations.verify.ladder import write_plain

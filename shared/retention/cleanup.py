@@ -27,7 +27,7 @@ from shared.retention.lease import Lease, LeaseLost, leased
 from shared.retention.looked_at import doubts, looked_at
 from shared.retention.orphans import find_orphans, held_orphans
 from shared.retention.outcome import Outcome
-from shared.retention.rules import Candidate, Decision, Plan, Policy
+from shared.retention.plan import Candidate, Decision, Plan, Policy
 from shared.runtime.progress import Progress, silent
 from shared.runtime.so_far import note
 from shared.stores import Store

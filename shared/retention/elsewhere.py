@@ -10,13 +10,13 @@ from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 
+from shared.catalog.backup import Backup
 from shared.catalog.holds import is_held
-from shared.catalog.listing import Backup
 from shared.errors import StoreError
 from shared.model.names import BackupName
 from shared.retention.inventory import Inventory, take_inventory
 from shared.retention.outcome import Outcome
-from shared.retention.rules import Candidate
+from shared.retention.plan import Candidate
 from shared.stores import Store
 
 

@@ -9,8 +9,8 @@ from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
 from itertools import islice
 
+from shared.catalog.grouping import named
 from shared.catalog.holds import is_stored
-from shared.catalog.listing import named
 from shared.errors import StoreError
 from shared.model import names
 from shared.retention.inventory import Inventory

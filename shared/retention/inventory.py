@@ -6,15 +6,17 @@ from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
+from shared.catalog.backup import Backup
+from shared.catalog.grouping import named, what_is_missing
 from shared.catalog.holds import read_hold
-from shared.catalog.listing import Backup, Catalog, named, what_is_missing
+from shared.catalog.listing import Catalog
 from shared.clock import parse_time, utc_now
 from shared.errors import ObjectMissing
 from shared.model import names
 from shared.model.manifest import FORMAT, LARGEST_MANIFEST
 from shared.model.names import BackupName
+from shared.retention.plan import Candidate
 from shared.retention.retired import retired_in
-from shared.retention.rules import Candidate
 from shared.runtime.collector import all_of_it_stays
 from shared.stores import Store, StoredObject
 from shared.stores.interface import OwnTime

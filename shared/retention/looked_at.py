@@ -9,11 +9,13 @@ from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 
+from shared.catalog.backup import Backup
 from shared.catalog.checker import Checker
-from shared.catalog.listing import Backup, Catalog
+from shared.catalog.listing import Catalog
 from shared.model.names import BackupName
 from shared.retention.inventory import Inventory
-from shared.retention.rules import Plan, Policy, Rule, plan
+from shared.retention.plan import Plan, Policy, Rule
+from shared.retention.rules import plan
 
 _ROUNDS = 50
 _BY_ITSELF = frozenset({Rule.NOT_EXPIRED, Rule.HELD, Rule.UNREADABLE, Rule.FUTURE})  # stays, whatever others are

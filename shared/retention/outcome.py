@@ -6,7 +6,7 @@ from datetime import datetime
 
 from shared.model.names import BackupName
 from shared.retention.inventory import Inventory
-from shared.retention.rules import Decision, Plan
+from shared.retention.plan import Decision, Plan
 from shared.stores import StoredObject
 
 

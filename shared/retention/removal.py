@@ -3,8 +3,8 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 
+from shared.catalog.backup import Backup
 from shared.catalog.holds import is_held
-from shared.catalog.listing import Backup
 from shared.clock import Clock, utc_now
 from shared.errors import LitekeepError, UsageError
 from shared.model import names

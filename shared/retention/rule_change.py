@@ -16,7 +16,7 @@ from shared.clock import Clock, is_future
 from shared.errors import LitekeepError, ObjectMissing, StoreError
 from shared.model import lock_names
 from shared.model.kinds import Kind
-from shared.retention.rules import Policy
+from shared.retention.plan import Policy
 from shared.stores import Store, StoredObject
 
 _LARGEST = 4096  # bytes

@@ -27,7 +27,7 @@ from shared.terminal.own_project import with_own_key
 from shared.terminal.policy import check_database, check_without_erasures
 
 if TYPE_CHECKING:
-    from shared.operations.erasure.replay import Replayed
+    from shared.operations.erasure.replayed import Replayed
     from shared.operations.erasure.way_out import WayOut
 
 _PATIENCE_OF_A_LOOK = 10.0  # seconds

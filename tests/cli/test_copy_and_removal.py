@@ -11,7 +11,8 @@ from shared.errors import StoreError
 from shared.model.kinds import Kind
 from shared.model.names import BackupName
 from shared.operations.copy import copy_backups
-from shared.retention.rules import Candidate, Policy, Rule, plan
+from shared.retention.plan import Candidate, Policy, Rule
+from shared.retention.rules import plan
 from shared.stores.folder import FolderStore
 from tests.cli.conftest import Workplace
 

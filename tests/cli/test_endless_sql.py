@@ -14,7 +14,8 @@ import apsw
 import pytest
 import zstandard
 
-from shared.catalog.listing import Backup, Catalog
+from shared.catalog.backup import Backup
+from shared.catalog.listing import Catalog
 from shared.errors import NotGood
 from shared.model.kinds import Kind
 from shared.model.names import Format

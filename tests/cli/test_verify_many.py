@@ -14,7 +14,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from jobs.verify.many import Known, Unproven, verify_many
-from shared.catalog.listing import Backup, Catalog
+from shared.catalog.backup import Backup
+from shared.catalog.listing import Catalog
 from shared.errors import KeyProblem, LitekeepError, ObjectMissing, StoreError, UsageError
 from shared.model.kinds import Kind
 from shared.model.manifest import Integrity

@@ -13,8 +13,9 @@ from shared.operations.backup import Taken
 from shared.operations.copy import copy_backups
 from shared.operations.verify.ladder import verify_backup
 from shared.retention.cleanup import clean
+from shared.retention.plan import Candidate, Policy, Rule
 from shared.retention.removal import delete_backup
-from shared.retention.rules import Candidate, Policy, Rule, plan
+from shared.retention.rules import plan
 from shared.stores.folder import FolderStore
 from tests.continuous.yard import MINUTE, NOON, WEEK, Yard
 

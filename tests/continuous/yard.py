@@ -8,7 +8,8 @@ from pathlib import Path
 
 import apsw
 
-from shared.catalog.listing import Backup, Catalog
+from shared.catalog.backup import Backup
+from shared.catalog.listing import Catalog
 from shared.databases.snapshot import take_snapshot
 from shared.keys import WrappingKey
 from shared.model.kinds import Kind

@@ -9,7 +9,8 @@ from shared.model.kinds import default_retention
 from shared.model.schedules import parse_schedules
 from shared.monitor import Listing, Seen, status_of
 from shared.monitor.next_deletion import next_deletion
-from shared.retention.rules import Candidate, Policy, plan
+from shared.retention.plan import Candidate, Policy
+from shared.retention.rules import plan
 from tests.monitor.builders import DAILY, NOW, hours, listing, nights, seen
 
 PAGE = Path(__file__).parents[2] / "docs" / "status-screens.md"

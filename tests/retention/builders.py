@@ -5,7 +5,8 @@ from typing import Any
 
 from shared.model.kinds import Kind, default_retention
 from shared.model.names import BackupName
-from shared.retention.rules import Candidate, Decision, Plan, Policy, Rule, plan
+from shared.retention.plan import Candidate, Decision, Plan, Policy, Rule
+from shared.retention.rules import plan
 
 NOW = datetime(2024, 6, 15, 2, tzinfo=UTC)
 POLICY = Policy(default_retention("production"))

@@ -9,7 +9,8 @@ from hypothesis import strategies as st
 
 from shared.model.kinds import Kind
 from shared.model.names import BackupName
-from shared.retention.rules import Candidate, Policy, Rule, plan
+from shared.retention.plan import Candidate, Policy, Rule
+from shared.retention.rules import plan
 from tests.retention.builders import NOW
 
 HOUR = timedelta(hours=1)

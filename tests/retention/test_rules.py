@@ -7,7 +7,8 @@ from functools import partial
 import pytest
 
 from shared.model.kinds import Kind, default_retention
-from shared.retention.rules import Candidate, Policy, Rule, kept_until, plan
+from shared.retention.plan import Candidate, Policy, Rule
+from shared.retention.rules import kept_until, plan
 from tests.calls import calls_of
 from tests.retention.builders import NOW, POLICY, backup, day, decide, fresh, gone, rules
 

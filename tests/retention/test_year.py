@@ -4,7 +4,7 @@ from datetime import date, timedelta
 
 import pytest
 
-from shared.retention.rules import Rule
+from shared.retention.plan import Rule
 from tests.retention.year import PAGE, Night, nights, page
 
 # 30 days back from 2024-12-31 02:00 is December 2; two older ones wait, for what the last two nights took is not good.

@@ -10,7 +10,8 @@ from pathlib import Path
 
 from shared.model.kinds import Kind, default_retention
 from shared.model.names import BackupName, automatic_id
-from shared.retention.rules import Candidate, Plan, Policy, Rule, plan
+from shared.retention.plan import Candidate, Plan, Policy, Rule
+from shared.retention.rules import plan
 
 PAGE = Path(__file__).parents[2] / "docs" / "retention-year.md"
 POLICY = Policy(default_retention("production"))

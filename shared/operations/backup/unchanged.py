@@ -13,7 +13,8 @@ import hashlib
 from datetime import datetime
 
 from shared.archive.wrapped_by import same_key
-from shared.catalog.listing import Backup, Catalog
+from shared.catalog.backup import Backup
+from shared.catalog.listing import Catalog
 from shared.catalog.marks import write_mark
 from shared.clock import is_future
 from shared.keys import WrappingKey

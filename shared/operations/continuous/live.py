@@ -4,7 +4,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from shared.catalog.listing import Backup
+from shared.catalog.backup import Backup
 from shared.clock import parse_time
 from shared.continuous.path import chain_of
 from shared.continuous.radix import ancestors

@@ -4,7 +4,8 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from shared.catalog.listing import Catalog, named
+from shared.catalog.grouping import named
+from shared.catalog.listing import Catalog
 from shared.clock import parse_time
 from shared.model import names
 from shared.model.names import BackupName, Format

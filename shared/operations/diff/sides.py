@@ -12,7 +12,7 @@ from shared.databases.snapshot import take_snapshot
 from shared.errors import UsageError
 from shared.keys import WrappingKey
 from shared.model.names import BackupName
-from shared.operations.erasure.replay import Replayed
+from shared.operations.erasure.replayed import Replayed
 from shared.operations.erasure.way_out import USUAL, WayOut
 from shared.operations.verify.whole import rebuild_backup
 from shared.runtime.progress import Progress, silent

@@ -8,8 +8,9 @@ from pathlib import Path
 
 import apsw
 
+from shared.catalog.backup import Backup
 from shared.catalog.holds import is_stored
-from shared.catalog.listing import Backup, Catalog
+from shared.catalog.listing import Catalog
 from shared.catalog.opening import open_manifest
 from shared.errors import LitekeepError, NotGood, ObjectMissing, StoreError
 from shared.keys import WrappingKey

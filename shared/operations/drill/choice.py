@@ -7,7 +7,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from shared.catalog.listing import Backup
+from shared.catalog.backup import Backup
 
 
 @dataclass(frozen=True)

@@ -4,7 +4,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 from types import MappingProxyType
 
-from shared.catalog.listing import Backup
+from shared.catalog.backup import Backup
 from shared.model.names import BackupName
 from shared.operations.drill.attempt import Attempt, Role
 from shared.operations.drill.drill import RecoveryPoint, RecoveryTime

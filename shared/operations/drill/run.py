@@ -6,8 +6,9 @@ from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from shared.catalog.backup import Backup
 from shared.catalog.checker import Checker
-from shared.catalog.listing import Backup, Catalog
+from shared.catalog.listing import Catalog
 from shared.catalog.opening import open_whole
 from shared.catalog.verdicts import Opened
 from shared.clock import Clock, is_future, utc_now

@@ -4,7 +4,8 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Any
 
-from shared.catalog.listing import Backup, Catalog
+from shared.catalog.backup import Backup
+from shared.catalog.listing import Catalog
 from shared.clock import parse_time, rfc3339
 from shared.operations.erasure.entry import Erasure
 from shared.operations.erasure.ledger import Ledger

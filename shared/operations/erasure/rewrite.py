@@ -9,7 +9,8 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from shared.catalog.listing import Backup, Catalog
+from shared.catalog.backup import Backup
+from shared.catalog.listing import Catalog
 from shared.databases.snapshot import Snapshot
 from shared.errors import CorruptSource, LitekeepError, NotGood, ObjectExists, SourceError
 from shared.keys import WrappingKey

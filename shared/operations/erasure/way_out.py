@@ -9,7 +9,7 @@ from shared.model.manifest import Manifest
 from shared.operations.erasure import inside
 from shared.operations.erasure.entry import Erasure, Hasher
 from shared.operations.erasure.ledger import read_ledger
-from shared.operations.erasure.replay import Replayed
+from shared.operations.erasure.replayed import Replayed
 from shared.operations.verify.allowances import ALLOWED
 from shared.runtime.confined import Confined
 from shared.stores import Store

@@ -13,8 +13,9 @@ from threading import local
 
 from shared.archive.data_key import DataKey
 from shared.archive.rewrapping import is_genuine, make_rewrapping, open_rewrapping, open_sealed, parse_rewrapping
+from shared.catalog.backup import Backup
 from shared.catalog.holds import is_held
-from shared.catalog.listing import Backup, Catalog
+from shared.catalog.listing import Catalog
 from shared.catalog.opening import read_small, sidecars
 from shared.clock import Clock, utc_now
 from shared.errors import KeyProblem, LitekeepError, NotGood, ObjectExists, ObjectMissing, StoreError

@@ -12,7 +12,8 @@ from threading import local
 from typing import Any
 
 from shared.archive.rewrapping import is_genuine, open_sealed, parse_rewrapping
-from shared.catalog.listing import Backup, Catalog
+from shared.catalog.backup import Backup
+from shared.catalog.listing import Catalog
 from shared.catalog.opening import sidecars
 from shared.clock import rfc3339
 from shared.errors import KeyProblem, NotGood, ObjectMissing

@@ -5,9 +5,10 @@ from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from shared.catalog.listing import Backup, Catalog
+from shared.catalog.backup import Backup
+from shared.catalog.listing import Catalog
 from shared.keys import WrappingKey
-from shared.operations.erasure.replay import Replayed
+from shared.operations.erasure.replayed import Replayed
 from shared.operations.erasure.way_out import USUAL, WayOut
 from shared.operations.restore.migrations import Migrations
 from shared.operations.verify.judge import Check

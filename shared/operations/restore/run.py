@@ -22,7 +22,7 @@ from shared.model.kinds import Kind
 from shared.model.manifest import Artifact, Manifest
 from shared.model.names import SAFETY_PREFIX, Format
 from shared.operations.backup import BackupOrder, take_backup
-from shared.operations.erasure.replay import Replayed
+from shared.operations.erasure.replayed import Replayed
 from shared.operations.erasure.way_out import pending_for
 from shared.operations.restore.migrations import compare_migrations, read_journal
 from shared.operations.restore.order import Restored, RestoreOrder

@@ -42,7 +42,7 @@ from shared.sqlite.neighbours import refuse_foreign_place
 from shared.sqlite.sqlite_file import regular_file
 
 if TYPE_CHECKING:
-    from shared.operations.erasure.replay import Replayed
+    from shared.operations.erasure.replayed import Replayed
 
 _LISTED = 1000  # rows that a plan lists; it counts all
 _CODECS = {"UTF-8": "utf-8", "UTF-16le": "utf-16-le", "UTF-16be": "utf-16-be"}

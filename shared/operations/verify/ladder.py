@@ -21,7 +21,8 @@ from shared.archive.data_key import DataKey
 from shared.archive.pipeline import read_ahead
 from shared.archive.plain_files import check_alone
 from shared.archive.reader import check_stored, open_compressed, read_artifact
-from shared.catalog.listing import Backup, Catalog
+from shared.catalog.backup import Backup
+from shared.catalog.listing import Catalog
 from shared.catalog.opening import open_whole
 from shared.clock import Clock, rfc3339, utc_now
 from shared.errors import KeyProblem, NotGood, ObjectMissing, StoreError

@@ -4,7 +4,8 @@ from collections.abc import Iterable, Sequence
 from datetime import datetime
 
 from shared.archive.reader import check_stored
-from shared.catalog.listing import Backup, Catalog
+from shared.catalog.backup import Backup
+from shared.catalog.listing import Catalog
 from shared.catalog.opening import open_manifest
 from shared.clock import rfc3339
 from shared.continuous.path import objects_of, path_to

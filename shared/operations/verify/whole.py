@@ -2,13 +2,14 @@
 
 from pathlib import Path
 
-from shared.catalog.listing import Backup, Catalog
+from shared.catalog.backup import Backup
+from shared.catalog.listing import Catalog
 from shared.catalog.opening import open_manifest
 from shared.errors import NotGood, StoreError
 from shared.keys import WrappingKey
 from shared.model.manifest import Manifest
 from shared.model.names import Format
-from shared.operations.erasure.replay import Replayed
+from shared.operations.erasure.replayed import Replayed
 from shared.operations.erasure.way_out import USUAL, WayOut, pending_for
 from shared.operations.verify.child import hold
 from shared.operations.verify.nearest import Search

@@ -8,7 +8,7 @@ from typing import Any
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.catalog.listing import Backup
+from shared.catalog.backup import Backup
 from shared.model.kinds import Kind
 from shared.model.names import BackupName
 from shared.operations.drill.choice import choose

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import apsw
 
-from shared.catalog.listing import Backup, Catalog
+from shared.catalog.backup import Backup
+from shared.catalog.listing import Catalog
 from shared.model.kinds import Kind
 from shared.model.names import BackupName
 from shared.operations.backup import BackupOrder, take_backup

@@ -15,7 +15,7 @@ from shared.clock import utc_now
 from shared.keys import WrappingKey
 from shared.model.kinds import Kind, default_retention
 from shared.model.names import WHOLE, BackupName
-from shared.retention.rules import Policy
+from shared.retention.plan import Policy
 from shared.stores import Store
 from tests.builders import make_artifact, make_manifest
 

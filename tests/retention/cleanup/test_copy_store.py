@@ -16,8 +16,8 @@ from shared.retention import Outcome as Cleaned
 from shared.retention import clean, preview
 from shared.retention.elsewhere import seen_from_copy, seen_from_main
 from shared.retention.lease import leased
+from shared.retention.plan import Rule
 from shared.retention.retired import retire
-from shared.retention.rules import Rule
 from shared.stores.folder import FolderStore
 from shared.stores.gcs import BucketStore, Patience
 from tests.cli.conftest import Outcome, Workplace

@@ -1,0 +1,107 @@
+"""The objects of a listing, grouped into backups."""
+
+from collections.abc import Iterable, Iterator, Mapping
+from datetime import datetime
+from typing import Any
+
+from shared.catalog.backup import Backup, with_verdict
+from shared.catalog.summary import summarise
+from shared.catalog.verdicts import Weighed
+from shared.clock import is_future, parse_time
+from shared.errors import NotGood
+from shared.model import names
+from shared.model.manifest import parse_manifest
+from shared.model.names import BackupName, ObjectName
+from shared.stores import StoredObject
+
+Read = Mapping[str, Any] | NotGood  # a document, or why it cannot be read
+
+
+def what_is_missing(summary: Mapping[str, Any], sizes: Mapping[str, int]) -> str | None:
+    """Which artifact of a backup is not there in its size; `sizes` are those of the objects listed."""
+    artifacts = summary.get("artifacts")
+    if not artifacts:
+        return "its manifest names no artifact"
+    for artifact in artifacts:
+        if artifact["object"] not in sizes:
+            return f"its artifact {artifact['object']} is missing"
+        if sizes[artifact["object"]] != artifact["size_bytes"]:
+            return f"its artifact {artifact['object']} has another size than was stored"
+    return None
+
+
+def by_time(backup: Backup) -> tuple[datetime, datetime, str]:
+    """Of one second, the one that was stored later is the later backup."""
+    return (backup.created_at, backup.manifest.created_at, backup.name.id)
+
+
+def named(found: Iterable[StoredObject]) -> Iterator[tuple[ObjectName, StoredObject]]:
+    """Those objects of a listing that belong to backups, each with what its name means."""
+    for item in found:
+        parsed = names.parse(item.name)
+        if parsed is not None:
+            yield parsed, item
+
+
+def rewrappings_of(found: Iterable[tuple[ObjectName, StoredObject]]) -> dict[BackupName, tuple[StoredObject, ...]]:
+    """The sidecars of each backup that has any, the highest number first."""
+    by_backup: dict[BackupName, list[tuple[int, StoredObject]]] = {}
+    for parsed, item in found:
+        if parsed.number is not None:
+            by_backup.setdefault(parsed.backup, []).append((parsed.number, item))
+    return {
+        name: tuple(item for _, item in sorted(each, key=lambda pair: pair[0], reverse=True))
+        for name, each in by_backup.items()
+    }
+
+
+def manifests_and_verdicts(
+    found: Iterable[tuple[ObjectName, StoredObject]], now: datetime
+) -> tuple[dict[BackupName, StoredObject], dict[BackupName, tuple[StoredObject, ...]]]:
+    """The manifest of each backup, and its verdicts, newest first.
+
+    A verdict dated in the future counts for nothing: it would hide all later ones.
+    """
+    manifests: dict[BackupName, StoredObject] = {}
+    verdicts: dict[BackupName, list[tuple[datetime, str, StoredObject]]] = {}
+    for parsed, item in found:
+        if parsed.role == "manifest":
+            manifests[parsed.backup] = item
+        elif parsed.verified_at and not is_future(parsed.verified_at, now):
+            verdicts.setdefault(parsed.backup, []).append((parsed.verified_at, item.name, item))
+    return manifests, {
+        name: tuple(item for _, _, item in sorted(own, key=lambda each: each[:2], reverse=True))
+        for name, own in verdicts.items()
+        if name in manifests
+    }
+
+
+def seal_format(summary: Read | None) -> int:
+    found = summary.get("verdict_seal", 0) if isinstance(summary, Mapping) else 0
+    return found if isinstance(found, int) else 0
+
+
+def backup_of(
+    name: BackupName,
+    manifest: StoredObject,
+    summary: Read,
+    verdicts: tuple[StoredObject, ...],
+    weighed: tuple[StoredObject, Weighed] | None,
+) -> Backup:
+    verdict, opinion = weighed or (None, Weighed(None))
+    try:
+        if isinstance(summary, NotGood):
+            raise summary
+        created_at, damaged = parse_time(summary["created_at"]), None
+    except (NotGood, KeyError, TypeError, ValueError) as error:
+        damaged = str(error) if isinstance(error, NotGood) else f"manifest of {name.id} cannot be read"
+        created_at, summary = manifest.created_at, {}
+    found = Backup(name, created_at, manifest, summary, damaged=damaged, verdicts=verdicts)
+    return found if verdict is None else with_verdict(found, verdict, opinion)
+
+
+def summary_in(content: bytes | NotGood, name: BackupName) -> Read:
+    try:
+        return content if isinstance(content, NotGood) else summarise(parse_manifest(content, name))
+    except NotGood as error:
+        return error

@@ -1,0 +1,297 @@
+"""Plans the steps of a dump: each object by its own text if that survives, else by a stand-in."""
+
+import re
+from dataclasses import replace
+
+import apsw
+
+from shared.dump.directions import Directions, keys_as_said, row_order, table_as_said, turned
+from shared.dump.entries import CarriedIndex, carried_index, has_unknown_collation
+from shared.dump.identifiers import free_name, spellings, survives_shells, with_unix_lines
+from shared.dump.newer_json import holds_newer_json, may_read_json
+from shared.dump.replay import Replay
+from shared.dump.row_source import Rows, needs_stand_in, rows_of
+from shared.dump.schema import (
+    SchemaObject,
+    codec,
+    is_internal,
+    is_user_table,
+    read_schema,
+    table_facts,
+)
+from shared.dump.standins import as_text, schema_edit, set_sql, stand_in
+from shared.dump.steps import Entries, Plan, Sql, TableRows
+from shared.dump.tables import Table, key_columns, read_table
+from shared.errors import NoSql, SourceError
+
+_MODULE = re.compile(r"\bUSING\s+[\"'`\[]?(\w+)", re.IGNORECASE)
+_DESC = re.compile(r"\bDESC\b", re.IGNORECASE)
+_STAT1 = "CREATE TABLE sqlite_stat1(tbl,idx,stat)"
+
+
+class Planner:
+    def __init__(
+        self,
+        connection: apsw.Connection,
+        directions: Directions,
+        dump_format: int,
+        *,
+        rows: bool,
+        tables: frozenset[str] | None,
+    ) -> None:
+        self._format = dump_format
+        self._connection = connection
+        self._directions = directions
+        self._with_rows = rows
+        self._schema = read_schema(connection)
+        self._facts = table_facts(connection)
+        self._constraints: dict[str, list[SchemaObject]] = {}
+        for entry in self._schema:
+            if entry.kind == "index" and entry.sql is None:
+                self._constraints.setdefault(entry.table, []).append(entry)
+        self._wanted = self._selected(tables)
+        self._known_modules = {str(name) for (name,) in connection.execute("SELECT name FROM pragma_module_list")}
+        self._tables: dict[str, Table] = {}
+        self._texts = {entry.name: entry.sql or "" for entry in self._schema if entry.kind == "table"}
+        self._newer_json: dict[str, bool] = {}
+        self._later: list[str] = []  # edits of sqlite_schema that nothing before the views depends on
+        encoding = codec(connection)
+        self.replay = Replay(encoding)
+        taken = {entry.name.lower() for entry in self._schema}
+        self.plan = Plan(encoding, free_name("litekeep_helper", taken))
+
+    def _selected(self, tables: frozenset[str] | None) -> frozenset[str] | None:
+        """The names of the tables to dump, with the shadows of virtual ones; None for all."""
+        if tables is None:
+            return None
+        there = {entry.name for entry in self._schema if is_user_table(entry, self._facts)}
+        if missing := sorted(tables - there):
+            raise SourceError(f"no table {missing[0]!r} in this database: see its tables with litekeep list")
+        shadows = {
+            name for name, facts in self._facts.items() if facts.kind == "shadow" and name.rpartition("_")[0] in tables
+        }
+        return tables | shadows
+
+    def _of(self, kind: str) -> list[SchemaObject]:
+        return [
+            entry
+            for entry in self._schema
+            if entry.kind == kind and (self._wanted is None or (entry.table in self._wanted and entry.kind != "view"))
+        ]
+
+    def run(self) -> None:
+        tables = self._of("table")
+        self.plan.tables = sum(is_user_table(entry, self._facts) for entry in tables)
+        if self._wanted is None and self._with_rows:
+            self.plan.objects = sum(not is_internal(entry.name) for entry in self._schema)
+        virtual = [entry for entry in tables if not entry.root]
+        for entry in tables:
+            if entry.root and not is_internal(entry.name) and not self._is_made_anew(entry, virtual):
+                self._table(entry)
+        self._sequence()
+        for entry in self._of("index"):
+            if entry.sql is not None:
+                self._index(entry)
+        for entry in virtual:
+            self._virtual_table(entry)
+        if self._later:
+            self._own(schema_edit(self._later))
+        self._statistics()
+        self._rowless("view")
+        self._rowless("trigger")
+
+    def against_text(self) -> Directions:
+        indexes = [entry.name for entry in self._of("index") if _DESC.search(entry.sql or "")]
+        for entry in self._of("table"):
+            if entry.name in self._tables and _DESC.search(_sql(entry)):
+                indexes += [constraint.index for constraint in self._tables[entry.name].constraints]
+        return turned(self._connection, self.replay.connection, indexes)
+
+    def _own(self, text: str) -> None:
+        """Statements of our making: they go into the dump and into the replay."""
+        try:
+            self.replay.run(text)
+        except apsw.Error as error:
+            raise SourceError(f"a dump of this schema could not be loaded: {error}") from None
+        self._add(Sql(text))
+
+    def _add(self, step: Sql | TableRows | Entries) -> None:
+        if self._with_rows or isinstance(step, Sql):
+            self.plan.steps.append(step)
+
+    def _survives(self, statement: str) -> bool:
+        return survives_shells(statement, dump_format=self._format)
+
+    def _plain(self, entry: SchemaObject, made_with_it: frozenset[str] = frozenset()) -> str | None:
+        """The statement that makes just this object, if its own text does."""
+        for statement in spellings(_sql(entry)):
+            if self._survives(statement) and self.replay.is_plain(entry, statement, made_with_it):
+                return statement
+        return None
+
+    def _made(self, entry: SchemaObject, made_with_it: frozenset[str] = frozenset()) -> str | None:
+        """Plans the object by its own text, without CR if need be; the text as it is until later edits."""
+        text: str | None = _sql(entry)
+        statement = self._plain(entry, made_with_it)
+        if statement is None and "\r" in _sql(entry) and (text := with_unix_lines(_sql(entry))):
+            statement = self._plain(replace(entry, sql=text), made_with_it)
+            if statement is not None:
+                self._later.append(set_sql(entry.kind, entry.name, _sql(entry), self.plan.encoding))
+        if statement is None:
+            return None
+        self._add(Sql(statement))
+        return text
+
+    def _table(self, entry: SchemaObject) -> None:
+        facts = self._facts.get(entry.name)
+        if facts is None:
+            raise NoSql(
+                f"{entry.title} has another name in its own text: a dump cannot carry it; "
+                "back up the page image only (BACKUP_FORMATS=sqlite)"
+            )
+        table = table_as_said(read_table(self._connection, entry.name, facts), self._directions)
+        self._tables[entry.name] = table
+        constraints = self._constraints.get(entry.name, [])
+        names = frozenset(e.name for e in constraints)
+        for constraint in constraints:
+            self._note_collation(constraint)
+        if not needs_stand_in(self._connection, table) and not self._computes_newer_json(table):
+            text = self._made(entry, names)
+            if text is not None:
+                self._add(TableRows(self._ordered(rows_of(table), table), entry.name, (table, text)))
+                return
+        self._table_by_stand_in(entry, table, constraints)
+
+    def _table_by_stand_in(self, entry: SchemaObject, table: Table, constraints: list[SchemaObject]) -> None:
+        made = stand_in(table, _sql(entry), self.plan.encoding, self.plan.helper)
+        self._own(f"{made.create};\n")
+        self._add(TableRows(self._ordered(made.rows, table), entry.name))
+        edits, drops = [*made.finish], []
+        if table.has_unique_virtual:
+            for number, constraint in enumerate(constraints):
+                carried = self._carry(constraint, table, f"{self.plan.helper}_{number}")
+                edits.append(carried.hand_over)
+                drops.append(carried.drop)
+        self._own(schema_edit(edits))
+        for drop in drops:
+            self._own(f"{drop};\n")
+        self._check_constraints(table, constraints)
+
+    def _ordered(self, rows: Rows, table: Table) -> Rows:
+        return replace(rows, order=row_order(table, self._directions))
+
+    def _check_constraints(self, table: Table, constraints: list[SchemaObject]) -> None:
+        for constraint in constraints:
+            wanted = key_columns(self._connection, constraint.name)
+            found = key_columns(self.replay.connection, constraint.name)
+            if [key.place for key in wanted] != [key.place for key in found]:
+                raise NoSql(
+                    f"table {table.name!r} has a constraint whose index a dump cannot rebuild:"
+                    " back up the page image only (BACKUP_FORMATS=sqlite)"
+                )
+
+    def _computes_newer_json(self, table: Table, index_sql: str = "") -> bool:
+        """Whether a generated column or this index may be computed from JSON that an old shell cannot read."""
+        computes = any(column.generated for column in table.columns)
+        if not may_read_json(index_sql) and not (computes and may_read_json(self._texts[table.name])):
+            return False
+        if table.name not in self._newer_json:
+            self._newer_json[table.name] = holds_newer_json(self._connection, table)
+        return self._newer_json[table.name]
+
+    def _carry(self, index: SchemaObject, table: Table, helper: str) -> CarriedIndex:
+        columns = keys_as_said(key_columns(self._connection, index.name), index.name, self._directions)
+        carried = carried_index(index, table, columns, self.plan.encoding, helper)
+        self._own(f"{carried.create};\n")
+        self._add(Entries(carried))
+        self._own(f"{carried.make};\n")
+        return carried
+
+    def _note_collation(self, index: SchemaObject) -> None:
+        if has_unknown_collation(key_columns(self._connection, index.name)):
+            self.plan.reindex.append(index.name)
+
+    def _index(self, entry: SchemaObject) -> None:
+        self._note_collation(entry)
+        table = self._tables[entry.table]
+        if not self._computes_newer_json(table, _sql(entry)) and self._made(entry) is not None:
+            return
+        carried = self._carry(entry, table, self.plan.helper)
+        self._own(schema_edit([carried.hand_over]))
+        self._own(f"{carried.drop};\n")
+
+    def _sequence(self) -> None:
+        entry = next((e for e in self._schema if e.name.lower() == "sqlite_sequence"), None)
+        if entry is None:
+            return
+        if self._wanted is None and not self.replay.has("sqlite_sequence"):
+            helper = f'"{self.plan.helper}"'
+            self._own(f"CREATE TABLE {helper}(id INTEGER PRIMARY KEY AUTOINCREMENT);\nDROP TABLE {helper};\n")
+        if self._with_rows and self.replay.has("sqlite_sequence"):
+            self._add(Sql("DELETE FROM sqlite_sequence;\n"))
+            rows = rows_of(read_table(self._connection, entry.name, self._facts[entry.name]))
+            names = None if self._wanted is None else sorted(self._wanted)
+            only = "" if names is None else f"name IN ({','.join(as_text(n, 'utf-8') for n in names)})"
+            self._add(TableRows(replace(rows, only=only), None))
+
+    def _statistics(self) -> None:
+        if self._wanted is not None:
+            return
+        own = [entry for entry in self._schema if entry.kind == "table" and is_internal(entry.name)]
+        # sqlite_stat1 first, wherever it stands: making it may make, and then drops, sqlite_stat4.
+        for entry in sorted(own, key=lambda entry: entry.sql != _STAT1):
+            if entry.name.lower() == "sqlite_sequence":
+                continue
+            if entry.sql == _STAT1:
+                self._add(Sql("ANALYZE sqlite_schema;\nDROP TABLE IF EXISTS sqlite_stat4;\n"))
+            elif self._survives(f"{entry.sql};\n"):
+                self._add(Sql(schema_edit([_sql(entry)])))
+            else:
+                raise NoSql(f"{entry.title} has a definition that a dump cannot carry")
+            self._add(TableRows(rows_of(read_table(self._connection, entry.name, self._facts[entry.name])), None))
+
+    def _is_made_anew(self, entry: SchemaObject, virtual: list[SchemaObject]) -> bool:
+        """Whether CREATE VIRTUAL TABLE brings this shadow table along: only where no rows are wanted."""
+        owner = entry.name.rpartition("_")[0]
+        return not self._with_rows and any(v.name == owner and self._is_known(v) for v in virtual)
+
+    def _is_known(self, virtual: SchemaObject) -> bool:
+        found = _MODULE.search(_sql(virtual))
+        return found is not None and found.group(1).lower() in self._known_modules
+
+    def _virtual_table(self, entry: SchemaObject) -> None:
+        if not self._with_rows and self._is_known(entry) and self._survives(f"{entry.sql};\n"):
+            self._add(Sql(f"{entry.sql};\n"))
+        elif self._wanted is not None and not self._is_known(entry):
+            raise SourceError(
+                f"virtual table {entry.name!r} needs a module that is unknown here, so which tables belong to it"
+                " cannot be told: dump the whole database"
+            )
+        else:
+            self._later.append(self._row(entry))
+
+    def _row(self, entry: SchemaObject) -> str:
+        values = ",".join(as_text(text, self.plan.encoding) for text in (entry.kind, entry.name, entry.table))
+        sql = as_text(entry.sql, self.plan.encoding)
+        return f"INSERT INTO sqlite_schema(type,name,tbl_name,rootpage,sql) VALUES({values},0,{sql})"
+
+    def _rowless(self, kind: str) -> None:
+        """Views or triggers: nothing but a row of sqlite_schema, so that is how the difficult ones travel."""
+        waiting: list[str] = []
+        for entry in self._of(kind):
+            statement = self._plain(entry)
+            if statement is None:
+                waiting.append(self._row(entry))
+                continue
+            if waiting:  # they keep their order
+                self._own(schema_edit(waiting))
+                waiting = []
+            self._add(Sql(statement))
+        if waiting:
+            self._own(schema_edit(waiting))
+
+
+def _sql(entry: SchemaObject) -> str:
+    if entry.sql is None:
+        raise NoSql(f"{entry.title} has no definition: a dump cannot carry it")
+    return entry.sql

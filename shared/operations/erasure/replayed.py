@@ -1,0 +1,28 @@
+"""What a replay of erasures did to a database."""
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass
+class Replayed:
+    """What was erased. `deleted` and `changed` are rows by table; `entries` the ids that were replayed."""
+
+    entries: list[str] = field(default_factory=list)
+    deleted: dict[str, int] = field(default_factory=dict)
+    changed: dict[str, int] = field(default_factory=dict)
+    passed_over: list[str] = field(default_factory=list)  # places that are not in this backup, as somebody said
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def rows(self) -> int:
+        return sum(self.deleted.values()) + sum(self.changed.values())
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "entries": self.entries,
+            "deleted": self.deleted,
+            "changed": self.changed,
+            "passed_over": self.passed_over,
+            "notes": self.notes,
+        }

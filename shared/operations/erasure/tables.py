@@ -1,0 +1,118 @@
+"""The tables of a database under replay, and the rows of them that go."""
+
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+import apsw
+
+from shared.dump.identifiers import quote_name
+from shared.dump.schema import TableFacts, folded, table_facts
+from shared.dump.tables import Table, read_table, seek_name
+from shared.errors import NotErased
+from shared.operations.erasure.entry import Erasure, Hasher, Place, without_case
+from shared.operations.erasure.replayed import Replayed
+
+
+class Tables:
+    """The tables of one database, and a temporary table of the keys of rows that go for each that has any."""
+
+    def __init__(self, connection: apsw.Connection, what: str) -> None:
+        self._connection = connection
+        self._what = what
+        self._facts: dict[str, tuple[str, TableFacts]] = {
+            folded(name): (name, facts) for name, facts in table_facts(connection).items() if facts.kind == "table"
+        }
+        self._read: dict[str, Table] = {}
+        self.going: dict[str, str] = {}  # folded table -> its temporary table
+
+    def find(self, name: str) -> Table | None:
+        if folded(name) not in self._facts:
+            return None
+        if folded(name) not in self._read:
+            spelled, facts = self._facts[folded(name)]
+            self._read[folded(name)] = read_table(self._connection, spelled, facts)
+        return self._read[folded(name)]
+
+    def keys(self, table: Table) -> tuple[str, ...]:
+        """How SQL names the columns by which a row is known, quoted."""
+        if not table.without_rowid:
+            rowid = seek_name(table)
+            if rowid is None:
+                raise NotErased(
+                    f"the erasures cannot be replayed on {self._what}: the columns of {table.name} hide its rowid; "
+                    "use another backup, or --without-erasures where that is allowed"
+                )
+            return (rowid,)
+        rows = self._connection.execute(
+            "SELECT name FROM pragma_table_info(?, 'main') WHERE pk > 0 ORDER BY pk", (table.name,)
+        )
+        return tuple(quote_name(name) for (name,) in rows)
+
+    def goes(self, table: Table) -> str:
+        """The temporary table of that table's rows that go."""
+        if folded(table.name) not in self.going:
+            name = f"temp.going_{len(self.going)}"
+            count = len(self.keys(table))
+            columns = ", ".join(f"k{number}" for number in range(count))
+            self._connection.execute(f"CREATE TABLE {name}({columns}, PRIMARY KEY({columns})) WITHOUT ROWID")
+            self.going[folded(table.name)] = name
+        return self.going[folded(table.name)]
+
+    def is_going(self, table: Table) -> str:
+        """The SQL condition that a row of the table goes."""
+        keys = self.keys(table)
+        left = f"({', '.join(keys)})" if len(keys) > 1 else keys[0]
+        right = ", ".join(f"k{number}" for number in range(len(keys)))
+        return f"{left} IN (SELECT {right} FROM {self.goes(table)})"
+
+
+def find_place(
+    tables: Tables, name: str, columns: Sequence[str], done: Replayed, what: str, absent: frozenset[str]
+) -> Table | None:
+    """The table, when it and the columns are there. None when they are known to be absent. Raises NotErased."""
+    table = tables.find(name)
+    known = {folded(column.name) for column in table.columns} if table else set()
+    missing = [column for column in columns if folded(column) not in known]
+    if table is not None and not missing:
+        return table
+    place = name if table is None else f"{name}.{missing[0]}"
+    if folded(place) in absent or folded(name) in absent:
+        if place not in done.passed_over:
+            done.passed_over.append(place)
+        return None
+    raise NotErased(
+        f"an erasure cannot be replayed on {what}: it has no {place}; if that was renamed, record the erasure again "
+        f"with the old name (--also), and if it did not exist yet, add --absent {place}"
+    )
+
+
+def find_rows(
+    connection: apsw.Connection, tables: Tables, table: Table, place: Place, entries: Sequence[Erasure], hasher: Hasher
+) -> int:
+    """One pass over a column: the keys of the rows whose value is in one of the entries. Returns how many they are."""
+    hashes = {bytes.fromhex(each) for entry in entries for each in entry.hashes}
+    coarse = {each for entry in entries for each in entry.filter}
+    keys, column = tables.keys(table), quote_name(place.column)
+    into = tables.goes(table)
+    insert = f"INSERT OR IGNORE INTO {into} VALUES({', '.join('?' * len(keys))})"
+    found: list[tuple[Any, ...]] = []
+    for *key, value in _values(connection, table, keys, column):
+        plain = without_case(value) if place.fold else value
+        if hasher.coarse(plain) in coarse and hasher.hash(plain) in hashes:
+            found.append(tuple(key))
+    connection.executemany(insert, found)
+    return len(found)
+
+
+def _values(connection: apsw.Connection, table: Table, keys: Sequence[str], column: str) -> Iterator[Any]:
+    """The keys and the value as bytes: text in UTF-8, numbers as SQLite writes them. NULLs are left out."""
+    listed = ", ".join(keys)
+    encoding = str(connection.pragma("encoding"))
+    source = f"FROM main.{quote_name(table.name)} WHERE {column} IS NOT NULL"
+    if encoding == "UTF-8":
+        yield from connection.execute(f"SELECT {listed}, CAST({column} AS BLOB) {source}")
+        return
+    codec = {"UTF-16le": "utf-16-le", "UTF-16be": "utf-16-be"}[encoding]
+    for *key, value, kind in connection.execute(f"SELECT {listed}, CAST({column} AS BLOB), typeof({column}) {source}"):
+        plain = value if kind == "blob" else value.decode(codec, "surrogatepass").encode("utf-8", "surrogatepass")
+        yield (*key, plain)

@@ -1,0 +1,98 @@
+"""What retention judges and what it decides."""
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from enum import StrEnum
+
+from shared.model.kinds import Kind
+from shared.model.names import BackupName
+
+MIN_KEEP = 3
+
+
+class Rule(StrEnum):
+    EXPIRED = "expired"  # the only one that deletes
+    NOT_EXPIRED = "not-expired"
+    UNREADABLE = "unreadable"
+    FUTURE = "future"
+    HELD = "held"
+    STAYS_ELSEWHERE = "stays-elsewhere"
+    NEWEST_VERIFIED = "newest-verified"
+    LAST_GOOD = "last-good"
+    UNPROVEN = "unproven"
+    FAILING = "failing"
+    STALE = "stale"
+    MAY_BE_NEEDED = "may-be-needed"
+    NEEDED = "needed"
+    TOO_MANY = "too-many"
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A backup as retention judges it.
+
+    `good`: its database was sound when it was taken. `damaged`: why it cannot be read, if so. `held`: why somebody
+    holds it, if so. `needs`: ids of backups of the same database without which it cannot be restored. `stored_at`:
+    when it was stored by the store's own clock, where the store has one; its time runs from then if that is later
+    than `created_at`. `newer_format`: its manifest is of a format that this version cannot read. `stays_elsewhere`: why
+    the main store keeps it, of a copy.
+    """
+
+    name: BackupName
+    created_at: datetime
+    keep_until: datetime | None = None
+    good: bool = True
+    verified: bool | None = None
+    damaged: str | None = None
+    held: str | None = None
+    needs: frozenset[str] = frozenset()
+    stored_at: datetime | None = None
+    newer_format: bool = False
+    stays_elsewhere: str | None = None
+
+    @property
+    def bad(self) -> bool:
+        """Known not to be good."""
+        return self.damaged is not None or not self.good or self.verified is False
+
+    @property
+    def proven(self) -> bool:
+        return not self.bad and self.verified is True
+
+
+@dataclass(frozen=True)
+class Policy:
+    lengths: Mapping[Kind, timedelta]
+    min_keep: int = MIN_KEEP
+    force: bool = False
+    retired: Mapping[str, datetime] = field(default_factory=dict)  # databases that are no more, and since when
+
+
+@dataclass(frozen=True)
+class Decision:
+    backup: Candidate
+    rule: Rule
+    reason: str
+    kept_until: datetime | None = None
+
+    @property
+    def delete(self) -> bool:
+        return self.rule is Rule.EXPIRED
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A decision for every backup, by database, newest first; and what a person should look at.
+
+    `protectors`: by database, the backups that must still be there when any of the others is deleted.
+    """
+
+    decisions: tuple[Decision, ...]
+    attention: tuple[str, ...]
+    protectors: Mapping[str, tuple[Candidate, ...]]
+    refused: bool = False  # more than half of a database's backups would have gone
+
+    @property
+    def deletions(self) -> list[Decision]:
+        return [decision for decision in self.decisions if decision.delete]
