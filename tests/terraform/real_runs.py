@@ -10,7 +10,8 @@ import apsw
 from shared.clock import rfc3339, utc_now
 from shared.keys import open_key
 from shared.model.kinds import Kind
-from shared.model.names import BackupName, Slot
+from shared.model.lock_names import Slot
+from shared.model.names import BackupName
 from shared.model.schedules import DEFAULT_SCHEDULES
 from shared.sqlitecloud import native
 from shared.stores import open_store
