@@ -1,20 +1,14 @@
 """docs/self-hosted.md: its commands, as printed, take a machine from nothing to watched and restored."""
 
 import re
-import subprocess
 import sys
 from pathlib import Path
 
 from tests.cli.conftest import ROOT, Workplace, sample, workplace  # noqa: F401 - fixtures
+from tests.docs.page import Reader
 from tests.servers.receiver import running_receiver
 
 DOC = ROOT / "docs" / "self-hosted.md"
-_BLOCK = re.compile(r"^(<!-- not run: (?P<why>[^\n]+) -->\n)?```\n(?P<text>.*?)^```$", re.MULTILINE | re.DOTALL)
-
-
-def blocks() -> list[str]:
-    """The blocks that are run; each other one says why not."""
-    return [found["text"] for found in _BLOCK.finditer(DOC.read_text()) if found["why"] is None]
 
 
 def test_from_nothing_to_watched_and_back(workplace: Workplace) -> None:  # noqa: F811 - the fixture
@@ -32,24 +26,15 @@ def test_from_nothing_to_watched_and_back(workplace: Workplace) -> None:  # noqa
             "NOTIFY": receiver.notify,
             "HEARTBEAT": receiver.heartbeat,
         }
-        script = "set -e\n" + "\n".join(blocks())
-        command = ["bash", "-c", script]
-        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=200, check=False)
-    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-2000:]
-    assert "failed, as it should" in done.stdout
+        said = Reader(workplace.folder, environment).run(DOC)
+    assert "failed, as it should" in said
     told = [(message["title"].partition(": ")[2], message["message"]) for message in receiver.messages]
     assert [title for title, _ in told] == ["", "1 began", "1 ended"]
     assert "backup.failed" in told[1][1]
     assert len(receiver.beats) == 2
     assert len(list((home / ".config" / "systemd" / "user" / "timers.target.wants").iterdir())) == 6
     assert (home / "elsewhere" / "app.db").read_bytes() == original
-    assert receiver.notify not in done.stdout + done.stderr
-
-
-def test_each_block_that_is_not_run_says_why() -> None:
-    text = DOC.read_text()
-    assert len(list(_BLOCK.finditer(text))) == text.count("\n```\n") / 2
-    assert len(blocks()) >= 5
+    assert receiver.notify not in said
 
 
 def test_the_table_names_each_timer_that_is_written() -> None:

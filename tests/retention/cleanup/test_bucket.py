@@ -13,7 +13,7 @@ from shared.model.names import BackupName
 from shared.retention import clean, preview
 from shared.stores.gcs import BucketStore, Patience
 from tests.retention.cleanup.shelf import POLICY, ago, ids, objects_of, put
-from tests.servers.gcs.proxy import Answer, Change, Proxy, Refuse, Seen
+from tests.servers.gcs.proxy import Change, Proxy, Refuse, Seen, holding
 
 # A bucket dates what it stores by itself, so everything in it is new: dailies are over at once here, weeklies are not.
 AT_ONCE = replace(POLICY, lengths={**POLICY.lengths, Kind.DAILY: timedelta(0)})
@@ -33,12 +33,6 @@ def old(store: BucketStore) -> list[BackupName]:
 
 def deletes(seen: Seen, part: str) -> bool:
     return seen.method == "DELETE" and part in seen.path
-
-
-def holding(answer: Answer) -> Answer:
-    """What Cloud Storage answers to a hold, and the server of these tests leaves out."""
-    body = json.dumps(json.loads(answer.body) | {"temporaryHold": True}).encode()
-    return Answer(answer.status, {**answer.headers, "content-length": str(len(body))}, body)
 
 
 def test_what_is_past_its_time_goes(store: BucketStore, old: list[BackupName]) -> None:

@@ -147,6 +147,12 @@ def flipped(answer: Answer) -> Answer:
     return Answer(answer.status, answer.headers, bytes(body))
 
 
+def holding(answer: Answer) -> Answer:
+    """What Cloud Storage answers to a hold, and the server of these tests leaves out."""
+    body = json.dumps(json.loads(answer.body) | {"temporaryHold": True}).encode()
+    return Answer(answer.status, {**answer.headers, "content-length": str(len(body))}, body)
+
+
 def refusal(status: int, reason: str, message: str) -> Answer:
     error = {"code": status, "message": message, "errors": [{"reason": reason, "message": message}]}
     return Answer(status, {"content-type": "application/json"}, json.dumps({"error": error}).encode())
