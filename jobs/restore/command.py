@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from shared.terminal.options import common, database, erasures, store
+from shared.terminal.options import common, database, erasures, prove, store
 from shared.terminal.screen import progress_bars
 
 
@@ -13,7 +13,7 @@ from shared.terminal.screen import progress_bars
 @click.option("--at", metavar="TIME", help="The newest backup taken at or before that time (UTC unless it says so).")
 @click.option("--to", metavar="URL", help="A new database. [beside the source, named after the backup]")
 @click.option("--in-place", is_flag=True, help="Over the source, after a safety backup of what is there.")
-@click.option("--verify", "prove", is_flag=True, help="The whole proof before it goes into place, not the quick one.")
+@prove
 @click.option("--schema-only", is_flag=True, help="Tables, indexes, views and triggers without rows.")
 @click.option("--table", "tables", multiple=True, metavar="T", help="Only this table; may be given again.")
 @click.option(

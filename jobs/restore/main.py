@@ -113,7 +113,8 @@ def order_of(settings: Settings, flags: dict[str, Any], *, with_key: bool = True
         in_place=flags["in_place"],
         any_source=flags["database"] is not None,
         in_one_step=flags["upload_replace"],
-        prove=flags["prove"],
+        prove=bool(flags["prove"]),
+        prove_again=flags["prove"] == "full",
         schema_only=flags["schema_only"],
         tables=frozenset(flags["tables"]),
         environment=settings.environment.value,
@@ -159,12 +160,27 @@ def _say(done: Restored) -> None:
     say(f"Restored {done.id}: {done.tables} tables, {done.rows} rows, {done.duration_seconds:.1f} s")
     say(f"  to   {done.target}")
     say(f"  from {done.artifact}")
+    for line in _proof(done):
+        say(f"  {line}")
     if done.safety:
         say(f"  what was there before: {done.safety}")
     for note in done.notes:
         say(f"  note: {note}")
     for line in done.migrations.lines if done.migrations else []:
         say(f"  {line}")
+
+
+def _proof(done: Restored) -> list[str]:
+    """How it was proven, in lines; none when no proof was asked for."""
+    if done.proof is None:
+        return []
+    before = ", before the erasures were replayed" if done.erased else ""
+    if done.proof.by == "full":
+        return [f"proven by the full proof, just now{before}"]
+    return [
+        f"proven by identity: its SHA-256, read back from the disk{before}, is that of the page image",
+        f"which passed the full proof at {done.proof.verified_at}; --verify=full proves it again",
+    ]
 
 
 def _say_plan(order: RestoreOrder, *, as_json: bool) -> None:

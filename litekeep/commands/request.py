@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from shared.terminal.options import common, database, erasures, settings_with, store
+from shared.terminal.options import common, database, erasures, prove, settings_with, store
 
 _reason = click.option("--reason", required=True, metavar="TEXT", help="Why, in a line: whoever decides reads it.")
 
@@ -20,7 +20,7 @@ def request() -> None:
 @click.option("--at", metavar="TIME", help="The newest backup taken at or before that time (UTC unless it says so).")
 @click.option("--to", metavar="URL", help="A new database. [beside the source, named after the backup]")
 @click.option("--in-place", is_flag=True, help="Over the source, after a safety backup of what is there.")
-@click.option("--verify", "prove", is_flag=True, help="The whole proof before it goes into place, not the quick one.")
+@prove
 @click.option("--schema-only", is_flag=True, help="Tables, indexes, views and triggers without rows.")
 @click.option("--table", "tables", multiple=True, metavar="T", help="Only this table; may be given again.")
 @click.option("--upload-replace", is_flag=True, help="In place on SQLite Cloud in one step.")

@@ -79,7 +79,7 @@ class Checker:
             return backup
         try:
             opened = self._open(catalog, backup)
-            held = self._of_its_manifest(catalog, backup) if opened is None else _weighed(catalog, backup, opened)
+            held = self._of_its_manifest(catalog, backup) if opened is None else weigh_verdicts(catalog, backup, opened)
             return replace(held, checked=opened is not None)
         except NotGood as error:
             return replace(backup, damaged=str(error), verified=None, verdict=None, trust=None)
@@ -149,8 +149,11 @@ class Checker:
             check_same_key(encryption, self._key, backup.name)
 
 
-def _weighed(catalog: Catalog, backup: Backup, opened: Opened) -> Backup:
-    """The backup with its newest verdict that counts; of those that do not, why the newest does not."""
+def weigh_verdicts(catalog: Catalog, backup: Backup, opened: Opened) -> Backup:
+    """The backup with its newest verdict that counts; of those that do not, why the newest does not.
+
+    `opened` is its manifest, whose seal holds. Raises StoreError when a verdict cannot be read.
+    """
     doubt: str | None = None
     for verdict, weighed in _each(catalog, backup, opened):
         if weighed.ok is not None:

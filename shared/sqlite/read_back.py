@@ -1,6 +1,9 @@
 """Reading back what was written: does a database file hold the pages that it should?"""
 
 import os
+from collections.abc import Callable
+from hashlib import sha256
+from pathlib import Path
 
 _PIECE = 4 << 20
 # Of page 1, what every commit changes: change counter, schema cookie, version-valid-for, SQLite version.
@@ -18,6 +21,28 @@ def first_difference(found: int, wanted: int, page_size: int, page_count: int) -
         if pieces[0] != pieces[1] or len(pieces[0]) != size:
             return _where(pieces[0], pieces[1], start, page_size)
     return None
+
+
+def sha256_on_disk(path: Path, watch: Callable[[int, int], None]) -> str:
+    """The SHA-256 of a file as its disk holds it: written out first, and not read from the system's memory.
+
+    `watch` is called with the bytes that were read and all of them. Raises OSError.
+    """
+    digest = sha256()
+    descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        os.fsync(descriptor)
+        if hasattr(os, "posix_fadvise"):
+            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_DONTNEED)
+            os.posix_fadvise(descriptor, 0, 0, os.POSIX_FADV_SEQUENTIAL)
+        done, total = 0, os.fstat(descriptor).st_size
+        while piece := os.read(descriptor, _PIECE):
+            digest.update(piece)
+            done += len(piece)
+            watch(done, total)
+    finally:
+        os.close(descriptor)
+    return digest.hexdigest()
 
 
 def _blank(piece: bytearray, start: int, page_size: int) -> None:

@@ -18,6 +18,16 @@ store = click.option(
 )
 as_json = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 database = click.option("--database", metavar="NAME", help="Only backups of this database.")
+prove = click.option(
+    "--verify",
+    "prove",
+    metavar="[=full]",
+    is_flag=False,
+    flag_value="once",
+    type=click.Choice(["once", "full"]),
+    help="The whole proof before it goes into place, not the quick one. A page image that a verification has proven "
+    "is read back and compared by its SHA-256; =full proves it again.",
+)
 _verbose = click.option(
     "--verbose", is_flag=True, expose_value=False, help="On a terminal, show events and audit lines too."
 )

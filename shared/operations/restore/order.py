@@ -3,7 +3,7 @@
 from dataclasses import dataclass, field
 from datetime import timedelta
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Literal
 
 from shared.catalog.backup import Backup
 from shared.catalog.listing import Catalog
@@ -28,6 +28,7 @@ class RestoreOrder:
     by UPLOAD … REPLACE, which the platform does not document. `migrations`: the application's folder of them, compared
     with what the backup had. `permit`: what two persons have agreed on. `erasures`: how what was erased since the
     backup was taken is treated; with `prove_if_erased` a backup that must forget something is proven before it does.
+    `prove`: the whole proof before it goes into place; with `prove_again` also of a page image that has passed it.
     """
 
     catalog: Catalog
@@ -38,6 +39,7 @@ class RestoreOrder:
     any_source: bool = False
     in_one_step: bool = False
     prove: bool = False
+    prove_again: bool = False
     schema_only: bool = False
     tables: frozenset[str] = frozenset()
     environment: str = "development"
@@ -50,6 +52,33 @@ class RestoreOrder:
     @property
     def partial(self) -> bool:
         return self.schema_only or bool(self.tables)
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a restore would do, for `--dry-run`."""
+
+    id: str
+    created_at: str
+    artifact: str
+    bytes_to_read: int
+    target: str
+    replaces: bool
+    tables: int
+    rows: int
+
+
+@dataclass(frozen=True)
+class Proven:
+    """How a restored database was proven: by the whole ladder now (`full`), or by `identity`.
+
+    By identity: the disk holds the bytes with this SHA-256, which passed the full proof as that verdict says.
+    """
+
+    by: Literal["full", "identity"]
+    sha256: str | None = None
+    verdict: str | None = None
+    verified_at: str | None = None
 
 
 @dataclass(frozen=True)
@@ -70,4 +99,5 @@ class Restored:
     notes: list[str] = field(default_factory=list)
     migrations: Migrations | None = None
     erased: Replayed | None = None
+    proof: Proven | None = None  # None when no proof was asked for
     checks: list[Check] = field(default_factory=list)  # the whole proof, where it was made before erasing

@@ -21,7 +21,7 @@ def plan_of(order: RestoreOrder, manifest: bytes) -> dict[str, Value]:
         "manifest_sha256": hashlib.sha256(manifest).hexdigest(),
         "in_place": order.in_place,
         "any_source": order.any_source,
-        "verify": order.prove,
+        "verify": "full" if order.prove_again else order.prove,
         "schema_only": order.schema_only,
         "tables": sorted(order.tables),
         "upload_replace": order.in_one_step,

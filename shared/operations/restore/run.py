@@ -10,14 +10,14 @@ import socket
 import tempfile
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path
 
-from shared.archive.data_key import DataKey
-from shared.catalog.opening import open_manifest
+from shared.catalog.opening import open_whole
+from shared.catalog.verdicts import Opened
 from shared.clock import Clock, rfc3339, utc_now
 from shared.databases.snapshot import Snapshot, of_file
-from shared.errors import CorruptSource, NotGood, SourceError, StoreError, UsageError
+from shared.errors import CorruptSource, NotGood, SourceError, UsageError
 from shared.model.kinds import Kind
 from shared.model.manifest import Artifact, Manifest
 from shared.model.names import SAFETY_PREFIX, Format
@@ -25,11 +25,10 @@ from shared.operations.backup import BackupOrder, take_backup
 from shared.operations.erasure.replayed import Replayed
 from shared.operations.erasure.way_out import pending_for
 from shared.operations.restore.migrations import compare_migrations, read_journal
-from shared.operations.restore.order import Restored, RestoreOrder
+from shared.operations.restore.order import Plan, Restored, RestoreOrder
 from shared.operations.restore.permitted import check_permit, redeem
-from shared.operations.verify.child import hold, look, prove, take_part
-from shared.operations.verify.judge import Check
-from shared.operations.verify.rebuild import none_usable, rebuild
+from shared.operations.restore.rebuilt import first_present, rebuild_first_good
+from shared.operations.verify.child import look, take_part
 from shared.runtime.confined import Confined
 from shared.runtime.progress import Progress, silent
 from shared.runtime.so_far import note
@@ -40,37 +39,13 @@ from shared.sqlite.neighbours import refuse_foreign_place
 from shared.sqlite.replace import InPlace, check_new, publish_new
 from shared.sqlitecloud.location import CloudLocation
 
-# The page image first: it is there as fast as it can be read, while SQL has to be run.
-_FASTEST_FIRST = (Format.SQLITE, Format.PAGES, Format.SQL)
 _IMAGE_COPIES = 2.2  # the whole and the part, or what is sent and what comes back, stand side by side
-
-
-@dataclass(frozen=True)
-class Plan:
-    """What a restore would do, for `--dry-run`."""
-
-    id: str
-    created_at: str
-    artifact: str
-    bytes_to_read: int
-    target: str
-    replaces: bool
-    tables: int
-    rows: int
-
-
-@dataclass(frozen=True)
-class _Rebuilt:
-    path: Path
-    artifact: Artifact
-    notes: list[str]
-    checks: list[Check]
 
 
 def plan_restore(order: RestoreOrder) -> Plan:
     """Checks all that can be checked without writing, and says what would be done."""
     manifest, _ = _opened(order)
-    artifact = _first_present(order, manifest)
+    artifact = first_present(order, manifest)
     return Plan(
         id=manifest.id,
         created_at=rfc3339(manifest.created_at),
@@ -91,13 +66,13 @@ def restore(order: RestoreOrder, *, clock: Clock = utc_now, progress: Progress =
     """
     started = clock()
     journal = read_journal(order.migrations) if order.migrations else None
-    manifest, data_key = _opened(order)
+    manifest, opened = _opened(order)
     pending = pending_for(order.catalog.store, order.key, manifest, order.erasures)
     if pending is not None and order.prove_if_erased:
-        order = replace(order, prove=True)
+        order = replace(order, prove=True, prove_again=True)
     note("file", f"{order.target.display} {'is as it was' if order.in_place else 'was not made'}")
     with _scratch(order) as scratch:
-        rebuilt = _rebuild_first_good(order, manifest, data_key, scratch, progress)
+        rebuilt = rebuild_first_good(order, manifest, opened, scratch, progress)
         erased = pending.on(rebuilt.path) if pending else None
         path, tables, rows = rebuilt.path, manifest.tables, manifest.rows
         if order.partial:
@@ -131,17 +106,18 @@ def restore(order: RestoreOrder, *, clock: Clock = utc_now, progress: Progress =
         migrations=migrations,
         erased=erased,
         checks=rebuilt.checks if erased else [],
+        proof=rebuilt.proof,
     )
 
 
-def _opened(order: RestoreOrder) -> tuple[Manifest, DataKey | None]:
+def _opened(order: RestoreOrder) -> tuple[Manifest, Opened]:
     """The manifest, authentic, once everything that needs no writing has been checked."""
     if order.permit is None:
         check_permit(order, b"")  # before anything is read
     _check_target(order)
     if order.permit is not None:
         check_permit(order, order.catalog.read_manifest(order.backup)[1])
-    manifest, data_key = open_manifest(order.catalog, order.backup, order.key)
+    manifest, opened = open_whole(order.catalog, order.backup, order.key)
     if not manifest.artifacts:
         raise NotGood(f"backup {manifest.id} names no artifact: use another backup")
     if order.prove and not manifest.integrity.good:
@@ -155,7 +131,7 @@ def _opened(order: RestoreOrder) -> tuple[Manifest, DataKey | None]:
 
         check_secrecy(order.target, in_place=order.in_place, of_encrypted=_was_encrypted(manifest))
     _check_space(order, manifest)
-    return manifest, data_key
+    return manifest, opened
 
 
 def _check_same_database(order: RestoreOrder, manifest: Manifest) -> None:
@@ -203,57 +179,6 @@ def _check_space(order: RestoreOrder, manifest: Manifest) -> None:
     if free < needed:
         elsewhere = "choose another --to" if in_file else "set TMPDIR to a larger place"
         raise SourceError(f"{folder} has {free} bytes free and the restore needs {needed}: make room, or {elsewhere}")
-
-
-def _artifacts(manifest: Manifest) -> list[Artifact]:
-    return [artifact for form in _FASTEST_FIRST if (artifact := manifest.artifact(form))]
-
-
-def _first_present(order: RestoreOrder, manifest: Manifest) -> Artifact:
-    """The artifact that a restore would read first. Raises NotGood when the store has none in its size."""
-    sizes = {item.name: item.size_bytes for item in order.catalog.store.list_objects(manifest.name.prefix)}
-    for artifact in _artifacts(manifest):
-        if sizes.get(artifact.object) == artifact.size_bytes:
-            return artifact
-    raise NotGood(
-        f"cannot restore {manifest.id}: none of its artifacts is in the store as recorded; use another backup"
-    )
-
-
-def _rebuild_first_good(
-    order: RestoreOrder, manifest: Manifest, data_key: DataKey | None, scratch: Path, progress: Progress
-) -> _Rebuilt:
-    failures: list[NotGood | StoreError] = []
-    for artifact in _artifacts(manifest):
-        path = scratch / f"{artifact.format}.sqlite"
-        try:
-            with Confined() as child:
-                rebuild(
-                    order.catalog.store, manifest, artifact, data_key, path, child, key=order.key, progress=progress
-                )
-                checks, damage = _hold(child, path, artifact, manifest, order, progress)
-        except (NotGood, StoreError) as error:
-            failures.append(error)
-            path.unlink(missing_ok=True)
-            continue
-        instead = [f"{failure}; {artifact.object} was used instead" for failure in failures]
-        return _Rebuilt(path, artifact, [*instead, *damage], checks)
-    raise none_usable(manifest, failures)
-
-
-def _hold(
-    child: Confined, path: Path, artifact: Artifact, manifest: Manifest, order: RestoreOrder, progress: Progress
-) -> tuple[list[Check], list[str]]:
-    """Compares the rebuilt file with the manifest. Returns the checks, and the damage that the source has as notes."""
-    if not manifest.integrity.good:
-        return [], []  # asked for by its id, taken of a damaged database: its pages are all there is to hold it to
-    proof = prove(child, path, manifest, artifact.format, progress=progress) if order.prove else None
-    checks = proof.checks if proof else hold(child, path, manifest)
-    failed = [check for check in checks if not check.ok]
-    if failed:
-        raise NotGood(f"{manifest.id} came back different: {'; '.join(check.detail for check in failed)}")
-    damage = proof.source_damage if proof else None
-    return checks, [f"restored as it was, the source is damaged: {damage}"] if damage else []
 
 
 def _put_in_place(

@@ -7,6 +7,7 @@ failure it is gone.
 import itertools
 import os
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 from typing import BinaryIO
@@ -55,11 +56,32 @@ def rebuild(
         rebuild_pages(store, path_to(store, manifest, data_key, key), target, watch)
         hold_pages(target, manifest)
         return
+    with _plain(store, manifest, artifact, data_key) as plain:
+        write_database(artifact.format, _watched(plain, artifact, progress), manifest, target, child)
+
+
+def rebuild_image(
+    store: Store,
+    manifest: Manifest,
+    artifact: Artifact,
+    data_key: DataKey | None,
+    target: Path,
+    *,
+    progress: Progress = silent,
+) -> None:
+    """The same from a whole page image, for which nothing is run."""
+    with _plain(store, manifest, artifact, data_key) as plain:
+        write_image(_watched(plain, artifact, progress), manifest, target)
+
+
+@contextmanager
+def _plain(store: Store, manifest: Manifest, artifact: Artifact, data_key: DataKey | None) -> Iterator[Iterator[bytes]]:
+    """The plain bytes of a stored artifact, read in another thread."""
     with (
         store.open(artifact.object) as stored,
         read_ahead(read_artifact(stored, artifact, data_key, manifest.name)) as plain,
     ):
-        write_database(artifact.format, _watched(plain, artifact, progress), manifest, target, child)
+        yield plain
 
 
 def write_database(form: Format, plain: Iterable[bytes], manifest: Manifest, target: Path, child: Confined) -> None:
@@ -67,11 +89,18 @@ def write_database(form: Format, plain: Iterable[bytes], manifest: Manifest, tar
 
     SQL runs in `child`. Raises SourceError when there is no room for it.
     """
+    if form is not Format.SQL:
+        write_image(plain, manifest, target)
+        return
+    its = manifest.sqlite
+    check_room(target.parent, its.page_size * its.page_count, f"the database of {manifest.id}")
+    load(child, plain, target, its.journal_mode, f"the SQL of {manifest.id}")
+
+
+def write_image(plain: Iterable[bytes], manifest: Manifest, target: Path) -> None:
+    """Makes the database of a page image's plain bytes. Raises NotGood, SourceError when there is no room for it."""
     its, what = manifest.sqlite, f"the database of {manifest.id}"
     check_room(target.parent, its.page_size * its.page_count, what)
-    if form is Format.SQL:
-        load(child, plain, target, its.journal_mode, f"the SQL of {manifest.id}")
-        return
     try:
         # One of a damaged database is kept as it was found.
         _write_pages(plain, target, its.page_size * its.page_count if manifest.integrity.good else None, what)
