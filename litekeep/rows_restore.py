@@ -22,6 +22,7 @@ from shared.runtime.progress import Progress
 from shared.settings import Settings
 from shared.terminal.approvals import check_alone, permit_of, tell_break_glass
 from shared.terminal.audit import audited
+from shared.terminal.erasures import tell_erased, way_out_of
 from shared.terminal.parts import (
     catalog_of,
     database_of,
@@ -29,8 +30,6 @@ from shared.terminal.parts import (
     key_of,
     location_of,
     source_of,
-    tell_erased,
-    way_out_of,
 )
 from shared.terminal.screen import printable, say, say_json
 

@@ -18,6 +18,7 @@ from shared.sqlitecloud.location import CloudLocation
 from shared.terminal.approvals import tell_break_glass
 from shared.terminal.audit import audited
 from shared.terminal.endings import reported
+from shared.terminal.erasures import tell_erased, way_out_of
 from shared.terminal.options import settings_with
 from shared.terminal.parts import (
     catalog_of,
@@ -27,8 +28,6 @@ from shared.terminal.parts import (
     key_of,
     location_of,
     source_of,
-    tell_erased,
-    way_out_of,
 )
 from shared.terminal.policy import check_database
 from shared.terminal.screen import say, say_json, size

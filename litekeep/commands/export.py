@@ -10,8 +10,9 @@ from shared.catalog.listing import LATEST, LATEST_VERIFIED
 from shared.errors import UsageError
 from shared.operations.transfer import check_export_name, export_backup
 from shared.terminal.audit import audited
+from shared.terminal.erasures import tell_erased, way_out_of
 from shared.terminal.options import common, database, erasures, settings_with, store
-from shared.terminal.parts import catalog_of, database_of, event_log, key_of, tell_erased, way_out_of
+from shared.terminal.parts import catalog_of, database_of, event_log, key_of
 from shared.terminal.screen import progress_bars, say, say_json
 
 

@@ -50,6 +50,12 @@ def from_system(error: OSError, database: Path, scratch: Path) -> SourceError:
     return SourceError(f"{where} failed while {database} was read: {error.strerror or type(error).__name__}")
 
 
+def kind_of(error: BaseException) -> str:
+    """SQLite's name of an error, such as SQLITE_CORRUPT, without its text: that may quote values."""
+    name = apsw.mapping_result_codes.get(int(getattr(error, "result", 0))) if isinstance(error, apsw.Error) else None
+    return str(name or type(error).__name__)
+
+
 def megabytes(count: int) -> str:
     return f"{count / 1e6:.1f} MB"
 

@@ -2,9 +2,8 @@
 
 import atexit
 import sys
-from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING, TextIO
+from typing import TextIO
 
 import click
 
@@ -13,9 +12,8 @@ from shared.catalog.listing import Catalog
 from shared.databases.location import parse_location
 from shared.errors import KeyProblem, UsageError
 from shared.events.audit_file import append, audit_path, log_path, open_log
-from shared.events.log import Event, EventLog, Field
+from shared.events.log import EventLog
 from shared.keys import WrappingKey, open_key
-from shared.model.names import BackupName
 from shared.settings import DEFAULT_KEY, SAMPLE_DATABASE, Environment, Settings, state_folder
 from shared.sqlite.location import FileLocation
 from shared.sqlitecloud.connection_string import Address, parse_connection_string
@@ -24,11 +22,7 @@ from shared.stores import open_store
 from shared.terminal.identity import origin_of
 from shared.terminal.notify import tell_of_run
 from shared.terminal.own_project import with_own_key
-from shared.terminal.policy import check_database, check_without_erasures
-
-if TYPE_CHECKING:
-    from shared.operations.erasure.replayed import Replayed
-    from shared.operations.erasure.way_out import WayOut
+from shared.terminal.policy import check_database
 
 _PATIENCE_OF_A_LOOK = 10.0  # seconds
 
@@ -141,34 +135,6 @@ def _log_stream() -> TextIO:
 def events_own_stdout(settings: Settings) -> bool:
     """In a Cloud Run job stdout is the log: what people would read there must not stand between the events."""
     return settings.cloud_run_job is not None and settings.logs_json
-
-
-def way_out_of(settings: Settings, *, without: bool, absent: Iterable[str], alone: bool = True) -> "WayOut":
-    """How erasures are treated. Raises NotPermitted where they must be replayed unless two persons agree.
-
-    `alone`: nobody has been asked; else whoever calls holds the run to a permit.
-    """
-    from shared.operations.erasure.way_out import WayOut  # noqa: PLC0415 - `--help` must not wait for it
-
-    if without and alone:
-        check_without_erasures(settings)
-    witness = open_store(settings.backup_copy_store) if settings.backup_copy_store else None
-    return WayOut(without=without, absent=frozenset(absent), witness=witness)
-
-
-def tell_erased(log: EventLog, name: BackupName, backup_id: str, target: str, erased: "Replayed | None") -> None:
-    """Writes the event of a replay, if there was one."""
-    if erased is None:
-        return
-    fields: dict[str, Field] = {
-        "database": name.database,
-        "backup_id": backup_id,
-        "kind": name.kind.value,
-        "target": target,
-        "erasures": len(erased.entries),
-        "rows": erased.rows,
-    }
-    log.emit(Event.ERASE_REPLAYED, f"{len(erased.entries)} erasures were replayed on {backup_id}", fields)
 
 
 def database_of(settings: Settings) -> str | None:

@@ -7,7 +7,8 @@ from shared.errors import UsageError
 from shared.operations.diff.sides import LIVE, Place
 from shared.settings import Settings
 from shared.terminal.audit import audited
-from shared.terminal.parts import catalog_of, database_of, event_log, key_of, source_of, tell_erased, way_out_of
+from shared.terminal.erasures import tell_erased, way_out_of
+from shared.terminal.parts import catalog_of, database_of, event_log, key_of, source_of
 
 
 @contextmanager

@@ -180,9 +180,9 @@ def test_nothing_stored_is_ever_replaced_or_deleted(store: Store) -> None:
 @pytest.mark.parametrize(
     ("kind", "now", "begins"),
     [
-        (Kind.CONTINUOUS, datetime(2024, 1, 15, 12, 4, 59, tzinfo=UTC), datetime(2024, 1, 15, 12, 5, tzinfo=UTC)),
-        (Kind.CONTINUOUS, datetime(2024, 1, 15, 12, 4, 40, tzinfo=UTC), datetime(2024, 1, 15, 12, 0, tzinfo=UTC)),
-        (Kind.CONTINUOUS, datetime(2024, 1, 15, 12, 5, tzinfo=UTC), datetime(2024, 1, 15, 12, 5, tzinfo=UTC)),
+        (Kind.CONTINUOUS, datetime(2024, 1, 15, 12, 2, 59, tzinfo=UTC), datetime(2024, 1, 15, 12, 3, tzinfo=UTC)),
+        (Kind.CONTINUOUS, datetime(2024, 1, 15, 12, 2, 40, tzinfo=UTC), datetime(2024, 1, 15, 12, 0, tzinfo=UTC)),
+        (Kind.CONTINUOUS, datetime(2024, 1, 15, 12, 3, tzinfo=UTC), datetime(2024, 1, 15, 12, 3, tzinfo=UTC)),
         (Kind.DAILY, datetime(2024, 1, 15, 0, 2, 3, tzinfo=UTC), datetime(2024, 1, 15, tzinfo=UTC)),
         (Kind.DAILY, datetime(2024, 1, 14, 23, 59, 55, tzinfo=UTC), datetime(2024, 1, 15, tzinfo=UTC)),
         (Kind.WEEKLY, datetime(2024, 1, 17, 8, tzinfo=UTC), datetime(2024, 1, 14, tzinfo=UTC)),

@@ -225,7 +225,7 @@ def test_what_comes_back_damaged_is_not_good_and_the_backup_is_named(server: Ser
         path.write_bytes(raw)
 
     server.faults.after("RESTORE", damage)
-    with pytest.raises(NotGood, match=r"integrity_check says.*before-restore-"):
+    with pytest.raises(NotGood, match=r"cannot be read: SQLITE_CORRUPT;.*before-restore-"):
         restore_native(order(), clock=at(server))
 
 

@@ -160,7 +160,8 @@ def test_what_units_could_not_do_is_refused(
 
 def test_the_times_are_those_of_terraform() -> None:
     terraform = (ROOT / "terraform" / "variables_jobs.tf").read_text()
-    theirs = dict(re.findall(r'^    (\w+) +=+ optional\(string, "([^"]+)"\)$', terraform, re.MULTILINE))
+    schedules = terraform.partition('variable "schedules"')[2].partition("\n}\n")[0]
+    theirs = dict(re.findall(r'^    (\w+) +=+ optional\(string, "([^"]+)"\)$', schedules, re.MULTILINE))
     for task in tasks_of(None):
         assert task.cron == theirs[task.name.removeprefix("backup-")], task.name
     every = parse_schedules("continuous=*/5 * * * *")

@@ -22,6 +22,7 @@ from shared.dump.tables import Table
 from shared.errors import NotGood, SourceError
 from shared.operations.diff.compare import Comparison, Pair, TableDiff, compare, open_pair
 from shared.operations.verify.rebuild import private_file
+from shared.sqlite.sqlite_failures import kind_of
 
 _DROPPED = ("trigger", "view", "index", "table")
 _CREATED = ("table", "index", "view", "trigger")
@@ -164,7 +165,7 @@ def _every(both: Pair, table: Table) -> Iterator[tuple[object, ...]]:
     try:
         yield from both.connection.execute(f"SELECT {', '.join(wanted)} FROM a.{quote_name(table.name)} x")
     except apsw.Error as error:
-        raise SourceError(f"table {table.name!r} cannot be read: {type(error).__name__}; verify the backup") from None
+        raise SourceError(f"table {table.name!r} cannot be read: {kind_of(error)}; verify the backup") from None
 
 
 def _inserts(both: Pair, name: str, table: Table, rows: Iterable[tuple[object, ...]]) -> Iterator[str]:

@@ -14,6 +14,7 @@ import apsw
 from shared.operations.drill.app_checks import AppCheck, Comparison, Expected
 from shared.runtime.confined_child import Call
 from shared.sqlite.connect import open_snapshot
+from shared.sqlite.sqlite_failures import kind_of
 
 _STEPS_BETWEEN_LOOKS = 10_000  # of SQLite's virtual machine: some 100 microseconds
 _LONGEST_VALUE = 64 << 20  # bytes; SQLite's own limit is a gigabyte
@@ -37,7 +38,7 @@ def ask(
         with closing(open_snapshot(Path(path))) as connection:
             return list(_Question(connection, check, seconds).ask())
     except apsw.Error as error:
-        return [False, f"the database cannot be read: {type(error).__name__}"]
+        return [False, f"the database cannot be read: {kind_of(error)}"]
 
 
 class _Refused(Exception):

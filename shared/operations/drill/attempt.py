@@ -25,6 +25,7 @@ from shared.runtime.confined import Confined
 from shared.runtime.progress import Progress, silent
 from shared.runtime.workspace import scratch_folder
 from shared.sqlite.location import FileLocation
+from shared.sqlite.sqlite_failures import kind_of
 
 Stopwatch = Callable[[], float]
 
@@ -108,7 +109,7 @@ def _blamed(task: Task, begun: Attempt, error: Exception) -> Attempt:
     if isinstance(error, ObjectMissing):
         return _missing(task, begun, error)
     if isinstance(error, apsw.Error):
-        return _not_good(begun, f"the restored database cannot be read: {type(error).__name__}")
+        return _not_good(begun, f"the restored database cannot be read: {kind_of(error)}")
     if isinstance(error, OSError):
         return replace(begun, error=f"{error.strerror or type(error).__name__}: make room, or set TMPDIR")
     return replace(begun, error=str(error))

@@ -19,6 +19,7 @@ from shared.operations.verify import judge
 from shared.operations.verify.allowances import Allowances
 from shared.runtime.confined_child import Call
 from shared.sqlite.checks import check_integrity
+from shared.sqlite.sqlite_failures import kind_of
 
 _STEP = 1 << 20
 
@@ -85,7 +86,7 @@ def _readable() -> Iterator[None]:
     except apsw.NoMemError:
         raise NoMemory("no memory") from None
     except apsw.Error as error:
-        raise NotGood(f"the database cannot be read: {type(error).__name__}") from None
+        raise NotGood(f"the database cannot be read: {kind_of(error)}") from None
 
 
 def _manifest(text: str) -> Manifest:

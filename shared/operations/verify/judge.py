@@ -20,6 +20,7 @@ from shared.model.names import Format
 from shared.runtime.progress import Progress, silent
 from shared.sqlite.checks import check_beside, describe
 from shared.sqlite.remedies import damage_line
+from shared.sqlite.sqlite_failures import kind_of
 
 SOURCE_DAMAGE = "the backup is faithful, and the source itself is damaged"
 
@@ -48,7 +49,7 @@ def hold_to_manifest(target: Path, manifest: Manifest) -> list[Check]:
         except apsw.NoMemError:
             raise
         except apsw.Error as error:
-            return [Check("schema", ok=False, detail=f"the database cannot be read: {type(error).__name__}")]
+            return [Check("schema", ok=False, detail=f"the database cannot be read: {kind_of(error)}")]
 
 
 @dataclass(frozen=True)

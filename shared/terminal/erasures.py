@@ -1,0 +1,40 @@
+"""How a run treats erasures, for the commands that bring data out of a backup.
+
+Jobs that never do so must not import this: replaying needs SQLite, which their images do not have.
+"""
+
+from collections.abc import Iterable
+
+from shared.events.log import Event, EventLog, Field
+from shared.model.names import BackupName
+from shared.operations.erasure.replayed import Replayed
+from shared.operations.erasure.way_out import WayOut
+from shared.settings import Settings
+from shared.stores import open_store
+from shared.terminal.policy import check_without_erasures
+
+
+def way_out_of(settings: Settings, *, without: bool, absent: Iterable[str], alone: bool = True) -> WayOut:
+    """How erasures are treated. Raises NotPermitted where they must be replayed unless two persons agree.
+
+    `alone`: nobody has been asked; else whoever calls holds the run to a permit.
+    """
+    if without and alone:
+        check_without_erasures(settings)
+    witness = open_store(settings.backup_copy_store) if settings.backup_copy_store else None
+    return WayOut(without=without, absent=frozenset(absent), witness=witness)
+
+
+def tell_erased(log: EventLog, name: BackupName, backup_id: str, target: str, erased: Replayed | None) -> None:
+    """Writes the event of a replay, if there was one."""
+    if erased is None:
+        return
+    fields: dict[str, Field] = {
+        "database": name.database,
+        "backup_id": backup_id,
+        "kind": name.kind.value,
+        "target": target,
+        "erasures": len(erased.entries),
+        "rows": erased.rows,
+    }
+    log.emit(Event.ERASE_REPLAYED, f"{len(erased.entries)} erasures were replayed on {backup_id}", fields)
