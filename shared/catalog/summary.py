@@ -58,6 +58,7 @@ def summarise(manifest: Manifest) -> dict[str, Any]:
     """What a listing must know of a backup, small enough to stand beside its manifest."""
     return {
         "created_at": rfc3339(manifest.created_at),
+        "began_at": rfc3339(manifest.snapshot_began_at),
         "keep_until": rfc3339(manifest.keep_until),
         "artifacts": [
             {

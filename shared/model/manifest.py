@@ -123,6 +123,7 @@ class Manifest(_Stored):
     note: Annotated[str, Field(max_length=500)] | None = None
     without_sql: str | None = None  # why there is no dump, though one was ordered
     dump_format: Count = 1  # of the SQL dump, so that it can be made once more byte for byte
+    began_at: Moment | None = None  # when the snapshot began; `created_at` is when it had ended
     chain: Chain | None = None
     verdict_seal: Count = 0  # 1: a verdict counts only with a seal (`shared.catalog.verdicts`)
     seal: str = ""
@@ -130,6 +131,12 @@ class Manifest(_Stored):
     @property
     def name(self) -> BackupName:
         return BackupName(self.kind, self.database, self.id)
+
+    @property
+    def snapshot_began_at(self) -> datetime:
+        """What was written after this moment may be missing. Older manifests only say when the snapshot had ended."""
+        began_at = self.chain.began_at if self.chain else self.began_at
+        return self.created_at if began_at is None else min(began_at, self.created_at)
 
     def artifact(self, form: Format) -> Artifact | None:
         return next((artifact for artifact in self.artifacts if artifact.format == form), None)

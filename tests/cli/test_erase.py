@@ -122,25 +122,6 @@ def test_a_drill_proves_the_backup_and_restores_without_the_person(place: Workpl
     assert ANA not in report
 
 
-def test_a_backup_taken_after_the_erasure_is_left_as_it_is(place: Workplace) -> None:
-    erased(place)
-    with closing(apsw.Connection(str(place.database))) as db:
-        db.execute("INSERT INTO newsletter VALUES('later')")
-    (place.folder / "wait").write_text("")
-    manifest = place.store / "on-demand/app.db/two.manifest.json"
-    while not manifest.exists() or json.loads(manifest.read_bytes())["created_at"] <= _recorded_at(place):
-        place.run("delete", "two", "--reason", "too early", "--force")
-        place.good("backup", "--name", "two")
-    restored = place.good("restore", "--backup", "two", "--to", "back.db", "--json").json
-    assert restored["erased"] is None
-    assert rows(place.folder / "back.db", "SELECT count(*) FROM users") == [(2,)]
-
-
-def _recorded_at(place: Workplace) -> str:
-    line = next(line for line in trail(place) if line["action"] == "erase")
-    return str(line["time"])
-
-
 def test_a_restore_from_the_copy_store_has_forgotten_too(place: Workplace) -> None:
     place.good("copy", "--to", "other")
     erased(place, BACKUP_COPY_STORE="other")

@@ -52,6 +52,7 @@ class _Moment:
     """One snapshot, and what is being found out about it on another core."""
 
     snapshot: Snapshot
+    began_at: datetime
     created_at: datetime
     integrity: "Future[Integrity]"
 
@@ -82,7 +83,7 @@ def take_backup(
         created_at = clock()
         # Quick ones: a search in each index for each row would take longer than all else. Verifying does that.
         with check_beside(copied.path, quick=True) as integrity:
-            moment = _Moment(copied, created_at, integrity)
+            moment = _Moment(copied, started, created_at, integrity)
             for candidate in candidate_ids(order, created_at):
                 name = checked_name(order.kind, order.location.database, candidate)
                 try:
@@ -146,6 +147,7 @@ def _store_as(name: BackupName, order: BackupOrder, moment: _Moment, progress: P
             note=order.note,
             without_sql=description.without_sql,
             dump_format=DUMP_FORMAT,
+            began_at=moment.began_at,
             verdict_seal=VERDICT_SEAL,
         ).model_copy(update=dict(order.marks))
         manifest = seal_manifest(manifest, data_key)

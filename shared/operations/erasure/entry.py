@@ -5,10 +5,12 @@ import re
 import zlib
 from collections.abc import Iterable
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from shared.clock import CLOCKS_DIFFER_BY
 from shared.model.manifest import Count, Moment
 
 MOST_VALUES = 100_000  # of one entry
@@ -58,6 +60,14 @@ class Erasure(_Stored):
     @property
     def main(self) -> Place:
         return self.places[0]
+
+    def concerns(self, database: str, began_at: datetime) -> bool:
+        """Whether a backup whose snapshot began then may hold the rows.
+
+        The clocks of the machine that recorded the erasure and of the one that took the backup may differ by
+        CLOCKS_DIFFER_BY. A replay on a backup that no longer has the rows changes none.
+        """
+        return self.database == database and self.recorded_at - began_at >= -CLOCKS_DIFFER_BY
 
 
 @dataclass(frozen=True)

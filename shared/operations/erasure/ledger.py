@@ -47,13 +47,13 @@ class Ledger:
         return Hasher(self.secret[:32], int.from_bytes(self.secret[64:68], "big"))
 
     def applying_to(self, manifest: Manifest) -> list[Erasure]:
-        """The entries that a backup must forget: those of its database that were recorded since it was taken."""
+        """The entries that a backup must forget: those of its database that were recorded since its snapshot began."""
         through = (manifest.model_extra or {}).get("erased_through")
         known = through if isinstance(through, int) else 0
         return [
             entry
             for entry in self.entries
-            if entry.database == manifest.database and entry.recorded_at >= manifest.created_at and entry.number > known
+            if entry.number > known and entry.concerns(manifest.database, manifest.snapshot_began_at)
         ]
 
 
@@ -155,15 +155,26 @@ def _listed(store: Store) -> tuple[dict[int, StoredObject], dict[int, StoredObje
 
 
 def _compare(store: Store, entries: Mapping[int, StoredObject], witness: Store) -> None:
-    """Holds the newest entry to what another store has."""
+    """Checks the entries against another store's: none missing, and the newest that both have the same in both.
+
+    Each entry has the hash of the one before, so that one that is the same makes all before it the same.
+    """
     try:
         others = _listed(witness)[1]
+        newest = max(others.keys() & entries.keys(), default=0)
+        theirs = _read(witness, others[newest]) if newest else b""
     except StoreError:
         return  # out of reach: whoever restores must not depend on it
     if max(others, default=0) > max(entries, default=0):
         raise NotErased(
             f"{witness.url} has {max(others)} erasures and {store.url} only {max(entries, default=0)}, as if the "
             "newest had been removed: bring them back with litekeep copy, from that store to this"
+        )
+    if newest and _read(store, entries[newest]) != theirs:
+        raise NotErased(
+            f"{report_names.erasure(newest)} of {store.url} and of {witness.url} differ: one of them is not the ledger "
+            "that was recorded; find out which (the event erase.recorded has the SHA-256), put that one's erasures/ "
+            "in the place of the other's"
         )
 
 

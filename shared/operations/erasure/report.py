@@ -41,7 +41,7 @@ def _in_store(store: Store, entry: Erasure) -> dict[str, Any]:
     older = [
         backup
         for backup in Catalog(store).backups(database=entry.database)
-        if backup.created_at <= entry.recorded_at and not _has_forgotten(backup, entry)
+        if entry.concerns(backup.name.database, _began_at(backup)) and not _has_forgotten(backup, entry)
     ]
     ends = [moment for backup in older if (moment := _keep_until(backup)) is not None]
     return {
@@ -55,6 +55,14 @@ def _in_store(store: Store, entry: Erasure) -> dict[str, Any]:
 def _has_forgotten(backup: Backup, entry: Erasure) -> bool:
     through = backup.summary.get("erased_through")
     return isinstance(through, int) and through >= entry.number
+
+
+def _began_at(backup: Backup) -> datetime:
+    """When its snapshot began, at the latest."""
+    try:
+        return parse_time(str(backup.summary["began_at"]))
+    except (KeyError, ValueError):
+        return backup.created_at
 
 
 def _keep_until(backup: Backup) -> datetime | None:

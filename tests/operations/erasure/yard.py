@@ -1,0 +1,103 @@
+"""A database of people, its backups at chosen times in a store, and erasures in the store's ledger."""
+
+import itertools
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+
+from shared.catalog.listing import Backup, Catalog
+from shared.databases.snapshot import Snapshot, take_snapshot
+from shared.keys import WrappingKey
+from shared.model.kinds import Kind
+from shared.model.manifest import Manifest
+from shared.operations.backup import BackupOrder, Taken, take_backup
+from shared.operations.continuous import run_cycle
+from shared.operations.erasure.record import EraseOrder, Recorded, record
+from shared.operations.erasure.way_out import WayOut
+from shared.operations.restore import RestoreOrder, restore
+from shared.operations.restore.order import Restored
+from shared.sqlite.location import FileLocation
+from shared.stores.folder import FolderStore
+from tests.operations.erasure.builders import database
+
+NOON = datetime(2024, 1, 15, 12, tzinfo=UTC)
+WEEK = timedelta(days=7)
+
+
+@dataclass
+class ErasureYard:
+    folder: Path
+    key: WrappingKey | None
+    _numbers: "itertools.count[int]" = field(default_factory=itertools.count)
+
+    def __post_init__(self) -> None:
+        self.path = database(
+            self.folder / "app.db",
+            "CREATE TABLE users(id INTEGER PRIMARY KEY, email TEXT)",
+            "WITH RECURSIVE n(v) AS (SELECT 1 UNION ALL SELECT v + 1 FROM n)"
+            " INSERT INTO users SELECT v, 'person' || v || '@people.example' FROM n LIMIT 5000",
+        )
+        self.store, self.copies = self.store_at("backups"), self.store_at("copies")
+
+    def store_at(self, name: str) -> FolderStore:
+        (self.folder / name).mkdir(exist_ok=True)
+        return FolderStore(self.folder / name)
+
+    def file(self, name: str) -> Path:
+        return self.folder / "backups" / name
+
+    def order(self, kind: Kind = Kind.DAILY) -> BackupOrder:
+        return BackupOrder(
+            location=FileLocation(self.path),
+            store=self.store,
+            key=self.key,
+            kind=kind,
+            keep_for=WEEK,
+            environment="test",
+        )
+
+    def backup(self, at: datetime, *, lasting: timedelta = timedelta(0)) -> Manifest:
+        """A backup whose snapshot began then."""
+        now = [at]
+
+        def snapshot(target: Path) -> Snapshot:
+            copied = take_snapshot(FileLocation(self.path), target)
+            now[0] += lasting
+            return copied
+
+        return take_backup(self.order(), snapshot=snapshot, clock=lambda: now[0]).manifest
+
+    def point(self, at: datetime, *, lasting: timedelta = timedelta(0)) -> Manifest:
+        """A point of the chain, or its base; its snapshot began then."""
+        database(self.path, f"INSERT INTO users(email) VALUES('later{next(self._numbers)}@people.example')")
+        times = itertools.chain([at], itertools.repeat(at + lasting))
+        done = run_cycle(self.order(Kind.CONTINUOUS), clock=lambda: next(times))
+        assert isinstance(done, Taken)
+        return done.manifest
+
+    def erase(self, person: int, at: datetime, store: FolderStore | None = None) -> Recorded:
+        own = store is None
+        order = EraseOrder(
+            store=store or self.store,
+            copy_store=self.copies if own else None,
+            key=self.key,
+            database="app.db",
+            schema=self.path,
+            table="users",
+            column="email",
+            values=[f"person{person}@people.example"],
+        )
+        return record(order, clock=lambda: at)
+
+    def backup_of(self, made: Manifest) -> Backup:
+        return next(each for each in Catalog(self.store).backups() if each.name == made.name)
+
+    def restored(self, made: Manifest, target: Path, witness: FolderStore | None = None) -> Restored:
+        """Restores it to a file by the usual way out."""
+        way = WayOut(witness=witness)
+        order = RestoreOrder(Catalog(self.store), self.backup_of(made), self.key, FileLocation(target), erasures=way)
+        return restore(order)
+
+
+Harm = Callable[[ErasureYard], None]
