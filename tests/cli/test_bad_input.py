@@ -132,6 +132,18 @@ def test_damaged_pages_can_be_kept_and_are_marked_as_not_good(workplace: Workpla
     assert (workplace.folder / "pages.db").read_bytes()[40 * 4096 :] == workplace.database.read_bytes()[40 * 4096 :]
 
 
+@pytest.mark.parametrize("page", [5, 40])
+def test_a_restore_in_place_over_damaged_pages_keeps_them_and_repairs(workplace: Workplace, page: int) -> None:
+    workplace.good("backup", "--name", "before")
+    damage(workplace.database, page=page)
+    broken = workplace.database.read_bytes()
+    document = workplace.good("restore", "--backup", "before", "--in-place", "--verify", "--json").json
+    assert "No difference" in workplace.good("diff", "before").out
+    workplace.good("restore", "--backup", document["safety"], "--to", "pages.db")
+    assert (workplace.folder / "pages.db").read_bytes()[4096:] == broken[4096:]
+    assert workplace.good("restore", "--backup", "latest", "--to", "x.db", "--json").json["id"] == "before"
+
+
 def test_a_database_locked_by_another_is_named_as_locked(workplace: Workplace, one_line: OneLine) -> None:
     with closing(sqlite3.connect(workplace.database, isolation_level=None)) as holder:
         holder.execute("BEGIN EXCLUSIVE")

@@ -226,14 +226,17 @@ def _put_on_cloud(
 
 
 def _safety_of_file(held: InPlace, order: RestoreOrder, clock: Clock, progress: Progress) -> str:
-    """What is there now, kept: as a backup in the store, or byte for byte beside it when it is damaged."""
+    """What is there now, kept: as a backup in the store, or byte for byte beside it when SQLite cannot open it."""
     if held.damaged:
         return str(held.keep_bytes())
 
     def copy(destination: Path) -> Snapshot:
         return of_file(held.snapshot(destination), Path(order.target.display))
 
-    return _safety_backup(order, clock, progress, snapshot=copy)
+    try:
+        return _safety_backup(order, clock, progress, snapshot=copy)
+    except CorruptSource:  # damage is why people restore: its pages are kept as they are, marked as not good
+        return _safety_backup(order, clock, progress, snapshot=copy, allow_corrupt=True)
 
 
 def _safety_backup(
