@@ -1,0 +1,76 @@
+"""docs/runbook.md: each chapter is played as printed, in the trouble that it is for. It takes long: 70 commands."""
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.docs.book import Chapter, chapters
+from tests.docs.cases import CASES, Ground
+from tests.docs.forker import running_forker
+from tests.docs.playing import play
+from tests.servers.gcs.fixtures import gcs, gcs_port  # noqa: F401 - fixtures
+from tests.servers.gcs.proxy import Proxy
+
+ROOT = Path(__file__).parents[2]
+PAGE = ROOT / "docs" / "runbook.md"
+_PARTS = ("**You see**", "**Decide**", "**It worked if**", "**Tell**", "**Afterwards**")
+_NOT_SCENARIOS = {"", "alerts"}
+
+
+def _chapters() -> dict[str, Chapter]:
+    return {chapter.anchor: chapter for chapter in chapters(PAGE.read_text())}
+
+
+@pytest.fixture(scope="module")
+def programs() -> Iterator[Path]:
+    with running_forker() as folder:
+        yield folder
+
+
+@pytest.mark.parametrize("anchor", sorted(CASES))
+def test_what_is_printed_is_what_happens(
+    anchor: str,
+    tmp_path: Path,
+    programs: Path,
+    gcs: Proxy,  # noqa: F811 - the fixture
+    gcs_port: int,  # noqa: F811 - the fixture
+) -> None:
+    with CASES[anchor](Ground(tmp_path, programs, gcs.url, gcs_port)) as world:
+        play(_chapters()[anchor], world)
+
+
+def test_every_scenario_is_played_has_all_its_parts_and_is_found_in_the_table_at_the_top() -> None:
+    found = {anchor: chapter for anchor, chapter in _chapters().items() if anchor not in _NOT_SCENARIOS}
+    assert found.keys() == CASES.keys()
+    for chapter in found.values():
+        places = [chapter.text.find(part) for part in _PARTS]
+        assert -1 not in places, chapter.title
+        assert [part for _, part in sorted(zip(places, _PARTS, strict=True))] == list(_PARTS), chapter.title
+    top = _chapters()[""].text
+    assert set(re.findall(r"^\| .* \| \[[^]]+\]\(#([a-z-]+)\) \|$", top, re.MULTILINE)) == set(CASES)
+
+
+def test_every_block_is_run_or_says_why_not() -> None:
+    page = PAGE.read_text()
+    blocks = [block for chapter in chapters(page) for block in chapter.blocks]
+    assert page.count("\n```") == 2 * len(blocks)
+    assert all(block.steps and block.text.startswith("$ ") for block in blocks)
+    assert sum(block.why_not is None for block in blocks) > 4 * sum(block.why_not is not None for block in blocks)
+
+
+def test_each_alert_of_terraform_has_its_anchor_and_its_chapter() -> None:
+    alerts = set[str]()
+    for file in sorted((ROOT / "terraform").glob("alerts_*.tf")):
+        alerts |= set(re.findall(r"^    ([a-z-]+) = \{$", file.read_text(), re.MULTILINE))
+        assert 'runbook_url}#${each.key}"' in file.read_text()
+    rows = dict(re.findall(r'^\| <a id="([a-z-]+)"></a>.*\(#([a-z-]+)\) \|$', PAGE.read_text(), re.MULTILINE))
+    assert rows.keys() == alerts
+    assert set(rows.values()) <= CASES.keys()
+
+
+def test_links_to_other_pages_lead_somewhere() -> None:
+    for file, anchor in re.findall(r"\]\(([a-z-]+\.md)(?:#([a-z-]+))?\)", PAGE.read_text()):
+        there = {chapter.anchor for chapter in chapters((ROOT / "docs" / file).read_text())}
+        assert not anchor or anchor in there, (file, anchor)
