@@ -18,10 +18,11 @@ COPY requirements/jobs/build.lock ./
 RUN python -m pip install -r build.lock
 COPY pyproject.toml README.md ./
 COPY shared ./shared
+COPY console ./console
 COPY jobs ./jobs
 COPY litekeep ./litekeep
 RUN PIP_REQUIRE_HASHES=0 python -m pip install --no-deps --no-build-isolation --target /app . \
-    && mv /app/jobs /app/litekeep / && rm -r /app/bin \
+    && mv /app/console /app/jobs /app/litekeep / && rm -r /app/bin \
     && mkdir /app/jobs && mv /jobs/__init__.py /app/jobs/
 
 FROM builder AS backup-dependencies
@@ -47,6 +48,10 @@ RUN python -m venv --without-pip /venv && python -m pip --python /venv/bin/pytho
 FROM builder AS verify-on-arrival-dependencies
 COPY requirements/jobs/verify-on-arrival.lock ./
 RUN python -m venv --without-pip /venv && python -m pip --python /venv/bin/python install -r verify-on-arrival.lock
+
+FROM builder AS console-dependencies
+COPY requirements/jobs/console.lock ./
+RUN python -m venv --without-pip /venv && python -m pip --python /venv/bin/python install -r console.lock
 
 FROM builder AS litekeep-dependencies
 COPY requirements/run.lock ./
@@ -96,12 +101,19 @@ COPY --from=verify-on-arrival-dependencies /venv /venv
 COPY --from=code /jobs/verify/__init__.py /jobs/verify/arrival.py ./jobs/verify/
 ENTRYPOINT ["python", "-m", "functions_framework", "--target=arrived", "--signature-type=cloudevent", "--source=jobs/verify/arrival.py"]
 
+# The console behind Identity-Aware Proxy: a service on PORT, one process with threads.
+FROM base AS console
+COPY --from=console-dependencies /venv /venv
+COPY --from=code /console ./console
+ENTRYPOINT ["python", "-m", "console"]
+
 # The whole command line, for machines of your own: see compose.yaml. Nothing is imported from the working folder.
 FROM base AS litekeep
 ENV PYTHONPATH=/app \
     PYTHONSAFEPATH=1 \
     XDG_STATE_HOME=/scratch/state
 COPY --from=litekeep-dependencies /venv /venv
+COPY --from=code /console ./console
 COPY --from=code /jobs ./jobs
 COPY --from=code /litekeep ./litekeep
 WORKDIR /work

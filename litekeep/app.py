@@ -53,6 +53,7 @@ COMMANDS = {
     "keys": ("litekeep.commands.keys:keys", "Show which keys are needed for what; print a recovery sheet."),
     "rekey": ("litekeep.commands.rekey:rekey", "Wrap the data keys of all backups with another key."),
     "keygen": ("litekeep.commands.keygen:keygen", "Make a key file, or with --signing a pair of signing keys."),
+    "console": ("litekeep.commands.console:console", "Show how backups stand in a browser on this machine."),
     "init": ("litekeep.commands.init:init", "Ask five questions, try the answers, and write the settings file."),
     "systemd": (
         "litekeep.commands.systemd:systemd",
@@ -88,6 +89,9 @@ Settings (environment, or .env or litekeep.toml in the working folder):
                      blanks between, such as mailto://… slack://… ntfys://…
   BACKUP_HEARTBEAT_URL  called after each good backup, so that silence is noticed
   BACKUP_DRILL_SQL   a file of the application's own checks, for litekeep drill
+  BACKUP_CONSOLE_AUDIENCES  whom Identity-Aware Proxy signs for, where the console runs
+                     behind it; BACKUP_CONSOLE_SECRET holds its forms across instances,
+                     BACKUP_CONSOLE_RESTORE_JOB is the job that it starts
   ENVIRONMENT        production, staging, development or test    [development]
   LOG_FORMAT         json or text                                [text; json on Cloud Run]
 

@@ -2,11 +2,11 @@
 
 from datetime import timedelta
 
-from litekeep.overall import Look, take_look
 from shared.events.log import printable
 from shared.monitor import Standing, Status
 from shared.settings import SAMPLE_DATABASE
 from shared.terminal.options import settings_with
+from shared.terminal.overall import Look, take_look
 from shared.terminal.screen import age, how_to_call, say
 
 _SIGNS = {Standing.OK: "✅", Standing.STALE: "❌", Standing.FAILING: "❌", Standing.NEVER: "❌"}

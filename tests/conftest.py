@@ -16,7 +16,13 @@ settings.load_profile("ci" if os.environ.get("CI") else "desk")
 
 @pytest.fixture(autouse=True)
 def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
-    for name in [*map(str.upper, Settings.model_fields), "DEBUG", "LITEKEEP_KMS_ENDPOINT"]:
+    for name in [
+        *map(str.upper, Settings.model_fields),
+        "DEBUG",
+        "LITEKEEP_KMS_ENDPOINT",
+        "LITEKEEP_IAP_ENDPOINT",
+        "LITEKEEP_RUN_ENDPOINT",
+    ]:
         monkeypatch.delenv(name, raising=False)
 
 

@@ -9,7 +9,6 @@ from shared.clock import utc_now
 from shared.errors import LitekeepError, StoreError, UsageError
 from shared.events.log import Event, EventLog, Field
 from shared.keys import WrappingKey
-from shared.model.kinds import Kind
 from shared.model.names import BackupName
 from shared.operations.copy import check_apart
 from shared.retention import Outcome, clean, preview
@@ -24,6 +23,7 @@ from shared.terminal.audit import audited
 from shared.terminal.endings import reported
 from shared.terminal.options import settings_with
 from shared.terminal.parts import event_log, events_own_stdout, looking_key_of
+from shared.terminal.retention import retention_policy
 from shared.terminal.screen import say_json
 
 
@@ -50,7 +50,7 @@ def run_cleanup(store_url: str | None, wanted: Wanted, *, as_json: bool, progres
     dry_run = wanted.dry_run
     log = None if dry_run else event_log(settings, result_on_stdout=as_json)
     database, force = _permitted(settings, wanted, log)
-    job = _Job(settings, log, policy_of(settings, force=force), database, progress)
+    job = _Job(settings, log, retention_policy(settings, force=force), database, progress)
     done = job.both(open_store(settings.backup_store), open_store(copy_url) if copy_url else None)
     if as_json:
         say_json(to_json(done, dry_run=dry_run))
@@ -159,7 +159,7 @@ class _Job:
 
 def cleanup_plan(settings: Settings, database: str | None) -> dict[str, Value]:
     """What an approval of a forced cleanup is held to: the rules by which it deletes."""
-    policy = policy_of(settings)
+    policy = retention_policy(settings)
     lengths = sorted(f"{kind.value}={length.total_seconds() / 86400:g}d" for kind, length in policy.lengths.items())
     return {"force": True, "database": database, "min_keep": policy.min_keep, "retention": lengths}
 
@@ -181,12 +181,6 @@ def _permitted(settings: Settings, wanted: Wanted, log: EventLog | None) -> tupl
         permit.redeem(plan)
         tell_break_glass(log, permit, settings.backup_store)
     return database, True
-
-
-def policy_of(settings: Settings, *, force: bool = False) -> Policy:
-    """The policy that BACKUP_RETENTION, BACKUP_MIN_KEEP and ENVIRONMENT make."""
-    lengths = {kind: settings.retention_of(kind) for kind in Kind}
-    return Policy(lengths, settings.backup_min_keep, force)
 
 
 def _in_a_line(outcome: Outcome, url: str) -> str:

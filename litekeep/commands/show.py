@@ -20,7 +20,8 @@ def show(as_json: bool, ref: str, database: str | None, store: str | None) -> No
       litekeep show latest
       litekeep show backup-2024-01-15-000000 --json
     """
-    from litekeep.backup_screen import document_of, lines_of  # noqa: PLC0415 - `--help` must not wait for these
+    from litekeep.backup_screen import lines_of  # noqa: PLC0415 - `--help` must not wait for these
+    from shared.catalog.described import document_of  # noqa: PLC0415
     from shared.catalog.listing import LATEST, LATEST_VERIFIED, Catalog  # noqa: PLC0415
     from shared.stores import open_store  # noqa: PLC0415
     from shared.terminal.parts import database_of  # noqa: PLC0415

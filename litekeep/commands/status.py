@@ -22,11 +22,11 @@ def status(as_json: bool, database: str | None, store: str | None) -> int:
       litekeep status --database app.db --json
     """
     from litekeep.native_screen import look_natively  # noqa: PLC0415 - `--help` must not wait for these
-    from litekeep.overall import overall, take_look  # noqa: PLC0415
     from litekeep.retention_screen import retention_document, retention_lines  # noqa: PLC0415
     from litekeep.status_screen import finding_lines, screen  # noqa: PLC0415
     from shared.terminal.native import cloud_project  # noqa: PLC0415
     from shared.terminal.options import settings_with  # noqa: PLC0415
+    from shared.terminal.overall import overall, take_look  # noqa: PLC0415
     from shared.terminal.screen import say, say_json  # noqa: PLC0415
 
     settings = settings_with()

@@ -26,7 +26,7 @@ from shared.stores import Store, StoredObject
 OpenStore = Callable[[], Store]
 
 
-def look(
+def look(  # noqa: PLR0913 - each is another thing that may be looked at or not
     store: Store,
     now: datetime,
     *,
@@ -36,10 +36,12 @@ def look(
     only: str | None = None,
     problems: tuple[Finding, ...] = (),
     open_key: OpenKey | None = None,
+    listing_alone: bool = False,
 ) -> tuple[Listing, Inventory]:
     """What the stores hold; of one database with `only`. `expected`: databases that should be backed up.
 
-    Seals are checked of those that decide, where `open_key` gives a key that may decrypt.
+    Seals are checked of those that decide, where `open_key` gives a key that may decrypt. With `listing_alone` no
+    manifest is read: rows are not compared, and no seal is checked.
 
     A copy store that cannot be listed is a problem of the listing, as `problems` are.
     Raises StoreError when the first store cannot be.
@@ -48,7 +50,8 @@ def look(
         objects = list(store.list_objects(""))
         inventory = inventory_of(store, objects)
     catalog, checker = Catalog(store), Checker(open_key)
-    inventory = inventory.settled(lambda own: checker.settle(catalog, own))
+    if not listing_alone:
+        inventory = inventory.settled(lambda own: checker.settle(catalog, own))
     copies, unread = _copies(copy_store, copy_url)
     marks = newest_marks(objects, now)
     found: dict[str, list[Seen]] = {database: [] for database in expected}
@@ -62,11 +65,14 @@ def look(
             del found[database]
     if only is not None:
         found = {only: found.get(only, [])}
-    databases = {
-        database: with_marks(store, _with_row_counts(catalog, checker, own, inventory, now), inventory, marks, checker)
-        for database, own in found.items()
-    }
-    at_risk, not_looked_at = key_versions(inventory.backups.values(), checker)
+    if not listing_alone:
+        found = {name: _with_row_counts(catalog, checker, own, inventory, now) for name, own in found.items()}
+    databases = {name: with_marks(store, own, inventory, marks, checker) for name, own in found.items()}
+    at_risk, not_looked_at = (
+        ([], "the states of the key's versions: no key was given")
+        if open_key is None
+        else key_versions(inventory.backups.values(), checker)
+    )
     problems += tuple(each for each in at_risk if only is None or each.database in (None, only))
     drills, unsigned = _drills(store, objects)
     problems += tuple(each for each in unsigned if only is None or each.database in (None, only))
@@ -121,7 +127,7 @@ def _copies(copy_store: OpenStore | None, url: str | None) -> tuple[Mapping[str,
 
 def _with_row_counts(
     catalog: Catalog, checker: Checker, own: list[Seen], inventory: Inventory, now: datetime
-) -> tuple[Seen, ...]:
+) -> list[Seen]:
     """Rows by table are too much for a listing: they are in the manifests."""
     readable = [seen for seen in present(own, now) if seen.damaged is None]
     read: dict[names.BackupName, Seen] = {}
@@ -133,7 +139,7 @@ def _with_row_counts(
                 read[seen.name] = replace(seen, damaged=str(error))
             else:
                 read[seen.name] = replace(seen, row_counts=manifest.row_counts)
-    return tuple(read.get(seen.name, seen) for seen in own)
+    return [read.get(seen.name, seen) for seen in own]
 
 
 def _drills(

@@ -56,6 +56,7 @@ class Console(_Part):
     key: Pem
     may_attest: list[str] = Field(min_length=1, max_length=100)
     may_decide: bool = False
+    may_view: list[str] | None = Field(default=None, max_length=100)  # None: whoever is let in
 
     def attests(self, person: str) -> bool:
         return any(fnmatchcase(person.casefold(), pattern.casefold()) for pattern in self.may_attest)

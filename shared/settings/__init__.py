@@ -10,9 +10,11 @@ from shared.settings.process import (
     environment_of_children,
     google_credentials_file,
     google_metadata_host,
+    iap_endpoint,
     kms_endpoint,
     named_credentials_file,
     rerouted,
+    run_endpoint,
     state_folder,
     wanted_tmpdir,
 )
@@ -46,6 +48,7 @@ __all__ = [
     "environment_of_children",
     "google_credentials_file",
     "google_metadata_host",
+    "iap_endpoint",
     "in_files",
     "kms_endpoint",
     "named_credentials_file",
@@ -53,6 +56,7 @@ __all__ = [
     "place_alone",
     "read_settings",
     "rerouted",
+    "run_endpoint",
     "state_folder",
     "wanted_tmpdir",
 ]

@@ -11,6 +11,8 @@ _OF_CHILDREN = ("TMPDIR", "SQLITE_TMPDIR", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "
 _REROUTING = (
     "STORAGE_EMULATOR_HOST",
     "LITEKEEP_KMS_ENDPOINT",
+    "LITEKEEP_IAP_ENDPOINT",
+    "LITEKEEP_RUN_ENDPOINT",
     "GOOGLE_APPLICATION_CREDENTIALS",
     "GOOGLE_CLOUD_UNIVERSE_DOMAIN",
 )
@@ -26,11 +28,25 @@ def kms_endpoint() -> str | None:
 
     For tests alone, so neither `.env` nor any other machine will do. Raises UsageError for those.
     """
-    endpoint = os.environ.get("LITEKEEP_KMS_ENDPOINT")
+    return _loopback("LITEKEEP_KMS_ENDPOINT")
+
+
+def iap_endpoint() -> str | None:
+    """`LITEKEEP_IAP_ENDPOINT`: a stand-in for where Google publishes the keys of IAP, as `kms_endpoint`."""
+    return _loopback("LITEKEEP_IAP_ENDPOINT")
+
+
+def run_endpoint() -> str | None:
+    """`LITEKEEP_RUN_ENDPOINT`: a stand-in for Cloud Run's API, as `kms_endpoint`."""
+    return _loopback("LITEKEEP_RUN_ENDPOINT")
+
+
+def _loopback(name: str) -> str | None:
+    endpoint = os.environ.get(name)
     if not endpoint:
         return None
     if not _LOOPBACK.fullmatch(endpoint):
-        raise UsageError("LITEKEEP_KMS_ENDPOINT is wrong: allowed is 127.0.0.1:PORT or [::1]:PORT")
+        raise UsageError(f"{name} is wrong: allowed is 127.0.0.1:PORT or [::1]:PORT")
     return endpoint
 
 

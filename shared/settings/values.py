@@ -27,6 +27,7 @@ from shared.model.names import WHOLE, Format
 from shared.model.notify_urls import parse_heartbeat, parse_notify
 from shared.model.schedules import Schedule, parse_schedules
 from shared.redaction import why_no_path
+from shared.settings.console import check_job, parse_audiences
 from shared.settings.files import ENV_FILE, TOML_FILE, check_own_file, read_toml
 
 DEFAULT_KEY = "file:./litekeep.key"
@@ -78,12 +79,16 @@ class Settings(BaseSettings):
     backup_heartbeat_url: str | None = None
     backup_policy: Path | None = None
     backup_signing_key: str | None = None
+    backup_console_audiences: Annotated[tuple[str, ...], NoDecode] = ()
+    backup_console_secret: Annotated[str | None, Field(min_length=32)] = None
+    backup_console_restore_job: str | None = None
     environment: Environment = Environment.DEVELOPMENT
     log_format: LogFormat | None = None
     cloud_run_job: str | None = None
     cloud_run_execution: str | None = None
     cloud_run_task_attempt: str | None = None
     google_cloud_project: str | None = None
+    k_service: str | None = None
     cloud_run_task_index: Annotated[int, Field(ge=0)] = 0
     cloud_run_task_count: Annotated[int, Field(ge=1)] = 1
 
@@ -141,6 +146,16 @@ class Settings(BaseSettings):
         raise ValueError(
             "allowed are gcp-kms://projects/P/locations/L/keyRings/R/cryptoKeys/NAME/cryptoKeyVersions/N, or file:PATH"
         )
+
+    @field_validator("backup_console_audiences", mode="before")
+    @classmethod
+    def _audiences(cls, value: Any) -> Any:
+        return parse_audiences(value) if isinstance(value, str) else value
+
+    @field_validator("backup_console_restore_job")
+    @classmethod
+    def _restore_job(cls, value: str | None) -> str | None:
+        return None if value is None else check_job(value)
 
     @field_validator("backup_formats", mode="before")
     @classmethod

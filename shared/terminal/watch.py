@@ -11,8 +11,18 @@ from shared.stores import Store, open_store
 from shared.terminal.parts import database_of, looking_key_of, project_of
 
 
-def look_by(settings: Settings, store: Store, now: datetime, *, only: str | None = None) -> tuple[Listing, Inventory]:
+def look_by(
+    settings: Settings,
+    store: Store,
+    now: datetime,
+    *,
+    only: str | None = None,
+    listing_alone: bool = False,
+    with_key: bool = True,
+) -> tuple[Listing, Inventory]:
     """What the stores hold of what should be backed up, and of whatever else they hold; or `only` of one database.
+
+    With `listing_alone` no manifest is read, so rows are not compared; without `with_key` no key is asked.
 
     Raises StoreError when the first store cannot be looked at, UsageError for a wrong DATABASE_URL.
     """
@@ -26,7 +36,8 @@ def look_by(settings: Settings, store: Store, now: datetime, *, only: str | None
         expected=expected,
         only=only,
         problems=problems,
-        open_key=lambda: looking_key_of(settings),
+        open_key=(lambda: looking_key_of(settings)) if with_key and not listing_alone else None,
+        listing_alone=listing_alone,
     )
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 ROOT = Path(__file__).parents[2]
-TARGETS = ("backup", "cleanup", "monitor", "restore", "verify", "verify-on-arrival")
+TARGETS = ("backup", "cleanup", "monitor", "restore", "verify", "verify-on-arrival", "console")
 
 
 @dataclass(frozen=True)

@@ -26,8 +26,9 @@ def image(tmp_path: Path) -> Path:
     """The code as the image has it."""
     app = tmp_path / "image" / "app"
     copied = [line.split() for line in IMAGE.all("COPY") if "--from=code" in line]
-    assert [(source, target) for _, source, target in copied] == [("/jobs", "./jobs"), ("/litekeep", "./litekeep")]
-    for name in ("shared", "jobs", "litekeep"):  # shared comes with the base
+    own = ("console", "jobs", "litekeep")
+    assert [(source, target) for _, source, target in copied] == [(f"/{name}", f"./{name}") for name in own]
+    for name in ("shared", *own):  # shared comes with the base
         shutil.copytree(ROOT / name, app / name, ignore=shutil.ignore_patterns("__pycache__"))
     return app
 

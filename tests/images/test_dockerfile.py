@@ -19,9 +19,9 @@ def lineage(name: str) -> list[Stage]:
     return [stage, *(lineage(stage.base) if stage.base in STAGES else [])]
 
 
-def test_there_is_a_target_for_each_job_and_the_service() -> None:
+def test_there_is_a_target_for_each_job_and_service() -> None:
     jobs = {path.parent.name for path in ROOT.glob("jobs/*/__main__.py")}
-    assert set(TARGETS) == jobs | {"verify-on-arrival"}
+    assert set(TARGETS) == jobs | {"verify-on-arrival", "console"}
     assert set(TARGETS) <= set(STAGES)
 
 
@@ -34,7 +34,7 @@ def test_the_base_is_pinned_by_digest_and_no_other_image_is_used() -> None:
 def test_an_image_runs_its_own_entry_point_without_a_shell(target: str) -> None:
     (entry_point,) = STAGES[target].all("ENTRYPOINT")
     command = json.loads(entry_point)
-    module = "functions_framework" if target == "verify-on-arrival" else f"jobs.{target}"
+    module = {"verify-on-arrival": "functions_framework", "console": "console"}.get(target, f"jobs.{target}")
     assert command[:3] == ["python", "-m", module]
     assert not STAGES[target].all("CMD")
 
@@ -49,9 +49,9 @@ def test_an_image_never_runs_as_root(target: str) -> None:
 @pytest.mark.parametrize("target", TARGETS)
 def test_an_image_holds_its_own_job_and_dependencies_only(target: str) -> None:
     copied = STAGES[target].all("COPY")
-    job = "verify" if target == "verify-on-arrival" else target
+    jobs = {"verify-on-arrival": {"verify"}, "console": set[str]()}.get(target, {target})
     assert [line for line in copied if "/venv" in line] == [f"--from={target}-dependencies /venv /venv"]
-    assert {found for line in copied for found in re.findall(r"/jobs/([a-z]+)", line)} == {job}
+    assert {found for line in copied for found in re.findall(r"/jobs/([a-z]+)", line)} == jobs
     dependencies = STAGES[f"{target}-dependencies"]
     assert dependencies.all("COPY") == [f"requirements/jobs/{target}.lock ./"]
     assert f"-r {target}.lock" in dependencies.all("RUN")[0]
@@ -82,7 +82,7 @@ def test_nothing_reaches_a_build_but_what_images_are_made_of() -> None:
         if not line.startswith("--from")
     }
     let_in = {rule.removeprefix("!") for rule in rules[1:] if rule.startswith("!")}
-    assert copied <= let_in == {"jobs", "litekeep", "pyproject.toml", "README.md", "requirements", "shared"}
+    assert copied <= let_in == {"console", "jobs", "litekeep", "pyproject.toml", "README.md", "requirements", "shared"}
 
 
 def test_the_linter_finds_nothing_and_finds_what_is_wrong(tmp_path: Path) -> None:

@@ -17,11 +17,16 @@ DISTRIBUTIONS = {
     "cryptography": "cryptography",
     "cloudevents": "cloudevents",
     "cronsim": "cronsim",
+    "flask": "flask",
     "functions_framework": "functions-framework",
     "google.cloud.kms_v1": "google-cloud-kms",
     "google.cloud.storage": "google-cloud-storage",
     "google_crc32c": "google-crc32c",
+    "gunicorn": "gunicorn",
     "isal": "isal",
+    "itsdangerous": "itsdangerous",
+    "jwt": "pyjwt",
+    "markupsafe": "markupsafe",
     "pydantic": "pydantic",
     "pydantic_settings": "pydantic-settings",
     "rich": "rich",
@@ -60,14 +65,18 @@ def file_of(module: str) -> Path:
 
 def reached(target: str) -> set[str]:
     """All that the entry point of a target can import, near and far."""
-    todo = ["jobs.verify.arrival"] if target == "verify-on-arrival" else [f"jobs.{target}.__main__"]
+    todo = [
+        {"verify-on-arrival": "jobs.verify.arrival", "console": "console.__main__"}.get(
+            target, f"jobs.{target}.__main__"
+        )
+    ]
     seen: set[str] = set()
     while todo:
         module = todo.pop()
         if module in seen:
             continue
         seen.add(module)
-        if module.split(".")[0] in {"jobs", "shared"} and file_of(module).exists():
+        if module.split(".")[0] in {"console", "jobs", "shared"} and file_of(module).exists():
             todo += imports_of(module)
             todo += [".".join(module.split(".")[:count]) for count in range(1, module.count(".") + 1)]
     return seen
@@ -106,7 +115,7 @@ def test_a_job_asks_for_what_its_code_imports_and_for_no_more(target: str) -> No
 def test_no_import_is_overlooked(target: str) -> None:
     import sys  # noqa: PLC0415 - the names of the standard library
 
-    known = {*DISTRIBUTIONS, *ALONG, *sys.stdlib_module_names, "jobs", "shared", "_typeshed"}
+    known = {*DISTRIBUTIONS, *ALONG, *sys.stdlib_module_names, "console", "jobs", "shared", "_typeshed"}
     for module in reached(target):
         parts = module.split(".")
         assert {".".join(parts[:count]) for count in range(1, len(parts) + 1)} & known, module
@@ -128,6 +137,10 @@ def test_a_lock_pins_what_is_tested_and_each_by_hash(target: str) -> None:
 @pytest.mark.parametrize("target", TARGETS)
 def test_a_lock_holds_what_was_asked_for(target: str) -> None:
     assert wanted(FOLDER / f"{target}.in") <= set(pinned(FOLDER / f"{target}.lock"))
+
+
+def test_the_console_starts_no_job_of_ours_and_has_none() -> None:
+    assert not {module for module in reached("console") if module.split(".")[0] in ("jobs", "litekeep")}
 
 
 def test_cleanup_has_no_means_to_read_a_backup() -> None:

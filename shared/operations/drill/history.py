@@ -59,7 +59,7 @@ def past_drills(store: Store, database: str | None = None) -> list[PastDrill]:
     drills: list[PastDrill | None] = []
     for name in drill_names(store, database):
         read[name.database] = read.get(name.database, 0) + 1
-        drills.append(_read(store, name) if read[name.database] <= _READ_AT_MOST else _unread(name))
+        drills.append(read_drill(store, name) if read[name.database] <= _READ_AT_MOST else _unread(name))
     return [drill for drill in drills if drill is not None]
 
 
@@ -71,7 +71,8 @@ def _by_time(name: DrillName) -> tuple[Any, str]:
     return name.held_at, name.report
 
 
-def _read(store: Store, name: DrillName) -> PastDrill | None:
+def read_drill(store: Store, name: DrillName) -> PastDrill | None:
+    """One drill with its figures; None for one that does not count. Raises StoreError."""
     try:
         with store.open(name.report) as stream:
             content = stream.read(_LARGEST_REPORT + 1)

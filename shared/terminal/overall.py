@@ -5,16 +5,17 @@ from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any
 
-from jobs.cleanup.main import policy_of
 from shared.clock import Clock, rfc3339, utc_now
 from shared.monitor import Finding, Listing, Seen, Standing, Status, status_of
 from shared.monitor.next_deletion import NextDeletion, next_deletion
 from shared.retention.inventory import Inventory
 from shared.retention.retired import is_retired
 from shared.retention.rules import plan
-from shared.stores import open_store
+from shared.settings import Settings
+from shared.stores import Store, open_store
 from shared.terminal.notify import failures_of
 from shared.terminal.options import settings_with
+from shared.terminal.retention import retention_policy
 from shared.terminal.watch import look_by
 
 
@@ -51,11 +52,23 @@ class Look:
 def take_look(store_url: str | None, database: str | None, *, clock: Clock = utc_now) -> Look:
     """Looks at the stores that the settings name; writes nothing. Raises StoreError."""
     settings = settings_with(backup_store=store_url)
-    now = clock()
-    listing, inventory = look_by(settings, open_store(settings.backup_store), now, only=database)
+    return look_at(settings, open_store(settings.backup_store), database, clock())
+
+
+def look_at(
+    settings: Settings,
+    store: Store,
+    database: str | None,
+    now: datetime,
+    *,
+    listing_alone: bool = False,
+    with_key: bool = True,
+) -> Look:
+    """The same by these settings. With `listing_alone` no manifest is read, without `with_key` no key is asked."""
+    listing, inventory = look_by(settings, store, now, only=database, listing_alone=listing_alone, with_key=with_key)
     listing = replace(listing, problems=(*listing.problems, *failures_of(settings)))
     statuses = [status_of(name, listing, settings.backup_schedules, now) for name in sorted(listing.databases)]
-    decisions = plan(inventory.candidates, policy_of(settings), now).decisions
+    decisions = plan(inventory.candidates, retention_policy(settings), now).decisions
     going = {name: next_deletion(decisions, name) for name in listing.databases}
     return Look(listing, statuses, going, inventory)
 

@@ -1,0 +1,143 @@
+"""A store as the console reads it: one listing serves all pages for some seconds, and what never changes is read once.
+
+Objects are immutable, so the bytes of a generation may be kept as long as there is room. Requests, decisions and
+policies are always listed anew: after a form was sent the page shows what came of it.
+"""
+
+import time
+from collections import OrderedDict
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import AbstractContextManager, contextmanager
+from io import BytesIO
+from pathlib import Path
+from threading import Lock
+from typing import BinaryIO
+
+from shared.clock import Clock, utc_now
+from shared.errors import ObjectMissing
+from shared.model.request_names import POLICIES, REQUESTS
+from shared.runtime.collector import all_of_it_stays
+from shared.stores import Store, StoredObject
+from shared.stores.interface import OwnTime, ReadsMany, SoftDeletes
+
+SECONDS = 10.0
+_FRESH = (REQUESTS, POLICIES)
+_LARGEST = 256 << 10  # bytes of one object that is kept
+_ROOM = 48 << 20  # bytes of all that are
+
+
+class KeptStore:
+    """Reads as the store does, from memory where that is the same. Nothing is written through it."""
+
+    def __init__(self, store: Store, clock: Clock = utc_now, monotonic: Callable[[], float] = time.monotonic) -> None:
+        self._store = store
+        self._clock = clock
+        self._monotonic = monotonic
+        self._lock = Lock()
+        self._listing: tuple[StoredObject, ...] = ()
+        self._listed: float | None = None
+        self.listed_at = clock()
+        self._contents: OrderedDict[tuple[str, str], bytes] = OrderedDict()
+        self._size = 0
+        self.has_own_time = isinstance(store, OwnTime) and store.has_own_time
+
+    @property
+    def url(self) -> str:
+        return self._store.url
+
+    def list_objects(self, prefix: str = "") -> Iterator[StoredObject]:
+        if prefix.startswith(_FRESH):
+            yield from self._store.list_objects(prefix)
+            return
+        yield from (item for item in self.whole() if item.name.startswith(prefix))
+
+    def whole(self) -> tuple[StoredObject, ...]:
+        """The listing of all objects, at most some seconds old. It is the same tuple until it is listed anew."""
+        with self._lock:
+            if self._listed is None or self._monotonic() - self._listed > SECONDS:
+                at = self._clock()
+                with all_of_it_stays():
+                    self._listing = tuple(self._store.list_objects(""))
+                self._listed, self.listed_at = self._monotonic(), at
+            return self._listing
+
+    @contextmanager
+    def open(self, name: str, generation: str | None = None) -> Iterator[BinaryIO]:
+        generation = generation or self._generation_of(name)
+        if generation is None:
+            with self._store.open(name) as stream:
+                yield stream
+            return
+        kept = self._kept(name, generation)
+        if kept is not None:
+            yield BytesIO(kept)
+            return
+        with self._store.open(name, generation) as stream:
+            content = stream.read(_LARGEST + 1)
+            if len(content) <= _LARGEST:
+                self._keep(name, generation, content)
+                yield BytesIO(content)
+                return
+        with self._store.open(name, generation) as stream:
+            yield stream
+
+    def read_many(self, items: Iterable[StoredObject]) -> Iterator[bytes | None]:
+        wanted = list(items)
+        missing = [item for item in wanted if self._kept(item.name, item.generation) is None]
+        fresh = dict(zip(((item.name, item.generation) for item in missing), self._read(missing), strict=True))
+        for (name, generation), content in fresh.items():
+            if content is not None and len(content) <= _LARGEST:
+                self._keep(name, generation, content)
+        for item in wanted:
+            key = (item.name, item.generation)
+            yield fresh[key] if key in fresh else self._kept(*key)
+
+    def list_soft_deleted(self) -> list[StoredObject] | None:
+        return self._store.list_soft_deleted() if isinstance(self._store, SoftDeletes) else None
+
+    def staging_folder(self) -> AbstractContextManager[Path]:
+        return self._store.staging_folder()
+
+    def create_from_file(self, name: str, path: Path, crc32c: int, metadata: Mapping[str, str]) -> StoredObject:
+        return self._store.create_from_file(name, path, crc32c, metadata)
+
+    def create(self, name: str, content: bytes, metadata: Mapping[str, str]) -> StoredObject:
+        return self._store.create(name, content, metadata)
+
+    def delete(self, name: str, generation: str) -> None:
+        self._store.delete(name, generation)
+
+    def _read(self, items: list[StoredObject]) -> Iterator[bytes | None]:
+        if isinstance(self._store, ReadsMany):
+            yield from self._store.read_many(items)
+            return
+        for item in items:
+            try:
+                with self._store.open(item.name, item.generation) as stream:
+                    content = stream.read(item.size_bytes + 1)
+            except ObjectMissing:
+                yield None
+            else:
+                yield content
+
+    def _generation_of(self, name: str) -> str | None:
+        """That of the listing, for names whose objects never change while a listing is kept."""
+        if name.startswith(_FRESH):
+            return None
+        return next((item.generation for item in self._listing if item.name == name), None)
+
+    def _kept(self, name: str, generation: str) -> bytes | None:
+        with self._lock:
+            content = self._contents.get((name, generation))
+            if content is not None:
+                self._contents.move_to_end((name, generation))
+            return content
+
+    def _keep(self, name: str, generation: str, content: bytes) -> None:
+        with self._lock:
+            before = self._contents.pop((name, generation), b"")
+            self._contents[name, generation] = content
+            self._size += len(content) - len(before)
+            while self._size > _ROOM:
+                _, gone = self._contents.popitem(last=False)
+                self._size -= len(gone)

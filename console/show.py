@@ -1,0 +1,100 @@
+"""A page and its JSON twin, made of the same document; and words for times, sizes and states."""
+
+from datetime import datetime, timedelta
+from http import HTTPStatus
+from typing import Any
+
+from flask import Flask, Response, current_app, g, jsonify, make_response, render_template, request
+from markupsafe import Markup
+
+from console.wiring import caller, roles, wiring
+from shared.clock import parse_time, rfc3339
+from shared.operations.drill.durations import duration
+from shared.redaction import redact
+from shared.terminal.screen import age, size
+
+MENU = {
+    "overview.show": "Overview",
+    "requests.show": "Requests",
+    "drills.show": "Drills",
+    "audit.show": "Audit",
+    "cost.show": "Cost",
+}
+STATES = {"ok": "good", "stale": "bad", "failing": "bad", "never": "bad"}
+_NOTHING = "\N{EN DASH}"
+_SIGNS = {"good": "✓", "bad": "✗", "odd": "!", "open": "·"}
+
+
+def install(app: Flask) -> None:
+    """The filters and names that templates use. Whatever is shown is escaped by Jinja."""
+    app.jinja_env.finalize = _finalize
+    app.jinja_env.filters.update(
+        age=_age, size=_size, moment=_moment, exactly=_exactly, duration=_duration, plain=plain
+    )
+    app.jinja_env.globals.update(sign=_SIGNS.__getitem__, states=STATES, caller=caller, roles=roles, menu=_menu)
+    app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
+    app.json.ensure_ascii = True  # type: ignore[attr-defined]
+
+
+def page(template: str, document: dict[str, Any], status: int = 200, **more: Any) -> Response:
+    """The document as a page, or as JSON for who asks for that; `more` is for the page alone."""
+    document = {"as_of": rfc3339(wiring().store.listed_at), **document}
+    response = jsonify(document) if wants_json() else make_response(render_template(template, **document, **more))
+    response.status_code = status
+    response.vary.add("Accept")
+    return response
+
+
+def error_page(status: HTTPStatus, message: str) -> Response:
+    line = " ".join(redact(message).split())
+    if wants_json():
+        response = jsonify({"error": line, "status": status.value})
+    else:
+        known = "caller" in g and "roles" in g
+        response = make_response(render_template("error.html", message=line, title=status.phrase, known=known))
+    response.status_code = status.value
+    response.vary.add("Accept")
+    return response
+
+
+def wants_json() -> bool:
+    found = request.accept_mimetypes.best_match(["text/html", "application/json"], default="text/html")
+    return found == "application/json"
+
+
+def plain(text: object) -> str:
+    """A name or reason of whoever wrote it, without what changes the direction or place of other text."""
+    return "".join(c if c.isprintable() or c == " " else "\N{REPLACEMENT CHARACTER}" for c in str(text))
+
+
+def _finalize(value: object) -> object:
+    return plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _moment(text: str | datetime | None) -> str:
+    if text is None:
+        return "never"
+    found = text if isinstance(text, datetime) else parse_time(text)
+    return f"{found:%Y-%m-%d %H:%M} UTC"
+
+
+def _exactly(text: str) -> str:
+    return f"{parse_time(text):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _menu() -> list[tuple[str, str]]:
+    return [(endpoint, word) for endpoint, word in MENU.items() if endpoint in current_app.view_functions]
+
+
+def _age(seconds: float | timedelta | None) -> str:
+    if seconds is None:
+        return _NOTHING
+    return age(seconds.total_seconds() if isinstance(seconds, timedelta) else seconds)
+
+
+def _size(count: int | None) -> str:
+    return _NOTHING if count is None else size(count)
+
+
+def _duration(seconds: float | None) -> str:
+    return _NOTHING if seconds is None else duration(seconds)

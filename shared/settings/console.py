@@ -1,0 +1,27 @@
+"""How the settings of the console are written."""
+
+import re
+
+_AUDIENCE = re.compile(
+    r"/projects/[1-9]\d{0,19}/(locations/[a-z0-9-]{1,40}/services/[a-z][a-z0-9-]{0,62}|global/backendServices/\d{1,20})",
+    re.ASCII,
+)
+_JOB = re.compile(r"projects/[a-z0-9][a-z0-9.:-]{1,60}/locations/[a-z0-9-]{1,40}/jobs/[a-z][a-z0-9-]{0,62}", re.ASCII)
+
+
+def parse_audiences(value: str) -> tuple[str, ...]:
+    """The audiences of the console, as Identity-Aware Proxy writes them. Raises ValueError, saying what is allowed."""
+    audiences = tuple(value.split())
+    if not all(map(_AUDIENCE.fullmatch, audiences)):
+        raise ValueError(
+            "allowed are /projects/NUMBER/locations/REGION/services/NAME and "
+            "/projects/NUMBER/global/backendServices/ID, with blanks between"
+        )
+    return audiences
+
+
+def check_job(value: str) -> str:
+    """Returns `value` when it can name a Cloud Run job. Raises ValueError, saying what is allowed."""
+    if not _JOB.fullmatch(value):
+        raise ValueError("allowed is projects/PROJECT/locations/REGION/jobs/NAME")
+    return value

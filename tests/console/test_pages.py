@@ -1,0 +1,94 @@
+"""What every page keeps to: headers, its JSON twin, and no value of a row."""
+
+import pytest
+
+from tests.console.site import BASE, Site
+
+PAGES = ["/", "/?q=app&state=ok&sort=name", "/database?name=app.db"]
+
+
+@pytest.mark.parametrize("path", [*PAGES, "/nowhere", "/health", "/static/console.css"])
+def test_every_answer_has_the_headers_that_keep_others_out(site: Site, path: str) -> None:
+    with site.get(path) as answer:
+        headers = answer.headers
+
+    policy = dict(part.strip().split(" ", 1) for part in headers["Content-Security-Policy"].split(";"))
+    assert policy["default-src"] == policy["frame-ancestors"] == policy["base-uri"] == "'none'"
+    assert policy["style-src"] == policy["form-action"] == "'self'"
+    assert "script-src" not in policy
+    assert headers["X-Content-Type-Options"] == "nosniff"
+    assert headers["X-Frame-Options"] == "DENY"
+    assert headers["Referrer-Policy"] == "same-origin"
+    assert headers["Strict-Transport-Security"].startswith("max-age=31536000")
+    assert path == "/static/console.css" or headers["Cache-Control"] == "no-store"
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_has_no_script_no_inline_style_and_nothing_from_elsewhere(site: Site, path: str) -> None:
+    text = site.get(path).text
+
+    assert "<script" not in text
+    assert "style=" not in text
+    assert " on" not in {part[:3] for part in text.split('"')}
+    assert "http://" not in text.replace("http://www.w3.org", "")
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_shows_no_value_of_a_row(site: Site, path: str) -> None:
+    assert "the-value-of-a-row" not in site.get(path).text
+    assert "the-value-of-a-row" not in str(site.json(path))
+
+
+@pytest.mark.parametrize("path", PAGES)
+def test_a_page_has_a_twin_in_json_with_the_time_of_its_data(site: Site, path: str) -> None:
+    answer = site.get(path, headers={"Accept": "application/json"})
+
+    assert answer.is_json
+    assert answer.json["as_of"] in site.get(path).text
+    assert "Accept" in answer.headers["Vary"]
+
+
+def test_the_overview_says_what_status_says(site: Site) -> None:
+    found = site.json()
+
+    assert (found["count"], found["status"]) == (1, "ok")
+    (row,) = found["databases"]
+    assert row["database"] == "app.db"
+    assert row["last_backup"]["id"] == "first"
+    assert row["last_verified"] is None
+
+
+def test_the_worst_comes_first_and_filters_and_pages_hold(site: Site) -> None:
+    for number in range(51):
+        site.run("CREATE TABLE t(a)", f"db-{number:02}.db")
+        site.backup(database=f"db-{number:02}.db")
+    path = next((site.store / "daily" / "db-50.db").glob("*.sql.gz"))
+    path.write_bytes(b"cut")
+
+    first, second = site.json("/"), site.json("/?page=2")
+    assert first["databases"][0]["database"] == "db-50.db"
+    assert (first["pages"], len(first["databases"]), len(second["databases"])) == (2, 50, 2)
+    assert site.json("/?q=DB-1&sort=name")["databases"][0]["database"] == "db-10.db"
+    assert site.json("/?state=failing")["matching"] == 1
+
+
+@pytest.mark.parametrize("query", ["sort=x", "state=x", "page=0", "page=2", "page=%D9%A1", "page=1e3"])
+def test_a_wrong_query_is_told_in_a_line(site: Site, query: str) -> None:
+    answer = site.get(f"/?{query}", headers={"Accept": "application/json"})
+
+    assert answer.status_code == 400
+    assert set(answer.json) == {"error", "status"}
+
+
+def test_an_unknown_database_is_not_found(site: Site) -> None:
+    assert site.get("/database?name=other.db").status_code == 404
+
+
+def test_a_store_that_cannot_be_listed_is_told_and_nothing_of_the_inside(site: Site) -> None:
+    site.client.get("/health", base_url=BASE)
+    site.store.rename(site.folder / "elsewhere")
+    site.store.write_text("not a folder")
+    answer = site.get("/")
+
+    assert answer.status_code == 502
+    assert "Traceback" not in answer.text
