@@ -87,6 +87,10 @@ class Confined:
     def pid(self) -> int:
         return self._process.pid
 
+    def end(self) -> None:
+        """Ends the process, from whichever thread: the call that is going on raises SourceError."""
+        self._process.kill()
+
     def call(
         self,
         function: Callable[..., Any],

@@ -4,7 +4,7 @@ import json
 import shutil
 from collections.abc import Callable
 from contextlib import closing
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 
@@ -12,55 +12,15 @@ import apsw
 import pytest
 
 from shared.archive.data_key import DataKey
-from shared.catalog.backup import Backup
-from shared.catalog.listing import Catalog
 from shared.catalog.opening import open_whole
 from shared.errors import SourceError
 from shared.keys.keyfile import KeyFile
-from shared.model.kinds import Kind
 from shared.model.names import Format
-from shared.operations.backup import BackupOrder, take_backup
-from shared.operations.restore import Restored, RestoreOrder, restore
 from shared.operations.verify.identity import read_back
 from shared.operations.verify.judge import Check
-from shared.operations.verify.ladder import Verification, verify_backup
+from shared.operations.verify.ladder import Verification
 from shared.runtime.progress import silent
-from shared.sqlite.location import FileLocation
-from shared.stores.folder import FolderStore
-
-
-@dataclass(frozen=True)
-class Place:
-    folder: Path
-    key: KeyFile | None
-
-    @property
-    def catalog(self) -> Catalog:
-        return Catalog(FolderStore(self.folder / "store"))
-
-    def back_up(self, name: str = "one", formats: tuple[Format, ...] = (Format.SQLITE,)) -> None:
-        location = FileLocation(self.folder / "app.db")
-        order = BackupOrder(location, self.catalog.store, self.key, Kind.DAILY, timedelta(days=1), "test")
-        take_backup(replace(order, formats=formats, name=name))
-
-    def find(self, name: str = "one") -> Backup:
-        return self.catalog.find(name)
-
-    def verify(self, name: str = "one") -> Verification:
-        return verify_backup(self.catalog, self.find(name), self.key)
-
-    def restore(self, name: str = "one", *, again: bool = False) -> Restored:
-        target = self.folder / "back.db"
-        target.unlink(missing_ok=True)
-        order = RestoreOrder(
-            self.catalog, self.find(name), self.key, FileLocation(target), prove=True, prove_again=again
-        )
-        return restore(order)
-
-    def proven_by(self, name: str = "one", *, again: bool = False) -> str:
-        proof = self.restore(name, again=again).proof
-        assert proof is not None
-        return proof.by
+from tests.operations.place import Place
 
 
 @pytest.fixture

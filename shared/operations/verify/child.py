@@ -62,7 +62,6 @@ def prove(
     manifest: Manifest,
     form: Format,
     *,
-    source: Integrity | None = None,
     progress: Progress = silent,
 ) -> Proof:
     """The whole ladder above the archive, as in `judge.prove`. Raises NotGood when it cannot be read at all."""
@@ -71,7 +70,6 @@ def prove(
         target.absolute(),
         _text(manifest),
         form.value,
-        source.model_dump(mode="json") if source else None,
         limits=_of(target),
         what=f"checking {manifest.id}",
         progress=progress,

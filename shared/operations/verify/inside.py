@@ -13,7 +13,7 @@ from shared.dump.dump import DumpHeader, dump
 from shared.dump.load import load_sql
 from shared.dump.schema import count_rows, user_tables
 from shared.errors import NoMemory, NotGood, UsageError
-from shared.model.manifest import Integrity, Manifest
+from shared.model.manifest import Manifest
 from shared.model.names import Format
 from shared.operations.verify import judge
 from shared.operations.verify.allowances import Allowances
@@ -36,11 +36,10 @@ def hold(_call: Call, target: str, manifest: str) -> list[dict[str, Any]]:
         return [asdict(check) for check in judge.hold_to_manifest(Path(target), _manifest(manifest))]
 
 
-def prove(call: Call, target: str, manifest: str, form: str, source: dict[str, Any] | None) -> dict[str, Any]:
+def prove(call: Call, target: str, manifest: str, form: str) -> dict[str, Any]:
     """All rungs above the archive."""
-    known = Integrity(**source) if source else None
     with _readable():
-        proof = judge.prove(Path(target), _manifest(manifest), Format(form), source=known, progress=call.progress)
+        proof = judge.prove(Path(target), _manifest(manifest), Format(form), progress=call.progress)
     return {
         "checks": [asdict(check) for check in proof.checks],
         "integrity": proof.integrity.model_dump(mode="json"),

@@ -6,7 +6,8 @@
     identity   of a point of a chain: its pages, made of a base and increments, are those that were there
     sql        the dump loads;  image   the page image opens
     schema     as recorded
-    data       rows per table, SQLite's own checks, and dumped again the same SQL, byte for byte
+    data       rows per table; of the page image, which is the source byte for byte, SQLite's full check; of what the
+               SQL makes SQLite's quick check, and dumped again it is the same SQL, byte for byte
 
 A rung that fails ends the climb of that artifact; the other artifact is proven all the same.
 """
@@ -15,37 +16,29 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from shared.archive.data_key import DataKey
-from shared.archive.pipeline import read_ahead
 from shared.archive.plain_files import check_alone
-from shared.archive.reader import check_stored, open_compressed, read_artifact
+from shared.archive.reader import open_compressed
 from shared.catalog.backup import Backup
 from shared.catalog.listing import Catalog
 from shared.catalog.opening import open_whole
 from shared.clock import Clock, rfc3339, utc_now
-from shared.errors import KeyProblem, NotGood, ObjectMissing, StoreError
+from shared.errors import KeyProblem, NotGood, StoreError
 from shared.keys import WrappingKey
-from shared.model.manifest import Artifact, Manifest
-from shared.model.names import BackupName, Format
-from shared.operations.verify.child import load, look, prove
-from shared.operations.verify.judge import Check, Proof
+from shared.model.names import BackupName
+from shared.operations.verify.artifacts import climb_artifacts
+from shared.operations.verify.child import load, look
+from shared.operations.verify.judge import Check
 from shared.operations.verify.points import climb_point
-from shared.operations.verify.rebuild import write_database, write_foreign_pages
+from shared.operations.verify.rebuild import write_foreign_pages
+from shared.operations.verify.rungs import Noted, Rungs
 from shared.runtime.confined import Confined
 from shared.runtime.progress import Progress, silent
 from shared.runtime.workspace import scratch_folder
-from shared.stores import Store
 from shared.version import TOOL
 
-if TYPE_CHECKING:
-    from shared.catalog.verdicts import Opened
-
 LEVEL = "full"
-_RUNGS = ("manifest", "checksum", "decrypt", "identity", "sql", "image", "schema", "data")
-_OPENS = {Format.SQL: "sql", Format.SQLITE: "image"}
-_PIECE = 4 << 20
 _SQLITE_MAGIC = b"SQLite format 3\0"
 
 
@@ -118,10 +111,10 @@ def verify_backup(
 def verify_file(path: Path, *, progress: Progress = silent) -> Verification:
     """Proves a plain `.sql`, `.sql.gz`, `.sqlite` or `.sqlite.zst` file: it unpacks, loads and is sound."""
     check_alone(path)
-    rungs = _Rungs()
+    rungs = Rungs()
     with scratch_folder() as scratch, Confined() as child:
         target = scratch / "proof.sqlite"
-        source = _Noted(_reported(open_compressed(path), path, progress))
+        source = Noted(_reported(open_compressed(path), path, progress))
         try:
             opening = write_plain(source, target, path, child)
         except NotGood as error:
@@ -152,45 +145,8 @@ def write_plain(source: Iterable[bytes], target: Path, path: Path, child: Confin
     return "sql"
 
 
-class _Rungs:
-    """Collects verdicts by rung; a rung is good when it is for every artifact that reached it."""
-
-    def __init__(self) -> None:
-        self._checks: list[Check] = []
-        self.rests_on: list[str] = []
-        self.opened: Opened | None = None  # the manifest, whose seal holds: what seals the verdict
-        self.image: Proof | None = None  # of the page image, which tells what the full check says of the source
-
-    def add(self, name: str, *, ok: bool, detail: str) -> bool:
-        self._checks.append(Check(name, ok, detail))
-        return ok
-
-    def merged(self) -> list[Check]:
-        found = [(rung, [check for check in self._checks if check.name == rung]) for rung in _RUNGS]
-        return [
-            Check(rung, all(check.ok for check in checks), "; ".join(dict.fromkeys(c.detail for c in checks)))
-            for rung, checks in found
-            if checks
-        ]
-
-
-class _Noted:
-    """Passes pieces on and remembers an error of their source, so that it is not blamed on the reader."""
-
-    def __init__(self, source: Iterable[bytes]) -> None:
-        self._source = source
-        self.error: NotGood | None = None
-
-    def __iter__(self) -> Iterator[bytes]:
-        try:
-            yield from self._source
-        except NotGood as error:
-            self.error = error
-            raise
-
-
-def _climb(catalog: Catalog, backup: Backup, key: WrappingKey | None, progress: Progress) -> _Rungs:
-    rungs = _Rungs()
+def _climb(catalog: Catalog, backup: Backup, key: WrappingKey | None, progress: Progress) -> Rungs:
+    rungs = Rungs()
     try:
         manifest, rungs.opened = open_whole(catalog, backup, key)
     except NotGood as error:
@@ -205,71 +161,11 @@ def _climb(catalog: Catalog, backup: Backup, key: WrappingKey | None, progress: 
     if manifest.chain is not None:
         climb_point(catalog.store, manifest, data_key, key, rungs, progress)
         return rungs
-    # One after the other: each keeps two cores busy by itself, and both at once would need twice the memory and disk.
-    # The page image first: SQL is compared with what the full check says of that.
-    for artifact in sorted(manifest.artifacts, key=lambda artifact: artifact.format is not Format.SQLITE):
-        with scratch_folder() as scratch, Confined() as child:
-            _climb_one(catalog.store, manifest, artifact, data_key, scratch, rungs, child, progress)
+    climb_artifacts(catalog.store, manifest, data_key, rungs, progress)
     return rungs
 
 
-def _climb_one(
-    store: Store,
-    manifest: Manifest,
-    artifact: Artifact,
-    data_key: DataKey | None,
-    scratch: Path,
-    rungs: _Rungs,
-    child: Confined,
-    progress: Progress,
-) -> None:
-    form = artifact.format
-    stored, target = scratch / f"{form}.stored", scratch / f"{form}.sqlite"
-    try:
-        _fetch(store, artifact, stored, progress)
-        with stored.open("rb") as stream:
-            check_stored(stream, artifact)
-    except ObjectMissing:
-        rungs.add("checksum", ok=False, detail=f"{artifact.object} is missing; use another backup")
-        return
-    except NotGood as error:
-        rungs.add("checksum", ok=False, detail=str(error))
-        return
-    rungs.add("checksum", ok=True, detail=f"{form}: {artifact.size_bytes} bytes as announced")
-    with stored.open("rb") as stream:
-        source = _Noted(read_artifact(stream, artifact, data_key, manifest.name))
-        try:
-            with read_ahead(source) as plain:
-                write_database(form, plain, manifest, target, child)
-        except NotGood as error:
-            rungs.add("decrypt" if source.error else _OPENS[form], ok=False, detail=str(error))
-            return
-    stored.unlink()
-    rungs.add("decrypt", ok=True, detail=f"{form}: {artifact.plain_size_bytes} plain bytes as recorded")
-    known = rungs.image.integrity if rungs.image else None
-    try:
-        proof = prove(child, target, manifest, form, source=known, progress=progress)
-    except NotGood as error:
-        rungs.add(_OPENS[form], ok=False, detail=f"{form}: {error}")
-        return
-    if form is Format.SQLITE:
-        rungs.image = proof
-    rungs.add(_OPENS[form], ok=True, detail="the dump loads" if form is Format.SQL else "the page image opens")
-    for check in proof.checks:
-        rungs.add(check.name, ok=check.ok, detail=check.detail)
-
-
-def _fetch(store: Store, artifact: Artifact, target: Path, progress: Progress) -> None:
-    """Brings the stored bytes here once; no more of them than were announced, and one to tell."""
-    done = 0
-    with store.open(artifact.object) as stream, target.open("xb") as file:
-        while done <= artifact.size_bytes and (piece := stream.read(_PIECE)):
-            file.write(piece)
-            done += len(piece)
-            progress(f"fetch {artifact.format}", min(done, artifact.size_bytes), artifact.size_bytes)
-
-
-def _check_alone(child: Confined, target: Path, rungs: _Rungs, path: Path) -> None:
+def _check_alone(child: Confined, target: Path, rungs: Rungs, path: Path) -> None:
     """What can be said of a database that no manifest describes."""
     try:
         found = look(child, target, str(path))

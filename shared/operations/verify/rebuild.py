@@ -57,7 +57,7 @@ def rebuild(
         hold_pages(target, manifest)
         return
     with _plain(store, manifest, artifact, data_key) as plain:
-        write_database(artifact.format, _watched(plain, artifact, progress), manifest, target, child)
+        write_database(artifact.format, watched(plain, artifact, progress), manifest, target, child)
 
 
 def rebuild_image(
@@ -71,7 +71,7 @@ def rebuild_image(
 ) -> None:
     """The same from a whole page image, for which nothing is run."""
     with _plain(store, manifest, artifact, data_key) as plain:
-        write_image(_watched(plain, artifact, progress), manifest, target)
+        write_image(watched(plain, artifact, progress), manifest, target)
 
 
 @contextmanager
@@ -192,7 +192,8 @@ def private_file(target: Path) -> BinaryIO:
     return os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb")
 
 
-def _watched(plain: Iterable[bytes], artifact: Artifact, progress: Progress) -> Iterator[bytes]:
+def watched(plain: Iterable[bytes], artifact: Artifact, progress: Progress) -> Iterator[bytes]:
+    """The plain bytes of an artifact, with the progress of whoever uses them."""
     done = 0
     for piece in plain:
         yield piece
