@@ -1,44 +1,83 @@
 # Alerts on what others do to the system: from Cloud Audit Logs (always on for changes) and Cloud Scheduler's log.
+# A change by terraform apply fires them too: they cannot tell whose hand it was, and say who it was.
 
 locals {
   _our_buckets = "(${join(" OR ", [for bucket in local.stores : "\"${bucket.name}\""])})"
+  _our_rings   = join("|", distinct(concat([local.wrapping_ring], [for store in keys(local.stores) : "${var.name_prefix}-storage-${store}"])))
+
+  _who = "--project=${var.project_id} --freshness=1d --format='value(timestamp,protoPayload.authenticationInfo.principalEmail,protoPayload.methodName,protoPayload.resourceName)'"
 
   change_alerts = {
+    access-changed = {
+      title    = "Who may do what in the project was changed"
+      severity = "CRITICAL"
+      filter   = "protoPayload.serviceName=\"cloudresourcemanager.googleapis.com\" AND protoPayload.methodName=~\"(^|[.])SetIamPolicy$\""
+      means    = "A role on the whole project reaches backups and keys past every grant of theirs. If it was no terraform apply of yours, take it back."
+      run      = ["gcloud logging read 'protoPayload.serviceName=\"cloudresourcemanager.googleapis.com\" AND protoPayload.methodName:\"SetIamPolicy\"' ${local._who}", "gcloud projects get-iam-policy ${var.project_id}"]
+    }
     audit-changed = {
       title    = "Audit trail changed"
       severity = "CRITICAL"
-      filter   = "protoPayload.serviceName=\"logging.googleapis.com\" AND protoPayload.methodName=~\"ConfigServiceV2[.](UpdateSink|DeleteSink|UpdateBucket|DeleteBucket|CreateExclusion|UpdateExclusion)$\" AND protoPayload.resourceName=~\"/(sinks|buckets)/(${var.name_prefix}|_Default|_Required)|/exclusions/\""
+      filter   = "protoPayload.serviceName=\"logging.googleapis.com\" AND protoPayload.methodName=~\"ConfigServiceV2[.](UpdateSink|DeleteSink|UpdateBucket|UpdateBucketAsync|DeleteBucket|CreateExclusion|UpdateExclusion)$\" AND protoPayload.resourceName=~\"/(sinks|buckets)/(${var.name_prefix}|_Default|_Required)|/exclusions/\""
       means    = "Where logs go, or for how long they stay, was changed. Alerts on events stand on these logs."
-      run      = "gcloud logging sinks describe ${var.name_prefix}-audit --project=${var.project_id}"
+      run      = ["gcloud logging sinks describe ${var.name_prefix}-audit --project=${var.project_id}", "gcloud logging buckets list --project=${var.project_id}"]
     }
     bucket-changed = {
       title    = "Bucket policy or settings changed"
       severity = "CRITICAL"
       filter   = "resource.type=\"gcs_bucket\" AND resource.labels.bucket_name=${local._our_buckets} AND protoPayload.methodName=(\"storage.setIamPermissions\" OR \"storage.buckets.update\" OR \"storage.buckets.delete\")"
       means    = "Who may touch the backups, or how long they are kept, was changed. If it was no terraform apply of yours, undo it."
-      run      = "terraform plan   # shows what differs; who it was: gcloud logging read 'resource.type=\"gcs_bucket\" AND protoPayload.methodName=\"storage.setIamPermissions\"' --project=${var.project_id} --freshness=1d"
+      run      = ["# What differs now:", local._plan, "# Who it was:", "gcloud logging read 'resource.type=\"gcs_bucket\" AND protoPayload.methodName=(\"storage.setIamPermissions\" OR \"storage.buckets.update\")' ${local._who}"]
+    }
+    identity-changed = {
+      title    = "Identity of a job changed, or given a key"
+      severity = "CRITICAL"
+      filter   = "protoPayload.serviceName=\"iam.googleapis.com\" AND protoPayload.methodName=~\"(CreateServiceAccountKey|UploadServiceAccountKey|SetIAMPolicy|SetIamPolicy|DisableServiceAccount|DeleteServiceAccount)$\" AND resource.labels.email_id=~\"^${var.name_prefix}-\""
+      means    = "Somebody can act as one of the jobs, or a job can act no more. The identities need no keys, and nobody has made one here."
+      run      = ["gcloud iam service-accounts list --project=${var.project_id} --filter=email:${var.name_prefix}-", "# The keys of one, by its address:", "gcloud iam service-accounts keys list --iam-account=${var.name_prefix}-restore@${var.project_id}.iam.gserviceaccount.com --project=${var.project_id} --managed-by=user"]
+    }
+    job-changed = {
+      title    = "Job changed: its image, settings or rights"
+      severity = "CRITICAL"
+      filter   = "protoPayload.serviceName=\"run.googleapis.com\" AND protoPayload.methodName=~\"(Jobs|Services)[.](UpdateJob|ReplaceJob|DeleteJob|UpdateService|ReplaceService|DeleteService|SetIamPolicy)$\" AND protoPayload.resourceName=~\"/(jobs|services)/${var.name_prefix}-\""
+      means    = "What a job runs decides what a backup is. If it was no terraform apply of yours, look at the image that it runs now."
+      run      = ["gcloud run jobs list --project=${var.project_id} --region=${var.region} --format='table(metadata.name,spec.template.spec.template.spec.containers[0].image)'", "# What differs from what you have committed:", local._plan, "# Put it back:", local._deploy]
     }
     key-changed = {
       title    = "Key or key version changed"
       severity = "CRITICAL"
-      filter   = "protoPayload.serviceName=\"cloudkms.googleapis.com\" AND protoPayload.methodName=~\"(^|[.])(DestroyCryptoKeyVersion|UpdateCryptoKeyVersion|UpdateCryptoKeyPrimaryVersion|UpdateCryptoKey|RestoreCryptoKeyVersion|SetIamPolicy)$\" AND protoPayload.resourceName=~\"/keyRings/${var.name_prefix}-(wrapping|storage-)\""
-      means    = "A version was disabled, destroyed or brought back, or who may use the key was changed. A destroyed version takes every backup that it wrapped with it, after 120 days in which it can be restored."
-      run      = "gcloud kms keys versions list --key=wrapping --keyring=${var.name_prefix}-wrapping --location=${var.key.location} --project=${var.project_id}   # to bring one back: gcloud kms keys versions restore, then enable"
+      filter   = "protoPayload.serviceName=\"cloudkms.googleapis.com\" AND protoPayload.methodName=~\"(^|[.])(CreateCryptoKeyVersion|ImportCryptoKeyVersion|DestroyCryptoKeyVersion|UpdateCryptoKeyVersion|UpdateCryptoKeyPrimaryVersion|UpdateCryptoKey|RestoreCryptoKeyVersion|SetIamPolicy)$\" AND protoPayload.resourceName=~\"/keyRings/(${local._our_rings})(/|$)\""
+      means    = "A version was made, disabled, destroyed or brought back, or who may use the key was changed. A destroyed version takes every backup that it wrapped with it, after 120 days in which it can be restored. The rotation by schedule is no call of anybody's, and does not fire this."
+      run      = local._key_commands
     }
     not-started = {
       title    = "Schedule could not start its job"
       severity = "ERROR"
       filter   = "resource.type=\"cloud_scheduler_job\" AND resource.labels.job_id=~\"^${var.name_prefix}-\" AND severity>=ERROR"
       means    = "Cloud Scheduler was refused (rights, quota), so nothing ran in this slot."
-      run      = "gcloud scheduler jobs list --project=${var.project_id} --location=${coalesce(var.scheduler_region, var.region)}   # and once mended: ${local._execute.backup}"
+      run      = ["gcloud scheduler jobs list --project=${var.project_id} --location=${local.scheduler_location}", "# Once that is fixed:", local._execute.backup]
+    }
+    watch-changed = {
+      title    = "Alert, metric or schedule changed, paused or deleted"
+      severity = "CRITICAL"
+      filter = join(" OR ", [
+        "(protoPayload.serviceName=\"monitoring.googleapis.com\" AND protoPayload.methodName=~\"(DeleteAlertPolicy|UpdateAlertPolicy|DeleteNotificationChannel|UpdateNotificationChannel|CreateSnooze|UpdateSnooze)$\")",
+        "(protoPayload.serviceName=\"logging.googleapis.com\" AND protoPayload.methodName=~\"MetricsServiceV2[.](UpdateLogMetric|DeleteLogMetric)$\" AND protoPayload.resourceName=~\"/metrics/${local.name_id}_\")",
+        "(protoPayload.serviceName=\"cloudscheduler.googleapis.com\" AND protoPayload.methodName=~\"(PauseJob|UpdateJob|DeleteJob)$\" AND protoPayload.resourceName=~\"/jobs/${var.name_prefix}-\")",
+      ])
+      means = "What tells you that something is wrong, or starts the jobs, was changed. If it was no terraform apply of yours, and no snooze that you know of, put it back."
+      run   = ["# What differs now:", local._plan, "# Who it was:", "gcloud logging read 'protoPayload.serviceName=(\"monitoring.googleapis.com\" OR \"logging.googleapis.com\" OR \"cloudscheduler.googleapis.com\")' ${local._who}"]
     }
   }
+
+  _plan = "make plan PROJECT=${var.project_id}"
 }
 
 resource "google_monitoring_alert_policy" "change" {
   for_each = local.change_alerts
 
-  display_name          = "Litekeep: ${each.value.title}"
+  project               = var.project_id
+  display_name          = "${local.title_prefix}: ${each.value.title}"
   combiner              = "OR"
   severity              = each.value.severity
   notification_channels = local.notification_channels
@@ -64,8 +103,8 @@ resource "google_monitoring_alert_policy" "change" {
 
   documentation {
     mime_type = "text/markdown"
-    subject   = "Litekeep ${var.environment}: ${each.value.title}"
-    content   = "${each.value.means}\n\n$${log.extracted_label.method} $${log.extracted_label.who}\n\nRun:\n\n    ${each.value.run}\n"
+    subject   = "${local.title_prefix} ${var.environment}: ${each.value.title}"
+    content   = "${each.value.means}\n\n$${log.extracted_label.method} $${log.extracted_label.who}\n\nRun:\n\n    ${join("\n    ", flatten([each.value.run]))}\n"
 
     dynamic "links" {
       for_each = var.alerts.runbook_url == null ? [] : ["${var.alerts.runbook_url}#${each.key}"]

@@ -1,7 +1,8 @@
 # Alerts on what the jobs log. Each names events of shared/events/events.json, and what to do.
 
 locals {
-  # Commands that the alerts' texts end with. The first runs anywhere; $ID stands for the backup's id.
+  # Commands that the alerts' texts end with. All run anywhere but `make`, which is for a clone with its variable file.
+  _deploy  = "make deploy PROJECT=${var.project_id}"
   _execute = { for job in keys(local._jobs) : job => "gcloud run jobs execute ${var.name_prefix}-${job} --project=${var.project_id} --region=${var.region} --wait" }
   _local   = "BACKUP_STORE=${local.store_url} BACKUP_KEY=gcp-kms://${google_kms_crypto_key.wrapping.id} litekeep"
   _logs    = { for job in keys(local._jobs) : job => "gcloud logging read 'resource.labels.job_name=\"${var.name_prefix}-${job}\" AND severity>=WARNING' --project=${var.project_id} --freshness=1d --format='value(jsonPayload.message)'" }
@@ -13,15 +14,18 @@ locals {
       events   = ["backup.failed"]
       where    = null
       means    = "A run ended without a backup, or without its copy. Cloud Run tries again by itself; the next slot is another chance. Repeated failures lengthen the time that a loss would cost."
-      run      = "${local._execute.backup}   # after reading why: ${local._logs.backup}"
+      run      = ["# Why:", local._logs.backup, "# Once that is fixed:", local._execute.backup]
     }
     backup-slow = {
       title    = "Backup close to its timeout"
       severity = "WARNING"
       events   = ["backup.succeeded"]
       where    = "jsonPayload.duration_seconds>${floor(local.sizes.backup.timeout_minutes * 60 * var.alerts.slow_percent / 100)}"
-      means    = "A backup took more than ${var.alerts.slow_percent} % of its timeout of ${local.sizes.backup.timeout_minutes} minutes. Soon one will be cut off. Raise job_sizes.backup.timeout_minutes or cpu."
-      run      = "terraform apply -var='job_sizes={backup={timeout_minutes=${local.sizes.backup.timeout_minutes * 2}}}'"
+      means    = "A backup took more than ${var.alerts.slow_percent} % of its timeout of ${local.sizes.backup.timeout_minutes} minutes. Soon one will be cut off."
+      run = [
+        "# In the variable file, beside what else job_sizes.backup has: timeout_minutes = ${min(1440, local.sizes.backup.timeout_minutes * 2)}, or more cpu. Then:",
+        local._deploy,
+      ]
     }
     backup-stale = {
       title    = "Backup overdue"
@@ -29,7 +33,7 @@ locals {
       events   = ["monitor.stale"]
       where    = null
       means    = "The monitor finds in the store no backup of this kind and database that is as new as the schedule promises. It goes by what is stored, not by what jobs said."
-      run      = "${local._execute.backup} --args=--kind=daily   # or the kind named above"
+      run      = ["# Or the kind that is named above:", "${local._execute.backup} --args=--kind=daily"]
     }
     break-glass = {
       title    = "Break glass: an offline key approved alone"
@@ -37,7 +41,7 @@ locals {
       events   = ["restore.break_glass"]
       where    = null
       means    = "What needs two persons was approved by one of the keys that are kept offline, or is being carried out so. If nobody of you did that, refuse the request at once, and change the policy."
-      run      = "${local._local} requests   # then: litekeep refuse ID --reason R"
+      run      = ["${local._local} requests", "${local._local} refuse ID --reason 'not asked for'"]
     }
     cleanup-attention = {
       title    = "Cleanup needs a look"
@@ -61,7 +65,7 @@ locals {
       events   = ["cleanup.succeeded"]
       where    = "jsonPayload.deleted_percent>${var.alerts.cleanup_percent}"
       means    = "One cleanup deleted more than ${var.alerts.cleanup_percent} % of a database's backups: a retention made shorter, a schedule that stood still, or someone's hand. Deleted objects can be brought back for ${var.bucket.soft_delete_days} days."
-      run      = "gcloud storage ls --soft-deleted --recursive ${local.store_url}   # bring one back: gcloud storage restore URL#GENERATION"
+      run      = ["gcloud storage ls --soft-deleted --recursive ${local.store_url}", "# Bring one back, by the address that the listing shows:", "gcloud storage restore '${local.store_url}/OBJECT#GENERATION'"]
     }
     copy-behind = {
       title    = "Copy store behind"
@@ -77,7 +81,7 @@ locals {
       events   = ["monitor.future"]
       where    = null
       means    = "A clock was wrong when this backup was taken, or is now. It counts as no backup until its time has come, and retention does not touch it."
-      run      = "${local._local} list   # whose clock? then: ${local._execute.backup}"
+      run      = ["${local._local} list", "# Whose clock was it? Once that is right:", local._execute.backup]
     }
     drill-failed = {
       title    = "Restore drill failed"
@@ -101,7 +105,7 @@ locals {
       events   = ["monitor.key_unusable", "monitor.key_at_risk"]
       where    = null
       means    = "The next backup will fail, or kept backups cannot be opened: their key is not the configured one, or the key's versions are gone or disabled. A version scheduled for destruction can be brought back for 120 days."
-      run      = "gcloud kms keys versions list --key=wrapping --keyring=${var.name_prefix}-wrapping --location=${var.key.location} --project=${var.project_id}   # then: versions restore, versions enable"
+      run      = local._key_commands
     }
     monitor-failed = {
       title    = "Monitor could not look at everything"
@@ -109,7 +113,7 @@ locals {
       events   = ["monitor.failed", "monitor.notify_failed"]
       where    = null
       means    = "It could not look at everything, or could not tell whom it should. Until it can, silence says nothing."
-      run      = "${local._execute.monitor}   # after reading why: ${local._logs.monitor}"
+      run      = ["# Why:", local._logs.monitor, "# Once that is fixed:", local._execute.monitor]
     }
     native-stale = {
       title    = "Platform's own backups behind"
@@ -125,7 +129,7 @@ locals {
       events   = ["monitor.not_sealed"]
       where    = null
       means    = "Somebody without the key wrote to the store that a backup was verified, or that a database is unchanged. It counts for nothing. Find out who can create objects there."
-      run      = "${local._execute.verify} --args=--all,--again   # who wrote: gcloud logging read 'protoPayload.methodName=\"storage.objects.create\"' --project=${var.project_id} --freshness=7d"
+      run      = ["# Who wrote:", "gcloud logging read 'protoPayload.methodName=\"storage.objects.create\"' --project=${var.project_id} --freshness=7d", "# Verify all anew:", "${local._execute.verify} --args=--all,--again"]
     }
     request-approved = {
       title    = "Approved by a second person"
@@ -133,7 +137,15 @@ locals {
       events   = ["request.approved"]
       where    = null
       means    = "What overwrites or deletes was asked for and approved. It can be carried out once within four hours. If either of the two did not do that, refuse it: a signing key is in other hands."
-      run      = "${local._local} requests   # then: litekeep refuse ID --reason R"
+      run      = ["${local._local} requests", "${local._local} refuse ID --reason 'not asked for'"]
+    }
+    restore-check-failed = {
+      title    = "A restore would not reach its target"
+      severity = "ERROR"
+      events   = ["restore.check_failed"]
+      where    = null
+      means    = "The monthly check by the restore job itself failed: the connection string of the target, its login or a privilege is not as a restore needs it. Nothing is lost; a restore now would fail."
+      run      = ["# Why:", local._logs.restore-check, "# Once that is fixed (docs/deploy.md, Replacing a secret):", local._execute.restore-check]
     }
     restore-failed = {
       title    = "Restore failed"
@@ -149,7 +161,12 @@ locals {
       events   = ["restore.started"]
       where    = null
       means    = "Someone is restoring a backup. If nobody announced it, find out who."
-      run      = "gcloud logging read 'protoPayload.methodName=\"google.cloud.run.v2.Jobs.RunJob\" OR protoPayload.methodName=\"google.cloud.run.v1.Jobs.RunJob\"' --project=${var.project_id} --freshness=1h --format='value(protoPayload.authenticationInfo.principalEmail,protoPayload.resourceName)'"
+      run = concat(
+        ["gcloud run jobs executions list --job=${var.name_prefix}-restore --project=${var.project_id} --region=${var.region} --limit=3"],
+        var.audit.data_access
+        ? ["# Who started it:", "gcloud logging read 'protoPayload.serviceName=\"run.googleapis.com\" AND protoPayload.methodName:\"Jobs.RunJob\"' --project=${var.project_id} --freshness=1h --format='value(protoPayload.authenticationInfo.principalEmail,protoPayload.resourceName)'"]
+        : ["# Who started it is in no log: audit.data_access is off."],
+      )
     }
     size-anomaly = {
       title    = "Backup of unusual size"
@@ -157,7 +174,7 @@ locals {
       events   = ["monitor.size_anomaly", "monitor.row_anomaly"]
       where    = "(jsonPayload.change_percent>50 OR jsonPayload.change_percent<-50)"
       means    = "A backup is over 50 % larger or smaller than the last seven, in bytes or rows. It may be a migration, or data that is gone. Hold the last good one before retention takes it."
-      run      = "${local._local} list   # then: litekeep hold ID --reason 'size anomaly'"
+      run      = ["${local._local} list", "${local._local} hold ID --reason 'size anomaly'"]
     }
     store-unwritable = {
       title    = "Store takes no objects"
@@ -181,7 +198,7 @@ locals {
       events   = ["monitor.table_vanished"]
       where    = null
       means    = "The newest backup lacks a table that the one before it had: a migration, or a loss."
-      run      = "${local._local} list   # then: litekeep restore --backup ID --table TABLE --to FILE"
+      run      = ["${local._local} list", "${local._local} restore --backup ID --table TABLE --to FILE"]
     }
     unverified = {
       title    = "Backup not verified for a day"
@@ -197,7 +214,7 @@ locals {
       events   = ["drill.refused", "verify.refused"]
       where    = null
       means    = "A verification or drill was started with a wrong flag or setting, so none was begun. That says nothing of any backup; but if it was the scheduled one, nothing is proven until it is mended."
-      run      = "${local._logs.verify}   # of a drill: ${local._logs.drill}"
+      run      = [local._logs.verify, "# Of a drill:", local._logs.drill]
     }
     verify-failed = {
       title    = "Backup is not good"
@@ -205,9 +222,20 @@ locals {
       events   = ["verify.failed", "monitor.not_good"]
       where    = null
       means    = "A backup did not pass its verification, or could not be verified. Take another one now; keep the bad one for the cause."
-      run      = "${local._execute.backup} && ${local._execute.verify} --args=--backup=latest"
+      run      = [local._execute.backup, "${local._execute.verify} --args=--backup=latest"]
     }
   }
+
+  _key_of_versions = "--key=${var.key.name} --keyring=${local.wrapping_ring} --location=${var.key.location} --project=${var.project_id}"
+  _key_commands = [
+    "gcloud kms keys versions list ${local._key_of_versions}",
+    "# Bring back one that is scheduled for destruction, by its number; then enable it:",
+    "gcloud kms keys versions restore 1 ${local._key_of_versions}",
+    "gcloud kms keys versions enable 1 ${local._key_of_versions}",
+  ]
+
+  # What every alert's text ends with: a line is a command, or begins with #.
+  event_runs = { for name, alert in local.event_alerts : name => join("\n    ", flatten([alert.run])) }
 
   event_filters = {
     for name, alert in local.event_alerts : name => join(" AND ", compact([
@@ -224,7 +252,8 @@ locals {
 resource "google_monitoring_alert_policy" "event" {
   for_each = { for name, alert in local.event_alerts : name => alert if local.alerts_on }
 
-  display_name          = "Litekeep: ${each.value.title}"
+  project               = var.project_id
+  display_name          = "${local.title_prefix}: ${each.value.title}"
   combiner              = "OR"
   severity              = each.value.severity
   notification_channels = local.notification_channels
@@ -252,8 +281,8 @@ resource "google_monitoring_alert_policy" "event" {
 
   documentation {
     mime_type = "text/markdown"
-    subject   = "Litekeep ${var.environment}: ${each.value.title}"
-    content   = "${each.value.means}\n\n$${log.extracted_label.database} $${log.extracted_label.kind} $${log.extracted_label.backup_id}\n\n$${log.extracted_label.message}\n\nRun:\n\n    ${each.value.run}\n"
+    subject   = "${local.title_prefix} ${var.environment}: ${each.value.title}"
+    content   = "${each.value.means}\n\n$${log.extracted_label.database} $${log.extracted_label.kind} $${log.extracted_label.backup_id}\n\n$${log.extracted_label.message}\n\nRun:\n\n    ${local.event_runs[each.key]}\n"
 
     dynamic "links" {
       for_each = var.alerts.runbook_url == null ? [] : ["${var.alerts.runbook_url}#${each.key}"]

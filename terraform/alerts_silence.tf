@@ -20,8 +20,8 @@ locals {
       title    = kind == "continuous" ? "Recovery point beyond its target" : "No ${kind} backup for ${var.alerts.stale_after[kind]}"
       severity = "CRITICAL"
       query    = join(" or ", missing)
-      means    = "For ${var.alerts.stale_after[kind]} no ${kind} backup was reported${kind == "continuous" ? ", so a loss now would cost more than the 5 minutes that continuous backups are for" : ""}. After a first deployment this fires until the first one has succeeded."
-      run      = "${local._execute["backup-${kind}"]}   # is it started? gcloud scheduler jobs describe ${var.name_prefix}-backup-${kind} --project=${var.project_id} --location=${coalesce(var.scheduler_region, var.region)}"
+      means    = "For ${var.alerts.stale_after[kind]} no ${kind} backup was reported${kind == "continuous" ? ", so a loss now would cost more than the 5 minutes that continuous backups are for" : ""}. After a first deployment this fires until the first one has succeeded: the commands of next_steps take it at once."
+      run      = "${local._execute["backup-${kind}"]}\n    # Is it started?\n    gcloud scheduler jobs describe ${var.name_prefix}-backup-${kind} --project=${var.project_id} --location=${local.scheduler_location}"
     }
   }
 
@@ -31,7 +31,7 @@ locals {
       title    = "Monitor is silent"
       severity = "CRITICAL"
       query    = "absent_over_time(${local._events},event=~\"monitor[.].*\"}[3h]) or sum(increase(${local._events},event=~\"monitor[.].*\"}[3h])) < 0.5"
-      means    = "The hourly monitor has said nothing for three hours. Until it speaks, the other alerts' silence says nothing."
+      means    = "The hourly monitor has said nothing for three hours. Until it speaks, the other alerts' silence says nothing. After a first deployment this fires until its first run."
       run      = local._execute.monitor
     }
     }, contains(keys(local.schedules), "cleanup") ? {
@@ -39,7 +39,7 @@ locals {
       title    = "Cleanup is silent"
       severity = "WARNING"
       query    = "absent_over_time(${local._events},event=~\"cleanup[.].*\"}[192h]) or sum(increase(${local._events},event=~\"cleanup[.].*\"}[192h])) < 0.5"
-      means    = "Retention has not been applied for eight days. Nothing is lost; storage grows."
+      means    = "Retention has not been applied for eight days. Nothing is lost; storage grows. After a first deployment this fires until the first cleanup, at most a day."
       run      = "${local._execute.cleanup} --args=--dry-run"
     }
   } : {})
@@ -48,7 +48,8 @@ locals {
 resource "google_monitoring_alert_policy" "silence" {
   for_each = { for name, alert in local.silence_alerts : name => alert if local.alerts_on }
 
-  display_name          = "Litekeep: ${each.value.title}"
+  project               = var.project_id
+  display_name          = "${local.title_prefix}: ${each.value.title}"
   combiner              = "OR"
   severity              = each.value.severity
   notification_channels = local.notification_channels
@@ -71,7 +72,7 @@ resource "google_monitoring_alert_policy" "silence" {
 
   documentation {
     mime_type = "text/markdown"
-    subject   = "Litekeep ${var.environment}: ${each.value.title}"
+    subject   = "${local.title_prefix} ${var.environment}: ${each.value.title}"
     content   = "${each.value.means}\n\nRun:\n\n    ${each.value.run}\n"
 
     dynamic "links" {
@@ -90,7 +91,8 @@ resource "google_monitoring_alert_policy" "silence" {
 resource "google_monitoring_alert_policy" "crash" {
   count = local.alerts_on ? 1 : 0
 
-  display_name          = "Litekeep: Job execution failed"
+  project               = var.project_id
+  display_name          = "${local.title_prefix}: Job execution failed"
   combiner              = "OR"
   severity              = "ERROR"
   notification_channels = local.notification_channels
@@ -119,7 +121,7 @@ resource "google_monitoring_alert_policy" "crash" {
 
   documentation {
     mime_type = "text/markdown"
-    subject   = "Litekeep ${var.environment}: job execution failed"
+    subject   = "${local.title_prefix} ${var.environment}: job execution failed"
     content   = "An execution of $${resource.label.job_name} failed after all its tries. When no other alert says why, it was killed before it could (out of memory, or past its timeout), or it was started with a wrong flag or setting: its log says which.\n\nRun:\n\n    gcloud run jobs executions list --job=$${resource.label.job_name} --project=${var.project_id} --region=${var.region} --limit=3\n"
   }
 

@@ -11,8 +11,9 @@ locals {
 resource "google_service_account" "arrival" {
   for_each = local.arrival
 
+  project      = var.project_id
   account_id   = "${var.name_prefix}-arrival"
-  display_name = "Litekeep arrival"
+  display_name = "${local.title_prefix} arrival"
   description  = "Carries storage events to the verification service, and can do nothing else."
 
   depends_on = [google_project_service.this]
@@ -21,6 +22,7 @@ resource "google_service_account" "arrival" {
 resource "google_cloud_run_v2_service" "arrival" {
   for_each = local.arrival
 
+  project             = var.project_id
   name                = "${var.name_prefix}-verify-on-arrival"
   location            = var.region
   labels              = local.labels
@@ -75,6 +77,7 @@ resource "google_cloud_run_v2_service" "arrival" {
 resource "google_cloud_run_v2_service_iam_member" "arrival" {
   for_each = local.arrival
 
+  project  = var.project_id
   name     = google_cloud_run_v2_service.arrival[each.key].name
   location = var.region
   role     = "roles/run.invoker"
@@ -100,6 +103,7 @@ resource "google_project_iam_member" "storage_publishes" {
 resource "google_eventarc_trigger" "arrival" {
   for_each = local.arrival
 
+  project         = var.project_id
   name            = "${var.name_prefix}-arrival"
   location        = local.arrival_location
   labels          = local.labels
@@ -118,6 +122,13 @@ resource "google_eventarc_trigger" "arrival" {
     cloud_run_service {
       service = google_cloud_run_v2_service.arrival[each.key].name
       region  = var.region
+    }
+  }
+
+  lifecycle {
+    precondition {
+      condition     = can(regex("^([a-z]+-[a-z]+[0-9]+|us|eu)$", local.arrival_location))
+      error_message = "verify_on_arrival: its trigger must be where the bucket is, and Eventarc is known to be in regions, US and EU only: set verify_on_arrival = null (the scheduled verification proves all the same), or bucket.location to one of these before there are backups."
     }
   }
 

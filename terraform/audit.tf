@@ -1,20 +1,27 @@
-# Who read, wrote or changed what: data-access logs of the three services that hold secrets, and a log bucket
-# that keeps them, and what the jobs said, for longer than the default one does.
+# Who read, wrote, changed or started what: data-access logs of the services that hold secrets and run jobs, and a log
+# bucket that keeps them, and what the jobs said, for longer than the default one does.
+
+locals {
+  # Starting a job is a write of data for Cloud Run (its Jobs.RunJob), so it is in no log unless it is asked for.
+  _audited = {
+    "cloudkms.googleapis.com"      = ["ADMIN_READ", "DATA_READ", "DATA_WRITE"]
+    "run.googleapis.com"           = ["DATA_WRITE"]
+    "secretmanager.googleapis.com" = ["ADMIN_READ", "DATA_READ", "DATA_WRITE"]
+    "storage.googleapis.com"       = ["ADMIN_READ", "DATA_READ", "DATA_WRITE"]
+  }
+}
 
 resource "google_project_iam_audit_config" "this" {
-  for_each = var.audit.data_access ? toset(["cloudkms.googleapis.com", "secretmanager.googleapis.com", "storage.googleapis.com"]) : []
+  for_each = var.audit.data_access ? local._audited : {}
 
   project = var.project_id
-  service = each.value # this is the whole of the service's setting in the project
+  service = each.key # this is the whole of the service's setting in the project
 
-  audit_log_config {
-    log_type = "ADMIN_READ"
-  }
-  audit_log_config {
-    log_type = "DATA_READ"
-  }
-  audit_log_config {
-    log_type = "DATA_WRITE"
+  dynamic "audit_log_config" {
+    for_each = each.value
+    content {
+      log_type = audit_log_config.value
+    }
   }
 
   depends_on = [google_project_service.this]
@@ -32,6 +39,7 @@ resource "google_logging_project_bucket_config" "audit" {
 }
 
 resource "google_logging_project_sink" "audit" {
+  project                = var.project_id
   name                   = "${var.name_prefix}-audit"
   description            = "Litekeep's audit trail"
   destination            = "logging.googleapis.com/${google_logging_project_bucket_config.audit.id}"

@@ -29,13 +29,16 @@ locals {
   _verdicts_tile = {
     title = "Verifications, drills and cleanups"
     xyChart = {
-      dataSets = [{
-        plotType       = "STACKED_BAR"
-        legendTemplate = "$${labels.event}"
-        timeSeriesQuery = {
-          prometheusQuery = "sum by (event) (increase(${local.prom_metric.events}{event=~\"(verify|drill|cleanup|restore)[.].*\"}[$${__interval}]))"
+      # A metric of logs belongs to several kinds of resources, and a query must say to which.
+      dataSets = [
+        for resource in concat(["cloud_run_job"], length(local.arrival) == 0 ? [] : ["cloud_run_revision"]) : {
+          plotType       = "STACKED_BAR"
+          legendTemplate = "$${labels.event}"
+          timeSeriesQuery = {
+            prometheusQuery = "sum by (event) (increase(${local.prom_metric.events}{monitored_resource=\"${resource}\",event=~\"(verify|drill|cleanup|restore)[.].*\"}[$${__interval}]))"
+          }
         }
-      }]
+      ]
       yAxis = { label = "events", scale = "LINEAR" }
     }
   }
@@ -66,19 +69,19 @@ locals {
 }
 
 resource "google_monitoring_dashboard" "this" {
+  project = var.project_id
   dashboard_json = jsonencode({
-    displayName = "Litekeep (${var.name_prefix})"
+    displayName = local.title_prefix
     labels      = { app = "", litekeep = "" }
     mosaicLayout = {
       columns = 48
       tiles = [
-        for number, widget in local._tiles : {
-          xPos   = number % 2 * 24
-          yPos   = floor(number / 2) * 16
-          width  = 24
-          height = 16
-          widget = widget
-        }
+        # The API leaves out what is 0, and a plan would put it back for ever.
+        for number, widget in local._tiles : merge(
+          { width = 24, height = 16, widget = widget },
+          number % 2 == 0 ? {} : { xPos = 24 },
+          number < 2 ? {} : { yPos = floor(number / 2) * 16 },
+        )
       ]
     }
   })

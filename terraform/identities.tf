@@ -13,16 +13,18 @@ locals {
 resource "google_service_account" "job" {
   for_each = local.identities
 
+  project      = var.project_id
   account_id   = "${var.name_prefix}-${each.key}"
-  display_name = "Litekeep ${each.key}"
+  display_name = "${local.title_prefix} ${each.key}"
   description  = each.value
 
   depends_on = [google_project_service.this]
 }
 
 resource "google_service_account" "scheduler" {
+  project      = var.project_id
   account_id   = "${var.name_prefix}-scheduler"
-  display_name = "Litekeep scheduler"
+  display_name = "${local.title_prefix} scheduler"
   description  = "Starts the scheduled jobs, as they are: it cannot give them arguments."
 
   depends_on = [google_project_service.this]

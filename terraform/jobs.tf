@@ -24,6 +24,7 @@ locals {
     cleanup           = { image = "cleanup", args = [], schedule = "cleanup", on_demand = null }
     drill             = { image = "verify", args = ["--drill"], schedule = "drill", on_demand = null }
     monitor           = { image = "monitor", args = [], schedule = "monitor", on_demand = null }
+    restore-check     = { image = "restore", args = ["--check"], schedule = "restore-check", on_demand = null }
     restore           = { image = "restore", args = ["--backup=latest-verified", "--dry-run"], schedule = null, on_demand = "by a person, who names the backup; without arguments it only says what it would do" }
     verify            = { image = "verify", args = ["--since=7d"], schedule = "verify", on_demand = null }
   }
@@ -75,28 +76,28 @@ locals {
   drill_checks_path = "/etc/litekeep/drill"
   drill_checks_file = "checks.sql"
 
-  scratch_path  = "/scratch"
-  disk_from_gib = 10
+  scratch_path = "/scratch"
 }
 
 resource "google_cloud_run_v2_job" "this" {
   for_each = local.jobs
 
+  project             = var.project_id
   name                = "${var.name_prefix}-${each.key}"
   location            = var.region
   labels              = local.labels
   deletion_protection = var.deletion_protection
-  launch_stage        = local.sizes[each.value.image].scratch_gib >= local.disk_from_gib ? "BETA" : "GA" # disks are BETA
+  launch_stage        = local.launch_stage[each.key]
 
   template {
-    task_count  = local.sizes[each.value.image].tasks
-    parallelism = local.sizes[each.value.image].tasks
+    task_count  = local.size_of[each.key].tasks
+    parallelism = local.size_of[each.key].tasks
     labels      = local.labels
 
     template {
       service_account       = google_service_account.job[each.value.image].email
-      timeout               = "${local.sizes[each.value.image].timeout_minutes * 60}s"
-      max_retries           = local.sizes[each.value.image].max_retries
+      timeout               = "${local.size_of[each.key].timeout_minutes * 60}s"
+      max_retries           = local.size_of[each.key].max_retries
       execution_environment = "EXECUTION_ENVIRONMENT_GEN2"
 
       containers {
@@ -105,8 +106,8 @@ resource "google_cloud_run_v2_job" "this" {
 
         resources {
           limits = {
-            cpu    = tostring(local.sizes[each.value.image].cpu)
-            memory = "${local.sizes[each.value.image].memory_gib}Gi"
+            cpu    = tostring(local.size_of[each.key].cpu)
+            memory = "${local.size_of[each.key].memory_gib}Gi"
           }
         }
 
@@ -148,7 +149,7 @@ resource "google_cloud_run_v2_job" "this" {
 
         # Anything written elsewhere counts against the memory, until the task is killed without a word.
         dynamic "env" {
-          for_each = local.sizes[each.value.image].scratch_gib > 0 ? ["SQLITE_TMPDIR", "TMPDIR"] : []
+          for_each = local.size_of[each.key].scratch_gib > 0 ? ["SQLITE_TMPDIR", "TMPDIR"] : []
           content {
             name  = env.value
             value = local.scratch_path
@@ -156,7 +157,7 @@ resource "google_cloud_run_v2_job" "this" {
         }
 
         dynamic "volume_mounts" {
-          for_each = local.sizes[each.value.image].scratch_gib > 0 ? ["scratch"] : []
+          for_each = local.size_of[each.key].scratch_gib > 0 ? ["scratch"] : []
           content {
             name       = volume_mounts.value
             mount_path = local.scratch_path
@@ -165,12 +166,12 @@ resource "google_cloud_run_v2_job" "this" {
       }
 
       dynamic "volumes" {
-        for_each = local.sizes[each.value.image].scratch_gib > 0 ? ["scratch"] : []
+        for_each = local.size_of[each.key].scratch_gib > 0 ? ["scratch"] : []
         content {
           name = volumes.value
           empty_dir {
-            medium     = local.sizes[each.value.image].scratch_gib >= local.disk_from_gib ? "DISK" : "MEMORY"
-            size_limit = "${local.sizes[each.value.image].scratch_gib}Gi"
+            medium     = local.size_of[each.key].scratch_gib >= local.disk_from_gib ? "DISK" : "MEMORY"
+            size_limit = "${local.size_of[each.key].scratch_gib}Gi"
           }
         }
       }
@@ -207,17 +208,30 @@ resource "google_cloud_run_v2_job" "this" {
     ignore_changes = [launch_stage] # the service raises it by itself
 
     precondition {
-      condition     = local.sizes[each.value.image].scratch_gib >= local.disk_from_gib || local.sizes[each.value.image].memory_gib >= local.sizes[each.value.image].scratch_gib + 0.5
+      condition     = local.size_of[each.key].scratch_gib >= local.disk_from_gib || local.size_of[each.key].memory_gib >= local.size_of[each.key].scratch_gib + 0.5
       error_message = "job_sizes.${each.value.image}: scratch_gib up to 2 lies in memory: give memory_gib at least half a GiB more, or scratch_gib = 10 for a disk."
     }
     precondition {
-      condition     = local.sizes[each.value.image].memory_gib <= { 1 = 4, 2 = 8, 4 = 16, 6 = 24, 8 = 32 }[local.sizes[each.value.image].cpu]
+      condition     = local.size_of[each.key].scratch_gib < local.disk_from_gib || local.size_of[each.key].scratch_gib <= var.disk_quota.instance_gib
+      error_message = "job_sizes.${each.value.image}: a disk of ${local.size_of[each.key].scratch_gib} GiB is more than disk_quota.instance_gib = ${var.disk_quota.instance_gib}: ask for more on the console's quota page (Cloud Run Admin API, ephemeral disk), then set disk_quota to what was granted."
+    }
+    precondition {
+      condition     = each.key != "backup" || try(local.subnet[1], var.region) == var.region # said once
+      error_message = "network.subnetwork is not in ${var.region}: a job reaches the network through a subnet of its own region."
+    }
+    postcondition {
+      condition     = self.launch_stage != "GA" || local.size_of[each.key].scratch_gib < local.disk_from_gib
+      error_message = "Job ${self.name} was made without a disk, and Cloud Run gives it none later: make it anew, with terraform apply -var=deletion_protection=false, then the same with -replace='google_cloud_run_v2_job.this[\"${each.key}\"]'."
+    }
+    precondition {
+      condition     = local.size_of[each.key].memory_gib <= { 1 = 4, 2 = 8, 4 = 16, 6 = 24, 8 = 32 }[local.size_of[each.key].cpu]
       error_message = "job_sizes.${each.value.image}: memory_gib is more than Cloud Run gives with that cpu: 1 up to 4, 2 up to 8, 4 up to 16, 6 up to 24, 8 up to 32."
     }
   }
 
   # Cloud Run looks the secret up when the job is made; a first run without its rights would fail.
   depends_on = [
+    google_compute_subnetwork_iam_member.run,
     google_kms_crypto_key_iam_member.wrapping,
     google_secret_manager_secret_iam_member.drill_checks,
     google_secret_manager_secret_iam_member.reader,
@@ -240,6 +254,7 @@ locals {
 resource "google_cloud_run_v2_job_iam_member" "operator" {
   for_each = local.operator_grants
 
+  project  = var.project_id
   name     = google_cloud_run_v2_job.this[each.value.job].name
   location = var.region
   role     = each.value.role

@@ -2,15 +2,20 @@
 # one that was stolen. The storage keys only keep the disks unreadable: Cloud Storage decrypts for any reader.
 # Neither a key nor its ring can ever be deleted; destroying a key's versions destroys every backup it protects.
 
+locals {
+  wrapping_ring = coalesce(var.key.ring, "${var.name_prefix}-wrapping")
+}
+
 resource "google_kms_key_ring" "wrapping" {
-  name     = "${var.name_prefix}-wrapping"
+  project  = var.project_id
+  name     = local.wrapping_ring
   location = var.key.location
 
   depends_on = [google_project_service.this]
 }
 
 resource "google_kms_crypto_key" "wrapping" {
-  name                       = "wrapping"
+  name                       = var.key.name
   key_ring                   = google_kms_key_ring.wrapping.id
   purpose                    = "ENCRYPT_DECRYPT"
   rotation_period            = "7776000s"  # 90 days; old versions stay, for the backups that they wrapped
@@ -30,6 +35,7 @@ resource "google_kms_crypto_key" "wrapping" {
 resource "google_kms_key_ring" "storage" {
   for_each = local.stores
 
+  project  = var.project_id
   name     = "${var.name_prefix}-storage-${each.key}"
   location = each.value.key_location
 
@@ -54,7 +60,9 @@ resource "google_kms_crypto_key" "storage" {
 # Cloud Storage's own account, which the look-up also makes, uses the storage keys; no job does. Nothing stands
 # before the look-up (its API is on in every project): else a later plan could put off the answer, and with it
 # take away and give back the right that every read of a backup needs.
-data "google_storage_project_service_account" "this" {}
+data "google_storage_project_service_account" "this" {
+  project = var.project_id
+}
 
 resource "google_kms_crypto_key_iam_member" "storage" {
   for_each = local.stores

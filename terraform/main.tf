@@ -1,11 +1,13 @@
-provider "google" {
-  project        = var.project_id
-  region         = var.region
-  default_labels = local.labels
-}
-
+# No provider is configured here, so that this can be a module of another configuration: every resource names its project.
 data "google_project" "this" {
   project_id = var.project_id
+}
+
+# The provider reads the project through this API after it has enabled any other.
+resource "google_project_service" "resource_manager" {
+  project            = var.project_id
+  service            = "cloudresourcemanager.googleapis.com"
+  disable_on_destroy = false
 }
 
 resource "google_project_service" "this" {
@@ -21,12 +23,17 @@ resource "google_project_service" "this" {
       "secretmanager.googleapis.com",
       "storage.googleapis.com",
     ],
+    var.cloud_build == null ? [] : ["cloudbuild.googleapis.com"],
+    var.network == null ? [] : ["compute.googleapis.com"],
+    var.budget == null ? [] : ["billingbudgets.googleapis.com"],
     var.verify_on_arrival == null ? [] : ["eventarc.googleapis.com", "pubsub.googleapis.com"],
   ))
 
   project            = var.project_id
   service            = each.value
   disable_on_destroy = false # others in the project may need it
+
+  depends_on = [google_project_service.resource_manager]
 }
 
 locals {
@@ -59,14 +66,20 @@ locals {
   retention_days = { for kind in local.kinds : kind => coalesce(local._kept_days_wanted[kind], local._kept_days[kind]) }
 
   _schedules = {
-    cleanup    = var.schedules.cleanup
-    continuous = var.continuous_every_minutes == null ? "off" : "*/${var.continuous_every_minutes} * * * *"
-    daily      = var.schedules.daily
-    drill      = var.schedules.drill
-    monitor    = var.schedules.monitor
-    verify     = var.schedules.verify == "20 */6 * * *" && var.continuous_every_minutes != null ? "20 * * * *" : var.schedules.verify
-    weekly     = var.schedules.weekly
+    cleanup       = var.schedules.cleanup
+    continuous    = var.continuous_every_minutes == null ? "off" : "*/${var.continuous_every_minutes} * * * *"
+    daily         = var.schedules.daily
+    drill         = var.schedules.drill
+    monitor       = var.schedules.monitor
+    restore-check = var.schedules.restore_check
+    verify        = var.schedules.verify == "20 */6 * * *" && var.continuous_every_minutes != null ? "20 * * * *" : var.schedules.verify
+    weekly        = var.schedules.weekly
   }
+  # How each alert, dashboard and channel is called: several installations in a project are told apart by their prefix.
+  title_prefix = var.name_prefix == "litekeep" ? "Litekeep" : "Litekeep (${var.name_prefix})"
+
+  scheduler_location = coalesce(var.scheduler_region, var.region)
+
   schedules = { for name, cron in local._schedules : name => cron if cron != "off" }
 
   # What BACKUP_SCHEDULES, the alerts on age and the dashboard go by.

@@ -40,6 +40,7 @@ locals {
 resource "google_logging_metric" "counter" {
   for_each = local._counters
 
+  project          = var.project_id
   name             = "${local.name_id}_${each.key}"
   description      = each.value.about
   filter           = "${local.our_logs} AND ${each.value.filter}"
@@ -67,6 +68,7 @@ resource "google_logging_metric" "counter" {
 resource "google_logging_metric" "distribution" {
   for_each = local._distributions
 
+  project          = var.project_id
   name             = "${local.name_id}_${each.key}"
   description      = each.value.about
   filter           = "${local.our_logs} AND jsonPayload.event=\"${each.value.event}\""

@@ -1,7 +1,8 @@
 resource "google_monitoring_notification_channel" "email" {
   for_each = var.notifications.emails
 
-  display_name = "Litekeep: ${each.value}"
+  project      = var.project_id
+  display_name = "${local.title_prefix}: ${each.value}"
   type         = "email"
   labels       = { email_address = each.value }
 
@@ -11,7 +12,8 @@ resource "google_monitoring_notification_channel" "email" {
 resource "google_monitoring_notification_channel" "webhook" {
   for_each = var.notifications.webhooks
 
-  display_name = "Litekeep: ${each.key}"
+  project      = var.project_id
+  display_name = "${local.title_prefix}: ${each.key}"
   type         = "webhook_tokenauth"
   labels       = { url = each.value }
 
@@ -21,14 +23,16 @@ resource "google_monitoring_notification_channel" "webhook" {
 resource "google_monitoring_notification_channel" "pubsub" {
   for_each = var.notifications.pubsub_topics
 
-  display_name = "Litekeep: ${each.value}"
+  project      = var.project_id
+  display_name = "${local.title_prefix}: ${each.value}"
   type         = "pubsub"
   labels       = { topic = each.value }
 
-  depends_on = [google_pubsub_topic_iam_member.alerts]
+  depends_on = [google_project_service.this]
 }
 
-# Cloud Monitoring publishes as its own account, which needs the right on each topic.
+# Cloud Monitoring publishes as its own account, which needs the right on each topic. It makes that account together with
+# the project's first channel of this type, so the grant comes after the channel.
 resource "google_pubsub_topic_iam_member" "alerts" {
   for_each = var.notifications.pubsub_topics
 
@@ -36,6 +40,8 @@ resource "google_pubsub_topic_iam_member" "alerts" {
   topic   = split("/", each.value)[3]
   role    = "roles/pubsub.publisher"
   member  = "serviceAccount:service-${data.google_project.this.number}@gcp-sa-monitoring-notification.iam.gserviceaccount.com"
+
+  depends_on = [google_monitoring_notification_channel.pubsub]
 }
 
 locals {

@@ -3,10 +3,11 @@
 
 resource "google_artifact_registry_repository" "images" {
   # checkov:skip=CKV_GCP_84:Images hold code and no data; a key of their own would be one more way for a restore to fail.
-  repository_id = var.name_prefix
+  project       = var.project_id
+  repository_id = local.registry_name
   location      = var.region
   format        = "DOCKER"
-  description   = "Images of Litekeep's jobs"
+  description   = "Images of the jobs of ${local.title_prefix}"
   labels        = local.labels
 
   docker_config {
@@ -17,5 +18,6 @@ resource "google_artifact_registry_repository" "images" {
 }
 
 locals {
-  registry = "${var.region}-docker.pkg.dev/${var.project_id}/${var.name_prefix}"
+  registry_name = coalesce(var.registry, var.name_prefix)
+  registry      = "${var.region}-docker.pkg.dev/${var.project_id}/${local.registry_name}"
 }

@@ -8,8 +8,9 @@ locals {
 resource "google_cloud_scheduler_job" "this" {
   for_each = local.scheduled_jobs
 
+  project     = var.project_id
   name        = "${var.name_prefix}-${each.key}"
-  region      = coalesce(var.scheduler_region, var.region)
+  region      = local.scheduler_location
   description = "Starts the Cloud Run job ${var.name_prefix}-${each.key}"
   schedule    = each.value
   time_zone   = "Etc/UTC" # elsewhere a slot comes twice, or never, when the clocks change
@@ -35,6 +36,7 @@ resource "google_cloud_scheduler_job" "this" {
 resource "google_cloud_run_v2_job_iam_member" "scheduler" {
   for_each = local.scheduled_jobs
 
+  project  = var.project_id
   name     = google_cloud_run_v2_job.this[each.key].name
   location = var.region
   role     = "roles/run.jobsExecutor"

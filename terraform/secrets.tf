@@ -27,13 +27,28 @@ locals {
 resource "google_secret_manager_secret" "database_url" {
   for_each = local.secrets
 
+  project             = var.project_id
   secret_id           = "${var.name_prefix}-${each.key}-url"
   annotations         = { description = each.value.description }
   labels              = local.labels
   version_destroy_ttl = "604800s" # a destroyed version can be enabled again for a week
 
   replication {
-    auto {}
+    dynamic "auto" {
+      for_each = length(var.secret_locations) == 0 ? ["anywhere"] : []
+      content {}
+    }
+    dynamic "user_managed" {
+      for_each = length(var.secret_locations) == 0 ? [] : [var.secret_locations]
+      content {
+        dynamic "replicas" {
+          for_each = user_managed.value
+          content {
+            location = replicas.value
+          }
+        }
+      }
+    }
   }
 
   depends_on = [google_project_service.this]
@@ -42,6 +57,7 @@ resource "google_secret_manager_secret" "database_url" {
 resource "google_secret_manager_secret_iam_member" "reader" {
   for_each = local.secret_readers
 
+  project   = var.project_id
   secret_id = google_secret_manager_secret.database_url[each.value.secret].id
   role      = "roles/secretmanager.secretAccessor"
   member    = google_service_account.job[each.value.identity].member
@@ -51,12 +67,27 @@ resource "google_secret_manager_secret_iam_member" "reader" {
 resource "google_secret_manager_secret" "drill_checks" {
   for_each = toset(var.drill_checks == null ? [] : ["on"])
 
+  project     = var.project_id
   secret_id   = "${var.name_prefix}-drill-checks"
   annotations = { description = "The application's own checks, which the drill makes on a restored database." }
   labels      = local.labels
 
   replication {
-    auto {}
+    dynamic "auto" {
+      for_each = length(var.secret_locations) == 0 ? ["anywhere"] : []
+      content {}
+    }
+    dynamic "user_managed" {
+      for_each = length(var.secret_locations) == 0 ? [] : [var.secret_locations]
+      content {
+        dynamic "replicas" {
+          for_each = user_managed.value
+          content {
+            location = replicas.value
+          }
+        }
+      }
+    }
   }
 
   depends_on = [google_project_service.this]
@@ -76,6 +107,7 @@ resource "google_secret_manager_secret_version" "drill_checks" {
 resource "google_secret_manager_secret_iam_member" "drill_checks" {
   for_each = google_secret_manager_secret.drill_checks
 
+  project   = var.project_id
   secret_id = each.value.id
   role      = "roles/secretmanager.secretAccessor"
   member    = google_service_account.job["verify"].member

@@ -50,6 +50,7 @@ resource "google_storage_bucket" "store" {
   # checkov:skip=CKV_GCP_62:Reads and writes are in the data-access audit logs (audit.tf), which say who; access logs would need a bucket of their own.
   for_each = local.stores
 
+  project                     = var.project_id
   name                        = each.value.name
   location                    = each.value.location
   storage_class               = "STANDARD"

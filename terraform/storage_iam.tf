@@ -3,8 +3,9 @@
 # names that its code writes: a verdict, a hold or a mark of somebody else's would be believed.
 
 resource "google_project_iam_custom_role" "cleaner" {
+  project     = var.project_id
   role_id     = "${local.name_id}_cleaner"
-  title       = "Litekeep cleanup"
+  title       = "${local.title_prefix} cleanup"
   description = "Lists, reads and deletes objects; cannot create or change any."
   permissions = ["storage.objects.delete", "storage.objects.get", "storage.objects.list"]
 

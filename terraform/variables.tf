@@ -28,7 +28,7 @@ variable "alerts" {
 }
 
 variable "audit" {
-  description = "Who did what: `data_access` turns on data-access audit logs of storage, keys and secrets for the whole project; `retention_days` is how long they and the jobs' logs are kept. WARNING: `locked` cannot be undone, not even by deleting the project's other resources."
+  description = "Who did what: `data_access` turns on data-access audit logs of storage, keys, secrets and started jobs for the whole project; `retention_days` is how long they and the jobs' logs are kept. WARNING: `locked` cannot be undone, not even by deleting the project's other resources."
   type = object({
     data_access    = optional(bool, true)
     locked         = optional(bool, false)
@@ -63,6 +63,10 @@ variable "bucket" {
   validation {
     condition     = length(var.bucket.dual_region) == 0 || (length(var.bucket.dual_region) == 2 && contains(["US", "EU", "ASIA"], upper(coalesce(var.bucket.location, "none"))))
     error_message = "bucket.dual_region needs exactly two regions, and bucket.location = \"US\", \"EU\" or \"ASIA\" around them."
+  }
+  validation {
+    condition     = can(regex("^([A-Z]+-[A-Z]+[0-9]+|US|EU|ASIA|NAM4|EUR4|ASIA1)$", upper(coalesce(var.bucket.location, "EU"))))
+    error_message = "bucket.location must be a region, one of US, EU and ASIA, or one of the dual regions NAM4, EUR4 and ASIA1: the bucket's key must be where the bucket is, and is known to be for these."
   }
   validation {
     condition     = var.bucket.name == null || can(regex("^[a-z0-9][a-z0-9_-]{1,61}[a-z0-9]$", var.bucket.name))
@@ -105,10 +109,12 @@ variable "environment" {
 }
 
 variable "key" {
-  description = "The key that wraps each backup's data key. It must work when a region does not, so `location` is `global` unless data may not leave a jurisdiction (then `europe` or `us`). `protection_level` is SOFTWARE or HSM. Neither can be changed later."
+  description = "The key that wraps each backup's data key. It must work when a region does not, so `location` is `global` unless data may not leave a jurisdiction (then `europe` or `us`). `protection_level` is SOFTWARE or HSM. `ring` and `name` name a key that is there already, taken over by an import block (examples/imports.tf). None can be changed later."
   type = object({
     location         = optional(string, "global")
+    name             = optional(string, "wrapping")
     protection_level = optional(string, "SOFTWARE")
+    ring             = optional(string)
   })
   default  = {}
   nullable = false
@@ -116,6 +122,10 @@ variable "key" {
   validation {
     condition     = contains(["SOFTWARE", "HSM"], var.key.protection_level)
     error_message = "key.protection_level must be SOFTWARE or HSM."
+  }
+  validation {
+    condition     = alltrue([for name in compact([var.key.ring, var.key.name]) : can(regex("^[A-Za-z0-9_-]{1,63}$", name))])
+    error_message = "key.ring and key.name must be 1 to 63 of A-Z a-z 0-9 _ -."
   }
 }
 

@@ -68,6 +68,10 @@ variable "images" {
   default = null
 
   validation {
+    condition     = var.images != null || var.without_jobs
+    error_message = "images is missing, and without it every job, schedule and alert would be deleted. `make push` writes images.auto.tfvars.json: commit it, and where you have not pushed yourself, git pull. For a first apply, before there is an image: make deploy, or -var=without_jobs=true."
+  }
+  validation {
     condition     = var.images == null ? true : alltrue([for image in values(var.images) : image == null ? true : can(regex("^[a-z0-9.-]+(:[0-9]+)?/[^@\\s]+@sha256:[0-9a-f]{64}$", image))])
     error_message = "Each of images must be HOST/PATH@sha256:DIGEST: a tag can be moved, a digest cannot. make push prints them."
   }
@@ -113,9 +117,10 @@ variable "job_sizes" {
 }
 
 variable "network" {
-  description = "The VPC that jobs reach the database through, for a fixed address or a private node. `null`: the internet, over TLS."
+  description = "The VPC that jobs reach the database through, for a fixed address or a private node. Of another project (Shared VPC), name both in full; `grant` lets Cloud Run's account into that subnet, and is false where somebody else does (docs/deploy.md). `null`: the internet, over TLS."
   type = object({
     egress     = optional(string, "PRIVATE_RANGES_ONLY")
+    grant      = optional(bool, true)
     network    = string
     subnetwork = string
     tags       = optional(set(string), [])
@@ -125,6 +130,14 @@ variable "network" {
   validation {
     condition     = var.network == null ? true : contains(["ALL_TRAFFIC", "PRIVATE_RANGES_ONLY"], var.network.egress)
     error_message = "network.egress must be ALL_TRAFFIC or PRIVATE_RANGES_ONLY."
+  }
+  validation {
+    condition     = var.network == null ? true : !strcontains(var.network.subnetwork, "/") || can(regex("^projects/[^/]+/regions/[^/]+/subnetworks/[^/]+$", var.network.subnetwork))
+    error_message = "network.subnetwork must be a name, or projects/PROJECT/regions/REGION/subnetworks/NAME."
+  }
+  validation {
+    condition     = var.network == null ? true : !strcontains(var.network.network, "/") || can(regex("^projects/[^/]+/global/networks/[^/]+$", var.network.network))
+    error_message = "network.network must be a name, or projects/PROJECT/global/networks/NAME."
   }
 }
 
@@ -151,14 +164,15 @@ variable "scheduler_region" {
 }
 
 variable "schedules" {
-  description = "When each job starts, as five cron fields in UTC, or `off`. The one source for Cloud Scheduler, BACKUP_SCHEDULES and the alerts on age. The monitor belongs in every hour: its silence is an alert after three. The drill starts weekly and decides by the date whether it is due."
+  description = "When each job starts, as five cron fields in UTC, or `off`. The one source for Cloud Scheduler, BACKUP_SCHEDULES and the alerts on age. The monitor belongs in every hour: its silence is an alert after three. The drill starts weekly and decides by the date whether it is due. `restore_check` is the restore job's own look at its target, which writes nothing."
   type = object({
-    cleanup = optional(string, "0 4 * * *")
-    daily   = optional(string, "0 0 * * *")
-    drill   = optional(string, "0 3 * * 0")
-    monitor = optional(string, "10 * * * *")
-    verify  = optional(string, "20 */6 * * *")
-    weekly  = optional(string, "0 0 * * 0")
+    cleanup       = optional(string, "0 4 * * *")
+    daily         = optional(string, "0 0 * * *")
+    drill         = optional(string, "0 3 * * 0")
+    monitor       = optional(string, "10 * * * *")
+    restore_check = optional(string, "0 5 1 * *")
+    verify        = optional(string, "20 */6 * * *")
+    weekly        = optional(string, "0 0 * * 0")
   })
   default  = {}
   nullable = false

@@ -29,6 +29,7 @@ from shared.terminal.screen import progress_bars
 )
 @click.option("--request", metavar="ID", help="What that request asks for, once a second person has approved it.")
 @erasures
+@click.option("--check", is_flag=True, help="Look whether a restore would reach DATABASE_URL and may write there.")
 @click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
 @database
 @store
@@ -45,6 +46,7 @@ def restore(as_json: bool, **flags: Any) -> int:
       litekeep restore --backup latest --to new.db --migrations ./drizzle
       litekeep restore --at 2024-01-15T12:00:00Z --native
       litekeep restore --request 20240115T120000Z-k3v9q2mx
+      litekeep restore --check
     """
     from jobs.restore.main import run_restore  # noqa: PLC0415 - `--help` must not wait for it
 

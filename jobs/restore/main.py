@@ -36,6 +36,10 @@ from shared.terminal.screen import say, say_json, size
 def run_restore(flags: dict[str, Any], *, as_json: bool, progress: Progress) -> int:
     """Restores what the flags ask for, or with --dry-run says what it would do."""
     settings, permit = settings_with(backup_store=flags["store"]), None
+    if flags.pop("check"):
+        from jobs.restore.check import run_check  # noqa: PLC0415 - a restore has no use for it
+
+        return run_check(settings, flags, as_json=as_json)
     if flags.get("request"):
         from jobs.restore.approved import flags_of_request  # noqa: PLC0415 - only where somebody asked
 

@@ -61,6 +61,8 @@ class Event(StrEnum):
     REQUEST_MADE = "request.made"
     REQUEST_REFUSED = "request.refused"
     RESTORE_BREAK_GLASS = "restore.break_glass"
+    RESTORE_CHECK_FAILED = "restore.check_failed"
+    RESTORE_CHECK_SUCCEEDED = "restore.check_succeeded"
     RESTORE_FAILED = "restore.failed"
     RESTORE_STARTED = "restore.started"
     RESTORE_SUCCEEDED = "restore.succeeded"

@@ -13,6 +13,7 @@ PREFIX = "litekeep-"
 
 # When the tasks that are no backups start. The same times are the defaults of Terraform's `schedules`.
 VERIFY, CLEANUP, MONITOR, DRILL = "20 */6 * * *", "0 4 * * *", "10 * * * *", "0 3 * * 0"
+RESTORE_CHECK = "0 5 1 * *"
 _WITHOUT_SETTING = (Kind.DAILY, Kind.WEEKLY)
 
 _ANYWHERE = """\
@@ -96,6 +97,14 @@ def tasks_of(schedules: Mapping[Kind, Schedule] | None) -> list[Task]:
         Task("cleanup", "removal of backups whose time is over", ("cleanup",), CLEANUP),
         Task("monitor", "look for what is missing", ("monitor",), MONITOR),
         Task("drill", "restore drill, where one is due", ("drill",), DRILL, reads_key=True),
+        Task(
+            "restore-check",
+            "look whether a restore would reach its target",
+            ("restore", "--check"),
+            RESTORE_CHECK,
+            reads_key=True,
+            reads_source=True,
+        ),
     ]
 
 

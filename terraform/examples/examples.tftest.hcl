@@ -5,6 +5,10 @@ mock_provider "google" {
   source          = "./tests/mock"
 }
 
+variables {
+  without_jobs = true # an example without images is of a first apply
+}
+
 run "an_example_can_be_planned" {
   command = plan
 

@@ -10,12 +10,13 @@ databases      = ["orders", "customers", "stock"]
 backup_formats = ["sql", "sqlite"]
 skip_unchanged = true
 schedules = {
-  cleanup = "0 4 * * *"
-  daily   = "30 1,13 * * *"
-  drill   = "0 3 * * 0"
-  monitor = "10 * * * *"
-  verify  = "20 */2 * * *"
-  weekly  = "0 2 * * 0"
+  cleanup       = "0 4 * * *"
+  daily         = "30 1,13 * * *"
+  drill         = "0 3 * * 0"
+  monitor       = "10 * * * *"
+  restore_check = "0 6 1 * *"
+  verify        = "20 */2 * * *"
+  weekly        = "0 2 * * 0"
 }
 retention_days  = { daily = 60, milestone = 2555, on_demand = 14 }
 secret_versions = { source = "latest", target = "3" }
@@ -47,6 +48,7 @@ job_sizes = {
   restore = { scratch_gib = 50, timeout_minutes = 480 }
   verify  = { cpu = 4, memory_gib = 8, scratch_gib = 50, tasks = 3 }
 }
+disk_quota        = { instance_gib = 50, region_gib = 1000, volumes = 20 } # what the console's quota page grants
 verify_on_arrival = { memory_gib = 8, max_instances = 2 }
 network = {
   network    = "projects/acme-network/global/networks/shared"
@@ -55,6 +57,9 @@ network = {
   tags       = ["litekeep"]
 }
 scheduler_region    = "europe-west3"
+secret_locations    = ["europe-west1", "europe-west4"]
+cloud_build         = { region = "europe-west1" }
+budget              = { billing_account = "012345-6789AB-CDEF01", amount = 50, currency = "EUR" }
 deletion_protection = true
 
 # Who is told, and who may act.

@@ -32,7 +32,7 @@ run "every_job_starts_by_its_schedule_with_its_own_image_identity_and_settings" 
     error_message = "A schedule starts another job than its own."
   }
   assert {
-    condition     = length(output.jobs) == 9 && output.jobs["litekeep-backup-daily"] == "0 0 * * * (UTC)"
+    condition     = length(output.jobs) == 10 && output.jobs["litekeep-backup-daily"] == "0 0 * * * (UTC)"
     error_message = "The output does not say when each job starts."
   }
   assert {
@@ -49,7 +49,7 @@ run "every_job_starts_by_its_schedule_with_its_own_image_identity_and_settings" 
     error_message = "A job has no timeout of its own."
   }
   assert {
-    condition     = alltrue([for name, job in google_cloud_run_v2_job.this : job.template[0].template[0].volumes[0].empty_dir[0].medium == "DISK" && job.template[0].template[0].containers[0].volume_mounts[0].mount_path == "/scratch" if contains(["backup", "restore", "verify"], local.jobs[name].image)])
+    condition     = alltrue([for name, job in google_cloud_run_v2_job.this : job.template[0].template[0].volumes[0].empty_dir[0].medium == "DISK" && job.template[0].template[0].containers[0].volume_mounts[0].mount_path == "/scratch" if contains(["backup", "restore", "verify"], local.jobs[name].image) && name != "restore-check"])
     error_message = "A job that unpacks databases has no disk, so it would unpack them into its memory."
   }
   assert {
@@ -85,6 +85,7 @@ run "every_job_starts_by_its_schedule_with_its_own_image_identity_and_settings" 
       drill             = []
       monitor           = []
       restore           = ["litekeep-target-url@1"]
+      restore-check     = ["litekeep-target-url@1"]
       verify            = []
     })
     error_message = "A job has a connection string that it has no use for, or lacks one."
@@ -148,7 +149,8 @@ run "without_images_all_but_jobs_and_their_alerts" {
   command = plan
 
   variables {
-    images = null
+    images       = null
+    without_jobs = true
   }
 
   assert {

@@ -12,7 +12,7 @@ from shared.systemd.units import Machine, tasks_of, units_of
 from tests.cli.conftest import ROOT, Workplace, sample, workplace  # noqa: F401 - fixtures
 from tests.systemd.reading import as_systemd_reads, may_mount, read_unit, run_as_unit, verify
 
-TASKS = ["backup-daily", "backup-weekly", "cleanup", "drill", "monitor", "verify"]
+TASKS = ["backup-daily", "backup-weekly", "cleanup", "drill", "monitor", "restore-check", "verify"]
 
 
 @pytest.fixture
@@ -63,7 +63,7 @@ def test_each_command_works_with_what_its_unit_allows_and_no_more(server: Workpl
         pytest.skip("only root may mount, and not everywhere")
     units = written(server)
     state = server.folder / "state-of-units"
-    for task in ("backup-daily", "backup-weekly", "verify", "cleanup", "monitor", "drill"):
+    for task in ("backup-daily", "backup-weekly", "verify", "cleanup", "monitor", "drill", "restore-check"):
         unit = read_unit(units[f"litekeep-{task}.service"])
         done = run_as_unit(unit, state)
         assert done.returncode == 0, (task, done.stdout, done.stderr)
@@ -79,7 +79,7 @@ def test_a_missing_key_leaves_tasks_out_and_is_reported_by_the_monitor(server: W
     units = {name: path.read_text() for name, path in written(server).items() if name.endswith(".service")}
     condition = f"ConditionPathExists={server.folder}/own.key"
     assert {name for name, text in units.items() if condition in text} == {
-        f"litekeep-{task}.service" for task in ("backup-daily", "backup-weekly", "verify", "drill")
+        f"litekeep-{task}.service" for task in ("backup-daily", "backup-weekly", "verify", "drill", "restore-check")
     }
     (server.folder / "own.key").unlink()
     server.good("backup", BACKUP_KEY="none")
@@ -163,6 +163,6 @@ def test_the_times_are_those_of_terraform() -> None:
     schedules = terraform.partition('variable "schedules"')[2].partition("\n}\n")[0]
     theirs = dict(re.findall(r'^    (\w+) +=+ optional\(string, "([^"]+)"\)$', schedules, re.MULTILINE))
     for task in tasks_of(None):
-        assert task.cron == theirs[task.name.removeprefix("backup-")], task.name
+        assert task.cron == theirs[task.name.removeprefix("backup-").replace("-", "_")], task.name
     every = parse_schedules("continuous=*/5 * * * *")
     assert "backup-continuous" in {task.name for task in tasks_of(every)}

@@ -117,6 +117,16 @@ def a_restore_of_a_damaged_backup(job: Job) -> Run:
     return job.run("restore", "--backup=one", "--to=new.db")
 
 
+def a_check_of_a_target_in_reach(job: Job) -> Run:
+    job.run("backup", "--name=one")
+    return job.run("restore", "--check")
+
+
+def a_check_of_a_target_that_is_out_of_reach(job: Job) -> Run:
+    job.run("backup", "--name=one")
+    return job.run("restore", "--check", DATABASE_URL="gone/new.db")
+
+
 def a_cleanup(job: Job) -> Run:
     a_shelf(job, young=9)
     return job.run("cleanup")

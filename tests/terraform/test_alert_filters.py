@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.terraform.change_lines import CHANGES, MORE_CHANGES
 from tests.terraform.logging_query import BadQuery, Entry, compile_query
 from tests.terraform.workbench import EVENTS
 
@@ -35,6 +36,7 @@ FIRES = {
     "monitor.unverified": "unverified",
     "request.approved": "request-approved",
     "restore.break_glass": "break-glass",
+    "restore.check_failed": "restore-check-failed",
     "restore.failed": "restore-failed",
     "restore.started": "restore-started",
     "source.damaged": "source-damaged",
@@ -54,79 +56,6 @@ def job_line(event: str, job: str = "litekeep-backup-daily", **fields: object) -
         "logName": "projects/acme-prod/logs/run.googleapis.com%2Fstdout",
         "jsonPayload": {"message": "said", "event": event, **samples, **fields},
     }
-
-
-def audit_line(service: str, method: str, resource: str, **resource_fields: object) -> Entry:
-    return {
-        "severity": "NOTICE",
-        "resource": resource_fields or {"type": "audited_resource", "labels": {}},
-        "logName": "projects/acme-prod/logs/cloudaudit.googleapis.com%2Factivity",
-        "protoPayload": {"serviceName": service, "methodName": method, "resourceName": resource},
-    }
-
-
-def bucket_line(method: str, bucket: str = "acme-prod-litekeep") -> Entry:
-    return audit_line(
-        "storage.googleapis.com",
-        method,
-        f"projects/_/buckets/{bucket}",
-        type="gcs_bucket",
-        labels={"bucket_name": bucket},
-    )
-
-
-KEY = "projects/acme-prod/locations/global/keyRings/litekeep-wrapping/cryptoKeys/wrapping/cryptoKeyVersions/1"
-CHANGES = [
-    (audit_line("cloudkms.googleapis.com", "DestroyCryptoKeyVersion", KEY), "key-changed"),
-    (audit_line("cloudkms.googleapis.com", "UpdateCryptoKeyVersion", KEY), "key-changed"),
-    (audit_line("cloudkms.googleapis.com", "SetIamPolicy", KEY.replace("wrapping", "storage-copy", 1)), "key-changed"),
-    (audit_line("cloudkms.googleapis.com", "Decrypt", KEY), None),
-    (audit_line("cloudkms.googleapis.com", "DestroyCryptoKeyVersion", KEY.replace("litekeep-", "shop-")), None),
-    (bucket_line("storage.setIamPermissions"), "bucket-changed"),
-    (bucket_line("storage.buckets.update", "acme-prod-litekeep-copy"), "bucket-changed"),
-    (bucket_line("storage.buckets.delete"), "bucket-changed"),
-    (bucket_line("storage.objects.create"), None),
-    (bucket_line("storage.setIamPermissions", "acme-prod-web"), None),
-    (
-        audit_line(
-            "logging.googleapis.com",
-            "google.logging.v2.ConfigServiceV2.DeleteSink",
-            "projects/acme-prod/sinks/litekeep-audit",
-        ),
-        "audit-changed",
-    ),
-    (
-        audit_line(
-            "logging.googleapis.com",
-            "google.logging.v2.ConfigServiceV2.UpdateBucket",
-            "projects/acme-prod/locations/global/buckets/_Default",
-        ),
-        "audit-changed",
-    ),
-    (
-        audit_line(
-            "logging.googleapis.com",
-            "google.logging.v2.ConfigServiceV2.UpdateSink",
-            "projects/acme-prod/sinks/billing",
-        ),
-        None,
-    ),
-    (
-        {
-            "severity": "ERROR",
-            "resource": {"type": "cloud_scheduler_job", "labels": {"job_id": "litekeep-backup-daily"}},
-        },
-        "not-started",
-    ),
-    (
-        {
-            "severity": "INFO",
-            "resource": {"type": "cloud_scheduler_job", "labels": {"job_id": "litekeep-backup-daily"}},
-        },
-        None,
-    ),
-    ({"severity": "ERROR", "resource": {"type": "cloud_scheduler_job", "labels": {"job_id": "report"}}}, None),
-]
 
 
 @pytest.fixture
@@ -161,7 +90,7 @@ def test_a_figure_fires_beyond_its_limit_only(filters: dict[str, str], entry: En
     assert firing(filters, entry) == ({alert} if alert else set())
 
 
-@pytest.mark.parametrize(("entry", "alert"), CHANGES)
+@pytest.mark.parametrize(("entry", "alert"), CHANGES + MORE_CHANGES)
 def test_a_change_from_outside_fires_its_own_alert(filters: dict[str, str], entry: Entry, alert: str | None) -> None:
     assert firing(filters, entry) == ({alert} if alert else set())
 
@@ -179,7 +108,7 @@ def test_the_service_that_verifies_on_arrival_is_heard_too(filters: dict[str, st
 
 def test_every_alert_on_logs_was_fired(filters: dict[str, str]) -> None:
     by_figure = {"backup-slow", "cleanup-large", "size-anomaly"}
-    by_change = {alert for _, alert in CHANGES if alert}
+    by_change = {alert for _, alert in CHANGES + MORE_CHANGES if alert}
     assert set(filters) == set(FIRES.values()) | by_figure | by_change
 
 

@@ -56,6 +56,8 @@ CASES: dict[Case, tuple[set[str], set[str]]] = {
         {"restore-started", "break-glass"},
     ),
     real_runs.a_restore_of_a_damaged_backup: ({"restore.failed"}, {"restore-started", "restore-failed"}),
+    real_runs.a_check_of_a_target_in_reach: ({"restore.check_succeeded"}, set()),
+    real_runs.a_check_of_a_target_that_is_out_of_reach: ({"restore.check_failed"}, {"restore-check-failed"}),
     real_runs.a_cleanup: ({"cleanup.succeeded"}, set()),
     real_runs.a_cleanup_that_deletes_much: ({"cleanup.succeeded"}, {"cleanup-large"}),
     real_runs.a_cleanup_that_waits_for_a_good_backup: (
@@ -106,5 +108,14 @@ def test_a_case_fires_its_own_alerts_and_no_others(
 
 def test_every_alert_on_what_jobs_say_was_fired_but_one_that_takes_long(planned_outputs: dict[str, Any]) -> None:
     fired = {alert for _, alerts in CASES.values() for alert in alerts}
-    by_others = {"audit-changed", "bucket-changed", "key-changed", "not-started"}
+    by_others = {
+        "access-changed",
+        "audit-changed",
+        "bucket-changed",
+        "identity-changed",
+        "job-changed",
+        "key-changed",
+        "not-started",
+        "watch-changed",
+    }
     assert set(planned_outputs["alert_filters"]) == fired | by_others | {"backup-slow"}

@@ -123,3 +123,11 @@ override_resource {
     id = "projects/acme-prod/secrets/litekeep-monitor-url"
   }
 }
+
+override_resource {
+  target = google_service_account.build["on"]
+  values = {
+    email  = "litekeep-build@acme-prod.iam.gserviceaccount.com"
+    member = "serviceAccount:litekeep-build@acme-prod.iam.gserviceaccount.com"
+  }
+}
