@@ -16,12 +16,13 @@ from typing import BinaryIO
 from shared.clock import Clock, utc_now
 from shared.errors import ObjectMissing
 from shared.model.request_names import POLICIES, REQUESTS
+from shared.model.trail_names import BESIDE_TRAIL, TRAIL
 from shared.runtime.collector import all_of_it_stays
 from shared.stores import Store, StoredObject
 from shared.stores.interface import OwnTime, ReadsMany, SoftDeletes
 
 SECONDS = 10.0
-_FRESH = (REQUESTS, POLICIES)
+_FRESH = (REQUESTS, POLICIES, TRAIL)
 _LARGEST = 256 << 10  # bytes of one object that is kept
 _ROOM = 48 << 20  # bytes of all that are
 
@@ -45,19 +46,19 @@ class KeptStore:
     def url(self) -> str:
         return self._store.url
 
-    def list_objects(self, prefix: str = "") -> Iterator[StoredObject]:
+    def list_objects(self, prefix: str = "", start: str = "") -> Iterator[StoredObject]:
         if prefix.startswith(_FRESH):
-            yield from self._store.list_objects(prefix)
+            yield from self._store.list_objects(prefix, start)
             return
-        yield from (item for item in self.whole() if item.name.startswith(prefix))
+        yield from (item for item in self.whole() if item.name.startswith(prefix) and item.name >= start)
 
     def whole(self) -> tuple[StoredObject, ...]:
-        """The listing of all objects, at most some seconds old. It is the same tuple until it is listed anew."""
+        """The listing of all but the audit trail, at most some seconds old: the same tuple until it is listed anew."""
         with self._lock:
             if self._listed is None or self._monotonic() - self._listed > SECONDS:
                 at = self._clock()
                 with all_of_it_stays():
-                    self._listing = tuple(self._store.list_objects(""))
+                    self._listing = tuple(self._store.list_objects(start=BESIDE_TRAIL))
                 self._listed, self.listed_at = self._monotonic(), at
             return self._listing
 

@@ -45,6 +45,7 @@ COMMANDS = {
     "requests": ("litekeep.commands.requests:requests", "List what was asked for, and what became of it."),
     "approve": ("litekeep.commands.approve:approve", "Approve what another person asks for."),
     "refuse": ("litekeep.commands.approve:refuse", "Refuse a request, which ends it."),
+    "audit": ("litekeep.commands.audit:audit", "List who did what, or check that the audit trail is whole."),
     "cost": ("litekeep.commands.cost:cost", "Show what the store costs, and what a change would save."),
     "monitor": ("jobs.monitor.command:monitor", "Look for what is missing, and write an event for each finding."),
     "health": ("litekeep.commands.health:health", "Check source, store and key, a line each."),

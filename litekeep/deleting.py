@@ -69,9 +69,13 @@ def _delete(
 ) -> Removed:
     log, place = event_log(settings, result_on_stdout=as_json), open_store(settings.backup_store)
     with audited(log, settings, "delete", place.url, database=database, backup_id=backup_id, reason=reason) as deed:
-        gone = delete_backup(place, backup_id, database=database, force=force, leave=leave)
-        deed.database, deed.kind, deed.backup_id = gone.backup.database, gone.backup.kind, gone.backup.id
-    return gone
+
+        def known(backup: Backup) -> None:
+            name = backup.name
+            deed.database, deed.kind, deed.backup_id = name.database, name.kind, name.id
+            leave(backup)
+
+        return delete_backup(place, backup_id, database=database, force=force, leave=known)
 
 
 def _say(gone: Removed, *, as_json: bool) -> None:

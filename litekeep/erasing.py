@@ -105,7 +105,9 @@ def run_rewrite(settings: Settings, flags: dict[str, Any], *, as_json: bool, pro
         check_alone(settings, ["delete"], f"deleting {name.id}", f"litekeep request delete {name.id} --reason R")
         for place in (store, *([copies] if copies else [])):
             if is_stored(place, name.manifest):
-                delete_backup(place, name.manifest, force=True)
+                about = {"database": name.database, "backup_id": name.id, "kind": name.kind.value}
+                with audited(log, settings, "delete", place.url, **about, reason="made anew without what was erased"):
+                    delete_backup(place, name.manifest, force=True)
 
     order = RewriteOrder(
         store=store,

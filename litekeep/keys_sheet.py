@@ -58,7 +58,7 @@ def run_enter(path: Path, *, as_json: bool) -> None:
     text = sys.stdin.read(_LARGEST + 1)
     if len(text) > _LARGEST:
         raise UsageError("stdin holds more than a sheet: give the lines of one key")
-    with audited(event_log(settings, result_on_stdout=as_json), settings, "keys enter", str(path)):
+    with audited(event_log(settings, result_on_stdout=as_json, trail=False), settings, "keys enter", str(path)):
         key = KeyFile.create_again(path, from_lines(text))
     if as_json:
         say_json({"path": str(path), "name": key.name})

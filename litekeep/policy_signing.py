@@ -27,7 +27,7 @@ def sign_policy(settings: Settings, file: Path, output: Path, *, as_json: bool) 
         raise UsageError(f"{file} names no people, so it needs no signature: put it where the policy is mounted")
     if settings.backup_signing_key is None:
         raise UsageError("BACKUP_SIGNING_KEY is not set: set it to file:PATH or gcp-kms://…/cryptoKeyVersions/N")
-    with audited(event_log(settings, result_on_stdout=as_json), settings, "policy sign", found.digest):
+    with audited(event_log(settings, result_on_stdout=as_json, trail=False), settings, "policy sign", found.digest):
         signer = open_signer(settings.backup_signing_key)
         if found.signed:
             raw = add_signature(found.raw, Kind.POLICY, signer)

@@ -9,6 +9,7 @@ from litekeep.checks import check_source, try_key, try_store
 from shared.clock import utc_now
 from shared.errors import KeyProblem, LitekeepError, UsageError
 from shared.model.notify_urls import schema_of
+from shared.model.trail_names import BESIDE_TRAIL
 from shared.notify.send import send
 from shared.settings import Settings, read_settings
 from shared.stores import open_store
@@ -74,7 +75,7 @@ def _try_key(settings: Settings) -> Iterator[str]:
     if missing is None:
         yield f"key: {try_key(key_of(settings))}"
         return
-    if any(item.name.endswith(".enc") for item in open_store(settings.backup_store).list_objects("")):
+    if any(item.name.endswith(".enc") for item in open_store(settings.backup_store).list_objects(start=BESIDE_TRAIL)):
         raise KeyProblem(
             f"{settings.backup_store} holds backups under a key, and {missing} is not there: name the key that it was"
         )

@@ -8,6 +8,14 @@ locals {
   _logs    = { for job in keys(local._jobs) : job => "gcloud logging read 'resource.labels.job_name=\"${var.name_prefix}-${job}\" AND severity>=WARNING' --project=${var.project_id} --freshness=1d --format='value(jsonPayload.message)'" }
 
   event_alerts = {
+    audit-gap = {
+      title    = "Audit trail not whole"
+      severity = "ERROR"
+      events   = ["audit.gap"]
+      where    = null
+      means    = "An event could not be stored in the audit trail, or an object of it was removed, changed or added with an old date, or checkpoints are not as the monitor made them. Find out who can write to the bucket, or delete there."
+      run      = "${local._local} audit verify   # who: gcloud logging read 'protoPayload.methodName=(\"storage.objects.delete\" OR \"storage.objects.create\")' --project=${var.project_id} --freshness=2d"
+    }
     backup-failed = {
       title    = "Backup failed"
       severity = "ERROR"
@@ -34,6 +42,14 @@ locals {
       where    = null
       means    = "The monitor finds in the store no backup of this kind and database that is as new as the schedule promises. It goes by what is stored, not by what jobs said."
       run      = ["# Or the kind that is named above:", "${local._execute.backup} --args=--kind=daily"]
+    }
+    backup-vanished = {
+      title    = "Backup gone without a deletion"
+      severity = "CRITICAL"
+      events   = ["monitor.backup_vanished"]
+      where    = null
+      means    = "A backup that was stored at the last checkpoint is gone, and no cleanup and nobody's delete removed it: a lifecycle rule, or somebody with rights on the bucket. Deleted objects can be brought back for ${var.bucket.soft_delete_days} days, and the copy store may have it."
+      run      = "gcloud storage ls --soft-deleted --recursive ${local.store_url}   # bring one back: gcloud storage restore URL#GENERATION"
     }
     break-glass = {
       title    = "Break glass: an offline key approved alone"

@@ -136,6 +136,16 @@ resource "google_storage_bucket" "store" {
 
   lifecycle_rule {
     action {
+      type = "Delete"
+    }
+    condition {
+      age            = 400 # the audit trail has a time of its own, whatever is kept of backups
+      matches_prefix = ["audit/"]
+    }
+  }
+
+  lifecycle_rule {
+    action {
       type = "AbortIncompleteMultipartUpload"
     }
     condition {

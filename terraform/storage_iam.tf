@@ -22,27 +22,35 @@ locals {
   # That an approved request is used up. Requests, approvals and refusals are people's alone.
   _a_use = "resource.name.startsWith(\"BUCKET/requests/\") && resource.name.endsWith(\".used.json\")"
 
+  # An event of the audit trail. The checkpoints, which show when events are changed, are the monitor's alone.
+  _an_event = "resource.name.startsWith(\"BUCKET/audit/\") && !resource.name.startsWith(\"BUCKET/audit/checkpoints/\") && resource.name.endsWith(\".json\")"
+
   # The names that each identity creates, and no other: tests/terraform/test_object_rights.py holds them to
   # shared/model/names.py and to what the jobs do.
   _creates = {
     backup = {
       backups = "${local._under_a_kind} && ${local._of_a_backup}"
+      events  = local._an_event
       claims  = "resource.name.startsWith(\"BUCKET/locks/slots/\") && resource.name.endsWith(\".json\")"
       marks   = "resource.name.startsWith(\"BUCKET/locks/unchanged/\") && resource.name.endsWith(\".json\")"
     }
     cleanup = {
+      events = local._an_event
       leases = "resource.name.startsWith(\"BUCKET/locks/cleanup.\") && resource.name.endsWith(\".json\")"
       rules  = "resource.name.startsWith(\"BUCKET/locks/rules/\") && resource.name.endsWith(\".json\")"
       uses   = local._a_use
     }
     monitor = {
-      probe = "resource.name == \"BUCKET/health/probe\""
+      checkpoints = "resource.name.startsWith(\"BUCKET/audit/checkpoints/\") && (resource.name.endsWith(\".json\") || resource.name.endsWith(\".backups.json.gz\"))"
+      probe       = "resource.name == \"BUCKET/health/probe\""
     }
     restore = {
-      uses  = local._a_use
-      saves = "resource.name.startsWith(\"BUCKET/on-demand/\") && resource.name.extract(\"/objects/on-demand/{database}/before-restore-\") != \"\" && ${local._of_a_backup}"
+      events = local._an_event
+      uses   = local._a_use
+      saves  = "resource.name.startsWith(\"BUCKET/on-demand/\") && resource.name.extract(\"/objects/on-demand/{database}/before-restore-\") != \"\" && ${local._of_a_backup}"
     }
     verify = {
+      events   = local._an_event
       drills   = "resource.name.startsWith(\"BUCKET/drills/\")"
       verdicts = "${local._under_a_kind} && resource.name.extract(\".verified-{moment}.json\") != \"\" && resource.name.endsWith(\".json\")"
     }

@@ -2,11 +2,13 @@
 
 from dataclasses import replace
 
+from jobs.monitor.trail import checkpoint
 from shared.clock import Clock, utc_now
 from shared.events.log import Event, EventLog
 from shared.monitor import Finding, ages, judge
 from shared.monitor.again import look_again
 from shared.monitor.probes import probe_key, probe_store
+from shared.retention.inventory import Inventory
 from shared.settings import Settings
 from shared.stores import Store, open_store
 from shared.terminal.endings import reported
@@ -29,10 +31,12 @@ def run_monitor(store_url: str | None, database: str | None, *, as_json: bool, c
     began = clock()
     store = open_store(settings.backup_store)
     with reported(lambda why: log.emit(Event.MONITOR_FAILED, f"the monitor saw nothing: {why}", {"store": store.url})):
-        measured, findings, unseen = _look(settings, store, database, clock)
+        measured, findings, unseen, inventory = _look(settings, store, database, clock)
+    failures = failures_of(settings)
     if database is None:  # of a look at one database nothing follows for the others
-        tell_of_look(settings, [*findings, *failures_of(settings)])
-    findings += failures_of(settings)
+        findings += checkpoint(settings, store, inventory, log, clock)
+        tell_of_look(settings, [*findings, *failures])
+    findings += failures
     for each in [*measured, *findings]:
         log.emit(each.event, each.message, each.fields)
     if not findings:
@@ -47,8 +51,8 @@ def run_monitor(store_url: str | None, database: str | None, *, as_json: bool, c
 
 def _look(
     settings: Settings, store: Store, database: str | None, clock: Clock
-) -> tuple[list[Finding], list[Finding], str | None]:
-    """What was measured, what was found, and what there is no right to look at."""
+) -> tuple[list[Finding], list[Finding], str | None, Inventory]:
+    """What was measured, what was found, what there is no right to look at, and what is stored."""
     now, copy_url = clock(), settings.backup_copy_store
     listing, inventory = look_by(settings, store, now, only=database)
     if not listing.databases:
@@ -61,7 +65,8 @@ def _look(
     if copy_url:
         findings += probe_store(lambda: open_store(copy_url), copy_url)
     findings += native_alarms(settings, listing.databases, clock=clock)
-    return ages(listing, now), sorted(findings, key=lambda each: not each.is_error), listing.not_looked_at
+    found = sorted(findings, key=lambda each: not each.is_error)
+    return ages(listing, now), found, listing.not_looked_at, inventory
 
 
 def _nothing_to_watch(url: str) -> Finding:

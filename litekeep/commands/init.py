@@ -54,7 +54,7 @@ def init(as_json: bool, file: str | None, heartbeat: str | None, **flags: str | 
     values = {name: value for name, value in answers.items() if value}
     settings = read_settings(**values)
     missing = key_to_make(settings)
-    with audited(event_log(read_settings(), result_on_stdout=as_json), settings, "init", str(path)):
+    with audited(event_log(read_settings(), result_on_stdout=as_json, trail=False), settings, "init", str(path)):
         if missing is not None:
             from shared.keys.keyfile import KeyFile  # noqa: PLC0415 - Tink takes its time to import
 

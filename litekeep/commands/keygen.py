@@ -35,7 +35,7 @@ def _wrapping(path: Path, settings: "Settings", *, as_json: bool) -> None:
     from shared.terminal.audit import audited  # noqa: PLC0415
     from shared.terminal.parts import event_log  # noqa: PLC0415
 
-    with audited(event_log(settings, result_on_stdout=as_json), settings, "keygen", str(path)):
+    with audited(event_log(settings, result_on_stdout=as_json, trail=False), settings, "keygen", str(path)):
         key = KeyFile.create(path)
     if as_json:
         say_json({"path": str(path), "name": key.name})
@@ -49,7 +49,7 @@ def _signing(path: Path, settings: "Settings", *, as_json: bool) -> None:
     from shared.terminal.audit import audited  # noqa: PLC0415
     from shared.terminal.parts import event_log  # noqa: PLC0415
 
-    with audited(event_log(settings, result_on_stdout=as_json), settings, "keygen --signing", str(path)):
+    with audited(event_log(settings, result_on_stdout=as_json, trail=False), settings, "keygen --signing", str(path)):
         key = SigningFile.create(path)
     if as_json:
         say_json({"path": str(path), "key_id": key.public.id, "public_key": key.public.pem})

@@ -123,6 +123,8 @@ def _say(found: "PolicyFile", path: str | None) -> None:
         say(f"  console: key {_id(policy.console.key)}, attests {decides} of {', '.join(policy.console.may_attest)}")
     if policy.verifier:
         say(f"  verifier: key {_id(policy.verifier.key)}")
+    if policy.monitor:
+        say(f"  monitor: key {_id(policy.monitor.key)}")
     for pem in policy.break_glass.keys if policy.break_glass else []:
         say(f"  break glass: key {_id(pem)} approves alone")
     say(f"  follows: {policy.predecessor or 'none, it is the first'}")

@@ -67,7 +67,7 @@ def _install(folder: Path, units: dict[str, str], *, of_user: bool, as_json: boo
     from shared.terminal.screen import say  # noqa: PLC0415
 
     settings = read_settings()
-    with audited(event_log(settings, result_on_stdout=as_json), settings, "systemd", str(folder)):
+    with audited(event_log(settings, result_on_stdout=as_json, trail=False), settings, "systemd", str(folder)):
         done = install(folder, units, of_user=of_user)
     timers = [name for name in units if name.endswith(".timer")]
     if not as_json:

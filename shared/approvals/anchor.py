@@ -68,6 +68,12 @@ def keep(mounted: PolicyFile, stores: Sequence[Store]) -> None:
 
 def _newest(stores: Sequence[Store]) -> PolicyFile | None:
     """The last of the line; None when there is no line."""
+    found = line(stores)
+    return found[-1] if found else None
+
+
+def line(stores: Sequence[Store]) -> list[PolicyFile]:
+    """The policies that were in force, the first one first. Raises StoreError."""
     kept: dict[str, _Kept] = {}
     for store in stores:
         for each in _kept_in(store):
@@ -75,12 +81,12 @@ def _newest(stores: Sequence[Store]) -> PolicyFile | None:
             if known is None or each.since < known.since:
                 kept[each.file.digest] = each
     by_age = sorted(kept.values(), key=lambda each: each.since)
-    newest: PolicyFile | None = None
+    found: list[PolicyFile] = []
     for each in by_age:
-        begins = newest is None and each.file.policy.predecessor is None
-        if begins or (newest is not None and _follows(each.file, newest)):
-            newest = each.file
-    return newest
+        begins = not found and each.file.policy.predecessor is None
+        if begins or (found and _follows(each.file, found[-1])):
+            found.append(each.file)
+    return found
 
 
 def _kept_in(store: Store) -> list[_Kept]:

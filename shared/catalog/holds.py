@@ -17,6 +17,7 @@ from shared.model import names
 from shared.model.kinds import Kind
 from shared.model.manifest import LARGEST_MANIFEST, parse_manifest
 from shared.model.names import BackupName, Format, kind_prefix
+from shared.model.trail_names import BESIDE_TRAIL
 from shared.runtime.so_far import note, unsure
 from shared.stores import Store, StoredObject
 from shared.stores.interface import Holding
@@ -152,7 +153,7 @@ def _needed_by_no_other(store: Store, name: BackupName) -> list[BackupName]:
 
 def _the_only_one(store: Store, backup_id: str, database: str | None, *, role: str) -> BackupName:
     """The backup of that id that has such an object, found by names alone: a damaged one can be held too."""
-    fitting = [name for name in _named(store.list_objects(""), role) if name.id == backup_id]
+    fitting = [name for name in _named(store.list_objects(start=BESIDE_TRAIL), role) if name.id == backup_id]
     if database is not None:
         fitting = [name for name in fitting if name.database == database]
     if not fitting:

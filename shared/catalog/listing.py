@@ -34,6 +34,7 @@ from shared.model import names
 from shared.model.kinds import Kind
 from shared.model.manifest import Manifest, parse_manifest
 from shared.model.names import BackupName, ObjectName
+from shared.model.trail_names import BESIDE_TRAIL
 from shared.runtime.collector import all_of_it_stays
 from shared.stores import Store, StoredObject
 
@@ -67,7 +68,9 @@ class Catalog:
         """
         prefixes = [""] if kind is None and database is None else [names.kind_prefix(k, database) for k in _kinds(kind)]
         with all_of_it_stays():
-            return self.assemble(named(found for prefix in prefixes for found in self.store.list_objects(prefix)))
+            return self.assemble(
+                named(found for prefix in prefixes for found in self.store.list_objects(prefix, BESIDE_TRAIL))
+            )
 
     def find(self, ref: str, database: str | None = None, at: datetime | None = None) -> Backup:
         """The backup that `ref` means: an id, an artifact's file name or path, `latest` or `latest-verified`.

@@ -22,6 +22,8 @@ from shared.redaction import redact
 
 class Event(StrEnum):
     AUDIT = "audit"
+    AUDIT_CHECKPOINT = "audit.checkpoint"
+    AUDIT_GAP = "audit.gap"
     BACKUP_FAILED = "backup.failed"
     BACKUP_SKIPPED = "backup.skipped"
     BACKUP_SUCCEEDED = "backup.succeeded"
@@ -39,6 +41,7 @@ class Event(StrEnum):
     HOLD_PLACED = "hold.placed"
     HOLD_RELEASED = "hold.released"
     MONITOR_AGE = "monitor.age"
+    MONITOR_BACKUP_VANISHED = "monitor.backup_vanished"
     MONITOR_COPY_BEHIND = "monitor.copy_behind"
     MONITOR_DRILL_OVERDUE = "monitor.drill_overdue"
     MONITOR_FAILED = "monitor.failed"
@@ -76,6 +79,17 @@ class Event(StrEnum):
 
 Field = str | int | float | bool | None
 
+# What is kept in the store's audit trail: who did, asked for, approved or refused what.
+IN_TRAIL = frozenset(
+    {
+        Event.AUDIT,
+        Event.REQUEST_APPROVED,
+        Event.REQUEST_MADE,
+        Event.REQUEST_REFUSED,
+        Event.RESTORE_BREAK_GLASS,
+    }
+)
+
 
 @dataclass(frozen=True)
 class Origin:
@@ -96,7 +110,8 @@ class Origin:
 class EventLog:
     """Writes events to a stream as they happen, each line flushed.
 
-    `keep_audit` gets each audit event besides, as a line of JSON; `tell` gets every event.
+    `keep_audit` also gets each audit event, as a line of JSON; `tell` gets every event. `trail` stores what belongs to
+    the audit trail, and returns why it could not: that is an event of its own.
     """
 
     def __init__(
@@ -108,6 +123,7 @@ class EventLog:
         origin: Origin | None = None,
         keep_audit: Callable[[str], None] | None = None,
         tell: Callable[[Event, str, Mapping[str, Field]], None] | None = None,
+        trail: Callable[[Mapping[str, Any]], str | None] | None = None,
     ) -> None:
         self._stream = stream or sys.stderr
         self._as_json = as_json
@@ -115,6 +131,7 @@ class EventLog:
         self._origin = origin or Origin()
         self._keep_audit = keep_audit
         self._tell = tell
+        self._trail = trail
 
     def emit(self, event: Event, message: str, fields: Mapping[str, Field]) -> None:
         """Writes one line; a field that is None is left out.
@@ -134,12 +151,14 @@ class EventLog:
             self._keep_audit(json.dumps(document, ensure_ascii=False))
         if self._tell is not None:
             self._tell(event, text, known)
+        if event in IN_TRAIL and self._trail is not None and (why := self._trail(document)) is not None:
+            self.emit(Event.AUDIT_GAP, f"the audit trail in the store lacks this event: {why}", {})
         if problems := unlike_the_contract(event, known):
             raise ValueError(f"event {event} is not as events.json has it: {'; '.join(problems)}")
 
 
 def severity_of(event: Event) -> str:
-    """INFO, NOTICE, WARNING, ERROR or EMERGENCY, as events.json has it."""
+    """INFO, NOTICE, WARNING, ERROR, CRITICAL or EMERGENCY, as events.json has it."""
     return str(contract()["events"][event]["severity"])
 
 

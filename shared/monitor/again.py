@@ -4,6 +4,7 @@ from datetime import datetime, timedelta
 
 from shared.errors import StoreError
 from shared.events.log import Event
+from shared.model.trail_names import BESIDE_TRAIL
 from shared.monitor.finding import Finding
 from shared.retention.gaps import left_out, said_of
 from shared.retention.inventory import Inventory
@@ -15,7 +16,7 @@ _NEW = timedelta(minutes=10)  # what is younger may have been stored between the
 def look_again(store: Store, first: Inventory, now: datetime) -> list[Finding]:
     """One finding if the first listing, or the one that is made here, lacks objects that the store has."""
     try:
-        missing = left_out(store, first, store.list_objects(""), before=now - _NEW)
+        missing = left_out(store, first, store.list_objects(start=BESIDE_TRAIL), before=now - _NEW)
     except StoreError as error:
         return [Finding(Event.MONITOR_FAILED, f"a second look failed: {error}", {"store": store.url})]
     return [Finding(Event.MONITOR_FAILED, said_of(missing, store.url), {"store": store.url})] if missing else []

@@ -15,7 +15,7 @@ class Finding:
 
     @property
     def is_error(self) -> bool:
-        return severity_of(self.event) == "ERROR"
+        return severity_of(self.event) in ("ERROR", "CRITICAL")
 
     @property
     def database(self) -> str | None:

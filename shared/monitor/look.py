@@ -13,6 +13,7 @@ from shared.errors import LitekeepError, NotGood, ObjectMissing
 from shared.events.log import Event
 from shared.model import names, report_names
 from shared.model.report_names import DrillName
+from shared.model.trail_names import BESIDE_TRAIL
 from shared.monitor.finding import Finding
 from shared.monitor.key_versions import key_versions
 from shared.monitor.listing import Listing, Seen, present
@@ -47,7 +48,7 @@ def look(  # noqa: PLR0913 - each is another thing that may be looked at or not
     Raises StoreError when the first store cannot be.
     """
     with all_of_it_stays():
-        objects = list(store.list_objects(""))
+        objects = list(store.list_objects(start=BESIDE_TRAIL))
         inventory = inventory_of(store, objects)
     catalog, checker = Catalog(store), Checker(open_key)
     if not listing_alone:
@@ -119,7 +120,7 @@ def _copies(copy_store: OpenStore | None, url: str | None) -> tuple[Mapping[str,
     if copy_store is None:
         return None, ()
     try:
-        return {item.name: item.size_bytes for item in copy_store().list_objects("")}, ()
+        return {item.name: item.size_bytes for item in copy_store().list_objects(start=BESIDE_TRAIL)}, ()
     except LitekeepError as error:
         message = f"the copy store cannot be looked at: {error}"
         return None, (Finding(Event.MONITOR_FAILED, message, {"store": url}),)

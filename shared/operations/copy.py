@@ -22,6 +22,7 @@ from shared.model import names, report_names
 from shared.model.kinds import Kind
 from shared.model.manifest import Artifact, Manifest
 from shared.model.request_names import POLICIES, REQUESTS
+from shared.model.trail_names import BESIDE_TRAIL
 from shared.runtime.progress import Progress, silent
 from shared.runtime.so_far import note
 from shared.stores import Store, StoredObject
@@ -64,8 +65,8 @@ def copy_backups(
     One that fails does not keep the others from being copied. Raises StoreError when a store cannot be listed.
     """
     catalog = Catalog(source)
-    there = {item.name: item.size_bytes for item in target.list_objects("")}
-    listed = list(source.list_objects(""))
+    there = {item.name: item.size_bytes for item in target.list_objects(start=BESIDE_TRAIL)}
+    listed = list(source.list_objects(start=BESIDE_TRAIL))
     wanted = list(reversed(catalog.backups() if backups is None else _with_paths(catalog, backups)))
     chosen = {backup.name for backup in wanted}
     done = Copied()

@@ -8,7 +8,7 @@
      "restore": {"in_place": "two-persons", "job": "two-persons", "beside": "one-person"},
      "people": [{"name": "ana@example.com", "key": "PEM"}, {"name": "ben@example.com", "key": "PEM"}],
      "console": {"key": "PEM", "may_attest": ["*@example.com"], "may_decide": false},
-     "verifier": {"key": "PEM"}, "break_glass": {"keys": ["PEM", "PEM"]}}
+     "verifier": {"key": "PEM"}, "monitor": {"key": "PEM"}, "break_glass": {"keys": ["PEM", "PEM"]}}
 
 Who may start a run may override its environment and its arguments, but not what is mounted into it. So this file rules:
 a store, copy store, key, source or target that it does not list is refused before anything is read. `none` among the
@@ -30,7 +30,17 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from shared.errors import NotGood, UsageError
-from shared.policy.people import BreakGlass, Console, Person, RestoreRules, Rule, Verifier, problem_of, public_key
+from shared.policy.people import (
+    BreakGlass,
+    Console,
+    Monitor,
+    Person,
+    RestoreRules,
+    Rule,
+    Verifier,
+    problem_of,
+    public_key,
+)
 from shared.policy.place import policy_path
 from shared.settings import Environment
 from shared.statements import Kind, open_statement, verify
@@ -57,6 +67,7 @@ class Policy(BaseModel):
     people: list[Person] = Field(default_factory=list, max_length=100)
     console: Console | None = None
     verifier: Verifier | None = None
+    monitor: Monitor | None = None
     break_glass: BreakGlass | None = None
     predecessor: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
 
@@ -195,7 +206,7 @@ def _problem_of(policy: Policy) -> str | None:
         return f"{two[0]} needs two persons, and people names none"
     if policy.environment == Environment.PRODUCTION and policy.restore.in_place == "one-person":
         return "restore.in_place: over live data in production two persons are needed; leave it out, or say two-persons"
-    return problem_of(policy.people, policy.console, policy.verifier, policy.break_glass)
+    return problem_of(policy.people, policy.console, policy.verifier, policy.monitor, policy.break_glass)
 
 
 def _check_owner(path: Path, found: os.stat_result) -> None:

@@ -68,6 +68,12 @@ class Verifier(_Part):
     key: Pem
 
 
+class Monitor(_Part):
+    """Signs checkpoints of the audit trail."""
+
+    key: Pem
+
+
 class BreakGlass(_Part):
     """Keys that are kept offline: each of them may approve alone."""
 
@@ -83,7 +89,11 @@ class RestoreRules(_Part):
 
 
 def problem_of(
-    people: list[Person], console: Console | None, verifier: Verifier | None, break_glass: BreakGlass | None
+    people: list[Person],
+    console: Console | None,
+    verifier: Verifier | None,
+    monitor: Monitor | None,
+    break_glass: BreakGlass | None,
 ) -> str | None:
     """What is wrong with these together: the same person or the same key twice, or too few people."""
     if len(people) == 1:
@@ -94,8 +104,8 @@ def problem_of(
     if len(set(names)) != len(names):
         return "people: a name stands twice, and whoever has two keys would be two persons"
     keys = [public_key(person.key) for person in people]
-    keys += [public_key(part.key) for part in (console, verifier) if part is not None]
+    keys += [public_key(part.key) for part in (console, verifier, monitor) if part is not None]
     keys += [public_key(pem) for pem in (break_glass.keys if break_glass else [])]
     if len(set(keys)) != len(keys):
-        return "a key stands twice: people, console, verifier and break_glass each need keys of their own"
+        return "a key stands twice: people, console, verifier, monitor and break_glass each need keys of their own"
     return None

@@ -15,6 +15,7 @@ from shared.errors import ObjectMissing
 from shared.model import names
 from shared.model.manifest import FORMAT, LARGEST_MANIFEST
 from shared.model.names import BackupName
+from shared.model.trail_names import BESIDE_TRAIL
 from shared.retention.plan import Candidate
 from shared.retention.retired import retired_in
 from shared.runtime.collector import all_of_it_stays
@@ -76,7 +77,7 @@ class Inventory:
 def take_inventory(store: Store) -> Inventory:
     """Lists the store once. Raises StoreError when it cannot be listed or read."""
     with all_of_it_stays():
-        return inventory_of(store, store.list_objects(""))
+        return inventory_of(store, store.list_objects(start=BESIDE_TRAIL))
 
 
 def inventory_of(store: Store, listing: Iterable[StoredObject]) -> Inventory:

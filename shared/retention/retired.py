@@ -13,6 +13,7 @@ from shared.clock import Clock, is_future, rfc3339, utc_now
 from shared.errors import ObjectExists, UsageError
 from shared.events.log import printable
 from shared.model import lock_names, names
+from shared.model.trail_names import BESIDE_TRAIL
 from shared.runtime.so_far import unsure
 from shared.stores import Store, StoredObject
 
@@ -24,7 +25,9 @@ def retire(store: Store, database: str, reason: str, by: str, *, clock: Clock = 
     reason = printable(reason)
     if not reason or len(reason) > _LONGEST_REASON:
         raise UsageError(f"--reason is empty or longer than {_LONGEST_REASON} characters: say in a line why")
-    known = {parsed.backup.database for item in store.list_objects("") if (parsed := names.parse(item.name))}
+    known = {
+        parsed.backup.database for item in store.list_objects(start=BESIDE_TRAIL) if (parsed := names.parse(item.name))
+    }
     if database not in known:
         there = ", ".join(sorted(known)) or "none"
         raise UsageError(f"--database {database!r} has no backups in {store.url}; there are: {there}")

@@ -69,6 +69,11 @@ def sign(signer: Signer, kind: Kind, payload: bytes, also: Iterable[Signer] = ()
     return _envelope(kind, payload, signatures)
 
 
+def unsigned(kind: Kind, payload: bytes) -> bytes:
+    """The envelope's bytes with no signature: what is stored where there is no key to sign with."""
+    return _envelope(kind, payload, [])
+
+
 def add_signature(raw: bytes, kind: Kind, signer: Signer) -> bytes:
     """The same envelope with one signature more. Raises NotGood when it is of another kind, KeyProblem."""
     payload, signatures = _opened(raw, kind)

@@ -8,15 +8,17 @@ from shared.stores.interface import Store, StoredObject
 __all__ = ["Store", "StoredObject", "open_store"]
 
 
-def open_store(url: str) -> Store:
+def open_store(url: str, *, patience_seconds: float | None = None) -> Store:
     """The store that `url` names: `gs://BUCKET[/PREFIX]`, or a folder. Nothing is contacted or made yet.
 
+    `patience_seconds`: how long a bucket's transient errors are waited for, where that should not be as long as usual.
     Raises UsageError for a folder in the home of a user who has none.
     """
     if url.startswith("gs://"):
-        from shared.stores.gcs import BucketStore  # noqa: PLC0415 - Google's library takes 0.4 s to import
+        from shared.stores.gcs import BucketStore, Patience  # noqa: PLC0415 - Google's library takes 0.4 s to import
 
-        return BucketStore.from_url(url)
+        hasty = None if patience_seconds is None else Patience(request=patience_seconds, chunk=patience_seconds)
+        return BucketStore.from_url(url, hasty)
     from shared.stores.folder import FolderStore  # noqa: PLC0415
 
     try:

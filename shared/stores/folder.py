@@ -53,11 +53,11 @@ class FolderStore:
     def url(self) -> str:
         return self._url
 
-    def list_objects(self, prefix: str = "") -> Iterator[StoredObject]:
+    def list_objects(self, prefix: str = "", start: str = "") -> Iterator[StoredObject]:
         if not self._is_there():
             return
         with told(self._url, "listing"), opened_folder(self._root, ()) as folder:
-            for name, found in walk_files(folder, prefix):
+            for name, found in walk_files(folder, prefix, start):
                 yield _as_object(name, found)
 
     @contextmanager

@@ -48,8 +48,10 @@ def sync_folder(descriptor: int) -> None:
             raise
 
 
-def walk_files(folder: int, prefix: str, above: str = "") -> Iterator[tuple[str, os.stat_result]]:
+def walk_files(folder: int, prefix: str, start: str, above: str = "") -> Iterator[tuple[str, os.stat_result]]:
     """The plain files below an open folder whose names begin with `prefix`, in the order of their full names.
+
+    Those before `start` are left out.
 
     Hidden names, symlinks, devices and names that no store takes are somebody else's: passed over.
     """
@@ -57,8 +59,10 @@ def walk_files(folder: int, prefix: str, above: str = "") -> Iterator[tuple[str,
         return
     for name, is_folder in _sorted_entries(folder):
         full = above + name
+        if full < start and not (is_folder and start.startswith(full)):
+            continue
         if is_folder and (full.startswith(prefix) or prefix.startswith(full)):
-            yield from _walk_below(folder, name, prefix, full)
+            yield from _walk_below(folder, name, prefix, start, full)
         elif not is_folder and full.startswith(prefix):
             with suppress(FileNotFoundError):  # deleted since
                 found = os.stat(name, dir_fd=folder, follow_symlinks=False)
@@ -71,13 +75,13 @@ def generation_of(found: os.stat_result) -> str:
     return f"{found.st_ino:x}-{found.st_mtime_ns:x}-{found.st_size:x}"
 
 
-def _walk_below(folder: int, name: str, prefix: str, full: str) -> Iterator[tuple[str, os.stat_result]]:
+def _walk_below(folder: int, name: str, prefix: str, start: str, full: str) -> Iterator[tuple[str, os.stat_result]]:
     try:
         below = os.open(name.removesuffix("/"), _FOLDER | os.O_NOFOLLOW, dir_fd=folder)
     except (FileNotFoundError, NotADirectoryError):  # gone, or replaced since
         return
     try:
-        yield from walk_files(below, prefix, full)
+        yield from walk_files(below, prefix, start, full)
     finally:
         os.close(below)
 

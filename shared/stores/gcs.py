@@ -66,22 +66,23 @@ class BucketStore:
         self._chunk_retry = retry.with_timeout(patience.chunk)
 
     @classmethod
-    def from_url(cls, url: str) -> "BucketStore":
+    def from_url(cls, url: str, patience: Patience | None = None) -> "BucketStore":
         """The store that gs://BUCKET[/PREFIX] names. Raises StoreError for anything else."""
         bucket, _, prefix = url.removeprefix("gs://").partition("/")
         if not url.startswith("gs://") or not bucket:
             raise StoreError(f"store {url[:140]!r} is not gs://BUCKET or gs://BUCKET/PREFIX: name it so")
-        return cls(bucket, prefix.rstrip("/"))
+        return cls(bucket, prefix.rstrip("/"), patience)
 
     @property
     def url(self) -> str:
         return f"gs://{self._bucket_name}/{self._prefix}".rstrip("/")
 
-    def list_objects(self, prefix: str = "") -> Iterator[StoredObject]:
+    def list_objects(self, prefix: str = "", start: str = "") -> Iterator[StoredObject]:
         with self._told("listing", LIST):
             found = self._client.list_blobs(
                 self._bucket,
                 prefix=self._prefix + prefix,
+                start_offset=self._prefix + start if start else None,
                 fields=_FIELDS,
                 page_size=_PAGE,
                 retry=self._retry,

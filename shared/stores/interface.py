@@ -37,8 +37,8 @@ class Store(Protocol):
     def url(self) -> str:
         """What a person writes to name this store: `gs://BUCKET/PREFIX`, or the folder's path."""
 
-    def list_objects(self, prefix: str = "") -> Iterator[StoredObject]:
-        """All objects whose names begin with `prefix`, in the order of their names' bytes.
+    def list_objects(self, prefix: str = "", start: str = "") -> Iterator[StoredObject]:
+        """All objects whose names begin with `prefix` and are not before `start`, in the order of their names' bytes.
 
         A bucket takes one request a thousand objects. A store that was never written to has none.
         """

@@ -18,6 +18,7 @@ from shared.notify.notices import Notice, all_told, message_of, untold, update
 from shared.notify.state import State, changing, read_state, state_path
 from shared.settings import Settings, state_folder
 
+TRAIL = "the audit trail in the store"
 _HEARTBEAT = "BACKUP_HEARTBEAT_URL"
 _OF_UNITS = Path("/var/lib")  # where `litekeep systemd` has the system's units keep their state
 _EACH_IS_ITS_OWN = (Event.MONITOR_NOT_GOOD, Event.MONITOR_FUTURE)
@@ -85,17 +86,27 @@ def beat_at_end(settings: Settings) -> None:
 
 def failures_of(settings: Settings) -> list[Finding]:
     """What did not work the last time: of these settings, as this user or the system's units keep it."""
-    wanted = {_name_of(url) for url in settings.backup_notify}
+    wanted = {_name_of(url) for url in settings.backup_notify} | {TRAIL}
     wanted |= {_HEARTBEAT} if settings.backup_heartbeat_url else set()
-    if not wanted:
-        return []
     folders = dict.fromkeys(folder for folder in (state_folder(), _OF_UNITS) if folder is not None)
     states = [read_state(_path(settings, folder)) for folder in folders]
     found = {name: why for state in states for name, why in state.failures.items() if name in wanted}
-    return [
-        Finding(Event.MONITOR_NOTIFY_FAILED, f"{name} did not work the last time: {why}; mend it, or unset it", {})
-        for name, why in sorted(found.items())
-    ]
+    return [_failure(name, why) for name, why in sorted(found.items())]
+
+
+def note_failure(settings: Settings, name: str, why: str | None) -> None:
+    """Remembers what did not work, or with None that it works again, for `failures_of` on this machine."""
+    if settings.cloud_run_job is not None:
+        return  # nothing stays there, and the event has its alert
+    folder = state_folder()
+    if folder is not None and (why is not None or name in read_state(_path(settings, folder)).failures):
+        _record(settings, {name: why})
+
+
+def _failure(name: str, why: str) -> Finding:
+    if name == TRAIL:
+        return Finding(Event.AUDIT_GAP, f"{name} lacks events since the last look: {why}", {})
+    return Finding(Event.MONITOR_NOTIFY_FAILED, f"{name} did not work the last time: {why}; mend it, or unset it", {})
 
 
 def _notices(findings: Iterable[Finding]) -> list[Notice]:

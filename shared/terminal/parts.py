@@ -14,6 +14,7 @@ from shared.errors import KeyProblem, UsageError
 from shared.events.audit_file import append, audit_path, log_path, open_log
 from shared.events.log import EventLog
 from shared.keys import WrappingKey, open_key
+from shared.model.trail_names import BESIDE_TRAIL
 from shared.settings import DEFAULT_KEY, SAMPLE_DATABASE, Environment, Settings, state_folder
 from shared.sqlite.location import FileLocation
 from shared.sqlitecloud.connection_string import Address, parse_connection_string
@@ -23,6 +24,7 @@ from shared.terminal.identity import origin_of
 from shared.terminal.notify import tell_of_run
 from shared.terminal.own_project import with_own_key
 from shared.terminal.policy import check_database
+from shared.terminal.trail import trail_of
 
 _PATIENCE_OF_A_LOOK = 10.0  # seconds
 
@@ -94,17 +96,18 @@ def _check_may_last(settings: Settings) -> None:
             "PATH, keep a copy elsewhere, and set BACKUP_KEY=file:PATH or gcp-kms://…"
         )
     store = open_store(settings.backup_store)
-    if any(item.name.endswith(".enc") for item in store.list_objects("")):
+    if any(item.name.endswith(".enc") for item in store.list_objects(start=BESIDE_TRAIL)):
         raise KeyProblem(
             f"BACKUP_KEY is not set, there is no {DEFAULT_KEY} here, and {store.url} holds backups under a key: set "
             "BACKUP_KEY to that key, or run in the folder where it is"
         )
 
 
-def event_log(settings: Settings, *, result_on_stdout: bool) -> EventLog:
+def event_log(settings: Settings, *, result_on_stdout: bool, trail: bool = True) -> EventLog:
     """In a Cloud Run job, JSON lines on stdout; elsewhere, or when stdout carries a JSON document, stderr.
 
-    Outside Cloud Run audit events are also kept in a file of this user's.
+    Audit events are also kept in the store, unless `trail` says that what is done has nothing to do with it; and
+    outside Cloud Run in a file of this user's.
     """
     to_stdout = events_own_stdout(settings) and not result_on_stdout
     in_cloud_run = settings.cloud_run_job is not None
@@ -115,6 +118,7 @@ def event_log(settings: Settings, *, result_on_stdout: bool) -> EventLog:
         origin=origin_of(settings) if settings.logs_json else None,
         keep_audit=None if in_cloud_run else lambda line: append(path, line),
         tell=tell_of_run(settings),
+        trail=trail_of(settings) if trail else None,
     )
 
 

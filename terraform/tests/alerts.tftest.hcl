@@ -31,7 +31,7 @@ run "every_alert_can_fire_reaches_someone_and_says_what_to_do" {
   }
   assert {
     # What says that something is wrong has an alert; what is routine has none.
-    condition     = length(setsubtract([for name, event in local.events : name if contains(["EMERGENCY", "ERROR", "WARNING"], event.severity)], flatten([for alert in local.event_alerts : alert.events]))) == 0
+    condition     = length(setsubtract([for name, event in local.events : name if contains(["EMERGENCY", "CRITICAL", "ERROR", "WARNING"], event.severity)], flatten([for alert in local.event_alerts : alert.events]))) == 0
     error_message = "An event of severity WARNING or ERROR has no alert."
   }
   assert {

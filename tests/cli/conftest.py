@@ -44,10 +44,11 @@ class Workplace:
         return self.folder / "backups"
 
     def stored(self) -> list[str]:
+        """The objects in the store, but for its audit trail."""
         return sorted(
             str(path.relative_to(self.store))
             for path in self.store.rglob("*")
-            if path.is_file() and ".staging" not in path.parts
+            if path.is_file() and ".staging" not in path.parts and path.relative_to(self.store).parts[0] != "audit"
         )
 
     def run(

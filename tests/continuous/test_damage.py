@@ -86,9 +86,9 @@ class _Breaking(FolderStore):
         if self.left < 0:
             raise StoreError("the network is gone: try again")
 
-    def list_objects(self, prefix: str = "") -> Any:
+    def list_objects(self, prefix: str = "", start: str = "") -> Any:
         self._request()
-        return super().list_objects(prefix)
+        return super().list_objects(prefix, start)
 
     def create_from_file(self, *arguments: Any) -> Any:
         self._request()

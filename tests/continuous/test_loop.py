@@ -36,9 +36,9 @@ class Counting(FolderStore):
         super().__init__(folder)
         self.requests: list[str] = []
 
-    def list_objects(self, prefix: str = "") -> Iterator[Any]:
+    def list_objects(self, prefix: str = "", start: str = "") -> Iterator[Any]:
         self.requests.append(f"list {prefix}")
-        return super().list_objects(prefix)
+        return super().list_objects(prefix, start)
 
     def open(self, name: str, generation: str | None = None) -> Any:
         self.requests.append(f"open {name}")

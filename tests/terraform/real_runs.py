@@ -166,6 +166,27 @@ def put_one(job: Job, days: float, backup_id: str | None = None, **changes: Any)
     return put(open_store(str(job.store)), days, backup_id, key=key, **changes)
 
 
+def a_backup_whose_event_the_store_does_not_take(job: Job) -> Run:
+    job.store.mkdir()
+    (job.store / "audit").write_bytes(b"no folder")
+    return job.run("backup", "--kind=daily")
+
+
+def a_look_after_a_backup_has_vanished(job: Job) -> Run:
+    a_look_at_what_is_well(job)
+    job.run("backup", "--name=one", "--verify")
+    job.run("monitor", **DAILY)
+    for path in job.store.rglob("one.*"):
+        path.unlink()
+    return job.run("monitor", **DAILY)
+
+
+def a_look_after_an_event_was_removed(job: Job) -> Run:
+    a_look_at_what_is_well(job)
+    next((job.store / "audit").glob("2*/*")).unlink()
+    return job.run("monitor", **DAILY)
+
+
 def a_look_at_what_is_well(job: Job) -> Run:
     job.run("backup", "--kind=daily", "--verify", **DAILY)
     job.run("verify", "--drill", "--now")

@@ -14,12 +14,14 @@ from tests.terraform.workbench import EVENTS
 
 CONTRACT = json.loads(EVENTS.read_text())
 FIRES = {
+    "audit.gap": "audit-gap",
     "backup.failed": "backup-failed",
     "cleanup.attention": "cleanup-attention",
     "cleanup.failed": "cleanup-failed",
     "drill.failed": "drill-failed",
     "drill.refused": "wrong-usage",
     "copy.failed": "copy-behind",
+    "monitor.backup_vanished": "backup-vanished",
     "monitor.copy_behind": "copy-behind",
     "monitor.drill_overdue": "drill-overdue",
     "monitor.failed": "monitor-failed",

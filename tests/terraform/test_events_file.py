@@ -12,7 +12,7 @@ CONTRACT = json.loads(EVENTS.read_text())
 @pytest.mark.parametrize("name", CONTRACT["events"])
 def test_an_event_has_a_severity_a_meaning_and_known_fields(name: str) -> None:
     event = CONTRACT["events"][name]
-    assert event["severity"] in {"INFO", "NOTICE", "WARNING", "ERROR", "EMERGENCY"}
+    assert event["severity"] in {"INFO", "NOTICE", "WARNING", "ERROR", "CRITICAL", "EMERGENCY"}
     assert event["meaning"].endswith(".")
     fields = [*event["required"], *event["optional"]]
     assert set(fields) <= set(CONTRACT["fields"])

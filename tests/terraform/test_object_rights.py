@@ -14,11 +14,12 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.model import lock_names, names, report_names, request_names
+from shared.model import lock_names, names, report_names, request_names, trail_names
 from shared.model.kinds import Kind
 from shared.model.lock_names import Slot, Unchanged
 from shared.model.names import BackupName, Format
 from shared.model.report_names import DrillName
+from shared.model.trail_names import EventName
 from shared.stores.probe import PROBE
 from tests.jobs.conftest import job, sample  # noqa: F401 - fixtures
 from tests.jobs.runs import Job
@@ -83,6 +84,12 @@ WRITTEN = {
         set(), [request_names.decision_object(REQUEST, said, "ana@example.com") for said in ("approved", "refused")]
     ),
     "the policy": Written(set(), [request_names.policy_object("0" * 64)]),
+    "the event of the audit trail": Written(
+        {"backup", "cleanup", "restore", "verify"}, [EventName(NOW, "abcdefghijkm", 1).object]
+    ),
+    "the checkpoint": Written(
+        {"monitor"}, [trail_names.checkpoint_object(1), trail_names.standing_object(1, "abcdefghijkm")]
+    ),
     "the probe": Written({"monitor"}, [PROBE]),
 }
 # What these modules also return: parts of names, prefixes for listings, ids.

@@ -187,10 +187,10 @@ class Lossy(FolderStore):
         self._number = number
         self._listed = 0
 
-    def list_objects(self, prefix: str = "") -> Iterator[StoredObject]:
+    def list_objects(self, prefix: str = "", start: str = "") -> Iterator[StoredObject]:
         self._listed += prefix == ""
         loses = prefix == "" and self._number in (0, self._listed)
-        return (item for item in super().list_objects(prefix) if not (loses and self._lost(item)))
+        return (item for item in super().list_objects(prefix, start) if not (loses and self._lost(item)))
 
 
 @pytest.mark.parametrize("lost", [".manifest.json", ".hold.json", "daily/app/b"])

@@ -195,9 +195,9 @@ def test_an_empty_store_is_in_order(store: FolderStore) -> None:
 
 def test_nothing_goes_when_the_store_cannot_be_listed(tmp_path: Path) -> None:
     class Broken(FolderStore):
-        def list_objects(self, prefix: str = ""):  # type: ignore[no-untyped-def]
+        def list_objects(self, prefix: str = "", start: str = ""):  # type: ignore[no-untyped-def]
             if prefix:
-                yield from super().list_objects(prefix)
+                yield from super().list_objects(prefix, start)
             else:
                 raise StoreError("listing failed")
 
@@ -225,8 +225,8 @@ def test_metadata_that_was_changed_beside_a_manifest_deletes_nothing(store: Fold
     fill(store)
 
     class Lying(FolderStore):
-        def list_objects(self, prefix: str = ""):  # type: ignore[no-untyped-def]
-            for item in super().list_objects(prefix):
+        def list_objects(self, prefix: str = "", start: str = ""):  # type: ignore[no-untyped-def]
+            for item in super().list_objects(prefix, start):
                 if item.name == name.manifest:
                     (backup,) = [b for b in Catalog(store).backups() if b.name == name]
                     lie = dict(backup.summary) | {

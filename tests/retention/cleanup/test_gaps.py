@@ -112,8 +112,8 @@ def test_a_name_in_a_manifest_that_is_not_its_own_is_not_asked_for(folder: Path)
             assert ".." not in name
             return super().open(name, generation)
 
-        def list_objects(self, prefix: str = "") -> Iterator[StoredObject]:
-            for item in super().list_objects(prefix):
+        def list_objects(self, prefix: str = "", start: str = "") -> Iterator[StoredObject]:
+            for item in super().list_objects(prefix, start):
                 metadata = {"litekeep-summary": summary} if item.name.endswith("manifest.json") else {}
                 yield StoredObject(item.name, item.size_bytes, item.created_at, item.generation, metadata)
 

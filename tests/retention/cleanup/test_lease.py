@@ -96,10 +96,10 @@ def test_a_store_that_does_not_tell_ends_it(tmp_path: Path) -> None:
     class Broken(FolderStore):
         broken = False
 
-        def list_objects(self, prefix: str = ""):  # type: ignore[no-untyped-def]
+        def list_objects(self, prefix: str = "", start: str = ""):  # type: ignore[no-untyped-def]
             if self.broken:
                 raise StoreError("out of reach")
-            return super().list_objects(prefix)
+            return super().list_objects(prefix, start)
 
     store = Broken(tmp_path / "store")
     with leased(store, "cleanup", utc_now) as lease:

@@ -1,0 +1,108 @@
+"""What `litekeep audit` and `litekeep audit verify` do and show."""
+
+from datetime import datetime
+from typing import Any
+
+from shared.audit.check import Anchor, Report, Wanted, check_trail, copy_anchor
+from shared.audit.read import Entry
+from shared.audit.search import Filter, search
+from shared.clock import Clock, parse_time, rfc3339, utc_now
+from shared.errors import UsageError
+from shared.model.lengths import parse_length
+from shared.runtime.progress import Progress
+from shared.settings import Settings
+from shared.stores import open_store
+from shared.terminal.screen import BAD, GOOD, say, say_json, table
+from shared.terminal.trail import monitor_keys, policy_file
+
+_SHOWN = 50  # findings; the rest is counted
+_COLUMNS = ("time", "who", "what", "of", "outcome", "reason")
+
+
+def run_audit(settings: Settings, flags: dict[str, Any], *, as_json: bool) -> None:
+    """Lists events. Raises UsageError for a flag that is no time, StoreError."""
+    named = ("actor", "action", "outcome", "database", "backup_id")
+    wanted = Filter(
+        since=_since(flags["since"]), until=_time("--until", flags["until"]), **{name: flags[name] for name in named}
+    )
+    store = open_store(settings.backup_store)
+    found = list(search(store, wanted, flags["limit"]))
+    if as_json:
+        say_json([{**(entry.event or {}), "object": entry.object} for entry in found])
+        return
+    if not found:
+        say(f"No such event in the audit trail of {store.url}")
+        return
+    table(_COLUMNS, map(_row, found), droppable=("reason", "outcome"))
+    if len(found) == flags["limit"]:
+        say(f"The newest {len(found)}; for more: --limit, --since")
+
+
+def run_verify(
+    settings: Settings, since: str | None, *, as_json: bool, progress: Progress, clock: Clock = utc_now
+) -> int:
+    """Returns 3 when the trail is not whole. Raises StoreError when a store cannot be read."""
+    store, policy = open_store(settings.backup_store), policy_file(settings)
+    must_sign = policy is not None and policy.policy.monitor is not None
+    wanted = Wanted(monitor_keys(settings), must_sign=must_sign, since=_since(since))
+    report = check_trail(store, wanted, _anchors(settings), progress=progress, clock=clock)
+    if not settings.backup_copy_store:
+        report.notes.append(
+            "BACKUP_COPY_STORE is not set: a trail that was cut at its end, with its checkpoints, would not show"
+        )
+    if not must_sign:
+        report.notes.append(
+            "no policy names a monitor: checkpoints are not signed, and who can delete could make others"
+        )
+    if as_json:
+        say_json(report.to_json())
+    else:
+        _say(report, store.url)
+    return 0 if report.ok else 3
+
+
+def _anchors(settings: Settings) -> list[Anchor]:
+    return [copy_anchor(open_store(settings.backup_copy_store))] if settings.backup_copy_store else []
+
+
+def _say(report: Report, url: str) -> None:
+    for each in report.findings[:_SHOWN]:
+        say(f"{BAD} {each.object}: {each.what}")
+    if len(report.findings) > _SHOWN:
+        say(f"{BAD} and {len(report.findings) - _SHOWN} more: --json lists them")
+    what = f"{report.checkpoints} checkpoints, {report.events} events"
+    if report.ok:
+        say(f"{GOOD} The audit trail of {url} is whole: {what}")
+    else:
+        say(f"The audit trail of {url} is not whole: {len(report.findings)} findings in {what}")
+    for note in report.notes:
+        say(f"  {note}")
+
+
+def _row(entry: Entry) -> tuple[str, ...]:
+    event = {name: str(value) for name, value in (entry.event or {}).items()}
+    of = event.get("backup_id") or event.get("request") or event.get("database") or event.get("target", "")
+    return (
+        rfc3339(entry.name.at),
+        event.get("actor") or event.get("person", ""),
+        event.get("action", "") if event.get("event") == "audit" else event.get("event", ""),
+        of,
+        event.get("outcome", ""),
+        event.get("reason", ""),
+    )
+
+
+def _since(text: str | None) -> datetime | None:
+    if text is None:
+        return None
+    try:
+        return utc_now() - parse_length(text)
+    except (ValueError, OverflowError):
+        return _time("--since", text)
+
+
+def _time(flag: str, text: str | None) -> datetime | None:
+    try:
+        return None if text is None else parse_time(text)
+    except ValueError:
+        raise UsageError(f"{flag} {text!r} is no time: write 24h, 7d or 2024-01-15T12:00:00Z") from None

@@ -1,0 +1,289 @@
+"""Whether the audit trail is whole: every checkpoint, every event under one, and the anchors outside the store."""
+
+import hashlib
+from collections import defaultdict
+from collections.abc import Collection, Iterable, Iterator, Mapping
+from dataclasses import dataclass, field, replace
+from datetime import datetime, timedelta
+from itertools import pairwise
+from typing import Any
+
+from shared.audit.checkpoint import Checkpoint, Stored, read_checkpoint, read_standing
+from shared.audit.kept import LARGEST as LARGEST_KEPT
+from shared.audit.kept import PREFIXES
+from shared.audit.read import LARGEST, contents, parse_entry
+from shared.audit.recent import LATE, Problem, checkpoint_numbers
+from shared.clock import Clock, is_future, rfc3339, utc_now
+from shared.errors import NotGood, ObjectMissing
+from shared.model.trail_names import CHECKPOINTS, TRAIL, checkpoint_object, parse_event
+from shared.runtime.progress import Progress, silent
+from shared.statements import PublicKey
+from shared.stores import Store, StoredObject
+from shared.stores.interface import OwnTime
+
+KEPT_FOR = timedelta(days=395)  # older ones may be gone by the store's own rule
+_OVERDUE = timedelta(hours=3)
+_AT_ONCE = 500  # objects that are read together
+
+
+@dataclass
+class Report:
+    """`ok`: nothing was found. `notes` say what could not be shown."""
+
+    checkpoints: int = 0
+    events: int = 0
+    uncovered: int = 0
+    findings: list[Problem] = field(default_factory=list)
+    notes: list[str] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        return not self.findings
+
+    def to_json(self) -> dict[str, Any]:
+        return {
+            "ok": self.ok,
+            "checkpoints": self.checkpoints,
+            "events": self.events,
+            "uncovered": self.uncovered,
+            "findings": [{"object": each.object, "what": each.what} for each in self.findings],
+            "notes": self.notes,
+        }
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """What another place knows of the checkpoints: the hash of each by number. `place` is how people call it."""
+
+    place: str
+    checkpoints: Mapping[int, str]
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """`keys`: whose signatures count. `must_sign`: the newest checkpoint must bear one. `since`: only what is newer."""
+
+    keys: Collection[PublicKey] = ()
+    must_sign: bool = False
+    since: datetime | None = None
+
+
+def check_trail(
+    store: Store, wanted: Wanted, anchors: Iterable[Anchor], *, progress: Progress = silent, clock: Clock = utc_now
+) -> Report:
+    """Reads all of the trail, or what is of `since` or newer. Raises StoreError when the store cannot be read."""
+    report, now = Report(), clock()
+    stored = _checkpoints(store, wanted, now, report)
+    _check_events(store, stored, wanted, now, report, progress)
+    _check_kept(store, stored, report)
+    for anchor in anchors:
+        _check_anchor(anchor, stored, report)
+    return report
+
+
+def copy_anchor(copy: Store) -> Anchor:
+    """The checkpoints in the copy store. Raises StoreError."""
+    found = {}
+    for number in checkpoint_numbers(copy):
+        try:
+            found[number] = read_checkpoint(copy, number, ()).sha256
+        except (NotGood, ObjectMissing):
+            found[number] = ""
+    return Anchor(f"the copy store {copy.url}", found)
+
+
+def _checkpoints(store: Store, wanted: Wanted, now: datetime, report: Report) -> list[Stored]:
+    """Those that are checkpoints, oldest first; with `since`, from the last one before that on."""
+    found: list[Stored] = []
+    for number in reversed(checkpoint_numbers(store)):
+        try:
+            stored = read_checkpoint(store, number, wanted.keys)
+        except (NotGood, ObjectMissing) as error:
+            what = str(error) if isinstance(error, NotGood) else "is gone"
+            report.findings.append(Problem(checkpoint_object(number), what))
+            continue
+        found.append(replace(stored, raw=b""))
+        if wanted.since is not None and stored.checkpoint.taken_at < wanted.since:
+            break
+    found.reverse()
+    report.checkpoints = len(found)
+    report.findings += _of_the_chain(found, wanted, now)
+    return found
+
+
+def _of_the_chain(found: list[Stored], wanted: Wanted, now: datetime) -> Iterator[Problem]:
+    if not found:
+        yield Problem(CHECKPOINTS, "there is no checkpoint: run litekeep monitor, which takes one each time")
+        return
+    first, newest = found[0].checkpoint, found[-1].checkpoint
+    if first.previous is not None and wanted.since is None and now - first.taken_at < KEPT_FOR:
+        yield Problem(checkpoint_object(first.number), "names one before it, and that is gone")
+    for gone in first.vanished:
+        yield _vanished(gone, first)
+    for before, each in pairwise(found):
+        yield from _of_a_step(before, each.checkpoint)
+    yield from _of_signatures(found, wanted)
+    name = checkpoint_object(newest.number)
+    if is_future(newest.taken_at, now):
+        yield Problem(name, "is dated in the future")
+    elif now - newest.taken_at > _OVERDUE:
+        what = f"is the newest, of {rfc3339(newest.taken_at)}: the monitor stands still, or newer ones were removed"
+        yield Problem(name, what)
+
+
+def _of_a_step(before: Stored, checkpoint: Checkpoint) -> Iterator[Problem]:
+    name = checkpoint_object(checkpoint.number)
+    if checkpoint.number != before.checkpoint.number + 1:
+        yield Problem(name, f"follows checkpoint {before.checkpoint.number}: those between are missing")
+    if checkpoint.previous != before.sha256:
+        yield Problem(name, "does not name the one before it, which was changed or put in between")
+    if checkpoint.taken_at < before.checkpoint.taken_at:
+        yield Problem(name, "is dated before the one that it follows")
+    for gone in checkpoint.vanished:
+        if gone not in before.checkpoint.vanished:
+            yield _vanished(gone, checkpoint)
+
+
+def _vanished(backup: str, checkpoint: Checkpoint) -> Problem:
+    return Problem(backup, f"was gone at {rfc3339(checkpoint.taken_at)}, without its deletion in the trail")
+
+
+def _of_signatures(found: list[Stored], wanted: Wanted) -> Iterator[Problem]:
+    """From the first signed one on each must be; where the policy names a monitor, the newest in any case."""
+    signed = False
+    for each in found:
+        if signed and not each.signed:
+            name = checkpoint_object(each.checkpoint.number)
+            yield Problem(name, "is not signed by the monitor that the policy names, and those before it are")
+        signed = signed or each.signed
+    if wanted.must_sign and not signed:
+        name = checkpoint_object(found[-1].checkpoint.number)
+        yield Problem(name, "is not signed by the monitor that the policy names")
+
+
+def _check_events(
+    store: Store, stored: list[Stored], wanted: Wanted, now: datetime, report: Report, progress: Progress
+) -> None:
+    covered = {name: (digest, each) for each in stored for name, digest in each.checkpoint.objects.items()}
+    listed = [item for item in store.list_objects(TRAIL) if not item.name.startswith(CHECKPOINTS)]
+    if wanted.since is not None and stored:
+        begin = stored[0].checkpoint.taken_at - LATE
+        listed = [item for item in listed if not _is_older(item.name, begin)]
+        covered = {name: by for name, by in covered.items() if not _is_older(name, begin)}
+    there = {item.name for item in listed}
+    for name, (_, by) in covered.items():
+        if name not in there and now - by.checkpoint.taken_at < KEPT_FOR:
+            report.findings.append(Problem(name, f"was removed: it is under checkpoint {by.checkpoint.number}"))
+    look = _Look(now, isinstance(store, OwnTime) and store.has_own_time, stored[-1].checkpoint if stored else None)
+    for at in range(0, len(listed), _AT_ONCE):
+        progress("check", at, len(listed))
+        part = listed[at : at + _AT_ONCE]
+        for item, content in zip(part, contents(store, part), strict=True):
+            if content is None:
+                continue
+            report.events += 1
+            digest = covered[item.name][0] if item.name in covered else None
+            report.uncovered += digest is None
+            if what := look.at(item, content, digest):
+                report.findings.append(Problem(item.name, what))
+    if wanted.since is None:
+        report.findings += _of_writers(look.writers)
+    if report.uncovered:
+        report.notes.append(f"{report.uncovered} events are not under a checkpoint yet: litekeep monitor takes one")
+    report.findings += _late_covered(stored)
+
+
+@dataclass
+class _Look:
+    """A look at one event after another. `writers`: number, hash and previous hash of each good one."""
+
+    now: datetime
+    own_time: bool
+    newest: Checkpoint | None
+    writers: dict[str, list[tuple[int, str, str | None]]] = field(default_factory=lambda: defaultdict(list))
+
+    def at(self, item: StoredObject, content: bytes, digest: str | None) -> str | None:
+        """What is wrong with it. `digest` is that of the checkpoint which covers it."""
+        if digest is not None and hashlib.sha256(content).hexdigest() != digest:
+            return "was changed since it was under a checkpoint"
+        name = parse_event(item.name)
+        entry = parse_entry(name, item.name, content) if name and item.size_bytes <= LARGEST else None
+        if name is None or entry is None or entry.event is None:
+            return "is no event"
+        self.writers[name.writer].append((name.number, entry.sha256, entry.previous))
+        if digest is None and self.newest is not None and name.at < self.newest.taken_at - LATE:
+            return f"is older than checkpoint {self.newest.number} and under none: it was added later"
+        if is_future(name.at, self.now):
+            return "is dated in the future"
+        if self.own_time and abs(item.created_at - name.at) > LATE:
+            return f"is dated otherwise than the store, which took it at {rfc3339(item.created_at)}"
+        return None
+
+
+def _is_older(name: str, moment: datetime) -> bool:
+    event = parse_event(name)
+    return event is not None and event.at < moment
+
+
+def _late_covered(stored: list[Stored]) -> Iterator[Problem]:
+    """Events that came under a checkpoint although they are dated before the one before it."""
+    base: Checkpoint | None = None  # the last one of the run before: one run may take several
+    for before, each in pairwise(stored):
+        if before.checkpoint.taken_at != each.checkpoint.taken_at:
+            base = before.checkpoint
+        if base is not None:
+            for name in each.checkpoint.objects:
+                if _is_older(name, base.taken_at - LATE):
+                    yield Problem(name, f"was added after checkpoint {base.number}, with an older date")
+
+
+def _of_writers(writers: Mapping[str, list[tuple[int, str, str | None]]]) -> Iterator[Problem]:
+    """Holes in the numbers of a writer's events, and events that do not name the one before them."""
+    for writer, events in writers.items():
+        events.sort()
+        last, last_digest = 0, None
+        for number, digest, previous in events:
+            if number != last + 1:
+                yield Problem(
+                    f"{writer}.{last + 1:06d}", "an event of this writer is missing: removed, or never stored"
+                )
+            elif previous != last_digest:
+                yield Problem(f"{writer}.{number:06d}", "does not name its writer's event before it")
+            last, last_digest = number, digest
+
+
+def _check_kept(store: Store, stored: list[Stored], report: Report) -> None:
+    """Requests, policies and erasures, by the newest list of what was stored."""
+    if not stored:
+        return
+    newest = stored[-1].checkpoint
+    try:
+        kept = read_standing(store, newest).kept
+    except NotGood as error:
+        report.findings.append(Problem(newest.standing, str(error)))
+        return
+    listed = {item.name: item for prefix in PREFIXES for item in store.list_objects(prefix)}
+    report.findings += [Problem(name, "was removed since the newest checkpoint") for name in kept if name not in listed]
+    items = [item for name, item in listed.items() if name in kept]
+    for item, content in zip(items, contents(store, items, LARGEST_KEPT), strict=True):
+        if content is not None and hashlib.sha256(content).hexdigest() != kept[item.name]:
+            report.findings.append(Problem(item.name, "was changed since the newest checkpoint"))
+
+
+def _check_anchor(anchor: Anchor, stored: list[Stored], report: Report) -> None:
+    own = {each.checkpoint.number: each.sha256 for each in stored}
+    if not anchor.checkpoints:
+        report.findings.append(Problem(anchor.place, "knows no checkpoint of this store"))
+        return
+    first = min(own, default=0)
+    for number, digest in sorted(anchor.checkpoints.items()):
+        if number not in own and (number > first or not own):
+            what = f"is gone, and {anchor.place} has it: the trail was cut or rolled back"
+            report.findings.append(Problem(checkpoint_object(number), what))
+        elif number in own and own[number] != digest:
+            report.findings.append(Problem(checkpoint_object(number), f"is another one in {anchor.place}"))
+    missing = [number for number in own if number > min(anchor.checkpoints) and number not in anchor.checkpoints]
+    if missing:
+        report.findings.append(
+            Problem(checkpoint_object(missing[0]), f"is not in {anchor.place}, nor {len(missing) - 1} others")
+        )

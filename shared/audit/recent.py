@@ -1,0 +1,136 @@
+"""The newest checkpoints of a store, and the events around them: what the next checkpoint is held against."""
+
+import hashlib
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+
+from shared.audit.checkpoint import LARGEST, Checkpoint, Stored, parse_checkpoint_bytes
+from shared.errors import NotGood, ObjectMissing
+from shared.model.trail_names import (
+    CHECKPOINTS,
+    TRAIL,
+    checkpoint_object,
+    day_prefix,
+    parse_checkpoint,
+)
+from shared.statements import PublicKey
+from shared.stores import Store, StoredObject
+
+LATE = timedelta(minutes=10)  # as long as an event may take from its time to its place in the store
+_OVERLAP = timedelta(hours=1)
+_MOST_DAYS = 400  # that are listed one by one; a longer time is listed at once
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What is wrong with an object of the trail."""
+
+    object: str
+    what: str
+
+
+@dataclass
+class Recent:
+    """`newest_first`: the checkpoints since the beginning of the first day that is listed.
+
+    `previous` is the hash of the newest one, also of one that cannot be read.
+    """
+
+    newest_first: list[Stored] = field(default_factory=list)
+    previous: str | None = None
+    number: int = 0
+    problems: list[Problem] = field(default_factory=list)
+
+    @property
+    def newest(self) -> Checkpoint | None:
+        """The newest that can be read."""
+        return self.newest_first[0].checkpoint if self.newest_first else None
+
+    @property
+    def covered(self) -> dict[str, str]:
+        """The events under these checkpoints."""
+        return {name: digest for each in self.newest_first for name, digest in each.checkpoint.objects.items()}
+
+
+def checkpoint_numbers(store: Store) -> list[int]:
+    """The numbers of the checkpoints that a store has, in order. Raises StoreError."""
+    found = (parse_checkpoint(item.name) for item in store.list_objects(CHECKPOINTS))
+    return sorted(number for number in found if number is not None)
+
+
+def read_recent(store: Store, numbers: list[int], keys: Collection[PublicKey]) -> Recent:
+    """Reads the newest checkpoint, and those before it that are of the days that `events_around` lists."""
+    recent = Recent(number=numbers[-1] if numbers else 0)
+    first_day: datetime | None = None
+    expected: tuple[int, str | None] | None = None
+    for number in reversed(numbers):
+        name = checkpoint_object(number)
+        stored, digest = _read(store, number, keys, recent.problems)
+        if number == recent.number:
+            recent.previous = digest
+        elif expected is not None and digest is not None and expected[0] == number and digest != expected[1]:
+            recent.problems.append(Problem(name, "is not the one that the next checkpoint names"))
+        if stored is None:
+            continue
+        recent.newest_first.append(stored)
+        checkpoint = stored.checkpoint
+        first_day = first_day or _day_start(checkpoint.taken_at - _OVERLAP)
+        if checkpoint.taken_at < first_day:
+            break
+        expected = (number - 1, checkpoint.previous)
+    recent.problems += _holes(recent)
+    return recent
+
+
+def events_around(store: Store, newest: Checkpoint | None, now: datetime) -> Iterator[StoredObject]:
+    """The objects of the days since shortly before that checkpoint, or of all days. Raises StoreError."""
+    days = [] if newest is None else list(_days(first_listed(newest), (now + _OVERLAP).date()))
+    if not days:
+        start = TRAIL if newest is None else day_prefix(first_listed(newest))
+        found = store.list_objects(TRAIL, start)
+        yield from (item for item in found if not item.name.startswith(CHECKPOINTS))
+        return
+    for day in days:
+        yield from store.list_objects(day_prefix(day))
+
+
+def first_listed(newest: Checkpoint) -> date:
+    """The first of the days that `events_around` lists."""
+    return (newest.taken_at.astimezone(UTC) - _OVERLAP).date()
+
+
+def _days(first: date, last: date) -> Iterator[date]:
+    count = (last - first).days + 1
+    if count <= _MOST_DAYS:
+        yield from (first + timedelta(days=number) for number in range(count))
+
+
+def _day_start(moment: datetime) -> datetime:
+    return moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
+
+
+def _read(
+    store: Store, number: int, keys: Collection[PublicKey], problems: list[Problem]
+) -> tuple[Stored | None, str | None]:
+    name = checkpoint_object(number)
+    try:
+        with store.open(name) as stream:
+            raw = stream.read(LARGEST + 1)
+        return parse_checkpoint_bytes(raw, number, keys), hashlib.sha256(raw).hexdigest()
+    except ObjectMissing:
+        problems.append(Problem(name, "is gone"))
+        return None, None
+    except NotGood as error:
+        problems.append(Problem(name, str(error)))
+        return None, hashlib.sha256(raw).hexdigest()
+
+
+def _holes(recent: Recent) -> list[Problem]:
+    numbers = [each.checkpoint.number for each in recent.newest_first]
+    if not numbers:
+        return []
+    missing = sorted(set(range(numbers[-1], numbers[0])) - set(numbers))
+    known = {each.object for each in recent.problems}
+    names = [checkpoint_object(number) for number in missing[:100]]
+    return [Problem(name, "is missing") for name in names if name not in known]

@@ -1,0 +1,244 @@
+"""Takes a checkpoint: what is new in the trail, what is stored, and what does not fit the checkpoints before.
+
+Order of effects: the list of what is stored first, then the checkpoint that names it, then its copy. An interrupted run
+leaves a list that no checkpoint names.
+"""
+
+import hashlib
+from collections.abc import Collection, Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+
+from shared.audit.checkpoint import MOST_OBJECTS, MOST_VANISHED, Checkpoint, Standing, Stored, read_standing, sealed
+from shared.audit.kept import look_at_kept
+from shared.audit.read import Entry, contents, parse_entry
+from shared.audit.recent import LATE, Problem, Recent, checkpoint_numbers, events_around, first_listed, read_recent
+from shared.clock import Clock, rfc3339, utc_now
+from shared.errors import LitekeepError, NotGood, ObjectExists
+from shared.model import names
+from shared.model.kinds import Kind
+from shared.model.names import BackupName
+from shared.model.trail_names import checkpoint_object, day_prefix, new_nonce, parse_event, standing_object
+from shared.statements import PublicKey, Signer
+from shared.stores import Store, StoredObject
+from shared.stores.interface import OwnTime
+
+_SHOWN_FOR = timedelta(hours=24)  # how long a backup that vanished is reported
+_MOST_PROBLEMS = 100
+
+
+@dataclass(frozen=True)
+class Order:
+    """`backups` are stored, `leaving` are backups of which artifacts are left without a manifest."""
+
+    store: Store
+    backups: frozenset[BackupName]
+    leaving: frozenset[BackupName] = frozenset()
+    copy: Store | None = None
+    signer: Signer | None = None
+    keys: Collection[PublicKey] = ()
+    policy: str | None = None
+
+
+@dataclass
+class Taken:
+    """`stored` None: another run took the checkpoint at the same moment. `uncopied`: why the copy store lacks it."""
+
+    stored: Stored | None = None
+    events: int = 0
+    problems: list[Problem] = field(default_factory=list)
+    vanished: dict[BackupName, datetime] = field(default_factory=dict)
+    uncopied: str | None = None
+
+
+def take_checkpoint(order: Order, clock: Clock = utc_now) -> Taken:
+    """Raises StoreError when the store cannot be read or written, KeyProblem when the key cannot sign."""
+    now, taken = clock(), Taken()
+    numbers = checkpoint_numbers(order.store)
+    copies = _numbers_in_copy(order, taken)
+    recent = read_recent(order.store, numbers, order.keys)
+    taken.problems += recent.problems + _rolled_back(recent, copies)
+    before = _standing_before(order.store, recent, taken.problems)
+    new = _new_events(order.store, recent, now, taken.problems)
+    taken.events = len(new)
+    pending = _look_for_vanished(order, recent, before, new, now, taken)
+    kept, problems = look_at_kept(order.store, before.kept if before else {}, recent.newest)
+    taken.problems += problems
+    backups = frozenset(_text(name) for name in order.backups | pending)
+    standing = Standing(backups, kept, frozenset(_text(name) for name in pending))
+    made = _store(order, recent, new, standing, now, taken, max([recent.number, *copies]) + 1)
+    if made:
+        taken.stored = made[-1]
+        taken.uncopied = taken.uncopied or _copy(order, [*made, *recent.newest_first], copies)
+    del taken.problems[_MOST_PROBLEMS:]
+    return taken
+
+
+def _numbers_in_copy(order: Order, taken: Taken) -> list[int]:
+    if order.copy is None:
+        return []
+    try:
+        return checkpoint_numbers(order.copy)
+    except LitekeepError as error:
+        taken.uncopied = str(error)
+        return []
+
+
+def _rolled_back(recent: Recent, copies: list[int]) -> list[Problem]:
+    if not copies or copies[-1] <= recent.number:
+        return []
+    what = f"is in the copy store and not here, where {recent.number or 'none'} is the newest: the trail was cut"
+    return [Problem(checkpoint_object(copies[-1]), what)]
+
+
+def _standing_before(store: Store, recent: Recent, problems: list[Problem]) -> Standing | None:
+    if recent.newest is None:
+        return None
+    try:
+        return read_standing(store, recent.newest)
+    except NotGood as error:
+        problems.append(Problem(recent.newest.standing, str(error)))
+        return None
+
+
+def _new_events(store: Store, recent: Recent, now: datetime, problems: list[Problem]) -> dict[str, Entry | str]:
+    """What no checkpoint covers yet, by name: an event, or of what is none the hash. In order of time."""
+    listed = {item.name: item for item in events_around(store, recent.newest, now)}
+    covered = recent.covered
+    if recent.newest is not None:
+        first = day_prefix(first_listed(recent.newest))
+        gone = (name for name in covered if name not in listed and name >= first)
+        problems += [Problem(name, "is gone since it was under a checkpoint") for name in gone]
+    own_time = isinstance(store, OwnTime) and store.has_own_time
+    found = _read(store, [item for name, item in listed.items() if name not in covered])
+    for name, entry in found.items():
+        what = "is no event" if isinstance(entry, str) or entry.event is None else None
+        what = what or _misdated(name, listed[name], recent.newest, own_time=own_time)
+        if what:
+            problems.append(Problem(name, what))
+    return found
+
+
+def _read(store: Store, items: list[StoredObject]) -> dict[str, Entry | str]:
+    found: dict[str, Entry | str] = {}
+    for item, content in zip(items, contents(store, items), strict=True):
+        if content is None:
+            continue
+        name = parse_event(item.name)
+        found[item.name] = parse_entry(name, item.name, content) if name else hashlib.sha256(content).hexdigest()
+    return found
+
+
+def _misdated(name: str, item: StoredObject, newest: Checkpoint | None, *, own_time: bool) -> str | None:
+    event = parse_event(name)
+    if event is None:
+        return None
+    if newest is not None and event.at < newest.taken_at - LATE:
+        return f"was added after checkpoint {newest.number} of {rfc3339(newest.taken_at)} with an older date"
+    if own_time and abs(item.created_at - event.at) > LATE:
+        return f"is dated otherwise than the store, which took it at {rfc3339(item.created_at)}"
+    return None
+
+
+def _look_for_vanished(
+    order: Order, recent: Recent, before: Standing | None, new: Mapping[str, Entry | str], now: datetime, taken: Taken
+) -> frozenset[BackupName]:
+    """Notes what is gone without its deletion in the trail. Returns what is waited for until the next checkpoint."""
+    there = {_text(name): name for name in order.backups | order.leaving}
+    known = recent.newest.vanished if recent.newest else {}
+    for text, since in known.items():
+        name = _name(text)
+        if name is not None and name not in order.backups and now - since < _SHOWN_FOR:
+            taken.vanished[name] = since
+    if before is None:
+        return frozenset()
+    gone = {name for text in before.backups if (name := _name(text)) is not None and name not in order.backups}
+    gone -= _deleted(new.values(), order)
+    pending = {name for name in gone if _text(name) in there and _text(name) not in before.leaving}
+    if missing := gone - pending:  # its event may have come since the events were listed
+        later = [item for item in events_around(order.store, recent.newest, now) if item.name not in new]
+        covered = recent.covered
+        later = [item for item in later if item.name not in covered]
+        missing -= _deleted(_read(order.store, later).values(), order)
+    taken.vanished |= {name: now for name in sorted(missing, key=_text) if name not in taken.vanished}
+    return frozenset(pending)
+
+
+def _deleted(entries: Iterable[Entry | str], order: Order) -> set[BackupName]:
+    """The backups that these events say were deleted from this store."""
+    elsewhere = order.copy.url if order.copy else None
+    found: set[BackupName] = set()
+    for entry in entries:
+        event = {} if isinstance(entry, str) else entry.event or {}
+        if (event.get("event"), event.get("action")) != ("audit", "delete") or event.get("outcome") == "refused":
+            continue  # one that failed may have removed the manifest before it did
+        if event.get("target") == elsewhere:
+            continue
+        kind, database, backup_id = (event.get(field) for field in ("kind", "database", "backup_id"))
+        if kind in set(Kind) and isinstance(database, str) and isinstance(backup_id, str):
+            found.add(BackupName(Kind(str(kind)), database, backup_id))
+    return found
+
+
+def _text(name: BackupName) -> str:
+    return name.prefix
+
+
+def _name(text: str) -> BackupName | None:
+    parsed = names.parse(f"{text}.manifest.json")
+    return parsed.backup if parsed else None
+
+
+def _store(
+    order: Order,
+    recent: Recent,
+    new: Mapping[str, Entry | str],
+    standing: Standing,
+    now: datetime,
+    taken: Taken,
+    number: int,
+) -> list[Stored]:
+    """Stores the list, and as many checkpoints as the new events need; none when another run was faster."""
+    content = standing.to_bytes()
+    place = standing_object(number, new_nonce())
+    order.store.create(place, content, {})
+    digests = [(name, each if isinstance(each, str) else each.sha256) for name, each in sorted(new.items())]
+    parts = [dict(digests[at : at + MOST_OBJECTS]) for at in range(0, len(digests), MOST_OBJECTS)] or [{}]
+    previous, made = recent.previous, list[Stored]()
+    for offset, objects in enumerate(parts):
+        checkpoint = Checkpoint(
+            number=number + offset,
+            taken_at=now,
+            store=order.store.url,
+            previous=previous,
+            policy=order.policy,
+            objects=objects,
+            standing=place,
+            standing_sha256=hashlib.sha256(content).hexdigest(),
+            backups=len(standing.backups),
+            vanished={_text(name): since for name, since in list(taken.vanished.items())[:MOST_VANISHED]},
+        )
+        raw = sealed(checkpoint, order.signer)
+        try:
+            order.store.create(checkpoint_object(checkpoint.number), raw, {})
+        except ObjectExists:
+            return made
+        previous = hashlib.sha256(raw).hexdigest()
+        made.append(Stored(checkpoint, previous, signed=order.signer is not None, raw=raw))
+    return made
+
+
+def _copy(order: Order, checkpoints: list[Stored], copies: list[int]) -> str | None:
+    """Stores what the copy store lacks of these. Returns why it could not."""
+    if order.copy is None:
+        return None
+    for each in sorted(checkpoints, key=lambda stored: stored.checkpoint.number):
+        if each.checkpoint.number in copies:
+            continue
+        try:
+            order.copy.create(checkpoint_object(each.checkpoint.number), each.raw, {})
+        except ObjectExists:
+            continue
+        except LitekeepError as error:
+            return str(error)
+    return None

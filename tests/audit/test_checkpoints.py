@@ -1,0 +1,259 @@
+"""A checkpoint covers what is new, once; and says what is gone, changed or added since the ones before."""
+
+import gzip
+import json
+from pathlib import Path
+
+import pytest
+
+from shared.audit.checkpoint import MOST_OBJECTS, Standing, read_checkpoint, read_standing
+from shared.errors import NotGood
+from shared.model.trail_names import EventName
+from tests.approvals.people import MALLORY, VERIFIER
+from tests.audit.conftest import NOON, ONE, THREE, TWO, Trail, event
+
+
+def packed(content: bytes) -> bytes:
+    return gzip.compress(content, mtime=0)
+
+
+def covered(trail: Trail, number: int) -> int:
+    return len(read_checkpoint(trail.store, number, ()).checkpoint.objects)
+
+
+def test_each_event_comes_under_one_checkpoint(trail: Trail) -> None:
+    trail.write(event(), event())
+    assert trail.take().events == 2
+    trail.later()
+    assert trail.take().events == 0
+    trail.later(48)
+    trail.write(event())
+    assert trail.take().events == 1
+    assert [covered(trail, number) for number in (1, 2, 3)] == [2, 0, 1]
+    assert trail.check().ok
+    assert [path.read_bytes() for path in trail.checkpoints()] == [p.read_bytes() for p in trail.checkpoints("copy")]
+
+
+def test_more_events_than_one_checkpoint_takes_go_under_several(trail: Trail) -> None:
+    folder = trail.folder / "store/audit/2024-01-15"
+    trail.write(event())
+    for number in range(2, MOST_OBJECTS + 3):
+        (folder / Path(EventName(NOON, "abcdefghijkm", number).object).name).write_bytes(b"{}")
+    assert trail.take().events == MOST_OBJECTS + 2
+    assert (covered(trail, 1), covered(trail, 2)) == (MOST_OBJECTS, 2)
+    trail.later()
+    taken = trail.take()
+    assert taken.events == 0
+    assert taken.problems == []
+
+
+def test_two_monitors_at_the_same_moment_take_one_checkpoint(trail: Trail, monkeypatch: pytest.MonkeyPatch) -> None:
+    trail.write(event())
+    real = trail.store.create
+
+    def create(name: str, *rest: object) -> object:
+        if name.endswith("backups.json.gz"):
+            monkeypatch.undo()
+            trail.take()
+        return real(name, *rest)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(trail.store, "create", create)
+    assert trail.take().stored is None
+    assert len(trail.checkpoints()) == 1
+    assert trail.check().ok
+
+
+def test_a_backup_that_is_gone_without_its_deletion_is_found_for_a_day(trail: Trail) -> None:
+    trail.take()
+    trail.backups.remove(TWO)
+    trail.later()
+    assert list(trail.take().vanished) == [TWO]
+    trail.later(23)
+    assert list(trail.take().vanished) == [TWO]
+    trail.later(2)
+    assert list(trail.take().vanished) == []
+    assert trail.found() == [
+        ("daily/app.db/two", "was gone at 2024-01-15T13:00:00Z, without its deletion in the trail")
+    ]
+
+
+def test_a_backup_that_comes_back_is_no_longer_missed(trail: Trail) -> None:
+    trail.take()
+    trail.backups.remove(TWO)
+    trail.later()
+    assert list(trail.take().vanished) == [TWO]
+    trail.backups.add(TWO)
+    trail.later()
+    assert list(trail.take().vanished) == []
+
+
+@pytest.mark.parametrize("outcome", ["succeeded", "failed"])
+def test_a_backup_whose_deletion_is_in_the_trail_has_not_vanished(trail: Trail, outcome: str) -> None:
+    trail.take()
+    trail.backups.remove(TWO)
+    trail.write(event("delete", TWO, outcome=outcome))
+    trail.later()
+    assert list(trail.take().vanished) == []
+
+
+def test_the_deletion_of_another_or_elsewhere_or_one_that_was_refused_explains_nothing(trail: Trail) -> None:
+    assert trail.copy is not None
+    trail.take()
+    trail.backups.remove(TWO)
+    trail.write(event("delete", ONE), event("delete", THREE), event("hold", TWO))
+    trail.write(event("delete", TWO, target=trail.copy.url), event("delete", TWO, outcome="refused"))
+    trail.later()
+    assert list(trail.take().vanished) == [TWO]
+
+
+def test_a_deletion_under_way_is_waited_for_until_the_next_checkpoint(trail: Trail) -> None:
+    trail.take()
+    trail.backups.remove(TWO)
+    trail.leaving.add(TWO)
+    trail.later()
+    assert list(trail.take().vanished) == []
+    trail.later()
+    assert list(trail.take().vanished) == [TWO]
+
+
+def test_a_deletion_that_ends_between_two_checkpoints_is_none_that_vanished(trail: Trail) -> None:
+    trail.take()
+    trail.backups.remove(TWO)
+    trail.leaving.add(TWO)
+    trail.later()
+    trail.take()
+    trail.leaving.clear()
+    trail.write(event("delete", TWO))
+    trail.later()
+    assert list(trail.take().vanished) == []
+
+
+def problems(trail: Trail) -> list[str]:
+    return [f"{Path(each.object).name} {each.what}" for each in trail.take().problems]
+
+
+def test_the_next_checkpoint_tells_of_what_was_removed_or_changed_before(trail: Trail) -> None:
+    trail.write(event(), event())
+    trail.store.create("requests/20240115T120000Z-abcdefgh.used.json", b"{}", {})
+    trail.store.create("policies/" + "0" * 64 + ".json", b"{}", {})
+    trail.take()
+    gone = trail.events()[0]
+    gone.unlink()
+    (trail.folder / "store/requests/20240115T120000Z-abcdefgh.used.json").unlink()
+    policy = trail.folder / "store/policies" / ("0" * 64 + ".json")
+    policy.chmod(0o600)
+    policy.write_bytes(b"[]")
+    trail.later()
+    assert problems(trail) == [
+        f"{gone.name} is gone since it was under a checkpoint",
+        f"{policy.name} was changed since it was under a checkpoint",
+        "20240115T120000Z-abcdefgh.used.json is gone since it was under a checkpoint",
+    ]
+
+
+def test_the_next_checkpoint_tells_of_an_event_with_an_old_date_and_of_what_is_none(trail: Trail) -> None:
+    trail.take()
+    trail.later()
+    late = EventName(NOON.replace(hour=11), "abcdefghijkm", 1)
+    trail.store.create(late.object, b"{}", {})
+    trail.store.create("audit/2024-01-15/else", b"", {})
+    found = problems(trail)
+    assert found == [f"{Path(late.object).name} is no event", "else is no event"]
+    trail.later()
+    trail.now = trail.now.replace(hour=14)
+    trail.write(event())
+    (forged,) = [path for path in trail.events() if "T14" in path.name]
+    older = forged.with_name(forged.name.replace("T140000", "T110000"))
+    older.write_bytes(forged.read_bytes())
+    (what,) = problems(trail)
+    assert what == f"{older.name} was added after checkpoint 2 of 2024-01-15T13:00:00Z with an older date"
+
+
+@pytest.mark.parametrize(
+    ("damage", "what"),
+    [
+        (b"{", "this checkpoint is not JSON as it is signed"),
+        (b"", "this checkpoint is not JSON as it is signed"),
+        (None, "is missing"),
+    ],
+)
+def test_a_checkpoint_that_is_damaged_or_gone_is_told_and_the_next_is_taken(
+    trail: Trail, damage: bytes | None, what: str
+) -> None:
+    for _ in range(3):
+        trail.write(event())
+        trail.take()
+        trail.later()
+    path = trail.checkpoints()[1]
+    path.chmod(0o600)
+    if damage is None:
+        path.unlink()
+    else:
+        path.write_bytes(damage)
+    taken = trail.take()
+    assert (taken.problems[0].object, taken.problems[0].what) == (trail.name(path), what)
+    assert taken.stored is not None
+    assert taken.stored.checkpoint.number == 4
+
+
+def test_a_trail_that_is_shorter_than_its_copy_was_cut(trail: Trail) -> None:
+    for _ in range(3):
+        trail.write(event())
+        trail.take()
+        trail.later()
+    for path in trail.checkpoints()[1:]:
+        path.unlink()
+    taken = trail.take()
+    (problem,) = [each for each in taken.problems if "copy store" in each.what]
+    assert problem.what == "is in the copy store and not here, where 1 is the newest: the trail was cut"
+    assert taken.stored is not None
+    assert taken.stored.checkpoint.number == 4  # not under a number that the copy store has
+
+
+def test_a_copy_store_out_of_reach_keeps_no_checkpoint_from_being_taken(trail: Trail) -> None:
+    (trail.folder / "copy").write_bytes(b"no folder")
+    taken = trail.take()
+    assert taken.stored is not None
+    assert taken.uncopied is not None
+    assert "copy" in taken.uncopied
+    (trail.folder / "copy").unlink()
+    trail.later()
+    assert trail.take().uncopied is None
+    assert [path.name for path in trail.checkpoints("copy")] == ["00000001.json", "00000002.json"]
+
+
+def test_a_checkpoint_is_signed_by_the_key_of_the_monitor(trail: Trail) -> None:
+    trail.signer, trail.keys = VERIFIER, [VERIFIER.public]
+    trail.take()
+    assert read_checkpoint(trail.store, 1, [VERIFIER.public]).signed
+    assert not read_checkpoint(trail.store, 1, [MALLORY.public]).signed
+    assert not read_checkpoint(trail.store, 1, []).signed
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        b"",
+        b"no gzip",
+        packed(b"[]"),
+        packed(b'{"backups": 3, "leaving": [], "kept": {}}'),
+        packed(json.dumps({"backups": [], "leaving": [], "kept": []}).encode()),
+        packed(b"{}")[:-4],
+    ],
+)
+def test_a_list_that_is_none_is_refused(content: bytes) -> None:
+    with pytest.raises(NotGood, match="no list of what was stored"):
+        Standing.read(content)
+
+
+def test_a_list_that_was_changed_or_removed_is_refused_and_told(trail: Trail) -> None:
+    trail.take()
+    checkpoint = read_checkpoint(trail.store, 1, ()).checkpoint
+    path = trail.folder / "store" / checkpoint.standing
+    path.chmod(0o600)
+    path.write_bytes(Standing(frozenset()).to_bytes())
+    with pytest.raises(NotGood, match="was changed"):
+        read_standing(trail.store, checkpoint)
+    path.unlink()
+    trail.later()
+    assert [each.what for each in trail.take().problems] == ["the list of what was stored is gone"]
