@@ -17,6 +17,8 @@ from shared.terminal.screen import progress_bars
 @click.option("--file", "file", metavar="F", type=click.Path(), help="A .sql, .sql.gz, .sqlite or .sqlite.zst file.")
 @click.option("--drill", is_flag=True, hidden=True)
 @click.option("--now", is_flag=True, hidden=True)
+@click.option("--full", is_flag=True, hidden=True)
+@click.option("--scenario", "scenarios", multiple=True, hidden=True)
 @database
 @store
 @common
@@ -34,15 +36,18 @@ def verify(as_json: bool, drill: bool, now: bool, **flags: Any) -> int:
       litekeep verify --since 24h
       litekeep verify --all --again
     """
-    if now and not drill:
-        raise UsageError("--now goes with --drill")
+    full, scenarios = flags.pop("full"), flags.pop("scenarios")
+    if (now or full or scenarios) and not drill:
+        raise UsageError("--now, --full and --scenario go with --drill")
     if drill and any(flags[name] for name in ("ref", "every", "since", "again", "file")):
         raise UsageError("--drill chooses its backups by itself: leave --backup, --all, --since, --again, --file out")
     with progress_bars(wanted=not as_json) as progress:
         if drill:
             from jobs.verify.drill import run_drill  # noqa: PLC0415 - `--help` must not wait for it
+            from jobs.verify.drill_places import asked_for  # noqa: PLC0415 - as below
 
-            return run_drill(flags["store"], flags["database"], now=now, as_json=as_json, progress=progress)
+            asked = asked_for(now=now, full=full, names=scenarios)
+            return run_drill(flags["store"], flags["database"], asked=asked, as_json=as_json, progress=progress)
         from jobs.verify.main import run_verify  # noqa: PLC0415 - `--help` must not wait for it
 
         return run_verify(flags, as_json=as_json, progress=progress)

@@ -5,6 +5,7 @@ from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
+from jobs.verify.drill_places import Asked, with_scenarios
 from jobs.verify.drill_screen import say_drill, say_list
 from shared.catalog.backup import Backup
 from shared.catalog.listing import Catalog
@@ -15,7 +16,7 @@ from shared.operations.drill import Drill, DrillOrder, hold_drill
 from shared.operations.drill.app_checks import AppCheck, read_app_checks
 from shared.operations.drill.attempt import Role
 from shared.operations.drill.due import is_due, next_due
-from shared.operations.drill.history import past_drills
+from shared.operations.drill.history import past_drills, trends
 from shared.operations.drill.publish import publish
 from shared.operations.drill.report import to_json
 from shared.runtime.progress import Progress
@@ -34,19 +35,19 @@ def run_drill(
     store_url: str | None,
     database: str | None,
     *,
-    now: bool,
+    asked: Asked,
     as_json: bool,
     progress: Progress,
     clock: Clock = utc_now,
 ) -> int:
-    """Holds a drill of each database if one is due, or `now`. Returns 0, 1 or 3.
+    """Holds a drill of each database if one is due, or was `asked` for now. Returns 0, 1 or 3.
 
-    Reads no DATABASE_URL: what it needs is the store and the key.
+    What it needs is the store and the key. Only for the scenarios it takes DATABASE_URL, where that is set.
     """
     settings = settings_with(backup_store=store_url)
     log = event_log(settings, result_on_stdout=as_json)
     today = clock()
-    if not (now or is_due(today)):
+    if not (asked.now or is_due(today)):
         return _skip(settings, log, today, as_json=as_json)
     app_checks = read_app_checks(settings.backup_drill_sql) if settings.backup_drill_sql else []
     catalog = Catalog(open_store(settings.backup_store))
@@ -55,7 +56,7 @@ def run_drill(
     index, count = settings.cloud_run_task_index, settings.cloud_run_task_count
     mine = share(sorted(by_database if database is None else [database]), index, count, name=str)
     with reported(lambda why: _say_none_held(log, mine, why)):
-        order = _order(settings, catalog, app_checks)
+        order = with_scenarios(_order(settings, catalog, app_checks), asked, settings, today)
     drills: list[Drill] = []
     failures: list[LitekeepError] = []
     for name in mine:
@@ -121,7 +122,8 @@ def _check_databases(app_checks: Sequence[AppCheck], by_database: dict[str, list
 
 def _order(settings: Settings, catalog: Catalog, app_checks: Sequence[AppCheck]) -> DrillOrder:
     copy = Catalog(open_store(settings.backup_copy_store)) if settings.backup_copy_store else None
-    return DrillOrder(catalog, copy, key_of(settings), app_checks, secrets.randbits(32))
+    key = key_of(settings)
+    return DrillOrder(catalog, copy, key, app_checks, secrets.randbits(32), key_name=settings.backup_key)
 
 
 def _hold(
@@ -139,7 +141,9 @@ def _hold(
             note(f"drill of {database}", f"the drill of {database} was not finished, and has no report")
             drill = hold_drill(order, database, backups, clock=clock, progress=progress)
             try:
-                publish(order.catalog.store, drill, past_drills(order.catalog.store, database))
+                past = past_drills(order.catalog.store, database)
+                drill = replace(drill, trends=trends(past))
+                publish(order.catalog.store, drill, past)
                 note(f"drill of {database}", f"the drill of {database} is done, and its report stored")
             except LitekeepError as error:
                 reason = f"the report of this drill could not be stored: {error}"
@@ -158,6 +162,8 @@ def _say_none_held(log: EventLog, databases: Sequence[str], why: str) -> None:
 def _event(drill: Drill) -> tuple[Event, str, dict[str, Field]]:
     fields: dict[str, Field] = {"database": drill.database}
     latest = drill.attempt(Role.LATEST)
+    if latest is None and drill.rehearsals:
+        fields |= _of_rehearsals(drill)
     if latest is not None:
         fields |= {"backup_id": latest.backup.id, "kind": latest.backup.kind.value}
         fields["data_age_seconds"] = drill.data_age_seconds
@@ -165,7 +171,21 @@ def _event(drill: Drill) -> tuple[Event, str, dict[str, Field]]:
             fields["recovery_seconds"] = round(latest.recovery_seconds, 3)
     if drill.passed:
         return Event.DRILL_SUCCEEDED, f"drill of {drill.database} passed", fields
-    failed = next((check for attempt in drill.attempts if (check := attempt.first_failed)), None)
+    firsts = [*(tried.first_failed for tried in drill.attempts), *(tried.first_failed for tried in drill.rehearsals)]
+    failed = next((check for check in firsts if check), None)
     if failed is not None:
         fields["check"] = failed.name
     return Event.DRILL_FAILED, f"drill of {drill.database} failed: {'; '.join(drill.findings)}", fields
+
+
+def _of_rehearsals(drill: Drill) -> dict[str, Field]:
+    """Of the slowest scenario that was played."""
+    slowest = max(drill.rehearsals, key=lambda found: found.recovery_seconds or 0.0)
+    fields: dict[str, Field] = {}
+    if slowest.backup is not None:
+        fields |= {"backup_id": slowest.backup.id, "kind": slowest.backup.kind.value}
+    if slowest.lost_seconds is not None:
+        fields["data_age_seconds"] = slowest.lost_seconds
+    if slowest.recovery_seconds is not None:
+        fields["recovery_seconds"] = round(slowest.recovery_seconds, 3)
+    return fields

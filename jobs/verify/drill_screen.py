@@ -4,8 +4,10 @@ from collections.abc import Sequence
 
 from shared.operations.drill import Drill
 from shared.operations.drill.attempt import Attempt, Role
+from shared.operations.drill.drill import Trend
 from shared.operations.drill.durations import duration
 from shared.operations.drill.history import PastDrill
+from shared.operations.drill.rehearsal import Rehearsal
 from shared.terminal.screen import BAD, GOOD, UNKNOWN, moment, say, table
 
 _SIGNS = {True: GOOD, False: BAD, None: UNKNOWN}
@@ -25,6 +27,8 @@ def say_drill(drill: Drill) -> None:
         say(f"    {_SIGNS[point.met]} newest {point.kind.value:<10} {age:>12} old  (target {target})")
     for attempt in drill.attempts:
         _say_attempt(attempt)
+    for rehearsal in drill.rehearsals:
+        _say_rehearsal(rehearsal, drill.trends.get(rehearsal.scenario))
     for finding in drill.findings:
         say(f"{BAD} {finding}")
     if drill.reported:
@@ -58,6 +62,22 @@ def _say_attempt(attempt: Attempt) -> None:
     for check in attempt.checks:
         say(f"      {_SIGNS[check.ok]} {check.name}: {check.detail}")
     for check in attempt.app_checks:
+        say(f"      {_SIGNS[check.ok]} application: {check.name}: {check.detail}")
+
+
+def _say_rehearsal(found: Rehearsal, trend: Trend | None) -> None:
+    took = "" if found.recovery_seconds is None else f", recovered in {duration(found.recovery_seconds)}"
+    before = "" if trend is None else f" (last time {duration(trend.previous_seconds)})"
+    backup = f" from {found.backup.kind.value} backup {found.backup.id}" if found.backup else ""
+    say(f"  {_SIGNS[found.ok]} {found.scenario.value}{backup}{took}{before}")
+    for step in found.steps:
+        say(f"      {step.name}: {duration(step.seconds)}")
+    if found.lost_seconds is not None:
+        rows = "" if found.lost_rows is None else f", {found.lost_rows:,} rows of the live database"
+        say(f"      lost: the last {duration(found.lost_seconds)}{rows}")
+    for check in found.checks:
+        say(f"      {_SIGNS[check.ok]} {check.name}: {check.detail}")
+    for check in found.app_checks:
         say(f"      {_SIGNS[check.ok]} application: {check.name}: {check.detail}")
 
 

@@ -55,7 +55,16 @@ class Confined:
     """One process, for the calls of one piece of work; it starts at once and is gone after the block."""
 
     def __enter__(self) -> Self:
-        command = [sys.executable, "-I", "-S", "-X", f"utf8={sys.flags.utf8_mode}", "-c", _START, json.dumps(_path())]
+        command = [
+            sys.executable,
+            "-I",
+            "-S",
+            "-X",
+            f"utf8={sys.flags.utf8_mode}",
+            "-c",
+            _START,
+            json.dumps(module_path()),
+        ]
         try:
             self._process = subprocess.Popen(  # noqa: S603  ourselves
                 command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, bufsize=0, env=environment_of_children()
@@ -198,7 +207,7 @@ def _too_large(what: str, size: int) -> LitekeepError:
     return NotGood(f"{what} takes a file of more than {size >> 20} MiB, more than its size can need: use another")
 
 
-def _path() -> list[str]:
+def module_path() -> list[str]:
     """Where this process finds its modules: with the place of this very package first, and no relative one."""
     return list(dict.fromkeys([str(Path(shared.__path__[0]).parent), *filter(os.path.isabs, sys.path)]))
 

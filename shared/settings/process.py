@@ -109,6 +109,17 @@ def environment_of_children() -> dict[str, str]:
     return {name: value for name in _OF_CHILDREN if (value := os.environ.get(name)) is not None}
 
 
+def environment_of_a_bare_machine(home: Path) -> dict[str, str]:
+    """What a process of ours needs on a machine with nothing but `home`: Google's identity, and no setting."""
+    known = {
+        name: value for name in (*_OF_CHILDREN, *_REROUTING, "GCE_METADATA_HOST") if (value := os.environ.get(name))
+    }
+    credentials = google_credentials_file()
+    if credentials is not None and credentials.is_file():
+        known["GOOGLE_APPLICATION_CREDENTIALS"] = str(credentials.absolute())
+    return known | {"HOME": str(home), "PATH": os.defpath}
+
+
 def wanted_tmpdir() -> str | None:
     """`TMPDIR`, as the system gives it to every program."""
     return os.environ.get("TMPDIR") or None

@@ -11,17 +11,14 @@ import apsw
 from shared.catalog.backup import Backup
 from shared.catalog.holds import is_stored
 from shared.catalog.listing import Catalog
-from shared.catalog.opening import open_manifest
 from shared.errors import LitekeepError, NotGood, ObjectMissing, StoreError
 from shared.keys import WrappingKey
-from shared.model.manifest import Manifest
-from shared.model.names import BackupName, Format
+from shared.model.names import BackupName
 from shared.operations.drill.app_checks import AppCheck
 from shared.operations.drill.app_run import run_app_checks
+from shared.operations.drill.proof import checks_of
 from shared.operations.restore import RestoreOrder, restore
-from shared.operations.verify.child import prove
 from shared.operations.verify.judge import Check
-from shared.runtime.confined import Confined
 from shared.runtime.progress import Progress, silent
 from shared.runtime.workspace import scratch_folder
 from shared.sqlite.location import FileLocation
@@ -120,17 +117,7 @@ def _restored(task: Task, begun: Attempt, target: Path, stopwatch: Stopwatch, pr
     order = RestoreOrder(task.catalog, task.backup, task.key, FileLocation(target), prove_if_erased=True)
     restored = restore(order, progress=progress)
     in_place = stopwatch()
-    manifest, _ = open_manifest(task.catalog, task.backup, task.key)
-    # A restore makes do with the artifact that is good. Here the other one is a finding.
-    first = next(filter(None, map(manifest.artifact, (Format.SQLITE, Format.PAGES, Format.SQL))), None)
-    as_planned = first is not None and restored.artifact == first.object
-    if restored.erased is None:
-        with Confined() as child:
-            proven = prove(child, target, manifest, _form(restored.artifact, manifest), progress=progress).checks
-    else:
-        proven = restored.checks  # made before it forgot what was erased since
-    detail = "; ".join(restored.notes) or f"rebuilt from {restored.artifact}"
-    checks = [Check("restore", as_planned, detail), *proven]
+    checks = checks_of(task.catalog, task.backup, task.key, restored, target, progress=progress)
     checked = stopwatch()
     app_checks = run_app_checks(target, task.app_checks)
     return replace(
@@ -145,10 +132,6 @@ def _restored(task: Task, begun: Attempt, target: Path, stopwatch: Stopwatch, pr
         app_checks=app_checks,
         not_good=not all(check.ok for check in checks),
     )
-
-
-def _form(name: str | None, manifest: Manifest) -> Format:
-    return next(artifact.format for artifact in manifest.artifacts if artifact.object == name)
 
 
 def _not_good(begun: Attempt, reason: str) -> Attempt:

@@ -1,6 +1,6 @@
 """What a drill found out about one database."""
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
 
@@ -8,6 +8,7 @@ from shared.errors import LitekeepError, NotGood
 from shared.model.kinds import Kind
 from shared.model.report_names import DrillName
 from shared.operations.drill.attempt import Attempt, Role
+from shared.operations.drill.rehearsal import Rehearsal
 from shared.operations.drill.targets import Scenario
 
 
@@ -34,8 +35,20 @@ class RecoveryPoint:
 
 
 @dataclass(frozen=True)
+class Trend:
+    """Recovery times of a scenario in past drills, where it was played: the last, and the median of at most twelve."""
+
+    previous_seconds: float
+    median_seconds: float
+    drills: int
+
+
+@dataclass(frozen=True)
 class Drill:
-    """One drill of one database, complete. `findings` are sentences; without any it passed."""
+    """One drill of one database, complete. `findings` are sentences; without any it passed.
+
+    `rehearsals` are the scenarios that were played, `trends` how long these took before.
+    """
 
     database: str
     started_at: datetime
@@ -48,6 +61,8 @@ class Drill:
     times: Sequence[RecoveryTime]
     points: Sequence[RecoveryPoint]
     findings: Sequence[str] = field(default_factory=list)
+    rehearsals: Sequence[Rehearsal] = ()
+    trends: Mapping[Scenario, Trend] = field(default_factory=dict)
     reported: bool = True  # whether the store has its report
 
     @property
@@ -57,7 +72,7 @@ class Drill:
     @property
     def exit_code(self) -> int:
         """0, or 3 when a backup is not good, or 1 when something else was found."""
-        if any(attempt.not_good for attempt in self.attempts):
+        if any(tried.not_good for tried in self.attempts) or any(played.not_good for played in self.rehearsals):
             return NotGood.exit_code
         return LitekeepError.exit_code if self.findings else 0
 

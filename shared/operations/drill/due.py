@@ -1,4 +1,7 @@
-"""When a drill is due: on the first Sunday of each month, in UTC, whatever hour it is."""
+"""When a drill is due: on the first Sunday of each month, in UTC, whatever hour it is.
+
+The first of a quarter is a full one.
+"""
 
 from datetime import UTC, date, datetime, timedelta
 
@@ -7,6 +10,11 @@ _SUNDAY = 6
 
 def is_due(now: datetime) -> bool:
     return _is_first_sunday(now.astimezone(UTC).date())
+
+
+def is_full(now: datetime) -> bool:
+    """Whether a drill that is held now by its schedule plays all four scenarios: in the first month of each quarter."""
+    return now.astimezone(UTC).month % 3 == 1
 
 
 def next_due(now: datetime) -> date:

@@ -6,6 +6,7 @@ What stands in a report is not trusted: of it come numbers within bounds, and an
 import json
 from collections.abc import Iterable
 from dataclasses import dataclass, field
+from statistics import median
 from typing import Any
 
 from shared.catalog.signed_drills import doubt_of_report
@@ -13,22 +14,28 @@ from shared.errors import ObjectMissing, UsageError
 from shared.model import names, report_names
 from shared.model.report_names import DrillName
 from shared.operations.drill.attempt import Role
+from shared.operations.drill.drill import Trend
+from shared.operations.drill.targets import Scenario
 from shared.stores import Store
 
 _LARGEST_REPORT = 4 << 20  # bytes
 _LONGEST = 1e9  # seconds
 _READ_AT_MOST = 60  # reports a database: five years of them
+_IN_A_TREND = 12  # of the newest: three years of quarters
 
 
 @dataclass(frozen=True)
 class PastDrill:
-    """One drill. `seconds` are the recovery times by role, of those restores that got that far."""
+    """One drill. `seconds` are the recovery times by role, of those restores that got that far; `played` those of the
+    scenarios that were played and went well.
+    """
 
     name: DrillName
     readable: bool = False
     backup_id: str | None = None
     data_age_seconds: float | None = None
     seconds: dict[Role, float] = field(default_factory=dict)
+    played: dict[Scenario, float] = field(default_factory=dict)
 
     def to_json(self) -> dict[str, Any]:
         return {
@@ -38,6 +45,7 @@ class PastDrill:
             "backup_id": self.backup_id,
             "recovery_seconds": self.seconds.get(Role.LATEST),
             "data_age_seconds": self.data_age_seconds,
+            "scenarios": {scenario.short: seconds for scenario, seconds in self.played.items()},
             "report": self.name.report,
             "page": self.name.page,
             "readable": self.readable,
@@ -93,7 +101,25 @@ def _figures(name: DrillName, document: dict[str, Any]) -> PastDrill:
         and (figure := _seconds(restore.get("recovery_seconds"))) is not None
     }
     backup_id = restores.get(Role.LATEST.value, {}).get("backup_id")
-    return PastDrill(name, True, _id(backup_id), _seconds(document.get("data_age_seconds")), seconds)
+    rehearsals = {str(found.get("scenario")): found for found in _dicts(document.get("rehearsals"))}
+    played = {
+        scenario: figure
+        for scenario in Scenario
+        if (found := rehearsals.get(scenario.value, {})).get("ok") is True
+        and (figure := _seconds(found.get("recovery_seconds"))) is not None
+    }
+    return PastDrill(name, True, _id(backup_id), _seconds(document.get("data_age_seconds")), seconds, played)
+
+
+def trends(past: Iterable[PastDrill]) -> dict[Scenario, Trend]:
+    """How long each scenario took in past drills, given newest first: of those in which it was played."""
+    found: dict[Scenario, Trend] = {}
+    drills = list(past)
+    for scenario in Scenario:
+        seconds = [drill.played[scenario] for drill in drills if scenario in drill.played][:_IN_A_TREND]
+        if seconds:
+            found[scenario] = Trend(seconds[0], median(seconds), len(seconds))
+    return found
 
 
 def _dicts(value: object) -> Iterable[dict[str, Any]]:

@@ -9,11 +9,30 @@ from shared.model.names import BackupName
 from shared.operations.drill.attempt import Attempt, Role
 from shared.operations.drill.drill import RecoveryPoint, RecoveryTime
 from shared.operations.drill.durations import duration
+from shared.operations.drill.rehearsal import Rehearsal
 from shared.operations.drill.targets import ON_ITS_WAY, RECOVERY_POINT, RECOVERY_TIME, Scenario
 
 
-def recovery_times(attempts: Sequence[Attempt], *, has_copy_store: bool) -> list[RecoveryTime]:
-    """Each scenario against its target. A recovery that did not succeed has no time, and misses."""
+def recovery_times(
+    attempts: Sequence[Attempt], *, has_copy_store: bool, rehearsals: Sequence[Rehearsal] = ()
+) -> list[RecoveryTime]:
+    """Each scenario against its target. A recovery that did not succeed has no time, and misses.
+
+    One that was played goes by that; without any attempts the others are left out.
+    """
+    played = {found.scenario: _played(found) for found in rehearsals}
+    measured = _measured(attempts, has_copy_store=has_copy_store) if attempts or not rehearsals else []
+    by_scenario = {time.scenario: time for time in measured} | played
+    return [by_scenario[scenario] for scenario in Scenario if scenario in by_scenario]
+
+
+def _played(found: Rehearsal) -> RecoveryTime:
+    target = RECOVERY_TIME[found.scenario].total_seconds()
+    met = found.ok and found.recovery_seconds is not None and found.recovery_seconds <= target
+    return RecoveryTime(found.scenario, target, found.recovery_seconds, met, f"played: {found.target}")
+
+
+def _measured(attempts: Sequence[Attempt], *, has_copy_store: bool) -> list[RecoveryTime]:
     by_role = {attempt.role: attempt for attempt in attempts}
     latest, older, copy = (by_role.get(role) for role in Role)
     both = [latest, older] if older else [latest]
@@ -53,13 +72,19 @@ def recovery_points(
 
 
 def findings(
-    database: str, attempts: Sequence[Attempt], times: Sequence[RecoveryTime], points: Sequence[RecoveryPoint]
+    database: str,
+    attempts: Sequence[Attempt],
+    times: Sequence[RecoveryTime],
+    points: Sequence[RecoveryPoint],
+    rehearsals: Sequence[Rehearsal] = (),
 ) -> Iterator[str]:
     """A sentence for each thing that must be seen to."""
-    if not any(attempt.role is Role.LATEST for attempt in attempts):
+    if not rehearsals and not any(attempt.role is Role.LATEST for attempt in attempts):
         yield f"no verified backup of {database}: take one with litekeep backup --verify, or run litekeep verify --all"
     for attempt in attempts:
         yield from _of_attempt(attempt)
+    for rehearsal in rehearsals:
+        yield from _of_rehearsal(rehearsal)
     for time in times:
         if time.met is False and time.seconds is not None and time.seconds > time.target_seconds:
             yield f"{time.scenario}: recovery took {duration(time.seconds)}, target {duration(time.target_seconds)}"
@@ -87,6 +112,18 @@ def _of_attempt(attempt: Attempt) -> Iterator[str]:
     for check in attempt.app_checks:
         if not check.ok:
             yield f"{which} came back, and the application's check {check.name!r} did not pass: {check.detail}"
+
+
+def _of_rehearsal(found: Rehearsal) -> Iterator[str]:
+    which = f"{found.scenario}, from {found.backup.id if found.backup else 'no backup'}"
+    if found.error:
+        yield f"{which}: {found.error}"
+    for check in found.checks:
+        if not check.ok:
+            yield f"{which}: not good ({check.name}): {check.detail}"
+    for check in found.app_checks:
+        if not check.ok:
+            yield f"{which}: the application's check {check.name!r} did not pass: {check.detail}"
 
 
 def _time(scenario: Scenario, attempts: Sequence[Attempt | None], note: str, *, app: bool) -> RecoveryTime:

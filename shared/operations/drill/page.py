@@ -10,6 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from shared.operations.drill.attempt import Attempt
 from shared.operations.drill.drill import Drill
 from shared.operations.drill.durations import duration
+from shared.operations.drill.rehearsal import Rehearsal
 from shared.version import TOOL
 
 _SIGNS = {True: "\u2705", False: "\u274c", None: "\N{EN DASH}"}
@@ -33,9 +34,14 @@ def to_markdown(drill: Drill) -> str:
     lines += ["## Recovery time", "", *_recovery_times(drill), ""]
     lines += [f"![Recovery time over past drills]({drill.name.plot.rsplit('/', 1)[-1]})", ""]
     lines += ["## Age of the data", "", *_recovery_points(drill), ""]
-    lines += ["## What was restored", "", *_restores(drill), ""]
+    if drill.attempts or not drill.rehearsals:
+        lines += ["## What was restored", "", *_restores(drill), ""]
     for attempt in drill.attempts:
         lines += [*_checks(attempt), ""]
+    if drill.rehearsals:
+        lines += ["## What was played", "", *_played(drill), ""]
+    for rehearsal in drill.rehearsals:
+        lines += [*_steps(rehearsal), ""]
     if drill.candidates:
         lines += [f"The older backup is one of {drill.candidates}, chosen by the seed {drill.seed}.", ""]
     return "\n".join(lines)
@@ -48,7 +54,7 @@ def _recovery_times(drill: Drill) -> Iterator[str]:
             time.scenario.value,
             "not measured" if time.seconds is None else duration(time.seconds),
             duration(time.target_seconds),
-            time.note,
+            _plain(time.note),
         )
         for time in drill.times
     )
@@ -92,6 +98,44 @@ def _restores(drill: Drill) -> Iterator[str]:
     columns = ("", "which", "backup", "kind", "taken (UTC)", "stored bytes", "rows", "restored in", "and checked in",
                "application's checks")  # fmt: skip
     yield from _table(columns, rows, right={5, 6, 7, 8, 9})
+
+
+def _played(drill: Drill) -> Iterator[str]:
+    """Each scenario with its recovery time beside those of past drills, and what was lost."""
+    rows = []
+    for found in drill.rehearsals:
+        trend = drill.trends.get(found.scenario)
+        lost = "" if found.lost_seconds is None else f"{duration(found.lost_seconds)} of changes"
+        rows.append(
+            (
+                _SIGNS[found.ok],
+                found.scenario.value,
+                _seconds(found.recovery_seconds),
+                "first time" if trend is None else duration(trend.previous_seconds),
+                "" if trend is None else f"{duration(trend.median_seconds)} ({trend.drills})",
+                lost + ("" if found.lost_rows is None else f", {found.lost_rows:,} rows"),
+            )
+        )
+    columns = ("", "what has happened", "recovery took", "last time", "median of past drills", "lost")
+    return _table(columns, rows, right={2, 3, 4})
+
+
+def _steps(found: Rehearsal) -> Iterator[str]:
+    backup = f"{_plain(found.backup.id)} ({found.backup.kind})" if found.backup else "no backup"
+    yield f"### {found.scenario.value}: {backup}"
+    yield ""
+    if found.target:
+        yield f"Restored to {_plain(found.target)}."
+        yield ""
+    for step in found.steps:
+        yield f"1. {step.name}: {duration(step.seconds)}"
+    if found.error:
+        yield f"- {_SIGNS[False]} {_plain(found.error)}"
+    yield ""
+    for check in found.checks:
+        yield f"- {_SIGNS[check.ok]} {check.name}: {_plain(check.detail)}"
+    for check in found.app_checks:
+        yield f"- {_SIGNS[check.ok]} the application's check *{_plain(check.name)}*: {_plain(check.detail)}"
 
 
 def _checks(attempt: Attempt) -> Iterator[str]:

@@ -3,11 +3,13 @@
 Fields are only ever added.
 """
 
+from dataclasses import asdict
 from typing import Any
 
 from shared.clock import rfc3339
 from shared.operations.drill.attempt import Attempt
-from shared.operations.drill.drill import Drill
+from shared.operations.drill.drill import Drill, Trend
+from shared.operations.drill.rehearsal import Rehearsal
 from shared.operations.verify.judge import Check
 from shared.version import TOOL
 
@@ -50,6 +52,7 @@ def to_json(drill: Drill) -> dict[str, Any]:
         ],
         "choice": {"seed": drill.seed, "older_candidates": drill.candidates},
         "restores": [_attempt(attempt) for attempt in drill.attempts],
+        "rehearsals": [_rehearsal(found, drill.trends.get(found.scenario)) for found in drill.rehearsals],
     }
 
 
@@ -72,6 +75,25 @@ def _attempt(attempt: Attempt) -> dict[str, Any]:
         "app_seconds": _rounded(attempt.app_seconds),
         "checks": [_check(check) for check in attempt.checks],
         "app_checks": [_check(check) for check in attempt.app_checks],
+    }
+
+
+def _rehearsal(found: Rehearsal, trend: Trend | None) -> dict[str, Any]:
+    return {
+        "scenario": found.scenario.value,
+        "ok": found.ok,
+        "good": not found.not_good if found.error is None else None,
+        "error": found.error,
+        "backup_id": found.backup.id if found.backup else None,
+        "kind": found.backup.kind.value if found.backup else None,
+        "target": found.target,
+        "recovery_seconds": _rounded(found.recovery_seconds),
+        "lost_seconds": _rounded(found.lost_seconds),
+        "lost_rows": found.lost_rows,
+        "steps": [{"name": step.name, "seconds": _rounded(step.seconds)} for step in found.steps],
+        "checks": [_check(check) for check in found.checks],
+        "app_checks": [_check(check) for check in found.app_checks],
+        "trend": trend and asdict(trend),
     }
 
 

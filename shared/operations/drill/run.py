@@ -1,18 +1,18 @@
 """A drill, from the listing to the verdict: as on a machine that has the store and the key, and nothing else."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime
 
 from shared.catalog.backup import Backup
 from shared.catalog.checker import Checker
-from shared.catalog.listing import Catalog
+from shared.catalog.listing import LATEST, Catalog
 from shared.catalog.opening import open_whole
 from shared.catalog.verdicts import Opened
 from shared.clock import Clock, is_future, utc_now
-from shared.errors import KeyProblem, NotGood, StoreError
+from shared.errors import KeyProblem, LitekeepError, NotGood, StoreError
 from shared.keys import WrappingKey
 from shared.model.kinds import Kind
 from shared.model.lock_names import marks_prefix, parse_unchanged
@@ -22,20 +22,33 @@ from shared.operations.drill.attempt import Attempt, Role, Stopwatch, Task, atte
 from shared.operations.drill.choice import choose
 from shared.operations.drill.drill import Drill
 from shared.operations.drill.judge import findings, recovery_points, recovery_times
+from shared.operations.drill.rehearsal import Ground, Location, Rehearsal
+from shared.operations.drill.scenarios import rehearse
+from shared.operations.drill.targets import Scenario
 from shared.operations.verify.ladder import Verification
 from shared.runtime.progress import Progress, silent
+from shared.sqlitecloud.location import CloudLocation
 from shared.stores import Store
 
 
 @dataclass(frozen=True)
 class DrillOrder:
-    """What to hold drills with. `seed` decides which older backup is restored, and stands in the report."""
+    """What to hold drills with. `seed` decides which older backup is restored, and stands in the report.
+
+    `scenarios` are played too; with `only_scenarios` nothing else is done. For these: `key_name` is what BACKUP_KEY
+    says, `live` the database itself and `beside` a new one on its platform, where they are known.
+    """
 
     catalog: Catalog
     copy: Catalog | None
     key: WrappingKey | None
     app_checks: Sequence[AppCheck]
     seed: int
+    scenarios: Sequence[Scenario] = ()
+    only_scenarios: bool = False
+    key_name: str = "none"
+    live: Callable[[str], Location | None] = lambda _database: None
+    beside: Callable[[str], CloudLocation] | None = None
 
 
 def hold_drill(
@@ -57,12 +70,13 @@ def hold_drill(
     app_checks = [check for check in order.app_checks if check.database in (None, database)]
     attempts: list[Attempt] = []
     for role, backup in ((Role.LATEST, choice.latest), (Role.OLDER, choice.older)):
-        if backup is not None:
+        if backup is not None and not order.only_scenarios:
             task = Task(role, order.catalog, backup, order.key, app_checks)
             attempts.append(_held(task, clock, stopwatch, progress))
-    if order.copy is not None and choice.latest is not None:
+    if order.copy is not None and choice.latest is not None and not order.only_scenarios:
         attempts.append(_from_copy(order, order.copy, choice.latest, app_checks, clock, stopwatch, progress))
-    times = recovery_times(attempts, has_copy_store=order.copy is not None)
+    rehearsals = _played(order, database, choice.latest, app_checks, started, stopwatch, progress)
+    times = recovery_times(attempts, has_copy_store=order.copy is not None, rehearsals=rehearsals)
     points = recovery_points(backups, started, _unchanged(order.catalog.store, database, started))
     return Drill(
         database=database,
@@ -75,8 +89,44 @@ def hold_drill(
         attempts=attempts,
         times=times,
         points=points,
-        findings=list(findings(database, attempts, times, points)),
+        findings=list(findings(database, attempts, times, points, rehearsals)),
+        rehearsals=rehearsals,
     )
+
+
+def _played(
+    order: DrillOrder,
+    database: str,
+    verified: Backup | None,
+    app_checks: list[AppCheck],
+    started: datetime,
+    stopwatch: Stopwatch,
+    progress: Progress,
+) -> list[Rehearsal]:
+    """Each scenario that was asked for; that of a lost region only where there is a copy store."""
+    wanted = [scenario for scenario in order.scenarios if order.copy or scenario is not Scenario.REGIONAL_OUTAGE]
+    if not wanted:
+        return []
+    try:
+        newest = order.catalog.find(LATEST, database, started)
+    except LitekeepError as error:
+        return [Rehearsal(scenario, error=str(error)) for scenario in wanted]
+    ground = Ground(
+        catalog=order.catalog,
+        copy=order.copy,
+        key=order.key,
+        key_name=order.key_name,
+        database=database,
+        newest=newest,
+        verified=verified,
+        app_checks=app_checks,
+        live=order.live(database),
+        beside=order.beside,
+        started=started,
+        stopwatch=stopwatch,
+        progress=progress,
+    )
+    return [rehearse(scenario, ground) for scenario in wanted]
 
 
 def _unchanged(store: Store, database: str, now: datetime) -> dict[BackupName, datetime]:

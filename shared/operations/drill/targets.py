@@ -7,12 +7,17 @@ from shared.model.kinds import Kind
 
 
 class Scenario(StrEnum):
-    """What has happened. The comment says what a drill measures for it."""
+    """What has happened. The comment says what a short drill measures for it; a full one plays it (`scenarios.py`)."""
 
     MINOR_CORRUPTION = "minor corruption"  # the latest verified backup, up to a checked database
     INSTANCE_FAILURE = "instance failure"  # the same, and the application's own checks
     MAJOR_DISASTER = "major disaster"  # all that, and then again with an older backup, since the latest is of no use
     REGIONAL_OUTAGE = "regional outage"  # the latest verified backup out of the copy store
+
+    @property
+    def short(self) -> str:
+        """As `--scenario` has it: minor, instance, major, regional."""
+        return self.value.split()[0]
 
 
 RECOVERY_TIME = {

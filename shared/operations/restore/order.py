@@ -14,6 +14,7 @@ from shared.operations.restore.migrations import Migrations
 from shared.operations.verify.judge import Check
 from shared.sqlite.location import FileLocation
 from shared.sqlitecloud.location import CloudLocation
+from shared.stores import Store
 
 if TYPE_CHECKING:
     from shared.approvals.desk import Permit
@@ -29,6 +30,7 @@ class RestoreOrder:
     with what the backup had. `permit`: what two persons have agreed on. `erasures`: how what was erased since the
     backup was taken is treated; with `prove_if_erased` a backup that must forget something is proven before it does.
     `prove`: the whole proof before it goes into place; with `prove_again` also of a page image that has passed it.
+    `safety_in`: for drills, a private store that gets the safety backup, in clear, in place of the catalog's.
     """
 
     catalog: Catalog
@@ -48,6 +50,7 @@ class RestoreOrder:
     permit: "Permit | None" = None
     erasures: WayOut = USUAL
     prove_if_erased: bool = False
+    safety_in: Store | None = None
 
     @property
     def partial(self) -> bool:

@@ -250,8 +250,8 @@ def _safety_backup(
     taken = take_backup(
         BackupOrder(
             location=order.target,
-            store=order.catalog.store,
-            key=order.key,
+            store=order.safety_in or order.catalog.store,
+            key=None if order.safety_in else order.key,
             kind=Kind.ON_DEMAND,
             keep_for=order.keep_safety_for,
             environment=order.environment,

@@ -12,6 +12,7 @@ from pathlib import Path
 import pytest
 
 from jobs.verify.drill import run_drill
+from jobs.verify.drill_places import Asked
 from litekeep.sample import make_sample
 from shared.catalog.listing import Catalog
 from shared.clock import utc_now
@@ -89,7 +90,7 @@ def test_it_is_skipped_on_any_other_day_with_exit_code_0(
     for name in ("DATABASE_URL", "BACKUP_STORE"):
         monkeypatch.delenv(name, raising=False)
     monday = SUNDAY.replace(day=5)
-    assert run_drill("nowhere", None, now=False, as_json=False, progress=silent, clock=lambda: monday) == 0
+    assert run_drill("nowhere", None, asked=Asked(), as_json=False, progress=silent, clock=lambda: monday) == 0
     said = capsys.readouterr()
     assert "drill.skipped" in said.err
     assert "2024-03-03" in said.out

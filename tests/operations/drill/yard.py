@@ -5,6 +5,7 @@ from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
+from typing import Any
 
 import apsw
 
@@ -101,9 +102,10 @@ class Yard:
         ticks: Iterable[float] = (),
         seed: int = 1,
         backups: Sequence[Backup] | None = None,
+        **more: Any,
     ) -> Drill:
         app_checks: list[AppCheck] = parse_app_checks(checks, "checks.sql")
-        order = DrillOrder(self.catalog, Catalog(self.copy) if copy else None, None, app_checks, seed)
+        order = DrillOrder(self.catalog, Catalog(self.copy) if copy else None, None, app_checks, seed, **more)
         found = self.catalog.backups() if backups is None else backups
         return hold_drill(order, "app.db", found, clock=lambda: SUNDAY, stopwatch=Ticks(list(ticks)))
 
