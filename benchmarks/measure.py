@@ -77,7 +77,7 @@ def measure(command: str, folder: Path, environment: Mapping[str, str]) -> Sampl
 
 
 class _Tree:
-    """Adds up the resident memory of a process and all below it, again and again until `peak` is asked for."""
+    """Adds up the own memory of a process and all below it, again and again until `peak` is asked for."""
 
     def __init__(self, pid: int) -> None:
         self._pid = pid
@@ -93,8 +93,7 @@ class _Tree:
 
     def _watch(self) -> None:
         while not self._ended.wait(_GLANCE):
-            now, most = zip(*map(_resident, _family(self._pid)), strict=True)
-            self._peak = max(self._peak, sum(now), *most)
+            self._peak = max(self._peak, sum(map(_own, _family(self._pid))))
 
 
 def _family(pid: int) -> list[int]:
@@ -107,13 +106,10 @@ def _family(pid: int) -> list[int]:
     return found
 
 
-def _resident(pid: int) -> tuple[int, int]:
-    """Bytes now, and at most so far. Not `ru_maxrss`: that counts what its parent held when it was forked."""
+def _own(pid: int) -> int:
+    """Bytes that the system cannot take back: without the pages of mapped files, which stay in its cache or go."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
     except OSError:
-        return 0, 0
-    found = {
-        line[:6]: int(line.split()[1]) << 10 for line in status.splitlines() if line.startswith(("VmRSS", "VmHWM"))
-    }
-    return found.get("VmRSS:", 0), found.get("VmHWM:", 0)
+        return 0
+    return sum(int(line.split()[1]) << 10 for line in status.splitlines() if line.startswith(("RssAnon", "RssShmem")))

@@ -40,7 +40,7 @@ _PIPE_BYTES = 1 << 20
 _SLICE = 1 << 20
 _LARGEST_REPLY = 64 << 20
 _HEADER = 4  # bytes of length, before each message and each piece of a stream
-_CRASHES = frozenset({signal.SIGSEGV, signal.SIGBUS, signal.SIGABRT, signal.SIGILL, signal.SIGFPE})
+_CRASHES = frozenset({signal.SIGSEGV, signal.SIGABRT, signal.SIGILL, signal.SIGFPE})
 
 
 class Endless(NotGood):
@@ -195,6 +195,8 @@ class Confined:
             )
         if number == signal.SIGXFSZ:
             raise _too_large(what, limits.file_bytes)
+        if number == signal.SIGBUS:  # a page of a mapped file that the disk does not give
+            raise SourceError(f"the disk failed while {what} read from it: mend it, or set TMPDIR, and try again")
         if number in _CRASHES:
             raise NotGood(f"{what} crashed the process that worked on it ({signal.Signals(number).name}): use another")
         how = f"ended by {signal.Signals(number).name}" if number > 0 else f"ended with code {-number}"

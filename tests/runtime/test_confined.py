@@ -84,7 +84,7 @@ def test_the_limits_grow_with_the_dump(tmp_path: Path, monkeypatch: pytest.Monke
         load(child, [*[comment + b"SELECT 1;\n"] * 30, TWENTY_LARGE_VALUES], tmp_path / "new.db", "delete", "x.sql")
 
 
-@pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGKILL])
+@pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGKILL, signal.SIGBUS])
 def test_a_process_that_ends_by_itself_says_so(tmp_path: Path, number: signal.Signals) -> None:
     """A crash is the text's doing; a kill, such as for lack of memory, is not."""
 
@@ -94,7 +94,11 @@ def test_a_process_that_ends_by_itself_says_so(tmp_path: Path, number: signal.Si
         while True:
             yield b"SELECT 1;\n" * 10_000
 
-    kind, said = (NotGood, "crashed") if number is signal.SIGSEGV else (SourceError, "ended by SIGKILL")
+    kind, said = {
+        signal.SIGSEGV: (NotGood, "crashed"),
+        signal.SIGKILL: (SourceError, "ended by SIGKILL"),
+        signal.SIGBUS: (SourceError, "the disk failed"),
+    }[number]
     with Confined() as child, pytest.raises(kind, match=said):
         load(child, pieces(), tmp_path / "new.db", "delete", "x.sql")
     assert not list(tmp_path.iterdir())

@@ -8,8 +8,10 @@ import apsw
 import apsw.fts5
 import pytest
 
-from shared.sqlite.checks import check_beside, check_integrity, describe
+from shared.sqlite import checks
+from shared.sqlite.checks import check_beside, check_integrity
 from shared.sqlite.connect import open_snapshot
+from shared.sqlite.settings_of import describe
 from tests.sqlite.processes import make_bank, state_of
 
 _PAGE = 4096
@@ -33,6 +35,13 @@ def _break_page(path: Path, number: int, offset: int = 0, size: int = 8) -> None
 def _root(path: Path, name: str) -> int:
     with closing(open_snapshot(path)) as connection:
         return int(connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = ?", (name,)).get)
+
+
+@pytest.fixture(autouse=True, params=["in one go", "by threads"])
+def _size(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Every promise holds for large databases, too, whose full check is shared out over threads."""
+    if request.param == "by threads":
+        monkeypatch.setattr(checks, "_SHARED_FROM", 0)
 
 
 def test_a_sound_database_has_no_problems(tmp_path: Path) -> None:

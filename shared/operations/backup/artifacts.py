@@ -20,7 +20,7 @@ from shared.dump.unique import refuse_broken_unique
 from shared.model.manifest import Artifact, Database
 from shared.model.names import BackupName, Format
 from shared.runtime.progress import Progress
-from shared.sqlite.checks import describe, describe_by_header
+from shared.sqlite.settings_of import describe, describe_by_header
 
 # Bytes of a row as SQL. Loading one takes about five times as much, and the jobs have 1 GiB of memory.
 LONGEST_ROW = 128 << 20

@@ -9,9 +9,9 @@ import apsw
 
 from shared.dump.dump import DumpHeader, dump
 from shared.errors import LitekeepError
-from shared.sqlite.checks import describe
 from shared.sqlite.header import read_header
 from shared.sqlite.read_back import first_difference
+from shared.sqlite.settings_of import describe
 
 _MODES = slice(18, 20)  # of the header: 1 for a rollback journal, 2 for WAL, which a node may set as it likes
 _SETTINGS = ("page_size", "encoding", "auto_vacuum", "user_version", "application_id")

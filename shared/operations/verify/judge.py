@@ -18,8 +18,9 @@ from shared.errors import NotGood
 from shared.model.manifest import Integrity, Manifest
 from shared.model.names import Format
 from shared.runtime.progress import Progress, silent
-from shared.sqlite.checks import check_beside, describe
+from shared.sqlite.checks import check_beside
 from shared.sqlite.remedies import damage_line
+from shared.sqlite.settings_of import describe
 from shared.sqlite.sqlite_failures import kind_of
 
 SOURCE_DAMAGE = "the backup is faithful, and the source itself is damaged"

@@ -1,0 +1,78 @@
+"""What SQLite complains of, told apart: damage, content that breaks its own rules, and what it could not check."""
+
+import re
+from collections.abc import Callable, Iterator
+
+import apsw
+
+from shared.model.manifest import Integrity
+
+LIMIT = 1_000_000  # of what SQLite reports; it stops looking there
+STOPPED = f"SQLite stopped checking after {LIMIT} complaints"
+_KEPT_PROBLEMS = 100
+_KEPT_CHARACTERS = 300
+_DISTINCT_PROBLEMS = 10_000
+
+# The wording is that of integrity_check in pragma.c, of fts3.c and fts5_main.c.
+_CONTENT = re.compile(r"(NULL value|non-[A-Z]+ value|(NUMERIC|TEXT) value|CHECK constraint failed) in .+", re.DOTALL)
+_MISFIT = re.compile(r"malformed inverted index for FTS\d table [^.]+\.(?P<table>.+)", re.DOTALL)
+# Whatever keeps SQLite from checking an index (its content is gone, a tokenizer unknown) says nothing of the index.
+_UNCHECKED = re.compile(
+    r"unable to validate the inverted index for FTS\d table [^.]+\..+: (?!.*(malformed|corrupt|disk I/O)).*",
+    re.DOTALL | re.IGNORECASE,
+)
+_EXTERNAL_CONTENT = re.compile(r"[(,]\s*content\s*=", re.IGNORECASE)
+
+
+class Findings:
+    """Complaints, as they come in, told apart."""
+
+    def __init__(self, given_up: Callable[[], bool] | None) -> None:
+        self.given_up = given_up
+        self._damage: dict[str, None] = {}
+        self._other: dict[str, None] = {}
+
+    @property
+    def enough(self) -> bool:
+        return len(self._damage) >= _KEPT_PROBLEMS
+
+    def damaged(self, problem: str) -> None:
+        self._damage[problem[:_KEPT_CHARACTERS]] = None
+
+    def noted(self, problem: str) -> None:
+        if len(self._other) < _DISTINCT_PROBLEMS:
+            self._other[problem[:_KEPT_CHARACTERS]] = None
+
+    def take(self, other: "Findings") -> None:
+        self._damage |= other._damage
+        self._other |= other._other
+
+    def verdict(self, violations: int) -> Integrity:
+        problems = [*self._damage, *sorted(self._other)][:_KEPT_PROBLEMS]
+        return Integrity(good=not self._damage, problems=problems, foreign_key_violations=violations)
+
+
+def sort_out(connection: apsw.Connection, complaints: Iterator[str], findings: Findings) -> None:
+    for complaint in complaints:
+        misfit = _MISFIT.fullmatch(complaint)
+        if (
+            complaint == STOPPED
+            or _CONTENT.fullmatch(complaint)
+            or (misfit and _has_external_content(connection, misfit["table"]))
+        ):
+            findings.noted(complaint)
+        elif _UNCHECKED.fullmatch(complaint):
+            findings.noted(f"cannot be checked: {complaint}")
+        else:
+            findings.damaged(complaint)
+        if findings.enough:
+            return
+
+
+def _has_external_content(connection: apsw.Connection, table: str) -> bool:
+    return _EXTERNAL_CONTENT.search(sql_of(connection, table)) is not None
+
+
+def sql_of(connection: apsw.Connection, table: str) -> str:
+    query = "SELECT sql FROM sqlite_schema WHERE type = 'table' AND name = ?"
+    return str(connection.execute(query, (table,)).get)
