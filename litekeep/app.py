@@ -136,6 +136,6 @@ def litekeep(context: click.Context) -> int | None:
     """
     if context.invoked_subcommand is not None:
         return None
-    from litekeep.standing import say_standing  # noqa: PLC0415 - `--help` must not wait for it
+    from litekeep.standing import say_standing
 
     return say_standing()

@@ -36,7 +36,7 @@ def backup(as_json: bool, prove: bool, **flags: Any) -> int:
       litekeep backup --name pre-deployment-v1.5.0 --verify
       litekeep backup --kind daily --upload-gcs --bucket my-backups
     """
-    from jobs.backup.main import run_backup  # noqa: PLC0415 - `--help` must not wait for it
+    from jobs.backup.main import run_backup
 
     with progress_bars(wanted=not as_json) as progress:
         return run_backup(flags, prove=prove, as_json=as_json, progress=progress)

@@ -34,7 +34,7 @@ def cleanup(
       litekeep cleanup
       BACKUP_RETENTION=daily=60d litekeep cleanup --dry-run --json
     """
-    from jobs.cleanup.main import Wanted, run_cleanup  # noqa: PLC0415 - `--help` must not wait for it
+    from jobs.cleanup.main import Wanted, run_cleanup
 
     with progress_bars(wanted=not as_json) as progress:
         wanted = Wanted(database, dry_run=dry_run, force=force, request=request)

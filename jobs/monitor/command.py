@@ -21,6 +21,6 @@ def monitor(as_json: bool, database: str | None, store: str | None) -> int:
       litekeep monitor
       BACKUP_SCHEDULES='daily=0 0 * * *' litekeep monitor --json
     """
-    from jobs.monitor.main import run_monitor  # noqa: PLC0415 - `--help` must not wait for it
+    from jobs.monitor.main import run_monitor
 
     return run_monitor(store, database, as_json=as_json)

@@ -48,7 +48,7 @@ def restore(as_json: bool, **flags: Any) -> int:
       litekeep restore --request 20240115T120000Z-k3v9q2mx
       litekeep restore --check
     """
-    from jobs.restore.main import run_restore  # noqa: PLC0415 - `--help` must not wait for it
+    from jobs.restore.main import run_restore
 
     with progress_bars(wanted=not as_json) as progress:
         return run_restore(flags, as_json=as_json, progress=progress)

@@ -43,11 +43,11 @@ def verify(as_json: bool, drill: bool, now: bool, **flags: Any) -> int:
         raise UsageError("--drill chooses its backups by itself: leave --backup, --all, --since, --again, --file out")
     with progress_bars(wanted=not as_json) as progress:
         if drill:
-            from jobs.verify.drill import run_drill  # noqa: PLC0415 - `--help` must not wait for it
-            from jobs.verify.drill_places import asked_for  # noqa: PLC0415 - as below
+            from jobs.verify.drill import run_drill
+            from jobs.verify.drill_places import asked_for
 
             asked = asked_for(now=now, full=full, names=scenarios)
             return run_drill(flags["store"], flags["database"], asked=asked, as_json=as_json, progress=progress)
-        from jobs.verify.main import run_verify  # noqa: PLC0415 - `--help` must not wait for it
+        from jobs.verify.main import run_verify
 
         return run_verify(flags, as_json=as_json, progress=progress)

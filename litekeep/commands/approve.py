@@ -23,7 +23,7 @@ def approve(as_json: bool, request_id: str, reason: str | None, sure: bool, stor
     Example:
       litekeep approve 20240115T120000Z-k3v9q2mx
     """
-    from litekeep.deciding import decide  # noqa: PLC0415 - `--help` must not wait for it
+    from litekeep.deciding import decide
 
     return decide(settings_with(backup_store=store), request_id, "approved", reason or "", sure=sure, as_json=as_json)
 
@@ -41,6 +41,6 @@ def refuse(as_json: bool, request_id: str, reason: str, sure: bool, store: str |
     Example:
       litekeep refuse 20240115T120000Z-k3v9q2mx --reason "wrong backup"
     """
-    from litekeep.deciding import decide  # noqa: PLC0415 - `--help` must not wait for it
+    from litekeep.deciding import decide
 
     return decide(settings_with(backup_store=store), request_id, "refused", reason, sure=sure, as_json=as_json)

@@ -31,7 +31,7 @@ def audit(context: click.Context, /, as_json: bool, **flags: Any) -> None:
     """
     if context.invoked_subcommand is not None:
         return
-    from litekeep.auditing import run_audit  # noqa: PLC0415 - `--help` must not wait for it
+    from litekeep.auditing import run_audit
 
     run_audit(settings_with(backup_store=flags["store"]), flags, as_json=as_json)
 
@@ -51,7 +51,7 @@ def verify(as_json: bool, since: str | None, store: str | None) -> int:
       litekeep audit verify
       litekeep audit verify --since 30d --json
     """
-    from litekeep.auditing import run_verify  # noqa: PLC0415 - as above
+    from litekeep.auditing import run_verify
 
     with progress_bars(wanted=not as_json) as progress:
         return run_verify(settings_with(backup_store=store), since, as_json=as_json, progress=progress)

@@ -24,7 +24,7 @@ def completion(context: click.Context, as_json: bool, shell: str, installing: bo
       litekeep completion bash >> ~/.bashrc
       litekeep completion bash --install
     """
-    from shared.terminal.screen import say, say_json  # noqa: PLC0415 - `--help` must not wait for it
+    from shared.terminal.screen import say, say_json
 
     found = get_completion_class(shell)
     if found is None:
@@ -44,7 +44,7 @@ def completion(context: click.Context, as_json: bool, shell: str, installing: bo
 
 def _install(shell: str, script: str) -> Path:
     """Writes the script to where the shell loads it from by itself; never over a file that is not such a script."""
-    from shared.settings import config_folder, data_folder  # noqa: PLC0415 - as above
+    from shared.settings import config_folder, data_folder
 
     path = {
         "bash": lambda: data_folder() / "bash-completion" / "completions" / "litekeep",

@@ -22,11 +22,11 @@ def console(as_json: bool, port: int, allow_requests: bool, store: str | None) -
       litekeep console --port 9000 --allow-requests
     """
     try:
-        from console.serve import listening, on_laptop, serve  # noqa: PLC0415 - `--help` must not wait for these
+        from console.serve import listening, on_laptop, serve
     except ModuleNotFoundError as error:
         raise UsageError(f"{error.name} is not installed: pip install 'litekeep[console]'") from None
-    from shared.terminal.identity import actor_of  # noqa: PLC0415
-    from shared.terminal.screen import say, say_json  # noqa: PLC0415
+    from shared.terminal.identity import actor_of
+    from shared.terminal.screen import say, say_json
 
     settings = settings_with(backup_store=store)
     with listening(port) as there:

@@ -30,13 +30,13 @@ def continuous(as_json: bool, every: str, once: bool, store: str | None, copy_to
       litekeep continuous --once --json
       litekeep restore --at 2024-01-15T10:31:00Z --to then.db
     """
-    from litekeep.continuous_loop import run_loop  # noqa: PLC0415 - `--help` must not wait for these
-    from shared.model.kinds import Kind  # noqa: PLC0415
-    from shared.operations.backup import BackupOrder  # noqa: PLC0415
-    from shared.operations.copy import check_apart  # noqa: PLC0415
-    from shared.stores import open_store  # noqa: PLC0415
-    from shared.terminal.parts import event_log, events_own_stdout, key_of, source_of  # noqa: PLC0415
-    from shared.terminal.screen import say, say_json  # noqa: PLC0415
+    from litekeep.continuous_loop import run_loop
+    from shared.model.kinds import Kind
+    from shared.operations.backup import BackupOrder
+    from shared.operations.copy import check_apart
+    from shared.stores import open_store
+    from shared.terminal.parts import event_log, events_own_stdout, key_of, source_of
+    from shared.terminal.screen import say, say_json
 
     length = _length(every)
     settings = settings_with(backup_store=store, backup_copy_store=copy_to)

@@ -25,7 +25,7 @@ def copy(as_json: bool, **flags: Any) -> int:
       litekeep copy --to /mnt/other/backups
       litekeep copy --to gs://my-backups-eu --backup latest
     """
-    from litekeep.copying import run_copy  # noqa: PLC0415 - `--help` must not wait for it
+    from litekeep.copying import run_copy
 
     settings = settings_with(backup_store=flags["store"])
     with progress_bars(wanted=not as_json) as progress:

@@ -45,7 +45,7 @@ def cost(context: click.Context, /, as_json: bool, **flags: Any) -> None:
     """
     if context.invoked_subcommand is not None:
         return
-    from litekeep.costs import run_cost  # noqa: PLC0415 - `--help` must not wait for it
+    from litekeep.costs import run_cost
 
     run_cost(settings_with(backup_store=flags["store"]), flags, as_json=as_json)
 
@@ -61,6 +61,6 @@ def review(as_json: bool, **flags: Any) -> None:
     Example:
       litekeep cost review --location europe-west1
     """
-    from litekeep.costs import run_review  # noqa: PLC0415 - as above
+    from litekeep.costs import run_review
 
     run_review(settings_with(backup_store=flags["store"]), flags, as_json=as_json)

@@ -29,8 +29,8 @@ def delete(
       litekeep delete backup-2024-01-15-000000 --reason "taken of the wrong database"
       litekeep delete --request 20240115T120000Z-k3v9q2mx
     """
-    from litekeep.deleting import delete_alone, delete_requested  # noqa: PLC0415 - `--help` must not wait for it
-    from shared.errors import UsageError  # noqa: PLC0415
+    from litekeep.deleting import delete_alone, delete_requested
+    from shared.errors import UsageError
 
     if request is not None:
         if backup_id or reason or force or database:

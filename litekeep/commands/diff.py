@@ -31,14 +31,14 @@ def diff(as_json: bool, a: str, b: str, **flags: Any) -> int:
       litekeep diff backup-2024-01-14-000000 backup-2024-01-15-000000 --json
       litekeep diff latest --table orders --sql repair.sql
     """
-    from litekeep.diff_screen import show  # noqa: PLC0415 - `--help` must not wait for these
-    from shared.compare.listing import listed_rows  # noqa: PLC0415
-    from shared.errors import UsageError  # noqa: PLC0415
-    from shared.operations.diff.compare import compare, open_pair  # noqa: PLC0415
-    from shared.operations.diff.script import write_script  # noqa: PLC0415
-    from shared.operations.diff.sides import make_side  # noqa: PLC0415
-    from shared.runtime.workspace import scratch_folder  # noqa: PLC0415
-    from shared.terminal.places import comparing  # noqa: PLC0415
+    from litekeep.diff_screen import show
+    from shared.compare.listing import listed_rows
+    from shared.errors import UsageError
+    from shared.operations.diff.compare import compare, open_pair
+    from shared.operations.diff.script import write_script
+    from shared.operations.diff.sides import make_side
+    from shared.runtime.workspace import scratch_folder
+    from shared.terminal.places import comparing
 
     if flags["values"] and not flags["tables"]:
         raise UsageError("--values goes with --table: name the table whose rows you want to see")

@@ -51,8 +51,8 @@ def drill(
     """
     if listing and (now or full or scenarios):
         raise UsageError("--list holds no drill: leave --now, --full and --scenario out")
-    from jobs.verify.drill import run_drill, run_list  # noqa: PLC0415 - `--help` must not wait for it
-    from jobs.verify.drill_places import asked_for  # noqa: PLC0415 - as below
+    from jobs.verify.drill import run_drill, run_list
+    from jobs.verify.drill_places import asked_for
 
     if listing:
         return run_list(store, database, as_json=as_json)

@@ -34,7 +34,7 @@ def erase(as_json: bool, **flags: Any) -> int:
       litekeep erase --report erase-2024-01-15-000000-1a2b
       litekeep erase --rewrite --dry-run
     """
-    from litekeep.erasing import run_erase, run_report, run_rewrite  # noqa: PLC0415 - `--help` must not wait for it
+    from litekeep.erasing import run_erase, run_report, run_rewrite
 
     settings = settings_with(backup_store=flags["store"])
     if flags["report_id"]:

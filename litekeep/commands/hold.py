@@ -21,13 +21,13 @@ def hold(as_json: bool, backup_id: str, reason: str, database: str | None, store
     Example:
       litekeep hold backup-2024-01-15-000000 --reason "evidence for incident 42"
     """
-    from shared.catalog import holds  # noqa: PLC0415 - `--help` must not wait for these
-    from shared.events.log import Event  # noqa: PLC0415
-    from shared.stores import open_store  # noqa: PLC0415
-    from shared.terminal.audit import audited  # noqa: PLC0415
-    from shared.terminal.identity import actor_of  # noqa: PLC0415
-    from shared.terminal.options import settings_with  # noqa: PLC0415
-    from shared.terminal.parts import event_log  # noqa: PLC0415
+    from shared.catalog import holds
+    from shared.events.log import Event
+    from shared.stores import open_store
+    from shared.terminal.audit import audited
+    from shared.terminal.identity import actor_of
+    from shared.terminal.options import settings_with
+    from shared.terminal.parts import event_log
 
     settings = settings_with(backup_store=store)
     log, place = event_log(settings, result_on_stdout=as_json), open_store(settings.backup_store)

@@ -61,7 +61,7 @@ def import_file(as_json: bool, file: Path, to: str | None) -> None:
 
 def _to_cloud(file: Path, target: CloudLocation, progress: Progress) -> tuple[int, int]:
     """As a restore to a new database there: loaded here, uploaded, downloaded again and compared."""
-    from shared.operations.restore.to_cloud import check_target, create  # noqa: PLC0415 - files need no driver
+    from shared.operations.restore.to_cloud import check_target, create
 
     check_target(target, in_place=False)
     note("file", f"{target.display} was not made")

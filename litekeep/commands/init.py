@@ -39,11 +39,11 @@ def init(as_json: bool, file: str | None, heartbeat: str | None, **flags: str | 
       litekeep init
       litekeep init --source /srv/app/app.db --store /mnt/backups --notify ntfys://ntfy.sh/my-topic
     """
-    from litekeep.setup_file import choose_file, write_settings  # noqa: PLC0415 - `--help` must not wait for these
-    from litekeep.setup_questions import key_to_make, questions_of  # noqa: PLC0415
-    from shared.settings import read_settings  # noqa: PLC0415
-    from shared.terminal.audit import audited  # noqa: PLC0415
-    from shared.terminal.parts import event_log  # noqa: PLC0415
+    from litekeep.setup_file import choose_file, write_settings
+    from litekeep.setup_questions import key_to_make, questions_of
+    from shared.settings import read_settings
+    from shared.terminal.audit import audited
+    from shared.terminal.parts import event_log
 
     path = choose_file(file)
     answers: dict[str, str] = {"BACKUP_HEARTBEAT_URL": heartbeat} if heartbeat else {}
@@ -56,7 +56,7 @@ def init(as_json: bool, file: str | None, heartbeat: str | None, **flags: str | 
     missing = key_to_make(settings)
     with audited(event_log(read_settings(), result_on_stdout=as_json, trail=False), settings, "init", str(path)):
         if missing is not None:
-            from shared.keys.keyfile import KeyFile  # noqa: PLC0415 - Tink takes its time to import
+            from shared.keys.keyfile import KeyFile
 
             KeyFile.create(missing)
         write_settings(path, values)
@@ -65,9 +65,9 @@ def init(as_json: bool, file: str | None, heartbeat: str | None, **flags: str | 
 
 def _ask(question: "Question", given: str | None, answers: dict[str, str], *, quiet: bool) -> list[str]:
     """Adds the answer to `answers` once it works. On a terminal a wrong one is asked again; else it is the error."""
-    from litekeep.setup_questions import tried  # noqa: PLC0415 - as above
-    from shared.errors import LitekeepError  # noqa: PLC0415
-    from shared.terminal.screen import BAD, GOOD, say  # noqa: PLC0415
+    from litekeep.setup_questions import tried
+    from shared.errors import LitekeepError
+    from shared.terminal.screen import BAD, GOOD, say
 
     asking = given is None and sys.stdin.isatty() and not quiet
     while True:
@@ -90,13 +90,13 @@ def _ask(question: "Question", given: str | None, answers: dict[str, str], *, qu
 
 def _may_be_shown(question: "Question") -> bool:
     """A default out of the environment may hold a credential."""
-    from shared.redaction import redact  # noqa: PLC0415
+    from shared.redaction import redact
 
     return bool(question.default) and redact(question.default or "") == question.default
 
 
 def _say(path: str, values: dict[str, str], checks: list[str], new_key: str | None, *, as_json: bool) -> None:
-    from shared.terminal.screen import how_to_call, say, say_json  # noqa: PLC0415
+    from shared.terminal.screen import how_to_call, say, say_json
 
     if as_json:
         document: dict[str, Any] = {"file": path, "settings": list(values), "checks": checks, "new_key": new_key}

@@ -25,15 +25,15 @@ def keygen(as_json: bool, path: Path, signing: bool) -> None:
       export BACKUP_KEY=file:/etc/litekeep/backup.key
       litekeep keygen --signing ~/.config/litekeep/signing.key
     """
-    from shared.settings import read_settings  # noqa: PLC0415 - `--help` must not wait for it
+    from shared.settings import read_settings
 
     (_signing if signing else _wrapping)(path, read_settings(), as_json=as_json)
 
 
 def _wrapping(path: Path, settings: "Settings", *, as_json: bool) -> None:
-    from shared.keys.keyfile import KeyFile  # noqa: PLC0415 - Tink takes its time to import
-    from shared.terminal.audit import audited  # noqa: PLC0415
-    from shared.terminal.parts import event_log  # noqa: PLC0415
+    from shared.keys.keyfile import KeyFile
+    from shared.terminal.audit import audited
+    from shared.terminal.parts import event_log
 
     with audited(event_log(settings, result_on_stdout=as_json, trail=False), settings, "keygen", str(path)):
         key = KeyFile.create(path)
@@ -45,9 +45,9 @@ def _wrapping(path: Path, settings: "Settings", *, as_json: bool) -> None:
 
 
 def _signing(path: Path, settings: "Settings", *, as_json: bool) -> None:
-    from shared.keys.signing import SigningFile  # noqa: PLC0415 - as above
-    from shared.terminal.audit import audited  # noqa: PLC0415
-    from shared.terminal.parts import event_log  # noqa: PLC0415
+    from shared.keys.signing import SigningFile
+    from shared.terminal.audit import audited
+    from shared.terminal.parts import event_log
 
     with audited(event_log(settings, result_on_stdout=as_json, trail=False), settings, "keygen --signing", str(path)):
         key = SigningFile.create(path)

@@ -25,7 +25,7 @@ def keys(context: click.Context, as_json: bool, store: str | None) -> None:
     """
     if context.invoked_subcommand is not None:
         return
-    from litekeep.keys_screen import run_keys  # noqa: PLC0415 - `--help` must not wait for it
+    from litekeep.keys_screen import run_keys
 
     with progress_bars(wanted=not as_json) as progress:
         run_keys(settings_with(backup_store=store), as_json=as_json, progress=progress)
@@ -45,7 +45,7 @@ def sheet(as_json: bool, **flags: Any) -> None:
       litekeep keys sheet | lpr
       litekeep keys sheet --output sheet.txt
     """
-    from litekeep.keys_sheet import run_sheet  # noqa: PLC0415 - as above
+    from litekeep.keys_sheet import run_sheet
 
     run_sheet(settings_with(backup_store=flags["store"]), flags["output"], as_json=as_json)
 
@@ -60,6 +60,6 @@ def enter(as_json: bool, path: Path) -> None:
     Example:
       litekeep keys enter litekeep.key
     """
-    from litekeep.keys_sheet import run_enter  # noqa: PLC0415 - as above
+    from litekeep.keys_sheet import run_enter
 
     run_enter(path, as_json=as_json)

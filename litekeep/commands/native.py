@@ -39,7 +39,7 @@ def status(as_json: bool, watch: int | None, database: str | None) -> int:
       litekeep native status
       litekeep native status --watch 60
     """
-    from litekeep.native_screen import judged, say_state, to_json  # noqa: PLC0415 - `--help` must not wait for these
+    from litekeep.native_screen import judged, say_state, to_json
 
     inventory, wrote = watched(_location(database), watch, time.sleep)
     found = judged(inventory, wrote=wrote)
@@ -65,11 +65,11 @@ def enable(as_json: bool, retention: str, interval: str, shorten: bool, database
     Example:
       litekeep native enable --retention 168h --interval 24h
     """
-    from litekeep.native_screen import judged, say_state, to_json  # noqa: PLC0415 - `--help` must not wait for these
-    from shared.sqlitecloud.native import enable as switch_on  # noqa: PLC0415
-    from shared.sqlitecloud.native import given_length  # noqa: PLC0415
-    from shared.terminal.audit import audited  # noqa: PLC0415
-    from shared.terminal.parts import event_log  # noqa: PLC0415
+    from litekeep.native_screen import judged, say_state, to_json
+    from shared.sqlitecloud.native import enable as switch_on
+    from shared.sqlitecloud.native import given_length
+    from shared.terminal.audit import audited
+    from shared.terminal.parts import event_log
 
     kept, every = given_length(retention, "--retention"), given_length(interval, "--interval")
     settings, place = settings_with(), _location(database)
@@ -94,8 +94,8 @@ def list_points(as_json: bool, database: str | None) -> None:
     Example:
       litekeep native list
     """
-    from litekeep.native_screen import point_json, say_points  # noqa: PLC0415 - `--help` must not wait for these
-    from shared.sqlitecloud.native import look  # noqa: PLC0415
+    from litekeep.native_screen import point_json, say_points
+    from shared.sqlitecloud.native import look
 
     place = _location(database)
     inventory = look(place.address, place.database)
@@ -124,7 +124,7 @@ def restore(as_json: bool, **flags: Any) -> int:
       litekeep native restore --at 2024-01-15T12:00:00Z --dry-run
       litekeep native restore --at 2024-01-15T12:00:00Z
     """
-    from jobs.restore.native import run_native  # noqa: PLC0415 - `--help` must not wait for it
+    from jobs.restore.native import run_native
 
     with progress_bars(wanted=not as_json) as progress:
         return run_native(flags, as_json=as_json, progress=progress)
@@ -134,8 +134,8 @@ def watched(
     place: "CloudLocation", seconds: int | None, pause: Callable[[float], None]
 ) -> tuple["Inventory", bool | None]:
     """What there is, and whether writes went on while we looked; None when nobody was to look."""
-    from shared.sqlitecloud.native import look  # noqa: PLC0415 - `--help` must not wait for these
-    from shared.sqlitecloud.native_findings import wrote_between  # noqa: PLC0415
+    from shared.sqlitecloud.native import look
+    from shared.sqlitecloud.native_findings import wrote_between
 
     first = look(place.address, place.database)
     if seconds is None:
@@ -146,6 +146,6 @@ def watched(
 
 
 def _location(database: str | None) -> "CloudLocation":
-    from jobs.restore.native import cloud_source  # noqa: PLC0415 - `--help` must not wait for it
+    from jobs.restore.native import cloud_source
 
     return cloud_source(settings_with(), database)

@@ -30,7 +30,7 @@ def check(as_json: bool, file: Path | None) -> int:
       litekeep policy check
       litekeep policy check draft.json
     """
-    from shared.policy.file import lacking_signatures  # noqa: PLC0415 - `--help` must not wait for it
+    from shared.policy.file import lacking_signatures
 
     found, path, in_force = _found(file)
     signed_by = found.signers(found.policy.people) if found else []
@@ -83,8 +83,8 @@ def sign(as_json: bool, file: Path, output: Path) -> int:
     Example:
       litekeep policy sign draft.json --output signed-by-ana.json
     """
-    from litekeep.policy_signing import sign_policy  # noqa: PLC0415 - as above
-    from shared.settings import read_settings  # noqa: PLC0415
+    from litekeep.policy_signing import sign_policy
+    from shared.settings import read_settings
 
     done = sign_policy(read_settings(), file, output, as_json=as_json)
     if as_json:
@@ -98,9 +98,9 @@ def sign(as_json: bool, file: Path, output: Path) -> int:
 
 def _found(file: Path | None) -> "tuple[PolicyFile | None, str | None, bool]":
     """A policy, where it is, and whether it is in force."""
-    from shared.policy.file import read_policy_file, read_policy_in_force  # noqa: PLC0415 - as above
-    from shared.policy.place import policy_path  # noqa: PLC0415
-    from shared.settings import read_settings  # noqa: PLC0415
+    from shared.policy.file import read_policy_file, read_policy_in_force
+    from shared.policy.place import policy_path
+    from shared.settings import read_settings
 
     if file is not None:
         return read_policy_file(file), str(file), False
@@ -153,6 +153,6 @@ def _signers(found: "PolicyFile") -> list[str]:
 
 
 def _id(pem: str) -> str:
-    from shared.policy.people import public_key  # noqa: PLC0415 - as above
+    from shared.policy.people import public_key
 
     return public_key(pem).id[:16]

@@ -30,7 +30,7 @@ def rekey(as_json: bool, **flags: Any) -> int:
       litekeep rekey --to file:/etc/litekeep/new.key --dry-run
       litekeep rekey --to gcp-kms://projects/p/locations/l/keyRings/r/cryptoKeys/backups
     """
-    from litekeep.rekeying import run_rekey  # noqa: PLC0415 - `--help` must not wait for it
+    from litekeep.rekeying import run_rekey
 
     settings = settings_with(backup_store=flags["store"])
     with progress_bars(wanted=not as_json) as progress:

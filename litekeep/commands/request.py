@@ -38,7 +38,7 @@ def restore(as_json: bool, reason: str, **flags: Any) -> int:
       litekeep request restore --backup latest-verified --in-place --reason "orders lost at 10:40, ticket 4711"
       litekeep request restore --at 2024-01-15T12:00:00Z --to /srv/app/old.db --reason "to compare"
     """
-    from litekeep.requesting import request_restore  # noqa: PLC0415 - `--help` must not wait for it
+    from litekeep.requesting import request_restore
 
     settings = settings_with(backup_store=flags["store"])
     return request_restore(settings, flags, reason, as_json=as_json)
@@ -63,7 +63,7 @@ def rows(as_json: bool, reason: str, **flags: Any) -> int:
     Example:
       litekeep request rows --from latest --table orders --where "day = '2024-01-15'" --reason "ticket 4711"
     """
-    from litekeep.requesting import request_rows  # noqa: PLC0415 - `--help` must not wait for it
+    from litekeep.requesting import request_rows
 
     return request_rows(settings_with(backup_store=flags["store"]), flags, reason, as_json=as_json)
 
@@ -82,7 +82,7 @@ def delete(as_json: bool, backup_id: str, force: bool, reason: str, database: st
     Example:
       litekeep request delete backup-2024-01-15-000000 --reason "taken of the wrong database"
     """
-    from litekeep.requesting import request_delete  # noqa: PLC0415 - `--help` must not wait for it
+    from litekeep.requesting import request_delete
 
     settings = settings_with(backup_store=store)
     return request_delete(settings, backup_id, database, reason, force=force, as_json=as_json)
@@ -100,6 +100,6 @@ def cleanup(as_json: bool, reason: str, database: str | None, store: str | None)
     Example:
       litekeep request cleanup --reason "retention cut to 30 days, see the decision of 12 January"
     """
-    from litekeep.requesting import request_cleanup  # noqa: PLC0415 - `--help` must not wait for it
+    from litekeep.requesting import request_cleanup
 
     return request_cleanup(settings_with(backup_store=store), database, reason, as_json=as_json)

@@ -16,7 +16,7 @@ def requests(as_json: bool, store: str | None) -> None:
     Example:
       litekeep requests --json
     """
-    from shared.terminal.approvals import desk_of  # noqa: PLC0415 - `--help` must not wait for it
+    from shared.terminal.approvals import desk_of
 
     states = desk_of(settings_with(backup_store=store)).states()
     if as_json:

@@ -20,13 +20,13 @@ def retire(as_json: bool, database: str, reason: str, store: str | None) -> None
     Example:
       litekeep retire --database old.db --reason "merged into app.db"
     """
-    from shared.events.log import Event  # noqa: PLC0415 - `--help` must not wait for these
-    from shared.retention.retired import retire as record  # noqa: PLC0415
-    from shared.stores import open_store  # noqa: PLC0415
-    from shared.terminal.audit import audited  # noqa: PLC0415
-    from shared.terminal.identity import actor_of  # noqa: PLC0415
-    from shared.terminal.options import settings_with  # noqa: PLC0415
-    from shared.terminal.parts import event_log  # noqa: PLC0415
+    from shared.events.log import Event
+    from shared.retention.retired import retire as record
+    from shared.stores import open_store
+    from shared.terminal.audit import audited
+    from shared.terminal.identity import actor_of
+    from shared.terminal.options import settings_with
+    from shared.terminal.parts import event_log
 
     settings = settings_with(backup_store=store)
     log, place = event_log(settings, result_on_stdout=as_json), open_store(settings.backup_store)

@@ -51,7 +51,7 @@ def restore(as_json: bool, **flags: Any) -> int:
       litekeep rows restore --at 2024-01-15T12:00:00Z --table orders --to /srv/app/app.db
       litekeep rows restore --from latest --table orders --where "customer_id = 42" --to /srv/app/app.db
     """
-    from litekeep.rows_restore import run_rows_restore  # noqa: PLC0415 - `--help` must not wait for it
+    from litekeep.rows_restore import run_rows_restore
 
     settings = settings_with(backup_store=flags["store"])
     with progress_bars(wanted=not as_json) as progress:

@@ -20,12 +20,12 @@ def show(as_json: bool, ref: str, database: str | None, store: str | None) -> No
       litekeep show latest
       litekeep show backup-2024-01-15-000000 --json
     """
-    from litekeep.backup_screen import lines_of  # noqa: PLC0415 - `--help` must not wait for these
-    from shared.catalog.described import document_of  # noqa: PLC0415
-    from shared.catalog.listing import LATEST, LATEST_VERIFIED, Catalog  # noqa: PLC0415
-    from shared.stores import open_store  # noqa: PLC0415
-    from shared.terminal.parts import database_of  # noqa: PLC0415
-    from shared.terminal.screen import say, say_json  # noqa: PLC0415
+    from litekeep.backup_screen import lines_of
+    from shared.catalog.described import document_of
+    from shared.catalog.listing import LATEST, LATEST_VERIFIED, Catalog
+    from shared.stores import open_store
+    from shared.terminal.parts import database_of
+    from shared.terminal.screen import say, say_json
 
     settings = settings_with(backup_store=store)
     catalog = Catalog(open_store(settings.backup_store))

@@ -21,13 +21,13 @@ def status(as_json: bool, database: str | None, store: str | None) -> int:
       litekeep status
       litekeep status --database app.db --json
     """
-    from litekeep.native_screen import look_natively  # noqa: PLC0415 - `--help` must not wait for these
-    from litekeep.retention_screen import retention_document, retention_lines  # noqa: PLC0415
-    from litekeep.status_screen import finding_lines, screen  # noqa: PLC0415
-    from shared.terminal.native import cloud_project  # noqa: PLC0415
-    from shared.terminal.options import settings_with  # noqa: PLC0415
-    from shared.terminal.overall import overall, take_look  # noqa: PLC0415
-    from shared.terminal.screen import say, say_json  # noqa: PLC0415
+    from litekeep.native_screen import look_natively
+    from litekeep.retention_screen import retention_document, retention_lines
+    from litekeep.status_screen import finding_lines, screen
+    from shared.terminal.native import cloud_project
+    from shared.terminal.options import settings_with
+    from shared.terminal.overall import overall, take_look
+    from shared.terminal.screen import say, say_json
 
     settings = settings_with()
     look = take_look(store, database)

@@ -30,11 +30,11 @@ def systemd(as_json: bool, printing: bool, installing: bool, of_user: bool, run_
       litekeep systemd --user --install
       sudo litekeep systemd --install --run-as backup
     """
-    from litekeep.systemd_machine import machine_of  # noqa: PLC0415 - `--help` must not wait for these
-    from shared.settings import config_folder  # noqa: PLC0415
-    from shared.systemd.units import tasks_of, units_of  # noqa: PLC0415
-    from shared.terminal.options import settings_with  # noqa: PLC0415
-    from shared.terminal.screen import say_json  # noqa: PLC0415
+    from litekeep.systemd_machine import machine_of
+    from shared.settings import config_folder
+    from shared.systemd.units import tasks_of, units_of
+    from shared.terminal.options import settings_with
+    from shared.terminal.screen import say_json
 
     if printing and installing:
         raise UsageError("--print and --install exclude each other: give one")
@@ -60,11 +60,11 @@ def systemd(as_json: bool, printing: bool, installing: bool, of_user: bool, run_
 
 
 def _install(folder: Path, units: dict[str, str], *, of_user: bool, as_json: bool) -> dict[str, object]:
-    from shared.settings import read_settings  # noqa: PLC0415 - as above
-    from shared.systemd.install import install  # noqa: PLC0415
-    from shared.terminal.audit import audited  # noqa: PLC0415
-    from shared.terminal.parts import event_log  # noqa: PLC0415
-    from shared.terminal.screen import say  # noqa: PLC0415
+    from shared.settings import read_settings
+    from shared.systemd.install import install
+    from shared.terminal.audit import audited
+    from shared.terminal.parts import event_log
+    from shared.terminal.screen import say
 
     settings = read_settings()
     with audited(event_log(settings, result_on_stdout=as_json, trail=False), settings, "systemd", str(folder)):

@@ -23,14 +23,14 @@ def timeline(as_json: bool, since: str | None, until: str | None, database: str 
       litekeep timeline --database app.db --from 2024-01-15T00:00:00Z --json
       litekeep restore --at 2024-01-15T10:31:00Z --to then.db
     """
-    from litekeep.timeline_screen import screen  # noqa: PLC0415 - `--help` must not wait for these
-    from shared.catalog.listing import Catalog  # noqa: PLC0415
-    from shared.clock import is_future, utc_now  # noqa: PLC0415
-    from shared.continuous import timeline as of  # noqa: PLC0415
-    from shared.model.kinds import Kind  # noqa: PLC0415
-    from shared.model.lock_names import marks_prefix, parse_unchanged  # noqa: PLC0415
-    from shared.stores import open_store  # noqa: PLC0415
-    from shared.terminal.screen import say, say_json  # noqa: PLC0415
+    from litekeep.timeline_screen import screen
+    from shared.catalog.listing import Catalog
+    from shared.clock import is_future, utc_now
+    from shared.continuous import timeline as of
+    from shared.model.kinds import Kind
+    from shared.model.lock_names import marks_prefix, parse_unchanged
+    from shared.stores import open_store
+    from shared.terminal.screen import say, say_json
 
     catalog, now = Catalog(open_store(settings_with(backup_store=store).backup_store)), utc_now()
     begins, ends = _time("--from", since), _time("--to", until) or now
@@ -52,7 +52,7 @@ def timeline(as_json: bool, since: str | None, until: str | None, database: str 
 
 
 def _time(flag: str, text: str | None) -> datetime | None:
-    from shared.clock import parse_time  # noqa: PLC0415 - as above
+    from shared.clock import parse_time
 
     try:
         return None if text is None else parse_time(text)
