@@ -64,6 +64,7 @@ COMMANDS = {
         "litekeep.commands.completion:completion",
         "Print or install the shell completion for bash, zsh or fish.",
     ),
+    "man": ("litekeep.commands.man:man", "Print or install the manual page."),
 }
 _HIDDEN = {"sample": "litekeep.commands.sample:sample"}
 

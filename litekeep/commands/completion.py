@@ -5,7 +5,7 @@ from pathlib import Path
 import click
 from click.shell_completion import get_completion_class
 
-from shared.errors import LitekeepError, UsageError
+from shared.errors import UsageError
 from shared.terminal.options import common
 
 _MARK = "_LITEKEEP_COMPLETE"  # in each script that click makes for us
@@ -44,6 +44,7 @@ def completion(context: click.Context, as_json: bool, shell: str, installing: bo
 
 def _install(shell: str, script: str) -> Path:
     """Writes the script to where the shell loads it from by itself; never over a file that is not such a script."""
+    from litekeep.own_files import write_own_file
     from shared.settings import config_folder, data_folder
 
     path = {
@@ -51,11 +52,5 @@ def _install(shell: str, script: str) -> Path:
         "zsh": lambda: data_folder() / "zsh" / "site-functions" / "_litekeep",
         "fish": lambda: config_folder() / "fish" / "completions" / "litekeep.fish",
     }[shell]()
-    try:
-        if path.exists() and _MARK not in path.read_text("utf-8", "replace"):
-            raise UsageError(f"{path} is no completion of Litekeep's: move it away first")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        path.write_text(script + "\n", "utf-8")
-    except OSError as error:
-        raise LitekeepError(f"{path} cannot be written: {error.strerror}") from None
+    write_own_file(path, script + "\n", mark=_MARK, what="completion of Litekeep's")
     return path

@@ -22,6 +22,10 @@ def native() -> None:
     """SQLite Cloud's own continuous backups: look at them, switch them on, go back by them.
 
     The platform keeps them beside the database: they complement backups that lie elsewhere.
+
+    \b
+    Example:
+      litekeep native status
     """
 
 

@@ -16,7 +16,12 @@ _file = click.argument("file", required=False, type=click.Path(path_type=Path))
 
 @click.group()
 def policy() -> None:
-    """The policy file, which rules over environment and flags."""
+    """The policy file, which rules over environment and flags.
+
+    \b
+    Example:
+      litekeep policy check
+    """
 
 
 @policy.command()

@@ -12,7 +12,12 @@ _reason = click.option("--reason", required=True, metavar="TEXT", help="Why, in 
 
 @click.group()
 def request() -> None:
-    """Ask for what needs two persons by the policy. BACKUP_SIGNING_KEY signs in your name."""
+    """Ask for what needs two persons by the policy. BACKUP_SIGNING_KEY signs in your name.
+
+    \b
+    Example:
+      litekeep request delete backup-2024-01-15-000000 --reason "taken of the wrong database"
+    """
 
 
 @request.command()

@@ -11,7 +11,12 @@ from shared.terminal.screen import progress_bars
 
 @click.group()
 def rows() -> None:
-    """Bring rows back from a backup, not the whole database."""
+    """Bring rows back from a backup, not the whole database.
+
+    \b
+    Example:
+      litekeep rows restore --from latest --table orders --dry-run
+    """
 
 
 @rows.command()

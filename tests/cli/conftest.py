@@ -90,7 +90,7 @@ def sample(tmp_path_factory: pytest.TempPathFactory) -> bytes:
 def workplace(tmp_path: Path, sample: bytes) -> Workplace:
     (tmp_path / "tmp").mkdir()
     (tmp_path / "app.db").write_bytes(sample)
-    state = {"XDG_STATE_HOME": str(tmp_path / "state")}
+    state = {"XDG_STATE_HOME": str(tmp_path / "state"), "XDG_DATA_HOME": str(tmp_path / "share")}
     environment = clean_environment() | state | {"DATABASE_URL": "app.db", "TMPDIR": str(tmp_path / "tmp")}
     return Workplace(tmp_path, environment)
 

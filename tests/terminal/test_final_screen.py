@@ -1,11 +1,12 @@
 """What is on a terminal when a command has ended: the whole result, no dead bars, nothing told twice."""
 
+import shutil
 import sys
 from pathlib import Path
 
 import pytest
 
-from tests.cli.conftest import Workplace, sample, workplace  # noqa: F401 - fixtures
+from tests.cli.conftest import Workplace, clean_environment, sample, workplace  # noqa: F401 - fixtures
 from tests.terminal.terminal import Shown, on_terminal
 
 SIZES = [(80, 24), (120, 40)]
@@ -31,6 +32,8 @@ GOOD = {
     "release one": ("", "one"),
     "delete one --reason mistake --force": ("", "one"),
     "retire --database app.db --reason gone": ("Retired app.db", "then they go"),
+    "man": (".TH LITEKEEP 1", ".fi"),
+    "man --install": ("Installed", "man litekeep"),
     "completion bash": ("_litekeep_completion", "_litekeep_completion_setup;"),
     "completion bash --install": ("Installed", "new shell"),
     "hold one --reason audit": ("", "one"),
@@ -71,17 +74,28 @@ BAD = {
     "native status": 2,
     "policy show --nope": 2,
     "completion tcsh": 2,
+    "man --nope": 2,
     "init --source nowhere.db": 1,
     "timeline --from noon": 2,
     "continuous --every 1d": 2,
 }
 
 
+@pytest.fixture(scope="session")
+def furnished(tmp_path_factory: pytest.TempPathFactory, sample: bytes) -> Path:  # noqa: F811 - the fixture
+    """A folder with a verified backup; each test has a copy of it."""
+    folder = tmp_path_factory.mktemp("furnished")
+    (folder / "app.db").write_bytes(sample)
+    place = Workplace(folder, clean_environment() | {"DATABASE_URL": "app.db", "XDG_STATE_HOME": str(folder / "state")})
+    place.good("backup", "--name", "one", "--verify")
+    (folder / "good.sql").write_text("CREATE TABLE t(a);\nINSERT INTO t VALUES(1);\n")
+    (folder / "broken.sql").write_text("CREATE TABLE t(a")
+    return folder
+
+
 @pytest.fixture
-def ready(workplace: Workplace) -> Workplace:  # noqa: F811 - the fixture
-    workplace.good("backup", "--name", "one", "--verify")
-    (workplace.folder / "good.sql").write_text("CREATE TABLE t(a);\nINSERT INTO t VALUES(1);\n")
-    (workplace.folder / "broken.sql").write_text("CREATE TABLE t(a")
+def ready(workplace: Workplace, furnished: Path) -> Workplace:  # noqa: F811 - the fixture
+    shutil.copytree(furnished, workplace.folder, dirs_exist_ok=True)
     return workplace
 
 
