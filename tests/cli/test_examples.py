@@ -37,6 +37,8 @@ NOT_RUN = {
     "litekeep continuous --every 30s": "it does not end: tests/continuous/test_loop.py runs it",
     "litekeep native status --watch 60": "it waits a minute: tests/sqlitecloud/test_native_command.py watches",
     "litekeep keys enter litekeep.key": "it reads a sheet on paper: tests/cli/test_keys.py types one",
+    "litekeep console": "it serves until it is stopped: tests/console",
+    "litekeep console --port 9000 --allow-requests": "the same",
     "litekeep init": "it asks: tests/cli/test_init.py answers on a terminal",
     "litekeep init --source /srv/app/app.db --store /mnt/backups --notify ntfys://ntfy.sh/my-topic": "it calls ntfy.sh",
     "litekeep systemd --user --install": "it needs a user's systemd: tests/systemd",
@@ -49,11 +51,12 @@ NOT_RUN = {
 # What is needed before an example makes sense.
 BEFORE = {
     "litekeep release backup-2024-01-15-000000": "litekeep hold backup-2024-01-15-000000 --reason audit",
-    "BACKUP_DRILL_SQL=checks.sql litekeep drill": "cp app.db orders; DATABASE_URL=orders litekeep backup",
+    "BACKUP_DRILL_SQL=checks.sql litekeep drill": "cp app.db orders; DATABASE_URL=orders litekeep backup --verify",
     "gunzip -c app.sql.gz": "litekeep export --backup latest --output app.sql.gz",
     "litekeep restore --backup backup-2024-01-15-000000 --in-place": (
         "rm -r backups; litekeep backup --name backup-2024-01-15-000000"  # of this very file
     ),
+    "litekeep audit verify": "litekeep monitor || true",
     "litekeep systemd --print": "echo DATABASE_URL=app.db > .env",
     "litekeep retire --database old.db": "DATABASE_URL=old.db litekeep backup --name of-old",
     "litekeep native list": "litekeep native enable",
