@@ -1,6 +1,6 @@
 # Images, and what is done in the cloud: docs/deploy.md. What is given on make's command line reaches the recipes
-# by the environment, where no character of it means anything to a shell.
-.PHONY: images push deploy backup-now verify-now restore status
+# by the environment, where no character of it means anything to a shell. STAGE=NAME is one of several installations.
+.PHONY: images push plan deploy take-down providers providers-age backup-now verify-now restore status
 
 TARGETS := $(shell sed -n 's/^FROM base AS //p' Dockerfile)
 
@@ -10,8 +10,20 @@ images: ## build each job's image with Docker, as litekeep/JOB
 push: ## build and push the images, and tell terraform their digests (BUILD=cloud: in Cloud Build)
 	@deploy/push
 
-deploy: ## plan, confirm, apply: make deploy PROJECT=...
-	@PROJECT="$$PROJECT" deploy/apply
+plan: ## show what differs in the cloud, and change nothing: make plan PROJECT=...
+	@deploy/plan
+
+deploy: ## plan, confirm, apply: make deploy PROJECT=... [STAGE=...]
+	@deploy/apply
+
+take-down: ## remove all but the backups and their keys: make take-down PROJECT=...
+	@deploy/take-down
+
+providers: ## write terraform's lock file, for linux and darwin
+	@deploy/providers lock
+
+providers-age: ## fail when terraform's lock file is missing or old
+	@deploy/providers age
 
 backup-now: ## take a backup in the cloud: make backup-now [NAME=pre-deployment-v1.5.0]
 	@deploy/execute backup $${NAME:+"--name=$$NAME"}

@@ -8,6 +8,11 @@ output "backup_now" {
   value       = "${local._execute.backup} --args=--name=pre-deployment-v1.5.0"
 }
 
+output "build_region" {
+  description = "Where `make push BUILD=cloud` builds."
+  value       = try(var.cloud_build.region, "global")
+}
+
 output "environment" {
   description = "The settings with which `litekeep` on your machine works on these backups: `eval \"$(terraform output -raw environment)\"`, then `litekeep status`."
   value       = join("\n", [for name, value in merge(local.env.monitor, { LOG_FORMAT = "text" }) : "export ${name}='${replace(value, "'", "'\\''")}'"])
@@ -26,6 +31,11 @@ output "jobs" {
 output "key" {
   description = "BACKUP_KEY. Without this key no backup can be read: note it where you keep the disaster plan."
   value       = "gcp-kms://${google_kms_crypto_key.wrapping.id}"
+}
+
+output "name_prefix" {
+  description = "What the name of every job begins with."
+  value       = var.name_prefix
 }
 
 output "next_steps" {
@@ -55,13 +65,7 @@ output "stores" {
 
 output "take_down" {
   description = "Takes everything down but the backups and the keys that open them: `terraform output -raw take_down`."
-  value       = <<-EOT
-    # Once, so that jobs may go:
-    terraform apply -var=deletion_protection=false
-    # Leave the backups and their keys where they are, and forget them:
-    terraform state list | grep -E '^(google_storage_bucket[.]|google_kms_)' | xargs -n 1 terraform state rm
-    terraform destroy
-  EOT
+  value       = "make take-down PROJECT=${var.project_id}"
 }
 
 output "verify_latest" {
@@ -74,16 +78,18 @@ locals {
     # 1. The connection strings; nothing shows or stores what you type but Secret Manager. Best with an API key that can only read, then one that can write${var.watch_native_backups ? ", then one that can only list native backups" : ""}:
     ${join("\n", [for secret in concat(["source", "target"], var.watch_native_backups ? ["monitor"] : []) : "read -rs URL && printf %s \"$URL\" | gcloud secrets versions add ${var.name_prefix}-${secret}-url --project=${var.project_id} --data-file=-"])}
     # 2. The images; this writes images.auto.tfvars.json with their digests:
-    make push REGISTRY=${local.registry}
+    make push
     # 3. Jobs, schedules and alerts:
-    terraform apply
+    ${local._deploy}
   EOT
 
   _steps_with_jobs = <<-EOT
-    # The first backup, and its proof:
-    ${local._execute.backup}
-    ${local._execute.verify} --args=--backup=latest
-    # What the monitor thinks:
+    # The first backups of the schedules, so that no alert waits for their slots, and their proof:
+    ${join("\n", [for kind in keys(local.scheduled_kinds) : local._execute["backup-${kind}"]])}
+    ${local._execute.verify}
+    ${local._execute.drill} --args=--drill,--now
+    # Whether a restore would reach its target, and what the monitor thinks:
+    ${local._execute.restore-check}
     ${local._execute.monitor}
   EOT
 }

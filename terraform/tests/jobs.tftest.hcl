@@ -158,7 +158,7 @@ run "without_images_all_but_jobs_and_their_alerts" {
     error_message = "There are jobs without images, or alerts on what cannot run yet."
   }
   assert {
-    condition     = strcontains(output.next_steps, "gcloud secrets versions add litekeep-source-url") && strcontains(output.next_steps, "make push REGISTRY=europe-west1-docker.pkg.dev/acme-prod/litekeep") && length(google_storage_bucket.store) == 1
+    condition     = strcontains(output.next_steps, "gcloud secrets versions add litekeep-source-url") && strcontains(output.next_steps, "make push\n") && length(google_storage_bucket.store) == 1
     error_message = "The first apply does not lead to the second."
   }
 }

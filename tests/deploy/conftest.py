@@ -10,6 +10,8 @@ from pathlib import Path
 import pytest
 
 ROOT = Path(__file__).parents[2]
+DIGEST = "sha256:" + "a" * 64
+MISSING, THERE = ("images describe", 1, ""), ("images describe", 0, DIGEST)
 REGISTRY = "europe-west1-docker.pkg.dev/acme-backups/litekeep"
 # Notes how it was called, and answers as told: a line for a call whose arguments hold a word.
 STAND_IN = """#!/usr/bin/env python3
@@ -42,7 +44,7 @@ class Desk:
         self, *command: str, answers: list[tuple[str, int, str]], typed: str = "", **settings: str
     ) -> "subprocess.CompletedProcess[str]":
         (self.stand_ins / "answers").write_text(json.dumps([*answers, ("output -raw registry", 0, REGISTRY)]))
-        ours = {"PROJECT", "REGISTRY", "NAME", "BACKUP", "TO", "BUILD", "MAKEFLAGS", "MAKELEVEL"}
+        ours = {"PROJECT", "REGISTRY", "NAME", "BACKUP", "TO", "BUILD", "STAGE", "KEEP_LOGS", "MAKEFLAGS", "MAKELEVEL"}
         plain = {name: value for name, value in os.environ.items() if name not in ours}
         path = f"{self.stand_ins}:{os.environ['PATH']}"
         environment = plain | {"PATH": path, "STAND_INS": str(self.stand_ins)} | settings
@@ -62,7 +64,7 @@ def desk(tmp_path: Path) -> Desk:
     (folder / "terraform").mkdir(parents=True)
     stand_ins.mkdir()
     shutil.copytree(ROOT / "deploy", folder / "deploy")
-    for name in ("Makefile", "Dockerfile", "cloudbuild.yaml", ".gitignore"):
+    for name in ("Makefile", "Dockerfile", "cloudbuild.yaml", ".gitignore", ".dockerignore", "README.md"):
         shutil.copy(ROOT / name, folder)
     (folder / "terraform" / "terraform.tfvars").touch()
     for command in (["init", "-q"], ["add", "."], ["commit", "-qm", "all"]):

@@ -1,16 +1,12 @@
 """What make does in the cloud, by the commands that it gives."""
 
-import json
 import subprocess
 
 import pytest
 
-from tests.deploy.conftest import REGISTRY, Desk
-from tests.images.dockerfile import TARGETS
+from tests.deploy.conftest import ROOT, Desk
 
-DIGEST = "sha256:" + "a" * 64
 EXECUTE = ["--project=acme-backups", "--region=europe-west1", "--wait"]
-MISSING, THERE = ("images describe", 1, ""), ("images describe", 0, DIGEST)
 
 
 @pytest.mark.parametrize(
@@ -72,59 +68,11 @@ def test_status_shows_what_the_monitor_found_and_fails_when_it_could_not_look(de
     assert done.returncode == 1
 
 
-def images(desk: Desk) -> dict[str, str]:
-    found: dict[str, str] = json.loads((desk.folder / "terraform" / "images.auto.tfvars.json").read_text())["images"]
-    return found
-
-
-def test_push_builds_each_target_and_names_it_by_digest(desk: Desk) -> None:
-    # Missing at the first look, there at the second: the answers change when docker was called.
-    docker = desk.stand_ins / "docker"
-    docker.write_text(docker.read_text() + f"(folder / 'answers').write_text('[[\"describe\", 0, \"{DIGEST}\"]]')\n")
-    desk.run("make", "push", answers=[MISSING], REGISTRY=REGISTRY)
-    built = [call for call in desk.calls("docker") if call[0] == "build"]
-    assert [call[2] for call in built] == [f"--target={target}" for target in TARGETS]
-    assert all(call[1] == "--platform=linux/amd64" for call in built)
-    assert len([call for call in desk.calls("docker") if call[0] == "push"]) == len(TARGETS)
-    assert images(desk) == {target.replace("-", "_"): f"{REGISTRY}/{target}@{DIGEST}" for target in TARGETS}
-
-
-def test_push_of_what_is_there_builds_nothing(desk: Desk) -> None:
-    desk.run("make", "push", answers=[THERE])
-    assert desk.calls("docker") == []
-    assert len(images(desk)) == len(TARGETS)
-
-
-def test_push_can_build_in_the_cloud(desk: Desk) -> None:
-    desk.call("make", "push", "BUILD=cloud", answers=[MISSING])
-    (submit,) = [call for call in desk.calls("gcloud") if call[:2] == ["builds", "submit"]]
-    assert any(part.startswith(f"--substitutions=_REGISTRY={REGISTRY},_TAG=") for part in submit)
-    assert desk.calls("docker") == []
-
-
-@pytest.mark.parametrize("answers", [[MISSING, ("push", 1, "")], [MISSING], [("images describe", 0, "latest")]])
-def test_a_push_that_did_not_come_through_names_no_images(desk: Desk, answers: list[tuple[str, int, str]]) -> None:
-    assert desk.call("deploy/push", answers=answers).returncode != 0
-    assert [path.name for path in (desk.folder / "terraform").iterdir()] == ["terraform.tfvars"]
-
-
-def test_what_is_not_committed_is_not_pushed(desk: Desk) -> None:
-    (desk.folder / "Dockerfile").write_text("FROM scratch AS backup\n")
-    done = desk.call("deploy/push", answers=[MISSING])
-    assert "commit" in done.stderr
-    assert desk.calls("docker") == []
-
-
-def test_the_digests_do_not_make_the_next_push_a_changed_tree(desk: Desk) -> None:
-    for _ in range(2):
-        desk.run("deploy/push", answers=[THERE])
-
-
 def test_deploy_applies_the_plan_that_was_confirmed(desk: Desk) -> None:
     desk.run("make", "deploy", "PROJECT=acme-backups", answers=[], typed="acme-backups\n")
     plan, apply = (next(call for call in desk.calls("terraform") if call[1] == verb) for verb in ("plan", "apply"))
     (out,) = [part.removeprefix("-out=") for part in plan if part.startswith("-out=")]
-    assert "-var=project_id=acme-backups" in plan
+    assert {"-var=project_id=acme-backups", "-var=without_jobs=true"} < set(plan)
     assert apply[-1] == out
 
 
@@ -142,6 +90,12 @@ def test_deploy_without_a_project_or_a_configuration_says_what_is_missing(desk: 
     assert desk.calls("terraform") == []
 
 
-def test_each_script_is_sound_shell() -> None:
-    for path in ("apply", "execute", "place", "push", "status"):
-        subprocess.run(["bash", "-n", f"deploy/{path}"], check=True)
+SCRIPTS = ("apply", "execute", "place", "plan", "providers", "push", "stage", "status", "take-down")
+
+
+def test_each_script_is_for_any_posix_shell_not_only_a_new_bash() -> None:
+    files = {path.name for path in (ROOT / "deploy").iterdir() if path.is_file()} - {"deploy.mk"}
+    assert files == set(SCRIPTS)
+    for path in SCRIPTS:
+        assert (ROOT / "deploy" / path).read_text().startswith("#!/bin/sh\n")
+        subprocess.run(["dash", "-n", f"deploy/{path}"], cwd=ROOT, check=True)

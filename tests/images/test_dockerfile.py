@@ -94,7 +94,16 @@ def test_the_linter_finds_nothing_and_finds_what_is_wrong(tmp_path: Path) -> Non
     assert found.returncode != 0
 
 
-def test_cloud_build_builds_and_pushes_each_target() -> None:
+def test_cloud_build_builds_each_target_unless_it_is_told_which() -> None:
     text = (ROOT / "cloudbuild.yaml").read_text()
-    assert re.findall(r"--target=(\S+?)[\"',\s]", text) == list(TARGETS)
-    assert re.findall(r"^  - \$_REGISTRY/(\S+):\$_TAG$", text, re.MULTILINE) == list(TARGETS)
+    (targets,) = re.findall(r"^  _TARGETS: (.*)$", text, re.MULTILINE)
+    assert targets.split() == list(TARGETS)
+
+
+def test_a_tag_is_made_of_all_that_is_copied_into_an_image_and_that_alone_is_sent_to_cloud_build() -> None:
+    (named,) = re.findall(r"^set -- (.*)$", (ROOT / "deploy" / "push").read_text(), re.MULTILINE)
+    copied = [value.split()[:-1] for stage in STAGES.values() for value in stage.all("COPY") if "--from=" not in value]
+    tops = {path.split("/")[0] for paths in copied for path in paths}
+    assert tops | {".dockerignore", "Dockerfile"} == set(named.split())
+    sent = re.findall(r"^!/(\S+)$", (ROOT / ".gcloudignore").read_text(), re.MULTILINE)
+    assert set(sent) == set(named.split())

@@ -2,5 +2,6 @@
 
 `terraform init`, `validate` and `test` with `mock_provider` need a provider only for its schema.
 `google-schema.json.xz` is the published schema of hashicorp/google 8.7.0 in the form that `wire.py`
-reads. The stand-in checks names, nesting, types and allowed values; it cannot plan, read, import or apply.
+reads. The stand-in checks names, nesting, types and allowed values; it plans, reads, imports and applies only
+where a test lets it (STAND_IN_ACTS=1), and then with nothing behind it: see `acting.py`.
 """

@@ -1,7 +1,8 @@
 """`python -m tests.servers.terraform_provider NAME FOLDER`: serves what `prepare.py` wrote into FOLDER.
 
 Terraform starts it like any provider and speaks plugin protocol 5 with it. It answers what `init`, `validate` and
-`test` with mock providers ask, and refuses what would need the real one. It listens on a unix socket only.
+`test` with mock providers ask, and refuses what would need the real one; with STAND_IN_ACTS=1 it acts (`acting.py`).
+It listens on a unix socket only.
 """
 
 import json
@@ -18,6 +19,7 @@ import grpc
 import msgpack
 
 from tests.servers.terraform_provider import wire
+from tests.servers.terraform_provider.acting import Acting
 from tests.servers.terraform_provider.functions import FUNCTIONS
 
 HERE = Path(sys.argv[2]) if len(sys.argv) > 2 else Path()
@@ -142,6 +144,8 @@ class Provider:
             "MoveResourceState": self.refuse(2),
             "ReadDataSource": self.refuse(2),
         }
+        if os.environ.get("STAND_IN_ACTS"):
+            calls |= Acting(HERE / f"{self.name}.zip", error).methods()
         return {f"/tfplugin5.Provider/{name}": call for name, call in calls.items()} | {
             "/plugin.GRPCController/Shutdown": nothing,
             "/grpc.health.v1.Health/Check": lambda _: wire.message((1, 1)),

@@ -3,6 +3,7 @@
 import datetime
 import json
 import lzma
+import zipfile
 from pathlib import Path
 
 from cryptography import x509
@@ -69,5 +70,9 @@ def prepare(folder: Path) -> str:
     for tree in tables["resource"].values():
         tree["a"]["id"] = None  # it looks optional, but nobody may set it
     (folder / f"{name}.checks").write_text(json.dumps(tables, separators=(",", ":")))
+    with zipfile.ZipFile(folder / f"{name}.zip", "w") as schemas:
+        for mode in ("resource", "data"):
+            for kind, block in schema[mode].items():
+                schemas.writestr(f"{mode}/{kind}", json.dumps(block, separators=(",", ":")))
     certificate(folder)
     return str(schema["version"])

@@ -1,0 +1,90 @@
+"""An installation from its first apply to its take-down and back, by the real terraform and scripts.
+
+The provider is the stand-in that acts (tests/servers/terraform_provider/acting.py): it shows what Terraform does with
+this configuration and its state, and not what Google Cloud says to it. One test: each step needs the one before.
+"""
+
+import json
+import os
+import shutil
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.servers.terraform_provider.install import install
+from tests.terraform.workbench import EVENTS, PROJECT, SOURCE, require
+
+IMAGE = "europe-west1-docker.pkg.dev/acme-backups/litekeep/{}@sha256:" + "a" * 64
+IMAGES = {name: IMAGE.format(name) for name in ("backup", "cleanup", "monitor", "restore", "verify")}
+KEPT = ["google_kms_crypto_key.", "google_kms_key_ring.", "google_storage_bucket.store"]
+
+
+@dataclass(frozen=True)
+class Office:
+    """A clone with the scripts and the configuration; `folder` is where a person stands."""
+
+    folder: Path
+    environment: dict[str, str]
+
+    def call(self, *command: str, typed: str = "", **settings: str) -> "subprocess.CompletedProcess[str]":
+        environment = self.environment | {"PROJECT": "acme-backups"} | settings
+        return subprocess.run(
+            command, cwd=self.folder, env=environment, input=typed, capture_output=True, text=True, check=False
+        )
+
+    def good(self, *command: str, **settings: str) -> str:
+        done = self.call(*command, typed="acme-backups\n" * 2, **settings)
+        assert done.returncode == 0, done.stdout[-3000:] + done.stderr
+        return done.stdout
+
+    def state(self) -> list[str]:
+        found = self.good("terraform", "-chdir=terraform", "state", "list").splitlines()
+        return [address for address in found if not address.startswith("data.")]
+
+
+@pytest.fixture
+def office(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Office:
+    require("terraform")
+    base = tmp_path_factory.getbasetemp()
+    shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    leave_out = shutil.ignore_patterns(".terraform*", "*.tfstate*", "*.auto.tfvars*", "terraform.tfvars", "tests")
+    shutil.copytree(SOURCE, tmp_path / "terraform", ignore=leave_out)
+    shutil.copytree(PROJECT / "deploy", tmp_path / "deploy")
+    (tmp_path / "shared" / "events").mkdir(parents=True)
+    shutil.copy(EVENTS, tmp_path / "shared" / "events")
+    shutil.copy(SOURCE / "examples" / "minimal.tfvars", tmp_path / "terraform" / "terraform.tfvars")
+    plain = {name: value for name, value in os.environ.items() if not name.startswith(("TF_", "MAKE"))}
+    return Office(tmp_path, plain | install(shared / "terraform-providers") | {"STAND_IN_ACTS": "1"})
+
+
+def test_it_is_made_kept_taken_down_without_its_backups_and_taken_up_again(office: Office) -> None:
+    images = office.folder / "terraform" / "images.auto.tfvars.json"
+    assert "make push" in office.good("deploy/apply")  # before there is an image
+    assert not [address for address in office.state() if address.startswith("google_cloud_run")]
+    images.write_text(json.dumps({"images": IMAGES}))
+    assert "gcloud run jobs execute litekeep-backup-daily" in office.good("deploy/apply")
+    made = office.state()
+    assert "Nothing differs." in office.good("deploy/plan")
+
+    # A second person without the file of images, or who has not pulled: nothing is planned, so nothing can be lost.
+    images.unlink()
+    done = office.call("deploy/plan")
+    assert (done.returncode, "git pull" in " ".join(done.stderr.replace("│", " ").split())) == (1, True)
+    images.write_text(json.dumps({"images": IMAGES}))
+    assert office.call("deploy/take-down", typed="acme\n").returncode == 1
+    assert office.state() == made
+
+    told = office.good("deploy/take-down")
+    stays = [line.split()[1] for line in told.splitlines() if line.startswith("stays: ")]
+    assert sorted(address for address in made if address.startswith(tuple(KEPT))) == sorted(
+        address for address in stays if not address.startswith("google_kms_crypto_key_iam_member")
+    )
+    assert office.state() == []
+    assert not [line for line in told.splitlines() if line.startswith(tuple(stays)) and "Destr" in line]
+
+    shutil.copy(office.folder / "terraform" / "examples" / "imports.tf", office.folder / "terraform")
+    back = office.good("deploy/apply")
+    assert "5 imported" in back
+    assert office.state() == made
