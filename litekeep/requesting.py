@@ -4,7 +4,6 @@ from collections.abc import Mapping
 from typing import Any
 
 from jobs.cleanup.main import cleanup_plan
-from jobs.restore.main import order_of
 from jobs.restore.native import cloud_source
 from litekeep.deleting import delete_plan
 from litekeep.rows_restore import rows_order_of
@@ -25,6 +24,7 @@ from shared.terminal.approvals import desk_of, fields_of, signer_of
 from shared.terminal.audit import audited
 from shared.terminal.parts import event_log
 from shared.terminal.policy import check_database
+from shared.terminal.restore_order import order_of
 from shared.terminal.screen import say, say_json
 
 Plan = Mapping[str, Value]

@@ -1,44 +1,19 @@
 """What is restored, or named, where the backup that was meant turns out not good: never another one unasked."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
 from typing import Any
 
 from shared.catalog.backup import Backup
-from shared.catalog.listing import LATEST, LATEST_VERIFIED, Catalog
-from shared.clock import parse_time, rfc3339
-from shared.errors import NotGood, UsageError
-from shared.keys import WrappingKey
+from shared.catalog.listing import LATEST, LATEST_VERIFIED
+from shared.clock import rfc3339
+from shared.errors import NotGood
 from shared.model.kinds import Kind
-from shared.model.names import SAFETY_PREFIX
 from shared.operations.restore import Restored, RestoreOrder, restore
 from shared.operations.verify.nearest import Search, said_of
 from shared.runtime.progress import Progress
-
-OpenKey = Callable[[], WrappingKey | None]
-
-
-def moment_of(text: str | None) -> datetime | None:
-    """What --at says. Raises UsageError."""
-    try:
-        return None if text is None else parse_time(text)
-    except ValueError:
-        raise UsageError(f"--at {text!r} is no time: write 2024-01-15T12:00:00Z") from None
-
-
-def refuse_stand_in(catalog: Catalog, found: Backup, at: datetime, key: OpenKey) -> None:
-    """Raises NotGood where the newest backup at or before the moment is a point of a chain that cannot be restored.
-
-    `found` is the newest good one: hours may lie between, so only who asks for it gets it.
-    """
-    if not found.passed_over:
-        return
-    own = _restorable(catalog.backups(database=found.name.database))
-    meant = next(backup for backup in own if backup.created_at <= at and not backup.future)
-    if meant.name.kind is Kind.CONTINUOUS and not meant.good:
-        earlier, later = Search(catalog, key()).around(own, at)
-        raise NotGood(f"{meant.name.id} cannot be restored: {meant.wrong}; {said_of(earlier, later)}{_hint(earlier)}")
+from shared.terminal.restore_order import hint_of, restorable
 
 
 def restore_or_name(order: RestoreOrder, flags: dict[str, Any], at: datetime | None, progress: Progress) -> Restored:
@@ -63,10 +38,10 @@ def _around(order: RestoreOrder, flags: dict[str, Any], at: datetime | None, err
     """The nearest earlier one, if the flags ask for it. Raises NotGood naming it and the nearest later one."""
     backup = order.backup
     others = [other for other in order.catalog.backups(database=backup.name.database) if other.name != backup.name]
-    earlier, later = Search(order.catalog, order.key).around(_restorable(others), at or backup.created_at)
+    earlier, later = Search(order.catalog, order.key).around(restorable(others), at or backup.created_at)
     if earlier is not None and (flags["or_older"] or flags["nearest"]):
         return earlier
-    raise NotGood(f"{error}; {said_of(earlier, later)}{_hint(earlier) if at else ''}") from None
+    raise NotGood(f"{error}; {said_of(earlier, later)}{hint_of(earlier) if at else ''}") from None
 
 
 def _older_one(order: RestoreOrder, flags: dict[str, Any], error: NotGood) -> Backup:
@@ -85,18 +60,10 @@ def _older_one(order: RestoreOrder, flags: dict[str, Any], error: NotGood) -> Ba
 def _older(order: RestoreOrder, *, verified: bool) -> Iterator[Backup]:
     """The good backups of the same database before the one of the order, newest first."""
     passed = False
-    for backup in _restorable(order.catalog.backups(database=order.backup.name.database)):
+    for backup in restorable(order.catalog.backups(database=order.backup.name.database)):
         if passed and (backup.verified or not verified):
             yield backup
         passed = passed or backup.name == order.backup.name
-
-
-def _restorable(backups: list[Backup]) -> list[Backup]:
-    return [backup for backup in backups if not backup.name.id.startswith(SAFETY_PREFIX)]
-
-
-def _hint(earlier: Backup | None) -> str:
-    return ": restore one by its id, or add --nearest for the earlier one" if earlier else ""
 
 
 def _distance(backup: Backup, at: datetime | None) -> list[str]:

@@ -1,35 +1,23 @@
 """The restore job: which backup to where, and what was done, with its events."""
 
 from dataclasses import asdict, replace
-from pathlib import Path, PurePath
 from typing import Any
 
-from jobs.restore.instead import moment_of, refuse_stand_in, restore_or_name
-from shared.catalog.backup import Backup
-from shared.catalog.listing import LATEST, LATEST_VERIFIED
-from shared.errors import UsageError
+from jobs.restore.instead import restore_or_name
 from shared.events.log import Event
-from shared.model.kinds import Kind
 from shared.operations.restore import Restored, RestoreOrder, plan_restore
 from shared.runtime.progress import Progress
 from shared.settings import Settings
-from shared.sqlite.location import FileLocation
-from shared.sqlitecloud.location import CloudLocation
 from shared.terminal.approvals import tell_break_glass
 from shared.terminal.audit import audited
 from shared.terminal.endings import reported
-from shared.terminal.erasures import tell_erased, way_out_of
+from shared.terminal.erasures import tell_erased
 from shared.terminal.options import settings_with
 from shared.terminal.parts import (
-    catalog_of,
-    database_of,
     event_log,
     events_own_stdout,
-    key_of,
-    location_of,
-    source_of,
 )
-from shared.terminal.policy import check_database
+from shared.terminal.restore_order import moment_of, order_of
 from shared.terminal.screen import say, say_json, size
 
 
@@ -81,78 +69,11 @@ def run_restore(flags: dict[str, Any], *, as_json: bool, progress: Progress) -> 
     return 0
 
 
-def order_of(settings: Settings, flags: dict[str, Any], *, with_key: bool = True) -> RestoreOrder:
-    """What the flags ask for. Raises UsageError for flags that clash, NotPermitted for a target outside the policy."""
-    if flags["in_place"] and flags["to"]:
-        raise UsageError("--to and --in-place exclude each other: give one")
-    if flags["in_place"] and (flags["tables"] or flags["schema_only"]):
-        raise UsageError("--in-place brings the whole database back: use --to with --table or --schema-only")
-    if flags["upload_replace"] and not flags["in_place"]:
-        raise UsageError("--upload-replace goes with --in-place")
-    if flags["nearest"] and not flags["at"]:
-        raise UsageError("--nearest goes with --at: it takes what can be restored nearest before that moment")
-    if not (flags["ref"] or flags["at"]):
-        raise UsageError("--backup REF is missing: an id, latest, or latest-verified; see litekeep list")
-    catalog = catalog_of(settings)
-    ref = flags["ref"] or LATEST
-    database = flags["database"] or (database_of(settings) if ref in (LATEST, LATEST_VERIFIED) else None)
-    at = moment_of(flags["at"])
-    backup = catalog.find(ref, database, at)
-    if at is not None and not flags["nearest"]:
-        refuse_stand_in(catalog, backup, at, lambda: key_of(settings))
-    target = _target(settings, flags, backup)
-    if flags["upload_replace"] and not isinstance(target, CloudLocation):
-        raise UsageError(f"--upload-replace is for SQLite Cloud, and {target.display} is a file: leave it out")
-    if flags["in_place"] and backup.name.database not in (target.database, flags["database"]):
-        raise UsageError(
-            f"{backup.name.id} is a backup of {backup.name.database}, not of {target.display}: to put it there all the "
-            f"same, add --database {backup.name.database}"
-        )
-    return RestoreOrder(
-        catalog=catalog,
-        backup=backup,
-        key=key_of(settings) if with_key else None,
-        target=target,
-        in_place=flags["in_place"],
-        any_source=flags["database"] is not None,
-        in_one_step=flags["upload_replace"],
-        prove=bool(flags["prove"]),
-        prove_again=flags["prove"] == "full",
-        schema_only=flags["schema_only"],
-        tables=frozenset(flags["tables"]),
-        environment=settings.environment.value,
-        keep_safety_for=settings.retention_of(Kind.ON_DEMAND),
-        migrations=Path(flags["migrations"]) if flags["migrations"] else None,
-        erasures=way_out_of(
-            settings,
-            without=flags.get("without_erasures", False),
-            absent=flags.get("absent", ()),
-            alone=not flags.get("request") and with_key,
-        ),
-    )
-
-
 def _check_alone(settings: Settings, order: RestoreOrder, *, dry_run: bool = False) -> None:
     if order.permit is None:
         from jobs.restore.approved import check_restore_alone  # noqa: PLC0415 - `--help` must not wait for it
 
         check_restore_alone(settings, order.target.display, in_place=order.in_place, dry_run=dry_run)
-
-
-def _target(settings: Settings, flags: dict[str, Any], backup: Backup) -> FileLocation | CloudLocation:
-    """Where the database goes: what --to says, the source itself, or a new name beside it."""
-    if not flags["to"] and not flags["in_place"] and settings.database_url is None:
-        raise UsageError("--to is missing, and DATABASE_URL is not set: name the new database")
-    location = location_of(flags["to"], settings) if flags["to"] else source_of(settings)
-    if flags["in_place"]:
-        check_database(settings, location.display, "--in-place")
-    if flags["to"] or flags["in_place"]:
-        return location
-    name = PurePath(location.database)
-    beside = f"{name.stem}-{backup.name.id}{name.suffix or ('.db' if isinstance(location, FileLocation) else '')}"
-    if isinstance(location, FileLocation):
-        return FileLocation(location.path.with_name(beside))
-    return CloudLocation(location.address, beside)
 
 
 def _to_json(done: Restored) -> dict[str, Any]:

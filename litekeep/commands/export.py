@@ -5,7 +5,6 @@ from typing import Any
 
 import click
 
-from jobs.restore.instead import moment_of, refuse_stand_in
 from shared.catalog.listing import LATEST, LATEST_VERIFIED
 from shared.errors import UsageError
 from shared.operations.transfer import check_export_name, export_backup
@@ -13,6 +12,7 @@ from shared.terminal.audit import audited
 from shared.terminal.erasures import tell_erased, way_out_of
 from shared.terminal.options import common, database, erasures, settings_with, store
 from shared.terminal.parts import catalog_of, database_of, event_log, key_of
+from shared.terminal.restore_order import moment_of, refuse_stand_in
 from shared.terminal.screen import progress_bars, say, say_json
 
 

@@ -14,7 +14,7 @@ from shared.approvals.documents import (
     checked_reason,
     differences,
 )
-from shared.approvals.people import person_of
+from shared.approvals.people import attested, person_of
 from shared.approvals.state import APPROVED, EXPIRED, REFUSED, USED, WAITING, RequestState, read_states
 from shared.clock import Clock, rfc3339, utc_now
 from shared.errors import NotPermitted, ObjectExists, UsageError
@@ -66,11 +66,25 @@ class Desk:
             raise UsageError(f"no request {request_id} in {self._stores[0].url}: see litekeep requests")
         return found[0]
 
-    def request(self, signer: Signer, action: Action, plan: Plan, about: Plan, reason: str) -> Made:
-        """Asks for exactly that plan. Raises NotPermitted when the signer is none of the policy's people."""
-        person, now = person_of(self.policy, signer.public), self._clock()
+    def request(
+        self,
+        signer: Signer,
+        action: Action,
+        plan: Plan,
+        about: Plan,
+        reason: str,
+        *,
+        speaks_for: str | None = None,
+        request_id: str | None = None,
+    ) -> Made:
+        """Asks for exactly that plan. Raises NotPermitted when the signer is none of the policy's people.
+
+        `speaks_for`: the console signs what that person did, whom it has identified. With a `request_id` the same
+        request made again raises ObjectExists.
+        """
+        person, now = self._person(signer, Kind.REQUEST, speaks_for), self._clock()
         request = Request(
-            id=names.new_request_id(now),
+            id=request_id or names.new_request_id(now),
             action=action,
             stores=[store.url for store in self._stores],
             plan=dict(plan),
@@ -85,9 +99,11 @@ class Desk:
         self._create(names.request_object(request.id), sign(signer, Kind.REQUEST, request.payload()))
         return Made(request.id, person)
 
-    def check_may_decide(self, signer: Signer, state: RequestState, decision: str) -> str:
+    def check_may_decide(
+        self, signer: Signer, state: RequestState, decision: str, *, speaks_for: str | None = None
+    ) -> str:
         """Who would decide. Raises NotPermitted when it is not his to decide, or no longer open."""
-        person = person_of(self.policy, signer.public)
+        person = self._person(signer, Kind.DECISION, speaks_for)
         request = state.request
         if request is None:
             raise NotPermitted(f"{state.id} is no request that counts: {state.problems[0]}")
@@ -97,9 +113,12 @@ class Desk:
             raise NotPermitted(f"{state.id} is {state.state}, so there is nothing to decide: see litekeep requests")
         return person
 
-    def decide(self, signer: Signer, state: RequestState, decision: str, reason: str) -> Made:
+    def decide(
+        self, signer: Signer, state: RequestState, decision: str, reason: str, *, speaks_for: str | None = None
+    ) -> Made:
         """Approves or refuses what was shown as `state`. Raises NotPermitted as `check_may_decide`."""
-        person, now = self.check_may_decide(signer, state, decision), self._clock()
+        person = self.check_may_decide(signer, state, decision, speaks_for=speaks_for)
+        now = self._clock()
         content = Decision.model_validate(
             {
                 "request": state.id,
@@ -140,6 +159,11 @@ class Desk:
                 store.create(names.used_object(state.id), content, {})
             except ObjectExists:
                 raise NotPermitted(f"{state.id} is used already: another run was faster; ask again") from None
+
+    def _person(self, signer: Signer, kind: Kind, speaks_for: str | None) -> str:
+        if speaks_for is None:
+            return person_of(self.policy, signer.public)
+        return attested(self.policy, signer.public, speaks_for, kind)
 
     def _approved(self, request_id: str) -> RequestState:
         state = self.state(request_id)

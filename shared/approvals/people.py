@@ -57,3 +57,15 @@ def person_of(policy: Policy, key: PublicKey) -> str:
         f"BACKUP_SIGNING_KEY is the key {key.id[:16]}, which is none of the policy's people: sign with your own, or "
         "have it added to the policy"
     )
+
+
+def attested(policy: Policy, key: PublicKey, person: str, kind: Kind) -> str:
+    """That the key is the console's, and may sign for that person whom it has identified. Raises NotPermitted."""
+    console = policy.console
+    if console is None or public_key(console.key) != key:
+        raise NotPermitted("BACKUP_SIGNING_KEY is not the key of the policy's console, so nothing counts that it signs")
+    if all(each.name != person for each in policy.people) or not console.attests(person):
+        raise NotPermitted(f"the policy does not let the console speak for {person}")
+    if kind is not Kind.REQUEST and not console.may_decide:
+        raise NotPermitted("by the policy the console attests requests and decides nothing: use litekeep approve")
+    return person

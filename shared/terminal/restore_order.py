@@ -1,0 +1,123 @@
+"""From the flags of a restore, or of a request for one, to its order: which backup, to where, how much of it."""
+
+from collections.abc import Callable
+from datetime import datetime
+from pathlib import Path, PurePath
+from typing import Any
+
+from shared.catalog.backup import Backup
+from shared.catalog.listing import LATEST, LATEST_VERIFIED, Catalog
+from shared.clock import parse_time
+from shared.errors import NotGood, UsageError
+from shared.keys import WrappingKey
+from shared.model.kinds import Kind
+from shared.model.names import SAFETY_PREFIX
+from shared.operations.restore import RestoreOrder
+from shared.operations.verify.nearest import Search, said_of
+from shared.settings import Settings
+from shared.sqlite.location import FileLocation
+from shared.sqlitecloud.location import CloudLocation
+from shared.terminal.erasures import way_out_of
+from shared.terminal.parts import catalog_of, database_of, key_of, location_of, source_of
+from shared.terminal.policy import check_database
+
+OpenKey = Callable[[], WrappingKey | None]
+
+
+def order_of(settings: Settings, flags: dict[str, Any], *, with_key: bool = True) -> RestoreOrder:
+    """What the flags ask for. Raises UsageError for flags that clash, NotPermitted for a target outside the policy."""
+    if flags["in_place"] and flags["to"]:
+        raise UsageError("--to and --in-place exclude each other: give one")
+    if flags["in_place"] and (flags["tables"] or flags["schema_only"]):
+        raise UsageError("--in-place brings the whole database back: use --to with --table or --schema-only")
+    if flags["upload_replace"] and not flags["in_place"]:
+        raise UsageError("--upload-replace goes with --in-place")
+    if flags["nearest"] and not flags["at"]:
+        raise UsageError("--nearest goes with --at: it takes what can be restored nearest before that moment")
+    if not (flags["ref"] or flags["at"]):
+        raise UsageError("--backup REF is missing: an id, latest, or latest-verified; see litekeep list")
+    catalog = catalog_of(settings)
+    ref = flags["ref"] or LATEST
+    database = flags["database"] or (database_of(settings) if ref in (LATEST, LATEST_VERIFIED) else None)
+    at = moment_of(flags["at"])
+    backup = catalog.find(ref, database, at)
+    if at is not None and not flags["nearest"]:
+        refuse_stand_in(catalog, backup, at, lambda: key_of(settings))
+    target = _target(settings, flags, backup)
+    if flags["upload_replace"] and not isinstance(target, CloudLocation):
+        raise UsageError(f"--upload-replace is for SQLite Cloud, and {target.display} is a file: leave it out")
+    if flags["in_place"] and backup.name.database not in (target.database, flags["database"]):
+        raise UsageError(
+            f"{backup.name.id} is a backup of {backup.name.database}, not of {target.display}: to put it there all the "
+            f"same, add --database {backup.name.database}"
+        )
+    return RestoreOrder(
+        catalog=catalog,
+        backup=backup,
+        key=key_of(settings) if with_key else None,
+        target=target,
+        in_place=flags["in_place"],
+        any_source=flags["database"] is not None,
+        in_one_step=flags["upload_replace"],
+        prove=bool(flags["prove"]),
+        prove_again=flags["prove"] == "full",
+        schema_only=flags["schema_only"],
+        tables=frozenset(flags["tables"]),
+        environment=settings.environment.value,
+        keep_safety_for=settings.retention_of(Kind.ON_DEMAND),
+        migrations=Path(flags["migrations"]) if flags["migrations"] else None,
+        erasures=way_out_of(
+            settings,
+            without=flags.get("without_erasures", False),
+            absent=flags.get("absent", ()),
+            alone=not flags.get("request") and with_key,
+        ),
+    )
+
+
+def _target(settings: Settings, flags: dict[str, Any], backup: Backup) -> FileLocation | CloudLocation:
+    """Where the database goes: what --to says, the source itself, or a new name beside it."""
+    if not flags["to"] and not flags["in_place"] and settings.database_url is None:
+        raise UsageError("--to is missing, and DATABASE_URL is not set: name the new database")
+    location = location_of(flags["to"], settings) if flags["to"] else source_of(settings)
+    if flags["in_place"]:
+        check_database(settings, location.display, "--in-place")
+    if flags["to"] or flags["in_place"]:
+        return location
+    name = PurePath(location.database)
+    beside = f"{name.stem}-{backup.name.id}{name.suffix or ('.db' if isinstance(location, FileLocation) else '')}"
+    if isinstance(location, FileLocation):
+        return FileLocation(location.path.with_name(beside))
+    return CloudLocation(location.address, beside)
+
+
+def moment_of(text: str | None) -> datetime | None:
+    """What --at says. Raises UsageError."""
+    try:
+        return None if text is None else parse_time(text)
+    except ValueError:
+        raise UsageError(f"--at {text!r} is no time: write 2024-01-15T12:00:00Z") from None
+
+
+def refuse_stand_in(catalog: Catalog, found: Backup, at: datetime, key: OpenKey) -> None:
+    """Raises NotGood where the newest backup at or before the moment is a point of a chain that cannot be restored.
+
+    `found` is the newest good one: hours may lie between, so only who asks for it gets it.
+    """
+    if not found.passed_over:
+        return
+    own = restorable(catalog.backups(database=found.name.database))
+    meant = next(backup for backup in own if backup.created_at <= at and not backup.future)
+    if meant.name.kind is Kind.CONTINUOUS and not meant.good:
+        earlier, later = Search(catalog, key()).around(own, at)
+        raise NotGood(f"{meant.name.id} cannot be restored: {meant.wrong}; {said_of(earlier, later)}{hint_of(earlier)}")
+
+
+def restorable(backups: list[Backup]) -> list[Backup]:
+    """Without those that an in-place restore kept of what it replaced."""
+    return [backup for backup in backups if not backup.name.id.startswith(SAFETY_PREFIX)]
+
+
+def hint_of(earlier: Backup | None) -> str:
+    """How the nearest earlier one is taken, if there is one."""
+    return ": restore one by its id, or add --nearest for the earlier one" if earlier else ""
