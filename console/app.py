@@ -1,9 +1,10 @@
 """The application: a gate before each page, headers on each answer, and each error as a line."""
 
+import traceback
 from http import HTTPStatus
 from typing import Any
 
-from flask import Flask, Response, g, redirect, request
+from flask import Flask, Response, current_app, g, redirect, request
 from werkzeug.exceptions import HTTPException, SecurityError
 from werkzeug.wrappers import Response as AnyResponse
 
@@ -16,6 +17,7 @@ from console.roles import roles_of
 from console.show import error_page, install
 from console.wiring import NAME, Wiring, caller, roles, wiring
 from shared.errors import LitekeepError, NotPermitted, ObjectExists, StoreError, UsageError
+from shared.redaction import redact
 
 _OPEN = ("health", "static")  # what is answered without asking who asks
 _LARGEST_FORM = 64 << 10  # bytes
@@ -82,7 +84,10 @@ def _told(error: Exception) -> AnyResponse:
         return Response(
             "this console does not answer to that name\n", HTTPStatus.MISDIRECTED_REQUEST, mimetype="text/plain"
         )
-    answer = error_page(*_meaning(error))
+    status, line = _meaning(error)
+    if status is HTTPStatus.INTERNAL_SERVER_ERROR:
+        current_app.logger.error(redact("".join(traceback.format_exception(error))))
+    answer = error_page(status, line)
     if isinstance(error, _TooMany):
         answer.headers["Retry-After"] = "60"
     return answer

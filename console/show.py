@@ -5,7 +5,7 @@ from http import HTTPStatus
 from typing import Any
 
 from flask import Flask, Response, current_app, g, jsonify, make_response, render_template, request
-from markupsafe import Markup
+from markupsafe import Markup, escape
 
 from console.wiring import caller, roles, wiring
 from shared.clock import parse_time, rfc3339
@@ -21,6 +21,7 @@ MENU = {
     "cost.show": "Cost",
 }
 STATES = {"ok": "good", "stale": "bad", "failing": "bad", "never": "bad"}
+REQUEST_STATES = {"waiting": "odd", "approved": "good", "used": "good", "refused": "bad", "expired": "open"}
 _NOTHING = "\N{EN DASH}"
 _SIGNS = {"good": "✓", "bad": "✗", "odd": "!", "open": "·"}
 
@@ -28,10 +29,10 @@ _SIGNS = {"good": "✓", "bad": "✗", "odd": "!", "open": "·"}
 def install(app: Flask) -> None:
     """The filters and names that templates use. Whatever is shown is escaped by Jinja."""
     app.jinja_env.finalize = _finalize
-    app.jinja_env.filters.update(
-        age=_age, size=_size, moment=_moment, exactly=_exactly, duration=_duration, plain=plain
+    app.jinja_env.filters.update(age=_age, size=_size, moment=_moment, exactly=_exactly, duration=_duration, raw=_raw)
+    app.jinja_env.globals.update(
+        sign=_SIGNS.__getitem__, states=STATES, request_states=REQUEST_STATES, caller=caller, roles=roles, menu=_menu
     )
-    app.jinja_env.globals.update(sign=_SIGNS.__getitem__, states=STATES, caller=caller, roles=roles, menu=_menu)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.json.ensure_ascii = True  # type: ignore[attr-defined]
 
@@ -69,6 +70,11 @@ def plain(text: object) -> str:
 
 def _finalize(value: object) -> object:
     return plain(value) if isinstance(value, str) and not isinstance(value, Markup) else value
+
+
+def _raw(text: str) -> Markup:
+    """What a form sends back must be what it was, whatever characters it has."""
+    return escape(text)
 
 
 def _moment(text: str | datetime | None) -> str:

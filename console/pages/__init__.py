@@ -1,5 +1,5 @@
 """The pages: each a blueprint that makes a document of what the library returns, and shows it."""
 
-from console.pages import database, overview
+from console.pages import backup, cost, database, drills, overview, requests, restore
 
-BLUEPRINTS = (overview.blueprint, database.blueprint)
+BLUEPRINTS = tuple(each.blueprint for each in (overview, database, backup, restore, requests, drills, cost))

@@ -1,36 +1,124 @@
-"""One database: how it stands, its backups, the moments that can be reached, and what goes next."""
+"""One database: how it stands, its backups over time, the moments that can be reached, and what goes next and why."""
+
+from collections.abc import Sequence
+from itertools import pairwise
+from typing import Any
 
 from flask import Blueprint, Response, abort, request
+from markupsafe import Markup
 
 from console.paging import PAGE, page_number, pages_of
+from console.plots import Series, bars_of_time, over_time
 from console.show import page
-from console.wiring import wiring
+from console.wiring import Wiring, wiring
+from shared.catalog.backup import Backup
+from shared.clock import is_future, rfc3339
+from shared.continuous.timeline import Timeline, timeline
+from shared.model.kinds import Kind
+from shared.model.lock_names import marks_prefix, parse_unchanged
+from shared.operations.drill.history import PastDrill, read_drill
+from shared.retention.plan import Decision
+from shared.retention.rules import plan
 from shared.terminal.overall import Look
+from shared.terminal.retention import retention_policy
 
 blueprint = Blueprint("database", __name__)
+_MOST_DRILLS = 24
+_NEXT = 10  # backups that go next
+_ROWS = 30  # of the table under a plot
 
 
 @blueprint.get("/database")
 def show() -> Response:
     """`name` is the database, `page` that of its backups."""
     parts, name = wiring(), request.args.get("name", "")
+    if name not in parts.look().listing.databases and name not in parts.look().retired:
+        abort(404)
     look = parts.look_closely(name)
     own = [backup for backup in look.inventory.backups.values() if backup.name.database == name]
-    if not own and name not in parts.look().listing.databases:
-        abort(404)
-    newest_first = sorted(own, key=lambda each: (each.created_at, each.name.id), reverse=True)
-    number = page_number(len(newest_first))
-    shown = newest_first[(number - 1) * PAGE : number * PAGE]
+    own.sort(key=lambda each: (each.created_at, each.name.id))
+    number = page_number(len(own))
+    drills, reach = _drills(parts, look, name), _timeline(parts, name, own)
     document = {
-        **look.documents[0],
+        **(look.documents[0] if look.documents else {"database": name, "status": "never", "alerts": []}),
         "page": number,
-        "pages": pages_of(len(newest_first)),
-        "count": len(newest_first),
-        "backups": [each.to_json() for each in shown],
-        **_problems(look),
+        "pages": pages_of(len(own)),
+        "count": len(own),
+        "backups": [each.to_json() for each in own[::-1][(number - 1) * PAGE : number * PAGE]],
+        "history": [_point(each) for each in own[-_ROWS:]][::-1],
+        "drills": [each.to_json() for each in drills],
+        "timeline": {"ranges": [r.to_json() for r in reach.ranges], "gaps": [g.to_json() for g in reach.gaps]},
+        "deletions": [_decision(each) for each in _next(parts, look, name)],
+        "store_alerts": [each.to_json() for each in look.others],
+        "not_looked_at": look.listing.not_looked_at,
     }
-    return page("database.html", document, chosen={"name": name})
+    return page("database.html", document, chosen={"name": name}, plots=_plots(own, drills, reach))
 
 
-def _problems(look: Look) -> dict[str, object]:
-    return {"store_alerts": [each.to_json() for each in look.others], "not_looked_at": look.listing.not_looked_at}
+def _point(backup: Backup) -> dict[str, Any]:
+    return {"id": backup.name.id, "at": rfc3339(backup.created_at), "bytes": _bytes(backup), "rows": _rows(backup)}
+
+
+def _bytes(backup: Backup) -> int:
+    return sum(int(each["size_bytes"]) for each in backup.summary.get("artifacts", ()))
+
+
+def _rows(backup: Backup) -> int | None:
+    rows = backup.summary.get("rows")
+    return rows if isinstance(rows, int) else None
+
+
+def _plots(own: Sequence[Backup], drills: Sequence[PastDrill], reach: Timeline) -> dict[str, Markup]:
+    whole = [each for each in own if each.name.kind is not Kind.CONTINUOUS and each.damaged is None]
+    rows = [(each.created_at, float(count)) for each in whole if (count := _rows(each)) is not None]
+    took = [
+        (each.name.held_at, float(seconds))
+        for each in reversed(drills)
+        if (seconds := each.to_json()["recovery_seconds"]) is not None
+    ]
+    between = [
+        (after.created_at, (after.created_at - before.created_at).total_seconds()) for before, after in pairwise(own)
+    ]
+    return {
+        "size": over_time(
+            "Stored size of each backup", [Series("size", [(e.created_at, _bytes(e)) for e in whole])], "bytes"
+        ),
+        "rows": over_time("Rows in each backup", [Series("rows", rows)], "rows"),
+        "age": over_time("Time since the backup before", [Series("age", between)], "seconds"),
+        "drills": over_time("Recovery time in drills", [Series("recovery", took)], "seconds"),
+        "reach": bars_of_time(
+            "Moments that can be reached, and gaps",
+            [(each.since, each.until) for each in reach.ranges],
+            [(each.since, each.until) for each in reach.gaps],
+        ),
+    }
+
+
+def _drills(parts: Wiring, look: Look, name: str) -> list[PastDrill]:
+    """The newest first."""
+    held = sorted(look.listing.drills.get(name, ()), key=lambda each: each.held_at, reverse=True)
+    found = [read_drill(parts.store, each) for each in held[:_MOST_DRILLS]]
+    return [each for each in found if each is not None]
+
+
+def _timeline(parts: Wiring, name: str, own: Sequence[Backup]) -> Timeline:
+    now = parts.clock()
+    listed = parts.store.list_objects(marks_prefix(Kind.CONTINUOUS, name))
+    marks = [mark.at for item in listed if (mark := parse_unchanged(item.name)) and not is_future(mark.at, now)]
+    return timeline(name, own, marks, None, now)
+
+
+def _next(parts: Wiring, look: Look, name: str) -> list[Decision]:
+    decisions = plan(look.inventory.candidates, retention_policy(parts.settings), parts.clock()).decisions
+    own = [each for each in decisions if each.backup.name.database == name and each.kept_until is not None]
+    return sorted(own, key=lambda each: (not each.delete, each.kept_until))[:_NEXT]
+
+
+def _decision(decision: Decision) -> dict[str, Any]:
+    return {
+        "id": decision.backup.name.id,
+        "kind": decision.backup.name.kind.value,
+        "due": decision.delete,
+        "until": rfc3339(decision.kept_until) if decision.kept_until else None,
+        "why": decision.reason,
+    }

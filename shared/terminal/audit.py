@@ -26,6 +26,7 @@ class Deed:
     kind: str | None = None
     reason: str | None = None
     failed: bool = False
+    actor: str | None = None  # where it is somebody else than the account that this process has
     nothing_done: bool = False  # it turned out that there was nothing to do: no event tells of that
 
 
@@ -67,7 +68,7 @@ def _what_failed(error: LitekeepError | OSError) -> str:
 
 
 def _write(log: EventLog, settings: Settings, deed: Deed, outcome: str, reason: str | None) -> None:
-    actor = actor_of(settings)
+    actor = deed.actor or actor_of(settings)
     why = None if reason is None else printable(reason)[:_LONGEST_REASON]
     fields: dict[str, Field] = {
         "actor": actor,

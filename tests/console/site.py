@@ -1,8 +1,10 @@
 """A console over a store with backups, and people who look at it, by Flask's own client."""
 
+import re
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import timedelta
+from html import unescape
 from pathlib import Path
 from typing import Any
 
@@ -12,11 +14,13 @@ from werkzeug.test import TestResponse
 
 from console.iap import HEADER
 from console.serve import behind_iap
+from shared.keys.signing import SigningFile
 from shared.model.kinds import Kind
 from shared.operations.backup import BackupOrder, take_backup
 from shared.settings import read_settings
 from shared.sqlite.location import FileLocation
 from shared.stores import open_store
+from tests.approvals.people import ANA, BEN, document, signed
 from tests.console.issuer import AUDIENCE, Issuer
 
 BASE = "https://console.example.com"
@@ -66,6 +70,49 @@ class Site:
             name=name,
         )
         return take_backup(order).manifest.id
+
+    def with_policy(self, **console: Any) -> None:
+        """A policy of Ana and Ben, with a console that may decide unless told otherwise."""
+        key = SigningFile.create(self.folder / "console.key")
+        part = {"key": key.public.pem, "may_attest": ["*@example.com"], "may_decide": True} | console
+        lists = {
+            "stores": [str(self.store)],
+            "keys": ["none"],
+            "sources": [f"{self.folder}/*"],
+            "targets": [f"{self.folder}/*"],
+        }
+        path = self.folder / "policy.json"
+        path.write_bytes(signed(document(console=part, **lists), [ANA, BEN]))
+        self.more |= {
+            "BACKUP_POLICY": str(path),
+            "BACKUP_SIGNING_KEY": f"file:{self.folder / 'console.key'}",
+            "DATABASE_URL": str(self.folder / "app.db"),
+        }
+        self._client = None
+
+    def post(self, path: str, data: dict[str, str], who: str = "ana@example.com", **sent: Any) -> TestResponse:
+        """As a browser sends a form of a page of ours."""
+        headers = {HEADER: self.issuer.token(who), "Origin": BASE, "Sec-Fetch-Site": "same-origin"}
+        headers |= sent.pop("headers", {})
+        return self.client.post(path, base_url=BASE, data=data, headers=headers, **sent)
+
+    def form(self, path: str, action: str, who: str = "ana@example.com") -> dict[str, str]:
+        """The hidden fields of the form of that page that goes to `action`."""
+        text = self.get(path, who).text
+        found = re.search(rf'<form method="post" action="{action}">(.*?)</form>', text, re.DOTALL)
+        assert found, text
+        return {name: unescape(value) for name, value in re.findall(r'name="(\w+)" value="([^"]*)"', found[1])}
+
+    def ask(self, who: str = "ana@example.com", query: str = "ref=first&how=in-place") -> str:
+        """Asks for a restore by the pages, and returns the request's id."""
+        form = self.form(f"/restore?database=app.db&plan=1&{query}", "/restore", who)
+        answer = self.post("/restore", form | {"reason": "orders lost"}, who)
+        assert answer.status_code == 303, answer.text
+        return answer.headers["Location"].rpartition("=")[2]
+
+    def decide(self, request: str, who: str, decision: str = "approved") -> TestResponse:
+        form = self.form(f"/request?id={request}", "/request/decide", who)
+        return self.post("/request/decide", form | {"decision": decision, "reason": "seen"}, who)
 
     def get(self, path: str = "/", who: str = "ana@example.com", token: str | None = None, **sent: Any) -> TestResponse:
         """As a browser asks; `token` in the place of the one that the issuer signs for `who`."""

@@ -4,7 +4,16 @@ import pytest
 
 from tests.console.site import BASE, Site
 
-PAGES = ["/", "/?q=app&state=ok&sort=name", "/database?name=app.db"]
+PAGES = [
+    "/",
+    "/?q=app&state=ok&sort=name",
+    "/database?name=app.db",
+    "/backup?kind=daily&database=app.db&id=first",
+    "/restore?database=app.db",
+    "/drills",
+    "/cost",
+    "/requests",
+]
 
 
 @pytest.mark.parametrize("path", [*PAGES, "/nowhere", "/health", "/static/console.css"])
@@ -25,8 +34,10 @@ def test_every_answer_has_the_headers_that_keep_others_out(site: Site, path: str
 
 @pytest.mark.parametrize("path", PAGES)
 def test_a_page_has_no_script_no_inline_style_and_nothing_from_elsewhere(site: Site, path: str) -> None:
-    text = site.get(path).text
+    answer = site.get(path)
+    text = answer.text
 
+    assert answer.status_code == 200
     assert "<script" not in text
     assert "style=" not in text
     assert " on" not in {part[:3] for part in text.split('"')}

@@ -1,0 +1,151 @@
+"""From the fields of the restore form to the plan that is asked for, with what is checked of it."""
+
+import hashlib
+import json
+import shlex
+from dataclasses import dataclass
+from typing import Any
+
+from console.drills import last_drill
+from console.wiring import wiring
+from shared.catalog.backup import Backup
+from shared.catalog.listing import LATEST
+from shared.clock import parse_time, rfc3339
+from shared.errors import UsageError
+from shared.operations.restore.permitted import plan_of
+from shared.runtime.disk import free_bytes
+from shared.sqlite.location import FileLocation
+from shared.terminal.parts import catalog_of
+from shared.terminal.restore_order import order_of
+
+_MOST_TABLES = 100
+
+
+@dataclass(frozen=True)
+class Wanted:
+    """What the form says. `how` is beside, to or in-place."""
+
+    database: str
+    ref: str = ""
+    at: str = ""
+    how: str = "beside"
+    to: str = ""
+    verify: bool = False
+    schema_only: bool = False
+    tables: tuple[str, ...] = ()
+
+    @classmethod
+    def read(cls, fields: Any) -> "Wanted":
+        """Raises UsageError for what no form of ours sends."""
+        how = fields.get("how", "beside")
+        tables = tuple(line.strip() for line in fields.get("tables", "").splitlines() if line.strip())
+        if how not in ("beside", "to", "in-place") or len(tables) > _MOST_TABLES:
+            raise UsageError(f"how is beside, to or in-place, and tables are {_MOST_TABLES} at most")
+        return cls(
+            fields.get("database", ""),
+            fields.get("ref", "").strip(),
+            fields.get("at", "").strip(),
+            how,
+            fields.get("to", "").strip(),
+            fields.get("verify") == "1",
+            fields.get("schema_only") == "1",
+            tables,
+        )
+
+    def fields(self) -> dict[str, str]:
+        """What brings the same form back, in an address or in hidden fields."""
+        found = {
+            "database": self.database,
+            "ref": self.ref,
+            "at": self.at,
+            "how": self.how,
+            "to": self.to,
+            "verify": "1" if self.verify else "",
+            "schema_only": "1" if self.schema_only else "",
+            "tables": "\n".join(self.tables),
+        }
+        return {name: value for name, value in found.items() if value}
+
+
+@dataclass(frozen=True)
+class Planned:
+    """`plan` is what a request holds to; `about` and `checks` are for people."""
+
+    plan: dict[str, Any]
+    about: dict[str, Any]
+    checks: list[dict[str, Any]]
+    command: str
+
+    @property
+    def digest(self) -> str:
+        return hashlib.sha256(json.dumps(self.plan, sort_keys=True).encode()).hexdigest()
+
+
+def plan(wanted: Wanted) -> Planned:
+    """What would be asked for, as the stores are now. Raises UsageError, NotPermitted, NotGood, StoreError."""
+    settings = wiring().settings
+    backup = _backup(wanted)
+    flags = {
+        "ref": backup.name.manifest,
+        "at": None,
+        "to": wanted.to if wanted.how == "to" else None,
+        "in_place": wanted.how == "in-place",
+        "prove": "quick" if wanted.verify else None,
+        "schema_only": wanted.schema_only,
+        "tables": wanted.tables,
+        "upload_replace": False,
+        "nearest": False,
+        "migrations": None,
+        "database": None,
+    }
+    if wanted.how == "to" and not wanted.to:
+        raise UsageError("name the new database, or choose another target")
+    order = order_of(settings, flags, with_key=False)
+    manifest, raw = order.catalog.read_manifest(order.backup)
+    about = {
+        "taken_at": rfc3339(backup.created_at),
+        "verified": backup.verified,
+        "wrong": backup.wrong,
+        "tables": manifest.tables,
+        "rows": manifest.rows,
+    }
+    size = manifest.sqlite.page_count * manifest.sqlite.page_size
+    found = plan_of(order, raw)
+    return Planned(found, about, list(_checks(backup, order.target, size)), _command(found, backup))
+
+
+def _backup(wanted: Wanted) -> Backup:
+    catalog = catalog_of(wiring().settings)
+    if wanted.at:
+        try:
+            return catalog.find(LATEST, wanted.database, parse_time(wanted.at))
+        except ValueError:
+            raise UsageError("the moment is no time: write 2024-01-15T12:00:00Z") from None
+    return catalog.find(wanted.ref or LATEST, wanted.database)
+
+
+def _checks(backup: Backup, target: Any, size: int) -> Any:
+    good = backup.good and backup.verified is True
+    proof = "proven" if good else backup.wrong or "nobody has proven it yet"
+    yield {"name": "backup", "ok": good, "detail": proof}
+    yield {"name": "size", "ok": True, "detail": f"{size} bytes when it is restored", "bytes": size}
+    if isinstance(target, FileLocation):
+        free = free_bytes(target.path.parent)
+        if free is not None:
+            yield {"name": "free space", "ok": free > 2 * size, "detail": f"{free} bytes", "bytes": free}
+    else:
+        yield {"name": "free space", "ok": None, "detail": "not known: SQLite Cloud does not tell"}
+    look = wiring().look()
+    drill = last_drill(wiring().store, look.listing.drills.get(backup.name.database, ()))
+    took = None if drill is None else drill.to_json()["recovery_seconds"]
+    yield {
+        "name": "recovery time",
+        "ok": None if took is None else True,
+        "detail": "not known: no drill was held" if took is None else f"{took} s in the last drill",
+        "seconds": took,
+    }
+
+
+def _command(found: dict[str, Any], backup: Backup) -> str:
+    target = ["--in-place"] if found["in_place"] else ["--to", str(found["target"])]
+    return shlex.join(["litekeep", "restore", "--backup", backup.name.id, "--database", backup.name.database, *target])

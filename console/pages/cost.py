@@ -1,0 +1,19 @@
+"""What the store costs, and what a change would save: what `litekeep cost` says."""
+
+from flask import Blueprint, Response
+
+from console.show import page
+from console.wiring import wiring
+from shared.terminal.costs import counted, document_of
+
+blueprint = Blueprint("cost", __name__)
+_LOCATION = "us-central1"
+
+
+@blueprint.get("/cost")
+def show() -> Response:
+    """At the list prices of one location."""
+    parts = wiring()
+    flags = {"prices": None, "location": _LOCATION, "run_seconds": None}
+    invoice, advice, prices = counted(parts.settings, parts.store, flags)
+    return page("cost.html", document_of(invoice, advice, prices, _LOCATION))
