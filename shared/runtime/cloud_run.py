@@ -5,7 +5,6 @@ for log lines, which must never hold a run up.
 """
 
 from functools import lru_cache
-from http.client import HTTPConnection, HTTPException
 
 from shared.settings import google_metadata_host
 
@@ -16,6 +15,8 @@ _LONGEST = 256  # bytes of an answer
 @lru_cache(maxsize=8)
 def ask(path: str) -> str | None:
     """One value, such as `instance/service-accounts/default/email`; None when nobody answers in time."""
+    from http.client import HTTPConnection, HTTPException  # noqa: PLC0415 - most machines have no such server
+
     connection = HTTPConnection(google_metadata_host(), timeout=_SECONDS)
     try:
         connection.request("GET", f"/computeMetadata/v1/{path}", headers={"Metadata-Flavor": "Google"})

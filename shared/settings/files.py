@@ -16,6 +16,15 @@ _PLACE = re.compile(r"at line \d+")
 _NAME = re.compile(r"\w{1,40}", re.ASCII)
 
 
+def read_env_file(path: Path) -> dict[str, str | None]:
+    """What a `.env` file says; nothing where there is none. Raises OSError or UnicodeDecodeError."""
+    if not path.is_file():
+        return {}
+    from dotenv import dotenv_values  # noqa: PLC0415 - most machines have no such file
+
+    return dict(dotenv_values(path, encoding="utf-8-sig"))
+
+
 def read_toml(known: Collection[str], in_env_file: Mapping[str, str | None]) -> dict[str, str]:
     """The settings in `litekeep.toml` as they would be written in the environment; none where there is no such file.
 

@@ -11,14 +11,7 @@ from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any, Self
 
-from pydantic import Field, ValidationError, field_validator, model_validator
-from pydantic_settings import (
-    BaseSettings,
-    DotEnvSettingsSource,
-    NoDecode,
-    PydanticBaseSettingsSource,
-    SettingsConfigDict,
-)
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from shared.errors import UsageError
 from shared.model.kinds import Kind, default_retention
@@ -28,7 +21,7 @@ from shared.model.notify_urls import parse_heartbeat, parse_notify
 from shared.model.schedules import Schedule, parse_schedules
 from shared.redaction import why_no_path
 from shared.settings.console import check_job, parse_audiences
-from shared.settings.files import ENV_FILE, TOML_FILE, check_own_file, read_toml
+from shared.settings.files import ENV_FILE, TOML_FILE, check_own_file, read_env_file, read_toml
 
 DEFAULT_KEY = "file:./litekeep.key"
 DEFAULT_STORE = "./backups"
@@ -51,35 +44,34 @@ class LogFormat(StrEnum):
     TEXT = "text"
 
 
-class Settings(BaseSettings):
-    model_config = SettingsConfigDict(
+class Settings(BaseModel):
+    """By their names in the environment; `read_settings` reads them, and without it all is as it is by default."""
+
+    model_config = ConfigDict(
         alias_generator=str.upper,
-        case_sensitive=True,
-        env_file=".env",
-        env_file_encoding="utf-8-sig",
-        env_ignore_empty=True,
         extra="ignore",
         frozen=True,
         hide_input_in_errors=True,
+        validate_default=True,
     )
 
     database_url: str | None = None
-    backup_databases: Annotated[tuple[str, ...] | None, NoDecode] = None
+    backup_databases: tuple[str, ...] | None = None
     backup_store: str = DEFAULT_STORE
     backup_copy_store: str | None = None
     backup_key: str = DEFAULT_KEY
-    backup_formats: Annotated[tuple[Format, ...], NoDecode] = (Format.SQL, Format.SQLITE)
-    backup_retention: Annotated[dict[Kind, timedelta], NoDecode] = Field(default_factory=dict)
+    backup_formats: tuple[Format, ...] = (Format.SQL, Format.SQLITE)
+    backup_retention: dict[Kind, timedelta] = Field(default_factory=dict)
     backup_skip_unchanged: bool = False
-    backup_reverify: Annotated[timedelta, NoDecode] = timedelta(days=30)
+    backup_reverify: timedelta = timedelta(days=30)
     backup_min_keep: Annotated[int, Field(ge=1, le=100)] = 3
-    backup_schedules: Annotated[dict[Kind, Schedule] | None, NoDecode] = None
+    backup_schedules: dict[Kind, Schedule] | None = None
     backup_drill_sql: Path | None = None
-    backup_notify: Annotated[tuple[str, ...], NoDecode] = ()
+    backup_notify: tuple[str, ...] = ()
     backup_heartbeat_url: str | None = None
     backup_policy: Path | None = None
     backup_signing_key: str | None = None
-    backup_console_audiences: Annotated[tuple[str, ...], NoDecode] = ()
+    backup_console_audiences: tuple[str, ...] = ()
     backup_console_secret: Annotated[str | None, Field(min_length=32)] = None
     backup_console_restore_job: str | None = None
     environment: Environment = Environment.DEVELOPMENT
@@ -91,20 +83,6 @@ class Settings(BaseSettings):
     k_service: str | None = None
     cloud_run_task_index: Annotated[int, Field(ge=0)] = 0
     cloud_run_task_count: Annotated[int, Field(ge=1)] = 1
-
-    @classmethod
-    def settings_customise_sources(
-        cls,
-        settings_cls: type[BaseSettings],  # noqa: ARG003 - pydantic gives it by name
-        init_settings: PydanticBaseSettingsSource,
-        env_settings: PydanticBaseSettingsSource,
-        dotenv_settings: PydanticBaseSettingsSource,
-        file_secret_settings: PydanticBaseSettingsSource,  # noqa: ARG003 - as above
-    ) -> tuple[Any, ...]:
-        """The environment wins over both files."""
-        assert isinstance(dotenv_settings, DotEnvSettingsSource)
-        in_env_file = dotenv_settings.env_vars
-        return init_settings, env_settings, lambda: read_toml(_names(), in_env_file), dotenv_settings
 
     @model_validator(mode="before")
     @classmethod
@@ -235,7 +213,7 @@ def read_settings(**given: Any) -> Settings:
     check_own_file(ENV_FILE)
     check_own_file(TOML_FILE)
     try:
-        return Settings(**given)
+        return Settings(**in_files() | _in_environment() | given)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         name = str(first["loc"][0]).upper() if first["loc"] else "a setting"
@@ -244,11 +222,16 @@ def read_settings(**given: Any) -> Settings:
         raise UsageError(f".env cannot be read: {error.__class__.__name__}; mend it or remove it") from None
 
 
-def in_files(env_file: Path = ENV_FILE) -> dict[str, str]:
+def in_files(env_file: Path = ENV_FILE) -> dict[str, Any]:
     """The settings that files set, as they would be written in the environment."""
-    in_env_file = DotEnvSettingsSource(Settings, env_file=env_file).env_vars
+    in_env_file = read_env_file(env_file)
     own = {name: value for name, value in in_env_file.items() if name in _names() and value}
     return own | read_toml(_names(), in_env_file)
+
+
+def _in_environment() -> dict[str, str]:
+    """The settings that the environment sets: it wins over both files. An empty one is none."""
+    return {name: value for name in _names() if (value := os.environ.get(name))}
 
 
 def only_in_environment() -> list[str]:

@@ -11,7 +11,7 @@ import pytest
 import yaml
 
 from litekeep.app import COMMANDS
-from shared.settings import Settings
+from shared.settings import Settings, read_settings
 from tests.cli.conftest import Workplace, sample, workplace  # noqa: F401 - fixtures
 from tests.images.dockerfile import ROOT, stages
 
@@ -85,7 +85,7 @@ def test_each_setting_in_compose_is_one_and_each_path_is_mounted(monkeypatch: py
         assert name.lower() in Settings.model_fields
         defaults[name] = found[2]
         monkeypatch.setenv(name, found[2])
-    settings = Settings()
+    settings = read_settings()
     mounted = {volume.split(":")[1] for volume in SERVICE["volumes"]}
     for path in (settings.database_url, settings.backup_store, settings.backup_key.removeprefix("file:")):
         assert any(Path(str(path)).is_relative_to(place) for place in mounted), path

@@ -28,7 +28,7 @@ DISTRIBUTIONS = {
     "jwt": "pyjwt",
     "markupsafe": "markupsafe",
     "pydantic": "pydantic",
-    "pydantic_settings": "pydantic-settings",
+    "dotenv": "python-dotenv",
     "rich": "rich",
     "sqlitecloud": "sqlitecloud",
     "stamina": "stamina",

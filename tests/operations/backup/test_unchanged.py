@@ -61,7 +61,7 @@ def order(node: Server, tmp_path: Path) -> BackupOrder:
 
 def run(order: BackupOrder, later: timedelta = timedelta(0)) -> str:
     """The id of the backup that was taken, or the reason why none was."""
-    settings = Settings(_env_file=None)  # type: ignore[call-arg]
+    settings = Settings()
     done = back_up_once(order, settings, EventLog(), prove=False, progress=silent, clock=lambda: utc_now() + later)
     return done.reason if isinstance(done, Skipped) else done.taken.manifest.id
 

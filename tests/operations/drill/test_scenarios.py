@@ -174,7 +174,7 @@ def test_the_schedule_plays_all_in_the_first_month_of_a_quarter(
 ) -> None:
     order = DrillOrder(yard.catalog, None, None, [], 1)
     today = datetime(2026, month, 4, 3, tzinfo=UTC)
-    found = with_scenarios(order, asked, Settings(_env_file=None), today)  # type: ignore[call-arg]
+    found = with_scenarios(order, asked, Settings(), today)
     assert (len(found.scenarios), found.only_scenarios) == (played, bool(asked.scenarios))
 
 

@@ -1,0 +1,43 @@
+"""What a command does not need it does not import: a fifth of a second of every call was imports."""
+
+import subprocess
+import sys
+
+import pytest
+
+from tests.cli.conftest import Workplace, sample, workplace  # noqa: F401 - fixtures
+
+HEAVY = ("asyncio", "ssl", "tink", "cryptography", "google.api_core", "sqlitecloud", "apprise", "multiprocessing")
+PROGRAM = """
+import sys
+from litekeep.app import litekeep
+litekeep({arguments}, standalone_mode=False)
+print([name for name in {heavy} if name in sys.modules])
+"""
+
+
+@pytest.mark.parametrize(
+    ("arguments", "heavy"),
+    [
+        (["--help"], (*HEAVY, "pydantic", "rich", "apsw", "shared.settings")),
+        (["backup", "--help"], (*HEAVY, "pydantic", "rich", "apsw", "shared.settings")),
+        (["list", "--json"], (*HEAVY, "apsw", "rich")),
+        (["timeline", "--json"], (*HEAVY, "rich")),
+        (["cleanup", "--dry-run", "--json"], (*HEAVY, "rich")),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_a_command_imports_nothing_heavy_that_it_does_not_need(
+    workplace: Workplace,  # noqa: F811 - the fixture
+    arguments: list[str],
+    heavy: tuple[str, ...],
+) -> None:
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM.format(arguments=arguments, heavy=heavy)],
+        env=workplace.environment,
+        cwd=workplace.folder,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
