@@ -9,7 +9,9 @@ from typing import Literal
 from shared.errors import CorruptSource, SourceError
 from shared.model.manifest import Source
 from shared.runtime.progress import Progress, silent
-from shared.sqlite.header import read_header
+from shared.sqlite.connect import why_schema_unreadable
+from shared.sqlite.header import SIZE as HEADER_SIZE
+from shared.sqlite.header import parse_header, why_unreadable
 from shared.sqlite.location import FileLocation
 from shared.sqlite.sqlite_file import FileSnapshot, regular_file, snapshot_file
 from shared.sqlitecloud.location import CloudLocation
@@ -69,10 +71,13 @@ def check_readable(location: FileLocation | CloudLocation) -> str:
         return look_at(location)
     try:
         with regular_file(location.path).open("rb") as file:
-            header = read_header(file.fileno())
+            raw = os.pread(file.fileno(), HEADER_SIZE, 0)
             size = os.fstat(file.fileno()).st_size
     except OSError as error:
         raise SourceError(f"{location.display} cannot be read: {error.strerror}; check the path") from None
+    header = parse_header(raw)
     if header is None:
         raise CorruptSource(f"{location.display} is not a SQLite database, or is encrypted: check the path")
+    if foreign := why_unreadable(raw) or why_schema_unreadable(location.path):
+        raise CorruptSource(f"{location.display} {foreign}")
     return f"readable, {size} bytes, journal mode {header.journal_mode}"

@@ -26,6 +26,7 @@ from shared.errors import NoSql, SourceError
 
 _MODULE = re.compile(r"\bUSING\s+[\"'`\[]?(\w+)", re.IGNORECASE)
 _DESC = re.compile(r"\bDESC\b", re.IGNORECASE)
+_SEQUENCE = ("sqlite_sequence", "CREATE TABLE sqlite_sequence(name,seq)")
 _STAT1 = "CREATE TABLE sqlite_stat1(tbl,idx,stat)"
 
 
@@ -224,6 +225,8 @@ class Planner:
         entry = next((e for e in self._schema if e.name.lower() == "sqlite_sequence"), None)
         if entry is None:
             return
+        if self._wanted is None and (entry.name, entry.sql) != _SEQUENCE:
+            raise NoSql(f"{entry.title} is not as SQLite writes it (sqlite_sequence): a dump cannot carry it")
         if self._wanted is None and not self.replay.has("sqlite_sequence"):
             helper = f'"{self.plan.helper}"'
             self._own(f"CREATE TABLE {helper}(id INTEGER PRIMARY KEY AUTOINCREMENT);\nDROP TABLE {helper};\n")

@@ -1,10 +1,13 @@
 """Opening SQLite files: how a path becomes a URI, and readers that change nothing."""
 
 import os
+from contextlib import closing
 from pathlib import Path
 from urllib.parse import quote
 
 import apsw
+
+UNREADABLE_SCHEMA = "has a schema that SQLite cannot read (it is damaged, or of a newer SQLite or another engine)"
 
 
 def _share_no_counters() -> None:
@@ -48,3 +51,18 @@ def distrust(connection: apsw.Connection) -> None:
     """The schema may come from anyone: it calls no function with side effects, and writes no shadow tables."""
     connection.config(apsw.SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0)
     connection.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 1)
+
+
+def why_schema_unreadable(path: Path) -> str | None:
+    """What keeps SQLite from reading the schema, as the end of a sentence that begins with the file's name.
+
+    None also where that cannot be seen without leaving a trace: after a crash, or while others write.
+    """
+    try:
+        with closing(open_read_only(path, "readonly_shm=1")) as connection:
+            connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
+    except (apsw.CorruptError, apsw.SQLError, apsw.NotADBError) as error:
+        return f"{UNREADABLE_SCHEMA}: {error}"
+    except apsw.Error:
+        return None
+    return None

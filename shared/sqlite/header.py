@@ -8,6 +8,11 @@ MAGIC = b"SQLite format 3\0"
 SIZE = 100
 SCHEMA_COOKIE = 40  # offset of a big-endian 32-bit integer
 WRITTEN_BY = 96  # the same, SQLITE_VERSION_NUMBER
+_WAL = 2  # the newest version of the file format
+_MVCC = 255  # what Turso's engine writes in its stead
+_FRACTIONS = bytes((64, 32, 32))
+_NEWEST_SCHEMA_FORMAT = 4
+_UTF16BE = 3  # the last of the text encodings
 
 
 @dataclass(frozen=True)
@@ -40,6 +45,26 @@ def parse_header(raw: bytes) -> Header | None:
         journal_mode="wal" if 2 in (raw[18], raw[19]) else "delete",
         sqlite_version=_version(int.from_bytes(raw[WRITTEN_BY : WRITTEN_BY + 4], "big")),
     )
+
+
+def why_unreadable(raw: bytes) -> str | None:
+    """What a file that begins as a database is, when no SQLite of this version can read it; else None.
+
+    The end of a sentence that begins with the file's name. Such a file is not damaged.
+    """
+    if parse_header(raw) is None:
+        return None
+    written, read, encoding = raw[18], raw[19], int.from_bytes(raw[56:60], "big")
+    schema_format = int.from_bytes(raw[44:48], "big")
+    if raw[21:24] != _FRACTIONS or (schema_format > _NEWEST_SCHEMA_FORMAT and (encoding > _UTF16BE or any(raw[72:92]))):
+        return "is encrypted, but for the beginning of its header"
+    if _MVCC in (written, read):
+        return "is in the MVCC journal mode of another engine: switch it back to WAL there"
+    if read > _WAL:
+        return f"is of file format {read}, which is newer than SQLite's or of another engine"
+    if schema_format > _NEWEST_SCHEMA_FORMAT:
+        return f"has a schema of format {schema_format}, which is newer than SQLite's or of another engine"
+    return None
 
 
 def _version(number: int) -> str:

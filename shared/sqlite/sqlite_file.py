@@ -23,7 +23,8 @@ import apsw
 from shared.errors import CorruptSource, SourceError
 from shared.sqlite.connect import distrust, open_read_only
 from shared.sqlite.file_locks import PATIENCE_SECONDS, Pin, pinned, wal_is_live
-from shared.sqlite.header import read_header
+from shared.sqlite.header import SIZE as HEADER_SIZE
+from shared.sqlite.header import read_header, why_unreadable
 from shared.sqlite.image import FileSnapshot, copy_pages, create_image, finish_image
 from shared.sqlite.neighbours import refuse_odd_sidecars
 from shared.sqlite.raw_copy import SIDECARS, Progress, copy_files, copy_main_file, remove_sidecars
@@ -34,6 +35,7 @@ __all__ = ["FileSnapshot", "snapshot_file"]
 _ATTEMPTS = 10
 _SPARE_BYTES = 1 << 20
 _SMALLEST_PAGE = 512
+_KEEP_PAGES = "nothing was stored: add --allow-corrupt to keep its pages as they are"
 # What a read-only connection says of a file that wants recovery first.
 _WANTS_RECOVERY = (
     apsw.SQLITE_READONLY_ROLLBACK,
@@ -73,6 +75,8 @@ def snapshot_file(
             with pinned(source, patience_seconds) as pin:
                 descriptor = pin.descriptor
                 _refuse_unfit(source, descriptor, folder)
+                if _is_foreign(source, descriptor, allowed=allow_corrupt):
+                    return _take_damaged(source, descriptor, destination, progress)
                 try:
                     _take(source, pin, destination, progress, patience_seconds)
                     header = read_header(descriptor)
@@ -117,6 +121,13 @@ def _refuse_unfit(source: Path, descriptor: int, folder: Path) -> None:
     needed = size + 2 * (wal.stat().st_size if wal.exists() else 0) + _SPARE_BYTES
     if shutil.disk_usage(folder).free < needed:
         raise no_room(source, folder, needed)
+
+
+def _is_foreign(source: Path, descriptor: int, *, allowed: bool) -> bool:
+    foreign = why_unreadable(os.pread(descriptor, HEADER_SIZE, 0))
+    if foreign is not None and not allowed:
+        raise CorruptSource(f"{source} {foreign}; {_KEEP_PAGES}")
+    return foreign is not None
 
 
 def _take(source: Path, pin: Pin, destination: Path, progress: Progress | None, patience_seconds: float) -> None:

@@ -1,16 +1,22 @@
 """Sources that give no good snapshot: one clear line, the right exit code, and nothing made."""
 
 import os
+import random
 import re
 import subprocess
 import sys
+from collections.abc import Callable
 from contextlib import closing, suppress
 from pathlib import Path
 
 import apsw
 import pytest
 
-from shared.errors import CorruptSource, LitekeepError, SourceError
+from shared.databases.snapshot import check_readable
+from shared.errors import CorruptSource, LitekeepError, NotGood, SourceError
+from shared.operations.verify.rebuild import write_foreign_pages
+from shared.sqlite.connect import UNREADABLE_SCHEMA
+from shared.sqlite.location import FileLocation
 from shared.sqlite.sqlite_file import snapshot_file
 from tests.sqlite.mounts import read_only, tiny_disk
 from tests.sqlite.processes import DIES_WITH_WAL, assert_consistent, make_bank, run_to_death, state_of
@@ -214,3 +220,47 @@ else:
 """
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=False)
     return done.stdout + done.stderr
+
+
+def _put(at: int, new: bytes) -> Callable[[bytes], bytes]:
+    return lambda pages: pages[:at] + new + pages[at + len(new) :]
+
+
+FOREIGN: dict[str, tuple[Callable[[bytes], bytes], str]] = {
+    "SQLCipher with a clear header": (
+        lambda pages: pages[:32] + bytes(random.Random(1).randbytes(len(pages) - 32)),
+        "is encrypted, but for the beginning of its header",
+    ),
+    "SQLCipher with 16 bytes in clear": (_put(21, b"\x9c\x03\x77"), "is encrypted, but for the beginning"),
+    "MVCC": (_put(18, b"\xff\xff"), "is in the MVCC journal mode of another engine"),
+    "a newer file format": (_put(18, b"\x03\x03"), "is of file format 3, which is newer than SQLite's"),
+    "a newer schema": (_put(47, b"\x05"), "has a schema of format 5, which is newer than SQLite's"),
+}
+
+
+@pytest.mark.parametrize("kind", FOREIGN)
+def test_what_this_sqlite_cannot_read_is_not_called_damaged(source_folder: Path, copy: Path, kind: str) -> None:
+    change, words = FOREIGN[kind]
+    source = make_bank(source_folder / "app.db", "delete")
+    source.write_bytes(change(source.read_bytes()))
+    error = _refusal(source, copy)
+    assert f"app.db {words}" in str(error)
+    assert "--allow-corrupt" in str(error)
+    assert "damaged" not in str(error)
+    with pytest.raises(CorruptSource, match=words):
+        check_readable(FileLocation(source))
+    kept = snapshot_file(source, copy, allow_corrupt=True)
+    assert kept.path.read_bytes() == source.read_bytes()
+    with pytest.raises(NotGood, match=words):
+        write_foreign_pages([source.read_bytes()], copy.parent / "imported.db", source.stat().st_size, "dump.sqlite")
+
+
+def test_a_schema_that_this_sqlite_cannot_read_may_be_anothers(source_folder: Path) -> None:
+    source = source_folder / "app.db"
+    with closing(apsw.Connection(str(source))) as connection:
+        connection.execute("CREATE TABLE t (a); PRAGMA writable_schema = ON").fetchall()
+        connection.execute("UPDATE sqlite_schema SET sql = 'CREATE TABLE t (a) WITHOUT GRAVITY'").fetchall()
+    before = sorted(source_folder.iterdir())
+    with pytest.raises(CorruptSource, match=re.escape(UNREADABLE_SCHEMA)):
+        check_readable(FileLocation(source))
+    assert sorted(source_folder.iterdir()) == before

@@ -197,7 +197,13 @@ def _write(
 
 def refuse_damaged(order: BackupOrder, integrity: Integrity) -> None:
     if not integrity.good:
+        found = integrity.problems[0]
+        what = f"is damaged, integrity_check says: {found}"
+        if found.startswith("malformed database schema"):
+            what = (
+                f"has a schema that SQLite cannot read (it is damaged, or of a newer SQLite or another engine): {found}"
+            )
         raise CorruptSource(
-            f"{order.location.display} is damaged, integrity_check says: {integrity.problems[0]}; nothing was stored: "
+            f"{order.location.display} {what}; nothing was stored: "
             "restore a good backup over it, or add --allow-corrupt to keep its pages as they are"
         )

@@ -26,7 +26,7 @@ from shared.runtime.confined import Confined
 from shared.runtime.disk import Reserve, check_room
 from shared.runtime.progress import Progress, silent
 from shared.sqlite.header import SIZE as HEADER_SIZE
-from shared.sqlite.header import Header, parse_header, read_header
+from shared.sqlite.header import Header, parse_header, read_header, why_unreadable
 from shared.stores import Store
 
 _AFTER_THE_LAST_PAGE = 1 << 20  # bytes that SQLite would not look at
@@ -132,6 +132,8 @@ def write_foreign_pages(plain: Iterable[bytes], target: Path, stored: int, what:
     header = parse_header(head[:HEADER_SIZE])
     if header is None:
         raise NotGood(f"{what} begins as a database, and the rest of its header is none that SQLite takes: use another")
+    if foreign := why_unreadable(head[:HEADER_SIZE]):
+        raise NotGood(f"{what} {foreign}: use another")
     if header.page_count:
         most = header.page_size * header.page_count + _AFTER_THE_LAST_PAGE
     else:

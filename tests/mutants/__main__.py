@@ -1,0 +1,108 @@
+"""Makes random changes to the modules of a few areas, one at a time, and runs the tests that reach the changed line.
+
+Prints the changes that no test noticed, for docs/testing.md to say what each is. Works on a copy of the clone.
+`make mutants`, or `python -m tests.mutants COUNT SEED PLACE`, where PLACE is a part of a module's path.
+"""
+
+import json
+import os
+import random
+import shutil
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+from tests.mutants.changes import Change, changes
+
+ROOT = Path(__file__).parents[2]
+_SECONDS = 240  # a change that never ends is noticed, too
+_MOST_TESTS = 25  # of those that reach a line, the quickest
+_RETENTION = ("tests/retention/test_rules.py", "tests/retention/test_never.py", "tests/retention/cleanup")
+_CATALOG = (
+    *(
+        "tests/monitor",
+        "tests/retention/cleanup",
+        "tests/operations/drill",
+        "tests/continuous",
+        "tests/operations/backup",
+    ),
+    *("tests/operations/rekey", "tests/jobs/test_slots.py", "tests/approvals"),
+)
+_KEYS = ("tests/keys/test_keyfile.py", "tests/keys/test_signing.py")
+# modules, or folders of them -> the tests that hold them in this process, and then in processes of their own
+TESTS = {
+    "shared/retention/": (_RETENTION, ["tests/cli/test_copy_and_removal.py"]),
+    "shared/catalog/": (_CATALOG, ["tests/cli/test_hostile_places.py", "tests/cli/test_seals_of_verdicts.py"]),
+    "shared/keys/keyfile.py": (_KEYS, ["tests/cli/test_power_cuts.py"]),
+    "shared/keys/private_file.py": (_KEYS, ["tests/cli/test_power_cuts.py", "tests/cli/test_planted_files.py"]),
+    "shared/operations/backup/publish.py": (
+        ("tests/operations/backup", "tests/operations/drill/test_drill.py"),
+        ["tests/cli/test_power_cuts.py", "tests/cli/test_interruptions.py", "tests/cli/test_copy_and_removal.py"],
+    ),
+    "shared/sqlite/publish.py": (("tests/sqlite/test_publish.py",), ["tests/cli/test_power_cuts.py"]),
+    "shared/runtime/disk.py": (("tests/runtime", "tests/dump/test_guard.py"), ["tests/cli/test_endless_sql.py"]),
+}
+
+
+def main(count: int = 60, seed: int = 1, only: str = "") -> int:
+    """Returns how many changes survived."""
+    places = [place for place in TESTS if only in place]
+    choice = [
+        (module, change, place)
+        for place in places
+        for module in ([ROOT / place] if place.endswith(".py") else sorted((ROOT / place).glob("*.py")))
+        for change in changes(module.read_text())
+    ]
+    chance = random.Random(seed)
+    survivors = 0
+    with tempfile.TemporaryDirectory() as folder:
+        copy = Path(folder) / "clone"
+        shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".venv*", ".git", "__pycache__", "node_modules"))
+        reached = _reached(copy, places)
+        sample = chance.sample(choice, min(count, len(choice)))
+        for number, (module, change, place) in enumerate(sample, start=1):
+            name = module.relative_to(ROOT)
+            tests = reached.get(f"{copy / name}:{change.line}", {})
+            chosen = sorted(tests, key=lambda test, tests=tests: tests[test])[:_MOST_TESTS]
+            noticed = _is_noticed(copy / name, change, [chosen, *([test] for test in TESTS[place][1])], copy)
+            survivors += not noticed
+            what = f"{name}:{change.line}: {change.old!r} -> {change.new!r}"
+            print(f"{number:3} {'noticed ' if noticed else 'SURVIVED'} {what}", flush=True)
+    print(f"{survivors} of {len(sample)} survived (seed {seed})")
+    return survivors
+
+
+def _reached(copy: Path, places: list[str]) -> dict[str, dict[str, float]]:
+    """For each line of these places, the tests that reach it, with the seconds that each takes."""
+    report = copy / "reached.json"
+    environment = os.environ | {
+        "MUTANTS_PLACES": os.pathsep.join(str(copy / place) for place in places),
+        "MUTANTS_REACH": str(report),
+    }
+    tests = sorted({test for place in places for test in TESTS[place][0]})
+    _pytest(copy, ["-p", "tests.mutants.reach", *tests], environment, seconds=3600)
+    found: dict[str, dict[str, float]] = json.loads(report.read_text())
+    return found
+
+
+def _is_noticed(module: Path, change: Change, groups: list[list[str]], copy: Path) -> bool:
+    original = module.read_text()
+    module.write_text(change.applied(original))
+    try:
+        return any(_pytest(copy, ["-x", *tests], os.environ, _SECONDS) for tests in groups if tests)
+    except subprocess.TimeoutExpired:
+        return True
+    finally:
+        module.write_text(original)
+
+
+def _pytest(copy: Path, arguments: list[str], environment: "os._Environ[str] | dict[str, str]", seconds: int) -> int:
+    command = [sys.executable, "-m", "pytest", "-q", "-n", "0", "-p", "no:cacheprovider", *arguments]
+    return subprocess.run(
+        command, cwd=copy, env=environment, capture_output=True, timeout=seconds, check=False
+    ).returncode
+
+
+if __name__ == "__main__":
+    main(*(int(argument) for argument in sys.argv[1:3]), *sys.argv[3:4])
