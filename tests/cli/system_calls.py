@@ -1,4 +1,4 @@
-"""What a command did to the disk, by its system calls: which names appeared before or without their syncs.
+"""What a command did to the disk, by its system calls: which names appeared, or went, before or without their syncs.
 
 strace(1) writes a line a call; with -y a descriptor is followed by its path in angle brackets.
 """
@@ -8,7 +8,8 @@ from pathlib import Path
 
 from tests.cli.conftest import Workplace
 
-_CALLS = "fsync,fdatasync,link,linkat,rename,renameat,renameat2,mkdir,mkdirat,write,pwrite64,writev,copy_file_range"
+_CALLS = "fsync,fdatasync,link,linkat,rename,renameat,renameat2,mkdir,mkdirat,unlink,unlinkat,write,pwrite64,writev"
+_CALLS += ",copy_file_range"
 _SCRATCH = ("tmp", "state", ".staging", ".litekeep-restoring")  # nothing in these is meant to outlive a run
 _OF_SQLITE = ("-journal", "-wal", "-shm")  # SQLite's own order of syncs is SQLite's own promise
 
@@ -28,7 +29,10 @@ def traced(workplace: Workplace, *arguments: str, **settings: str) -> list[str]:
 
 
 class Disk:
-    """Replays a trace; `faults` says what a power cut could have lost, and `names` which names were seen to appear."""
+    """Replays a trace; `faults` says what a power cut could have lost or brought back.
+
+    `names` are those that were seen to appear, `removed` those that went, in their order.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
@@ -36,6 +40,8 @@ class Disk:
         self._dirty: set[Path] = set()
         self._synced: set[Path] = set()
         self._unsynced_names: set[Path] = set()
+        self._unsynced_removals: set[Path] = set()
+        self.removed: list[Path] = []
         self.names: set[Path] = set()
         self.faults: list[str] = []
 
@@ -49,6 +55,7 @@ class Disk:
             if (call := _LINE.match(whole)) and not re.search(r"= -1 E", whole):
                 self._see(call[2], call[3])
         self.faults += [f"the folder of {name} was not synced after it appeared" for name in self._unsynced_names]
+        self.faults += [f"the folder of {name} was not synced after it went" for name in self._unsynced_removals]
         self.faults += [f"{name} was written to and not synced" for name in self._dirty if self._is_lasting(name)]
 
     def _see(self, call: str, rest: str) -> None:
@@ -59,10 +66,24 @@ class Disk:
             self._dirty.discard(synced)
             self._synced.add(synced)
             self._unsynced_names = {name for name in self._unsynced_names if name.parent != synced}
+            self._unsynced_removals = {name for name in self._unsynced_removals if name.parent != synced}
+        elif call in ("unlink", "unlinkat"):
+            self._goes(self._paths(rest)[-1])
         elif call in ("mkdir", "mkdirat"):
             self._appears(self._paths(rest)[-1])
         else:
             self._moves(*self._paths(rest))
+
+    def _goes(self, name: Path) -> None:
+        if not self._is_lasting(name):
+            return
+        manifest = name.with_name(name.name.split(".", 1)[0] + ".manifest.json")
+        if manifest in self._unsynced_removals:
+            self.faults.append(f"{name} went before the folder of its manifest, which went, was synced")
+        self._dirty.discard(name)
+        self._unsynced_names.discard(name)
+        self._unsynced_removals.add(name)
+        self.removed.append(name)
 
     def _moves(self, source: Path, name: Path) -> None:
         if self._is_lasting(name) and (source in self._dirty or source not in self._synced):

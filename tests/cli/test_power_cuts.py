@@ -8,8 +8,10 @@ import os
 
 import pytest
 
+from shared.stores.folder import FolderStore
 from tests.cli.conftest import Workplace
 from tests.cli.system_calls import Disk, traced
+from tests.retention.cleanup.shelf import fill
 
 
 def _replayed(workplace: Workplace, *arguments: str, **settings: str) -> Disk:
@@ -66,6 +68,40 @@ def test_the_safety_copy_of_a_damaged_database_outlives_a_power_cut(workplace: W
     disk = _replayed(workplace, "restore", "--backup", "one", "--in-place")
     assert "app.db" in _names(disk, workplace)
     assert disk.faults == []
+
+
+@pytest.mark.parametrize(
+    ("arguments", "gone"),
+    [(["cleanup"], "old0"), (["delete", "b2", "--reason", "wrong one"], "b2")],
+    ids=["cleanup", "delete"],
+)
+def test_what_is_deleted_goes_manifest_first_and_does_not_come_back(
+    workplace: Workplace, arguments: list[str], gone: str
+) -> None:
+    """A manifest whose artifacts a power cut took would be a backup that cannot be restored."""
+    fill(FolderStore(workplace.store), old=1)
+    disk = _replayed(workplace, *arguments, ENVIRONMENT="production")
+    removed = [path.name for path in disk.removed if path.name.startswith(gone)]
+    assert removed[0] == f"{gone}.manifest.json"
+    assert {f"{gone}.sql.gz", f"{gone}.sqlite.zst"} <= set(removed)
+    assert disk.faults == []
+
+
+def test_that_a_database_is_retired_outlives_a_power_cut(workplace: Workplace) -> None:
+    workplace.good("backup", "--name", "one")
+    disk = _replayed(workplace, "retire", "--database", "app.db", "--reason", "moved")
+    assert [name for name in _names(disk, workplace) if "retired" in name]
+    assert disk.faults == []
+
+
+def test_a_missing_sync_after_a_removal_would_be_seen(workplace: Workplace) -> None:
+    workplace.good("backup", "--name", "one")
+    lines = traced(workplace, "delete", "one", "--reason", "wrong one", "--force")
+    place = str(workplace.store / "on-demand" / "app.db")
+    disk = Disk(workplace.folder)
+    disk.replay([line for line in lines if not ("fsync(" in line and f"<{place}>" in line)])
+    assert any("went before the folder of its manifest" in fault for fault in disk.faults)
+    assert any("was not synced after it went" in fault for fault in disk.faults)
 
 
 def test_a_missing_sync_would_be_seen(workplace: Workplace) -> None:
