@@ -50,8 +50,10 @@ class Disk:
             if line.endswith("<unfinished ...>"):
                 self._unfinished[line.split(maxsplit=1)[0]] = line.removesuffix("<unfinished ...>")
                 continue
-            resumed = _RESUMED.match(line)
-            whole = self._unfinished.pop(resumed[1]) + resumed[3] if resumed else line
+            whole = line
+            if resumed := _RESUMED.match(line):
+                # Without its beginning it is a call that a test left out.
+                whole = self._unfinished.pop(resumed[1], "left out") + resumed[3]
             if (call := _LINE.match(whole)) and not re.search(r"= -1 E", whole):
                 self._see(call[2], call[3])
         self.faults += [f"the folder of {name} was not synced after it appeared" for name in self._unsynced_names]
