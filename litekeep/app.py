@@ -87,6 +87,8 @@ Settings (environment, or .env or litekeep.toml in the working folder):
   BACKUP_POLICY      the policy file, where /etc/litekeep/policy/policy.json is not
   BACKUP_SIGNING_KEY file:PATH, or gcp-kms://…/cryptoKeyVersions/N: signs requests,
                      approvals, verdicts, drills and checkpoints
+  BACKUP_EVENTS      gcp-logging://projects/P/logs/NAME: events go to that log too, outside
+                     Cloud Run; checkpoints of the audit trail to NAME-checkpoints
   BACKUP_NOTIFY      who is told of findings that begin and end: Apprise URLs, with
                      blanks between, such as mailto://… slack://… ntfys://…
   BACKUP_HEARTBEAT_URL  called after each good backup, so that silence is noticed

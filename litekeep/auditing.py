@@ -12,6 +12,7 @@ from shared.model.lengths import parse_length
 from shared.runtime.progress import Progress
 from shared.settings import Settings
 from shared.stores import open_store
+from shared.terminal.remote import logged_checkpoints
 from shared.terminal.screen import BAD, GOOD, say, say_json, table
 from shared.terminal.trail import monitor_keys, policy_file
 
@@ -46,9 +47,9 @@ def run_verify(
     must_sign = policy is not None and policy.policy.monitor is not None
     wanted = Wanted(monitor_keys(settings), must_sign=must_sign, since=_since(since))
     report = check_trail(store, wanted, _anchors(settings), progress=progress, clock=clock)
-    if not settings.backup_copy_store:
+    if not settings.backup_copy_store and not settings.backup_events:
         report.notes.append(
-            "BACKUP_COPY_STORE is not set: a trail that was cut at its end, with its checkpoints, would not show"
+            "neither BACKUP_COPY_STORE nor BACKUP_EVENTS is set: a trail that was cut at its end would not show"
         )
     if not must_sign:
         report.notes.append(
@@ -62,7 +63,9 @@ def run_verify(
 
 
 def _anchors(settings: Settings) -> list[Anchor]:
-    return [copy_anchor(open_store(settings.backup_copy_store))] if settings.backup_copy_store else []
+    found = [copy_anchor(open_store(settings.backup_copy_store))] if settings.backup_copy_store else []
+    logged = logged_checkpoints(settings)
+    return found if logged is None else [*found, logged]
 
 
 def _say(report: Report, url: str) -> None:

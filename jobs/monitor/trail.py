@@ -13,6 +13,7 @@ from shared.settings import Settings
 from shared.statements import PublicKey, Signer
 from shared.stores import Store, open_store
 from shared.terminal.notify import TRAIL, note_failure
+from shared.terminal.remote import anchor_checkpoint
 from shared.terminal.trail import OVERDUE, is_store, monitor_keys, policy_file
 
 _MOST = 20  # findings of a kind
@@ -49,7 +50,8 @@ def _checkpoint(settings: Settings, store: Store, inventory: Inventory, log: Eve
     taken = take_checkpoint(order, clock)
     _tell(log, store, taken)
     note_failure(settings, TRAIL, None)
-    return _findings(store, taken)
+    unlogged = anchor_checkpoint(settings, taken.stored) if taken.stored else None
+    return _findings(store, taken, unlogged)
 
 
 def _tell(log: EventLog, store: Store, taken: Taken) -> None:
@@ -88,11 +90,14 @@ def _unsigned(settings: Settings, store: Store, keys: list[PublicKey], clock: Cl
     return [Finding(Event.AUDIT_GAP, f"no checkpoint of the audit trail was taken: {why}", {"store": store.url})]
 
 
-def _findings(store: Store, taken: Taken) -> list[Finding]:
+def _findings(store: Store, taken: Taken, unlogged: str | None) -> list[Finding]:
     found = [_vanished(store, name) for name in list(taken.vanished)[:_MOST]]
     found += [_amiss(store, each) for each in taken.problems[:_MOST]]
     if taken.uncopied is not None:
         message = f"the copy store lacks the checkpoint of the audit trail: {taken.uncopied}"
+        found.append(Finding(Event.AUDIT_GAP, message, {"store": store.url}))
+    if unlogged is not None:
+        message = f"Cloud Logging lacks the checkpoint of the audit trail: {unlogged}"
         found.append(Finding(Event.AUDIT_GAP, message, {"store": store.url}))
     return found
 

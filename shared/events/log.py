@@ -111,7 +111,7 @@ class EventLog:
     """Writes events to a stream as they happen, each line flushed.
 
     `keep_audit` also gets each audit event, as a line of JSON; `tell` gets every event. `trail` stores what belongs to
-    the audit trail, and returns why it could not: that is an event of its own.
+    the audit trail, and returns why it could not: that is an event of its own. `send` gets each event as it is logged.
     """
 
     def __init__(
@@ -124,6 +124,7 @@ class EventLog:
         keep_audit: Callable[[str], None] | None = None,
         tell: Callable[[Event, str, Mapping[str, Field]], None] | None = None,
         trail: Callable[[Mapping[str, Any]], str | None] | None = None,
+        send: Callable[[Mapping[str, Any]], None] | None = None,
     ) -> None:
         self._stream = stream or sys.stderr
         self._as_json = as_json
@@ -132,6 +133,7 @@ class EventLog:
         self._keep_audit = keep_audit
         self._tell = tell
         self._trail = trail
+        self._send = send
 
     def emit(self, event: Event, message: str, fields: Mapping[str, Field]) -> None:
         """Writes one line; a field that is None is left out.
@@ -147,6 +149,8 @@ class EventLog:
         else:
             line = f"{time} {severity.lower()} {event}: {text}"
         print(line, file=self._stream, flush=True)
+        if self._send is not None:
+            self._send(document)
         if event is Event.AUDIT and self._keep_audit is not None:
             self._keep_audit(json.dumps(document, ensure_ascii=False))
         if self._tell is not None:

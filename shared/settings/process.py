@@ -12,6 +12,7 @@ _REROUTING = (
     "STORAGE_EMULATOR_HOST",
     "LITEKEEP_KMS_ENDPOINT",
     "LITEKEEP_IAP_ENDPOINT",
+    "LITEKEEP_LOGGING_ENDPOINT",
     "LITEKEEP_RUN_ENDPOINT",
     "GOOGLE_APPLICATION_CREDENTIALS",
     "GOOGLE_CLOUD_UNIVERSE_DOMAIN",
@@ -29,6 +30,11 @@ def kms_endpoint() -> str | None:
     For tests alone, so neither `.env` nor any other machine will do. Raises UsageError for those.
     """
     return _loopback("LITEKEEP_KMS_ENDPOINT")
+
+
+def logging_endpoint() -> str | None:
+    """`LITEKEEP_LOGGING_ENDPOINT`: a stand-in for Cloud Logging, as `kms_endpoint`."""
+    return _loopback("LITEKEEP_LOGGING_ENDPOINT")
 
 
 def iap_endpoint() -> str | None:

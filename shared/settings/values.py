@@ -16,6 +16,7 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 from shared.errors import UsageError
 from shared.model.kinds import Kind, default_retention
 from shared.model.lengths import parse_length, parse_retention
+from shared.model.log_address import is_address
 from shared.model.names import WHOLE, Format
 from shared.model.notify_urls import parse_heartbeat, parse_notify
 from shared.model.schedules import Schedule, parse_schedules
@@ -71,6 +72,7 @@ class Settings(BaseModel):
     backup_heartbeat_url: str | None = None
     backup_policy: Path | None = None
     backup_signing_key: str | None = None
+    backup_events: str | None = None
     backup_console_audiences: tuple[str, ...] = ()
     backup_console_secret: Annotated[str | None, Field(min_length=32)] = None
     backup_console_restore_job: str | None = None
@@ -124,6 +126,13 @@ class Settings(BaseModel):
         raise ValueError(
             "allowed are gcp-kms://projects/P/locations/L/keyRings/R/cryptoKeys/NAME/cryptoKeyVersions/N, or file:PATH"
         )
+
+    @field_validator("backup_events")
+    @classmethod
+    def _events(cls, value: str | None) -> str | None:
+        if value is not None and not is_address(value):
+            raise ValueError("allowed is gcp-logging://projects/P/logs/NAME")
+        return value
 
     @field_validator("backup_console_audiences", mode="before")
     @classmethod

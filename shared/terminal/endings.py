@@ -59,6 +59,17 @@ def heed_no_more() -> None:
         signal.signal(number, signal.SIG_IGN)
 
 
+def at_end(act: Callable[[], None]) -> None:
+    """Has `act` called when the run is over, whichever way it ends, while the interpreter still does everything."""
+    _ends.append(act)
+
+
+def over() -> None:
+    """Calls what waits for the end of the run."""
+    while _ends:
+        _ends.pop()()
+
+
 @contextmanager
 def reported(report: Callable[[str], None]) -> Iterator[None]:
     """Calls `report` with the reason, once, when the block is left by an error or a stop, or is still there too late.
@@ -124,6 +135,7 @@ class _Once:
 
 
 _reports: list[_Once] = []
+_ends: list[Callable[[], None]] = []
 
 
 def _stop(_signal: int, _frame: FrameType | None) -> NoReturn:

@@ -19,6 +19,7 @@ from shared.notify.state import State, changing, read_state, state_path
 from shared.settings import Settings, state_folder
 
 TRAIL = "the audit trail in the store"
+EVENTS = "BACKUP_EVENTS"
 _HEARTBEAT = "BACKUP_HEARTBEAT_URL"
 _OF_UNITS = Path("/var/lib")  # where `litekeep systemd` has the system's units keep their state
 _EACH_IS_ITS_OWN = (Event.MONITOR_NOT_GOOD, Event.MONITOR_FUTURE)
@@ -88,6 +89,7 @@ def failures_of(settings: Settings) -> list[Finding]:
     """What did not work the last time: of these settings, as this user or the system's units keep it."""
     wanted = {_name_of(url) for url in settings.backup_notify} | {TRAIL}
     wanted |= {_HEARTBEAT} if settings.backup_heartbeat_url else set()
+    wanted |= {EVENTS} if settings.backup_events else set()
     folders = dict.fromkeys(folder for folder in (state_folder(), _OF_UNITS) if folder is not None)
     states = [read_state(_path(settings, folder)) for folder in folders]
     found = {name: why for state in states for name, why in state.failures.items() if name in wanted}

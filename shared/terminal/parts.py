@@ -24,6 +24,7 @@ from shared.terminal.identity import origin_of
 from shared.terminal.notify import tell_of_run
 from shared.terminal.own_project import with_own_key
 from shared.terminal.policy import check_database
+from shared.terminal.remote import sender_of
 from shared.terminal.trail import trail_of
 
 _PATIENCE_OF_A_LOOK = 10.0  # seconds
@@ -119,6 +120,7 @@ def event_log(settings: Settings, *, result_on_stdout: bool, trail: bool = True)
         keep_audit=None if in_cloud_run else lambda line: append(path, line),
         tell=tell_of_run(settings),
         trail=trail_of(settings) if trail else None,
+        send=sender_of(settings),
     )
 
 

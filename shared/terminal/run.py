@@ -16,7 +16,7 @@ import click
 from shared.errors import LitekeepError, UsageError
 from shared.redaction import redact
 from shared.runtime.so_far import so_far
-from shared.terminal.endings import Stopped, heed_no_more, heed_sigterm, reason_of, reported_at_all
+from shared.terminal.endings import Stopped, heed_no_more, heed_sigterm, over, reason_of, reported_at_all
 from shared.terminal.screen import end_bars, printable
 
 if TYPE_CHECKING:
@@ -34,6 +34,13 @@ def run(
     `failure` is the event that a job writes when it fails before it could write any; `wrong_usage` instead of that,
     where a wrong flag or setting must not look like the failure of what was never begun.
     """
+    try:
+        _run(command, name, failure, wrong_usage)
+    finally:
+        over()
+
+
+def _run(command: click.Command, name: str | None, failure: "Event | None", wrong_usage: "Event | None") -> NoReturn:
     arguments = sys.argv[1:]
     gc.set_threshold(50_000)  # of the 100,000 objects that are imported none is garbage: 10 ms
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # else it asks every installed package: 10 ms
