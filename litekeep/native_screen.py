@@ -7,19 +7,19 @@ from typing import Any
 
 from shared.clock import utc_now
 from shared.sqlitecloud.connection_string import Address
-from shared.sqlitecloud.failures import AUTH, CloudError, Refused
-from shared.sqlitecloud.native import Inventory, Point, peek, shown
+from shared.sqlitecloud.failures import AUTH, CloudError, CommandRefused
+from shared.sqlitecloud.native import NativeInventory, NativePoint, peek, shown
 from shared.sqlitecloud.native_findings import NativeFindings, native_findings
 from shared.terminal.screen import BAD, GOOD, UNKNOWN, age, say, size, table
 
 
-def judged(inventory: Inventory, *, wrote: bool | None, now: datetime | None = None) -> NativeFindings:
+def judged(inventory: NativeInventory, *, wrote: bool | None, now: datetime | None = None) -> NativeFindings:
     return native_findings(
         inventory.database, inventory.settings, inventory.points, now or utc_now(), wrote_recently=wrote
     )
 
 
-def to_json(inventory: Inventory, found: NativeFindings, *, wrote: bool | None) -> dict[str, Any]:
+def to_json(inventory: NativeInventory, found: NativeFindings, *, wrote: bool | None) -> dict[str, Any]:
     """One document; times in RFC 3339, lengths in seconds, and null for what is not known."""
     return {
         "database": inventory.database,
@@ -37,7 +37,7 @@ def to_json(inventory: Inventory, found: NativeFindings, *, wrote: bool | None) 
     }
 
 
-def say_state(inventory: Inventory, found: NativeFindings, *, wrote: bool | None) -> None:
+def say_state(inventory: NativeInventory, found: NativeFindings, *, wrote: bool | None) -> None:
     settings = inventory.settings
     if found.enabled:
         every = f", a snapshot every {settings.interval}" if settings.interval else ""
@@ -80,7 +80,7 @@ def look_natively(address: Address | None, databases: Collection[str]) -> Native
     try:
         found = [(one, judged(one, wrote=None)) for one in peek(address, databases)]
     except CloudError as error:
-        if isinstance(error, Refused) and error.code == AUTH:
+        if isinstance(error, CommandRefused) and error.code == AUTH:
             return NativeLook()
         return NativeLook(failed=str(error))
     return NativeLook(
@@ -89,14 +89,14 @@ def look_natively(address: Address | None, databases: Collection[str]) -> Native
     )
 
 
-def _line(inventory: Inventory, found: NativeFindings) -> str:
+def _line(inventory: NativeInventory, found: NativeFindings) -> str:
     if found.problem or found.gap is None:
         return f"⚠️ Native backups: {found.problem}"
     kept = inventory.settings.retention or "24h"
     return f"✅ Native backups: newest point {age(found.gap.total_seconds())} ago, kept for {kept}"
 
 
-def say_points(points: tuple[Point, ...]) -> None:
+def say_points(points: tuple[NativePoint, ...]) -> None:
     rows = [
         (
             shown(point.created),
@@ -110,7 +110,7 @@ def say_points(points: tuple[Point, ...]) -> None:
     table(("created", "type", "generation", "index", "size"), rows, right=frozenset({3, 4}))
 
 
-def point_json(point: Point) -> dict[str, Any]:
+def point_json(point: NativePoint) -> dict[str, Any]:
     return {
         "created": shown(point.created),
         "type": point.kind,

@@ -13,7 +13,7 @@ from shared.model.names import BackupName
 from shared.operations.copy import check_apart
 from shared.retention import Outcome, clean, preview
 from shared.retention.elsewhere import Elsewhere, seen_from_copy, seen_from_main
-from shared.retention.plan import Policy
+from shared.retention.plan import RetentionPolicy
 from shared.retention.rule_change import record_applied, refuse_shorter, show_shorter
 from shared.runtime.progress import Progress
 from shared.settings import Settings
@@ -68,7 +68,7 @@ class _Job:
 
     settings: Settings
     log: EventLog | None
-    policy: Policy
+    policy: RetentionPolicy
     database: str | None
     progress: Progress
 

@@ -8,7 +8,7 @@ import click
 
 from shared.clock import rfc3339
 from shared.retention import Outcome
-from shared.retention.plan import Decision
+from shared.retention.plan import RetentionDecision
 from shared.terminal.screen import age, say, size, table
 
 FEW = 20  # errors and the like that are told one by one; --json tells all
@@ -117,7 +117,7 @@ def _say_done(outcome: Outcome) -> None:
     )
 
 
-def _row(outcome: Outcome, decision: Decision) -> tuple[str, ...]:
+def _row(outcome: Outcome, decision: RetentionDecision) -> tuple[str, ...]:
     backup = decision.backup
     frees = outcome.frees(decision)
     return (
@@ -133,7 +133,7 @@ def _row(outcome: Outcome, decision: Decision) -> tuple[str, ...]:
     )
 
 
-def _item(outcome: Outcome, decision: Decision) -> dict[str, Any]:
+def _item(outcome: Outcome, decision: RetentionDecision) -> dict[str, Any]:
     backup = decision.backup
     return {
         "id": backup.name.id,

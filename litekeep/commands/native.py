@@ -12,7 +12,7 @@ from shared.terminal.screen import progress_bars, say, say_json
 
 if TYPE_CHECKING:
     from shared.sqlitecloud.location import CloudLocation
-    from shared.sqlitecloud.native import Inventory
+    from shared.sqlitecloud.native import NativeInventory
 
 _database = click.option("--database", metavar="NAME", help="Another database of that project. [as in DATABASE_URL]")
 
@@ -136,7 +136,7 @@ def restore(as_json: bool, **flags: Any) -> int:
 
 def watched(
     place: "CloudLocation", seconds: int | None, pause: Callable[[float], None]
-) -> tuple["Inventory", bool | None]:
+) -> tuple["NativeInventory", bool | None]:
     """What there is, and whether writes went on while we looked; None when nobody was to look."""
     from shared.sqlitecloud.native import look
     from shared.sqlitecloud.native_findings import wrote_between

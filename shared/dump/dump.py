@@ -25,7 +25,7 @@ from shared.dump.reading import LONGEST, Tally
 from shared.dump.rows import register_literals, statements
 from shared.dump.schema import one_line
 from shared.dump.standins import schema_edit, set_sql, stand_in
-from shared.dump.steps import Plan, Sql, TableRows
+from shared.dump.steps import DumpPlan, Sql, TableRows
 from shared.errors import CorruptSource, NoSql, SourceError
 
 FORMAT = 2
@@ -109,7 +109,7 @@ def _bound_values(connection: apsw.Connection) -> None:
 
 
 def _table_rows(
-    connection: apsw.Connection, step: TableRows, plan: Plan, counts: DumpCounts, longest: int
+    connection: apsw.Connection, step: TableRows, plan: DumpPlan, counts: DumpCounts, longest: int
 ) -> Iterator[bytes]:
     tally = Tally()
     try:
@@ -151,7 +151,7 @@ def _prologue(connection: apsw.Connection, header: DumpHeader) -> bytes:
     return "\n".join(lines).encode()
 
 
-def _epilogue(connection: apsw.Connection, plan: Plan, rows: int, dump_format: int) -> bytes:
+def _epilogue(connection: apsw.Connection, plan: DumpPlan, rows: int, dump_format: int) -> bytes:
     lines = [
         *(_whole_or_nothing(plan) if dump_format > 1 else ()),
         f"PRAGMA user_version={connection.pragma('user_version')};",
@@ -163,7 +163,7 @@ def _epilogue(connection: apsw.Connection, plan: Plan, rows: int, dump_format: i
     return "\n".join(lines).encode()
 
 
-def _whole_or_nothing(plan: Plan) -> list[str]:
+def _whole_or_nothing(plan: DumpPlan) -> list[str]:
     """Statements that roll everything back where a shell has passed over the failure of one that makes an object."""
     if plan.objects is None:
         return []

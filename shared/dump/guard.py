@@ -88,7 +88,7 @@ _IGNORED_PRAGMAS = _words(
 )
 
 
-class Refused(Exception):
+class StatementRefused(Exception):
     """What the dump tried, as the end of a sentence that begins with "the dump"."""
 
 
@@ -135,7 +135,7 @@ class Guard:
         """SQLite's question, for each action of each statement. Raises Refused."""
         if action in (apsw.SQLITE_INSERT, apsw.SQLITE_READ, apsw.SQLITE_UPDATE, apsw.SQLITE_DELETE):
             if first in _REFUSED_TABLES:
-                raise Refused(f"uses the table {first}, which reaches below the database")
+                raise StatementRefused(f"uses the table {first}, which reaches below the database")
             return apsw.SQLITE_OK
         if action in _ACTIONS:
             return apsw.SQLITE_OK
@@ -148,11 +148,11 @@ class Guard:
         if action == apsw.SQLITE_CREATE_VTABLE:
             return _module(second or "")
         if action in _TEMPORARY:
-            raise Refused(f"creates {shown(first or '')} as temporary: it would be gone after the load")
+            raise StatementRefused(f"creates {shown(first or '')} as temporary: it would be gone after the load")
         if action in (apsw.SQLITE_ATTACH, apsw.SQLITE_DETACH):
             # VACUUM and VACUUM INTO attach, too.
-            raise Refused("attaches or detaches another database file (VACUUM does so, too)")
-        raise Refused(f"asks for an action that is not on the list (number {action})")
+            raise StatementRefused("attaches or detaches another database file (VACUUM does so, too)")
+        raise StatementRefused(f"asks for an action that is not on the list (number {action})")
 
     def check(self) -> None:
         """To be called before each statement. Raises SourceError before a disk is full."""
@@ -167,13 +167,13 @@ class Guard:
         """What it means that SQLite found the database or the disk full."""
         if self._reserve.is_short():
             return SourceError(f"the disk is full at {self._target.parent}: make room and try again")
-        return Refused("makes a database out of all proportion to its own size")
+        return StatementRefused("makes a database out of all proportion to its own size")
 
     def _on_progress(self) -> bool:
         # That Python runs here at all is what lets Ctrl-C end a long statement.
         self._steps += _STEPS_BETWEEN_CALLS
         if self._steps > self._bounds.steps + self._bounds.steps_per_byte * self.dump_bytes:
-            raise Refused("computes without end: far more than a dump of its size needs")
+            raise StatementRefused("computes without end: far more than a dump of its size needs")
         if (now := time.monotonic()) >= self._next_check:
             self._next_check = now + _SECONDS_BETWEEN_CHECKS
             self._reserve.check()
@@ -213,11 +213,11 @@ class Guard:
             return apsw.SQLITE_OK
         if lowered in _IGNORED_PRAGMAS:
             return apsw.SQLITE_IGNORE
-        raise Refused(f"sets PRAGMA {shown(name)}, which is not part of a database")
+        raise StatementRefused(f"sets PRAGMA {shown(name)}, which is not part of a database")
 
     def _transaction(self, operation: str) -> int:
         if operation == "ROLLBACK":
-            raise Refused("takes back what it did (ROLLBACK), so its writer did not finish it")
+            raise StatementRefused("takes back what it did (ROLLBACK), so its writer did not finish it")
         if operation == "COMMIT":
             self.has_committed = True
         return apsw.SQLITE_OK
@@ -231,13 +231,15 @@ def shown(name: str) -> str:
 
 def _function(name: str) -> int:
     if name.lower() in _REFUSED_FUNCTIONS:
-        raise Refused(f"calls {shown(name)}(), which reaches out of the database")
+        raise StatementRefused(f"calls {shown(name)}(), which reaches out of the database")
     return apsw.SQLITE_OK
 
 
 def _module(name: str) -> int:
     if name.lower() not in _MODULES:
-        raise Refused(f"creates a virtual table with the module {shown(name)}: only {', '.join(_MODULES)} may be")
+        raise StatementRefused(
+            f"creates a virtual table with the module {shown(name)}: only {', '.join(_MODULES)} may be"
+        )
     return apsw.SQLITE_OK
 
 

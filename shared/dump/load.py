@@ -10,7 +10,7 @@ from pathlib import Path
 import apsw
 
 from shared.dump.failures import explain
-from shared.dump.guard import Bounds, Guard, Refused
+from shared.dump.guard import Bounds, Guard, StatementRefused
 from shared.dump.large_values import LARGE_STATEMENT, bind_large
 from shared.dump.raw_text import carry_raw_text, decode
 from shared.dump.statements import BOM, FIRST_LINE, Statement, split_statements
@@ -116,7 +116,7 @@ class _Loading:
                 pass
         except apsw.FullError:
             raise self._full(statement) from None
-        except Refused as refused:
+        except StatementRefused as refused:
             raise NotGood(f"the dump {refused}; near line {_line_of(statement)}") from None
         except apsw.Error as error:
             raise _failure(error, statement) from None
@@ -129,7 +129,7 @@ class _Loading:
 
     def _full(self, statement: Statement) -> Exception:
         why = self._guard.explain_full()
-        return NotGood(f"the dump {why}; near line {_line_of(statement)}") if isinstance(why, Refused) else why
+        return NotGood(f"the dump {why}; near line {_line_of(statement)}") if isinstance(why, StatementRefused) else why
 
     def _prepared(self, statement: Statement) -> tuple[str, list[bytes | str]]:
         """The statement, and the values that are bound to it: large ones, which SQLite would copy with its text."""

@@ -8,10 +8,12 @@ import apsw
 
 from shared.dump.directions import Directions
 from shared.dump.planner import Planner
-from shared.dump.steps import Plan
+from shared.dump.steps import DumpPlan
 
 
-def make_plan(connection: apsw.Connection, *, rows: bool, tables: frozenset[str] | None, dump_format: int = 2) -> Plan:
+def make_plan(
+    connection: apsw.Connection, *, rows: bool, tables: frozenset[str] | None, dump_format: int = 2
+) -> DumpPlan:
     """Raises SourceError naming what cannot be carried, or a wanted table that is not there."""
     plan, against_text = _planned(connection, {}, dump_format, rows=rows, tables=tables)
     if against_text:
@@ -21,7 +23,7 @@ def make_plan(connection: apsw.Connection, *, rows: bool, tables: frozenset[str]
 
 def _planned(
     connection: apsw.Connection, directions: Directions, dump_format: int, *, rows: bool, tables: frozenset[str] | None
-) -> tuple[Plan, Directions]:
+) -> tuple[DumpPlan, Directions]:
     """The plan, and the indexes that the source keeps in another direction than their text says."""
     planner = Planner(connection, directions, dump_format, rows=rows, tables=tables)
     try:

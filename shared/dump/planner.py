@@ -20,7 +20,7 @@ from shared.dump.schema import (
     table_facts,
 )
 from shared.dump.standins import as_text, schema_edit, set_sql, stand_in
-from shared.dump.steps import Entries, Plan, Sql, TableRows
+from shared.dump.steps import DumpPlan, Entries, Sql, TableRows
 from shared.dump.tables import Table, key_columns, read_table
 from shared.errors import NoSql, SourceError
 
@@ -59,7 +59,7 @@ class Planner:
         encoding = codec(connection)
         self.replay = Replay(encoding)
         taken = {entry.name.lower() for entry in self._schema}
-        self.plan = Plan(encoding, free_name("litekeep_helper", taken))
+        self.plan = DumpPlan(encoding, free_name("litekeep_helper", taken))
 
     def _selected(self, tables: frozenset[str] | None) -> frozenset[str] | None:
         """The names of the tables to dump, with the shadows of virtual ones; None for all."""

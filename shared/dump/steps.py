@@ -34,7 +34,7 @@ class Entries:
 
 
 @dataclass
-class Plan:
+class DumpPlan:
     encoding: str
     helper: str
     steps: list[Sql | TableRows | Entries] = field(default_factory=list)

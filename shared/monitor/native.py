@@ -7,8 +7,8 @@ from shared.clock import Clock, utc_now
 from shared.events.log import Event, Field
 from shared.monitor.finding import Finding
 from shared.sqlitecloud.connection_string import Address
-from shared.sqlitecloud.failures import AUTH, CloudError, Refused
-from shared.sqlitecloud.native import Inventory, peek
+from shared.sqlitecloud.failures import AUTH, CloudError, CommandRefused
+from shared.sqlitecloud.native import NativeInventory, peek
 from shared.sqlitecloud.native_findings import ALLOWED, NativeFindings, native_findings, wrote_between
 
 _WATCHED = 30.0  # seconds
@@ -33,7 +33,7 @@ def probe_native(
         if behind := [one for one in found if _behind(one, clock)]:
             wrote, found = _watch(address, wanted, behind, pause)
     except CloudError as error:
-        if isinstance(error, Refused) and error.code == AUTH:
+        if isinstance(error, CommandRefused) and error.code == AUTH:
             return []
         return [Finding(Event.MONITOR_FAILED, f"native backups were not looked at: {error}", {})]
     judged = {one.database: _judged(one, clock, wrote=wrote.get(one.database)) for one in found}
@@ -41,8 +41,8 @@ def probe_native(
 
 
 def _watch(
-    address: Address, wanted: Collection[str], behind: list[Inventory], pause: Callable[[float], None]
-) -> tuple[dict[str, bool | None], list[Inventory]]:
+    address: Address, wanted: Collection[str], behind: list[NativeInventory], pause: Callable[[float], None]
+) -> tuple[dict[str, bool | None], list[NativeInventory]]:
     """Who was written to within a while, and what there is a little after that: a point follows its write."""
     pause(_WATCHED)
     then = {one.database: one.writes for one in peek(address, wanted)}
@@ -52,12 +52,12 @@ def _watch(
     return wrote, peek(address, wanted)
 
 
-def _behind(one: Inventory, clock: Clock) -> bool:
+def _behind(one: NativeInventory, clock: Clock) -> bool:
     gap = _judged(one, clock, wrote=None).gap
     return gap is not None and gap > ALLOWED
 
 
-def _judged(one: Inventory, clock: Clock, *, wrote: bool | None) -> NativeFindings:
+def _judged(one: NativeInventory, clock: Clock, *, wrote: bool | None) -> NativeFindings:
     return native_findings(one.database, one.settings, one.points, clock(), wrote_recently=wrote)
 
 

@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from shared.model.names import BackupName
-from shared.retention.plan import Decision, Rule
+from shared.retention.plan import RetentionDecision, Rule
 
 _BY_TIME = (Rule.EXPIRED, Rule.NOT_EXPIRED)
 
@@ -19,7 +19,7 @@ class NextDeletion:
     due: bool
 
 
-def next_deletion(decisions: Iterable[Decision], database: str) -> NextDeletion | None:
+def next_deletion(decisions: Iterable[RetentionDecision], database: str) -> NextDeletion | None:
     """The one whose time ends first; None when everything stays for another reason than its time."""
     going = [
         NextDeletion(decision.backup.name, decision.kept_until, decision.delete)

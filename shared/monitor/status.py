@@ -26,7 +26,7 @@ class Standing(StrEnum):
 
 
 @dataclass(frozen=True)
-class Slot:
+class NextSlot:
     kind: Kind
     at: datetime
 
@@ -49,7 +49,7 @@ class Status:
     change_percent: float | None
     last_verified: Seen | None
     drilled_at: datetime | None
-    next_scheduled: Slot | None
+    next_scheduled: NextSlot | None
     findings: tuple[Finding, ...]
     reach: Reach | None = None  # of a continuous chain
 
@@ -90,10 +90,10 @@ def _standing(last: Seen | None, findings: Sequence[Finding]) -> Standing:
     return Standing.STALE if stale else Standing.OK
 
 
-def _next(schedules: Schedules | None, own: Sequence[Seen], now: datetime) -> Slot | None:
+def _next(schedules: Schedules | None, own: Sequence[Seen], now: datetime) -> NextSlot | None:
     """The soonest slot; of a database of which nothing tells when it is backed up, the daily one's."""
     found = in_force(schedules, own)
     if not found and schedules is None:
         found = {Kind.DAILY: DEFAULT_SCHEDULES[Kind.DAILY]}
-    slots = [Slot(kind, schedule.next_after(now)) for kind, schedule in found.items()]
+    slots = [NextSlot(kind, schedule.next_after(now)) for kind, schedule in found.items()]
     return min(slots, key=lambda slot: slot.at, default=None)

@@ -27,7 +27,7 @@ from shared.retention.lease import Lease, LeaseLost, leased
 from shared.retention.looked_at import doubts, looked_at
 from shared.retention.orphans import find_orphans, held_orphans
 from shared.retention.outcome import Outcome
-from shared.retention.plan import Candidate, Decision, Plan, Policy
+from shared.retention.plan import Candidate, RetentionDecision, RetentionPlan, RetentionPolicy
 from shared.runtime.progress import Progress, silent
 from shared.runtime.so_far import note
 from shared.stores import Store
@@ -45,7 +45,7 @@ _MARKS_LAST = timedelta(days=30)  # as on a bucket, by its lifecycle
 
 def preview(
     store: Store,
-    policy: Policy,
+    policy: RetentionPolicy,
     *,
     database: str | None = None,
     clock: Clock = utc_now,
@@ -60,7 +60,7 @@ def preview(
 
 def clean(
     store: Store,
-    policy: Policy,
+    policy: RetentionPolicy,
     *,
     database: str | None = None,
     clock: Clock = utc_now,
@@ -101,7 +101,7 @@ class _Judge:
     """One look at the store and what the policy says of it."""
 
     store: Store
-    policy: Policy
+    policy: RetentionPolicy
     database: str | None
     clock: Clock
     elsewhere: Elsewhere | None
@@ -215,7 +215,7 @@ class _Run:
             if mark is not None and self._lease.began_at - max(mark.at, item.created_at) > _MARKS_LAST:
                 self._delete_object(item.name, item.generation)
 
-    def _delete_backup(self, decision: Decision, made: Plan) -> None:
+    def _delete_backup(self, decision: RetentionDecision, made: RetentionPlan) -> None:
         backup = self._outcome.inventory.backups[decision.backup.name]
         name = backup.name
         self._look_again(decision.backup, made.protectors[name.database])

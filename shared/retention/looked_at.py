@@ -14,7 +14,7 @@ from shared.catalog.checker import Checker
 from shared.catalog.listing import Catalog
 from shared.model.names import BackupName
 from shared.retention.inventory import Inventory
-from shared.retention.plan import Plan, Policy, Rule
+from shared.retention.plan import RetentionPlan, RetentionPolicy, Rule
 from shared.retention.rules import plan
 
 _ROUNDS = 50
@@ -22,8 +22,8 @@ _BY_ITSELF = frozenset({Rule.NOT_EXPIRED, Rule.HELD, Rule.UNREADABLE, Rule.FUTUR
 
 
 def looked_at(
-    inventory: Inventory, policy: Policy, now: datetime, catalog: Catalog, checker: Checker
-) -> tuple[Inventory, Plan]:
+    inventory: Inventory, policy: RetentionPolicy, now: datetime, catalog: Catalog, checker: Checker
+) -> tuple[Inventory, RetentionPlan]:
     """The inventory with what the key shows, and the plan that it makes. Raises StoreError."""
     seen: set[BackupName] = set()
     made = plan(inventory.candidates, policy, now)
@@ -46,7 +46,7 @@ def doubts(inventory: Inventory) -> Iterator[str]:
             yield f"{backup.name.database}: a verdict on {backup.name.id} counts for nothing, {backup.doubt}"
 
 
-def _deciding(inventory: Inventory, made: Plan) -> Iterator[BackupName]:
+def _deciding(inventory: Inventory, made: RetentionPlan) -> Iterator[BackupName]:
     going = {each.backup.name.database for each in made.decisions if each.rule not in _BY_ITSELF}
     for database in sorted(going):
         yield from (protector.name for protector in made.protectors[database])

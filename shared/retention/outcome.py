@@ -6,7 +6,7 @@ from datetime import datetime
 
 from shared.model.names import BackupName
 from shared.retention.inventory import Inventory
-from shared.retention.plan import Decision, Plan
+from shared.retention.plan import RetentionDecision, RetentionPlan
 from shared.stores import StoredObject
 
 
@@ -17,7 +17,7 @@ class Outcome:
     `errors` are what should have been done and was not. `attention` is what a person should look at.
     """
 
-    plan: Plan
+    plan: RetentionPlan
     inventory: Inventory
     planned_at: datetime
     orphans: list[StoredObject]
@@ -43,7 +43,7 @@ class Outcome:
         gone = Counter(name.database for name in self.deleted)
         return round(max((100 * gone[database] / had[database] for database in gone), default=0.0), 1)
 
-    def frees(self, decision: Decision) -> int:
+    def frees(self, decision: RetentionDecision) -> int:
         """Bytes that deleting that backup frees, or would free; 0 for one that stays."""
         name = decision.backup.name
         return self.inventory.size_of(name) if name in self.going else 0

@@ -62,7 +62,7 @@ class Candidate:
 
 
 @dataclass(frozen=True)
-class Policy:
+class RetentionPolicy:
     lengths: Mapping[Kind, timedelta]
     min_keep: int = MIN_KEEP
     force: bool = False
@@ -70,7 +70,7 @@ class Policy:
 
 
 @dataclass(frozen=True)
-class Decision:
+class RetentionDecision:
     backup: Candidate
     rule: Rule
     reason: str
@@ -82,17 +82,17 @@ class Decision:
 
 
 @dataclass(frozen=True)
-class Plan:
+class RetentionPlan:
     """A decision for every backup, by database, newest first; and what a person should look at.
 
     `protectors`: by database, the backups that must still be there when any of the others is deleted.
     """
 
-    decisions: tuple[Decision, ...]
+    decisions: tuple[RetentionDecision, ...]
     attention: tuple[str, ...]
     protectors: Mapping[str, tuple[Candidate, ...]]
     refused: bool = False  # more than half of a database's backups would have gone
 
     @property
-    def deletions(self) -> list[Decision]:
+    def deletions(self) -> list[RetentionDecision]:
         return [decision for decision in self.decisions if decision.delete]

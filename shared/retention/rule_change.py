@@ -16,7 +16,7 @@ from shared.clock import Clock, is_future
 from shared.errors import LitekeepError, ObjectMissing, StoreError
 from shared.model import lock_names
 from shared.model.kinds import Kind
-from shared.retention.plan import Policy
+from shared.retention.plan import RetentionPolicy
 from shared.stores import Store, StoredObject
 
 _LARGEST = 4096  # bytes
@@ -35,7 +35,7 @@ class _Record:
     stored: StoredObject
 
 
-def shorter_than_before(store: Store, policy: Policy, clock: Clock) -> str | None:
+def shorter_than_before(store: Store, policy: RetentionPolicy, clock: Clock) -> str | None:
     """What would be deleted sooner than by the last cleanup, if no dry run has shown it since; else None.
 
     Raises StoreError.
@@ -55,7 +55,7 @@ def shorter_than_before(store: Store, policy: Policy, clock: Clock) -> str | Non
     return None
 
 
-def refuse_shorter(store: Store, policy: Policy, clock: Clock) -> None:
+def refuse_shorter(store: Store, policy: RetentionPolicy, clock: Clock) -> None:
     """Raises LitekeepError for rules that would delete sooner, unless `policy.force`; StoreError."""
     shorter = None if policy.force else shorter_than_before(store, policy, clock)
     if shorter is not None:
@@ -66,7 +66,7 @@ def refuse_shorter(store: Store, policy: Policy, clock: Clock) -> None:
         )
 
 
-def show_shorter(store: Store, policy: Policy, clock: Clock) -> str | None:
+def show_shorter(store: Store, policy: RetentionPolicy, clock: Clock) -> str | None:
     """For a dry run: records that it showed rules that delete sooner, and says so in a line. Raises StoreError."""
     shorter = shorter_than_before(store, policy, clock)
     if shorter is None:
@@ -79,7 +79,7 @@ def show_shorter(store: Store, policy: Policy, clock: Clock) -> str | None:
     return f"{said}; the next cleanup applies them"
 
 
-def record_applied(store: Store, policy: Policy, clock: Clock) -> None:
+def record_applied(store: Store, policy: RetentionPolicy, clock: Clock) -> None:
     """Records the rules of a cleanup, unless the last one had the same; old records go. Raises StoreError."""
     records = list(_records(store, clock()))
     last = next((record for record in records if record.applied), None)
@@ -89,12 +89,12 @@ def record_applied(store: Store, policy: Policy, clock: Clock) -> None:
         store.delete(record.stored.name, record.stored.generation)
 
 
-def _write(store: Store, policy: Policy, moment: datetime, *, applied: bool) -> None:
+def _write(store: Store, policy: RetentionPolicy, moment: datetime, *, applied: bool) -> None:
     content = json.dumps({"rules": _rules(policy)}).encode() + b"\n"
     store.create(lock_names.rules_record(moment, applied=applied), content, {})
 
 
-def _rules(policy: Policy) -> dict[str, int]:
+def _rules(policy: RetentionPolicy) -> dict[str, int]:
     """Seconds by kind, and the number of good ones that always stay."""
     lengths = {kind.value: int(policy.lengths[kind].total_seconds()) for kind in Kind}
     return {**lengths, "BACKUP_MIN_KEEP": policy.min_keep}

@@ -36,7 +36,7 @@ from typing import TYPE_CHECKING
 
 from shared.clock import is_future
 from shared.model.kinds import Kind
-from shared.retention.plan import Candidate, Decision, Plan, Policy, Rule
+from shared.retention.plan import Candidate, RetentionDecision, RetentionPlan, RetentionPolicy, Rule
 
 if TYPE_CHECKING:
     from shared.model.names import BackupName
@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 _VERIFIED_WITHIN = timedelta(days=1)
 
 
-def plan(backups: Iterable[Candidate], policy: Policy, now: datetime) -> Plan:
+def plan(backups: Iterable[Candidate], policy: RetentionPolicy, now: datetime) -> RetentionPlan:
     """Decides over every backup. Takes O(n log n); says nothing of what else the store holds."""
     by_database: dict[str, list[Candidate]] = {}
     for backup in backups:
@@ -53,7 +53,7 @@ def plan(backups: Iterable[Candidate], policy: Policy, now: datetime) -> Plan:
         _Judge(sorted(own, key=_newest_first, reverse=True), policy, now).plan()
         for _, own in sorted(by_database.items())
     ]
-    return Plan(
+    return RetentionPlan(
         tuple(decision for each in plans for decision in each.decisions),
         tuple(line for each in plans for line in each.attention),
         {database: found for each in plans for database, found in each.protectors.items()},
@@ -61,13 +61,13 @@ def plan(backups: Iterable[Candidate], policy: Policy, now: datetime) -> Plan:
     )
 
 
-def kept_until(backup: Candidate, policy: Policy) -> datetime:
+def kept_until(backup: Candidate, policy: RetentionPolicy) -> datetime:
     """When its time is over: the later of the promise in its manifest and the policy of now."""
     by_policy = _by_policy(backup, policy)
     return max(by_policy, backup.keep_until or by_policy)
 
 
-def _by_policy(backup: Candidate, policy: Policy) -> datetime:
+def _by_policy(backup: Candidate, policy: RetentionPolicy) -> datetime:
     try:
         return _started(backup) + policy.lengths[backup.name.kind]
     except OverflowError:
@@ -81,11 +81,11 @@ def _newest_first(backup: Candidate) -> tuple[datetime, str, str]:
 class _Judge:
     """Decides over the backups of one database, given newest first."""
 
-    def __init__(self, own: Sequence[Candidate], policy: Policy, now: datetime) -> None:
+    def __init__(self, own: Sequence[Candidate], policy: RetentionPolicy, now: datetime) -> None:
         self._own = own
         self._policy = policy
         self._now = now
-        self._decided: dict[BackupName, Decision] = {}
+        self._decided: dict[BackupName, RetentionDecision] = {}
         present = [backup for backup in own if backup.created_at <= now]
         good = [backup for backup in present if not backup.bad]
         proven = [backup for backup in present if backup.proven]
@@ -99,13 +99,13 @@ class _Judge:
         self._protectors = {backup.name: backup for backup in last}
         self._standstill = self._why_nothing_goes(since_proven, proven[0] if proven else None)
 
-    def plan(self) -> Plan:
+    def plan(self) -> RetentionPlan:
         for backup in self._own:
             rule, reason = self._judge(backup)
-            self._decided[backup.name] = Decision(backup, rule, reason, kept_until(backup, self._policy))
+            self._decided[backup.name] = RetentionDecision(backup, rule, reason, kept_until(backup, self._policy))
         self._keep_what_is_needed()
         refused = self._refuse_too_many()
-        return Plan(
+        return RetentionPlan(
             tuple(self._decided[backup.name] for backup in self._own),
             tuple(self._attention()),
             {self._own[0].name.database: tuple(self._protectors.values())},
@@ -188,7 +188,7 @@ class _Judge:
 
     def _attention(self) -> Iterator[str]:
         database = self._own[0].name.database
-        by_rule: dict[Rule, list[Decision]] = {}
+        by_rule: dict[Rule, list[RetentionDecision]] = {}
         for backup in self._own:
             decision = self._decided[backup.name]
             by_rule.setdefault(decision.rule, []).append(decision)
@@ -229,7 +229,7 @@ def _what_is_wrong(backup: Candidate) -> str:
     return "did not pass its verification" if backup.verified is False else "is of a damaged database"
 
 
-def _count(decisions: Sequence[Decision]) -> str:
+def _count(decisions: Sequence[RetentionDecision]) -> str:
     return "one backup" if len(decisions) == 1 else f"each of {len(decisions)} backups"
 
 

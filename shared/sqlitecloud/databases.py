@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from shared.sqlitecloud.connection_string import Address
-from shared.sqlitecloud.failures import NOT_FOUND, CloudError, Refused
+from shared.sqlitecloud.failures import NOT_FOUND, CloudError, CommandRefused
 from shared.sqlitecloud.names import quoted
 from shared.sqlitecloud.retries import attempts
 from shared.sqlitecloud.session import Session, Undecided, Value, Watcher
@@ -55,7 +55,7 @@ def listed(session: Session) -> list[Listed]:
     """All databases with what the node says of them, by name; where it refuses the details, names alone."""
     try:
         found = [_listed(row) for row in session.rows("LIST DATABASES DETAILED")]
-    except Refused as error:
+    except CommandRefused as error:
         if error.transient:
             raise
         found = [Listed(name, None, encrypted=False, status=None, writes=None) for name in names(session)]
@@ -70,7 +70,7 @@ def version(session: Session) -> str | None:
     """The node's software, where the role may ask for it."""
     try:
         found = {row.get("key"): row.get("value") for row in session.rows("LIST INFO")}
-    except Refused:
+    except CommandRefused:
         return None
     told = found.get("sqlitecloud_version")
     return told if isinstance(told, str) else None
@@ -98,7 +98,7 @@ def put(address: Address, name: str, source: Path, watch: Watcher) -> bool:
                 except Undecided as error:
                     lost = error
                     raise
-                except Refused:
+                except CommandRefused:
                     if lost is not None and name in names(session):
                         return False  # the first upload was stored after all, only later
                     raise
@@ -158,7 +158,7 @@ def remove(address: Address, name: str) -> None:
             tried = True
             try:
                 session.ok(f"REMOVE DATABASE {quoted(name)}", patient=True)
-            except Refused as error:
+            except CommandRefused as error:
                 if error.code != NOT_FOUND:
                     raise
 

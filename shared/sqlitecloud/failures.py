@@ -43,7 +43,7 @@ class Garbled(CloudError):
     """The node answered something that the protocol does not know, or not there."""
 
 
-class Refused(CloudError):
+class CommandRefused(CloudError):
     """An error reply, whole and in order: the connection is as good as before."""
 
     def __init__(self, message: str, code: int) -> None:

@@ -17,7 +17,7 @@ from shared.sqlite.header import MAGIC
 from shared.sqlite.sqlite_failures import from_system, megabytes
 from shared.sqlitecloud import databases, pages
 from shared.sqlitecloud.databases import Listed
-from shared.sqlitecloud.failures import CloudError, Refused
+from shared.sqlitecloud.failures import CloudError, CommandRefused
 from shared.sqlitecloud.location import CloudLocation
 from shared.sqlitecloud.session import Announced, Session, Watcher
 
@@ -97,7 +97,7 @@ def _copy(session: Session, location: CloudLocation, destination: Path, found: F
         try:
             begun = pages.begin(session, location.database)
             copied = pages.copy(begun, lambda size: _check_room(location, destination, size), write, watch)
-        except Refused as error:
+        except CommandRefused as error:
             if error.transient:
                 raise
             _refuse(location, error)
@@ -110,7 +110,7 @@ def _copy(session: Session, location: CloudLocation, destination: Path, found: F
     return replace(found, size=copied.size, pages=copied.pages, encrypted=True)
 
 
-def _refuse(location: CloudLocation, error: Refused) -> NoReturn:
+def _refuse(location: CloudLocation, error: CommandRefused) -> NoReturn:
     if error.code == _NOT_A_DATABASE:
         raise CorruptSource(
             f"{location.display} is encrypted and the node has no key for it, or it is damaged: give the node its key "

@@ -16,7 +16,7 @@ from datetime import UTC, datetime, timedelta
 from shared.sqlitecloud import databases, pages
 from shared.sqlitecloud.connection_string import Address
 from shared.sqlitecloud.databases import Listed
-from shared.sqlitecloud.failures import AUTH, COMMAND, CloudError, Refused
+from shared.sqlitecloud.failures import AUTH, COMMAND, CloudError, CommandRefused
 from shared.sqlitecloud.names import quoted
 from shared.sqlitecloud.pages import MAGIC
 from shared.sqlitecloud.retries import attempts
@@ -48,7 +48,7 @@ def check(address: Address, database: str, now: datetime, *, restores: bool = Fa
     """
     try:
         session = _connected(address)
-    except Refused as error:
+    except CommandRefused as error:
         yield Health("source", ok=True, detail=f"{address.display} answers")
         yield Health("login", ok=False, detail=f"{error}; make another key: CREATE APIKEY USER … NAME …")
         return
@@ -137,7 +137,7 @@ def _privilege(address: Address, database: str | None, privilege: str, *, needed
     try:
         # A session for each: a node may close one after a refusal.
         told = databases.on_node(address, lambda session: _PROBES[privilege](_Case(session, database)))
-    except Refused as error:
+    except CommandRefused as error:
         if not _denied(error):
             return Health(privilege, ok=None, detail=f"cannot be told: {error}")
         told = False
@@ -161,7 +161,7 @@ def _download(case: _Case) -> bool | None:
     """
     try:
         case.session.start_download(_nobodys(), if_exists=True)
-    except Refused as error:
+    except CommandRefused as error:
         if not _denied(error) or case.database is None:
             raise
         case.session.start_download(case.database)
@@ -188,7 +188,7 @@ def _create(case: _Case) -> bool | None:
         return None
     try:
         case.session.ok(f"UPLOAD DATABASE {quoted(case.database)}")
-    except Refused as error:
+    except CommandRefused as error:
         if _denied(error) or not _THERE.search(_said(error)):
             raise
         return True
@@ -204,7 +204,7 @@ def _drop(case: _Case) -> bool | None:
 def _restore(case: _Case) -> bool | None:
     try:
         case.session.ok(f"RESTORE BACKUP DATABASE {quoted(_nobodys())} TIMESTAMP {_BEFORE_ALL}")
-    except Refused as error:
+    except CommandRefused as error:
         if _denied(error) or error.code == COMMAND:
             raise
     return True
@@ -224,11 +224,11 @@ def _nobodys() -> str:
     return f"litekeep-health-{secrets.token_hex(16)}"
 
 
-def _denied(error: Refused) -> bool:
+def _denied(error: CommandRefused) -> bool:
     return error.code == AUTH or bool(_DENIAL.search(_said(error)))
 
 
-def _said(error: Refused) -> str:
+def _said(error: CommandRefused) -> str:
     """The node's own words: what stands before them names the node, which could be called anything."""
     return str(error).partition(": ")[2]
 

@@ -13,7 +13,7 @@ from shared.clock import parse_time, rfc3339
 from shared.errors import SourceError, UsageError
 from shared.sqlitecloud import databases
 from shared.sqlitecloud.connection_string import Address
-from shared.sqlitecloud.failures import AUTH, CloudError, Garbled, Lost, Refused
+from shared.sqlitecloud.failures import AUTH, CloudError, CommandRefused, Garbled, Lost
 from shared.sqlitecloud.names import check_name, quoted
 from shared.sqlitecloud.retries import attempts
 from shared.sqlitecloud.session import Session, Value
@@ -50,7 +50,7 @@ _OFF = NativeSettings(enabled=False)
 
 
 @dataclass(frozen=True)
-class Point:
+class NativePoint:
     """One row of LIST BACKUPS DATABASE: a snapshot, or a piece of log (`wal`) on top of one. `size` is bytes."""
 
     created: datetime
@@ -61,7 +61,7 @@ class Point:
 
 
 @dataclass(frozen=True)
-class Inventory:
+class NativeInventory:
     """What the node says of a database's native backups. Points come oldest first.
 
     `refusal`: why the node lists none, in its words; a database that never had any is an error on some nodes.
@@ -70,17 +70,17 @@ class Inventory:
 
     database: str
     settings: NativeSettings
-    points: tuple[Point, ...]
+    points: tuple[NativePoint, ...]
     refusal: str | None
     writes: int | None
 
 
-def look(address: Address, database: str) -> Inventory:
+def look(address: Address, database: str) -> NativeInventory:
     """Asks the node. Raises SourceError when the database is not there, CloudError for the rest."""
     return databases.on_node(address, lambda session: _inventory(session, address, database))
 
 
-def peek(address: Address, wanted: Collection[str]) -> list[Inventory]:
+def peek(address: Address, wanted: Collection[str]) -> list[NativeInventory]:
     """The same of those databases that are there and have native backups on: once, and without much patience.
 
     For whoever looks at much else besides. Raises CloudError.
@@ -90,7 +90,7 @@ def peek(address: Address, wanted: Collection[str]) -> list[Inventory]:
         settings = _settings(session)
         there = {one.name: one.writes for one in databases.listed(session) if one.name in wanted}
         return [
-            Inventory(name, settings[name], *_points(session, address, name), writes)
+            NativeInventory(name, settings[name], *_points(session, address, name), writes)
             for name, writes in there.items()
             if name in settings and settings[name].enabled
         ]
@@ -103,7 +103,7 @@ def enable(
     retention: timedelta = timedelta(days=7),
     interval: timedelta = timedelta(hours=24),
     may_shorten: bool = False,
-) -> Inventory:
+) -> NativeInventory:
     """Switches native backups on, or changes them, and returns what the node says afterwards.
 
     The platform applies what is pending for every database of the project, not for this one alone.
@@ -120,7 +120,7 @@ def enable(
         )
     wanted = {"backup": "1", "backup_retention": hours(retention), "backup_snapshot_interval": hours(interval)}
 
-    def apply(session: Session) -> Inventory:
+    def apply(session: Session) -> NativeInventory:
         for key, value in wanted.items():
             session.ok(f"SET DATABASE {quoted(database)} KEY {key} TO {value}")
         session.ok("APPLY BACKUP SETTINGS", patient=True)
@@ -157,7 +157,7 @@ def timestamp(moment: datetime) -> str:
     return rfc3339(moment)
 
 
-def check_moment(inventory: Inventory, moment: datetime, now: datetime) -> None:
+def check_moment(inventory: NativeInventory, moment: datetime, now: datetime) -> None:
     """Raises UsageError for a time from which nothing can come back, SourceError when nothing is there at all."""
     name = inventory.database
     timestamp(moment)
@@ -213,7 +213,7 @@ def _check_lengths(retention: timedelta, interval: timedelta) -> None:
         )
 
 
-def _inventory(session: Session, address: Address, database: str) -> Inventory:
+def _inventory(session: Session, address: Address, database: str) -> NativeInventory:
     check_name(database)
     found = databases.find(session, database)
     if found is None:
@@ -222,7 +222,7 @@ def _inventory(session: Session, address: Address, database: str) -> Inventory:
             "restores only what is there, so bring a removed one back with litekeep restore"
         )
     points, refusal = _points(session, address, database)
-    return Inventory(database, _settings(session).get(database, _OFF), points, refusal, found.writes)
+    return NativeInventory(database, _settings(session).get(database, _OFF), points, refusal, found.writes)
 
 
 def _settings(session: Session) -> dict[str, NativeSettings]:
@@ -236,22 +236,22 @@ def _settings(session: Session) -> dict[str, NativeSettings]:
     }
 
 
-def _points(session: Session, address: Address, database: str) -> tuple[tuple[Point, ...], str | None]:
+def _points(session: Session, address: Address, database: str) -> tuple[tuple[NativePoint, ...], str | None]:
     try:
         rows = session.rows(f"LIST BACKUPS DATABASE {quoted(database)}")
-    except Refused as refused:
+    except CommandRefused as refused:
         if refused.code == AUTH or refused.transient:
             raise
         return (), str(refused)
     return tuple(sorted((_point(row, address) for row in rows), key=lambda point: point.created)), None
 
 
-def _point(row: dict[str, Value], address: Address) -> Point:
+def _point(row: dict[str, Value], address: Address) -> NativePoint:
     try:
         created = parse_time(str(row.get("created")))
     except ValueError:
         raise Garbled(f"{address.display} lists a native backup without a time that can be read") from None
-    return Point(
+    return NativePoint(
         created=created,
         kind=str(row.get("type") or ""),
         generation=str(row.get("generation") or ""),

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from shared.sqlitecloud.native import NativeSettings, Point
+from shared.sqlitecloud.native import NativePoint, NativeSettings
 
 ALLOWED = timedelta(minutes=5)
 
@@ -28,7 +28,7 @@ class NativeFindings:
 def native_findings(
     database: str,
     settings: NativeSettings,
-    points: Sequence[Point],
+    points: Sequence[NativePoint],
     now: datetime,
     *,
     wrote_recently: bool | None,

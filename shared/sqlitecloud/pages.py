@@ -13,7 +13,7 @@ them looks for SQLite's header. When somebody writes meanwhile, SQLite begins an
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from shared.sqlitecloud.failures import CloudError, Garbled, Refused
+from shared.sqlitecloud.failures import CloudError, CommandRefused, Garbled
 from shared.sqlitecloud.names import quoted
 from shared.sqlitecloud.pace import Pace
 from shared.sqlitecloud.session import Session, Value, Watcher
@@ -113,9 +113,9 @@ def _step(copying: Copying, most: int | None = None) -> tuple[int, int, int, mem
     *head, blob = copying.session.array(f"BACKUP STEP {copying.index} PAGES {wanted}") or [None]
     kind, index, result, pages, left, count = _numbers(head, 6)
     if result in (_BUSY, _LOCKED):
-        raise Refused("copying page by page has to wait: the database is locked", result)
+        raise CommandRefused("copying page by page has to wait: the database is locked", result)
     if result not in (_OK, _DONE):
-        raise Refused(f"copying page by page failed on the node ({result})", result)
+        raise CommandRefused(f"copying page by page failed on the node ({result})", result)
     if not isinstance(blob, bytes) or (kind, index) != (_STEP, copying.index) or pages < 1 or left < 0:
         raise _garbled()
     if len(blob) != count * (_OFFSET_BYTES + copying.page_size):

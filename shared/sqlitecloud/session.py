@@ -23,9 +23,9 @@ from shared.sqlitecloud.failures import (
     AUTH,
     NOT_FOUND,
     CloudError,
+    CommandRefused,
     Garbled,
     Lost,
-    Refused,
     TimedOut,
     Unreachable,
     masked,
@@ -188,7 +188,7 @@ class Session:
                 self._piece(b"", patient=True)
             except (Lost, Garbled) as error:
                 raise Undecided(str(error)) from None
-            except Refused as error:
+            except CommandRefused as error:
                 if replace:  # the old may be gone all the same: what is there now has to be looked at
                     raise Undecided(str(error)) from None
                 raise
@@ -244,10 +244,10 @@ class Session:
             what = f"{doing} failed at {self.address.display}"
             raise _from_socket(what, error, connecting=doing == _CONNECTING) from None
 
-    def _refused(self, doing: str, reply: ErrorReply) -> Refused:
+    def _refused(self, doing: str, reply: ErrorReply) -> CommandRefused:
         said = masked(reply.text, self.address.secrets())
         what = f"{doing} was refused by {self.address.display}: {said or 'no reason given'} ({reply.code})"
-        return Refused(f"{what}{_HINTS.get(reply.code, '')}", reply.code)
+        return CommandRefused(f"{what}{_HINTS.get(reply.code, '')}", reply.code)
 
     def _named(self, doing: str, error: CloudError) -> CloudError:
         text = str(error)

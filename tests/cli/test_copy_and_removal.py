@@ -11,7 +11,7 @@ from shared.errors import StoreError
 from shared.model.kinds import Kind
 from shared.model.names import BackupName
 from shared.operations.copy import copy_backups
-from shared.retention.plan import Candidate, Policy, Rule
+from shared.retention.plan import Candidate, RetentionPolicy, Rule
 from shared.retention.rules import plan
 from shared.stores.folder import FolderStore
 from tests.cli.conftest import Workplace
@@ -129,10 +129,10 @@ def test_backups_of_a_retired_database_go_when_their_time_is_over_and_not_before
     now = datetime(2026, 1, 1, tzinfo=UTC)
     taken = [now - timedelta(days=days) for days in (40, 35, 10)]
     own = [Candidate(BackupName(Kind.DAILY, "old", f"b{n}"), at) for n, at in enumerate(taken)]
-    policy = Policy({kind: timedelta(days=30) for kind in Kind}, retired={"old": now - timedelta(days=5)})
+    policy = RetentionPolicy({kind: timedelta(days=30) for kind in Kind}, retired={"old": now - timedelta(days=5)})
     rules = {decision.backup.name.id: decision.rule for decision in plan(own, policy, now).decisions}
     assert rules == {"b0": Rule.EXPIRED, "b1": Rule.EXPIRED, "b2": Rule.NOT_EXPIRED}
-    alive = Policy(policy.lengths, retired={"old": now - timedelta(days=20)})
+    alive = RetentionPolicy(policy.lengths, retired={"old": now - timedelta(days=20)})
     assert not plan(own, alive, now).deletions, "a backup was taken since: the database lives"
 
 

@@ -13,13 +13,13 @@ from shared.operations.backup import Taken
 from shared.operations.copy import copy_backups
 from shared.operations.verify.ladder import verify_backup
 from shared.retention.cleanup import clean
-from shared.retention.plan import Candidate, Policy, Rule
+from shared.retention.plan import Candidate, RetentionPolicy, Rule
 from shared.retention.removal import delete_backup
 from shared.retention.rules import plan
 from shared.stores.folder import FolderStore
 from tests.continuous.yard import MINUTE, NOON, WEEK, Yard
 
-POLICY = Policy(dict.fromkeys(Kind, WEEK))
+POLICY = RetentionPolicy(dict.fromkeys(Kind, WEEK))
 
 
 def test_every_night_s_cleanup_leaves_only_points_that_come_back(yard: Yard) -> None:

@@ -9,12 +9,12 @@ from shared.model.kinds import default_retention
 from shared.model.schedules import parse_schedules
 from shared.monitor import Listing, Seen, status_of
 from shared.monitor.next_deletion import next_deletion
-from shared.retention.plan import Candidate, Policy
+from shared.retention.plan import Candidate, RetentionPolicy
 from shared.retention.rules import plan
 from tests.monitor.builders import DAILY, NOW, hours, listing, nights, seen
 
 PAGE = Path(__file__).parents[2] / "docs" / "status-screens.md"
-_POLICY = Policy(default_retention("production"))
+_POLICY = RetentionPolicy(default_retention("production"))
 _WEEKLY = parse_schedules("daily=0 0 * * *;weekly=0 0 * * 0")
 _SMALL = {"sql": 21_000_000, "sqlite": 26_000_000}
 

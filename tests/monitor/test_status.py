@@ -7,7 +7,7 @@ import pytest
 from shared.events.log import Event
 from shared.model.kinds import Kind
 from shared.monitor import Listing, Seen, Standing, Status, status_of
-from shared.monitor.status import Slot
+from shared.monitor.status import NextSlot
 from tests.monitor.builders import ALL, DAILY, NOW, hours, listing, nights, seen
 from tests.monitor.screens import CASES, PAGE, lines_of, page
 
@@ -61,9 +61,9 @@ def test_a_backup_that_is_not_good_is_no_recovery_point() -> None:
 
 def test_the_next_slot_is_the_soonest_of_all_kinds() -> None:
     found = status_of("app.db", listing(nights(1)), ALL, NOW)
-    assert found.next_scheduled == Slot(Kind.CONTINUOUS, NOW + timedelta(minutes=3))
+    assert found.next_scheduled == NextSlot(Kind.CONTINUOUS, NOW + timedelta(minutes=3))
     assert status_of("app.db", listing(nights(1)), {}, NOW).next_scheduled is None
-    assert status_of("app.db", listing([seen(kind=Kind.ON_DEMAND)]), None, NOW).next_scheduled == Slot(
+    assert status_of("app.db", listing([seen(kind=Kind.ON_DEMAND)]), None, NOW).next_scheduled == NextSlot(
         Kind.DAILY, NOW.replace(day=16, minute=0)
     )
 

@@ -5,11 +5,11 @@ from typing import Any
 
 from shared.model.kinds import Kind, default_retention
 from shared.model.names import BackupName
-from shared.retention.plan import Candidate, Decision, Plan, Policy, Rule
+from shared.retention.plan import Candidate, RetentionDecision, RetentionPlan, RetentionPolicy, Rule
 from shared.retention.rules import plan
 
 NOW = datetime(2024, 6, 15, 2, tzinfo=UTC)
-POLICY = Policy(default_retention("production"))
+POLICY = RetentionPolicy(default_retention("production"))
 
 
 def day(count: float) -> timedelta:
@@ -24,11 +24,11 @@ def backup(age_days: float, backup_id: str | None = None, **changes: Any) -> Can
     return Candidate(name, NOW - day(age_days), **{"verified": True} | changes)
 
 
-def decide(*backups: Candidate, policy: Policy = POLICY, now: datetime = NOW) -> dict[str, Decision]:
+def decide(*backups: Candidate, policy: RetentionPolicy = POLICY, now: datetime = NOW) -> dict[str, RetentionDecision]:
     return {decision.backup.name.id: decision for decision in plan(backups, policy, now).decisions}
 
 
-def rules(*backups: Candidate, policy: Policy = POLICY, now: datetime = NOW) -> dict[str, Rule]:
+def rules(*backups: Candidate, policy: RetentionPolicy = POLICY, now: datetime = NOW) -> dict[str, Rule]:
     return {name: decision.rule for name, decision in decide(*backups, policy=policy, now=now).items()}
 
 
@@ -37,5 +37,5 @@ def fresh(count: int = 10) -> list[Candidate]:
     return [backup(number / 10, f"fresh{number}") for number in range(1, count + 1)]
 
 
-def gone(found: Plan) -> set[str]:
+def gone(found: RetentionPlan) -> set[str]:
     return {decision.backup.name.id for decision in found.deletions}

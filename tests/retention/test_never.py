@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 
 from shared.model.kinds import Kind
 from shared.model.names import BackupName
-from shared.retention.plan import Candidate, Policy, Rule
+from shared.retention.plan import Candidate, RetentionPolicy, Rule
 from shared.retention.rules import plan
 from tests.retention.builders import NOW
 
@@ -64,7 +64,7 @@ def stores() -> st.SearchStrategy[list[Candidate]]:
 
 
 POLICIES = st.builds(
-    Policy,
+    RetentionPolicy,
     lengths=st.fixed_dictionaries({kind: st.integers(1, 900).map(lambda hours: hours * HOUR) for kind in Kind}),
     min_keep=st.integers(1, 5),
     force=st.booleans(),
@@ -73,7 +73,7 @@ POLICIES = st.builds(
 
 @settings(max_examples=300, deadline=None)
 @given(stores(), POLICIES, st.randoms())
-def test_no_rule_of_never_is_broken(backups: list[Candidate], policy: Policy, random: st.DataObject) -> None:
+def test_no_rule_of_never_is_broken(backups: list[Candidate], policy: RetentionPolicy, random: st.DataObject) -> None:
     found = plan(backups, policy, NOW)
     assert sorted(IDS.index(d.backup.name.id) for d in found.decisions) == list(range(len(backups)))
     assert all(decision.reason for decision in found.decisions)
@@ -86,7 +86,7 @@ def test_no_rule_of_never_is_broken(backups: list[Candidate], policy: Policy, ra
     assert plan(shuffled, policy, NOW) == found
 
 
-def hold_to_the_nevers(own: list[Candidate], deleted: list[Candidate], policy: Policy) -> None:
+def hold_to_the_nevers(own: list[Candidate], deleted: list[Candidate], policy: RetentionPolicy) -> None:
     """The rules, told anew and one by one, without a look at how the plan tells them."""
     kept = [backup for backup in own if backup not in deleted]
     newest_first = sorted(own, key=lambda b: (b.created_at, b.name.id), reverse=True)
@@ -113,7 +113,7 @@ def hold_to_the_nevers(own: list[Candidate], deleted: list[Candidate], policy: P
 @settings(max_examples=100, deadline=None)
 @given(stores(), POLICIES, st.data())
 def test_losing_backups_from_a_listing_never_deletes_what_is_left_too_early(
-    backups: list[Candidate], policy: Policy, data: st.DataObject
+    backups: list[Candidate], policy: RetentionPolicy, data: st.DataObject
 ) -> None:
     """Whatever part of a listing is lost, what goes is past its time, not held, and has a newer verified one."""
     lost = set(data.draw(st.lists(st.sampled_from(IDS), max_size=10)))
@@ -131,7 +131,7 @@ def test_the_generated_stores_do_lose_backups() -> None:
 
     @settings(max_examples=150, deadline=None, database=None, derandomize=True)
     @given(stores(), POLICIES)
-    def count(backups: list[Candidate], policy: Policy) -> None:
+    def count(backups: list[Candidate], policy: RetentionPolicy) -> None:
         deleted.append(len(plan(backups, policy, NOW).deletions))
 
     count()

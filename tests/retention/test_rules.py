@@ -7,7 +7,7 @@ from functools import partial
 import pytest
 
 from shared.model.kinds import Kind, default_retention
-from shared.retention.plan import Candidate, Policy, Rule
+from shared.retention.plan import Candidate, RetentionPolicy, Rule
 from shared.retention.rules import kept_until, plan
 from tests.calls import calls_of
 from tests.retention.builders import NOW, POLICY, backup, day, decide, fresh, gone, rules
@@ -31,7 +31,7 @@ def test_each_kind_goes_when_its_time_is_over_and_not_a_second_before(kind: Kind
 
 
 def test_outside_production_the_dailies_and_weeklies_go_after_a_week() -> None:
-    policy = Policy(default_retention("staging"))
+    policy = RetentionPolicy(default_retention("staging"))
     found = rules(*fresh(), backup(8, "daily"), backup(8, "weekly", kind=Kind.WEEKLY), policy=policy)
     assert found["daily"] is found["weekly"] is Rule.EXPIRED
     assert rules(*fresh(), backup(8, "daily"))["daily"] is Rule.NOT_EXPIRED

@@ -10,11 +10,11 @@ from pathlib import Path
 
 from shared.model.kinds import Kind, default_retention
 from shared.model.names import BackupName, automatic_id
-from shared.retention.plan import Candidate, Plan, Policy, Rule
+from shared.retention.plan import Candidate, RetentionPlan, RetentionPolicy, Rule
 from shared.retention.rules import plan
 
 PAGE = Path(__file__).parents[2] / "docs" / "retention-year.md"
-POLICY = Policy(default_retention("production"))
+POLICY = RetentionPolicy(default_retention("production"))
 FIRST, LAST = date(2023, 12, 1), date(2024, 12, 31)
 NO_BACKUPS = (date(2024, 8, 10), date(2024, 8, 20))  # the source was out of reach
 NOT_GOOD = (date(2024, 10, 5), date(2024, 10, 9))  # verification failed: the artifacts were damaged on their way
@@ -30,7 +30,7 @@ class Night:
     """One cleanup, at 02:00 UTC."""
 
     now: datetime
-    plan: Plan
+    plan: RetentionPlan
 
 
 def nights() -> Iterator[Night]:

@@ -9,7 +9,7 @@ from hypothesis import strategies as st
 from shared.errors import SourceError, UsageError
 from shared.sqlitecloud import native
 from shared.sqlitecloud.connection_string import Address
-from shared.sqlitecloud.failures import CloudError, Garbled, Refused
+from shared.sqlitecloud.failures import CloudError, CommandRefused, Garbled
 from tests.servers.sqlitecloud import Server
 from tests.servers.sqlitecloud.clock import START
 from tests.sqlitecloud.conftest import NAME, address_of
@@ -108,7 +108,7 @@ def test_a_database_that_is_not_there_is_an_error_and_not_off(address: Address) 
 
 def test_without_the_privilege_it_says_so_and_not_that_there_is_nothing(server: Server) -> None:
     server.accounts.add_user("reader", "secret", "READ,DOWNLOAD")
-    with pytest.raises(Refused, match="privilege"):
+    with pytest.raises(CommandRefused, match="privilege"):
         native.look(address_of(server, login="reader:secret"), NAME)
 
 

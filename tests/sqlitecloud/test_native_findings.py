@@ -6,15 +6,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.sqlitecloud.native import NativeSettings, Point
+from shared.sqlitecloud.native import NativePoint, NativeSettings
 from shared.sqlitecloud.native_findings import ALLOWED, NativeFindings, native_findings, wrote_between
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)
 ON, OFF = NativeSettings(enabled=True, retention="168h", interval="24h"), NativeSettings(enabled=False)
 
 
-def point(age: timedelta) -> Point:
-    return Point(NOW - age, "wal", "g", 0, 1)
+def point(age: timedelta) -> NativePoint:
+    return NativePoint(NOW - age, "wal", "g", 0, 1)
 
 
 def found(*ages: timedelta, settings: NativeSettings = ON, wrote: bool | None) -> NativeFindings:

@@ -15,7 +15,7 @@ from shared.operations.restore import RestoreOrder, restore
 from shared.operations.restore.native import NativeOrder, plan_native, restore_native
 from shared.sqlite.location import FileLocation
 from shared.sqlitecloud import native
-from shared.sqlitecloud.failures import Lost, Refused
+from shared.sqlitecloud.failures import CommandRefused, Lost
 from shared.sqlitecloud.location import CloudLocation
 from shared.stores import open_store
 from tests.dump.equality import assert_equal
@@ -129,7 +129,7 @@ def test_that_nothing_changed_is_said_as_it_may_not_have_finished(server: Server
 
 def test_without_a_safety_backup_nothing_is_restored(server: Server, order: MakeOrder) -> None:
     server.faults.error("DOWNLOAD DATABASE", 10005, "no more today", times=None)
-    with pytest.raises(Refused, match="no more today"):
+    with pytest.raises(CommandRefused, match="no more today"):
         restore_native(order(), clock=at(server))
     assert (restores(server), rows(server), ids(order())) == (0, 65, [])
 
@@ -156,7 +156,7 @@ def test_what_cannot_be_decrypted_cannot_be_kept_safe_so_it_is_left_alone(server
 
 def test_a_refusal_leaves_all_as_it_was_and_names_the_backup(server: Server, order: MakeOrder) -> None:
     server.faults.error("RESTORE", 10005, "not on this plan")
-    with pytest.raises(Refused, match="was not put back; what was there before is the backup before-restore-"):
+    with pytest.raises(CommandRefused, match="was not put back; what was there before is the backup before-restore-"):
         restore_native(order(), clock=at(server))
     assert (rows(server), len(ids(order()))) == (65, 1)
 

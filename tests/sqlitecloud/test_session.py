@@ -12,7 +12,7 @@ import pytest
 from shared.errors import UsageError
 from shared.sqlitecloud import databases
 from shared.sqlitecloud.connection_string import Address, parse_connection_string
-from shared.sqlitecloud.failures import CloudError, Garbled, Lost, Refused, TimedOut, Unreachable, masked
+from shared.sqlitecloud.failures import CloudError, CommandRefused, Garbled, Lost, TimedOut, Unreachable, masked
 from shared.sqlitecloud.names import check_name, quoted
 from shared.sqlitecloud.session import Session
 from tests.servers.sqlitecloud import APIKEY, PASSWORD, TOKEN, USER, Server
@@ -105,7 +105,7 @@ def test_a_host_that_has_no_address(address: Address) -> None:
 def test_a_wrong_key_is_refused_once_and_shown_nowhere(server: Server) -> None:
     secret = "WrongKeyWrongKeyWrongKeyWrongKeyWrongKeyWro"
     server.faults.error("AUTH", 10004, f"Wrong key {secret} in AUTH APIKEY {secret}; try\nanother")
-    with pytest.raises(Refused, match="privilege") as caught:
+    with pytest.raises(CommandRefused, match="privilege") as caught:
         databases.on_node(address_of(server, apikey=secret), databases.names)
     shown = "".join(traceback.format_exception(caught.value)) + repr(caught.value)
     assert secret not in shown
@@ -115,7 +115,7 @@ def test_a_wrong_key_is_refused_once_and_shown_nowhere(server: Server) -> None:
 
 def test_a_failed_login_leaves_no_socket(server: Server) -> None:
     for _ in range(3):  # ResourceWarning is an error here
-        with pytest.raises(Refused):
+        with pytest.raises(CommandRefused):
             Session(address_of(server, apikey="x" * 43))
 
 
@@ -170,7 +170,7 @@ def test_silence_ends_in_a_timeout_and_the_late_reply_meets_no_one(server: Serve
 
 def test_an_error_reply_leaves_the_connection_as_good_as_it_was(address: Address) -> None:
     with Session(address) as session:
-        with pytest.raises(Refused, match="10002"):
+        with pytest.raises(CommandRefused, match="10002"):
             session.ok("SET BOGUS STATEMENT TO 1")
         assert session.value("PING") == "PONG"
 
@@ -195,7 +195,7 @@ def test_a_busy_node_and_a_change_of_leader_are_tried_again(server: Server, code
 
 def test_trying_again_comes_to_an_end(server: Server) -> None:
     server.faults.error("LIST DATABASES", 10006, "later", times=None)
-    with pytest.raises(Refused, match="later"):
+    with pytest.raises(CommandRefused, match="later"):
         databases.exists(address_of(server), NAME)
     assert len(server.connections) == 4
 
@@ -203,7 +203,7 @@ def test_trying_again_comes_to_an_end(server: Server) -> None:
 @pytest.mark.parametrize("code", [1, 26, 10001, 10002, 10003, 10004, 10005])
 def test_what_will_not_pass_is_not_tried_again(server: Server, code: int) -> None:
     server.faults.error("LIST DATABASES", code, "no", times=None)
-    with pytest.raises(Refused):
+    with pytest.raises(CommandRefused):
         databases.exists(address_of(server), NAME)
     assert len(server.connections) == 1
 

@@ -15,7 +15,7 @@ import stamina
 
 from shared.databases.snapshot import take_snapshot
 from shared.errors import CorruptSource, LitekeepError, SourceError
-from shared.sqlitecloud.failures import Garbled, Lost, Refused, TimedOut
+from shared.sqlitecloud.failures import CommandRefused, Garbled, Lost, TimedOut
 from shared.sqlitecloud.location import CloudLocation
 from shared.sqlitecloud.session import Session
 from shared.sqlitecloud.snapshot import look_at, snapshot_cloud, unchanged_since
@@ -159,7 +159,7 @@ def test_a_damaged_database_is_refused_or_kept_as_it_is(server: Server, located:
 
 
 def test_a_database_that_is_not_there(located: Located, tmp_path: Path) -> None:
-    with pytest.raises(Refused, match="check the name"):
+    with pytest.raises(CommandRefused, match="check the name"):
         snapshot(located("missing.sqlite"), tmp_path / "s.db")
     with pytest.raises(SourceError, match="not there"):
         look_at(located("missing.sqlite"))
@@ -167,7 +167,7 @@ def test_a_database_that_is_not_there(located: Located, tmp_path: Path) -> None:
 
 def test_a_disabled_database_says_so(server: Server, located: Located, tmp_path: Path) -> None:
     server.catalog.get(NAME).disabled = True
-    with pytest.raises(Refused, match="disabled"):
+    with pytest.raises(CommandRefused, match="disabled"):
         snapshot(located(), tmp_path / "s.db")
     with pytest.raises(SourceError, match="disabled"):
         look_at(located())

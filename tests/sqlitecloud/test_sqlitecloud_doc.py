@@ -9,7 +9,7 @@ import pytest
 from shared.operations.restore.native import NativeOrder, restore_native
 from shared.sqlitecloud import native
 from shared.sqlitecloud.connection_string import parse_connection_string
-from shared.sqlitecloud.failures import Refused
+from shared.sqlitecloud.failures import CommandRefused
 from shared.sqlitecloud.health import FOR_BACKUPS, FOR_RESTORES, check
 from shared.sqlitecloud.location import CloudLocation
 from shared.stores import open_store
@@ -43,7 +43,7 @@ def test_the_backup_login_can_back_up_and_change_nothing(server: Server) -> None
     found = {one.name: one.ok for one in check(address, NAME, server.clock.now())}
     assert [found[name] for name in FOR_BACKUPS] == [True] * 3
     assert [found[name] for name in FOR_RESTORES] == [None] * 3
-    with pytest.raises(Refused):
+    with pytest.raises(CommandRefused):
         native.enable(address, NAME)
 
 

@@ -9,7 +9,7 @@ import pytest
 
 from shared.sqlitecloud import databases
 from shared.sqlitecloud.connection_string import Address
-from shared.sqlitecloud.failures import CloudError, Lost, Refused
+from shared.sqlitecloud.failures import CloudError, CommandRefused, Lost
 from shared.sqlitecloud.session import UPLOAD_PIECE, Session, Undecided
 from tests.servers.sqlitecloud import Server
 from tests.sqlitecloud.conftest import NAME
@@ -44,7 +44,7 @@ def test_an_upload_is_pieces_and_an_end_each_answered(server: Server, address: A
 
 def test_a_name_that_is_taken_is_refused_before_any_data(server: Server, address: Address, source: Path) -> None:
     before = (server.data / NAME).read_bytes()
-    with pytest.raises(Refused, match="already exists"):
+    with pytest.raises(CommandRefused, match="already exists"):
         put(address, source, NAME)
     assert "UPLOAD DATA" not in requests(server)
     assert (server.data / NAME).read_bytes() == before
@@ -64,7 +64,7 @@ def test_any_other_answer_than_ok_is_no_success(
 @pytest.mark.parametrize("nth", [1, 2, 3])
 def test_a_quota_that_runs_out_ends_in_an_abort(server: Server, address: Address, source: Path, nth: int) -> None:
     server.faults.error(PIECE, 10005, "Storage quota exceeded.", nth=nth)
-    with pytest.raises(Refused, match="quota"):
+    with pytest.raises(CommandRefused, match="quota"):
         put(address, source)
     assert requests(server)[-1] == "UPLOAD ABORT"
     assert len(server.connections) == 1
@@ -73,7 +73,7 @@ def test_a_quota_that_runs_out_ends_in_an_abort(server: Server, address: Address
 
 def test_what_the_node_takes_for_no_database_is_refused(server: Server, address: Address, tmp_path: Path) -> None:
     (tmp_path / "x").write_bytes(b"no database" * 1000)
-    with pytest.raises(Refused, match="not a database"):
+    with pytest.raises(CommandRefused, match="not a database"):
         put(address, tmp_path / "x")
     assert not databases.exists(address, "new.db")
 
@@ -153,7 +153,7 @@ def test_what_stays_undecided_is_said_to_be(server: Server, address: Address, so
 def test_a_failing_abort_does_not_hide_the_reason(server: Server, address: Address, source: Path) -> None:
     server.faults.error(PIECE, 10005, "Storage quota exceeded.")
     server.faults.cut("UPLOAD ABORT", 0)
-    with pytest.raises(Refused, match="quota"):
+    with pytest.raises(CommandRefused, match="quota"):
         put(address, source)
 
 

@@ -35,7 +35,7 @@ class ForeignKey:
 
 
 @dataclass(frozen=True)
-class Plan:
+class ErasurePlan:
     places: list[Place]
     links: list[Link]
 
@@ -51,7 +51,7 @@ class Plan:
             yield f"{link.child}: {what} that refer to rows that go ({columns})"
 
 
-def plan_erasure(connection: apsw.Connection, table: str, column: str, also: Sequence[str]) -> Plan:
+def plan_erasure(connection: apsw.Connection, table: str, column: str, also: Sequence[str]) -> ErasurePlan:
     """The places and the closure. Raises UsageError for a table or column that is not there or cannot be searched."""
     places = [_place(connection, table, column, "--table", "--column")]
     for text in also:
@@ -60,7 +60,7 @@ def plan_erasure(connection: apsw.Connection, table: str, column: str, also: Seq
             raise UsageError(f"--also {text[:100]!r} is no TABLE.COLUMN")
         places.append(_place(connection, other, name, "--also", "--also"))
     places = [place for number, place in enumerate(places) if place not in places[:number]]
-    return Plan(places, closure(foreign_keys(connection), [place.table for place in places]))
+    return ErasurePlan(places, closure(foreign_keys(connection), [place.table for place in places]))
 
 
 def closure(keys: Sequence[ForeignKey], tables: Sequence[str]) -> list[Link]:

@@ -14,7 +14,7 @@ from shared.keys import WrappingKey
 from shared.model import report_names
 from shared.operations.erasure.entry import MOST_VALUES, Erasure, Hasher, hash_values, too_long
 from shared.operations.erasure.ledger import Ledger, append, copy_ledger, create_ledger, read_ledger
-from shared.operations.erasure.plan import Plan, plan_erasure
+from shared.operations.erasure.plan import ErasurePlan, plan_erasure
 from shared.operations.erasure.replay import count_matches
 from shared.sqlite.connect import open_snapshot
 from shared.stores import Store
@@ -47,7 +47,7 @@ class Recorded:
     """
 
     entry: Erasure
-    plan: Plan
+    plan: ErasurePlan
     still_there: dict[str, int]
     object: str | None = None
     sha256: str | None = None
@@ -133,5 +133,5 @@ def _made(order: EraseOrder, ledger: Ledger, clock: Clock) -> Recorded:
     return Recorded(entry, plan, count_matches(order.schema, entry, hasher))
 
 
-def _hashed(hasher: Hasher, order: EraseOrder, plan: Plan) -> tuple[list[str], list[int]]:
+def _hashed(hasher: Hasher, order: EraseOrder, plan: ErasurePlan) -> tuple[list[str], list[int]]:
     return hash_values(hasher, order.values, fold=any(place.fold for place in plan.places))

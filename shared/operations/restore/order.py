@@ -58,7 +58,7 @@ class RestoreOrder:
 
 
 @dataclass(frozen=True)
-class Plan:
+class RestorePlan:
     """What a restore would do, for `--dry-run`."""
 
     id: str

@@ -25,7 +25,7 @@ from shared.operations.backup import BackupOrder, take_backup
 from shared.operations.erasure.replayed import Replayed
 from shared.operations.erasure.way_out import pending_for
 from shared.operations.restore.migrations import compare_migrations, read_journal
-from shared.operations.restore.order import Plan, Restored, RestoreOrder
+from shared.operations.restore.order import Restored, RestoreOrder, RestorePlan
 from shared.operations.restore.permitted import check_permit, redeem
 from shared.operations.restore.rebuilt import first_present, rebuild_first_good
 from shared.operations.verify.child import look, take_part
@@ -42,11 +42,11 @@ from shared.sqlitecloud.location import CloudLocation
 _IMAGE_COPIES = 2.2  # the whole and the part, or what is sent and what comes back, stand side by side
 
 
-def plan_restore(order: RestoreOrder) -> Plan:
+def plan_restore(order: RestoreOrder) -> RestorePlan:
     """Checks all that can be checked without writing, and says what would be done."""
     manifest, _ = _opened(order)
     artifact = first_present(order, manifest)
-    return Plan(
+    return RestorePlan(
         id=manifest.id,
         created_at=rfc3339(manifest.created_at),
         artifact=artifact.object,

@@ -19,7 +19,7 @@ from shared.operations.rows.apply import Conflict, RowWritten, Writing
 from shared.operations.rows.selection import on_plan
 from shared.runtime.so_far import unsure
 from shared.sqlite.connect import uri
-from shared.sqlitecloud.failures import CloudError, Refused
+from shared.sqlitecloud.failures import CloudError, CommandRefused
 from shared.sqlitecloud.location import CloudLocation
 from shared.sqlitecloud.names import quoted
 from shared.sqlitecloud.session import Session
@@ -62,7 +62,7 @@ def write_cloud(target: CloudLocation, prepared: "Prepared") -> None:
         except BaseException as error:
             with suppress(CloudError):
                 session.write("ROLLBACK")
-            if isinstance(error, Refused):
+            if isinstance(error, CommandRefused):
                 raise Conflict(f"cannot write rows of {table}: {error}; nothing was changed") from None
             raise
         _commit(session, target, table)
@@ -74,7 +74,7 @@ def _commit(session: Session, target: CloudLocation, table: str) -> None:
     try:
         with unsure("rows", f"{open_question}: litekeep rows restore --dry-run shows what is still missing", done):
             session.write("COMMIT")
-    except Refused as error:
+    except CommandRefused as error:
         raise Conflict(f"cannot write rows of {table}: {error}; nothing was changed") from None
     except LitekeepError as error:
         raise SourceError(

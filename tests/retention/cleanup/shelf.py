@@ -15,11 +15,11 @@ from shared.clock import utc_now
 from shared.keys import WrappingKey
 from shared.model.kinds import Kind, default_retention
 from shared.model.names import WHOLE, BackupName
-from shared.retention.plan import Policy
+from shared.retention.plan import RetentionPolicy
 from shared.stores import Store
 from tests.builders import make_artifact, make_manifest
 
-POLICY = Policy(default_retention("production"))
+POLICY = RetentionPolicy(default_retention("production"))
 SIZE = 10  # bytes an artifact
 
 
