@@ -14,8 +14,8 @@ from pathlib import Path
 import apsw
 
 from benchmarks.databases import make_database
-from shared.dump.identifiers import quote_name
 from shared.operations.diff.compare import compare, open_pair
+from shared.sqlite.names import quote_name
 
 _TABLES = ("users", "events", "messages", "settings")
 _WITHIN, _MOST_MEMORY = 2.0, 200  # times the reading; MB

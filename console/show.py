@@ -9,9 +9,8 @@ from markupsafe import Markup, escape
 
 from console.wiring import caller, roles, wiring
 from shared.clock import parse_time, rfc3339
-from shared.operations.drill.durations import duration
 from shared.redaction import redact
-from shared.terminal.screen import age, size
+from shared.text import age, duration, printable, size
 
 MENU = {
     "overview.show": "Overview",
@@ -65,7 +64,7 @@ def wants_json() -> bool:
 
 def plain(text: object) -> str:
     """A name or reason of whoever wrote it, without what changes the direction or place of other text."""
-    return "".join(c if c.isprintable() or c == " " else "\N{REPLACEMENT CHARACTER}" for c in str(text))
+    return printable(str(text))
 
 
 def _finalize(value: object) -> object:

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from shared.terminal.screen import size
+from shared.text import size
 
 
 def lines_of(document: dict[str, Any]) -> Iterator[str]:

@@ -14,7 +14,8 @@ from shared.terminal.audit import audited
 from shared.terminal.endings import reported
 from shared.terminal.parts import database_of, event_log, events_own_stdout
 from shared.terminal.policy import check_other_store
-from shared.terminal.screen import BAD, say, say_json, size
+from shared.terminal.screen import BAD, say, say_json
+from shared.text import size
 
 
 def run_copy(settings: Settings, flags: dict[str, Any], *, as_json: bool, progress: Progress) -> int:

@@ -15,7 +15,8 @@ from shared.stores import Store, open_store
 from shared.terminal.approvals import check_alone, permit_of, tell_break_glass
 from shared.terminal.audit import audited
 from shared.terminal.parts import event_log
-from shared.terminal.screen import say, say_json, size
+from shared.terminal.screen import say, say_json
+from shared.text import size
 
 Leave = Callable[[Backup], None]
 

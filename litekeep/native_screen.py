@@ -10,7 +10,8 @@ from shared.sqlitecloud.connection_string import Address
 from shared.sqlitecloud.failures import AUTH, CloudError, CommandRefused
 from shared.sqlitecloud.native import NativeInventory, NativePoint, peek, shown
 from shared.sqlitecloud.native_findings import NativeFindings, native_findings
-from shared.terminal.screen import BAD, GOOD, UNKNOWN, age, say, size, table
+from shared.terminal.screen import BAD, GOOD, UNKNOWN, say, table
+from shared.text import age, size
 
 
 def judged(inventory: NativeInventory, *, wrote: bool | None, now: datetime | None = None) -> NativeFindings:

@@ -4,7 +4,7 @@ import textwrap
 from collections.abc import Collection, Iterator
 from typing import Any
 
-from shared.events.log import printable
+from shared.events.log import safe_line
 from shared.model.kinds import Kind
 from shared.policy.file import read_policy
 from shared.settings import Settings
@@ -22,7 +22,7 @@ def retention_lines(settings: Settings, retired: Collection[str] = ()) -> Iterat
     stay = settings.backup_min_keep
     yield f"Always kept (BACKUP_MIN_KEEP): the last {stay} good ones of a database"
     if retired:
-        named = ", ".join(map(printable, sorted(retired)))
+        named = ", ".join(map(safe_line, sorted(retired)))
         yield from textwrap.wrap(
             f"Retired, each backup goes when its time is over: {named}", 78, subsequent_indent="  "
         )

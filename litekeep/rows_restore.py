@@ -31,7 +31,8 @@ from shared.terminal.parts import (
     location_of,
     source_of,
 )
-from shared.terminal.screen import printable, say, say_json
+from shared.terminal.screen import say, say_json
+from shared.text import printable
 
 _SHOWN = 20
 _LONGEST_KEYS = 64 << 20  # bytes of a file of keys

@@ -15,7 +15,7 @@ from shared.settings import Settings, read_settings
 from shared.stores import open_store
 from shared.terminal.parts import key_of
 from shared.terminal.policy import under_policy
-from shared.terminal.screen import moment
+from shared.text import moment
 
 Trial = Callable[[Settings], Iterator[str]]
 

@@ -2,12 +2,13 @@
 
 from datetime import timedelta
 
-from shared.events.log import printable
+from shared.events.log import safe_line
 from shared.monitor import Standing, Status
 from shared.settings import SAMPLE_DATABASE
 from shared.terminal.options import settings_with
 from shared.terminal.overall import Look, take_look
-from shared.terminal.screen import age, how_to_call, say
+from shared.terminal.screen import how_to_call, say
+from shared.text import age
 
 _SIGNS = {Standing.OK: "✅", Standing.STALE: "❌", Standing.FAILING: "❌", Standing.NEVER: "❌"}
 _MOST = 10
@@ -36,7 +37,7 @@ def say_standing() -> int:
 
 
 def _line(status: Status) -> str:
-    name = printable(status.database)
+    name = safe_line(status.database)
     if status.last is None or status.age is None:
         return f"❌ {name}: never backed up"
     proof = "proven" if status.last.verified else "not proven yet" if status.last.verified is None else "NOT good"

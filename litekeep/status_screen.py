@@ -4,10 +4,10 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 from shared.catalog.verdicts import Trust
-from shared.events.log import Event, printable
+from shared.events.log import Event, safe_line
 from shared.monitor import Finding, Seen, Standing, Status
 from shared.monitor.next_deletion import NextDeletion
-from shared.terminal.screen import age, moment, size
+from shared.text import age, moment, size
 
 FINE, OPEN, ODD, WRONG = "✅", "⬜", "⚠️", "❌"
 _MOST_FINDINGS = 10
@@ -20,12 +20,12 @@ _SEALS: dict[Trust | None, str] = {
 
 def screen(status: Status, going: NextDeletion | None) -> list[str]:
     """The lines for one database."""
-    return [printable(status.database), *_backup_lines(status), *_proof_lines(status), *_plan_lines(status, going)]
+    return [safe_line(status.database), *_backup_lines(status), *_proof_lines(status), *_plan_lines(status, going)]
 
 
 def finding_lines(findings: Sequence[Finding]) -> list[str]:
     """What needs attention, errors first, as far as it fits a screen."""
-    lines = [f"{WRONG if each.is_error else ODD} {each.event}: {printable(each.message)}" for each in findings]
+    lines = [f"{WRONG if each.is_error else ODD} {each.event}: {safe_line(each.message)}" for each in findings]
     left = len(lines) - _MOST_FINDINGS
     return lines if left <= 0 else [*lines[:_MOST_FINDINGS], f"{ODD} and {left} more: litekeep status --json"]
 
@@ -88,7 +88,7 @@ def _loss(length: timedelta) -> str:
 
 def _word(status: Status) -> str:
     if status.standing is Standing.FAILING and status.last is not None:
-        return f"Failing, {printable(status.last.wrong or '')}"
+        return f"Failing, {safe_line(status.last.wrong or '')}"
     return f"Stale, {' and '.join(_stale_kinds(status))}" if status.standing is Standing.STALE else "Success"
 
 

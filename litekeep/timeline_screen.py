@@ -4,9 +4,10 @@ from collections.abc import Iterator, Sequence
 from datetime import timedelta
 
 from shared.continuous.timeline import Moment, Timeline
-from shared.events.log import printable
+from shared.events.log import safe_line
 from shared.model.kinds import Kind
-from shared.terminal.screen import BAD, GOOD, age, moment, size
+from shared.terminal.screen import BAD, GOOD
+from shared.text import age, moment, size
 
 _BARS = "▁▂▃▄▅▆▇█"
 _WIDTH = 60
@@ -15,7 +16,7 @@ _MOST = 10
 
 def screen(found: Timeline) -> Iterator[str]:
     """The lines for one database: ranges and gaps in the order of time, what changed when, and what a restore reads."""
-    yield printable(found.database)
+    yield safe_line(found.database)
     chain = [point for point in found.points if point.backup.name.kind is Kind.CONTINUOUS]
     others = len(found.points) - len(chain)
     if not chain:
@@ -28,7 +29,7 @@ def screen(found: Timeline) -> Iterator[str]:
                 for each in found.ranges
             ),
             *(
-                (each.since, f"  {BAD} {age((each.until - each.since).total_seconds())} lost: {printable(each.reason)}")
+                (each.since, f"  {BAD} {age((each.until - each.since).total_seconds())} lost: {safe_line(each.reason)}")
                 for each in found.gaps
             ),
         ]

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING, Any
 
 from jobs.backup.slot import Skipped, back_up_once
 from shared.errors import LitekeepError, UsageError
-from shared.events.log import printable
+from shared.events.log import safe_line
 from shared.model.kinds import Kind, kind_of_name
 from shared.model.names import WHOLE
 from shared.model.schedules import SCHEDULED
@@ -18,7 +18,8 @@ from shared.stores import open_store
 from shared.terminal.notify import beat_at_end
 from shared.terminal.options import settings_with
 from shared.terminal.parts import event_log, events_own_stdout, key_of, project_of, source_of
-from shared.terminal.screen import BAD, UNKNOWN, how_to_call, say, say_json, size
+from shared.terminal.screen import BAD, UNKNOWN, how_to_call, say, say_json
+from shared.text import size
 
 if TYPE_CHECKING:
     from jobs.backup.fleet import FleetRun
@@ -121,7 +122,7 @@ def _refuse_with_continuous(flags: dict[str, Any]) -> None:
 def _note(flags: dict[str, Any]) -> str | None:
     if flags["note"] is None:
         return None
-    note = printable(flags["note"])
+    note = safe_line(flags["note"])
     if len(note) > _LONGEST_NOTE:
         raise UsageError(f"--note is longer than {_LONGEST_NOTE} characters: say it in a line")
     return note

@@ -9,7 +9,8 @@ import click
 from shared.clock import rfc3339
 from shared.retention import Outcome
 from shared.retention.plan import RetentionDecision
-from shared.terminal.screen import age, say, size, table
+from shared.terminal.screen import say, table
+from shared.text import age, size
 
 FEW = 20  # errors and the like that are told one by one; --json tells all
 

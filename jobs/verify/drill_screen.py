@@ -5,10 +5,10 @@ from collections.abc import Sequence
 from shared.operations.drill import Drill
 from shared.operations.drill.attempt import Attempt, Role
 from shared.operations.drill.drill import Trend
-from shared.operations.drill.durations import duration
 from shared.operations.drill.history import PastDrill
 from shared.operations.drill.rehearsal import Rehearsal
-from shared.terminal.screen import BAD, GOOD, UNKNOWN, moment, say, table
+from shared.terminal.screen import BAD, GOOD, UNKNOWN, say, table
+from shared.text import duration, moment
 
 _SIGNS = {True: GOOD, False: BAD, None: UNKNOWN}
 

@@ -11,7 +11,8 @@ from shared.clock import utc_now
 from shared.model.kinds import Kind
 from shared.stores import open_store
 from shared.terminal.options import common, database, settings_with, store
-from shared.terminal.screen import BAD, GOOD, age, moment, printable, say, say_json, size, table
+from shared.terminal.screen import BAD, GOOD, say, say_json, table
+from shared.text import age, moment, printable, size
 
 _FOLDED = 2  # points from which on they are one line
 _SHORT = 12  # characters of a schema version

@@ -9,7 +9,7 @@ from typing import Any, Literal, Self
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from shared.errors import NotGood, UsageError
-from shared.events.log import printable
+from shared.events.log import safe_line
 
 APPROVE_WITHIN = timedelta(hours=24)
 EXECUTE_WITHIN = timedelta(hours=4)
@@ -85,7 +85,7 @@ class Decision(_Document):
 
 def checked_reason(reason: str) -> str:
     """The reason in one line. Raises UsageError when it says nothing, or too much."""
-    line = printable(reason)
+    line = safe_line(reason)
     if not line or len(line) > _LONGEST_REASON:
         raise UsageError(f"--reason is empty or longer than {_LONGEST_REASON} characters: say in a line why")
     return line
@@ -105,4 +105,4 @@ def differences(approved: dict[str, Value], now: dict[str, Any]) -> list[str]:
 
 
 def _shown(value: Any) -> str:
-    return printable(value if isinstance(value, str) else json.dumps(value))[:200]
+    return safe_line(value if isinstance(value, str) else json.dumps(value))[:200]

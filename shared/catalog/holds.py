@@ -21,6 +21,7 @@ from shared.model.trail_names import BESIDE_TRAIL
 from shared.runtime.so_far import note, unsure
 from shared.stores import Store, StoredObject
 from shared.stores.interface import Holding
+from shared.text import printable
 
 _LARGEST = 64 << 10  # bytes
 _LONGEST_REASON = 500
@@ -195,4 +196,4 @@ def _checked_reason(reason: str) -> str:
 
 def _one_line(text: str) -> str:
     line = " ".join(text.split())
-    return "".join(character for character in line if character.isprintable())[: _LONGEST_REASON + 1]
+    return printable(line, "")[: _LONGEST_REASON + 1]

@@ -2,8 +2,8 @@
 
 from dataclasses import dataclass
 
-from shared.dump.identifiers import quote_name
 from shared.dump.tables import KNOWN_COLLATIONS, Column, Constraint, Table
+from shared.sqlite.names import quote_name
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Any, Protocol
 import apsw
 
 from shared.compare.rows import Match, changed, only_in
-from shared.dump.identifiers import quote_name
+from shared.sqlite.names import quote_name
 
 
 class Sides(Protocol):

@@ -3,8 +3,8 @@
 from collections.abc import Sequence
 from typing import Any
 
-from shared.dump.identifiers import quote_name
 from shared.dump.literals import real_literal, text_literal
+from shared.sqlite.names import quote_name
 
 
 def fetched(alias: str, columns: Sequence[str]) -> list[str]:

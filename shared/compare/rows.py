@@ -16,11 +16,11 @@ from typing import Any
 import apsw
 
 from shared.compare.keys import Key, shared_keys
-from shared.dump.identifiers import quote_name
 from shared.dump.tables import Column, Table
 from shared.errors import SourceError
 from shared.runtime.progress import Progress, silent
 from shared.sqlite.connect import distrust, uri
+from shared.sqlite.names import quote_name
 
 _STEPS = 100_000  # of SQLite's machine, some milliseconds: Python then sees Ctrl-C
 

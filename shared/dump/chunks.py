@@ -10,9 +10,9 @@ from typing import Any, NamedTuple
 
 import apsw
 
-from shared.dump.identifiers import quote_name
 from shared.dump.large_rows import row_body
 from shared.dump.reading import AIM, LARGEST, Reading, is_ordinary
+from shared.sqlite.names import quote_name
 
 _FIRST = 64  # rows in a table's first statement
 _BETWEEN_ROWS = "'),\n('"  # in SQL

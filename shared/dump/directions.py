@@ -10,9 +10,9 @@ from dataclasses import replace
 
 import apsw
 
-from shared.dump.identifiers import quote_name
 from shared.dump.standins import key_term
 from shared.dump.tables import KeyColumn, Table, key_columns
+from shared.sqlite.names import quote_name
 
 Directions = Mapping[str, tuple[bool, ...]]  # of an index: for each of its columns, whether it descends
 

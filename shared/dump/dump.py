@@ -19,7 +19,6 @@ from dataclasses import dataclass, field, replace
 import apsw
 
 from shared.dump.entries import imposter
-from shared.dump.identifiers import quote_name
 from shared.dump.plan import make_plan
 from shared.dump.reading import LONGEST, Tally
 from shared.dump.rows import register_literals, statements
@@ -27,6 +26,7 @@ from shared.dump.schema import one_line
 from shared.dump.standins import schema_edit, set_sql, stand_in
 from shared.dump.steps import DumpPlan, Sql, TableRows
 from shared.errors import CorruptSource, NoSql, SourceError
+from shared.sqlite.names import quote_name
 
 FORMAT = 2
 _VALUE_BASE = 16 << 20  # bytes

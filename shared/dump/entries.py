@@ -15,13 +15,13 @@ from dataclasses import dataclass
 
 import apsw
 
-from shared.dump.identifiers import quote_name
 from shared.dump.row_source import Rows
 from shared.dump.rows import register_literals
 from shared.dump.schema import SchemaObject
 from shared.dump.standins import as_text, key_term
 from shared.dump.tables import KNOWN_COLLATIONS, Column, KeyColumn, Table
 from shared.errors import SourceError
+from shared.sqlite.names import quote_name
 
 
 @dataclass(frozen=True)

@@ -16,6 +16,7 @@ import apsw
 
 from shared.errors import SourceError
 from shared.runtime.disk import KEPT_FREE, Reserve
+from shared.text import printable
 
 _STEPS_BETWEEN_CALLS = 1000  # of SQLite's virtual machine: some 10 microseconds
 _SECONDS_BETWEEN_CHECKS = 0.05
@@ -226,7 +227,7 @@ class Guard:
 def shown(name: str) -> str:
     """A name out of a dump, fit for one line of an error."""
     short = name if len(name) <= 60 else name[:57] + "..."
-    return "".join(c if c.isprintable() else "?" for c in short)
+    return printable(short, "?")
 
 
 def _function(name: str) -> int:

@@ -13,11 +13,6 @@ _SHELL_LINE = re.compile(r"\n\s*(?:[./#]|go)", re.IGNORECASE)
 _SHELL_LINE_1 = re.compile(r"^[ \t\v\f]*(?:/|go)[ \t\v\f;]*$", re.IGNORECASE | re.MULTILINE)
 
 
-def quote_name(name: str) -> str:
-    """The name as an SQL identifier, always in double quotes: `statements.py` counts on that."""
-    return '"' + name.replace('"', '""') + '"'
-
-
 def survives_shells(statement: str, *, dump_format: int = 2) -> bool:
     """Whether the stock shell hands this statement to SQLite whole and unchanged, and runs no line of it.
 

@@ -10,10 +10,10 @@ from typing import Any
 
 import apsw
 
-from shared.dump.identifiers import quote_name
 from shared.dump.literals import text_literal
 from shared.dump.row_source import Rows
 from shared.dump.values import literal
+from shared.sqlite.names import quote_name
 
 LARGE = 64 << 10  # bytes of a value, from which it is worth the trouble
 _PIECE = 1 << 20  # bytes read at a time

@@ -7,8 +7,8 @@ import re
 
 import apsw
 
-from shared.dump.identifiers import quote_name
 from shared.dump.tables import Table, qualified
+from shared.sqlite.names import quote_name
 
 _READS_JSON = re.compile(r"json|->", re.IGNORECASE)
 _STRICT, _ANY = 1, 2 | 4  # of json_valid(): RFC 8259; JSON5 or what looks like JSONB

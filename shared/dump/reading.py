@@ -4,10 +4,10 @@ from dataclasses import dataclass
 
 import apsw
 
-from shared.dump.identifiers import quote_name
 from shared.dump.row_source import Rows
 from shared.dump.values import row_text, trapped
 from shared.errors import NoSql
+from shared.sqlite.names import quote_name
 
 AIM = 128 << 10  # bytes in a statement
 LARGEST = 1 << 20  # bytes in a statement of several rows

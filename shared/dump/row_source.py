@@ -4,9 +4,9 @@ from dataclasses import dataclass
 
 import apsw
 
-from shared.dump.identifiers import quote_name
 from shared.dump.tables import Column, Table, qualified, seek_name
 from shared.dump.values import joined, trapped
+from shared.sqlite.names import quote_name
 
 
 @dataclass(frozen=True)

@@ -9,8 +9,9 @@ from typing import Any, Literal, cast, get_args
 
 import apsw
 
-from shared.dump.identifiers import quote_name
 from shared.errors import NoSql
+from shared.sqlite.names import quote_name
+from shared.text import printable
 
 Kind = Literal["table", "index", "view", "trigger"]
 _CODECS = {"UTF-8": "utf-8", "UTF-16le": "utf-16-le", "UTF-16be": "utf-16-be"}
@@ -141,7 +142,7 @@ def bounded(connection: apsw.Connection) -> Iterator[None]:
 
 def one_line(text: str) -> str:
     """The text without anything that ends a line or steers a terminal."""
-    return "".join(c if c.isprintable() else "?" for c in text)
+    return printable(text, "?")
 
 
 @dataclass(frozen=True)

@@ -8,11 +8,11 @@ Indexes of constraints are made by constraints of the stand-in, and keep their n
 
 from dataclasses import dataclass
 
-from shared.dump.identifiers import quote_name
 from shared.dump.literals import text_literal
 from shared.dump.row_source import Rows
 from shared.dump.tables import KNOWN_COLLATIONS, Column, Constraint, KeyColumn, Table, qualified, seek_name
 from shared.errors import NoSql
+from shared.sqlite.names import quote_name
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,8 @@ from typing import Any, Literal
 
 import apsw
 
-from shared.dump.identifiers import quote_name
 from shared.dump.schema import TableFacts
+from shared.sqlite.names import quote_name
 
 Affinity = Literal["INTEGER", "NUMERIC", "REAL", "TEXT", "BLOB"]
 KNOWN_COLLATIONS = frozenset({"BINARY", "NOCASE", "RTRIM"})

@@ -9,9 +9,9 @@ from typing import Any
 
 import apsw
 
-from shared.dump.identifiers import quote_name
 from shared.dump.tables import KNOWN_COLLATIONS
 from shared.errors import NoSql
+from shared.sqlite.names import quote_name
 
 _UNIQUE = """
     SELECT tables.name, indexes.name, (

@@ -18,6 +18,7 @@ from typing import Any, TextIO
 
 from shared.clock import Clock, rfc3339, utc_now
 from shared.redaction import redact
+from shared.text import printable
 
 
 class Event(StrEnum):
@@ -141,8 +142,8 @@ class EventLog:
         Raises ValueError, after the line is written, when events.json knows no such event with such fields.
         """
         severity, time = severity_of(event), rfc3339(self._clock())
-        text = printable(message)
-        known = {name: printable(v) if isinstance(v, str) else v for name, v in fields.items() if v is not None}
+        text = safe_line(message)
+        known = {name: safe_line(v) if isinstance(v, str) else v for name, v in fields.items() if v is not None}
         document = {"severity": severity, "message": text, "time": time, "event": event.value, **known}
         if self._as_json:
             line = json.dumps(document | self._origin.to_json(), ensure_ascii=False)
@@ -195,9 +196,7 @@ def _is_of_type(value: Field, name: str) -> bool:
     return isinstance(value, int) or (name == "number" and isinstance(value, float) and math.isfinite(value))
 
 
-def printable(text: str) -> str:
+def safe_line(text: str) -> str:
     """One line of it, without credentials: names come from outside, and must not steer a terminal."""
     line = redact(" ".join(text.split()))
-    if line.isprintable():
-        return line
-    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in line)
+    return printable(line)

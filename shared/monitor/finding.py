@@ -2,7 +2,6 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
 
 from shared.events.log import Event, Field, severity_of
 
@@ -26,12 +25,3 @@ class Finding:
     def to_json(self) -> dict[str, str]:
         """An item of `alerts`."""
         return {"name": self.event.value, "message": self.message}
-
-
-def span(length: timedelta) -> str:
-    """`26 h`: in the largest unit of which there are three; `48 h` rather than two days."""
-    seconds = length.total_seconds()
-    for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= 3 * size:
-            return f"{int(seconds // size)} {unit}"
-    return f"{int(seconds)} s"

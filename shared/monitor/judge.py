@@ -10,8 +10,9 @@ from shared.events.log import Event, Field
 from shared.model.kinds import Kind
 from shared.model.schedules import DEFAULT_SCHEDULES, Schedule
 from shared.monitor.changes import changes
-from shared.monitor.finding import Finding, span
+from shared.monitor.finding import Finding
 from shared.monitor.listing import Listing, Seen, present
+from shared.text import span
 
 Schedules = Mapping[Kind, Schedule]
 

@@ -20,6 +20,7 @@ from shared.clock import Clock, parse_time, rfc3339
 from shared.errors import ObjectExists, ObjectMissing, StoreError
 from shared.model import lock_names
 from shared.stores import Store, StoredObject
+from shared.text import printable
 
 LENGTH = timedelta(hours=1)
 MARGIN = timedelta(minutes=2)
@@ -108,7 +109,7 @@ def _terms(store: Store, last: StoredObject) -> tuple[str, datetime]:
     try:
         with store.open(last.name, last.generation) as stream:
             content = json.loads(stream.read(_LARGEST))
-        owner = "".join(character for character in str(content["owner"])[:80] if character.isprintable())
+        owner = printable(str(content["owner"])[:80], "")
         return owner, min(parse_time(content["expires_at"]), latest)
     except ObjectMissing:
         return "one that just ended", last.created_at - MARGIN

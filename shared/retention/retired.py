@@ -11,7 +11,7 @@ from typing import Any
 
 from shared.clock import Clock, is_future, rfc3339, utc_now
 from shared.errors import ObjectExists, UsageError
-from shared.events.log import printable
+from shared.events.log import safe_line
 from shared.model import lock_names, names
 from shared.model.trail_names import BESIDE_TRAIL
 from shared.runtime.so_far import unsure
@@ -22,7 +22,7 @@ _LONGEST_REASON = 500
 
 def retire(store: Store, database: str, reason: str, by: str, *, clock: Clock = utc_now) -> dict[str, Any]:
     """Records that a database is no more. Raises UsageError when it has no backups here, or is retired already."""
-    reason = printable(reason)
+    reason = safe_line(reason)
     if not reason or len(reason) > _LONGEST_REASON:
         raise UsageError(f"--reason is empty or longer than {_LONGEST_REASON} characters: say in a line why")
     known = {

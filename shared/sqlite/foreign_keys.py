@@ -10,6 +10,8 @@ from typing import Any
 
 import apsw
 
+from shared.sqlite.names import quote_name
+
 _KEYS = """
     SELECT id, "table", max("from"), max("to"), count(*)
     FROM pragma_foreign_key_list(?, 'main') GROUP BY id ORDER BY id
@@ -36,9 +38,10 @@ class ForeignKeys:
         if not keys:
             return 0
         rowids = [self._rowid_of(parent, named, columns) for _, parent, _, named, columns in keys]
+        source = f"SELECT count(*) FROM main.{quote_name(table)}"
         queries = [
-            f"SELECT count(*) FROM main.{_name(table)} WHERE {column} IS NOT NULL AND {column} NOT IN (SELECT {rowid})"
-            for column, rowid in zip([_name(key[2]) for key in keys], rowids, strict=True)
+            f"{source} WHERE {column} IS NOT NULL AND {column} NOT IN (SELECT {rowid})"
+            for column, rowid in zip([quote_name(key[2]) for key in keys], rowids, strict=True)
         ]
         with suppress(apsw.SQLError):  # an index on the column may need a collation that is unknown here
             if all(rowids):
@@ -53,7 +56,7 @@ class ForeignKeys:
         found = self._rowids[key]
         if columns != 1 or found is None or (named is not None and named.lower() != found[1].lower()):
             return None
-        return f"{_name(found[1])} FROM main.{_name(found[0])}"
+        return f"{quote_name(found[1])} FROM main.{quote_name(found[0])}"
 
     def _look_up(self, key: str) -> tuple[str, str] | None:
         table = self._tables.get(key)
@@ -83,7 +86,3 @@ def _rowid_tables(connection: apsw.Connection) -> dict[str, str]:
 def _folded(name: str) -> str:
     """As SQLite compares names: only ASCII letters have two cases."""
     return "".join(character.lower() if character.isascii() else character for character in name)
-
-
-def _name(name: str) -> str:
-    return '"' + name.replace('"', '""') + '"'

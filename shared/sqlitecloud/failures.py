@@ -7,6 +7,7 @@ import re
 from collections.abc import Iterable
 
 from shared.errors import SourceError
+from shared.text import printable
 
 # Codes of the platform from 10000 on, of SQLite below (PROTOCOL.md and sqcloud.h of sqlitecloud/sdk).
 NOT_FOUND = 10001
@@ -57,4 +58,4 @@ def masked(text: str, secrets: Iterable[str]) -> str:
     for secret in sorted(filter(None, secrets), key=len, reverse=True):
         text = text.replace(secret, "***").replace(secret.replace("'", "''"), "***")
     text = _KEYS.sub(r"\1***", _LOGINS.sub(r"\1 ***", text))
-    return " ".join("".join(c if c.isprintable() else " " for c in text).split())[:_KEPT_CHARACTERS]
+    return " ".join(printable(text, " ").split())[:_KEPT_CHARACTERS]

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from shared.errors import LitekeepError, NotPermitted
-from shared.events.log import Event, EventLog, Field, printable
+from shared.events.log import Event, EventLog, Field
 from shared.settings import Settings
 from shared.terminal.identity import actor_of
 

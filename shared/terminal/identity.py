@@ -7,7 +7,7 @@ import pwd
 import re
 from pathlib import Path
 
-from shared.events.log import Origin, printable
+from shared.events.log import Origin, safe_line
 from shared.runtime import cloud_run
 from shared.settings import Settings, google_credentials_file
 
@@ -22,7 +22,7 @@ def actor_of(settings: Settings) -> str:
     names an account (what gcloud writes for a person need not); nobody is asked over the network.
     """
     if settings.cloud_run_job is not None:
-        return cloud_run.service_account() or f"the service account of {printable(settings.cloud_run_job)}"
+        return cloud_run.service_account() or f"the service account of {safe_line(settings.cloud_run_job)}"
     return _account_in(google_credentials_file()) or _user()
 
 
@@ -61,7 +61,7 @@ def _account_in(path: Path | None) -> str | None:
     url = _ACCOUNT_IN_URL.search(str(content.get("service_account_impersonation_url", "")))
     for found in (url[1] if url else None, content.get("client_email"), content.get("account")):
         if isinstance(found, str) and "@" in found:
-            return printable(found)[:200]
+            return safe_line(found)[:200]
     return None
 
 

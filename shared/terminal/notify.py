@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from shared.events.log import Event, Field, printable
+from shared.events.log import Event, Field, safe_line
 from shared.model.notify_urls import schema_of
 from shared.monitor.finding import Finding
 from shared.notify.notices import Notice, all_told, message_of, untold, update
@@ -127,7 +127,7 @@ def _tell(settings: Settings, seen: Iterable[Notice], looked_at: Callable[[str],
     """Updates the state and sends what is untold; what could not be sent is tried again the next time."""
     from shared.notify.send import send  # noqa: PLC0415 - most runs need none
 
-    notices = [Notice(each.key, printable(each.message), each.is_error) for each in seen]
+    notices = [Notice(each.key, safe_line(each.message), each.is_error) for each in seen]
 
     def change(state: State) -> None:
         state.kept = update(state.kept, notices, looked_at)

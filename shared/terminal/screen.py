@@ -6,13 +6,13 @@ import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
 
 from shared.runtime.progress import Progress, silent
+from shared.text import printable
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
@@ -45,30 +45,6 @@ def say_json(document: Any) -> None:
         text = json.dumps(document, indent=2)
     end_bars()
     click.echo(text)
-
-
-def size(count: int) -> str:
-    """`127 MB`: decimal units, as disks and bills count; one decimal below ten."""
-    units = ("B", "kB", "MB", "GB", "TB", "PB")
-    value, power = float(count), 0
-    while value >= 999.5 and power < len(units) - 1:
-        value, power = value / 1000, power + 1
-    unit = units[power]
-    return f"{value:.1f} {unit}" if value < 9.95 and unit != "B" else f"{value:.0f} {unit}"
-
-
-def age(seconds: float) -> str:
-    """`3 h`: the largest unit that is not zero."""
-    if seconds < 0:
-        return "in the future"
-    for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
-        if seconds >= length:
-            return f"{int(seconds // length)} {unit}"
-    return f"{int(seconds)} s"
-
-
-def moment(when: datetime) -> str:
-    return f"{when:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def table(
@@ -146,13 +122,6 @@ def _long_table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: fr
     for row in (columns, ["─" * width for width in widths], *rows):
         cells = (padded(cell, width, to_the_right=on) for cell, (width, on) in zip(row, shape, strict=True))
         print("   ".join(cells).rstrip())
-
-
-def printable(text: str) -> str:
-    """Names come from outside: control characters must not reach the terminal."""
-    if text.isprintable():
-        return text
-    return "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
 
 
 @contextmanager

@@ -5,7 +5,8 @@ import json
 import pytest
 
 from shared.model.kinds import Kind
-from shared.terminal.screen import age, say_json, size, table
+from shared.terminal.screen import say_json, table
+from shared.text import age, size
 
 
 @pytest.mark.parametrize(

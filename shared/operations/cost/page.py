@@ -6,6 +6,7 @@ from datetime import datetime
 from shared.operations.cost.advice import Advice
 from shared.operations.cost.invoice import Invoice
 from shared.operations.cost.prices import Prices
+from shared.text import printable
 
 
 def to_markdown(
@@ -60,5 +61,5 @@ def _lines(
 
 def _plain(text: str) -> str:
     """Names come from outside: one line, nothing that Markdown or HTML would act on."""
-    line = "".join(character if character.isprintable() else "\N{REPLACEMENT CHARACTER}" for character in text)
+    line = printable(text)
     return "".join(f"&#{ord(character)};" if character in "<>&|`*[]\\" else character for character in line)

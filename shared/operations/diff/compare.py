@@ -11,9 +11,9 @@ import apsw
 from shared.compare.objects import SchemaChange, schema_changes
 from shared.compare.rows import Counts, Match, count, match_tables, pair
 from shared.compare.shapes import Shape, read_shape
-from shared.dump.identifiers import quote_name
 from shared.errors import UsageError
 from shared.runtime.progress import Progress, silent
+from shared.sqlite.names import quote_name
 
 
 @dataclass(frozen=True)

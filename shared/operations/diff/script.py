@@ -16,13 +16,15 @@ import apsw
 from shared.compare.literals import fetched, literals
 from shared.compare.rows import Match, changed, only_in
 from shared.compare.shapes import Shape
-from shared.dump.identifiers import quote_name, spellings, survives_shells
+from shared.dump.identifiers import spellings, survives_shells
 from shared.dump.schema import SchemaObject
 from shared.dump.tables import Table
 from shared.errors import NotGood, SourceError
 from shared.operations.diff.compare import Comparison, Pair, TableDiff, compare, open_pair
 from shared.operations.verify.rebuild import private_file
+from shared.sqlite.names import quote_name
 from shared.sqlite.sqlite_failures import kind_of
+from shared.text import printable
 
 _DROPPED = ("trigger", "view", "index", "table")
 _CREATED = ("table", "index", "view", "trigger")
@@ -193,7 +195,7 @@ def _chain(*many: Iterable[tuple[object, ...]]) -> Iterator[tuple[object, ...]]:
 
 
 def _comment(text: str) -> str:
-    return "".join(c if c.isprintable() else "?" for c in text)
+    return printable(text, "?")
 
 
 def _try(both: Pair, script: Path, scratch: Path, chosen: frozenset[str]) -> None:

@@ -15,6 +15,7 @@ from shared.operations.drill.app_checks import AppCheck, Comparison, Expected
 from shared.runtime.confined_child import Call
 from shared.sqlite.connect import open_snapshot
 from shared.sqlite.sqlite_failures import kind_of
+from shared.text import printable
 
 _STEPS_BETWEEN_LOOKS = 10_000  # of SQLite's virtual machine: some 100 microseconds
 _LONGEST_VALUE = 64 << 20  # bytes; SQLite's own limit is a gigabyte
@@ -130,7 +131,7 @@ class _Question:
             return "the query may only read this database"
         if self._statements:
             return f"the query failed while it ran: {type(error).__name__}"
-        message = "".join(character if character.isprintable() else " " for character in str(error))
+        message = printable(str(error), " ")
         return f"the query cannot run: {message[:_LONGEST_REASON]}"
 
 

@@ -8,9 +8,9 @@ from shared.catalog.backup import Backup
 from shared.model.names import BackupName
 from shared.operations.drill.attempt import Attempt, Role
 from shared.operations.drill.drill import RecoveryPoint, RecoveryTime
-from shared.operations.drill.durations import duration
 from shared.operations.drill.rehearsal import Rehearsal
 from shared.operations.drill.targets import ON_ITS_WAY, RECOVERY_POINT, RECOVERY_TIME, Scenario
+from shared.text import duration
 
 
 def recovery_times(

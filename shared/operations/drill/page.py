@@ -9,8 +9,8 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from shared.operations.drill.attempt import Attempt
 from shared.operations.drill.drill import Drill
-from shared.operations.drill.durations import duration
 from shared.operations.drill.rehearsal import Rehearsal
+from shared.text import duration, printable
 from shared.version import TOOL
 
 _SIGNS = {True: "\u2705", False: "\u274c", None: "\N{EN DASH}"}
@@ -162,7 +162,7 @@ def _seconds(value: float | None) -> str:
 
 def _plain(text: str) -> str:
     """Text that shows as it is: one line, no control characters, no markup."""
-    shown = "".join(character if character.isprintable() else " " for character in text)
+    shown = printable(text, " ")
     return _LINKS.sub("\\\\", "".join(_escaped(character) for character in " ".join(shown.split())))
 
 

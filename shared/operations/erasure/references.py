@@ -4,13 +4,13 @@ from collections.abc import Sequence
 
 import apsw
 
-from shared.dump.identifiers import quote_name
 from shared.dump.schema import folded
 from shared.dump.tables import Table
 from shared.operations.erasure.entry import Erasure, Link
 from shared.operations.erasure.plan import closure, foreign_keys
 from shared.operations.erasure.replayed import Replayed
 from shared.operations.erasure.tables import Tables, find_place
+from shared.sqlite.names import quote_name
 
 
 def links_of(

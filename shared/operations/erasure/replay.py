@@ -16,7 +16,6 @@ from pathlib import Path
 
 import apsw
 
-from shared.dump.identifiers import quote_name
 from shared.dump.schema import folded
 from shared.errors import NotErased, SourceError
 from shared.operations.erasure.entry import Erasure, Hasher, Place
@@ -25,6 +24,7 @@ from shared.operations.erasure.replayed import Replayed
 from shared.operations.erasure.residue import check_forgets, forget_residue
 from shared.operations.erasure.tables import Tables, find_place, find_rows
 from shared.sqlite.connect import distrust
+from shared.sqlite.names import quote_name
 
 
 def replay(

@@ -5,9 +5,9 @@ from collections.abc import Collection, Iterator
 
 import apsw
 
-from shared.dump.identifiers import quote_name
 from shared.dump.schema import folded, read_schema, table_facts
 from shared.errors import NotErased
+from shared.sqlite.names import quote_name
 
 _MODULE = re.compile(r"\bUSING\s+[\"'`\[]?(fts[345])\b", re.IGNORECASE)
 _CONTENTLESS = re.compile(r"\bcontent\s*=\s*(''|\"\"|(?=[,)]))", re.IGNORECASE)

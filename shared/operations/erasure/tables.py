@@ -5,12 +5,12 @@ from typing import Any
 
 import apsw
 
-from shared.dump.identifiers import quote_name
 from shared.dump.schema import TableFacts, folded, table_facts
 from shared.dump.tables import Table, read_table, seek_name
 from shared.errors import NotErased
 from shared.operations.erasure.entry import Erasure, Hasher, Place, without_case
 from shared.operations.erasure.replayed import Replayed
+from shared.sqlite.names import quote_name
 
 
 class Tables:

@@ -18,11 +18,11 @@ from typing import Any
 import apsw
 
 from shared.compare.rows import Match
-from shared.dump.identifiers import quote_name
 from shared.dump.tables import Table
 from shared.errors import SourceError
 from shared.operations.rows.selection import on_plan
 from shared.sqlite.foreign_keys import count_violations
+from shared.sqlite.names import quote_name
 
 _SHOWN = 5
 

@@ -23,7 +23,6 @@ from shared.compare.literals import fetched, literals
 from shared.compare.rows import Match, match_tables, pair
 from shared.compare.shapes import Shape, read_shape
 from shared.databases.snapshot import take_snapshot
-from shared.dump.identifiers import quote_name
 from shared.errors import SourceError, UsageError
 from shared.model.kinds import Kind
 from shared.model.names import SAFETY_PREFIX, Format
@@ -38,6 +37,7 @@ from shared.runtime.so_far import note
 from shared.runtime.workspace import scratch_folder
 from shared.sqlite.connect import uri
 from shared.sqlite.location import FileLocation
+from shared.sqlite.names import quote_name
 from shared.sqlite.neighbours import refuse_foreign_place
 from shared.sqlite.sqlite_file import regular_file
 

@@ -14,12 +14,12 @@ from typing import Any
 import apsw
 
 from shared.compare.rows import Match
-from shared.dump.identifiers import quote_name
 from shared.errors import NotPermitted, UsageError
 from shared.operations.verify import allowances
 from shared.runtime.confined import Confined, Endless
 from shared.runtime.confined_child import Call
 from shared.sqlite.connect import open_snapshot, uri
+from shared.sqlite.names import quote_name
 
 _READS = frozenset({apsw.SQLITE_READ, apsw.SQLITE_SELECT, apsw.SQLITE_RECURSIVE})
 _REFUSED_FUNCTIONS = frozenset({"load_extension", "fts3_tokenizer", "edit", "readfile", "writefile", "fsdir"})

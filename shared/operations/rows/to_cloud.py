@@ -13,12 +13,12 @@ from typing import TYPE_CHECKING, Any
 
 from shared.compare.literals import fetched, literals
 from shared.compare.rows import pair
-from shared.dump.identifiers import quote_name
 from shared.errors import LitekeepError, SourceError
 from shared.operations.rows.apply import Conflict, RowWritten, Writing
 from shared.operations.rows.selection import on_plan
 from shared.runtime.so_far import unsure
 from shared.sqlite.connect import uri
+from shared.sqlite.names import quote_name
 from shared.sqlitecloud.failures import CloudError, CommandRefused
 from shared.sqlitecloud.location import CloudLocation
 from shared.sqlitecloud.names import quoted

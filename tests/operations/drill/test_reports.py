@@ -19,7 +19,6 @@ from shared.model.names import BackupName
 from shared.model.report_names import DrillName
 from shared.operations.drill import Drill
 from shared.operations.drill.attempt import Attempt, Role
-from shared.operations.drill.durations import duration
 from shared.operations.drill.history import drill_names, past_drills
 from shared.operations.drill.judge import recovery_times
 from shared.operations.drill.page import to_markdown
@@ -28,6 +27,7 @@ from shared.operations.drill.publish import publish
 from shared.operations.verify.judge import Check
 from shared.stores import StoredObject
 from shared.stores.folder import FolderStore
+from shared.text import duration
 from tests.operations.drill.yard import SUNDAY
 
 HOSTILE = [
