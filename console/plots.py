@@ -6,9 +6,8 @@ from datetime import datetime, timedelta
 from typing import TypeVar
 
 from markupsafe import Markup
-from shared.operations.drill.durations import duration
 
-from shared.terminal.screen import size
+from shared.text import duration, size
 
 _WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 640, 200, 70, 10, 14, 26
 _T = TypeVar("_T")

@@ -17,7 +17,7 @@ from shared.continuous.timeline import Timeline, timeline
 from shared.model.kinds import Kind
 from shared.model.lock_names import marks_prefix, parse_unchanged
 from shared.operations.drill.history import PastDrill, read_drill
-from shared.retention.plan import Decision
+from shared.retention.plan import RetentionDecision
 from shared.retention.rules import plan
 from shared.terminal.overall import Look
 from shared.terminal.retention import retention_policy
@@ -108,13 +108,13 @@ def _timeline(parts: Wiring, name: str, own: Sequence[Backup]) -> Timeline:
     return timeline(name, own, marks, None, now)
 
 
-def _next(parts: Wiring, look: Look, name: str) -> list[Decision]:
+def _next(parts: Wiring, look: Look, name: str) -> list[RetentionDecision]:
     decisions = plan(look.inventory.candidates, retention_policy(parts.settings), parts.clock()).decisions
     own = [each for each in decisions if each.backup.name.database == name and each.kept_until is not None]
     return sorted(own, key=lambda each: (not each.delete, each.kept_until))[:_NEXT]
 
 
-def _decision(decision: Decision) -> dict[str, Any]:
+def _decision(decision: RetentionDecision) -> dict[str, Any]:
     return {
         "id": decision.backup.name.id,
         "kind": decision.backup.name.kind.value,

@@ -18,7 +18,8 @@ from shared.terminal.parts import (
     events_own_stdout,
 )
 from shared.terminal.restore_order import moment_of, order_of
-from shared.terminal.screen import say, say_json, size
+from shared.terminal.screen import say, say_json
+from shared.text import size
 
 
 def run_restore(flags: dict[str, Any], *, as_json: bool, progress: Progress) -> int:

@@ -5,7 +5,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 
 from shared.errors import LitekeepError, NotPermitted
-from shared.events.log import Event, EventLog, Field
+from shared.events.log import Event, EventLog, Field, safe_line
 from shared.settings import Settings
 from shared.terminal.identity import actor_of
 
@@ -69,7 +69,7 @@ def _what_failed(error: LitekeepError | OSError) -> str:
 
 def _write(log: EventLog, settings: Settings, deed: Deed, outcome: str, reason: str | None) -> None:
     actor = deed.actor or actor_of(settings)
-    why = None if reason is None else printable(reason)[:_LONGEST_REASON]
+    why = None if reason is None else safe_line(reason)[:_LONGEST_REASON]
     fields: dict[str, Field] = {
         "actor": actor,
         "action": deed.action,

@@ -17,7 +17,8 @@ from shared.errors import LitekeepError, UsageError
 from shared.redaction import redact
 from shared.runtime.so_far import so_far
 from shared.terminal.endings import Stopped, heed_no_more, heed_sigterm, over, reason_of, reported_at_all
-from shared.terminal.screen import end_bars, printable
+from shared.terminal.screen import end_bars
+from shared.text import printable
 
 if TYPE_CHECKING:
     from shared.events.log import Event
