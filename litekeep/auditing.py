@@ -74,10 +74,11 @@ def _say(report: Report, url: str) -> None:
     if len(report.findings) > _SHOWN:
         say(f"{BAD} and {len(report.findings) - _SHOWN} more: --json lists them")
     what = f"{report.checkpoints} checkpoints, {report.events} events"
+    count = len(report.findings)
     if report.ok:
         say(f"{GOOD} The audit trail of {url} is whole: {what}")
     else:
-        say(f"The audit trail of {url} is not whole: {len(report.findings)} findings in {what}")
+        say(f"The audit trail of {url} is not whole: {count} {'finding' if count == 1 else 'findings'} in {what}")
     for note in report.notes:
         say(f"  {note}")
 

@@ -193,7 +193,7 @@ def _check_events(
     if wanted.since is None:
         report.findings += _of_writers(look.writers)
     if report.uncovered:
-        report.notes.append(f"{report.uncovered} events are not under a checkpoint yet: litekeep monitor takes one")
+        report.notes.append(f"not under a checkpoint yet, until litekeep monitor takes one: {report.uncovered} events")
     report.findings += _late_covered(stored)
 
 
