@@ -137,7 +137,7 @@ locals {
       events   = ["monitor.native_stale"]
       where    = null
       means    = "SQLite Cloud's own continuous backups of a database are on, and their newest point is over five minutes old while writes go on."
-      run      = "${local._local} native status --watch"
+      run      = "${local._local} native status --watch 60"
     }
     not-sealed = {
       title    = "Verdict or mark without a true seal"

@@ -1,5 +1,6 @@
 """The ready-made steps for pipelines take a backup, wait for its proof, and stop the deployment without it."""
 
+import subprocess
 import textwrap
 from pathlib import Path
 
@@ -66,3 +67,24 @@ def test_no_step_holds_a_key() -> None:
     assert "credentials_json" not in text
     assert "${{ secrets." not in text
     assert "id-token: write" in text
+
+
+@pytest.mark.parametrize(
+    ("plan", "event", "code"), [(0, "schedule", 0), (2, "schedule", 2), (2, "pull_request", 0), (1, "pull_request", 1)]
+)
+def test_a_weekly_plan_that_differs_fails_and_a_pull_request_may_differ(
+    desk: Desk, plan: int, event: str, code: int
+) -> None:
+    (desk.folder / "terraform" / ".terraform.lock.hcl").touch()
+    who = ["-c", "user.name=x", "-c", "user.email=x@example.com"]
+    for command in (["add", "."], ["commit", "-qm", "lock"]):
+        subprocess.run(["git", *who, *command], cwd=desk.folder, check=True)
+    given = {"PROJECT": "acme", "GITHUB_EVENT_NAME": event}
+    done = desk.call("bash", "-c", step(FILES / "plan.yml", "run: |"), answers=[(" plan ", plan, "")], **given)
+    assert done.returncode == code, done.stderr
+    assert [call for call in desk.calls("terraform") if call[1] == "apply"] == []
+
+
+def test_a_plan_without_a_lock_file_fails(desk: Desk) -> None:
+    done = desk.call("bash", "-c", step(FILES / "plan.yml", "run: |"), answers=[], PROJECT="acme")
+    assert (done.returncode, "make providers" in done.stderr) == (1, True)
