@@ -1,13 +1,13 @@
-"""Pages of documentation as scripts: every fenced block is run, or says why it is not.
+"""Pages of documentation as sessions: every block is run and its output compared, or says why it is not.
 
     ## Rows lost {the anchor is made of it}
-    ```
+    ```console
     $ litekeep diff latest
     From A backup-2026-11-29-012436, taken 2026-11-29T01:24:36Z
     $ litekeep verify --backup spoiled    # exit 3
     ```
     <!-- not run: it needs gcloud -->
-    ```
+    ```console
     $ gcloud kms keys versions restore 1
     ```
 

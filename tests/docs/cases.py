@@ -9,7 +9,8 @@ from pathlib import Path
 from shared.keys.signing import open_signer
 from shared.stores import open_store
 from tests.approvals.people import person, signed
-from tests.docs.worlds import KMS_KEY, NEW_NODE, World, with_cloud, with_files
+from tests.docs.worlds import KMS_KEY, NEW_NODE, World, with_cloud, with_files, writes_going_on
+from tests.servers.gcs.proxy import Change, Proxy, holding
 from tests.servers.kms.server import KmsServer
 from tests.servers.sqlitecloud import Server
 
@@ -20,7 +21,7 @@ class Ground:
 
     folder: Path
     programs: Path
-    gcs_url: str
+    gcs: Proxy
     gcs_port: int
 
 
@@ -33,7 +34,7 @@ def _files(ground: Ground) -> World:
 
 
 def _cloud(ground: Ground) -> AbstractContextManager[World]:
-    return with_cloud(ground.folder, ground.programs, ground.gcs_url, ground.gcs_port)
+    return with_cloud(ground.folder, ground.programs, ground.gcs.url, ground.gcs_port)
 
 
 @contextmanager
@@ -129,6 +130,7 @@ def _kms_in_trouble(world: World) -> Iterator[None]:
 @contextmanager
 def _attacked(ground: Ground) -> Iterator[World]:
     """Somebody emptied the first store and overwrote the database."""
+    ground.gcs.faults.append(Change(lambda seen: seen.method == "PATCH", holding, times=99))
     with _cloud(ground) as world:
         store = open_store(world.here("gs://acme-backups"))
         for item in list(store.list_objects("")):
@@ -181,6 +183,17 @@ def _alone(ground: Ground) -> Iterator[World]:
     with closing(sqlite3.connect(world.database)) as connection, connection:
         connection.execute("DELETE FROM events")
     yield world
+
+
+@contextmanager
+def rows_lost_while_others_write(ground: Ground) -> Iterator[World]:
+    """As above, and new users come all the while; afterwards each of them is there."""
+    with _rows_lost(ground) as world, writes_going_on(world) as written:
+        yield world
+    assert written
+    with closing(sqlite3.connect(world.database)) as connection:  # the node is closed by now
+        (there,) = connection.execute("SELECT count(*) FROM users WHERE email LIKE 'later%'").fetchone()
+    assert there == len(written)
 
 
 CASES: dict[str, Case] = {

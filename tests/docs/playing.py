@@ -20,7 +20,7 @@ def record(chapter: Chapter, world: World) -> str:
     with world.shell() as shell:
         for block in chapter.blocks:
             if block.why_not is None:
-                text = text.replace(f"```\n{block.text}```", f"```\n{shell.record(block)}```", 1)
+                text = text.replace(f"\n{block.text}```", f"\n{shell.record(block)}```", 1)
             else:
                 _stand_in(block.text, world)
     return text

@@ -1,4 +1,4 @@
-"""`python -m tests.docs.record`: runs the runbook and writes what it printed into it, where that is not as it was.
+"""`python -m tests.docs.record`: plays the pages and writes what it printed into them, where that is not as it was.
 
 For whoever changes the page: read the difference before you commit it.
 """
@@ -9,13 +9,17 @@ import tempfile
 from pathlib import Path
 
 from tests.docs.book import chapters
-from tests.docs.cases import CASES, Ground
+from tests.docs.cases import CASES, Ground, rows_lost_while_others_write
 from tests.docs.forker import running_forker
 from tests.docs.playing import record
 from tests.servers.gcs.proxy import running_proxy
 from tests.servers.gcs.server import running_server
 
-PAGE = Path(__file__).parents[2] / "docs" / "runbook.md"
+_DOCS = Path(__file__).parents[2] / "docs"
+PAGES = {
+    _DOCS / "runbook.md": CASES,
+    _DOCS / "rows.md": {"a-transcript": rows_lost_while_others_write},
+}
 
 
 def main(only: list[str]) -> None:
@@ -23,16 +27,17 @@ def main(only: list[str]) -> None:
         folder = Path(name)
         with running_server(folder / "log") as port, running_proxy(port) as proxy, running_forker() as programs:
             os.environ["STORAGE_EMULATOR_HOST"] = proxy.url
-            page = PAGE.read_text()
-            for chapter in chapters(page):
-                if chapter.anchor not in CASES or (only and chapter.anchor not in only):
-                    continue
-                own = folder / chapter.anchor
-                own.mkdir()
-                with CASES[chapter.anchor](Ground(own, programs, proxy.url, port)) as world:
-                    page = page.replace(chapter.text, record(chapter, world))
-                PAGE.write_text(page)
-                print(chapter.title, flush=True)
+            for path, cases in PAGES.items():
+                page = path.read_text()
+                for chapter in chapters(page):
+                    if chapter.anchor not in cases or (only and chapter.anchor not in only):
+                        continue
+                    own = folder / chapter.anchor
+                    own.mkdir()
+                    with cases[chapter.anchor](Ground(own, programs, proxy, port)) as world:
+                        page = page.replace(chapter.text, record(chapter, world))
+                    path.write_text(page)
+                    print(chapter.title, flush=True)
 
 
 if __name__ == "__main__":

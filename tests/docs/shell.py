@@ -79,5 +79,9 @@ class Shell:
             code, printed = self.run(step.command)
             if difference(step.output, printed, self.memory) is None and step.output:
                 printed = step.output
+            elif self.memory.names:
+                printed = [
+                    replaced(line, {ours: theirs for theirs, ours in self.memory.names.items()}) for line in printed
+                ]
             lines += [f"$ {step.command}" + (f"    # exit {code}" if code else ""), *printed]
         return "\n".join(lines) + "\n"

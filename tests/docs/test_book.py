@@ -5,7 +5,7 @@ from tests.docs.book import Memory, chapters, difference
 _PAGE = """# Page
 
 ## Rows lost
-```
+```console
 $ litekeep show \\
     latest    # exit 3
 id  backup-2026-01-01-000000
@@ -13,7 +13,7 @@ id  backup-2026-01-01-000000
 end
 ```
 <!-- not run: no network -->
-```
+```console
 $ curl
 ```
 """

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from tests.docs.book import Chapter, chapters
-from tests.docs.cases import CASES, Ground
+from tests.docs.cases import CASES, Ground, rows_lost_while_others_write
 from tests.docs.forker import running_forker
 from tests.docs.playing import play
 from tests.servers.gcs.fixtures import gcs, gcs_port  # noqa: F401 - fixtures
@@ -37,8 +37,19 @@ def test_what_is_printed_is_what_happens(
     gcs: Proxy,  # noqa: F811 - the fixture
     gcs_port: int,  # noqa: F811 - the fixture
 ) -> None:
-    with CASES[anchor](Ground(tmp_path, programs, gcs.url, gcs_port)) as world:
+    with CASES[anchor](Ground(tmp_path, programs, gcs, gcs_port)) as world:
         play(_chapters()[anchor], world)
+
+
+def test_rows_come_back_while_others_write_as_the_transcript_has_it(
+    tmp_path: Path,
+    programs: Path,
+    gcs: Proxy,  # noqa: F811 - the fixture
+    gcs_port: int,  # noqa: F811 - the fixture
+) -> None:
+    page = {chapter.anchor: chapter for chapter in chapters((ROOT / "docs" / "rows.md").read_text())}
+    with rows_lost_while_others_write(Ground(tmp_path, programs, gcs, gcs_port)) as world:
+        play(page["a-transcript"], world)
 
 
 def test_every_scenario_is_played_has_all_its_parts_and_is_found_in_the_table_at_the_top() -> None:

@@ -17,6 +17,7 @@ from tests.docs.shell import Shell, replaced
 from tests.servers.gcs.server import make_bucket
 from tests.servers.kms.server import KmsServer
 from tests.servers.sqlitecloud import Server
+from tests.sqlitecloud_server.raw import Raw
 
 NODE, NEW_NODE = "sqlitecloud://abc.sqlite.cloud:8860", "sqlitecloud://new.sqlite.cloud:8860"
 BUCKET, COPY_BUCKET = "acme-backups", "acme-backups-copy"
@@ -156,23 +157,25 @@ def with_cloud(folder: Path, programs: Path, gcs_url: str, gcs_port: int) -> Ite
 @contextmanager
 def writes_going_on(world: World) -> Iterator[list[int]]:
     """The application at work: one new user after the other; yields the numbers of those that it has written."""
+    assert world.node is not None
     written: list[int] = []
     stop = threading.Event()
 
-    def work() -> None:
-        number = 0
+    def work(client: Raw) -> None:
         while not stop.wait(0.02):
-            number += 1
-            world.sql(
+            number = len(written) + 1
+            said = client.ask(
                 "INSERT INTO users (email, name, created_at) "
                 f"VALUES ('later{number}@example.com', 'Later {number}', '2026-01-01')"
             )
-            written.append(number)
+            if not said.startswith(b"-"):  # an error, such as that another writer was first
+                written.append(number)
 
-    thread = threading.Thread(target=work)
-    thread.start()
-    try:
-        yield written
-    finally:
-        stop.set()
-        thread.join()
+    with Raw(world.node, "app.db") as client:
+        thread = threading.Thread(target=work, args=(client,))
+        thread.start()
+        try:
+            yield written
+        finally:
+            stop.set()
+            thread.join()
