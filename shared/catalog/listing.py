@@ -61,11 +61,18 @@ class Catalog:
         self._clock = clock
         self._check = check
 
-    def backups(self, kind: Kind | None = None, database: str | None = None) -> list[Backup]:
+    def backups(
+        self, kind: Kind | None = None, database: str | None = None, since: datetime | None = None
+    ) -> list[Backup]:
         """Every backup, newest first; of that kind and database only, when they are given.
 
-        Raises StoreError when the store cannot be listed.
+        `since`, with both: only those with an id of that time or later; a point whose parent is older counts as one
+        whose parent is missing. Raises StoreError when the store cannot be listed.
         """
+        if since is not None and kind is not None and database is not None:
+            start = names.kind_prefix(kind, database) + names.automatic_id(since)
+            with all_of_it_stays():
+                return self.assemble(named(self.store.list_objects(names.kind_prefix(kind, database), start)))
         prefixes = [""] if kind is None and database is None else [names.kind_prefix(k, database) for k in _kinds(kind)]
         with all_of_it_stays():
             return self.assemble(

@@ -18,7 +18,8 @@ from shared.keys import WrappingKey
 from shared.model.kinds import Kind
 from shared.model.manifest import LARGEST_MANIFEST, Chain, Manifest, parse_manifest
 from shared.model.names import BackupName, Format, parse
-from shared.stores import Store
+from shared.stores import Store, StoredObject
+from shared.stores.interface import ReadsListed
 
 _LONGEST = 1000  # steps; by the radix rule a hundred million cycles take 90
 
@@ -78,10 +79,16 @@ def _parent(store: Store, child: Step, point: Manifest, key: WrappingKey | None)
     return step
 
 
-def read_step(store: Store, name: BackupName, key: WrappingKey | None) -> Step:
-    """A backup of a chain, read by its name. Raises NotGood, ObjectMissing, KeyProblem or StoreError."""
-    with store.open(name.manifest) as stream:
-        raw = stream.read(LARGEST_MANIFEST + 1)
+def read_step(store: Store, name: BackupName, key: WrappingKey | None, listed: StoredObject | None = None) -> Step:
+    """A backup of a chain, read by its name, or its manifest as it was listed, which takes a request less.
+
+    Raises NotGood, ObjectMissing, KeyProblem or StoreError.
+    """
+    if listed is not None and listed.size_bytes <= LARGEST_MANIFEST and isinstance(store, ReadsListed):
+        raw = store.read_listed(listed)
+    else:
+        with store.open(name.manifest) as stream:
+            raw = stream.read(LARGEST_MANIFEST + 1)
     if len(raw) > LARGEST_MANIFEST:
         raise NotGood(f"{name.manifest} is larger than any manifest: use another backup")
     manifest = parse_manifest(raw, name)

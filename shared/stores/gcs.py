@@ -149,6 +149,10 @@ class BucketStore:
         with io.BufferedReader(raw, _READ_BUFFER) as reader:
             yield reader
 
+    def read_listed(self, item: StoredObject) -> bytes:
+        check_object_name(item.name)
+        return self._fetch(item.name, int(item.generation), 0, item.size_bytes) if item.size_bytes else b""
+
     def delete(self, name: str, generation: str) -> None:
         check_object_name(name)
         if not generation.isdecimal():

@@ -93,6 +93,17 @@ class ReadsMany(Protocol):
 
 
 @runtime_checkable
+class ReadsListed(Protocol):
+    """A store that reads a small object with one request, where the listing has told its generation and size."""
+
+    def read_listed(self, item: StoredObject) -> bytes:
+        """Its bytes. Unlike those of `open` they are held to no checksum of the store: whoever reads checks a seal.
+
+        Raises ObjectMissing when that generation is gone, StoreError.
+        """
+
+
+@runtime_checkable
 class SoftDeletes(Protocol):
     """A store that keeps deleted objects for a while, and bills them."""
 

@@ -76,6 +76,16 @@ def test_a_quiet_cycle_of_a_loop_lists_nothing(yard: Yard, memory: Memory) -> No
     assert [request.split()[0] for request in counting.requests] == ["open", "create"]
 
 
+def test_a_loop_that_finds_the_same_pages_by_another_fingerprint_looks_at_them_once(
+    yard: Yard, memory: Memory, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    yard.cycle(memory)
+    _written_long_ago(yard)  # a new time, and the pages are as they were
+    assert isinstance(yard.cycle(memory), Quiet)
+    monkeypatch.setattr("shared.operations.continuous.cycle.take_snapshot", None)
+    assert isinstance(yard.cycle(memory), Quiet)
+
+
 def test_a_quiet_cycle_of_a_job_asks_three_times(yard: Yard) -> None:
     _written_long_ago(yard)
     yard.cycle()

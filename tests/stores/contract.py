@@ -53,6 +53,18 @@ class StoreContract:
         assert names(store) == []
         assert names(store, "daily/") == []
 
+    def test_a_listing_begins_at_the_name_that_it_is_told(self, store: Store) -> None:
+        for name in ("daily/a/2", "daily/b/1", "daily/b/2", "daily/b/2x", "daily/b/3", "daily/c/1"):
+            put(store, name)
+
+        def found(prefix: str, start: str) -> list[str]:
+            return [each.name for each in store.list_objects(prefix, start)]
+
+        assert found("daily/b/", "daily/b/2") == ["daily/b/2", "daily/b/2x", "daily/b/3"]
+        assert found("", "daily/b/2y") == ["daily/b/3", "daily/c/1"]
+        assert found("daily/a/", "daily/b") == []
+        assert found("daily/c/", "daily/a") == ["daily/c/1"]
+
     @pytest.mark.parametrize("content", [b"", b"x", b"\0\xff\r\n" * 1000])
     def test_what_was_created_comes_back(self, store: Store, content: bytes) -> None:
         made = store.create("daily/app/one", content, {})

@@ -29,7 +29,7 @@ from shared.operations.backup import BackupOrder, Taken
 from shared.operations.backup.artifacts import describe_snapshot
 from shared.operations.backup.take import candidate_ids, check_free, refuse_damaged
 from shared.operations.backup.unchanged import mark_unchanged
-from shared.operations.continuous.live import Live, Point, live_chain, point_of
+from shared.operations.continuous.live import BASE_LIFE, Live, Point, live_chain, point_of
 from shared.operations.continuous.point import Material, copy_path, store_point
 from shared.runtime.progress import Progress, silent
 from shared.runtime.workspace import scratch_folder
@@ -102,7 +102,7 @@ class _Cycle:
         self._sha256: str | None = None
 
     def run(self) -> Taken | Quiet:
-        live = self._memory.live or live_chain(self._catalog.backups(Kind.CONTINUOUS, self._order.location.database))
+        live = self._memory.live or self._found()
         if live is not None:
             self._refuse_to_go_back(live, self._began)
             if self._is_as_newest(live):
@@ -121,6 +121,7 @@ class _Cycle:
             if live is not None and before is not None:
                 self._refuse_to_go_back(live, created_at)
                 if after.identity == live.newest.identity:
+                    self._remember(live, seen)
                     return self._quiet(live)
             changed = _changes(before, after)
             if changed is None:
@@ -139,6 +140,15 @@ class _Cycle:
                 cycle=live.next_cycle if live is not None and parent is not None else 0,
             )
             return self._stored(material, live)
+
+    def _found(self) -> Live | None:
+        """The chain as the store has it. A base serves for a day: what is older counts only where all is."""
+        database = self._order.location.database
+        for reach in (BASE_LIFE, self._order.keep_for):
+            live = live_chain(self._catalog.backups(Kind.CONTINUOUS, database, self._began - reach))
+            if live is not None:
+                return live
+        return None
 
     def _refuse_to_go_back(self, live: Live, now: datetime) -> None:
         newest = live.newest
@@ -159,6 +169,12 @@ class _Cycle:
             young = self._began - manifest.created_at < (manifest.keep_until - manifest.created_at) / 2
             return young and self._is_as_ordered(manifest) and self._source_is_unchanged(manifest.source)
         return False
+
+    def _remember(self, live: Live, seen: str | None) -> None:
+        """The file has these pages by another fingerprint: the next cycle need not look at them."""
+        newest = self._memory.newest
+        if newest is not None and newest.name == live.newest.name and seen is not None:
+            self._memory.newest = newest.model_copy(update={"source": _with_fingerprint(newest.source, seen)})
 
     def _source_is_unchanged(self, then: Source) -> bool:
         location = self._order.location
@@ -217,7 +233,7 @@ class _Cycle:
             return self._is_as_ordered(parse_manifest(stream.read(LARGEST_MANIFEST), name))
 
     def _read_newest(self, live: Live) -> Manifest:
-        step = self._read(live.newest.name)
+        step = read_step(self._order.store, live.newest.name, self._order.key, live.newest.listed)
         self._sha256 = step.sha256
         return step.manifest
 
@@ -260,5 +276,8 @@ def _changes(before: State | None, after: State) -> int | None:
 
 
 def _origin(snapshot: Snapshot, seen: str | None) -> Source:
-    origin = snapshot.origin
-    return origin if seen is None else Source.model_validate(origin.model_dump() | {"fingerprint": seen})
+    return snapshot.origin if seen is None else _with_fingerprint(snapshot.origin, seen)
+
+
+def _with_fingerprint(source: Source, seen: str) -> Source:
+    return Source.model_validate(source.model_dump() | {"fingerprint": seen})

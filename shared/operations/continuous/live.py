@@ -10,6 +10,7 @@ from shared.continuous.path import chain_of
 from shared.continuous.radix import ancestors
 from shared.model.manifest import Manifest
 from shared.model.names import BackupName
+from shared.stores import StoredObject
 
 BASE_LIFE = timedelta(hours=24)  # a new base after that; so a base is kept that much longer than its points
 
@@ -25,6 +26,7 @@ class Point:
     cycle: int
     identity: str
     stored_bytes: int
+    listed: StoredObject | None = None  # its manifest
 
 
 @dataclass
@@ -98,4 +100,5 @@ def _point(backup: Backup) -> Point | None:
         keep_until = parse_time(backup.summary["keep_until"])
     except ValueError:
         return None
-    return Point(backup.name, backup.created_at, keep_until, chain["base"], chain["cycle"], chain["identity"], stored)
+    place = (chain["base"], chain["cycle"], chain["identity"])
+    return Point(backup.name, backup.created_at, keep_until, *place, stored, backup.manifest)
