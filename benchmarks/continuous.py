@@ -1,0 +1,280 @@
+"""`python -m benchmarks.continuous`: a day of continuous backups by a simulated clock, and restores of its moments.
+
+    day      480 cycles at every 3 minutes of the reference's workload, with failures in between; ten moments compared
+    restore  the restore of the newest point beside that of its base, on the store that a day has left
+    large    4 GB: memory of a base, of an increment, and of a restore
+
+Nothing here is a test: what it prints is for docs/benchmarks.md and docs/continuous.md.
+"""
+
+import argparse
+import json
+import os
+import random
+import resource
+import time
+from collections import Counter
+from contextlib import closing
+from dataclasses import dataclass, field
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import apsw
+
+from benchmarks.contenders import environment
+from benchmarks.databases import make_database
+from benchmarks.measure import measure
+from litekeep.timeline_screen import screen
+from shared.catalog.listing import Catalog
+from shared.clock import rfc3339
+from shared.continuous.timeline import timeline
+from shared.databases.snapshot import take_snapshot
+from shared.errors import StoreError
+from shared.keys.keyfile import KeyFile
+from shared.model.kinds import Kind
+from shared.model.lock_names import marks_prefix, parse_unchanged
+from shared.operations.backup import BackupOrder, Taken
+from shared.operations.continuous import Memory, run_cycle
+from shared.operations.verify.whole import rebuild_backup
+from shared.sqlite.location import FileLocation
+from shared.stores.folder import FolderStore
+
+_BEGIN = datetime(2024, 1, 15, tzinfo=UTC)
+_EVERY = timedelta(minutes=3)
+_FAILS, _QUIET = 25, 8  # every so many cycles
+_GAP, _VACUUM = (200, 210), 300  # cycles that are left out; the cycle before which the database is vacuumed
+_MOMENTS = 10
+
+
+class Watched(FolderStore):
+    """A folder that counts its requests, and fails at one of them when it is told to."""
+
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.requests, self.fails_at = 0, -1
+
+    def _request(self) -> None:
+        self.requests += 1
+        if self.requests == self.fails_at:
+            raise StoreError("the network is gone: try again")
+
+    def list_objects(self, *arguments: Any) -> Any:
+        self._request()
+        return super().list_objects(*arguments)
+
+    def create_from_file(self, *arguments: Any) -> Any:
+        self._request()
+        return super().create_from_file(*arguments)
+
+    def open(self, *arguments: Any) -> Any:
+        self._request()
+        return super().open(*arguments)
+
+
+@dataclass
+class Day:
+    """`kept`: copies of what the database held at some moments."""
+
+    folder: Path
+    cycles: int
+    chance: random.Random = field(default_factory=lambda: random.Random(480))
+    now: datetime = _BEGIN
+    kept: list[tuple[datetime, Path]] = field(default_factory=list)
+    found: Counter[str] = field(default_factory=Counter)
+    seconds: dict[str, list[float]] = field(default_factory=dict)
+    asked: dict[str, list[int]] = field(default_factory=dict)
+    stored: list[int] = field(default_factory=list)
+    changed: list[int] = field(default_factory=list)
+
+    def __post_init__(self) -> None:
+        self.store = Watched(self.folder / "backups")
+        path = self.folder / "app.key"
+        self.key = KeyFile.read(path) if path.exists() else KeyFile.create(path)
+        self.location = FileLocation(self.folder / "app.db")
+        self.memory = Memory(self.folder / "memory")
+        self.memory.folder.mkdir(exist_ok=True)
+
+    @property
+    def catalog(self) -> Catalog:
+        return Catalog(self.store, lambda: self.now)
+
+    def run(self) -> None:
+        usable = [number for number in range(2, self.cycles) if not _GAP[0] <= number < _GAP[1]]
+        chosen = set(self.chance.sample(usable, min(_MOMENTS, len(usable))))
+        for number in range(self.cycles):
+            self.now += _EVERY
+            if number % _QUIET or number in chosen:
+                self._write(number)
+            image = self._image("image") if number in chosen else None
+            if _GAP[0] <= number < _GAP[1]:
+                continue
+            self._cycle(number, fails=number % _FAILS == _FAILS - 1 and number not in chosen)
+            if image is not None:
+                moment = self.now + timedelta(seconds=self.chance.randint(1, 170))
+                self.kept.append((moment, image.rename(self.folder / f"kept-{number}.sqlite")))
+
+    def _cycle(self, number: int, *, fails: bool) -> None:
+        """Every other cycle is one of a job, which remembers nothing."""
+        order = BackupOrder(self.location, self.store, self.key, Kind.CONTINUOUS, timedelta(days=7), "test")
+        self.store.requests, self.store.fails_at = 0, self.chance.randint(1, 8) if fails else -1
+        began = time.perf_counter()
+        try:
+            done = run_cycle(order, self.memory if number % 2 else None, clock=lambda: self.now)
+        except StoreError:
+            self.found["failed"] += 1
+            return
+        finally:
+            if not number % 2:
+                self.memory.forget()
+        said = "quiet"
+        if isinstance(done, Taken):
+            chain = done.manifest.chain
+            assert chain is not None
+            said = "increment" if chain.parent else "base"
+            if chain.parent:
+                self.stored.append(sum(artifact.size_bytes for artifact in done.manifest.artifacts))
+                self.changed.append(chain.changed_pages)
+        self.found[said] += 1
+        how = f"{said}, {'loop' if number % 2 else 'job'}"
+        self.seconds.setdefault(how, []).append(time.perf_counter() - began)
+        self.asked.setdefault(how, []).append(self.store.requests)
+
+    def _write(self, number: int) -> None:
+        """100 events and 40 messages more, and 50 users changed all over their table."""
+        chance = self.chance
+        with closing(apsw.Connection(str(self.location.path))) as db:
+            if number == _VACUUM:
+                db.execute("VACUUM")
+            with db:
+                (users,) = next(db.execute("SELECT max(id) FROM users"))
+                for _ in range(100):
+                    row = (chance.randint(1, users), "page.viewed", number, f'{{"ref":{chance.getrandbits(48)}}}', 1.5)
+                    db.execute("INSERT INTO events(user_id, kind, at, payload, duration) VALUES(?, ?, ?, ?, ?)", row)
+                for _ in range(40):
+                    row = (f"{chance.getrandbits(128):032x}", chance.randint(1, users), "a message " * 20, "2024-01-15")
+                    db.execute("INSERT INTO messages VALUES(?, ?, ?, ?)", row)
+                for _ in range(50):
+                    balance = (chance.uniform(0, 500), chance.randint(1, users))
+                    db.execute("UPDATE users SET balance = ? WHERE id = ?", balance)
+        written = 1_700_000_000 + number  # a time of just now tells nothing, as a later write may get the same one
+        os.utime(self.location.path, (written, written))
+
+    def _image(self, name: str) -> Path:
+        target = self.folder / f"{name}.sqlite"
+        target.unlink(missing_ok=True)
+        began = time.perf_counter()
+        take_snapshot(self.location, target)
+        self.seconds.setdefault("snapshot alone", []).append(time.perf_counter() - began)
+        return target
+
+    def compare(self) -> list[dict[str, Any]]:
+        """Each moment that was kept, restored and compared byte for byte."""
+        rows = []
+        for moment, kept in self.kept:
+            backup = self.catalog.find("latest", "app.db", moment)
+            target = self.folder / "restored.sqlite"
+            began = time.perf_counter()
+            rebuild_backup(self.catalog, backup, self.key, target)
+            seconds = time.perf_counter() - began
+            chain = backup.summary["chain"]
+            same = target.read_bytes() == kept.read_bytes()
+            away = (moment - backup.created_at).total_seconds()
+            said = {"at": rfc3339(moment), "point": backup.name.id, "cycle": chain["cycle"], "away_seconds": away}
+            rows.append(said | {"same": same, "seconds": round(seconds, 2)})
+            target.unlink()
+        return rows
+
+    def figures(self) -> dict[str, Any]:
+        return {
+            "cycles": dict(self.found),
+            "seconds": {how: [round(median(each), 2), round(max(each), 2)] for how, each in self.seconds.items()},
+            "requests": {how: [median(each), max(each)] for how, each in self.asked.items()},
+            "stored_a_cycle": [round(median(self.stored)), max(self.stored)],
+            "changed_pages": [median(self.changed), max(self.changed)],
+            "stored": sum(item.size_bytes for item in self.store.list_objects("continuous/")),
+            "memory_mb": resource.getrusage(resource.RUSAGE_SELF).ru_maxrss >> 10,
+        }
+
+    def screen(self) -> str:
+        parsed = (parse_unchanged(i.name) for i in self.store.list_objects(marks_prefix(Kind.CONTINUOUS, "app.db")))
+        marks = [mark.at for mark in parsed if mark is not None]
+        return "\n".join(screen(timeline("app.db", self.catalog.backups(), marks, None, self.now)))
+
+
+def day(options: argparse.Namespace) -> None:
+    made = Day(options.folder, options.cycles)
+    if not made.location.path.exists():
+        make_database(made.location.path, options.megabytes)
+    made.run()
+    print(json.dumps(made.figures(), indent=1), flush=True)
+    print(made.screen(), flush=True)
+    for row in made.compare():
+        print(json.dumps(row), flush=True)
+    restore(options)
+
+
+def restore(options: argparse.Namespace) -> None:
+    """The newest point beside its base: seconds, in turn."""
+    made = Day(options.folder, options.cycles, now=_BEGIN + timedelta(days=30))
+    points = made.catalog.backups(Kind.CONTINUOUS, "app.db")
+    newest = max(points, key=lambda backup: len(made_path(points, backup)))
+    base = next(each for each in points if each.name.id == newest.summary["chain"]["base"])
+    seconds: dict[str, list[float]] = {"base": [], "newest": []}
+    for _ in range(options.rounds + 1):
+        for said, backup in (("base", base), ("newest", newest)):
+            target = options.folder / f"{said}.sqlite"
+            began = time.perf_counter()
+            rebuild_backup(made.catalog, backup, made.key, target)
+            seconds[said].append(time.perf_counter() - began)
+            target.unlink()
+    one, other = (median(seconds[said][1:]) for said in ("base", "newest"))
+    steps = len(made_path(points, newest))
+    print(json.dumps({"base": round(one, 2), "point": round(other, 2), "ratio": round(other / one, 2), "steps": steps}))
+
+
+def made_path(points: list[Any], backup: Any) -> list[str]:
+    known = {each.name.id: each.summary["chain"]["parent"] for each in points}
+    path = [backup.name.id]
+    while (parent := known.get(path[-1])) is not None:
+        path.append(parent)
+    return path
+
+
+def large(options: argparse.Namespace) -> None:
+    """Memory of whole commands on a database of so many gigabytes, most of its pages nearly empty."""
+    path = options.folder / "app.db"
+    if not path.exists():
+        with closing(apsw.Connection(str(path))) as db:
+            db.execute("PRAGMA page_size = 4096; PRAGMA journal_mode = OFF; CREATE TABLE t(id INTEGER PRIMARY KEY, x)")
+            for _ in range(options.gigabytes):
+                db.execute("INSERT INTO t(x) VALUES(zeroblob(1000000000))")
+    environ = environment() | {"BACKUP_KEY": "file:out.key"}
+    steps = [
+        ("base", "litekeep backup --kind continuous"),
+        ("increment", "sqlite3 app.db 'CREATE TABLE u(x); INSERT INTO u VALUES(1)'; litekeep backup --kind continuous"),
+        ("restore", "litekeep restore --backup latest --to back.db && cmp back.db app.db"),
+    ]
+    if not (options.folder / "out.key").exists():
+        measure("litekeep keygen out.key", options.folder, environ)
+    for said, command in steps:
+        sample = measure(command, options.folder, environ)
+        print(f"{said}: {sample.wall:.1f} s, {sample.memory >> 20} MB", flush=True)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(prog="python -m benchmarks.continuous", description=__doc__.splitlines()[0])
+    parser.add_argument("what", choices=["day", "restore", "large"])
+    parser.add_argument("--folder", type=Path, required=True)
+    parser.add_argument("--cycles", type=int, default=480)
+    parser.add_argument("--megabytes", type=int, default=127)
+    parser.add_argument("--gigabytes", type=int, default=4)
+    parser.add_argument("--rounds", type=int, default=3)
+    options = parser.parse_args()
+    options.folder.mkdir(parents=True, exist_ok=True)
+    {"day": day, "restore": restore, "large": large}[options.what](options)
+
+
+if __name__ == "__main__":
+    main()
