@@ -12,8 +12,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 from shared.archive.damage import Damaged
-from shared.archive.pipeline import read_ahead
-from shared.archive.reader import read_artifact
+from shared.continuous.ahead import Ahead, fetched_ahead
 from shared.continuous.index import (
     Bytes,
     Head,
@@ -25,9 +24,8 @@ from shared.continuous.index import (
     state_of,
     write_whole,
 )
-from shared.continuous.path import Step
-from shared.errors import NotGood, ObjectMissing
-from shared.model.manifest import Artifact
+from shared.continuous.path import Step, objects_of
+from shared.errors import NotGood
 from shared.model.names import Format
 from shared.stores import Store
 
@@ -37,9 +35,10 @@ Tell = Callable[[int, int], None]  # steps done, steps in all
 def rebuild_state(store: Store, path: Sequence[Step], target: Path) -> State:
     """The page hashes of the last step's state, in the new file `target`. Raises NotGood or StoreError."""
     last, key = path[-1], b""
-    with _private(target) as hashes:
+    wanted = [(step, Format.INDEX) for step in path]
+    with _private(target) as hashes, fetched_ahead(store, wanted) as ahead:
         for step in path:
-            with _index(store, step) as (head, stream):
+            with _index(ahead, step) as (head, stream):
                 key = _same_key(key, head, step)
                 if head.changes_only:
                     overlay(entries_of(head, stream), head.page_count, hashes)
@@ -59,12 +58,12 @@ def rebuild_pages(store: Store, path: Sequence[Step], target: Path, tell: Tell =
     """
     key = b""
     try:
-        with _private(target) as image:
+        with _private(target) as image, fetched_ahead(store, list(objects_of(path))) as ahead:
             for number, step in enumerate(path):
                 tell(number, len(path))
-                with _index(store, step) as (head, stream):
+                with _index(ahead, step) as (head, stream):
                     key = _same_key(key, head, step)
-                    _write_step(store, step, head, stream, image)
+                    _write_step(ahead, step, head, stream, image)
         _prove(path[-1], key, target)
     except BaseException:
         target.unlink(missing_ok=True)
@@ -88,10 +87,10 @@ def _prove(step: Step, key: bytes, image: Path) -> None:
         hashes.unlink(missing_ok=True)
 
 
-def _write_step(store: Store, step: Step, head: Head, index: Bytes, image: BinaryIO) -> None:
+def _write_step(ahead: Ahead, step: Step, head: Head, index: Bytes, image: BinaryIO) -> None:
     if not head.changes_only:
         index.skip(head.size_of_entries)
-        with _opened(store, step, Format.SQLITE) as pieces:
+        with ahead.opened(step, Format.SQLITE) as pieces:
             image.writelines(pieces)
         image.flush()
         if image.tell() != head.page_size * head.page_count:
@@ -99,7 +98,7 @@ def _write_step(store: Store, step: Step, head: Head, index: Bytes, image: Binar
         return
     descriptor = image.fileno()
     os.ftruncate(descriptor, head.page_size * head.page_count)
-    with _opened(store, step, Format.PAGES) as pieces:
+    with ahead.opened(step, Format.PAGES) as pieces:
         pages = Bytes(pieces)
         for number, _ in entries_of(head, index):
             os.pwrite(descriptor, pages.exactly(head.page_size), (number - 1) * head.page_size)
@@ -107,10 +106,10 @@ def _write_step(store: Store, step: Step, head: Head, index: Bytes, image: Binar
 
 
 @contextmanager
-def _index(store: Store, step: Step) -> Iterator[tuple[Head, Bytes]]:
+def _index(ahead: Ahead, step: Step) -> Iterator[tuple[Head, Bytes]]:
     """The index of a step, whose head is held to the manifest, and read to its end."""
     sqlite, chain = step.manifest.sqlite, step.chain
-    with _opened(store, step, Format.INDEX) as pieces:
+    with ahead.opened(step, Format.INDEX) as pieces:
         stream = Bytes(pieces)
         head = read_head(stream)
         entries = sqlite.page_count if chain.parent is None else chain.changed_pages
@@ -119,27 +118,6 @@ def _index(store: Store, step: Step) -> Iterator[tuple[Head, Bytes]]:
             raise Damaged("is of another state than its manifest says")
         yield head, stream
         stream.end()
-
-
-@contextmanager
-def _opened(store: Store, step: Step, form: Format) -> Iterator[Iterator[bytes]]:
-    """The plain bytes of an artifact; who has read them all knows that they are those that were backed up."""
-    artifact = _artifact(step, form)
-    plain = (step.data_key, step.manifest.name, step.manifest.binding(form))
-    try:
-        with store.open(artifact.object) as stored, read_ahead(read_artifact(stored, artifact, *plain)) as pieces:
-            yield pieces
-    except Damaged as damage:
-        raise NotGood(f"{artifact.object} {damage}; use another backup") from None
-    except ObjectMissing:
-        raise NotGood(f"{artifact.object} is missing; use another backup") from None
-
-
-def _artifact(step: Step, form: Format) -> Artifact:
-    found = step.manifest.artifact(form)
-    if found is None:
-        raise NotGood(f"{step.manifest.id} has no {form}: use another backup")
-    return found
 
 
 def _same_key(key: bytes, head: Head, step: Step) -> bytes:

@@ -1,0 +1,100 @@
+"""The artifacts of a path, several at a time and before their turn, within bounds of memory.
+
+The increments of a path are many and small: fetched one after the other, each would wait for the store, the key and
+zstd by itself. They come while the base is being written.
+"""
+
+from collections.abc import Iterator, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+
+from shared.archive.damage import Damaged
+from shared.archive.pipeline import read_ahead
+from shared.archive.reader import read_artifact
+from shared.continuous.path import Step
+from shared.errors import NotGood, ObjectMissing
+from shared.model.manifest import Artifact
+from shared.model.names import Format
+from shared.stores import Store
+
+_AT_ONCE = 4
+_LARGE = 8 << 20  # plain bytes; what is larger is streamed at its turn
+_WAITING = 32 << 20  # plain bytes that wait for their turn
+
+Wanted = tuple[Step, Format]
+
+
+class Ahead:
+    """`wanted` are artifacts in the order of their use."""
+
+    def __init__(self, store: Store, wanted: Sequence[Wanted], pool: ThreadPoolExecutor) -> None:
+        self._store, self._wanted, self._pool = store, wanted, pool
+        self._next = self._taken = self._waiting = 0
+        self._coming: dict[int, Future[bytes]] = {}
+        self._fetch()
+
+    @contextmanager
+    def opened(self, step: Step, form: Format) -> Iterator[Iterator[bytes]]:
+        """The plain bytes of the next artifact; who has read them all knows that they are those that were backed up.
+
+        Raises NotGood, KeyProblem or StoreError.
+        """
+        number, self._taken = self._taken, self._taken + 1
+        assert self._wanted[number] == (step, form), "they are used in the order that was told"
+        coming = self._coming.pop(number, None)
+        if coming is None:
+            self._next = max(self._next, number + 1)
+            with opened(self._store, step, form) as plain, read_ahead(plain) as pieces:
+                yield pieces
+        else:
+            content = coming.result()
+            self._waiting -= len(content)
+            self._fetch()
+            yield iter((content,))
+
+    def _fetch(self) -> None:
+        while self._next < len(self._wanted):
+            step, form = self._wanted[self._next]
+            size = artifact_of(step, form).plain_size_bytes
+            if size <= _LARGE:
+                if self._waiting + size > _WAITING:
+                    return
+                self._waiting += size
+                self._coming[self._next] = self._pool.submit(_whole, self._store, step, form)
+            self._next += 1
+
+
+@contextmanager
+def fetched_ahead(store: Store, wanted: Sequence[Wanted]) -> Iterator[Ahead]:
+    """Raises NotGood for an artifact that a manifest of the path does not name."""
+    pool = ThreadPoolExecutor(_AT_ONCE, "increments")
+    try:
+        yield Ahead(store, wanted, pool)
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def opened(store: Store, step: Step, form: Format) -> Iterator[Iterator[bytes]]:
+    """The plain bytes of an artifact, as they come. Raises NotGood, KeyProblem or StoreError."""
+    artifact = artifact_of(step, form)
+    plain = (step.data_key, step.manifest.name, step.manifest.binding(form))
+    try:
+        with store.open(artifact.object) as stored:
+            yield read_artifact(stored, artifact, *plain)
+    except Damaged as damage:
+        raise NotGood(f"{artifact.object} {damage}; use another backup") from None
+    except ObjectMissing:
+        raise NotGood(f"{artifact.object} is missing; use another backup") from None
+
+
+def artifact_of(step: Step, form: Format) -> Artifact:
+    found = step.manifest.artifact(form)
+    if found is None:
+        raise NotGood(f"{step.manifest.id} has no {form}: use another backup")
+    return found
+
+
+def _whole(store: Store, step: Step, form: Format) -> bytes:
+    with opened(store, step, form) as pieces:
+        return b"".join(pieces)
