@@ -46,6 +46,7 @@ _EVERY = timedelta(minutes=3)
 _FAILS, _QUIET = 25, 8  # every so many cycles
 _GAP, _VACUUM = (200, 210), 300  # cycles that are left out; the cycle before which the database is vacuumed
 _MOMENTS = 10
+_LARGE = "PRAGMA page_size = 4096; PRAGMA journal_mode = OFF; CREATE TABLE t(id INTEGER PRIMARY KEY, x)"
 
 
 class Watched(FolderStore):
@@ -247,7 +248,7 @@ def large(options: argparse.Namespace) -> None:
     path = options.folder / "app.db"
     if not path.exists():
         with closing(apsw.Connection(str(path))) as db:
-            db.execute("PRAGMA page_size = 4096; PRAGMA journal_mode = OFF; CREATE TABLE t(id INTEGER PRIMARY KEY, x)")
+            db.execute(_LARGE).fetchall()
             for _ in range(options.gigabytes):
                 db.execute("INSERT INTO t(x) VALUES(zeroblob(1000000000))")
     environ = environment() | {"BACKUP_KEY": "file:out.key"}

@@ -6,6 +6,7 @@ import apsw
 import pytest
 
 from tests.cli.conftest import Workplace
+from tests.continuous.yard import Yard
 
 
 def _write(workplace: Workplace, name: str) -> None:
@@ -89,3 +90,46 @@ def test_what_no_point_can_be_is_refused(workplace: Workplace, flag: tuple[str, 
 
 def test_nearest_goes_with_a_moment(workplace: Workplace) -> None:
     assert workplace.run("restore", "--backup", "latest", "--nearest", "--to", "x.db").code == 2
+
+
+@pytest.fixture
+def history(workplace: Workplace) -> Workplace:
+    """Points of 12:01, 12:02 and 12:03, in which a row says so."""
+    yard = Yard(workplace.folder)
+    yard.cycle()
+    for moment in ("12:02", "12:03"):
+        yard.point(f"UPDATE t SET x = '{moment}' WHERE id = 7")
+    return workplace
+
+
+def _row_in(workplace: Workplace, file: str) -> object:
+    with closing(apsw.Connection(str(workplace.folder / file))) as connection:
+        return connection.execute("SELECT x FROM t WHERE id = 7").get
+
+
+BETWEEN = ("--at", "2024-01-15T12:02:40Z")
+
+
+def test_a_moment_comes_back_in_place_after_a_safety_backup_and_says_which_it_is(history: Workplace) -> None:
+    done = history.good("restore", *BETWEEN, "--in-place", "--json", BACKUP_KEY="none").json
+    assert (done["id"], _row_in(history, "app.db")) == ("backup-2024-01-15-120200", "12:02")
+    assert any("40 s before the moment asked for" in note for note in done["notes"]), done["notes"]
+    assert done["safety"].startswith("before-restore-")
+    history.good("restore", "--backup", done["safety"], "--to", "was.db", BACKUP_KEY="none")
+    assert _row_in(history, "was.db") == "12:03"
+
+
+def test_a_table_a_schema_and_a_file_come_of_a_moment(history: Workplace) -> None:
+    def tables(file: str) -> list[object]:
+        with closing(apsw.Connection(str(history.folder / file))) as connection:
+            return [name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]
+
+    history.good("restore", *BETWEEN, "--table", "t", "--to", "table.db", BACKUP_KEY="none")
+    assert (tables("table.db"), _row_in(history, "table.db")) == (["t"], "12:02")
+    history.good("restore", *BETWEEN, "--schema-only", "--to", "schema.db", BACKUP_KEY="none")
+    assert "users" in tables("schema.db")
+    assert _row_in(history, "schema.db") is None
+    history.good("export", *BETWEEN, "--output", "whole.sqlite", BACKUP_KEY="none")
+    assert _row_in(history, "whole.sqlite") == "12:02"
+    history.good("export", *BETWEEN, "--output", "whole.sql", BACKUP_KEY="none")
+    assert "'12:02'" in (history.folder / "whole.sql").read_text()

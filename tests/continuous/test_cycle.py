@@ -1,5 +1,6 @@
 """A cycle makes a point of what changed, and each point brings back exactly what was there."""
 
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -129,6 +130,13 @@ _WRITES = st.sampled_from(
         "PRAGMA incremental_vacuum(20)",
         "PRAGMA journal_mode = DELETE; PRAGMA page_size = 1024; VACUUM",
         "PRAGMA journal_mode = DELETE; PRAGMA page_size = 4096; VACUUM",
+        "PRAGMA journal_mode = DELETE; PRAGMA page_size = 512; VACUUM",
+        "PRAGMA journal_mode = DELETE; PRAGMA page_size = 65536; VACUUM",
+        "ALTER TABLE t RENAME COLUMN x TO y; UPDATE t SET y = 'y' WHERE id < 9; ALTER TABLE t RENAME COLUMN y TO x",
+        (
+            "CREATE TABLE w (a, b); INSERT INTO w SELECT id, x FROM t; ALTER TABLE w ADD COLUMN c DEFAULT 7;"
+            " ALTER TABLE w DROP COLUMN b; DROP TABLE IF EXISTS v; ALTER TABLE w RENAME TO v"
+        ),
         "PRAGMA journal_mode = WAL",
         "PRAGMA journal_mode = DELETE",
         "CREATE TABLE IF NOT EXISTS u (a); INSERT INTO u VALUES (1)",
@@ -138,15 +146,34 @@ _WRITES = st.sampled_from(
 )
 
 
+_HOW = st.sampled_from(["job", "job", "loop", "two at once", "clock back"])
+
+
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-@given(st.lists(st.lists(_WRITES, max_size=3), min_size=1, max_size=9), st.sampled_from([1, 30, 300]))
+@given(st.lists(st.tuples(st.lists(_WRITES, max_size=3), _HOW), min_size=1, max_size=9), st.sampled_from([1, 30, 300]))
 def test_every_point_of_any_history_comes_back_to_the_byte(
-    tmp_path_factory: object, histories: list[list[str]], minutes: int
+    tmp_path_factory: object, histories: list[tuple[list[str], str]], minutes: int
 ) -> None:
-    yard = Yard(Path(tmp_path_factory.mktemp("yard")))  # type: ignore[attr-defined]
-    for writes in histories:
+    yard, every = Yard(Path(tmp_path_factory.mktemp("yard"))), timedelta(minutes=minutes)  # type: ignore[attr-defined]
+    memories = [Memory(yard.folder / name) for name in ("one", "two")]
+    for memory in memories:
+        memory.folder.mkdir()
+    for writes, how in histories:
         for sql in writes:
             yard.write(sql)
-        yard.cycle(after=timedelta(minutes=minutes))
+        if how == "clock back":
+            with suppress(LitekeepError):
+                yard.cycle(after=-every)
+            yard.now += 2 * every
+        elif how == "job":
+            yard.cycle(after=every)
+        else:
+            for memory in memories[: 1 if how == "loop" else 2]:
+                yard.cycle(memory, after=every)
+    yard.cycle(after=every)
     assert yard.points()
     yard.check_every_point()
+    for backup in yard.points():
+        before = backup.created_at - timedelta(seconds=1)
+        older = [each for each in yard.points() if each.created_at <= before]
+        assert not older or yard.catalog.find("latest", at=before).created_at <= before
