@@ -13,7 +13,7 @@ from pathlib import Path
 
 import apsw
 
-from benchmarks import report, sqlitecloud
+from benchmarks import report, scale, shapes, sqlitecloud
 from benchmarks.bucket import measure_upload
 from benchmarks.contenders import ROOT, environment
 from benchmarks.databases import make_database
@@ -100,6 +100,8 @@ _SECTIONS: dict[str, Callable[[Path, bool, Callable[[str], None]], str]] = {
     "Looking at a store": _looking,
     "To Cloud Storage": _upload,
     "From SQLite Cloud": sqlitecloud.section,
+    "Other shapes": shapes.section,
+    "At scale": scale.section,
 }
 
 

@@ -1,0 +1,177 @@
+"""A bucket of as many backups as are asked for, for listing and reading: it makes each answer when it is asked.
+
+For what a look at a store costs in requests and memory; a real server would have to be filled first. Nothing can be
+written to it.
+"""
+
+import base64
+import json
+import re
+import threading
+import urllib.parse
+from bisect import bisect_left
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from datetime import datetime, timedelta
+from functools import cached_property, lru_cache
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import google_crc32c
+
+from shared.archive.seals import seal_manifest
+from shared.catalog.summary import beside_manifest, beside_verdict
+from shared.catalog.verdicts import opened_as, read_verdict, seal_verdict
+from shared.model.kinds import Kind
+from shared.model.names import BackupName, Format, automatic_id, parse
+from tests.builders import make_artifact, make_manifest
+
+_PAGE = 1000
+_OBJECT = re.compile(r"/(?:download/)?storage/v1/b/[^/]+/o/(?P<name>[^/]+)")
+
+
+class Crowded:
+    """Hourly backups up to `newest`, `count` in all, shared by `databases`; each has a manifest, SQL and a verdict."""
+
+    def __init__(self, count: int, databases: int, newest: datetime) -> None:
+        self._own = [
+            BackupName(Kind.DAILY, f"app-{number:04}.db", automatic_id(newest - timedelta(hours=hours)))
+            for number in range(databases)
+            for hours in range(count // databases)
+        ]
+        self._newest = newest
+        self.requests = 0
+
+    @cached_property
+    def names(self) -> list[str]:
+        return sorted(
+            name
+            for own in self._own
+            for name in (own.manifest, own.artifact(Format.SQL, encrypted=False), own.verdict(self._verified(own)))
+        )
+
+    @staticmethod
+    def _taken(own: BackupName) -> datetime:
+        return datetime.strptime(own.id + "Z", "backup-%Y-%m-%d-%H%M%S%z")
+
+    def _verified(self, own: BackupName) -> datetime:
+        return self._taken(own) + timedelta(minutes=1)
+
+    @lru_cache(maxsize=8)  # noqa: B019 - it lives as long as its server
+    def _documents(self, own: BackupName) -> tuple[bytes, dict[str, str], bytes, dict[str, str]]:
+        """The manifest and the verdict, each with what stands beside it."""
+        taken = self._taken(own)
+        manifest = seal_manifest(
+            make_manifest(
+                id=own.id,
+                database=own.database,
+                kind=own.kind,
+                created_at=taken,
+                keep_until=taken + timedelta(days=30),
+                environment="production",
+                verdict_seal=1,
+                artifacts=[make_artifact(own)],
+            ),
+            None,
+        )
+        raw = manifest.to_json()
+        said = {"id": own.id, "ok": True, "level": "full", "checks": []}
+        verdict = seal_verdict(said, own, self._verified(own), opened_as(manifest, raw, None))
+        return raw, beside_manifest(manifest), verdict, beside_verdict(read_verdict(verdict) or {})
+
+    def content(self, name: str) -> tuple[bytes, dict[str, str]]:
+        """The bytes of an object, and its metadata."""
+        parsed = parse(name)
+        assert parsed is not None
+        raw, summary, verdict, said = self._documents(parsed.backup)
+        if parsed.role == "manifest":
+            return raw, summary
+        return (verdict, said) if parsed.verified_at else (b"0123456789", {})
+
+    def item(self, name: str) -> dict[str, object]:
+        """As the JSON API describes an object."""
+        content, metadata = self.content(name)
+        return {
+            "name": name,
+            "bucket": "crowded",
+            "size": str(len(content)),
+            "generation": "1",
+            "crc32c": base64.b64encode(google_crc32c.value(content).to_bytes(4, "big")).decode(),
+            "timeCreated": "2024-01-15T00:00:00Z",
+            "storageClass": "STANDARD",
+            "metadata": metadata,
+        }
+
+    def page(self, query: dict[str, str]) -> dict[str, object]:
+        """One page of a listing."""
+        prefix = query.get("prefix", "")
+        start = int(query.get("pageToken") or bisect_left(self.names, max(prefix, query.get("startOffset", ""))))
+        names = []
+        for name in self.names[start : start + _PAGE]:
+            if not name.startswith(prefix):
+                break
+            names.append(name)
+        more = {"nextPageToken": str(start + _PAGE)} if len(names) == _PAGE else {}
+        soft = query.get("softDeleted") == "true"
+        return {"items": [] if soft else [self.item(name) for name in names]} | ({} if soft else more)
+
+
+@contextmanager
+def crowded_server(crowded: Crowded) -> Iterator[str]:
+    """Answers on this machine during the block; yields what STORAGE_EMULATOR_HOST is set to."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(crowded))
+    thread = threading.Thread(target=server.serve_forever, daemon=True)
+    thread.start()
+    try:
+        yield f"http://127.0.0.1:{server.server_address[1]}"
+    finally:
+        server.shutdown()
+        server.server_close()
+        thread.join()
+
+
+def _handler(crowded: Crowded) -> Callable[..., BaseHTTPRequestHandler]:
+    known = set(crowded.names)
+
+    class Handler(BaseHTTPRequestHandler):
+        protocol_version = "HTTP/1.1"
+
+        def do_GET(self) -> None:
+            crowded.requests += 1
+            split = urllib.parse.urlsplit(self.path)
+            query = dict(urllib.parse.parse_qsl(split.query))
+            found = _OBJECT.fullmatch(split.path)
+            name = urllib.parse.unquote(found["name"]) if found else ""
+            if found is None:
+                self._answer(200, json.dumps(crowded.page(query)).encode())
+            elif name not in known:
+                self._answer(404, b"{}")
+            elif query.get("alt") == "media":
+                self._media(crowded.content(name)[0])
+            else:
+                self._answer(200, json.dumps(crowded.item(name)).encode())
+
+        def _media(self, content: bytes) -> None:
+            span = re.fullmatch(r"bytes=(\d+)-(\d+)", self.headers.get("Range", ""))
+            first, last = (int(span[1]), int(span[2]) + 1) if span else (0, len(content))
+            self._answer(206 if span else 200, content[first:last], f"bytes {first}-{last - 1}/{len(content)}")
+
+        def _answer(self, status: int, content: bytes, span: str | None = None) -> None:
+            self.send_response(status)
+            self.send_header("Content-Length", str(len(content)))
+            self.send_header("Content-Type", "application/json")
+            if span:
+                self.send_header("Content-Range", span)
+            self.end_headers()
+            self.wfile.write(content)
+
+        def do_POST(self) -> None:
+            crowded.requests += 1
+            self.rfile.read(int(self.headers.get("Content-Length") or 0))
+            self._answer(403, b'{"error": {"code": 403, "message": "nothing is written here"}}')
+
+        do_PUT = do_DELETE = do_PATCH = do_POST  # noqa: N815 - the names that the server calls
+
+        def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - its name
+            pass
+
+    return Handler
