@@ -32,7 +32,7 @@ $(VENV)-terraform/.ready: requirements/terraform.lock
 	@touch $@
 
 test: $(VENV)/.ready-dev $(VENV)-terraform/.ready check ## run every check and every test
-	@./.ci/debian sqlite3 gcc libc6-dev strace systemd zstd npm groff-base
+	@./.ci/debian sqlite3 gcc libc6-dev strace systemd zstd npm chromium groff-base
 	@tests/dump/current_shell/install
 	@tests/sqlitecloud_server/node/install
 	@$(BIN)/python -m pytest

@@ -16,7 +16,6 @@ from shared.events.log import Event
 from shared.stores import open_store
 from shared.terminal.approvals import desk_of, fields_of, signer_of
 from shared.terminal.audit import audited
-from shared.terminal.parts import event_log
 
 _EVENTS = {"approved": Event.REQUEST_APPROVED, "refused": Event.REQUEST_REFUSED}
 
@@ -44,7 +43,7 @@ def ask(request_id: str, plan: Plan, about: Plan, reason: str) -> RequestState:
     state = own.state(request_id)
     if state.request is not None:
         told = f"{person} asks for {Action.RESTORE} of {target}: {state.request.reason}"
-        event_log(settings, result_on_stdout=False).emit(Event.REQUEST_MADE, told, fields_of(state.request, person))
+        wiring().log.emit(Event.REQUEST_MADE, told, fields_of(state.request, person))
     return state
 
 
@@ -63,7 +62,7 @@ def decide(request_id: str, sha256: str, decision: str, reason: str) -> RequestS
     if state.request is not None:
         fields = fields_of(state.request, person)
         told = f"{person} has {decision} {state.request.action} of {fields['target']}"
-        event_log(settings, result_on_stdout=False).emit(_EVENTS[decision], told, fields)
+        wiring().log.emit(_EVENTS[decision], told, fields)
     return own.state(request_id)
 
 
@@ -85,8 +84,7 @@ def start(request_id: str) -> RequestState:
 @contextmanager
 def _deed(action: str, target: str, reason: str | None) -> Iterator[None]:
     settings = wiring().settings
-    log = event_log(settings, result_on_stdout=False)
-    with audited(log, settings, action, target, reason=reason) as deed:
+    with audited(wiring().log, settings, action, target, reason=reason) as deed:
         deed.actor = caller().name
         yield
 

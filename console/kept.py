@@ -1,7 +1,7 @@
 """A store as the console reads it: one listing serves all pages for some seconds, and what never changes is read once.
 
-Objects are immutable, so the bytes of a generation may be kept as long as there is room. Requests, decisions and
-policies are always listed anew: after a form was sent the page shows what came of it.
+Objects are immutable, so the bytes of a generation may be kept as long as there is room. Requests, decisions,
+policies and the audit trail are always listed anew: after a form was sent the page shows what came of it.
 """
 
 import time

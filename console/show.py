@@ -21,6 +21,7 @@ MENU = {
 }
 STATES = {"ok": "good", "stale": "bad", "failing": "bad", "never": "bad"}
 REQUEST_STATES = {"waiting": "odd", "approved": "good", "used": "good", "refused": "bad", "expired": "open"}
+OUTCOMES = {"succeeded": "good", "failed": "bad", "refused": "bad"}
 _NOTHING = "\N{EN DASH}"
 _SIGNS = {"good": "✓", "bad": "✗", "odd": "!", "open": "·"}
 
@@ -29,9 +30,8 @@ def install(app: Flask) -> None:
     """The filters and names that templates use. Whatever is shown is escaped by Jinja."""
     app.jinja_env.finalize = _finalize
     app.jinja_env.filters.update(age=_age, size=_size, moment=_moment, exactly=_exactly, duration=_duration, raw=_raw)
-    app.jinja_env.globals.update(
-        sign=_SIGNS.__getitem__, states=STATES, request_states=REQUEST_STATES, caller=caller, roles=roles, menu=_menu
-    )
+    states = {"states": STATES, "request_states": REQUEST_STATES, "outcomes": OUTCOMES}
+    app.jinja_env.globals.update(sign=_SIGNS.__getitem__, caller=caller, roles=roles, menu=_menu, **states)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
     app.json.ensure_ascii = True  # type: ignore[attr-defined]
 

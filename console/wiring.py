@@ -11,9 +11,11 @@ from console.kept import KeptStore
 from console.limits import RateLimit
 from console.roles import Roles
 from shared.clock import Clock, utc_now
+from shared.events.log import EventLog
 from shared.settings import Settings
 from shared.stores import open_store
 from shared.terminal.overall import Look, look_at
+from shared.terminal.parts import event_log
 
 if TYPE_CHECKING:
     from shared.stores import StoredObject
@@ -32,6 +34,7 @@ class Wiring:
     with_key: bool = False
     clock: Clock = utc_now
     rate: RateLimit = field(default_factory=RateLimit)
+    _log: EventLog | None = None
     _kept: KeptStore | None = None
     _looked: "tuple[tuple[StoredObject, ...], Look] | None" = None
 
@@ -40,6 +43,13 @@ class Wiring:
         if self._kept is None:
             self._kept = KeptStore(open_store(self.settings.backup_store), self.clock)
         return self._kept
+
+    @property
+    def log(self) -> EventLog:
+        """One for the process: its events follow one another in the audit trail."""
+        if self._log is None:
+            self._log = event_log(self.settings, result_on_stdout=False)
+        return self._log
 
     def look(self) -> Look:
         """All databases, from the listing alone; made anew when the listing is. Raises StoreError."""

@@ -3,7 +3,7 @@
 from datetime import datetime
 from typing import Any
 
-from shared.audit.check import Anchor, Report, Wanted, check_trail, copy_anchor
+from shared.audit.check import Report
 from shared.audit.read import Entry
 from shared.audit.search import Filter, search
 from shared.clock import Clock, parse_time, rfc3339, utc_now
@@ -12,9 +12,8 @@ from shared.model.lengths import parse_length
 from shared.runtime.progress import Progress
 from shared.settings import Settings
 from shared.stores import open_store
-from shared.terminal.remote import logged_checkpoints
 from shared.terminal.screen import BAD, GOOD, say, say_json, table
-from shared.terminal.trail import monitor_keys, policy_file
+from shared.terminal.trail_check import checked_trail
 
 _SHOWN = 50  # findings; the rest is counted
 _COLUMNS = ("time", "who", "what", "of", "outcome", "reason")
@@ -43,29 +42,12 @@ def run_verify(
     settings: Settings, since: str | None, *, as_json: bool, progress: Progress, clock: Clock = utc_now
 ) -> int:
     """Returns 3 when the trail is not whole. Raises StoreError when a store cannot be read."""
-    store, policy = open_store(settings.backup_store), policy_file(settings)
-    must_sign = policy is not None and policy.policy.monitor is not None
-    wanted = Wanted(monitor_keys(settings), must_sign=must_sign, since=_since(since))
-    report = check_trail(store, wanted, _anchors(settings), progress=progress, clock=clock)
-    if not settings.backup_copy_store and not settings.backup_events:
-        report.notes.append(
-            "neither BACKUP_COPY_STORE nor BACKUP_EVENTS is set: a trail that was cut at its end would not show"
-        )
-    if not must_sign:
-        report.notes.append(
-            "no policy names a monitor: checkpoints are not signed, and who can delete could make others"
-        )
+    report = checked_trail(settings, _since(since), progress=progress, clock=clock)
     if as_json:
         say_json(report.to_json())
     else:
-        _say(report, store.url)
+        _say(report, settings.backup_store)
     return 0 if report.ok else 3
-
-
-def _anchors(settings: Settings) -> list[Anchor]:
-    found = [copy_anchor(open_store(settings.backup_copy_store))] if settings.backup_copy_store else []
-    logged = logged_checkpoints(settings)
-    return found if logged is None else [*found, logged]
 
 
 def _say(report: Report, url: str) -> None:

@@ -5,6 +5,7 @@ from typing import Any
 
 from flask import Blueprint, Response, abort, request
 
+from console.deeds import deeds_of_backup
 from console.show import page
 from console.wiring import Wiring, wiring
 from shared.catalog.backup import Backup
@@ -40,6 +41,7 @@ def show() -> Response:
         "before": None if before is None else before.name.id,
         "compared": tables,
         "left_out": left_out,
+        "deeds": [each.to_json() for each in deeds_of_backup(parts.store, found)],
         "command": shlex.join(command),
     }
     return page("backup.html", document)

@@ -6,6 +6,7 @@ from typing import Any
 from flask import Blueprint, Response, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
+from console.deeds import deeds_of_request
 from console.desk import decide, desk, start
 from console.paging import PAGE, page_number, pages_of
 from console.show import page
@@ -52,7 +53,7 @@ def one() -> Response:
         "changes": changes,
         "cannot_be_approved": gone,
         "may": _may(state, gone),
-        "progress": [],
+        "progress": [each.to_json() for each in deeds_of_request(wiring().store, state)],
         "command": f"litekeep restore --request {shlex.quote(state.id)}",
     }
     forms = wiring().forms

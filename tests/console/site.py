@@ -3,7 +3,7 @@
 import re
 from contextlib import closing
 from dataclasses import dataclass, field
-from datetime import timedelta
+from datetime import datetime, timedelta
 from html import unescape
 from pathlib import Path
 from typing import Any
@@ -14,6 +14,7 @@ from werkzeug.test import TestResponse
 
 from console.iap import HEADER
 from console.serve import behind_iap
+from shared.clock import utc_now
 from shared.keys.signing import SigningFile
 from shared.model.kinds import Kind
 from shared.operations.backup import BackupOrder, take_backup
@@ -23,7 +24,19 @@ from shared.stores import open_store
 from tests.approvals.people import ANA, BEN, document, signed
 from tests.console.issuer import AUDIENCE, Issuer
 
+ROOT = Path(__file__).parents[2]
 BASE = "https://console.example.com"
+
+
+@dataclass(frozen=True)
+class Called(FileLocation):
+    """A file that is the database of that name, which may be one that no file has."""
+
+    called: str
+
+    @property
+    def database(self) -> str:
+        return self.called
 
 
 @dataclass
@@ -33,11 +46,17 @@ class Site:
     folder: Path
     issuer: Issuer
     more: dict[str, Any] = field(default_factory=dict)
+    keys_port: int = 0
     _client: FlaskClient | None = None
 
     @property
     def store(self) -> Path:
         return self.folder / "backups"
+
+    @property
+    def environment(self) -> dict[str, str]:
+        """The same settings for a process."""
+        return {"BACKUP_STORE": str(self.store), "BACKUP_KEY": "none", **self.more}
 
     @property
     def client(self) -> FlaskClient:
@@ -58,18 +77,27 @@ class Site:
         with closing(apsw.Connection(str(self.folder / database))) as connection:
             return connection.execute(script).fetchall()
 
-    def backup(self, name: str | None = None, database: str = "app.db", kind: Kind = Kind.DAILY) -> str:
-        """Takes a backup, and returns its id."""
+    def backup(
+        self,
+        name: str | None = None,
+        database: str = "app.db",
+        kind: Kind = Kind.DAILY,
+        *,
+        taken: datetime | None = None,
+        store: str | None = None,
+        called: str | None = None,
+    ) -> str:
+        """Takes a backup, at that time as its clock says, and returns its id."""
         order = BackupOrder(
-            FileLocation(self.folder / database),
-            open_store(str(self.store)),
+            Called(self.folder / database, called or database),
+            open_store(store or str(self.store)),
             None,
             kind,
             timedelta(7),
             "production",
             name=name,
         )
-        return take_backup(order).manifest.id
+        return take_backup(order, clock=utc_now if taken is None else lambda: taken).manifest.id
 
     def with_policy(self, **console: Any) -> None:
         """A policy of Ana and Ben, with a console that may decide unless told otherwise."""
@@ -103,10 +131,12 @@ class Site:
         assert found, text
         return {name: unescape(value) for name, value in re.findall(r'name="(\w+)" value="([^"]*)"', found[1])}
 
-    def ask(self, who: str = "ana@example.com", query: str = "ref=first&how=in-place") -> str:
+    def ask(
+        self, who: str = "ana@example.com", query: str = "ref=first&how=in-place", reason: str = "orders lost"
+    ) -> str:
         """Asks for a restore by the pages, and returns the request's id."""
         form = self.form(f"/restore?database=app.db&plan=1&{query}", "/restore", who)
-        answer = self.post("/restore", form | {"reason": "orders lost"}, who)
+        answer = self.post("/restore", form | {"reason": reason}, who)
         assert answer.status_code == 303, answer.text
         return answer.headers["Location"].rpartition("=")[2]
 

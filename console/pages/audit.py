@@ -1,0 +1,42 @@
+"""The audit trail: who did what, and whether the trail is whole."""
+
+from datetime import timedelta
+from typing import Any
+
+from flask import Blueprint, Response, request
+
+from console.deeds import deeds
+from console.show import page
+from console.wiring import Wiring, wiring
+from shared.audit.search import Filter
+from shared.errors import UsageError
+from shared.terminal.trail_check import checked_trail
+
+blueprint = Blueprint("audit", __name__)
+_DAYS = {"1": 1, "7": 7, "30": 30, "400": 400}
+_FIELDS = ("actor", "action", "outcome", "database", "backup_id")
+_LONGEST = 255
+
+
+@blueprint.get("/audit")
+def show() -> Response:
+    """The newest 200 events that fit; with `check=1` the trail of these days is read and held to its checkpoints."""
+    parts = wiring()
+    days = request.args.get("days", "7")
+    if days not in _DAYS:
+        raise UsageError(f"days is one of {', '.join(_DAYS)}")
+    chosen = {name: request.args.get(name, "")[:_LONGEST].strip() for name in _FIELDS}
+    since = parts.clock() - timedelta(days=_DAYS[days])
+    fields: dict[str, Any] = {name: value or None for name, value in chosen.items()}
+    wanted = Filter(since=since, **fields)
+    found = deeds(parts.store, wanted)
+    document = {
+        "events": [each.to_json() for each in found],
+        "check": _check(parts, _DAYS[days]) if request.args.get("check") == "1" else None,
+    }
+    return page("audit.html", document, chosen=chosen, days=days, lengths=list(_DAYS))
+
+
+def _check(parts: Wiring, days: int) -> dict[str, Any]:
+    since = parts.clock() - timedelta(days=days)
+    return checked_trail(parts.settings, since, store=parts.store, clock=parts.clock).to_json()

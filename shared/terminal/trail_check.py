@@ -1,0 +1,45 @@
+"""Whether the audit trail of the store that the settings name is whole, against the policy and the copy store."""
+
+from datetime import datetime
+
+from shared.audit.check import Anchor, Report, Wanted, check_trail, copy_anchor
+from shared.clock import Clock, utc_now
+from shared.runtime.progress import Progress, silent
+from shared.settings import Settings
+from shared.stores import Store, open_store
+from shared.terminal.remote import logged_checkpoints
+from shared.terminal.trail import monitor_keys, policy_file
+
+
+def checked_trail(
+    settings: Settings,
+    since: datetime | None,
+    *,
+    store: Store | None = None,
+    progress: Progress = silent,
+    clock: Clock = utc_now,
+) -> Report:
+    """Reads the trail since then, or all of it; `store` is the same store, for whoever reads it some other way.
+
+    Raises StoreError when a store cannot be read.
+    """
+    policy = policy_file(settings)
+    must_sign = policy is not None and policy.policy.monitor is not None
+    wanted = Wanted(monitor_keys(settings), must_sign=must_sign, since=since)
+    store = store or open_store(settings.backup_store)
+    report = check_trail(store, wanted, _anchors(settings), progress=progress, clock=clock)
+    if not settings.backup_copy_store and not settings.backup_events:
+        report.notes.append(
+            "neither BACKUP_COPY_STORE nor BACKUP_EVENTS is set: a trail that was cut at its end would not show"
+        )
+    if not must_sign:
+        report.notes.append(
+            "no policy names a monitor: checkpoints are not signed, and who can delete could make others"
+        )
+    return report
+
+
+def _anchors(settings: Settings) -> list[Anchor]:
+    found = [copy_anchor(open_store(settings.backup_copy_store))] if settings.backup_copy_store else []
+    logged = logged_checkpoints(settings)
+    return found if logged is None else [*found, logged]
