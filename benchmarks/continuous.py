@@ -249,8 +249,8 @@ def large(options: argparse.Namespace) -> None:
     if not path.exists():
         with closing(apsw.Connection(str(path))) as db:
             db.execute(_LARGE).fetchall()
-            for _ in range(options.gigabytes):
-                db.execute("INSERT INTO t(x) VALUES(zeroblob(1000000000))")
+            for _ in range(10 * options.gigabytes):
+                db.execute("INSERT INTO t(x) VALUES(zeroblob(100000000))")
     environ = environment() | {"BACKUP_KEY": "file:out.key"}
     steps = [
         ("base", "litekeep backup --kind continuous"),

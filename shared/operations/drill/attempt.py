@@ -31,6 +31,7 @@ class Role(StrEnum):
     LATEST = "latest"
     OLDER = "older"
     COPY = "copy"
+    MOMENT = "moment"
 
 
 @dataclass(frozen=True)
@@ -56,6 +57,12 @@ class Attempt:
     app_checks: list[Check] = field(default_factory=list)
     not_good: bool = False
     error: str | None = None
+    moment: datetime | None = None  # that was asked for, of the role MOMENT
+
+    @property
+    def data_age_seconds(self) -> float | None:
+        """How much older than the moment asked for the data is that came back."""
+        return None if self.moment is None else (self.moment - self.created_at).total_seconds()
 
     @property
     def ok(self) -> bool:
@@ -80,6 +87,7 @@ class Task:
     backup: Backup
     key: WrappingKey | None
     app_checks: list[AppCheck]
+    moment: datetime | None = None
 
 
 def attempt(task: Task, *, stopwatch: Stopwatch, progress: Progress = silent) -> Attempt:
@@ -89,7 +97,7 @@ def attempt(task: Task, *, stopwatch: Stopwatch, progress: Progress = silent) ->
     """
     backup = task.backup
     stored = sum(int(artifact["size_bytes"]) for artifact in backup.summary.get("artifacts", []))
-    begun = Attempt(task.role, backup.name, backup.created_at, task.catalog.store.url, stored)
+    begun = Attempt(task.role, backup.name, backup.created_at, task.catalog.store.url, stored, moment=task.moment)
     if backup.damaged:
         return _not_good(begun, backup.damaged)
     try:

@@ -34,7 +34,7 @@ def _played(found: Rehearsal) -> RecoveryTime:
 
 def _measured(attempts: Sequence[Attempt], *, has_copy_store: bool) -> list[RecoveryTime]:
     by_role = {attempt.role: attempt for attempt in attempts}
-    latest, older, copy = (by_role.get(role) for role in Role)
+    latest, older, copy = (by_role.get(role) for role in (Role.LATEST, Role.OLDER, Role.COPY))
     both = [latest, older] if older else [latest]
     return [
         _time(Scenario.MINOR_CORRUPTION, [latest], "the latest verified backup, to a checked database", app=False),

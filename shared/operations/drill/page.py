@@ -7,7 +7,7 @@ its own.
 import re
 from collections.abc import Iterable, Iterator, Sequence
 
-from shared.operations.drill.attempt import Attempt
+from shared.operations.drill.attempt import Attempt, Role
 from shared.operations.drill.drill import Drill
 from shared.operations.drill.rehearsal import Rehearsal
 from shared.text import duration, printable
@@ -69,6 +69,13 @@ def _recovery_points(drill: Drill) -> Iterator[str]:
     ]  # fmt: skip
     if drill.data_age_seconds is not None:
         yield f"The restored data was {duration(drill.data_age_seconds)} old when the drill began."
+        yield ""
+    chosen = drill.attempt(Role.MOMENT)
+    if chosen is not None and chosen.moment is not None and chosen.data_age_seconds is not None:
+        yield (
+            f"Asked for as of {chosen.moment:%Y-%m-%d %H:%M:%S} UTC, a moment of the chain chosen by the seed, the "
+            f"data was {duration(chosen.data_age_seconds)} older."
+        )
         yield ""
     if rows:
         yield from _table(("", "kind", "newest backup", "its age", "target"), rows, right={3, 4})

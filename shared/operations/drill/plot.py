@@ -24,6 +24,7 @@ _SERIES = {
     Role.LATEST: ("#0072b2", "latest verified backup"),
     Role.OLDER: ("#8a8a8a", "older backup"),
     Role.COPY: ("#d55e00", "from the copy store"),
+    Role.MOMENT: ("#009e73", "any moment"),
 }
 
 
@@ -126,6 +127,9 @@ def _marker(role: Role, x: float, y: float) -> str:
         return f'<circle cx="{x:.1f}" cy="{y:.1f}" r="4.5" fill="{colour}"/>'
     if role is Role.COPY:
         return f'<rect x="{x - 4:.1f}" y="{y - 4:.1f}" width="8" height="8" fill="{colour}"/>'
+    if role is Role.MOMENT:
+        corners = f"{x:.1f},{y - 5:.1f} {x + 5:.1f},{y:.1f} {x:.1f},{y + 5:.1f} {x - 5:.1f},{y:.1f}"
+        return f'<polygon points="{corners}" fill="{colour}"/>'
     corners = f"{x:.1f},{y - 5:.1f} {x + 5:.1f},{y + 4:.1f} {x - 5:.1f},{y + 4:.1f}"
     return f'<polygon points="{corners}" fill="{colour}"/>'
 

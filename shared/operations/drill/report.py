@@ -62,6 +62,8 @@ def _attempt(attempt: Attempt) -> dict[str, Any]:
         "backup_id": attempt.backup.id,
         "kind": attempt.backup.kind.value,
         "created_at": rfc3339(attempt.created_at),
+        "moment": rfc3339(attempt.moment) if attempt.moment else None,
+        "data_age_seconds": attempt.data_age_seconds,
         "store": attempt.store,
         "ok": attempt.ok,
         "good": None if attempt.error and not attempt.not_good else not attempt.not_good,

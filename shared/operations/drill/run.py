@@ -69,9 +69,11 @@ def hold_drill(
     choice = choose(Checker(lambda: order.key).settle(order.catalog, backups), order.seed)
     app_checks = [check for check in order.app_checks if check.database in (None, database)]
     attempts: list[Attempt] = []
-    for role, backup in ((Role.LATEST, choice.latest), (Role.OLDER, choice.older)):
+    chosen = ((Role.LATEST, choice.latest), (Role.OLDER, choice.older), (Role.MOMENT, choice.at_moment))
+    for role, backup in chosen:
         if backup is not None and not order.only_scenarios:
-            task = Task(role, order.catalog, backup, order.key, app_checks)
+            moment = choice.moment if role is Role.MOMENT else None
+            task = Task(role, order.catalog, backup, order.key, app_checks, moment)
             attempts.append(_held(task, clock, stopwatch, progress))
     if order.copy is not None and choice.latest is not None and not order.only_scenarios:
         attempts.append(_from_copy(order, order.copy, choice.latest, app_checks, clock, stopwatch, progress))
