@@ -136,5 +136,6 @@ resource "google_eventarc_trigger" "arrival" {
     google_cloud_run_v2_service_iam_member.arrival,
     google_project_iam_member.arrival_receives,
     google_project_iam_member.storage_publishes,
+    terraform_data.arrival_grants_count,
   ]
 }

@@ -162,5 +162,5 @@ resource "google_storage_bucket" "store" {
     }
   }
 
-  depends_on = [google_kms_crypto_key_iam_member.storage]
+  depends_on = [google_kms_crypto_key_iam_member.storage, terraform_data.key_grants_count]
 }

@@ -56,6 +56,9 @@ def office(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Office:
     shutil.copy(EVENTS, tmp_path / "shared" / "events")
     shutil.copy(SOURCE / "examples" / "minimal.tfvars", tmp_path / "terraform" / "terraform.tfvars")
     plain = {name: value for name, value in os.environ.items() if not name.startswith(("TF_", "MAKE"))}
+    (tmp_path / "programs").mkdir()
+    (tmp_path / "programs" / "sleep").symlink_to("/bin/true")  # for Google's accounts, of which there are none here
+    plain["PATH"] = f"{tmp_path / 'programs'}:{plain['PATH']}"
     return Office(tmp_path, plain | install(shared / "terraform-providers") | {"STAND_IN_ACTS": "1"})
 
 
