@@ -56,9 +56,31 @@ resource "google_cloud_run_v2_service" "arrival" {
         }
       }
 
+      dynamic "volume_mounts" {
+        for_each = local.policy
+        content {
+          name       = "policy"
+          mount_path = local.policy_path
+        }
+      }
+
       volume_mounts {
         name       = "scratch"
         mount_path = local.scratch_path
+      }
+    }
+
+    dynamic "volumes" {
+      for_each = local.policy
+      content {
+        name = "policy"
+        secret {
+          secret = google_secret_manager_secret.policy["on"].secret_id
+          items {
+            path    = local.policy_file
+            version = volumes.value
+          }
+        }
       }
     }
 
@@ -71,7 +93,12 @@ resource "google_cloud_run_v2_service" "arrival" {
     }
   }
 
-  depends_on = [google_kms_crypto_key_iam_member.wrapping, google_storage_bucket_iam_member.job]
+  depends_on = [
+    google_kms_crypto_key_iam_member.signing,
+    google_kms_crypto_key_iam_member.wrapping,
+    google_secret_manager_secret_iam_member.policy,
+    google_storage_bucket_iam_member.job,
+  ]
 }
 
 resource "google_cloud_run_v2_service_iam_member" "arrival" {

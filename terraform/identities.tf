@@ -1,4 +1,4 @@
-# One identity for each job. None has a key, or a role on the project.
+# One identity for each job. None has a key, or a role on the project but the monitor, which may write log entries.
 
 locals {
   identities = {

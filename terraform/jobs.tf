@@ -59,11 +59,11 @@ locals {
       BACKUP_SKIP_UNCHANGED = tostring(var.skip_unchanged)
     })
     cleanup = local._env_of_all
-    monitor = merge(local._env_of_all, local._env_with_key, local._env_with_plan, local._cannot_ask ? { BACKUP_DATABASES = null } : {})
+    monitor = merge(local._env_of_all, local._env_with_key, local._env_with_plan, { BACKUP_EVENTS = "gcp-logging://projects/${var.project_id}/logs/${var.name_prefix}" }, local._cannot_ask ? { BACKUP_DATABASES = null } : {})
     restore = merge(local._env_of_all, local._env_with_key)
     verify  = merge(local._env_of_all, local._env_with_key)
   }
-  env = { for image, settings in local._env : image => { for name, value in settings : name => value if value != null } }
+  env = { for image, settings in local._env : image => { for name, value in merge(settings, local.env_of_policy[image]) : name => value if value != null } }
 
   secret_env = merge({
     backup  = { secret = "source", version = var.secret_versions.source }
@@ -147,6 +147,14 @@ resource "google_cloud_run_v2_job" "this" {
           }
         }
 
+        dynamic "volume_mounts" {
+          for_each = local.policy
+          content {
+            name       = "policy"
+            mount_path = local.policy_path
+          }
+        }
+
         # Anything written elsewhere counts against the memory, until the task is killed without a word.
         dynamic "env" {
           for_each = local.size_of[each.key].scratch_gib > 0 ? ["SQLITE_TMPDIR", "TMPDIR"] : []
@@ -185,6 +193,20 @@ resource "google_cloud_run_v2_job" "this" {
             items {
               path    = local.drill_checks_file
               version = volumes.value.version
+            }
+          }
+        }
+      }
+
+      dynamic "volumes" {
+        for_each = local.policy
+        content {
+          name = "policy"
+          secret {
+            secret = google_secret_manager_secret.policy["on"].secret_id
+            items {
+              path    = local.policy_file
+              version = volumes.value
             }
           }
         }
@@ -233,7 +255,9 @@ resource "google_cloud_run_v2_job" "this" {
   depends_on = [
     google_compute_subnetwork_iam_member.run,
     google_kms_crypto_key_iam_member.wrapping,
+    google_kms_crypto_key_iam_member.signing,
     google_secret_manager_secret_iam_member.drill_checks,
+    google_secret_manager_secret_iam_member.policy,
     google_secret_manager_secret_iam_member.reader,
     google_storage_bucket_iam_member.job,
   ]

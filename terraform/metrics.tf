@@ -2,11 +2,13 @@
 # a backup's id would make a time series of its own for every backup.
 
 locals {
-  # Lines of this installation's jobs and service, and of nothing else.
-  our_logs = join(" AND ", [
+  # Lines of this installation's jobs and service, of machines that send theirs to its log (BACKUP_EVENTS), and of nothing
+  # else.
+  _run_logs = join(" AND ", [
     "resource.type=(\"cloud_run_job\" OR \"cloud_run_revision\")",
     "(resource.labels.job_name=~\"^${var.name_prefix}-\" OR resource.labels.service_name=~\"^${var.name_prefix}-\")",
   ])
+  our_logs = "((${local._run_logs}) OR logName=\"projects/${var.project_id}/logs/${var.name_prefix}\")"
 
   _label_of = { database = "EXTRACT(jsonPayload.database)", event = "EXTRACT(jsonPayload.event)", kind = "EXTRACT(jsonPayload.kind)" }
 

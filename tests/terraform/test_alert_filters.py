@@ -103,6 +103,13 @@ def test_the_lines_of_others_fire_nothing(filters: dict[str, str], event: str) -
     assert firing(filters, {**job_line(event), "resource": {"type": "gce_instance", "labels": {}}}) == set()
 
 
+@pytest.mark.parametrize("event", FIRES)
+def test_a_machine_that_sends_its_events_to_the_log_fires_the_same_alerts(filters: dict[str, str], event: str) -> None:
+    sent = {"resource": {"type": "global", "labels": {}}, "logName": "projects/acme-prod/logs/litekeep"}
+    assert firing(filters, {**job_line(event), **sent}) == {FIRES[event]}
+    assert firing(filters, {**job_line(event), **sent, "logName": "projects/acme-prod/logs/shop"}) == set()
+
+
 def test_the_service_that_verifies_on_arrival_is_heard_too(filters: dict[str, str]) -> None:
     service = {"type": "cloud_run_revision", "labels": {"service_name": "litekeep-verify-on-arrival"}}
     assert firing(filters, {**job_line("verify.failed"), "resource": service}) == {"verify-failed"}

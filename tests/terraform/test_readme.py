@@ -21,7 +21,9 @@ def test_every_block_that_is_written_is_found() -> None:
     assert len(written) == len(list(blocks())) > 60
 
 
-@pytest.mark.parametrize("file", ["variables.tf", "variables_jobs.tf", "variables_more.tf", "outputs.tf"])
+@pytest.mark.parametrize(
+    "file", ["variables.tf", "variables_approvals.tf", "variables_jobs.tf", "variables_more.tf", "outputs.tf"]
+)
 def test_names_stand_in_the_order_of_the_alphabet(file: str) -> None:
     names = re.findall(r'^(?:variable|output) "(\w+)"', (SOURCE / file).read_text(), re.MULTILINE)
     assert names == sorted(names)
