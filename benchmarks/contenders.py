@@ -92,9 +92,11 @@ def _litekeep(*, encrypted: bool) -> list[Contender]:
 
 
 def peers() -> list[Contender]:
-    """What else does this work. Litestream changes its source, so it gets a copy."""
-    fresh = "rm -rf out/litestream out/.l.db-litestream out/l.db*; cp app.db out/l.db"
-    replica = 'file://"$PWD"/out/litestream'
+    """The other tools that do this work."""
+    return [*_shell_pipes(), *_backup_tools()]
+
+
+def _shell_pipes() -> list[Contender]:
     return [
         Contender(
             BACKUP_SQL,
@@ -125,6 +127,14 @@ def peers() -> list[Contender]:
             before="rm -f out/back.db*",
             needs="zstd",
         ),
+    ]
+
+
+def _backup_tools() -> list[Contender]:
+    """Litestream changes its source, so it gets a copy."""
+    fresh = "rm -rf out/litestream out/.l.db-litestream out/l.db*; cp app.db out/l.db"
+    replica = 'file://"$PWD"/out/litestream'
+    return [
         Contender(
             BACKUP_PAGES,
             "litestream, one shot",

@@ -31,6 +31,16 @@ def show(a: Side, b: Side, found: Comparison, rows: Mapping[str, Iterator[dict[s
     say(_verdict(found, len(found.tables) - len(differing)))
 
 
+def document_of(a: Side, b: Side, found: Comparison) -> dict[str, Any]:
+    """The comparison for `--json`, without rows."""
+    return {
+        "a": a.label,
+        "b": b.label,
+        "tables": [each.to_json() for each in found.tables],
+        "schema": [{"kind": c.kind, "name": c.name, "change": c.change, "how": c.how} for c in found.changes],
+    }
+
+
 def _label(side: Side) -> str:
     return f"{side.label}{f', taken {side.taken_at}' if side.taken_at else ', as it is now'}"
 

@@ -31,7 +31,7 @@ def diff(as_json: bool, a: str, b: str, **flags: Any) -> int:
       litekeep diff backup-2024-01-14-000000 backup-2024-01-15-000000 --json
       litekeep diff latest --table orders --sql repair.sql
     """
-    from litekeep.diff_screen import show
+    from litekeep.diff_screen import document_of, show
     from shared.compare.listing import listed_rows
     from shared.errors import UsageError
     from shared.operations.diff.compare import compare, open_pair
@@ -58,12 +58,8 @@ def diff(as_json: bool, a: str, b: str, **flags: Any) -> int:
             if output is not None:
                 write_script(both, found, output, scratch)
             if as_json:
-                tables = [table.to_json() for table in found.tables]
-                changes = [{"kind": c.kind, "name": c.name, "change": c.change, "how": c.how} for c in found.changes]
-                document: dict[str, Any] = {"a": one.label, "b": other.label, "tables": tables, "schema": changes}
-                if chosen:
-                    document["rows"] = {name: list(each) for name, each in rows.items()}
-                say_json(document)
+                document = document_of(one, other, found)
+                say_json(document | {"rows": {name: list(each) for name, each in rows.items()}} if chosen else document)
             else:
                 show(one, other, found, rows)
         if output is not None and not as_json:

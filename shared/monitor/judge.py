@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from shared.events.log import Event, Field
 from shared.model.kinds import Kind
+from shared.model.promises import DRILLED_WITHIN, VERIFIED_WITHIN
 from shared.model.schedules import DEFAULT_SCHEDULES, Schedule
 from shared.monitor.changes import changes
 from shared.monitor.finding import Finding
@@ -16,9 +17,7 @@ from shared.text import span
 
 Schedules = Mapping[Kind, Schedule]
 
-_VERIFIED_WITHIN = timedelta(days=1)
 _COPIED_WITHIN = timedelta(hours=1)
-_DRILLED_WITHIN = timedelta(days=35)
 
 
 def judge(listing: Listing, schedules: Schedules | None, now: datetime) -> list[Finding]:
@@ -150,11 +149,11 @@ def _unverified(here: Sequence[Seen], now: datetime) -> Iterator[Finding]:
     waiting: dict[Kind, list[Seen]] = {}
     # The newest point is proven every hour, and with it what it rests on. Not each of them is.
     proven = [seen.verified_at for seen in here if seen.kind is Kind.CONTINUOUS and seen.verified]
-    points_are_proven = any(at is not None and now - at <= _VERIFIED_WITHIN for at in proven)
+    points_are_proven = any(at is not None and now - at <= VERIFIED_WITHIN for at in proven)
     for seen in here:
         if seen.kind is Kind.CONTINUOUS and points_are_proven:
             continue
-        if seen.verified is None and seen.damaged is None and seen.age(now) > _VERIFIED_WITHIN:
+        if seen.verified is None and seen.damaged is None and seen.age(now) > VERIFIED_WITHIN:
             waiting.setdefault(seen.kind, []).append(seen)
     for kind, found in waiting.items():
         oldest = found[-1]
@@ -198,7 +197,7 @@ def _drill_overdue(database: str, here: Sequence[Seen], last: datetime | None, n
     remedy = "hold one with litekeep drill --now"
     if last is not None:
         age = now - last
-        if age > _DRILLED_WITHIN:
+        if age > DRILLED_WITHIN:
             message = f"the last good restore drill of {database} was {span(age)} ago, over 35 d: {remedy}"
             fields: dict[str, Field] = {"database": database, "age_seconds": age.total_seconds()}
             yield Finding(Event.MONITOR_DRILL_OVERDUE, message, fields)
@@ -209,8 +208,8 @@ def _drill_overdue(database: str, here: Sequence[Seen], last: datetime | None, n
 
 def _first_drill_within(here: Sequence[Seen]) -> timedelta:
     """From the oldest backup on; where retention lets none get 35 days old, a day before the last one goes."""
-    longest = max((seen.kept_for for seen in here if seen.kept_for is not None), default=_DRILLED_WITHIN)
-    return min(_DRILLED_WITHIN, longest - timedelta(days=1))
+    longest = max((seen.kept_for for seen in here if seen.kept_for is not None), default=DRILLED_WITHIN)
+    return min(DRILLED_WITHIN, longest - timedelta(days=1))
 
 
 def _newest_good(here: Sequence[Seen]) -> dict[Kind, Seen]:

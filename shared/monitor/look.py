@@ -59,12 +59,10 @@ def look(  # noqa: PLR0913 - each is another thing that may be looked at or not
     for candidate in inventory.candidates:
         seen = _seen(candidate, inventory.backups[candidate.name], inventory, copies)
         found.setdefault(candidate.name.database, []).append(seen)
-    for database in [
-        each for each, own in found.items() if is_retired(inventory.retired, each, (s.created_at for s in own))
-    ]:
-        if only is None:
-            del found[database]
-    if only is not None:
+    if only is None:
+        retired = inventory.retired
+        found = {name: own for name, own in found.items() if not is_retired(retired, name, (s.created_at for s in own))}
+    else:
         found = {only: found.get(only, [])}
     if not listing_alone:
         found = {name: _with_row_counts(catalog, checker, own, inventory, now) for name, own in found.items()}

@@ -7,8 +7,7 @@ from enum import StrEnum
 
 from shared.model.kinds import Kind
 from shared.model.names import BackupName
-
-MIN_KEEP = 3
+from shared.model.promises import MIN_KEEP
 
 
 class Rule(StrEnum):

@@ -31,17 +31,16 @@ Whatever is dated in the future, unreadable or not good protects nothing: it cou
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
 from shared.clock import is_future
 from shared.model.kinds import Kind
+from shared.model.promises import VERIFIED_WITHIN
 from shared.retention.plan import Candidate, RetentionDecision, RetentionPlan, RetentionPolicy, Rule
 
 if TYPE_CHECKING:
     from shared.model.names import BackupName
-
-_VERIFIED_WITHIN = timedelta(days=1)
 
 
 def plan(backups: Iterable[Candidate], policy: RetentionPolicy, now: datetime) -> RetentionPlan:
@@ -148,7 +147,7 @@ class _Judge:
     def _why_nothing_goes(self, since_proven: Sequence[Candidate], proven: Candidate | None) -> tuple[Rule, str] | None:
         """`proven` is the newest verified one, `since_proven` what is newer, none of it dated in the future."""
         bad = next((backup for backup in since_proven if backup.bad), None)
-        late = next((backup for backup in since_proven if self._now - _started(backup) > _VERIFIED_WITHIN), None)
+        late = next((backup for backup in since_proven if self._now - _started(backup) > VERIFIED_WITHIN), None)
         if bad is not None:
             return Rule.FAILING, f"waits for a good one: the newer {bad.name.id} {_what_is_wrong(bad)}"
         if proven is None:

@@ -19,6 +19,7 @@ from shared.model.lengths import parse_length, parse_retention
 from shared.model.log_address import is_address
 from shared.model.names import WHOLE, Format
 from shared.model.notify_urls import parse_heartbeat, parse_notify
+from shared.model.promises import MIN_KEEP
 from shared.model.schedules import Schedule, parse_schedules
 from shared.redaction import why_no_path
 from shared.settings.console import check_job, parse_audiences
@@ -65,7 +66,7 @@ class Settings(BaseModel):
     backup_retention: dict[Kind, timedelta] = Field(default_factory=dict)
     backup_skip_unchanged: bool = False
     backup_reverify: timedelta = timedelta(days=30)
-    backup_min_keep: Annotated[int, Field(ge=1, le=100)] = 3
+    backup_min_keep: Annotated[int, Field(ge=1, le=100)] = MIN_KEEP
     backup_schedules: dict[Kind, Schedule] | None = None
     backup_drill_sql: Path | None = None
     backup_notify: tuple[str, ...] = ()

@@ -1,0 +1,68 @@
+"""How the code is built: files and functions stay small, and one name means one thing."""
+
+import ast
+import re
+import subprocess
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+LONGEST_FILE = 300
+LONGEST_TEST_FILE = 450  # a test file is a list of promises
+LONGEST_FUNCTION = 50
+ONE_MEANING = ("Check", "Finding", "Health", "Inventory", "Plan", "Policy", "Progress", "Refused", "Slot")
+
+
+def _tracked() -> list[Path]:
+    named = subprocess.run(["git", "ls-files", "*.py"], cwd=ROOT, capture_output=True, text=True, check=True).stdout
+    return [ROOT / name for name in named.splitlines()]
+
+
+FILES = _tracked()
+LIBRARY = [path for path in FILES if path.relative_to(ROOT).parts[0] in ("console", "jobs", "litekeep", "shared")]
+
+
+def _functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
+            yield node
+
+
+def test_there_is_something_to_look_at() -> None:
+    assert len(LIBRARY) > 400
+
+
+def test_no_file_is_longer_than_300_lines() -> None:
+    lengths = {path: len(path.read_text().splitlines()) for path in FILES}
+    limits = {path: LONGEST_TEST_FILE if "tests" in path.parts else LONGEST_FILE for path in FILES}
+    assert {str(path): length for path, length in lengths.items() if length > limits[path]} == {}
+
+
+def test_no_function_is_longer_than_50_lines() -> None:
+    long = {
+        f"{path.relative_to(ROOT)}: {node.name}": length
+        for path in FILES
+        for node in _functions(path)
+        if (length := (node.end_lineno or 0) - node.lineno + 1) > LONGEST_FUNCTION
+    }
+    assert long == {}
+
+
+@pytest.mark.parametrize("name", ONE_MEANING)
+def test_one_class_name_means_one_thing(name: str) -> None:
+    found = [
+        str(path.relative_to(ROOT))
+        for path in LIBRARY
+        for node in ast.parse(path.read_text()).body
+        if isinstance(node, ast.ClassDef) and node.name == name
+    ]
+    assert len(found) <= 1
+
+
+def test_only_the_settings_read_the_environment() -> None:
+    sets = re.compile(r"os\.environ\.setdefault\(|os\.environ\[\w+\] = ")  # for a library that this process loads
+    reads = re.compile(r"os\.environ|\bgetenv\(")
+    found = [str(path.relative_to(ROOT)) for path in LIBRARY if reads.search(sets.sub("", path.read_text()))]
+    assert [name for name in found if not name.startswith("shared/settings/")] == []
