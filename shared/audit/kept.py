@@ -3,14 +3,16 @@
 import hashlib
 from collections.abc import Mapping
 
-from shared.audit.checkpoint import Checkpoint
+from shared.audit.checkpoint import Checkpoint, read_checkpoint, read_standing
 from shared.audit.read import contents
-from shared.audit.recent import LATE, Problem
+from shared.audit.recent import LATE, Problem, checkpoint_numbers
+from shared.errors import NotGood, ObjectMissing
 from shared.model.report_names import ERASURES
 from shared.model.request_names import POLICIES, REQUESTS
 from shared.stores import Store
 
 PREFIXES = (ERASURES, POLICIES, REQUESTS)
+_MOST_BACK = 50  # checkpoints that are tried, from the newest on
 LARGEST = 4 << 20  # bytes; of a larger object only the beginning counts
 
 
@@ -37,3 +39,14 @@ def look_at_kept(
     there = {item.name for item in listed}
     gone = [name for name in before if name not in there]
     return kept, problems + [Problem(name, "is gone since it was under a checkpoint") for name in gone]
+
+
+def kept_before(store: Store, prefix: str) -> set[str]:
+    """The names that begin so among what the newest checkpoint that can be read has covered. Raises StoreError."""
+    for number in reversed(checkpoint_numbers(store)[-_MOST_BACK:]):
+        try:
+            kept = read_standing(store, read_checkpoint(store, number, ()).checkpoint).kept
+        except (NotGood, ObjectMissing):
+            continue
+        return {name for name in kept if name.startswith(prefix)}
+    return set()

@@ -4,7 +4,7 @@ from typing import TYPE_CHECKING
 
 from shared.errors import NotPermitted, UsageError
 from shared.events.log import Event, EventLog, Field
-from shared.model.request_names import POLICIES
+from shared.model.request_names import POLICIES, parse_request_object, request_prefix
 from shared.policy.place import policy_path
 from shared.settings import Settings
 from shared.stores import Store, open_store
@@ -39,7 +39,22 @@ def signer_of(settings: Settings) -> "Signer":
 def permit_of(settings: Settings, request_id: str, *actions: "Action") -> "Permit":
     """What that request allows this run. Raises NotPermitted when it allows nothing, or not that."""
     signer = signer_of(settings) if settings.backup_signing_key else None
-    return desk_of(settings).permit(request_id, actions, signer)
+    permit = desk_of(settings).permit(request_id, actions, signer)
+    _check_not_removed(_stores(settings)[0], request_id)
+    return permit
+
+
+def _check_not_removed(store: Store, request_id: str) -> None:
+    """Raises NotPermitted where a use or a refusal was under a checkpoint, and no store has it any more."""
+    from shared.audit.kept import kept_before  # noqa: PLC0415 - as above
+
+    for name in sorted(kept_before(store, request_prefix(request_id))):
+        found = parse_request_object(name)
+        if found is not None and found.role in ("used", "refused"):
+            raise NotPermitted(
+                f"{request_id} allows nothing: by the audit trail it was {found.role}, and {name} was removed since: "
+                "see litekeep audit verify, and ask again"
+            )
 
 
 def tell_break_glass(log: EventLog, permit: "Permit | None", target: str) -> None:

@@ -1,0 +1,47 @@
+"""The trail in a bucket, whose own time shows an event with another date at once."""
+
+from datetime import UTC, datetime
+from pathlib import Path
+
+import pytest
+
+from shared.model.trail_names import BESIDE_TRAIL, TRAIL
+from shared.stores import open_store
+from tests.audit.conftest import ONE, TWO, Trail, event
+from tests.servers.gcs.fixtures import bucket, gcs, gcs_port  # noqa: F401 - fixtures
+from tests.servers.gcs.proxy import Proxy
+
+
+@pytest.fixture
+def trail(tmp_path: Path, gcs: Proxy, bucket: str) -> Trail:  # noqa: F811
+    stores = [open_store(f"gs://{bucket}/{place}") for place in ("main", "copy")]
+    return Trail(tmp_path, stores[0], stores[1], now=datetime.now(UTC))
+
+
+def test_a_trail_in_a_bucket_is_whole_until_somebody_deletes(trail: Trail) -> None:
+    trail.write(event("backup", ONE), event("verify", ONE))
+    assert trail.take().problems == []
+    trail.backups.remove(TWO)
+    taken = trail.take()
+    assert (list(taken.vanished), taken.problems) == ([TWO], [])
+    assert [what.split(" at ")[0] for _, what in trail.found()] == ["was gone"]
+    item = next(iter(trail.store.list_objects(TRAIL)))
+    trail.store.delete(item.name, item.generation)
+    assert (item.name, "was removed: it is under checkpoint 1") in trail.found()
+    assert [each.what for each in trail.take().problems] == ["is gone since it was under a checkpoint"]
+
+
+def test_an_event_that_says_another_time_than_the_store(trail: Trail) -> None:
+    trail.take()
+    trail.later(-0.5)
+    trail.write(event())
+    trail.later(0.5)
+    ((_, what),) = trail.found()
+    assert what.startswith("is older than checkpoint 1")
+    assert len(trail.take().problems) == 1
+
+
+def test_a_listing_of_backups_passes_the_trail_over(trail: Trail) -> None:
+    trail.write(event())
+    trail.store.create(ONE.manifest, b"{}", {})
+    assert [item.name for item in trail.store.list_objects(start=BESIDE_TRAIL)] == [ONE.manifest]
