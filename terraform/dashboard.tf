@@ -43,6 +43,21 @@ locals {
     }
   }
 
+  # A cycle that found nothing written counts, as it moves the recovery point on: a bar that is lower is a gap.
+  _cycles_tile = {
+    title = "Cycles of continuous backups that came to their end"
+    xyChart = {
+      dataSets = [{
+        plotType       = "STACKED_BAR"
+        legendTemplate = "$${labels.database}"
+        timeSeriesQuery = {
+          prometheusQuery = "sum by (database) (increase(${local.prom_metric.backups}{monitored_resource=\"cloud_run_job\",kind=\"continuous\"}[$${__interval}]))"
+        }
+      }]
+      yAxis = { label = "cycles", scale = "LINEAR" }
+    }
+  }
+
   _executions_tile = {
     title = "Executions, by job and result"
     xyChart = {
@@ -65,7 +80,11 @@ locals {
     }
   }
 
-  _tiles = concat(local._panel_tiles, [local._verdicts_tile, local._executions_tile, local._log_tile])
+  _tiles = concat(
+    local._panel_tiles,
+    var.continuous_every_minutes == null ? [] : [local._cycles_tile],
+    [local._verdicts_tile, local._executions_tile, local._log_tile],
+  )
 }
 
 resource "google_monitoring_dashboard" "this" {

@@ -6,8 +6,9 @@ locals {
   size_of = {
     for name, job in local._jobs : name => name == "restore-check"
     ? { cpu = 1, max_retries = 1, memory_gib = 1, scratch_gib = 0, tasks = 1, timeout_minutes = 15 }
-    : local.sizes[job.image]
+    : local.sizes[local.size_name[name]]
   }
+  size_name = { for name, job in local._jobs : name => name == "backup-continuous" ? "continuous" : job.image }
 
   disk_from_gib = 10
   disk_jobs     = { for name in keys(local.jobs) : name => local.size_of[name] if local.size_of[name].scratch_gib >= local.disk_from_gib }

@@ -9,11 +9,21 @@ locals {
     restore = { cpu = 4, max_retries = 0, memory_gib = 8, scratch_gib = 10, tasks = 1, timeout_minutes = 240 }
     verify  = { cpu = 2, max_retries = 1, memory_gib = 4, scratch_gib = 10, tasks = 1, timeout_minutes = 240 }
   }
-  sizes = {
+  _sizes_of_images = {
     for image, size in local._sizes : image => {
       for name, value in size : name => try(coalesce(var.job_sizes[image][name], value), value)
     }
   }
+  # A cycle starts hundreds of times a day and needs little memory, whatever the size of the database. The next cycle
+  # is the retry. Its scratch disk and its tasks are those of the other backups, as the databases are.
+  _size_of_cycles = merge(local._sizes_of_images.backup, {
+    cpu         = 1
+    max_retries = 0
+    memory_gib  = local._sizes_of_images.backup.scratch_gib < local.disk_from_gib ? ceil(local._sizes_of_images.backup.scratch_gib) + 1 : 1
+  })
+  sizes = merge(local._sizes_of_images, {
+    continuous = { for name, value in local._size_of_cycles : name => try(coalesce(var.job_sizes.continuous[name], value), value) }
+  })
 
   # `schedule` names an entry of var.schedules; a job without one says in `on_demand` who starts it, and when.
   _jobs = {
@@ -231,11 +241,11 @@ resource "google_cloud_run_v2_job" "this" {
 
     precondition {
       condition     = local.size_of[each.key].scratch_gib >= local.disk_from_gib || local.size_of[each.key].memory_gib >= local.size_of[each.key].scratch_gib + 0.5
-      error_message = "job_sizes.${each.value.image}: scratch_gib up to 2 lies in memory: give memory_gib at least half a GiB more, or scratch_gib = 10 for a disk."
+      error_message = "job_sizes.${local.size_name[each.key]}: scratch_gib up to 2 lies in memory: give memory_gib at least half a GiB more, or scratch_gib = 10 for a disk."
     }
     precondition {
       condition     = local.size_of[each.key].scratch_gib < local.disk_from_gib || local.size_of[each.key].scratch_gib <= var.disk_quota.instance_gib
-      error_message = "job_sizes.${each.value.image}: a disk of ${local.size_of[each.key].scratch_gib} GiB is more than disk_quota.instance_gib = ${var.disk_quota.instance_gib}: ask for more on the console's quota page (Cloud Run Admin API, ephemeral disk), then set disk_quota to what was granted."
+      error_message = "job_sizes.${local.size_name[each.key]}: a disk of ${local.size_of[each.key].scratch_gib} GiB is more than disk_quota.instance_gib = ${var.disk_quota.instance_gib}: ask for more on the console's quota page (Cloud Run Admin API, ephemeral disk), then set disk_quota to what was granted."
     }
     precondition {
       condition     = each.key != "backup" || try(local.subnet[1], var.region) == var.region # said once
@@ -247,7 +257,7 @@ resource "google_cloud_run_v2_job" "this" {
     }
     precondition {
       condition     = local.size_of[each.key].memory_gib <= { 1 = 4, 2 = 8, 4 = 16, 6 = 24, 8 = 32 }[local.size_of[each.key].cpu]
-      error_message = "job_sizes.${each.value.image}: memory_gib is more than Cloud Run gives with that cpu: 1 up to 4, 2 up to 8, 4 up to 16, 6 up to 24, 8 up to 32."
+      error_message = "job_sizes.${local.size_name[each.key]}: memory_gib is more than Cloud Run gives with that cpu: 1 up to 4, 2 up to 8, 4 up to 16, 6 up to 24, 8 up to 32."
     }
   }
 

@@ -78,7 +78,7 @@ variable "images" {
 }
 
 variable "job_sizes" {
-  description = "What each job gets. `cpu` is 1, 2, 4, 6 or 8. `scratch_gib` holds the largest database twice and half as much again: up to 2 GiB lie in memory (and count against `memory_gib`), above that on a disk of at least 10. `tasks` share out the databases."
+  description = "What each job gets. `cpu` is 1, 2, 4, 6 or 8. `scratch_gib` holds the largest database twice and half as much again: up to 2 GiB lie in memory (and count against `memory_gib`), above that on a disk of at least 10. `tasks` share out the databases. `continuous`, the cycles, has `backup`'s scratch, tasks and timeout unless told otherwise."
   type = map(object({
     cpu             = optional(number)
     max_retries     = optional(number)
@@ -91,8 +91,8 @@ variable "job_sizes" {
   nullable = false
 
   validation {
-    condition     = length(setsubtract(keys(var.job_sizes), ["backup", "cleanup", "monitor", "restore", "verify"])) == 0
-    error_message = "job_sizes takes the keys backup, cleanup, monitor, restore and verify."
+    condition     = length(setsubtract(keys(var.job_sizes), ["backup", "cleanup", "continuous", "monitor", "restore", "verify"])) == 0
+    error_message = "job_sizes takes the keys backup, cleanup, continuous, monitor, restore and verify."
   }
   validation {
     condition     = alltrue([for size in values(var.job_sizes) : size.cpu == null ? true : contains([1, 2, 4, 6, 8], size.cpu)])

@@ -92,7 +92,7 @@ run "every_alert_can_fire_reaches_someone_and_says_what_to_do" {
     error_message = "A change to keys, buckets or the trail itself goes unnoticed."
   }
   assert {
-    condition     = length(jsondecode(google_monitoring_dashboard.this.dashboard_json).mosaicLayout.tiles) == 8
+    condition     = length(jsondecode(google_monitoring_dashboard.this.dashboard_json).mosaicLayout.tiles) == 9
     error_message = "The dashboard lacks a panel."
   }
   assert {

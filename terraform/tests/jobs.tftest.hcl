@@ -91,6 +91,15 @@ run "every_job_starts_by_its_schedule_with_its_own_image_identity_and_settings" 
     error_message = "A job has a connection string that it has no use for, or lacks one."
   }
   assert {
+    condition = jsonencode([
+      google_cloud_run_v2_job.this["backup-continuous"].template[0].template[0].max_retries,
+      google_cloud_run_v2_job.this["backup-continuous"].template[0].template[0].containers[0].resources[0].limits.cpu,
+      google_cloud_run_v2_job.this["backup-continuous"].template[0].template[0].containers[0].resources[0].limits.memory,
+      google_cloud_run_v2_job.this["backup-continuous"].template[0].template[0].volumes[0].empty_dir[0].size_limit,
+    ]) == jsonencode([0, "1", "1Gi", "10Gi"])
+    error_message = "A cycle, which starts hundreds of times a day, is not sized for what it does."
+  }
+  assert {
     condition     = length(google_secret_manager_secret.drill_checks) == 0 && !contains([for setting in google_cloud_run_v2_job.this["drill"].template[0].template[0].containers[0].env : setting.name], "BACKUP_DRILL_SQL")
     error_message = "The drill looks for checks that nobody gave."
   }
