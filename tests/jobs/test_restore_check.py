@@ -10,6 +10,7 @@ import pytest
 from shared.sqlitecloud.health import FOR_BACKUPS, FOR_RESTORES
 from tests.jobs.runs import Job, Run
 from tests.servers.sqlitecloud import Server
+from tests.terraform.approved_runs import under_a_policy
 
 ALL = ",".join((*FOR_BACKUPS, *FOR_RESTORES))
 
@@ -88,6 +89,14 @@ def test_what_stands_in_the_way_of_a_restore_is_a_finding_of_the_check(
     assert run.code in (1, 2)
     assert told in run.line("restore.check_failed")["message"]
     assert "restore.failed" not in run.events
+
+
+def test_under_a_policy_only_its_targets_are_looked_at(job: Job) -> None:
+    strict = under_a_policy(job)
+    assert strict.run("restore", "--check").events == ["restore.check_succeeded"]
+    run = strict.run("restore", "--check", DATABASE_URL="elsewhere.db")
+    assert run.code == 4
+    assert "targets" in run.line("restore.check_failed")["message"]
 
 
 def test_a_check_takes_nothing_else(job: Job) -> None:
