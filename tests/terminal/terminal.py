@@ -16,10 +16,14 @@ _HISTORY = 5000  # lines above the screen
 
 @dataclass(frozen=True)
 class Shown:
-    """`lines` are all that can be scrolled to when the command has ended, the screen last, without blank ends."""
+    """`lines` are all that can be scrolled to when the command has ended, the screen last, without blank ends.
+
+    `colors`: those of its characters other than the terminal's own, which a light or a dark terminal could swallow.
+    """
 
     code: int
     lines: list[str]
+    colors: frozenset[str] = frozenset()
 
     @property
     def text(self) -> str:
@@ -61,4 +65,6 @@ def on_terminal(
     lines = above + [line.rstrip() for line in screen.display]
     while lines and not lines[-1]:
         lines.pop()
-    return Shown(os.waitstatus_to_exitcode(status), lines)
+    cells = (cell for line in [*screen.history.top, *screen.buffer.values()] for cell in line.values())
+    colors = frozenset(color for cell in cells for color in (cell.fg, cell.bg)) - {"default"}
+    return Shown(os.waitstatus_to_exitcode(status), lines, colors)

@@ -128,6 +128,7 @@ def test_the_whole_result_is_there_and_nothing_else(ready: Workplace, command: s
     assert lines[0].startswith(first)
     assert last in "\n".join(lines[-2:])
     assert "━" not in found.text, "a progress bar was left behind"
+    assert not found.colors, "a light or a dark terminal would not show it"
     assert "notice audit:" not in found.text, "the audit line belongs into the log file"
     if command.partition(" ")[0] not in ("status", "monitor", "drill"):
         assert found.code == 0
