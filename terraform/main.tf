@@ -23,6 +23,7 @@ resource "google_project_service" "this" {
       "secretmanager.googleapis.com",
       "storage.googleapis.com",
     ],
+    var.console == null ? [] : ["iap.googleapis.com"],
     var.cloud_build == null ? [] : ["cloudbuild.googleapis.com"],
     var.network == null ? [] : ["compute.googleapis.com"],
     var.budget == null ? [] : ["billingbudgets.googleapis.com"],

@@ -60,6 +60,7 @@ variable "images" {
   type = object({
     backup            = string
     cleanup           = string
+    console           = optional(string)
     monitor           = string
     restore           = string
     verify            = string

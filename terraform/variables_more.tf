@@ -25,6 +25,29 @@ variable "cloud_build" {
   default = null
 }
 
+variable "console" {
+  description = "The console, behind Identity-Aware Proxy: `viewers` are the members that are let in (`group:…`, `user:…`), `policy_secret` is the secret that holds the policy file, `database` the address of the live database, without a login. `null`: none."
+  type = object({
+    database      = optional(string)
+    policy_secret = string
+    viewers       = set(string)
+  })
+  default = null
+
+  validation {
+    condition     = var.console == null ? true : length(var.console.viewers) > 0 && alltrue([for member in var.console.viewers : can(regex("^(user|group|domain):[^\\s]+$", member))])
+    error_message = "console.viewers needs user:…, group:… or domain:…: allUsers is never let in."
+  }
+  validation {
+    condition     = try(var.console.database, null) == null ? true : can(regex("^sqlitecloud://[a-z0-9.-]+(:[0-9]+)?/[^?@\\s]+$", var.console.database))
+    error_message = "console.database must be sqlitecloud://HOST:8860/NAME, without a login: the console reads no database."
+  }
+  validation {
+    condition     = var.console == null || var.images == null ? true : var.images.console != null
+    error_message = "console needs its image: add images.console, or set console = null."
+  }
+}
+
 variable "disk_quota" {
   description = "What the project may use of Cloud Run's disks in `region`, as the console's quota page shows it: GiB an instance, GiB and volumes in all. The defaults are those of a new project; ask for more there, then set it here."
   type = object({

@@ -131,3 +131,25 @@ override_resource {
     member = "serviceAccount:litekeep-build@acme-prod.iam.gserviceaccount.com"
   }
 }
+
+override_resource {
+  target = google_service_account.console["on"]
+  values = {
+    email  = "litekeep-console@acme-prod.iam.gserviceaccount.com"
+    member = "serviceAccount:litekeep-console@acme-prod.iam.gserviceaccount.com"
+  }
+}
+
+override_resource {
+  target = google_kms_crypto_key.console["on"]
+  values = {
+    id = "projects/acme-prod/locations/europe-west1/keyRings/litekeep-wrapping/cryptoKeys/console"
+  }
+}
+
+override_resource {
+  target = google_project_iam_custom_role.lister["on"]
+  values = {
+    id = "projects/acme-prod/roles/litekeep_lister"
+  }
+}

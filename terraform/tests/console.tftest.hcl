@@ -1,0 +1,116 @@
+# What the console's identity may do: all of it, so that a grant more is a test that fails.
+
+mock_provider "google" {
+  override_during = plan
+  source          = "./tests/mock"
+}
+
+variables {
+  copy_store = { location = "europe-north1" }
+  console = {
+    database      = "sqlitecloud://abc.sqlite.cloud:8860/orders"
+    policy_secret = "litekeep-policy"
+    viewers       = ["group:oncall@acme.example"]
+  }
+}
+
+run "it_is_off_unless_it_is_asked_for" {
+  command = plan
+
+  variables {
+    console = null
+  }
+
+  assert {
+    condition     = length(google_cloud_run_v2_service.console) + length(google_service_account.console) + length(google_storage_bucket_iam_member.console) + length(google_kms_crypto_key.console) + length(google_iap_web_cloud_run_service_iam_member.console) == 0
+    error_message = "There is a console that nobody asked for."
+  }
+}
+
+run "its_identity_cannot_decrypt_delete_or_read_a_database" {
+  command = plan
+
+  assert {
+    condition     = alltrue([for grant in concat(values(google_kms_crypto_key_iam_member.wrapping), values(google_kms_crypto_key_iam_member.storage)) : grant.member != google_service_account.console["on"].member])
+    error_message = "The console may use a key that opens backups."
+  }
+  assert {
+    condition     = google_kms_crypto_key.console["on"].purpose == "ASYMMETRIC_SIGN" && google_kms_crypto_key_iam_member.console["on"].role == "roles/cloudkms.signerVerifier" && google_kms_crypto_key_iam_member.console["on"].crypto_key_id == google_kms_crypto_key.console["on"].id
+    error_message = "The console has another right on keys than to sign with its own."
+  }
+  assert {
+    condition     = sort(distinct([for grant in google_storage_bucket_iam_member.console : grant.role])) == tolist(["projects/acme-prod/roles/litekeep_lister", "roles/storage.objectCreator", "roles/storage.objectViewer"])
+    error_message = "The console has more or fewer rights on objects than it needs."
+  }
+  assert {
+    condition     = google_project_iam_custom_role.lister["on"].permissions == toset(["storage.objects.list"])
+    error_message = "What holds for every object lets the console do more than list."
+  }
+  assert {
+    condition     = alltrue([for grant in google_storage_bucket_iam_member.console : grant.role == google_project_iam_custom_role.lister["on"].id || length(grant.condition) == 1 || endswith(grant.role, "_lister")])
+    error_message = "The console reads or creates objects of any name."
+  }
+  assert {
+    condition     = alltrue([for grant in google_storage_bucket_iam_member.console : strcontains(grant.condition[0].expression, "endsWith(\".json\")") if grant.role != "projects/acme-prod/roles/litekeep_lister"])
+    error_message = "The console can fetch or make what is no JSON: an artifact."
+  }
+  assert {
+    condition     = alltrue([for grant in google_storage_bucket_iam_member.console : anytrue([for prefix in ["requests/", "policies/", "audit/"] : strcontains(grant.condition[0].expression, "objects/${prefix}")]) if grant.role == "roles/storage.objectCreator"])
+    error_message = "The console creates other names than requests, decisions, policies and events."
+  }
+  assert {
+    condition     = alltrue([for grant in google_secret_manager_secret_iam_member.reader : grant.member != google_service_account.console["on"].member]) && google_secret_manager_secret_iam_member.console_policy["on"].secret_id == "litekeep-policy"
+    error_message = "The console reads a secret with a login."
+  }
+  assert {
+    condition     = alltrue([for setting in google_cloud_run_v2_service.console["on"].template[0].containers[0].env : try(length(setting.value_source), 0) == 0])
+    error_message = "A setting of the console comes out of a secret."
+  }
+  assert {
+    condition     = alltrue([for account in google_service_account.job : account.email != google_cloud_run_v2_service.console["on"].template[0].service_account])
+    error_message = "The console runs as a job."
+  }
+  assert {
+    condition     = google_cloud_run_v2_job_iam_member.console["on"].name == "litekeep-restore" && google_cloud_run_v2_job_iam_member.console["on"].role == "roles/run.jobsExecutorWithOverrides"
+    error_message = "The console starts another job than the restore."
+  }
+}
+
+run "it_is_behind_identity_aware_proxy_alone" {
+  command = plan
+
+  assert {
+    condition     = google_cloud_run_v2_service.console["on"].iap_enabled
+    error_message = "Identity-Aware Proxy is off: anybody could call the console."
+  }
+  assert {
+    condition     = startswith(google_cloud_run_v2_service_iam_member.console["on"].member, "serviceAccount:service-") && endswith(google_cloud_run_v2_service_iam_member.console["on"].member, "@gcp-sa-iap.iam.gserviceaccount.com") && google_cloud_run_v2_service_iam_member.console["on"].role == "roles/run.invoker"
+    error_message = "Somebody else than Identity-Aware Proxy may call the console."
+  }
+  assert {
+    condition     = [for grant in google_iap_web_cloud_run_service_iam_member.console : "${grant.role} ${grant.member}"] == ["roles/iap.httpsResourceAccessor group:oncall@acme.example"]
+    error_message = "Identity-Aware Proxy lets in others than the viewers."
+  }
+  assert {
+    condition     = endswith(local.console_env.BACKUP_CONSOLE_AUDIENCES, "/locations/europe-west1/services/litekeep-console") && startswith(local.console_env.BACKUP_CONSOLE_AUDIENCES, "/projects/")
+    error_message = "The console takes tokens for another service."
+  }
+  assert {
+    condition     = google_cloud_run_v2_service.console["on"].template[0].volumes[0].secret[0].secret == "litekeep-policy" && google_cloud_run_v2_service.console["on"].template[0].containers[0].volume_mounts[0].mount_path == "/etc/litekeep/policy"
+    error_message = "The policy is not where it cannot be overridden."
+  }
+}
+
+run "nobody_unknown_is_let_in_and_no_login_is_taken" {
+  command = plan
+
+  variables {
+    console = {
+      database      = "sqlitecloud://abc.sqlite.cloud:8860/orders?apikey=secret"
+      policy_secret = "litekeep-policy"
+      viewers       = ["allUsers"]
+    }
+  }
+
+  expect_failures = [var.console]
+}
