@@ -2,7 +2,7 @@
 
 import json
 import sqlite3
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -105,8 +105,21 @@ def kms() -> Iterator[KmsServer]:
         yield server
 
 
-def test_two_persons_with_keys_in_cloud_kms_restore_a_database_on_its_node(
-    workplace: Workplace, kms: KmsServer
+def keys_in_files(place: Workplace, _: KmsServer) -> tuple[dict[str, str], dict[str, Signer]]:
+    for name in ("ana", "ben"):
+        place.good("keygen", "--signing", f"{name}.key")
+    signers = {name: open_signer(f"file:{place.folder}/{name}.key") for name in ("ana", "ben")}
+    return {name: f"file:{name}.key" for name in signers}, signers
+
+
+def keys_in_kms(_: Workplace, kms: KmsServer) -> tuple[dict[str, str], dict[str, Signer]]:
+    keys = {name: f"gcp-kms://{SIGNING_KEY.replace('ana', name)}/cryptoKeyVersions/1" for name in ("ana", "ben")}
+    return keys, {name: CloudSigner(uri, endpoint=kms.endpoint) for name, uri in keys.items()}
+
+
+@pytest.mark.parametrize("make", [keys_in_files, keys_in_kms])
+def test_two_persons_restore_a_production_database_on_its_node(
+    workplace: Workplace, kms: KmsServer, make: Callable[..., tuple[dict[str, str], dict[str, Signer]]]
 ) -> None:
     folder = workplace.folder / "node"
     folder.mkdir()
@@ -116,10 +129,9 @@ def test_two_persons_with_keys_in_cloud_kms_restore_a_database_on_its_node(
         workplace.environment["DATABASE_URL"] = node.url("shop.db")
         workplace.good("backup", "--name", "one", BACKUP_KEY="file:own.key")
         lose_events(folder / "shop.db")
-        keys = {name: f"gcp-kms://{SIGNING_KEY.replace('ana', name)}/cryptoKeyVersions/1" for name in ("ana", "ben")}
-        signers: dict[str, Signer] = {name: CloudSigner(uri, endpoint=kms.endpoint) for name, uri in keys.items()}
+        keys, signers = make(workplace, kms)
         listed = {"sources": [f"{node.url('shop.db').split('?')[0]}"], "targets": ["sqlitecloud://*"]}
-        staff = Staff(workplace, keys, signers, environment="staging", restore={"in_place": "two-persons"}, **listed)
+        staff = Staff(workplace, keys, signers, **listed)
         workplace.environment["LITEKEEP_KMS_ENDPOINT"] = kms.endpoint
         assert workplace.run("restore", "--backup", "one", "--in-place").code == 4
         request = staff.ask("ana", "--backup", "one", "--in-place")
