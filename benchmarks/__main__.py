@@ -63,7 +63,7 @@ def _measured(options: argparse.Namespace, folder: Path, say: Callable[[str], No
         results += found
         sections += [report.contest(found)]
         if plan.megabytes > 10:
-            sections += ["What was to be reached:\n", report.goal_table(goals(Results(found)))]
+            sections += ["What was to be reached:\n", report.goal_table(goals(Results(found), plan.megabytes))]
         shutil.rmtree(folder / str(plan.megabytes))
     options.output.joinpath("benchmarks.svg").write_text(draw(report.lines(results)))
     sections += ["## Cost against size\n", "![seconds against megabytes](benchmarks.svg)\n"]
@@ -110,7 +110,8 @@ _HEAD = """# How fast
 Measured {day} with `make bench`: all contenders in turn on the same file and disk, medians of several rounds
 after a warm-up (1 GB and more: without one). The databases are like an application's: users, events with JSON,
 messages of English prose, a full-text table, indexes, WAL. Memory is the largest that all processes of a contender
-held together. Between two machines the seconds say little; the ratios do.
+held together, without pages of mapped files, which the system takes back when it needs them. Between two machines the
+seconds say little; the ratios do.
 
 {cores} cores, {machine}, load {load:.1f} at the start; Python {python}, SQLite {sqlite} in Litekeep; {others}.
 """

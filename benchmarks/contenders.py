@@ -14,6 +14,7 @@ BACKUP_BOTH = "backup as both"
 RESTORE_SQL = "restore from SQL"
 RESTORE_PAGES = "restore from pages"
 VERIFY = "full verify"
+PROVEN, IDENTICAL = ", proven in full", ", proven by identity"
 
 
 @dataclass(frozen=True)
@@ -67,24 +68,27 @@ def _litekeep(*, encrypted: bool) -> list[Contender]:
             stored=f"{store}-{name}",
         )
 
-    def restore(work: str, name: str, flags: str = "", note: str = "") -> Contender:
+    def restore(work: str, name: str, flags: str = "", note: str = "", before: str = "true") -> Contender:
         return Contender(
             work,
             f"litekeep{said}{note}",
             f"{key}litekeep restore --store {store}-{name} --backup it --to out/back.db{flags}",
-            before="rm -f out/back.db*",
+            before=f"rm -f out/back.db*; {before}",
         )
 
     def verify(name: str) -> Contender:
         return Contender(VERIFY, f"litekeep {name}{said}", f"{key}litekeep verify --store {store}-{name} --backup it")
 
+    # Only a verdict that the key seals proves an image by identity.
+    verified = f"ls {store}-sqlite/*/*/it.verified-* || {key}litekeep verify --store {store}-sqlite --backup it"
     return [
         backup(BACKUP_SQL, "sql", "sql"),
         backup(BACKUP_PAGES, "sqlite", "sqlite"),
         backup(BACKUP_BOTH, "sql,sqlite", "both"),
         restore(RESTORE_SQL, "sql"),
         restore(RESTORE_PAGES, "sqlite"),
-        restore(RESTORE_PAGES, "sqlite", " --verify", ", verified"),
+        restore(RESTORE_PAGES, "sqlite", " --verify=full", PROVEN),
+        *([restore(RESTORE_PAGES, "sqlite", " --verify", IDENTICAL, verified)] if encrypted else []),
         verify("sql"),
         verify("sqlite"),
         verify("both"),

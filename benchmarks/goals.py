@@ -3,11 +3,12 @@
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from benchmarks.contenders import BACKUP_BOTH, BACKUP_PAGES, BACKUP_SQL, RESTORE_PAGES, RESTORE_SQL, VERIFY
+from benchmarks.contenders import BACKUP_BOTH, BACKUP_PAGES, BACKUP_SQL, IDENTICAL, RESTORE_PAGES, RESTORE_SQL, VERIFY
 from benchmarks.rounds import Result
 
 _MEGABYTE = 1_000_000
-_DUMP, _DUMP_9, _LITESTREAM = "sqlite3 .dump | gzip -6", "sqlite3 .dump | gzip -9", "litestream, one shot"
+_LARGE = 1000  # megabytes
+_DUMP, _LITESTREAM = "sqlite3 .dump | gzip -6", "litestream, one shot"
 
 
 @dataclass(frozen=True)
@@ -31,27 +32,28 @@ class Results:
         return self._by_name.get((work, name))
 
 
-def goals(results: Results) -> list[Goal]:
+def goals(results: Results, megabytes: int) -> list[Goal]:
     """Each goal that this run has the figures for, for the plain and the encrypted way."""
+    is_large = megabytes >= _LARGE
     found: list[Goal | None] = []
     for said in ("", ", encrypted"):
         ours = f"litekeep{said}"
-        sql = results.find(BACKUP_SQL, ours)
-        pages = results.find(BACKUP_PAGES, ours)
+        sql, dump = results.find(BACKUP_SQL, ours), results.find(BACKUP_SQL, _DUMP)
+        pages, litestream = results.find(BACKUP_PAGES, ours), results.find(BACKUP_PAGES, _LITESTREAM)
+        load = results.find(RESTORE_SQL, "gunzip | sqlite3")
         found += [
-            _faster(sql, results.find(BACKUP_SQL, _DUMP), 5),
-            _smaller(sql, results.find(BACKUP_SQL, _DUMP), 1.03),
-            _faster(sql, results.find(BACKUP_SQL, _DUMP_9), 8),
-            _faster(pages, results.find(BACKUP_PAGES, _LITESTREAM), 4),
-            _smaller(pages, results.find(BACKUP_PAGES, _LITESTREAM), 1),
-            _faster(results.find(RESTORE_SQL, ours), results.find(RESTORE_SQL, "gunzip | sqlite3"), 3),
+            _faster(sql, dump, 3.8),
+            _smaller(sql, dump, 1.04),
+            _faster(results.find(BACKUP_BOTH, ours), dump, 3.5) if is_large else None,
+            _faster(pages, litestream, 4.5 if is_large else 2.5),
+            _smaller(pages, litestream, 0.6),
             _faster(
-                results.find(RESTORE_PAGES, f"{ours}, verified"),
+                results.find(RESTORE_PAGES, f"{ours}{IDENTICAL}"),
                 results.find(RESTORE_PAGES, "litestream"),
-                4,
+                3.5 if is_large else 2,
             ),
-            _within(results.find(BACKUP_BOTH, ours), sql, 1.3),
-            _within(results.find(VERIFY, f"litekeep sql{said}"), results.find(RESTORE_SQL, ours), 1.5),
+            None if is_large else _faster(results.find(RESTORE_SQL, ours), load, 2),
+            _within(results.find(VERIFY, f"litekeep both{said}"), load, 1.2 if is_large else 1.0),
             _lean([results.find(work, name) for work, name in _hungriest(said)], 200),
         ]
     return [goal for goal in found if goal]

@@ -21,11 +21,13 @@ import google_crc32c
 from shared.archive.seals import seal_manifest
 from shared.catalog.summary import beside_manifest, beside_verdict
 from shared.catalog.verdicts import opened_as, read_verdict, seal_verdict
+from shared.clock import rfc3339
 from shared.model.kinds import Kind
 from shared.model.names import BackupName, Format, automatic_id, parse
 from tests.builders import make_artifact, make_manifest
 
 _PAGE = 1000
+_KEPT = timedelta(days=30)
 _OBJECT = re.compile(r"/(?:download/)?storage/v1/b/[^/]+/o/(?P<name>[^/]+)")
 
 
@@ -43,11 +45,10 @@ class Crowded:
 
     @cached_property
     def names(self) -> list[str]:
-        return sorted(
-            name
-            for own in self._own
-            for name in (own.manifest, own.artifact(Format.SQL, encrypted=False), own.verdict(self._verified(own)))
-        )
+        return sorted(name for own in self._own for name in self._objects(own))
+
+    def _objects(self, own: BackupName) -> tuple[str, str, str]:
+        return own.manifest, own.artifact(Format.SQL, encrypted=False), own.verdict(self._verified(own))
 
     @staticmethod
     def _taken(own: BackupName) -> datetime:
@@ -66,7 +67,7 @@ class Crowded:
                 database=own.database,
                 kind=own.kind,
                 created_at=taken,
-                keep_until=taken + timedelta(days=30),
+                keep_until=taken + _KEPT,
                 environment="production",
                 verdict_seal=1,
                 artifacts=[make_artifact(own)],
@@ -101,7 +102,31 @@ class Crowded:
             "metadata": metadata,
         }
 
-    def page(self, query: dict[str, str]) -> dict[str, object]:
+    @cached_property
+    def _pattern(self) -> tuple[BackupName, list[dict[str, object]]]:
+        """A backup, and how a listing shows its three objects; others differ in nothing but id, database and time."""
+        own = self._own[0]
+        return own, [self.item(name) for name in sorted(self._objects(own))]
+
+    def _listed(self, name: str) -> str:
+        """The item of a listing, made of another's: hashes and seals are true only where the object is asked for."""
+        parsed = parse(name)
+        assert parsed is not None
+        pattern, items = self._pattern
+        own = parsed.backup
+        item = json.dumps(items[0 if parsed.role == "manifest" else 2 if parsed.verified_at else 1])
+        for other, wanted in (
+            (pattern.id, own.id),
+            (pattern.database, own.database),
+            (rfc3339(self._taken(pattern)), rfc3339(self._taken(own))),
+            (rfc3339(self._taken(pattern) + _KEPT), rfc3339(self._taken(own) + _KEPT)),
+            (_stamp(self._verified(pattern)), _stamp(self._verified(own))),
+            (_recorded(self._verified(pattern)), _recorded(self._verified(own))),
+        ):
+            item = item.replace(other, wanted)
+        return item
+
+    def page(self, query: dict[str, str]) -> str:
         """One page of a listing."""
         prefix = query.get("prefix", "")
         start = int(query.get("pageToken") or bisect_left(self.names, max(prefix, query.get("startOffset", ""))))
@@ -110,9 +135,18 @@ class Crowded:
             if not name.startswith(prefix):
                 break
             names.append(name)
-        more = {"nextPageToken": str(start + _PAGE)} if len(names) == _PAGE else {}
-        soft = query.get("softDeleted") == "true"
-        return {"items": [] if soft else [self.item(name) for name in names]} | ({} if soft else more)
+        if query.get("softDeleted") == "true":
+            return '{"items": []}'
+        more = f', "nextPageToken": "{start + _PAGE}"' if len(names) == _PAGE else ""
+        return '{"items": [' + ", ".join(map(self._listed, names)) + f"]{more}}}"
+
+
+def _stamp(moment: datetime) -> str:
+    return f"{moment:%Y%m%dT%H%M%S%f}"
+
+
+def _recorded(moment: datetime) -> str:
+    return f"{moment:%Y-%m-%dT%H:%M:%S.%f}"
 
 
 @contextmanager
@@ -142,7 +176,7 @@ def _handler(crowded: Crowded) -> Callable[..., BaseHTTPRequestHandler]:
             found = _OBJECT.fullmatch(split.path)
             name = urllib.parse.unquote(found["name"]) if found else ""
             if found is None:
-                self._answer(200, json.dumps(crowded.page(query)).encode())
+                self._answer(200, crowded.page(query).encode())
             elif name not in known:
                 self._answer(404, b"{}")
             elif query.get("alt") == "media":
