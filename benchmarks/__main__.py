@@ -27,6 +27,7 @@ _FULL = (Plan(10, rounds=5), Plan(127, rounds=4), Plan(1000, rounds=2, warm_ups=
 _LARGE = Plan(4000, rounds=1, warm_ups=0, with_slow=False)
 _QUICK = (Plan(10, rounds=2, warm_ups=0), Plan(127, rounds=2, warm_ups=0, with_slow=False))
 _STAGES_MEGABYTES = 127
+_CONTINUOUS = Path(__file__).with_name("continuous.md")  # by hand, from `python -m benchmarks.continuous`
 _REASONS = Path(__file__).with_name("reasons.md")  # by hand: a new measurement is to be read beside it
 _PROGRAMS = ("sqlite3 --version", "gzip --version", "zstd --version", "litestream version", "restic version")
 
@@ -70,7 +71,7 @@ def _measured(options: argparse.Namespace, folder: Path, say: Callable[[str], No
     for title, section in _SECTIONS.items():
         say(title)
         sections += [f"## {title}\n", section(folder, options.quick, say)]
-    sections.append(_REASONS.read_text())
+    sections += [_CONTINUOUS.read_text(), _REASONS.read_text()]
     return "\n".join(sections)
 
 
