@@ -11,6 +11,7 @@ from shared.dump.schema import folded, table_facts
 from shared.dump.tables import read_table
 from shared.errors import UsageError
 from shared.operations.erasure.entry import Link, Place
+from shared.operations.erasure.residue import with_own_content
 
 _ACTIONS: dict[str, Literal["delete", "null", "default"]] = {"SET NULL": "null", "SET DEFAULT": "default"}
 
@@ -114,7 +115,7 @@ def _place(connection: apsw.Connection, table: str, column: str, table_flag: str
         known = ", ".join(sorted(name for name, _ in facts.values())[:20])
         raise UsageError(f"{table_flag} {table[:100]!r} is no table of the database, which has {known}")
     name, about = facts[folded(table)]
-    if about.kind != "table":
+    if about.kind != "table" and folded(name) not in with_own_content(connection):
         raise UsageError(f"{table_flag} {name!r} is a {about.kind} table: name the table that has the rows")
     columns = read_table(connection, name, about).columns
     found = next((each.name for each in columns if folded(each.name) == folded(column)), None)

@@ -11,6 +11,7 @@ from shared.sqlite.names import quote_name
 
 _MODULE = re.compile(r"\bUSING\s+[\"'`\[]?(fts[345])\b", re.IGNORECASE)
 _CONTENTLESS = re.compile(r"\bcontent\s*=\s*(''|\"\"|(?=[,)]))", re.IGNORECASE)
+_CONTENT = re.compile(r"\bcontent\s*=", re.IGNORECASE)
 _SAMPLES = ("sqlite_stat4", "sqlite_stat3")
 
 
@@ -57,6 +58,12 @@ def _holds_rows(connection: apsw.Connection, name: str) -> bool:
         return connection.execute(f"SELECT 1 FROM main.{quote_name(name)} LIMIT 1").fetchone() is not None
     except apsw.Error:
         return True
+
+
+def with_own_content(connection: apsw.Connection) -> frozenset[str]:
+    """The folded names of full-text tables that hold their rows themselves, which can be searched like a table."""
+    schema = [(entry, _MODULE.search(entry.sql or "")) for entry in read_schema(connection) if entry.kind == "table"]
+    return frozenset(folded(entry.name) for entry, found in schema if found and not _CONTENT.search(entry.sql or ""))
 
 
 def _full_text(connection: apsw.Connection) -> Iterator[tuple[str, bool]]:

@@ -10,7 +10,15 @@ from shared.dump.tables import Table, read_table, seek_name
 from shared.errors import NotErased
 from shared.operations.erasure.entry import Erasure, Hasher, Place, without_case
 from shared.operations.erasure.replayed import Replayed
+from shared.operations.erasure.residue import with_own_content
 from shared.sqlite.names import quote_name
+
+
+def own_content(connection: apsw.Connection) -> dict[str, tuple[str, TableFacts]]:
+    """Full-text tables with content of their own: their rows are read and deleted like those of a table."""
+    own = with_own_content(connection)
+    facts = table_facts(connection).items()
+    return {folded(name): (name, about) for name, about in facts if about.kind == "virtual" and folded(name) in own}
 
 
 class Tables:
@@ -21,7 +29,7 @@ class Tables:
         self._what = what
         self._facts: dict[str, tuple[str, TableFacts]] = {
             folded(name): (name, facts) for name, facts in table_facts(connection).items() if facts.kind == "table"
-        }
+        } | own_content(connection)
         self._read: dict[str, Table] = {}
         self.going: dict[str, str] = {}  # folded table -> its temporary table
 

@@ -213,12 +213,18 @@ def test_hashes_are_keyed_and_sorted() -> None:
     assert forms_of("042", fold=False) == {b"042"}
 
 
-def test_views_shadow_and_virtual_tables_are_no_place(tmp_path: Path) -> None:
+def test_views_shadow_tables_and_indexes_of_other_tables_are_no_place(tmp_path: Path) -> None:
     path = database(
-        tmp_path / "a.db", *PEOPLE, "CREATE VIEW v AS SELECT * FROM users", "CREATE VIRTUAL TABLE f USING fts5(x)"
+        tmp_path / "a.db",
+        *PEOPLE,
+        "CREATE VIEW v AS SELECT * FROM users",
+        "CREATE VIRTUAL TABLE f USING fts5(x)",
+        "CREATE VIRTUAL TABLE g USING fts5(x, content='users')",
+        "CREATE VIRTUAL TABLE r USING rtree(id, x, y)",
     )
     with closing(apsw.Connection(str(path))) as db:
-        for name in ("v", "f", "f_content", "sqlite_nothing"):
+        assert plan_erasure(db, "f", "x", []).places[0].table == "f"  # it holds its rows itself
+        for name in ("v", "g", "r", "f_content", "sqlite_nothing"):
             with pytest.raises(UsageError):
                 plan_erasure(db, name, "x", [])
 
