@@ -88,17 +88,16 @@ def _retention_of(kind: str, items: list[Item], storage: dict[str, float], now: 
 def _formats(items: list[Item], storage: dict[str, float]) -> Iterator[Advice]:
     both: dict[object, set[str]] = defaultdict(set)
     for item in items:
-        if item.is_artifact:
+        if item.role in (Format.SQL, Format.SQLITE):  # not what points of the continuous chain have beside these
             both[item.backup].add(item.role)
     notes = {
         Format.SQL: "restores and verifications then rest on the page image alone",
         Format.SQLITE: "restores then load SQL, which takes several times as long, and what SQL cannot carry is lost",
     }
-    for form in Format:
+    for form, other in ((Format.SQL, Format.SQLITE), (Format.SQLITE, Format.SQL)):
         twice = [item for item in items if item.role == form and len(both[item.backup]) > 1]
         saves = sum(item.size_bytes / GIB * storage.get(item.storage_class, 0) for item in twice)
         if saves >= _LEAST:
-            other = next(each for each in Format if each is not form)
             yield Advice(f"BACKUP_FORMATS={other}: no {form} beside it", saves, notes[form])
 
 

@@ -150,6 +150,17 @@ def test_a_second_format_and_soft_delete_have_their_price() -> None:
     assert found["soft delete off"].saves_monthly == pytest.approx(0.10)
 
 
+def test_points_of_the_continuous_chain_have_no_second_format_to_leave_out() -> None:
+    point = backup(1, 3, kind=Kind.CONTINUOUS, kept=7)
+    parts = [
+        Item(
+            "continuous", "orders", point[0].backup, role, "STANDARD", 2 * GIB, point[0].created_at, point[0].keep_until
+        )
+        for role in ("index", "pages")
+    ]
+    assert not [change for change in advice([*point, *parts]) if change.startswith("BACKUP_FORMATS")]
+
+
 def test_a_location_or_class_without_a_sourced_price_is_never_guessed() -> None:
     with pytest.raises(UsageError, match="has no sourced price"):
         invoice(backup(1, 1), location="mars-north1")
