@@ -20,10 +20,12 @@ from shared.terminal.screen import progress_bars
 @click.option("--copy-to", metavar="URL", help="A second store that gets it too. [BACKUP_COPY_STORE]")
 @click.option("--upload-gcs", is_flag=True, help="Copy to the bucket that --bucket or BACKUP_COPY_STORE names.")
 @click.option("--bucket", metavar="NAME", help="The bucket of --upload-gcs.")
-@click.option("--note", metavar="TEXT", help="A line for people; litekeep show tells it. It is not encrypted.")
+@click.option("--note", metavar="TEXT", help="A line for people, shown by litekeep show. It is not encrypted.")
 @click.option("--verify", "prove", is_flag=True, help="Prove it by a restore into a scratch database.")
 @click.option(
-    "--skip-unchanged", is_flag=True, help="None if nothing was written since the last. [BACKUP_SKIP_UNCHANGED]"
+    "--skip-unchanged",
+    is_flag=True,
+    help="Take none if nothing was written since the last. [BACKUP_SKIP_UNCHANGED]",
 )
 @click.option("--allow-corrupt", is_flag=True, help="Keep a damaged database's pages, marked as not good.")
 @common

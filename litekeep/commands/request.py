@@ -53,7 +53,7 @@ def restore(as_json: bool, reason: str, **flags: Any) -> int:
 @click.option("--from", "ref", metavar="REF", help="The backup: an id, latest, or latest-verified.")
 @click.option("--at", metavar="TIME", help="Instead of --from: the newest good backup at or before that time.")
 @click.option("--table", required=True, metavar="T", help="The table whose rows come back.")
-@click.option("--where", metavar="SQL", help="Only the rows that meet this condition; it stands in the request.")
+@click.option("--where", metavar="SQL", help="Only the rows that meet this condition; it is stored in the request.")
 @click.option("--keys", metavar="FILE", type=click.Path(path_type=Path), help="Only the rows with these keys.")
 @click.option("--to", metavar="URL", help="The live database. [DATABASE_URL]")
 @click.option("--triggers", type=click.Choice(["on", "off"]), default="off", help="Whether triggers fire.")

@@ -1,4 +1,4 @@
-"""Reading the small objects of a store that tell of backups, within bounds: whoever wrote them is not trusted."""
+"""Reads the small objects that describe backups. Their content is not trusted: sizes are bounded."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any

@@ -118,7 +118,7 @@ def summary_of(manifest: StoredObject) -> dict[str, Any] | None:
 
 
 def verdict_of(verdict: StoredObject) -> dict[str, Any] | None:
-    """What stands beside a verdict, unchecked; None when nothing does."""
+    """Returns the metadata of a verdict object, unchecked; None if it has none."""
     return _from_metadata(_VERDICT, verdict)
 
 

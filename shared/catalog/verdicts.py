@@ -1,4 +1,4 @@
-"""Does a verdict on a backup count? `weigh` is the one place that decides, whoever asks.
+"""Whether a verdict on a backup counts. Only `weigh` decides.
 
 Who can only create objects in a store can write a verdict, copy one, or put a manifest and its verdict under a new
 name. So a verdict says what it is of: id, database, kind, the manifest's SHA-256, result, rungs and time; and it has a

@@ -107,7 +107,7 @@ def _write_step(ahead: Ahead, step: Step, head: Head, index: Bytes, image: Binar
 
 @contextmanager
 def _index(ahead: Ahead, step: Step) -> Iterator[tuple[Head, Bytes]]:
-    """The index of a step, whose head is held to the manifest, and read to its end."""
+    """The index of a step, whose header is checked against the manifest, read to its end."""
     sqlite, chain = step.manifest.sqlite, step.chain
     with ahead.opened(step, Format.INDEX) as pieces:
         stream = Bytes(pieces)

@@ -37,7 +37,7 @@ class Turn:
 
 @contextmanager
 def turn_of(store: Store, database: str) -> Iterator[Turn]:
-    """The turn of whoever begins now, until the block ends. Raises StoreError."""
+    """Takes the turn until the block ends. Raises StoreError."""
     task = lock_names.loop_task(database)
     owner = json.dumps({"owner": f"{socket.gethostname()}:{os.getpid()}"}).encode() + b"\n"
     for _ in range(_TRIES):

@@ -78,7 +78,7 @@ class Database(_Stored):
 
 
 class Integrity(_Stored):
-    """What SQLite's own checks said of the snapshot, so that a restore can be held to it."""
+    """Results of SQLite's checks on the snapshot; a restore is compared with them."""
 
     good: bool
     problems: list[str] = []

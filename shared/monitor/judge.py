@@ -167,7 +167,7 @@ def _unverified(here: Sequence[Seen], now: datetime) -> Iterator[Finding]:
 
 
 def _source_damaged(here: Sequence[Seen]) -> Iterator[Finding]:
-    """What the newest verification found in the database itself. An older one may have been mended since."""
+    """What the newest verification found in the database itself. An older one may have been repaired since."""
     newest = next((seen for seen in here if seen.verified), None)
     if newest is not None and newest.source_damage is not None:
         yield Finding(

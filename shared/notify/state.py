@@ -1,4 +1,4 @@
-"""What people were told, kept in a file of this user's, so that nobody is told the same each hour."""
+"""The notifications already sent, in a file of this user, so that none is repeated each hour."""
 
 import fcntl
 import hashlib

@@ -81,7 +81,7 @@ def take_inventory(store: Store) -> Inventory:
 
 
 def inventory_of(store: Store, listing: Iterable[StoredObject]) -> Inventory:
-    """The same of a listing of the whole store, for whoever needs more from it. Raises StoreError."""
+    """Does the same from a given listing of the whole store. Raises StoreError."""
     listed = list(listing)
     found = list(named(listed))
     objects: dict[BackupName, list[StoredObject]] = {}

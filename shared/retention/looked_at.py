@@ -56,7 +56,7 @@ def _deciding(inventory: Inventory, made: RetentionPlan) -> Iterator[BackupName]
 
 
 def _only_if_opened(backup: Backup) -> Backup:
-    """What is under another key than the one that is at hand cannot be told from a forgery: it protects nothing."""
+    """A backup under another key cannot be distinguished from a forgery, so it protects nothing."""
     return backup if backup.unopened is None else replace(_unproven(backup), damaged=backup.unopened)
 
 

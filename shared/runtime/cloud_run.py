@@ -14,7 +14,7 @@ _LONGEST = 256  # bytes of an answer
 
 @lru_cache(maxsize=8)
 def ask(path: str) -> str | None:
-    """One value, such as `instance/service-accounts/default/email`; None when nobody answers in time."""
+    """One value, such as `instance/service-accounts/default/email`; None if the server does not answer in time."""
     from http.client import HTTPConnection, HTTPException  # noqa: PLC0415 - most machines have no such server
 
     connection = HTTPConnection(google_metadata_host(), timeout=_SECONDS)

@@ -48,7 +48,7 @@ class Endless(NotGood):
 
 
 class Defect(Exception):
-    """The function ended with an error that nobody expects; the note is its traceback."""
+    """The function raised an unexpected error; the note is its traceback."""
 
 
 class Confined:
@@ -71,7 +71,7 @@ class Confined:
             )
         except OSError as error:
             raise SourceError(
-                f"{sys.executable} cannot be started ({error.strerror}): mend the installation"
+                f"{sys.executable} cannot be started ({error.strerror}): repair the installation"
             ) from error
         assert self._process.stdin is not None
         assert self._process.stdout is not None
@@ -196,7 +196,7 @@ class Confined:
         if number == signal.SIGXFSZ:
             raise _too_large(what, limits.file_bytes)
         if number == signal.SIGBUS:  # a page of a mapped file that the disk does not give
-            raise SourceError(f"the disk failed while {what} read from it: mend it, or set TMPDIR, and try again")
+            raise SourceError(f"the disk failed while {what} read from it: repair it, or set TMPDIR, and try again")
         if number in _CRASHES:
             raise NotGood(f"{what} crashed the process that worked on it ({signal.Signals(number).name}): use another")
         how = f"ended by {signal.Signals(number).name}" if number > 0 else f"ended with code {-number}"

@@ -9,4 +9,4 @@ class Progress(Protocol):
 
 
 def silent(stage: str, done: int, total: int) -> None:
-    """For whoever does not listen."""
+    """Ignores progress."""

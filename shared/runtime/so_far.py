@@ -1,4 +1,4 @@
-"""How far a run came, in words: what is done and stays, for whoever hears that it was interrupted.
+"""What an interrupted run has already done, in words, for the error line.
 
 A run notes it by topic, and of a topic the newest note counts. Between two steps of a program a signal may arrive, so
 that what only the effect itself can tell is noted as a function, which is asked when it is needed.

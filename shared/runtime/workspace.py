@@ -43,7 +43,7 @@ def scratch_folder(parent: Path | None = None) -> Iterator[Path]:
             stack.callback(shutil.rmtree, ready, ignore_errors=True)
             folder.rename(ready)
         except OSError as error:
-            to_do = "mend it, or set TMPDIR" if below_tmpdir else "let this user write there, or choose another place"
+            to_do = "repair it, or set TMPDIR" if below_tmpdir else "let this user write there, or choose another place"
             raise SourceError(
                 f"scratch folder in {parent or 'TMPDIR'} cannot be made ({error.strerror}): {to_do}"
             ) from error
@@ -54,7 +54,7 @@ def _temporary_folder() -> Path:
     """TMPDIR when it is set, and never another folder in its stead: plain copies of databases lie there."""
     wanted = wanted_tmpdir()
     if wanted is not None and not (Path(wanted).is_dir() and os.access(wanted, os.W_OK)):
-        raise SourceError(f"TMPDIR={wanted} is no folder that can be written: mend it, or unset it")
+        raise SourceError(f"TMPDIR={wanted} is no folder that can be written: correct it, or unset it")
     return Path(wanted or tempfile.gettempdir())
 
 

@@ -229,7 +229,7 @@ def read_settings(**given: Any) -> Settings:
         name = str(first["loc"][0]).upper() if first["loc"] else "a setting"
         raise UsageError(f"{name} is wrong: {first['msg'].removeprefix('Value error, ')}") from None
     except (OSError, UnicodeDecodeError) as error:
-        raise UsageError(f".env cannot be read: {error.__class__.__name__}; mend it or remove it") from None
+        raise UsageError(f".env cannot be read: {error.__class__.__name__}; correct it or remove it") from None
 
 
 def in_files(env_file: Path = ENV_FILE) -> dict[str, Any]:

@@ -11,7 +11,7 @@ UNREADABLE_SCHEMA = "has a schema that SQLite cannot read (it is damaged, or of 
 
 
 def _share_no_counters() -> None:
-    """SQLite counts its memory under one lock that all threads wait for. Nobody here reads those figures."""
+    """Turns off SQLite's memory statistics: they take a lock that all threads wait for, and nothing reads them."""
     if not apsw.connections():  # it can only be told before it is used
         apsw.shutdown()
         apsw.config(apsw.SQLITE_CONFIG_MEMSTATUS, False)
@@ -40,7 +40,7 @@ def open_read_only(path: Path, *options: str) -> apsw.Connection:
 
 
 def open_snapshot(path: Path) -> apsw.Connection:
-    """Opens a file that nobody writes to: no lock is taken, and no `-wal` or `-shm` appears beside it.
+    """Opens a file that has no writer: no lock is taken, and no `-wal` or `-shm` appears beside it.
 
     Only for private copies: on a file that changes meanwhile, SQLite would read nonsense.
     """

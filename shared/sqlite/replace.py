@@ -55,11 +55,11 @@ _PIECE = 1 << 20
 
 
 def _nothing(name: str) -> None:
-    """For whoever does not want to hear of the steps."""
+    """Ignores the steps."""
 
 
 class InPlace:
-    """Holds the database at `target` for its replacement: nobody else reads or writes it inside the `with`.
+    """Holds the database at `target` for its replacement: no other process reads or writes it inside the `with`.
 
     Raises UsageError when there is nothing to replace, SourceError while another process has it open.
     `step` is called after each step, by name, so that tests can stop there.

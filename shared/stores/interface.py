@@ -72,7 +72,7 @@ class Store(Protocol):
 
 @runtime_checkable
 class Holding(Protocol):
-    """What a store can do besides, if it can hold objects: a held one cannot be deleted by anyone."""
+    """Optional: a store that can hold objects. Nobody can delete a held object."""
 
     def set_hold(self, name: str, generation: str, *, held: bool) -> None:
         """Holds that generation, or lets go of it. It is no error when it is so already.
@@ -113,6 +113,6 @@ class SoftDeletes(Protocol):
 
 @runtime_checkable
 class OwnTime(Protocol):
-    """A store whose `created_at` comes from a clock of its own, not from that of whoever writes."""
+    """A store that sets `created_at` by its own clock, not by the writer's."""
 
     has_own_time: bool

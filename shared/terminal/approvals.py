@@ -1,4 +1,4 @@
-"""From settings to the desk where requests are made and decided on; and what nobody may do alone."""
+"""Opens the approval desk from settings, and refuses what needs a second person."""
 
 from typing import TYPE_CHECKING
 

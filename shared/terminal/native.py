@@ -1,4 +1,4 @@
-"""SQLite Cloud's own backups, for whoever looks at everything: which project to ask, if there is one."""
+"""Which SQLite Cloud project to ask for its native backups, if there is one."""
 
 from collections.abc import Collection
 

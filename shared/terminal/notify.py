@@ -108,7 +108,7 @@ def note_failure(settings: Settings, name: str, why: str | None) -> None:
 def _failure(name: str, why: str) -> Finding:
     if name == TRAIL:
         return Finding(Event.AUDIT_GAP, f"{name} lacks events since the last look: {why}", {})
-    return Finding(Event.MONITOR_NOTIFY_FAILED, f"{name} did not work the last time: {why}; mend it, or unset it", {})
+    return Finding(Event.MONITOR_NOTIFY_FAILED, f"{name} failed the last time: {why}; correct it, or unset it", {})
 
 
 def _notices(findings: Iterable[Finding]) -> list[Notice]:

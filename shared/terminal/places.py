@@ -15,7 +15,7 @@ from shared.terminal.parts import catalog_of, database_of, event_log, key_of, so
 def comparing(
     settings: Settings, action: str, sides: Sequence[str], database: str | None, *, as_json: bool
 ) -> Iterator[Place]:
-    """The places for a comparison of `sides`, which is audited: whoever compares reads rows."""
+    """The places for a comparison of `sides`, which is audited because a comparison reads rows."""
     live = source_of(settings) if LIVE in sides else None
     log = event_log(settings, result_on_stdout=as_json)
     with audited(log, settings, action, " ".join(sides), database=database):

@@ -40,7 +40,7 @@ def test_logging_that_fails_fails_no_backup_and_is_a_finding_until_it_works(
         outcome.err.count("warning: BACKUP_EVENTS did not work: Cloud Logging projects/acme-prod/logs/litekeep: ") == 1
     )
     found = {each["name"]: each["message"] for each in watched.run("status", "--json").json["alerts"]}
-    assert "BACKUP_EVENTS did not work the last time: " in found["monitor.notify_failed"]
+    assert "BACKUP_EVENTS failed the last time: " in found["monitor.notify_failed"]
     assert "audit.gap" in {each["name"] for each in watched.run("monitor", "--json").json["findings"]}
     logging.may_write = True
     watched.run("monitor")

@@ -104,7 +104,7 @@ def test_one_url_that_works_is_enough_and_the_other_is_named(place: Workplace, r
         "BACKUP_SCHEDULES": "daily=0 0 * * *",
     }
     outcome = place.run("monitor", **settings)
-    assert "BACKUP_NOTIFY (nosuchservice://…) did not work the last time: Apprise knows no such URL" in outcome.out
+    assert "BACKUP_NOTIFY (nosuchservice://…) failed the last time: Apprise knows no such URL" in outcome.out
     without_secrets(place, outcome)
     assert len(receiver.messages) == 1
 

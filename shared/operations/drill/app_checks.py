@@ -80,7 +80,7 @@ def read_app_checks(path: Path) -> list[AppCheck]:
             raise UsageError(f"BACKUP_DRILL_SQL: {path} has more than {_LARGEST_FILE} bytes: keep fewer checks in it")
         text = content.decode("utf-8-sig")
     except OSError as error:
-        raise UsageError(f"BACKUP_DRILL_SQL: {path} cannot be read ({error.strerror}): mend the path") from None
+        raise UsageError(f"BACKUP_DRILL_SQL: {path} cannot be read ({error.strerror}): correct the path") from None
     except UnicodeDecodeError:
         raise UsageError(f"BACKUP_DRILL_SQL: {path} is not UTF-8: save it as UTF-8") from None
     checks = parse_app_checks(text, str(path))
