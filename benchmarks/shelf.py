@@ -44,15 +44,16 @@ def _spread(command: str, folder: Path, rounds: int) -> Spread:
 def _fill(store: Path, count: int) -> None:
     """A store as a folder holds it, without the syncs that make real ones slow to make."""
     for number in range(count):
-        manifest = _manifest(_NEWEST - timedelta(hours=number))
+        manifest = manifest_of(_NEWEST - timedelta(hours=number))
         path = store / manifest.name.manifest
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_bytes(manifest.to_json())
         (store / manifest.artifacts[0].object).write_bytes(b"0123456789")
 
 
-def _manifest(created_at: datetime) -> Manifest:
-    name = BackupName(Kind.DAILY, "app.db", automatic_id(created_at))
+def manifest_of(created_at: datetime, database: str = "app.db") -> Manifest:
+    """A backup of a small file, as its manifest tells it, sealed with no key."""
+    name = BackupName(Kind.DAILY, database, automatic_id(created_at))
     artifact = Artifact(
         format=Format.SQL,
         object=name.artifact(Format.SQL, encrypted=False),

@@ -7,7 +7,7 @@ from typing import TypeVar
 
 from markupsafe import Markup
 
-from shared.text import duration, size
+from shared.text import age, duration, size
 
 _WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 640, 200, 70, 10, 14, 26
 _T = TypeVar("_T")
@@ -112,9 +112,11 @@ def _line(frame: _Frame, series: Series, kind: str) -> Iterator[str]:
 def _value(value: float, unit: str) -> str:
     if unit == "bytes":
         return size(round(value))
-    return duration(value) if unit == "seconds" else f"{round(value):,}"
+    if unit == "rows":
+        return f"{round(value):,}"
+    return age(value) if value >= 60 else duration(value)
 
 
 def _svg(title: str, height: int, body: Sequence[str]) -> Markup:
     head = f'<svg class="plot" viewBox="0 0 {_WIDTH} {height}" role="img" aria-label="{title}">'
-    return Markup("\n".join([head, *body, "</svg>"]))  # noqa: S704 - numbers, dates and our own words
+    return Markup("\n".join([f'<p class="title">{title}</p>', head, *body, "</svg>"]))  # noqa: S704 - numbers, dates and our own words
