@@ -1,0 +1,70 @@
+"""The increments of a path come several at a time, or at their turn where they are large: the same state either way."""
+
+import threading
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from shared.catalog.opening import open_manifest
+from shared.continuous import ahead
+from shared.continuous.path import path_to
+from shared.continuous.rebuild import rebuild_pages
+from shared.errors import NotGood
+from shared.model.names import Format
+from shared.stores import open_store
+from shared.stores.folder import FolderStore
+from tests.continuous.yard import Yard
+
+
+@pytest.fixture
+def chain(yard: Yard) -> Yard:
+    yard.cycle()
+    for number in range(1, 9):
+        yard.point(f"UPDATE t SET x = randomblob(300) WHERE id = {number}")
+    return yard
+
+
+def _rebuilt(yard: Yard, place: int, target: Path) -> bytes:
+    manifest, data_key = open_manifest(yard.catalog, yard.points()[place], yard.key)
+    rebuild_pages(yard.store, path_to(yard.store, manifest, data_key, yard.key), target)
+    return target.read_bytes()
+
+
+@pytest.mark.parametrize(("large", "waiting"), [(0, 0), (1 << 30, 0), (1 << 30, 1), (9000, 20_000), (1 << 30, 1 << 30)])
+def test_a_state_is_the_same_whatever_comes_ahead(
+    chain: Yard, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, large: int, waiting: int
+) -> None:
+    monkeypatch.setattr(ahead, "_LARGE", large)
+    monkeypatch.setattr(ahead, "_WAITING", waiting)
+    for place in (0, 3, 8):
+        found = _rebuilt(chain, place, tmp_path / f"{place}.sqlite")
+        assert found == chain.was[chain.points()[place].name.id]
+
+
+class _NamesThreads(FolderStore):
+    def __init__(self, folder: Path) -> None:
+        super().__init__(folder)
+        self.threads: set[str] = set()
+
+    def open(self, *arguments: Any) -> Any:
+        self.threads.add(threading.current_thread().name.split("_")[0])
+        return super().open(*arguments)
+
+
+def test_what_is_wrong_with_an_increment_that_came_ahead_is_told_and_no_file_nor_thread_is_left(
+    chain: Yard, tmp_path: Path
+) -> None:
+    chain.store = named = _NamesThreads(chain.folder / "backups")
+    _rebuilt(chain, -1, tmp_path / "whole.sqlite")
+    assert "increments" in named.threads
+    chain.store = open_store(str(chain.folder / "backups"))
+    manifest, data_key = open_manifest(chain.catalog, chain.points()[-1], chain.key)
+    harmed = path_to(chain.store, manifest, data_key, chain.key)[-2].manifest.artifact(Format.PAGES)
+    assert harmed is not None
+    path = chain.folder / "backups" / harmed.object
+    path.write_bytes(bytes(path.stat().st_size))
+    with pytest.raises(NotGood, match=f"{path.name} "):
+        _rebuilt(chain, -1, tmp_path / "back.sqlite")
+    assert not (tmp_path / "back.sqlite").exists()
+    assert not [each for each in threading.enumerate() if each.name.startswith("increments")]
