@@ -62,9 +62,8 @@ def office(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Office:
     return Office(tmp_path, plain | install(shared / "terraform-providers") | {"STAND_IN_ACTS": "1"})
 
 
-@pytest.mark.timeout(
-    900
-)  # six plans and four applies of 120 resources by the real terraform: a minute and a half alone
+# Six plans and four applies of 120 resources by the real terraform: a minute and a half on an idle machine.
+@pytest.mark.timeout(900)
 def test_it_is_made_kept_taken_down_without_its_backups_and_taken_up_again(office: Office) -> None:
     images = office.folder / "terraform" / "images.auto.tfvars.json"
     assert "make push" in office.good("deploy/apply")  # before there is an image
