@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup backup test check format lock bench clean sqlitecloud-server
+.PHONY: help setup backup test check format lock bench clean mutants sqlitecloud-server
 
 help: ## what this Makefile can do
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 24
@@ -39,6 +39,10 @@ test: $(VENV)/.ready-dev $(VENV)-terraform/.ready check ## run every check and e
 
 sqlitecloud-server: $(VENV)/.ready-dev ## run a local SQLite Cloud server; prints a ready DATABASE_URL
 	@$(BIN)/python -m tests.servers.sqlitecloud --ready
+
+mutants: $(VENV)/.ready-dev ## change the code at random, and see which changes no test notices
+	@./.ci/debian sqlite3 strace
+	@$(BIN)/python -m tests.mutants
 
 bench: $(VENV)/.ready-dev requirements/bench.lock ## measure, beside other tools, into docs/benchmarks.md
 	@./.ci/debian sqlite3 zstd restic

@@ -151,7 +151,16 @@ def _hold(
         deed.failed = not drill.passed
         deed.reason = drill.findings[0] if drill.findings else None
         log.emit(*_event(drill))
+        _say_source_damaged(log, drill)
     return drill
+
+
+def _say_source_damaged(log: EventLog, drill: Drill) -> None:
+    latest = drill.attempt(Role.LATEST)
+    if latest is not None and latest.source_damage:
+        fields: dict[str, Field] = {"database": drill.database, "backup_id": latest.backup.id}
+        fields["kind"] = latest.backup.kind.value
+        log.emit(Event.SOURCE_DAMAGED, f"{drill.database} itself is damaged: {latest.source_damage}", fields)
 
 
 def _say_none_held(log: EventLog, databases: Sequence[str], why: str) -> None:

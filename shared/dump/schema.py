@@ -69,7 +69,7 @@ def _schema_object(row: tuple[Any, ...], encoding: str) -> SchemaObject:
     except UnicodeDecodeError:
         raise NoSql(
             f"schema entry {bytes(name or b'')!r} holds text that is not valid in the database's encoding:"
-            " a dump cannot carry it; rename it in the database"
+            " rename it in the database, or keep its pages as they are with --allow-corrupt"
         ) from None
     if texts[0] not in get_args(Kind) or texts[1] is None or texts[2] is None:
         raise NoSql(f"schema entry {texts[1]!r} is of an unknown kind: a dump cannot carry it")

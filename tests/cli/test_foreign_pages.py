@@ -91,3 +91,19 @@ def test_a_file_without_a_header_is_kept_byte_for_byte_when_that_is_asked_for(
     restored = workplace.good("restore", "--backup", "one", "--to", "new.db", "--json").json
     assert any("NOT good" in note for note in restored["notes"])
     assert (workplace.folder / "new.db").read_bytes() == content
+
+
+@pytest.mark.parametrize("form", ["sqlite", "sql,sqlite"])
+def test_a_schema_that_is_not_text_is_kept_as_it_is_when_that_is_asked_for(workplace: Workplace, form: str) -> None:
+    workplace.database.unlink()
+    with closing(sqlite3.connect(workplace.database, isolation_level=None)) as connection:
+        connection.execute("CREATE TABLE t (a)")
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute("UPDATE sqlite_schema SET name = CAST(x'7400ff' AS TEXT) WHERE name = 't'")
+    content = workplace.database.read_bytes()
+    refused = workplace.run("backup", "--name", "one", BACKUP_FORMATS=form)
+    assert refused.code == 1
+    assert "--allow-corrupt" in refused.err
+    workplace.good("backup", "--name", "one", "--allow-corrupt", BACKUP_FORMATS=form)
+    workplace.good("restore", "--backup", "one", "--to", "new.db")
+    assert (workplace.folder / "new.db").read_bytes() == content

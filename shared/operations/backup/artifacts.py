@@ -17,7 +17,7 @@ from shared.databases.snapshot import Snapshot
 from shared.dump.dump import DumpCounts, DumpHeader, dump
 from shared.dump.schema import count_rows, schema_hash, schema_version, user_tables
 from shared.dump.unique import refuse_broken_unique
-from shared.model.manifest import Artifact, Database
+from shared.model.manifest import Artifact, Database, Integrity
 from shared.model.names import BackupName, Format
 from shared.runtime.progress import Progress
 from shared.sqlite.settings_of import describe, describe_by_header
@@ -40,6 +40,12 @@ class Description:
     rows: int = 0
     reindex: list[str] = field(default_factory=list)
     without_sql: str | None = None  # why there is a page image only
+    unreadable: str | None = None  # why nobody can say more of it, for all that SQLite finds no damage
+
+    @property
+    def integrity(self) -> Integrity | None:
+        """What is to be said in place of SQLite's own check, if anything."""
+        return Integrity(good=False, problems=[self.unreadable]) if self.unreadable else None
 
 
 def write_artifacts(

@@ -140,7 +140,7 @@ def _store_as(name: BackupName, order: BackupOrder, moment: _Moment, progress: P
             row_counts=description.row_counts,
             tables=description.tables,
             rows=description.rows,
-            integrity=moment.integrity.result(),
+            integrity=description.integrity or moment.integrity.result(),
             artifacts=artifacts,
             encryption=encryption,
             reindex=description.reindex,
@@ -183,9 +183,15 @@ def _write(
             artifacts, _ = write_artifacts(name, image, moment.created_at, only_pages, staging, data_key, progress)
             return artifacts, replace(describe_snapshot(image, None), without_sql=str(error))
         description = describe_snapshot(image, counts)
-    except (apsw.Error, SourceError):
+    except (apsw.Error, SourceError) as error:
         refuse_damaged(order, moment.integrity.result())  # the real reason, if that is what it was
-        raise
+        if not order.allow_corrupt or not isinstance(error, NoSql):
+            raise
+        # Names that are not text: nobody can say what it holds, and its pages are kept all the same.
+        for form in Format:
+            (staging / form).unlink(missing_ok=True)
+        artifacts, _ = write_artifacts(name, image, moment.created_at, (Format.SQLITE,), staging, data_key, progress)
+        return artifacts, replace(describe_damaged(image), unreadable=str(error))
     except UnicodeError:
         raise SourceError(
             f"cannot back up {order.location.display}: its schema holds a name or collation that is not text; "

@@ -16,7 +16,7 @@ from shared.keys import WrappingKey
 from shared.model.names import BackupName
 from shared.operations.drill.app_checks import AppCheck
 from shared.operations.drill.app_run import run_app_checks
-from shared.operations.drill.proof import checks_of
+from shared.operations.drill.proof import proof_of
 from shared.operations.restore import RestoreOrder, restore
 from shared.operations.verify.judge import Check
 from shared.runtime.progress import Progress, silent
@@ -58,6 +58,7 @@ class Attempt:
     not_good: bool = False
     error: str | None = None
     moment: datetime | None = None  # that was asked for, of the role MOMENT
+    source_damage: str | None = None  # what SQLite's full check finds in the source; the backup is faithful
 
     @property
     def data_age_seconds(self) -> float | None:
@@ -125,7 +126,7 @@ def _restored(task: Task, begun: Attempt, target: Path, stopwatch: Stopwatch, pr
     order = RestoreOrder(task.catalog, task.backup, task.key, FileLocation(target), prove_if_erased=True)
     restored = restore(order, progress=progress)
     in_place = stopwatch()
-    checks = checks_of(task.catalog, task.backup, task.key, restored, target, progress=progress)
+    checks, source_damage = proof_of(task.catalog, task.backup, task.key, restored, target, progress=progress)
     checked = stopwatch()
     app_checks = run_app_checks(target, task.app_checks)
     return replace(
@@ -139,6 +140,7 @@ def _restored(task: Task, begun: Attempt, target: Path, stopwatch: Stopwatch, pr
         checks=checks,
         app_checks=app_checks,
         not_good=not all(check.ok for check in checks),
+        source_damage=source_damage,
     )
 
 

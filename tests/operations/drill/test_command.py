@@ -5,10 +5,12 @@ import os
 import signal
 import subprocess
 import sys
+from contextlib import closing
 from dataclasses import replace
 from datetime import timedelta
 from pathlib import Path
 
+import apsw
 import pytest
 
 from jobs.verify.drill import run_drill
@@ -116,6 +118,21 @@ def test_the_job_held_now_writes_its_event_with_figures(workplace: Workplace) ->
     assert isinstance(event["data_age_seconds"], float)
     (audit,) = events(outcome, "audit")
     assert (audit["action"], audit["outcome"]) == ("drill", "succeeded")
+
+
+def test_damage_of_the_source_itself_is_told_and_fails_no_drill(workplace: Workplace) -> None:
+    with closing(apsw.Connection(str(workplace.database))) as connection:
+        connection.execute("CREATE TABLE twice (x); INSERT INTO twice VALUES (1), (1); CREATE INDEX i ON twice (x)")
+        connection.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 0)
+        connection.execute("PRAGMA writable_schema = ON")
+        connection.execute("UPDATE sqlite_schema SET sql = 'CREATE UNIQUE INDEX i ON twice (x)' WHERE name = 'i'")
+    outcome = alone(verified(workplace, "one"), LOG_FORMAT="json").good("drill", "--now")
+    lines = [json.loads(line) for line in (outcome.out + outcome.err).splitlines() if line.startswith("{")]
+    emitted = {each["event"]: each for each in lines if "event" in each}
+    assert "drill.succeeded" in emitted
+    damaged = emitted["source.damaged"]
+    assert (damaged["database"], damaged["backup_id"], damaged["kind"]) == ("app.db", "one", "on-demand")
+    assert "non-unique entry in index i" in damaged["message"]
 
 
 def test_a_backup_that_is_not_good_ends_with_3_and_is_in_the_report(workplace: Workplace) -> None:
