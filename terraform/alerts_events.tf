@@ -241,28 +241,6 @@ locals {
       run      = [local._execute.backup, "${local._execute.verify} --args=--backup=latest"]
     }
   }
-
-  _key_of_versions = "--key=${var.key.name} --keyring=${local.wrapping_ring} --location=${var.key.location} --project=${var.project_id}"
-  _key_commands = [
-    "gcloud kms keys versions list ${local._key_of_versions}",
-    "# Bring back one that is scheduled for destruction, by its number; then enable it:",
-    "gcloud kms keys versions restore 1 ${local._key_of_versions}",
-    "gcloud kms keys versions enable 1 ${local._key_of_versions}",
-  ]
-
-  # What every alert's text ends with: a line is a command, or begins with #.
-  event_runs = { for name, alert in local.event_alerts : name => join("\n    ", flatten([alert.run])) }
-
-  event_filters = {
-    for name, alert in local.event_alerts : name => join(" AND ", compact([
-      local.our_logs,
-      "jsonPayload.event=(${join(" OR ", [for event in alert.events : "\"${event}\""])})",
-      alert.where,
-    ]))
-  }
-
-  # Without jobs nothing is logged, and silence would be all that there is to say.
-  alerts_on = var.images != null
 }
 
 resource "google_monitoring_alert_policy" "event" {
