@@ -8,7 +8,7 @@ from shared.text import size
 
 def lines_of(document: dict[str, Any]) -> Iterator[str]:
     """The same in words."""
-    yield f"{document['id']}: a {document['kind']} backup of {document['database']}"
+    yield f"{document['id']}: backup of kind {document['kind']} of {document['database']}"
     yield from _about(document)
     yield from _content(document["manifest"])
     if not document["verdicts"]:

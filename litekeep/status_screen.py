@@ -11,6 +11,7 @@ from shared.text import age, moment, size
 
 FINE, OPEN, ODD, WRONG = "✅", "⬜", "⚠️", "❌"
 _MOST_FINDINGS = 10
+_MOST_HELD = 2
 _SEALS: dict[Trust | None, str] = {
     Trust.SIGNED: ", signed by the verifier",
     Trust.UNCHECKED: ", its seal not checked here",
@@ -80,6 +81,10 @@ def _plan_lines(status: Status, going: NextDeletion | None) -> Iterator[str]:
         yield f"{FINE} Deleted next: {going.backup.id}, by the next cleanup"
     else:
         yield f"{FINE} Deleted next: {going.backup.id}, after {moment(going.at)}"
+    if status.held:
+        shown = ", ".join(status.held[:_MOST_HELD])
+        more = f" and {len(status.held) - _MOST_HELD} more (litekeep list --held)" if status.held[_MOST_HELD:] else ""
+        yield f"{FINE} Held: {shown}{more}"
 
 
 def _loss(length: timedelta) -> str:

@@ -25,6 +25,7 @@ class Seen:
     `unchanged_at`: when a run last found that nothing was written since, and took no other.
     `trust`: how far the verdict that counts was looked into. `doubt` and `mark_doubt`: why a newer verdict, or a newer
     mark that it is unchanged, counts for nothing. `unopened`: why the key that is configured does not open it.
+    `held`: nothing deletes it until it is released.
     """
 
     name: BackupName
@@ -44,6 +45,7 @@ class Seen:
     doubt: str | None = None
     mark_doubt: str | None = None
     unopened: str | None = None
+    held: bool = False
 
     @property
     def kind(self) -> Kind:

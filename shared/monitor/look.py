@@ -94,6 +94,7 @@ def _seen(candidate: Candidate, backup: Backup, inventory: Inventory, copies: Ma
         trust=backup.trust,
         doubt=backup.doubt,
         unopened=backup.unopened,
+        held=candidate.held is not None,
         damaged=candidate.damaged or backup.missing,
         source_good=candidate.good,
         kept_for=candidate.keep_until - candidate.created_at if candidate.keep_until else None,

@@ -52,6 +52,7 @@ class Status:
     next_scheduled: NextSlot | None
     findings: tuple[Finding, ...]
     reach: Reach | None = None  # of a continuous chain
+    held: tuple[str, ...] = ()  # ids of the backups that are held, newest first
 
 
 def status_of(database: str, listing: Listing, schedules: Schedules | None, now: datetime) -> Status:
@@ -78,6 +79,7 @@ def status_of(database: str, listing: Listing, schedules: Schedules | None, now:
         next_scheduled=_next(schedules, own, now),
         findings=tuple(findings),
         reach=reach_of(here, now),
+        held=tuple(seen.name.id for seen in own if seen.held),
     )
 
 

@@ -85,6 +85,7 @@ def overall(look: Look) -> dict[str, Any]:
         "age_seconds": _most([each.age for each in look.statuses]),
         "next_scheduled": None if soonest is None else {"kind": soonest.kind, "at": rfc3339(soonest.at)},
         "recovery_point_seconds": _most([each.recovery_point for each in look.statuses]),
+        "held": [each for status in look.statuses for each in status.held],
         "alerts": [finding.to_json() for finding in findings],
     }
 
@@ -105,6 +106,7 @@ def _to_json(status: Status, going: NextDeletion | None, inventory: Inventory) -
         "recovery_point_seconds": _seconds(status.recovery_point),
         "continuous": status.reach.to_json() if status.reach else None,
         "deleted_next": {"id": going.backup.id, "kind": going.backup.kind, "at": _time(going.at)} if going else None,
+        "held": list(status.held),
         "alerts": [finding.to_json() for finding in status.findings],
     }
 

@@ -164,3 +164,12 @@ def test_rows_of_virtual_tables_are_counted_the_same_by_backup_list_and_restore(
         workplace.good("export", "--backup", "one", "--output", name)
         rows.add(workplace.good("import", "--file", name, "--to", f"{name}.db", "--json").json["rows"])
     assert len(rows) == 1
+
+
+def test_status_names_the_backups_that_are_held(workplace: Workplace) -> None:
+    workplace.good("backup", "--name", "one")
+    workplace.good("hold", "one", "--reason", "audit")
+    assert "✅ Held: one" in workplace.run("status").out.splitlines()
+    assert workplace.run("status", "--json").json["held"] == ["one"]
+    workplace.good("release", "one")
+    assert "Held:" not in workplace.run("status").out

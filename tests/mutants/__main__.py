@@ -1,6 +1,8 @@
 """Makes random changes to the modules of a few areas, one at a time, and runs the tests that reach the changed line.
 
 Prints the changes that no test noticed, for docs/testing.md to say what each is. Works on a copy of the clone.
+The same tests must pass there without any change first, else a failure would say nothing. A change whose tests do not
+end in time is counted by itself: it may never end, or the machine may be slow.
 `make mutants`, or `python -m tests.mutants COUNT SEED PLACE`, where PLACE is a part of a module's path.
 """
 
@@ -11,12 +13,14 @@ import shutil
 import subprocess
 import sys
 import tempfile
+from collections import Counter
 from pathlib import Path
 
 from tests.mutants.changes import Change, changes
 
 ROOT = Path(__file__).parents[2]
-_SECONDS = 240  # a change that never ends is noticed, too
+_SECONDS = 240  # for the tests of one change
+_OUTCOMES = _NOTICED, _SURVIVED, _TIMED_OUT = "noticed", "SURVIVED", "timed out"
 _MOST_TESTS = 25  # of those that reach a line, the quickest
 _RETENTION = ("tests/retention/test_rules.py", "tests/retention/test_never.py", "tests/retention/cleanup")
 _CATALOG = (
@@ -55,22 +59,23 @@ def main(count: int = 60, seed: int = 1, only: str = "") -> int:
         for change in changes(module.read_text())
     ]
     chance = random.Random(seed)
-    survivors = 0
+    found: Counter[str] = Counter()
     with tempfile.TemporaryDirectory() as folder:
         copy = Path(folder) / "clone"
         shutil.copytree(ROOT, copy, ignore=shutil.ignore_patterns(".venv*", ".git", "__pycache__", "node_modules"))
         reached = _reached(copy, places)
+        _check_unchanged(copy, places)
         sample = chance.sample(choice, min(count, len(choice)))
         for number, (module, change, place) in enumerate(sample, start=1):
             name = module.relative_to(ROOT)
             tests = reached.get(f"{copy / name}:{change.line}", {})
             chosen = sorted(tests, key=lambda test, tests=tests: tests[test])[:_MOST_TESTS]
-            noticed = _is_noticed(copy / name, change, [chosen, *([test] for test in TESTS[place][1])], copy)
-            survivors += not noticed
+            outcome = _outcome(copy / name, change, [chosen, *([test] for test in TESTS[place][1])], copy)
+            found[outcome] += 1
             what = f"{name}:{change.line}: {change.old!r} -> {change.new!r}"
-            print(f"{number:3} {'noticed ' if noticed else 'SURVIVED'} {what}", flush=True)
-    print(f"{survivors} of {len(sample)} survived (seed {seed})")
-    return survivors
+            print(f"{number:3} {outcome:9} {what}", flush=True)
+    print(", ".join(f"{found[outcome]} {outcome}" for outcome in _OUTCOMES), f"(seed {seed})")
+    return found[_SURVIVED]
 
 
 def _reached(copy: Path, places: list[str]) -> dict[str, dict[str, float]]:
@@ -81,20 +86,28 @@ def _reached(copy: Path, places: list[str]) -> dict[str, dict[str, float]]:
         "MUTANTS_REACH": str(report),
     }
     tests = sorted({test for place in places for test in TESTS[place][0]})
-    _pytest(copy, ["-p", "tests.mutants.reach", *tests], environment, seconds=3600)
+    if _pytest(copy, ["-p", "tests.mutants.reach", *tests], environment, seconds=3600):
+        sys.exit("the tests fail without any change, at least when they are traced: nothing can be said of changes")
     found: dict[str, dict[str, float]] = json.loads(report.read_text())
     return found
 
 
-def _is_noticed(module: Path, change: Change, groups: list[list[str]], copy: Path) -> bool:
+def _check_unchanged(copy: Path, places: list[str]) -> None:
+    for test in sorted({test for place in places for test in TESTS[place][1]}):
+        if _pytest(copy, [test], os.environ, _SECONDS):
+            sys.exit(f"{test} fails without any change: nothing can be said of changes")
+
+
+def _outcome(module: Path, change: Change, groups: list[list[str]], copy: Path) -> str:
     original = module.read_text()
     module.write_text(change.applied(original))
     try:
-        return any(_pytest(copy, ["-x", *tests], os.environ, _SECONDS) for tests in groups if tests)
+        failed = any(_pytest(copy, ["-x", *tests], os.environ, _SECONDS) for tests in groups if tests)
     except subprocess.TimeoutExpired:
-        return True
+        return _TIMED_OUT
     finally:
         module.write_text(original)
+    return _NOTICED if failed else _SURVIVED
 
 
 def _pytest(copy: Path, arguments: list[str], environment: "os._Environ[str] | dict[str, str]", seconds: int) -> int:
