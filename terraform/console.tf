@@ -94,6 +94,10 @@ resource "google_kms_crypto_key" "console" {
     algorithm        = "EC_SIGN_P256_SHA256"
     protection_level = var.key.protection_level
   }
+
+  lifecycle {
+    prevent_destroy = true
+  }
 }
 
 resource "google_kms_crypto_key_iam_member" "console" {

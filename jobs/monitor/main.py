@@ -32,11 +32,12 @@ def run_monitor(store_url: str | None, database: str | None, *, as_json: bool, c
     store = open_store(settings.backup_store)
     with reported(lambda why: log.emit(Event.MONITOR_FAILED, f"the monitor saw nothing: {why}", {"store": store.url})):
         measured, findings, unseen, inventory = _look(settings, store, database, clock)
-    failures = failures_of(settings)
+    before = failures_of(settings)
     if database is None:  # of a look at one database nothing follows for the others
         findings += checkpoint(settings, store, inventory, log, clock)
-        tell_of_look(settings, [*findings, *failures])
-    findings += failures
+        tell_of_look(settings, [*findings, *before])
+    after = failures_of(settings)  # what did not work just now, too; a checkpoint ends what the trail lacked
+    findings += [*(each for each in before if each.event is Event.AUDIT_GAP and each not in after), *after]
     for each in [*measured, *findings]:
         log.emit(each.event, each.message, each.fields)
     if not findings:

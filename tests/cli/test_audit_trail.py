@@ -41,7 +41,7 @@ def test_what_was_done_is_listed_and_the_trail_is_whole(worked: Workplace) -> No
     assert "No such event" in worked.good("audit", "--actor", "nobody").out
     report = worked.good("audit", "verify", "--json").json
     assert (report["ok"], report["checkpoints"], report["events"], report["findings"]) == (True, 2, 3, [])
-    assert "✓ The audit trail of backups is whole: 2 checkpoints, 3 events" in worked.good("audit", "verify").out
+    assert "✓ The audit trail of ./backups is whole: 2 checkpoints, 3 events" in worked.good("audit", "verify").out
 
 
 def test_a_trail_that_is_not_whole_ends_with_3_and_names_what(worked: Workplace) -> None:

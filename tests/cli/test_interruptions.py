@@ -118,7 +118,8 @@ def test_a_full_store_is_one_clear_line_and_no_backup(larger: Workplace, one_lin
     with tiny_disk(disk, "700k"):
         line = one_line(larger.run("backup", "--store", "disk/store"), 1)
         assert "space" in line
-        assert [path for path in files(disk) if path.name != ".lock"] == []
+        # That it failed is in the audit trail, which takes a few bytes.
+        assert [path for path in files(disk) if path.name != ".lock" and "audit" not in path.parts] == []
 
 
 def test_a_full_scratch_folder_is_one_clear_line_and_no_backup(larger: Workplace, one_line: OneLine) -> None:

@@ -32,7 +32,7 @@ def test_from_nothing_to_watched_and_back(workplace: Workplace) -> None:  # noqa
     assert [title for title, _ in told] == ["", "1 began", "1 ended"]
     assert "backup.failed" in told[1][1]
     assert len(receiver.beats) == 2
-    assert len(list((home / ".config" / "systemd" / "user" / "timers.target.wants").iterdir())) == 6
+    assert len(list((home / ".config" / "systemd" / "user" / "timers.target.wants").iterdir())) == 7
     assert (home / "elsewhere" / "app.db").read_bytes() == original
     assert receiver.notify not in said
 

@@ -86,8 +86,8 @@ def test_a_receiver_that_refuses_fails_no_backup_and_is_a_finding_until_it_works
     for command in ("status", "monitor"):
         shown = place.run(command, **settings)
         assert shown.code == 1
-        assert "monitor.notify_failed: BACKUP_HEARTBEAT_URL did not work" in shown.out
-        assert "monitor.notify_failed: BACKUP_NOTIFY (json://…) did not work" in shown.out
+        assert "monitor.notify_failed: BACKUP_HEARTBEAT_URL failed the last time" in shown.out
+        assert "monitor.notify_failed: BACKUP_NOTIFY (json://…) failed the last time" in shown.out
         without_secrets(place, shown)
     receiver.status = 200
     place.good("backup", "--kind", "daily", **settings)

@@ -198,10 +198,10 @@ def test_a_copy_store_out_of_reach_is_a_finding_and_no_verdict(yard: Yard, monke
     yard.take("newest", copied=True)
     listing = FolderStore.list_objects
 
-    def out_of_reach(store: FolderStore, prefix: str = "") -> object:
+    def out_of_reach(store: FolderStore, prefix: str = "", start: str = "") -> object:
         if store.url.endswith("copy"):
             raise StoreError("the copy cannot be reached: try again")
-        return listing(store, prefix)
+        return listing(store, prefix, start)
 
     monkeypatch.setattr(FolderStore, "list_objects", out_of_reach)
     drill = yard.drill(copy=True)
