@@ -84,7 +84,7 @@ resource "google_storage_bucket_iam_member" "console" {
 resource "google_kms_crypto_key" "console" {
   for_each = local.console
 
-  name                       = "console"
+  name                       = local.console_name # the ring may be another installation's, too
   key_ring                   = google_kms_key_ring.wrapping.id
   purpose                    = "ASYMMETRIC_SIGN"
   destroy_scheduled_duration = "10368000s"
