@@ -183,6 +183,8 @@ def test_a_limit_on_files_that_the_machine_has_set_is_not_the_dumps_doing(workpl
 
 
 def test_what_lies_behind_the_last_page_of_a_plain_file_is_no_bomb(workplace: Workplace) -> None:
+    without = workplace.good("import", "--file", "app.db", "--to", "without.db", "--json").json
     with workplace.database.open("ab") as file:
         file.truncate(workplace.database.stat().st_size + (8 << 20))
-    workplace.good("import", "--file", "app.db", "--to", "new.db")
+    found = workplace.good("import", "--file", "app.db", "--to", "new.db", "--json").json
+    assert (found["rows"], found["tables"]) == (without["rows"], without["tables"])

@@ -3,9 +3,11 @@
 import os
 import signal
 from collections.abc import Iterator
+from contextlib import closing
 from dataclasses import replace
 from pathlib import Path
 
+import apsw
 import pytest
 
 from shared.errors import NotGood, SourceError
@@ -80,8 +82,11 @@ def test_the_limits_grow_with_the_dump(tmp_path: Path, monkeypatch: pytest.Monke
     allowed = replace(allowances.ALLOWED, memory_bytes=90 << 20, memory_per_byte=20)
     monkeypatch.setattr(allowances, "ALLOWED", allowed)
     comment = b"-- " + b"x" * (1 << 20) + b"\n"
+    target = tmp_path / "new.db"
     with Confined() as child:
-        load(child, [*[comment + b"SELECT 1;\n"] * 30, TWENTY_LARGE_VALUES], tmp_path / "new.db", "delete", "x.sql")
+        load(child, [*[comment + b"SELECT 1;\n"] * 30, TWENTY_LARGE_VALUES], target, "delete", "x.sql")
+    with closing(apsw.Connection(str(target))) as connection:
+        assert connection.execute("SELECT a FROM t").fetchall() == [(20 * 1_400_000,)]
 
 
 @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGKILL, signal.SIGBUS])
