@@ -59,6 +59,8 @@ def _say(report: Report, url: str) -> None:
     count = len(report.findings)
     if report.ok:
         say(f"{GOOD} The audit trail of {url} is whole: {what}")
+    elif report.checkpoints == 0 and count == 1:
+        say(f"Whether the audit trail of {url} is whole cannot be told: {report.events} events, no checkpoint")
     else:
         say(f"The audit trail of {url} is not whole: {count} {'finding' if count == 1 else 'findings'} in {what}")
     for note in report.notes:

@@ -95,3 +95,11 @@ def test_a_time_that_is_none_is_told(
     workplace: Workplace, one_line: Callable[[Outcome, int], str], arguments: list[str]
 ) -> None:
     assert "'soon' is no time: write 24h, 7d or 2024-01-15T12:00:00Z" in one_line(workplace.run("audit", *arguments), 2)
+
+
+def test_a_trail_without_a_checkpoint_is_neither_whole_nor_said_to_be_damaged(workplace: Workplace) -> None:
+    workplace.good("backup", "--name", "one")
+    outcome = workplace.run("audit", "verify")
+    assert outcome.code == 3
+    assert "Whether the audit trail of ./backups is whole cannot be told" in outcome.out
+    assert "is not whole" not in outcome.out
