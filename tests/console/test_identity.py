@@ -18,7 +18,6 @@ from shared.settings import read_settings
 from tests.console.issuer import AUDIENCE, Issuer
 from tests.console.site import BASE, Site
 
-NOW = int(time.time())
 BALANCER = "/projects/123456789/global/backendServices/42"
 
 
@@ -49,6 +48,10 @@ def _changed(issuer: Issuer) -> str:
     return ".".join([head, issuer.token("ana@example.com").split(".")[1], signature])
 
 
+class _Now(int):
+    """Seconds from the moment of the test, not from when this file was read."""
+
+
 FORGED = {
     "signed by another key": _by_another_key,
     "signed by a key that nobody publishes": lambda issuer: _by_another_key(issuer, "key-99"),
@@ -63,9 +66,9 @@ WRONG: dict[str, dict[str, Any]] = {
     "an audience that begins alike": {"aud": AUDIENCE[:-1]},
     "a list of audiences": {"aud": [AUDIENCE, "/projects/1/global/backendServices/2"]},
     "another issuer": {"iss": "https://accounts.google.com"},
-    "expired": {"iat": NOW - 700, "exp": NOW - 100},
-    "of the future": {"iat": NOW + 300, "exp": NOW + 900},
-    "for a year": {"exp": NOW + 365 * 86400},
+    "expired": {"iat": _Now(-700), "exp": _Now(-100)},
+    "of the future": {"iat": _Now(300), "exp": _Now(900)},
+    "for a year": {"exp": _Now(365 * 86400)},
     "no audience": {"aud": None},
     "no expiry": {"exp": None},
     "no issuer": {"iss": None},
@@ -101,7 +104,9 @@ def test_a_forged_header_gets_nothing(site: Site, kind: str) -> None:
 
 @pytest.mark.parametrize("what", WRONG)
 def test_a_token_that_is_not_for_this_service_and_now_gets_nothing(site: Site, what: str) -> None:
-    answer = site.get("/", token=site.issuer.token(**{"email": "ana@example.com", **WRONG[what]}))
+    now = int(time.time())
+    wrong = {claim: now + each if isinstance(each, _Now) else each for claim, each in WRONG[what].items()}
+    answer = site.get("/", token=site.issuer.token(**{"email": "ana@example.com", **wrong}))
 
     assert answer.status_code == 401
     assert "app.db" not in answer.text
