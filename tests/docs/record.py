@@ -12,11 +12,13 @@ from tests.docs.book import chapters
 from tests.docs.cases import CASES, Ground, rows_lost_while_others_write
 from tests.docs.forker import running_forker
 from tests.docs.playing import record
+from tests.docs.two_persons import TRANSCRIPTS
 from tests.servers.gcs.proxy import running_proxy
 from tests.servers.gcs.server import running_server
 
 _DOCS = Path(__file__).parents[2] / "docs"
 PAGES = {
+    _DOCS / "approvals.md": TRANSCRIPTS,
     _DOCS / "runbook.md": CASES,
     _DOCS / "rows.md": {"a-transcript": rows_lost_while_others_write},
 }

@@ -1,0 +1,71 @@
+"""What has happened before each transcript of docs/approvals.md begins, by the chapter's anchor."""
+
+import sqlite3
+from collections.abc import Iterator, Mapping
+from contextlib import closing, contextmanager
+
+from shared.keys.kms_signing import CloudSigner
+from shared.keys.signing import open_signer
+from shared.statements import Signer
+from tests.approvals.people import person, signed
+from tests.docs.cases import Case, Ground
+from tests.docs.worlds import World, with_files
+from tests.servers.kms.server import KmsServer
+
+_RING = "projects/acme/locations/europe-west3/keyRings/people/cryptoKeys"
+
+
+def _in_production(world: World, signers: Mapping[str, Signer], policy: str = "policy.json") -> None:
+    """A policy of Ana and Ben is in force; the events are lost."""
+    glass = [signers["glass"].public.pem] if "glass" in signers else []
+    people = [person(name, signers[name]) for name in ("ana", "ben")]
+    content = {
+        "environment": "production",
+        "people": people,
+        "stores": [str(world.srv / "backups"), str(world.srv / "copy")],
+        "keys": [f"file:{world.app}/litekeep.key"],
+        "sources": [str(world.database)],
+        "targets": [str(world.database)],
+    } | ({"break_glass": {"keys": glass}} if glass else {})
+    (world.srv / policy).write_bytes(signed(content, [signers["ana"], signers["ben"]]))
+    lines = (world.app / ".env").read_text()
+    (world.app / ".env").write_text(f"{lines}BACKUP_POLICY={world.srv}/{policy}\nENVIRONMENT=production\n")
+    with closing(sqlite3.connect(world.database)) as connection, connection:
+        connection.execute("DELETE FROM events")
+
+
+@contextmanager
+def _with_key_files(ground: Ground) -> Iterator[World]:
+    world = with_files(ground.folder, ground.programs)
+    (world.srv / "safe").mkdir()
+    places = {"ana": world.srv / "home", "ben": world.srv / "home", "glass": world.srv / "safe"}
+    for name, folder in places.items():
+        world.litekeep("keygen", "--signing", str(folder / f"{name}.key"))
+    _in_production(world, {name: open_signer(f"file:{folder}/{name}.key") for name, folder in places.items()})
+    yield world
+
+
+@contextmanager
+def _with_cloud_kms(ground: Ground) -> Iterator[World]:
+    world = with_files(ground.folder, ground.programs)
+    kms = KmsServer()
+    for name in ("ana", "ben"):
+        kms.add_key(f"{_RING}/{name}", signing=True)
+    with kms.running():
+        world.environment["LITEKEEP_KMS_ENDPOINT"] = kms.endpoint
+        uri = f"gcp-kms://{_RING}/{{}}/cryptoKeyVersions/1"
+        signers: dict[str, Signer] = {
+            name: CloudSigner(uri.format(name), endpoint=kms.endpoint) for name in ("ana", "ben")
+        }
+        _in_production(world, signers)
+        asked = len(kms.calls)
+        yield world
+    made = [call.request.name for call in kms.calls[asked:] if call.method == "AsymmetricSign"]
+    assert {name.split("/")[-3] for name in made} == {"ana", "ben"}
+
+
+TRANSCRIPTS: dict[str, Case] = {
+    "a-restore-from-request-to-done": _with_key_files,
+    "the-same-with-keys-in-cloud-kms": _with_cloud_kms,
+    "break-glass": _with_key_files,
+}
