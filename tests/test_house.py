@@ -61,6 +61,13 @@ def test_one_class_name_means_one_thing(name: str) -> None:
     assert len(found) <= 1
 
 
+def test_only_one_module_asks_how_much_of_a_disk_is_free() -> None:
+    asks = re.compile(r"\bdisk_usage\(|\bstatvfs\(")
+    assert [str(path.relative_to(ROOT)) for path in LIBRARY if asks.search(path.read_text())] == [
+        "shared/runtime/disk.py"
+    ]
+
+
 def test_only_the_settings_read_the_environment() -> None:
     sets = re.compile(r"os\.environ\.setdefault\(|os\.environ\[\w+\] = ")  # for a library that this process loads
     reads = re.compile(r"os\.environ|\bgetenv\(")

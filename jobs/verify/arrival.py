@@ -6,8 +6,8 @@ or the key says nothing about the backup: the event is refused, so that it is de
 Source: CloudEvents 1.0, and the event type google.cloud.storage.object.v1.finalized.
 """
 
-import shutil
 import tempfile
+from pathlib import Path
 
 import functions_framework
 from cloudevents.http import CloudEvent
@@ -22,6 +22,7 @@ from shared.model import names
 from shared.model.kinds import Kind
 from shared.model.names import BackupName
 from shared.operations.verify.ladder import verify_backup
+from shared.runtime.disk import has_room
 from shared.settings import Settings, read_settings
 from shared.stores import Store, open_store
 from shared.terminal.endings import reported
@@ -100,4 +101,4 @@ def _fits(catalog: Catalog, backup: Backup) -> bool:
         return True
     database = manifest.sqlite.page_size * manifest.sqlite.page_count
     needed = sum(artifact.size_bytes + max(database, artifact.plain_size_bytes) for artifact in manifest.artifacts)
-    return needed <= shutil.disk_usage(tempfile.gettempdir()).free
+    return has_room(Path(tempfile.gettempdir()), needed)

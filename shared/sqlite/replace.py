@@ -35,6 +35,7 @@ from typing import Self
 import apsw
 
 from shared.errors import SourceError, UsageError
+from shared.runtime.disk import check_room
 from shared.runtime.so_far import note
 from shared.sqlite.connect import distrust, open_snapshot, uri
 from shared.sqlite.file_locks import held_exclusively
@@ -45,7 +46,7 @@ from shared.sqlite.neighbours import SIDECARS, open_regular, refuse_foreign_plac
 from shared.sqlite.publish import check_new, publish_new, sync
 from shared.sqlite.raw_copy import Progress
 from shared.sqlite.read_back import first_difference
-from shared.sqlite.sqlite_failures import explained, no_room
+from shared.sqlite.sqlite_failures import explained
 
 __all__ = ["InPlace", "check_new", "publish_new"]
 
@@ -222,8 +223,7 @@ class InPlace:
         """The rollback journal takes as much as the old database, and the new one may be larger."""
         old, new = self._target.stat().st_size, temporary.stat().st_size
         needed = old + old // 64 + max(0, new - old) + _SPARE_BYTES
-        if shutil.disk_usage(self._target.parent).free < needed:
-            raise no_room(self._target, self._target.parent, needed)
+        check_room(self._target.parent, needed, str(self._target), otherwise=None)
 
     def _compare(self, temporary: Path) -> None:
         with temporary.open("rb") as wanted:

@@ -1,7 +1,6 @@
 """What SQLite and the system report of a database, as errors that a person can act on."""
 
 import errno
-import shutil
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 import apsw
 
 from shared.errors import CorruptSource, NoMemory, SourceError
+from shared.runtime.disk import SET_TMPDIR, no_room
 
 _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
@@ -28,20 +28,9 @@ def explained(database: Path, scratch: Path) -> Iterator[None]:
         raise from_system(error, database, scratch) from error
 
 
-def no_room(database: Path, scratch: Path, needed: int | None = None) -> SourceError:
-    wanted = "" if needed is None else f", {megabytes(needed)} needed"
-    try:
-        free = f"{megabytes(shutil.disk_usage(scratch).free)} free"
-    except OSError:
-        free = "free space unknown"
-    # Beside the database no setting helps: that is where its own file system is.
-    elsewhere = "" if scratch == database.parent else ", or set TMPDIR to a larger place"
-    return SourceError(f"no room in {scratch} for {database} ({free}{wanted}): free some{elsewhere}")
-
-
 def from_system(error: OSError, database: Path, scratch: Path) -> SourceError:
     if error.errno in _NO_ROOM:
-        return no_room(database, scratch)
+        return _no_room(database, scratch)
     where = error.filename or database
     if isinstance(error, FileNotFoundError):
         return SourceError(f"{where} does not exist: check the path")
@@ -56,8 +45,9 @@ def kind_of(error: BaseException) -> str:
     return str(name or type(error).__name__)
 
 
-def megabytes(count: int) -> str:
-    return f"{count / 1e6:.1f} MB"
+def _no_room(database: Path, scratch: Path) -> SourceError:
+    # Beside the database no setting helps: that is where its own file system is.
+    return no_room(scratch, str(database), otherwise=None if scratch == database.parent else SET_TMPDIR)
 
 
 def _from_sqlite(error: apsw.Error, database: Path, scratch: Path) -> SourceError:
@@ -69,7 +59,7 @@ def _from_sqlite(error: apsw.Error, database: Path, scratch: Path) -> SourceErro
         case apsw.BusyError() | apsw.LockedError():
             return SourceError(f"{database} is locked by another process: try again when it is done")
         case apsw.FullError():
-            return no_room(database, scratch)
+            return _no_room(database, scratch)
         case apsw.CantOpenError() | apsw.PermissionsError() | apsw.AuthError():
             return SourceError(f"{database} cannot be opened: check the permissions of it and of its folder")
         case _:

@@ -13,7 +13,6 @@ A read-only connection neither checkpoints nor removes anything, and with `reado
 
 import errno
 import os
-import shutil
 import stat
 from contextlib import closing, suppress
 from pathlib import Path
@@ -21,6 +20,7 @@ from pathlib import Path
 import apsw
 
 from shared.errors import CorruptSource, SourceError
+from shared.runtime.disk import SET_TMPDIR, check_room
 from shared.sqlite.connect import distrust, open_read_only
 from shared.sqlite.file_locks import PATIENCE_SECONDS, Pin, pinned, wal_is_live
 from shared.sqlite.header import SIZE as HEADER_SIZE
@@ -28,7 +28,7 @@ from shared.sqlite.header import read_header, why_unreadable
 from shared.sqlite.image import FileSnapshot, copy_pages, create_image, finish_image
 from shared.sqlite.neighbours import refuse_odd_sidecars
 from shared.sqlite.raw_copy import SIDECARS, Progress, copy_files, copy_main_file, remove_sidecars
-from shared.sqlite.sqlite_failures import explained, no_room
+from shared.sqlite.sqlite_failures import explained
 
 __all__ = ["FileSnapshot", "snapshot_file"]
 
@@ -119,8 +119,7 @@ def _refuse_unfit(source: Path, descriptor: int, folder: Path) -> None:
     wal = Path(f"{source}-wal")
     # The copied WAL, and what it adds to the main file when the copy is recovered.
     needed = size + 2 * (wal.stat().st_size if wal.exists() else 0) + _SPARE_BYTES
-    if shutil.disk_usage(folder).free < needed:
-        raise no_room(source, folder, needed)
+    check_room(folder, needed, str(source), None if folder == source.parent else SET_TMPDIR)
 
 
 def _is_foreign(source: Path, descriptor: int, *, allowed: bool) -> bool:

@@ -5,16 +5,17 @@ pages instead, as SQLite reads them.
 """
 
 import os
-import shutil
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
+from functools import partial
 from pathlib import Path
 from typing import NoReturn
 
-from shared.errors import CorruptSource, SourceError
+from shared.errors import CorruptSource
+from shared.runtime.disk import check_room
 from shared.sqlite.header import MAGIC
-from shared.sqlite.sqlite_failures import from_system, megabytes
+from shared.sqlite.sqlite_failures import from_system
 from shared.sqlitecloud import databases, pages
 from shared.sqlitecloud.databases import Listed
 from shared.sqlitecloud.failures import CloudError, CommandRefused
@@ -96,7 +97,7 @@ def _copy(session: Session, location: CloudLocation, destination: Path, found: F
 
         try:
             begun = pages.begin(session, location.database)
-            copied = pages.copy(begun, lambda size: _check_room(location, destination, size), write, watch)
+            copied = pages.copy(begun, partial(_check_room, location, destination), write, watch)
         except CommandRefused as error:
             if error.transient:
                 raise
@@ -175,9 +176,4 @@ def _own_disk(location: CloudLocation, destination: Path) -> Iterator[None]:
 
 
 def _check_room(location: CloudLocation, destination: Path, size: int) -> None:
-    free = shutil.disk_usage(destination.parent).free
-    if free < size + _SPARE_BYTES:
-        raise SourceError(
-            f"no room in {destination.parent} for {location.display} ({megabytes(free)} free, "
-            f"{megabytes(size)} needed): free some, or set TMPDIR to a larger place"
-        )
+    check_room(destination.parent, size + _SPARE_BYTES, location.display)

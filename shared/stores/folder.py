@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, BinaryIO
 import google_crc32c
 
 from shared.errors import ObjectExists, ObjectMissing, SourceError, StoreError
+from shared.runtime.disk import has_room
 from shared.runtime.workspace import scratch_folder
 from shared.stores.folder_errors import folder_problem, told
 from shared.stores.folder_many import read_many
@@ -74,7 +75,7 @@ class FolderStore:
                 yield folder
             except OSError as error:
                 # Which disk of the machine a plain write filled, its error does not say.
-                if error.errno == errno.ENOSPC and _is_nearly_full(folder):
+                if error.errno == errno.ENOSPC and not has_room(folder, _NEARLY_FULL):
                     raise folder_problem(error, self._url, "writing") from error
                 raise
 
@@ -261,8 +262,3 @@ class _ObjectFile(io.FileIO):
 def _as_object(name: str, found: os.stat_result) -> StoredObject:
     created = datetime.fromtimestamp(min(max(found.st_mtime, 0), _LAST_SECOND), UTC)
     return StoredObject(name, found.st_size, created, generation_of(found))
-
-
-def _is_nearly_full(folder: Path) -> bool:
-    disk = os.statvfs(folder)
-    return disk.f_bavail * disk.f_frsize < _NEARLY_FULL

@@ -9,7 +9,6 @@
 What cannot be done so stops the restore, and says which table and what to do.
 """
 
-import shutil
 from collections.abc import Collection, Iterator, Sequence
 from contextlib import closing, contextmanager
 from pathlib import Path
@@ -17,12 +16,13 @@ from pathlib import Path
 import apsw
 
 from shared.dump.schema import folded
-from shared.errors import NotErased, SourceError
+from shared.errors import NotErased
 from shared.operations.erasure.entry import Erasure, Hasher, Place
 from shared.operations.erasure.references import links_of, spread, unlink
 from shared.operations.erasure.replayed import Replayed
 from shared.operations.erasure.residue import check_forgets, forget_residue
 from shared.operations.erasure.tables import Tables, find_place, find_rows
+from shared.runtime.disk import check_room
 from shared.sqlite.connect import distrust
 from shared.sqlite.names import quote_name
 
@@ -51,7 +51,8 @@ def replay(
             _erase(connection, entries, hasher, done, what, known)
             mode = str(connection.pragma("journal_mode"))
             done.notes += forget_residue(connection, what)
-            _check_room(path)
+            # VACUUM INTO writes a second file, no larger than the first.
+            check_room(path.parent, path.stat().st_size, f"replaying erasures on {what}")
             connection.execute("VACUUM INTO ?", (str(fresh),))
         fresh.chmod(0o600)
         for suffix in ("-wal", "-shm", "-journal"):
@@ -173,9 +174,3 @@ def _prove(path: Path, entries: Sequence[Erasure], hasher: Hasher, before: int, 
         problems = [str(row[0]) for row in connection.execute("PRAGMA main.quick_check(1)")]
         if problems != ["ok"]:
             raise NotErased(f"{what} is not sound after the replay of erasures: use another backup")
-
-
-def _check_room(path: Path) -> None:
-    size, free = path.stat().st_size, shutil.disk_usage(path.parent).free
-    if free < size:
-        raise SourceError(f"{path.parent} has {free} bytes free and replaying erasures needs {size}: make room")

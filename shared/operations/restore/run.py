@@ -5,7 +5,6 @@ in place, is the old one locked and a safety backup taken of it; and only after 
 in one step.
 """
 
-import shutil
 import socket
 import tempfile
 from collections.abc import Callable, Iterator
@@ -17,7 +16,7 @@ from shared.catalog.opening import open_whole
 from shared.catalog.verdicts import Opened
 from shared.clock import Clock, rfc3339, utc_now
 from shared.databases.snapshot import Snapshot, of_file
-from shared.errors import CorruptSource, NotGood, SourceError, UsageError
+from shared.errors import CorruptSource, NotGood, UsageError
 from shared.model.kinds import Kind
 from shared.model.manifest import Artifact, Manifest
 from shared.model.names import SAFETY_PREFIX, Format
@@ -30,6 +29,7 @@ from shared.operations.restore.permitted import check_permit, redeem
 from shared.operations.restore.rebuilt import first_present, rebuild_first_good
 from shared.operations.verify.child import look, take_part
 from shared.runtime.confined import Confined
+from shared.runtime.disk import SET_TMPDIR, check_room
 from shared.runtime.progress import Progress, silent
 from shared.runtime.so_far import note
 from shared.runtime.workspace import scratch_folder
@@ -175,10 +175,8 @@ def _check_space(order: RestoreOrder, manifest: Manifest) -> None:
     folder = order.target.path.parent if isinstance(order.target, FileLocation) else Path(tempfile.gettempdir())
     image = manifest.sqlite.page_size * manifest.sqlite.page_count
     copies = _IMAGE_COPIES if order.partial or not in_file else 1
-    needed, free = int(image * copies), shutil.disk_usage(folder).free
-    if free < needed:
-        elsewhere = "choose another --to" if in_file else "set TMPDIR to a larger place"
-        raise SourceError(f"{folder} has {free} bytes free and the restore needs {needed}: make room, or {elsewhere}")
+    elsewhere = "choose another --to" if in_file else SET_TMPDIR
+    check_room(folder, int(image * copies), f"the restore of {manifest.id}", elsewhere)
 
 
 def _put_in_place(
