@@ -8,14 +8,15 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from shared.audit.checkpoint import Checkpoint, Stored, read_checkpoint, read_standing
+from shared.audit.anchors import Anchor, differences, lacking
+from shared.audit.checkpoint import Checkpoint, Stored, read_standing
 from shared.audit.kept import LARGEST as LARGEST_KEPT
 from shared.audit.kept import PREFIXES
 from shared.audit.read import LARGEST, contents, parse_entry
-from shared.audit.recent import LATE, Problem, checkpoint_numbers
+from shared.audit.recent import LATE, Problem, checkpoint_objects, events_since, read_checkpoints
 from shared.clock import Clock, is_future, rfc3339, utc_now
-from shared.errors import NotGood, ObjectMissing
-from shared.model.trail_names import CHECKPOINTS, TRAIL, checkpoint_object, parse_event
+from shared.errors import NotGood
+from shared.model.trail_names import CHECKPOINTS, checkpoint_object, parse_event
 from shared.runtime.progress import Progress, silent
 from shared.statements import PublicKey
 from shared.stores import Store, StoredObject
@@ -52,18 +53,6 @@ class Report:
 
 
 @dataclass(frozen=True)
-class Anchor:
-    """What another place knows of the checkpoints: the hash of each by number. `place` is how people call it.
-
-    `refilled`: the monitor brings there later what it could not at first, so that a hole is a finding.
-    """
-
-    place: str
-    checkpoints: Mapping[int, str]
-    refilled: bool = True
-
-
-@dataclass(frozen=True)
 class Wanted:
     """`keys`: whose signatures count. `must_sign`: the newest checkpoint must bear one. `since`: only what is newer."""
 
@@ -81,30 +70,18 @@ def check_trail(
     _check_events(store, stored, wanted, now, report, progress)
     _check_kept(store, stored, report)
     for anchor in anchors:
-        _check_anchor(anchor, stored, report)
+        report.findings += differences(anchor, stored)
+        if not anchor.refilled and (missing := lacking(anchor, stored)):
+            report.notes.append(f"{anchor.place} lacks {len(missing)} checkpoints, the first {missing[0]}")
     return report
-
-
-def copy_anchor(copy: Store) -> Anchor:
-    """The checkpoints in the copy store. Raises StoreError."""
-    found = {}
-    for number in checkpoint_numbers(copy):
-        try:
-            found[number] = read_checkpoint(copy, number, ()).sha256
-        except (NotGood, ObjectMissing):
-            found[number] = ""
-    return Anchor(f"the copy store {copy.url}", found)
 
 
 def _checkpoints(store: Store, wanted: Wanted, now: datetime, report: Report) -> list[Stored]:
     """Those that are checkpoints, oldest first; with `since`, from the last one before that on."""
     found: list[Stored] = []
-    for number in reversed(checkpoint_numbers(store)):
-        try:
-            stored = read_checkpoint(store, number, wanted.keys)
-        except (NotGood, ObjectMissing) as error:
-            what = str(error) if isinstance(error, NotGood) else "is gone"
-            report.findings.append(Problem(checkpoint_object(number), what))
+    for number, stored in read_checkpoints(store, checkpoint_objects(store), wanted.keys):
+        if not isinstance(stored, Stored):
+            report.findings.append(Problem(checkpoint_object(number), stored or "is gone"))
             continue
         found.append(replace(stored, raw=b""))
         if wanted.since is not None and stored.checkpoint.taken_at < wanted.since:
@@ -169,9 +146,9 @@ def _check_events(
     store: Store, stored: list[Stored], wanted: Wanted, now: datetime, report: Report, progress: Progress
 ) -> None:
     covered = {name: (digest, each) for each in stored for name, digest in each.checkpoint.objects.items()}
-    listed = [item for item in store.list_objects(TRAIL) if not item.name.startswith(CHECKPOINTS)]
-    if wanted.since is not None and stored:
-        begin = stored[0].checkpoint.taken_at - LATE
+    begin = stored[0].checkpoint.taken_at - LATE if wanted.since is not None and stored else None
+    listed = list(events_since(store, begin))
+    if begin is not None:
         listed = [item for item in listed if not _is_older(item.name, begin)]
         covered = {name: by for name, by in covered.items() if not _is_older(name, begin)}
     there = {item.name for item in listed}
@@ -219,7 +196,7 @@ class _Look:
             return f"is older than checkpoint {self.newest.number} and under none: it was added later"
         if is_future(name.at, self.now):
             return "is dated in the future"
-        if self.own_time and abs(item.created_at - name.at) > LATE:
+        if digest is None and self.own_time and abs(item.created_at - name.at) > LATE:
             return f"is dated otherwise than the store, which took it at {rfc3339(item.created_at)}"
         return None
 
@@ -272,23 +249,3 @@ def _check_kept(store: Store, stored: list[Stored], report: Report) -> None:
     for item, content in zip(items, contents(store, items, LARGEST_KEPT), strict=True):
         if content is not None and hashlib.sha256(content).hexdigest() != kept[item.name]:
             report.findings.append(Problem(item.name, "was changed since the newest checkpoint"))
-
-
-def _check_anchor(anchor: Anchor, stored: list[Stored], report: Report) -> None:
-    own = {each.checkpoint.number: each.sha256 for each in stored}
-    if not anchor.checkpoints:
-        report.findings.append(Problem(anchor.place, "knows no checkpoint of this store"))
-        return
-    first = min(own, default=0)
-    for number, digest in sorted(anchor.checkpoints.items()):
-        if number not in own and (number > first or not own):
-            what = f"is gone, and {anchor.place} has it: the trail was cut or rolled back"
-            report.findings.append(Problem(checkpoint_object(number), what))
-        elif number in own and own[number] != digest:
-            report.findings.append(Problem(checkpoint_object(number), f"is another one in {anchor.place}"))
-    missing = [number for number in own if number > min(anchor.checkpoints) and number not in anchor.checkpoints]
-    if missing and anchor.refilled:
-        others = f", nor {len(missing) - 1} others" if missing[1:] else ""
-        report.findings.append(Problem(checkpoint_object(missing[0]), f"is not in {anchor.place}{others}"))
-    elif missing:
-        report.notes.append(f"{anchor.place} lacks {len(missing)} checkpoints, the first {missing[0]}")

@@ -48,12 +48,20 @@ def parse_entry(name: EventName, object_name: str, content: bytes) -> Entry:
 
 def contents(store: Store, items: list[StoredObject], largest: int = LARGEST) -> Iterator[bytes | None]:
     """The bytes of each object, cut one byte after `largest`; None for one that is gone. Raises StoreError."""
-    if isinstance(store, ReadsMany) and all(item.size_bytes <= largest for item in items):
-        yield from store.read_many(items)
-        return
+    small = _small(store, [item for item in items if item.size_bytes <= largest])
     for item in items:
-        try:
-            with store.open(item.name, item.generation) as stream:
-                yield stream.read(largest + 1)
-        except ObjectMissing:
-            yield None
+        yield next(small) if item.size_bytes <= largest else _opened(store, item, largest)
+
+
+def _small(store: Store, items: list[StoredObject]) -> Iterator[bytes | None]:
+    if isinstance(store, ReadsMany):
+        return store.read_many(items)
+    return (_opened(store, item, item.size_bytes) for item in items)
+
+
+def _opened(store: Store, item: StoredObject, largest: int) -> bytes | None:
+    try:
+        with store.open(item.name, item.generation) as stream:
+            return stream.read(largest + 1)
+    except ObjectMissing:
+        return None

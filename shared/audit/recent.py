@@ -1,13 +1,15 @@
 """The newest checkpoints of a store, and the events around them: what the next checkpoint is held against."""
 
 import hashlib
-from collections.abc import Collection, Iterator
+from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 
 from shared.audit.checkpoint import LARGEST, Checkpoint, Stored, parse_checkpoint_bytes
+from shared.audit.read import contents
 from shared.errors import NotGood, ObjectMissing
 from shared.model.trail_names import (
+    AFTER_CHECKPOINTS,
     CHECKPOINTS,
     TRAIL,
     checkpoint_object,
@@ -19,6 +21,7 @@ from shared.stores import Store, StoredObject
 
 LATE = timedelta(minutes=10)  # as long as an event may take from its time to its place in the store
 _OVERLAP = timedelta(hours=1)
+_AT_ONCE = 50  # checkpoints that are fetched together
 _MOST_DAYS = 400  # that are listed one by one; a longer time is listed at once
 
 
@@ -59,6 +62,41 @@ def checkpoint_numbers(store: Store) -> list[int]:
     return sorted(number for number in found if number is not None)
 
 
+def checkpoint_objects(store: Store) -> list[tuple[int, StoredObject]]:
+    """The numbers and objects of the checkpoints that a store has, newest first. Raises StoreError."""
+    listed = [(parse_checkpoint(item.name), item) for item in store.list_objects(CHECKPOINTS)]
+    return [(number, item) for number, item in reversed(listed) if number is not None]
+
+
+def read_checkpoints(
+    store: Store, items: Sequence[tuple[int, StoredObject]], keys: Collection[PublicKey]
+) -> Iterator[tuple[int, Stored | str | None]]:
+    """Each checkpoint in the order given, some fetched together: why it is none, or None when it is gone.
+
+    Raises StoreError.
+    """
+    for at in range(0, len(items), _AT_ONCE):
+        part = items[at : at + _AT_ONCE]
+        for (number, _), raw in zip(part, contents(store, [item for _, item in part], LARGEST), strict=True):
+            if raw is None:
+                yield number, None
+                continue
+            try:
+                yield number, parse_checkpoint_bytes(raw, number, keys)
+            except NotGood as error:
+                yield number, str(error)
+
+
+def events_since(store: Store, since: datetime | None) -> Iterator[StoredObject]:
+    """All of the trail but its checkpoints, from that day on. Raises StoreError."""
+    start = "" if since is None else day_prefix(since.astimezone(UTC).date())
+    for item in store.list_objects(TRAIL, start):
+        if item.name.startswith(CHECKPOINTS):
+            break
+        yield item
+    yield from store.list_objects(TRAIL, AFTER_CHECKPOINTS)
+
+
 def read_recent(store: Store, numbers: list[int], keys: Collection[PublicKey]) -> Recent:
     """Reads the newest checkpoint, and those before it that are of the days that `events_around` lists."""
     recent = Recent(number=numbers[-1] if numbers else 0)
@@ -87,9 +125,7 @@ def events_around(store: Store, newest: Checkpoint | None, now: datetime) -> Ite
     """The objects of the days since shortly before that checkpoint, or of all days. Raises StoreError."""
     days = [] if newest is None else list(_days(first_listed(newest), (now + _OVERLAP).date()))
     if not days:
-        start = TRAIL if newest is None else day_prefix(first_listed(newest))
-        found = store.list_objects(TRAIL, start)
-        yield from (item for item in found if not item.name.startswith(CHECKPOINTS))
+        yield from events_since(store, None if newest is None else _first_moment(newest))
         return
     for day in days:
         yield from store.list_objects(day_prefix(day))
@@ -97,7 +133,11 @@ def events_around(store: Store, newest: Checkpoint | None, now: datetime) -> Ite
 
 def first_listed(newest: Checkpoint) -> date:
     """The first of the days that `events_around` lists."""
-    return (newest.taken_at.astimezone(UTC) - _OVERLAP).date()
+    return _first_moment(newest).date()
+
+
+def _first_moment(newest: Checkpoint) -> datetime:
+    return newest.taken_at.astimezone(UTC) - _OVERLAP
 
 
 def _days(first: date, last: date) -> Iterator[date]:

@@ -14,6 +14,7 @@ from datetime import UTC, date, datetime
 
 TRAIL = "audit/"
 CHECKPOINTS = "audit/checkpoints/"
+AFTER_CHECKPOINTS = "audit/checkpoints0"  # where the names after those of all checkpoints begin
 BESIDE_TRAIL = "audit0"  # where the names after all of the trail's begin; a listing from here on leaves the trail out
 
 _EVENT = re.compile(

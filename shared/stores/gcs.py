@@ -14,7 +14,7 @@ import io
 import os
 import secrets
 import weakref
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager, suppress
 from dataclasses import dataclass
 from functools import cached_property, partial
@@ -30,6 +30,7 @@ from google.cloud.storage.retry import DEFAULT_RETRY
 from shared.errors import ObjectExists, ObjectMissing, StoreError
 from shared.runtime.workspace import scratch_folder
 from shared.stores.gcs_errors import CREATE, DELETE, LIST, READ, UPDATE, Right, told
+from shared.stores.gcs_many import checked, read_many
 from shared.stores.gcs_reader import RangeReader
 from shared.stores.interface import StoredObject
 from shared.stores.object_names import check_object_name, is_object_name
@@ -153,6 +154,9 @@ class BucketStore:
         check_object_name(item.name)
         return self._fetch(item.name, int(item.generation), 0, item.size_bytes) if item.size_bytes else b""
 
+    def read_many(self, items: Iterable[StoredObject]) -> Iterator[bytes | None]:
+        return read_many(self._whole, items, self._bucket)
+
     def delete(self, name: str, generation: str) -> None:
         check_object_name(name)
         if not generation.isdecimal():
@@ -270,6 +274,14 @@ class BucketStore:
             except NotFound:
                 raise self._missing(name) from None
         return content
+
+    def _whole(self, item: StoredObject, bucket: Any) -> bytes:
+        """All of a listed object with one request, checked against the CRC32C that comes with the answer."""
+        check_object_name(item.name)
+        blob = bucket.blob(self._prefix + item.name, generation=int(item.generation))
+        with self._told(f"reading {item.name}", READ), checked(item, self.url) as content:
+            content.append(blob.download_as_bytes(raw_download=True, checksum="crc32c", retry=self._retry))
+        return content[0]
 
     def _missing(self, name: str) -> ObjectMissing:
         return ObjectMissing(f"store {self.url} holds no {name}, or not the one that was listed: list again")

@@ -18,7 +18,7 @@ from shared.terminal.endings import at_end
 from shared.terminal.notify import EVENTS, note_failure
 
 if TYPE_CHECKING:
-    from shared.audit.check import Anchor
+    from shared.audit.anchors import Anchor
     from shared.audit.checkpoint import Stored
 
 _EVENT = "audit.checkpoint"
@@ -59,7 +59,8 @@ def logged_checkpoints(settings: Settings) -> "Anchor | None":
     if settings.backup_events is None:
         return None
     name = checkpoint_log(settings.backup_events)
-    from shared.audit.check import KEPT_FOR, Anchor  # noqa: PLC0415 - only to verify
+    from shared.audit.anchors import Anchor  # noqa: PLC0415 - only to verify
+    from shared.audit.check import KEPT_FOR  # noqa: PLC0415
     from shared.remote_log.client import CloudLog  # noqa: PLC0415 - Google's library takes half a second to import
 
     found: dict[int, str] = {}

@@ -2,7 +2,8 @@
 
 from datetime import datetime
 
-from shared.audit.check import Anchor, Report, Wanted, check_trail, copy_anchor
+from shared.audit.anchors import Anchor, copy_anchor
+from shared.audit.check import Report, Wanted, check_trail
 from shared.clock import Clock, utc_now
 from shared.runtime.progress import Progress, silent
 from shared.settings import Settings

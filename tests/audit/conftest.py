@@ -9,7 +9,8 @@ from typing import Any
 
 import pytest
 
-from shared.audit.check import Report, Wanted, check_trail, copy_anchor
+from shared.audit.anchors import copy_anchor
+from shared.audit.check import Report, Wanted, check_trail
 from shared.audit.take import Order, Taken, take_checkpoint
 from shared.audit.trail import TrailWriter
 from shared.model.kinds import Kind

@@ -45,3 +45,22 @@ def test_a_listing_of_backups_passes_the_trail_over(trail: Trail) -> None:
     trail.write(event())
     trail.store.create(ONE.manifest, b"{}", {})
     assert [item.name for item in trail.store.list_objects(start=BESIDE_TRAIL)] == [ONE.manifest]
+
+
+def test_a_trail_is_verified_with_a_request_for_each_object_and_each_thousand_that_are_listed(
+    trail: Trail,
+    gcs: Proxy,  # noqa: F811
+) -> None:
+    trail.write(*[event("backup", ONE)] * 20)
+    for _ in range(3):
+        assert trail.take().problems == []
+    before = len(gcs.seen)
+    report = trail.check()
+    assert (report.ok, report.checkpoints, report.events) == (True, 3, 20)
+    asked = gcs.seen[before:]
+    media = [seen for seen in asked if seen.is_media]
+    events, checkpoints, copies = 20, 3, 3
+    assert len(media) == events + checkpoints + copies + 1  # the list of what was stored
+    listings = [seen for seen in asked if seen.path.endswith("/o")]
+    assert len(listings) == 7  # checkpoints here and in the copy store, events before and after them, three sorts kept
+    assert len(asked) == len(media) + len(listings) + 1  # what that list is, as it is read by its name

@@ -1,0 +1,54 @@
+"""What other places know of a store's checkpoints: whether the trail was cut or rolled back."""
+
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass
+
+from shared.audit.checkpoint import Stored
+from shared.audit.recent import Problem, checkpoint_objects, read_checkpoints
+from shared.model.trail_names import checkpoint_object
+from shared.stores import Store
+
+
+@dataclass(frozen=True)
+class Anchor:
+    """What another place knows of the checkpoints: the hash of each by number. `place` is how people call it.
+
+    `refilled`: the monitor brings there later what it could not at first, so that a hole is a finding.
+    """
+
+    place: str
+    checkpoints: Mapping[int, str]
+    refilled: bool = True
+
+
+def copy_anchor(copy: Store) -> Anchor:
+    """The checkpoints in the copy store. Raises StoreError."""
+    read = read_checkpoints(copy, checkpoint_objects(copy), ())
+    found = {number: each.sha256 if isinstance(each, Stored) else "" for number, each in read}
+    return Anchor(f"the copy store {copy.url}", found)
+
+
+def differences(anchor: Anchor, stored: Sequence[Stored]) -> Iterator[Problem]:
+    """What the anchor has and the store lacks or has otherwise, and what the anchor lacks."""
+    own = {each.checkpoint.number: each.sha256 for each in stored}
+    if not anchor.checkpoints:
+        yield Problem(anchor.place, "knows no checkpoint of this store")
+        return
+    first = min(own, default=0)
+    for number, digest in sorted(anchor.checkpoints.items()):
+        if number not in own and (number > first or not own):
+            what = f"is gone, and {anchor.place} has it: the trail was cut or rolled back"
+            yield Problem(checkpoint_object(number), what)
+        elif number in own and own[number] != digest:
+            yield Problem(checkpoint_object(number), f"is another one in {anchor.place}")
+    missing = lacking(anchor, stored)
+    if missing and anchor.refilled:
+        others = f", nor {len(missing) - 1} others" if missing[1:] else ""
+        yield Problem(checkpoint_object(missing[0]), f"is not in {anchor.place}{others}")
+
+
+def lacking(anchor: Anchor, stored: Sequence[Stored]) -> list[int]:
+    """The numbers of those that the anchor should have and has not: none that is older than all that it has."""
+    oldest = min(anchor.checkpoints, default=0)
+    numbers = (each.checkpoint.number for each in stored)
+    return [number for number in numbers if anchor.checkpoints and oldest < number not in anchor.checkpoints]

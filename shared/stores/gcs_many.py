@@ -1,0 +1,61 @@
+"""Many small objects of a bucket, several at a time and in the order asked for.
+
+One request after another would wait a round trip for each. What is on its way is bounded in number and in bytes.
+"""
+
+from collections import deque
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+from google.api_core.exceptions import NotFound
+from google.cloud.storage.exceptions import DataCorruption
+
+from shared.errors import ObjectMissing, StoreError
+from shared.stores.interface import StoredObject
+
+AT_ONCE = 8  # requests; the client's pool keeps ten connections
+_WAITING = 16 << 20  # bytes that are fetched and not taken yet; one larger object comes alone
+
+
+def read_many(
+    fetch: Callable[[StoredObject, Any], bytes], items: Iterable[StoredObject], bucket: Any
+) -> Iterator[bytes | None]:
+    """What `fetch` returns for each; None where it raises ObjectMissing. Stops at its first other error."""
+    coming: deque[tuple[int, Future[bytes]]] = deque()
+    waiting = 0
+    pool = ThreadPoolExecutor(AT_ONCE, "read-many")
+    try:
+        for item in items:
+            while coming and (len(coming) == 2 * AT_ONCE or waiting + item.size_bytes > _WAITING):
+                size, future = coming.popleft()
+                yield _result(future)
+                waiting -= size
+            coming.append((item.size_bytes, pool.submit(fetch, item, bucket)))
+            waiting += item.size_bytes
+        while coming:
+            yield _result(coming.popleft()[1])
+    finally:
+        pool.shutdown(wait=True, cancel_futures=True)
+
+
+@contextmanager
+def checked(item: StoredObject, url: str) -> Iterator[list[bytes]]:
+    """Around the download of a listed object into the list. Raises ObjectMissing, StoreError for other bytes."""
+    what, content = f"{item.name} of store {url}", list[bytes]()
+    try:
+        yield content
+    except NotFound:
+        raise ObjectMissing(f"store {url} no longer holds the {item.name} that was listed: list again") from None
+    except DataCorruption:
+        raise StoreError(f"{what} was damaged on the way (its CRC32C differs): try again") from None
+    if len(content[0]) != item.size_bytes:
+        raise StoreError(f"{what} came back short, {len(content[0])} of {item.size_bytes} bytes: try again")
+
+
+def _result(future: Future[bytes]) -> bytes | None:
+    try:
+        return future.result()
+    except ObjectMissing:
+        return None

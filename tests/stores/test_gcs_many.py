@@ -1,0 +1,96 @@
+"""Many small objects of a bucket: one request each, eight at once at most, in the order asked for."""
+
+import threading
+from collections.abc import Callable
+
+import pytest
+
+from shared.errors import StoreError
+from shared.stores import StoredObject
+from shared.stores.gcs import BucketStore, Patience
+from shared.stores.gcs_many import AT_ONCE
+from shared.stores.interface import ReadsMany
+from tests.servers.gcs.proxy import Answer, Change, Fault, Proxy, Refuse, Seen, flipped, shortened
+from tests.stores.contract import put
+
+COUNT = 30
+MANY = range(COUNT)
+
+
+def is_media(seen: Seen) -> bool:
+    return seen.is_media
+
+
+class Together(Fault):
+    """Holds requests back until as many are there as may be at once; `most` is how many there ever were."""
+
+    def __init__(self) -> None:
+        super().__init__(is_media, times=COUNT)
+        self._count, self._full = threading.Lock(), threading.Event()
+        self.now = self.most = 0
+
+    def strike(self, seen: Seen, forward: Callable[[], Answer]) -> Answer:
+        with self._count:
+            self.now += 1
+            self.most = max(self.most, self.now)
+            if self.now == AT_ONCE:
+                self._full.set()
+        assert self._full.wait(60)
+        answer = forward()
+        with self._count:
+            self.now -= 1
+        return answer
+
+
+@pytest.fixture
+def store(gcs: Proxy, bucket: str) -> BucketStore:
+    made = BucketStore(bucket, "p", Patience(first_delay=0.001, request=1, chunk=1))
+    for number in MANY:
+        put(made, f"audit/{number:02}", f"event {number}".encode())
+    return made
+
+
+@pytest.fixture
+def listed(store: BucketStore) -> list[StoredObject]:
+    return list(store.list_objects())[::-1]
+
+
+def test_several_at_once_one_request_each_and_in_order(
+    gcs: Proxy, store: BucketStore, listed: list[StoredObject]
+) -> None:
+    together = Together()
+    gcs.faults.append(together)
+    before = len(gcs.seen)
+    assert isinstance(store, ReadsMany)
+    assert list(store.read_many(listed)) == [f"event {number}".encode() for number in reversed(MANY)]
+    assert len(gcs.seen) - before == COUNT
+    assert together.most == AT_ONCE
+
+
+def test_what_is_gone_is_none_and_the_others_come(store: BucketStore, listed: list[StoredObject]) -> None:
+    store.delete(listed[3].name, listed[3].generation)
+    found = list(store.read_many(listed))
+    assert [place for place, content in enumerate(found) if content is None] == [3]
+
+
+def test_few_are_on_their_way_when_the_reader_stops(gcs: Proxy, store: BucketStore, listed: list[StoredObject]) -> None:
+    before = len(gcs.seen)
+    assert next(iter(store.read_many(listed))) == b"event 29"
+    assert len(gcs.seen) - before <= 2 * AT_ONCE
+
+
+@pytest.mark.parametrize(
+    ("change", "message"), [(shortened, "came back short|damaged"), (flipped, "damaged on the way")]
+)
+def test_other_bytes_than_were_stored_are_an_error(
+    gcs: Proxy, store: BucketStore, listed: list[StoredObject], change: Callable[[Answer], Answer], message: str
+) -> None:
+    gcs.faults.append(Change(is_media, change))
+    with pytest.raises(StoreError, match=message):
+        list(store.read_many(listed))
+
+
+def test_a_refusal_names_the_object_and_the_right(gcs: Proxy, store: BucketStore, listed: list[StoredObject]) -> None:
+    gcs.faults.append(Refuse(is_media, 403, times=COUNT))
+    with pytest.raises(StoreError, match=r"reading audit/29 failed .*storage\.objects\.get"):
+        list(store.read_many(listed))
