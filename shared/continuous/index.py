@@ -32,6 +32,8 @@ _BLOCK = 4 << 10  # bytes that are compared at once, before one hash is
 _HASHED_AT_ONCE = 4  # chunks
 _CHUNK = 1 << 20  # bytes; a multiple of every page size and of HASH
 
+Run = tuple[int, int, int]  # of pages in a row: the place of the first in a batch, its number, and how many they are
+
 
 @dataclass(frozen=True)
 class State:
@@ -80,6 +82,21 @@ def hash_pages(image: Path, page_size: int, key: bytes, target: Path) -> State:
                 hashes.write(waiting.popleft().result())
         hashes.writelines(each.result() for each in waiting)
     return State(target, page_size, page_count, key, _identity(target, page_size, page_count, key))
+
+
+def hash_runs(pages: memoryview, runs: Iterable[Run], page_size: int, key: bytes) -> bytes:
+    """The hashes of those of a batch of pages that the runs name, in their order."""
+    found, locked = [], lock_page(page_size)
+    for place, number, count in runs:
+        own = pages[place * page_size : (place + count) * page_size]
+        hashes = [
+            blake2b(own[start : start + page_size], digest_size=HASH, key=key, person=b"litekeep page").digest()
+            for start in range(0, len(own), page_size)
+        ]
+        if number <= locked < number + count:
+            hashes[locked - number] = _NO_HASH
+        found += hashes
+    return b"".join(found)
 
 
 def state_of(path: Path, page_size: int, page_count: int, key: bytes) -> State:
@@ -161,23 +178,28 @@ class Bytes:
 
     def exactly(self, size: int) -> bytes:
         """The next `size` bytes. Raises Damaged when there are fewer."""
+        return bytes(self.view(size))
+
+    def view(self, size: int) -> memoryview:
+        """The same without a copy, where they came in one piece."""
+        if not self._left:
+            self._left = memoryview(next(self._pieces, b""))
         if len(self._left) >= size:
             taken, self._left = self._left[:size], self._left[size:]
-            return bytes(taken)
-        found = bytearray(self._left)
-        self._left = memoryview(b"")
-        while len(found) < size:
+            return taken
+        found, self._left = bytearray(self._left), memoryview(b"")
+        while (wanted := size - len(found)) > 0:
             piece = next(self._pieces, None)
             if piece is None:
                 raise Damaged("ends before all that it announces")
-            found += piece
-        self._left = memoryview(bytes(found[size:]))
-        return bytes(found[:size])
+            found += piece[:wanted] if len(piece) > wanted else piece
+            self._left = memoryview(piece)[wanted:]
+        return memoryview(found)
 
-    def pieces(self, size: int) -> Iterator[bytes]:
+    def pieces(self, size: int) -> Iterator[memoryview]:
         """The next `size` bytes, some at a time. Raises Damaged when there are fewer."""
         while size:
-            piece = self.exactly(min(size, _CHUNK))
+            piece = self.view(min(size, _CHUNK))
             size -= len(piece)
             yield piece
 
@@ -202,14 +224,7 @@ def _differing(old: bytes, new: bytes) -> Iterator[int]:
 
 def _hashes(piece: bytes, first: int, page_size: int, key: bytes) -> bytes:
     """Of the pages from the number `first` on."""
-    pages, locked = memoryview(piece), lock_page(page_size) - first
-    found = [
-        blake2b(pages[start : start + page_size], digest_size=HASH, key=key, person=b"litekeep page").digest()
-        for start in range(0, len(pages), page_size)
-    ]
-    if 0 <= locked < len(found):
-        found[locked] = _NO_HASH
-    return b"".join(found)
+    return hash_runs(memoryview(piece), [(0, first, -(-len(piece) // page_size))], page_size, key)
 
 
 def _identity(path: Path, page_size: int, page_count: int, key: bytes) -> str:

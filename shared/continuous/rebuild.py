@@ -1,35 +1,31 @@
 """A point's pages, and the hashes of its pages, made anew from its path.
 
-Both are made step by step: the base, then each increment over it, oldest first, cut or lengthened to the pages that
-the state had. What comes out must have the identity that the point's manifest says, which is a hash of every page:
-however many increments lie between, it is what was there, byte for byte.
+The hashes are made step by step: those of the base, then each increment's over them, cut or lengthened to the pages
+that the state had. The pages are put together newest first. What comes out must have the identity that the point's
+manifest says, which is a hash of every page: however many increments lie between, it is what was there, byte for byte.
 """
 
 import os
 from collections.abc import Callable, Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
+from itertools import islice
 from pathlib import Path
 from typing import BinaryIO
 
 from shared.archive.damage import Damaged
-from shared.continuous.ahead import Ahead, fetched_ahead
-from shared.continuous.index import (
-    Bytes,
-    Head,
-    State,
-    entries_of,
-    hash_pages,
-    overlay,
-    read_head,
-    state_of,
-    write_whole,
-)
+from shared.archive.pipeline import read_ahead
+from shared.continuous.ahead import Ahead, artifact_of, fetched_ahead, opened
+from shared.continuous.assembly import Assembly
+from shared.continuous.index import Bytes, Head, State, entries_of, overlay, read_head, state_of, write_whole
 from shared.continuous.path import Step, objects_of
 from shared.errors import NotGood
 from shared.model.names import Format
 from shared.stores import Store
 
-Tell = Callable[[int, int], None]  # steps done, steps in all
+Tell = Callable[[int, int], None]  # bytes of pages done, and in all
+
+_BATCH = 1 << 20  # bytes of pages that are put at once
 
 
 def rebuild_state(store: Store, path: Sequence[Step], target: Path) -> State:
@@ -54,21 +50,31 @@ def rebuild_state(store: Store, path: Sequence[Step], target: Path) -> State:
 def rebuild_pages(store: Store, path: Sequence[Step], target: Path, tell: Tell = lambda _done, _all: None) -> None:
     """The database file of the last step's state, in the new file `target`, proven by its identity.
 
+    The newest step comes first, and of the older ones only the pages that no newer one has: each page is written and
+    hashed once. The base, which is the last to be used, is being read from the beginning.
     Raises NotGood when it cannot be that very state, StoreError for the store.
     """
-    key = b""
+    base, *increments = path
+    hashes = target.with_name(f"{target.name}.hashes")
+    wanted = [*objects_of(increments[::-1]), (base, Format.INDEX)]
     try:
-        with _private(target) as image, fetched_ahead(store, list(objects_of(path))) as ahead:
-            for number, step in enumerate(path):
-                tell(number, len(path))
-                with _index(ahead, step) as (head, stream):
-                    key = _same_key(key, head, step)
-                    _write_step(ahead, step, head, stream, image)
-        _prove(path[-1], key, target)
+        with (
+            _private(target) as image,
+            _private(hashes) as found,
+            ThreadPoolExecutor(2, "hashes") as pool,
+            fetched_ahead(store, wanted) as ahead,
+            opened(store, base, Format.SQLITE) as plain,
+            read_ahead(plain) as pieces,
+        ):
+            sqlite = path[-1].manifest.sqlite
+            made = Assembly(image, found, sqlite.page_size, sqlite.page_count, pool)
+            key = _put_all(made, path, ahead, Bytes(pieces), _Told(path, tell))
+            prove_state(path[-1], made.state(hashes, key))
     except BaseException:
         target.unlink(missing_ok=True)
         raise
-    tell(len(path), len(path))
+    finally:
+        hashes.unlink(missing_ok=True)
 
 
 def prove_state(step: Step, state: State) -> None:
@@ -79,30 +85,58 @@ def prove_state(step: Step, state: State) -> None:
         )
 
 
-def _prove(step: Step, key: bytes, image: Path) -> None:
-    hashes = image.with_name(f"{image.name}.hashes")
-    try:
-        prove_state(step, hash_pages(image, step.manifest.sqlite.page_size, key, hashes))
-    finally:
-        hashes.unlink(missing_ok=True)
+class _Told:
+    """Bytes of pages read, of all that the path holds."""
+
+    def __init__(self, path: Sequence[Step], tell: Tell) -> None:
+        pages = (Format.PAGES if step.chain.parent else Format.SQLITE for step in path)
+        self._total = sum(artifact_of(step, form).plain_size_bytes for step, form in zip(path, pages, strict=True))
+        self._tell, self._done = tell, 0
+
+    def more(self, size: int) -> None:
+        self._done += size
+        self._tell(self._done, self._total)
 
 
-def _write_step(ahead: Ahead, step: Step, head: Head, index: Bytes, image: BinaryIO) -> None:
-    if not head.changes_only:
-        index.skip(head.size_of_entries)
-        with ahead.opened(step, Format.SQLITE) as pieces:
-            image.writelines(pieces)
-        image.flush()
-        if image.tell() != head.page_size * head.page_count:
-            raise NotGood(f"the page image of {step.manifest.id} has another size than its index: use another backup")
-        return
-    descriptor = image.fileno()
-    os.ftruncate(descriptor, head.page_size * head.page_count)
+def _put_all(made: Assembly, path: Sequence[Step], ahead: Ahead, base: Bytes, told: _Told) -> bytes:
+    """Puts the pages of all steps; returns the key of their hashes, which is the same in all."""
+    key = b""
+    for step in reversed(path):
+        with _index(ahead, step) as (head, index):
+            key = _same_key(key, head, step)
+            made.cut(head.page_count)
+            if head.changes_only:
+                _put_increment(made, ahead, step, (head, index), told)
+            else:
+                index.skip(head.size_of_entries)
+                _put_base(made, step, head, base, told)
+    return key
+
+
+def _put_increment(made: Assembly, ahead: Ahead, step: Step, of: tuple[Head, Bytes], told: _Told) -> None:
+    head, index = of
+    at_once = max(1, _BATCH // head.page_size)
+    entries = entries_of(head, index)
     with ahead.opened(step, Format.PAGES) as pieces:
         pages = Bytes(pieces)
-        for number, _ in entries_of(head, index):
-            os.pwrite(descriptor, pages.exactly(head.page_size), (number - 1) * head.page_size)
+        while numbers := [number for number, _ in islice(entries, at_once)]:
+            made.put(numbers, pages.view(len(numbers) * head.page_size), head.key)
+            told.more(len(numbers) * head.page_size)
         pages.end()
+
+
+def _put_base(made: Assembly, step: Step, head: Head, pages: Bytes, told: _Told) -> None:
+    first, size = 1, head.page_size
+    try:
+        for piece in pages.pieces(head.page_count * size):
+            made.put(range(first, first + len(piece) // size), piece, head.key)
+            first += len(piece) // size
+            told.more(len(piece))
+        pages.end()
+    except Damaged:
+        raise NotGood(
+            f"the page image of {step.manifest.id} has another size than its index: use another backup"
+        ) from None
 
 
 @contextmanager
