@@ -69,7 +69,8 @@ COMMANDS = {
 _HIDDEN = {"sample": "litekeep.commands.sample:sample"}
 
 _EPILOG = """\b
-Settings (environment, or .env or litekeep.toml in the working folder):
+Settings (environment, or .env or litekeep.toml in the working folder; the environment
+wins, and an empty value there stands for the default):
   DATABASE_URL       a path, file:PATH, or sqlitecloud://HOST[:8860]/NAME?apikey=…
   BACKUP_DATABASES   * or names: several databases of that project
   BACKUP_STORE       gs://BUCKET[/PREFIX] or a folder            [./backups]
@@ -101,7 +102,7 @@ Settings (environment, or .env or litekeep.toml in the working folder):
 
 \b
 Exit codes: 0 done; 1 failed, or needs attention; 2 wrong usage or setting;
-3 a backup or file is not good; 4 not permitted.
+3 a backup or file is not good; 4 not permitted. 141: the reader of a pipe closed it.
 """
 
 

@@ -90,6 +90,20 @@ def test_a_setting_that_is_empty_counts_as_not_set(monkeypatch: pytest.MonkeyPat
     assert read_settings().backup_formats == (Format.SQL, Format.SQLITE)
 
 
+def test_an_empty_value_in_the_environment_stands_for_the_default_whatever_a_file_says(
+    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    (tmp_path / ".env").write_text("BACKUP_COPY_STORE=elsewhere\nBACKUP_MIN_KEEP=7\n")
+    (tmp_path / "litekeep.toml").write_text('BACKUP_FORMATS = "sql"\n')
+    assert read_settings().backup_copy_store == "elsewhere"
+    for name in ("BACKUP_COPY_STORE", "BACKUP_FORMATS"):
+        monkeypatch.setenv(name, "")
+    settings = read_settings()
+    assert (settings.backup_copy_store, settings.backup_min_keep) == (None, 7)
+    assert settings.backup_formats == (Format.SQL, Format.SQLITE)
+    assert only_in_environment() == ["BACKUP_COPY_STORE", "BACKUP_FORMATS"]
+
+
 def test_a_dotenv_file_that_is_no_text_is_an_error(tmp_path: Path) -> None:
     (tmp_path / ".env").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(UsageError, match="env"):

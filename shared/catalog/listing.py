@@ -88,7 +88,7 @@ class Catalog:
         if at is not None or ref in (LATEST, LATEST_VERIFIED):
             return self._newest(ref, database, at)
         named_whole = names.parse("/".join(ref.split("/")[-3:]))
-        wanted = _id_in(ref)
+        wanted = id_in(ref)
         fitting = [
             backup
             for backup in self.backups(database=database)
@@ -222,7 +222,7 @@ def _kinds(kind: Kind | None) -> list[Kind]:
     return list(Kind) if kind is None else [kind]
 
 
-def _id_in(ref: str) -> str:
-    """The id that a REF holds: itself, or what an artifact's or manifest's file name begins with."""
+def id_in(ref: str) -> str:
+    """Returns the id that a REF names: itself, or what an artifact's or manifest's file name begins with."""
     parsed = names.parse(f"{Kind.DAILY}/x/{ref.rsplit('/', 1)[-1]}")
     return parsed.backup.id if parsed else ref

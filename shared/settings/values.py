@@ -223,7 +223,7 @@ def read_settings(**given: Any) -> Settings:
     check_own_file(ENV_FILE)
     check_own_file(TOML_FILE)
     try:
-        return Settings(**in_files() | _in_environment() | given)
+        return Settings(**_set_outside() | given)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
         name = str(first["loc"][0]).upper() if first["loc"] else "a setting"
@@ -239,15 +239,19 @@ def in_files(env_file: Path = ENV_FILE) -> dict[str, Any]:
     return own | read_toml(_names(), in_env_file)
 
 
+def _set_outside() -> dict[str, Any]:
+    """Returns what the environment and the files set. The environment wins; empty there, it stands for the default."""
+    return {name: value for name, value in (in_files() | _in_environment()).items() if value}
+
+
 def _in_environment() -> dict[str, str]:
-    """The settings that the environment sets: it wins over both files. An empty one is none."""
-    return {name: value for name in _names() if (value := os.environ.get(name))}
+    return {name: os.environ[name] for name in _names() if name in os.environ}
 
 
 def only_in_environment() -> list[str]:
-    """The settings that the environment sets and no file sets to the same: another process would not have them."""
+    """Returns the names that the environment sets otherwise than the files: another process would not have them."""
     there = in_files()
-    return sorted(name for name in _names() if os.environ.get(name) and os.environ[name] != there.get(name))
+    return sorted(name for name, value in _in_environment().items() if value != there.get(name, ""))
 
 
 def _names() -> frozenset[str]:

@@ -22,6 +22,7 @@ import click
 from shared.errors import LitekeepError
 from shared.redaction import redact
 from shared.runtime.so_far import so_far
+from shared.terminal.streams import ReaderLeft
 
 GRACE_SECONDS = 7.0
 _ENDINGS = (signal.SIGTERM, signal.SIGHUP)
@@ -81,6 +82,8 @@ def reported(report: Callable[[str], None]) -> Iterator[None]:
     _reports.append(once)
     try:
         yield
+    except ReaderLeft:
+        raise
     except BaseException as error:
         once(reason_of(error))
         raise

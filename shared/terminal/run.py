@@ -1,14 +1,15 @@
 """Runs a command: one line for each error, the contract's exit codes, and a clean end on Ctrl-C and SIGTERM."""
 
 import atexit
+import errno
 import gc
 import json
 import os
+import signal
 import sys
 import traceback
 from collections.abc import Iterator
-from contextlib import contextmanager, suppress
-from io import TextIOWrapper
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, NoReturn
 
 import click
@@ -18,10 +19,14 @@ from shared.redaction import redact
 from shared.runtime.so_far import so_far
 from shared.terminal.endings import Stopped, heed_no_more, heed_sigterm, over, reason_of, reported_at_all
 from shared.terminal.screen import end_bars
+from shared.terminal.streams import ReaderLeft, leave, prepare_streams
 from shared.text import printable
 
 if TYPE_CHECKING:
     from shared.events.log import Event
+
+
+_EXIT_READER_LEFT = 128 + signal.SIGPIPE  # what a shell reports of a program that SIGPIPE ended
 
 
 def run(
@@ -46,17 +51,14 @@ def _run(command: click.Command, name: str | None, failure: "Event | None", wron
     gc.set_threshold(50_000)  # of the 100,000 objects that are imported none is garbage: 10 ms
     os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # else it asks every installed package: 10 ms
     atexit.register(gc.freeze)  # a process that ends need not look for garbage first: 40 ms
-    _prepare_streams()
+    prepare_streams()
     heed_sigterm()
     try:
         with _reported(failure, wrong_usage or failure, arguments):
-            code = command.main(arguments, prog_name=name, standalone_mode=False)
+            code = _outcome(command, name, arguments)
         sys.stdout.flush()  # while what it says can still be told in a line
         heed_no_more()
         sys.exit(code if isinstance(code, int) else 0)
-    except click.exceptions.NoArgsIsHelpError as error:
-        click.echo(error.ctx.get_help() if error.ctx else error.format_message())
-        sys.exit(2)
     except click.ClickException as error:
         where = f"; see: {error.ctx.command_path} --help" if isinstance(error, click.UsageError) and error.ctx else ""
         _end(f"{reason_of(error)}{where}", 2, arguments)
@@ -65,8 +67,8 @@ def _run(command: click.Command, name: str | None, failure: "Event | None", wron
     except (KeyboardInterrupt, click.Abort, Stopped):
         rest = "what was not finished was removed, and nothing half-made counts as a backup"
         _end(f"interrupted: {so_far() or rest}", 1, arguments)
-    except BrokenPipeError:
-        _leave(1)
+    except ReaderLeft:
+        leave(_EXIT_READER_LEFT)
     except OSError as error:
         _end(reason_of(error), 1, arguments)
     except Exception as error:  # noqa: BLE001 - the last resort: whatever it is, it ends in one line
@@ -76,6 +78,21 @@ def _run(command: click.Command, name: str | None, failure: "Event | None", wron
             1,
             arguments,
         )
+
+
+def _outcome(command: click.Command, name: str | None, arguments: list[str]) -> object:
+    """Runs the command and returns its exit code, or what it returns."""
+    stdout = sys.stdout
+    try:
+        return command.main(arguments, prog_name=name, standalone_mode=False)
+    except click.exceptions.NoArgsIsHelpError as error:
+        click.echo(error.ctx.get_help() if error.ctx else error.format_message())
+        return 2
+    except SystemExit:
+        if sys.stdout is stdout:
+            raise
+        sys.stdout = stdout  # click takes each broken pipe for stdout's and ends without a line, but ours is ReaderLeft
+        raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE)) from None
 
 
 @contextmanager
@@ -96,16 +113,6 @@ def _reported(failure: "Event | None", wrong_usage: "Event | None", arguments: l
             raise
 
 
-def _prepare_streams() -> None:
-    """A closed stream becomes one that takes everything; no name is too strange for a terminal's encoding."""
-    for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115  as long as we live
-        stream = getattr(sys, name)
-        if isinstance(stream, TextIOWrapper):
-            stream.reconfigure(errors="backslashreplace")
-
-
 def _end(message: str, code: int, arguments: list[str]) -> NoReturn:
     from shared.settings import debug_wanted  # noqa: PLC0415 - `--help` must not wait for it
 
@@ -118,15 +125,7 @@ def _end(message: str, code: int, arguments: list[str]) -> NoReturn:
         if "--json" in arguments:
             click.echo(json.dumps({"error": line, "exit_code": code}))
         sys.stdout.flush()
-    except OSError:  # nobody takes what we say: the exit code remains
-        _leave(code)
+    except (OSError, ReaderLeft):  # nobody takes what we say: the exit code remains
+        leave(code)
     heed_no_more()
-    sys.exit(code)
-
-
-def _leave(code: int) -> NoReturn:
-    """Ends the process where a stream is broken: Python would try to flush it once more, and say so."""
-    for descriptor in (1, 2):
-        with suppress(OSError):
-            os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
     sys.exit(code)

@@ -143,3 +143,18 @@ def test_show_tells_all_but_no_key(two: Workplace) -> None:
     assert document["hold"]["reason"] == "audit"
     assert document["verdicts"][0]["ok"] is True
     assert "wrapped" not in json.dumps(document)
+
+
+@pytest.mark.parametrize(
+    ("ref", "held"),
+    [("latest", "two"), ("two.sql.gz.enc", "two"), ("backups/on-demand/app.db/two.manifest.json", "two")],
+)
+def test_a_hold_takes_every_ref_and_names_the_backup_that_it_means(two: Workplace, ref: str, held: str) -> None:
+    assert f"Held {held} of app.db" in two.good("hold", ref, "--reason", "audit").out
+    assert {each["id"] for each in two.good("list", "--held", "--json").json} == {"one", held}
+
+
+def test_a_hold_of_the_latest_verified_that_is_held_says_which_it_is(two: Workplace) -> None:
+    refused = two.run("hold", "latest-verified", "--reason", "again")
+    assert refused.code == 1
+    assert "one is held already (audit)" in refused.err

@@ -256,14 +256,6 @@ def test_a_full_or_closed_output_ends_in_a_line_and_not_in_a_traceback(backed_up
         assert "defect" not in done.stderr
 
 
-def test_the_reader_of_a_pipe_may_leave(backed_up: Workplace) -> None:
-    command = f"set -o pipefail; {sys.executable} -m litekeep list --json | true"
-    done = subprocess.run(
-        ["bash", "-c", command], cwd=backed_up.folder, env=backed_up.environment, capture_output=True, check=False
-    )
-    assert done.stderr == b""
-
-
 def test_in_place_takes_only_backups_of_that_very_file(workplace: Workplace) -> None:
     twin = workplace.folder / "other" / "app.db"
     twin.parent.mkdir()

@@ -1,0 +1,66 @@
+"""stdout and stderr, made fit for any terminal, any pipe and any name."""
+
+import os
+import stat
+import sys
+from contextlib import suppress
+from io import BufferedWriter, FileIO, TextIOWrapper
+from typing import Any, NoReturn
+
+
+class ReaderLeft(BaseException):
+    """Whoever read stdout or stderr has closed the pipe, as `head` does.
+
+    Not a BrokenPipeError: click and Rich take that for an end with exit code 1, also when a server broke a connection.
+    """
+
+
+class _Pipe(FileIO):
+    def write(self, data: Any, /) -> int:
+        try:
+            return super().write(data)
+        except BrokenPipeError:
+            raise ReaderLeft from None
+
+
+def prepare_streams() -> None:
+    """Prepares both streams.
+
+    A closed one discards what it gets, a pipe raises ReaderLeft when its reader has gone, and a character that the
+    terminal's encoding lacks is escaped.
+    """
+    for name, descriptor in (("stdout", 1), ("stderr", 2)):
+        stream = getattr(sys, name)
+        if stream is None:
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115  as long as we live
+        elif isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+            if _is_pipe(stream, descriptor):
+                setattr(sys, name, _over_pipe(stream, descriptor))
+
+
+def leave(code: int) -> NoReturn:
+    """Ends the process where a stream is broken: Python would try to flush it once more, and say so."""
+    for descriptor in (1, 2):
+        with suppress(OSError):
+            os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)
+    sys.exit(code)
+
+
+def _is_pipe(stream: TextIOWrapper, descriptor: int) -> bool:
+    try:
+        mode = os.fstat(descriptor).st_mode
+        return stream.fileno() == descriptor and (stat.S_ISFIFO(mode) or stat.S_ISSOCK(mode))
+    except OSError:
+        return False
+
+
+def _over_pipe(stream: TextIOWrapper, descriptor: int) -> TextIOWrapper:
+    buffer = BufferedWriter(_Pipe(descriptor, "w", closefd=False))
+    return TextIOWrapper(
+        buffer,
+        encoding=stream.encoding,
+        errors=stream.errors,
+        line_buffering=stream.line_buffering,
+        write_through=stream.write_through,
+    )

@@ -1,0 +1,68 @@
+"""A command whose output goes to a pipe, and whose reader has left: it ends quietly, as by SIGPIPE."""
+
+import json
+import signal
+import subprocess
+import sys
+
+import pytest
+
+from tests.cli.conftest import ROOT, Workplace
+
+
+@pytest.fixture
+def backed_up(workplace: Workplace) -> Workplace:
+    workplace.good("backup", "--name", "one")
+    return workplace
+
+
+@pytest.mark.parametrize(
+    "arguments",
+    [
+        "list",
+        "list --json",
+        "status",
+        "completion bash",
+        "show one",
+        "keys",
+        "--help",
+        "policy",
+        "man",
+        "cleanup --dry-run",
+    ],
+)
+def test_the_reader_of_a_pipe_may_leave_and_the_command_ends_as_if_by_sigpipe(
+    backed_up: Workplace, arguments: str
+) -> None:
+    command = f"{sys.executable} -m litekeep {arguments} | true; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(
+        ["bash", "-c", command], cwd=backed_up.folder, env=backed_up.environment, capture_output=True, check=False
+    )
+    assert (done.returncode, done.stderr) == (128 + signal.SIGPIPE, b"")
+
+
+def test_a_backup_whose_output_nobody_reads_is_stored_and_never_reported_as_failed(workplace: Workplace) -> None:
+    command = f"{sys.executable} -m litekeep backup --name piped --json | true; exit ${{PIPESTATUS[0]}}"
+    done = subprocess.run(
+        ["bash", "-c", command],
+        cwd=workplace.folder,
+        env=workplace.environment | {"LOG_FORMAT": "json"},
+        capture_output=True,
+        check=False,
+    )
+    assert done.returncode == 128 + signal.SIGPIPE
+    assert [json.loads(line)["event"] for line in done.stderr.splitlines() if line.startswith(b"{")] == [
+        "backup.succeeded",
+        "audit",
+    ]
+    assert "piped" in workplace.good("list").out
+
+
+def test_a_connection_that_breaks_is_an_error_and_not_taken_for_a_closed_output() -> None:
+    program = """import click
+from shared.terminal.run import run
+@click.command()
+def broken(): raise BrokenPipeError(32, "Broken pipe")
+run(broken)"""
+    done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stderr) == (1, "error: Broken pipe: an operation of the system\n")
