@@ -68,9 +68,13 @@ locals {
     ]...
   )
 
+  # In the copy store the monitor also creates the events under its checkpoints, so that the trail can be verified there
+  # alone. In the first store it creates none: it would be the witness of what it wrote itself.
+  _copy_grants = { monitor-events = { identity = "monitor", role = "roles/storage.objectCreator", where = local._an_event } }
+
   object_grants = merge([
     for store, bucket in local.stores : {
-      for name, grant in local._object_grants : "${store}/${name}" => merge(grant, {
+      for name, grant in merge(local._object_grants, store == "copy" ? local._copy_grants : {}) : "${store}/${name}" => merge(grant, {
         store = store
         where = grant.where == null ? null : replace(grant.where, "BUCKET", "projects/_/buckets/${bucket.name}/objects")
       })

@@ -5,14 +5,24 @@ leaves a list that no checkpoint names.
 """
 
 import hashlib
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from shared.audit.checkpoint import MOST_OBJECTS, MOST_VANISHED, Checkpoint, Standing, Stored, read_standing, sealed
+from shared.audit.copy import bring
 from shared.audit.kept import look_at_kept
 from shared.audit.read import Entry, contents, parse_entry
-from shared.audit.recent import LATE, Problem, Recent, checkpoint_numbers, events_around, first_listed, read_recent
+from shared.audit.recent import (
+    LATE,
+    Problem,
+    Recent,
+    checkpoint_numbers,
+    events_around,
+    events_since,
+    first_listed,
+    read_recent,
+)
 from shared.clock import Clock, rfc3339, utc_now
 from shared.errors import LitekeepError, NotGood, ObjectExists
 from shared.model import names
@@ -229,16 +239,34 @@ def _store(
 
 
 def _copy(order: Order, checkpoints: list[Stored], copies: list[int]) -> str | None:
-    """Stores what the copy store lacks of these. Returns why it could not."""
-    if order.copy is None:
+    """Brings what the copy store lacks of these, with their events. Returns why it could not."""
+    lacking = sorted((each for each in checkpoints if each.checkpoint.number not in copies), key=_number)
+    if order.copy is None or not lacking:
         return None
-    for each in sorted(checkpoints, key=lambda stored: stored.checkpoint.number):
-        if each.checkpoint.number in copies:
-            continue
+    failed: str | None = None
+    try:
+        bring(order.store, order.copy, _beneath(order.store, lacking))
+    except LitekeepError as error:
+        failed = str(error)  # the checkpoints are the anchor: they go there all the same
+    for each in lacking:
         try:
             order.copy.create(checkpoint_object(each.checkpoint.number), each.raw, {})
         except ObjectExists:
             continue
         except LitekeepError as error:
             return str(error)
-    return None
+    return failed
+
+
+def _beneath(store: Store, checkpoints: list[Stored]) -> Iterator[StoredObject]:
+    """The events under these checkpoints, and their lists of what was stored."""
+    names = {name for each in checkpoints for name in each.checkpoint.objects}
+    times = [event.at for name in names if (event := parse_event(name)) is not None]
+    events = events_since(store, min(times)) if times else ()
+    yield from (item for item in events if item.name in names)
+    for each in checkpoints:
+        yield from store.list_objects(each.checkpoint.standing)
+
+
+def _number(stored: Stored) -> int:
+    return stored.checkpoint.number

@@ -1,9 +1,9 @@
 """Bringing another store up to date: each backup that it lacks, and what belongs to backups there.
 
 Per backup the artifacts go first and the manifest last, so that the other store never shows a backup that is not whole;
-then its verdicts, its re-wrapped keys and its hold. Erasures and drill reports follow. What is there already is left,
-so an interrupted copy is continued by running it again. Every artifact is held to its manifest on the way: what is not
-as it was stored is not copied.
+then its verdicts, its re-wrapped keys and its hold. Erasures, drill reports and the audit trail follow. What is there
+already is left, so an interrupted copy is continued by running it again. Every artifact is held to its manifest on the
+way: what is not as it was stored is not copied.
 """
 
 from collections.abc import Sequence
@@ -13,6 +13,7 @@ from pathlib import Path
 
 import google_crc32c
 
+from shared.audit.copy import copy_trail
 from shared.catalog.backup import Backup
 from shared.catalog.listing import Catalog
 from shared.catalog.paths import parent_of
@@ -80,7 +81,19 @@ def copy_backups(
     for item in listed:
         if item.name not in there and _is_record(item, chosen, done, whole=backups is None):
             _copy_record(source, target, item, done)
+    if backups is None:
+        _copy_trail(source, target, done)
     return done
+
+
+def _copy_trail(source: Store, target: Store, done: Copied) -> None:
+    try:
+        brought = copy_trail(source, target)
+    except LitekeepError as error:
+        done.failed["the audit trail"] = str(error)
+        return
+    done.objects += brought.objects
+    done.size_bytes += brought.size_bytes
 
 
 def _with_paths(catalog: Catalog, backups: Sequence[Backup]) -> list[Backup]:

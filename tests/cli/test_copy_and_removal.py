@@ -27,7 +27,7 @@ def two(workplace: Workplace) -> Workplace:
 
 
 def names_in(folder: Path) -> list[str]:
-    """What is stored, but for the audit trail, which each store has of its own."""
+    """What is stored, but for the audit trail, which has tests of its own."""
     names = (str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
     return sorted(name for name in names if ".staging" not in name and not name.startswith("audit/"))
 
@@ -50,6 +50,14 @@ def test_a_later_copy_brings_verdicts_too(two: Workplace) -> None:
     two.good("copy", "--to", "other/store")
     listed = two.good("list", "--store", "other/store", "--json").json
     assert {item["id"]: item["verified"] for item in listed} == {"one": True, "two": True}
+
+
+def test_the_audit_trail_is_copied_and_verified_there_alone(two: Workplace) -> None:
+    two.run("monitor")
+    two.good("copy", "--to", "other/store")
+    report = two.good("audit", "verify", "--store", "other/store", "--json").json
+    assert (report["ok"], report["checkpoints"], report["uncovered"]) == (True, 1, 0)
+    assert report["events"] >= 2
 
 
 def test_a_damaged_artifact_is_not_copied_and_the_others_are(two: Workplace) -> None:

@@ -210,6 +210,18 @@ def test_no_other_name_that_a_reader_believes_comes_through_a_condition(may_crea
         assert lock_names.parse_retired(name) is None, name
 
 
+def test_the_monitor_brings_events_to_the_copy_store_alone(plan: dict[str, Any]) -> None:
+    event = EventName(NOW, "abcdefghijkm", 1).object
+    found = set()
+    for grant in grants(plan, "google_storage_bucket_iam_member"):
+        if grant["role"] != "roles/storage.objectCreator" or _identity(grant["member"]) != "monitor":
+            continue
+        holds = compile_condition(grant["condition"][0]["expression"])
+        if holds(f"projects/_/buckets/{grant['bucket']}/objects/{event}"):
+            found.add(grant["bucket"])
+    assert found == {f"{BUCKET}-copy"}
+
+
 def test_an_object_in_another_bucket_is_nobodys(conditions: dict[str, list[Holds]]) -> None:
     for written in WRITTEN.values():
         for name in written.objects:
