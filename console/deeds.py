@@ -17,7 +17,7 @@ _OF_A_RUN = ("restore", "restore.started", "restore.succeeded", "restore.failed"
 
 
 @dataclass(frozen=True)
-class Deed:
+class TrailEvent:
     """One event. What it holds was written by whoever could write to the store: `litekeep audit verify` tells more."""
 
     entry: Entry
@@ -41,12 +41,12 @@ class Deed:
         }
 
 
-def deeds(store: Store, wanted: Filter, most: int = _MOST) -> list[Deed]:
+def deeds(store: Store, wanted: Filter, most: int = _MOST) -> list[TrailEvent]:
     """The newest first. Raises StoreError."""
-    return [Deed(entry) for entry in search(store, wanted, most)]
+    return [TrailEvent(entry) for entry in search(store, wanted, most)]
 
 
-def deeds_of_backup(store: Store, backup: Backup) -> list[Deed]:
+def deeds_of_backup(store: Store, backup: Backup) -> list[TrailEvent]:
     """What was done with it since it was taken."""
     wanted = Filter(
         since=backup.created_at - timedelta(hours=1), backup_id=backup.name.id, database=backup.name.database
@@ -54,7 +54,7 @@ def deeds_of_backup(store: Store, backup: Backup) -> list[Deed]:
     return deeds(store, wanted, 50)
 
 
-def deeds_of_request(store: Store, state: RequestState) -> list[Deed]:
+def deeds_of_request(store: Store, state: RequestState) -> list[TrailEvent]:
     """How it went on after the request was made, oldest first: its start and end, as the job tells them."""
     if state.request is None:
         return []
@@ -62,7 +62,7 @@ def deeds_of_request(store: Store, state: RequestState) -> list[Deed]:
     return list(_of_a_run(deeds(store, wanted)))[::-1]
 
 
-def _of_a_run(found: list[Deed]) -> Iterator[Deed]:
+def _of_a_run(found: list[TrailEvent]) -> Iterator[TrailEvent]:
     for deed in found:
         if deed.action in _OF_A_RUN:
             yield deed

@@ -22,7 +22,7 @@ _MOST_TABLES = 100
 
 
 @dataclass(frozen=True)
-class Wanted:
+class RestoreForm:
     """What the form says. `how` is beside, to or in-place."""
 
     database: str
@@ -35,7 +35,7 @@ class Wanted:
     tables: tuple[str, ...] = ()
 
     @classmethod
-    def read(cls, fields: Any) -> "Wanted":
+    def read(cls, fields: Any) -> "RestoreForm":
         """Raises UsageError for what no form of ours sends."""
         how = fields.get("how", "beside")
         tables = tuple(line.strip() for line in fields.get("tables", "").splitlines() if line.strip())
@@ -81,7 +81,7 @@ class Planned:
         return hashlib.sha256(json.dumps(self.plan, sort_keys=True).encode()).hexdigest()
 
 
-def plan(wanted: Wanted) -> Planned:
+def plan(wanted: RestoreForm) -> Planned:
     """What would be asked for, as the stores are now. Raises UsageError, NotPermitted, NotGood, StoreError."""
     settings = wiring().settings
     backup = _backup(wanted)
@@ -114,7 +114,7 @@ def plan(wanted: Wanted) -> Planned:
     return Planned(found, about, list(_checks(backup, order.target, size)), _command(found, backup))
 
 
-def _backup(wanted: Wanted) -> Backup:
+def _backup(wanted: RestoreForm) -> Backup:
     catalog = catalog_of(wiring().settings)
     if wanted.at:
         try:

@@ -31,7 +31,7 @@ def over_time(title: str, series: Sequence[Series], unit: str, limit: float | No
         return Markup()
     begin, end = min(moments), max(moments)
     top = max([*values, limit or 0, 1]) * 1.08
-    frame = _Frame(begin, max(end - begin, timedelta(seconds=1)), top)
+    frame = _PlotArea(begin, max(end - begin, timedelta(seconds=1)), top)
     body = [*_axes(frame, unit, begin, end)]
     for number, each in enumerate(shown[:2]):
         body += _line(frame, each, "two" if number else "one")
@@ -49,7 +49,7 @@ def bars_of_time(
     if not moments:
         return Markup()
     begin, end = min(moments), max(moments)
-    frame = _Frame(begin, max(end - begin, timedelta(seconds=1)), 1)
+    frame = _PlotArea(begin, max(end - begin, timedelta(seconds=1)), 1)
     body = []
     for kind, stretches, y in (("reach", ranges, 14), ("gap", gaps, 30)):
         for since, until in thinned(stretches):
@@ -72,7 +72,7 @@ def thinned(points: Sequence[_T]) -> Sequence[_T]:
 
 
 @dataclass(frozen=True)
-class _Frame:
+class _PlotArea:
     begin: datetime
     span: timedelta
     top: float
@@ -84,7 +84,7 @@ class _Frame:
         return _HEIGHT - _BOTTOM - (_HEIGHT - _TOP - _BOTTOM) * value / self.top
 
 
-def _axes(frame: _Frame, unit: str, begin: datetime, end: datetime) -> Iterator[str]:
+def _axes(frame: _PlotArea, unit: str, begin: datetime, end: datetime) -> Iterator[str]:
     for share in (0, 0.5, 1):
         value = frame.top / 1.08 * share
         y = frame.y(value)
@@ -100,7 +100,7 @@ def _dates(begin: datetime, end: datetime, y: int) -> Iterator[str]:
         yield f'<text x="{_WIDTH - _RIGHT}" y="{y}" text-anchor="end">{end.strftime(form)}</text>'
 
 
-def _line(frame: _Frame, series: Series, kind: str) -> Iterator[str]:
+def _line(frame: _PlotArea, series: Series, kind: str) -> Iterator[str]:
     places = [(frame.x(at), frame.y(value)) for at, value in series.points]
     if len(places) > 1:
         yield f'<polyline class="{kind}" points="{" ".join(f"{x:.1f},{y:.1f}" for x, y in places)}"/>'

@@ -6,7 +6,7 @@ from shared.archive.wrapped_by import same_key
 from shared.catalog.listing import Catalog
 from shared.errors import KeyProblem, LitekeepError
 from shared.keys import WrappingKey, open_key
-from shared.operations.rekey.usage import KeyUse, Usage, key_usage
+from shared.operations.rekey.usage import KeyUsage, KeyUse, key_usage
 from shared.runtime.progress import Progress
 from shared.settings import Settings
 from shared.stores import open_store
@@ -46,7 +46,7 @@ def _name(key: Callable[[], WrappingKey] | None) -> str | None:
     return None if key is None else key().name
 
 
-def _say(usage: Usage, configured: str | None) -> None:
+def _say(usage: KeyUsage, configured: str | None) -> None:
     say(f"{usage.store}:")
     if usage.keys:
         rows = [_row(usage.keys[key], configured) for key in sorted(usage.keys)]

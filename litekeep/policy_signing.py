@@ -8,19 +8,19 @@ from shared.errors import UsageError
 from shared.keys.signing import open_signer
 from shared.policy.file import lacking_signatures, parse_policy, read_policy_file
 from shared.settings import Settings
-from shared.statements import Kind, add_signature, sign
+from shared.statements import StatementKind, add_signature, sign
 from shared.terminal.audit import audited
 from shared.terminal.parts import event_log
 
 
 @dataclass(frozen=True)
-class Signed:
+class SignedPolicy:
     digest: str
     signed_by: list[str]
     lacking: str | None
 
 
-def sign_policy(settings: Settings, file: Path, output: Path, *, as_json: bool) -> Signed:
+def sign_policy(settings: Settings, file: Path, output: Path, *, as_json: bool) -> SignedPolicy:
     """Raises UsageError for a policy that is wrong, no signing key, or an `output` that is there; KeyProblem."""
     found = read_policy_file(file)
     if not found.policy.people:
@@ -30,12 +30,12 @@ def sign_policy(settings: Settings, file: Path, output: Path, *, as_json: bool) 
     with audited(event_log(settings, result_on_stdout=as_json, trail=False), settings, "policy sign", found.digest):
         signer = open_signer(settings.backup_signing_key)
         if found.signed:
-            raw = add_signature(found.raw, Kind.POLICY, signer)
+            raw = add_signature(found.raw, StatementKind.POLICY, signer)
         else:
-            raw = sign(signer, Kind.POLICY, found.payload)
+            raw = sign(signer, StatementKind.POLICY, found.payload)
         _create(output, raw)
     made = parse_policy(raw)
-    return Signed(made.digest, made.signers(made.policy.people), lacking_signatures(made))
+    return SignedPolicy(made.digest, made.signers(made.policy.people), lacking_signatures(made))
 
 
 def _create(output: Path, raw: bytes) -> None:

@@ -7,7 +7,7 @@ from jobs.cleanup.main import cleanup_plan
 from jobs.restore.native import cloud_source
 from litekeep.deleting import delete_plan
 from litekeep.rows_restore import rows_order_of
-from shared.approvals.desk import Made
+from shared.approvals.desk import Submitted
 from shared.approvals.documents import Action, Value
 from shared.catalog.backup import Backup
 from shared.catalog.listing import Catalog
@@ -106,7 +106,7 @@ def _native(settings: Settings, flags: dict[str, Any]) -> tuple[dict[str, Value]
     return native_plan(order), {"oldest": offered.oldest, "newest": offered.newest}
 
 
-def _say(made: Made, action: Action) -> None:
+def _say(made: Submitted, action: Action) -> None:
     say(f"Requested {action}: {made.id}, as {made.person}")
     say("  within 24 hours another person runs:")
     say(f"    litekeep approve {made.id}")

@@ -3,14 +3,14 @@
 from datetime import timedelta
 
 from shared.events.log import safe_line
-from shared.monitor import Standing, Status
+from shared.monitor import Status, StatusLevel
 from shared.settings import SAMPLE_DATABASE
 from shared.terminal.options import settings_with
 from shared.terminal.overall import Look, take_look
 from shared.terminal.screen import how_to_call, say
 from shared.text import age
 
-_SIGNS = {Standing.OK: "✅", Standing.STALE: "❌", Standing.FAILING: "❌", Standing.NEVER: "❌"}
+_SIGNS = {StatusLevel.OK: "✅", StatusLevel.STALE: "❌", StatusLevel.FAILING: "❌", StatusLevel.NEVER: "❌"}
 _MOST = 10
 
 
@@ -41,7 +41,7 @@ def _line(status: Status) -> str:
     if status.last is None or status.age is None:
         return f"❌ {name}: never backed up"
     proof = "proven" if status.last.verified else "not proven yet" if status.last.verified is None else "NOT good"
-    stale = ", older than its schedule allows" if status.standing is Standing.STALE else ""
+    stale = ", older than its schedule allows" if status.standing is StatusLevel.STALE else ""
     ago = age(max(status.age, timedelta(0)).total_seconds())
     return f"{_SIGNS[status.standing]} {name}: last backup {ago} ago ({status.last.kind}), {proof}{stale}"
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 from shared.catalog.verdicts import Trust
 from shared.events.log import Event, safe_line
-from shared.monitor import Finding, Seen, Standing, Status
+from shared.monitor import Finding, Seen, Status, StatusLevel
 from shared.monitor.next_deletion import NextDeletion
 from shared.text import age, moment, size
 
@@ -39,7 +39,7 @@ def _backup_lines(status: Status) -> Iterator[str]:
         return
     fresh = WRONG if last.kind in _stale_kinds(status) else FINE
     yield f"{fresh} Last backup: {moment(last.created_at)}"
-    yield f"{WRONG if status.standing is not Standing.OK else FINE} Status: {_word(status)}"
+    yield f"{WRONG if status.standing is not StatusLevel.OK else FINE} Status: {_word(status)}"
     yield f"{fresh} Age: {age(status.age.total_seconds())} ({last.kind}, {last.name.id})"
     yield f"{_mark(status, Event.MONITOR_SIZE_ANOMALY, last)} Size: {size(last.size_bytes)}"
     if status.change_percent is not None and status.usual_bytes is not None:
@@ -92,9 +92,9 @@ def _loss(length: timedelta) -> str:
 
 
 def _word(status: Status) -> str:
-    if status.standing is Standing.FAILING and status.last is not None:
+    if status.standing is StatusLevel.FAILING and status.last is not None:
         return f"Failing, {safe_line(status.last.wrong or '')}"
-    return f"Stale, {' and '.join(_stale_kinds(status))}" if status.standing is Standing.STALE else "Success"
+    return f"Stale, {' and '.join(_stale_kinds(status))}" if status.standing is StatusLevel.STALE else "Success"
 
 
 def _stale_kinds(status: Status) -> list[str]:

@@ -10,12 +10,12 @@ from console.paging import PAGE, page_number, pages_of
 from console.show import page
 from console.wiring import Wiring, wiring
 from shared.errors import UsageError
-from shared.monitor import Standing
+from shared.monitor import StatusLevel
 from shared.terminal.overall import Look, overall
 
 blueprint = Blueprint("overview", __name__)
 
-_BADNESS = [Standing.NEVER, Standing.FAILING, Standing.STALE, Standing.OK]
+_BADNESS = [StatusLevel.NEVER, StatusLevel.FAILING, StatusLevel.STALE, StatusLevel.OK]
 _LONGEST = 255  # characters of a filter
 
 
@@ -49,8 +49,8 @@ def show() -> Response:
     look = parts.look()
     text, state = request.args.get("q", "")[:_LONGEST], request.args.get("state", "")
     sort = request.args.get("sort", "worst")
-    if sort not in SORTS or state not in ("", "attention", *Standing):
-        raise UsageError(f"sort is one of {', '.join(SORTS)}, and state one of attention, {', '.join(Standing)}")
+    if sort not in SORTS or state not in ("", "attention", *StatusLevel):
+        raise UsageError(f"sort is one of {', '.join(SORTS)}, and state one of attention, {', '.join(StatusLevel)}")
     rows = [each for each in look.documents if _fits(each, text, state)]
     rows.sort(key=SORTS[sort])
     number = page_number(len(rows))
@@ -65,12 +65,12 @@ def show() -> Response:
         "databases": [each | {"drill": _drill(parts, look, each["database"])} for each in shown],
     }
     chosen = {"q": text, "state": state, "sort": sort}
-    return page("overview.html", document, chosen=chosen, sorts=list(SORTS), standings=list(Standing))
+    return page("overview.html", document, chosen=chosen, sorts=list(SORTS), standings=list(StatusLevel))
 
 
 def _summary(look: Look) -> dict[str, Any]:
     whole = overall(look)
-    counts = {state.value: sum(1 for each in look.statuses if each.standing is state) for state in Standing}
+    counts = {state.value: sum(1 for each in look.statuses if each.standing is state) for state in StatusLevel}
     return {
         "status": whole["status"],
         "count": len(look.statuses),

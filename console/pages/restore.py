@@ -4,7 +4,7 @@ from flask import Blueprint, Response, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
 from console.desk import ask
-from console.ordering import Planned, Wanted, plan
+from console.ordering import Planned, RestoreForm, plan
 from console.show import page
 from console.wiring import caller, roles, wiring
 from shared.approvals.documents import checked_reason
@@ -19,7 +19,7 @@ _MOST = 200  # backups to choose from
 @blueprint.get("/restore")
 def show() -> Response:
     """The form; with `plan=1` what would be asked for. Nothing is changed by looking."""
-    parts, wanted = wiring(), Wanted.read(request.args)
+    parts, wanted = wiring(), RestoreForm.read(request.args)
     planned, problem = _planned(wanted) if request.args.get("plan") else (None, None)
     backups = [each for each in parts.look().inventory.backups.values() if each.name.database == wanted.database]
     backups.sort(key=lambda each: each.created_at, reverse=True)
@@ -43,14 +43,14 @@ def send() -> AnyResponse:
     name = wiring().forms.name_in(request, caller().name, _PURPOSE)
     request_id, _, digest = name.partition(" ")
     reason = checked_reason(request.form.get("reason", ""))
-    planned = plan(Wanted.read(request.form))
+    planned = plan(RestoreForm.read(request.form))
     if planned.digest != digest:
         raise NotGood("the plan is another now than the one that was shown: look at it again")
     ask(request_id, planned.plan, planned.about, reason)
     return redirect(url_for("requests.one", id=request_id), 303)
 
 
-def _planned(wanted: Wanted) -> tuple[Planned | None, str | None]:
+def _planned(wanted: RestoreForm) -> tuple[Planned | None, str | None]:
     try:
         return plan(wanted), None
     except LitekeepError as error:

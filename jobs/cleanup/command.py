@@ -34,8 +34,8 @@ def cleanup(
       litekeep cleanup
       BACKUP_RETENTION=daily=60d litekeep cleanup --dry-run --json
     """
-    from jobs.cleanup.main import Wanted, run_cleanup
+    from jobs.cleanup.main import CleanupFlags, run_cleanup
 
     with progress_bars(wanted=not as_json) as progress:
-        wanted = Wanted(database, dry_run=dry_run, force=force, request=request)
+        wanted = CleanupFlags(database, dry_run=dry_run, force=force, request=request)
         return run_cleanup(store, wanted, as_json=as_json, progress=progress)

@@ -28,7 +28,7 @@ from shared.terminal.screen import say_json
 
 
 @dataclass(frozen=True)
-class Wanted:
+class CleanupFlags:
     """What the flags ask for. With a `request` it is what two persons have agreed on."""
 
     database: str | None
@@ -37,7 +37,7 @@ class Wanted:
     request: str | None = None
 
 
-def run_cleanup(store_url: str | None, wanted: Wanted, *, as_json: bool, progress: Progress) -> int:
+def run_cleanup(store_url: str | None, wanted: CleanupFlags, *, as_json: bool, progress: Progress) -> int:
     """Applies retention to the store, and then to the copy store.
 
     Returns 1 when something failed or needs attention; but 0 for mere attention on Cloud Run, where a run that failed
@@ -164,7 +164,7 @@ def cleanup_plan(settings: Settings, database: str | None) -> dict[str, Value]:
     return {"force": True, "database": database, "min_keep": policy.min_keep, "retention": lengths}
 
 
-def _permitted(settings: Settings, wanted: Wanted, log: EventLog | None) -> tuple[str | None, bool]:
+def _permitted(settings: Settings, wanted: CleanupFlags, log: EventLog | None) -> tuple[str | None, bool]:
     """The database and the force that are meant, once that is allowed. Raises NotPermitted."""
     if wanted.request is None:
         if wanted.force and log is not None:

@@ -2,7 +2,7 @@
 
 from shared.audit.checkpoint import read_checkpoint
 from shared.audit.recent import Problem, checkpoint_numbers
-from shared.audit.take import Order, Taken, take_checkpoint
+from shared.audit.take import CheckpointTaken, Order, take_checkpoint
 from shared.clock import Clock
 from shared.errors import LitekeepError, NotGood, ObjectMissing
 from shared.events.log import Event, EventLog
@@ -54,7 +54,7 @@ def _checkpoint(settings: Settings, store: Store, inventory: Inventory, log: Eve
     return _findings(store, taken, unlogged)
 
 
-def _tell(log: EventLog, store: Store, taken: Taken) -> None:
+def _tell(log: EventLog, store: Store, taken: CheckpointTaken) -> None:
     if taken.stored is None:
         return
     number, sha256 = taken.stored.checkpoint.number, taken.stored.sha256
@@ -90,7 +90,7 @@ def _unsigned(settings: Settings, store: Store, keys: list[PublicKey], clock: Cl
     return [Finding(Event.AUDIT_GAP, f"no checkpoint of the audit trail was taken: {why}", {"store": store.url})]
 
 
-def _findings(store: Store, taken: Taken, unlogged: str | None) -> list[Finding]:
+def _findings(store: Store, taken: CheckpointTaken, unlogged: str | None) -> list[Finding]:
     found = [_vanished(store, name) for name in list(taken.vanished)[:_MOST]]
     found += [_amiss(store, each) for each in taken.problems[:_MOST]]
     if taken.uncopied is not None:

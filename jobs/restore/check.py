@@ -22,7 +22,7 @@ _SIGNS = {True: GOOD, False: BAD, None: UNKNOWN}
 
 
 @dataclass(frozen=True)
-class Looked:
+class Requirement:
     """One thing that a restore needs. `ok` None: not known, or not needed."""
 
     name: str
@@ -61,7 +61,7 @@ def run_check(settings: Settings, flags: dict[str, Any], *, as_json: bool) -> in
     return LitekeepError.exit_code if missing else 0
 
 
-def _target(target: FileLocation | CloudLocation) -> Iterator[Looked]:
+def _target(target: FileLocation | CloudLocation) -> Iterator[Requirement]:
     if isinstance(target, FileLocation):
         yield _look("target", lambda: _folder(target))
         return
@@ -71,7 +71,7 @@ def _target(target: FileLocation | CloudLocation) -> Iterator[Looked]:
         name = "target" if found.name == "source" else found.name
         # A restore makes the database that is not there.
         absent = found.name == "database" and found.ok is False and "is not there" in found.detail
-        yield Looked(name, None if absent else found.ok, found.detail)
+        yield Requirement(name, None if absent else found.ok, found.detail)
 
 
 def _folder(target: FileLocation) -> str:
@@ -101,8 +101,8 @@ def _key(settings: Settings) -> str:
     return f"{key.name}: wraps and unwraps"
 
 
-def _look(name: str, look: Callable[[], str]) -> Looked:
+def _look(name: str, look: Callable[[], str]) -> Requirement:
     try:
-        return Looked(name, ok=True, detail=look())
+        return Requirement(name, ok=True, detail=look())
     except LitekeepError as error:
-        return Looked(name, ok=False, detail=str(error))
+        return Requirement(name, ok=False, detail=str(error))

@@ -5,7 +5,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
 
-from jobs.verify.many import Known, Missing, Unproven, Verdict, verify_many, verify_one
+from jobs.verify.many import KnownGood, Missing, Unproven, Verdict, verify_many, verify_one
 from shared.catalog.backup import Backup
 from shared.catalog.checker import Checker
 from shared.catalog.listing import LATEST, LATEST_VERIFIED, Catalog
@@ -182,7 +182,7 @@ def _place(catalog: Catalog, name: BackupName) -> str:
 
 
 def _say(verdict: Verdict) -> None:
-    if isinstance(verdict, Known):
+    if isinstance(verdict, KnownGood):
         say(f"{GOOD} {verdict.id} not read again: good by its verification of {verdict.verified_on}")
     elif isinstance(verdict, Unproven):
         say(f"{UNKNOWN} {verdict.id} could not be verified: {verdict.error}")
@@ -204,7 +204,7 @@ def _unrecorded(verdict: Verdict) -> bool:
 
 def _say_sum(found: list[Verdict]) -> None:
     good = sum(verdict.ok is True for verdict in found)
-    known = sum(isinstance(verdict, Known) for verdict in found)
+    known = sum(isinstance(verdict, KnownGood) for verdict in found)
     bad = sum(verdict.ok is False for verdict in found)
     say(
         f"{len(found)} backups: {good - known} good, {known} not read again (good before; --again reads them), "

@@ -18,7 +18,7 @@ _GIVE_UP_AFTER = 5  # in a row; the store or the key is out of order then, and e
 
 
 @dataclass(frozen=True)
-class Known:
+class KnownGood:
     """A backup that was found good at the same level before."""
 
     backup: Backup
@@ -99,7 +99,7 @@ class Missing:
         return {"id": None, "ok": False, "level": LEVEL, "checks": [], "database": self.database, "error": self.error}
 
 
-Verdict = Verification | Known | Unproven | Missing
+Verdict = Verification | KnownGood | Unproven | Missing
 
 
 def verify_many(
@@ -125,7 +125,7 @@ def verify_many(
     for backup in backups:
         looked = backup if again else _looked_at(backup, look)
         if not again and looked is not None and _is_known_good(looked, read_before):
-            found.append(Known(looked))
+            found.append(KnownGood(looked))
             continue
         if in_a_row >= _GIVE_UP_AFTER:
             found.append(Unproven(backup, f"not tried: {_GIVE_UP_AFTER} before it in a row could not be verified"))

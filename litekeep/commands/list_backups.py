@@ -62,7 +62,7 @@ def list_backups(
 def _draw(backups: list[Backup], *, wide: bool, folded: bool) -> None:
     now, lines = (
         utc_now(),
-        fold(backups) if folded else [Line(backup, backup.name.id, _size(backup)) for backup in backups],
+        fold(backups) if folded else [ListLine(backup, backup.name.id, _size(backup)) for backup in backups],
     )
     columns = ("", "id", "database", "kind", "age", "size", "rows", "schema", "verified", "kept until")
     rows = [
@@ -95,7 +95,7 @@ def _draw(backups: list[Backup], *, wide: bool, folded: bool) -> None:
             click.echo(f"{BAD} {printable(backup.name.id)}: {printable(backup.wrong)}", err=True)
 
 
-class Line(NamedTuple):
+class ListLine(NamedTuple):
     """A backup and what stands for it: its id and stored bytes, or those of all points of which it is the newest."""
 
     backup: Backup
@@ -103,7 +103,7 @@ class Line(NamedTuple):
     stored_bytes: int
 
 
-def fold(backups: list[Backup]) -> list[Line]:
+def fold(backups: list[Backup]) -> list[ListLine]:
     """A line for each backup, and one for all good points of a database, where the newest would stand."""
     points: dict[str, list[Backup]] = {}
     for backup in backups:
@@ -113,9 +113,9 @@ def fold(backups: list[Backup]) -> list[Line]:
     for backup in backups:
         own = points.get(backup.name.database, [])
         if backup.name.kind is not Kind.CONTINUOUS or len(own) < _FOLDED or not backup.good:
-            lines.append(Line(backup, backup.name.id, _size(backup)))
+            lines.append(ListLine(backup, backup.name.id, _size(backup)))
         elif backup is own[0]:
-            lines.append(Line(backup, f"{backup.name.id} + {len(own) - 1} points", sum(map(_size, own))))
+            lines.append(ListLine(backup, f"{backup.name.id} + {len(own) - 1} points", sum(map(_size, own))))
     return lines
 
 

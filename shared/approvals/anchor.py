@@ -18,7 +18,7 @@ _MOST = 1000  # policies that are looked at
 
 
 @dataclass(frozen=True)
-class _Kept:
+class _PolicyInForce:
     file: PolicyFile
     since: datetime
 
@@ -74,7 +74,7 @@ def _newest(stores: Sequence[Store]) -> PolicyFile | None:
 
 def line(stores: Sequence[Store]) -> list[PolicyFile]:
     """The policies that were in force, the first one first. Raises StoreError."""
-    kept: dict[str, _Kept] = {}
+    kept: dict[str, _PolicyInForce] = {}
     for store in stores:
         for each in _kept_in(store):
             known = kept.get(each.file.digest)
@@ -89,7 +89,7 @@ def line(stores: Sequence[Store]) -> list[PolicyFile]:
     return found
 
 
-def _kept_in(store: Store) -> list[_Kept]:
+def _kept_in(store: Store) -> list[_PolicyInForce]:
     """What is a policy under its own name, with the signatures that it needs; nothing else there counts."""
     found = []
     for number, item in enumerate(store.list_objects(names.POLICIES)):
@@ -102,7 +102,7 @@ def _kept_in(store: Store) -> list[_Kept]:
         except (ValueError, ObjectMissing):
             continue
         if file.digest == digest and file.policy.people and lacking_signatures(file) is None:
-            found.append(_Kept(file, item.created_at))
+            found.append(_PolicyInForce(file, item.created_at))
     return found
 
 

@@ -21,14 +21,14 @@ from shared.errors import NotPermitted, ObjectExists, UsageError
 from shared.model import request_names as names
 from shared.policy.file import PolicyFile
 from shared.policy.people import BREAK_GLASS
-from shared.statements import Kind, Signer, sign
+from shared.statements import Signer, StatementKind, sign
 from shared.stores import Store
 
 Plan = Mapping[str, Value]
 
 
 @dataclass(frozen=True)
-class Made:
+class Submitted:
     """A request or a decision that is in the stores, and who made it."""
 
     id: str
@@ -76,13 +76,13 @@ class Desk:
         *,
         speaks_for: str | None = None,
         request_id: str | None = None,
-    ) -> Made:
+    ) -> Submitted:
         """Asks for exactly that plan. Raises NotPermitted when the signer is none of the policy's people.
 
         `speaks_for`: the console signs what that person did, whom it has identified. With a `request_id` the same
         request made again raises ObjectExists.
         """
-        person, now = self._person(signer, Kind.REQUEST, speaks_for), self._clock()
+        person, now = self._person(signer, StatementKind.REQUEST, speaks_for), self._clock()
         request = Request(
             id=request_id or names.new_request_id(now),
             action=action,
@@ -96,14 +96,14 @@ class Desk:
             policy=self.file.digest,
         )
         anchor.keep(self.file, self._stores)
-        self._create(names.request_object(request.id), sign(signer, Kind.REQUEST, request.payload()))
-        return Made(request.id, person)
+        self._create(names.request_object(request.id), sign(signer, StatementKind.REQUEST, request.payload()))
+        return Submitted(request.id, person)
 
     def check_may_decide(
         self, signer: Signer, state: RequestState, decision: str, *, speaks_for: str | None = None
     ) -> str:
         """Who would decide. Raises NotPermitted when it is not his to decide, or no longer open."""
-        person = self._person(signer, Kind.DECISION, speaks_for)
+        person = self._person(signer, StatementKind.DECISION, speaks_for)
         request = state.request
         if request is None:
             raise NotPermitted(f"{state.id} is no request that counts: {state.problems[0]}")
@@ -115,7 +115,7 @@ class Desk:
 
     def decide(
         self, signer: Signer, state: RequestState, decision: str, reason: str, *, speaks_for: str | None = None
-    ) -> Made:
+    ) -> Submitted:
         """Approves or refuses what was shown as `state`. Raises NotPermitted as `check_may_decide`."""
         person = self.check_may_decide(signer, state, decision, speaks_for=speaks_for)
         now = self._clock()
@@ -131,8 +131,10 @@ class Desk:
             }
         )
         anchor.keep(self.file, self._stores)
-        self._create(names.decision_object(state.id, decision, person), sign(signer, Kind.DECISION, content.payload()))
-        return Made(state.id, person, person == BREAK_GLASS)
+        self._create(
+            names.decision_object(state.id, decision, person), sign(signer, StatementKind.DECISION, content.payload())
+        )
+        return Submitted(state.id, person, person == BREAK_GLASS)
 
     def permit(self, request_id: str, actions: Collection[Action], signer: Signer | None = None) -> "Permit":
         """What an approved request allows; `signer` signs that it was used.
@@ -152,7 +154,7 @@ class Desk:
             raise NotPermitted(f"{approved.id} was changed since it was begun")
         check_plan(state.request, plan)
         used = f'{{"request": "{state.id}", "used_at": "{rfc3339(self._clock())}"}}\n'.encode()
-        content = used if signer is None else sign(signer, Kind.USED, used)
+        content = used if signer is None else sign(signer, StatementKind.USED, used)
         anchor.keep(self.file, self._stores)
         for store in self._stores:
             try:
@@ -160,7 +162,7 @@ class Desk:
             except ObjectExists:
                 raise NotPermitted(f"{state.id} is used already: another run was faster; ask again") from None
 
-    def _person(self, signer: Signer, kind: Kind, speaks_for: str | None) -> str:
+    def _person(self, signer: Signer, kind: StatementKind, speaks_for: str | None) -> str:
         if speaks_for is None:
             return person_of(self.policy, signer.public)
         return attested(self.policy, signer.public, speaks_for, kind)

@@ -5,11 +5,11 @@ from dataclasses import dataclass
 from shared.errors import NotGood, NotPermitted
 from shared.policy.file import Policy
 from shared.policy.people import BREAK_GLASS, public_key
-from shared.statements import Kind, PublicKey, Statement, verify
+from shared.statements import PublicKey, Statement, StatementKind, verify
 
 
 @dataclass(frozen=True)
-class Signed:
+class SignedStatement:
     """A statement that counts, and how it was signed."""
 
     statement: Statement
@@ -17,16 +17,16 @@ class Signed:
     break_glass: bool = False
 
 
-def verified(policy: Policy, raw: bytes, kind: Kind) -> Signed:
+def verified(policy: Policy, raw: bytes, kind: StatementKind) -> SignedStatement:
     """A statement that somebody of the policy signed; who, `check_person` tells. Raises NotGood for any other."""
     console = public_key(policy.console.key) if policy.console else None
     offline = [public_key(pem) for pem in policy.break_glass.keys] if policy.break_glass else []
     people = [public_key(person.key) for person in policy.people]
     found = verify(raw, kind, [*people, *offline, *([console] if console else [])])
-    return Signed(found, by_console=found.key == console, break_glass=found.key in offline)
+    return SignedStatement(found, by_console=found.key == console, break_glass=found.key in offline)
 
 
-def check_person(policy: Policy, signed: Signed, person: str, kind: Kind) -> None:
+def check_person(policy: Policy, signed: SignedStatement, person: str, kind: StatementKind) -> None:
     """Holds the name in a statement to its signature. Raises NotGood when that key does not speak for that person."""
     if signed.break_glass:
         if person != BREAK_GLASS:
@@ -42,7 +42,7 @@ def check_person(policy: Policy, signed: Signed, person: str, kind: Kind) -> Non
     console = policy.console
     if console is None or not console.attests(person):
         raise NotGood(f"this {kind} is signed by the console, which may not speak for {person}")
-    if kind is not Kind.REQUEST and not console.may_decide:
+    if kind is not StatementKind.REQUEST and not console.may_decide:
         raise NotGood(f"this {kind} is signed by the console, which may attest requests and decide nothing")
 
 
@@ -59,13 +59,13 @@ def person_of(policy: Policy, key: PublicKey) -> str:
     )
 
 
-def attested(policy: Policy, key: PublicKey, person: str, kind: Kind) -> str:
+def attested(policy: Policy, key: PublicKey, person: str, kind: StatementKind) -> str:
     """That the key is the console's, and may sign for that person whom it has identified. Raises NotPermitted."""
     console = policy.console
     if console is None or public_key(console.key) != key:
         raise NotPermitted("BACKUP_SIGNING_KEY is not the key of the policy's console, so nothing counts that it signs")
     if all(each.name != person for each in policy.people) or not console.attests(person):
         raise NotPermitted(f"the policy does not let the console speak for {person}")
-    if kind is not Kind.REQUEST and not console.may_decide:
+    if kind is not StatementKind.REQUEST and not console.may_decide:
         raise NotPermitted("by the policy the console attests requests and decides nothing: use litekeep approve")
     return person

@@ -6,13 +6,13 @@ from datetime import datetime
 from typing import Any
 
 from shared.approvals.documents import Decision, Request, sha256
-from shared.approvals.people import Signed, check_person, verified
+from shared.approvals.people import SignedStatement, check_person, verified
 from shared.clock import is_future, rfc3339
 from shared.errors import NotGood, ObjectMissing
 from shared.model import request_names as names
 from shared.model.request_names import RequestObject
 from shared.policy.file import Policy
-from shared.statements import Kind
+from shared.statements import StatementKind
 from shared.stores import Store, StoredObject
 
 WAITING, APPROVED, REFUSED, USED, EXPIRED = "waiting", "approved", "refused", "used", "expired"
@@ -144,9 +144,9 @@ def _named_state(
 
 
 def _request_in(policy: Policy, raw: bytes, request_id: str, now: datetime) -> Request:
-    signed = verified(policy, raw, Kind.REQUEST)
+    signed = verified(policy, raw, StatementKind.REQUEST)
     request = Request.read(signed.statement.payload)
-    check_person(policy, signed, request.person, Kind.REQUEST)
+    check_person(policy, signed, request.person, StatementKind.REQUEST)
     if request.id != request_id:
         raise NotGood(f"this request is {request.id}, put under another id")
     if is_future(request.requested_at, now):
@@ -169,10 +169,10 @@ def _approval(policy: Policy, content: bytes, request: Request, raw: bytes, pers
 
 def _decision_in(
     policy: Policy, content: bytes, request_id: str, raw: bytes, person: str, wanted: str
-) -> tuple[Decision, Signed]:
-    signed = verified(policy, content, Kind.DECISION)
+) -> tuple[Decision, SignedStatement]:
+    signed = verified(policy, content, StatementKind.DECISION)
     decision = Decision.read(signed.statement.payload)
-    check_person(policy, signed, decision.person, Kind.DECISION)
+    check_person(policy, signed, decision.person, StatementKind.DECISION)
     if (decision.decision, decision.person) != (wanted, person):
         raise NotGood(f"it says that {decision.person} {decision.decision}, and is put under another name")
     if decision.request != request_id or decision.request_sha256 != sha256(raw):

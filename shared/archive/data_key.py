@@ -36,7 +36,7 @@ class Destination(Protocol):
     def close(self) -> None: ...
 
 
-class Origin(Protocol):
+class CiphertextSource(Protocol):
     """What ciphertext is read from. `failure` is what `read` raised, if it did."""
 
     failure: BaseException | None
@@ -88,7 +88,7 @@ class DataKey:
         """
         return self._stream.new_encrypting_stream(cast("BinaryIO", destination), context)
 
-    def decrypted(self, source: Origin, context: bytes) -> Iterator[bytes]:
+    def decrypted(self, source: CiphertextSource, context: bytes) -> Iterator[bytes]:
         """The plain bytes, each authentic; that the end is there is known only at the end.
 
         Raises Damaged for a changed, cut or foreign ciphertext, and what `source.read` raised as it was.

@@ -45,7 +45,7 @@ def read_artifact(
 def check_stored(raw: BinaryIO, artifact: Artifact) -> None:
     """Holds the stored bytes to their size, SHA-256 and CRC32C, without opening them. Raises NotGood."""
     try:
-        _Stored(raw, artifact).check_whole()
+        _StoredBytes(raw, artifact).check_whole()
     except Damaged as damage:
         raise _not_good(artifact, damage) from None
 
@@ -54,7 +54,7 @@ def _whole(
     raw: BinaryIO, artifact: Artifact, data_key: "DataKey | None", name: BackupName, binding: Mapping[str, str]
 ) -> Iterator[bytes]:
     """The plain bytes, held to what was announced; raises Damaged."""
-    stored, plain = _Stored(raw, artifact), Tally()
+    stored, plain = _StoredBytes(raw, artifact), Tally()
     for chunk in _decompressed(stored, artifact, data_key, name, binding):
         plain.add(chunk)
         if plain.size > artifact.plain_size_bytes:
@@ -68,7 +68,7 @@ def _whole(
 
 
 def _decompressed(
-    stored: "_Stored",
+    stored: "_StoredBytes",
     artifact: Artifact,
     data_key: "DataKey | None",
     name: BackupName,
@@ -89,7 +89,7 @@ def _decompressed(
     return gunzip(compressed) if artifact.format == Format.SQL else unzstd(compressed)
 
 
-class _Stored:
+class _StoredBytes:
     """The stored bytes on their way in: counted and hashed, and no more of them than announced."""
 
     def __init__(self, raw: BinaryIO, artifact: Artifact) -> None:

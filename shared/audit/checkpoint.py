@@ -17,7 +17,7 @@ from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationErro
 
 from shared.errors import NotGood, ObjectMissing
 from shared.model.trail_names import checkpoint_object, parse_standing
-from shared.statements import Kind, PublicKey, Signer, open_statement, sign, unsigned, verify
+from shared.statements import PublicKey, Signer, StatementKind, open_statement, sign, unsigned, verify
 from shared.stores import Store
 
 MOST_OBJECTS = 3000  # events under one checkpoint; more go under another
@@ -90,7 +90,11 @@ class Stored:
 def sealed(checkpoint: Checkpoint, signer: Signer | None) -> bytes:
     """The bytes of a checkpoint's object. Raises KeyProblem when the key cannot sign."""
     payload = checkpoint.model_dump_json().encode()
-    return unsigned(Kind.CHECKPOINT, payload) if signer is None else sign(signer, Kind.CHECKPOINT, payload)
+    return (
+        unsigned(StatementKind.CHECKPOINT, payload)
+        if signer is None
+        else sign(signer, StatementKind.CHECKPOINT, payload)
+    )
 
 
 def read_checkpoint(store: Store, number: int, keys: Collection[PublicKey]) -> Stored:
@@ -102,7 +106,7 @@ def read_checkpoint(store: Store, number: int, keys: Collection[PublicKey]) -> S
 
 def parse_checkpoint_bytes(raw: bytes, number: int, keys: Collection[PublicKey]) -> Stored:
     """The checkpoint in these bytes. Raises NotGood when it is not the one of that number."""
-    payload = open_statement(raw, Kind.CHECKPOINT)
+    payload = open_statement(raw, StatementKind.CHECKPOINT)
     try:
         checkpoint = Checkpoint.model_validate_json(payload)
     except ValidationError as error:
@@ -113,7 +117,7 @@ def parse_checkpoint_bytes(raw: bytes, number: int, keys: Collection[PublicKey])
     if parse_standing(checkpoint.standing) is None:
         raise NotGood("it names no list of what was stored")
     try:
-        verify(raw, Kind.CHECKPOINT, keys)
+        verify(raw, StatementKind.CHECKPOINT, keys)
     except NotGood:
         return Stored(checkpoint, hashlib.sha256(raw).hexdigest(), signed=False, raw=raw)
     return Stored(checkpoint, hashlib.sha256(raw).hexdigest(), signed=True, raw=raw)

@@ -51,7 +51,7 @@ class Order:
 
 
 @dataclass
-class Taken:
+class CheckpointTaken:
     """`stored` None: another run took the checkpoint at the same moment. `uncopied`: why the copy store lacks it."""
 
     stored: Stored | None = None
@@ -61,9 +61,9 @@ class Taken:
     uncopied: str | None = None
 
 
-def take_checkpoint(order: Order, clock: Clock = utc_now) -> Taken:
+def take_checkpoint(order: Order, clock: Clock = utc_now) -> CheckpointTaken:
     """Raises StoreError when the store cannot be read or written, KeyProblem when the key cannot sign."""
-    now, taken = clock(), Taken()
+    now, taken = clock(), CheckpointTaken()
     numbers = checkpoint_numbers(order.store)
     copies = _numbers_in_copy(order, taken)
     recent = read_recent(order.store, numbers, order.keys)
@@ -84,7 +84,7 @@ def take_checkpoint(order: Order, clock: Clock = utc_now) -> Taken:
     return taken
 
 
-def _numbers_in_copy(order: Order, taken: Taken) -> list[int]:
+def _numbers_in_copy(order: Order, taken: CheckpointTaken) -> list[int]:
     if order.copy is None:
         return []
     try:
@@ -151,7 +151,12 @@ def _misdated(name: str, item: StoredObject, newest: Checkpoint | None, *, own_t
 
 
 def _look_for_vanished(
-    order: Order, recent: Recent, before: Standing | None, new: Mapping[str, Entry | str], now: datetime, taken: Taken
+    order: Order,
+    recent: Recent,
+    before: Standing | None,
+    new: Mapping[str, Entry | str],
+    now: datetime,
+    taken: CheckpointTaken,
 ) -> frozenset[BackupName]:
     """Notes what is gone without its deletion in the trail. Returns what is waited for until the next checkpoint."""
     there = {_text(name): name for name in order.backups | order.leaving}
@@ -205,7 +210,7 @@ def _store(
     new: Mapping[str, Entry | str],
     standing: Standing,
     now: datetime,
-    taken: Taken,
+    taken: CheckpointTaken,
     number: int,
 ) -> list[Stored]:
     """Stores the list, and as many checkpoints as the new events need; none when another run was faster."""

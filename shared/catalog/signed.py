@@ -39,7 +39,7 @@ def signature_on(kind: str, said: Mapping[str, Any]) -> str | None:
     if _signing is None and _verifier is None:
         return None
     from shared.keys.signing import open_signer  # noqa: PLC0415 - only where something is signed
-    from shared.statements import Kind, PublicKey, sign  # noqa: PLC0415
+    from shared.statements import PublicKey, StatementKind, sign  # noqa: PLC0415
 
     wanted = None if _verifier is None else PublicKey.read(_verifier)
     if _signing is None:
@@ -50,19 +50,19 @@ def signature_on(kind: str, said: Mapping[str, Any]) -> str | None:
             f"the policy counts only what its verifier, {wanted.id[:16]}, has signed, and BACKUP_SIGNING_KEY is "
             f"{signer.public.id[:16]}"
         )
-    return sign(signer, Kind(kind), _payload(said)).decode()
+    return sign(signer, StatementKind(kind), _payload(said)).decode()
 
 
 def doubt_of_signature(kind: str, signed: object, said: Mapping[str, Any]) -> str | None:
     """Why that is not exactly this with the signature that counts; None when it is, or when none is needed."""
     if _verifier is None:
         return None
-    from shared.statements import Kind, PublicKey, verify  # noqa: PLC0415 - only under such a policy
+    from shared.statements import PublicKey, StatementKind, verify  # noqa: PLC0415 - only under such a policy
 
     if not isinstance(signed, str) or not signed:
         return "it is not signed, and the policy counts only what its verifier has signed"
     with suppress(NotGood, UnicodeEncodeError):
-        found = verify(signed.encode(), Kind(kind), [PublicKey.read(_verifier)])
+        found = verify(signed.encode(), StatementKind(kind), [PublicKey.read(_verifier)])
         if json.loads(found.payload) == json.loads(_payload(said)):
             return None
         return "its signature is of something else"

@@ -20,7 +20,7 @@ import apsw
 
 from shared.dump.entries import imposter
 from shared.dump.plan import make_plan
-from shared.dump.reading import LONGEST, Tally
+from shared.dump.reading import LONGEST, RowTally
 from shared.dump.rows import register_literals, statements
 from shared.dump.schema import one_line
 from shared.dump.standins import schema_edit, set_sql, stand_in
@@ -94,7 +94,7 @@ def dump(
             yield from _table_rows(connection, step, plan, counts, longest)
         else:
             with imposter(connection, step.index, plan.encoding) as reading:
-                yield from statements(reading, step.index.rows, plan.encoding, Tally(), longest)
+                yield from statements(reading, step.index.rows, plan.encoding, RowTally(), longest)
     yield _epilogue(connection, plan, sum(counts.row_counts.values()), header.format)
 
 
@@ -111,7 +111,7 @@ def _bound_values(connection: apsw.Connection) -> None:
 def _table_rows(
     connection: apsw.Connection, step: TableRows, plan: DumpPlan, counts: DumpCounts, longest: int
 ) -> Iterator[bytes]:
-    tally = Tally()
+    tally = RowTally()
     try:
         yield from statements(connection, step.rows, plan.encoding, tally, longest)
         if tally.trapped and step.declared:

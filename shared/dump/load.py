@@ -13,7 +13,7 @@ from shared.dump.failures import explain
 from shared.dump.guard import Bounds, Guard, StatementRefused
 from shared.dump.large_values import LARGE_STATEMENT, bind_large
 from shared.dump.raw_text import carry_raw_text, decode
-from shared.dump.statements import BOM, FIRST_LINE, Statement, split_statements
+from shared.dump.statements import BOM, FIRST_LINE, SqlStatement, split_statements
 from shared.errors import NoMemory, NotGood, SourceError
 
 _FORMATS = (b"1", b"2")
@@ -86,7 +86,7 @@ class _Loading:
         self._cache = 0
 
     def run(self, chunks: Iterable[bytes]) -> Loaded:
-        last: Statement | None = None
+        last: SqlStatement | None = None
         for statement in split_statements(self._watched(chunks)):
             if last is None:
                 self._ours = _is_ours(statement.text)
@@ -104,7 +104,7 @@ class _Loading:
             if self._progress is not None:
                 self._progress(self._guard.dump_bytes)
 
-    def _execute(self, statement: Statement) -> None:
+    def _execute(self, statement: SqlStatement) -> None:
         if not statement.text.endswith((b";", b";\n")) and _is_empty(statement.text):
             return
         self._statements += 1
@@ -127,17 +127,17 @@ class _Loading:
                 self._connection.pragma("cache_size", -size)
             self._cache = size
 
-    def _full(self, statement: Statement) -> Exception:
+    def _full(self, statement: SqlStatement) -> Exception:
         why = self._guard.explain_full()
         return NotGood(f"the dump {why}; near line {_line_of(statement)}") if isinstance(why, StatementRefused) else why
 
-    def _prepared(self, statement: Statement) -> tuple[str, list[bytes | str]]:
+    def _prepared(self, statement: SqlStatement) -> tuple[str, list[bytes | str]]:
         """The statement, and the values that are bound to it: large ones, which SQLite would copy with its text."""
         if self._ours and len(statement.text) >= LARGE_STATEMENT and (bound := bind_large(statement.text)):
             return bound
         return self._text(statement), []
 
-    def _text(self, statement: Statement) -> str:
+    def _text(self, statement: SqlStatement) -> str:
         text = statement.text.removeprefix(BOM) if statement.line == 1 else statement.text
         try:
             return decode(text)
@@ -151,7 +151,7 @@ class _Loading:
             pass
         raise NotGood(f"the statement near line {_line_of(statement)} holds bytes that are not UTF-8 text") from None
 
-    def _check_whole(self, last: Statement, *, ours: bool) -> None:
+    def _check_whole(self, last: SqlStatement, *, ours: bool) -> None:
         if self._connection.in_transaction:
             raise NotGood("the dump ends inside its transaction: it is cut short")
         if ours and not _ends_whole(last.text):
@@ -176,7 +176,7 @@ def _check_schema(target: Path, loaded: Loaded) -> None:
         raise explain(error, f"reading the schema that {loaded.statements} statements made") from None
 
 
-def _failure(error: apsw.Error, statement: Statement) -> Exception:
+def _failure(error: apsw.Error, statement: SqlStatement) -> Exception:
     line = _line_of(statement)
     offset = getattr(error, "error_offset", -1)
     if offset > 0:
@@ -187,7 +187,7 @@ def _failure(error: apsw.Error, statement: Statement) -> Exception:
     return explain(error, f"the statement near line {line}")
 
 
-def _line_of(statement: Statement) -> int:
+def _line_of(statement: SqlStatement) -> int:
     blank = _BLANKS_AND_COMMENTS.match(statement.text)
     return statement.line + statement.text.count(b"\n", 0, blank.end() if blank else 0)
 

@@ -15,14 +15,14 @@ LONGEST = 1_000_000_000 - 1  # bytes in any statement: what SQLite parses
 
 
 @dataclass
-class Tally:
+class RowTally:
     rows: int = 0
     trapped: int = 0
 
 
 class Reading:
     def __init__(
-        self, connection: apsw.Connection, rows: Rows, encoding: str, tally: Tally, longest: int = LONGEST
+        self, connection: apsw.Connection, rows: Rows, encoding: str, tally: RowTally, longest: int = LONGEST
     ) -> None:
         self._longest = longest
         self._connection = connection

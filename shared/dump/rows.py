@@ -16,7 +16,7 @@ import apsw
 
 from shared.dump.chunks import Chunks
 from shared.dump.literals import real_literal, text_literal
-from shared.dump.reading import LONGEST, Tally
+from shared.dump.reading import LONGEST, RowTally
 from shared.dump.row_source import Rows
 from shared.dump.stream import Stream
 
@@ -41,7 +41,7 @@ def _real(value: float | None) -> str:
 
 
 def statements(
-    connection: apsw.Connection, rows: Rows, encoding: str, tally: Tally, longest: int = LONGEST
+    connection: apsw.Connection, rows: Rows, encoding: str, tally: RowTally, longest: int = LONGEST
 ) -> Iterator[bytes]:
     """INSERT statements, UTF-8, at most LARGEST bytes unless one row is longer; that one comes in pieces.
 

@@ -21,7 +21,7 @@ FIRST_LINE = b"-- Litekeep SQL dump, format "
 BOM = b"\xef\xbb\xbf"
 
 
-class Statement(NamedTuple):
+class SqlStatement(NamedTuple):
     """The bytes up to and with the `;`, and the line of the dump, from 1, on which they begin.
 
     Blanks and comments before a statement belong to it; those after the last one are a piece by themselves.
@@ -60,7 +60,7 @@ _ROWS_OPENING = b'INSERT INTO "'
 _ROWS_HEAD_BYTES = 1 << 20
 
 
-def split_statements(chunks: Iterable[bytes]) -> Iterator[Statement]:
+def split_statements(chunks: Iterable[bytes]) -> Iterator[SqlStatement]:
     """The statements of `chunks`, in order; joined, they are the input.
 
     Raises NotGood for a statement of more than 1e9 bytes, and when the stream ends inside a literal, a
@@ -85,7 +85,7 @@ class _Splitter:
         self._ours: bool | None = None
         self._final = False
 
-    def take(self, chunk: bytes) -> Iterator[Statement]:
+    def take(self, chunk: bytes) -> Iterator[SqlStatement]:
         del self._buffer[: self._start]
         self._at -= self._start
         self._opened_at -= self._start
@@ -95,7 +95,7 @@ class _Splitter:
         if len(self._buffer) - self._start > MAX_STATEMENT_BYTES:
             raise NotGood(f"the statement near line {self._first_line()} is longer than SQLite allows (1 GB)")
 
-    def finish(self) -> Iterator[Statement]:
+    def finish(self) -> Iterator[SqlStatement]:
         self._final = True
         yield from self._cut()
         if self._closer and self._closer != b"\n":
@@ -107,7 +107,7 @@ class _Splitter:
         if self._start < len(self._buffer):
             yield self._statement(len(self._buffer))
 
-    def _cut(self) -> Iterator[Statement]:
+    def _cut(self) -> Iterator[SqlStatement]:
         if self._ours is None and not self._know_whose():
             return
         while True:
@@ -119,14 +119,14 @@ class _Splitter:
             if end:
                 yield self._statement(end)
 
-    def _whole_changes(self) -> Iterator[Statement]:
+    def _whole_changes(self) -> Iterator[SqlStatement]:
         """The same as the steps below, at once, for the bulk of any foreign dump: one INSERT after the other."""
         while whole := _WHOLE_CHANGE.match(self._buffer, self._at):
             text = whole[0] if self._at == self._start else bytes(self._buffer[self._start : whole.end()])
             self._start = self._at = whole.end()
             line = self._line
             self._line += text.count(b"\n")
-            yield Statement(text, line)
+            yield SqlStatement(text, line)
 
     def _know_whose(self) -> bool:
         needed = len(BOM) + len(FIRST_LINE)
@@ -137,10 +137,10 @@ class _Splitter:
             self._at = len(BOM)
         return True
 
-    def _statement(self, end: int) -> Statement:
+    def _statement(self, end: int) -> SqlStatement:
         with memoryview(self._buffer) as view:
             text = bytes(view[self._start : end])
-        statement = Statement(text, self._line)
+        statement = SqlStatement(text, self._line)
         self._line += text.count(b"\n")
         self._start = self._at = end
         self._phase = _Phase.FRESH

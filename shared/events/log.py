@@ -93,7 +93,7 @@ IN_TRAIL = frozenset(
 
 
 @dataclass(frozen=True)
-class Origin:
+class RunOrigin:
     """Which run writes: `labels` and `trace` (`projects/P/traces/ID`) of its lines in Cloud Logging."""
 
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -121,7 +121,7 @@ class EventLog:
         *,
         as_json: bool = False,
         clock: Clock = utc_now,
-        origin: Origin | None = None,
+        origin: RunOrigin | None = None,
         keep_audit: Callable[[str], None] | None = None,
         tell: Callable[[Event, str, Mapping[str, Field]], None] | None = None,
         trail: Callable[[Mapping[str, Any]], str | None] | None = None,
@@ -130,7 +130,7 @@ class EventLog:
         self._stream = stream or sys.stderr
         self._as_json = as_json
         self._clock = clock
-        self._origin = origin or Origin()
+        self._origin = origin or RunOrigin()
         self._keep_audit = keep_audit
         self._tell = tell
         self._trail = trail

@@ -30,11 +30,11 @@ Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
 
-class _Stored(BaseModel):
+class _ManifestPart(BaseModel):
     model_config = ConfigDict(frozen=True, extra="allow")
 
 
-class Artifact(_Stored):
+class Artifact(_ManifestPart):
     """One stored file of a backup. Sizes are bytes; `crc32c` is of the stored bytes, as 8 hex digits."""
 
     format: Format
@@ -47,7 +47,7 @@ class Artifact(_Stored):
     encrypted: bool
 
 
-class Encryption(_Stored):
+class Encryption(_ManifestPart):
     """How the data key is kept: wrapped (base64) by the key that `key` names."""
 
     scheme: Literal["tink-streaming-aead-aes256-gcm-hkdf-1mb"]
@@ -55,7 +55,7 @@ class Encryption(_Stored):
     wrapped_key: str
 
 
-class Source(_Stored):
+class Source(_ManifestPart):
     """Where the snapshot came from; never a credential."""
 
     type: Literal["file", "sqlitecloud"]
@@ -65,7 +65,7 @@ class Source(_Stored):
     path: str | None = None
 
 
-class Database(_Stored):
+class Database(_ManifestPart):
     """What SQLite says of the snapshot."""
 
     page_size: Count
@@ -77,7 +77,7 @@ class Database(_Stored):
     application_id: int
 
 
-class Integrity(_Stored):
+class Integrity(_ManifestPart):
     """Results of SQLite's checks on the snapshot; a restore is compared with them."""
 
     good: bool
@@ -85,7 +85,7 @@ class Integrity(_Stored):
     foreign_key_violations: Count = 0
 
 
-class Chain(_Stored):
+class Chain(_ManifestPart):
     """Where a backup stands in a chain: what it builds on, and which state its pages make (docs/format.md).
 
     A base is a whole page image: it has no parent, is its own base, and its cycle is 0. `identity` is a keyed hash of
@@ -100,7 +100,7 @@ class Chain(_Stored):
     began_at: Moment
 
 
-class Manifest(_Stored):
+class Manifest(_ManifestPart):
     format: int = _ALONE
     id: str
     database: str

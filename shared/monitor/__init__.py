@@ -4,6 +4,6 @@ from shared.monitor.finding import Finding
 from shared.monitor.judge import ages, judge
 from shared.monitor.listing import Listing, Seen
 from shared.monitor.look import look
-from shared.monitor.status import Standing, Status, status_of
+from shared.monitor.status import Status, StatusLevel, status_of
 
-__all__ = ["Finding", "Listing", "Seen", "Standing", "Status", "ages", "judge", "look", "status_of"]
+__all__ = ["Finding", "Listing", "Seen", "Status", "StatusLevel", "ages", "judge", "look", "status_of"]

@@ -16,7 +16,7 @@ from shared.monitor.reach import Reach, reach_of
 from shared.monitor.usual import size_change, usual_size
 
 
-class Standing(StrEnum):
+class StatusLevel(StrEnum):
     """From good to bad."""
 
     OK = "ok"
@@ -41,7 +41,7 @@ class Status:
     """
 
     database: str
-    standing: Standing
+    standing: StatusLevel
     last: Seen | None
     age: timedelta | None
     recovery_point: timedelta | None
@@ -83,13 +83,13 @@ def status_of(database: str, listing: Listing, schedules: Schedules | None, now:
     )
 
 
-def _standing(last: Seen | None, findings: Sequence[Finding]) -> Standing:
+def _standing(last: Seen | None, findings: Sequence[Finding]) -> StatusLevel:
     if last is None:
-        return Standing.NEVER
+        return StatusLevel.NEVER
     if last.wrong is not None:
-        return Standing.FAILING
+        return StatusLevel.FAILING
     stale = any(finding.event is Event.MONITOR_STALE for finding in findings)
-    return Standing.STALE if stale else Standing.OK
+    return StatusLevel.STALE if stale else StatusLevel.OK
 
 
 def _next(schedules: Schedules | None, own: Sequence[Seen], now: datetime) -> NextSlot | None:

@@ -18,7 +18,7 @@ _MOST = 2000  # notices
 
 
 @dataclass
-class State:
+class NotifyState:
     """`failures`: why the last call of a setting, or of one URL of it, did not work."""
 
     kept: dict[str, Kept] = field(default_factory=dict)
@@ -31,7 +31,7 @@ def state_path(folder: Path, store_url: str) -> Path:
 
 
 @contextmanager
-def changing(path: Path) -> Iterator[State]:
+def changing(path: Path) -> Iterator[NotifyState]:
     """The state, for one process at a time; what the block leaves in it is kept. Raises OSError."""
     path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
     lock = os.open(path.with_suffix(".lock"), os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC, 0o600)
@@ -44,15 +44,15 @@ def changing(path: Path) -> Iterator[State]:
         os.close(lock)
 
 
-def read_state(path: Path) -> State:
+def read_state(path: Path) -> NotifyState:
     """The state; an empty one where there is none or it is damaged: then people are told once more."""
     with suppress(OSError, ValueError, TypeError, LookupError, AttributeError, RecursionError):
         descriptor = os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC)
         with os.fdopen(descriptor, "rb") as file:
             document: dict[str, Any] = json.loads(file.read(_LARGEST))
         kept = {str(key): _kept(value) for key, value in document["kept"].items()}
-        return State(kept, {str(key): str(why) for key, why in document["failures"].items()})
-    return State()
+        return NotifyState(kept, {str(key): str(why) for key, why in document["failures"].items()})
+    return NotifyState()
 
 
 def _kept(value: dict[str, Any]) -> Kept:
@@ -60,7 +60,7 @@ def _kept(value: dict[str, Any]) -> Kept:
     return Kept(message=str(value["message"]), **flags)
 
 
-def _write(path: Path, state: State) -> None:
+def _write(path: Path, state: NotifyState) -> None:
     """Whole or not at all."""
     kept = dict(list(state.kept.items())[:_MOST])
     document = {"kept": {key: asdict(each) for key, each in kept.items()}, "failures": state.failures}

@@ -43,7 +43,7 @@ from shared.policy.people import (
 )
 from shared.policy.place import policy_path
 from shared.settings import Environment
-from shared.statements import Kind, open_statement, verify
+from shared.statements import StatementKind, open_statement, verify
 
 LARGEST = 1 << 20  # bytes
 _TRUSTED = (0,)  # whose file it may be besides the caller's own
@@ -103,7 +103,7 @@ class PolicyFile:
     def signers(self, people: list[Person]) -> list[str]:
         """Who of these people signed it."""
         try:
-            found = verify(self.raw, Kind.POLICY, [public_key(person.key) for person in people])
+            found = verify(self.raw, StatementKind.POLICY, [public_key(person.key) for person in people])
         except NotGood:
             return []
         return [person.name for person in people if public_key(person.key) in found.keys]
@@ -151,7 +151,7 @@ def parse_policy(raw: bytes) -> PolicyFile:
     """The policy that these bytes hold, plain or in a signed statement. Raises ValueError, saying what is wrong."""
     try:
         document = _document(raw)
-        payload = open_statement(raw, Kind.POLICY) if "payloadType" in document else raw
+        payload = open_statement(raw, StatementKind.POLICY) if "payloadType" in document else raw
         policy = Policy.model_validate(document if payload is raw else _document(payload))
         Environment(policy.environment)
     except NotGood as error:

@@ -53,7 +53,7 @@ def preview(
     open_key: OpenKey | None = None,
 ) -> Outcome:
     """What a cleanup would do now. Writes nothing and takes no lease. Raises StoreError."""
-    outcome = _Judge(store, policy, database, clock, elsewhere, Checker(open_key)).judge(None)
+    outcome = _StoreLook(store, policy, database, clock, elsewhere, Checker(open_key)).judge(None)
     outcome.attention += _gaps(store, outcome, None, outcome.planned_at - _NEW)
     return outcome
 
@@ -80,7 +80,7 @@ def clean(
     """
     with leased(store, TASK, clock) as lease:
         _compare_clocks(store, lease)
-        judge = _Judge(store, policy, database, clock, elsewhere, Checker(open_key))
+        judge = _StoreLook(store, policy, database, clock, elsewhere, Checker(open_key))
         first, outcome = judge.judge(lease), judge.judge(lease)
         differing = first.going ^ outcome.going
         outcome.going &= first.going
@@ -97,7 +97,7 @@ def clean(
 
 
 @dataclass(frozen=True)
-class _Judge:
+class _StoreLook:
     """One look at the store and what the policy says of it."""
 
     store: Store

@@ -10,3 +10,7 @@ class Progress(Protocol):
 
 def silent(stage: str, done: int, total: int) -> None:
     """Ignores progress."""
+
+
+class GivenUp(Exception):
+    """Work beside this one has failed, and its error is the one that counts."""

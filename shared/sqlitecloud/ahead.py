@@ -12,7 +12,7 @@ _BYTES = 4 << 20
 _MOST = 64  # requests
 
 
-class Ahead:
+class RequestsAhead:
     """Counts requests, while `size` bytes are to come; whenever none waits, the next is to be sent."""
 
     def __init__(self, size: int) -> None:

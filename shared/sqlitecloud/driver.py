@@ -13,7 +13,7 @@ from sqlitecloud.datatypes import SQLiteCloudAccount, SQLiteCloudConfig, SQLiteC
 from sqlitecloud.driver import Driver
 from sqlitecloud.resultset import SQLITECLOUD_RESULT_TYPE, SQLiteCloudResult
 
-from shared.sqlitecloud.ahead import Ahead
+from shared.sqlitecloud.ahead import RequestsAhead
 from shared.sqlitecloud.connection_string import DEFAULT_PORT, Address
 from shared.sqlitecloud.failures import Garbled, Lost, Unreachable
 from shared.sqlitecloud.frames import Frames
@@ -69,7 +69,7 @@ class HardenedDriver(Driver):
         return connection.socket is not None
 
     def step(
-        self, connection: SQLiteCloudConnect, most: int, save: Callable[[memoryview], None], ahead: Ahead | None
+        self, connection: SQLiteCloudConnect, most: int, save: Callable[[memoryview], None], ahead: RequestsAhead | None
     ) -> int:
         """Reads the reply to a DOWNLOAD STEP; returns its size. While it is on its way the next are asked for.
 

@@ -33,7 +33,7 @@ _PENDING_BYTE = 1 << 30  # the page that holds this byte is never written (SQLit
 
 
 @dataclass(frozen=True)
-class Copied:
+class CopiedPages:
     """What has been written: `pages` of `page_size` bytes, from offset 0."""
 
     page_size: int
@@ -67,7 +67,7 @@ def begin(session: Session, name: str) -> Copying:
     return Copying(session, index, page_size, pages)
 
 
-def copy(copying: Copying, room: Room, write: Writer, watch: Watcher) -> Copied:
+def copy(copying: Copying, room: Room, write: Writer, watch: Watcher) -> CopiedPages:
     """Hands each page to `write`, some more than once: the last one counts.
 
     Raises Garbled for a page too few or in no place, Refused (transient) when the database is locked, CloudError when
@@ -96,7 +96,7 @@ def copy(copying: Copying, room: Room, write: Writer, watch: Watcher) -> Copied:
     if came.find(0, 0, pages) not in (-1, _PENDING_BYTE // size) or came.count(0, 0, pages) > 1:
         raise Garbled("the copy page by page ended before every page had come")
     copying.finish()
-    return Copied(size, pages)
+    return CopiedPages(size, pages)
 
 
 def first_page(session: Session, name: str) -> bytes:

@@ -16,7 +16,7 @@ from sqlitecloud.resultset import SQLITECLOUD_RESULT_TYPE as RESULT
 from sqlitecloud.resultset import SQLiteCloudResult
 
 from shared.errors import LitekeepError
-from shared.sqlitecloud.ahead import Ahead
+from shared.sqlitecloud.ahead import RequestsAhead
 from shared.sqlitecloud.connection_string import Address
 from shared.sqlitecloud.driver import ErrorReply, HardenedDriver
 from shared.sqlitecloud.failures import (
@@ -147,7 +147,7 @@ class Session:
         Steps are asked for ahead of time, unless `one_by_one`: see `shared.sqlitecloud.ahead`.
         """
         driver, connection = self._driver, self._connection
-        done, ahead = 0, None if one_by_one else Ahead(announced.size)
+        done, ahead = 0, None if one_by_one else RequestsAhead(announced.size)
         pace = Pace(self.address.timeout)
         with self._told("downloading"):
             try:

@@ -19,7 +19,7 @@ LARGEST = 1 << 20  # bytes of an envelope
 _MOST_SIGNATURES = 16
 
 
-class Kind(StrEnum):
+class StatementKind(StrEnum):
     """What a statement says."""
 
     REQUEST = "request"
@@ -62,19 +62,19 @@ class Statement:
         return _object(self.payload, "what was signed")
 
 
-def sign(signer: Signer, kind: Kind, payload: bytes, also: Iterable[Signer] = ()) -> bytes:
+def sign(signer: Signer, kind: StatementKind, payload: bytes, also: Iterable[Signer] = ()) -> bytes:
     """The envelope's bytes. Raises KeyProblem when a key cannot sign."""
     message = _encoded(kind.payload_type, payload)
     signatures = [{"keyid": each.public.id, "sig": _base64(each.sign(message))} for each in (signer, *also)]
     return _envelope(kind, payload, signatures)
 
 
-def unsigned(kind: Kind, payload: bytes) -> bytes:
+def unsigned(kind: StatementKind, payload: bytes) -> bytes:
     """The envelope's bytes with no signature: what is stored where there is no key to sign with."""
     return _envelope(kind, payload, [])
 
 
-def add_signature(raw: bytes, kind: Kind, signer: Signer) -> bytes:
+def add_signature(raw: bytes, kind: StatementKind, signer: Signer) -> bytes:
     """The same envelope with one signature more. Raises NotGood when it is of another kind, KeyProblem."""
     payload, signatures = _opened(raw, kind)
     own = signer.public.id
@@ -83,7 +83,7 @@ def add_signature(raw: bytes, kind: Kind, signer: Signer) -> bytes:
     return _envelope(kind, payload, [*kept, {"keyid": own, "sig": _base64(signature)}])
 
 
-def verify(raw: bytes, kind: Kind, keys: Collection[PublicKey]) -> Statement:
+def verify(raw: bytes, kind: StatementKind, keys: Collection[PublicKey]) -> Statement:
     """What was signed by at least one of these keys, as a statement of that kind.
 
     Raises NotGood for anything else: another kind, no signature of theirs, a changed byte, no envelope at all.
@@ -107,7 +107,7 @@ def verify(raw: bytes, kind: Kind, keys: Collection[PublicKey]) -> Statement:
     return Statement(payload, tuple(good.values()))
 
 
-def open_statement(raw: bytes, kind: Kind) -> bytes:
+def open_statement(raw: bytes, kind: StatementKind) -> bytes:
     """The payload of a statement of that kind, whoever signed it: to be shown, and never to be believed.
 
     Raises NotGood when it is no envelope, or of another kind.
@@ -115,12 +115,12 @@ def open_statement(raw: bytes, kind: Kind) -> bytes:
     return _opened(raw, kind)[0]
 
 
-def _envelope(kind: Kind, payload: bytes, signatures: list[dict[str, str]]) -> bytes:
+def _envelope(kind: StatementKind, payload: bytes, signatures: list[dict[str, str]]) -> bytes:
     document = {"payloadType": kind.payload_type, "payload": _base64(payload), "signatures": signatures}
     return json.dumps(document, indent=1).encode() + b"\n"
 
 
-def _opened(raw: bytes, kind: Kind) -> tuple[bytes, list[tuple[str, bytes]]]:
+def _opened(raw: bytes, kind: StatementKind) -> tuple[bytes, list[tuple[str, bytes]]]:
     what = f"this {kind}"
     if len(raw) > LARGEST:
         raise NotGood(f"{what} has {len(raw)} bytes, more than any signed statement")

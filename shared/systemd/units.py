@@ -65,7 +65,7 @@ class Machine:
 
 
 @dataclass(frozen=True)
-class Task:
+class ScheduledCommand:
     """A command and when it starts. `reads_key`: it fails without the key; `reads_source`: it opens the database."""
 
     name: str
@@ -76,12 +76,12 @@ class Task:
     reads_source: bool = False
 
 
-def tasks_of(schedules: Mapping[Kind, Schedule] | None) -> list[Task]:
+def tasks_of(schedules: Mapping[Kind, Schedule] | None) -> list[ScheduledCommand]:
     """A backup for each schedule (daily and weekly where BACKUP_SCHEDULES is not set), and what proves and watches."""
     if schedules is None:
         schedules = {kind: DEFAULT_SCHEDULES[kind] for kind in _WITHOUT_SETTING}
     backups = [
-        Task(
+        ScheduledCommand(
             f"backup-{kind}",
             f"{kind} backup",
             ("backup", "--kind", str(kind)),
@@ -93,11 +93,13 @@ def tasks_of(schedules: Mapping[Kind, Schedule] | None) -> list[Task]:
     ]
     return [
         *backups,
-        Task("verify", "proof of new backups by restores", ("verify", "--since", "7d"), VERIFY, reads_key=True),
-        Task("cleanup", "removal of backups whose time is over", ("cleanup",), CLEANUP),
-        Task("monitor", "look for what is missing", ("monitor",), MONITOR),
-        Task("drill", "restore drill, where one is due", ("drill",), DRILL, reads_key=True),
-        Task(
+        ScheduledCommand(
+            "verify", "proof of new backups by restores", ("verify", "--since", "7d"), VERIFY, reads_key=True
+        ),
+        ScheduledCommand("cleanup", "removal of backups whose time is over", ("cleanup",), CLEANUP),
+        ScheduledCommand("monitor", "look for what is missing", ("monitor",), MONITOR),
+        ScheduledCommand("drill", "restore drill, where one is due", ("drill",), DRILL, reads_key=True),
+        ScheduledCommand(
             "restore-check",
             "look whether a restore would reach its target",
             ("restore", "--check"),
@@ -108,7 +110,7 @@ def tasks_of(schedules: Mapping[Kind, Schedule] | None) -> list[Task]:
     ]
 
 
-def units_of(machine: Machine, tasks: list[Task]) -> dict[str, str]:
+def units_of(machine: Machine, tasks: list[ScheduledCommand]) -> dict[str, str]:
     """File name -> content, a service and a timer for each task."""
     units: dict[str, str] = {}
     for task in tasks:
@@ -117,7 +119,7 @@ def units_of(machine: Machine, tasks: list[Task]) -> dict[str, str]:
     return units
 
 
-def _service(machine: Machine, task: Task) -> Iterator[str]:
+def _service(machine: Machine, task: ScheduledCommand) -> Iterator[str]:
     yield from (MARK, "[Unit]", f"Description=Litekeep: {task.about}")
     if machine.user is not None:
         yield from ("Wants=network-online.target", "After=network-online.target")
@@ -146,7 +148,7 @@ def _lies_in_tmp(machine: Machine) -> bool:
     return any(path.is_relative_to(place) for path in paths for place in ("/tmp", "/var/tmp"))  # noqa: S108 - names only
 
 
-def _timer(task: Task) -> Iterator[str]:
+def _timer(task: ScheduledCommand) -> Iterator[str]:
     yield from (MARK, "[Unit]", f"Description=Starts Litekeep: {task.about}", "", "[Timer]")
     yield f"# {task.cron} (cron, UTC)"
     yield from (f"OnCalendar={expression}" for expression in calendar_of(task.cron))

@@ -7,7 +7,7 @@ import pwd
 import re
 from pathlib import Path
 
-from shared.events.log import Origin, safe_line
+from shared.events.log import RunOrigin, safe_line
 from shared.runtime import cloud_run
 from shared.settings import Settings, google_credentials_file
 
@@ -26,13 +26,13 @@ def actor_of(settings: Settings) -> str:
     return _account_in(google_credentials_file()) or _user()
 
 
-def origin_of(settings: Settings) -> Origin:
+def origin_of(settings: Settings) -> RunOrigin:
     """Labels of the execution, and a trace that all its tasks' lines share; nothing outside Cloud Run.
 
     A job has no request to take a trace from: its id is made from the execution's name.
     """
     if settings.cloud_run_job is None:
-        return Origin()
+        return RunOrigin()
     execution = settings.cloud_run_execution
     labels = {
         "job": settings.cloud_run_job,
@@ -44,7 +44,7 @@ def origin_of(settings: Settings) -> Origin:
     trace = None
     if execution and project:
         trace = f"projects/{project}/traces/{hashlib.sha256(execution.encode()).hexdigest()[:32]}"
-    return Origin({name: value for name, value in labels.items() if value}, trace)
+    return RunOrigin({name: value for name, value in labels.items() if value}, trace)
 
 
 def _account_in(path: Path | None) -> str | None:

@@ -15,7 +15,7 @@ from shared.events.log import Event, Field, safe_line
 from shared.model.notify_urls import schema_of
 from shared.monitor.finding import Finding
 from shared.notify.notices import Notice, all_told, message_of, untold, update
-from shared.notify.state import State, changing, read_state, state_path
+from shared.notify.state import NotifyState, changing, read_state, state_path
 from shared.settings import Settings, state_folder
 
 TRAIL = "the audit trail in the store"
@@ -129,7 +129,7 @@ def _tell(settings: Settings, seen: Iterable[Notice], looked_at: Callable[[str],
 
     notices = [Notice(each.key, safe_line(each.message), each.is_error) for each in seen]
 
-    def change(state: State) -> None:
+    def change(state: NotifyState) -> None:
         state.kept = update(state.kept, notices, looked_at)
         began, ended = untold(state.kept)
         if not began and not ended:
@@ -146,14 +146,14 @@ def _tell(settings: Settings, seen: Iterable[Notice], looked_at: Callable[[str],
 
 
 def _record(settings: Settings, results: Mapping[str, str | None]) -> None:
-    def change(state: State) -> None:
+    def change(state: NotifyState) -> None:
         for name, why in results.items():
             _note(state, name, why)
 
     _change(settings, change)
 
 
-def _note(state: State, name: str, why: str | None) -> None:
+def _note(state: NotifyState, name: str, why: str | None) -> None:
     if why is None:
         state.failures.pop(name, None)
         return
@@ -161,7 +161,7 @@ def _note(state: State, name: str, why: str | None) -> None:
     _warn(f"{name} did not work: {why}")
 
 
-def _change(settings: Settings, change: Callable[[State], None]) -> None:
+def _change(settings: Settings, change: Callable[[NotifyState], None]) -> None:
     folder = state_folder()
     if folder is None:
         _warn("nobody was told, as there is no home folder to keep what was told in: set XDG_STATE_HOME")

@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from shared.clock import Clock, rfc3339, utc_now
-from shared.monitor import Finding, Listing, Seen, Standing, Status, status_of
+from shared.monitor import Finding, Listing, Seen, Status, StatusLevel, status_of
 from shared.monitor.next_deletion import NextDeletion, next_deletion
 from shared.retention.inventory import Inventory
 from shared.retention.retired import is_retired
@@ -80,7 +80,9 @@ def overall(look: Look) -> dict[str, Any]:
     findings = [*look.others, *(finding for each in look.statuses for finding in each.findings)]
     return {
         "database": None,
-        "status": max((each.standing for each in look.statuses), key=list(Standing).index, default=Standing.NEVER),
+        "status": max(
+            (each.standing for each in look.statuses), key=list(StatusLevel).index, default=StatusLevel.NEVER
+        ),
         "last_backup": None,
         "age_seconds": _most([each.age for each in look.statuses]),
         "next_scheduled": None if soonest is None else {"kind": soonest.kind, "at": rfc3339(soonest.at)},

@@ -9,7 +9,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from shared.approvals.desk import Desk, Made
+from shared.approvals.desk import Desk, Submitted
 from shared.approvals.documents import Action
 from shared.catalog.listing import Catalog
 from shared.model.kinds import Kind
@@ -70,7 +70,7 @@ class Office:
 
     def decide(
         self, request: str, who: Signer = BEN, decision: str = "approved", file: PolicyFile | None = None
-    ) -> Made:
+    ) -> Submitted:
         desk = self.desk(file)
         return desk.decide(who, desk.state(request), decision, "seen")
 

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from shared.keys.signing import SigningFile
 from shared.policy.file import PolicyFile, parse_policy
-from shared.statements import Kind, Signer, sign
+from shared.statements import Signer, StatementKind, sign
 
 ANA, BEN, CARLA, MALLORY, CONSOLE, VERIFIER, GLASS = (SigningFile(Ed25519PrivateKey.generate()) for _ in range(7))
 
@@ -25,7 +25,7 @@ def document(**more: Any) -> dict[str, Any]:
 
 
 def signed(content: dict[str, Any], signers: Sequence[Signer]) -> bytes:
-    return sign(signers[0], Kind.POLICY, json.dumps(content).encode(), signers[1:])
+    return sign(signers[0], StatementKind.POLICY, json.dumps(content).encode(), signers[1:])
 
 
 def policy(*signers: Signer, **more: Any) -> PolicyFile:

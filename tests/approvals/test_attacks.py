@@ -14,7 +14,7 @@ from shared.model import request_names as names
 from shared.operations.restore import restore
 from shared.operations.restore.permitted import plan_of
 from shared.sqlite.location import FileLocation
-from shared.statements import Kind, Signer, open_statement, sign
+from shared.statements import Signer, StatementKind, open_statement, sign
 from shared.stores import open_store
 from tests.approvals.conftest import Office
 from tests.approvals.people import ANA, BEN, CARLA, CONSOLE, GLASS, MALLORY, person, policy
@@ -39,7 +39,7 @@ def forged(office: Office, request: str, by: Signer, name: str, **changes: objec
         decided_at=office.now,
         expires_at=office.now + timedelta(hours=4),
     ).model_copy(update=changes)
-    put(office, names.decision_object(request, "approved", name), sign(by, Kind.DECISION, decision.payload()))
+    put(office, names.decision_object(request, "approved", name), sign(by, StatementKind.DECISION, decision.payload()))
 
 
 def refused(office: Office, request: str, why: str, **more: object) -> None:
@@ -110,7 +110,7 @@ def attested(office: Office, who: str, desk: Desk) -> str:
         expires_at=office.now + timedelta(hours=24),
         policy=desk.file.digest,
     )
-    put(office, names.request_object(request.id), sign(CONSOLE, Kind.REQUEST, request.payload()))
+    put(office, names.request_object(request.id), sign(CONSOLE, StatementKind.REQUEST, request.payload()))
     return request.id
 
 
@@ -216,14 +216,14 @@ def test_a_request_that_was_changed_after_its_approval(office: Office) -> None:
     content = Request.read(office_payload(path))
     changed = content.model_copy(update={"plan": content.plan | {"backup_id": "two"}})
     path.chmod(0o600)
-    path.write_bytes(sign(ANA, Kind.REQUEST, changed.payload()))
+    path.write_bytes(sign(ANA, StatementKind.REQUEST, changed.payload()))
     refused(office, request, "the request was changed since")
     path.write_bytes(path.read_bytes().replace(b'"sig": "', b'"sig": "AAAA', 1))
     refused(office, request, "changed since it was signed, or its signature is forged")
 
 
 def office_payload(path: Path) -> bytes:
-    return open_statement(path.read_bytes(), Kind.REQUEST)
+    return open_statement(path.read_bytes(), StatementKind.REQUEST)
 
 
 def replace_manifest(office: Office, name: str, by: str) -> None:
@@ -258,7 +258,7 @@ def test_a_refusal_of_anybody_ends_it_until_the_last_moment(office: Office, mome
         if by is BEN:
             office.decide(request, BEN, "refused")
         else:
-            content = b"no" if by is None else sign(by, Kind.DECISION, b"{}")
+            content = b"no" if by is None else sign(by, StatementKind.DECISION, b"{}")
             put(office, names.decision_object(request, "refused", "mallory"), content)
 
     if moment == "start":
@@ -296,7 +296,9 @@ def test_statements_of_one_kind_are_none_of_another(office: Office) -> None:
     raw = office.object(request, "request").read_bytes()
     put(office, names.decision_object(request, "approved", "ben@example.com"), raw)
     refused(office, request, "signed statement of another kind")
-    decision = json.loads(sign(BEN, Kind.REQUEST, b"{}")) | {"payloadType": Kind.DECISION.payload_type}
+    decision = json.loads(sign(BEN, StatementKind.REQUEST, b"{}")) | {
+        "payloadType": StatementKind.DECISION.payload_type
+    }
     put(office, names.decision_object(request, "approved", "carla@example.com"), json.dumps(decision).encode())
     refused(office, request, "signature is forged")
 

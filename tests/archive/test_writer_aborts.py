@@ -19,7 +19,7 @@ from tink import proto_keyset_format, secret_key_access
 from shared.archive.damage import Damaged
 from shared.archive.data_key import DataKey, artifact_context
 from shared.archive.decompress import gunzip, unzstd
-from shared.archive.reader import _Stored
+from shared.archive.reader import _StoredBytes
 from shared.archive.writer import ArtifactWriter, write_artifact
 from shared.errors import SourceError, StoreError
 from shared.model.manifest import Artifact
@@ -180,7 +180,7 @@ def _assert_unreadable(path: Path, form: Format, key: DataKey | None) -> None:
     if key is not None:
         anything = Artifact.model_construct(size_bytes=1 << 40)
         with pytest.raises(Damaged, match="cannot be decrypted"):
-            for _ in key.decrypted(_Stored(io.BytesIO(stored), anything), artifact_context(NAME, form)):
+            for _ in key.decrypted(_StoredBytes(io.BytesIO(stored), anything), artifact_context(NAME, form)):
                 pass
     else:
         with pytest.raises(Damaged, match="cut short"):

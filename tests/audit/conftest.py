@@ -11,7 +11,7 @@ import pytest
 
 from shared.audit.anchors import copy_anchor
 from shared.audit.check import Report, Wanted, check_trail
-from shared.audit.take import Order, Taken, take_checkpoint
+from shared.audit.take import CheckpointTaken, Order, take_checkpoint
 from shared.audit.trail import TrailWriter
 from shared.model.kinds import Kind
 from shared.model.names import BackupName
@@ -49,7 +49,7 @@ class Trail:
         for each in events:
             assert writer.write(each) is None
 
-    def take(self) -> Taken:
+    def take(self) -> CheckpointTaken:
         order = Order(
             self.store, frozenset(self.backups), frozenset(self.leaving), self.copy, self.signer, self.keys, None
         )

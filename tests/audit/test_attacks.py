@@ -9,7 +9,7 @@ import pytest
 
 from shared.audit.checkpoint import Checkpoint, parse_checkpoint_bytes, sealed
 from shared.model.trail_names import EventName
-from shared.statements import Kind, open_statement, sign
+from shared.statements import StatementKind, open_statement, sign
 from tests.approvals.people import ANA, MALLORY, VERIFIER
 from tests.audit.conftest import NOON, ONE, Trail, event, rewrite
 
@@ -194,7 +194,7 @@ def forged(trail: Trail, number: int, change: Callable[[dict[str, Any]], None], 
     """Puts another checkpoint in the place of that one, in both stores."""
     for place in ("store", "copy"):
         path = trail.checkpoints(place)[number - 1]
-        document = json.loads(open_statement(path.read_bytes(), Kind.CHECKPOINT))
+        document = json.loads(open_statement(path.read_bytes(), StatementKind.CHECKPOINT))
         change(document)
         overwrite(path, make(json.dumps(document).encode()))
 
@@ -207,8 +207,8 @@ def unsigned_one(payload: bytes) -> bytes:
     "make",
     [
         unsigned_one,
-        lambda payload: sign(MALLORY, Kind.CHECKPOINT, payload),
-        lambda payload: sign(ANA, Kind.CHECKPOINT, payload),
+        lambda payload: sign(MALLORY, StatementKind.CHECKPOINT, payload),
+        lambda payload: sign(ANA, StatementKind.CHECKPOINT, payload),
     ],
     ids=["signed by nobody", "signed by an outsider", "signed by a person of the policy"],
 )
@@ -221,7 +221,7 @@ def test_a_forged_checkpoint(signed: Trail, make: Callable[[bytes], bytes]) -> N
 
 
 def test_a_signature_of_the_monitor_on_something_else(signed: Trail) -> None:
-    forged(signed, 3, lambda document: None, lambda payload: sign(VERIFIER, Kind.DRILL, payload))
+    forged(signed, 3, lambda document: None, lambda payload: sign(VERIFIER, StatementKind.DRILL, payload))
     assert (
         "audit/checkpoints/00000003.json",
         "this checkpoint is a signed statement of another kind",
@@ -291,9 +291,9 @@ def test_what_is_older_is_left_out_with_since(day: Trail) -> None:
 def test_a_checkpoint_of_another_form_is_none(trail: Trail, change: dict[str, Any]) -> None:
     trail.take()
     raw = trail.checkpoints()[0].read_bytes()
-    document = json.loads(open_statement(raw, Kind.CHECKPOINT))
+    document = json.loads(open_statement(raw, StatementKind.CHECKPOINT))
     parse_checkpoint_bytes(raw, 1, ())
-    overwrite(trail.checkpoints()[0], sign(MALLORY, Kind.CHECKPOINT, json.dumps(document | change).encode()))
+    overwrite(trail.checkpoints()[0], sign(MALLORY, StatementKind.CHECKPOINT, json.dumps(document | change).encode()))
     if change == {"objects": {"audit/x": "zz"}}:
         assert ("audit/x", "was removed: it is under checkpoint 1") in trail.found()
     else:

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from shared.keys.signing import open_signer
-from shared.statements import Kind, sign
+from shared.statements import StatementKind, sign
 from tests.approvals.people import allowing
 from tests.cli.conftest import Outcome, Workplace
 
@@ -88,7 +88,10 @@ def test_a_verdict_that_is_changed_copied_or_signed_by_another_counts_for_none(p
         (said["signed"], "its signature is of something else"),
         (None, "it is not signed"),
         ("x", "not one of the verifier"),
-        (sign(open_signer(f"file:{place.workplace.folder}/mallory.key"), Kind.VERDICT, b"{}").decode(), "not one of"),
+        (
+            sign(open_signer(f"file:{place.workplace.folder}/mallory.key"), StatementKind.VERDICT, b"{}").decode(),
+            "not one of",
+        ),
         (said["signed"].replace("verdict+json", "request+json"), "not one of the verifier"),
     ):
         copied.write_text(json.dumps(said | {"signed": signed}))

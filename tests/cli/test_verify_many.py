@@ -13,7 +13,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from jobs.verify.many import Known, Unproven, verify_many
+from jobs.verify.many import KnownGood, Unproven, verify_many
 from shared.catalog.backup import Backup
 from shared.catalog.listing import Catalog
 from shared.errors import KeyProblem, LitekeepError, ObjectMissing, StoreError, UsageError
@@ -86,7 +86,7 @@ def test_only_what_was_found_good_at_the_same_level_is_left_out(
 ) -> None:
     put(store, "one", verdict)
     (found,) = verify_many(store, Catalog(store).backups(), good, again=False)
-    assert isinstance(found, Known) is skipped
+    assert isinstance(found, KnownGood) is skipped
     (found,) = verify_many(store, Catalog(store).backups(), good, again=True)
     assert isinstance(found, Verification)
 

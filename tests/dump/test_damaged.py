@@ -10,7 +10,7 @@ import apsw
 import pytest
 
 from shared.dump.dump import DumpHeader, dump
-from shared.dump.reading import Tally
+from shared.dump.reading import RowTally
 from shared.dump.row_source import rows_of
 from shared.dump.rows import register_literals, statements
 from shared.dump.schema import table_facts
@@ -83,7 +83,9 @@ def test_two_readings_of_one_connection_do_not_mix() -> None:
             )
         register_literals(db, "utf-8")
         facts = table_facts(db)
-        one, two = (statements(db, rows_of(read_table(db, name, facts[name])), "utf-8", Tally()) for name in ("t", "u"))
+        one, two = (
+            statements(db, rows_of(read_table(db, name, facts[name])), "utf-8", RowTally()) for name in ("t", "u")
+        )
         turns = [next(reading) for _ in range(2) for reading in (one, two)]
     assert all((b"'t" in text) != (b"'u" in text) for text in turns)
     assert [b"'t" in text for text in turns] == [True, False, True, False]

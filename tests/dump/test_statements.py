@@ -181,7 +181,7 @@ def _count_bytes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     counted = [0]
     cut = statements._Splitter._cut
 
-    def watched(splitter: statements._Splitter) -> Iterator[statements.Statement]:
+    def watched(splitter: statements._Splitter) -> Iterator[statements.SqlStatement]:
         at_first = splitter._phase is statements._Phase.FRESH
         counted[0] += len(splitter._buffer) - (splitter._start if at_first else splitter._at)
         return cut(splitter)

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.events.log import Event, EventLog, Origin, contract, severity_of, unlike_the_contract
+from shared.events.log import Event, EventLog, RunOrigin, contract, severity_of, unlike_the_contract
 
 ROOT = Path(__file__).parents[2]
 NOON = datetime(2024, 1, 15, 12, tzinfo=UTC)
@@ -86,7 +86,7 @@ def test_what_is_not_known_is_left_out() -> None:
 
 
 def test_labels_and_trace_stand_where_cloud_logging_looks_for_them() -> None:
-    origin = Origin({"execution": "e-1", "task_index": "0"}, "projects/p/traces/00")
+    origin = RunOrigin({"execution": "e-1", "task_index": "0"}, "projects/p/traces/00")
     line = json.loads(written(Event.VERIFY_SUCCEEDED, GOOD, origin=origin))
     assert line["logging.googleapis.com/labels"] == {"execution": "e-1", "task_index": "0"}
     assert line["logging.googleapis.com/trace"] == "projects/p/traces/00"

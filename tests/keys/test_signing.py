@@ -11,7 +11,7 @@ from shared.errors import KeyProblem, UsageError
 from shared.keys.keyfile import KeyFile
 from shared.keys.kms_signing import CloudSigner
 from shared.keys.signing import SigningFile, open_signer
-from shared.statements import Kind, sign, verify
+from shared.statements import StatementKind, sign, verify
 from tests.servers.kms.fixture import KEY, SIGNING_KEY, SIGNING_URI, URI
 from tests.servers.kms.server import Damage, KmsServer, Right
 
@@ -66,10 +66,10 @@ def test_what_is_no_signing_key_is_refused_without_quoting_it(tmp_path: Path) ->
 
 
 def test_cloud_kms_signs_and_anyone_verifies_offline(ana: Callable[..., CloudSigner], kms: KmsServer) -> None:
-    raw = sign(ana(), Kind.DECISION, b"{}")
+    raw = sign(ana(), StatementKind.DECISION, b"{}")
     public = ana().public
     kms.rights = set()
-    assert verify(raw, Kind.DECISION, [public]).key == public
+    assert verify(raw, StatementKind.DECISION, [public]).key == public
 
 
 def test_each_request_carries_its_checksum(ana: Callable[..., CloudSigner], kms: KmsServer) -> None:

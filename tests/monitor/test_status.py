@@ -6,7 +6,7 @@ import pytest
 
 from shared.events.log import Event
 from shared.model.kinds import Kind
-from shared.monitor import Listing, Seen, Standing, Status, status_of
+from shared.monitor import Listing, Seen, Status, StatusLevel, status_of
 from shared.monitor.status import NextSlot
 from tests.monitor.builders import ALL, DAILY, NOW, hours, listing, nights, seen
 from tests.monitor.screens import CASES, PAGE, lines_of, page
@@ -40,16 +40,16 @@ def test_any_other_has_a_line_that_says_what_to_do(case: tuple[str, str, Listing
 @pytest.mark.parametrize(
     ("own", "standing"),
     [
-        (nights(3), Standing.OK),
-        (nights(3, until=hours(26)), Standing.STALE),
-        ([seen(verified=False), *nights(3, until=hours(24.5))], Standing.FAILING),
-        ([seen(damaged="unreadable"), *nights(3, until=hours(24.5))], Standing.FAILING),
-        ([], Standing.NEVER),
-        ([seen(timedelta(days=-9))], Standing.NEVER),
-        ([seen(timedelta(days=-9)), *nights(3, until=hours(26))], Standing.STALE),
+        (nights(3), StatusLevel.OK),
+        (nights(3, until=hours(26)), StatusLevel.STALE),
+        ([seen(verified=False), *nights(3, until=hours(24.5))], StatusLevel.FAILING),
+        ([seen(damaged="unreadable"), *nights(3, until=hours(24.5))], StatusLevel.FAILING),
+        ([], StatusLevel.NEVER),
+        ([seen(timedelta(days=-9))], StatusLevel.NEVER),
+        ([seen(timedelta(days=-9)), *nights(3, until=hours(26))], StatusLevel.STALE),
     ],
 )
-def test_the_standing_is_that_of_the_newest_backup_whose_age_is_known(own: list[Seen], standing: Standing) -> None:
+def test_the_standing_is_that_of_the_newest_backup_whose_age_is_known(own: list[Seen], standing: StatusLevel) -> None:
     assert status(own).standing is standing
 
 

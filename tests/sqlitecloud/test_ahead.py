@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.sqlitecloud.ahead import Ahead
+from shared.sqlitecloud.ahead import RequestsAhead
 from shared.sqlitecloud.location import CloudLocation
 from shared.sqlitecloud.session import Session
 from shared.sqlitecloud.snapshot import snapshot_cloud
@@ -21,7 +21,7 @@ Located = Callable[..., CloudLocation]
 @given(st.integers(1, 5_000_000), st.sampled_from([7, 1000, 65_536, 524_288, 8 << 20]))
 def test_every_step_is_asked_for_exactly_once_and_few_wait(size: int, step: int) -> None:
     size = max(1, size // max(1, 65_536 // step))
-    ahead, left, asked = Ahead(size), size, 0
+    ahead, left, asked = RequestsAhead(size), size, 0
     while left:
         if not ahead.waiting:
             ahead.sent()
@@ -38,7 +38,7 @@ def test_every_step_is_asked_for_exactly_once_and_few_wait(size: int, step: int)
 
 @given(st.lists(st.integers(1, 3000), min_size=1, max_size=50))
 def test_a_node_whose_steps_vary_always_has_a_request_while_bytes_are_left(steps: list[int]) -> None:
-    ahead, left = Ahead(sum(steps)), sum(steps)
+    ahead, left = RequestsAhead(sum(steps)), sum(steps)
     ahead.sent()
     for length in steps:
         assert ahead.waiting > 0

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from shared.errors import NotGood, UsageError
 from shared.keys.signing import SigningFile
-from shared.statements import Kind, PublicKey, Signer, add_signature, open_statement, sign, verify
+from shared.statements import PublicKey, Signer, StatementKind, add_signature, open_statement, sign, verify
 
 PAYLOAD = b'{"backup": "one"}'
 
@@ -35,8 +35,8 @@ SIGNERS: list[Signer] = [ANA, CLOUD]
 
 
 @pytest.mark.parametrize("signer", SIGNERS)
-@pytest.mark.parametrize("kind", Kind)
-def test_what_was_signed_comes_back_with_the_key_that_signed(signer: Signer, kind: Kind) -> None:
+@pytest.mark.parametrize("kind", StatementKind)
+def test_what_was_signed_comes_back_with_the_key_that_signed(signer: Signer, kind: StatementKind) -> None:
     found = verify(sign(signer, kind, PAYLOAD), kind, [BEN.public, signer.public])
     assert (found.payload, found.key, found.document()) == (PAYLOAD, signer.public, {"backup": "one"})
 
@@ -49,13 +49,13 @@ def test_the_bytes_that_are_signed_are_those_of_the_dsse_specification() -> None
             assert message == b"DSSEv1 37 application/vnd.litekeep.verdict+json 17 " + PAYLOAD
             return ANA.sign(message)
 
-    verify(sign(Seen(), Kind.VERDICT, PAYLOAD), Kind.VERDICT, [ANA.public])
+    verify(sign(Seen(), StatementKind.VERDICT, PAYLOAD), StatementKind.VERDICT, [ANA.public])
 
 
-@pytest.mark.parametrize("kind", Kind)
-def test_a_statement_of_one_kind_is_none_of_another(kind: Kind) -> None:
-    raw = sign(ANA, Kind.REQUEST, PAYLOAD)
-    if kind is Kind.REQUEST:
+@pytest.mark.parametrize("kind", StatementKind)
+def test_a_statement_of_one_kind_is_none_of_another(kind: StatementKind) -> None:
+    raw = sign(ANA, StatementKind.REQUEST, PAYLOAD)
+    if kind is StatementKind.REQUEST:
         return
     with pytest.raises(NotGood, match="of another kind"):
         verify(raw, kind, [ANA.public])
@@ -65,23 +65,23 @@ def test_a_statement_of_one_kind_is_none_of_another(kind: Kind) -> None:
 
 
 def test_who_is_not_asked_about_signs_for_nothing() -> None:
-    raw = sign(ANA, Kind.REQUEST, PAYLOAD)
+    raw = sign(ANA, StatementKind.REQUEST, PAYLOAD)
     for keys in ([BEN.public], [CLOUD.public], []):
         with pytest.raises(NotGood, match="an unknown key"):
-            verify(raw, Kind.REQUEST, keys)
+            verify(raw, StatementKind.REQUEST, keys)
 
 
 def test_a_signature_under_the_name_of_another_key_is_none() -> None:
-    envelope = json.loads(sign(ANA, Kind.REQUEST, PAYLOAD))
+    envelope = json.loads(sign(ANA, StatementKind.REQUEST, PAYLOAD))
     envelope["signatures"][0]["keyid"] = BEN.public.id
     with pytest.raises(NotGood, match="forged"):
-        verify(json.dumps(envelope).encode(), Kind.REQUEST, [ANA.public, BEN.public])
+        verify(json.dumps(envelope).encode(), StatementKind.REQUEST, [ANA.public, BEN.public])
 
 
 def test_several_sign_the_same_and_each_counts_once() -> None:
-    raw = add_signature(sign(ANA, Kind.POLICY, PAYLOAD, [CLOUD]), Kind.POLICY, BEN)
-    raw = add_signature(raw, Kind.POLICY, BEN)
-    found = verify(raw, Kind.POLICY, [BEN.public, CLOUD.public, ANA.public])
+    raw = add_signature(sign(ANA, StatementKind.POLICY, PAYLOAD, [CLOUD]), StatementKind.POLICY, BEN)
+    raw = add_signature(raw, StatementKind.POLICY, BEN)
+    found = verify(raw, StatementKind.POLICY, [BEN.public, CLOUD.public, ANA.public])
     assert set(found.keys) == {ANA.public, BEN.public, CLOUD.public}
     assert len(json.loads(raw)["signatures"]) == 3
 
@@ -90,10 +90,10 @@ def test_several_sign_the_same_and_each_counts_once() -> None:
 @settings(max_examples=150, deadline=None)
 @given(at=st.integers(0, 300), new=st.integers(0, 255))
 def test_no_changed_byte_changes_what_is_believed(signer: Signer, at: int, new: int) -> None:
-    raw = sign(signer, Kind.VERDICT, PAYLOAD)
+    raw = sign(signer, StatementKind.VERDICT, PAYLOAD)
     changed = raw[:at] + bytes([new]) + raw[at + 1 :]
     try:
-        assert verify(changed, Kind.VERDICT, [signer.public]).payload == PAYLOAD
+        assert verify(changed, StatementKind.VERDICT, [signer.public]).payload == PAYLOAD
     except NotGood:
         assert changed != raw
 
@@ -111,7 +111,10 @@ WRONG: list[Any] = [
 
 @pytest.mark.parametrize("raw", WRONG)
 def test_what_is_no_envelope_is_told_in_one_line(raw: bytes) -> None:
-    for read in (lambda: verify(raw, Kind.USED, [ANA.public]), lambda: open_statement(raw, Kind.USED)):
+    for read in (
+        lambda: verify(raw, StatementKind.USED, [ANA.public]),
+        lambda: open_statement(raw, StatementKind.USED),
+    ):
         with pytest.raises(NotGood, match="this used ") as told:
             read()
         assert "\n" not in str(told.value)
@@ -132,18 +135,18 @@ def test_what_is_no_envelope_is_told_in_one_line(raw: bytes) -> None:
     ],
 )
 def test_an_envelope_with_anything_else_in_it_is_refused(change: dict[str, Any]) -> None:
-    envelope = json.loads(sign(ANA, Kind.USED, PAYLOAD)) | change
+    envelope = json.loads(sign(ANA, StatementKind.USED, PAYLOAD)) | change
     with pytest.raises(NotGood):
-        verify(json.dumps(envelope).encode(), Kind.USED, [ANA.public])
+        verify(json.dumps(envelope).encode(), StatementKind.USED, [ANA.public])
 
 
 def test_a_name_that_stands_twice_is_refused() -> None:
-    raw = sign(ANA, Kind.USED, PAYLOAD)
+    raw = sign(ANA, StatementKind.USED, PAYLOAD)
     other = b'{"payload": "' + base64.b64encode(b"{}") + b'",'
     with pytest.raises(NotGood):
-        verify(raw.replace(b"{", other, 1), Kind.USED, [ANA.public])
+        verify(raw.replace(b"{", other, 1), StatementKind.USED, [ANA.public])
     with pytest.raises(NotGood):
-        verify(sign(ANA, Kind.USED, b'{"a": 1, "a": 2}'), Kind.USED, [ANA.public]).document()
+        verify(sign(ANA, StatementKind.USED, b'{"a": 1, "a": 2}'), StatementKind.USED, [ANA.public]).document()
 
 
 @pytest.mark.parametrize(

@@ -19,7 +19,7 @@ from shared.dump.schema import count_rows, schema_hash, schema_version, user_tab
 from shared.dump.unique import refuse_broken_unique
 from shared.model.manifest import Artifact, Database, Integrity
 from shared.model.names import BackupName, Format
-from shared.runtime.progress import Progress
+from shared.runtime.progress import GivenUp, Progress
 from shared.sqlite.settings_of import describe, describe_by_header
 
 # Bytes of a row as SQL. Loading one takes about five times as much, and the jobs have 1 GiB of memory.
@@ -76,10 +76,6 @@ def write_artifacts(
     return _side_by_side(write, formats, given_up), counts if Format.SQL in formats else None
 
 
-class _GivenUp(Exception):
-    """Another artifact has failed, and its error is the one that counts."""
-
-
 def _side_by_side(write: Callable[[Format], Artifact], formats: tuple[Format, ...], given_up: Event) -> list[Artifact]:
     """The first in this thread, where signals arrive, the others beside it; one that fails ends all."""
     first, *others = formats
@@ -88,7 +84,7 @@ def _side_by_side(write: Callable[[Format], Artifact], formats: tuple[Format, ..
             beside = [pool.submit(write, form) for form in others]
             try:
                 made = write(first)
-            except _GivenUp:
+            except GivenUp:
                 for artifact in beside:
                     artifact.result()  # raises the reason
                 raise
@@ -101,7 +97,7 @@ def _side_by_side(write: Callable[[Format], Artifact], formats: tuple[Format, ..
 def _until(given_up: Event, chunks: Iterable[bytes]) -> Iterator[bytes]:
     for chunk in chunks:
         if given_up.is_set():
-            raise _GivenUp
+            raise GivenUp
         yield chunk
 
 

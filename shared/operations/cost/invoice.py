@@ -31,7 +31,7 @@ class Terms:
 
 
 @dataclass(frozen=True)
-class Line:
+class InvoiceLine:
     what: str
     quantity: float
     unit: str
@@ -45,7 +45,7 @@ class Line:
 @dataclass(frozen=True)
 class Invoice:
     currency: str
-    lines: list[Line]
+    lines: list[InvoiceLine]
     not_counted: list[str]
     in_30_days: float  # a month's storage then, at the rate of the last 30 days
 
@@ -88,7 +88,7 @@ def make_invoice(usage: Usage, prices: Prices, terms: Terms, now: datetime) -> I
     return Invoice(prices.currency, lines, missing.said, _later(usage.items, recent, storage, now))
 
 
-def _stored(what: str, items: Iterable[Item], storage: dict[str, float], missing: _Missing) -> Iterator[Line]:
+def _stored(what: str, items: Iterable[Item], storage: dict[str, float], missing: _Missing) -> Iterator[InvoiceLine]:
     sizes: Counter[tuple[str, str | None, str]] = Counter()
     for item in items:
         sizes[item.kind, item.database, item.storage_class] += item.size_bytes
@@ -97,10 +97,10 @@ def _stored(what: str, items: Iterable[Item], storage: dict[str, float], missing
         if price is None:
             missing(f"{what} in {storage_class}: no price")
             continue
-        yield Line(what, size / GIB, "GiB", price, size / GIB * price, kind, database, storage_class)
+        yield InvoiceLine(what, size / GIB, "GiB", price, size / GIB * price, kind, database, storage_class)
 
 
-def _operations(usage: Usage, recent: Iterable[Item], prices: Prices, missing: _Missing) -> Iterator[Line]:
+def _operations(usage: Usage, recent: Iterable[Item], prices: Prices, missing: _Missing) -> Iterator[InvoiceLine]:
     writes: Counter[tuple[str, str | None]] = Counter()
     for item in recent:
         writes[item.kind, item.database] += 1
@@ -110,11 +110,11 @@ def _operations(usage: Usage, recent: Iterable[Item], prices: Prices, missing: _
     for (kind, database), count in sorted(writes.items(), key=str):
         if price is not None:
             amount = count / 1000 * price.write
-            yield Line("writes", count, "operations", price.write, amount, kind, database, STANDARD)
+            yield InvoiceLine("writes", count, "operations", price.write, amount, kind, database, STANDARD)
     yield from _reads(usage, recent, prices, missing)
 
 
-def _reads(usage: Usage, recent: Iterable[Item], prices: Prices, missing: _Missing) -> Iterator[Line]:
+def _reads(usage: Usage, recent: Iterable[Item], prices: Prices, missing: _Missing) -> Iterator[InvoiceLine]:
     """A verdict stands for one reading of its backup's manifest and artifacts."""
     of_backup: dict[object, list[Item]] = defaultdict(list)
     for item in usage.items:
@@ -133,36 +133,36 @@ def _reads(usage: Usage, recent: Iterable[Item], prices: Prices, missing: _Missi
             missing(f"operations in {storage_class}: no price")
         else:
             amount = count / 1000 * price.read
-            yield Line("reads", count, "operations", price.read, amount, kind, database, storage_class)
+            yield InvoiceLine("reads", count, "operations", price.read, amount, kind, database, storage_class)
         if retrieval is None:
             missing(f"retrieval from {storage_class}: no price")
         elif retrieval:
-            yield Line("retrieval", size, "GiB", retrieval, size * retrieval, kind, database, storage_class)
+            yield InvoiceLine("retrieval", size, "GiB", retrieval, size * retrieval, kind, database, storage_class)
 
 
-def _keys(recent: Iterable[Item], prices: Prices, terms: Terms, missing: _Missing) -> Iterator[Line]:
+def _keys(recent: Iterable[Item], prices: Prices, terms: Terms, missing: _Missing) -> Iterator[InvoiceLine]:
     if not terms.key_versions:
         return
     if prices.key_version_month is None or prices.key_operations_per_10000 is None:
         missing("Cloud KMS: no price")
         return
     each = prices.key_version_month
-    yield Line("key versions", terms.key_versions, "versions", each, terms.key_versions * each)
+    yield InvoiceLine("key versions", terms.key_versions, "versions", each, terms.key_versions * each)
     operations: Counter[tuple[str, str | None]] = Counter()
     for item in recent:  # one wrapping a backup, one unwrapping a verification
         operations[item.kind, item.database] += item.role in ("manifest", "verdict")
     price = prices.key_operations_per_10000
     for (kind, database), count in sorted(operations.items(), key=str):
         if count:
-            yield Line("key operations", count, "operations", price, count / 10_000 * price, kind, database)
+            yield InvoiceLine("key operations", count, "operations", price, count / 10_000 * price, kind, database)
 
 
-def _jobs(recent: Iterable[Item], prices: Prices, terms: Terms, missing: _Missing) -> Iterator[Line]:
+def _jobs(recent: Iterable[Item], prices: Prices, terms: Terms, missing: _Missing) -> Iterator[InvoiceLine]:
     if terms.schedules and prices.schedule_month is None:
         missing("Cloud Scheduler: no price")
     elif terms.schedules and prices.schedule_month is not None:
         billed = max(0, terms.schedules - prices.schedules_free)
-        yield Line("schedules", billed, "schedules", prices.schedule_month, billed * prices.schedule_month)
+        yield InvoiceLine("schedules", billed, "schedules", prices.schedule_month, billed * prices.schedule_month)
     if terms.run_seconds is None:
         missing("Cloud Run: the listing does not say how long runs take; name it with --run-seconds")
         return
@@ -175,7 +175,7 @@ def _jobs(recent: Iterable[Item], prices: Prices, terms: Terms, missing: _Missin
     memory = max(0.0, seconds * terms.run_gib - prices.run_free_gib_seconds) * prices.run_gib_second
     for kind, count in sorted(runs.items()):
         share = count / sum(runs.values())
-        yield Line("runs", count * terms.run_seconds, "seconds", 0, (cpu + memory) * share, kind)
+        yield InvoiceLine("runs", count * terms.run_seconds, "seconds", 0, (cpu + memory) * share, kind)
     missing("Cloud Run of other jobs than backups")
 
 

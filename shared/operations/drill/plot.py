@@ -29,7 +29,7 @@ _SERIES = {
 
 
 @dataclass(frozen=True)
-class Point:
+class PlottedDrill:
     """One drill: its recovery times in seconds, of those restores that succeeded."""
 
     held_at: datetime
@@ -37,10 +37,10 @@ class Point:
     seconds: dict[Role, float]
 
 
-def draw(points: Sequence[Point]) -> str:
+def draw(points: Sequence[PlottedDrill]) -> str:
     """The plot of the newest 24 drills; `points` are the oldest first."""
     shown = points[-_MOST:]
-    frame = _Frame(shown)
+    frame = _Axes(shown)
     body = [*_background(frame), *_targets(frame), *_dates(frame, shown)]
     for role in Role:
         body += _series(frame, shown, role)
@@ -48,10 +48,10 @@ def draw(points: Sequence[Point]) -> str:
     return "\n".join([*_head(len(shown)), *body, *_legend(shown), "</svg>", ""])
 
 
-class _Frame:
+class _Axes:
     """Where a drill and a duration lie."""
 
-    def __init__(self, points: Sequence[Point]) -> None:
+    def __init__(self, points: Sequence[PlottedDrill]) -> None:
         values = [max(value, 0.001) for point in points for value in point.seconds.values()]
         longest = max(target.total_seconds() for target in RECOVERY_TIME.values())
         lowest = min([*values, 1.0])
@@ -78,7 +78,7 @@ def _head(count: int) -> Iterator[str]:
     yield f'<text x="{_LEFT}" y="22" font-size="15" font-weight="600">Recovery time over past drills</text>'
 
 
-def _background(frame: _Frame) -> Iterator[str]:
+def _background(frame: _Axes) -> Iterator[str]:
     for seconds, label in _TICKS.items():
         if frame.low <= seconds <= frame.high:
             y = frame.y(seconds)
@@ -86,7 +86,7 @@ def _background(frame: _Frame) -> Iterator[str]:
             yield f'<text x="{_LEFT - 8}" y="{y + 4:.1f}" text-anchor="end" fill="#555555">{label}</text>'
 
 
-def _targets(frame: _Frame) -> Iterator[str]:
+def _targets(frame: _Axes) -> Iterator[str]:
     for scenario, target in RECOVERY_TIME.items():
         y = frame.y(target.total_seconds())
         hours = f"{target.total_seconds() / 3600:g} h"
@@ -97,7 +97,7 @@ def _targets(frame: _Frame) -> Iterator[str]:
         yield f'<text x="{_WIDTH - _RIGHT + 8}" y="{y + 4:.1f}" fill="#444444">{scenario.value}, {hours}</text>'
 
 
-def _dates(frame: _Frame, points: Sequence[Point]) -> Iterator[str]:
+def _dates(frame: _Axes, points: Sequence[PlottedDrill]) -> Iterator[str]:
     step = max(1, math.ceil(len(points) / _LABELS))
     one_day = len({point.held_at.date() for point in points}) == 1
     for place in range(len(points) - 1, -1, -step):
@@ -106,7 +106,7 @@ def _dates(frame: _Frame, points: Sequence[Point]) -> Iterator[str]:
         yield f'<text x="{x:.1f}" y="{y}" text-anchor="middle" fill="#555555">{label}</text>'
 
 
-def _series(frame: _Frame, points: Sequence[Point], role: Role) -> Iterator[str]:
+def _series(frame: _Axes, points: Sequence[PlottedDrill], role: Role) -> Iterator[str]:
     colour, _ = _SERIES[role]
     run: list[str] = []
     for place, point in enumerate([*points, None]):
@@ -134,7 +134,7 @@ def _marker(role: Role, x: float, y: float) -> str:
     return f'<polygon points="{corners}" fill="{colour}"/>'
 
 
-def _failures(frame: _Frame, points: Sequence[Point]) -> Iterator[str]:
+def _failures(frame: _Axes, points: Sequence[PlottedDrill]) -> Iterator[str]:
     y = _HEIGHT - _BOTTOM + 32
     for place, point in enumerate(points):
         if not point.passed:
@@ -142,7 +142,7 @@ def _failures(frame: _Frame, points: Sequence[Point]) -> Iterator[str]:
             yield f'<text x="{frame.x(place):.1f}" y="{y}" text-anchor="middle" fill="#b00020">{said}</text>'
 
 
-def _legend(points: Sequence[Point]) -> Iterator[str]:
+def _legend(points: Sequence[PlottedDrill]) -> Iterator[str]:
     x = float(_LEFT)
     for role, (_, label) in _SERIES.items():
         if any(role in point.seconds for point in points):

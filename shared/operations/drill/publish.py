@@ -10,7 +10,7 @@ from shared.operations.drill.attempt import Role
 from shared.operations.drill.drill import Drill
 from shared.operations.drill.history import PastDrill
 from shared.operations.drill.page import to_markdown
-from shared.operations.drill.plot import Point, draw
+from shared.operations.drill.plot import PlottedDrill, draw
 from shared.operations.drill.report import to_json
 from shared.stores import Store, StoredObject
 
@@ -38,15 +38,15 @@ def publish(store: Store, drill: Drill, past: Sequence[PastDrill]) -> None:
         raise
 
 
-def _points(past: Sequence[PastDrill]) -> list[Point]:
+def _points(past: Sequence[PastDrill]) -> list[PlottedDrill]:
     oldest_first = sorted(past, key=lambda drill: (drill.name.held_at, drill.name.report))
-    return [Point(drill.name.held_at, drill.name.passed, drill.seconds) for drill in oldest_first]
+    return [PlottedDrill(drill.name.held_at, drill.name.passed, drill.seconds) for drill in oldest_first]
 
 
-def _point(drill: Drill) -> Point:
+def _point(drill: Drill) -> PlottedDrill:
     seconds = {
         role: attempt.recovery_seconds
         for role in Role
         if (attempt := drill.attempt(role)) and attempt.recovered and attempt.recovery_seconds is not None
     }
-    return Point(drill.started_at, drill.passed, seconds)
+    return PlottedDrill(drill.started_at, drill.passed, seconds)

@@ -46,7 +46,7 @@ class Ground:
 
 
 @dataclass(frozen=True)
-class Step:
+class RehearsalStep:
     name: str
     seconds: float
 
@@ -63,7 +63,7 @@ class Rehearsal:
     scenario: Scenario
     backup: BackupName | None = None
     target: str = ""
-    steps: list[Step] = field(default_factory=list)
+    steps: list[RehearsalStep] = field(default_factory=list)
     recovery_seconds: float | None = None
     lost_seconds: float | None = None
     lost_rows: int | None = None
@@ -92,7 +92,7 @@ class Rehearsal:
         try:
             yield
         finally:
-            self.steps.append(Step(name, ground.stopwatch() - begun))
+            self.steps.append(RehearsalStep(name, ground.stopwatch() - begun))
 
     def hold(self, checks: list[Check]) -> None:
         self.checks += checks

@@ -20,11 +20,11 @@ _LONGEST = 10_000  # bytes of one value
 Name = Annotated[str, Field(min_length=1, max_length=10_000)]
 
 
-class _Stored(BaseModel):
+class _LedgerPart(BaseModel):
     model_config = ConfigDict(frozen=True, extra="allow", hide_input_in_errors=True)
 
 
-class Place(_Stored):
+class ComparedColumn(_LedgerPart):
     """A column whose values are compared. `fold`: its collation ignores the case of ASCII letters."""
 
     table: Name
@@ -32,7 +32,7 @@ class Place(_Stored):
     fold: bool = False
 
 
-class Link(_Stored):
+class Link(_LedgerPart):
     """Rows of `child` that refer to erased rows of `parent`, and what becomes of them."""
 
     child: Name
@@ -42,7 +42,7 @@ class Link(_Stored):
     action: Literal["delete", "null", "default"]
 
 
-class Erasure(_Stored):
+class Erasure(_LedgerPart):
     """One entry. `hashes` are HMAC-SHA-256 in hex, `filter` the 16-bit checksums that are looked at first."""
 
     id: str
@@ -51,14 +51,14 @@ class Erasure(_Stored):
     recorded_at: Moment
     recorded_by: str
     reason: str
-    places: list[Place]
+    places: list[ComparedColumn]
     links: list[Link]
     values: Count
     hashes: list[Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]]
     filter: list[Annotated[int, Field(ge=0, lt=1 << 16)]]
 
     @property
-    def main(self) -> Place:
+    def main(self) -> ComparedColumn:
         return self.places[0]
 
     def concerns(self, database: str, began_at: datetime) -> bool:

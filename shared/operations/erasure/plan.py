@@ -10,7 +10,7 @@ import apsw
 from shared.dump.schema import folded, table_facts
 from shared.dump.tables import read_table
 from shared.errors import UsageError
-from shared.operations.erasure.entry import Link, Place
+from shared.operations.erasure.entry import ComparedColumn, Link
 from shared.operations.erasure.residue import with_own_content
 
 _ACTIONS: dict[str, Literal["delete", "null", "default"]] = {"SET NULL": "null", "SET DEFAULT": "default"}
@@ -37,7 +37,7 @@ class ForeignKey:
 
 @dataclass(frozen=True)
 class ErasurePlan:
-    places: list[Place]
+    places: list[ComparedColumn]
     links: list[Link]
 
     def lines(self) -> Iterator[str]:
@@ -109,7 +109,7 @@ def _primary(connection: apsw.Connection, table: str) -> tuple[str, ...]:
     return tuple(name for (name,) in rows)
 
 
-def _place(connection: apsw.Connection, table: str, column: str, table_flag: str, column_flag: str) -> Place:
+def _place(connection: apsw.Connection, table: str, column: str, table_flag: str, column_flag: str) -> ComparedColumn:
     facts = {folded(name): (name, about) for name, about in table_facts(connection).items()}
     if folded(table) not in facts:
         known = ", ".join(sorted(name for name, _ in facts.values())[:20])
@@ -122,4 +122,4 @@ def _place(connection: apsw.Connection, table: str, column: str, table_flag: str
     if found is None:
         raise UsageError(f"{column_flag} {column[:100]!r} is no column of {name}")
     collation = connection.column_metadata("main", name, found)[1]
-    return Place(table=name, column=found, fold=collation.upper() == "NOCASE")
+    return ComparedColumn(table=name, column=found, fold=collation.upper() == "NOCASE")

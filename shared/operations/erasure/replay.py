@@ -17,7 +17,7 @@ import apsw
 
 from shared.dump.schema import folded
 from shared.errors import NotErased
-from shared.operations.erasure.entry import Erasure, Hasher, Place
+from shared.operations.erasure.entry import ComparedColumn, Erasure, Hasher
 from shared.operations.erasure.references import links_of, spread, unlink
 from shared.operations.erasure.replayed import Replayed
 from shared.operations.erasure.residue import check_forgets, forget_residue
@@ -138,9 +138,9 @@ def _erase(
         connection.execute(f"DROP TABLE {temporary}")
 
 
-def _by_place(entries: Sequence[Erasure]) -> list[tuple[Place, list[Erasure]]]:
+def _by_place(entries: Sequence[Erasure]) -> list[tuple[ComparedColumn, list[Erasure]]]:
     """Each column once, with all entries that look at it: one pass, however many erasures there are."""
-    found: dict[tuple[str, str, bool], tuple[Place, list[Erasure]]] = {}
+    found: dict[tuple[str, str, bool], tuple[ComparedColumn, list[Erasure]]] = {}
     for entry in entries:
         for place in entry.places:
             key = (folded(place.table), folded(place.column), place.fold)

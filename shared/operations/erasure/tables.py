@@ -8,7 +8,7 @@ import apsw
 from shared.dump.schema import TableFacts, folded, table_facts
 from shared.dump.tables import Table, read_table, seek_name
 from shared.errors import NotErased
-from shared.operations.erasure.entry import Erasure, Hasher, Place, without_case
+from shared.operations.erasure.entry import ComparedColumn, Erasure, Hasher, without_case
 from shared.operations.erasure.replayed import Replayed
 from shared.operations.erasure.residue import with_own_content
 from shared.sqlite.names import quote_name
@@ -95,7 +95,12 @@ def find_place(
 
 
 def find_rows(
-    connection: apsw.Connection, tables: Tables, table: Table, place: Place, entries: Sequence[Erasure], hasher: Hasher
+    connection: apsw.Connection,
+    tables: Tables,
+    table: Table,
+    place: ComparedColumn,
+    entries: Sequence[Erasure],
+    hasher: Hasher,
 ) -> int:
     """One pass over a column: the keys of the rows whose value is in one of the entries. Returns how many they are."""
     hashes = {bytes.fromhex(each) for entry in entries for each in entry.hashes}

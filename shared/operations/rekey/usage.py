@@ -50,7 +50,7 @@ class KeyUse:
 
 
 @dataclass
-class Usage:
+class KeyUsage:
     """`unchecked`: backups with re-wrappings that the configured key cannot check; `unreadable` says why, by name."""
 
     store: str
@@ -78,9 +78,9 @@ class _Wrapped:
     unchecked: bool
 
 
-def key_usage(catalog: Catalog, open_key: OpenKey | None, *, progress: Progress = silent) -> Usage:
+def key_usage(catalog: Catalog, open_key: OpenKey | None, *, progress: Progress = silent) -> KeyUsage:
     """Looks at every backup of a store. Raises StoreError when it cannot be listed or read."""
-    usage, reader = Usage(catalog.store.url), _Reader(catalog, open_key)
+    usage, reader = KeyUsage(catalog.store.url), _Reader(catalog, open_key)
     backups = catalog.backups()
     usage.erasures = sorted({name for raw in keys_of(catalog.store).values() if (name := named_key(raw))})
     with ThreadPoolExecutor(_WORKERS, thread_name_prefix="keys") as pool:
@@ -93,7 +93,7 @@ def key_usage(catalog: Catalog, open_key: OpenKey | None, *, progress: Progress 
     return usage
 
 
-def _count(usage: Usage, backup: Backup, found: "_Wrapped | NotGood | None") -> None:
+def _count(usage: KeyUsage, backup: Backup, found: "_Wrapped | NotGood | None") -> None:
     if found is None:
         return  # removed since the listing
     if isinstance(found, NotGood):

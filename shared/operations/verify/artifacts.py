@@ -24,7 +24,7 @@ from shared.operations.verify.rungs import Noted, Rungs
 from shared.runtime.confined import Confined
 from shared.runtime.disk import KEPT_FREE, free_bytes
 from shared.runtime.memory import free_memory
-from shared.runtime.progress import Progress
+from shared.runtime.progress import GivenUp, Progress
 from shared.runtime.workspace import scratch_folder
 from shared.stores import Store
 
@@ -63,23 +63,19 @@ def _has_room_for_both(manifest: Manifest, scratch: Path) -> bool:
     )
 
 
-class _GivenUp(Exception):
-    """The other climb has failed, and its error is the one that counts."""
-
-
 def _both(image: "_Climb", sql: "_Climb", progress: Progress) -> list[Rungs]:
     """SQL, which takes longer, in this thread, where signals arrive. What ends one of them ends both."""
     given_up = Event()
 
     def unless_given_up(stage: str, done: int, total: int) -> None:
         if given_up.is_set():
-            raise _GivenUp
+            raise GivenUp
         progress(stage, done, total)
 
     with Confined() as child, _beside(image, unless_given_up, given_up) as beside:
         try:
             found = sql(child, unless_given_up)
-        except _GivenUp:
+        except GivenUp:
             beside.result()  # raises the reason
             raise
         while not wait([beside], timeout=_GLANCE).done:
@@ -134,7 +130,7 @@ class _Climb:
         artifact = self.artifact
         try:
             with self.store.open(artifact.object) as stream, self._stored.open("xb") as file:
-                check_stored(cast("BinaryIO", _Kept(stream, file, artifact, progress)), artifact)
+                check_stored(cast("BinaryIO", _KeptBytes(stream, file, artifact, progress)), artifact)
         except ObjectMissing:
             return rungs.add("checksum", ok=False, detail=f"{artifact.object} is missing; use another backup")
         except NotGood as error:
@@ -168,7 +164,7 @@ class _Climb:
             rungs.add(check.name, ok=check.ok, detail=check.detail)
 
 
-class _Kept:
+class _KeptBytes:
     """Stored bytes on their way from the store, kept in a file for the next rung; whoever reads them counts them."""
 
     def __init__(self, stream: BinaryIO, file: BinaryIO, artifact: Artifact, progress: Progress) -> None:

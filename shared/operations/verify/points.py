@@ -20,7 +20,7 @@ from shared.runtime.workspace import scratch_folder
 from shared.stores import Store
 
 
-class Rungs(Protocol):
+class RungCollector(Protocol):
     """What a climb collects its verdicts in."""
 
     image: Proof | None
@@ -34,7 +34,7 @@ def climb_point(
     manifest: Manifest,
     data_key: DataKey | None,
     key: WrappingKey | None,
-    rungs: Rungs,
+    rungs: RungCollector,
     progress: Progress,
 ) -> None:
     """Climbs from the path's manifests to SQLite's own checks of what the point makes."""
@@ -52,7 +52,7 @@ def climb_point(
             _prove(manifest, target, rungs, progress)
 
 
-def _as_stored(store: Store, path: list[Step], rungs: Rungs) -> bool:
+def _as_stored(store: Store, path: list[Step], rungs: RungCollector) -> bool:
     size = 0
     for step, form in objects_of(path):
         artifact = step.manifest.artifact(form)
@@ -69,7 +69,7 @@ def _as_stored(store: Store, path: list[Step], rungs: Rungs) -> bool:
     return rungs.add("checksum", ok=True, detail=f"{2 * len(path)} objects, {size} bytes as announced")
 
 
-def _made(store: Store, path: list[Step], target: Path, rungs: Rungs, progress: Progress) -> bool:
+def _made(store: Store, path: list[Step], target: Path, rungs: RungCollector, progress: Progress) -> bool:
     manifest = path[-1].manifest
     try:
         rebuild_pages(store, path, target, lambda done, total: progress("rebuild", done, total))
@@ -80,7 +80,7 @@ def _made(store: Store, path: list[Step], target: Path, rungs: Rungs, progress: 
     return rungs.add("identity", ok=True, detail=pages)
 
 
-def _prove(manifest: Manifest, target: Path, rungs: Rungs, progress: Progress) -> None:
+def _prove(manifest: Manifest, target: Path, rungs: RungCollector, progress: Progress) -> None:
     try:
         hold_pages(target, manifest)
         with Confined() as child:

@@ -20,7 +20,7 @@ from shared.model.lock_names import Unchanged, parse_unchanged
 from shared.model.names import Format, parse
 from shared.model.schedules import parse_schedules
 from shared.monitor import judge, look
-from shared.monitor.status import Standing, status_of
+from shared.monitor.status import StatusLevel, status_of
 from shared.operations.backup import BackupOrder
 from shared.operations.backup.unchanged import find_unchanged, mark_unchanged
 from shared.runtime.progress import silent
@@ -193,16 +193,16 @@ def test_a_quiet_database_is_not_stale_and_one_whose_schedule_stopped_is(order: 
     for night in (1, 2, 3):
         mark_unchanged(order.store, backup.name, taken + night * 24 * HOUR, None)
 
-    def stale(after: timedelta) -> tuple[Standing, bool, timedelta | None]:
+    def stale(after: timedelta) -> tuple[StatusLevel, bool, timedelta | None]:
         listing, _ = look(order.store, taken + after)
         found = status_of(NAME, listing, DAILY, taken + after)
         said = [finding.event for finding in judge(listing, DAILY, taken + after)]
         return found.standing, "monitor.stale" in said, found.recovery_point
 
-    assert stale(72 * HOUR + HOUR / 2) == (Standing.OK, False, HOUR / 2)
-    assert stale(96 * HOUR)[:2] == (Standing.OK, False)
+    assert stale(72 * HOUR + HOUR / 2) == (StatusLevel.OK, False, HOUR / 2)
+    assert stale(96 * HOUR)[:2] == (StatusLevel.OK, False)
     standing, cries, behind = stale(98 * HOUR + timedelta(minutes=1))
-    assert (standing, cries, behind) == (Standing.STALE, True, 26 * HOUR + timedelta(minutes=1))
+    assert (standing, cries, behind) == (StatusLevel.STALE, True, 26 * HOUR + timedelta(minutes=1))
 
 
 def stale(order: BackupOrder, now: datetime, key: WrappingKey | None) -> tuple[bool, list[str]]:
@@ -210,7 +210,7 @@ def stale(order: BackupOrder, now: datetime, key: WrappingKey | None) -> tuple[b
     listing, _ = look(order.store, now, open_key=lambda: key)
     findings = [each for each in judge(listing, DAILY, now) if each.event is Event.MONITOR_NOT_SEALED]
     said = [each.message for each in findings]
-    return status_of(NAME, listing, DAILY, now).standing is Standing.STALE, said
+    return status_of(NAME, listing, DAILY, now).standing is StatusLevel.STALE, said
 
 
 def forged(order: BackupOrder, mark: Unchanged, content: bytes) -> None:

@@ -22,7 +22,7 @@ from shared.operations.drill.attempt import Attempt, Role
 from shared.operations.drill.history import drill_names, past_drills
 from shared.operations.drill.judge import recovery_times
 from shared.operations.drill.page import to_markdown
-from shared.operations.drill.plot import Point, draw
+from shared.operations.drill.plot import PlottedDrill, draw
 from shared.operations.drill.publish import publish
 from shared.operations.verify.judge import Check
 from shared.stores import StoredObject
@@ -234,7 +234,9 @@ def test_no_name_becomes_markup(store: FolderStore, text: str) -> None:
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.booleans(), st.dictionaries(st.sampled_from(list(Role)), st.floats(0, 1e9))), max_size=40))
 def test_every_plot_is_whole_and_within_its_frame(past: list[tuple[bool, dict[Role, float]]]) -> None:
-    points = [Point(SUNDAY + timedelta(days=28 * n), passed, seconds) for n, (passed, seconds) in enumerate(past)]
+    points = [
+        PlottedDrill(SUNDAY + timedelta(days=28 * n), passed, seconds) for n, (passed, seconds) in enumerate(past)
+    ]
     svg = ET.fromstring(draw(points))
     width, height = (float(svg.attrib[side]) for side in ("width", "height"))
     drawn = 0
@@ -247,7 +249,7 @@ def test_every_plot_is_whole_and_within_its_frame(past: list[tuple[bool, dict[Ro
 
 
 def test_a_slower_recovery_stands_higher_and_a_target_where_it_is() -> None:
-    points = [Point(SUNDAY, True, {Role.LATEST: seconds}) for seconds in (1.0, 60.0, 3600.0)]
+    points = [PlottedDrill(SUNDAY, True, {Role.LATEST: seconds}) for seconds in (1.0, 60.0, 3600.0)]
     svg = ET.fromstring(draw(points))
     marks = [float(e.attrib["cy"]) for e in svg.iter() if e.tag.endswith("circle")][:3]
     targets = [float(e.attrib["y1"]) for e in svg.iter() if e.attrib.get("stroke-dasharray")]

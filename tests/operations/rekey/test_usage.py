@@ -10,15 +10,15 @@ from shared.archive.rewrapping import make_rewrapping
 from shared.catalog.holds import hold
 from shared.catalog.listing import Catalog
 from shared.keys.keyfile import KeyFile
-from shared.operations.rekey.usage import Usage, key_usage
+from shared.operations.rekey.usage import KeyUsage, key_usage
 from tests.operations.rekey.builders import TAKEN, Place, publish
 
 
-def usage(place: Place, key: Callable[[], KeyFile] | None) -> Usage:
+def usage(place: Place, key: Callable[[], KeyFile] | None) -> KeyUsage:
     return key_usage(Catalog(place.store), key)
 
 
-def lost(found: Usage) -> dict[str, int]:
+def lost(found: KeyUsage) -> dict[str, int]:
     return {key: len(use.only) for key, use in found.keys.items()}
 
 
