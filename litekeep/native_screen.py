@@ -8,7 +8,7 @@ from typing import Any
 from shared.clock import utc_now
 from shared.sqlitecloud.connection_string import Address
 from shared.sqlitecloud.failures import AUTH, CloudError, CommandRefused
-from shared.sqlitecloud.native import NativeInventory, NativePoint, peek, shown
+from shared.sqlitecloud.native_backups import NativeInventory, NativePoint, peek, shown
 from shared.sqlitecloud.native_findings import NativeFindings, native_findings
 from shared.terminal.screen import BAD, GOOD, UNKNOWN, say, table
 from shared.text import age, size

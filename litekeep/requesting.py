@@ -4,7 +4,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from jobs.cleanup.main import cleanup_plan
-from jobs.restore.native import cloud_source
+from jobs.restore.run_native import cloud_source
 from litekeep.deleting import delete_plan
 from litekeep.rows_restore import rows_order_of
 from shared.approvals.desk import Submitted
@@ -15,7 +15,7 @@ from shared.clock import parse_time, rfc3339
 from shared.errors import UsageError
 from shared.events.log import Event
 from shared.model.kinds import Kind
-from shared.operations.restore.native import NativeOrder, native_plan, plan_native
+from shared.operations.restore.native_restore import NativeOrder, native_plan, plan_native
 from shared.operations.restore.permitted import plan_of
 from shared.operations.rows.permitted import rows_plan
 from shared.settings import Settings

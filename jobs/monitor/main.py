@@ -11,8 +11,8 @@ from shared.monitor.probes import probe_key, probe_store
 from shared.retention.inventory import Inventory
 from shared.settings import Settings
 from shared.stores import Store, open_store
+from shared.terminal.cloud_project import native_alarms
 from shared.terminal.endings import reported
-from shared.terminal.native import native_alarms
 from shared.terminal.notify import failures_of, tell_of_look
 from shared.terminal.options import settings_with
 from shared.terminal.parts import event_log, events_own_stdout, key_of

@@ -34,7 +34,7 @@ def run_restore(flags: dict[str, Any], *, as_json: bool, progress: Progress) -> 
 
         flags, permit = flags_of_request(settings, flags)
     if flags.get("native"):
-        from jobs.restore.native import run_native  # noqa: PLC0415 - files need no driver
+        from jobs.restore.run_native import run_native  # noqa: PLC0415 - files need no driver
 
         return run_native(flags, permit, as_json=as_json, progress=progress)
     order = replace(order_of(settings, flags), permit=permit)

@@ -12,7 +12,7 @@ from shared.terminal.screen import progress_bars, say, say_json
 
 if TYPE_CHECKING:
     from shared.sqlitecloud.location import CloudLocation
-    from shared.sqlitecloud.native import NativeInventory
+    from shared.sqlitecloud.native_backups import NativeInventory
 
 _database = click.option("--database", metavar="NAME", help="Another database of that project. [as in DATABASE_URL]")
 
@@ -70,8 +70,8 @@ def enable(as_json: bool, retention: str, interval: str, shorten: bool, database
       litekeep native enable --retention 168h --interval 24h
     """
     from litekeep.native_screen import judged, say_state, to_json
-    from shared.sqlitecloud.native import enable as switch_on
-    from shared.sqlitecloud.native import given_length
+    from shared.sqlitecloud.native_backups import enable as switch_on
+    from shared.sqlitecloud.native_backups import given_length
     from shared.terminal.audit import audited
     from shared.terminal.parts import event_log
 
@@ -99,7 +99,7 @@ def list_points(as_json: bool, database: str | None) -> None:
       litekeep native list
     """
     from litekeep.native_screen import point_json, say_points
-    from shared.sqlitecloud.native import look
+    from shared.sqlitecloud.native_backups import look
 
     place = _location(database)
     inventory = look(place.address, place.database)
@@ -128,7 +128,7 @@ def restore(as_json: bool, **flags: Any) -> int:
       litekeep native restore --at 2024-01-15T12:00:00Z --dry-run
       litekeep native restore --at 2024-01-15T12:00:00Z
     """
-    from jobs.restore.native import run_native
+    from jobs.restore.run_native import run_native
 
     with progress_bars(wanted=not as_json) as progress:
         return run_native(flags, as_json=as_json, progress=progress)
@@ -138,7 +138,7 @@ def watched(
     place: "CloudLocation", seconds: int | None, pause: Callable[[float], None]
 ) -> tuple["NativeInventory", bool | None]:
     """What there is, and whether writes went on while we looked; None when nobody was to look."""
-    from shared.sqlitecloud.native import look
+    from shared.sqlitecloud.native_backups import look
     from shared.sqlitecloud.native_findings import wrote_between
 
     first = look(place.address, place.database)
@@ -150,6 +150,6 @@ def watched(
 
 
 def _location(database: str | None) -> "CloudLocation":
-    from jobs.restore.native import cloud_source
+    from jobs.restore.run_native import cloud_source
 
     return cloud_source(settings_with(), database)

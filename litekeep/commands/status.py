@@ -24,7 +24,7 @@ def status(as_json: bool, database: str | None, store: str | None) -> int:
     from litekeep.native_screen import look_natively
     from litekeep.retention_screen import retention_document, retention_lines
     from litekeep.status_screen import finding_lines, screen
-    from shared.terminal.native import cloud_project
+    from shared.terminal.cloud_project import cloud_project
     from shared.terminal.options import settings_with
     from shared.terminal.overall import overall, take_look
     from shared.terminal.screen import say, say_json

@@ -4,7 +4,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from shared.sqlitecloud.native import NativePoint, NativeSettings
+from shared.sqlitecloud.native_backups import NativePoint, NativeSettings
 
 ALLOWED = timedelta(minutes=5)
 

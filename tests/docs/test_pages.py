@@ -10,7 +10,7 @@ from pathlib import Path
 import apsw
 import pytest
 
-from shared.sqlitecloud import native
+from shared.sqlitecloud import native_backups
 from tests.cli.conftest import ROOT, Workplace
 from tests.docs.conftest import with_orders
 from tests.docs.page import COMMANDS, Reader, blocks, pages
@@ -149,7 +149,7 @@ def test_sqlitecloud(cloud: Reader, workplace: Workplace, gcs_port: int) -> None
     clock = Clock((datetime.now(UTC) - timedelta(minutes=10)).replace(microsecond=0))
     with Server(folder, plain=True, clock=clock) as node:
         address = address_of(node)
-        native.enable(address, "app.db")
+        native_backups.enable(address, "app.db")
         clock.advance(60)
         with Raw(node, "app.db") as client:
             client.ask("DELETE FROM messages")

@@ -11,11 +11,11 @@ import stamina
 
 from shared.catalog.listing import Catalog
 from shared.errors import LitekeepError, UsageError
-from shared.operations.restore.native import NativeOrder, restore_native
+from shared.operations.restore.native_restore import NativeOrder, restore_native
 from shared.operations.restore.same import difference
 from shared.operations.restore.to_cloud import check_secrecy, create, replace_database
 from shared.runtime.progress import silent
-from shared.sqlitecloud import databases, native
+from shared.sqlitecloud import databases, native_backups
 from shared.sqlitecloud.failures import CloudError
 from shared.sqlitecloud.location import CloudLocation
 from shared.stores import open_store
@@ -168,7 +168,7 @@ def _as_told(place: Place, said: str) -> str:
 
 
 def test_a_native_restore_keeps_it_safe_and_proves_it(locked: Server, located: Located, tmp_path: Path) -> None:
-    native.enable(located().address, NAME)
+    native_backups.enable(located().address, NAME)
     moment = locked.clock.now()
     locked.clock.advance(60)
     with Raw(locked, NAME) as raw:

@@ -13,7 +13,7 @@ from litekeep.commands.native import watched
 from litekeep.native_screen import judged
 from shared.errors import SourceError, UsageError
 from shared.keys.signing import SigningFile
-from shared.sqlitecloud import native
+from shared.sqlitecloud import native_backups
 from shared.sqlitecloud.location import CloudLocation
 from tests.approvals.people import allowing, person, signed
 from tests.cli.conftest import Outcome, Workplace, one_line, sample, workplace  # noqa: F401 - fixtures
@@ -72,7 +72,7 @@ def test_off_then_switched_on_then_listed(place: Workplace, node: Server) -> Non
 
 
 def test_status_shows_the_age_of_the_newest_point_and_no_alarm_without_writes(place: Workplace, node: Server) -> None:
-    native.enable(address_of(node), NAME)
+    native_backups.enable(address_of(node), NAME)
     document = place.good("native", "status", "--json").json
     assert 600 <= document["gap_seconds"] < 700
     assert (document["writes_go_on"], document["alerts"]) == (None, [])
@@ -82,7 +82,7 @@ def test_status_shows_the_age_of_the_newest_point_and_no_alarm_without_writes(pl
 @pytest.mark.parametrize("wrote", [True, False])
 def test_watching_finds_out_whether_writes_go_on(node: Server, *, wrote: bool) -> None:
     address = address_of(node)
-    native.enable(address, NAME)
+    native_backups.enable(address, NAME)
     waited: list[float] = []
 
     def pause(seconds: float) -> None:
@@ -100,7 +100,7 @@ def test_watching_finds_out_whether_writes_go_on(node: Server, *, wrote: bool) -
 def test_back_to_a_moment_with_a_safety_backup_and_its_events(
     place: Workplace, node: Server, command: tuple[str, ...]
 ) -> None:
-    native.enable(address_of(node), NAME)
+    native_backups.enable(address_of(node), NAME)
     moment = f"{node.clock.now():%Y-%m-%dT%H:%M:%SZ}"
     node.clock.advance(60)
     insert(node)
@@ -122,7 +122,7 @@ def test_back_to_a_moment_with_a_safety_backup_and_its_events(
 
 
 def test_by_two_persons_once(place: Workplace, node: Server) -> None:
-    native.enable(address_of(node), NAME)
+    native_backups.enable(address_of(node), NAME)
     moment = f"{node.clock.now():%Y-%m-%dT%H:%M:%SZ}"
     node.clock.advance(60)
     insert(node)
@@ -153,7 +153,7 @@ def test_in_production_exit_4_with_the_other_way_and_the_attempt_is_kept(
     node: Server,
     one_line: OneLine,  # noqa: F811
 ) -> None:
-    native.enable(address_of(node), NAME)
+    native_backups.enable(address_of(node), NAME)
     moment = f"{node.clock.now():%Y-%m-%dT%H:%M:%SZ}"
     url = node.url(NAME, insecure="false", apikey=APIKEY)
     said = one_line(place.run("native", "restore", "--at", moment, ENVIRONMENT="production", DATABASE_URL=url), 4)
@@ -180,7 +180,7 @@ def test_in_production_exit_4_with_the_other_way_and_the_attempt_is_kept(
 def test_bad_input_is_wrong_usage_and_changes_nothing(
     here: None, node: Server, arguments: tuple[str, ...], said: str
 ) -> None:
-    native.enable(address_of(node), NAME)
+    native_backups.enable(address_of(node), NAME)
     asked = len(node.connections)
     with pytest.raises(UsageError, match=said):
         litekeep.main(arguments, standalone_mode=False)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.sqlitecloud.native import NativePoint, NativeSettings
+from shared.sqlitecloud.native_backups import NativePoint, NativeSettings
 from shared.sqlitecloud.native_findings import ALLOWED, NativeFindings, native_findings, wrote_between
 
 NOW = datetime(2026, 1, 2, tzinfo=UTC)

@@ -7,8 +7,8 @@ import pytest
 
 from litekeep.native_screen import NativeLook, look_natively
 from shared.events.log import Event, unlike_the_contract
-from shared.monitor.native import probe_native
-from shared.sqlitecloud import native
+from shared.monitor.native_probe import probe_native
+from shared.sqlitecloud import native_backups
 from shared.sqlitecloud.connection_string import Address
 from tests.servers.sqlitecloud import Server
 from tests.sqlitecloud.conftest import NAME, address_of, make_database
@@ -20,7 +20,7 @@ Pause = Callable[[float], None]
 @pytest.fixture
 def watched(server: Server, address: Address) -> Address:
     """With native backups on, ten minutes ago."""
-    native.enable(address, NAME)
+    native_backups.enable(address, NAME)
     server.clock.advance(600)
     return address
 
@@ -65,7 +65,7 @@ def test_a_database_that_nobody_writes_to_may_have_an_old_point(server: Server, 
 
 
 def test_nobody_waits_when_all_points_are_fresh(server: Server, address: Address) -> None:
-    native.enable(address, NAME)
+    native_backups.enable(address, NAME)
     server.clock.advance(300)
     assert probe_native(address, [NAME], clock=server.clock.now, pause=never) == []
 
@@ -98,9 +98,9 @@ def test_many_databases_are_looked_at_over_one_connection(server: Server, addres
     names = [f"{number}.db" for number in range(20)]
     for name in names:
         make_database(server.data / name)
-        native.enable(address, name, retention=timedelta(days=2))
+        native_backups.enable(address, name, retention=timedelta(days=2))
     before = len(server.connections)
-    assert {one.database for one in native.peek(address, names)} == set(names)
+    assert {one.database for one in native_backups.peek(address, names)} == set(names)
     assert len(server.connections) == before + 1
 
 

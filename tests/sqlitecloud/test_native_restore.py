@@ -12,9 +12,9 @@ import pytest
 from shared.catalog.listing import Catalog
 from shared.errors import CorruptSource, LitekeepError, NotGood, NotPermitted, SourceError, UsageError
 from shared.operations.restore import RestoreOrder, restore
-from shared.operations.restore.native import NativeOrder, plan_native, restore_native
+from shared.operations.restore.native_restore import NativeOrder, plan_native, restore_native
 from shared.sqlite.location import FileLocation
-from shared.sqlitecloud import native
+from shared.sqlitecloud import native_backups
 from shared.sqlitecloud.failures import CommandRefused, Lost
 from shared.sqlitecloud.location import CloudLocation
 from shared.stores import open_store
@@ -32,7 +32,7 @@ MakeOrder = Callable[..., NativeOrder]
 def order(server: Server, tmp_path: Path) -> MakeOrder:
     """Five minutes with a write each; an order for one of them."""
     address = address_of(server)
-    native.enable(address, NAME)
+    native_backups.enable(address, NAME)
     with Raw(server, NAME) as client:
         for minute in range(1, 6):
             server.clock.advance(60)
@@ -188,7 +188,7 @@ def test_interrupted_on_the_way_it_says_where_things_are(
     def interrupted(*_: object) -> None:
         raise stop
 
-    monkeypatch.setattr(native, "restore", interrupted)
+    monkeypatch.setattr(native_backups, "restore", interrupted)
     with pytest.raises(SourceError, match=r"interrupted; whether .* is not known.*before-restore-"):
         restore_native(order(), clock=at(server))
 

@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from shared.operations.restore.native import NativeOrder, restore_native
-from shared.sqlitecloud import native
+from shared.operations.restore.native_restore import NativeOrder, restore_native
+from shared.sqlitecloud import native_backups
 from shared.sqlitecloud.connection_string import parse_connection_string
 from shared.sqlitecloud.failures import CommandRefused
 from shared.sqlitecloud.health import FOR_BACKUPS, FOR_RESTORES, check
@@ -44,11 +44,11 @@ def test_the_backup_login_can_back_up_and_change_nothing(server: Server) -> None
     assert [found[name] for name in FOR_BACKUPS] == [True] * 3
     assert [found[name] for name in FOR_RESTORES] == [None] * 3
     with pytest.raises(CommandRefused):
-        native.enable(address, NAME)
+        native_backups.enable(address, NAME)
 
 
 def test_the_restore_login_can_restore_natively_too(server: Server, tmp_path: Path) -> None:
-    native.enable(address_of(server), NAME)
+    native_backups.enable(address_of(server), NAME)
     moment = server.clock.now()
     server.clock.advance(60)
     address = address_of(server, apikey=run(server, BLOCKS[1]))
@@ -61,7 +61,7 @@ def test_the_restore_login_can_restore_natively_too(server: Server, tmp_path: Pa
 def test_the_settings_login_can_switch_native_backups_on_and_not_read(server: Server) -> None:
     run(server, BLOCKS[2])
     address = address_of(server, login="backup_admin:a-password")
-    assert native.enable(address, NAME).settings.enabled
+    assert native_backups.enable(address, NAME).settings.enabled
     assert {one.name: one.ok for one in check(address, NAME, server.clock.now())}["READ"] is False
 
 

@@ -13,7 +13,7 @@ from shared.model.kinds import Kind
 from shared.model.lock_names import Slot
 from shared.model.names import BackupName
 from shared.model.schedules import DEFAULT_SCHEDULES
-from shared.sqlitecloud import native
+from shared.sqlitecloud import native_backups
 from shared.stores import open_store
 from tests.jobs.runs import Job, Run
 from tests.retention.cleanup.shelf import put
@@ -260,7 +260,7 @@ def a_look_at_native_backups_that_make_no_points(job: Job) -> Run:
     with Server(job.folder / "node", plain=True) as server:
         server.native.after_write = lambda database: None  # type: ignore[method-assign]
         server.faults.error("LIST BACKUPS DATABASE", 10005, "No backups found.", times=None)
-        native.enable(address_of(server), NAME)
+        native_backups.enable(address_of(server), NAME)
         server.clock.advance(3600)
         return job.run("monitor", DATABASE_URL=server.url(database=NAME), BACKUP_SCHEDULES="off")
 

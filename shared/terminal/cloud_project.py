@@ -25,6 +25,6 @@ def native_alarms(settings: Settings, databases: Collection[str], *, clock: Cloc
     address = cloud_project(settings)
     if address is None:
         return []
-    from shared.monitor.native import probe_native  # noqa: PLC0415 - files need no driver
+    from shared.monitor.native_probe import probe_native  # noqa: PLC0415 - files need no driver
 
     return probe_native(address, databases, clock=clock)

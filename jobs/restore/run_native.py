@@ -10,7 +10,7 @@ from shared.clock import parse_time
 from shared.errors import UsageError
 from shared.events.log import Event
 from shared.model.kinds import Kind
-from shared.operations.restore.native import NativeOrder, NativePlan, plan_native, restore_native
+from shared.operations.restore.native_restore import NativeOrder, NativePlan, plan_native, restore_native
 from shared.operations.restore.order import Restored
 from shared.runtime.progress import Progress
 from shared.settings import Settings

@@ -8,7 +8,7 @@ from shared.events.log import Event, Field
 from shared.monitor.finding import Finding
 from shared.sqlitecloud.connection_string import Address
 from shared.sqlitecloud.failures import AUTH, CloudError, CommandRefused
-from shared.sqlitecloud.native import NativeInventory, peek
+from shared.sqlitecloud.native_backups import NativeInventory, peek
 from shared.sqlitecloud.native_findings import ALLOWED, NativeFindings, native_findings, wrote_between
 
 _WATCHED = 30.0  # seconds

@@ -34,7 +34,7 @@ from shared.operations.verify.child import look
 from shared.runtime.confined import Confined
 from shared.runtime.progress import Progress, silent
 from shared.runtime.workspace import scratch_folder
-from shared.sqlitecloud import databases, native
+from shared.sqlitecloud import databases, native_backups
 from shared.sqlitecloud.location import CloudLocation
 from shared.sqlitecloud.snapshot import snapshot_cloud
 from shared.stores import Store
@@ -86,16 +86,21 @@ def plan_native(order: NativeOrder, *, clock: Clock = utc_now) -> NativePlan:
             "restore --native), and the platform restores nowhere else: restore a backup of Litekeep's beside it with "
             f"litekeep restore --at {rfc3339(order.moment)} --to a new name, check it, and switch the application over"
         )
-    inventory = native.look(order.target.address, order.target.database)
-    native.check_moment(inventory, order.moment, clock())
+    inventory = native_backups.look(order.target.address, order.target.database)
+    native_backups.check_moment(inventory, order.moment, clock())
     oldest, newest = inventory.points[0].created, inventory.points[-1].created
     notes = []
     if order.moment > newest:
-        notes.append(f"the newest native backup is of {native.shown(newest)}: nothing later can come back")
+        notes.append(f"the newest native backup is of {native_backups.shown(newest)}: nothing later can come back")
     if not inventory.settings.enabled:
         notes.append("native backups are off: what is written from now on is in none, see litekeep native enable")
     return NativePlan(
-        order.id, order.target.display, rfc3339(order.moment), native.shown(oldest), native.shown(newest), notes
+        order.id,
+        order.target.display,
+        rfc3339(order.moment),
+        native_backups.shown(oldest),
+        native_backups.shown(newest),
+        notes,
     )
 
 
@@ -156,8 +161,8 @@ def restore_native(
 
 def _restore(order: NativeOrder, safety: str) -> None:
     try:
-        native.restore(order.target.address, order.target.database, order.moment)
-    except native.Unsettled as error:
+        native_backups.restore(order.target.address, order.target.database, order.moment)
+    except native_backups.Unsettled as error:
         raise SourceError(_unknown(str(error), order, safety)) from None
     except LitekeepError as error:
         error.args = (f"{error}; {order.target.display} was not put back; {_held_by(safety)}", *error.args[1:])
