@@ -1,6 +1,5 @@
 """`litekeep keys sheet` and `litekeep keys enter`: the key on paper, and back into a file."""
 
-import os
 import sys
 from pathlib import Path
 
@@ -11,6 +10,7 @@ from shared.keys import open_key
 from shared.keys.keyfile import KeyFile, secret_in
 from shared.keys.paper import from_lines, to_lines
 from shared.operations.rekey.sheet import Sheet, sheet_of
+from shared.runtime.files import write_new
 from shared.settings import Settings, read_settings
 from shared.stores import open_store
 from shared.terminal.audit import audited
@@ -77,10 +77,8 @@ def _absolute(url: str) -> str:
 
 def _write(output: Path, text: str) -> None:
     try:
-        descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        write_new(output, text.encode(), "sheet")
     except FileExistsError:
         raise UsageError(f"--output {output} is there already and was left as it is: name another") from None
-    with os.fdopen(descriptor, "w", encoding="utf-8") as file:
-        file.write(text)
-        file.flush()
-        os.fsync(file.fileno())
+    except OSError as error:
+        raise UsageError(f"--output {output} cannot be made: {error.strerror}") from None

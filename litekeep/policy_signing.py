@@ -1,12 +1,12 @@
 """What `litekeep policy sign` does: one signature more on a policy, in a file of its own."""
 
-import os
 from dataclasses import dataclass
 from pathlib import Path
 
 from shared.errors import UsageError
 from shared.keys.signing import open_signer
 from shared.policy.file import lacking_signatures, parse_policy, read_policy_file
+from shared.runtime.files import write_new
 from shared.settings import Settings
 from shared.statements import StatementKind, add_signature, sign
 from shared.terminal.audit import audited
@@ -40,12 +40,8 @@ def sign_policy(settings: Settings, file: Path, output: Path, *, as_json: bool) 
 
 def _create(output: Path, raw: bytes) -> None:
     try:
-        descriptor = os.open(output, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o644)
+        write_new(output, raw, "policy", mode=0o644)
     except FileExistsError:
         raise UsageError(f"--output {output} is there already and was left as it is: name another") from None
     except OSError as error:
         raise UsageError(f"--output {output} cannot be made: {error.strerror}") from None
-    with os.fdopen(descriptor, "wb") as file:
-        file.write(raw)
-        file.flush()
-        os.fsync(descriptor)

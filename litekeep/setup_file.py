@@ -9,9 +9,9 @@ from collections.abc import Mapping
 from pathlib import Path
 
 from shared.errors import LitekeepError, UsageError
+from shared.runtime.files import publish
 from shared.settings import in_files
 from shared.settings.files import ENV_FILE, TOML_FILE
-from shared.sqlite.publish import publish_new
 
 _HEAD = "# Written by litekeep init; litekeep --help lists every setting.\n"
 _BARE = re.compile(r"[A-Za-z0-9_./:@,*+-]+", re.ASCII)
@@ -43,7 +43,9 @@ def write_settings(path: Path, values: Mapping[str, str]) -> None:
             file.write(text)
         if _read_back(temporary, path) != dict(values):
             raise UsageError(f"{path} cannot hold one of these values as it is: write the file by hand")
-        publish_new(temporary, path)
+        publish(temporary, path, "settings")
+    except FileExistsError:
+        raise UsageError(f"{path} is there already, and is not overwritten: edit it, or move it away") from None
     except (OSError, UnicodeEncodeError) as error:
         raise LitekeepError(f"{path} cannot be written: {getattr(error, 'strerror', None) or 'no UTF-8'}") from None
     finally:

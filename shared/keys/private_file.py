@@ -2,11 +2,10 @@
 
 import os
 import stat
-import tempfile
 from pathlib import Path
 
 from shared.errors import KeyProblem, UsageError
-from shared.runtime.so_far import note
+from shared.runtime.files import sync, write_new
 
 _LARGEST = 64 << 10  # bytes; ours have about 400
 
@@ -21,7 +20,7 @@ def create_private(path: Path, content: bytes) -> None:
     except OSError as error:
         raise KeyProblem(f"key file {path} cannot be made: its folder cannot be ({error.strerror})") from None
     try:
-        _create(path, content)
+        write_new(path, content, "key", claiming=False)  # without links there are no modes either
     except FileExistsError:
         raise UsageError(
             f"{path} is there already and was left as it is, for a lost key cannot be remade: name another"
@@ -60,7 +59,7 @@ def _make_folder(folder: Path) -> None:
         return
     _make_folder(folder.parent)
     folder.mkdir(mode=0o700)
-    _sync_folder(folder.parent)
+    sync(folder.parent)
 
 
 def _check_guarded(path: Path, mode: int, setting: str) -> None:
@@ -69,34 +68,3 @@ def _check_guarded(path: Path, mode: int, setting: str) -> None:
         raise KeyProblem(f"key file {path} is {what}: set {setting} to file:PATH of a key file")
     if mode & 0o077:
         raise KeyProblem(f"key file {path} is open to others (mode {stat.S_IMODE(mode):04o}): chmod 600 {path}")
-
-
-def _create(path: Path, content: bytes) -> None:
-    """The file under its own name is either not there or whole, wherever this is killed."""
-    descriptor, temporary = tempfile.mkstemp(prefix=".new-key-", dir=path.parent)  # mode 0600
-    try:
-        with os.fdopen(descriptor, "wb") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(descriptor)
-        own = Path(temporary).stat()
-        note("key", lambda: f"{path} {'is made' if _is_at(own, path) else 'was not made'}")
-        os.link(temporary, path)  # unlike a rename, never over anything
-    finally:
-        Path(temporary).unlink()
-    _sync_folder(path.parent)
-
-
-def _is_at(own: os.stat_result, path: Path) -> bool:
-    try:
-        return os.path.samestat(own, path.lstat())
-    except OSError:
-        return False
-
-
-def _sync_folder(folder: Path) -> None:
-    descriptor = os.open(folder, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
-    try:
-        os.fsync(descriptor)
-    finally:
-        os.close(descriptor)

@@ -4,7 +4,6 @@ import fcntl
 import hashlib
 import json
 import os
-import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
@@ -12,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.notify.notices import Kept
+from shared.runtime.files import replace_whole
 
 _LARGEST = 4 << 20  # bytes
 _MOST = 2000  # notices
@@ -64,13 +64,4 @@ def _write(path: Path, state: NotifyState) -> None:
     """Whole or not at all."""
     kept = dict(list(state.kept.items())[:_MOST])
     document = {"kept": {key: asdict(each) for key, each in kept.items()}, "failures": state.failures}
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", errors="backslashreplace") as file:
-            json.dump(document, file)
-            file.flush()
-            os.fsync(descriptor)
-        Path(temporary).replace(path)
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
+    replace_whole(path, json.dumps(document).encode(errors="backslashreplace"))

@@ -36,6 +36,7 @@ import apsw
 
 from shared.errors import SourceError, UsageError
 from shared.runtime.disk import check_room
+from shared.runtime.files import sync
 from shared.runtime.so_far import note
 from shared.sqlite.connect import distrust, open_snapshot, uri
 from shared.sqlite.file_locks import held_exclusively
@@ -43,7 +44,7 @@ from shared.sqlite.header import read_header
 from shared.sqlite.holders import described, processes_holding
 from shared.sqlite.image import FileSnapshot, copy_pages, create_image, finish_image, run_backup
 from shared.sqlite.neighbours import SIDECARS, open_regular, refuse_foreign_place, refuse_odd_sidecars
-from shared.sqlite.publish import check_new, publish_new, sync
+from shared.sqlite.publish import check_new, publish_new
 from shared.sqlite.raw_copy import Progress
 from shared.sqlite.read_back import first_difference
 from shared.sqlite.sqlite_failures import explained

@@ -22,6 +22,7 @@ import google_crc32c
 
 from shared.errors import ObjectExists, ObjectMissing, SourceError, StoreError
 from shared.runtime.disk import has_room
+from shared.runtime.files import NO_HARD_LINKS
 from shared.runtime.workspace import scratch_folder
 from shared.stores.folder_errors import folder_problem, told
 from shared.stores.folder_many import read_many
@@ -37,7 +38,6 @@ _LOCK = ".lock"
 _READ_SIZE = 1 << 20  # bytes
 _LOCK_PATIENCE_SECONDS = 60.0  # each of ours holds the lock for one look and one rename or removal
 _LOCK_POLL_SECONDS = 0.02
-_NO_HARD_LINKS = {errno.EPERM, errno.ENOTSUP, errno.EOPNOTSUPP, errno.ENOSYS, errno.EMLINK}
 _LAST_SECOND = 253402300799  # of the year 9999, the last that a datetime can say
 _NEARLY_FULL = 16 << 20  # bytes
 
@@ -171,7 +171,7 @@ class FolderStore:
         except FileExistsError:
             raise self._taken(name) from None
         except OSError as error:
-            if error.errno not in _NO_HARD_LINKS:
+            if error.errno not in NO_HARD_LINKS:
                 raise
             self._publish_by_renaming(path, folder, leaf, name)
 

@@ -3,12 +3,12 @@
 import os
 import shutil
 import subprocess
-import tempfile
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
 from shared.errors import LitekeepError, UsageError
+from shared.runtime.files import replace_whole
 from shared.systemd.units import MARK, PREFIX
 
 _RUNNING = Path("/run/systemd/system")  # as sd_booted(3) has it
@@ -44,7 +44,7 @@ def install(folder: Path, units: Mapping[str, str], *, of_user: bool) -> Install
         for name in stale:
             (folder / name).unlink()
         for name, content in units.items():
-            _write(folder / name, content)
+            replace_whole(folder / name, content.encode(errors="surrogateescape"), 0o644)
     except OSError as error:
         raise LitekeepError(f"units cannot be written into {folder}: {error.strerror}") from None
     if _RUNNING.is_dir():
@@ -62,21 +62,6 @@ def _is_ours(path: Path) -> bool:
         return False
     with path.open("rb") as file:
         return file.read(_LARGEST).startswith(MARK.encode())
-
-
-def _write(path: Path, content: str) -> None:
-    """Whole or not at all: a machine that loses power keeps the old unit or has the new one."""
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
-    try:
-        with os.fdopen(descriptor, "w", encoding="utf-8", errors="surrogateescape") as file:
-            file.write(content)
-            file.flush()
-            os.fsync(descriptor)
-        os.chmod(temporary, 0o644)  # noqa: PTH101
-        os.replace(temporary, path)  # noqa: PTH105
-    except BaseException:
-        Path(temporary).unlink(missing_ok=True)
-        raise
 
 
 def _systemctl(verb: str, names: Iterable[str], *, of_user: bool, now: bool) -> None:

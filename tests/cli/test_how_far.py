@@ -151,10 +151,10 @@ def test_whether_the_new_database_was_made_is_said_just_before_and_just_after(
     backed_up: Workplace, arguments: list[str]
 ) -> None:
     backed_up.good("export", "--backup", "one", "--output", "dump.sql")
-    said = stopped(backed_up, "shared.sqlite.publish:_give_name", *arguments)
+    said = stopped(backed_up, "shared.runtime.files:give_name", *arguments)
     assert "new.db was not made" in said
     assert not (backed_up.folder / "new.db").exists()
-    said = stopped(backed_up, "shared.sqlite.publish:sync", *arguments, call=2)
+    said = stopped(backed_up, "shared.runtime.files:sync", *arguments, call=2)
     assert "new.db is whole" in said
     assert rows(backed_up.folder / "new.db") == rows(backed_up.database)
 
@@ -241,7 +241,7 @@ def test_a_restore_of_rows_says_whether_they_were_committed(
         ("delete one --reason=r --force", "shared.stores.folder:FolderStore.delete", 2, "one is deleted"),
         ("hold one --reason=r", "shared.catalog.holds:is_stored", 1, "one is held"),
         ("retire --database=app.db --reason=r", "litekeep.commands.retire:say", 1, "app.db is retired"),
-        ("keygen made.key", "shared.keys.private_file:_sync_folder", 1, "made.key is made"),
+        ("keygen made.key", "shared.runtime.files:sync", 2, "made.key is whole"),
     ],
 )
 def test_what_one_step_does_is_said_to_be_done_or_not(
