@@ -8,6 +8,7 @@ import pytest
 
 from litekeep.app import litekeep
 from tests.servers.gcs.crowded import Crowded, crowded_server
+from tests.servers.gcs.crowded_chain import CrowdedChain
 
 PAGE = 1000  # objects; each backup here has three
 DATABASES = 2
@@ -16,16 +17,14 @@ Ask = Callable[..., int]
 
 
 @pytest.fixture
-def ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], Ask]:
-    """For a number of backups: runs a command on a bucket of so many and returns how often that was asked."""
+def asked_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Crowded], Ask]:
+    """Runs a command on a bucket and returns how often that was asked."""
     monkeypatch.chdir(tmp_path)
     for name, value in {"BACKUP_STORE": "gs://crowded", "BACKUP_KEY": "none", "DATABASE_URL": "app-0001.db"}.items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("XDG_STATE_HOME", str(tmp_path))
 
-    def of(backups: int) -> Ask:
-        crowded = Crowded(backups, DATABASES, datetime.now(UTC).replace(minute=0, second=0, microsecond=0))
-
+    def of(crowded: Crowded) -> Ask:
         def asked(*arguments: str) -> int:
             with crowded_server(crowded) as url:
                 monkeypatch.setenv("STORAGE_EMULATOR_HOST", url)
@@ -35,6 +34,22 @@ def ask(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[int], Ask]
         return asked
 
     return of
+
+
+def _now() -> datetime:
+    return datetime.now(UTC).replace(minute=0, second=0, microsecond=0)
+
+
+@pytest.fixture
+def ask(asked_of: Callable[[Crowded], Ask]) -> Callable[[int], Ask]:
+    """The same of a bucket of so many backups."""
+    return lambda backups: asked_of(Crowded(backups, DATABASES, _now()))
+
+
+@pytest.fixture
+def ask_chain(asked_of: Callable[[Crowded], Ask]) -> Callable[[int], Ask]:
+    """The same of a bucket of so many points."""
+    return lambda points: asked_of(CrowdedChain(points, "app-0001.db", _now()))
 
 
 def pages(backups: int) -> int:
@@ -57,3 +72,27 @@ def test_beside_the_listing_nothing_is_asked_for_each_backup(
     few, many = (ask(backups)(*command) for backups in (100, 1000))
     listings = 2  # of the store, and of what is soft-deleted or unfinished
     assert many - few <= listings * (pages(1000) - pages(100))
+
+
+@pytest.mark.parametrize(
+    ("command", "more"),
+    [(("list", "--json"), 0), (("list", "--kind", "continuous", "--json"), 0), (("timeline", "--json"), 1)],
+    ids=lambda each: " ".join(each) if isinstance(each, tuple) else "",
+)
+def test_points_are_read_from_the_pages_of_the_listing_and_a_page_of_marks(
+    ask_chain: Callable[[int], Ask], command: tuple[str, ...], more: int
+) -> None:
+    objects = 3 * 400 + 400 // 20  # of 400 points: three each, and a verdict an hour
+    assert ask_chain(400)(*command) == objects // PAGE + 1 + more
+
+
+@pytest.mark.parametrize(
+    "command",
+    [("status", "--json"), ("monitor", "--json"), ("cleanup", "--dry-run", "--json")],
+    ids=lambda each: each[0],
+)
+def test_beside_the_listing_nothing_is_asked_for_each_point(
+    ask_chain: Callable[[int], Ask], command: tuple[str, ...]
+) -> None:
+    few, many = (ask_chain(points)(*command) for points in (100, 800))
+    assert many - few <= 2 * 2  # two listings, of two pages more

@@ -4,11 +4,13 @@ What stands in a report is not trusted: of it come numbers within bounds, and an
 """
 
 import json
+from collections import Counter
 from collections.abc import Iterable
 from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
+from shared.audit.read import contents
 from shared.catalog.signed_drills import doubt_of_report
 from shared.errors import ObjectMissing, UsageError
 from shared.model import names, report_names
@@ -16,7 +18,7 @@ from shared.model.report_names import DrillName
 from shared.operations.drill.attempt import Role
 from shared.operations.drill.drill import Trend
 from shared.operations.drill.targets import Scenario
-from shared.stores import Store
+from shared.stores import Store, StoredObject
 
 _LARGEST_REPORT = 4 << 20  # bytes
 _LONGEST = 1e9  # seconds
@@ -54,8 +56,7 @@ class PastDrill:
 
 def drill_names(store: Store, database: str | None = None) -> list[DrillName]:
     """Every drill of that database, or of all, newest first, by one listing. Raises StoreError."""
-    found = (report_names.parse_drill(item.name) for item in store.list_objects(report_names.drill_prefix(database)))
-    return sorted((name for name in found if name is not None), key=_by_time, reverse=True)
+    return [name for name, _ in _listed(store, database)]
 
 
 def past_drills(store: Store, database: str | None = None) -> list[PastDrill]:
@@ -63,12 +64,21 @@ def past_drills(store: Store, database: str | None = None) -> list[PastDrill]:
 
     Under a policy that names a verifier one that it has not signed is none.
     """
-    read: dict[str, int] = {}
-    drills: list[PastDrill | None] = []
-    for name in drill_names(store, database):
-        read[name.database] = read.get(name.database, 0) + 1
-        drills.append(read_drill(store, name) if read[name.database] <= _READ_AT_MOST else _unread(name))
+    read: Counter[str] = Counter()
+    listed: list[tuple[DrillName, StoredObject, bool]] = []
+    for name, item in _listed(store, database):
+        read[name.database] += 1
+        listed.append((name, item, read[name.database] <= _READ_AT_MOST))
+    reports = contents(store, [item for _, item, wanted in listed if wanted], _LARGEST_REPORT)
+    drills = (_read(name, next(reports)) if wanted else _unread(name) for name, _, wanted in listed)
     return [drill for drill in drills if drill is not None]
+
+
+def _listed(store: Store, database: str | None) -> list[tuple[DrillName, StoredObject]]:
+    found = (
+        (report_names.parse_drill(item.name), item) for item in store.list_objects(report_names.drill_prefix(database))
+    )
+    return sorted(((name, item) for name, item in found if name), key=lambda each: _by_time(each[0]), reverse=True)
 
 
 def _unread(name: DrillName) -> PastDrill | None:
@@ -84,8 +94,16 @@ def read_drill(store: Store, name: DrillName) -> PastDrill | None:
     try:
         with store.open(name.report) as stream:
             content = stream.read(_LARGEST_REPORT + 1)
-        document = json.loads(content) if len(content) <= _LARGEST_REPORT else None
-    except (ValueError, RecursionError, ObjectMissing):
+    except ObjectMissing:
+        content = None
+    return _read(name, content)
+
+
+def _read(name: DrillName, content: bytes | None) -> PastDrill | None:
+    """What a report says; `content` is None where it is gone."""
+    try:
+        document = json.loads(content) if content is not None and len(content) <= _LARGEST_REPORT else None
+    except (ValueError, RecursionError):
         document = None
     if doubt_of_report(document, name) is not None:
         return None

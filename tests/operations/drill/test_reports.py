@@ -27,8 +27,13 @@ from shared.operations.drill.publish import publish
 from shared.operations.verify.judge import Check
 from shared.stores import StoredObject
 from shared.stores.folder import FolderStore
+from shared.stores.gcs import BucketStore
 from shared.text import duration
 from tests.operations.drill.yard import SUNDAY
+from tests.servers.gcs.fixtures import bucket, gcs, gcs_port
+from tests.servers.gcs.proxy import Proxy
+
+__all__ = ["bucket", "gcs", "gcs_port"]
 
 HOSTILE = [
     "../../etc/passwd",
@@ -299,3 +304,14 @@ def test_the_json_report_has_no_value_that_json_does_not_know(store: FolderStore
     report = json.loads(stored(store)[drill().name.report], parse_constant=refuse)
     assert report["passed"] is True
     assert report["recovery_times"][3]["met"] is None
+
+
+def test_past_drills_of_a_bucket_take_a_listing_and_one_request_each(gcs: Proxy, bucket: str) -> None:
+    store = BucketStore(bucket)
+    held = [DrillName("app.db", datetime(2024, 1, day, tzinfo=UTC), day % 2 == 0) for day in range(1, 13)]
+    for name in held:
+        store.create(name.report, json.dumps({"data_age_seconds": name.held_at.day}).encode(), {})
+    asked = len(gcs.seen)
+    found = past_drills(BucketStore(bucket), "app.db")
+    assert len(gcs.seen) - asked == 1 + len(held)
+    assert [drill.data_age_seconds for drill in found] == list(range(12, 0, -1))
