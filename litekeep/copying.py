@@ -11,7 +11,6 @@ from shared.runtime.progress import Progress
 from shared.settings import Settings, check_store
 from shared.stores import open_store
 from shared.terminal.audit import audited
-from shared.terminal.endings import reported
 from shared.terminal.parts import database_of, event_log, events_own_stdout
 from shared.terminal.policy import check_other_store
 from shared.terminal.screen import BAD, say, say_json
@@ -27,19 +26,19 @@ def run_copy(settings: Settings, flags: dict[str, Any], *, as_json: bool, progre
     log = event_log(settings, result_on_stdout=as_json)
     began = monotonic()
     with audited(log, settings, "copy", f"{catalog.store.url} to {target.url}", database=flags["database"]) as deed:
-        about = {"store": target.url}
-        with reported(lambda why: log.emit(Event.COPY_FAILED, f"copy to {target.url} failed: {why}", about)):
+        deed.about = {"store": target.url}
+        with deed.step(Event.COPY_FAILED, f"copy to {target.url} failed"):
             done = copy_backups(catalog.store, target, _chosen(catalog, settings, flags), progress=progress)
         if done.failed:
             first, why = next(iter(done.failed.items()))
             deed.failed, deed.reason = True, f"{first}: {why}"
             message = f"{len(done.failed)} backups were not copied to {target.url}, the first {first}: {why}"
-            log.emit(Event.COPY_FAILED, message, about | {"missing": len(done.failed)})
+            deed.emit(Event.COPY_FAILED, message, {"missing": len(done.failed)})
         else:
             figures = {"copied": len(done.backups), "size_bytes": done.size_bytes}
             seconds = round(monotonic() - began, 3)
             message = f"{len(done.backups)} backups were copied to {target.url}"
-            log.emit(Event.COPY_SUCCEEDED, message, about | figures | {"duration_seconds": seconds})
+            deed.emit(Event.COPY_SUCCEEDED, message, figures | {"duration_seconds": seconds})
     if as_json:
         say_json({"to": target.url, "copied": done.backups, "size_bytes": done.size_bytes, "failed": done.failed})
     elif not events_own_stdout(settings):

@@ -52,14 +52,15 @@ def run_rekey(settings: Settings, flags: dict[str, Any], *, as_json: bool, progr
 def _audited(order: RekeyOrder, settings: Settings, log: EventLog, to: str, progress: Progress) -> Rekeyed:
     url, began = order.store.url, monotonic()
     with audited(log, settings, "rekey", url, database=order.database, reason=f"to {to}") as deed:
+        deed.about = {"store": url}
         done = rekey(order, progress=progress)
         if done.failed:
             first, why = next(iter(done.failed.items()))
             deed.failed, deed.reason = True, f"{len(done.failed)} were not re-wrapped, the first {first}: {why}"
             return done
-        fields: dict[str, Field] = {"store": url, "target": done.key, "rewrapped": len(done.done)}
-        fields["duration_seconds"] = round(monotonic() - began, 3)
-        log.emit(Event.REKEY_SUCCEEDED, f"{len(done.done)} backups in {url} were re-wrapped by {done.key}", fields)
+        figures: dict[str, Field] = {"target": done.key, "rewrapped": len(done.done)}
+        figures["duration_seconds"] = round(monotonic() - began, 3)
+        deed.emit(Event.REKEY_SUCCEEDED, f"{len(done.done)} backups in {url} were re-wrapped by {done.key}", figures)
     return done
 
 

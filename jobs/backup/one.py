@@ -11,7 +11,6 @@ from shared.operations.backup import BackupOrder, Taken, take_backup
 from shared.runtime.progress import Progress
 from shared.settings import Settings
 from shared.terminal.audit import audited
-from shared.terminal.endings import reported
 
 if TYPE_CHECKING:
     from shared.catalog.backup import Backup
@@ -30,21 +29,17 @@ class Made:
 def back_up(order: BackupOrder, settings: Settings, log: EventLog, *, prove: bool, progress: Progress) -> Made:
     """Takes the backup and proves it if asked. Raises LitekeepError or OSError, once the events are out."""
     database = order.location.database
-    fields: dict[str, Field] = {"database": database, "kind": order.kind.value}
     audit = audited(log, settings, "backup", order.store.url, database=database, kind=order.kind.value)
     with audit as deed:
-        with reported(lambda why: log.emit(Event.BACKUP_FAILED, f"backup of {database} failed: {why}", fields)):
+        with deed.step(Event.BACKUP_FAILED, f"backup of {database} failed"):
             taken = take_backup(order, progress=progress)
-            fields["backup_id"] = deed.backup_id = taken.manifest.id
+            deed.backup_id = taken.manifest.id
             proof = prove_backup(order, taken.manifest, progress) if prove else None
             copied(taken, order)
-        log.emit(
-            Event.BACKUP_SUCCEEDED,
-            f"backup {taken.manifest.id} of {database}" + _without_sql(taken.manifest),
-            fields | figures(taken),
-        )
+        message = f"backup {taken.manifest.id} of {database}" + _without_sql(taken.manifest)
+        deed.emit(Event.BACKUP_SUCCEEDED, message, figures(taken))
         if proof and proof.source_damage:
-            log.emit(Event.SOURCE_DAMAGED, f"{database} itself is damaged: {proof.source_damage}", fields)
+            deed.emit(Event.SOURCE_DAMAGED, f"{database} itself is damaged: {proof.source_damage}")
     return Made(order, taken, proof)
 
 

@@ -11,7 +11,6 @@ from shared.operations.continuous import Memory, Quiet, run_cycle
 from shared.runtime.progress import Progress, silent
 from shared.settings import Settings
 from shared.terminal.audit import audited
-from shared.terminal.endings import reported
 
 
 @dataclass(frozen=True)
@@ -33,25 +32,24 @@ def back_up_point(
 ) -> Made | Skipped:
     """Makes a point, or marks that nothing was written. Raises LitekeepError or OSError, once the events are out."""
     database = order.location.database
-    fields: dict[str, Field] = {"database": database, "kind": order.kind.value}
     audit = audited(log, settings, "backup", order.store.url, database=database, kind=order.kind.value)
     with audit as deed:
-        with reported(lambda why: log.emit(Event.BACKUP_FAILED, f"backup of {database} failed: {why}", fields)):
+        with deed.step(Event.BACKUP_FAILED, f"backup of {database} failed"):
             taken = run_cycle(order, memory, progress=progress)
             if isinstance(taken, Quiet):
-                fields["backup_id"] = deed.backup_id = taken.point.id
+                deed.backup_id = taken.point.id
                 deed.nothing_done = True
             else:
-                fields["backup_id"] = deed.backup_id = taken.manifest.id
+                deed.backup_id = taken.manifest.id
                 proof = prove_backup(order, taken.manifest, progress) if prove else None
                 copied(taken, order)
         if isinstance(taken, Quiet):
             message = f"{database} was not backed up: nothing was written since {taken.point.id}"
-            log.emit(Event.BACKUP_SKIPPED, message, fields | {"reason": "unchanged"})
+            deed.emit(Event.BACKUP_SKIPPED, message, {"reason": "unchanged"})
             return Skipped("unchanged", taken.point.id)
         manifest = taken.manifest
         message = f"backup {manifest.id} of {database}, {_kind_of_point(manifest)}"
-        log.emit(Event.BACKUP_SUCCEEDED, message, fields | figures(taken) | _changes(manifest))
+        deed.emit(Event.BACKUP_SUCCEEDED, message, figures(taken) | _changes(manifest))
         return Made(order, taken, proof)
 
 

@@ -135,8 +135,8 @@ class _Job:
                 pass  # by the time that this is told, it is gone
 
         with audited(log, settings, "cleanup", store.url, database=database) as deed:
-            about: dict[str, Field] = {"store": store.url}
-            with reported(lambda why: log.emit(Event.CLEANUP_FAILED, f"cleanup of {store.url} failed: {why}", about)):
+            deed.about = {"store": store.url}
+            with deed.step(Event.CLEANUP_FAILED, f"cleanup of {store.url} failed"):
                 if silence is not None:
                     raise silence
                 outcome = clean(
@@ -149,10 +149,10 @@ class _Job:
                     open_key=self._open_key,
                 )
             event = Event.CLEANUP_FAILED if outcome.failed else Event.CLEANUP_SUCCEEDED
-            figures = _figures(outcome) | {"duration_seconds": round(monotonic() - began, 3), "store": store.url}
-            log.emit(event, _in_a_line(outcome, store.url), figures)
+            figures = _figures(outcome) | {"duration_seconds": round(monotonic() - began, 3)}
+            deed.emit(event, _in_a_line(outcome, store.url), figures)
             for line in outcome.attention[:FEW]:
-                log.emit(Event.CLEANUP_ATTENTION, line, {"store": store.url, "database": database})
+                deed.emit(Event.CLEANUP_ATTENTION, line, {"database": database})
             deed.failed, deed.reason = outcome.failed, f"{len(outcome.deleted)} backups deleted"
         return outcome
 

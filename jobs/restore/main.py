@@ -4,13 +4,12 @@ from dataclasses import asdict, replace
 from typing import Any
 
 from jobs.restore.instead import restore_or_name
-from shared.events.log import Event
+from shared.events.log import Event, Field
 from shared.operations.restore import Restored, RestoreOrder, plan_restore
 from shared.runtime.progress import Progress
 from shared.settings import Settings
 from shared.terminal.approvals import tell_break_glass
 from shared.terminal.audit import audited
-from shared.terminal.endings import reported
 from shared.terminal.erasures import tell_erased
 from shared.terminal.options import settings_with
 from shared.terminal.parts import (
@@ -43,26 +42,23 @@ def run_restore(flags: dict[str, Any], *, as_json: bool, progress: Progress) -> 
         _say_plan(order, as_json=as_json)
         return 0
     log = event_log(settings, result_on_stdout=as_json)
-    name = order.backup.name
-    fields = {
-        "database": name.database,
-        "backup_id": name.id,
-        "kind": name.kind.value,
-        "target": order.target.display,
-    }
-    with audited(log, settings, "restore", **fields) as deed:
+    name, target = order.backup.name, order.target.display
+    named = {"database": name.database, "backup_id": name.id, "kind": name.kind.value}
+    with audited(log, settings, "restore", target, **named) as deed:
+        deed.about = named | {"target": target}
         _check_alone(settings, order)
-        tell_break_glass(log, permit, order.target.display)
-        log.emit(Event.RESTORE_STARTED, f"restoring {name.id} to {order.target.display}", fields)
-        with reported(lambda why: log.emit(Event.RESTORE_FAILED, f"restore of {name.id} failed: {why}", fields)):
+        tell_break_glass(log, permit, target)
+        deed.emit(Event.RESTORE_STARTED, f"restoring {name.id} to {target}")
+        with deed.step(Event.RESTORE_FAILED, f"restore of {name.id} failed"):
             done = restore_or_name(order, flags, moment_of(flags["at"]), progress)
-        deed.backup_id = fields["backup_id"] = done.id
-        tell_erased(log, name, done.id, order.target.display, done.erased)
-        log.emit(
-            Event.RESTORE_SUCCEEDED,
-            f"restored {done.id} to {order.target.display}",
-            fields | {"rows": done.rows, "duration_seconds": round(done.duration_seconds, 3)},
-        )
+        deed.backup_id = done.id
+        tell_erased(log, name, done.id, target, done.erased)
+        figures: dict[str, Field] = {
+            "backup_id": done.id,
+            "rows": done.rows,
+            "duration_seconds": round(done.duration_seconds, 3),
+        }
+        deed.emit(Event.RESTORE_SUCCEEDED, f"restored {done.id} to {target}", figures)
     if as_json:
         say_json(_to_json(done))
     elif not events_own_stdout(settings):

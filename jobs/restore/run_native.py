@@ -19,7 +19,6 @@ from shared.sqlitecloud.names import check_name
 from shared.stores import open_store
 from shared.terminal.approvals import tell_break_glass
 from shared.terminal.audit import audited
-from shared.terminal.endings import reported
 from shared.terminal.options import settings_with
 from shared.terminal.parts import event_log, events_own_stdout, key_of, source_of
 from shared.terminal.policy import check_database
@@ -72,25 +71,19 @@ def cloud_source(settings: Settings, database: str | None) -> CloudLocation:
 
 def _restored(order: NativeOrder, settings: Settings, progress: Progress, *, as_json: bool) -> Restored:
     log = event_log(settings, result_on_stdout=as_json)
-    fields = {
-        "database": order.target.database,
-        "backup_id": order.id,
-        "kind": "native",
-        "target": order.target.display,
-    }
-    with audited(log, settings, "restore", **fields):
+    target = order.target.display
+    named = {"database": order.target.database, "backup_id": order.id, "kind": "native"}
+    with audited(log, settings, "restore", target, **named) as deed:
+        deed.about = named | {"target": target}
         if order.permit is None:
-            check_restore_alone(settings, order.target.display, in_place=True)
-        tell_break_glass(log, order.permit, order.target.display)
-        log.emit(Event.RESTORE_STARTED, f"putting {order.target.display} back, {order.id}", fields)
-        with reported(lambda why: log.emit(Event.RESTORE_FAILED, f"{order.id} failed: {why}", fields)):
+            check_restore_alone(settings, target, in_place=True)
+        tell_break_glass(log, order.permit, target)
+        deed.emit(Event.RESTORE_STARTED, f"putting {target} back, {order.id}")
+        with deed.step(Event.RESTORE_FAILED, f"{order.id} failed"):
             plan_native(order)  # before a key is made for a restore that cannot be
             done = restore_native(replace(order, key=key_of(settings, may_create=True)), progress=progress)
-        log.emit(
-            Event.RESTORE_SUCCEEDED,
-            f"put {order.target.display} back, {order.id}",
-            fields | {"rows": done.rows, "duration_seconds": round(done.duration_seconds, 3)},
-        )
+        figures = {"rows": done.rows, "duration_seconds": round(done.duration_seconds, 3)}
+        deed.emit(Event.RESTORE_SUCCEEDED, f"put {target} back, {order.id}", figures)
     return done
 
 

@@ -13,6 +13,7 @@ import functions_framework
 from cloudevents.http import CloudEvent
 from werkzeug.exceptions import ServiceUnavailable
 
+from jobs.verify.told import event_fields, tell_verdict
 from shared.catalog.backup import Backup
 from shared.catalog.grouping import named
 from shared.catalog.listing import Catalog
@@ -72,7 +73,7 @@ def _unjudged(store: Store, name: BackupName) -> Backup | None:
 
 def _prove(catalog: Catalog, backup: Backup, settings: Settings, log: EventLog) -> None:
     name = backup.name
-    fields = {"database": name.database, "backup_id": name.id, "kind": name.kind.value}
+    fields = event_fields(name)
     with reported(lambda why: log.emit(Event.VERIFY_FAILED, f"{name.id} could not be verified: {why}", fields)):
         if not _fits(catalog, backup):
             why = "no room for it here: it is left to the scheduled verification"
@@ -81,13 +82,7 @@ def _prove(catalog: Catalog, backup: Backup, settings: Settings, log: EventLog) 
         found = verify_backup(catalog, backup, key_of(settings))
         if found.unrecorded:
             raise StoreError(f"the verdict could not be stored: {found.unrecorded}")
-    if found.ok:
-        log.emit(Event.VERIFY_SUCCEEDED, f"{name.id} is good", fields)
-        if found.source_damage:
-            log.emit(Event.SOURCE_DAMAGED, f"{name.database} itself is damaged: {found.source_damage}", fields)
-    else:
-        failed = next(check for check in found.checks if not check.ok)
-        log.emit(Event.VERIFY_FAILED, f"{name.id} is not good: {failed.detail}", fields | {"check": failed.name})
+    tell_verdict(log, name, found)
 
 
 def _fits(catalog: Catalog, backup: Backup) -> bool:

@@ -137,7 +137,7 @@ def _hold(
 ) -> Drill:
     """A drill, and its report in the store: without that it did not succeed."""
     with audited(log, settings, "drill", order.catalog.store.url, database=database) as deed:
-        with reported(lambda why: _say_none_held(log, [database], why)):
+        with deed.step(Event.DRILL_FAILED, f"drill of {database} could not be held"):
             note(f"drill of {database}", f"the drill of {database} was not finished, and has no report")
             drill = hold_drill(order, database, backups, clock=clock, progress=progress)
             try:

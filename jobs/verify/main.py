@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from jobs.verify.many import KnownGood, Missing, Unproven, Verdict, verify_many, verify_one
+from jobs.verify.told import tell_verdict
 from shared.catalog.backup import Backup
 from shared.catalog.checker import Checker
 from shared.catalog.listing import LATEST, LATEST_VERIFIED, Catalog
@@ -21,7 +22,6 @@ from shared.schedule.task_share import share
 from shared.settings import Settings
 from shared.stores import open_store
 from shared.terminal.audit import audited
-from shared.terminal.endings import reported
 from shared.terminal.options import settings_with
 from shared.terminal.parts import database_of, event_log, events_own_stdout, key_of
 from shared.terminal.screen import BAD, GOOD, UNKNOWN, say, say_json
@@ -157,23 +157,12 @@ def _one(
     progress: Progress,
 ) -> Verification:
     name = backup.name
-    fields = {"database": name.database, "backup_id": name.id, "kind": name.kind.value}
-    with audited(log, settings, "verify", _place(catalog, name), **fields) as deed:
-        with reported(lambda why: log.emit(Event.VERIFY_FAILED, f"{name.id} could not be verified: {why}", fields)):
+    named = {"database": name.database, "backup_id": name.id, "kind": name.kind.value}
+    with audited(log, settings, "verify", _place(catalog, name), **named) as deed:
+        with deed.step(Event.VERIFY_FAILED, f"{name.id} could not be verified"):
             verification = verify_backup(catalog, backup, key, progress=progress)
-        if verification.ok and verification.unrecorded:
-            deed.failed, deed.reason = True, f"its verdict could not be stored: {verification.unrecorded}"
-            log.emit(Event.VERIFY_FAILED, f"{name.id} is good, and {deed.reason}", fields)
-        elif verification.ok:
-            log.emit(Event.VERIFY_SUCCEEDED, f"{name.id} is good", fields)
-            if verification.source_damage:
-                log.emit(
-                    Event.SOURCE_DAMAGED, f"{name.database} itself is damaged: {verification.source_damage}", fields
-                )
-        else:
-            failed = next(check for check in verification.checks if not check.ok)
-            deed.failed, deed.reason = True, f"it is not good: {failed.detail}"
-            log.emit(Event.VERIFY_FAILED, f"{name.id} is not good: {failed.detail}", fields | {"check": failed.name})
+        deed.reason = tell_verdict(log, name, verification)
+        deed.failed = deed.reason is not None
     return verification
 
 
