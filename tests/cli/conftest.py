@@ -2,7 +2,6 @@
 
 import json
 import os
-import subprocess
 import sys
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ import pytest
 
 from litekeep.sample import make_sample
 from shared.settings import Settings
+from tests import forker
 
 ROOT = Path(__file__).parents[2]
 
@@ -56,7 +56,7 @@ class Workplace:
     ) -> Outcome:
         """Runs a command, as an argument of the program `under` if one is given."""
         command = [*under, sys.executable, "-W", "error", "-m", module, *map(str, arguments)]
-        done = subprocess.run(
+        done = forker.run(
             command,
             cwd=self.folder,
             env=self.environment | settings,

@@ -1,7 +1,6 @@
 """`erase`: from request to a restored database without the person, by every way out of a backup."""
 
 import json
-import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 import apsw
 import pytest
 
+from tests import forker
 from tests.cli.conftest import Outcome, Workplace
 from tests.cli.test_audit import deeds, trail
 from tests.operations.erasure.builders import rows, traces
@@ -36,7 +36,7 @@ def place(workplace: Workplace) -> Workplace:
 
 def erase(place: Workplace, *more: str, values: str = ANA, **settings: str) -> Outcome:
     arguments = ["erase", "--table", "users", "--column", "email", "--value-from", "-", *more]
-    done = subprocess.run(
+    done = forker.run(
         [sys.executable, "-W", "error", "-m", "litekeep", *arguments],
         input=values + "\n",
         cwd=place.folder,
@@ -221,7 +221,7 @@ def test_without_erasures_is_refused_in_production_and_under_a_policy(place: Wor
 def test_wrong_usage_is_one_line_and_records_nothing(
     place: Workplace, arguments: list[str], values: str, said: str
 ) -> None:
-    done = subprocess.run(
+    done = forker.run(
         [sys.executable, "-W", "error", "-m", "litekeep", "erase", *arguments],
         input=values,
         cwd=place.folder,

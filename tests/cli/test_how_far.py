@@ -6,7 +6,6 @@ Each command is a real process that a real signal stops at a chosen point: when 
 import json
 import signal
 import sqlite3
-import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -17,6 +16,7 @@ import pytest
 
 from shared.sqlite.image import run_backup
 from shared.stores.folder import FolderStore
+from tests import forker
 from tests.cli.conftest import Workplace
 from tests.retention.cleanup.shelf import fill, ids
 
@@ -52,7 +52,7 @@ def stopped(
     workplace: Workplace, place: str, *arguments: str, call: int = 1, how: signal.Signals = signal.SIGTERM
 ) -> str:
     """Runs a command that is stopped as it calls what stands at `place` (`module:name`), and returns what it said."""
-    done = subprocess.run(
+    done = forker.run(
         [sys.executable, "-W", "error", "-c", _PROGRAM, place, str(call), str(int(how)), *arguments],
         cwd=workplace.folder,
         env=workplace.environment,
@@ -255,7 +255,7 @@ def test_json_and_the_event_of_a_job_say_it_too(backed_up: Workplace) -> None:
     backed_up.environment.update(CLOUD_RUN_JOB="restore")
     command = ["restore", "--backup=one", "--in-place", "--json"]
     place = "shared.sqlite.replace:InPlace._compare"
-    done = subprocess.run(
+    done = forker.run(
         [sys.executable, "-c", _PROGRAM, place, "1", str(int(signal.SIGTERM)), *command],
         cwd=backed_up.folder,
         env=backed_up.environment,

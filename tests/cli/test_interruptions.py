@@ -10,6 +10,7 @@ from pathlib import Path
 import pytest
 
 from litekeep.sample import make_sample
+from tests import forker
 from tests.cli.conftest import Outcome, Workplace
 from tests.sqlite.mounts import tiny_disk
 
@@ -17,7 +18,7 @@ OneLine = Callable[[Outcome, int], str]
 
 
 def start(workplace: Workplace, *arguments: str) -> "subprocess.Popen[str]":
-    return subprocess.Popen(
+    return forker.Popen(
         [sys.executable, "-m", "litekeep", *arguments],
         cwd=workplace.folder,
         env=workplace.environment,
@@ -146,7 +147,7 @@ def test_a_signal_that_comes_when_the_work_is_done_changes_nothing(workplace: Wo
         "import atexit, os, sys; from litekeep.app import litekeep; from shared.terminal.run import run;"
         f"atexit.register(lambda: os.kill(os.getpid(), {int(how)})); sys.argv[1:] = ['list']; run(litekeep, 'litekeep')"
     )
-    done = subprocess.run(
+    done = forker.run(
         [sys.executable, "-c", program],
         cwd=workplace.folder,
         env=workplace.environment,

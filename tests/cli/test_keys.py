@@ -9,6 +9,7 @@ from pathlib import Path
 import pytest
 
 from shared.events.log import Event
+from tests import forker
 from tests.cli.conftest import Workplace
 from tests.cli.test_audit import deeds, trail
 from tests.cli.test_google import in_cloud
@@ -166,7 +167,7 @@ def test_a_slip_while_typing_is_named_and_makes_no_file(ready: Workplace) -> Non
     sheet = ready.good("keys", "sheet", BACKUP_KEY=OLD).out
     lines = [line.strip() for line in sheet.splitlines() if line.startswith("   ") and line.strip()[:1].isdigit()]
     slip = lines[2].replace(lines[2][5], "A" if lines[2][5] != "A" else "B")
-    done = subprocess.run(
+    done = forker.run(
         [sys.executable, "-m", "litekeep", "keys", "enter", "again.key"],
         input="\n".join([*lines[:2], slip, *lines[3:]]),
         cwd=ready.folder,

@@ -1,11 +1,11 @@
 """Whatever way a credential comes in, nothing that Litekeep writes shows it."""
 
-import subprocess
 import sys
 
 import pytest
 
 from shared.redaction import redact
+from tests import forker
 from tests.cli.conftest import Workplace
 
 KEY = "S3cr3tK3y0123456789"
@@ -76,7 +76,7 @@ def test_a_credential_in_another_setting_is_shown_nowhere(workplace: Workplace, 
 
 @pytest.mark.parametrize("arguments", [["backup"], ["status", "--json"], ["list", "--debug"], []])
 def test_a_stray_argument_is_masked_in_errors_and_tracebacks(workplace: Workplace, arguments: list[str]) -> None:
-    done = subprocess.run(
+    done = forker.run(
         [sys.executable, "-m", "litekeep", *arguments, f"sqlitecloud://h/db?apikey={KEY}"],
         cwd=workplace.folder,
         env=workplace.environment | {"DEBUG": "*"},

@@ -2,7 +2,6 @@
 
 import json
 import sqlite3
-import subprocess
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import closing
@@ -10,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from tests import forker
 from tests.cli.conftest import Outcome, Workplace
 from tests.dump.equality import assert_equal
 from tests.servers.sqlitecloud import APIKEY, PASSWORD, USER, Server
@@ -120,7 +120,7 @@ def test_what_is_wrong_with_the_location_is_said_without_a_secret(
     url = node.url(NAME, **options)
     command = [sys.executable, "-m", "litekeep", "backup", "--debug"]
     environment = workplace.environment | {"DATABASE_URL": url}
-    done = subprocess.run(command, cwd=workplace.folder, env=environment, capture_output=True, text=True, check=False)
+    done = forker.run(command, cwd=workplace.folder, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode in (1, 2)
     assert said in done.stderr
     assert "Traceback" in done.stderr

@@ -16,6 +16,7 @@ from pathlib import Path
 from threading import Thread
 from typing import Any
 
+from tests import forker
 from tests.console.issuer import AUDIENCE, Issuer
 from tests.console.site import ROOT
 
@@ -39,7 +40,7 @@ class CloudRun:
         command = [sys.executable, "-m", "jobs.restore", *override["args"]]
         own = self.environment | {"CLOUD_RUN_JOB": "litekeep-restore"}
         self.runs.append(
-            subprocess.Popen(command, env=own, cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
+            forker.Popen(command, env=own, cwd=self.folder, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         )
 
     def finish(self) -> None:

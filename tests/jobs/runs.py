@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from shared.settings import Settings
+from tests import forker
 
 ROOT = Path(__file__).parents[2]
 Line = dict[str, Any]
@@ -65,7 +66,7 @@ class Job:
             "CLOUD_RUN_TASK_COUNT": "1",
             "CLOUD_RUN_TASK_ATTEMPT": str(self.attempt),
         }
-        return subprocess.Popen(
+        return forker.Popen(
             [sys.executable, "-W", "error", "-m", name if name == "litekeep" else f"jobs.{name}", *arguments],
             cwd=self.folder,
             env=self.environment | cloud_run | settings,

@@ -1,7 +1,6 @@
 """Real CloudEvents, posted to the running service, which works on a real bucket under a cloud key."""
 
 import json
-import subprocess
 import sys
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -13,6 +12,7 @@ from urllib.request import Request, urlopen
 import pytest
 
 from litekeep.sample import make_sample
+from tests import forker
 from tests.jobs.runs import environment
 from tests.jobs.service import FINALIZED, Service, serving
 from tests.servers.gcs.fixtures import gcs_port  # noqa: F401 - a fixture
@@ -43,9 +43,7 @@ class Place:
 
     def litekeep(self, *arguments: str) -> str:
         command = [sys.executable, "-m", "litekeep", *arguments]
-        done = subprocess.run(
-            command, cwd=self.folder, env=self.environment, capture_output=True, text=True, check=True
-        )
+        done = forker.run(command, cwd=self.folder, env=self.environment, capture_output=True, text=True, check=True)
         return done.stdout
 
     def overwrite(self, name: str, content: bytes) -> None:

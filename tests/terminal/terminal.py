@@ -11,6 +11,8 @@ from pathlib import Path
 
 import pyte
 
+from tests import forker
+
 _HISTORY = 5000  # lines above the screen
 
 
@@ -43,11 +45,18 @@ def on_terminal(
 
     `typed`: what is on its way to the command before it asks.
     """
-    pid, terminal = pty.fork()
-    if pid == 0:
-        fcntl.ioctl(0, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))  # before the command can ask
-        os.chdir(folder)
-        os.execvpe(command[0], command, {**environment, "TERM": "xterm-256color"})
+    terminal, theirs = pty.openpty()
+    fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
+    process = forker.Popen(
+        command,
+        cwd=folder,
+        env={**environment, "TERM": "xterm-256color"},
+        stdin=theirs,
+        stdout=theirs,
+        stderr=theirs,
+        start_new_session=True,
+    )
+    os.close(theirs)
     os.write(terminal, typed.encode())
     screen = pyte.HistoryScreen(columns, rows, history=_HISTORY)
     stream = pyte.ByteStream(screen)
@@ -60,11 +69,11 @@ def on_terminal(
             break
         stream.feed(content)
     os.close(terminal)
-    _, status = os.waitpid(pid, 0)
+    code = process.wait()
     above = ["".join(line[column].data for column in range(columns)).rstrip() for line in screen.history.top]
     lines = above + [line.rstrip() for line in screen.display]
     while lines and not lines[-1]:
         lines.pop()
     cells = (cell for line in [*screen.history.top, *screen.buffer.values()] for cell in line.values())
     colors = frozenset(color for cell in cells for color in (cell.fg, cell.bg)) - {"default"}
-    return Shown(os.waitstatus_to_exitcode(status), lines, colors)
+    return Shown(code, lines, colors)

@@ -28,6 +28,7 @@ from shared.schedule.task_share import share
 from shared.sqlite.location import FileLocation
 from shared.stores import open_store
 from shared.stores.folder import FolderStore
+from tests import forker
 from tests.cli.conftest import Outcome, Workplace
 from tests.operations.drill.yard import SUNDAY, damage
 from tests.servers.gcs.proxy import Proxy
@@ -261,7 +262,7 @@ def test_a_drill_that_is_interrupted_leaves_no_report_and_no_data(workplace: Wor
     workplace.database.unlink()
     make_sample(workplace.database, scale=1)
     verified(workplace, "one")
-    running = subprocess.Popen(
+    running = forker.Popen(
         [sys.executable, "-m", "litekeep", "drill", "--now"],
         cwd=workplace.folder,
         env=workplace.environment,

@@ -1,7 +1,6 @@
 """`litekeep cleanup`, `hold` and `release` as a person and a job call them."""
 
 import json
-import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -9,6 +8,7 @@ from pathlib import Path
 import pytest
 
 from shared.stores.folder import FolderStore
+from tests import forker
 from tests.cli.conftest import Outcome, clean_environment
 from tests.retention.cleanup.shelf import fill, ids, objects, put
 
@@ -25,7 +25,7 @@ def run(tmp_path: Path) -> Callable[..., Outcome]:
     def call(*arguments: str, module: str = "litekeep", **settings: str) -> Outcome:
         command = [sys.executable, "-W", "error", "-m", module, *arguments]
         environment = clean_environment() | {"ENVIRONMENT": "production"} | settings
-        done = subprocess.run(
+        done = forker.run(
             command, cwd=tmp_path, env=environment, capture_output=True, text=True, timeout=120, check=False
         )
         assert "Traceback" not in done.stderr, done.stderr
