@@ -34,6 +34,14 @@ class RequestObject:
     role: str
     person: str | None = None
 
+    @property
+    def asked_at(self) -> datetime:
+        """The time that the id names; the oldest there is for one that names none."""
+        try:
+            return datetime.strptime(f"{self.id[:16]}+0000", "%Y%m%dT%H%M%SZ%z")
+        except ValueError:
+            return datetime.min.replace(tzinfo=UTC)
+
 
 def new_request_id(moment: datetime) -> str:
     """The time, and 8 random characters."""

@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 
 from shared.audit.checkpoint import MOST_OBJECTS, Standing, read_checkpoint, read_standing
+from shared.audit.kept import kept_before
 from shared.errors import NotGood
 from shared.model.trail_names import EventName
 from tests.approvals.people import MALLORY, VERIFIER
@@ -149,6 +150,25 @@ def test_the_next_checkpoint_tells_of_what_was_removed_or_changed_before(trail: 
         f"{policy.name} was changed since it was under a checkpoint",
         "20240115T120000Z-abcdefgh.used.json is gone since it was under a checkpoint",
     ]
+
+
+def test_what_is_kept_for_good_is_missed_by_every_later_checkpoint_and_a_request_for_a_week(trail: Trail) -> None:
+    used, erased = f"requests/{NOON:%Y%m%dT%H%M%SZ}-abcdefgh.used.json", "erasures/1.json"
+    for name in (used, erased):
+        trail.store.create(name, b"{}", {})
+    trail.take()
+    for name in (used, erased):
+        (trail.folder / "store" / name).unlink()
+    for _ in range(3):
+        trail.later()
+        gone = {each.object for each in trail.take().problems if each.what.startswith("is gone")}
+        assert gone == {used, erased}
+        assert set(kept_before(trail.store, "")) == {used, erased}
+    trail.later(7 * 24)
+    assert [each.object for each in trail.take().problems] == [erased]
+    trail.store.create(erased, b"{}", {})
+    assert trail.take().problems == []
+    assert trail.take().problems == []
 
 
 def test_the_next_checkpoint_tells_of_an_event_with_an_old_date_and_of_what_is_none(trail: Trail) -> None:

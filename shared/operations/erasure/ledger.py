@@ -5,7 +5,8 @@
 
 `sealed` is an AES-256-GCM ciphertext of the entry, with number and previous hash as associated data: an entry that was
 changed, renumbered, or put after another one is an error. A number that is missing is an error too. That the newest
-entries were removed shows only against another store's ledger, or against the hash in the event of each erasure.
+entries were removed shows against the newest checkpoint of the store's audit trail (`anchored.py`), which covers what
+was recorded before it, and against another store's ledger.
 """
 
 import base64
@@ -23,6 +24,7 @@ from shared.errors import KeyProblem, NotErased, NotGood, ObjectExists, StoreErr
 from shared.keys import WrappingKey
 from shared.model import report_names
 from shared.model.manifest import Manifest, canonical_json
+from shared.operations.erasure.anchored import check_bytes, check_numbers, known_entries
 from shared.operations.erasure.entry import Erasure, Hasher
 from shared.stores import Store, StoredObject
 
@@ -61,11 +63,13 @@ def read_ledger(store: Store, key: WrappingKey | None, witness: Store | None = N
     """The store's ledger, whole and authentic; None when there is none.
 
     `witness` is another store that has the same ledger (the copy store). Raises NotErased when an entry is missing,
-    changed or not genuine, or the witness has more; KeyProblem when the secret does not open; StoreError.
+    changed or not genuine, or the witness or a checkpoint has more; KeyProblem for the secret, StoreError.
     """
     keys, entries = _listed(store)
     if witness is not None:
         _compare(store, entries, witness)
+    known = known_entries(store)
+    check_numbers(store, known, entries, _BRING_BACK)
     if not entries and not keys:
         return None
     if not keys:
@@ -78,6 +82,7 @@ def read_ledger(store: Store, key: WrappingKey | None, witness: Store | None = N
         if number not in entries:
             raise NotErased(f"{report_names.erasure(number)} of {store.url} is missing: {_BRING_BACK}")
         raw = _read(store, entries[number])
+        check_bytes(store, known, number, raw, _BRING_BACK)
         ledger.entries.append(_opened(raw, number, ledger, store))
         ledger.head = hashlib.sha256(raw).hexdigest()
         ledger.heads.append(ledger.head)
