@@ -3,15 +3,18 @@
 import hmac
 import re
 import zlib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Literal
+from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
 from shared.clock import CLOCKS_DIFFER_BY
 from shared.model.manifest import Count, Moment
+
+Rows = Iterable[tuple[Any, ...]]
+_FOLDED = b"\0fold\0"
 
 MOST_VALUES = 100_000  # of one entry
 _BLOB = re.compile(r"[xX]'(?:[0-9a-fA-F]{2})+'", re.ASCII)
@@ -84,6 +87,17 @@ class Hasher:
         """A keyed checksum that rules most values out at a tenth of the time. It is kept encrypted."""
         return zlib.crc32(value, self.seed) & 0xFFFF
 
+    def matching(self, rows: Rows, hashes: Collection[bytes], coarse: Collection[int], *, fold: bool) -> Rows:
+        """The rows whose last field is one of the values. Written out: each row of a table comes through here."""
+        crc32 = zlib.crc32
+        if fold:
+            seed = crc32(_FOLDED, self.seed)
+            likely = (row for row in rows if crc32(row[-1].lower(), seed) & 0xFFFF in coarse)
+            return (row for row in likely if self.hash(without_case(row[-1])) in hashes)
+        seed = self.seed
+        likely = (row for row in rows if crc32(row[-1], seed) & 0xFFFF in coarse)
+        return (row for row in likely if self.hash(row[-1]) in hashes)
+
 
 def forms_of(value: str, *, fold: bool) -> set[bytes]:
     """The bytes under which a value may be found: as text or blob, as an integer, as a real number, x'…' as a blob."""
@@ -102,7 +116,7 @@ def forms_of(value: str, *, fold: bool) -> set[bytes]:
 
 def without_case(value: bytes) -> bytes:
     """How a value of a column that ignores case is hashed: never as one of a column that does not."""
-    return b"\0fold\0" + value.lower()
+    return _FOLDED + value.lower()
 
 
 def hash_values(hasher: Hasher, values: Iterable[str], *, fold: bool) -> tuple[list[str], list[int]]:

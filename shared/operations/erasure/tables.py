@@ -1,14 +1,13 @@
 """The tables of a database under replay, and the rows of them that go."""
 
-from collections.abc import Iterator, Sequence
-from typing import Any
+from collections.abc import Sequence
 
 import apsw
 
 from shared.dump.schema import TableFacts, folded, table_facts
 from shared.dump.tables import Table, read_table, seek_name
 from shared.errors import NotErased
-from shared.operations.erasure.entry import ComparedColumn, Erasure, Hasher, without_case
+from shared.operations.erasure.entry import ComparedColumn, Erasure, Hasher, Rows
 from shared.operations.erasure.replayed import Replayed
 from shared.operations.erasure.residue import with_own_content
 from shared.sqlite.names import quote_name
@@ -108,24 +107,24 @@ def find_rows(
     keys, column = tables.keys(table), quote_name(place.column)
     into = tables.goes(table)
     insert = f"INSERT OR IGNORE INTO {into} VALUES({', '.join('?' * len(keys))})"
-    found: list[tuple[Any, ...]] = []
-    for *key, value in _values(connection, table, keys, column):
-        plain = without_case(value) if place.fold else value
-        if hasher.coarse(plain) in coarse and hasher.hash(plain) in hashes:
-            found.append(tuple(key))
+    values = _values(connection, table, keys, column)
+    found = [row[:-1] for row in hasher.matching(values, hashes, coarse, fold=place.fold)]
     connection.executemany(insert, found)
     return len(found)
 
 
-def _values(connection: apsw.Connection, table: Table, keys: Sequence[str], column: str) -> Iterator[Any]:
+def _values(connection: apsw.Connection, table: Table, keys: Sequence[str], column: str) -> Rows:
     """The keys and the value as bytes: text in UTF-8, numbers as SQLite writes them. NULLs are left out."""
     listed = ", ".join(keys)
     encoding = str(connection.pragma("encoding"))
     source = f"FROM main.{quote_name(table.name)} WHERE {column} IS NOT NULL"
     if encoding == "UTF-8":
-        yield from connection.execute(f"SELECT {listed}, CAST({column} AS BLOB) {source}")
-        return
+        return connection.execute(f"SELECT {listed}, CAST({column} AS BLOB) {source}")
     codec = {"UTF-16le": "utf-16-le", "UTF-16be": "utf-16-be"}[encoding]
-    for *key, value, kind in connection.execute(f"SELECT {listed}, CAST({column} AS BLOB), typeof({column}) {source}"):
-        plain = value if kind == "blob" else value.decode(codec, "surrogatepass").encode("utf-8", "surrogatepass")
-        yield (*key, plain)
+    rows = connection.execute(f"SELECT {listed}, CAST({column} AS BLOB), typeof({column}) {source}")
+    return (
+        row[:-1]
+        if row[-1] == "blob"
+        else (*row[:-2], row[-2].decode(codec, "surrogatepass").encode("utf-8", "surrogatepass"))
+        for row in rows
+    )
