@@ -1,7 +1,7 @@
 """One backup as a listing shows it."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
@@ -39,6 +39,7 @@ class Backup:
     hold: Hold | None = None
     rewrappings: tuple[StoredObject, ...] = ()  # of its data key (`litekeep rekey`), the newest first
     passed_over: tuple[str, ...] = ()  # of what `latest` found: why each newer one counts for nothing
+    builds_on: "Backup | None" = field(default=None, compare=False, repr=False)  # as the listing has it
 
     @property
     def sound(self) -> bool:

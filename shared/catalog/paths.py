@@ -9,6 +9,9 @@ from shared.model.names import BackupName
 
 if TYPE_CHECKING:
     from shared.catalog.backup import Backup
+    from shared.stores import StoredObject
+
+_LONGEST = 1000  # steps, as in `shared.continuous.path`
 
 
 def with_paths(backups: Sequence["Backup"]) -> "list[Backup]":
@@ -17,16 +20,35 @@ def with_paths(backups: Sequence["Backup"]) -> "list[Backup]":
     why: dict[BackupName, str | None] = {}
     for backup in backups:
         _judge(backup.name, known, why)
-    return [
-        replace(backup, missing=why[backup.name]) if why[backup.name] and not backup.missing else backup
-        for backup in backups
-    ]
+    made: dict[BackupName, Backup] = {}
+    for backup in sorted(backups, key=_cycle):  # parents first
+        parent = parent_of(backup)
+        if parent is not None:
+            missing = backup.missing or why[backup.name]
+            backup = replace(backup, missing=missing, builds_on=made.get(parent))  # noqa: PLW2901
+        made[backup.name] = backup
+    return [made[backup.name] for backup in backups]
+
+
+def manifests_below(backup: "Backup") -> list["StoredObject"]:
+    """Those of what a point builds on, nearest first, as far as its listing says: a hint of what will be read."""
+    found: list[StoredObject] = []
+    at = backup.builds_on
+    while at is not None and len(found) < _LONGEST:
+        found.append(at.manifest)
+        at = at.builds_on
+    return found
 
 
 def parent_of(backup: "Backup") -> BackupName | None:
     """What a point builds on, as its listing says; None for any other backup."""
     needs = backup.summary.get("needs")
     return BackupName(Kind.CONTINUOUS, backup.name.database, needs[0]) if needs else None
+
+
+def _cycle(backup: "Backup") -> int:
+    chain = backup.summary.get("chain")
+    return int(chain["cycle"]) if chain else 0
 
 
 def _judge(name: BackupName, known: dict[BackupName, "Backup"], why: dict[BackupName, str | None]) -> None:

@@ -5,9 +5,12 @@ there is ever made of it.
 """
 
 from collections.abc import Iterator, Sequence
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
+from typing import Self
 
 from shared.archive.data_key import DataKey
 from shared.archive.rewrapping import Read, open_sealed
@@ -21,6 +24,7 @@ from shared.model.names import BackupName, Format, parse
 from shared.stores import Store, StoredObject
 from shared.stores.interface import ReadsListed
 
+_AT_ONCE = 8  # manifests
 _LONGEST = 1000  # steps; by the radix rule a hundred million cycles take 90
 
 
@@ -37,6 +41,14 @@ class Step:
         return chain_of(self.manifest)
 
 
+@dataclass(frozen=True)
+class Below:
+    """What a point rests on: the key that opens it, and its manifests, as far as a listing has them, nearest first."""
+
+    key: WrappingKey | None = None
+    listed: Sequence[StoredObject] = ()
+
+
 def chain_of(manifest: Manifest) -> Chain:
     """Where it stands in its chain. Raises NotGood when it is in none."""
     if manifest.chain is None:
@@ -44,20 +56,57 @@ def chain_of(manifest: Manifest) -> Chain:
     return manifest.chain
 
 
-def path_to(store: Store, manifest: Manifest, data_key: DataKey | None, key: WrappingKey | None) -> list[Step]:
+def path_to(
+    store: Store,
+    manifest: Manifest,
+    data_key: DataKey | None,
+    below: Below,
+) -> list[Step]:
     """The steps from the base to this point, which is the last.
+
+    The manifests that a listing says are on the way are read several at a time. Which ones are, only the manifests
+    themselves decide.
 
     Raises NotGood for a step that is missing, changed or out of place, KeyProblem or StoreError when that cannot be
     told.
     """
     steps = [Step(manifest, data_key)]
-    for _ in range(_LONGEST):
-        first = steps[-1]
-        if first.chain.parent is None:
-            _check_base(first, manifest)
-            return steps[::-1]
-        steps.append(_parent(store, first, manifest, key))
+    with _Steps(store, below) as read:
+        for _ in range(_LONGEST):
+            first = steps[-1]
+            if first.chain.parent is None:
+                _check_base(first, manifest)
+                return steps[::-1]
+            steps.append(_parent(read, first, manifest))
     raise NotGood(f"{manifest.id} builds on more than {_LONGEST} others: use another backup")
+
+
+class _Steps:
+    """Reads the steps of a path by their names, those of a listing before they are asked for."""
+
+    def __init__(self, store: Store, below: Below) -> None:
+        self._read = partial(read_step, store, key=below.key)
+        self._pool = ThreadPoolExecutor(_AT_ONCE, "path")
+        found = ((parsed, item) for item in below.listed[:_LONGEST] if (parsed := parse(item.name)) is not None)
+        self._coming = {
+            parsed.backup: self._pool.submit(self._read, parsed.backup, listed=item)
+            for parsed, item in found
+            if parsed.role == "manifest"
+        }
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *error: object) -> None:
+        self._pool.shutdown(wait=True, cancel_futures=True)
+
+    def step(self, name: BackupName) -> Step:
+        """Raises NotGood, ObjectMissing, KeyProblem or StoreError."""
+        coming = self._coming.pop(name, None)
+        if coming is not None:
+            with suppress(ObjectMissing, NotGood):  # replaced since, or damaged on the way: whatever has the name now
+                return coming.result()
+        return self._read(name)
 
 
 def objects_of(path: Sequence[Step]) -> Iterator[tuple[Step, Format]]:
@@ -67,10 +116,10 @@ def objects_of(path: Sequence[Step]) -> Iterator[tuple[Step, Format]]:
         yield step, Format.SQLITE if step.chain.parent is None else Format.PAGES
 
 
-def _parent(store: Store, child: Step, point: Manifest, key: WrappingKey | None) -> Step:
+def _parent(read: _Steps, child: Step, point: Manifest) -> Step:
     name = BackupName(Kind.CONTINUOUS, point.database, str(child.chain.parent))
     try:
-        step = read_step(store, name, key)
+        step = read.step(name)
         _check_link(step, child)
     except ObjectMissing:
         raise NotGood(f"{point.id} cannot be rebuilt: {name.id}, which it builds on, is missing") from None
@@ -79,7 +128,7 @@ def _parent(store: Store, child: Step, point: Manifest, key: WrappingKey | None)
     return step
 
 
-def read_step(store: Store, name: BackupName, key: WrappingKey | None, listed: StoredObject | None = None) -> Step:
+def read_step(store: Store, name: BackupName, key: WrappingKey | None, *, listed: StoredObject | None = None) -> Step:
     """A backup of a chain, read by its name, or its manifest as it was listed, which takes a request less.
 
     Raises NotGood, ObjectMissing, KeyProblem or StoreError.

@@ -16,6 +16,7 @@ from shared.catalog.backup import Backup
 from shared.catalog.listing import Catalog
 from shared.catalog.opening import open_manifest
 from shared.clock import Clock, rfc3339, utc_now
+from shared.continuous.path import Below
 from shared.dump.dump import DumpHeader, dump
 from shared.errors import NotGood, StoreError, UsageError
 from shared.keys import WrappingKey
@@ -176,7 +177,7 @@ def _rebuild(
     catalog: Catalog, manifest: Manifest, keys: _Keys, artifact: Artifact, target: Path, progress: Progress
 ) -> None:
     with Confined() as child:
-        rebuild(catalog.store, manifest, artifact, keys[0], target, child, key=keys[1], progress=progress)
+        rebuild(catalog.store, manifest, artifact, keys[0], target, child, below=Below(keys[1]), progress=progress)
         failed = [check for check in hold(child, target, manifest) if not check.ok]
     if failed and manifest.integrity.good:
         raise NotGood(f"{manifest.id} came back different: {'; '.join(check.detail for check in failed)}")

@@ -154,6 +154,10 @@ class BucketStore:
         check_object_name(item.name)
         return self._fetch(item.name, int(item.generation), 0, item.size_bytes) if item.size_bytes else b""
 
+    def read_start(self, name: str, size: int) -> bytes:
+        check_object_name(name)
+        return self._fetch(name, None, 0, size)
+
     def read_many(self, items: Iterable[StoredObject]) -> Iterator[bytes | None]:
         return read_many(self._whole, items, self._bucket)
 
@@ -264,7 +268,7 @@ class BucketStore:
             with suppress(StoreError), self._told("deleting", DELETE):
                 blob.delete(if_generation_match=blob.generation, retry=self._retry)
 
-    def _fetch(self, name: str, generation: int, start: int, end: int) -> bytes:
+    def _fetch(self, name: str, generation: int | None, start: int, end: int) -> bytes:
         with self._told(f"reading {name}", READ):
             try:
                 blob = self._bucket.blob(self._prefix + name, generation=generation)

@@ -102,6 +102,12 @@ class ReadsListed(Protocol):
         Raises ObjectMissing when that generation is gone, StoreError.
         """
 
+    def read_start(self, name: str, size: int) -> bytes:
+        """The first `size` bytes, 1 or more, of whatever has that name now, or all, with one request; as unchecked.
+
+        Raises ObjectMissing, StoreError.
+        """
+
 
 @runtime_checkable
 class SoftDeletes(Protocol):

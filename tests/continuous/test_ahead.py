@@ -8,7 +8,7 @@ import pytest
 
 from shared.catalog.opening import open_manifest
 from shared.continuous import ahead
-from shared.continuous.path import path_to
+from shared.continuous.path import Below, path_to
 from shared.continuous.rebuild import rebuild_pages
 from shared.errors import NotGood
 from shared.model.names import Format
@@ -27,7 +27,7 @@ def chain(yard: Yard) -> Yard:
 
 def _rebuilt(yard: Yard, place: int, target: Path) -> bytes:
     manifest, data_key = open_manifest(yard.catalog, yard.points()[place], yard.key)
-    rebuild_pages(yard.store, path_to(yard.store, manifest, data_key, yard.key), target)
+    rebuild_pages(yard.store, path_to(yard.store, manifest, data_key, Below(yard.key)), target)
     return target.read_bytes()
 
 
@@ -60,7 +60,7 @@ def test_what_is_wrong_with_an_increment_that_came_ahead_is_told_and_no_file_nor
     assert "increments" in named.threads
     chain.store = open_store(str(chain.folder / "backups"))
     manifest, data_key = open_manifest(chain.catalog, chain.points()[-1], chain.key)
-    harmed = path_to(chain.store, manifest, data_key, chain.key)[-2].manifest.artifact(Format.PAGES)
+    harmed = path_to(chain.store, manifest, data_key, Below(chain.key))[-2].manifest.artifact(Format.PAGES)
     assert harmed is not None
     path = chain.folder / "backups" / harmed.object
     path.write_bytes(bytes(path.stat().st_size))

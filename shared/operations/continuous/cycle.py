@@ -1,12 +1,13 @@
 """One cycle: has anything been written, and if so which pages, and so a point; or a base where no chain serves.
 
-The parent's page hashes come first, from the store or from what the loop remembers; then the snapshot, so that it is as
-new as it can be. A new whole page image is made where there is no base that serves, where the parent cannot be read,
-and where most pages changed.
+The parent's page hashes come from what the loop remembers, or from the store while the snapshot is taken and checked.
+A new whole page image is made where there is no base that serves, where the parent cannot be read, and where most
+pages changed.
 """
 
 import secrets
 import socket
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -17,7 +18,7 @@ from shared.catalog.listing import Catalog
 from shared.catalog.marks import write_mark
 from shared.clock import Clock, rfc3339, utc_now
 from shared.continuous.index import KEY, State, changed_pages, hash_pages
-from shared.continuous.path import Step, path_to, read_step
+from shared.continuous.path import Below, Step, path_to, read_step
 from shared.continuous.radix import still_to_come
 from shared.continuous.rebuild import rebuild_state
 from shared.databases.snapshot import Snapshot, take_snapshot
@@ -99,7 +100,7 @@ class _Cycle:
         self._clock = clock
         self._catalog = Catalog(order.store, clock)
         self._began = clock()
-        self._sha256: str | None = None
+        self._newest: Step | None = None
 
     def run(self) -> Taken | Quiet:
         live = self._memory.live or self._found()
@@ -107,14 +108,19 @@ class _Cycle:
             self._refuse_to_go_back(live, self._began)
             if self._is_as_newest(live):
                 return self._quiet(live)
-        live = self._serving(live)
-        parent, before = self._parent(live)
+        with ThreadPoolExecutor(1, "parent") as beside:
+            return self._made(self._serving(live), beside)
+
+    def _made(self, live: Live | None, beside: ThreadPoolExecutor) -> Taken | Quiet:
+        """A point of a snapshot; its parent's page hashes come while that is taken and checked."""
+        coming = beside.submit(self._parent, live)
         seen = self._fingerprint()
         image = self._scratch / "snapshot.sqlite"
         snapshot = take_snapshot(self._order.location, image, progress=self._progress)
         created_at = whole_second(self._clock())
         with check_beside(image, quick=True) as integrity:
             description = describe_snapshot(snapshot, None)
+            parent, before = coming.result()
             key = before.key if before else secrets.token_bytes(KEY)
             after = hash_pages(image, description.database.page_size, key, self._scratch / "after")
             refuse_damaged(self._order, integrity.result())
@@ -203,8 +209,8 @@ class _Cycle:
         name, order = live.newest.name, self._order
         if (missing := copy_path(order, live.newest)) is not None:
             raise StoreError(f"{name.id} is stored in {order.store.url}, but not in the copy store: {missing}")
-        if self._sha256 is not None:  # of its manifest, which was read in this cycle
-            write_mark(order.store, name, self._sha256, self._began, order.key)
+        if self._newest is not None and self._newest.sha256 is not None:  # read in this cycle
+            write_mark(order.store, name, self._newest.sha256, self._began, order.key)
         else:
             mark_unchanged(order.store, name, self._began, order.key)
         return Quiet(name, self._began)
@@ -217,9 +223,10 @@ class _Cycle:
         if (known := self._memory.states.get(parent.name.id)) is not None:
             return parent, known
         try:
-            step = self._read(parent.name)
+            step = self._read(parent)
             if self._is_as_ordered(step.manifest) and self._is_same_source(step.manifest.source):
-                path = path_to(self._order.store, step.manifest, step.data_key, self._order.key)
+                below = Below(self._order.key, live.listed_below(parent))
+                path = path_to(self._order.store, step.manifest, step.data_key, below)
                 return parent, rebuild_state(self._order.store, path, self._scratch / "before")
         except KeyProblem:
             if self._is_wrapped_by_ours(parent.name):  # a right is missing, and a base each time no way out
@@ -233,12 +240,13 @@ class _Cycle:
             return self._is_as_ordered(parse_manifest(stream.read(LARGEST_MANIFEST), name))
 
     def _read_newest(self, live: Live) -> Manifest:
-        step = read_step(self._order.store, live.newest.name, self._order.key, live.newest.listed)
-        self._sha256 = step.sha256
-        return step.manifest
+        self._newest = read_step(self._order.store, live.newest.name, self._order.key, listed=live.newest.listed)
+        return self._newest.manifest
 
-    def _read(self, name: BackupName) -> Step:
-        return read_step(self._order.store, name, self._order.key)
+    def _read(self, point: Point) -> Step:
+        if self._newest is not None and self._newest.manifest.name == point.name:
+            return self._newest
+        return read_step(self._order.store, point.name, self._order.key)
 
     def _fingerprint(self) -> str | None:
         """Taken before the snapshot begins: what is written meanwhile shows in the next cycle."""

@@ -52,6 +52,11 @@ class Live:
             self.base,
         )
 
+    def listed_below(self, point: Point) -> list[StoredObject]:
+        """The manifests of what a point builds on, nearest first, as far as a listing has them: a hint, no more."""
+        own = (self.points.get(cycle, self.base if not cycle else None) for cycle in ancestors(point.cycle))
+        return [each.listed for each in own if each is not None and each.listed is not None]
+
     def add(self, point: Point) -> None:
         if point.cycle:
             self.points[point.cycle] = point

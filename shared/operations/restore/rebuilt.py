@@ -3,8 +3,10 @@
 from dataclasses import dataclass
 from pathlib import Path
 
+from shared.catalog.paths import manifests_below
 from shared.catalog.verdicts import Opened
 from shared.clock import rfc3339
+from shared.continuous.path import Below
 from shared.errors import NotGood, StoreError
 from shared.model.manifest import Artifact, Manifest
 from shared.model.names import Format
@@ -76,7 +78,8 @@ def _rebuild(
             read_back(path, artifact, progress)
             return _by_identity(path, artifact, earlier)
     with Confined() as child:
-        rebuild(store, manifest, artifact, data_key, path, child, key=order.key, progress=progress)
+        below = Below(order.key, manifests_below(order.backup))
+        rebuild(store, manifest, artifact, data_key, path, child, below=below, progress=progress)
         return _held(child, path, artifact, manifest, order, progress)
 
 

@@ -23,7 +23,9 @@ from shared.archive.reader import open_compressed
 from shared.catalog.backup import Backup
 from shared.catalog.listing import Catalog
 from shared.catalog.opening import open_whole
+from shared.catalog.paths import manifests_below
 from shared.clock import Clock, rfc3339, utc_now
+from shared.continuous.path import Below
 from shared.errors import KeyProblem, NotGood, StoreError
 from shared.keys import WrappingKey
 from shared.model.names import BackupName
@@ -159,7 +161,7 @@ def _climb(catalog: Catalog, backup: Backup, key: WrappingKey | None, progress: 
     if not manifest.artifacts:
         rungs.add("checksum", ok=False, detail="the manifest names no artifact")
     if manifest.chain is not None:
-        climb_point(catalog.store, manifest, data_key, key, rungs, progress)
+        climb_point(catalog.store, manifest, data_key, Below(key, manifests_below(backup)), rungs, progress)
         return rungs
     climb_artifacts(catalog.store, manifest, data_key, rungs, progress)
     return rungs

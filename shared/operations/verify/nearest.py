@@ -7,8 +7,9 @@ from shared.archive.reader import check_stored
 from shared.catalog.backup import Backup
 from shared.catalog.listing import Catalog
 from shared.catalog.opening import open_manifest
+from shared.catalog.paths import manifests_below
 from shared.clock import rfc3339
-from shared.continuous.path import objects_of, path_to
+from shared.continuous.path import Below, objects_of, path_to
 from shared.errors import NotGood, ObjectMissing
 from shared.keys import WrappingKey
 from shared.model.manifest import Artifact
@@ -43,7 +44,7 @@ class Search:
             manifest, data_key = open_manifest(self._catalog, backup, self._key)
             if manifest.chain is None:
                 return any(self._is_as_stored(artifact) for artifact in manifest.artifacts)
-            path = path_to(self._catalog.store, manifest, data_key, self._key)
+            path = path_to(self._catalog.store, manifest, data_key, Below(self._key, manifests_below(backup)))
         except (NotGood, ObjectMissing):
             return False
         found = [step.manifest.artifact(form) for step, form in objects_of(path)]

@@ -5,10 +5,9 @@ from typing import Protocol
 
 from shared.archive.data_key import DataKey
 from shared.archive.reader import check_stored
-from shared.continuous.path import Step, objects_of, path_to
+from shared.continuous.path import Below, Step, objects_of, path_to
 from shared.continuous.rebuild import rebuild_pages
 from shared.errors import NotGood, ObjectMissing
-from shared.keys import WrappingKey
 from shared.model.manifest import Manifest
 from shared.model.names import Format
 from shared.operations.verify.child import prove
@@ -33,13 +32,13 @@ def climb_point(
     store: Store,
     manifest: Manifest,
     data_key: DataKey | None,
-    key: WrappingKey | None,
+    below: Below,
     rungs: RungCollector,
     progress: Progress,
 ) -> None:
-    """Climbs from the path's manifests to SQLite's own checks of what the point makes."""
+    """Climbs from the path's manifests to SQLite's own checks of what it makes."""
     try:
-        path = path_to(store, manifest, data_key, key)
+        path = path_to(store, manifest, data_key, below)
     except NotGood as error:
         rungs.add("manifest", ok=False, detail=str(error))
         return

@@ -15,10 +15,9 @@ from typing import BinaryIO
 from shared.archive.data_key import DataKey
 from shared.archive.pipeline import read_ahead
 from shared.archive.reader import read_artifact
-from shared.continuous.path import path_to
+from shared.continuous.path import Below, path_to
 from shared.continuous.rebuild import rebuild_pages
 from shared.errors import NotGood, ObjectMissing, StoreError
-from shared.keys import WrappingKey
 from shared.model.manifest import Artifact, Manifest
 from shared.model.names import Format
 from shared.operations.verify.child import load, remove
@@ -32,6 +31,7 @@ from shared.stores import Store
 _AFTER_THE_LAST_PAGE = 1 << 20  # bytes that SQLite would not look at
 _MOST_UNCOUNTED = 1 << 30  # of a file whose header counts no pages, which only a SQLite before 2010 writes
 _MOST_EXPANSION = 100
+_NOTHING = Below()
 
 
 def rebuild(
@@ -42,18 +42,18 @@ def rebuild(
     target: Path,
     child: Confined,
     *,
-    key: WrappingKey | None = None,
+    below: Below = _NOTHING,
     progress: Progress = silent,
 ) -> None:
     """Makes a database file at `target`, which must not exist, from one artifact.
 
-    The pages of an increment are put over those of all it builds on, which `key` opens. Every stored and plain byte
+    The pages of an increment are put over those of all that is `below` it. Every stored and plain byte
     has been counted and hashed when it returns. Raises NotGood for an artifact that is not what the manifest says,
     StoreError or SourceError for the places.
     """
     if artifact.format is Format.PAGES:
         watch = partial(progress, str(artifact.format))
-        rebuild_pages(store, path_to(store, manifest, data_key, key), target, watch)
+        rebuild_pages(store, path_to(store, manifest, data_key, below), target, watch)
         hold_pages(target, manifest)
         return
     with _plain(store, manifest, artifact, data_key) as plain:

@@ -5,6 +5,8 @@ from pathlib import Path
 from shared.catalog.backup import Backup
 from shared.catalog.listing import Catalog
 from shared.catalog.opening import open_manifest
+from shared.catalog.paths import manifests_below
+from shared.continuous.path import Below
 from shared.errors import NotGood, StoreError
 from shared.keys import WrappingKey
 from shared.model.manifest import Manifest
@@ -43,7 +45,8 @@ def rebuild_backup(
             continue
         try:
             with Confined() as child:
-                rebuild(catalog.store, manifest, artifact, data_key, target, child, key=key, progress=progress)
+                below = Below(key, manifests_below(backup))
+                rebuild(catalog.store, manifest, artifact, data_key, target, child, below=below, progress=progress)
                 _check(child, target, manifest)
         except (NotGood, StoreError) as error:
             failures.append(error)
