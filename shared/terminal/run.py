@@ -20,6 +20,7 @@ from shared.runtime.so_far import so_far
 from shared.terminal.endings import Stopped, heed_no_more, heed_sigterm, over, reason_of, reported_at_all
 from shared.terminal.screen import end_bars
 from shared.terminal.streams import ReaderLeft, leave, prepare_streams
+from shared.terminal.wrapping import fitting
 from shared.text import printable
 
 if TYPE_CHECKING:
@@ -120,8 +121,9 @@ def _end(message: str, code: int, arguments: list[str]) -> NoReturn:
         click.echo(redact(traceback.format_exc()), err=True, nl=False)
     end_bars()
     line = printable(redact(" ".join(message.split())))
+    shown = fitting(f"error: {line}", sys.stderr).removeprefix("error: ")
     try:
-        click.echo(f"{click.style('error:', fg='red', bold=True)} {line}", err=True)
+        click.echo(f"{click.style('error:', fg='red', bold=True)} {shown}", err=True)
         if "--json" in arguments:
             click.echo(json.dumps({"error": line, "exit_code": code}))
         sys.stdout.flush()

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from shared.runtime.progress import Progress, silent
+from shared.terminal.wrapping import fitting
 from shared.text import printable
 
 if TYPE_CHECKING:
@@ -30,9 +31,9 @@ def how_to_call() -> str:
 
 
 def say(line: str = "") -> None:
-    """A line of the result, on stdout, after the progress bars are gone; colour is dropped when that is no terminal."""
+    """Prints a line of the result on stdout once the progress bars are gone; a terminal breaks it between words."""
     end_bars()
-    click.echo(printable(line))
+    click.echo(fitting(printable(line), sys.stdout))
 
 
 def say_json(document: Any) -> None:
@@ -82,7 +83,7 @@ def table(
     console = Console(width=None if sys.stdout.isatty() else 200)
     console.print(drawn)
     if left_out:
-        print(f"Left out to fit {shutil.get_terminal_size().columns} columns: {', '.join(left_out)} (--wide, --json)")
+        say(f"Left out to fit {shutil.get_terminal_size().columns} columns: {', '.join(left_out)} (--wide, --json)")
 
 
 def _fitting(

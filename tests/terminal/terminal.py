@@ -5,7 +5,7 @@ import os
 import pty
 import struct
 import termios
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -40,11 +40,14 @@ def on_terminal(
     columns: int = 80,
     rows: int = 24,
     typed: str = "",
+    answers: Sequence[tuple[str, str]] = (),
 ) -> Shown:
     """Runs the command on a terminal of that size and returns what is on it in the end.
 
-    `typed`: what is on its way to the command before it asks.
+    `typed`: what is on its way to the command before it asks. `answers`: questions, in the order in which the command
+    asks them, each with what is typed once the screen ends with it.
     """
+    waiting = list(answers)
     terminal, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
     process = forker.Popen(
@@ -68,7 +71,10 @@ def on_terminal(
         if not content:
             break
         stream.feed(content)
+        if waiting and screen.display[screen.cursor.y].rstrip().endswith(waiting[0][0]):
+            os.write(terminal, waiting.pop(0)[1].encode() + b"\n")
     os.close(terminal)
+    assert not waiting, f"never asked: {waiting}"
     code = process.wait()
     above = ["".join(line[column].data for column in range(columns)).rstrip() for line in screen.history.top]
     lines = above + [line.rstrip() for line in screen.display]

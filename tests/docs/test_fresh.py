@@ -1,0 +1,26 @@
+"""docs/fresh-machine.md is what a machine shows that has nothing but the wheel."""
+
+import tempfile
+from pathlib import Path
+
+import pytest
+
+from tests.docs.book import Memory, difference
+from tests.docs.fresh import PAGE, page
+from tests.images.test_wheel import litekeep, wheel  # noqa: F401 - fixtures
+
+pytestmark = pytest.mark.xdist_group("wheel")
+# Which of the two is there depends on the machine that plays it.
+_NO_SYSTEMD = "systemd does not run here: they start with the next boot"
+
+
+def test_the_page_is_what_a_terminal_shows(litekeep: Path) -> None:  # noqa: F811 - the fixture
+    with tempfile.TemporaryDirectory(prefix="f") as home:
+        played = "\n".join(page(litekeep, Path(home)))
+    for expected, found in zip(_parts(PAGE.read_text()), _parts(played), strict=True):
+        assert difference([expected], [found], Memory()) is None
+
+
+def _parts(text: str) -> list[str]:
+    """Each command with what it printed, as one line: where a line breaks depends on how long the paths are here."""
+    return [" ".join(part.replace(_NO_SYSTEMD, "").split()) for part in text.split("\n$ ")]
