@@ -106,9 +106,9 @@ class BucketStore:
                 )
                 # A server that does not know soft deletes answers with what is there.
                 blobs = [blob for blob in found if blob.soft_delete_time is not None]
+                return [_as_object(blob.name.removeprefix(self._prefix), blob) for blob in blobs]
         except StoreError:
             return None  # off, or not allowed: that is no failure of whoever asks
-        return [_as_object(blob.name.removeprefix(self._prefix), blob) for blob in blobs]
 
     def staging_folder(self) -> AbstractContextManager[Path]:
         return scratch_folder()
@@ -143,10 +143,12 @@ class BucketStore:
                 generation=None if generation is None else int(generation),
                 retry=self._retry,
             )
-        if blob is None:
-            raise self._missing(name)
+            if blob is None:
+                raise self._missing(name)
+            found = _as_object(name, blob)
+            crc32c = _number_of(blob.crc32c)
         what = f"{name} of store {self.url}"
-        raw = RangeReader(partial(self._fetch, name, blob.generation), blob.size, _number_of(blob.crc32c), what)
+        raw = RangeReader(partial(self._fetch, name, int(found.generation)), found.size_bytes, crc32c, what)
         with io.BufferedReader(raw, _READ_BUFFER) as reader:
             yield reader
 
@@ -292,6 +294,9 @@ class BucketStore:
 
 
 def _as_object(name: str, blob: Any) -> StoredObject:
+    """Returns what a reply says of an object. Raises ValueError where it does not say it, or says nonsense."""
+    if not (blob.generation and blob.time_created and blob.size is not None and blob.size >= 0):
+        raise ValueError("a field is missing")
     kept = {key: value for key, value in (blob.metadata or {}).items() if key != _NONCE}
     return StoredObject(name, blob.size, blob.time_created, str(blob.generation), kept, blob.storage_class)
 

@@ -12,12 +12,18 @@ from typing import Any
 
 from google.api_core.exceptions import GoogleAPICallError, RetryError
 from google.auth.exceptions import DefaultCredentialsError, GoogleAuthError, TransportError
-from requests.exceptions import InvalidSchema, InvalidURL, MissingSchema, RequestException
+from requests.exceptions import InvalidJSONError, InvalidSchema, InvalidURL, MissingSchema, RequestException
 from urllib3.exceptions import HTTPError
 
 from shared.errors import StoreError
 
 _LOGIN = "run gcloud auth application-default login, or name a key in GOOGLE_APPLICATION_CREDENTIALS"
+# What Google's library raises of a reply that is no reply of Cloud Storage: it takes every field on trust.
+_MALFORMED = (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError)
+_NO_REPLY = (
+    "it was not answered as Cloud Storage answers (a field is missing or malformed, or it is no JSON): see what stands "
+    "between, such as a proxy, and try again"
+)
 _HELD = {"retentionPolicyNotMet", "objectUnderActiveHold"}
 _QUOTA = {"rateLimitExceeded", "userRateLimitExceeded", "quotaExceeded", "dailyLimitExceeded"}
 _MEANINGS = {
@@ -51,11 +57,13 @@ def told(url: str, doing: str, right: Right) -> Iterator[None]:
         yield
     except (GoogleAPICallError, RetryError, GoogleAuthError, RequestException, HTTPError, OSError) as error:
         raise StoreError(f"{doing} failed in store {url}: {_what_to_do(error, right)}") from None
+    except _MALFORMED:
+        raise StoreError(f"{doing} failed in store {url}: {_NO_REPLY}") from None
 
 
 def _what_to_do(error: BaseException, right: Right) -> str:
     if isinstance(error, RetryError) and isinstance(error.cause, Exception):
-        return _what_to_do(error.cause, right)
+        error = error.cause
     if isinstance(error, DefaultCredentialsError):
         return f"no usable Google credentials were found: {_LOGIN}"
     if isinstance(error, GoogleAuthError) and not isinstance(error, TransportError):
@@ -65,6 +73,8 @@ def _what_to_do(error: BaseException, right: Right) -> str:
     status = _status(error)
     if status is not None:
         return _what_the_answer_means(status, _reason(error), right)
+    if isinstance(error, InvalidJSONError):
+        return _NO_REPLY
     return f"Cloud Storage cannot be reached ({type(error).__name__}): check the network, and try again"
 
 
