@@ -9,7 +9,6 @@ An upload that stops on the way leaves no object, only a session that expires by
 """
 
 import base64
-import binascii
 import io
 import os
 import secrets
@@ -31,12 +30,12 @@ from shared.errors import ObjectExists, ObjectMissing, StoreError
 from shared.runtime.workspace import scratch_folder
 from shared.stores.gcs_errors import CREATE, DELETE, LIST, READ, UPDATE, Right, told
 from shared.stores.gcs_many import checked, read_many
+from shared.stores.gcs_objects import NONCE, as_object, number_of
 from shared.stores.gcs_reader import RangeReader
 from shared.stores.interface import StoredObject
 from shared.stores.object_names import check_object_name, is_object_name
 
 UPLOAD_CHUNK = 48 << 20  # bytes; the library holds two of them, and sends one again when a connection breaks
-_NONCE = "litekeep-upload"
 _FIELDS = "items(name,size,generation,crc32c,timeCreated,metadata,storageClass),nextPageToken"
 _FIELDS_DELETED = "items(name,size,generation,timeCreated,storageClass,softDeleteTime),nextPageToken"
 _PAGE = 1000
@@ -91,7 +90,7 @@ class BucketStore:
             for blob in found:
                 name = blob.name.removeprefix(self._prefix)
                 if is_object_name(name):
-                    yield _as_object(name, blob)
+                    yield as_object(name, blob)
 
     def list_soft_deleted(self) -> list[StoredObject] | None:
         try:
@@ -106,7 +105,7 @@ class BucketStore:
                 )
                 # A server that does not know soft deletes answers with what is there.
                 blobs = [blob for blob in found if blob.soft_delete_time is not None]
-                return [_as_object(blob.name.removeprefix(self._prefix), blob) for blob in blobs]
+                return [as_object(blob.name.removeprefix(self._prefix), blob) for blob in blobs]
         except StoreError:
             return None  # off, or not allowed: that is no failure of whoever asks
 
@@ -145,8 +144,8 @@ class BucketStore:
             )
             if blob is None:
                 raise self._missing(name)
-            found = _as_object(name, blob)
-            crc32c = _number_of(blob.crc32c)
+            found = as_object(name, blob)
+            crc32c = number_of(blob.crc32c)
         what = f"{name} of store {self.url}"
         raw = RangeReader(partial(self._fetch, name, int(found.generation)), found.size_bytes, crc32c, what)
         with io.BufferedReader(raw, _READ_BUFFER) as reader:
@@ -210,15 +209,15 @@ class BucketStore:
     ) -> StoredObject:
         nonce = secrets.token_hex(16)
         try:
-            blob = self._send(name, content, size, crc32c, {**metadata, _NONCE: nonce})
+            blob = self._send(name, content, size, crc32c, {**metadata, NONCE: nonce})
         except PreconditionFailed:
             blob = self._own(name, nonce)
-        if blob.size != size or _number_of(blob.crc32c) != crc32c or not blob.generation:
+        if blob.size != size or number_of(blob.crc32c) != crc32c or not blob.generation:
             self._take_back(blob)
             raise StoreError(
                 f"storing {name} failed in store {self.url}: it holds other bytes than were sent; try again"
             )
-        return _as_object(name, blob)
+        return as_object(name, blob)
 
     def _send(self, name: str, content: BinaryIO, size: int, crc32c: int, metadata: dict[str, str]) -> Any:
         for attempt in ("first", "last"):
@@ -260,7 +259,7 @@ class BucketStore:
             raise ObjectExists(
                 f"{taken} (if this very run made it and lost the answer: {READ.permission} would let it tell)"
             ) from None
-        if blob is None or (blob.metadata or {}).get(_NONCE) != nonce:
+        if blob is None or (blob.metadata or {}).get(NONCE) != nonce:
             raise ObjectExists(taken)
         return blob
 
@@ -291,19 +290,3 @@ class BucketStore:
 
     def _missing(self, name: str) -> ObjectMissing:
         return ObjectMissing(f"store {self.url} holds no {name}, or not the one that was listed: list again")
-
-
-def _as_object(name: str, blob: Any) -> StoredObject:
-    """Returns what a reply says of an object. Raises ValueError where it does not say it, or says nonsense."""
-    if not (blob.generation and blob.time_created and blob.size is not None and blob.size >= 0):
-        raise ValueError("a field is missing")
-    kept = {key: value for key, value in (blob.metadata or {}).items() if key != _NONCE}
-    return StoredObject(name, blob.size, blob.time_created, str(blob.generation), kept, blob.storage_class)
-
-
-def _number_of(crc32c: str | None) -> int | None:
-    """Cloud Storage writes CRC32C as base64 of four bytes, highest first."""
-    try:
-        return None if crc32c is None else int.from_bytes(base64.b64decode(crc32c, validate=True), "big")
-    except binascii.Error:
-        return None
