@@ -76,10 +76,15 @@ def on_terminal(
     os.close(terminal)
     assert not waiting, f"never asked: {waiting}"
     code = process.wait()
-    above = ["".join(line[column].data for column in range(columns)).rstrip() for line in screen.history.top]
-    lines = above + [line.rstrip() for line in screen.display]
-    while lines and not lines[-1]:
-        lines.pop()
+    lines = _lines_of(screen)
     cells = (cell for line in [*screen.history.top, *screen.buffer.values()] for cell in line.values())
     colors = frozenset(color for cell in cells for color in (cell.fg, cell.bg)) - {"default"}
     return Shown(code, lines, colors)
+
+
+def _lines_of(screen: pyte.HistoryScreen) -> list[str]:
+    above = ["".join(line[column].data for column in range(screen.columns)).rstrip() for line in screen.history.top]
+    lines = above + [line.rstrip() for line in screen.display]
+    while lines and not lines[-1]:
+        lines.pop()
+    return lines
