@@ -1,6 +1,7 @@
 """The verify job: which backups, one verdict each, one event each."""
 
 import re
+from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -163,7 +164,7 @@ def _one(
             verification = verify_backup(catalog, backup, key, progress=progress)
         deed.reason = tell_verdict(log, name, verification)
         deed.failed = deed.reason is not None
-    return verification
+    return replace(verification, passed_over=backup.passed_over)
 
 
 def _place(catalog: Catalog, name: BackupName) -> str:
@@ -178,6 +179,8 @@ def _say(verdict: Verdict) -> None:
     elif isinstance(verdict, Missing):
         say(f"{BAD} {verdict.error}")
     else:
+        for why in verdict.passed_over:
+            say(f"{BAD} passed over: {why}")
         say(f"{GOOD if verdict.ok else BAD} {verdict.id} is {'good' if verdict.ok else 'NOT good'}")
         for check in verdict.checks:
             say(f"    {GOOD if check.ok else BAD} {check.name:<9} {check.detail}")

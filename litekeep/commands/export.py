@@ -59,10 +59,11 @@ def export(as_json: bool, ref: str | None, at: str | None, output: Path, **flags
     ):
         done = export_backup(catalog, backup, key_of(settings), output, way=way, progress=progress)
         tell_erased(log, name, name.id, str(output), done.erased)
+    notes = [*(f"passed over: {why}" for why in backup.passed_over), *done.notes]
     if as_json:
         size = output.stat().st_size
-        say_json({"id": done.manifest.id, "output": str(output), "size_bytes": size, "notes": done.notes})
+        say_json({"id": done.manifest.id, "output": str(output), "size_bytes": size, "notes": notes})
         return
     say(f"Exported {done.manifest.id} to {output}, in clear: keep it as safe as the database")
-    for note in done.notes:
+    for note in notes:
         say(f"  note: {note}")

@@ -83,7 +83,7 @@ class Catalog:
         """The backup that `ref` means: an id, an artifact's file name or path, `latest` or `latest-verified`.
 
         With `at`, the newest good one that was taken at or before that time.
-        Raises UsageError when nothing fits or several do, NotGood when what fits is damaged.
+        Raises UsageError when nothing fits or several do, NotGood when what fits is not good.
         """
         if at is not None or ref in (LATEST, LATEST_VERIFIED):
             return self._newest(ref, database, at)
@@ -159,7 +159,9 @@ class Catalog:
                     f"{rfc3339(oldest.created_at)}"
                 )
             doubted = f" ({passed[0]})" if passed else ""
-            raise UsageError(f"{what}{whose}{when} in {self.store.url}{doubted}: see litekeep list")
+            failed = bool(fitting) and not any(backup.good for backup in fitting)
+            kind = NotGood if failed else UsageError
+            raise kind(f"{what}{whose}{when} in {self.store.url}{doubted}: see litekeep list")
         return replace(found, passed_over=tuple(passed))
 
     def newest_of_each(self, ref: str) -> dict[str, Backup | None]:

@@ -2,7 +2,7 @@
 
 import gzip
 import os
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -29,6 +29,7 @@ from shared.operations.verify.ladder import write_plain
 from shared.operations.verify.rebuild import none_usable, private_file, rebuild
 from shared.operations.verify.whole import rebuild_backup
 from shared.runtime.confined import Confined
+from shared.runtime.disk import Reserve
 from shared.runtime.progress import Progress, silent
 from shared.runtime.so_far import note
 from shared.sqlite.beside import scratch_beside
@@ -183,7 +184,8 @@ def _rebuild(
         raise NotGood(f"{manifest.id} came back different: {'; '.join(check.detail for check in failed)}")
 
 
-def _write_sql(pieces: Iterator[bytes], target: Path, *, packed: bool) -> None:
+def _write_sql(pieces: Iterable[bytes], target: Path, *, packed: bool) -> None:
+    pieces = Reserve([target.parent]).watched(pieces)
     with private_file(target) as file:
         if packed:
             with gzip.GzipFile(filename="", fileobj=file, mode="wb", compresslevel=6, mtime=0) as archive:

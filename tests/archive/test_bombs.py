@@ -2,17 +2,30 @@
 
 import gzip
 import io
+import resource
 import struct
 import tracemalloc
 from collections.abc import Callable
+from contextlib import closing
+from datetime import timedelta
 from pathlib import Path
 
+import apsw
 import pytest
 import zstandard
 
 from shared.archive.reader import open_compressed, read_artifact
+from shared.archive.seals import seal_manifest
+from shared.catalog.backup import Backup
+from shared.catalog.listing import Catalog
 from shared.errors import NotGood
+from shared.model.kinds import Kind
+from shared.model.manifest import Manifest
 from shared.model.names import Format
+from shared.operations.backup import BackupOrder, take_backup
+from shared.operations.transfer import export_backup
+from shared.sqlite.location import FileLocation
+from shared.stores.folder import FolderStore
 from tests.archive.builders import NAME, announced, store
 
 GIB = 1 << 30
@@ -66,6 +79,48 @@ def test_a_frame_that_asks_for_a_huge_window_is_refused(tmp_path: Path) -> None:
     path.write_bytes(stored)
     with pytest.raises(NotGood, match="zstd stream is broken"):
         list(open_compressed(path))
+
+
+@pytest.mark.parametrize("ending", [".sql", ".sql.gz", ".sqlite"])
+@pytest.mark.parametrize("bound", ["manifest", "header"])
+def test_an_export_writes_no_more_than_the_manifest_says(tmp_path: Path, ending: str, bound: str) -> None:
+    """Sealed without a key by whoever writes to the store: the plain size is too small, or does not fit the pages."""
+    form = Format.SQLITE if ending == ".sqlite" or bound == "header" else Format.SQL
+    stored = zstd_bomb(GIB) if form is Format.SQLITE else gzip_bomb()
+    catalog, backup = forged(tmp_path, form, stored, GIB if bound == "header" else 1 << 20)
+    before = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20 << 20, before[1]))
+    try:
+        with pytest.raises(NotGood, match="holds more than the 1048576 bytes|unpacks to more than the 8192 bytes"):
+            export_backup(catalog, backup, None, tmp_path / f"new{ending}")
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, before)
+    assert not list(tmp_path.glob("*new*"))
+
+
+def forged(folder: Path, form: Format, stored: bytes, plain_size: int) -> tuple[Catalog, Backup]:
+    """A backup of 2 pages whose artifact is `stored`, with a manifest that fits it but for the plain bytes."""
+    with closing(apsw.Connection(str(folder / "app.db"))) as db:
+        db.execute("CREATE TABLE t(a)")
+    place = FolderStore(folder / "store")
+    take_backup(
+        BackupOrder(
+            location=FileLocation(folder / "app.db"),
+            store=place,
+            key=None,
+            kind=Kind.ON_DEMAND,
+            formats=(form,),
+            keep_for=timedelta(days=1),
+            environment="test",
+        )
+    )
+    (path,) = (folder / "store").rglob("*.manifest.json")
+    true = Manifest.model_validate_json(path.read_bytes())
+    artifact = announced(stored, true.artifacts[0]).model_copy(update={"plain_size_bytes": plain_size})
+    path.write_bytes(seal_manifest(true.model_copy(update={"artifacts": [artifact]}), None).to_json())
+    (folder / "store" / artifact.object).write_bytes(stored)
+    (backup,) = Catalog(place).backups()
+    return Catalog(place), backup
 
 
 def test_the_hand_made_bomb_is_valid_zstd() -> None:

@@ -48,7 +48,7 @@ def test_a_verdict_dated_in_the_future_counts_for_nothing(backed_up: Workplace) 
         artifact.write_bytes(content)
     assert backed_up.run("verify", "--backup", "one").code == 3
     assert backed_up.good("list", "--json").json[0]["verified"] is False
-    assert backed_up.run("restore", "--backup", "latest-verified", "--to", "x.db").code == 2
+    assert backed_up.run("restore", "--backup", "latest-verified", "--to", "x.db").code == 3
 
 
 def test_a_backup_dated_in_the_future_is_never_the_latest(backed_up: Workplace) -> None:
@@ -310,6 +310,28 @@ def test_a_manifest_copied_under_a_new_name_is_never_the_latest(backed_up: Workp
     status = backed_up.run("status", "--json")
     assert (status.code, status.json["status"]) == (1, "failing")
     assert "belongs to" in status.json["alerts"][0]["message"]
+
+
+def test_a_latest_of_which_nothing_is_good_is_not_good_and_no_wrong_usage(
+    backed_up: Workplace, one_line: OneLine
+) -> None:
+    (backed_up.store / PLACE / "one.sqlite.zst.enc").unlink()
+    for ref in ("latest", "latest-verified"):
+        said = one_line(backed_up.run("restore", "--backup", ref, "--to", "x.db"), 3)
+        assert f"no {'verified' if 'v' in ref else 'good'} backup of app.db" in said
+        assert "one.sqlite.zst.enc is missing" in said
+
+
+@pytest.mark.parametrize("ref", ["latest", "latest-verified"])
+def test_what_takes_the_latest_names_a_newer_one_that_is_damaged(backed_up: Workplace, ref: str) -> None:
+    backed_up.good("backup", "--name", "two", "--verify")
+    (backed_up.store / PLACE / "two.sql.gz.enc").unlink()
+    why = "passed over: its artifact on-demand/app.db/two.sql.gz.enc is missing"
+    assert why in backed_up.good("verify", "--backup", ref).out
+    (verdict,) = backed_up.good("verify", "--backup", ref, "--json").json
+    assert (verdict["id"], len(verdict["passed_over"])) == ("one", 1)
+    assert why in backed_up.good("restore", "--backup", ref, "--to", "x.db").out
+    assert why in backed_up.good("export", "--backup", ref, "--output", "x.sql").out
 
 
 def test_a_dry_run_promises_no_backup_whose_artifacts_are_gone(backed_up: Workplace) -> None:

@@ -55,6 +55,7 @@ class Verification:
     source_damage: str | None = None  # what the full check finds in the source itself; the backup is faithful
     disregarded: str | None = None  # why an earlier verdict on it counts for nothing
     unrecorded: str | None = None  # why the verdict could not be stored beside the backup
+    passed_over: tuple[str, ...] = ()  # why newer ones are not what `latest` means
     rests_on: tuple[str, ...] = ()  # ids of the base and increments that a point was made of besides itself
 
     @property
@@ -72,6 +73,8 @@ class Verification:
             document["source_damage"] = self.source_damage
         if self.rests_on:
             document["rests_on"] = list(self.rests_on)
+        if self.passed_over:
+            document["passed_over"] = list(self.passed_over)
         if self.disregarded:
             document["disregarded"] = self.disregarded
         if self.unrecorded:
