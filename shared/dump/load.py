@@ -13,6 +13,7 @@ from shared.dump.failures import explain
 from shared.dump.guard import Bounds, Guard, StatementRefused
 from shared.dump.large_values import LARGE_STATEMENT, bind_large
 from shared.dump.raw_text import carry_raw_text, decode
+from shared.dump.short_schema import ShortSchema
 from shared.dump.statements import BOM, FIRST_LINE, SqlStatement, split_statements
 from shared.errors import NoMemory, NotGood, SourceError
 
@@ -30,6 +31,8 @@ _CACHE = 40 << 10  # KiB
 # KiB, and as much is sorted at a time (or 250 pages): what a processor's cache holds is sorted a third faster.
 _SORTING_CACHE = 2 << 10
 _SORTS = re.compile(rb"\s*+(?i:CREATE\s++(?:UNIQUE\s++)?INDEX|REINDEX)\b")
+_MAKES_TABLE = re.compile(rb"\s*+(?i:CREATE\s++TABLE)\b")
+_FILLS_TABLE = re.compile(rb"\s*+INSERT INTO ")
 _BLANKS_AND_COMMENTS = re.compile(rb"(?:[ \t\n\f\r;]++|\xef\xbb\xbf|--[^\n]*+(?:\n|$)|/\*(?:[^*]++|\*(?!/))*+\*/)*+")
 
 
@@ -84,6 +87,7 @@ class _Loading:
         self._statements = 0
         self._ours = False
         self._cache = 0
+        self._schema = ShortSchema(connection)
 
     def run(self, chunks: Iterable[bytes]) -> Loaded:
         last: SqlStatement | None = None
@@ -94,6 +98,7 @@ class _Loading:
             last = statement
         if self._statements == 0 or last is None:
             raise NotGood("the dump holds no statement: it is cut short, or it is not SQL")
+        self._schema.show()
         self._check_whole(last, ours=self._ours)
         return Loaded(self._statements)
 
@@ -110,6 +115,7 @@ class _Loading:
         self._statements += 1
         try:
             self._guard.check()
+            self._size_schema(statement)
             self._size_cache(_SORTING_CACHE if _SORTS.match(statement.text) else _CACHE)
             text, values = self._prepared(statement)
             for _row in self._cursor.execute(text, values, can_cache=False):
@@ -126,6 +132,13 @@ class _Loading:
             with self._guard.ours():
                 self._connection.pragma("cache_size", -size)
             self._cache = size
+
+    def _size_schema(self, statement: SqlStatement) -> None:
+        """Only dumps of ours are known to fill a table before they make the next."""
+        if self._ours and _MAKES_TABLE.match(statement.text):
+            self._schema.before_table()
+        elif not (self._ours and _FILLS_TABLE.match(statement.text)):
+            self._schema.show()
 
     def _full(self, statement: SqlStatement) -> Exception:
         why = self._guard.explain_full()

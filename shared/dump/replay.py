@@ -9,6 +9,7 @@ from typing import Any
 import apsw
 
 from shared.dump.schema import SchemaObject
+from shared.dump.short_schema import ShortSchema
 
 _CODECS = {"utf-8": "UTF-8", "utf-16-le": "UTF-16le", "utf-16-be": "UTF-16be"}
 
@@ -55,6 +56,7 @@ class Replay:
         self._connection.config(apsw.SQLITE_DBCONFIG_DQS_DDL, 0)
         self._connection.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 0)
         self._connection.execute(f"PRAGMA encoding='{_CODECS[encoding]}'; PRAGMA foreign_keys=OFF")
+        self._schema = ShortSchema(self._connection)
         self._connection.authorizer = self._authorize
 
     def close(self) -> None:
@@ -62,6 +64,7 @@ class Replay:
 
     @property
     def connection(self) -> apsw.Connection:
+        self._schema.show()
         return self._connection
 
     def _authorize(self, action: int, _first: str | None, second: str | None, *_rest: str | None) -> int:
@@ -75,6 +78,10 @@ class Replay:
 
         If not, its traces are removed.
         """
+        if entry.kind == "table":
+            self._schema.before_table()
+        else:
+            self._schema.show()
         self._functions.clear()
         self._connection.execute("SAVEPOINT attempt")
         try:
@@ -101,8 +108,10 @@ class Replay:
 
     def run(self, statements: str) -> None:
         """Runs statements of our own making. Raises apsw.Error."""
+        self._schema.show()
         self._connection.execute(statements)
 
     def has(self, name: str) -> bool:
         """Whether there is a table of that name."""
+        self._schema.show()
         return self._connection.table_exists("main", name)

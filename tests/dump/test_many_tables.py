@@ -1,0 +1,106 @@
+"""Time that grows with the number of tables and not with its square; counted in steps of SQLite's machine."""
+
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import apsw
+import pytest
+
+from shared.dump.guard import Bounds
+from shared.dump.load import load_sql
+from shared.dump.replay import Replay
+from shared.dump.schema import SchemaObject
+from shared.dump.short_schema import BATCH
+from shared.errors import NotGood
+from tests.dump.loading import HEADER, counted, dumped, round_trip
+
+MANY = 3 * BATCH + 50
+TEXTS = (
+    "CREATE TABLE t{0}(id INTEGER PRIMARY KEY AUTOINCREMENT, a UNIQUE, b REFERENCES t0(id))",
+    "CREATE TABLE t{0}(id, a, PRIMARY KEY(id, a)) WITHOUT ROWID",
+    "CREATE TABLE t{0}(id, a DEFAULT 'x', CHECK(a <> 'y'))",
+)
+
+
+def of_many_kinds(db: apsw.Connection) -> None:
+    with db:
+        for number in range(MANY):
+            db.execute(TEXTS[number % 3].format(number))
+            db.execute(f"INSERT INTO t{number}(id, a) VALUES({number}, {number}), ({number + 1}, -1)")
+        db.execute("CREATE TABLE odd(a INTEGER, b AS (a + 1) STORED); INSERT INTO odd(a) VALUES(1)")
+        for number in range(0, MANY, 7):
+            db.execute(f"CREATE INDEX i{number} ON t{number}(a DESC)")
+        db.execute("CREATE VIEW v AS SELECT * FROM t1; CREATE TRIGGER r AFTER INSERT ON t2 BEGIN SELECT 1; END")
+        db.execute("CREATE VIRTUAL TABLE f USING fts5(x); INSERT INTO f VALUES('one')")
+
+
+@pytest.mark.parametrize("auto_vacuum", [0, 1])
+def test_many_tables_of_every_kind_come_back_as_they_were(tmp_path: Path, auto_vacuum: int) -> None:
+    def build(db: apsw.Connection) -> None:
+        db.pragma("auto_vacuum", auto_vacuum)
+        of_many_kinds(db)
+
+    round_trip(tmp_path, build)
+    assert len(counted(tmp_path / "source.db").row_counts) == MANY + 6
+
+
+def test_each_row_of_the_schema_has_the_place_that_sqlite_itself_gives_it(tmp_path: Path) -> None:
+    with closing(apsw.Connection(str(tmp_path / "source.db"))) as db:
+        of_many_kinds(db)
+    sql = dumped(tmp_path / "source.db")
+    load_sql([sql], tmp_path / "ours.db")
+    with closing(apsw.Connection(str(tmp_path / "plain.db"))) as db:
+        db.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 0)
+        db.execute(sql.decode())
+    (ours, pages), (plain, as_many) = schema_of(tmp_path / "ours.db"), schema_of(tmp_path / "plain.db")
+    assert ours == plain
+    assert pages <= as_many + 10  # some pages of sqlite_schema were in use twice
+
+
+def schema_of(path: Path) -> tuple[list[tuple[object, ...]], int]:
+    with closing(apsw.Connection(str(path))) as db:
+        rows = db.execute("SELECT rowid, type, name, tbl_name, sql FROM sqlite_schema").fetchall()
+        return rows, int(str(db.pragma("page_count")))
+
+
+def simple(count: int) -> Iterator[bytes]:
+    """What a dump of so many tables is."""
+    yield f"-- Litekeep SQL dump, format 2\n-- database: {HEADER.database}\nBEGIN;\n".encode()
+    for number in range(count):
+        yield f'CREATE TABLE t{number}(id INTEGER PRIMARY KEY);\nINSERT INTO "t{number}"("id") VALUES\n(1);\n'.encode()
+    yield f"COMMIT;\n-- whole: {count} tables, {count} rows\n".encode()
+
+
+@pytest.mark.parametrize("count", [1000, 4000])
+def test_loading_takes_as_many_steps_for_each_table_of_many(tmp_path: Path, count: int) -> None:
+    load_sql(simple(count), tmp_path / "new.db", bounds=Bounds(steps=0, steps_per_byte=STEPS_A_BYTE))
+
+
+STEPS_A_BYTE = 25
+
+
+@pytest.mark.parametrize("count", [1000, 4000])
+def test_planning_takes_as_many_steps_for_each_table_of_many(count: int) -> None:
+    replay, steps = Replay("utf-8"), 0
+
+    def count_them() -> bool:
+        nonlocal steps
+        steps += 100
+        return False
+
+    with closing(replay):
+        replay.connection.set_progress_handler(count_them, 100)
+        for number in range(count):
+            name, sql = f"t{number}", f"CREATE TABLE t{number}(id INTEGER PRIMARY KEY)"
+            assert replay.is_plain(SchemaObject("table", name, name, 1, sql), f"{sql};\n", frozenset())
+        assert replay.has("t0")
+        assert replay.has(f"t{count - 1}")
+    assert steps < 2000 * count
+
+
+def test_a_table_that_is_made_twice_far_apart_is_an_error(tmp_path: Path) -> None:
+    sql = b"".join(simple(BATCH + 10)).replace(b"CREATE TABLE t205(", b"CREATE TABLE t1(")
+    with pytest.raises(NotGood):
+        load_sql([sql], tmp_path / "new.db")
+    assert not (tmp_path / "new.db").exists()
