@@ -8,6 +8,7 @@ from typing import TypeVar
 from shared.sqlitecloud.connection_string import Address
 from shared.sqlitecloud.failures import NOT_FOUND, CloudError, CommandRefused
 from shared.sqlitecloud.names import quoted
+from shared.sqlitecloud.replies import LISTING
 from shared.sqlitecloud.retries import attempts
 from shared.sqlitecloud.session import Session, Undecided, Value, Watcher
 
@@ -48,13 +49,15 @@ def on_node(address: Address, work: Callable[[Session], T]) -> T:
 
 def names(session: Session) -> list[str]:
     """The databases that can be used now, by name."""
-    return sorted(str(row["name"]) for row in session.rows("LIST DATABASES") if isinstance(row.get("name"), str))
+    return sorted(
+        str(row["name"]) for row in session.rows("LIST DATABASES", most=LISTING) if isinstance(row.get("name"), str)
+    )
 
 
 def listed(session: Session) -> list[Listed]:
     """All databases with what the node says of them, by name; where it refuses the details, names alone."""
     try:
-        found = [_listed(row) for row in session.rows("LIST DATABASES DETAILED")]
+        found = [_listed(row) for row in session.rows("LIST DATABASES DETAILED", most=LISTING)]
     except CommandRefused as error:
         if error.transient:
             raise

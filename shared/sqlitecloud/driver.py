@@ -17,10 +17,9 @@ from shared.sqlitecloud.ahead import RequestsAhead
 from shared.sqlitecloud.connection_string import DEFAULT_PORT, Address
 from shared.sqlitecloud.failures import Garbled, Lost, Unreachable
 from shared.sqlitecloud.frames import Frames
+from shared.sqlitecloud.replies import CONTENT, SHORT, Most
 
 DRIVER_VERSION = "0.0.84"
-_MOST_ROWSET_BYTES = 256 << 20
-_MOST_CELLS = 1_000_000  # of one reply: some 300 bytes each once they are read; 10,000 databases have 100,000
 _MOST_DIGITS = 15  # of a number in a header
 _STEP = b"+13 DOWNLOAD STEP"
 _MORE = object()  # what a nested read gives back: the loop outside goes on
@@ -43,6 +42,7 @@ class HardenedDriver(Driver):
         self._address = address
         self._frames: Frames | None = None
         self._reading = False
+        self._most = CONTENT
 
     def open(self) -> SQLiteCloudConnect:
         """Connects and logs in. Raises OSError, CloudError or ErrorReply; no socket is left open then."""
@@ -92,7 +92,7 @@ class HardenedDriver(Driver):
         except BaseException:
             self.disconnect(connection)
             raise
-        result = self._internal_socket_read(connection)
+        result = self.receive(connection, SHORT)
         raise self._wrong(connection, f"a {_kind(result)} came where a part of the database was to come")
 
     def send(
@@ -102,10 +102,14 @@ class HardenedDriver(Driver):
         content = self._internal_serialize_command(command, zero_string=isinstance(command, list))
         self._internal_socket_write(connection, content, timeout=timeout)
 
-    def receive(self, connection: SQLiteCloudConnect) -> SQLiteCloudResult:
-        """The reply to what was sent."""
-        result: SQLiteCloudResult = self._internal_socket_read(connection)
-        return result
+    def receive(self, connection: SQLiteCloudConnect, most: Most | None = None) -> SQLiteCloudResult:
+        """The reply to what was sent. Raises Garbled for one that holds more than `most`, by default CONTENT."""
+        self._most = most or CONTENT
+        try:
+            result: SQLiteCloudResult = self._internal_socket_read(connection)
+            return result
+        finally:
+            self._most = CONTENT
 
     def _internal_connect(self, hostname: str, port: int, config: SQLiteCloudConfig) -> socket.socket:
         """Answers 139-175: IPv4 alone, TLS 1.2, and a socket that stays open when it fails."""
@@ -130,7 +134,7 @@ class HardenedDriver(Driver):
         else:
             command = [f"AUTH {login.kind} ?", secret]
         self.send(connection, command)
-        if self.receive(connection).tag is not SQLITECLOUD_RESULT_TYPE.RESULT_OK:
+        if self.receive(connection, SHORT).tag is not SQLITECLOUD_RESULT_TYPE.RESULT_OK:
             raise Garbled("the login was answered with something else than OK or an error")
 
     def _internal_run_command(
@@ -185,17 +189,17 @@ class HardenedDriver(Driver):
     def _read(self, connection: SQLiteCloudConnect) -> SQLiteCloudResult:
         taken, cells, chunks = 0, 0, False
         while True:
-            frame = self._open_frames().frame()
+            frame = self._open_frames().frame(self._most.size - taken)
             taken += len(frame)
             if frame[:1] == b"-":
                 if chunks:
                     raise Garbled("an error came in the middle of a rowset")
                 raise _error_reply(frame)
-            if (chunks and frame[:1] != b"/") or taken > _MOST_ROWSET_BYTES:
-                raise Garbled("the rowset does not go on as it began, or is too large")
+            if chunks and frame[:1] != b"/":
+                raise Garbled("the rowset does not go on as it began")
             cells += _cells_of(frame)
-            if cells > _MOST_CELLS:
-                raise Garbled(f"a reply holds more than {_MOST_CELLS} values, which no command needs")
+            if cells > self._most.values:
+                raise Garbled(f"a reply holds more than {self._most.values} values, more than the command needs")
             try:
                 result = self._internal_parse_buffer(connection, frame, len(frame))
             except Exception as error:  # noqa: BLE001 - what the driver's parser does with nonsense has no end

@@ -20,6 +20,7 @@ from shared.sqlitecloud import databases, pages
 from shared.sqlitecloud.databases import Listed
 from shared.sqlitecloud.failures import CloudError, CommandRefused
 from shared.sqlitecloud.location import CloudLocation
+from shared.sqlitecloud.pace import Transfer
 from shared.sqlitecloud.session import Announced, Session, Watcher
 
 _SPARE_BYTES = 1 << 20
@@ -54,22 +55,31 @@ def fetch(location: CloudLocation, destination: Path, watch: Watcher) -> Fetched
 
     Raises CorruptSource for an empty database and one that cannot be decrypted, CloudError, SourceError for our disk.
     """
-    tried = 0
+    tried, transfer = 0, Transfer(location.address.timeout)
 
     def download(session: Session) -> Fetched:
         nonlocal tried
         tried += 1
-        return _download(session, location, destination, watch, one_by_one=tried > 1)
+        return _download(session, location, destination, watch, transfer, one_by_one=tried > 1)
 
     try:
         return databases.on_node(location.address, download)
     except _CipherText as cipher:
         found = cipher.found
-    return databases.on_node(location.address, lambda session: _copy(session, location, destination, found, watch))
+    transfer = Transfer(location.address.timeout)
+    return databases.on_node(
+        location.address, lambda session: _copy(session, location, destination, found, watch, transfer)
+    )
 
 
 def _download(
-    session: Session, location: CloudLocation, destination: Path, watch: Watcher, *, one_by_one: bool
+    session: Session,
+    location: CloudLocation,
+    destination: Path,
+    watch: Watcher,
+    transfer: Transfer,
+    *,
+    one_by_one: bool,
 ) -> Fetched:
     version = databases.version(session)
     # Counted before the snapshot is taken: what is written meanwhile makes it look changed, never unchanged.
@@ -82,11 +92,18 @@ def _download(
     with _emptied(location, destination) as file:
         save = _saving(location, destination, file)
         save = _first_looked_at(save, found) if _may_be_encrypted(listed) else save
-        session.save_download(announced, save, watch, one_by_one=one_by_one)
+        session.save_download(announced, save, watch, one_by_one=one_by_one, transfer=transfer)
     return found
 
 
-def _copy(session: Session, location: CloudLocation, destination: Path, found: Fetched, watch: Watcher) -> Fetched:
+def _copy(
+    session: Session,
+    location: CloudLocation,
+    destination: Path,
+    found: Fetched,
+    watch: Watcher,
+    transfer: Transfer,
+) -> Fetched:
     with _emptied(location, destination) as file:
 
         def write(offset: int, page: memoryview) -> None:
@@ -97,7 +114,7 @@ def _copy(session: Session, location: CloudLocation, destination: Path, found: F
 
         try:
             begun = pages.begin(session, location.database)
-            copied = pages.copy(begun, partial(_check_room, location, destination), write, watch)
+            copied = pages.copy(begun, partial(_check_room, location, destination), write, watch, transfer)
         except CommandRefused as error:
             if error.transient:
                 raise

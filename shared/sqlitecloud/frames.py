@@ -39,11 +39,13 @@ class Frames:
         self._socket.settimeout(self._timeout)
         self._deadline = self._next_deadline()
 
-    def frame(self) -> bytes:
-        """The next frame, whole, its header included."""
+    def frame(self, most: int = LARGEST_FRAME) -> bytes:
+        """The next frame, whole, its header included. Raises Garbled for one of more than `most` bytes."""
         header, length = self._header()
-        if length > LARGEST_FRAME:
-            raise Garbled(f"a reply of {length} bytes was announced, and at most {LARGEST_FRAME} are taken")
+        if length > min(most, LARGEST_FRAME):
+            raise Garbled(
+                f"a reply of {length} bytes was announced, and at most {min(most, LARGEST_FRAME)} are taken here"
+            )
         if header + length <= _CAPACITY:
             self._fill(header + length)
             return bytes(self._take(header + length))

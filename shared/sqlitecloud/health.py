@@ -19,6 +19,7 @@ from shared.sqlitecloud.databases import Listed
 from shared.sqlitecloud.failures import AUTH, COMMAND, CloudError, CommandRefused
 from shared.sqlitecloud.names import quoted
 from shared.sqlitecloud.pages import MAGIC
+from shared.sqlitecloud.replies import LISTING
 from shared.sqlitecloud.retries import attempts
 from shared.sqlitecloud.session import Session
 
@@ -178,7 +179,7 @@ def _read(case: _Case) -> bool | None:
 
 
 def _backup(case: _Case) -> bool | None:
-    case.session.rows("LIST BACKUP SETTINGS")
+    case.session.rows("LIST BACKUP SETTINGS", most=LISTING)
     return True
 
 

@@ -15,6 +15,7 @@ from shared.sqlitecloud import databases
 from shared.sqlitecloud.connection_string import Address
 from shared.sqlitecloud.failures import AUTH, CloudError, CommandRefused, Garbled, Lost
 from shared.sqlitecloud.names import check_name, quoted
+from shared.sqlitecloud.replies import LISTING
 from shared.sqlitecloud.retries import attempts
 from shared.sqlitecloud.session import Session, Value
 
@@ -232,13 +233,13 @@ def _settings(session: Session) -> dict[str, NativeSettings]:
             retention=_text(row.get("backup_retention")),
             interval=_text(row.get("backup_snapshot_interval")),
         )
-        for row in session.rows("LIST BACKUP SETTINGS")
+        for row in session.rows("LIST BACKUP SETTINGS", most=LISTING)
     }
 
 
 def _points(session: Session, address: Address, database: str) -> tuple[tuple[NativePoint, ...], str | None]:
     try:
-        rows = session.rows(f"LIST BACKUPS DATABASE {quoted(database)}")
+        rows = session.rows(f"LIST BACKUPS DATABASE {quoted(database)}", most=LISTING)
     except CommandRefused as refused:
         if refused.code == AUTH or refused.transient:
             raise

@@ -15,7 +15,8 @@ from dataclasses import dataclass
 
 from shared.sqlitecloud.failures import CloudError, CommandRefused, Garbled
 from shared.sqlitecloud.names import quoted
-from shared.sqlitecloud.pace import Pace
+from shared.sqlitecloud.pace import Transfer
+from shared.sqlitecloud.replies import pages_of
 from shared.sqlitecloud.session import Session, Value, Watcher
 
 Writer = Callable[[int, memoryview], None]  # of a page at an offset; raises its own disk's errors as a LitekeepError
@@ -67,16 +68,16 @@ def begin(session: Session, name: str) -> Copying:
     return Copying(session, index, page_size, pages)
 
 
-def copy(copying: Copying, room: Room, write: Writer, watch: Watcher) -> CopiedPages:
+def copy(copying: Copying, room: Room, write: Writer, watch: Watcher, transfer: Transfer | None = None) -> CopiedPages:
     """Hands each page to `write`, some more than once: the last one counts.
 
-    Raises Garbled for a page too few or in no place, Refused (transient) when the database is locked, CloudError when
-    it is written to so fast that the copy never ends.
+    `transfer` is what this is an attempt of. Raises Garbled for a page too few or in no place, Refused (transient) when
+    the database is locked, CloudError when it is written to so fast that the copy never ends.
     """
     size, pages = copying.page_size, copying.pages
     room(size * pages)
     came, taken, idle = bytearray(pages), 0, 0
-    pace = Pace(copying.session.address.timeout)
+    pace = (transfer or Transfer(copying.session.address.timeout)).attempt(size * pages * _MOST_PASSES)
     done = False
     while not done:
         result, pages, left, records = _step(copying)
@@ -110,7 +111,8 @@ def first_page(session: Session, name: str) -> bytes:
 def _step(copying: Copying, most: int | None = None) -> tuple[int, int, int, memoryview]:
     """The result code, how many pages the database has and how many are left, and the records that came."""
     wanted = most or max(1, _STEP_BYTES // copying.page_size)
-    *head, blob = copying.session.array(f"BACKUP STEP {copying.index} PAGES {wanted}") or [None]
+    command, bound = f"BACKUP STEP {copying.index} PAGES {wanted}", pages_of(copying.page_size, wanted)
+    *head, blob = copying.session.array(command, most=bound) or [None]
     kind, index, result, pages, left, count = _numbers(head, 6)
     if result in (_BUSY, _LOCKED):
         raise CommandRefused("copying page by page has to wait: the database is locked", result)

@@ -3,7 +3,6 @@
 No command and no reply is ever part of an error, except a node's own words, and those masked.
 """
 
-import socket
 import ssl
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -26,12 +25,12 @@ from shared.sqlitecloud.failures import (
     CommandRefused,
     Garbled,
     Lost,
-    TimedOut,
-    Unreachable,
     masked,
 )
 from shared.sqlitecloud.names import quoted
-from shared.sqlitecloud.pace import Pace
+from shared.sqlitecloud.pace import Transfer
+from shared.sqlitecloud.replies import FEW_ROWS, SHORT, Most
+from shared.sqlitecloud.socket_failures import from_socket
 
 Value = str | int | float | bytes | None
 Saver = Callable[[memoryview], None]  # raises its own disk's errors as a LitekeepError: an OSError is the socket's
@@ -85,7 +84,7 @@ class Session:
     @property
     def tls(self) -> tuple[str, str] | None:
         """TLS version and the day that the node's certificate ends; None without TLS."""
-        sock: socket.socket = self._connection.socket
+        sock: object = self._connection.socket
         if not isinstance(sock, ssl.SSLSocket):
             return None
         certificate = sock.getpeercert() or {}
@@ -101,9 +100,9 @@ class Session:
         if self._run(sql, ()).tag not in (RESULT.RESULT_OK, RESULT.RESULT_ARRAY):
             raise self._unexpected(sql)
 
-    def rows(self, command: str, *bindings: str) -> list[dict[str, Value]]:
+    def rows(self, command: str, *bindings: str, most: Most = FEW_ROWS) -> list[dict[str, Value]]:
         """Runs a command or query that answers with rows, each a dictionary by column."""
-        result = self._run(command, bindings)
+        result = self._run(command, bindings, most=most)
         if result.tag is not RESULT.RESULT_ROWSET:
             raise self._unexpected(command)
         columns, cells = result.colname, result.data
@@ -122,9 +121,9 @@ class Session:
         found: Value = result.data[0]
         return found
 
-    def array(self, command: str, *bindings: str) -> list[Value]:
+    def array(self, command: str, *bindings: str, most: Most = SHORT) -> list[Value]:
         """Runs a command that answers with an array."""
-        result = self._run(command, bindings)
+        result = self._run(command, bindings, most=most)
         if result.tag is not RESULT.RESULT_ARRAY:
             raise self._unexpected(command)
         found: list[Value] = result.data[0]
@@ -141,14 +140,23 @@ class Session:
             raise self._unexpected(command)
         return Announced(*numbers)
 
-    def save_download(self, announced: Announced, save: Saver, watch: Watcher, *, one_by_one: bool = False) -> None:
+    def save_download(
+        self,
+        announced: Announced,
+        save: Saver,
+        watch: Watcher,
+        *,
+        one_by_one: bool = False,
+        transfer: Transfer | None = None,
+    ) -> None:
         """Hands exactly the announced bytes to `save`, in order. Raises Garbled for fewer, more, or anything else.
 
-        Steps are asked for ahead of time, unless `one_by_one`: see `shared.sqlitecloud.ahead`.
+        Steps are asked for ahead of time, unless `one_by_one`: see `shared.sqlitecloud.ahead`. `transfer` is what this
+        is an attempt of; it has an end. Raises TimedOut below its pace.
         """
         driver, connection = self._driver, self._connection
         done, ahead = 0, None if one_by_one else RequestsAhead(announced.size)
-        pace = Pace(self.address.timeout)
+        pace = (transfer or Transfer(self.address.timeout)).attempt(announced.size)
         with self._told("downloading"):
             try:
                 while done < announced.size:
@@ -196,7 +204,7 @@ class Session:
     def _piece(self, piece: bytes, *, patient: bool = False) -> None:
         with self._told("uploading"):
             self._driver.send(self._connection, piece, self._timeout(patient=patient))
-            tag = self._driver.receive(self._connection).tag
+            tag = self._driver.receive(self._connection, SHORT).tag
         if tag is not RESULT.RESULT_OK:
             raise self._unexpected("a piece of an upload")
 
@@ -216,11 +224,13 @@ class Session:
             self.close()
             raise
 
-    def _run(self, command: str, bindings: tuple[str, ...], *, patient: bool = False) -> SQLiteCloudResult:
+    def _run(
+        self, command: str, bindings: tuple[str, ...], *, patient: bool = False, most: Most = SHORT
+    ) -> SQLiteCloudResult:
         content = [command, *bindings] if bindings else command
         with self._told(_verb(command)):
             self._driver.send(self._connection, content, self._timeout(patient=patient))
-            return self._driver.receive(self._connection)
+            return self._driver.receive(self._connection, most)
 
     def _timeout(self, *, patient: bool) -> float | None:
         return self.address.timeout * _PATIENT if patient else None
@@ -242,7 +252,7 @@ class Session:
             raise
         except OSError as error:
             what = f"{doing} failed at {self.address.display}"
-            raise _from_socket(what, error, connecting=doing == _CONNECTING) from None
+            raise from_socket(what, error, connecting=doing == _CONNECTING) from None
 
     def _refused(self, doing: str, reply: ErrorReply) -> CommandRefused:
         said = masked(reply.text, self.address.secrets())
@@ -271,30 +281,3 @@ def _some(size: int, done: int, announced: Announced) -> int:
 def _verb(command: str) -> str:
     """The words of a command that are not names: up to the first quote, and no credentials."""
     return " ".join(command.partition("'")[0].split()[:3])
-
-
-def _from_socket(what: str, error: OSError, *, connecting: bool) -> CloudError:
-    if isinstance(error, ssl.SSLCertVerificationError):
-        reason = getattr(error, "verify_message", "") or "it is not valid"
-        return Unreachable(f"{what}: its certificate is not to be trusted: {reason}; see root_certificate")
-    if (
-        isinstance(error, ssl.SSLError)
-        and connecting
-        and not isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError)
-    ):
-        return Unreachable(f"{what}: no TLS 1.3 came about ({error.reason or 'the handshake ended'})")
-    for kind, made, reason in _REASONS:
-        if isinstance(error, kind):
-            return made(f"{what}: {reason}")
-    made = Unreachable if connecting else Lost
-    return made(f"{what}: {error.strerror or type(error).__name__}")
-
-
-_CLOSED = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
-_REASONS: tuple[tuple[type[OSError], type[CloudError], str], ...] = (
-    (TimeoutError, TimedOut, "no answer in time"),
-    (socket.gaierror, Unreachable, "the host's name is not known: check it"),
-    (ConnectionRefusedError, Unreachable, "nothing listens there: check host and port"),
-    (ConnectionError, Lost, "the connection broke"),
-    (ssl.SSLError, Lost, "the connection broke"),
-)

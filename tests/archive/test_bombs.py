@@ -91,7 +91,7 @@ def test_an_export_writes_no_more_than_the_manifest_says(tmp_path: Path, ending:
     before = resource.getrlimit(resource.RLIMIT_FSIZE)
     resource.setrlimit(resource.RLIMIT_FSIZE, (20 << 20, before[1]))
     try:
-        with pytest.raises(NotGood, match="holds more than the 1048576 bytes|unpacks to more than the 8192 bytes"):
+        with pytest.raises(NotGood, match=r"holds more than the 1048576 bytes|unpacks to more than the 8192 bytes"):
             export_backup(catalog, backup, None, tmp_path / f"new{ending}")
     finally:
         resource.setrlimit(resource.RLIMIT_FSIZE, before)

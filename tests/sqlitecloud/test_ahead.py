@@ -9,6 +9,7 @@ from hypothesis import strategies as st
 
 from shared.sqlitecloud.ahead import RequestsAhead
 from shared.sqlitecloud.location import CloudLocation
+from shared.sqlitecloud.pace import Transfer
 from shared.sqlitecloud.session import Session
 from shared.sqlitecloud.snapshot import snapshot_cloud
 from tests.servers.sqlitecloud import Server
@@ -76,15 +77,19 @@ def test_after_a_broken_connection_steps_are_asked_for_one_by_one(
     server.settings["download_chunk_size"] = "1024"
     server.faults.cut("DOWNLOAD STEP", 700, nth=3)
     how: list[bool] = []
+    transfers: set[Transfer | None] = set()
     save = Session.save_download
 
-    def watched(self: Session, *arguments: object, one_by_one: bool = False) -> None:
+    def watched(self: Session, *arguments: object, one_by_one: bool = False, transfer: Transfer | None = None) -> None:
         how.append(one_by_one)
-        save(self, *arguments, one_by_one=one_by_one)  # type: ignore[arg-type]
+        transfers.add(transfer)
+        save(self, *arguments, one_by_one=one_by_one, transfer=transfer)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Session, "save_download", watched)
     snapshot_cloud(located(), tmp_path / "s.db", watch=lambda *_: None)
     assert how == [False, True]
+    assert len(transfers) == 1, "both attempts have the same end"
+    assert None not in transfers
 
 
 def test_one_by_one_no_request_is_sent_before_the_last_reply_is_there(server: Server, located: Located) -> None:

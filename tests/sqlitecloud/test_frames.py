@@ -4,6 +4,7 @@ import socket
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import closing, contextmanager, suppress
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -13,6 +14,7 @@ from shared.sqlitecloud import frames
 from shared.sqlitecloud.connection_string import Address, Login, Secret
 from shared.sqlitecloud.driver import ErrorReply, HardenedDriver
 from shared.sqlitecloud.failures import CloudError, Garbled, Lost, TimedOut
+from shared.sqlitecloud.replies import FEW_ROWS, LISTING, SHORT, Most
 
 CHUNK_END = b"/6 0 0 0 "
 NOWHERE = Address("nowhere", 1, Login("APIKEY", Secret("k")), insecure=True, timeout=20.0)
@@ -33,7 +35,7 @@ class Wired(HardenedDriver):
 
 
 @contextmanager
-def answering(*pieces: bytes) -> Iterator[Callable[[], object]]:
+def answering(*pieces: bytes) -> Iterator[Callable[..., Any]]:
     """A driver whose next command is answered with these bytes; then the node is gone."""
     ours, theirs = socket.socketpair()
 
@@ -47,8 +49,15 @@ def answering(*pieces: bytes) -> Iterator[Callable[[], object]]:
     connection = driver.open()
     thread = threading.Thread(target=play)
     thread.start()
+
+    def ask(most: Most | None = None) -> object:
+        if most is None:
+            return driver.execute("PING", connection)
+        driver.send(connection, "PING")
+        return driver.receive(connection, most)
+
     try:
-        yield lambda: driver.execute("PING", connection)
+        yield ask
     finally:
         driver.disconnect(connection)
         thread.join()
@@ -194,13 +203,40 @@ def test_a_reply_that_drips_too_slowly_is_given_up(monkeypatch: pytest.MonkeyPat
 def test_a_rowset_of_more_cells_than_any_command_needs_is_not_built(
     monkeypatch: pytest.MonkeyPatch, parts: int
 ) -> None:
-    monkeypatch.setattr("shared.sqlitecloud.driver._MOST_CELLS", 100)
+    monkeypatch.setattr("shared.sqlitecloud.driver.CONTENT", Most(1 << 20, 100))
     rows = 101 // parts + 1
     body = b"%d 1 +1 n" % rows + b":1 " * rows
     whole = [b"0:1 " + body] if parts == 1 else [b"1:1 " + body, b"2:1 " + body]
     reply = b"".join(b"%b%d %b" % (b"*" if parts == 1 else b"/", len(each), each) for each in whole)
     with answering(reply + (b"" if parts == 1 else CHUNK_END)) as ask, pytest.raises(Garbled):
         ask()
+
+
+def rowset(values: int) -> bytes:
+    body = b"0:1 %d 1 +1 n" % values + b":1 " * values
+    return b"*%d %b" % (len(body), body)
+
+
+@pytest.mark.parametrize(
+    ("most", "reply"),
+    [
+        (SHORT, b"+65537 " + b"x" * 65537),
+        (SHORT, b"-65540 10 " + b"x" * 65537),
+        (SHORT, rowset(200)),
+        (FEW_ROWS, rowset(10_001)),
+        (FEW_ROWS, b"+1048577 x"),
+        (LISTING, b"*33554433 0:1 1 1 "),
+    ],
+)
+def test_a_reply_of_more_than_its_command_can_need_is_not_read(most: Most, reply: bytes) -> None:
+    with answering(reply) as ask, pytest.raises(Garbled, match=r"at most|more than"):
+        ask(most)
+
+
+def test_each_kind_of_command_is_read_up_to_its_bound() -> None:
+    for most, reply in ((SHORT, b"+65000 " + b"x" * 65000), (FEW_ROWS, rowset(9_000)), (LISTING, rowset(100_000))):
+        with answering(reply) as ask:
+            assert ask(most)
 
 
 def test_an_array_of_more_values_than_its_bytes_is_not_built() -> None:

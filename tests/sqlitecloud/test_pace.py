@@ -2,8 +2,10 @@
 
 import pytest
 
-from shared.sqlitecloud.failures import TimedOut
-from shared.sqlitecloud.pace import SLOWEST, Pace
+from shared.sqlitecloud.failures import CloudError, TimedOut
+from shared.sqlitecloud.pace import SLOWEST, Pace, Transfer
+
+GIB = 1 << 30
 
 
 class Hours:
@@ -15,22 +17,59 @@ class Hours:
         return self.now
 
 
-def test_a_byte_each_two_seconds_ends_after_six_silences() -> None:
+def test_a_byte_each_two_seconds_ends_after_a_window() -> None:
     clock = Hours()
-    pace = Pace(5.0, clock)
-    for step in range(1, 16):
+    pace = Pace(30.0, clock)
+    for step in range(1, 15):
         clock.now = step * 2.0
         pace.check(step)
-    clock.now = 32.0
-    with pytest.raises(TimedOut, match="only 16 bytes came in 32 s, below 16 KiB a second"):
-        pace.check(16)
+    clock.now = 30.0
+    with pytest.raises(TimedOut, match="only 15 bytes came in 30 s, below 16 KiB a second"):
+        pace.check(15)
 
 
-def test_a_slow_line_with_a_long_silence_goes_on() -> None:
+@pytest.mark.parametrize("first", [0, GIB])
+def test_a_fast_beginning_earns_no_slow_end(first: int) -> None:
     clock = Hours()
-    pace = Pace(10.0, clock)
+    pace = Pace(30.0, clock)
+    done, ended = first, None
     for second in range(1, 3600):
-        clock.now += 1.0
-        pace.check(second * 2 * SLOWEST)
-    clock.now += 55.0
-    pace.check(3600 * 2 * SLOWEST)
+        clock.now, done = float(second), done + 1000
+        try:
+            pace.check(done)
+        except TimedOut:
+            ended = second
+            break
+    assert ended is not None
+    assert ended <= 30 + 30 + 3, "the window in which the beginning still counts, and the next"
+
+
+def test_a_slow_line_with_the_longest_silences_goes_on() -> None:
+    clock = Hours()
+    transfer, done = Transfer(10.0, clock), 0
+    attempt = transfer.attempt(GIB)
+    for second in range(1, 3600):
+        clock.now += 10.0 if second % 50 == 0 else 1.0
+        done += 2 * SLOWEST
+        attempt.check(done)
+
+
+def test_all_attempts_together_have_one_end() -> None:
+    clock = Hours()
+    transfer, size = Transfer(5.0, clock), 100 * SLOWEST
+    most = 4 * 6 * 5 + 100
+    for second in (0, most // 2, most):
+        clock.now = float(second)
+        transfer.attempt(size)
+    clock.now = most + 1.0
+    with pytest.raises(CloudError, match="took 221 s over all attempts, and at most 220 s") as raised:
+        transfer.attempt(size)
+    assert not raised.value.transient, "it would be tried again"
+
+
+def test_an_attempt_ends_with_its_transfer() -> None:
+    clock = Hours()
+    attempt = Transfer(5.0, clock).attempt(SLOWEST)
+    clock.now = 121.5
+    with pytest.raises(CloudError, match="over all attempts"):
+        attempt.check(10 * GIB)

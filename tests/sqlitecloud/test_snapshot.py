@@ -197,7 +197,8 @@ def test_a_download_below_the_slowest_pace_is_given_up(
     server: Server, located: Located, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("shared.sqlitecloud.pace.SLOWEST", 1 << 60)  # any pace is below it
-    monkeypatch.setattr("shared.sqlitecloud.pace._STALLS", 0)
+    monkeypatch.setattr("shared.sqlitecloud.pace._SILENCES", 1e-9)  # the window is over at once
+    monkeypatch.setattr("shared.sqlitecloud.pace._GRACE_WINDOWS", 1e15)
     with pytest.raises(TimedOut, match="bytes came in"):
         snapshot(located(), tmp_path / "s.db")
     assert list(tmp_path.glob("s.db*")) == []

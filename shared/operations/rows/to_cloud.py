@@ -22,6 +22,7 @@ from shared.sqlite.names import quote_name
 from shared.sqlitecloud.failures import CloudError, CommandRefused
 from shared.sqlitecloud.location import CloudLocation
 from shared.sqlitecloud.names import quoted
+from shared.sqlitecloud.replies import CONTENT
 from shared.sqlitecloud.session import Session
 
 if TYPE_CHECKING:
@@ -83,7 +84,7 @@ def _commit(session: Session, target: CloudLocation, table: str) -> None:
 
 
 def _triggers(session: Session, table: str) -> list[tuple[str, str]]:
-    rows = session.rows("SELECT name, tbl_name, sql FROM sqlite_schema WHERE type = 'trigger'")
+    rows = session.rows("SELECT name, tbl_name, sql FROM sqlite_schema WHERE type = 'trigger'", most=CONTENT)
     return [(str(row["name"]), str(row["sql"])) for row in rows if str(row["tbl_name"]).lower() == table.lower()]
 
 
