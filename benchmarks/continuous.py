@@ -2,7 +2,9 @@
 
     day      480 cycles at every 3 minutes of the reference's workload, with failures in between; ten moments compared
     restore  the restore of the newest point beside that of its base, on the store that a day has left
-    large    4 GB: memory of a base, of an increment, and of a restore
+    large    4 GB: a base, an increment, and a restore, by whole commands
+    cycle    a cycle of a job and of a loop, with its requests, and whole commands
+    look     list, status, timeline and the others on a week of points, in a folder and in a simulated bucket
 
 Nothing here is a test: what it prints is for docs/benchmarks.md and docs/continuous.md.
 """
@@ -14,6 +16,7 @@ import random
 import resource
 import time
 from collections import Counter
+from collections.abc import Iterable
 from contextlib import closing
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, timedelta
@@ -23,9 +26,8 @@ from typing import Any
 
 import apsw
 
-from benchmarks.contenders import environment
+from benchmarks.continuous_costs import commands, cpu_used, cycles, of_gigabytes, points
 from benchmarks.databases import make_database
-from benchmarks.measure import measure
 from litekeep.timeline_screen import screen
 from shared.catalog.listing import Catalog
 from shared.clock import rfc3339
@@ -46,7 +48,6 @@ _EVERY = timedelta(minutes=3)
 _FAILS, _QUIET = 25, 8  # every so many cycles
 _GAP, _VACUUM = (200, 210), 300  # cycles that are left out; the cycle before which the database is vacuumed
 _MOMENTS = 10
-_LARGE = "PRAGMA page_size = 4096; PRAGMA journal_mode = OFF; CREATE TABLE t(id INTEGER PRIMARY KEY, x)"
 
 
 class Watched(FolderStore):
@@ -219,20 +220,23 @@ def day(options: argparse.Namespace) -> None:
 def restore(options: argparse.Namespace) -> None:
     """The newest point beside its base: seconds, in turn."""
     made = Day(options.folder, options.cycles, now=_BEGIN + timedelta(days=30))
-    points = made.catalog.backups(Kind.CONTINUOUS, "app.db")
-    newest = max(points, key=lambda backup: len(made_path(points, backup)))
-    base = next(each for each in points if each.name.id == newest.summary["chain"]["base"])
+    listed = made.catalog.backups(Kind.CONTINUOUS, "app.db")
+    newest = max(listed, key=lambda backup: len(made_path(listed, backup)))
+    base = next(each for each in listed if each.name.id == newest.summary["chain"]["base"])
     seconds: dict[str, list[float]] = {"base": [], "newest": []}
+    cpu: dict[str, list[float]] = {"base": [], "newest": []}
     for _ in range(options.rounds + 1):
         for said, backup in (("base", base), ("newest", newest)):
             target = options.folder / f"{said}.sqlite"
-            began = time.perf_counter()
+            began, used = time.perf_counter(), cpu_used()
             rebuild_backup(made.catalog, backup, made.key, target)
             seconds[said].append(time.perf_counter() - began)
+            cpu[said].append(cpu_used() - used)
             target.unlink()
-    one, other = (median(seconds[said][1:]) for said in ("base", "newest"))
-    steps = len(made_path(points, newest))
-    print(json.dumps({"base": round(one, 2), "point": round(other, 2), "ratio": round(other / one, 2), "steps": steps}))
+    for what, found in (("seconds", seconds), ("cpu", cpu)):
+        one, other = (median(found[said][1:]) for said in ("base", "newest"))
+        ratio = {"base": round(one, 2), "point": round(other, 2), "ratio": round(other / one, 2)}
+        print(json.dumps({"of": what, **ratio, "steps": len(made_path(listed, newest))}), flush=True)
 
 
 def made_path(points: list[Any], backup: Any) -> list[str]:
@@ -244,37 +248,50 @@ def made_path(points: list[Any], backup: Any) -> list[str]:
 
 
 def large(options: argparse.Namespace) -> None:
-    """Memory of whole commands on a database of so many gigabytes, most of its pages nearly empty."""
-    path = options.folder / "app.db"
-    if not path.exists():
-        with closing(apsw.Connection(str(path))) as db:
-            db.execute(_LARGE).fetchall()
-            for _ in range(10 * options.gigabytes):
-                db.execute("INSERT INTO t(x) VALUES(zeroblob(100000000))")
-    environ = environment() | {"BACKUP_KEY": "file:out.key"}
-    steps = [
-        ("base", "litekeep backup --kind continuous"),
-        ("increment", "sqlite3 app.db 'CREATE TABLE u(x); INSERT INTO u VALUES(1)'; litekeep backup --kind continuous"),
-        ("restore", "litekeep restore --backup latest --to back.db && cmp back.db app.db"),
-    ]
-    if not (options.folder / "out.key").exists():
-        measure("litekeep keygen out.key", options.folder, environ)
-    for said, command in steps:
-        sample = measure(command, options.folder, environ)
-        print(f"{said}: {sample.wall:.1f} s, {sample.memory >> 20} MB", flush=True)
+    _say(of_gigabytes(options.folder, options.gigabytes))
+
+
+def cycle(options: argparse.Namespace) -> None:
+    made = Day(options.folder, options.cycles, random.Random())
+    if not made.location.path.exists():
+        make_database(made.location.path, options.megabytes)
+    order = BackupOrder(made.location, made.store, made.key, Kind.CONTINUOUS, timedelta(days=7), "test")
+
+    def write() -> datetime:
+        made.now += _EVERY
+        made._write(int(made.now.timestamp()) % 10**6)
+        return made.now
+
+    newest = made.catalog.backups(Kind.CONTINUOUS, "app.db")
+    made.now = newest[0].created_at if newest else made.now
+    _say(cycles(order, made.memory, options.rounds, write, lambda: made.store.requests))
+    _say(commands(options.folder, "UPDATE users SET balance = balance + 1 WHERE id % 1000 = 0"))
+
+
+def _say(lines: Iterable[str]) -> None:
+    for line in lines:
+        print(line, flush=True)
+
+
+def look(options: argparse.Namespace) -> None:
+    _say(points(options.folder, options.points))
+
+
+_WHAT = {"day": day, "restore": restore, "large": large, "cycle": cycle, "look": look}
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.continuous", description=__doc__.splitlines()[0])
-    parser.add_argument("what", choices=["day", "restore", "large"])
+    parser.add_argument("what", choices=list(_WHAT))
     parser.add_argument("--folder", type=Path, required=True)
     parser.add_argument("--cycles", type=int, default=480)
     parser.add_argument("--megabytes", type=int, default=127)
     parser.add_argument("--gigabytes", type=int, default=4)
+    parser.add_argument("--points", type=int, default=3360)
     parser.add_argument("--rounds", type=int, default=3)
     options = parser.parse_args()
     options.folder.mkdir(parents=True, exist_ok=True)
-    {"day": day, "restore": restore, "large": large}[options.what](options)
+    _WHAT[options.what](options)
 
 
 if __name__ == "__main__":
