@@ -44,10 +44,10 @@ def commands(folder: Path, write: str) -> Iterator[str]:
     if not (folder / "out.key").exists():
         measure("litekeep keygen out.key", folder, own)
     cycle = "litekeep backup --kind continuous"
-    old = "touch -d 2024-01-15 app.db"  # a time of just now tells nothing
+    old = "touch -d 2024-01-{} app.db"  # a time of just now tells nothing
     for said, command in (
-        ("base", f"{old}; {cycle}"),
-        ("increment", f"sqlite3 app.db '{write}'; {old}; {cycle}"),
+        ("base", f"{old.format(15)}; {cycle}"),
+        ("increment", f"sqlite3 app.db '{write}'; {old.format(16)}; {cycle}"),
         ("nothing written", cycle),
         ("restore of the increment", "litekeep restore --backup latest --to back.db; rm back.db"),
     ):
