@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
+from threading import Lock
 from typing import Any
 
 import google_crc32c
@@ -38,6 +39,29 @@ class Damage(StrEnum):
 
 
 @dataclass
+class Quota:
+    """After `allowed` calls the next `refused` ones are over it, and so on: counted, so that no clock decides.
+
+    `stop_after`: from that many calls on the caller has no right any more. `refusals` is how many were over it.
+    """
+
+    allowed: int
+    refused: int
+    stop_after: int | None = None
+    seen: int = 0
+    refusals: int = 0
+
+    def take(self) -> grpc.StatusCode | None:
+        self.seen += 1
+        if self.stop_after is not None and self.seen > self.stop_after:
+            return grpc.StatusCode.PERMISSION_DENIED
+        if (self.seen - 1) % (self.allowed + self.refused) < self.allowed:
+            return None
+        self.refusals += 1
+        return grpc.StatusCode.RESOURCE_EXHAUSTED
+
+
+@dataclass
 class Call:
     """What a client sent."""
 
@@ -52,6 +76,8 @@ class KmsServer:
         self.keys = keys if keys is not None else {}
         self.rights = set(Right)
         self.calls: list[Call] = []
+        self.quota: Quota | None = None
+        self._counting = Lock()
         self._faults: deque[grpc.StatusCode | Damage] = deque()
         self.endpoint = ""
 
@@ -237,6 +263,11 @@ class KmsServer:
 
     def _begin(self, method: str, request: Any, context: grpc.ServicerContext) -> Damage | None:
         self.calls.append(Call(method, request))
+        if self.quota is not None:
+            with self._counting:
+                over = self.quota.take()
+            if over is not None:
+                context.abort(over, f"{over.name} on demand")
         fault = self._faults.popleft() if self._faults else None
         if isinstance(fault, grpc.StatusCode):
             context.abort(fault, f"{fault.name} on demand")
