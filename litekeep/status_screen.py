@@ -85,6 +85,10 @@ def _plan_lines(status: Status, going: NextDeletion | None) -> Iterator[str]:
         shown = ", ".join(status.held[:_MOST_HELD])
         more = f" and {len(status.held) - _MOST_HELD} more (litekeep list --held)" if status.held[_MOST_HELD:] else ""
         yield f"{FINE} Held: {shown}{more}"
+    if (kept := status.unforgotten) is not None:
+        most = "" if kept.exact else "at most "
+        taken = f"{most}{kept.backups} backups taken before"
+        yield f"{FINE} Erasures: {most}{kept.erasures}, replayed on restores of {taken}"
 
 
 def _loss(length: timedelta) -> str:

@@ -11,6 +11,7 @@ from shared.model.kinds import Kind
 from shared.model.names import BackupName
 from shared.model.report_names import DrillName
 from shared.monitor.finding import Finding
+from shared.monitor.forgetting import Unforgotten
 
 
 @dataclass(frozen=True)
@@ -87,6 +88,7 @@ class Listing:
     """`databases`: newest first each, also those that should be backed up and never were.
 
     `drills`: of each database. `problems`: what could not be looked at. `not_looked_at`: what there is no right to.
+    `unforgotten`: the erasures that backups of a database still hold the rows of.
     """
 
     url: str
@@ -95,6 +97,7 @@ class Listing:
     copy_url: str | None = None
     problems: tuple[Finding, ...] = ()
     not_looked_at: str | None = None
+    unforgotten: Mapping[str, Unforgotten] = field(default_factory=dict)
 
     def last_drill(self, database: str, now: datetime) -> datetime | None:
         """When its last good drill was held; one dated in the future counts as none."""

@@ -15,6 +15,7 @@ from shared.model import names, report_names
 from shared.model.report_names import DrillName
 from shared.model.trail_names import BESIDE_TRAIL
 from shared.monitor.finding import Finding
+from shared.monitor.forgetting import unforgotten
 from shared.monitor.key_versions import key_versions
 from shared.monitor.listing import Listing, Seen, present
 from shared.monitor.quiet import newest_marks, with_marks
@@ -75,7 +76,8 @@ def look(  # noqa: PLR0913 - each is another thing that may be looked at or not
     problems += tuple(each for each in at_risk if only is None or each.database in (None, only))
     drills, unsigned = _drills(store, objects)
     problems += tuple(each for each in unsigned if only is None or each.database in (None, only))
-    listing = Listing(store.url, databases, drills, copy_url, problems + unread, not_looked_at)
+    kept = unforgotten(store, objects, inventory.backups.values(), checker)
+    listing = Listing(store.url, databases, drills, copy_url, problems + unread, not_looked_at, kept)
     return listing, inventory
 
 

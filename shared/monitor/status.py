@@ -10,6 +10,7 @@ from shared.model.kinds import Kind
 from shared.model.names import SAFETY_PREFIX
 from shared.model.schedules import DEFAULT_SCHEDULES
 from shared.monitor.finding import Finding
+from shared.monitor.forgetting import Unforgotten
 from shared.monitor.judge import Schedules, in_force, judge
 from shared.monitor.listing import Listing, Seen, present
 from shared.monitor.reach import Reach, reach_of
@@ -53,6 +54,7 @@ class Status:
     findings: tuple[Finding, ...]
     reach: Reach | None = None  # of a continuous chain
     held: tuple[str, ...] = ()  # ids of the backups that are held, newest first
+    unforgotten: Unforgotten | None = None
 
 
 def status_of(database: str, listing: Listing, schedules: Schedules | None, now: datetime) -> Status:
@@ -80,6 +82,7 @@ def status_of(database: str, listing: Listing, schedules: Schedules | None, now:
         findings=tuple(findings),
         reach=reach_of(here, now),
         held=tuple(seen.name.id for seen in own if seen.held),
+        unforgotten=listing.unforgotten.get(database),
     )
 
 

@@ -109,6 +109,7 @@ def _to_json(status: Status, going: NextDeletion | None, inventory: Inventory) -
         "continuous": status.reach.to_json() if status.reach else None,
         "deleted_next": {"id": going.backup.id, "kind": going.backup.kind, "at": _time(going.at)} if going else None,
         "held": list(status.held),
+        "erasures": status.unforgotten.to_json() if status.unforgotten else None,
         "alerts": [finding.to_json() for finding in status.findings],
     }
 

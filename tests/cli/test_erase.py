@@ -67,6 +67,9 @@ def test_from_request_to_a_restored_database_without_the_person(place: Workplace
     assert rows(place.folder / "back.db", "SELECT email FROM users") == [(BEN,)]
     assert traces(place.folder / "back.db", ANA) == []
     assert traces(place.database, ANA) == ["utf-8"], "the live database is not touched"
+    assert place.run("status", "--json").json["erasures"] == {"pending": 1, "backups": 1, "exact": True}
+    told = "✅ Erasures: at most 1, replayed on restores of at most 1 backups taken before"
+    assert told in place.run("status", BACKUP_KEY="none").out.splitlines()
     report = place.good("erase", "--report", str(recorded["id"]), "--json").json
     assert report["stores"][0]["backups_taken_before"] == 1
     assert report["ledger"]["sha256"] == recorded["sha256"]
@@ -246,6 +249,7 @@ def test_rewritten_backups_have_forgotten_and_the_old_ones_are_gone(place: Workp
     assert dry["made"] == {"one": "one-erased-1"}
     assert [item["id"] for item in place.good("list", "--json").json] == ["one"]
     done = place.good("erase", "--rewrite", "--json", BACKUP_COPY_STORE="other").json
+    assert place.run("status", "--json").json["erasures"] is None
     assert (done["removed"], done["failed"]) == (["one"], {})
     for store in ("backups", "other"):
         items = place.good("list", "--store", store, "--json").json

@@ -1,0 +1,90 @@
+"""How many backups still hold erased rows, which every restore of them must leave out (`litekeep erase`)."""
+
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any
+
+from shared.catalog.backup import Backup
+from shared.catalog.checker import Checker
+from shared.clock import CLOCKS_DIFFER_BY, parse_time
+from shared.errors import LitekeepError
+from shared.model import report_names
+from shared.stores import Store, StoredObject
+
+
+@dataclass(frozen=True)
+class Unforgotten:
+    """`erasures` that some of the database's backups have not forgotten, and how many these are.
+
+    `exact`: the entries were read. By the listing alone it is not known which database an entry is of: then both are at
+    most so many.
+    """
+
+    erasures: int
+    backups: int
+    exact: bool
+
+    def to_json(self) -> dict[str, Any]:
+        return {"pending": self.erasures, "backups": self.backups, "exact": self.exact}
+
+
+@dataclass(frozen=True)
+class _Recorded:
+    number: int
+    at: datetime
+    database: str | None = None
+
+
+def unforgotten(
+    store: Store, objects: Iterable[StoredObject], backups: Iterable[Backup], checker: Checker
+) -> dict[str, Unforgotten]:
+    """By database; nothing where no backup holds anything erased. The entries are read where the key is at hand."""
+    listed = [
+        _Recorded(parsed[1], item.created_at)
+        for item in objects
+        if (parsed := report_names.parse_erasure(item.name)) is not None and parsed[0] == "entry"
+    ]
+    if not listed:
+        return {}
+    recorded = _read(store, checker)
+    exact = recorded is not None
+    erasures, count = dict[str, set[int]](), dict[str, int]()
+    for backup in backups:
+        database = backup.name.database
+        if pending := _pending(backup, listed if recorded is None else recorded):
+            erasures.setdefault(database, set()).update(pending)
+            count[database] = count.get(database, 0) + 1
+    return {each: Unforgotten(len(numbers), count[each], exact) for each, numbers in erasures.items()}
+
+
+def _read(store: Store, checker: Checker) -> list[_Recorded] | None:
+    """The entries; None where they cannot be read here. A ledger that is not whole is the monitor's to report."""
+    from shared.operations.erasure.ledger import read_ledger  # noqa: PLC0415 - most stores have no erasures
+
+    try:
+        ledger = read_ledger(store, checker.key)
+    except LitekeepError:
+        return None
+    return (
+        [] if ledger is None else [_Recorded(each.number, each.recorded_at, each.database) for each in ledger.entries]
+    )
+
+
+def _pending(backup: Backup, recorded: Sequence[_Recorded]) -> list[int]:
+    through, began = backup.summary.get("erased_through"), _began_at(backup)
+    known = through if isinstance(through, int) else 0
+    return [
+        each.number
+        for each in recorded
+        if each.number > known
+        and each.database in (None, backup.name.database)
+        and each.at - began >= -CLOCKS_DIFFER_BY
+    ]
+
+
+def _began_at(backup: Backup) -> datetime:
+    try:
+        return parse_time(str(backup.summary["began_at"]))
+    except (KeyError, ValueError):
+        return backup.created_at
