@@ -5,6 +5,7 @@ and so on, until a cycle has made them all.
 """
 
 import os
+import re
 import signal
 from collections.abc import Callable
 from contextlib import suppress
@@ -18,7 +19,8 @@ from shared.continuous.path import Below, path_to
 from shared.continuous.rebuild import rebuild_pages
 from shared.errors import LitekeepError
 from shared.keys.keyfile import KeyFile
-from shared.operations.continuous import Quiet, run_cycle
+from shared.model.names import automatic_id
+from shared.operations.continuous import Memory, Quiet, run_cycle
 from shared.stores.gcs import BucketStore, Patience
 from shared.terminal.endings import Stopped
 from tests.continuous.yard import MINUTE, Yard
@@ -154,3 +156,19 @@ def test_a_quiet_cycle_of_a_job_takes_three_requests(yard: Yard, gcs: Proxy) -> 
     assert isinstance(yard.cycle(), Quiet)
     assert [seen.method for seen in gcs.seen[asked:]] == ["GET", "GET", "POST"]
     assert gcs.seen[asked].query["startOffset"] == "some/prefix/continuous/app.db/backup-2024-01-14-120400"
+
+
+def test_a_point_of_a_loop_lists_nothing(yard: Yard, gcs: Proxy, tmp_path: Path) -> None:
+    (tmp_path / "memory").mkdir()
+    memory = Memory(tmp_path / "memory")
+    yard.point("UPDATE t SET x = randomblob(300) WHERE id = 1", memory)
+    asked = len(gcs.seen)
+    yard.point("UPDATE t SET x = randomblob(300) WHERE id = 2", memory)
+    assert [seen for seen in gcs.seen[asked:] if "prefix" in seen.query] == []
+
+
+def test_a_point_that_starts_with_a_daily_backup_has_an_id_of_its_own(yard: Yard) -> None:
+    usual = automatic_id(yard.now + MINUTE)
+    yard.store.create(f"daily/app.db/{usual}.manifest.json", b"{}", {})
+    made = yard.point("UPDATE t SET x = randomblob(300) WHERE id = 1")
+    assert re.fullmatch(rf"{usual}-[0-9a-f]{{4}}", made.id)

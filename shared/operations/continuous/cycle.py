@@ -14,6 +14,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from shared.archive.wrapped_by import same_key
+from shared.catalog.holds import is_stored
 from shared.catalog.listing import Catalog
 from shared.catalog.marks import write_mark
 from shared.clock import Clock, rfc3339, utc_now
@@ -28,7 +29,7 @@ from shared.model.manifest import LARGEST_MANIFEST, Manifest, Source, checked_na
 from shared.model.names import BackupName
 from shared.operations.backup import BackupOrder, Taken
 from shared.operations.backup.artifacts import describe_snapshot
-from shared.operations.backup.take import candidate_ids, check_free, refuse_damaged
+from shared.operations.backup.take import candidate_ids, refuse_damaged
 from shared.operations.backup.unchanged import mark_unchanged
 from shared.operations.continuous.live import BASE_LIFE, Live, Point, live_chain, point_of
 from shared.operations.continuous.point import Material, copy_path, store_point
@@ -37,6 +38,7 @@ from shared.runtime.workspace import scratch_folder
 from shared.sqlite.checks import check_beside
 from shared.sqlite.fingerprint import fingerprint
 from shared.sqlite.location import FileLocation
+from shared.stores import Store
 
 
 @dataclass(frozen=True)
@@ -257,7 +259,7 @@ class _Cycle:
         for candidate in candidate_ids(self._order, material.created_at):
             name = checked_name(Kind.CONTINUOUS, self._order.location.database, candidate)
             try:
-                check_free(self._catalog, name)
+                _refuse_id_of_schedule(self._order.store, name)
                 manifest, copy_error = store_point(name, self._order, material, self._progress)
             except ObjectExists:
                 continue  # someone took this second's id: one with more to it is as good
@@ -268,6 +270,16 @@ class _Cycle:
             self._memory.keep(live, manifest, material.after)
             return Taken(manifest, (self._clock() - self._began).total_seconds(), copy_error)
         raise ObjectExists(f"no free id near {rfc3339(material.created_at)} in {self._order.store.url}: start again")
+
+
+def _refuse_id_of_schedule(store: Store, name: BackupName) -> None:
+    """Raises ObjectExists when a backup of a schedule, which may start at the same second, has this point's id.
+
+    No listing: a point's own name is refused by the store, and whoever takes a backup of another kind looks for points.
+    """
+    for kind in (Kind.DAILY, Kind.WEEKLY):
+        if is_stored(store, replace(name, kind=kind).manifest):
+            raise ObjectExists(f"{kind}/{name.id} is there already in {store.url}")
 
 
 def whole_second(moment: datetime) -> datetime:

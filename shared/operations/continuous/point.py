@@ -147,7 +147,7 @@ def copy_path(order: BackupOrder, parent: Point | None) -> str | None:
         if is_stored(order.copy_store, parent.name.manifest):
             return None
         catalog = Catalog(order.store)
-        done = copy_backups(order.store, order.copy_store, [catalog.find(parent.name.id, parent.name.database)])
+        done = copy_backups(order.store, order.copy_store, [catalog.find(parent.name.manifest, parent.name.database)])
     except LitekeepError as error:
         return str(error)
     return next(iter(done.failed.values()), None)
