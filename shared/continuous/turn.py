@@ -4,15 +4,16 @@ A turn is a numbered object, as a lease is, and the highest number counts. A loo
 stops nobody. Two at once would only make points beside each other; so nothing waits for anything here.
 """
 
-import json
 import os
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
+from functools import partial
 
 from shared.errors import ObjectExists, StoreError
 from shared.model import lock_names
 from shared.stores import Store, StoredObject
+from shared.stores.numbered import numbered, remove_numbered, take_number
 
 _TRIES = 20
 
@@ -30,20 +31,18 @@ class Turn:
         """Removes it, and what killed loops have left; what the store does not let go is in nobody's way."""
         own = lock_names.lease_number(self._task, self._stored.name) or 0
         with suppress(StoreError):
-            for number, item in _numbered(self._store, self._task).items():
-                if number <= own:
-                    self._store.delete(item.name, item.generation)
+            remove_numbered(self._store, _numbered(self._store, self._task), own + 1)
 
 
 @contextmanager
 def turn_of(store: Store, database: str) -> Iterator[Turn]:
     """Takes the turn until the block ends. Raises StoreError."""
     task = lock_names.loop_task(database)
-    owner = json.dumps({"owner": f"{socket.gethostname()}:{os.getpid()}"}).encode() + b"\n"
+    says = {"owner": f"{socket.gethostname()}:{os.getpid()}"}
     for _ in range(_TRIES):
         number = max(_numbered(store, task), default=0) + 1
         with suppress(ObjectExists):  # another began this very moment, and so before us
-            turn = Turn(store, task, store.create(lock_names.lease(task, number), owner, {}))
+            turn = Turn(store, task, take_number(store, lock_names.lease(task, number), says, {}))
             break
     else:
         raise StoreError(f"other loops begin on {store.url} all the time: see what starts them")
@@ -54,7 +53,4 @@ def turn_of(store: Store, database: str) -> Iterator[Turn]:
 
 
 def _numbered(store: Store, task: str) -> dict[int, StoredObject]:
-    found = (
-        (lock_names.lease_number(task, item.name), item) for item in store.list_objects(lock_names.lease_prefix(task))
-    )
-    return {number: item for number, item in found if number is not None}
+    return numbered(store, lock_names.lease_prefix(task), partial(lock_names.lease_number, task))

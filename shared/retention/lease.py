@@ -1,30 +1,28 @@
 """A lease on a store: of all who ask for one of the same task, one at a time gets it, for an hour at most.
 
-Leases are numbered objects, and of those the highest number counts. To take one is to create the next number,
-which a store grants once; nothing needs to be deleted or replaced for that, so it also works where a retention policy
-keeps every object. A lease ends when its holder deletes it, or by itself at its expiry; another may
+Leases are numbered objects (see `shared.stores.numbered`), and to take one is to create the next number.
+A lease ends when its holder deletes it, or by itself at its expiry; another may
 take the next number some minutes later, and the holder stops some minutes earlier, so that clocks
 may differ by that much. Before each step that must be its own, the holder asks the store again.
 """
 
-import json
 import os
-import secrets
 import socket
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from functools import partial
 
-from shared.clock import Clock, parse_time, rfc3339
+from shared.clock import Clock, rfc3339
 from shared.errors import ObjectExists, ObjectMissing, StoreError
 from shared.model import lock_names
 from shared.stores import Store, StoredObject
+from shared.stores.numbered import WRONG, numbered, read_numbered, remove, remove_numbered, take_number
 from shared.text import printable
 
 LENGTH = timedelta(hours=1)
 MARGIN = timedelta(minutes=2)
-_LARGEST = 4096  # bytes
 
 
 class LeaseLost(StoreError):
@@ -76,20 +74,16 @@ def _take(store: Store, task: str, clock: Clock) -> Lease:
         number = (lock_names.lease_number(task, last.name) or 0) + 1
         _refuse_while_it_lasts(store, task, last, clock())
     expires_at = clock() + LENGTH
-    content = {
-        "owner": f"{socket.gethostname()}:{os.getpid()}",
-        "expires_at": rfc3339(expires_at),
-        "nonce": secrets.token_hex(16),
-    }
+    says = {"owner": f"{socket.gethostname()}:{os.getpid()}", "expires_at": rfc3339(expires_at)}
     try:
-        stored = store.create(lock_names.lease(task, number), json.dumps(content).encode() + b"\n", {})
+        stored = take_number(store, lock_names.lease(task, number), says, {})
     except ObjectExists:
         raise StoreError(f"another {task} began on {store.url} this very moment: let it finish") from None
     lease = Lease(store, task, stored, expires_at, clock)
     try:
         lease.check()
     except BaseException:
-        _remove(store, stored)
+        remove(store, stored)
         raise
     return lease
 
@@ -105,16 +99,13 @@ def _refuse_while_it_lasts(store: Store, task: str, last: StoredObject, now: dat
 
 def _terms(store: Store, last: StoredObject) -> tuple[str, datetime]:
     """Whose it is and when it ends; never later than an hour after it was stored, whatever it says."""
-    latest = last.created_at + LENGTH
     try:
-        with store.open(last.name, last.generation) as stream:
-            content = json.loads(stream.read(_LARGEST))
-        owner = printable(str(content["owner"])[:80], "")
-        return owner, min(parse_time(content["expires_at"]), latest)
+        content, ends = read_numbered(store, last, LENGTH)
+        return printable(str(content["owner"])[:80], ""), ends
     except ObjectMissing:
         return "one that just ended", last.created_at - MARGIN
-    except (ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
-        return "an unknown run", latest
+    except WRONG:
+        return "an unknown run", last.created_at + LENGTH
 
 
 def _last(store: Store, task: str) -> StoredObject | None:
@@ -123,21 +114,12 @@ def _last(store: Store, task: str) -> StoredObject | None:
 
 
 def _all(store: Store, task: str) -> dict[int, StoredObject]:
-    found = store.list_objects(lock_names.lease_prefix(task))
-    numbered = ((lock_names.lease_number(task, item.name), item) for item in found)
-    return {number: item for number, item in numbered if number is not None}
+    return numbered(store, lock_names.lease_prefix(task), partial(lock_names.lease_number, task))
 
 
 def _remove_up_to(lease: Lease) -> None:
     """Gives it back, and sweeps what killed runs left. The latter first: the highest number is what counts."""
     own = lock_names.lease_number(lease.task, lease.stored.name) or 0
     with suppress(StoreError):  # one that cannot be deleted ends by itself
-        for number, item in sorted(_all(lease.store, lease.task).items()):
-            if number < own:
-                _remove(lease.store, item)
-    _remove(lease.store, lease.stored)
-
-
-def _remove(store: Store, item: StoredObject) -> None:
-    with suppress(StoreError):
-        store.delete(item.name, item.generation)
+        remove_numbered(lease.store, _all(lease.store, lease.task), own)
+    remove(lease.store, lease.stored)

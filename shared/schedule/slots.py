@@ -1,30 +1,28 @@
 """Whose a schedule's slot is: of all runs that are started for it, one takes the backup.
 
 Cloud Scheduler may start a slot twice, and Cloud Run starts a task again that failed, though its backup may exist
-already. A claim is a numbered object, and of those of a slot the highest number counts: a store grants the
-next number once, and nothing needs to be deleted or replaced for it, which a backup's identity may not do.
+already. A claim is a numbered object (see `shared.stores.numbered`): nothing is deleted or replaced, which a backup's
+identity may not do.
 A slot is free again when its run says that no backup came of it, when an hour has passed, and for a later
 attempt of the very task that claimed it, whose earlier attempt is over. Even then it is taken only while the
 store holds no backup of it.
 """
 
-import json
-import secrets
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from shared.clock import Clock, parse_time, rfc3339
+from shared.clock import Clock, rfc3339
 from shared.errors import ObjectExists, ObjectMissing, StoreError
 from shared.model.kinds import Kind
 from shared.model.lock_names import Slot, claims_prefix, parse_claim
 from shared.model.schedules import DEFAULT_SCHEDULES, Schedule
 from shared.stores import Store, StoredObject
+from shared.stores.numbered import WRONG, read_numbered, take_number
 
 LENGTH = timedelta(hours=1)
 EARLY = timedelta(seconds=10)  # a scheduler and a job's machine may differ by that much
-_LARGEST = 4096  # bytes
 _OWNER = "litekeep-owner"  # custom metadata: saves a read where the store has it
 _MOST_ATTEMPTS = 1000
 _LONGEST_OWNER = 300  # characters
@@ -102,14 +100,9 @@ def _give_back(store: Store, slot: Slot, number: int, runner: Runner, clock: Clo
 
 
 def _write(store: Store, slot: Slot, number: int, runner: Runner, clock: Clock, *, over: bool) -> None:
-    content = {
-        "owner": runner.owner,
-        "attempt": runner.attempt,
-        "expires_at": rfc3339(clock() + LENGTH),
-        "over": over,
-        "nonce": secrets.token_hex(16),
-    }
-    store.create(slot.claim(number), json.dumps(content).encode() + b"\n", {_OWNER: runner.owner})
+    expires_at = rfc3339(clock() + LENGTH)
+    says = {"owner": runner.owner, "attempt": runner.attempt, "expires_at": expires_at, "over": over}
+    take_number(store, slot.claim(number), says, {_OWNER: runner.owner})
 
 
 def _of_an_earlier_attempt(store: Store, slot: Slot, runner: Runner) -> Slot | None:
@@ -132,14 +125,12 @@ def _terms(store: Store, item: StoredObject) -> _Terms:
 
     One that no run of ours would write is nobody's: it must not keep a scheduled backup from being taken.
     """
-    latest = item.created_at + LENGTH
-    nobodys = _Terms("", 0, latest, over=True)
+    nobodys = _Terms("", 0, item.created_at + LENGTH, over=True)
     try:
-        with store.open(item.name, item.generation) as stream:
-            content = json.loads(stream.read(_LARGEST))
-        ends, attempt = min(parse_time(content["expires_at"]), latest), content["attempt"]
+        content, ends = read_numbered(store, item, LENGTH)
+        attempt = content["attempt"]
         if not isinstance(attempt, int) or not 0 <= attempt <= _MOST_ATTEMPTS:
             return nobodys
         return _Terms(str(content["owner"])[:_LONGEST_OWNER], attempt, ends, content["over"] is True)
-    except (ObjectMissing, ValueError, KeyError, TypeError, AttributeError, OverflowError, RecursionError):
+    except (ObjectMissing, *WRONG):
         return nobodys
