@@ -13,8 +13,7 @@ from shared.catalog.listing import LATEST
 from shared.clock import parse_time, rfc3339
 from shared.errors import UsageError
 from shared.operations.restore.permitted import plan_of
-from shared.runtime.disk import free_bytes
-from shared.sqlite.location import FileLocation
+from shared.operations.restore.target import restore_target
 from shared.terminal.parts import catalog_of
 from shared.terminal.restore_order import order_of
 
@@ -129,10 +128,9 @@ def _checks(backup: Backup, target: Any, size: int) -> Any:
     proof = "proven" if good else backup.wrong or "nobody has proven it yet"
     yield {"name": "backup", "ok": good, "detail": proof}
     yield {"name": "size", "ok": True, "detail": f"{size} bytes when it is restored", "bytes": size}
-    if isinstance(target, FileLocation):
-        free = free_bytes(target.path.parent)
-        if free is not None:
-            yield {"name": "free space", "ok": free > 2 * size, "detail": f"{free} bytes", "bytes": free}
+    free = restore_target(target).free_bytes()
+    if free is not None:
+        yield {"name": "free space", "ok": free > 2 * size, "detail": f"{free} bytes", "bytes": free}
     else:
         yield {"name": "free space", "ok": None, "detail": "not known: SQLite Cloud does not tell"}
     look = wiring().look()

@@ -1,33 +1,22 @@
 """`--check`: whether a restore would reach its target and may do there what it must. Writes nothing."""
 
-import os
-from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass
+from collections.abc import Callable
+from dataclasses import asdict
 from typing import Any
 
 from shared.archive.data_key import DataKey
-from shared.clock import utc_now
+from shared.databases.interface import Condition
 from shared.errors import LitekeepError, UsageError
 from shared.events.log import Event, Field
 from shared.model.kinds import Kind
 from shared.model.names import BackupName
+from shared.operations.restore.target import restore_target
 from shared.settings import Settings
-from shared.sqlite.location import FileLocation
-from shared.sqlitecloud.location import CloudLocation
 from shared.terminal.endings import reported
 from shared.terminal.parts import catalog_of, event_log, events_own_stdout, key_of, location_of
 from shared.terminal.screen import BAD, GOOD, UNKNOWN, say, say_json
 
 _SIGNS = {True: GOOD, False: BAD, None: UNKNOWN}
-
-
-@dataclass(frozen=True)
-class Requirement:
-    """One thing that a restore needs. `ok` None: not known, or not needed."""
-
-    name: str
-    ok: bool | None
-    detail: str
 
 
 def run_check(settings: Settings, flags: dict[str, Any], *, as_json: bool) -> int:
@@ -47,7 +36,11 @@ def run_check(settings: Settings, flags: dict[str, Any], *, as_json: bool) -> in
             raise UsageError("DATABASE_URL is not set: set it to the target of restores")
         target = location_of(settings.database_url, settings, "DATABASE_URL of the target")
         fields |= {"database": target.database, "target": target.display}
-        found = [*_target(target), _look("store", lambda: _store(settings)), _look("key", lambda: _key(settings))]
+        found = [
+            *restore_target(target).conditions(),
+            _look("store", lambda: _store(settings)),
+            _look("key", lambda: _key(settings)),
+        ]
         if missing := [looked for looked in found if looked.ok is False]:
             failed("; ".join(f"{looked.name}: {looked.detail}" for looked in missing))
         else:
@@ -59,28 +52,6 @@ def run_check(settings: Settings, flags: dict[str, Any], *, as_json: bool) -> in
         for looked in found:
             say(f"{_SIGNS[looked.ok]} {looked.name:<{width}} {looked.detail}")
     return LitekeepError.exit_code if missing else 0
-
-
-def _target(target: FileLocation | CloudLocation) -> Iterator[Requirement]:
-    if isinstance(target, FileLocation):
-        yield _look("target", lambda: _folder(target))
-        return
-    from shared.sqlitecloud.health import check  # noqa: PLC0415 - files need no driver
-
-    for found in check(target.address, target.database, utc_now(), restores=True):
-        name = "target" if found.name == "source" else found.name
-        # A restore makes the database that is not there.
-        absent = found.name == "database" and found.ok is False and "is not there" in found.detail
-        yield Requirement(name, None if absent else found.ok, found.detail)
-
-
-def _folder(target: FileLocation) -> str:
-    folder = target.path.absolute().parent
-    if not folder.is_dir():
-        raise UsageError(f"the folder of {target.display} is not there: make it")
-    if not os.access(folder, os.W_OK | os.X_OK):
-        raise UsageError(f"nothing can be written beside {target.display}: check the rights of its folder")
-    return f"{target.display}: its folder can be written to"
 
 
 def _store(settings: Settings) -> str:
@@ -101,8 +72,8 @@ def _key(settings: Settings) -> str:
     return f"{key.name}: wraps and unwraps"
 
 
-def _look(name: str, look: Callable[[], str]) -> Requirement:
+def _look(name: str, look: Callable[[], str]) -> Condition:
     try:
-        return Requirement(name, ok=True, detail=look())
+        return Condition(name, ok=True, detail=look())
     except LitekeepError as error:
-        return Requirement(name, ok=False, detail=str(error))
+        return Condition(name, ok=False, detail=str(error))

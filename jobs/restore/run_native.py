@@ -7,6 +7,7 @@ from typing import Any
 from jobs.restore.approved import check_restore_alone
 from shared.approvals.desk import Permit
 from shared.clock import parse_time
+from shared.databases.location import on_cloud
 from shared.errors import UsageError
 from shared.events.log import Event
 from shared.model.kinds import Kind
@@ -61,12 +62,12 @@ def run_native(flags: dict[str, Any], permit: Permit | None = None, *, as_json: 
 
 def cloud_source(settings: Settings, database: str | None) -> CloudLocation:
     """DATABASE_URL, or another database of its project. Raises UsageError when it is no SQLite Cloud."""
-    found = source_of(settings)
-    if not isinstance(found, CloudLocation):
+    found = on_cloud(source_of(settings))
+    if found is None:
         raise UsageError(
             "native backups are SQLite Cloud's, and DATABASE_URL names a file: set it to sqlitecloud://HOST/NAME?apikey=…"
         )
-    return found if database is None else replace(found, database=check_name(database))
+    return found if database is None else found.named(check_name(database))
 
 
 def _restored(order: NativeOrder, settings: Settings, progress: Progress, *, as_json: bool) -> Restored:

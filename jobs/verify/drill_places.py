@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from datetime import datetime
 
+from shared.databases.location import on_cloud
 from shared.errors import UsageError
 from shared.operations.drill import DrillOrder
 from shared.operations.drill.due import is_full
@@ -57,9 +58,9 @@ def _live_of(settings: Settings) -> Callable[[str], Location | None]:
     def find(database: str) -> Location | None:
         if source.database == database:
             return source
-        if not isinstance(source, CloudLocation):
+        if (project := on_cloud(source)) is None:
             return None
-        found = CloudLocation(source.address, database)
+        found = project.named(database)
         check_database(settings, found.display, "DATABASE_URL")
         return found
 
@@ -71,11 +72,12 @@ def _beside_of(settings: Settings) -> Callable[[str], CloudLocation] | None:
 
     The location is held to the targets of the policy: a drill's database is named NAME.drill-….
     """
-    if settings.database_url is None or not isinstance(source := source_of(settings), CloudLocation):
+    project = None if settings.database_url is None else on_cloud(source_of(settings))
+    if project is None:
         return None
 
     def make(name: str) -> CloudLocation:
-        target = CloudLocation(source.address, name)
+        target = project.named(name)
         check_database(settings, target.display, "the drill's new database")
         return target
 

@@ -2,7 +2,8 @@
 
 import click
 
-from litekeep.checks import Checked, check, check_source, try_key, try_store
+from litekeep.checks import check, check_source, try_key, try_store
+from shared.databases.interface import Condition
 from shared.errors import LitekeepError
 from shared.settings import Settings
 from shared.terminal.approvals import desk_of
@@ -46,12 +47,12 @@ def health(as_json: bool, restores: bool, store: str | None) -> int:
     return LitekeepError.exit_code if any(found.ok is False for found in findings) else 0
 
 
-def _approvals(settings: Settings) -> Checked:
+def _approvals(settings: Settings) -> Condition:
     """Whether two persons can restore over live data, and whether the policy is the one that the stores have seen."""
     policy = policy_of(settings)
     if policy is None or not policy.people:
         why = "no policy file names people, so nothing is restored over production; see docs/approvals.md"
-        return Checked("approvals", ok=None, detail=f"not in force: {why}")
+        return Condition("approvals", ok=None, detail=f"not in force: {why}")
 
     def look() -> str:
         desk_of(settings)

@@ -16,6 +16,11 @@ _SCHEME = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:(?=//)")
 Location = FileLocation | CloudLocation
 
 
+def on_cloud(location: Location) -> CloudLocation | None:
+    """Returns the location if it is a SQLite Cloud project's, for what only that platform does; None for a file."""
+    return location if isinstance(location, CloudLocation) else None
+
+
 def parse_location(url: str, *, allow_insecure: bool = False, what: str = "the database location") -> Location:
     """Reads a `DATABASE_URL` or `--to`. With `allow_insecure` a SQLite Cloud node may be spoken to without TLS.
 

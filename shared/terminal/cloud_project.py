@@ -3,10 +3,10 @@
 from collections.abc import Collection
 
 from shared.clock import Clock, utc_now
+from shared.databases.location import on_cloud
 from shared.monitor import Finding
 from shared.settings import Settings
 from shared.sqlitecloud.connection_string import Address
-from shared.sqlitecloud.location import CloudLocation
 from shared.terminal.parts import project_of, source_of
 
 
@@ -16,8 +16,8 @@ def cloud_project(settings: Settings) -> Address | None:
         return None
     if settings.backup_databases is not None:
         return project_of(settings)
-    source = source_of(settings)
-    return source.address if isinstance(source, CloudLocation) else None
+    source = on_cloud(source_of(settings))
+    return source.address if source else None
 
 
 def native_alarms(settings: Settings, databases: Collection[str], *, clock: Clock = utc_now) -> list[Finding]:

@@ -2,12 +2,13 @@
 
 from collections.abc import Callable
 from datetime import datetime
-from pathlib import Path, PurePath
+from pathlib import Path
 from typing import Any
 
 from shared.catalog.backup import Backup
 from shared.catalog.listing import LATEST, LATEST_VERIFIED, Catalog
 from shared.clock import parse_time
+from shared.databases.location import Location, on_cloud
 from shared.errors import NotGood, UsageError
 from shared.keys import WrappingKey
 from shared.model.kinds import Kind
@@ -15,8 +16,6 @@ from shared.model.names import SAFETY_PREFIX
 from shared.operations.restore import RestoreOrder
 from shared.operations.verify.nearest import Search, said_of
 from shared.settings import Settings
-from shared.sqlite.location import FileLocation
-from shared.sqlitecloud.location import CloudLocation
 from shared.terminal.erasures import way_out_of
 from shared.terminal.parts import catalog_of, database_of, key_of, location_of, source_of
 from shared.terminal.policy import check_database
@@ -44,7 +43,7 @@ def order_of(settings: Settings, flags: dict[str, Any], *, with_key: bool = True
     if at is not None and not flags["nearest"]:
         refuse_stand_in(catalog, backup, at, lambda: key_of(settings))
     target = _target(settings, flags, backup)
-    if flags["upload_replace"] and not isinstance(target, CloudLocation):
+    if flags["upload_replace"] and on_cloud(target) is None:
         raise UsageError(f"--upload-replace is for SQLite Cloud, and {target.display} is a file: leave it out")
     if flags["in_place"] and backup.name.database not in (target.database, flags["database"]):
         raise UsageError(
@@ -75,7 +74,7 @@ def order_of(settings: Settings, flags: dict[str, Any], *, with_key: bool = True
     )
 
 
-def _target(settings: Settings, flags: dict[str, Any], backup: Backup) -> FileLocation | CloudLocation:
+def _target(settings: Settings, flags: dict[str, Any], backup: Backup) -> Location:
     """Where the database goes: what --to says, the source itself, or a new name beside it."""
     if not flags["to"] and not flags["in_place"] and settings.database_url is None:
         raise UsageError("--to is missing, and DATABASE_URL is not set: name the new database")
@@ -84,11 +83,7 @@ def _target(settings: Settings, flags: dict[str, Any], backup: Backup) -> FileLo
         check_database(settings, location.display, "--in-place")
     if flags["to"] or flags["in_place"]:
         return location
-    name = PurePath(location.database)
-    beside = f"{name.stem}-{backup.name.id}{name.suffix or ('.db' if isinstance(location, FileLocation) else '')}"
-    if isinstance(location, FileLocation):
-        return FileLocation(location.path.with_name(beside))
-    return CloudLocation(location.address, beside)
+    return location.beside(backup.name.id)
 
 
 def moment_of(text: str | None) -> datetime | None:

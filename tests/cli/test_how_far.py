@@ -218,7 +218,7 @@ def test_a_verification_of_one_says_that_it_was_not_proven(backed_up: Workplace)
 @pytest.mark.parametrize(
     ("place", "words", "missing"),
     [
-        ("shared.operations.rows.restore:write_rows", "nothing was changed in app.db", 3),
+        ("shared.operations.rows.to_file:write_rows", "nothing was changed in app.db", 3),
         ("shared.operations.rows.restore:RowsRestored", "the rows of users are committed to app.db", 0),
     ],
     ids=["before", "after"],

@@ -17,11 +17,11 @@ from shared.catalog.backup import Backup
 from shared.catalog.listing import Catalog
 from shared.catalog.marks import write_mark
 from shared.clock import is_future
+from shared.databases.snapshot import live_database
 from shared.keys import WrappingKey
 from shared.model.manifest import LARGEST_MANIFEST, Manifest
 from shared.model.names import BackupName
 from shared.operations.backup.order import BackupOrder
-from shared.sqlitecloud.location import CloudLocation
 from shared.stores import Store
 from shared.version import TOOL
 
@@ -31,10 +31,9 @@ def find_unchanged(order: BackupOrder, now: datetime) -> BackupName | None:
 
     Always None for a file: nothing tells of it what a node tells of a database. Raises LitekeepError.
     """
-    if not isinstance(order.location, CloudLocation):
+    database = live_database(order.location)
+    if not database.counts_writes:
         return None
-    from shared.sqlitecloud.snapshot import unchanged_since  # noqa: PLC0415 - files need no driver
-
     catalog = Catalog(order.store)
     own = catalog.backups(order.kind, order.location.database)
     newest = next((backup for backup in own if not backup.future), None)
@@ -43,7 +42,7 @@ def find_unchanged(order: BackupOrder, now: datetime) -> BackupName | None:
     manifest, _ = catalog.read_manifest(newest)
     if not (_is_young(newest, manifest, order, now) and _is_as_ordered(manifest, order) and _is_there(manifest, order)):
         return None
-    return newest.name if unchanged_since(order.location, manifest.source) else None
+    return newest.name if database.unchanged_since(manifest.source) else None
 
 
 def mark_unchanged(store: Store, backup: BackupName, now: datetime, key: WrappingKey | None) -> None:

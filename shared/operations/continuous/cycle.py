@@ -6,7 +6,6 @@ pages changed.
 """
 
 import secrets
-import socket
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -22,7 +21,7 @@ from shared.continuous.index import KEY, State, changed_pages, hash_pages
 from shared.continuous.path import Below, Step, path_to, read_step
 from shared.continuous.radix import still_to_come
 from shared.continuous.rebuild import rebuild_state
-from shared.databases.snapshot import Snapshot, take_snapshot
+from shared.databases.snapshot import Snapshot, live_database
 from shared.errors import KeyProblem, LitekeepError, NotGood, ObjectExists, ObjectMissing, SourceError, StoreError
 from shared.model.kinds import Kind
 from shared.model.manifest import LARGEST_MANIFEST, Manifest, Source, checked_name, parse_manifest
@@ -36,8 +35,6 @@ from shared.operations.continuous.point import Material, copy_path, store_point
 from shared.runtime.progress import Progress, silent
 from shared.runtime.workspace import scratch_folder
 from shared.sqlite.checks import check_beside
-from shared.sqlite.fingerprint import fingerprint
-from shared.sqlite.location import FileLocation
 from shared.stores import Store
 
 
@@ -101,6 +98,7 @@ class _Cycle:
         self._order, self._memory, self._scratch, self._progress = order, memory, scratch, progress
         self._clock = clock
         self._catalog = Catalog(order.store, clock)
+        self._database = live_database(order.location)
         self._began = clock()
         self._newest: Step | None = None
 
@@ -116,9 +114,9 @@ class _Cycle:
     def _made(self, live: Live | None, beside: ThreadPoolExecutor) -> Taken | Quiet:
         """A point of a snapshot; its parent's page hashes come while that is taken and checked."""
         coming = beside.submit(self._parent, live)
-        seen = self._fingerprint()
+        seen = self._database.fingerprint()  # before the snapshot: what is written meanwhile shows in the next cycle
         image = self._scratch / "snapshot.sqlite"
-        snapshot = take_snapshot(self._order.location, image, progress=self._progress)
+        snapshot = self._database.snapshot(image, allow_corrupt=False, progress=self._progress)
         created_at = whole_second(self._clock())
         with check_beside(image, quick=True) as integrity:
             description = describe_snapshot(snapshot, None)
@@ -175,7 +173,7 @@ class _Cycle:
         with suppress(NotGood, ObjectMissing, KeyProblem, SourceError):
             manifest = self._memory.newest or self._read_newest(live)
             young = self._began - manifest.created_at < (manifest.keep_until - manifest.created_at) / 2
-            return young and self._is_as_ordered(manifest) and self._source_is_unchanged(manifest.source)
+            return young and self._is_as_ordered(manifest) and self._database.unchanged_since(manifest.source)
         return False
 
     def _remember(self, live: Live, seen: str | None) -> None:
@@ -183,23 +181,6 @@ class _Cycle:
         newest = self._memory.newest
         if newest is not None and newest.name == live.newest.name and seen is not None:
             self._memory.newest = newest.model_copy(update={"source": _with_fingerprint(newest.source, seen)})
-
-    def _source_is_unchanged(self, then: Source) -> bool:
-        location = self._order.location
-        if isinstance(location, FileLocation):
-            known = (then.model_extra or {}).get("fingerprint")
-            return self._is_same_source(then) and known is not None and known == fingerprint(location.path)
-        from shared.sqlitecloud.snapshot import unchanged_since  # noqa: PLC0415 - files need no driver
-
-        return unchanged_since(location, then)
-
-    def _is_same_source(self, then: Source) -> bool:
-        """Two files of one name share a place in the store: their points do not build on each other."""
-        location = self._order.location
-        if isinstance(location, FileLocation):
-            here = ("file", socket.gethostname(), str(location.path.resolve()))
-            return (then.type, then.host, then.path) == here
-        return (then.type, then.host) == ("sqlitecloud", location.address.host)
 
     def _is_as_ordered(self, manifest: Manifest) -> bool:
         key = manifest.encryption.key if manifest.encryption else None
@@ -226,7 +207,7 @@ class _Cycle:
             return parent, known
         try:
             step = self._read(parent)
-            if self._is_as_ordered(step.manifest) and self._is_same_source(step.manifest.source):
+            if self._is_as_ordered(step.manifest) and self._database.is_source_of(step.manifest.source):
                 below = Below(self._order.key, live.listed_below(parent))
                 path = path_to(self._order.store, step.manifest, step.data_key, below)
                 return parent, rebuild_state(self._order.store, path, self._scratch / "before")
@@ -249,11 +230,6 @@ class _Cycle:
         if self._newest is not None and self._newest.manifest.name == point.name:
             return self._newest
         return read_step(self._order.store, point.name, self._order.key)
-
-    def _fingerprint(self) -> str | None:
-        """Taken before the snapshot begins: what is written meanwhile shows in the next cycle."""
-        location = self._order.location
-        return fingerprint(location.path) if isinstance(location, FileLocation) else None
 
     def _stored(self, material: Material, live: Live | None) -> Taken:
         for candidate in candidate_ids(self._order, material.created_at):

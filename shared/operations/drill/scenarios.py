@@ -19,7 +19,7 @@ import apsw
 from shared.catalog.backup import Backup
 from shared.catalog.listing import Catalog
 from shared.compare.rows import Counts
-from shared.databases.snapshot import take_snapshot
+from shared.databases.snapshot import live_database, take_snapshot
 from shared.errors import LitekeepError, NotGood
 from shared.model.kinds import Kind
 from shared.operations.backup import BackupOrder, take_backup
@@ -32,7 +32,6 @@ from shared.operations.restore import RestoreOrder, restore
 from shared.operations.verify.judge import Check
 from shared.runtime.workspace import scratch_folder
 from shared.sqlite.location import FileLocation
-from shared.sqlitecloud.location import CloudLocation
 from shared.stores.folder import FolderStore
 
 _READ = "read back and checked"
@@ -81,7 +80,7 @@ def _minor(ground: Ground, found: Rehearsal, scratch: Path) -> None:
 
 def _instance(ground: Ground, found: Rehearsal, scratch: Path) -> None:
     with _new_database(ground, scratch, "instance") as target:
-        found.begin(ground, ground.newest, target.display if isinstance(target, CloudLocation) else "a new file")
+        found.begin(ground, ground.newest, _where(ground, target))
         with found.step("restored into a new database", ground):
             done = restore(_order(ground.catalog, ground.newest, ground, target), progress=ground.progress)
         with found.step(_READ, ground):
@@ -134,7 +133,7 @@ def _way_back(ground: Ground, hosted: Path, scratch: Path) -> Check:
         image = _read_back(target, scratch / "returned.sqlite")
         with open_pair(hosted, image) as both:
             differing = compare(both)
-    where = target.display if isinstance(target, CloudLocation) else "a new file"
+    where = _where(ground, target)
     detail = f"{where} equals the self-hosted file" if differing.equal else f"{where} differs from the self-hosted file"
     return Check("way back", differing.equal, detail)
 
@@ -159,9 +158,11 @@ def _new_database(ground: Ground, scratch: Path, what: str) -> Iterator[Location
 
 
 def _read_back(target: Location, image: Path) -> Path:
-    if isinstance(target, FileLocation):
-        return target.path
-    return take_snapshot(target, image).path
+    return live_database(target).pages(image)
+
+
+def _where(ground: Ground, target: Location) -> str:
+    return "a new file" if ground.beside is None else target.display
 
 
 def _damage(path: Path) -> None:

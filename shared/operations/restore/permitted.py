@@ -1,14 +1,12 @@
 """What of a restore an approval is held to, and when: at its start, and once more right before anything is touched."""
 
 import hashlib
-import socket
 
 from shared.approvals.documents import Value
+from shared.databases.location import Location
 from shared.errors import NotPermitted, ObjectMissing
 from shared.model.manifest import LARGEST_MANIFEST
 from shared.operations.restore.order import RestoreOrder
-from shared.sqlite.location import FileLocation
-from shared.sqlitecloud.location import CloudLocation
 
 
 def plan_of(order: RestoreOrder, manifest: bytes) -> dict[str, Value]:
@@ -31,11 +29,10 @@ def plan_of(order: RestoreOrder, manifest: bytes) -> dict[str, Value]:
     }
 
 
-def target_of(target: FileLocation | CloudLocation) -> dict[str, Value]:
+def target_of(target: Location) -> dict[str, Value]:
     """A target as it resolves here: the same path on another machine is another target."""
-    if isinstance(target, FileLocation):
-        return {"target": str(target.path.resolve()), "target_host": socket.gethostname()}
-    return {"target": target.display, "target_host": None}
+    where, host = target.resolved
+    return {"target": where, "target_host": host}
 
 
 def check_permit(order: RestoreOrder, manifest: bytes) -> None:

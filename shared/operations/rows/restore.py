@@ -7,9 +7,8 @@
 """
 
 import shutil
-from collections.abc import Callable, Iterator
-from contextlib import closing, contextmanager
-from dataclasses import dataclass
+from collections.abc import Iterator
+from contextlib import contextmanager
 from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -23,42 +22,27 @@ from shared.compare.literals import fetched, literals
 from shared.compare.rows import Match, match_tables, pair
 from shared.compare.shapes import Shape, read_shape
 from shared.databases.snapshot import take_snapshot
-from shared.errors import SourceError, UsageError
+from shared.errors import UsageError
 from shared.model.kinds import Kind
 from shared.model.names import SAFETY_PREFIX, Format
 from shared.operations.backup import BackupOrder, take_backup
-from shared.operations.rows.apply import Conflict, Writing, prepare, write_rows
+from shared.operations.rows.apply import Conflict, Writing
 from shared.operations.rows.order import RowChange, RowsOrder, RowsPlan, RowsRestored
 from shared.operations.rows.permitted import check_rows_permit, redeem_rows
 from shared.operations.rows.selection import attach_plan, choose_keys, choose_where, make_plan, on_plan
+from shared.operations.rows.target import Prepared, rows_target
+from shared.operations.rows.to_file import write_file
 from shared.operations.verify.whole import rebuild_backup
 from shared.runtime.progress import Progress, silent
 from shared.runtime.so_far import note
 from shared.runtime.workspace import scratch_folder
-from shared.sqlite.connect import uri
-from shared.sqlite.location import FileLocation
 from shared.sqlite.names import quote_name
-from shared.sqlite.neighbours import refuse_foreign_place
-from shared.sqlite.sqlite_file import regular_file
 
 if TYPE_CHECKING:
     from shared.operations.erasure.replayed import Replayed
 
 _LISTED = 1000  # rows that a plan lists; it counts all
 _CODECS = {"UTF-8": "utf-8", "UTF-16le": "utf-16-le", "UTF-16be": "utf-16-be"}
-_BUSY_MILLISECONDS = 10_000
-
-
-@dataclass(frozen=True)
-class Prepared:
-    """A plan with the private files that it was made of."""
-
-    plan: RowsPlan
-    writing: Writing
-    encoding: str
-    backup: Path
-    target: Path
-    keys: Path
 
 
 def plan_rows(order: RowsOrder, *, values: bool = False, progress: Progress = silent) -> RowsPlan:
@@ -87,7 +71,7 @@ def restore_rows(order: RowsOrder, *, clock: Clock = utc_now, progress: Progress
             note("rows", f"nothing was changed in {order.target.display}")
             safety = _safety_backup(order, clock, progress)
             redeem_rows(order)
-            _write(order, prepared)
+            rows_target(order.target).write(prepared)
     return RowsRestored(
         id=plan.id,
         table=plan.table,
@@ -102,9 +86,7 @@ def restore_rows(order: RowsOrder, *, clock: Clock = utc_now, progress: Progress
 
 @contextmanager
 def _prepared(order: RowsOrder, *, values: bool, progress: Progress) -> Iterator[Prepared]:
-    if isinstance(order.target, FileLocation):
-        regular_file(order.target.path)
-        refuse_foreign_place(order.target.path)
+    rows_target(order.target).check()
     with scratch_folder() as scratch:
         backup, target, keys = scratch / "backup.sqlite", scratch / "target.sqlite", scratch / "plan.sqlite"
         erased: list[Replayed] = []
@@ -228,48 +210,12 @@ def _tried(prepared: Prepared, trial: Path) -> list[str]:
         return []
     shutil.copyfile(prepared.target, trial)
     try:
-        _write_file(trial, prepared)
+        write_file(trial, prepared)
     except Conflict as error:
         return [str(error)]
     finally:
         trial.unlink()
     return []
-
-
-def _write(order: RowsOrder, prepared: Prepared) -> None:
-    if isinstance(order.target, FileLocation):
-        done = f"the rows of {order.table} are committed to {order.target.display}"
-        _write_file(regular_file(order.target.path), prepared, lambda: note("rows", done))
-        return
-    from shared.operations.rows.to_cloud import write_cloud  # noqa: PLC0415 - files need no driver
-
-    write_cloud(order.target, prepared)
-
-
-def _write_file(path: Path, prepared: Prepared, committed: Callable[[], None] = lambda: None) -> None:
-    """`committed` is called once the rows are there, also when an interruption arrives at that very moment."""
-    flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_URI
-    try:
-        with closing(apsw.Connection(uri(path, "mode=rw"), flags=flags)) as connection:
-            connection.set_busy_timeout(_BUSY_MILLISECONDS)
-            prepare(connection, triggers=prepared.writing.triggers)
-            for name, file in (("a", prepared.backup), ("b", prepared.target), ("p", prepared.keys)):
-                connection.execute(f"ATTACH ? AS {name}", (uri(file, "mode=ro", "immutable=1"),))
-            connection.execute("BEGIN IMMEDIATE")
-            try:
-                write_rows(connection, prepared.writing)
-                connection.execute("COMMIT")
-            except BaseException as error:
-                if connection.in_transaction:
-                    connection.execute("ROLLBACK")
-                elif not isinstance(error, Exception):
-                    committed()
-                raise
-            committed()
-    except apsw.BusyError:
-        raise SourceError(f"{path} is locked by another program: nothing was changed, try again") from None
-    except apsw.Error as error:
-        raise SourceError(f"cannot write rows into {path}: {error}; nothing was changed") from None
 
 
 def _safety_backup(order: RowsOrder, clock: Clock, progress: Progress) -> str:

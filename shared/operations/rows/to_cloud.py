@@ -28,7 +28,7 @@ from shared.sqlitecloud.session import Session
 if TYPE_CHECKING:
     import apsw
 
-    from shared.operations.rows.restore import Prepared
+    from shared.operations.rows.target import Prepared
 
 _ROWS_TOGETHER = 50
 _BYTES_TOGETHER = 256 << 10
@@ -44,6 +44,19 @@ class _Row:
     before: str | None
     after: str
     statement: str
+
+
+class CloudRows:
+    """Implements `RowsTarget`."""
+
+    def __init__(self, location: CloudLocation) -> None:
+        self._location = location
+
+    def check(self) -> None:
+        """The node tells when rows are written."""
+
+    def write(self, prepared: "Prepared") -> None:
+        write_cloud(self._location, prepared)
 
 
 def write_cloud(target: CloudLocation, prepared: "Prepared") -> None:

@@ -1,0 +1,85 @@
+"""A restore to SQLite Cloud: prepared in a scratch folder, uploaded and proven by a download. Loads the driver."""
+
+import tempfile
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from shared.clock import Clock, utc_now
+from shared.databases.interface import Condition
+from shared.databases.snapshot import live_database
+from shared.errors import CorruptSource
+from shared.model.manifest import Manifest
+from shared.operations.restore.order import RestoreOrder
+from shared.operations.restore.permitted import redeem
+from shared.operations.restore.safety import safety_backup
+from shared.operations.restore.target import was_encrypted
+from shared.operations.restore.to_cloud import check_secrecy, check_target, create, replace_database
+from shared.runtime.disk import check_room
+from shared.runtime.progress import Progress
+from shared.runtime.workspace import scratch_folder
+from shared.sqlitecloud.location import CloudLocation
+
+_COPIES = 2.2  # what is sent and what comes back stand side by side
+
+
+class CloudTarget:
+    """Implements `RestoreTarget`."""
+
+    def __init__(self, location: CloudLocation) -> None:
+        self._location = location
+
+    def check(self, *, in_place: bool) -> None:
+        check_target(self._location, in_place=in_place)
+
+    def check_manifest(self, manifest: Manifest, *, in_place: bool, any_source: bool) -> None:
+        check_secrecy(self._location, in_place=in_place, of_encrypted=was_encrypted(manifest))
+
+    def check_space(self, manifest: Manifest, *, partial: bool) -> None:
+        image = manifest.sqlite.page_size * manifest.sqlite.page_count
+        check_room(Path(tempfile.gettempdir()), int(image * _COPIES), f"the restore of {manifest.id}")
+
+    def scratch(self) -> AbstractContextManager[Path]:
+        return scratch_folder()
+
+    def put(
+        self, path: Path, order: RestoreOrder, scratch: Path, clock: Clock, progress: Progress
+    ) -> tuple[str | None, list[str]]:
+        if not order.in_place:
+            redeem(order)
+            create(self._location, path, scratch, progress)
+            return None, []
+
+        def keep() -> str:
+            try:
+                return safety_backup(order, clock, progress)
+            except CorruptSource:
+                return safety_backup(order, clock, progress, allow_corrupt=True)
+
+        return replace_database(
+            self._location,
+            path,
+            scratch,
+            clock(),
+            keep=keep,
+            may_swap=lambda: redeem(order),
+            progress=progress,
+            in_one_step=order.in_one_step,
+        )
+
+    def notes_of(self, manifest: Manifest) -> list[str]:
+        if not was_encrypted(manifest) or self._location.address.key:
+            return []
+        return ["it was encrypted where it was backed up, and is not here"]
+
+    def free_bytes(self) -> int | None:
+        return None  # the node does not tell
+
+    def conditions(self) -> list[Condition]:
+        return [_for_a_target(found) for found in live_database(self._location).health(utc_now(), restores=True)]
+
+
+def _for_a_target(found: Condition) -> Condition:
+    # A restore makes the database that is not there.
+    absent = found.name == "database" and found.ok is False and "is not there" in found.detail
+    name = "target" if found.name == "source" else found.name
+    return Condition(name, None if absent else found.ok, found.detail)

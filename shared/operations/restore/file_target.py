@@ -1,0 +1,106 @@
+"""A restore to a SQLite file: prepared beside it, and moved into place in one step."""
+
+import os
+import socket
+from contextlib import AbstractContextManager
+from pathlib import Path
+
+from shared.clock import Clock
+from shared.databases.file_database import of_file
+from shared.databases.interface import Condition, Snapshot
+from shared.errors import CorruptSource, UsageError
+from shared.model.manifest import Manifest
+from shared.operations.restore.order import RestoreOrder
+from shared.operations.restore.permitted import redeem
+from shared.operations.restore.safety import safety_backup
+from shared.operations.restore.target import was_encrypted
+from shared.runtime.disk import check_room, free_bytes
+from shared.runtime.progress import Progress
+from shared.sqlite.beside import scratch_beside
+from shared.sqlite.location import FileLocation
+from shared.sqlite.neighbours import refuse_foreign_place
+from shared.sqlite.replace import InPlace, check_new, publish_new
+
+PART_COPIES = 2.2  # the whole and the part stand side by side
+
+
+class FileTarget:
+    """Implements `RestoreTarget`."""
+
+    def __init__(self, location: FileLocation) -> None:
+        self._location, self._path = location, location.path
+
+    def check(self, *, in_place: bool) -> None:
+        if not in_place:
+            check_new(self._path)
+        elif not self._path.exists():
+            raise UsageError(f"--in-place: {self._path} is not there; leave out --in-place to make it anew")
+        else:
+            refuse_foreign_place(self._path)
+
+    def check_manifest(self, manifest: Manifest, *, in_place: bool, any_source: bool) -> None:
+        """Two files of one name share their backups in a store: in place, each gets only its own."""
+        taken_of = manifest.source
+        if not in_place or any_source or taken_of.path is None:
+            return
+        if taken_of.host == socket.gethostname() and taken_of.path != str(self._path.resolve()):
+            raise UsageError(
+                f"{manifest.id} was taken of {taken_of.path}, not of {self._path}: restore it beside with --to, or, if "
+                f"it is the same database, add --database {manifest.database}"
+            )
+
+    def check_space(self, manifest: Manifest, *, partial: bool) -> None:
+        image = manifest.sqlite.page_size * manifest.sqlite.page_count
+        needed = int(image * (PART_COPIES if partial else 1))
+        check_room(self._path.parent, needed, f"the restore of {manifest.id}", "choose another --to")
+
+    def scratch(self) -> AbstractContextManager[Path]:
+        return scratch_beside(self._path)
+
+    def put(
+        self,
+        path: Path,
+        order: RestoreOrder,
+        scratch: Path,
+        clock: Clock,
+        progress: Progress,
+    ) -> tuple[str | None, list[str]]:
+        if not order.in_place:
+            redeem(order)
+            publish_new(path, self._path)
+            return None, []
+        with InPlace(self._path, clock()) as held:
+            safety = self._safety(held, order, clock, progress)
+            redeem(order)
+            held.swap(path)
+        return safety, []
+
+    def notes_of(self, manifest: Manifest) -> list[str]:
+        if not was_encrypted(manifest):
+            return []
+        return ["it was encrypted on SQLite Cloud, and this file is not: keep it accordingly"]
+
+    def free_bytes(self) -> int | None:
+        return free_bytes(self._path.parent)
+
+    def conditions(self) -> list[Condition]:
+        folder, shown = self._path.absolute().parent, self._location.display
+        if not folder.is_dir():
+            return [Condition("target", ok=False, detail=f"the folder of {shown} is not there: make it")]
+        if not os.access(folder, os.W_OK | os.X_OK):
+            what = f"nothing can be written beside {shown}: check the rights of its folder"
+            return [Condition("target", ok=False, detail=what)]
+        return [Condition("target", ok=True, detail=f"{shown}: its folder can be written to")]
+
+    def _safety(self, held: InPlace, order: RestoreOrder, clock: Clock, progress: Progress) -> str:
+        """What is there now, kept: as a backup in the store, or byte for byte beside it when SQLite cannot open it."""
+        if held.damaged:
+            return str(held.keep_bytes())
+
+        def copy(destination: Path) -> Snapshot:
+            return of_file(held.snapshot(destination), Path(order.target.display))
+
+        try:
+            return safety_backup(order, clock, progress, snapshot=copy)
+        except CorruptSource:  # damage is why people restore: its pages are kept as they are, marked as not good
+            return safety_backup(order, clock, progress, snapshot=copy, allow_corrupt=True)

@@ -1,0 +1,59 @@
+"""What a restore does where it matters what kind of database it restores to."""
+
+from contextlib import AbstractContextManager
+from pathlib import Path
+from typing import Protocol
+
+from shared.clock import Clock
+from shared.databases.interface import Condition
+from shared.databases.location import Location
+from shared.model.manifest import Manifest
+from shared.operations.restore.order import RestoreOrder
+from shared.runtime.progress import Progress
+from shared.sqlite.location import FileLocation
+
+
+class RestoreTarget(Protocol):
+    """A place for a database. Every method but `put` writes nothing there."""
+
+    def check(self, *, in_place: bool) -> None:
+        """Raises UsageError when a new name is taken, or when there is nothing to replace."""
+
+    def check_manifest(self, manifest: Manifest, *, in_place: bool, any_source: bool) -> None:
+        """Raises UsageError for a backup that must not come here: of another file, or from secrecy into the clear."""
+
+    def check_space(self, manifest: Manifest, *, partial: bool) -> None:
+        """Raises SourceError when the restore does not fit where it is prepared."""
+
+    def scratch(self) -> AbstractContextManager[Path]:
+        """A private folder to prepare the database in."""
+
+    def put(
+        self, path: Path, order: RestoreOrder, scratch: Path, clock: Clock, progress: Progress
+    ) -> tuple[str | None, list[str]]:
+        """Brings the prepared file `path` to its place. Returns what was there before, kept, and notes for people."""
+
+    def notes_of(self, manifest: Manifest) -> list[str]:
+        """Returns what a person must know of this backup in this place."""
+
+    def free_bytes(self) -> int | None:
+        """Returns how much room is left; None where that is not known. Raises SourceError."""
+
+    def conditions(self) -> list[Condition]:
+        """Looks at each thing that a restore needs there."""
+
+
+def restore_target(location: Location) -> RestoreTarget:
+    """Returns the target at a location. Nothing is contacted or opened yet."""
+    if isinstance(location, FileLocation):
+        from shared.operations.restore.file_target import FileTarget  # noqa: PLC0415 - it imports this module
+
+        return FileTarget(location)
+    from shared.operations.restore.cloud_target import CloudTarget  # noqa: PLC0415 - files need no driver
+
+    return CloudTarget(location)
+
+
+def was_encrypted(manifest: Manifest) -> bool:
+    """Whether the database was encrypted where it was backed up."""
+    return (manifest.source.model_extra or {}).get("encrypted") is True
