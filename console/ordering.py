@@ -14,6 +14,7 @@ from shared.clock import parse_time, rfc3339
 from shared.errors import UsageError
 from shared.operations.restore.permitted import plan_of
 from shared.operations.restore.target import restore_target
+from shared.terminal.flags import RestoreFlags
 from shared.terminal.parts import catalog_of
 from shared.terminal.restore_order import order_of
 
@@ -84,19 +85,14 @@ def plan(wanted: RestoreForm) -> Planned:
     """What would be asked for, as the stores are now. Raises UsageError, NotPermitted, NotGood, StoreError."""
     settings = wiring().settings
     backup = _backup(wanted)
-    flags = {
-        "ref": backup.name.manifest,
-        "at": None,
-        "to": wanted.to if wanted.how == "to" else None,
-        "in_place": wanted.how == "in-place",
-        "prove": "quick" if wanted.verify else None,
-        "schema_only": wanted.schema_only,
-        "tables": wanted.tables,
-        "upload_replace": False,
-        "nearest": False,
-        "migrations": None,
-        "database": None,
-    }
+    flags = RestoreFlags(
+        ref=backup.name.manifest,
+        to=wanted.to if wanted.how == "to" else None,
+        in_place=wanted.how == "in-place",
+        prove=wanted.verify,
+        schema_only=wanted.schema_only,
+        tables=tuple(wanted.tables),
+    )
     if wanted.how == "to" and not wanted.to:
         raise UsageError("name the new database, or choose another target")
     order = order_of(settings, flags, with_key=False)

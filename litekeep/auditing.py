@@ -1,7 +1,6 @@
 """What `litekeep audit` and `litekeep audit verify` do and show."""
 
 from datetime import datetime
-from typing import Any
 
 from shared.audit.check import Report
 from shared.audit.read import Entry
@@ -12,6 +11,7 @@ from shared.model.lengths import parse_length
 from shared.runtime.progress import Progress
 from shared.settings import Settings
 from shared.stores import open_store
+from shared.terminal.flags import AuditFlags
 from shared.terminal.screen import BAD, GOOD, say, say_json, table
 from shared.terminal.trail_check import checked_trail
 
@@ -19,14 +19,14 @@ _SHOWN = 50  # findings; the rest is counted
 _COLUMNS = ("time", "who", "what", "of", "outcome", "reason")
 
 
-def run_audit(settings: Settings, flags: dict[str, Any], *, as_json: bool) -> None:
+def run_audit(settings: Settings, flags: AuditFlags, *, as_json: bool) -> None:
     """Lists events. Raises UsageError for a flag that is no time, StoreError."""
     named = ("actor", "action", "outcome", "database", "backup_id")
     wanted = Filter(
-        since=_since(flags["since"]), until=_time("--until", flags["until"]), **{name: flags[name] for name in named}
+        since=_since(flags.since), until=_time("--until", flags.until), **{name: getattr(flags, name) for name in named}
     )
     store = open_store(settings.backup_store)
-    found = list(search(store, wanted, flags["limit"]))
+    found = list(search(store, wanted, flags.limit))
     if as_json:
         say_json([{**(entry.event or {}), "object": entry.object} for entry in found])
         return
@@ -34,7 +34,7 @@ def run_audit(settings: Settings, flags: dict[str, Any], *, as_json: bool) -> No
         say(f"No such event in the audit trail of {store.url}")
         return
     table(_COLUMNS, map(_row, found), droppable=("reason", "outcome"))
-    if len(found) == flags["limit"]:
+    if len(found) == flags.limit:
         say(f"The newest {len(found)}; for more: --limit, --since")
 
 

@@ -11,21 +11,22 @@ from shared.runtime.progress import Progress
 from shared.settings import Settings, check_store
 from shared.stores import open_store
 from shared.terminal.audit import audited
+from shared.terminal.flags import CopyFlags
 from shared.terminal.parts import database_of, event_log, events_own_stdout
 from shared.terminal.policy import check_other_store
 from shared.terminal.screen import BAD, say, say_json
 from shared.text import size
 
 
-def run_copy(settings: Settings, flags: dict[str, Any], *, as_json: bool, progress: Progress) -> int:
+def run_copy(settings: Settings, flags: CopyFlags, *, as_json: bool, progress: Progress) -> int:
     """Copies what the flags ask for. Returns 1 when a backup could not be copied."""
     target_url = _target(settings, flags)
-    if flags["ref"] and flags["missing"]:
+    if flags.ref and flags.missing:
         raise UsageError("--backup and --missing exclude each other: give one")
     catalog, target = Catalog(open_store(settings.backup_store)), open_store(target_url)
     log = event_log(settings, result_on_stdout=as_json)
     began = monotonic()
-    with audited(log, settings, "copy", f"{catalog.store.url} to {target.url}", database=flags["database"]) as deed:
+    with audited(log, settings, "copy", f"{catalog.store.url} to {target.url}", database=flags.database) as deed:
         deed.about = {"store": target.url}
         with deed.step(Event.COPY_FAILED, f"copy to {target.url} failed"):
             done = copy_backups(catalog.store, target, _chosen(catalog, settings, flags), progress=progress)
@@ -46,11 +47,11 @@ def run_copy(settings: Settings, flags: dict[str, Any], *, as_json: bool, progre
     return LitekeepError.exit_code if done.failed else 0
 
 
-def _target(settings: Settings, flags: dict[str, Any]) -> str:
-    url = flags["to"] or settings.backup_copy_store
+def _target(settings: Settings, flags: CopyFlags) -> str:
+    url = flags.to or settings.backup_copy_store
     if not url:
         raise UsageError("--to is missing, and BACKUP_COPY_STORE is not set: name the store to copy to")
-    what = "--to" if flags["to"] else "BACKUP_COPY_STORE"
+    what = "--to" if flags.to else "BACKUP_COPY_STORE"
     try:
         check_store(url)
     except ValueError as error:
@@ -60,11 +61,11 @@ def _target(settings: Settings, flags: dict[str, Any]) -> str:
     return str(url)
 
 
-def _chosen(catalog: Catalog, settings: Settings, flags: dict[str, Any]) -> list[Any] | None:
-    if flags["ref"]:
-        latest = flags["ref"] in (LATEST, LATEST_VERIFIED)
-        return [catalog.find(flags["ref"], flags["database"] or (database_of(settings) if latest else None))]
-    return catalog.backups(database=flags["database"]) if flags["database"] else None
+def _chosen(catalog: Catalog, settings: Settings, flags: CopyFlags) -> list[Any] | None:
+    if flags.ref:
+        latest = flags.ref in (LATEST, LATEST_VERIFIED)
+        return [catalog.find(flags.ref, flags.database or (database_of(settings) if latest else None))]
+    return catalog.backups(database=flags.database) if flags.database else None
 
 
 def _say(done: Copied, url: str) -> None:

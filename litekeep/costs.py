@@ -1,7 +1,5 @@
 """What `litekeep cost` and `litekeep cost review` do with their flags, and what they show."""
 
-from typing import Any
-
 from shared.clock import utc_now
 from shared.model.report_names import cost_review
 from shared.operations.cost.advice import Advice
@@ -12,29 +10,30 @@ from shared.settings import Settings
 from shared.stores import open_store
 from shared.terminal.audit import audited
 from shared.terminal.costs import counted, document_of
+from shared.terminal.flags import CostFlags
 from shared.terminal.parts import event_log
 from shared.terminal.screen import say, say_json, table
 
 
-def run_cost(settings: Settings, flags: dict[str, Any], *, as_json: bool) -> None:
+def run_cost(settings: Settings, flags: CostFlags, *, as_json: bool) -> None:
     """Shows the invoice of the store. Raises UsageError for prices, StoreError for the store."""
     invoice, advice, prices = counted(settings, open_store(settings.backup_store), flags)
     if as_json:
-        say_json(document_of(invoice, advice, prices, flags["location"]))
+        say_json(document_of(invoice, advice, prices, flags.location))
         return
-    _say(invoice, advice, prices, settings.backup_store, flags["location"])
+    _say(invoice, advice, prices, settings.backup_store, flags.location)
 
 
-def run_review(settings: Settings, flags: dict[str, Any], *, as_json: bool) -> None:
+def run_review(settings: Settings, flags: CostFlags, *, as_json: bool) -> None:
     """Writes the page into the store, under a name of its own."""
     now, store = utc_now(), open_store(settings.backup_store)
     name = cost_review(now)
     with audited(event_log(settings, result_on_stdout=as_json), settings, "cost review", f"{store.url}/{name}"):
         invoice, advice, prices = counted(settings, open_store(settings.backup_store), flags)
-        page = to_markdown(store.url, invoice, advice, prices, flags["location"], now)
+        page = to_markdown(store.url, invoice, advice, prices, flags.location, now)
         store.create(name, page.encode(), {})
     if as_json:
-        say_json({"object": name, **document_of(invoice, advice, prices, flags["location"])})
+        say_json({"object": name, **document_of(invoice, advice, prices, flags.location)})
         return
     say(f"Wrote {name} into {store.url}: {invoice.monthly:.2f} {invoice.currency} a month")
 

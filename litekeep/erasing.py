@@ -26,19 +26,20 @@ from shared.sqlitecloud.location import CloudLocation
 from shared.stores import Store, open_store
 from shared.terminal.approvals import check_alone
 from shared.terminal.audit import audited
+from shared.terminal.flags import EraseFlags
 from shared.terminal.identity import actor_of
 from shared.terminal.parts import event_log, key_of, source_of
 from shared.terminal.screen import BAD, say, say_json
 
 
-def run_erase(settings: Settings, flags: dict[str, Any], *, as_json: bool, progress: Progress) -> None:
+def run_erase(settings: Settings, flags: EraseFlags, *, as_json: bool, progress: Progress) -> None:
     """Records an erasure, or with --dry-run shows what it would say."""
-    if not (flags["table"] and flags["column"]):
+    if not (flags.table and flags.column):
         raise UsageError("--table and --column are missing: name the column whose values you give")
-    if flags["value_from"] != "-":
+    if flags.value_from != "-":
         raise UsageError("--value-from - is missing: values are read from stdin, one a line, and from nowhere else")
-    live = _live(settings, flags["database"])
-    database = live.database if live else flags["database"]
+    live = _live(settings, flags.database)
+    database = live.database if live else flags.database
     if database is None:
         raise UsageError("DATABASE_URL is not set, and --database is missing: name the database")
     values = read_values(sys.stdin)
@@ -52,14 +53,14 @@ def run_erase(settings: Settings, flags: dict[str, Any], *, as_json: bool, progr
             key=key_of(settings),
             database=database,
             schema=schema,
-            table=flags["table"],
-            column=flags["column"],
+            table=flags.table,
+            column=flags.column,
             values=values,
-            also=flags["also"],
-            reason=flags["reason"] or "",
+            also=flags.also,
+            reason=flags.reason or "",
             by=actor_of(settings),
         )
-        done = preview(order) if flags["dry_run"] else _recorded(order, settings, as_json=as_json)
+        done = preview(order) if flags.dry_run else _recorded(order, settings, as_json=as_json)
     if as_json:
         say_json(_document(done, live=live is not None))
     else:
@@ -91,9 +92,9 @@ def run_report(settings: Settings, erasure_id: str, *, as_json: bool) -> None:
     say("  whatever is restored, exported or compared from them has forgotten these rows.")
 
 
-def run_rewrite(settings: Settings, flags: dict[str, Any], *, as_json: bool, progress: Progress) -> int:
+def run_rewrite(settings: Settings, flags: EraseFlags, *, as_json: bool, progress: Progress) -> int:
     """Makes backups anew without what was erased since. Returns 1 when one could not be."""
-    if flags["table"] or flags["column"] or flags["value_from"] or flags["also"]:
+    if flags.table or flags.column or flags.value_from or flags.also:
         raise UsageError("--rewrite works on what is recorded: record an erasure first, then --rewrite by itself")
     store, copies = open_store(settings.backup_store), _copy_store(settings)
     log = event_log(settings, result_on_stdout=as_json)
@@ -113,15 +114,15 @@ def run_rewrite(settings: Settings, flags: dict[str, Any], *, as_json: bool, pro
         store=store,
         copy_store=copies,
         key=key_of(settings),
-        database=flags["database"],
-        absent=frozenset(flags["absent"]),
+        database=flags.database,
+        absent=frozenset(flags.absent),
         remove=remove,
-        dry_run=flags["dry_run"],
+        dry_run=flags.dry_run,
     )
-    if flags["dry_run"]:
+    if flags.dry_run:
         done = rewrite(order, progress=progress)
     else:
-        with audited(log, settings, "erase --rewrite", store.url, database=flags["database"]) as deed:
+        with audited(log, settings, "erase --rewrite", store.url, database=flags.database) as deed:
             done = rewrite(order, progress=progress)
             if done.failed:
                 first, why = next(iter(done.failed.items()))
@@ -129,7 +130,7 @@ def run_rewrite(settings: Settings, flags: dict[str, Any], *, as_json: bool, pro
     if as_json:
         say_json(asdict(done))
     else:
-        _say_rewritten(done, dry_run=flags["dry_run"])
+        _say_rewritten(done, dry_run=flags.dry_run)
     return LitekeepError.exit_code if done.failed else 0
 
 

@@ -13,6 +13,7 @@ from shared.runtime.progress import Progress
 from shared.settings import Settings, check_key
 from shared.stores import Store, open_store
 from shared.terminal.audit import audited
+from shared.terminal.flags import RekeyFlags
 from shared.terminal.parts import event_log, events_own_stdout
 from shared.terminal.policy import check_other_key
 from shared.terminal.screen import BAD, say, say_json
@@ -20,9 +21,9 @@ from shared.terminal.screen import BAD, say, say_json
 _PATIENCE = 600.0  # seconds that a call to Cloud KMS waits while the quota of a minute is used up
 
 
-def run_rekey(settings: Settings, flags: dict[str, Any], *, as_json: bool, progress: Progress) -> int:
+def run_rekey(settings: Settings, flags: RekeyFlags, *, as_json: bool, progress: Progress) -> int:
     """Re-wraps the store and then the copy store. Returns 1 when a backup could not be re-wrapped."""
-    to = _checked(settings, flags["to"])
+    to = _checked(settings, flags.to)
     _opened(settings.backup_key), _opened(to)  # a missing file is reported once, before anything
     stores = [open_store(settings.backup_store)]
     if settings.backup_copy_store:
@@ -35,9 +36,9 @@ def run_rekey(settings: Settings, flags: dict[str, Any], *, as_json: bool, progr
             place,
             old=lambda: _opened(settings.backup_key),
             new=lambda: _opened(to),
-            kind=Kind(flags["kind"]) if flags["kind"] else None,
-            database=flags["database"],
-            dry_run=flags["dry_run"],
+            kind=Kind(flags.kind) if flags.kind else None,
+            database=flags.database,
+            dry_run=flags.dry_run,
             twin=stores[0] if place is not stores[0] else None,
         )
         run = rekey(order, progress=progress) if order.dry_run else _audited(order, settings, log, to, progress)
@@ -45,7 +46,7 @@ def run_rekey(settings: Settings, flags: dict[str, Any], *, as_json: bool, progr
     if as_json:
         say_json({"to": results[0][1].key, "stores": [_document(place, done) for place, done in results]})
     elif not events_own_stdout(settings):
-        _say(results, to, dry_run=flags["dry_run"])
+        _say(results, to, dry_run=flags.dry_run)
     return LitekeepError.exit_code if any(done.failed for _, done in results) else 0
 
 

@@ -1,7 +1,6 @@
 """What `litekeep request restore` does: the plan in full, signed by whoever asks."""
 
 from collections.abc import Mapping
-from typing import Any
 
 from jobs.cleanup.main import cleanup_plan
 from jobs.restore.run_native import cloud_source
@@ -22,6 +21,7 @@ from shared.settings import Settings
 from shared.stores import open_store
 from shared.terminal.approvals import desk_of, fields_of, signer_of
 from shared.terminal.audit import audited
+from shared.terminal.flags import RestoreFlags, RowsFlags
 from shared.terminal.parts import event_log
 from shared.terminal.policy import check_database
 from shared.terminal.restore_order import order_of
@@ -30,18 +30,18 @@ from shared.terminal.screen import say, say_json
 Plan = Mapping[str, Value]
 
 
-def request_restore(settings: Settings, flags: dict[str, Any], reason: str, *, as_json: bool) -> int:
+def request_restore(settings: Settings, flags: RestoreFlags, reason: str, *, as_json: bool) -> int:
     """Asks for the restore that the flags say. Needs no key that opens backups, and touches no database."""
-    if flags["native"]:
+    if flags.native:
         plan, about = _native(settings, flags)
         return ask(settings, Action.NATIVE, plan, about, reason, as_json=as_json)
-    order = order_of(settings, flags | {"nearest": False, "migrations": None}, with_key=False)
+    order = order_of(settings, flags, with_key=False)
     manifest, raw = order.catalog.read_manifest(order.backup)
     about = about_backup(order.backup) | {"tables": manifest.tables, "rows": manifest.rows}
     return ask(settings, Action.RESTORE, plan_of(order, raw), about, reason, as_json=as_json)
 
 
-def request_rows(settings: Settings, flags: dict[str, Any], reason: str, *, as_json: bool) -> int:
+def request_rows(settings: Settings, flags: RowsFlags, reason: str, *, as_json: bool) -> int:
     """Asks for rows. The condition stands in the request as it is, for whoever decides; of keys stands their hash."""
     order = rows_order_of(settings, flags, with_key=False)
     return ask(settings, Action.ROWS, rows_plan(order), about_backup(order.backup), reason, as_json=as_json)
@@ -85,15 +85,15 @@ def ask(settings: Settings, action: Action, plan: Plan, about: Plan, reason: str
     return 0
 
 
-def _native(settings: Settings, flags: dict[str, Any]) -> tuple[dict[str, Value], dict[str, Value]]:
-    if not flags["at"] or flags["to"] or flags["ref"] or flags["tables"] or flags["schema_only"]:
+def _native(settings: Settings, flags: RestoreFlags) -> tuple[dict[str, Value], dict[str, Value]]:
+    if not flags.at or flags.to or flags.ref or flags.tables or flags.schema_only:
         raise UsageError("--native goes with --at TIME alone: it puts the whole database back where it is")
-    target = cloud_source(settings, flags["database"])
+    target = cloud_source(settings, flags.database)
     check_database(settings, target.display, "--native")
     try:
-        moment = parse_time(flags["at"])
+        moment = parse_time(flags.at)
     except ValueError:
-        raise UsageError(f"--at {flags['at']!r} is no time: write 2024-01-15T12:00:00Z") from None
+        raise UsageError(f"--at {flags.at!r} is no time: write 2024-01-15T12:00:00Z") from None
     order = NativeOrder(
         target=target,
         moment=moment,

@@ -23,6 +23,7 @@ from shared.settings import Settings
 from shared.terminal.approvals import check_alone, permit_of, tell_break_glass
 from shared.terminal.audit import audited
 from shared.terminal.erasures import tell_erased, way_out_of
+from shared.terminal.flags import RowsFlags, given
 from shared.terminal.parts import (
     catalog_of,
     database_of,
@@ -38,13 +39,11 @@ _SHOWN = 20
 _LONGEST_KEYS = 64 << 20  # bytes of a file of keys
 
 
-def run_rows_restore(
-    settings: Settings, flags: dict[str, Any], *, as_json: bool, progress: Progress
-) -> Callable[[], int]:
+def run_rows_restore(settings: Settings, flags: RowsFlags, *, as_json: bool, progress: Progress) -> Callable[[], int]:
     """Does what the flags ask for; what it returns shows the result, once the progress bars are gone."""
     permit = None
-    if flags["request"]:
-        permit = permit_of(settings, flags["request"], Action.ROWS)
+    if flags.request:
+        permit = permit_of(settings, flags.request, Action.ROWS)
         flags = flags_of_request(permit, flags)
     order = replace(rows_order_of(settings, flags), permit=permit)
     name = order.backup.name
@@ -54,14 +53,14 @@ def run_rows_restore(
     with audited(
         log,
         settings,
-        "rows plan" if flags["dry_run"] else "rows restore",
+        "rows plan" if flags.dry_run else "rows restore",
         f"{order.target.display}, table {order.table}",
         database=name.database,
         backup_id=name.id,
         kind=name.kind.value,
     ) as deed:
-        if flags["dry_run"]:
-            plan = plan_rows(order, values=flags["values"], progress=progress)
+        if flags.dry_run:
+            plan = plan_rows(order, values=flags.values, progress=progress)
             return lambda: _show_plan(plan, as_json=as_json)
         if permit is None:
             how = f"litekeep request rows --from {name.id} --table {order.table} --reason R"
@@ -77,51 +76,56 @@ def run_rows_restore(
     return lambda: _show_done(done, order, as_json=as_json)
 
 
-def flags_of_request(permit: Permit, flags: dict[str, Any]) -> dict[str, Any]:
+def flags_of_request(permit: Permit, flags: RowsFlags) -> RowsFlags:
     """The flags that the request stands for; the keys, which are values of rows, come from the file again."""
     for name in ("ref", "at", "table", "where", "to", "database"):
-        if flags[name]:
+        if name in given(flags):
             raise UsageError("--request says all that is to be done: beside it only --keys FILE and --store go")
     plan = permit.request.plan
     try:
         backup = BackupName(Kind(str(plan["kind"])), str(plan["database"]), str(plan["backup_id"]))
-        meant = {"ref": backup.manifest, "to": plan["target"], "triggers": "on" if plan["triggers"] else "off"}
-        return flags | meant | {name: plan[name] for name in ("table", "where")}
+        table, where = (None if plan[name] is None else str(plan[name]) for name in ("table", "where"))
+        meant: dict[str, Any] = {
+            "ref": backup.manifest,
+            "to": plan["target"],
+            "triggers": "on" if plan["triggers"] else "off",
+        }
+        return replace(flags, **meant, table=table, where=where)
     except (KeyError, ValueError):
         raise NotGood(f"{permit.request.id} says not all that is to be known: ask again") from None
 
 
-def rows_order_of(settings: Settings, flags: dict[str, Any], *, with_key: bool = True) -> RowsOrder:
+def rows_order_of(settings: Settings, flags: RowsFlags, *, with_key: bool = True) -> RowsOrder:
     """What the flags ask for. Raises UsageError for flags that clash."""
-    if not flags["table"]:
+    if not flags.table:
         raise UsageError("--table T is missing: the table whose rows come back")
-    if (flags["ref"] is None) == (flags["at"] is None):
+    if (flags.ref is None) == (flags.at is None):
         raise UsageError("give --from REF or --at TIME, one of the two; see litekeep list")
-    if flags["where"] is not None and flags["keys"] is not None:
+    if flags.where is not None and flags.keys is not None:
         raise UsageError("--where and --keys exclude each other: give one")
     catalog = catalog_of(settings)
-    target = location_of(flags["to"], settings) if flags["to"] else source_of(settings)
-    ref = flags["ref"] or LATEST
-    database = flags["database"] or (_database(settings, flags) if ref in (LATEST, LATEST_VERIFIED) else None)
+    target = location_of(flags.to, settings) if flags.to else source_of(settings)
+    ref = flags.ref or LATEST
+    database = flags.database or (_database(settings, flags) if ref in (LATEST, LATEST_VERIFIED) else None)
     return RowsOrder(
         catalog=catalog,
-        backup=catalog.find(ref, database, _time(flags["at"])),
+        backup=catalog.find(ref, database, _time(flags.at)),
         key=key_of(settings) if with_key else None,
-        table=flags["table"],
+        table=flags.table,
         target=target,
-        where=flags["where"],
-        keys=None if flags["keys"] is None else _keys(flags["keys"]),
-        triggers=flags["triggers"] == "on",
+        where=flags.where,
+        keys=None if flags.keys is None else _keys(flags.keys),
+        triggers=flags.triggers == "on",
         environment=settings.environment.value,
         keep_safety_for=settings.retention_of(Kind.ON_DEMAND),
         way=way_out_of(settings, without=False, absent=()),
     )
 
 
-def _database(settings: Settings, flags: dict[str, Any]) -> str | None:
+def _database(settings: Settings, flags: RowsFlags) -> str | None:
     """The database that `latest` means: DATABASE_URL's, else the one that --to names."""
-    if settings.database_url is None and flags["to"]:
-        return location_of(flags["to"], settings).database
+    if settings.database_url is None and flags.to:
+        return location_of(flags.to, settings).database
     return database_of(settings)
 
 

@@ -5,6 +5,7 @@ from flask import Blueprint, Response
 from console.show import page
 from console.wiring import wiring
 from shared.terminal.costs import counted, document_of
+from shared.terminal.flags import CostFlags
 
 blueprint = Blueprint("cost", __name__)
 _LOCATION = "us-central1"
@@ -14,6 +15,5 @@ _LOCATION = "us-central1"
 def show() -> Response:
     """At the list prices of one location."""
     parts = wiring()
-    flags = {"prices": None, "location": _LOCATION, "run_seconds": None}
-    invoice, advice, prices = counted(parts.settings, parts.store, flags)
+    invoice, advice, prices = counted(parts.settings, parts.store, CostFlags(location=_LOCATION))
     return page("cost.html", document_of(invoice, advice, prices, _LOCATION))

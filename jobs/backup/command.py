@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from shared.terminal.flags import BackupFlags
 from shared.terminal.options import common, store
 from shared.terminal.screen import progress_bars
 
@@ -41,4 +42,4 @@ def backup(as_json: bool, prove: bool, **flags: Any) -> int:
     from jobs.backup.main import run_backup
 
     with progress_bars(wanted=not as_json) as progress:
-        return run_backup(flags, prove=prove, as_json=as_json, progress=progress)
+        return run_backup(BackupFlags(**flags), prove=prove, as_json=as_json, progress=progress)

@@ -15,6 +15,7 @@ from shared.settings import Settings
 from shared.sqlite.location import FileLocation
 from shared.sqlitecloud.location import CloudLocation
 from shared.stores import open_store
+from shared.terminal.flags import BackupFlags, given, spelled
 from shared.terminal.notify import beat_at_end
 from shared.terminal.options import settings_with
 from shared.terminal.parts import event_log, events_own_stdout, key_of, project_of, source_of
@@ -29,15 +30,15 @@ if TYPE_CHECKING:
 _LONGEST_NOTE = 500
 
 
-def run_backup(flags: dict[str, Any], *, prove: bool, as_json: bool, progress: Progress) -> int:
+def run_backup(flags: BackupFlags, *, prove: bool, as_json: bool, progress: Progress) -> int:
     """Takes the backup that flags and settings ask for, proves it if asked, and says what was done."""
     settings = settings_with(
-        backup_store=flags["store"],
+        backup_store=flags.store,
         backup_copy_store=_copy_store(flags),
-        backup_formats=tuple(form for form in WHOLE if form in flags["formats"]) or None,
+        backup_formats=tuple(form for form in WHOLE if form in flags.formats) or None,
     )
     if settings.backup_copy_store:
-        what = "--copy-to" if flags["copy_to"] or flags["upload_gcs"] else "BACKUP_COPY_STORE"
+        what = "--copy-to" if flags.copy_to or flags.upload_gcs else "BACKUP_COPY_STORE"
         check_apart(settings.backup_store, settings.backup_copy_store, what)
     log = event_log(settings, result_on_stdout=as_json)
     if settings.backup_databases is not None:
@@ -90,9 +91,9 @@ def _report(run: "FleetRun", settings: Settings, *, as_json: bool) -> None:
         raise LitekeepError(f"no new backup of {len(run.failures)} databases ({names}): mend what their events name")
 
 
-def _order(settings: Settings, flags: dict[str, Any], location: FileLocation | CloudLocation) -> BackupOrder:
-    name = flags["name"]
-    kind = Kind(flags["kind"]) if flags["kind"] else kind_of_name(name)
+def _order(settings: Settings, flags: BackupFlags, location: FileLocation | CloudLocation) -> BackupOrder:
+    name = flags.name
+    kind = Kind(flags.kind) if flags.kind else kind_of_name(name)
     if kind is Kind.CONTINUOUS:
         _refuse_with_continuous(flags)
     return BackupOrder(
@@ -105,51 +106,52 @@ def _order(settings: Settings, flags: dict[str, Any], location: FileLocation | C
         formats=settings.backup_formats,
         name=name,
         copy_store=open_store(settings.backup_copy_store) if settings.backup_copy_store else None,
-        allow_corrupt=flags["allow_corrupt"],
+        allow_corrupt=flags.allow_corrupt,
         skip_unchanged=_skips_unchanged(settings, flags, kind),
         note=_note(flags),
     )
 
 
-def _refuse_with_continuous(flags: dict[str, Any]) -> None:
+def _refuse_with_continuous(flags: BackupFlags) -> None:
     """A point is named by its time, made of pages, and rests on sound ones."""
     clashing = ("name", "formats", "allow_corrupt", "skip_unchanged")
-    if given := [name for name in clashing if flags[name]]:
-        flag = {"formats": "format"}.get(given[0], given[0]).replace("_", "-")
-        raise UsageError(f"--{flag} goes not with --kind continuous: leave it out, or take a backup of another kind")
+    if clash := [name for name in clashing if name in given(flags)]:
+        raise UsageError(
+            f"{spelled(clash[0])} goes not with --kind continuous: leave it out, or take a backup of another kind"
+        )
 
 
-def _note(flags: dict[str, Any]) -> str | None:
-    if flags["note"] is None:
+def _note(flags: BackupFlags) -> str | None:
+    if flags.note is None:
         return None
-    note = safe_line(flags["note"])
+    note = safe_line(flags.note)
     if len(note) > _LONGEST_NOTE:
         raise UsageError(f"--note is longer than {_LONGEST_NOTE} characters: say it in a line")
     return note
 
 
-def _skips_unchanged(settings: Settings, flags: dict[str, Any], kind: Kind) -> bool:
-    if flags["skip_unchanged"] and (flags["name"] or kind not in SCHEDULED):
+def _skips_unchanged(settings: Settings, flags: BackupFlags, kind: Kind) -> bool:
+    if flags.skip_unchanged and (flags.name or kind not in SCHEDULED):
         raise UsageError(
             f"--skip-unchanged goes with --kind {', '.join(SCHEDULED)}, and without --name: what is asked for is taken"
         )
-    return flags["skip_unchanged"] or settings.backup_skip_unchanged
+    return flags.skip_unchanged or settings.backup_skip_unchanged
 
 
-def _copy_store(flags: dict[str, Any]) -> str | None:
+def _copy_store(flags: BackupFlags) -> str | None:
     """`--upload-gcs [--bucket B]` is another way to write `--copy-to gs://B`."""
-    copy_to, bucket = flags["copy_to"], flags["bucket"]
-    if bucket and not flags["upload_gcs"]:
+    copy_to, bucket = flags.copy_to, flags.bucket
+    if bucket and not flags.upload_gcs:
         raise UsageError("--bucket goes with --upload-gcs")
-    if flags["upload_gcs"] and bucket:
+    if flags.upload_gcs and bucket:
         if copy_to:
             raise UsageError("--copy-to and --upload-gcs --bucket name two copy stores: give one")
         return f"gs://{bucket.removeprefix('gs://')}"
-    if flags["upload_gcs"]:
+    if flags.upload_gcs:
         named = copy_to or settings_with().backup_copy_store
         if named is None or not named.startswith("gs://"):
             raise UsageError("--upload-gcs needs --bucket NAME, or BACKUP_COPY_STORE=gs://BUCKET")
-    return copy_to  # type: ignore[no-any-return]
+    return copy_to
 
 
 def to_json(taken: Taken, proof: "Verification | None") -> dict[str, Any]:

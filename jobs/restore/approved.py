@@ -1,5 +1,6 @@
 """What an approved request makes of the flags of a restore; and what nobody restores alone."""
 
+from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
 from shared.approvals.desk import Permit
@@ -9,6 +10,7 @@ from shared.model.kinds import Kind
 from shared.model.names import BackupName
 from shared.settings import Settings
 from shared.terminal.approvals import check_alone, permit_of
+from shared.terminal.flags import RestoreFlags, given, spelled
 
 if TYPE_CHECKING:
     from shared.policy.file import Action as Guarded
@@ -16,22 +18,22 @@ if TYPE_CHECKING:
 _MAY_GO_ALONG = ("request", "store", "dry_run")
 
 
-def flags_of_request(settings: Settings, flags: dict[str, Any]) -> tuple[dict[str, Any], Permit]:
+def flags_of_request(settings: Settings, flags: RestoreFlags) -> tuple[RestoreFlags, Permit]:
     """The flags that the request of `flags` stands for, and the permit for them.
 
     Raises UsageError for any other flag beside it, NotPermitted when the request allows nothing.
     """
-    for name, value in flags.items():
-        if value and name not in _MAY_GO_ALONG:
-            flag = {"ref": "backup", "prove": "verify", "tables": "table"}.get(name, name).replace("_", "-")
-            raise UsageError(f"--{flag} does not go with --request, which says all that is to be done: leave it out")
-    permit = permit_of(settings, flags["request"], Action.RESTORE, Action.NATIVE)
+    for name in given(flags):
+        if name not in _MAY_GO_ALONG:
+            what = f"{spelled(name)} does not go with --request"
+            raise UsageError(f"{what}, which says all that is to be done: leave it out")
+    permit = permit_of(settings, flags.request or "", Action.RESTORE, Action.NATIVE)
     plan = permit.request.plan
     try:
         meant = _native(plan) if permit.request.action is Action.NATIVE else _restore(plan)
     except (KeyError, ValueError):
         raise NotGood(f"{permit.request.id} says not all that a restore needs to know: ask again") from None
-    return flags | meant, permit
+    return replace(flags, **meant), permit
 
 
 def _restore(plan: dict[str, Value]) -> dict[str, Any]:
@@ -43,10 +45,10 @@ def _restore(plan: dict[str, Value]) -> dict[str, Any]:
         "in_place": plan["in_place"],
         "prove": plan["verify"],
         "schema_only": plan["schema_only"],
-        "tables": plan["tables"],
+        "tables": tuple(map(str, plan["tables"])) if isinstance(plan["tables"], list) else (),
         "upload_replace": plan["upload_replace"],
         "without_erasures": plan["without_erasures"],
-        "absent": plan["absent"],
+        "absent": tuple(map(str, plan["absent"])) if isinstance(plan["absent"], list) else (),
     }
 
 

@@ -2,7 +2,6 @@
 
 from collections.abc import Callable
 from dataclasses import asdict
-from typing import Any
 
 from shared.archive.data_key import DataKey
 from shared.databases.interface import Condition
@@ -13,13 +12,14 @@ from shared.model.names import BackupName
 from shared.operations.restore.target import restore_target
 from shared.settings import Settings
 from shared.terminal.endings import reported
+from shared.terminal.flags import RestoreFlags, given, spelled
 from shared.terminal.parts import catalog_of, event_log, events_own_stdout, key_of, location_of
 from shared.terminal.screen import BAD, GOOD, UNKNOWN, say, say_json
 
 _SIGNS = {True: GOOD, False: BAD, None: UNKNOWN}
 
 
-def run_check(settings: Settings, flags: dict[str, Any], *, as_json: bool) -> int:
+def run_check(settings: Settings, flags: RestoreFlags, *, as_json: bool) -> int:
     """Looks at target, store and key, and reports what is missing as one event. Returns the exit code."""
     log = event_log(settings, result_on_stdout=as_json)
     fields: dict[str, Field] = {}
@@ -28,10 +28,9 @@ def run_check(settings: Settings, flags: dict[str, Any], *, as_json: bool) -> in
         log.emit(Event.RESTORE_CHECK_FAILED, f"a restore would fail: {why}", fields)
 
     with reported(failed):
-        for name, value in flags.items():
-            if value and name != "store":
-                flag = {"ref": "backup", "prove": "verify", "tables": "table"}.get(name, name).replace("_", "-")
-                raise UsageError(f"--{flag} does not go with --check, which looks at DATABASE_URL: leave it out")
+        for name in given(flags):
+            if name not in ("check", "store"):
+                raise UsageError(f"{spelled(name)} does not go with --check, which looks at DATABASE_URL: leave it out")
         if settings.database_url is None:
             raise UsageError("DATABASE_URL is not set: set it to the target of restores")
         target = location_of(settings.database_url, settings, "DATABASE_URL of the target")

@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from shared.terminal.flags import RestoreFlags
 from shared.terminal.options import common, database, erasures, prove, store
 from shared.terminal.screen import progress_bars
 
@@ -51,4 +52,4 @@ def restore(as_json: bool, **flags: Any) -> int:
     from jobs.restore.main import run_restore
 
     with progress_bars(wanted=not as_json) as progress:
-        return run_restore(flags, as_json=as_json, progress=progress)
+        return run_restore(RestoreFlags(**flags), as_json=as_json, progress=progress)

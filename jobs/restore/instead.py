@@ -3,7 +3,6 @@
 from collections.abc import Iterator
 from dataclasses import replace
 from datetime import datetime
-from typing import Any
 
 from shared.catalog.backup import Backup
 from shared.catalog.listing import LATEST, LATEST_VERIFIED
@@ -13,10 +12,11 @@ from shared.model.kinds import Kind
 from shared.operations.restore import Restored, RestoreOrder, restore
 from shared.operations.verify.nearest import Search, said_of
 from shared.runtime.progress import Progress
+from shared.terminal.flags import RestoreFlags
 from shared.terminal.restore_order import hint_of, restorable
 
 
-def restore_or_name(order: RestoreOrder, flags: dict[str, Any], at: datetime | None, progress: Progress) -> Restored:
+def restore_or_name(order: RestoreOrder, flags: RestoreFlags, at: datetime | None, progress: Progress) -> Restored:
     """Restores; of what turns out not good it names what holds instead, and takes that if the flags ask for it."""
     passed = [f"passed over: {why}" for why in order.backup.passed_over]
     try:
@@ -25,7 +25,7 @@ def restore_or_name(order: RestoreOrder, flags: dict[str, Any], at: datetime | N
     except NotGood as error:
         if at is not None or order.backup.name.kind is Kind.CONTINUOUS:
             instead = _around(order, flags, at, error)
-        elif flags["ref"] in (None, LATEST, LATEST_VERIFIED):
+        elif flags.ref in (None, LATEST, LATEST_VERIFIED):
             instead = _older_one(order, flags, error)
         else:
             raise
@@ -34,22 +34,22 @@ def restore_or_name(order: RestoreOrder, flags: dict[str, Any], at: datetime | N
         return replace(done, notes=[*passed, *_distance(instead, at), said, *done.notes])
 
 
-def _around(order: RestoreOrder, flags: dict[str, Any], at: datetime | None, error: NotGood) -> Backup:
+def _around(order: RestoreOrder, flags: RestoreFlags, at: datetime | None, error: NotGood) -> Backup:
     """The nearest earlier one, if the flags ask for it. Raises NotGood naming it and the nearest later one."""
     backup = order.backup
     others = [other for other in order.catalog.backups(database=backup.name.database) if other.name != backup.name]
     earlier, later = Search(order.catalog, order.key).around(restorable(others), at or backup.created_at)
-    if earlier is not None and (flags["or_older"] or flags["nearest"]):
+    if earlier is not None and (flags.or_older or flags.nearest):
         return earlier
     raise NotGood(f"{error}; {said_of(earlier, later)}{hint_of(earlier) if at else ''}") from None
 
 
-def _older_one(order: RestoreOrder, flags: dict[str, Any], error: NotGood) -> Backup:
+def _older_one(order: RestoreOrder, flags: RestoreFlags, error: NotGood) -> Backup:
     """The newest older one that holds, if the flags ask for it. Raises NotGood that names it."""
-    older = Search(order.catalog, order.key).first_that_holds(_older(order, verified=flags["ref"] == LATEST_VERIFIED))
+    older = Search(order.catalog, order.key).first_that_holds(_older(order, verified=flags.ref == LATEST_VERIFIED))
     if older is None:
         raise error
-    if not flags["or_older"]:
+    if not flags.or_older:
         raise NotGood(
             f"{error}; the newest that holds is {older.name.id}, taken {rfc3339(older.created_at)}: "
             "restore it by its id, or add --or-older"

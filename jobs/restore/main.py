@@ -11,6 +11,7 @@ from shared.settings import Settings
 from shared.terminal.approvals import tell_break_glass
 from shared.terminal.audit import audited
 from shared.terminal.erasures import tell_erased
+from shared.terminal.flags import RestoreFlags
 from shared.terminal.options import settings_with
 from shared.terminal.parts import (
     event_log,
@@ -21,23 +22,23 @@ from shared.terminal.screen import say, say_json
 from shared.text import size
 
 
-def run_restore(flags: dict[str, Any], *, as_json: bool, progress: Progress) -> int:
+def run_restore(flags: RestoreFlags, *, as_json: bool, progress: Progress) -> int:
     """Restores what the flags ask for, or with --dry-run says what it would do."""
-    settings, permit = settings_with(backup_store=flags["store"]), None
-    if flags.pop("check"):
+    settings, permit = settings_with(backup_store=flags.store), None
+    if flags.check:
         from jobs.restore.check import run_check  # noqa: PLC0415 - a restore has no use for it
 
         return run_check(settings, flags, as_json=as_json)
-    if flags.get("request"):
+    if flags.request:
         from jobs.restore.approved import flags_of_request  # noqa: PLC0415 - only where somebody asked
 
         flags, permit = flags_of_request(settings, flags)
-    if flags.get("native"):
+    if flags.native:
         from jobs.restore.run_native import run_native  # noqa: PLC0415 - files need no driver
 
         return run_native(flags, permit, as_json=as_json, progress=progress)
     order = replace(order_of(settings, flags), permit=permit)
-    if flags["dry_run"]:
+    if flags.dry_run:
         _check_alone(settings, order, dry_run=True)
         _say_plan(order, as_json=as_json)
         return 0
@@ -50,7 +51,7 @@ def run_restore(flags: dict[str, Any], *, as_json: bool, progress: Progress) -> 
         tell_break_glass(log, permit, target)
         deed.emit(Event.RESTORE_STARTED, f"restoring {name.id} to {target}")
         with deed.step(Event.RESTORE_FAILED, f"restore of {name.id} failed"):
-            done = restore_or_name(order, flags, moment_of(flags["at"]), progress)
+            done = restore_or_name(order, flags, moment_of(flags.at), progress)
         deed.backup_id = done.id
         tell_erased(log, name, done.id, target, done.erased)
         figures: dict[str, Field] = {

@@ -2,7 +2,6 @@
 
 from dataclasses import asdict, replace
 from datetime import datetime
-from typing import Any
 
 from jobs.restore.approved import check_restore_alone
 from shared.approvals.desk import Permit
@@ -20,6 +19,7 @@ from shared.sqlitecloud.names import check_name
 from shared.stores import open_store
 from shared.terminal.approvals import tell_break_glass
 from shared.terminal.audit import audited
+from shared.terminal.flags import RestoreFlags, given
 from shared.terminal.options import settings_with
 from shared.terminal.parts import event_log, events_own_stdout, key_of, source_of
 from shared.terminal.policy import check_database
@@ -28,28 +28,28 @@ from shared.terminal.screen import say, say_json
 _ELSEWHERE = ("ref", "to", "prove", "schema_only", "tables", "upload_replace")
 
 
-def run_native(flags: dict[str, Any], permit: Permit | None = None, *, as_json: bool, progress: Progress) -> int:
+def run_native(flags: RestoreFlags, permit: Permit | None = None, *, as_json: bool, progress: Progress) -> int:
     """What `litekeep restore --native` and `litekeep native restore` do. Raises UsageError for flags that clash."""
-    if any(flags.get(name) for name in _ELSEWHERE):
+    if any(name in _ELSEWHERE for name in given(flags)):
         raise UsageError(
             "--native puts the whole database back where it is, and proves it by a download: leave out --backup, --to, "
             "--verify, --schema-only, --table and --upload-replace"
         )
-    if not flags["at"]:
+    if not flags.at:
         raise UsageError("--at TIME is missing: a native restore goes back to a moment, see litekeep native list")
-    settings = settings_with(backup_store=flags["store"])
-    target = cloud_source(settings, flags["database"])
+    settings = settings_with(backup_store=flags.store)
+    target = cloud_source(settings, flags.database)
     check_database(settings, target.display, "--native")
     order = NativeOrder(
         target=target,
-        moment=_time(flags["at"]),
+        moment=_time(flags.at),
         store=open_store(settings.backup_store),
         key=None,
         environment=settings.environment.value,
         keep_safety_for=settings.retention_of(Kind.ON_DEMAND),
         permit=permit,
     )
-    if flags["dry_run"]:
+    if flags.dry_run:
         _say_plan(plan_native(order), as_json=as_json)
         return 0
     done = _restored(order, settings, progress, as_json=as_json)

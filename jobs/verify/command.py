@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from shared.errors import UsageError
+from shared.terminal.flags import VerifyFlags
 from shared.terminal.options import common, database, store
 from shared.terminal.screen import progress_bars
 
@@ -50,4 +51,4 @@ def verify(as_json: bool, drill: bool, now: bool, **flags: Any) -> int:
             return run_drill(flags["store"], flags["database"], asked=asked, as_json=as_json, progress=progress)
         from jobs.verify.main import run_verify
 
-        return run_verify(flags, as_json=as_json, progress=progress)
+        return run_verify(VerifyFlags(**flags), as_json=as_json, progress=progress)

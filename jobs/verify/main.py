@@ -4,7 +4,6 @@ import re
 from dataclasses import replace
 from datetime import datetime, timedelta
 from pathlib import Path
-from typing import Any
 
 from jobs.verify.many import KnownGood, Missing, Unproven, Verdict, verify_many, verify_one
 from jobs.verify.told import tell_verdict
@@ -23,6 +22,7 @@ from shared.schedule.task_share import share
 from shared.settings import Settings
 from shared.stores import open_store
 from shared.terminal.audit import audited
+from shared.terminal.flags import VerifyFlags, given
 from shared.terminal.options import settings_with
 from shared.terminal.parts import database_of, event_log, events_own_stdout, key_of
 from shared.terminal.screen import BAD, GOOD, UNKNOWN, say, say_json
@@ -31,19 +31,20 @@ _SPAN = re.compile(r"(\d{1,6})(min|h|d|w)", re.ASCII)
 _MINUTES = {"min": 1, "h": 60, "d": 24 * 60, "w": 7 * 24 * 60}
 
 
-def run_verify(flags: dict[str, Any], *, as_json: bool, progress: Progress) -> int:
+def run_verify(flags: VerifyFlags, *, as_json: bool, progress: Progress) -> int:
     """Verifies what the flags ask for and says each verdict.
 
     Returns 0, 3 if any is not good, or 1 if all that were judged are good and some could not be.
     """
-    chosen = [name for name in ("ref", "every", "since", "file") if flags[name]]
+    chosen = [name for name in ("ref", "every", "since", "file") if name in given(flags)]
     if len(chosen) > 1:
         raise UsageError("--backup, --all, --since and --file exclude each other: give one")
-    if flags["again"] and not (flags["every"] or flags["since"]):
+    if flags.again and not (flags.every or flags.since):
         raise UsageError("--again goes with --all or --since: one backup that is named is verified in any case")
-    settings = settings_with(backup_store=flags["store"])
-    if flags["file"]:
-        found = verify_one(flags["file"], lambda: _of_file(Path(flags["file"]), progress))
+    settings = settings_with(backup_store=flags.store)
+    if flags.file:
+        file = flags.file
+        found = verify_one(file, lambda: _of_file(Path(file), progress))
     else:
         found = _of_store(settings, flags, event_log(settings, result_on_stdout=as_json), progress)
     if as_json:
@@ -51,7 +52,7 @@ def run_verify(flags: dict[str, Any], *, as_json: bool, progress: Progress) -> i
     elif not events_own_stdout(settings):
         for verdict in found:
             _say(verdict)
-        if flags["every"] or flags["since"]:
+        if flags.every or flags.since:
             _say_sum(found)
     if any(verdict.ok is False for verdict in found):
         return NotGood.exit_code
@@ -74,26 +75,26 @@ def _of_file(path: Path, progress: Progress) -> Verification:
     return verify_file(path, progress=progress)
 
 
-def _of_store(settings: Settings, flags: dict[str, Any], log: EventLog, progress: Progress) -> list[Verdict]:
+def _of_store(settings: Settings, flags: VerifyFlags, log: EventLog, progress: Progress) -> list[Verdict]:
     checker = Checker(lambda: key_of(settings))
     catalog = Catalog(open_store(settings.backup_store), check=checker)
-    if flags["every"] or flags["since"]:
+    if flags.every or flags.since:
         backups = _several(catalog, settings, flags)
         key = key_of(settings)
         return verify_many(
             catalog.store,
             backups,
             lambda backup: _one(catalog, backup, key, settings, log, progress),
-            again=flags["again"],
+            again=flags.again,
             look=lambda backup: checker(catalog, backup),
             read_before=utc_now() - settings.backup_reverify,
         )
-    if flags["ref"] in (LATEST, LATEST_VERIFIED) and not flags["database"]:
-        newest = catalog.newest_of_each(flags["ref"])
+    if flags.ref in (LATEST, LATEST_VERIFIED) and not flags.database:
+        newest = catalog.newest_of_each(flags.ref)
         if len(newest) > 1:
-            return _newest_of_each(catalog, flags["ref"], newest, settings, log, progress)
-    database = flags["database"] or (None if flags["ref"] else database_of(settings))
-    backup = catalog.find(flags["ref"] or LATEST, database)
+            return _newest_of_each(catalog, flags.ref, newest, settings, log, progress)
+    database = flags.database or (None if flags.ref else database_of(settings))
+    backup = catalog.find(flags.ref or LATEST, database)
     key = key_of(settings)
     return verify_one(backup.name.id, lambda: _one(catalog, backup, key, settings, log, progress))
 
@@ -116,11 +117,11 @@ def _newest_of_each(
     return [*found, *missing]
 
 
-def _several(catalog: Catalog, settings: Settings, flags: dict[str, Any]) -> list[Backup]:
+def _several(catalog: Catalog, settings: Settings, flags: VerifyFlags) -> list[Backup]:
     """What `--all` or `--since` means, newest first, and of it what is this task's to do."""
-    backups = catalog.backups(database=flags["database"])
-    if flags["since"]:
-        start = since(flags["since"], utc_now())
+    backups = catalog.backups(database=flags.database)
+    if flags.since:
+        start = since(flags.since, utc_now())
         due = utc_now() - settings.backup_reverify
         backups = [backup for backup in backups if backup.created_at >= start or _last_read(backup) < due]
         backups = _a_point_an_hour(backups)

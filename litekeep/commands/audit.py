@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from shared.terminal.flags import AuditFlags
 from shared.terminal.options import common, database, settings_with, store
 from shared.terminal.screen import progress_bars
 
@@ -33,7 +34,7 @@ def audit(context: click.Context, /, as_json: bool, **flags: Any) -> None:
         return
     from litekeep.auditing import run_audit
 
-    run_audit(settings_with(backup_store=flags["store"]), flags, as_json=as_json)
+    run_audit(settings_with(backup_store=flags["store"]), AuditFlags(**flags), as_json=as_json)
 
 
 @audit.command()

@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from shared.terminal.flags import CopyFlags
 from shared.terminal.options import common, database, settings_with, store
 from shared.terminal.screen import progress_bars
 
@@ -29,4 +30,4 @@ def copy(as_json: bool, **flags: Any) -> int:
 
     settings = settings_with(backup_store=flags["store"])
     with progress_bars(wanted=not as_json) as progress:
-        return run_copy(settings, flags, as_json=as_json, progress=progress)
+        return run_copy(settings, CopyFlags(**flags), as_json=as_json, progress=progress)

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from shared.terminal.flags import CostFlags
 from shared.terminal.options import Function, common, settings_with, store
 
 
@@ -47,7 +48,7 @@ def cost(context: click.Context, /, as_json: bool, **flags: Any) -> None:
         return
     from litekeep.costs import run_cost
 
-    run_cost(settings_with(backup_store=flags["store"]), flags, as_json=as_json)
+    run_cost(settings_with(backup_store=flags["store"]), CostFlags(**flags), as_json=as_json)
 
 
 @cost.command()
@@ -63,4 +64,4 @@ def review(as_json: bool, **flags: Any) -> None:
     """
     from litekeep.costs import run_review
 
-    run_review(settings_with(backup_store=flags["store"]), flags, as_json=as_json)
+    run_review(settings_with(backup_store=flags["store"]), CostFlags(**flags), as_json=as_json)

@@ -4,6 +4,7 @@ from typing import Any
 
 import click
 
+from shared.terminal.flags import EraseFlags
 from shared.terminal.options import common, database, settings_with, store
 from shared.terminal.screen import progress_bars
 
@@ -36,12 +37,13 @@ def erase(as_json: bool, **flags: Any) -> int:
     """
     from litekeep.erasing import run_erase, run_report, run_rewrite
 
-    settings = settings_with(backup_store=flags["store"])
-    if flags["report_id"]:
-        run_report(settings, flags["report_id"], as_json=as_json)
+    given = EraseFlags(**flags)
+    settings = settings_with(backup_store=given.store)
+    if given.report_id:
+        run_report(settings, given.report_id, as_json=as_json)
         return 0
     with progress_bars(wanted=not as_json) as progress:
-        if flags["rewrite"]:
-            return run_rewrite(settings, flags, as_json=as_json, progress=progress)
-        run_erase(settings, flags, as_json=as_json, progress=progress)
+        if given.rewrite:
+            return run_rewrite(settings, given, as_json=as_json, progress=progress)
+        run_erase(settings, given, as_json=as_json, progress=progress)
     return 0

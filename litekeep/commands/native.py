@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from shared.terminal.flags import RestoreFlags
 from shared.terminal.options import common, settings_with, store
 from shared.terminal.screen import progress_bars, say, say_json
 
@@ -131,7 +132,7 @@ def restore(as_json: bool, **flags: Any) -> int:
     from jobs.restore.run_native import run_native
 
     with progress_bars(wanted=not as_json) as progress:
-        return run_native(flags, as_json=as_json, progress=progress)
+        return run_native(RestoreFlags(**flags), as_json=as_json, progress=progress)
 
 
 def watched(

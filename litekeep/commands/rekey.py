@@ -5,6 +5,7 @@ from typing import Any
 import click
 
 from shared.model.kinds import Kind
+from shared.terminal.flags import RekeyFlags
 from shared.terminal.options import common, database, settings_with, store
 from shared.terminal.screen import progress_bars
 
@@ -34,4 +35,4 @@ def rekey(as_json: bool, **flags: Any) -> int:
 
     settings = settings_with(backup_store=flags["store"])
     with progress_bars(wanted=not as_json) as progress:
-        return run_rekey(settings, flags, as_json=as_json, progress=progress)
+        return run_rekey(settings, RekeyFlags(**flags), as_json=as_json, progress=progress)

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from shared.terminal.flags import RestoreFlags, RowsFlags
 from shared.terminal.options import common, database, erasures, prove, settings_with, store
 
 _reason = click.option("--reason", required=True, metavar="TEXT", help="Why, in a line: whoever decides reads it.")
@@ -46,7 +47,7 @@ def restore(as_json: bool, reason: str, **flags: Any) -> int:
     from litekeep.requesting import request_restore
 
     settings = settings_with(backup_store=flags["store"])
-    return request_restore(settings, flags, reason, as_json=as_json)
+    return request_restore(settings, RestoreFlags(**flags), reason, as_json=as_json)
 
 
 @request.command()
@@ -70,7 +71,7 @@ def rows(as_json: bool, reason: str, **flags: Any) -> int:
     """
     from litekeep.requesting import request_rows
 
-    return request_rows(settings_with(backup_store=flags["store"]), flags, reason, as_json=as_json)
+    return request_rows(settings_with(backup_store=flags["store"]), RowsFlags(**flags), reason, as_json=as_json)
 
 
 @request.command()

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from shared.terminal.flags import RowsFlags
 from shared.terminal.options import common, database, settings_with, store
 from shared.terminal.screen import progress_bars
 
@@ -60,5 +61,5 @@ def restore(as_json: bool, **flags: Any) -> int:
 
     settings = settings_with(backup_store=flags["store"])
     with progress_bars(wanted=not as_json) as progress:
-        finish = run_rows_restore(settings, flags, as_json=as_json, progress=progress)
+        finish = run_rows_restore(settings, RowsFlags(**flags), as_json=as_json, progress=progress)
     return finish()

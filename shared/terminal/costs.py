@@ -9,22 +9,23 @@ from shared.operations.cost.prices import Prices, read_prices
 from shared.operations.cost.usage import take_usage
 from shared.settings import Settings
 from shared.stores import Store
+from shared.terminal.flags import CostFlags
 
 _OTHER_SCHEDULES = 4  # verify, drill, cleanup, monitor
 
 
-def counted(settings: Settings, store: Store, flags: dict[str, Any]) -> tuple[Invoice, list[Advice], Prices]:
-    prices, now = read_prices(flags["prices"]), utc_now()
-    prices.storage(flags["location"])  # a wrong one is refused before anything is listed
+def counted(settings: Settings, store: Store, flags: CostFlags) -> tuple[Invoice, list[Advice], Prices]:
+    prices, now = read_prices(flags.prices), utc_now()
+    prices.storage(flags.location)  # a wrong one is refused before anything is listed
     usage = take_usage(store)
     scheduled = len(settings.backup_schedules or {})
     terms = Terms(
-        location=flags["location"],
+        location=flags.location,
         key_versions=1 if settings.backup_key.startswith("gcp-kms://") else 0,
         schedules=scheduled + _OTHER_SCHEDULES if scheduled and usage.in_bucket else 0,
-        run_seconds=flags["run_seconds"],
+        run_seconds=flags.run_seconds,
     )
-    return make_invoice(usage, prices, terms, now), advise(usage, prices, flags["location"], now), prices
+    return make_invoice(usage, prices, terms, now), advise(usage, prices, flags.location, now), prices
 
 
 def document_of(invoice: Invoice, advice: list[Advice], prices: Prices, location: str) -> dict[str, Any]:

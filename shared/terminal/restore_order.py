@@ -3,7 +3,6 @@
 from collections.abc import Callable
 from datetime import datetime
 from pathlib import Path
-from typing import Any
 
 from shared.catalog.backup import Backup
 from shared.catalog.listing import LATEST, LATEST_VERIFIED, Catalog
@@ -17,35 +16,36 @@ from shared.operations.restore import RestoreOrder
 from shared.operations.verify.nearest import Search, said_of
 from shared.settings import Settings
 from shared.terminal.erasures import way_out_of
+from shared.terminal.flags import RestoreFlags
 from shared.terminal.parts import catalog_of, database_of, key_of, location_of, source_of
 from shared.terminal.policy import check_database
 
 OpenKey = Callable[[], WrappingKey | None]
 
 
-def order_of(settings: Settings, flags: dict[str, Any], *, with_key: bool = True) -> RestoreOrder:
+def order_of(settings: Settings, flags: RestoreFlags, *, with_key: bool = True) -> RestoreOrder:
     """What the flags ask for. Raises UsageError for flags that clash, NotPermitted for a target outside the policy."""
-    if flags["in_place"] and flags["to"]:
+    if flags.in_place and flags.to:
         raise UsageError("--to and --in-place exclude each other: give one")
-    if flags["in_place"] and (flags["tables"] or flags["schema_only"]):
+    if flags.in_place and (flags.tables or flags.schema_only):
         raise UsageError("--in-place brings the whole database back: use --to with --table or --schema-only")
-    if flags["upload_replace"] and not flags["in_place"]:
+    if flags.upload_replace and not flags.in_place:
         raise UsageError("--upload-replace goes with --in-place")
-    if flags["nearest"] and not flags["at"]:
+    if flags.nearest and not flags.at:
         raise UsageError("--nearest goes with --at: it takes what can be restored nearest before that moment")
-    if not (flags["ref"] or flags["at"]):
+    if not (flags.ref or flags.at):
         raise UsageError("--backup REF is missing: an id, latest, or latest-verified; see litekeep list")
     catalog = catalog_of(settings)
-    ref = flags["ref"] or LATEST
-    database = flags["database"] or (database_of(settings) if ref in (LATEST, LATEST_VERIFIED) else None)
-    at = moment_of(flags["at"])
+    ref = flags.ref or LATEST
+    database = flags.database or (database_of(settings) if ref in (LATEST, LATEST_VERIFIED) else None)
+    at = moment_of(flags.at)
     backup = catalog.find(ref, database, at)
-    if at is not None and not flags["nearest"]:
+    if at is not None and not flags.nearest:
         refuse_stand_in(catalog, backup, at, lambda: key_of(settings))
     target = _target(settings, flags, backup)
-    if flags["upload_replace"] and on_cloud(target) is None:
+    if flags.upload_replace and on_cloud(target) is None:
         raise UsageError(f"--upload-replace is for SQLite Cloud, and {target.display} is a file: leave it out")
-    if flags["in_place"] and backup.name.database not in (target.database, flags["database"]):
+    if flags.in_place and backup.name.database not in (target.database, flags.database):
         raise UsageError(
             f"{backup.name.id} is a backup of {backup.name.database}, not of {target.display}: to put it there all the "
             f"same, add --database {backup.name.database}"
@@ -55,33 +55,33 @@ def order_of(settings: Settings, flags: dict[str, Any], *, with_key: bool = True
         backup=backup,
         key=key_of(settings) if with_key else None,
         target=target,
-        in_place=flags["in_place"],
-        any_source=flags["database"] is not None,
-        in_one_step=flags["upload_replace"],
-        prove=bool(flags["prove"]),
-        prove_again=flags["prove"] == "full",
-        schema_only=flags["schema_only"],
-        tables=frozenset(flags["tables"]),
+        in_place=flags.in_place,
+        any_source=flags.database is not None,
+        in_one_step=flags.upload_replace,
+        prove=bool(flags.prove),
+        prove_again=flags.prove == "full",
+        schema_only=flags.schema_only,
+        tables=frozenset(flags.tables),
         environment=settings.environment.value,
         keep_safety_for=settings.retention_of(Kind.ON_DEMAND),
-        migrations=Path(flags["migrations"]) if flags["migrations"] else None,
+        migrations=Path(flags.migrations) if flags.migrations else None,
         erasures=way_out_of(
             settings,
-            without=flags.get("without_erasures", False),
-            absent=flags.get("absent", ()),
-            alone=not flags.get("request") and with_key,
+            without=flags.without_erasures,
+            absent=flags.absent,
+            alone=not flags.request and with_key,
         ),
     )
 
 
-def _target(settings: Settings, flags: dict[str, Any], backup: Backup) -> Location:
+def _target(settings: Settings, flags: RestoreFlags, backup: Backup) -> Location:
     """Where the database goes: what --to says, the source itself, or a new name beside it."""
-    if not flags["to"] and not flags["in_place"] and settings.database_url is None:
+    if not flags.to and not flags.in_place and settings.database_url is None:
         raise UsageError("--to is missing, and DATABASE_URL is not set: name the new database")
-    location = location_of(flags["to"], settings) if flags["to"] else source_of(settings)
-    if flags["in_place"]:
+    location = location_of(flags.to, settings) if flags.to else source_of(settings)
+    if flags.in_place:
         check_database(settings, location.display, "--in-place")
-    if flags["to"] or flags["in_place"]:
+    if flags.to or flags.in_place:
         return location
     return location.beside(backup.name.id)
 
