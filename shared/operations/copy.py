@@ -13,7 +13,6 @@ from pathlib import Path
 
 import google_crc32c
 
-from shared.audit.copy import copy_trail
 from shared.catalog.backup import Backup
 from shared.catalog.listing import Catalog
 from shared.catalog.paths import parent_of
@@ -87,6 +86,8 @@ def copy_backups(
 
 
 def _copy_trail(source: Store, target: Store, done: Copied) -> None:
+    from shared.audit.copy import copy_trail  # noqa: PLC0415 - most of who copies backups loads no signatures
+
     try:
         brought = copy_trail(source, target)
     except LitekeepError as error:
