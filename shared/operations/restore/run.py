@@ -48,9 +48,8 @@ def restore(order: RestoreOrder, *, clock: Clock = utc_now, progress: Progress =
     Raises NotPermitted in place in production, NotGood when no artifact is good, UsageError for a
     target that is taken or a table that is not there, SourceError for the target's disk.
     """
-    started = clock()
+    started, target = clock(), restore_target(order.target)
     journal = read_journal(order.migrations) if order.migrations else None
-    target = restore_target(order.target)
     manifest, opened = _opened(order, target)
     pending = pending_for(order.catalog.store, order.key, manifest, order.erasures)
     if pending is not None and order.prove_if_erased:
