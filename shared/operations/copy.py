@@ -8,11 +8,9 @@ way: what is not as it was stored is not copied.
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from hashlib import sha256
 from pathlib import Path
 
-import google_crc32c
-
+from shared.archive.tally import StoredTally
 from shared.catalog.backup import Backup
 from shared.catalog.listing import Catalog
 from shared.catalog.paths import parent_of
@@ -139,19 +137,17 @@ def _copy_backup(catalog: Catalog, target: Store, backup: Backup, there: dict[st
 
 def _copy_artifact(source: Store, target: Store, artifact: Artifact) -> None:
     """Brings one artifact over, counted and hashed before it gets its name."""
-    digest, checksum, size = sha256(), 0, 0
+    tally = StoredTally()
     with target.staging_folder() as staging:
         path = staging / "artifact"
         with source.open(artifact.object) as stored, path.open("xb") as file:
-            while size <= artifact.size_bytes and (piece := stored.read(_PIECE)):
-                digest.update(piece)
-                checksum = google_crc32c.extend(checksum, piece)
-                size += len(piece)
+            while tally.size <= artifact.size_bytes and (piece := stored.read(_PIECE)):
+                tally.add(piece)
                 file.write(piece)
-        if (size, digest.hexdigest()) != (artifact.size_bytes, artifact.sha256):
+        if (tally.size, tally.sha256) != (artifact.size_bytes, artifact.sha256):
             raise NotGood(f"{artifact.object} is not as it was stored: it was not copied; use another backup")
         metadata = {"litekeep-sha256": artifact.sha256, "litekeep-format": artifact.format.value}
-        target.create_from_file(artifact.object, path, checksum, metadata)
+        target.create_from_file(artifact.object, path, int(tally.crc32c, 16), metadata)
 
 
 def _create(target: Store, manifest: Manifest, raw: bytes) -> None:

@@ -30,7 +30,7 @@ from shared.operations.verify.rebuild import none_usable, private_file, rebuild
 from shared.operations.verify.whole import rebuild_backup
 from shared.runtime.confined import Confined
 from shared.runtime.disk import Reserve
-from shared.runtime.progress import Progress, silent
+from shared.runtime.progress import Progress, counted, silent
 from shared.runtime.so_far import note
 from shared.sqlite.beside import scratch_beside
 from shared.sqlite.replace import check_new, publish_new
@@ -81,7 +81,7 @@ def load_file(source: Path, made: Path, *, progress: Progress = silent) -> tuple
     """Makes the private new file `made` of such a file; returns tables and rows. Raises NotGood, as above."""
     check_alone(source)
     with Confined() as child:
-        write_plain(_watched(open_compressed(source), progress), made, source, child)
+        write_plain(counted(open_compressed(source), progress, "load"), made, source, child)
         return _sound(child, made, source)
 
 
@@ -165,7 +165,7 @@ def _sql(
 ) -> Iterator[bytes]:
     if artifact.format is Format.SQL:
         with catalog.store.open(artifact.object) as stored:
-            yield from _watched(read_artifact(stored, artifact, keys[0], manifest.name), progress)
+            yield from counted(read_artifact(stored, artifact, keys[0], manifest.name), progress, "load")
         return
     image = scratch / "image.sqlite"
     _rebuild(catalog, manifest, keys, artifact, image, progress)
@@ -202,11 +202,3 @@ def _sound(child: Confined, made: Path, source: Path) -> tuple[int, int]:
     if not found.integrity.good:
         raise NotGood(f"{source} holds a damaged database, integrity_check says: {found.integrity.problems[0]}")
     return found.tables, found.rows
-
-
-def _watched(pieces: Iterator[bytes], progress: Progress) -> Iterator[bytes]:
-    done = 0
-    for piece in pieces:
-        yield piece
-        done += len(piece)
-        progress("load", done, 0)

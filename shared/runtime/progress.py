@@ -1,5 +1,6 @@
 """How an operation says how far it is, without knowing who listens."""
 
+from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 
@@ -10,6 +11,15 @@ class Progress(Protocol):
 
 def silent(stage: str, done: int, total: int) -> None:
     """Ignores progress."""
+
+
+def counted(pieces: Iterable[bytes], progress: Progress, stage: str, total: int = 0) -> Iterator[bytes]:
+    """The same pieces; after each has been used, `progress` hears of its bytes, and never of more than a known total."""
+    done = 0
+    for piece in pieces:
+        yield piece
+        done += len(piece)
+        progress(stage, min(done, total) if total else done, total)
 
 
 class GivenUp(Exception):

@@ -19,7 +19,7 @@ from shared.dump.schema import count_rows, schema_hash, schema_version, user_tab
 from shared.dump.unique import refuse_broken_unique
 from shared.model.manifest import Artifact, Database, Integrity
 from shared.model.names import BackupName, Format
-from shared.runtime.progress import GivenUp, Progress
+from shared.runtime.progress import GivenUp, Progress, counted
 from shared.sqlite.settings_of import describe, describe_by_header
 
 # Bytes of a row as SQL. Loading one takes about five times as much, and the jobs have 1 GiB of memory.
@@ -66,9 +66,11 @@ def write_artifacts(
 
     def write(form: Format) -> Artifact:
         chunks = _dump(snapshot, name, created_at, counts) if form is Format.SQL else _pages(snapshot.path)
-        counted = _counted(chunks, str(form), snapshot.size_bytes, progress)
+        passing = counted(chunks, progress, str(form), snapshot.size_bytes)
         try:
-            return write_artifact(_until(given_up, counted), staging / form, form, data_key, name)
+            artifact = write_artifact(_until(given_up, passing), staging / form, form, data_key, name)
+            progress(str(form), snapshot.size_bytes, snapshot.size_bytes)  # a dump may be smaller than its pages
+            return artifact
         except BaseException:
             given_up.set()
             raise
@@ -143,12 +145,3 @@ def _open(snapshot: Snapshot) -> apsw.Connection:
     connection = apsw.Connection(str(snapshot.path), flags=apsw.SQLITE_OPEN_READWRITE)
     connection.set_busy_timeout(_PATIENCE)
     return connection
-
-
-def _counted(chunks: Iterable[bytes], stage: str, total: int, progress: Progress) -> Iterator[bytes]:
-    done = 0
-    for chunk in chunks:
-        yield chunk
-        done += len(chunk)
-        progress(stage, min(done, total), total)
-    progress(stage, total, total)

@@ -6,11 +6,11 @@ The database may be anyone's, and SQLite computes what its schema says: generate
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
 from dataclasses import dataclass
-from hashlib import sha256
 from pathlib import Path
 
 import apsw
 
+from shared.archive.tally import Tally
 from shared.clock import rfc3339
 from shared.dump.dump import DumpCounts, DumpHeader, dump
 from shared.dump.schema import count_rows, schema_hash
@@ -150,11 +150,10 @@ def _same_sql(target: Path, manifest: Manifest, progress: Progress) -> Check:
     if recorded is None:
         raise NotGood(f"{manifest.id} has no SQL to compare with")
     header = DumpHeader(manifest.database, rfc3339(manifest.created_at), manifest.schema_version, manifest.dump_format)
-    digest, size = sha256(), 0
+    tally = Tally()
     with closing(apsw.Connection(str(target), flags=apsw.SQLITE_OPEN_READWRITE)) as connection:
         for chunk in dump(connection, header, counts=DumpCounts()):
-            digest.update(chunk)
-            size += len(chunk)
-            progress("compare", min(size, recorded.plain_size_bytes), recorded.plain_size_bytes)
-    same = digest.hexdigest() == recorded.plain_sha256
+            tally.add(chunk)
+            progress("compare", min(tally.size, recorded.plain_size_bytes), recorded.plain_size_bytes)
+    same = tally.sha256 == recorded.plain_sha256
     return Check("same-sql", ok=same, detail="dumped again: the same SQL" if same else "dumped again: other SQL")

@@ -36,7 +36,7 @@ from shared.operations.verify.points import climb_point
 from shared.operations.verify.rebuild import write_foreign_pages
 from shared.operations.verify.rungs import Noted, Rungs
 from shared.runtime.confined import Confined
-from shared.runtime.progress import Progress, silent
+from shared.runtime.progress import Progress, counted, silent
 from shared.runtime.workspace import scratch_folder
 from shared.version import TOOL
 
@@ -119,7 +119,7 @@ def verify_file(path: Path, *, progress: Progress = silent) -> Verification:
     rungs = Rungs()
     with scratch_folder() as scratch, Confined() as child:
         target = scratch / "proof.sqlite"
-        source = Noted(_reported(open_compressed(path), path, progress))
+        source = Noted(counted(open_compressed(path), progress, "load", path.stat().st_size))
         try:
             opening = write_plain(source, target, path, child)
         except NotGood as error:
@@ -180,14 +180,6 @@ def _check_alone(child: Confined, target: Path, rungs: Rungs, path: Path) -> Non
     rungs.add("schema", ok=True, detail=f"{found.tables} tables")
     said = "; ".join(found.integrity.problems[:3]) or f"{found.rows} rows, integrity_check ok"
     rungs.add("data", ok=found.integrity.good, detail=said)
-
-
-def _reported(pieces: Iterable[bytes], path: Path, progress: Progress) -> Iterator[bytes]:
-    done, total = 0, path.stat().st_size
-    for piece in pieces:
-        yield piece
-        done += len(piece)
-        progress("load", done, max(done, total))
 
 
 def _chain(head: bytes, rest: Iterable[bytes]) -> Iterator[bytes]:

@@ -23,7 +23,7 @@ from shared.model.names import Format
 from shared.operations.verify.child import load, remove
 from shared.runtime.confined import Confined
 from shared.runtime.disk import Reserve, check_room
-from shared.runtime.progress import Progress, silent
+from shared.runtime.progress import Progress, counted, silent
 from shared.sqlite.header import SIZE as HEADER_SIZE
 from shared.sqlite.header import Header, parse_header, read_header, why_unreadable
 from shared.stores import Store
@@ -196,8 +196,4 @@ def private_file(target: Path) -> BinaryIO:
 
 def watched(plain: Iterable[bytes], artifact: Artifact, progress: Progress) -> Iterator[bytes]:
     """The plain bytes of an artifact, with the progress of whoever uses them."""
-    done = 0
-    for piece in plain:
-        yield piece
-        done += len(piece)
-        progress(str(artifact.format), done, artifact.plain_size_bytes)
+    return counted(plain, progress, str(artifact.format), artifact.plain_size_bytes)
