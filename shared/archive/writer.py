@@ -73,7 +73,7 @@ class ArtifactWriter:
         self._plain = Tally()
         self._compressor = _compressor(form)
         self._ended = False
-        with _store_errors(path):
+        with _staging_errors(path):
             self._stored = _StoredFile(path)
         try:
             self._stored.admits = True
@@ -140,7 +140,7 @@ class ArtifactWriter:
     def _admitted(self) -> Iterator[None]:
         if self._ended:
             raise ValueError("this artifact is finished or given up")
-        with _store_errors(self._path):
+        with _staging_errors(self._path):
             try:
                 self._stored.admits = True
                 yield
@@ -215,7 +215,7 @@ def _compressor(form: Format) -> _Compressor:
 
 
 @contextmanager
-def _store_errors(path: Path) -> Iterator[None]:
+def _staging_errors(path: Path) -> Iterator[None]:
     try:
         yield
     except OSError as error:

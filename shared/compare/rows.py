@@ -83,7 +83,7 @@ def match_tables(connection: apsw.Connection, one: Table, other: Table) -> Match
 
 def count(connection: apsw.Connection, match: Match) -> Counts:
     """Counts the rows that differ. Raises SourceError when a table cannot be read to its end."""
-    with _readable(match.table):
+    with _compare_errors(match.table):
         totals = [_number(connection, f"SELECT count(*) FROM {_of(side, match)}") for side in "ab"]
         tables = f"{_of('a', match)} x CROSS JOIN {_of('b', match)} y ON {match.key.match('x', 'y')}"
         query = f"SELECT count(*), count(CASE WHEN {match.differs()} THEN 1 END) FROM {tables}"
@@ -96,7 +96,7 @@ def count(connection: apsw.Connection, match: Match) -> Counts:
 def only_in(connection: apsw.Connection, match: Match, side: str, wanted: Sequence[str]) -> Iterator[tuple[Any, ...]]:
     """The expressions `wanted`, over the alias x, of each row that only `side` ("a" or "b") has."""
     other = "b" if side == "a" else "a"
-    with _readable(match.table):
+    with _compare_errors(match.table):
         yield from connection.execute(
             f"SELECT {', '.join(wanted)} FROM {_of(side, match)} x WHERE NOT EXISTS"
             f" (SELECT 1 FROM {_of(other, match)} y WHERE {match.key.match('y', 'x')})"
@@ -105,7 +105,7 @@ def only_in(connection: apsw.Connection, match: Match, side: str, wanted: Sequen
 
 def changed(connection: apsw.Connection, match: Match, wanted: Sequence[str]) -> Iterator[tuple[Any, ...]]:
     """The expressions `wanted`, over x in `a` and y in `b`, of each row that both have with other values."""
-    with _readable(match.table):
+    with _compare_errors(match.table):
         yield from connection.execute(
             f"SELECT {', '.join(wanted)} FROM {_of('a', match)} x CROSS JOIN {_of('b', match)} y"
             f" ON {match.key.match('x', 'y')} WHERE {match.differs()}"
@@ -141,7 +141,7 @@ def _keeps_signed_zero(column: Column) -> bool:
 def _has_null(connection: apsw.Connection, table: Table, key: Key) -> bool:
     """Whether a row on either side has NULL in its key: such rows are equal to none, not even to themselves."""
     where = " OR ".join(f"{column} IS NULL" for column in key.columns)
-    with _readable(table.name):
+    with _compare_errors(table.name):
         return any(
             connection.execute(f"SELECT EXISTS (SELECT 1 FROM {side}.{quote_name(table.name)} WHERE {where})").get
             for side in "ab"
@@ -159,7 +159,7 @@ def _of(side: str, match: Match) -> str:
 
 
 @contextmanager
-def _readable(table: str) -> Iterator[None]:
+def _compare_errors(table: str) -> Iterator[None]:
     try:
         yield
     except apsw.Error as error:

@@ -14,7 +14,7 @@ def silent(stage: str, done: int, total: int) -> None:
 
 
 def counted(pieces: Iterable[bytes], progress: Progress, stage: str, total: int = 0) -> Iterator[bytes]:
-    """The same pieces; after each has been used, `progress` hears of its bytes, and never of more than a known total."""
+    """Yields the same pieces; after each was used, `progress` hears of all so far, never of more than a known total."""
     done = 0
     for piece in pieces:
         yield piece

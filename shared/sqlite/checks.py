@@ -24,7 +24,7 @@ from shared.sqlite.checkable import computed_indexes, need_all_known
 from shared.sqlite.connect import distrust, open_snapshot, uri
 from shared.sqlite.findings import LIMIT, STOPPED, Findings, sort_out, sql_of
 from shared.sqlite.foreign_keys import ForeignKeys
-from shared.sqlite.sqlite_failures import explained
+from shared.sqlite.sqlite_failures import sqlite_errors
 
 _CACHE_KIB = 64 << 10  # with 2 MiB a fifth of the full check is reading again
 _ALL = 1 << 40  # bytes; SQLite maps at most 2 GiB
@@ -73,7 +73,7 @@ def check_integrity(path: Path, *, quick: bool = False, given_up: Callable[[], b
     Raises SourceError when the file cannot be read at all.
     """
     findings = Findings(given_up)
-    with explained(path, path.parent), closing(_open(path, given_up)) as connection:
+    with sqlite_errors(path, path.parent), closing(_open(path, given_up)) as connection:
         try:
             if not quick:  # that one goes from page to page and comes to none twice
                 _prepare_to_jump(connection)  # reads the schema, and so may fail

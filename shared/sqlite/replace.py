@@ -47,7 +47,7 @@ from shared.sqlite.neighbours import SIDECARS, open_regular, refuse_foreign_plac
 from shared.sqlite.publish import check_new, publish_new
 from shared.sqlite.raw_copy import Progress
 from shared.sqlite.read_back import first_difference
-from shared.sqlite.sqlite_failures import explained
+from shared.sqlite.sqlite_failures import sqlite_errors
 
 __all__ = ["InPlace", "check_new", "publish_new"]
 
@@ -99,7 +99,7 @@ class InPlace:
         # -wal and -journal lie beside the real file, and a link is to stay one.
         self._target = self._target.resolve()
         refuse_odd_sidecars(self._target)
-        with ExitStack() as opening, explained(self._target, self._target.parent):
+        with ExitStack() as opening, sqlite_errors(self._target, self._target.parent):
             # Closed after the connection: a descriptor that is closed sooner takes the connection's locks along.
             self._descriptor = os.open(self._target, os.O_RDONLY | os.O_CLOEXEC)
             opening.callback(os.close, self._descriptor)
@@ -133,7 +133,7 @@ class InPlace:
         """The safety copy, through the locked connection: nothing can be written after it."""
         if self._connection is None:
             raise RuntimeError("a damaged file has no snapshot: keep_bytes() is its safety copy")
-        with explained(self._target, destination.parent):
+        with sqlite_errors(self._target, destination.parent):
             create_image(destination)
             copy_pages(self._connection, destination, progress)
             found = finish_image(destination)
@@ -143,7 +143,7 @@ class InPlace:
     def keep_bytes(self) -> Path:
         """The safety copy of a damaged file: `TARGET.before-restore-TIME`, its `-wal` and `-journal`, as they lie."""
         kept = Path(f"{self._target}.before-restore-{self._moment:%Y%m%dT%H%M%SZ}")
-        with explained(self._target, self._target.parent):
+        with sqlite_errors(self._target, self._target.parent):
             for suffix in ("", "-wal", "-journal"):
                 self._keep(Path(f"{self._target}{suffix}"), Path(f"{kept}{suffix}"))
             sync(kept.parent)
@@ -175,7 +175,7 @@ class InPlace:
         """
         if not self._kept:
             raise RuntimeError("no safety copy was taken")
-        with explained(self._target, self._target.parent):
+        with sqlite_errors(self._target, self._target.parent):
             if self._connection is None:
                 self._rename(temporary)
             else:

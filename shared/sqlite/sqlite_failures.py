@@ -14,7 +14,7 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 
 @contextmanager
-def explained(database: Path, scratch: Path) -> Iterator[None]:
+def sqlite_errors(database: Path, scratch: Path) -> Iterator[None]:
     """Turns errors of SQLite and of the system, about `database` or files made in `scratch`, into ours."""
     try:
         yield

@@ -28,7 +28,7 @@ from shared.sqlite.header import read_header, why_unreadable
 from shared.sqlite.image import FileSnapshot, copy_pages, create_image, finish_image
 from shared.sqlite.neighbours import refuse_odd_sidecars
 from shared.sqlite.raw_copy import SIDECARS, Progress, copy_files, copy_main_file, remove_sidecars
-from shared.sqlite.sqlite_failures import explained
+from shared.sqlite.sqlite_failures import sqlite_errors
 
 __all__ = ["FileSnapshot", "snapshot_file"]
 
@@ -69,7 +69,7 @@ def snapshot_file(
     """
     source = regular_file(source)
     folder = destination.parent
-    with explained(source, folder):
+    with sqlite_errors(source, folder):
         create_image(destination)
         try:
             with pinned(source, patience_seconds) as pin:

@@ -107,7 +107,7 @@ def _copy(
     with _emptied(location, destination) as file:
 
         def write(offset: int, page: memoryview) -> None:
-            with _own_disk(location, destination):
+            with _disk_errors(location, destination):
                 while page:  # a full disk may take a part of it before it says so
                     written = os.pwrite(file, page, offset)
                     page, offset = page[written:], offset + written
@@ -123,7 +123,7 @@ def _copy(
             if location.address.display in str(error):
                 raise
             raise type(error)(f"{error}: {location.display}, which is encrypted") from None
-        with _own_disk(location, destination):
+        with _disk_errors(location, destination):
             os.truncate(file, copied.size)
     return replace(found, size=copied.size, pages=copied.pages, encrypted=True)
 
@@ -163,7 +163,7 @@ def _first_looked_at(save: Callable[[memoryview], None], found: Fetched) -> Call
 
 def _saving(location: CloudLocation, destination: Path, file: int) -> Callable[[memoryview], None]:
     def save(piece: memoryview) -> None:
-        try:  # not `_own_disk`: this runs twice for every 64 KiB
+        try:  # not `_disk_errors`: this runs twice for every 64 KiB
             while piece:
                 piece = piece[os.write(file, piece) :]
         except OSError as error:
@@ -175,7 +175,7 @@ def _saving(location: CloudLocation, destination: Path, file: int) -> Callable[[
 @contextmanager
 def _emptied(location: CloudLocation, destination: Path) -> Iterator[int]:
     """The file's descriptor. What an earlier attempt left in it is gone."""
-    with _own_disk(location, destination):
+    with _disk_errors(location, destination):
         file = os.open(destination, os.O_RDWR | os.O_TRUNC | os.O_CLOEXEC)
     try:
         yield file
@@ -184,7 +184,7 @@ def _emptied(location: CloudLocation, destination: Path) -> Iterator[int]:
 
 
 @contextmanager
-def _own_disk(location: CloudLocation, destination: Path) -> Iterator[None]:
+def _disk_errors(location: CloudLocation, destination: Path) -> Iterator[None]:
     """A full disk here is no broken connection."""
     try:
         yield

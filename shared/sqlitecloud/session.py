@@ -62,7 +62,7 @@ class Session:
         """Connects. Raises Unreachable, Lost, Garbled, or Refused for a wrong credential."""
         self.address = address
         self._driver = HardenedDriver(address)
-        with self._told(_CONNECTING):
+        with self._node_errors(_CONNECTING):
             self._connection = self._driver.open()
 
     def __enter__(self) -> Self:
@@ -157,7 +157,7 @@ class Session:
         driver, connection = self._driver, self._connection
         done, ahead = 0, None if one_by_one else RequestsAhead(announced.size)
         pace = (transfer or Transfer(self.address.timeout)).attempt(announced.size)
-        with self._told("downloading"):
+        with self._node_errors("downloading"):
             try:
                 while done < announced.size:
                     if ahead is None or not ahead.waiting:
@@ -202,7 +202,7 @@ class Session:
                 raise
 
     def _piece(self, piece: bytes, *, patient: bool = False) -> None:
-        with self._told("uploading"):
+        with self._node_errors("uploading"):
             self._driver.send(self._connection, piece, self._timeout(patient=patient))
             tag = self._driver.receive(self._connection, SHORT).tag
         if tag is not RESULT.RESULT_OK:
@@ -228,7 +228,7 @@ class Session:
         self, command: str, bindings: tuple[str, ...], *, patient: bool = False, most: Most = SHORT
     ) -> SQLiteCloudResult:
         content = [command, *bindings] if bindings else command
-        with self._told(_verb(command)):
+        with self._node_errors(_verb(command)):
             self._driver.send(self._connection, content, self._timeout(patient=patient))
             return self._driver.receive(self._connection, most)
 
@@ -240,7 +240,7 @@ class Session:
         return Garbled(f"{self.address.display} answered {_verb(command)} with something else than was asked for")
 
     @contextmanager
-    def _told(self, doing: str) -> Iterator[None]:
+    def _node_errors(self, doing: str) -> Iterator[None]:
         """Turns whatever comes out of the driver, the socket or TLS into a CloudError without a trace of its origin."""
         try:
             yield

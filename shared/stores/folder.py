@@ -24,7 +24,7 @@ from shared.errors import ObjectExists, ObjectMissing, SourceError, StoreError
 from shared.runtime.disk import has_room
 from shared.runtime.files import NO_HARD_LINKS
 from shared.runtime.workspace import scratch_folder
-from shared.stores.folder_errors import folder_problem, told
+from shared.stores.folder_errors import file_errors, folder_problem
 from shared.stores.folder_many import read_many
 from shared.stores.folder_tree import generation_of, opened_folder, sync_folder, walk_files
 from shared.stores.interface import StoredObject
@@ -57,7 +57,7 @@ class FolderStore:
     def list_objects(self, prefix: str = "", start: str = "") -> Iterator[StoredObject]:
         if not self._is_there():
             return
-        with told(self._url, "listing"), opened_folder(self._root, ()) as folder:
+        with file_errors(self._url, "listing"), opened_folder(self._root, ()) as folder:
             for name, found in walk_files(folder, prefix, start):
                 yield _as_object(name, found)
 
@@ -82,7 +82,7 @@ class FolderStore:
     def create_from_file(self, name: str, path: Path, crc32c: int, metadata: Mapping[str, str]) -> StoredObject:
         del metadata  # see above
         parts = check_object_name(name)
-        with told(self._url, f"storing {name}"):
+        with file_errors(self._url, f"storing {name}"):
             self._make_root()
             written = self._make_durable(path, name, crc32c)
             with opened_folder(self._root, parts[:-1], make=True) as folder:
@@ -96,14 +96,14 @@ class FolderStore:
         check_object_name(name)
         with self.staging_folder() as folder:
             path = folder / "object"
-            with told(self._url, f"storing {name}"):
+            with file_errors(self._url, f"storing {name}"):
                 path.write_bytes(content)
             return self.create_from_file(name, path, google_crc32c.value(content), metadata)
 
     @contextmanager
     def open(self, name: str, generation: str | None = None) -> Iterator[BinaryIO]:
         parts = check_object_name(name)
-        with told(self._url, f"reading {name}"):
+        with file_errors(self._url, f"reading {name}"):
             file, found = self._open_file(parts, name)
         with io.BufferedReader(file, _READ_SIZE) as reader:
             if generation is not None and generation_of(found) != generation:
@@ -116,7 +116,7 @@ class FolderStore:
     def delete(self, name: str, generation: str) -> None:
         *above, leaf = check_object_name(name)
         with (
-            told(self._url, f"deleting {name}"),
+            file_errors(self._url, f"deleting {name}"),
             suppress(FileNotFoundError),
             opened_folder(self._root, above) as folder,
             self._lock(),  # or else another could delete it after our look, and a third create it anew
@@ -127,7 +127,7 @@ class FolderStore:
 
     def _is_there(self) -> bool:
         """False before the first use; a StoreError when the parent is missing too, or a link dangles."""
-        with told(self._url, "looking for the folder"):
+        with file_errors(self._url, "looking for the folder"):
             try:
                 self._root.stat()
             except FileNotFoundError:
@@ -251,11 +251,11 @@ class _ObjectFile(io.FileIO):
         self._object = name
 
     def readinto(self, buffer: "WriteableBuffer", /) -> int:
-        with told(self._url, f"reading {self._object}"):
+        with file_errors(self._url, f"reading {self._object}"):
             return super().readinto(buffer)
 
     def readall(self) -> bytes:
-        with told(self._url, f"reading {self._object}"):
+        with file_errors(self._url, f"reading {self._object}"):
             return super().readall()
 
 

@@ -23,7 +23,7 @@ _TO_DO = {
 
 
 @contextmanager
-def told(url: str, doing: str) -> Iterator[None]:
+def file_errors(url: str, doing: str) -> Iterator[None]:
     """Turns an OSError of the block into a StoreError: `doing` failed on the store `url`."""
     try:
         yield

@@ -69,11 +69,11 @@ def write_artifacts(
         passing = counted(chunks, progress, str(form), snapshot.size_bytes)
         try:
             artifact = write_artifact(_until(given_up, passing), staging / form, form, data_key, name)
-            progress(str(form), snapshot.size_bytes, snapshot.size_bytes)  # a dump may be smaller than its pages
-            return artifact
         except BaseException:
             given_up.set()
             raise
+        progress(str(form), snapshot.size_bytes, snapshot.size_bytes)  # a dump may be smaller than its pages
+        return artifact
 
     return _side_by_side(write, formats, given_up), counts if Format.SQL in formats else None
 

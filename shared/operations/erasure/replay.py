@@ -45,7 +45,7 @@ def replay(
         return done
     fresh = path.with_name(path.name + ".erased")
     known = frozenset(map(folded, absent))
-    with _failures(what):
+    with _replay_errors(what):
         with closing(_open(path)) as connection:
             before = _violations(connection)
             _erase(connection, entries, hasher, done, what, known)
@@ -69,7 +69,7 @@ def replay(
 def count_matches(path: Path, entry: Erasure, hasher: Hasher) -> dict[str, int]:
     """How many rows of a private file hold a value of an entry now, by TABLE.COLUMN. Changes nothing of it."""
     found = {}
-    with _failures("the database"), closing(_open(path)) as connection:
+    with _replay_errors("the database"), closing(_open(path)) as connection:
         tables = Tables(connection, "the database")
         for place in entry.places:
             table = tables.find(place.table)
@@ -79,7 +79,7 @@ def count_matches(path: Path, entry: Erasure, hasher: Hasher) -> dict[str, int]:
 
 
 @contextmanager
-def _failures(what: str) -> Iterator[None]:
+def _replay_errors(what: str) -> Iterator[None]:
     try:
         yield
     except apsw.Error as error:

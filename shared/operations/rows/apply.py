@@ -83,7 +83,7 @@ def write_rows(connection: apsw.Connection, writing: Writing) -> None:
     _check_unwritten(connection, writing.match)
     related = [writing.match.table, *_children(connection, writing.match.table)]
     before = _violations(connection, related)
-    with _explained(writing.match.table):
+    with _write_errors(writing.match.table):
         _update(connection, writing)
         _insert(connection, writing)
     _check_written(connection, writing.match)
@@ -189,7 +189,7 @@ def _violations(connection: apsw.Connection, tables: Sequence[str]) -> dict[str,
 
 
 @contextmanager
-def _explained(table: str) -> Iterator[None]:
+def _write_errors(table: str) -> Iterator[None]:
     try:
         yield
     except apsw.ConstraintError as error:

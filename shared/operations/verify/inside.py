@@ -32,13 +32,13 @@ def load(call: Call, target: str, journal_mode: str, allowed: dict[str, Any]) ->
 
 def hold(_call: Call, target: str, manifest: str) -> list[dict[str, Any]]:
     """The quick rungs."""
-    with _readable():
+    with _read_errors():
         return [asdict(check) for check in judge.hold_to_manifest(Path(target), _manifest(manifest))]
 
 
 def prove(call: Call, target: str, manifest: str, form: str) -> dict[str, Any]:
     """All rungs above the archive."""
-    with _readable():
+    with _read_errors():
         proof = judge.prove(Path(target), _manifest(manifest), Format(form), progress=call.progress)
     return {
         "checks": [asdict(check) for check in proof.checks],
@@ -48,7 +48,7 @@ def prove(call: Call, target: str, manifest: str, form: str) -> dict[str, Any]:
 
 def look(_call: Call, target: str) -> dict[str, Any]:
     """What can be said of a database that no manifest describes: how many tables and rows, and SQLite's full check."""
-    with _readable():
+    with _read_errors():
         with closing(apsw.Connection(target, flags=apsw.SQLITE_OPEN_READWRITE)) as connection:
             tables, rows = user_tables(connection), count_rows(connection)
         integrity = check_integrity(Path(target))
@@ -60,7 +60,7 @@ def take_part(_call: Call, whole: str, part: str, manifest: str, tables: list[st
     """Only the schema, or only some tables: dumped out of the whole and loaded again."""
     its = _manifest(manifest)
     header = DumpHeader(its.database, rfc3339(its.created_at), its.schema_version)
-    with _readable(), closing(apsw.Connection(whole, flags=apsw.SQLITE_OPEN_READWRITE)) as connection:
+    with _read_errors(), closing(apsw.Connection(whole, flags=apsw.SQLITE_OPEN_READWRITE)) as connection:
         there = user_tables(connection)
         if unknown := set(tables).difference(there):
             raise UsageError(f"--table {min(unknown)!r} is not in {its.id}, which holds {', '.join(there)}")
@@ -79,7 +79,7 @@ def _growing(call: Call, allowed: Allowances) -> Iterator[bytes]:
 
 
 @contextmanager
-def _readable() -> Iterator[None]:
+def _read_errors() -> Iterator[None]:
     try:
         yield
     except apsw.NoMemError:
