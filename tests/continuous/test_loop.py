@@ -82,7 +82,7 @@ def test_a_loop_that_finds_the_same_pages_by_another_fingerprint_looks_at_them_o
     yard.cycle(memory)
     _written_long_ago(yard)  # a new time, and the pages are as they were
     assert isinstance(yard.cycle(memory), Quiet)
-    monkeypatch.setattr("shared.operations.continuous.cycle.take_snapshot", None)
+    monkeypatch.setattr("shared.databases.file_database.snapshot_file", None)
     assert isinstance(yard.cycle(memory), Quiet)
 
 

@@ -20,7 +20,7 @@ from shared.errors import NotPermitted, SourceError, UsageError
 from shared.model.kinds import Kind
 from shared.operations.backup import BackupOrder, take_backup
 from shared.operations.diff.compare import compare, open_pair
-from shared.operations.rows import RowsOrder, plan_rows, restore_rows
+from shared.operations.rows import RowsOrder, plan_rows, restore_rows, to_file
 from shared.operations.rows import restore as module
 from shared.operations.rows.apply import Conflict, RowWritten
 from shared.operations.verify import allowances
@@ -178,7 +178,7 @@ def test_columns_that_only_the_target_has_keep_their_values(orders: Orders) -> N
 
 def test_a_locked_database_is_left_alone(orders: Orders, monkeypatch: pytest.MonkeyPatch) -> None:
     order = orders(f"PRAGMA journal_mode=WAL; {TABLE}", SINCE)
-    monkeypatch.setattr(module, "_BUSY_MILLISECONDS", 1)
+    monkeypatch.setattr(to_file, "_BUSY_MILLISECONDS", 1)
     with closing(apsw.Connection(order.target.display)) as writer:
         writer.execute("BEGIN IMMEDIATE; DELETE FROM t WHERE id = 3")
         with pytest.raises(SourceError, match="is locked by another program"):
