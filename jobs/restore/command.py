@@ -5,18 +5,12 @@ from typing import Any
 import click
 
 from shared.terminal.flags import RestoreFlags
-from shared.terminal.options import common, database, erasures, prove, store
+from shared.terminal.options import common, database, erasures, store, what_and_where
 from shared.terminal.screen import progress_bars
 
 
 @click.command()
-@click.option("--backup", "ref", metavar="REF", help="An id, an artifact's file name, latest, or latest-verified.")
-@click.option("--at", metavar="TIME", help="The newest backup taken at or before that time (UTC unless it says so).")
-@click.option("--to", metavar="URL", help="A new database. [beside the source, named after the backup]")
-@click.option("--in-place", is_flag=True, help="Over the source, after a safety backup of what is there.")
-@prove
-@click.option("--schema-only", is_flag=True, help="Tables, indexes, views and triggers without rows.")
-@click.option("--table", "tables", multiple=True, metavar="T", help="Only this table; may be given again.")
+@what_and_where
 @click.option(
     "--upload-replace", is_flag=True, help="In place on SQLite Cloud in one step, by an undocumented command."
 )

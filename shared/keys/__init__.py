@@ -1,10 +1,7 @@
 """The key that wraps each backup's data key: a file, or a key in Cloud KMS."""
 
-from pathlib import Path
-
-from shared.errors import KeyProblem
 from shared.keys.interface import Versioned, WrappingKey
-from shared.settings.files import check_own_file
+from shared.keys.private_file import key_path
 
 __all__ = ["Versioned", "WrappingKey", "open_key"]
 
@@ -25,10 +22,4 @@ def open_key(setting: str, *, patience: float = 60.0) -> WrappingKey | None:
         return CloudKey(setting, patience=patience)
     from shared.keys.keyfile import KeyFile  # noqa: PLC0415 - so does Tink, nearly
 
-    path = Path(setting.removeprefix("file:"))
-    try:
-        path = path.expanduser()
-    except RuntimeError:
-        raise KeyProblem(f"key file {path}: there is no such user, or no home folder; write the path in full") from None
-    check_own_file(path)
-    return KeyFile.read(path)
+    return KeyFile.read(key_path(setting))

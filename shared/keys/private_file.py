@@ -6,8 +6,23 @@ from pathlib import Path
 
 from shared.errors import KeyProblem, UsageError
 from shared.runtime.files import sync, write_new
+from shared.settings.files import check_own_file
 
 _LARGEST = 64 << 10  # bytes; ours have about 400
+
+
+def key_path(setting: str) -> Path:
+    """Returns where the key file of a setting (`file:PATH`) is.
+
+    Raises KeyProblem for the home of a user who has none, UsageError when another user owns the file or can write it.
+    """
+    path = Path(setting.removeprefix("file:"))
+    try:
+        path = path.expanduser()
+    except RuntimeError:
+        raise KeyProblem(f"key file {path}: there is no such user, or no home folder; write the path in full") from None
+    check_own_file(path)
+    return path
 
 
 def create_private(path: Path, content: bytes) -> None:

@@ -8,8 +8,7 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from shared.errors import KeyProblem
-from shared.keys.private_file import create_private, read_private
-from shared.settings.files import check_own_file
+from shared.keys.private_file import create_private, key_path, read_private
 from shared.statements import PublicKey, Signer
 
 
@@ -23,13 +22,7 @@ def open_signer(setting: str) -> Signer:
         from shared.keys.kms_signing import CloudSigner  # noqa: PLC0415 - Google's library takes 0.3 s to import
 
         return CloudSigner(setting)
-    path = Path(setting.removeprefix("file:"))
-    try:
-        path = path.expanduser()
-    except RuntimeError:
-        raise KeyProblem(f"key file {path}: there is no such user, or no home folder; write the path in full") from None
-    check_own_file(path)
-    return SigningFile.read(path)
+    return SigningFile.read(key_path(setting))
 
 
 class SigningFile:

@@ -18,7 +18,7 @@ store = click.option(
 )
 as_json = click.option("--json", "as_json", is_flag=True, help="One JSON document on stdout.")
 database = click.option("--database", metavar="NAME", help="Only backups of this database.")
-prove = click.option(
+_prove = click.option(
     "--verify",
     "prove",
     metavar="[=full]",
@@ -43,6 +43,26 @@ def erasures(function: Function) -> Function:
         "--absent", multiple=True, metavar="T[.C]", help="An erased table or column that this backup never had."
     )
     return without(absent(function))
+
+
+def what_and_where(function: Function) -> Function:
+    """The flags of a restore and of the request for one: which backup, to where, and how much of it."""
+    options = (
+        click.option(
+            "--backup", "ref", metavar="REF", help="An id, an artifact's file name, latest, or latest-verified."
+        ),
+        click.option(
+            "--at", metavar="TIME", help="The newest backup taken at or before that time (UTC unless it says so)."
+        ),
+        click.option("--to", metavar="URL", help="A new database. [beside the source, named after the backup]"),
+        click.option("--in-place", is_flag=True, help="Over the source, after a safety backup of what is there."),
+        _prove,
+        click.option("--schema-only", is_flag=True, help="Tables, indexes, views and triggers without rows."),
+        click.option("--table", "tables", multiple=True, metavar="T", help="Only this table; may be given again."),
+    )
+    for option in reversed(options):
+        function = option(function)
+    return function
 
 
 def common(function: Function) -> Function:

@@ -11,8 +11,7 @@ from shared.errors import CorruptSource
 from shared.model.manifest import Manifest
 from shared.operations.restore.order import RestoreOrder
 from shared.operations.restore.permitted import redeem
-from shared.operations.restore.safety import safety_backup
-from shared.operations.restore.target import was_encrypted
+from shared.operations.restore.target import safety_of, was_encrypted
 from shared.operations.restore.to_cloud import check_secrecy, check_target, create, replace_database
 from shared.runtime.disk import check_room
 from shared.runtime.progress import Progress
@@ -51,9 +50,9 @@ class CloudTarget:
 
         def keep() -> str:
             try:
-                return safety_backup(order, clock, progress)
+                return safety_of(order).take(clock, progress)
             except CorruptSource:
-                return safety_backup(order, clock, progress, allow_corrupt=True)
+                return safety_of(order).take(clock, progress, allow_corrupt=True)
 
         return replace_database(
             self._location,

@@ -12,8 +12,7 @@ from shared.errors import CorruptSource, UsageError
 from shared.model.manifest import Manifest
 from shared.operations.restore.order import RestoreOrder
 from shared.operations.restore.permitted import redeem
-from shared.operations.restore.safety import safety_backup
-from shared.operations.restore.target import was_encrypted
+from shared.operations.restore.target import safety_of, was_encrypted
 from shared.runtime.disk import check_room, free_bytes
 from shared.runtime.progress import Progress
 from shared.sqlite.beside import scratch_beside
@@ -101,6 +100,6 @@ class FileTarget:
             return of_file(held.snapshot(destination), Path(order.target.display))
 
         try:
-            return safety_backup(order, clock, progress, snapshot=copy)
+            return safety_of(order).take(clock, progress, snapshot=copy)
         except CorruptSource:  # damage is why people restore: its pages are kept as they are, marked as not good
-            return safety_backup(order, clock, progress, snapshot=copy, allow_corrupt=True)
+            return safety_of(order).take(clock, progress, snapshot=copy, allow_corrupt=True)

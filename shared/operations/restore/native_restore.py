@@ -24,9 +24,7 @@ from shared.clock import Clock, rfc3339, utc_now
 from shared.databases.snapshot import Snapshot, take_snapshot
 from shared.errors import CorruptSource, LitekeepError, NotGood, NotPermitted, SourceError
 from shared.keys import WrappingKey
-from shared.model.kinds import Kind
-from shared.model.names import SAFETY_PREFIX
-from shared.operations.backup import BackupOrder, take_backup
+from shared.operations.backup.safety import Safety
 from shared.operations.restore.order import Restored
 from shared.operations.restore.same import difference
 from shared.operations.restore.to_cloud import keep_quiet
@@ -189,22 +187,8 @@ def _safety_backup(order: NativeOrder, image: Path, clock: Clock, progress: Prog
             shutil.copyfile(taken.path, image)
         return taken
 
-    taken = take_backup(
-        BackupOrder(
-            location=order.target,
-            store=order.store,
-            key=order.key,
-            kind=Kind.ON_DEMAND,
-            keep_for=order.keep_safety_for,
-            environment=order.environment,
-            prefix=SAFETY_PREFIX,
-            allow_corrupt=allow_corrupt,
-        ),
-        snapshot=snapshot,
-        clock=clock,
-        progress=progress,
-    )
-    return taken.manifest.id
+    safety = Safety(order.target, order.store, order.key, order.keep_safety_for, order.environment)
+    return safety.take(clock, progress, snapshot=snapshot, allow_corrupt=allow_corrupt, with_sql=True)
 
 
 def _wait_until_usable(target: CloudLocation, pause: Callable[[float], None]) -> None:

@@ -8,6 +8,7 @@ from shared.clock import Clock
 from shared.databases.interface import Condition
 from shared.databases.location import Location
 from shared.model.manifest import Manifest
+from shared.operations.backup.safety import Safety
 from shared.operations.restore.order import RestoreOrder
 from shared.runtime.progress import Progress
 from shared.sqlite.location import FileLocation
@@ -57,3 +58,9 @@ def restore_target(location: Location) -> RestoreTarget:
 def was_encrypted(manifest: Manifest) -> bool:
     """Whether the database was encrypted where it was backed up."""
     return (manifest.source.model_extra or {}).get("encrypted") is True
+
+
+def safety_of(order: RestoreOrder) -> Safety:
+    """Returns how the safety backup of an order's target is taken."""
+    store, key = (order.safety_in, None) if order.safety_in else (order.catalog.store, order.key)
+    return Safety(order.target, store, key, order.keep_safety_for, order.environment)

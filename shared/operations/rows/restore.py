@@ -23,9 +23,7 @@ from shared.compare.rows import Match, match_tables, pair
 from shared.compare.shapes import Shape, read_shape
 from shared.databases.snapshot import take_snapshot
 from shared.errors import UsageError
-from shared.model.kinds import Kind
-from shared.model.names import SAFETY_PREFIX, Format
-from shared.operations.backup import BackupOrder, take_backup
+from shared.operations.backup.safety import Safety
 from shared.operations.rows.apply import Conflict, Writing
 from shared.operations.rows.order import RowChange, RowsOrder, RowsPlan, RowsRestored
 from shared.operations.rows.permitted import check_rows_permit, redeem_rows
@@ -219,18 +217,5 @@ def _tried(prepared: Prepared, trial: Path) -> list[str]:
 
 
 def _safety_backup(order: RowsOrder, clock: Clock, progress: Progress) -> str:
-    taken = take_backup(
-        BackupOrder(
-            location=order.target,
-            store=order.catalog.store,
-            key=order.key,
-            kind=Kind.ON_DEMAND,
-            keep_for=order.keep_safety_for,
-            environment=order.environment,
-            formats=(Format.SQLITE,),
-            prefix=SAFETY_PREFIX,
-        ),
-        clock=clock,
-        progress=progress,
-    )
-    return taken.manifest.id
+    safety = Safety(order.target, order.catalog.store, order.key, order.keep_safety_for, order.environment)
+    return safety.take(clock, progress)
