@@ -4,15 +4,10 @@ from pathlib import Path
 
 import click
 
-from shared.clock import utc_now
 from shared.errors import UsageError
 from shared.operations import transfer
-from shared.runtime.progress import Progress
-from shared.runtime.so_far import note
-from shared.runtime.workspace import scratch_folder
 from shared.settings import read_settings
 from shared.sqlite.location import FileLocation
-from shared.sqlitecloud.location import CloudLocation
 from shared.terminal.audit import audited
 from shared.terminal.options import common
 from shared.terminal.parts import event_log, location_of
@@ -40,33 +35,20 @@ def import_file(as_json: bool, file: Path, to: str | None) -> None:
     settings = read_settings()
     location = location_of(to, settings) if to else FileLocation(file.with_name(file.name.split(".")[0] + ".db"))
     log = event_log(settings, result_on_stdout=as_json)
-    started = utc_now()
     with (
         audited(log, settings, "import", location.display, database=location.database, reason=f"of {file}"),
         progress_bars(wanted=not as_json) as progress,
     ):
-        if isinstance(location, FileLocation):
-            done = transfer.import_file(file, location.path, progress=progress)
-            tables, rows = done.tables, done.rows
-        else:
-            tables, rows = _to_cloud(file, location, progress)
-    seconds = (utc_now() - started).total_seconds()
+        done = transfer.import_file(file, location, progress=progress)
     if as_json:
-        found = {"id": file.name, "target": location.display, "rows": rows, "tables": tables, "verified": True}
-        say_json(found | {"duration_seconds": round(seconds, 3)})
+        found = {
+            "id": file.name,
+            "target": location.display,
+            "rows": done.rows,
+            "tables": done.tables,
+            "verified": True,
+        }
+        say_json(found | {"duration_seconds": round(done.duration_seconds, 3)})
         return
-    say(f"Imported {file}: {tables} tables, {rows} rows, {seconds:.1f} s")
+    say(f"Imported {file}: {done.tables} tables, {done.rows} rows, {done.duration_seconds:.1f} s")
     say(f"  to {location.display}")
-
-
-def _to_cloud(file: Path, target: CloudLocation, progress: Progress) -> tuple[int, int]:
-    """As a restore to a new database there: loaded here, uploaded, downloaded again and compared."""
-    from shared.operations.restore.to_cloud import check_target, create
-
-    check_target(target, in_place=False)
-    note("file", f"{target.display} was not made")
-    with scratch_folder() as scratch:
-        made = scratch / "import.sqlite"
-        tables, rows = transfer.load_file(file, made, progress=progress)
-        create(target, made, scratch, progress)
-    return tables, rows

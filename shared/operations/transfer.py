@@ -17,6 +17,7 @@ from shared.catalog.listing import Catalog
 from shared.catalog.opening import open_manifest
 from shared.clock import Clock, rfc3339, utc_now
 from shared.continuous.path import Below
+from shared.databases.location import Location
 from shared.dump.dump import DumpHeader, dump
 from shared.errors import NotGood, StoreError, UsageError
 from shared.keys import WrappingKey
@@ -24,6 +25,7 @@ from shared.model.manifest import Artifact, Manifest
 from shared.model.names import Format
 from shared.operations.erasure.replayed import Replayed
 from shared.operations.erasure.way_out import USUAL, Pending, WayOut, pending_for
+from shared.operations.restore.target import restore_target
 from shared.operations.verify.child import hold, look
 from shared.operations.verify.ladder import write_plain
 from shared.operations.verify.rebuild import none_usable, private_file, rebuild
@@ -46,7 +48,7 @@ _DAMAGED = "NOT good: it was taken of a damaged database"
 @dataclass(frozen=True)
 class Imported:
     source: Path
-    target: Path
+    target: str
     tables: int
     rows: int
     duration_seconds: float
@@ -61,23 +63,23 @@ class Exported:
     erased: Replayed | None = None
 
 
-def import_file(source: Path, target: Path, *, clock: Clock = utc_now, progress: Progress = silent) -> Imported:
-    """Makes a new database of a `.sql`, `.sql.gz`, `.sqlite` or `.sqlite.zst` file.
+def import_file(source: Path, target: Location, *, clock: Clock = utc_now, progress: Progress = silent) -> Imported:
+    """Makes a new database of a `.sql`, `.sql.gz`, `.sqlite` or `.sqlite.zst` file, as a restore would.
 
     Raises NotGood when the file does not unpack, load, or pass SQLite's own checks; UsageError when
     the target is taken.
     """
-    started = clock()
-    check_new(target)
-    note("file", f"{target} was not made")
-    with scratch_beside(target) as scratch:
+    started, place = clock(), restore_target(target)
+    place.check(in_place=False)
+    note("file", f"{target.display} was not made")
+    with place.scratch() as scratch:
         made = scratch / "import.sqlite"
-        tables, rows = load_file(source, made, progress=progress)
-        publish_new(made, target)
-    return Imported(source, target, tables, rows, (clock() - started).total_seconds())
+        tables, rows = _load_file(source, made, progress=progress)
+        place.make_new(made, scratch, progress)
+    return Imported(source, target.display, tables, rows, (clock() - started).total_seconds())
 
 
-def load_file(source: Path, made: Path, *, progress: Progress = silent) -> tuple[int, int]:
+def _load_file(source: Path, made: Path, *, progress: Progress) -> tuple[int, int]:
     """Makes the private new file `made` of such a file; returns tables and rows. Raises NotGood, as above."""
     check_alone(source)
     with Confined() as child:

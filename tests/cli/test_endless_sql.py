@@ -95,7 +95,7 @@ def test_a_proven_restore_ends_without_a_database(tmp_path: Path, form: Format) 
 def test_import_and_the_proof_of_a_file_end(tmp_path: Path) -> None:
     (tmp_path / "x.sql").write_text(DUMP)
     with pytest.raises(NotGood, match=r"x\.sql took more than 1 s of CPU time"):
-        import_file(tmp_path / "x.sql", tmp_path / "new.db")
+        import_file(tmp_path / "x.sql", FileLocation(tmp_path / "new.db"))
     assert [path.name for path in tmp_path.iterdir()] == ["x.sql"]
     assert [check.name for check in verify_file(tmp_path / "x.sql").checks if not check.ok] == ["sql"]
 

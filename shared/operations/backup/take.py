@@ -22,15 +22,15 @@ from shared.clock import Clock, utc_now
 from shared.databases.snapshot import Snapshot, take_snapshot
 from shared.dump.dump import FORMAT as DUMP_FORMAT
 from shared.errors import CorruptSource, NoSql, ObjectExists, SourceError
-from shared.model.manifest import VERDICT_SEAL, Artifact, Integrity, Manifest, checked_name
+from shared.model.manifest import Artifact, Integrity, Manifest, checked_name
 from shared.model.names import BackupName, Format, automatic_id
 from shared.operations.backup.artifacts import Description, describe_damaged, describe_snapshot, write_artifacts
+from shared.operations.backup.manifest import new_manifest
 from shared.operations.backup.order import BackupOrder
 from shared.operations.backup.publish import publish, publish_copy, stage_copies
 from shared.runtime.progress import Progress, silent
 from shared.runtime.workspace import scratch_folder
 from shared.sqlite.checks import check_beside
-from shared.version import TOOL
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -124,31 +124,19 @@ def _store_as(name: BackupName, order: BackupOrder, moment: _Moment, progress: P
     with ExitStack() as stack:
         staging = stack.enter_context(order.store.staging_folder())
         artifacts, description = _write(name, order, moment, staging, data_key, progress)
-        source = moment.snapshot
-        manifest = Manifest(
-            id=name.id,
-            database=name.database,
-            kind=name.kind,
+        manifest = new_manifest(
+            name,
+            order,
+            description,
             created_at=moment.created_at,
-            keep_until=moment.created_at + order.keep_for,
-            environment=order.environment,
-            tool=TOOL,
-            source=source.origin,
-            sqlite=description.database,
-            schema_hash=description.schema_hash,
-            schema_version=description.schema_version,
-            row_counts=description.row_counts,
-            tables=description.tables,
-            rows=description.rows,
+            keep_for=order.keep_for,
+            source=moment.snapshot.origin,
             integrity=description.integrity or moment.integrity.result(),
             artifacts=artifacts,
             encryption=encryption,
-            reindex=description.reindex,
-            note=order.note,
             without_sql=description.without_sql,
             dump_format=DUMP_FORMAT,
             began_at=moment.began_at,
-            verdict_seal=VERDICT_SEAL,
         ).model_copy(update=dict(order.marks))
         manifest = seal_manifest(manifest, data_key)
         copies = stage_copies(order.copy_store, manifest, staging, stack)

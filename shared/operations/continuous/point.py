@@ -14,15 +14,15 @@ from shared.catalog.listing import Catalog
 from shared.continuous.index import State, changed_pages, index_of_changes, whole_index
 from shared.databases.snapshot import Snapshot
 from shared.errors import LitekeepError
-from shared.model.manifest import VERDICT_SEAL, Artifact, Chain, Integrity, Manifest, Source
+from shared.model.manifest import Artifact, Chain, Integrity, Manifest, Source
 from shared.model.names import BackupName, Format
 from shared.operations.backup import BackupOrder
 from shared.operations.backup.artifacts import Description
+from shared.operations.backup.manifest import new_manifest
 from shared.operations.backup.publish import publish, publish_copy, stage_copies
 from shared.operations.continuous.live import BASE_LIFE, Point
 from shared.operations.copy import copy_backups
 from shared.runtime.progress import Progress
-from shared.version import TOOL
 
 _PIECE = 1 << 20
 
@@ -99,30 +99,17 @@ def _only(image: Path, page_size: int, numbers: Iterator[int]) -> Iterator[bytes
 
 
 def _manifest(name: BackupName, order: BackupOrder, material: Material, chain: Chain) -> Manifest:
-    description = material.description
-    life = order.keep_for if chain.parent else order.keep_for + BASE_LIFE
-    return Manifest(
-        format=2,
-        id=name.id,
-        database=name.database,
-        kind=name.kind,
+    return new_manifest(
+        name,
+        order,
+        material.description,
         created_at=material.created_at,
-        keep_until=material.created_at + life,
-        environment=order.environment,
-        tool=TOOL,
+        keep_for=order.keep_for if chain.parent else order.keep_for + BASE_LIFE,
         source=material.origin,
-        sqlite=description.database,
-        schema_hash=description.schema_hash,
-        schema_version=description.schema_version,
-        row_counts=description.row_counts,
-        tables=description.tables,
-        rows=description.rows,
         integrity=material.integrity,
+        format=2,
         artifacts=[],
-        reindex=description.reindex,
-        note=order.note,
         chain=chain,
-        verdict_seal=VERDICT_SEAL,
     )
 
 

@@ -40,12 +40,15 @@ class CloudTarget:
     def scratch(self) -> AbstractContextManager[Path]:
         return scratch_folder()
 
+    def make_new(self, path: Path, scratch: Path, progress: Progress) -> None:
+        create(self._location, path, scratch, progress)
+
     def put(
         self, path: Path, order: RestoreOrder, scratch: Path, clock: Clock, progress: Progress
     ) -> tuple[str | None, list[str]]:
         if not order.in_place:
             redeem(order)
-            create(self._location, path, scratch, progress)
+            self.make_new(path, scratch, progress)
             return None, []
 
         def keep() -> str:

@@ -56,6 +56,9 @@ class FileTarget:
     def scratch(self) -> AbstractContextManager[Path]:
         return scratch_beside(self._path)
 
+    def make_new(self, path: Path, scratch: Path, progress: Progress) -> None:
+        publish_new(path, self._path)
+
     def put(
         self,
         path: Path,
@@ -66,7 +69,7 @@ class FileTarget:
     ) -> tuple[str | None, list[str]]:
         if not order.in_place:
             redeem(order)
-            publish_new(path, self._path)
+            self.make_new(path, scratch, progress)
             return None, []
         with InPlace(self._path, clock()) as held:
             safety = self._safety(held, order, clock, progress)

@@ -15,7 +15,7 @@ from shared.sqlite.location import FileLocation
 
 
 class RestoreTarget(Protocol):
-    """A place for a database. Every method but `put` writes nothing there."""
+    """A place for a database. Every method but `make_new` and `put` writes nothing there."""
 
     def check(self, *, in_place: bool) -> None:
         """Raises UsageError when a new name is taken, or when there is nothing to replace."""
@@ -28,6 +28,9 @@ class RestoreTarget(Protocol):
 
     def scratch(self) -> AbstractContextManager[Path]:
         """A private folder to prepare the database in."""
+
+    def make_new(self, path: Path, scratch: Path, progress: Progress) -> None:
+        """Makes a new database of the closed file `path` in the scratch folder. Raises UsageError for a taken name."""
 
     def put(
         self, path: Path, order: RestoreOrder, scratch: Path, clock: Clock, progress: Progress
