@@ -1,8 +1,7 @@
 """Four calls of google.cloud.kms.v1.KeyManagementService, which wrap and sign, on loopback, with faults on demand."""
 
 from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,6 +13,7 @@ import grpc  # type: ignore[import-untyped]
 from google.cloud.kms_v1.types import resources, service
 
 from tests.servers.kms.keyring import CryptoKey, NotEnabled, Undecryptable, Version, public_pem, signature_of
+from tests.servers.rpc import Method, serving
 
 _SERVICE = "google.cloud.kms.v1.KeyManagementService"
 _LARGEST = 64 << 10  # bytes of plaintext, and of context
@@ -97,34 +97,19 @@ class KmsServer:
 
     @contextmanager
     def running(self, port: int = 0) -> Iterator["KmsServer"]:
-        with ThreadPoolExecutor(4, thread_name_prefix="kms") as pool:
-            server = grpc.server(pool, options=[("grpc.so_reuseport", 0)])
-            server.add_generic_rpc_handlers((self._handlers(),))
-            self.endpoint = f"127.0.0.1:{server.add_insecure_port(f'127.0.0.1:{port}')}"
-            server.start()
-            try:
-                yield self
-            finally:
-                server.stop(grace=1).wait()
-
-    def _handlers(self) -> Any:
-        def handler(method: Callable[..., Any], request: Any, response: Any) -> Any:
-            return grpc.unary_unary_rpc_method_handler(method, request.deserialize, response.serialize)
-
-        return grpc.method_handlers_generic_handler(
-            _SERVICE,
-            {
-                "Encrypt": handler(self._encrypt, service.EncryptRequest, service.EncryptResponse),
-                "Decrypt": handler(self._decrypt, service.DecryptRequest, service.DecryptResponse),
-                "ListCryptoKeyVersions": handler(
-                    self._list_versions, service.ListCryptoKeyVersionsRequest, service.ListCryptoKeyVersionsResponse
-                ),
-                "AsymmetricSign": handler(
-                    self._asymmetric_sign, service.AsymmetricSignRequest, service.AsymmetricSignResponse
-                ),
-                "GetPublicKey": handler(self._get_public_key, service.GetPublicKeyRequest, resources.PublicKey),
-            },
-        )
+        methods: dict[str, Method] = {
+            "Encrypt": (self._encrypt, service.EncryptRequest, service.EncryptResponse),
+            "Decrypt": (self._decrypt, service.DecryptRequest, service.DecryptResponse),
+            "ListCryptoKeyVersions": (
+                self._list_versions,
+                service.ListCryptoKeyVersionsRequest,
+                service.ListCryptoKeyVersionsResponse,
+            ),
+            "AsymmetricSign": (self._asymmetric_sign, service.AsymmetricSignRequest, service.AsymmetricSignResponse),
+            "GetPublicKey": (self._get_public_key, service.GetPublicKeyRequest, resources.PublicKey),
+        }
+        with serving(_SERVICE, methods, port=port) as self.endpoint:
+            yield self
 
     def _encrypt(self, request: Any, context: grpc.ServicerContext) -> Any:
         fault = self._begin("Encrypt", request, context)

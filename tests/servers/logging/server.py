@@ -3,8 +3,7 @@
 import json
 import re
 from collections import deque
-from collections.abc import Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
+from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime
 from typing import Any
@@ -18,6 +17,8 @@ from google.cloud.logging_v2.types import (
     WriteLogEntriesResponse,
 )
 from google.protobuf import json_format
+
+from tests.servers.rpc import Method, serving
 
 _SERVICE = "google.logging.v2.LoggingServiceV2"
 _TERM = re.compile(r'([A-Za-z_.]+)(=|>=)("(?:[^"\\]|\\.)*")')
@@ -48,27 +49,12 @@ class LoggingServer:
 
     @contextmanager
     def running(self) -> Iterator["LoggingServer"]:
-        with ThreadPoolExecutor(2, thread_name_prefix="logging") as pool:
-            server = grpc.server(pool, options=[("grpc.so_reuseport", 0)])
-            server.add_generic_rpc_handlers((self._handlers(),))
-            self.endpoint = f"127.0.0.1:{server.add_insecure_port('127.0.0.1:0')}"
-            server.start()
-            try:
-                yield self
-            finally:
-                server.stop(grace=1).wait()
-
-    def _handlers(self) -> Any:
-        def handler(method: Callable[..., Any], request: Any, response: Any) -> Any:
-            return grpc.unary_unary_rpc_method_handler(method, request.deserialize, response.serialize)
-
-        return grpc.method_handlers_generic_handler(
-            _SERVICE,
-            {
-                "WriteLogEntries": handler(self._write, WriteLogEntriesRequest, WriteLogEntriesResponse),
-                "ListLogEntries": handler(self._list, ListLogEntriesRequest, ListLogEntriesResponse),
-            },
-        )
+        methods: dict[str, Method] = {
+            "WriteLogEntries": (self._write, WriteLogEntriesRequest, WriteLogEntriesResponse),
+            "ListLogEntries": (self._list, ListLogEntriesRequest, ListLogEntriesResponse),
+        }
+        with serving(_SERVICE, methods) as self.endpoint:
+            yield self
 
     def _begin(self, allowed: bool, context: grpc.ServicerContext) -> None:
         self.calls += 1
