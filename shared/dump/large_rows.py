@@ -1,16 +1,17 @@
 """One row too large to be put together by SQLite without holding it many times over.
 
-Its large values are read through SQLite's incremental I/O. Blobs become literals piece by piece, so of them no more
-than a piece is in memory; a text is there as a whole.
+Its large values are read through SQLite's incremental I/O and become literals piece by piece: no more than a piece of
+one is in memory. A text is read twice, because the first piece of its literal depends on all of it.
 """
 
 from collections.abc import Callable, Iterator
 from contextlib import closing
+from functools import partial
 from typing import Any
 
 import apsw
 
-from shared.dump.literals import text_literal
+from shared.dump.literals import text_pieces
 from shared.dump.row_source import Rows
 from shared.dump.values import literal
 from shared.sqlite.names import quote_name
@@ -42,13 +43,13 @@ def row_body(
             yield str(text).encode()
             continue
         announce(2 * size if kind == "blob" else size)
-        pieces = _value(connection, rows, column.name, rowid)
+        read = partial(_value, connection, rows, column.name, rowid)
         if kind == "blob":
             yield b"X'"
-            yield from (piece.hex().upper().encode() for piece in pieces)
+            yield from (piece.hex().upper().encode() for piece in read())
             yield b"'"
         else:
-            yield text_literal(b"".join(pieces), encoding).encode()
+            yield from text_pieces(read, encoding)
 
 
 def _value(connection: apsw.Connection, rows: Rows, column: str, rowid: int) -> Iterator[bytes]:

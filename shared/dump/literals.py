@@ -15,7 +15,9 @@ Text goes as it is, unless the stock shell would change it: CR is written as a m
 written as its bytes.
 """
 
+import codecs
 import math
+from collections.abc import Callable, Iterable, Iterator
 
 _DECIMAL = (1e-290, 1e300)
 _TWO_52 = "4503599627370496.0"
@@ -71,6 +73,42 @@ def text_literal(raw: bytes, encoding: str = "utf-8") -> str:
     if marker is None:
         return _bytes_literal(raw)
     return f"replace({quoted.replace(chr(13), marker)},'{marker}',char(13))"
+
+
+def text_pieces(read: Callable[[], Iterable[bytes]], encoding: str) -> Iterator[bytes]:
+    """The literal that `text_literal` makes, in UTF-8 and in pieces, of a text that is read in pieces, twice."""
+    begin, end, marker = _form(read(), encoding)
+    yield begin.encode()
+    if marker is None:
+        for piece in read():
+            yield piece.hex().upper().encode()
+    else:
+        decoder = codecs.getincrementaldecoder(encoding)()
+        for piece in read():
+            yield decoder.decode(piece).replace("'", "''").replace("\r", marker).encode()
+    yield end.encode()
+
+
+def _form(pieces: Iterable[bytes], encoding: str) -> tuple[str, str, str | None]:
+    """How the literal begins and ends, and what stands for a CR; None where it is written as its bytes."""
+    as_bytes = "CAST(X'", "' AS TEXT)", None
+    decoder = codecs.getincrementaldecoder(encoding)()
+    markers, has_cr, tail = list(_MARKERS), False, ""
+    refused = "\0" if encoding == "utf-8" else "\0\ufffe\uffff"
+    try:
+        for piece in pieces:
+            text = decoder.decode(piece)
+            if any(character in text for character in refused):
+                return as_bytes
+            has_cr = has_cr or "\r" in text
+            text, tail = tail + text, (tail + text)[1 - len(_MARKERS[-1]) :]
+            markers = [marker for marker in markers if marker not in text]
+        decoder.decode(b"", final=True)
+    except UnicodeDecodeError:
+        return as_bytes
+    if not has_cr:
+        return "'", "'", ""
+    return ("replace('", f"','{markers[0]}',char(13))", markers[0]) if markers else as_bytes
 
 
 def _bytes_literal(raw: bytes) -> str:

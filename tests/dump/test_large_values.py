@@ -10,6 +10,7 @@ import pytest
 
 from shared.dump.dump import DumpHeader, dump
 from shared.dump.large_values import LARGE_STATEMENT, bind_large
+from shared.dump.literals import text_literal, text_pieces
 from shared.dump.load import load_sql
 from shared.errors import NoSql
 from shared.operations.backup.artifacts import LONGEST_ROW
@@ -40,6 +41,43 @@ def test_a_dump_holds_no_more_than_a_piece_of_a_blob(source: Path) -> None:
             tracemalloc.stop()
     assert size > 2 * SIZE
     assert peak < SIZE // 2
+
+
+@pytest.mark.parametrize("end", ["", "it's\r\n"])
+def test_a_dump_holds_no_more_than_a_piece_of_a_text(tmp_path: Path, end: str) -> None:
+    with closing(apsw.Connection(str(tmp_path / "text.db"))) as db:
+        db.execute("CREATE TABLE t(a); INSERT INTO t VALUES (?)", ("it's \u00e9\n" * (SIZE // 8) + end,))
+        tracemalloc.start()
+        try:
+            size = sum(len(chunk) for chunk in dump(db, HEADER))
+            _, peak = tracemalloc.get_traced_memory()
+        finally:
+            tracemalloc.stop()
+    assert size > SIZE
+    assert peak < SIZE // 2
+
+
+@pytest.mark.parametrize("encoding", ["utf-8", "utf-16-le", "utf-16-be"])
+@pytest.mark.parametrize(
+    "text",
+    [
+        "",
+        "it's \u00e9 \U0001f600",
+        "a\rb",
+        "\r\\r",
+        "\r\\r \\r0\\ ' \\r1\\",
+        "\r\\r" + "".join(f"\\r{number}\\" for number in range(10)),
+        "nul\0",
+        "\uffff",
+        "\\r",
+    ],
+)
+def test_a_text_in_pieces_has_the_literal_that_it_has_as_a_whole(text: str, encoding: str) -> None:
+    whole = text.encode(encoding)
+    for raw in (whole, whole + b"\xff", whole[:-1]):
+        for size in (1, 2, 3, 5, 100):
+            pieces = [raw[at : at + size] for at in range(0, len(raw), size)]
+            assert b"".join(text_pieces(lambda pieces=pieces: pieces, encoding)).decode() == text_literal(raw, encoding)  # type: ignore[misc]
 
 
 def test_large_values_come_back_as_they_were(source: Path, tmp_path: Path) -> None:
