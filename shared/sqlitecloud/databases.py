@@ -15,6 +15,7 @@ from shared.sqlitecloud.session import Session, Undecided, Value, Watcher
 T = TypeVar("T")
 
 STATUS_OK = 1
+_MOST_DIGITS = 18
 _DISABLED = 2
 _STATES = {_DISABLED: "disabled", 3: "under maintenance", 4: "in error"}
 
@@ -169,12 +170,15 @@ def remove(address: Address, name: str) -> None:
 def _listed(row: dict[str, Value]) -> Listed:
     return Listed(
         name=str(row.get("name") or ""),
-        size=_number(row.get("size")),
+        size=number_in(row.get("size")),
         encrypted=bool(row.get("encryption")),
-        status=_number(row.get("status")),
-        writes=_number(row.get("nwrite")),
+        status=number_in(row.get("status")),
+        writes=number_in(row.get("nwrite")),
     )
 
 
-def _number(value: Value) -> int | None:
-    return value if isinstance(value, int) else int(value) if isinstance(value, str) and value.isdecimal() else None
+def number_in(value: Value) -> int | None:
+    """Returns the number that a cell holds, as a number or as text; None for anything else."""
+    if isinstance(value, str) and value.isdecimal() and len(value) <= _MOST_DIGITS:
+        return int(value)
+    return value if isinstance(value, int) else None

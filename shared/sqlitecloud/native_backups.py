@@ -256,14 +256,10 @@ def _point(row: dict[str, Value], address: Address) -> NativePoint:
         created=created,
         kind=str(row.get("type") or ""),
         generation=str(row.get("generation") or ""),
-        index=_count(row.get("index")),
-        size=_count(row.get("size")),
+        index=databases.number_in(row.get("index")),
+        size=databases.number_in(row.get("size")),
     )
 
 
 def _text(value: Value) -> str | None:
     return None if value is None or value == "" else str(value)
-
-
-def _count(value: Value) -> int | None:
-    return value if isinstance(value, int) else int(value) if isinstance(value, str) and value.isdecimal() else None
