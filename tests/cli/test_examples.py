@@ -20,6 +20,7 @@ from litekeep.app import litekeep
 from shared.clock import utc_now
 from tests.cli.conftest import Workplace, clean_environment
 from tests.cli.test_approvals import Staff, staff  # noqa: F401 - a fixture
+from tests.program import program_folder
 from tests.servers.gcs.fixtures import gcs_port  # noqa: F401 - a fixture
 from tests.servers.gcs.proxy import running_proxy
 from tests.servers.gcs.server import make_bucket
@@ -149,7 +150,7 @@ def _environment(folder: Path) -> dict[str, str]:
     return clean_environment() | {
         "DATABASE_URL": "app.db",
         "HOME": str(folder),
-        "PATH": f"{folder}/bin:{Path(sys.executable).parent}:/usr/bin:/bin",
+        "PATH": f"{folder}/bin:{program_folder()}:{Path(sys.executable).parent}:/usr/bin:/bin",
         "TMPDIR": str(folder / "tmp"),
         "XDG_STATE_HOME": str(folder / "state"),
     }

@@ -14,6 +14,7 @@ from tests.cli.conftest import Workplace
 from tests.cli.test_audit import deeds, trail
 from tests.cli.test_google import in_cloud
 from tests.dump.equality import assert_equal
+from tests.program import program_folder
 from tests.servers.gcs.fixtures import bucket, gcs, gcs_port  # noqa: F401 - fixtures
 from tests.servers.kms.fixture import KEY, URI, kms  # noqa: F401 - fixtures
 from tests.servers.kms.server import KmsServer
@@ -130,7 +131,7 @@ def test_the_sheet_alone_and_the_store_are_enough_on_a_bare_machine(ready: Workp
     environment = {
         name: value for name, value in ready.environment.items() if not name.startswith(("BACKUP", "DATABASE"))
     }
-    environment["PATH"] = f"{Path(sys.executable).parent}:{environment['PATH']}"
+    environment["PATH"] = f"{program_folder()}:{Path(sys.executable).parent}:{environment['PATH']}"
     done = subprocess.run(
         ["bash", "-c", script.replace("{}", "\n".join(typed))],
         cwd=bare,

@@ -15,6 +15,7 @@ import pytest
 
 from tests.cli.conftest import ROOT, Outcome, Workplace
 from tests.dump.equality import assert_equal
+from tests.program import program_folder
 from tests.servers.gcs.fixtures import bucket, gcs, gcs_port  # noqa: F401 - fixtures
 from tests.servers.gcs.proxy import Proxy
 from tests.servers.sqlitecloud import Server
@@ -31,7 +32,7 @@ class Application:
 
     def npm(self, script: str, *arguments: str, **settings: str) -> Outcome:
         command = ["npm", "run", "--silent", script, *(["--", *arguments] if arguments else [])]
-        path = f"{Path(sys.executable).parent}:{self.place.environment['PATH']}"
+        path = f"{program_folder()}:{Path(sys.executable).parent}:{self.place.environment['PATH']}"
         done = subprocess.run(
             command,
             cwd=self.place.folder,

@@ -5,6 +5,7 @@ import sys
 from pathlib import Path
 
 from tests.cli.conftest import Workplace
+from tests.program import program_folder
 
 
 def test_in_an_empty_folder_it_names_the_first_step(workplace: Workplace) -> None:
@@ -45,7 +46,9 @@ def test_bash_completes_commands_from_the_installed_file(workplace: Workplace) -
     workplace.good("completion", "bash", "--install", XDG_DATA_HOME=str(data))  # once more: it is ours
     script = f"source {path}; COMP_WORDS=(litekeep ret); COMP_CWORD=1; "
     script += '_litekeep_completion litekeep ret litekeep; echo "${COMPREPLY[@]}"'
-    environment = workplace.environment | {"PATH": f"{Path(sys.executable).parent}:{workplace.environment['PATH']}"}
+    environment = workplace.environment | {
+        "PATH": f"{program_folder()}:{Path(sys.executable).parent}:{workplace.environment['PATH']}"
+    }
     done = subprocess.run(["bash", "-c", script], env=environment, capture_output=True, text=True, check=True)
     assert done.stdout.split() == ["retire"]
 

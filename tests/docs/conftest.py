@@ -9,6 +9,7 @@ import pytest
 
 from tests.cli.conftest import Workplace, sample, workplace  # noqa: F401 - fixtures
 from tests.docs.page import Reader
+from tests.program import program_folder
 from tests.servers.gcs.fixtures import gcs_port  # noqa: F401 - a fixture
 
 
@@ -18,7 +19,9 @@ def reader(workplace: Workplace) -> Reader:  # noqa: F811 - the fixture
     folder = workplace.folder
     (folder / "etc").mkdir()
     (folder / "srv" / "app").mkdir(parents=True)
-    environment = workplace.environment | {"PATH": f"{Path(sys.executable).parent}:{workplace.environment['PATH']}"}
+    environment = workplace.environment | {
+        "PATH": f"{program_folder()}:{Path(sys.executable).parent}:{workplace.environment['PATH']}"
+    }
     return Reader(folder, environment)
 
 

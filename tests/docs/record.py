@@ -10,9 +10,9 @@ from pathlib import Path
 
 from tests.docs.book import chapters
 from tests.docs.cases import CASES, Ground, rows_lost_while_others_write
-from tests.docs.forker import running_forker
 from tests.docs.playing import record
 from tests.docs.two_persons import TRANSCRIPTS
+from tests.program import running_program
 from tests.servers.gcs.proxy import running_proxy
 from tests.servers.gcs.server import running_server
 
@@ -27,7 +27,7 @@ PAGES = {
 def main(only: list[str]) -> None:
     with tempfile.TemporaryDirectory(prefix="runbook-") as name:
         folder = Path(name)
-        with running_server(folder / "log") as port, running_proxy(port) as proxy, running_forker() as programs:
+        with running_server(folder / "log") as port, running_proxy(port) as proxy, running_program() as programs:
             os.environ["STORAGE_EMULATOR_HOST"] = proxy.url
             for path, cases in PAGES.items():
                 page = path.read_text()

@@ -8,8 +8,8 @@ import pytest
 
 from tests.docs.book import Chapter, chapters
 from tests.docs.cases import CASES, Ground, rows_lost_while_others_write
-from tests.docs.forker import running_forker
 from tests.docs.playing import play
+from tests.program import running_program
 from tests.servers.gcs.fixtures import gcs, gcs_port  # noqa: F401 - fixtures
 from tests.servers.gcs.proxy import Proxy
 
@@ -25,7 +25,7 @@ def _chapters() -> dict[str, Chapter]:
 
 @pytest.fixture(scope="module")
 def programs() -> Iterator[Path]:
-    with running_forker() as folder:
+    with running_program() as folder:
         yield folder
 
 

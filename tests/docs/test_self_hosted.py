@@ -6,6 +6,7 @@ from pathlib import Path
 
 from tests.cli.conftest import ROOT, Workplace, sample, workplace  # noqa: F401 - fixtures
 from tests.docs.page import Reader
+from tests.program import program_folder
 from tests.servers.receiver import running_receiver
 
 DOC = ROOT / "docs" / "self-hosted.md"
@@ -20,7 +21,7 @@ def test_from_nothing_to_watched_and_back(workplace: Workplace) -> None:  # noqa
     with running_receiver() as receiver:
         environment = workplace.environment | {
             "HOME": str(home),
-            "PATH": f"{Path(sys.executable).parent}:{workplace.environment['PATH']}",
+            "PATH": f"{program_folder()}:{Path(sys.executable).parent}:{workplace.environment['PATH']}",
             "XDG_CONFIG_HOME": str(home / ".config"),
             "XDG_STATE_HOME": str(home / ".local" / "state"),
             "NOTIFY": receiver.notify,
