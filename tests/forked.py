@@ -11,6 +11,7 @@ import socket
 import sys
 import termios
 import threading
+import warnings
 from contextlib import suppress
 from importlib import import_module
 from io import TextIOWrapper
@@ -99,6 +100,8 @@ def become(work: dict[str, Any], streams: list[int]) -> NoReturn:
         os.environ.clear()
         os.environ.update(work["environment"])
         _restart_sqlite()
+        if not work["strict"]:
+            _forgive_warnings()
         code = _code_of(work)
     finally:
         os._exit(_ended(code))
@@ -118,6 +121,13 @@ def _restart_sqlite() -> None:
 
     apsw.shutdown()
     apsw.initialize()
+
+
+def _forgive_warnings() -> None:
+    """As without `-W error`, with which the parent was started."""
+    sys.warnoptions.remove("error")
+    warnings.filters.remove(("error", None, Warning, None, 0))  # type: ignore[attr-defined]
+    warnings._filters_mutated()  # type: ignore[attr-defined]
 
 
 def _code_of(work: dict[str, Any]) -> int:

@@ -3,9 +3,9 @@
 A start of Python with its imports takes longer than most commands do. `run` and `Popen` are `subprocess.run` and
 `subprocess.Popen` for commands such as `[sys.executable, "-m", "litekeep", …]` or `[sys.executable, "-c", …]`. The
 child is a child of the caller as any other is: its signals, exit code and times are what the kernel says. It has the
-caller's arguments, environment, folder, file mode mask and streams. It differs in this: its modules are loaded already,
-warnings are errors in it whether `-W error` is given or not, and objects are not deleted one by one at its end. With
-`start_new_session` a terminal on its stdin is the terminal that controls it.
+caller's arguments, environment, folder, file mode mask and streams. It differs in this: its modules are loaded
+already, and objects are not deleted one by one at its end. With `start_new_session` a terminal on its stdin is the
+terminal that controls it.
 
 Where that matters, a test calls `subprocess` itself: what is imported, limits, another user or namespace, `-I`, an
 installed wheel. What a child cannot have from its parent (another locale, `PYTHON…` settings, limits) makes a real
@@ -79,10 +79,11 @@ def _work(command: Any) -> dict[str, Any] | None:
     words = [os.fspath(word) for word in command] if isinstance(command, list | tuple) else [""]
     if words[0] != sys.executable:
         return None
-    rest = words[3:] if words[1:3] == ["-W", "error"] else words[1:]
+    strict = words[1:3] == ["-W", "error"]
+    rest = words[3:] if strict else words[1:]
     if len(rest) < 2 or rest[0] not in ("-m", "-c"):
         return None
-    return {"how": rest[0], "what": rest[1], "arguments": rest[2:]}
+    return {"how": rest[0], "what": rest[1], "arguments": rest[2:], "strict": strict}
 
 
 def _mask() -> int:

@@ -1,5 +1,7 @@
 """`litekeep console`"""
 
+from contextlib import suppress
+
 import click
 
 from shared.errors import UsageError
@@ -37,4 +39,5 @@ def console(as_json: bool, port: int, allow_requests: bool, store: str | None) -
         else:
             say(f"Open {address}")
             say("  it lets one browser in, once; Ctrl-C ends the console")
-        serve(app, f"fd://{there.fileno()}")
+        with suppress(KeyboardInterrupt):  # Ctrl-C before the server heeds it
+            serve(app, f"fd://{there.detach()}")  # the server closes it

@@ -5,7 +5,7 @@ import os
 import pty
 import struct
 import termios
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -13,6 +13,7 @@ import pyte
 
 from tests import forker
 
+CTRL_C = "\x03"
 _HISTORY = 5000  # lines above the screen
 
 
@@ -40,12 +41,14 @@ def on_terminal(
     columns: int = 80,
     rows: int = 24,
     typed: str = "",
+    respond: Callable[[str], str] = lambda _: "",
     answers: Sequence[tuple[str, str]] = (),
 ) -> Shown:
     """Runs the command on a terminal of that size and returns what is on it in the end.
 
     `typed`: what is on its way to the command before it asks. `answers`: questions, in the order in which the command
-    asks them, each with what is typed once the screen ends with it.
+    asks them, each with what is typed once the screen ends with it. `respond` is called with what is shown so
+    far and returns what is typed then: once, as the first that is not empty.
     """
     waiting = list(answers)
     terminal, theirs = pty.openpty()
@@ -63,6 +66,7 @@ def on_terminal(
     os.write(terminal, typed.encode())
     screen = pyte.HistoryScreen(columns, rows, history=_HISTORY)
     stream = pyte.ByteStream(screen)
+    answered = False
     while True:
         try:
             content = os.read(terminal, 1 << 16)
@@ -73,6 +77,9 @@ def on_terminal(
         stream.feed(content)
         if waiting and screen.display[screen.cursor.y].rstrip().endswith(waiting[0][0]):
             os.write(terminal, waiting.pop(0)[1].encode() + b"\n")
+        if not answered and (typed := respond("\n".join(line.rstrip() for line in screen.display))):
+            os.write(terminal, typed.encode())
+            answered = True
     os.close(terminal)
     assert not waiting, f"never asked: {waiting}"
     code = process.wait()

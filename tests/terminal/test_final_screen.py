@@ -1,13 +1,16 @@
 """What is on a terminal when a command has ended: the whole result, no dead bars, nothing told twice."""
 
+import re
 import shutil
 import sys
 from pathlib import Path
+from urllib.error import HTTPError
+from urllib.request import urlopen
 
 import pytest
 
 from tests.cli.conftest import Workplace, clean_environment, sample, workplace  # noqa: F401 - fixtures
-from tests.terminal.terminal import Shown, on_terminal
+from tests.terminal.terminal import CTRL_C, Shown, on_terminal
 
 SIZES = [(80, 24), (120, 40)]
 # For each command the lines that its result begins and ends with.
@@ -49,6 +52,8 @@ GOOD = {
     "backup --kind continuous": ("Backed up app.db", "Restore it:"),
     "continuous --once": ("backup-", "1 points"),
     "monitor": ("", ""),
+    "audit": ("time ", "backup"),
+    "audit verify": ("✓ The audit trail of ./backups is whole", ""),
 }
 BAD = {
     "restore --backup nope": 2,
@@ -78,6 +83,9 @@ BAD = {
     "init --source nowhere.db": 1,
     "timeline --from noon": 2,
     "continuous --every 1d": 2,
+    "audit --since soon": 2,
+    "audit verify --since soon": 2,
+    "console --port 99999": 2,
 }
 
 
@@ -121,6 +129,8 @@ def without_wrapping(lines: list[str], columns: int) -> list[str]:
 def test_the_whole_result_is_there_and_nothing_else(ready: Workplace, command: str, size: tuple[int, int]) -> None:
     if command == "release one":
         ready.good("hold", "one", "--reason", "audit")
+    if command == "audit verify":
+        ready.run("monitor")  # takes a checkpoint
     found = shown(ready, command, size)
     first, last = GOOD[command]
     lines = without_wrapping(found.lines, size[0])
@@ -132,6 +142,27 @@ def test_the_whole_result_is_there_and_nothing_else(ready: Workplace, command: s
     assert "notice audit:" not in found.text, "the audit line belongs into the log file"
     if command.partition(" ")[0] not in ("status", "monitor", "drill"):
         assert found.code == 0
+
+
+@pytest.mark.parametrize("size", SIZES)
+@pytest.mark.parametrize("opened", [False, True])
+def test_ctrl_c_ends_the_console_also_after_a_visit(ready: Workplace, size: tuple[int, int], opened: bool) -> None:
+    def respond(shown: str) -> str:
+        if "Ctrl-C ends the console" not in shown:
+            return ""
+        address = re.search(r"http://127\.0\.0\.1:\d+/", shown)
+        if opened and address:
+            with pytest.raises(HTTPError, match="401"):  # it answers, and lets nobody in without the token
+                urlopen(f"{address[0]}", timeout=60)
+        return CTRL_C
+
+    command = [sys.executable, "-m", "litekeep", "console", "--port", "0"]
+    found = on_terminal(command, ready.folder, ready.environment, columns=size[0], rows=size[1], respond=respond)
+    lines = without_wrapping(found.lines, size[0])
+    assert found.code == 0, found
+    assert re.fullmatch(r"Open http://127\.0\.0\.1:\d+/open\?token=[\w-]{43}", lines[0])
+    assert lines[1:] == ["  it lets one browser in, once; Ctrl-C ends the console", "^C"]
+    assert not found.colors
 
 
 @pytest.mark.parametrize("size", SIZES)
