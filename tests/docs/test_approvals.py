@@ -7,9 +7,9 @@ import pytest
 
 from tests.docs.book import chapters
 from tests.docs.cases import Ground
-from tests.docs.forker import running_forker
 from tests.docs.playing import play
 from tests.docs.two_persons import TRANSCRIPTS
+from tests.program import running_program
 from tests.servers.gcs.fixtures import gcs, gcs_port  # noqa: F401 - fixtures
 from tests.servers.gcs.proxy import Proxy
 
@@ -18,7 +18,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "approvals.md"
 
 @pytest.fixture(scope="module")
 def programs() -> Iterator[Path]:
-    with running_forker() as folder:
+    with running_program() as folder:
         yield folder
 
 
