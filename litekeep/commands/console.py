@@ -34,10 +34,10 @@ def console(as_json: bool, port: int, allow_requests: bool, store: str | None) -
     with listening(port) as there:
         port = there.getsockname()[1]
         app, address = on_laptop(settings, actor_of(settings), port, may_change=allow_requests)
-        if as_json:
-            say_json({"address": address})
-        else:
-            say(f"Open {address}")
-            say("  it lets one browser in, once; Ctrl-C ends the console")
         with suppress(KeyboardInterrupt):  # Ctrl-C before the server heeds it
+            if as_json:
+                say_json({"address": address})
+            else:
+                say(f"Open {address}")
+                say("  it lets one browser in, once; Ctrl-C ends the console")
             serve(app, f"fd://{there.detach()}")  # the server closes it
