@@ -201,10 +201,8 @@ class Catalog:
         weighed = opinions(verdicts, sealing, lambda items, known: contents(self.store, items, known))
         backups = [
             self._judged(
-                replace(
-                    backup_of(name, manifests[name], summary, verdicts.get(name, ()), weighed.get(name)),
-                    rewrappings=rewrapped.get(name, ()),
-                ),
+                backup_of(name, manifests[name], summary, verdicts.get(name, ()), weighed.get(name)),
+                rewrapped.get(name, ()),
                 sizes,
                 held,
                 now,
@@ -214,10 +212,20 @@ class Catalog:
         ]
         return with_paths(sorted(backups, key=by_time, reverse=True))
 
-    def _judged(self, backup: Backup, sizes: Mapping[str, int], held: Collection[BackupName], now: datetime) -> Backup:
+    def _judged(
+        self,
+        backup: Backup,
+        rewrappings: tuple[StoredObject, ...],
+        sizes: Mapping[str, int],
+        held: Collection[BackupName],
+        now: datetime,
+    ) -> Backup:
         missing = None if backup.damaged else what_is_missing(backup.summary, sizes)
         hold = read_hold(self.store, backup.name) if backup.name in held else None
-        return replace(backup, missing=missing, future=is_future(backup.created_at, now), hold=hold)
+        future = is_future(backup.created_at, now)
+        if not (missing or hold or future or rewrappings):
+            return backup  # as nearly all are: a copy of each of thousands takes a while
+        return replace(backup, missing=missing, future=future, hold=hold, rewrappings=rewrappings)
 
 
 def _kinds(kind: Kind | None) -> list[Kind]:
