@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, contextmanager
 from io import BytesIO
 from pathlib import Path
 from threading import Lock
-from typing import BinaryIO
+from typing import Any, BinaryIO
 
 from shared.clock import Clock, utc_now
 from shared.errors import ObjectMissing
@@ -40,6 +40,7 @@ class KeptStore:
         self.listed_at = clock()
         self._contents: OrderedDict[tuple[str, str], bytes] = OrderedDict()
         self._size = 0
+        self.summaries: dict[tuple[str, str], dict[str, Any]] = {}
         self.has_own_time = isinstance(store, OwnTime) and store.has_own_time
 
     @property
@@ -60,6 +61,8 @@ class KeptStore:
                 with all_of_it_stays():
                     self._listing = tuple(self._store.list_objects(start=BESIDE_TRAIL))
                 self._listed, self.listed_at = self._monotonic(), at
+                there = {(item.name, item.generation) for item in self._listing}
+                self.summaries = {key: summary for key, summary in self.summaries.items() if key in there}
             return self._listing
 
     @contextmanager

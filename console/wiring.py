@@ -12,6 +12,7 @@ from console.limits import RateLimit
 from console.roles import Roles
 from shared.clock import Clock, utc_now
 from shared.events.log import EventLog
+from shared.runtime.collector import all_of_it_stays
 from shared.settings import Settings
 from shared.stores import open_store
 from shared.terminal.overall import Look, look_at
@@ -55,7 +56,8 @@ class Wiring:
         """All databases, from the listing alone; made anew when the listing is. Raises StoreError."""
         listing = self.store.whole()
         if self._looked is None or self._looked[0] is not listing:
-            look = look_at(self.settings, self.store, None, self.clock(), listing_alone=True)
+            with all_of_it_stays():
+                look = look_at(self.settings, self.store, None, self.clock(), listing_alone=True)
             self._looked = (listing, look)
         return self._looked[1]
 

@@ -25,7 +25,7 @@ from shared.catalog.grouping import (
 from shared.catalog.holds import read_hold
 from shared.catalog.opinions import opinions
 from shared.catalog.paths import with_paths
-from shared.catalog.reading import contents, read_object
+from shared.catalog.reading import KeepsSummaries, contents, read_object
 from shared.catalog.summary import beside_manifest, beside_verdict, summarise, summary_of
 from shared.catalog.verdicts import Opened, read_verdict, seal_verdict
 from shared.clock import Clock, is_future, rfc3339, utc_now
@@ -194,9 +194,7 @@ class Catalog:
         sizes = {item.name: item.size_bytes for _, item in found}
         held = {parsed.backup for parsed, _ in found if parsed.role == "hold"}
         rewrapped = rewrappings_of(found)
-        summaries: dict[BackupName, Read | None] = {name: summary_of(item) for name, item in manifests.items()}
-        for name, content in contents(self.store, manifests, summaries):
-            summaries[name] = summary_in(content, name)
+        summaries = self._summaries(manifests)
         sealing = {name: seal_format(summary) for name, summary in summaries.items()}
         weighed = opinions(verdicts, sealing, lambda items, known: contents(self.store, items, known))
         backups = [
@@ -211,6 +209,20 @@ class Catalog:
             if summary is not None  # else it was removed since the listing began
         ]
         return with_paths(sorted(backups, key=by_time, reverse=True))
+
+    def _summaries(self, manifests: Mapping[BackupName, StoredObject]) -> dict[BackupName, Read | None]:
+        known = self.store.summaries if isinstance(self.store, KeepsSummaries) else {}
+        found: dict[BackupName, Read | None] = {
+            name: known.get((item.name, item.generation)) or summary_of(item) for name, item in manifests.items()
+        }
+        for name, content in contents(self.store, manifests, found):
+            found[name] = summary_in(content, name)
+        if isinstance(self.store, KeepsSummaries):
+            for name, item in manifests.items():
+                summary = found[name]
+                if summary is not None and not isinstance(summary, NotGood):
+                    known[item.name, item.generation] = dict(summary)
+        return found
 
     def _judged(
         self,

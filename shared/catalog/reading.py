@@ -1,13 +1,20 @@
 """Reads the small objects that describe backups. Their content is not trusted: sizes are bounded."""
 
-from collections.abc import Iterable, Iterator, Mapping
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from typing import Any, Protocol, runtime_checkable
 
 from shared.errors import NotGood, ObjectMissing, StoreError
 from shared.model.manifest import LARGEST_MANIFEST
 from shared.model.names import BackupName
 from shared.stores import Store, StoredObject
 from shared.stores.interface import ReadsMany
+
+
+@runtime_checkable
+class KeepsSummaries(Protocol):
+    """A store of whose manifests the summaries are kept, by name and generation: the bytes of these never change."""
+
+    summaries: MutableMapping[tuple[str, str], dict[str, Any]]
 
 
 def contents(

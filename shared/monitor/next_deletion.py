@@ -19,11 +19,19 @@ class NextDeletion:
     due: bool
 
 
-def next_deletion(decisions: Iterable[RetentionDecision], database: str) -> NextDeletion | None:
-    """The one whose time ends first; None when everything stays for another reason than its time."""
-    going = [
-        NextDeletion(decision.backup.name, decision.kept_until, decision.delete)
-        for decision in decisions
-        if decision.backup.name.database == database and decision.rule in _BY_TIME and decision.kept_until is not None
-    ]
-    return min(going, key=lambda each: (not each.due, each.at, each.backup.id), default=None)
+def next_deletions(decisions: Iterable[RetentionDecision]) -> dict[str, NextDeletion]:
+    """By database the one whose time ends first; none where everything stays for another reason than its time."""
+    going: dict[str, NextDeletion] = {}
+    for decision in decisions:
+        if decision.rule not in _BY_TIME or decision.kept_until is None:
+            continue
+        database = decision.backup.name.database
+        found = NextDeletion(decision.backup.name, decision.kept_until, decision.delete)
+        first = going.get(database)
+        if first is None or _order(found) < _order(first):
+            going[database] = found
+    return going
+
+
+def _order(each: NextDeletion) -> tuple[bool, datetime, str]:
+    return not each.due, each.at, each.backup.id

@@ -7,7 +7,7 @@ from typing import Any
 
 from shared.clock import Clock, rfc3339, utc_now
 from shared.monitor import Finding, Listing, Seen, Status, StatusLevel, status_of
-from shared.monitor.next_deletion import NextDeletion, next_deletion
+from shared.monitor.next_deletion import NextDeletion, next_deletions
 from shared.retention.inventory import Inventory
 from shared.retention.retired import is_retired
 from shared.retention.rules import plan
@@ -25,7 +25,7 @@ class Look:
 
     listing: Listing
     statuses: list[Status]
-    going: Mapping[str, NextDeletion | None]
+    going: Mapping[str, NextDeletion]
     inventory: Inventory
 
     @property
@@ -46,7 +46,7 @@ class Look:
 
     @property
     def documents(self) -> list[dict[str, Any]]:
-        return [_to_json(each, self.going[each.database], self.inventory) for each in self.statuses]
+        return [_to_json(each, self.going.get(each.database), self.inventory) for each in self.statuses]
 
 
 def take_look(store_url: str | None, database: str | None, *, clock: Clock = utc_now) -> Look:
@@ -69,8 +69,7 @@ def look_at(
     listing = replace(listing, problems=(*listing.problems, *failures_of(settings)))
     statuses = [status_of(name, listing, settings.backup_schedules, now) for name in sorted(listing.databases)]
     decisions = plan(inventory.candidates, retention_policy(settings), now).decisions
-    going = {name: next_deletion(decisions, name) for name in listing.databases}
-    return Look(listing, statuses, going, inventory)
+    return Look(listing, statuses, next_deletions(decisions), inventory)
 
 
 def overall(look: Look) -> dict[str, Any]:
