@@ -76,7 +76,7 @@ def page(litekeep: Path, home: Path) -> Iterator[str]:
             machine.session("litekeep systemd --user --print | head -16", columns=200),
             machine.session("litekeep systemd --user --install"),
         )
-        yield "## Something breaks, and is mended\n"
+        yield "## Something breaks, and is fixed\n"
         yield block(
             machine.session("mv app.db away.db; litekeep backup --kind daily"),
             machine.session("mv away.db app.db; litekeep backup --kind daily"),

@@ -1,4 +1,4 @@
-"""Health of a SQLite Cloud source: each line true, each fault with what mends it, and nothing changed on the node."""
+"""Health of a SQLite Cloud source: each line true, each fault with what fixes it, and nothing changed on the node."""
 
 import re
 import socket
