@@ -21,7 +21,7 @@ class Caller:
 
 
 class Gate(Protocol):
-    """How callers are told apart: IAP's signed header, or the one-time token on this machine."""
+    """How callers are identified: by IAP's signed header, or by the one-time token on this machine."""
 
     secure: bool  # whether pages are served by https
 

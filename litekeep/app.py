@@ -90,7 +90,7 @@ wins, and an empty value there stands for the default):
                      approvals, verdicts, drills and checkpoints
   BACKUP_EVENTS      gcp-logging://projects/P/logs/NAME: events go to that log too, outside
                      Cloud Run; checkpoints of the audit trail to NAME-checkpoints
-  BACKUP_NOTIFY      who is told of findings that begin and end: Apprise URLs, with
+  BACKUP_NOTIFY      who gets a message of findings that begin and end: Apprise URLs, with
                      blanks between, such as mailto://… slack://… ntfys://…
   BACKUP_HEARTBEAT_URL  called after each good backup, so that silence is noticed
   BACKUP_DRILL_SQL   a file of the application's own checks, for litekeep drill

@@ -45,7 +45,7 @@ Tell = Callable[[str], None]
 def run_loop(order: BackupOrder, settings: Settings, log: EventLog, every: timedelta, *, once: bool, tell: Tell) -> Ran:
     """Runs cycles until a signal comes or another loop begins; with `once` a single one, whose error is raised.
 
-    A cycle that fails is told and tried again at the next time: whatever was in its way may have passed.
+    A cycle that fails is reported, and tried again at the next time: the cause may have passed.
     """
     ran = Ran()
     with scratch_folder() as folder, _stoppable() as stop, turn_of(order.store, order.location.database) as turn:

@@ -22,7 +22,7 @@ Leave = Callable[[Backup], None]
 
 
 def delete_plan(store: Store, name: BackupName, *, force: bool) -> dict[str, Value]:
-    """What an approval is held to. Raises ObjectMissing when the backup is gone."""
+    """Returns what an approval is bound to. Raises ObjectMissing when the backup is gone."""
     with store.open(name.manifest) as stream:
         manifest = stream.read(LARGEST_MANIFEST + 1)
     return {

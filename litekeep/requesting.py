@@ -42,7 +42,7 @@ def request_restore(settings: Settings, flags: RestoreFlags, reason: str, *, as_
 
 
 def request_rows(settings: Settings, flags: RowsFlags, reason: str, *, as_json: bool) -> int:
-    """Asks for rows. The condition stands in the request as it is, for whoever decides; of keys stands their hash."""
+    """Requests rows. The request holds the condition as it is, for whoever decides, and only the hash of keys."""
     order = rows_order_of(settings, flags, with_key=False)
     return ask(settings, Action.ROWS, rows_plan(order), about_backup(order.backup), reason, as_json=as_json)
 

@@ -20,7 +20,7 @@ _LONGEST = 255
 
 @blueprint.get("/audit")
 def show() -> Response:
-    """The newest 200 events that fit; with `check=1` the trail of these days is read and held to its checkpoints."""
+    """Shows the newest 200 matching events; `check=1` checks the trail of these days against its checkpoints."""
     parts = wiring()
     days = request.args.get("days", "7")
     if days not in _DAYS:

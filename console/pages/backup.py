@@ -85,7 +85,7 @@ def _tables(catalog: Catalog, document: dict[str, Any], before: Backup | None) -
 
 
 def _row(name: str, here: int | None, there: int | None) -> dict[str, Any]:
-    """`there` is None where nothing is known of the backup before, and -1 where it had no such table."""
+    """`there` is None if the previous backup is unknown, and -1 if it had no such table."""
     if there is None:
         change = None
     elif here is None:

@@ -88,7 +88,7 @@ def _report(run: "FleetRun", settings: Settings, *, as_json: bool) -> None:
         say(f"{len(run.made)} of {len(run.made) + len(run.failures)} databases were backed up")
     if run.failures:
         names = ", ".join(failure.database for failure in run.failures[:5])
-        raise LitekeepError(f"no new backup of {len(run.failures)} databases ({names}): mend what their events name")
+        raise LitekeepError(f"no new backup of {len(run.failures)} databases ({names}): fix what their events name")
 
 
 def _order(settings: Settings, flags: BackupFlags, location: FileLocation | CloudLocation) -> BackupOrder:
@@ -155,7 +155,7 @@ def _copy_store(flags: BackupFlags) -> str | None:
 
 
 def to_json(taken: Taken, proof: "Verification | None") -> dict[str, Any]:
-    """The contract's fields of a backup, and what is known besides."""
+    """Returns the contract's fields of a backup, and the others that are known."""
     manifest = taken.manifest
     document = manifest.model_dump(mode="json", exclude={"artifacts", "seal", "encryption", "format"})
     document["artifacts"] = [

@@ -72,7 +72,7 @@ def _unless_unchanged(
 
 
 def _unchanged(order: BackupOrder, clock: Clock) -> BackupName | None:
-    """The backup that holds all, once the store says so; None where that cannot be told: then one is taken."""
+    """Returns the backup that already holds everything, or None if the store cannot say; the caller then takes one."""
     with suppress(LitekeepError):
         newest = find_unchanged(order, moment := clock())
         if newest is not None:
@@ -97,7 +97,7 @@ def _is_copied(order: BackupOrder, own: list[Backup]) -> bool:
 
 
 def _runner(settings: Settings) -> Runner | None:
-    """Which attempt of which task this is; None where nobody but a person starts a backup."""
+    """Returns which attempt of which task this is; None outside Cloud Run, where only people start backups."""
     if settings.cloud_run_execution is None:
         return None
     attempt = settings.cloud_run_task_attempt or "0"

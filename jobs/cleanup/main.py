@@ -158,7 +158,7 @@ class _Job:
 
 
 def cleanup_plan(settings: Settings, database: str | None) -> dict[str, Value]:
-    """What an approval of a forced cleanup is held to: the rules by which it deletes."""
+    """Returns the rules by which a forced cleanup deletes; its approval is checked against them."""
     policy = retention_policy(settings)
     lengths = sorted(f"{kind.value}={length.total_seconds() / 86400:g}d" for kind, length in policy.lengths.items())
     return {"force": True, "database": database, "min_keep": policy.min_keep, "retention": lengths}

@@ -12,7 +12,7 @@ from shared.retention.plan import RetentionDecision
 from shared.terminal.screen import say, table
 from shared.text import age, size
 
-FEW = 20  # errors and the like that are told one by one; --json tells all
+FEW = 20  # errors and the like that are listed one by one; --json lists all
 
 
 @dataclass(frozen=True)

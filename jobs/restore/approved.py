@@ -59,7 +59,7 @@ def _native(plan: dict[str, Value]) -> dict[str, Any]:
 def check_restore_alone(settings: Settings, target: str, *, in_place: bool, dry_run: bool = False) -> None:
     """Raises NotPermitted where a restore like that needs two persons and comes without a request.
 
-    A dry run writes nothing; only a job, which holds the credentials of production, is held to its request even then.
+    A dry run writes nothing; only a job, which holds the credentials of production, must match its request even then.
     """
     actions: list[Guarded] = []
     if in_place and not dry_run:

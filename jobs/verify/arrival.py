@@ -34,7 +34,7 @@ _FINALIZED = "google.cloud.storage.object.v1.finalized"
 
 @functions_framework.cloud_event
 def arrived(event: CloudEvent) -> None:
-    """Proves the backup whose manifest has arrived. Answers 503 when it cannot be told whether it is good."""
+    """Proves the backup whose manifest has arrived. Answers 503 if it cannot find out whether the backup is good."""
     settings = read_settings()
     name = backup_in(event, settings.backup_store)
     if name is None:
@@ -65,7 +65,7 @@ def backup_in(event: CloudEvent, store_url: str) -> BackupName | None:
 
 
 def _unjudged(store: Store, name: BackupName) -> Backup | None:
-    """The backup as it stands in the store; None when it is gone again, or was judged since it was written."""
+    """Returns the backup as the store has it; None if it is gone, or was verified since it was written."""
     found = Catalog(store).assemble(named(store.list_objects(f"{name.prefix}.")))
     backup = next((backup for backup in found if backup.name == name), None)
     return backup if backup is not None and backup.verdict is None else None

@@ -116,7 +116,7 @@ def _check_databases(app_checks: Sequence[AppCheck], by_database: dict[str, list
         if check.database is not None and check.database not in by_database:
             raise UsageError(
                 f"BACKUP_DRILL_SQL: the check {check.name!r} is of a database that the store holds no backup of: "
-                "mend its `-- database:`"
+                "correct its `-- database:`"
             )
 
 

@@ -70,7 +70,7 @@ def _live_of(settings: Settings) -> Callable[[str], Location | None]:
 def _beside_of(settings: Settings) -> Callable[[str], CloudLocation] | None:
     """Makes the location of a new database on the project of DATABASE_URL; None where that is no SQLite Cloud project.
 
-    The location is held to the targets of the policy: a drill's database is named NAME.drill-….
+    The policy's targets must allow the location: a drill's database is named NAME.drill-….
     """
     project = None if settings.database_url is None else on_cloud(source_of(settings))
     if project is None:

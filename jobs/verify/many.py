@@ -159,7 +159,7 @@ def _so_far(found: Sequence[Verdict], total: int) -> str:
 
 
 def _looked_at(backup: Backup, look: Callable[[Backup], Backup] | None) -> Backup | None:
-    """The backup as it turns out with the key; None if that cannot be told: the verification that follows says why."""
+    """Returns the backup as the key shows it; None if it cannot be opened: its verification says why."""
     if look is None or not backup.verdicts:
         return backup
     try:

@@ -96,7 +96,7 @@ def _draw(backups: list[Backup], *, wide: bool, folded: bool) -> None:
 
 
 class ListLine(NamedTuple):
-    """A backup and what stands for it: its id and stored bytes, or those of all points of which it is the newest."""
+    """A backup as one row: its id and stored bytes, or those of the whole chain of points of which it is the newest."""
 
     backup: Backup
     said: str
