@@ -1,4 +1,4 @@
-"""What became of a request: everything is read from the stores and held to the policy, each time anew."""
+"""The state of a request: read from the stores and checked against the policy, each time anew."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -93,7 +93,7 @@ def _ours(item: StoredObject, only: str | None) -> RequestObject | None:
 
 
 def _read(store: Store, item: StoredObject) -> bytes | None:
-    """What stands there, or of what is too large its beginning, which is no statement; None for what is gone."""
+    """Returns the object's content, or the beginning of one that is too large to be a statement; None if it is gone."""
     try:
         with store.open(item.name, item.generation) as stream:
             return stream.read(_LARGEST + 1)
@@ -181,7 +181,7 @@ def _decision_in(
 
 
 def _doubts(policy: Policy, content: bytes, request_id: str, raw: bytes, person: str) -> list[str]:
-    """A refusal of anybody ends a request; one that nobody of the policy signed is told."""
+    """Anybody's refusal ends a request; one that nobody of the policy signed is reported."""
     try:
         _decision_in(policy, content, request_id, raw, person, "refused")
     except NotGood as error:

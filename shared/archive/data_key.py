@@ -126,7 +126,7 @@ class DataKey:
 
 
 def artifact_context(name: BackupName, form: Format, binding: Mapping[str, str] = MappingProxyType({})) -> bytes:
-    """The associated data of an artifact's ciphertext; `binding` is what its manifest binds it to besides."""
+    """The associated data of an artifact's ciphertext; `binding` is what its manifest also binds it to."""
     return _context("artifact", name, format=form.value, **binding)
 
 

@@ -1,4 +1,4 @@
-"""Files that people bring to an import: SQL or pages, plain, gzip or zstd, told apart by how they begin."""
+"""Files that people bring to an import: SQL or pages, plain, gzip or zstd, recognized by their first bytes."""
 
 import os
 import stat

@@ -30,7 +30,7 @@ def read_artifact(
 ) -> Iterator[bytes]:
     """The plain bytes of a stored artifact, in chunks of at most 16 MiB.
 
-    `binding` is what its manifest binds it to besides the name (see `Manifest.binding`).
+    `binding` is what its manifest binds it to in addition to the name (see `Manifest.binding`).
 
     They are provisional until the iterator has ended by itself: only then is it known that
     nothing is missing. Use them in a place that can be thrown away.
@@ -53,7 +53,7 @@ def check_stored(raw: BinaryIO, artifact: Artifact) -> None:
 def _whole(
     raw: BinaryIO, artifact: Artifact, data_key: "DataKey | None", name: BackupName, binding: Mapping[str, str]
 ) -> Iterator[bytes]:
-    """The plain bytes, held to what was announced; raises Damaged."""
+    """Yields the plain bytes, checked against what the manifest announces. Raises Damaged."""
     stored, plain = _StoredBytes(raw, artifact), Tally()
     for chunk in _decompressed(stored, artifact, data_key, name, binding):
         plain.add(chunk)

@@ -54,7 +54,7 @@ def write_artifact(
 class ArtifactWriter:
     """Writes a new file at `path`, which must not exist. One thread at a time.
 
-    `binding` is what a ciphertext is bound to besides the backup's name (see `Manifest.binding`).
+    `binding` is what a ciphertext is bound to in addition to the backup's name (see `Manifest.binding`).
 
     Leaving the `with` block in any way but after `finish` removes the file.
     """
@@ -221,5 +221,5 @@ def _staging_errors(path: Path) -> Iterator[None]:
     except OSError as error:
         raise StoreError(
             f"cannot write {path}: {error.strerror or error.__class__.__name__};"
-            " free space or mend the folder, then start again"
+            " free space or repair the folder, then start again"
         ) from None

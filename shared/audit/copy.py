@@ -39,7 +39,7 @@ def copy_trail(source: Store, target: Store) -> Brought:
 
 
 def bring(source: Store, target: Store, items: Iterable[StoredObject]) -> Brought:
-    """Copies these objects; a checkpoint among them comes after all that stands before it. Raises StoreError."""
+    """Copies these objects; a checkpoint among them comes after all that it covers. Raises StoreError."""
     done = Brought()
     with ThreadPoolExecutor(_WRITERS, "trail") as pool:
 

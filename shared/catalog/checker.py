@@ -1,8 +1,8 @@
 """Looking at the seals of backups and verdicts with the key, where it is at hand.
 
 A listing is not enough for what others build on: `latest-verified`, cleanup, `status`, the monitor, "not read again".
-For the few backups that decide there, the manifest is held to its seal and then each verdict to its own, newest first,
-until one counts. Where the key is not at hand (no key file, no right to decrypt, Cloud KMS out of reach) all stays as
+For the few backups that decide there, the manifest is checked against its seal and then each verdict against its own,
+newest first, until one counts. Without the key (no key file, no right to decrypt, Cloud KMS out of reach) all stays as
 the listing has it: "not checked here".
 """
 
@@ -122,7 +122,7 @@ class Checker:
         return self._known[backup.name]
 
     def _open(self, catalog: Catalog, backup: Backup) -> Opened | None:
-        """The manifest held to its seal; None where the key is not at hand."""
+        """Returns the manifest once its seal is checked; None without the key."""
         try:
             key = self.key
         except LitekeepError:
@@ -132,7 +132,7 @@ class Checker:
         return open_read(catalog.store, backup, known.manifest, known.raw, key)
 
     def _of_its_manifest(self, catalog: Catalog, backup: Backup) -> Backup:
-        """Without the key a signed verdict can still be held to the manifest that stands there: it says its SHA-256."""
+        """Without the key a signed verdict can still be checked against the stored manifest: it holds its SHA-256."""
         if not is_signature_needed() or not backup.verified or backup.verdict is None:
             return backup
         said = read_verdict(read_object(catalog.store, backup.verdict)) or {}

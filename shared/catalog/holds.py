@@ -92,7 +92,7 @@ def release(store: Store, backup_id: str, *, database: str | None = None) -> Hol
         for each in _needed_by_no_other(store, name):
             _set_store_holds(store, store, each, held=False)
     note("hold", f"whether {name.id} is still held is shown by litekeep list: run litekeep release again")
-    # Last: while this stands, an interrupted release can be run again, and the backup is still held.
+    # Last: while this object exists, an interrupted release can be run again, and the backup is still held.
     for item in _objects_of(store, name):
         if item.name == name.hold:
             store.delete(item.name, item.generation)

@@ -104,7 +104,7 @@ class Catalog:
         return fitting[0]
 
     def is_taken(self, database: str, backup_id: str) -> bool:
-        """Whether any object of that id stands under that database, of whichever kind."""
+        """Returns whether the database has any object of that id, of whichever kind."""
         return any(
             parsed is not None and parsed.backup.id == backup_id
             for kind in Kind

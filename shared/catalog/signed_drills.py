@@ -51,6 +51,6 @@ def _doubt(store: Store, name: DrillName) -> str | None:
 
 
 def _said(document: Mapping[str, Any], name: DrillName) -> dict[str, Any]:
-    """What is signed: all of the report, by its hash, and the name that it stands under."""
+    """Returns what is signed: the whole report, by its hash, and its object's name."""
     rest = {field: value for field, value in document.items() if field != "signed"}
     return {"report": name.report, "sha256": hashlib.sha256(canonical_json(rest)).hexdigest(), "passed": name.passed}

@@ -156,7 +156,7 @@ def _is_bound(said: Mapping[str, Any], name: BackupName, moment: datetime) -> bo
 
 
 def _signed_part(said: Mapping[str, Any]) -> dict[str, Any]:
-    """What a signature is on: short, so that it stands in a listing with it."""
+    """What a signature covers: short, so that a listing can carry it."""
     return {field: said.get(field) for field in (*_BOUND, "manifest_sha256", "ok", "level")}
 
 

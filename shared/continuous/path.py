@@ -50,7 +50,7 @@ class Below:
 
 
 def chain_of(manifest: Manifest) -> Chain:
-    """Where it stands in its chain. Raises NotGood when it is in none."""
+    """Returns its place in its chain. Raises NotGood if it is in none."""
     if manifest.chain is None:
         raise NotGood(f"{manifest.id} is no point of a chain: use another backup")
     return manifest.chain

@@ -124,7 +124,7 @@ class KmsCalls:
 
 
 def what_to_do(state: str) -> str:
-    """What mends a key version in that state. A destroyed one cannot be enabled by anybody."""
+    """Returns what makes a key version in that state usable. Nobody can enable a destroyed one."""
     return {
         "DESTROYED": "nothing brings it back; use a backup that another version wrapped",
         "DESTROY_SCHEDULED": "gcloud kms keys versions restore, then versions enable, before its time comes",

@@ -58,7 +58,7 @@ def read_private(path: Path, setting: str, first: str) -> bytes:
             f"key file {path} is missing: restore it from where you keep it, or set {setting} to another; {first}"
         ) from None
     except OSError as error:
-        raise KeyProblem(f"key file {path} cannot be opened: {error.strerror}; mend its permissions") from None
+        raise KeyProblem(f"key file {path} cannot be opened: {error.strerror}; correct its permissions") from None
     try:
         _check_guarded(path, os.fstat(descriptor).st_mode, setting)
         return os.read(descriptor, _LARGEST)

@@ -224,7 +224,7 @@ def _take_damaged(source: Path, descriptor: int, image: Path, progress: Progress
     remove_sidecars(image)
     header = read_header(descriptor)
     size = image.stat().st_size
-    if header is None:  # its bytes are kept all the same: they may be encrypted, or mended by somebody
+    if header is None:  # its bytes are kept all the same: they may be encrypted, or somebody may repair them
         return FileSnapshot(image, "delete", _SMALLEST_PAGE, size // _SMALLEST_PAGE, size, "unknown")
     pages = size // header.page_size
     return FileSnapshot(image, header.journal_mode, header.page_size, pages, size, header.sqlite_version)

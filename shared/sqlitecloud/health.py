@@ -35,7 +35,7 @@ _THERE = re.compile(r"exist", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Health:
-    """One thing that was looked at. `ok` None: not known, or not needed; `detail` ends in what mends it."""
+    """The result of one check. `ok` is None if it is unknown or not needed; `detail` ends with what fixes it."""
 
     name: str
     ok: bool | None

@@ -57,7 +57,7 @@ def look_at(location: CloudLocation) -> str:
     if found is None:
         raise SourceError(f"{location.display} is not there, or this role may not see it: check the name")
     if found.trouble:
-        raise SourceError(f"{location.display} is {found.trouble}: mend that on the node first")
+        raise SourceError(f"{location.display} is {found.trouble}: fix that on the node first")
     return f"reachable, {found.size} bytes{', encrypted' if found.encrypted else ''}"
 
 

@@ -63,7 +63,7 @@ class Proof:
 
     @property
     def source_damage(self) -> str | None:
-        """What the full check finds in the source, with what mends it there; None if nothing, or if it cannot tell.
+        """Returns what the full check finds in the source, and what repairs it; None if nothing, or if it cannot tell.
 
         A page image whose bytes have the recorded hash is its source.
         """
