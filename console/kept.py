@@ -6,7 +6,7 @@ policies and the audit trail are always listed anew: after a form was sent the p
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
 from contextlib import AbstractContextManager, contextmanager
 from io import BytesIO
 from pathlib import Path
@@ -40,7 +40,7 @@ class KeptStore:
         self.listed_at = clock()
         self._contents: OrderedDict[tuple[str, str], bytes] = OrderedDict()
         self._size = 0
-        self.summaries: dict[tuple[str, str], dict[str, Any]] = {}
+        self.summaries: MutableMapping[tuple[str, str], Mapping[str, Any]] = {}
         self.has_own_time = isinstance(store, OwnTime) and store.has_own_time
 
     @property

@@ -16,6 +16,8 @@ from shared.clock import is_future, rfc3339
 from shared.continuous.timeline import Timeline, timeline
 from shared.model.kinds import Kind
 from shared.model.lock_names import marks_prefix, parse_unchanged
+from shared.monitor import Seen
+from shared.monitor.judge import in_force
 from shared.operations.drill.history import PastDrill, read_drill
 from shared.retention.plan import RetentionDecision
 from shared.retention.rules import plan
@@ -39,24 +41,48 @@ def show() -> Response:
     own.sort(key=lambda each: (each.created_at, each.name.id))
     number = page_number(len(own))
     drills, reach = _drills(parts, look, name), _timeline(parts, name, own)
+    limit = _allowed(parts, look.listing.databases.get(name, ()))
     document = {
         **(look.documents[0] if look.documents else {"database": name, "status": "never", "alerts": []}),
         "page": number,
         "pages": pages_of(len(own)),
         "count": len(own),
         "backups": [each.to_json() for each in own[::-1][(number - 1) * PAGE : number * PAGE]],
-        "history": [_point(each) for each in own[-_ROWS:]][::-1],
+        "history": _history(own),
+        "allowed_age_seconds": limit,
         "drills": [each.to_json() for each in drills],
         "timeline": {"ranges": [r.to_json() for r in reach.ranges], "gaps": [g.to_json() for g in reach.gaps]},
         "deletions": [_decision(each) for each in _next(parts, look, name)],
         "store_alerts": [each.to_json() for each in look.others],
         "not_looked_at": look.listing.not_looked_at,
     }
-    return page("database.html", document, chosen={"name": name}, plots=_plots(own, drills, reach))
+    return page("database.html", document, chosen={"name": name}, plots=_plots(own, drills, reach, limit))
 
 
-def _point(backup: Backup) -> dict[str, Any]:
-    return {"id": backup.name.id, "at": rfc3339(backup.created_at), "bytes": _bytes(backup), "rows": _rows(backup)}
+def _history(own: Sequence[Backup]) -> list[dict[str, Any]]:
+    """The numbers of the newest backups, newest first."""
+    return [
+        {
+            "id": each.name.id,
+            "at": rfc3339(each.created_at),
+            "bytes": _bytes(each),
+            "rows": _rows(each),
+            "since_before_seconds": None if before is None else _apart(before, each),
+        }
+        for before, each in pairwise([None, *own][-_ROWS - 1 :])
+        if each is not None
+    ][::-1]
+
+
+def _apart(before: Backup, after: Backup) -> float:
+    return (after.created_at - before.created_at).total_seconds()
+
+
+def _allowed(parts: Wiring, own: Sequence[Seen]) -> float | None:
+    """How old the newest backup of any kind may be by the schedules, in seconds; None where nothing is scheduled."""
+    schedules = in_force(parts.settings.backup_schedules, own)
+    ages = [each.allowed_age(parts.clock()).total_seconds() for each in schedules.values()]
+    return min(ages, default=None)
 
 
 def _bytes(backup: Backup) -> int:
@@ -68,7 +94,9 @@ def _rows(backup: Backup) -> int | None:
     return rows if isinstance(rows, int) else None
 
 
-def _plots(own: Sequence[Backup], drills: Sequence[PastDrill], reach: Timeline) -> dict[str, Markup]:
+def _plots(
+    own: Sequence[Backup], drills: Sequence[PastDrill], reach: Timeline, limit: float | None
+) -> dict[str, Markup]:
     whole = [each for each in own if each.name.kind is not Kind.CONTINUOUS and each.damaged is None]
     rows = [(each.created_at, float(count)) for each in whole if (count := _rows(each)) is not None]
     took = [
@@ -76,15 +104,13 @@ def _plots(own: Sequence[Backup], drills: Sequence[PastDrill], reach: Timeline) 
         for each in reversed(drills)
         if (seconds := each.to_json()["recovery_seconds"]) is not None
     ]
-    between = [
-        (after.created_at, (after.created_at - before.created_at).total_seconds()) for before, after in pairwise(own)
-    ]
+    between = [(after.created_at, _apart(before, after)) for before, after in pairwise(own)]
     return {
         "size": over_time(
             "Stored size of each backup", [Series("size", [(e.created_at, _bytes(e)) for e in whole])], "bytes"
         ),
         "rows": over_time("Rows in each backup", [Series("rows", rows)], "rows"),
-        "age": over_time("Time since the backup before", [Series("age", between)], "seconds"),
+        "age": over_time("Time since the backup before", [Series("age", between)], "seconds", limit),
         "drills": over_time("Recovery time in drills", [Series("recovery", took)], "seconds"),
         "reach": bars_of_time(
             "Moments that can be reached, and gaps",

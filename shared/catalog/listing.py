@@ -221,7 +221,7 @@ class Catalog:
             for name, item in manifests.items():
                 summary = found[name]
                 if summary is not None and not isinstance(summary, NotGood):
-                    known[item.name, item.generation] = dict(summary)
+                    known.setdefault((item.name, item.generation), summary)
         return found
 
     def _judged(

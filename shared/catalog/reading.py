@@ -14,7 +14,7 @@ from shared.stores.interface import ReadsMany
 class KeepsSummaries(Protocol):
     """A store of whose manifests the summaries are kept, by name and generation: the bytes of these never change."""
 
-    summaries: MutableMapping[tuple[str, str], dict[str, Any]]
+    summaries: MutableMapping[tuple[str, str], Mapping[str, Any]]
 
 
 def contents(

@@ -1,5 +1,7 @@
 """What every page keeps to: headers, its JSON twin, and no value of a row."""
 
+from datetime import UTC, datetime, timedelta
+
 import pytest
 
 from tests.console.site import BASE, Site
@@ -89,6 +91,28 @@ def test_a_wrong_query_is_told_in_a_line(site: Site, query: str) -> None:
 
     assert answer.status_code == 400
     assert set(answer.json) == {"error", "status"}
+
+
+def test_the_ages_of_a_database_have_their_limit_in_the_plot_and_their_numbers_in_the_table(site: Site) -> None:
+    site.backup(taken=datetime.now(UTC) - timedelta(days=2))
+    shown = site.get("/database?name=app.db", headers={"Accept": "application/json"}).json
+    assert shown["allowed_age_seconds"] == 25 * 3600
+    intervals = [each["since_before_seconds"] for each in shown["history"]]
+    assert intervals[-1] is None
+    assert all(each > 0 for each in intervals[:-1])
+    page = site.get("/database?name=app.db").text
+    assert 'class="limit"' in page
+    assert "as old as the newest backup may be by the schedules" in page
+
+
+def test_cost_is_at_the_prices_of_the_location_that_is_chosen(site: Site) -> None:
+    here, there = (
+        site.get(f"/cost{query}", headers={"Accept": "application/json"}).json
+        for query in ("", "?location=EUROPE-CENTRAL2")
+    )
+    assert (here["location"], there["location"]) == ("us-central1", "europe-central2")
+    assert "<option selected>europe-central2</option>" in site.get("/cost?location=europe-central2").text
+    assert site.get("/cost?location=nowhere").status_code == 400
 
 
 def test_an_unknown_database_is_not_found(site: Site) -> None:

@@ -28,6 +28,7 @@ module "shop" {
   notifications = { emails = ["oncall@acme.example"] }
   images        = var.images
   name_prefix   = "shop"
+  console       = { policy_secret = "shop-policy", viewers = ["group:oncall@acme.example"] }
 }
 
 module "blog" {
@@ -38,6 +39,7 @@ module "blog" {
   notifications = { emails = ["oncall@acme.example"] }
   images        = var.images
   name_prefix   = "blog"
+  console       = { policy_secret = "blog-policy", viewers = ["group:oncall@acme.example"] }
   audit         = { data_access = false } # a setting of the project, which the other has
 }
 
@@ -58,7 +60,7 @@ def resources(workbench: Workbench, tmp_path_factory: pytest.TempPathFactory) ->
     caller.folder.mkdir()
     (caller.folder / "main.tf").write_text(ROOT)
     image = "europe-west1-docker.pkg.dev/acme-prod/x/{}@sha256:" + "a" * 64
-    images = {name: image.format(name) for name in ("backup", "cleanup", "monitor", "restore", "verify")}
+    images = {name: image.format(name) for name in ("backup", "cleanup", "console", "monitor", "restore", "verify")}
     (caller.folder / "terraform.tfvars.json").write_text(json.dumps({"images": images}))
     for command in (["init", "-input=false"], ["plan", "-input=false", "-out=plan"]):
         done = caller.terraform(*command)
@@ -72,6 +74,18 @@ def test_every_resource_names_its_project(resources: list[dict[str, Any]]) -> No
     for change in resources:
         if "project" in schema(change["type"]):
             assert change["change"]["after"]["project"] == "acme-prod", change["address"]
+
+
+def test_what_is_off_by_default_is_among_them(resources: list[dict[str, Any]]) -> None:
+    """The console: what no test plans, no test holds to its project and its names."""
+    kinds = {change["type"] for change in resources}
+    assert {"google_cloud_run_v2_service", "google_iap_web_cloud_run_service_iam_member"} <= kinds
+    keys = [
+        change["change"]["after"]["name"]
+        for change in resources
+        if change["name"] == "console" and change["type"] == "google_kms_crypto_key"
+    ]
+    assert sorted(keys) == ["blog-console", "shop-console"]
 
 
 def test_two_installations_in_a_project_have_no_name_in_common(resources: list[dict[str, Any]]) -> None:
