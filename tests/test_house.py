@@ -63,6 +63,22 @@ def test_only_one_module_asks_how_much_of_a_disk_is_free() -> None:
     ]
 
 
+def test_the_type_of_a_location_is_asked_at_the_seams_only() -> None:
+    asks = re.compile(r"isinstance\([^)]*Location")
+    assert [str(path.relative_to(ROOT)) for path in LIBRARY if asks.search(path.read_text())] == [
+        "litekeep/systemd_machine.py",  # the folder that a unit may read
+        "shared/databases/location.py",
+        "shared/databases/snapshot.py",
+        "shared/operations/restore/target.py",
+        "shared/operations/rows/target.py",
+    ]
+
+
+def test_flags_are_typed() -> None:
+    loose = re.compile(r"\bflags: dict\[")
+    assert [str(path.relative_to(ROOT)) for path in LIBRARY if loose.search(path.read_text())] == []
+
+
 def test_only_the_settings_read_the_environment() -> None:
     sets = re.compile(r"os\.environ\.setdefault\(|os\.environ\[\w+\] = ")  # for a library that this process loads
     reads = re.compile(r"os\.environ|\bgetenv\(")

@@ -45,6 +45,11 @@ TESTS = {
         ["tests/cli/test_power_cuts.py", "tests/cli/test_interruptions.py", "tests/cli/test_copy_and_removal.py"],
     ),
     "shared/sqlite/publish.py": (("tests/sqlite/test_publish.py",), ["tests/cli/test_power_cuts.py"]),
+    "shared/runtime/files.py": (
+        ("tests/runtime/test_files.py", "tests/sqlite/test_publish.py", "tests/keys/test_keyfile.py"),
+        ["tests/cli/test_power_cuts.py", "tests/cli/test_how_far.py"],
+    ),
+    "shared/stores/numbered.py": (("tests/retention/cleanup/test_lease.py", "tests/jobs/test_slots.py"), []),
     "shared/runtime/disk.py": (("tests/runtime", "tests/dump/test_guard.py"), ["tests/cli/test_endless_sql.py"]),
 }
 
