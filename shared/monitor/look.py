@@ -73,9 +73,8 @@ def look(  # noqa: PLR0913 - each is another thing that may be looked at or not
         if open_key is None
         else key_versions(inventory.backups.values(), checker)
     )
-    problems += tuple(each for each in at_risk if only is None or each.database in (None, only))
     drills, unsigned = _drills(store, objects)
-    problems += tuple(each for each in unsigned if only is None or each.database in (None, only))
+    problems += tuple(each for each in (*at_risk, *unsigned) if only is None or each.database in (None, only))
     kept = unforgotten(store, objects, inventory.backups.values(), checker)
     listing = Listing(store.url, databases, drills, copy_url, problems + unread, not_looked_at, kept)
     return listing, inventory

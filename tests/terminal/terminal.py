@@ -53,15 +53,9 @@ def on_terminal(
     waiting = list(answers)
     terminal, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
-    process = forker.Popen(
-        command,
-        cwd=folder,
-        env={**environment, "TERM": "xterm-256color"},
-        stdin=theirs,
-        stdout=theirs,
-        stderr=theirs,
-        start_new_session=True,
-    )
+    ends = {"stdin": theirs, "stdout": theirs, "stderr": theirs}
+    surroundings = {**environment, "TERM": "xterm-256color"}
+    process = forker.Popen(command, cwd=folder, env=surroundings, start_new_session=True, **ends)
     os.close(theirs)
     os.write(terminal, typed.encode())
     screen = pyte.HistoryScreen(columns, rows, history=_HISTORY)
