@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup backup test check format lock bench clean mutants sqlitecloud-server
+.PHONY: help setup backup test check format lock bench clean coverage mutants sqlitecloud-server
 
 help: ## what this Makefile can do
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 24
@@ -36,6 +36,15 @@ test: $(VENV)/.ready-dev $(VENV)-terraform/.ready check ## run every check and e
 	@tests/dump/current_shell/install
 	@tests/sqlitecloud_server/node/install
 	@$(BIN)/python -m pytest
+
+coverage: $(VENV)/.ready-dev $(VENV)-terraform/.ready ## every test, with the lines and branches that it reaches
+	@./.ci/debian sqlite3 gcc libc6-dev strace systemd zstd npm chromium groff-base
+	@tests/dump/current_shell/install
+	@tests/sqlitecloud_server/node/install
+	@$(BIN)/coverage erase
+	@$(BIN)/coverage run -m pytest
+	@$(BIN)/coverage combine --quiet
+	@$(BIN)/coverage report
 
 sqlitecloud-server: $(VENV)/.ready-dev ## run a local SQLite Cloud server; prints a ready DATABASE_URL
 	@$(BIN)/python -m tests.servers.sqlitecloud --ready
@@ -68,6 +77,6 @@ lock: ## make the lock files anew (needs uv)
 	    uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -c requirements/run.lock -o requirements/jobs/$$job.lock requirements/jobs/$$job.in || exit; done
 
 clean: ## remove .venv and the caches, and nothing of yours
-	@rm -rf $(VENV) $(VENV)-terraform .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
+	@rm -rf $(VENV) $(VENV)-terraform .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage*
 
 include deploy/deploy.mk

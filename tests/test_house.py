@@ -84,3 +84,8 @@ def test_only_the_settings_read_the_environment() -> None:
     reads = re.compile(r"os\.environ|\bgetenv\(")
     found = [str(path.relative_to(ROOT)) for path in LIBRARY if reads.search(sets.sub("", path.read_text()))]
     assert [name for name in found if not name.startswith("shared/settings/")] == []
+
+
+def test_a_line_that_coverage_leaves_out_says_why() -> None:
+    left_out = re.compile(r"pragma: no (cover|branch)(?! - \w)")
+    assert [str(path) for path in LIBRARY if left_out.search(path.read_text())] == []
