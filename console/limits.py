@@ -19,7 +19,7 @@ class RateLimit:
         self._lock = Lock()
 
     def allows(self, person: str) -> bool:
-        """Whether one more is allowed now; it counts if so."""
+        """Returns whether one more is allowed now; it counts if so."""
         now = self._monotonic()
         with self._lock:
             own = self._seen.setdefault(person, deque(maxlen=self._most))

@@ -86,7 +86,7 @@ def _prove(catalog: Catalog, backup: Backup, settings: Settings, log: EventLog) 
 
 
 def _fits(catalog: Catalog, backup: Backup) -> bool:
-    """Whether the proof has room here: each artifact as it is stored, and the database that it becomes.
+    """Returns whether the proof has room here: each artifact as it is stored, and the database that it becomes.
 
     A manifest that cannot be read needs none: it is the proof that tells what is wrong with it.
     """

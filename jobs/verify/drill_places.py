@@ -68,7 +68,7 @@ def _live_of(settings: Settings) -> Callable[[str], Location | None]:
 
 
 def _beside_of(settings: Settings) -> Callable[[str], CloudLocation] | None:
-    """Makes the location of a new database on the project of DATABASE_URL; None where that is no SQLite Cloud project.
+    """Makes the location of a new database on the project of DATABASE_URL; None if that is no SQLite Cloud project.
 
     The policy's targets must allow the location: a drill's database is named NAME.drill-….
     """

@@ -175,14 +175,14 @@ def _is_known_good(backup: Backup, read_before: datetime | None) -> bool:
 
 
 def _is_due(backup: Backup, read_before: datetime | None) -> bool:
-    """Whether its last verification is so old that it is to be read again."""
+    """Returns whether its last verification is so old that it is to be read again."""
     parsed = names.parse(backup.verdict.name) if backup.verdict else None
     at = parsed.verified_at if parsed else None
     return read_before is not None and (at is None or at < read_before)
 
 
 def _is_gone(store: Store, backup: Backup) -> bool:
-    """Whether a cleanup took the whole backup while we were at work."""
+    """Returns whether a cleanup took the whole backup while we were at work."""
     try:
         return not is_stored(store, backup.name.manifest)
     except StoreError:

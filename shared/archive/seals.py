@@ -80,7 +80,7 @@ def seal_record(document: Mapping[str, Any], what: str, data_key: "DataKey | Non
 
 
 def is_record_sealed(raw: bytes, seal: str, what: str, data_key: "DataKey | None") -> bool:
-    """Whether the stored bytes of a record are those that were sealed. `seal` is what they hold as theirs."""
+    """Returns whether the stored bytes of a record are those that were sealed. `seal` is what they hold as theirs."""
     content = unsealed(raw, seal)
     if content is None:
         return False

@@ -11,7 +11,7 @@ _VERSION = re.compile(r"/cryptoKeyVersions/[^/]+$")
 
 
 def same_key(recorded: str, configured: str) -> bool:
-    """Whether two names are of one wrapping key; versions of a Cloud KMS key are the same key."""
+    """Returns whether two names are of one wrapping key; versions of a Cloud KMS key are the same key."""
     return without_version(recorded) == without_version(configured)
 
 

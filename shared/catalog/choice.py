@@ -45,7 +45,7 @@ def choose(
 
 
 def _needs_a_look(backup: "Backup", ref: str) -> bool:
-    """Whether a verdict decides over it: `latest` asks only whether one that says "not good" is true."""
+    """Returns whether a verdict decides over it: `latest` asks only whether one that says "not good" is true."""
     if not backup.verdicts or backup.future or backup.missing or backup.damaged:
         return False
     return ref == LATEST_VERIFIED or backup.verified is False

@@ -132,7 +132,7 @@ class Catalog:
     ) -> StoredObject:
         """Stores what a verification found, beside the backup, sealed by its data key.
 
-        `opened` is the manifest that was looked at; None where that was not good: then nothing can seal a verdict.
+        `opened` is the manifest that was looked at; None if that was not good: then nothing can seal a verdict.
         """
         content = seal_verdict(verdict.to_json() | {"ok": verdict.ok}, name, moment, opened)
         return self.store.create(name.verdict(moment), content, beside_verdict(read_verdict(content) or {}))
@@ -165,7 +165,7 @@ class Catalog:
         return replace(found, passed_over=tuple(passed))
 
     def newest_of_each(self, ref: str) -> dict[str, Backup | None]:
-        """Returns what `latest` or `latest-verified` means for each database of the store; None where nothing fits.
+        """Returns what `latest` or `latest-verified` means for each database of the store; None if nothing fits.
 
         A database of which there are only safety backups is left out, as `find` leaves it out.
         """

@@ -59,7 +59,7 @@ def _primary(table: Table) -> Constraint | None:
 
 
 def _comparable(one: Table, other: Table, declared: tuple[str, ...]) -> bool:
-    """Whether a lookup by this key uses the index of either table: same affinities, known collations."""
+    """Returns whether a lookup by this key uses the index of either table: same affinities, known collations."""
     if (one.alias is None) != (other.alias is None):
         return False
     for name in declared:

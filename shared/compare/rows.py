@@ -139,7 +139,7 @@ def _keeps_signed_zero(column: Column) -> bool:
 
 
 def _has_null(connection: apsw.Connection, table: Table, key: Key) -> bool:
-    """Whether a row on either side has NULL in its key: such rows are equal to none, not even to themselves."""
+    """Returns whether a row on either side has NULL in its key: such rows are equal to none, not even to themselves."""
     where = " OR ".join(f"{column} IS NULL" for column in key.columns)
     with _compare_errors(table.name):
         return any(

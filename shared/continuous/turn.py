@@ -23,7 +23,7 @@ class Turn:
         self._store, self._task, self._stored = store, task, stored
 
     def is_ours(self) -> bool:
-        """Whether no other loop has begun since. Raises StoreError when the store does not tell."""
+        """Returns whether no other loop has begun since. Raises StoreError when the store does not tell."""
         own = lock_names.lease_number(self._task, self._stored.name) or 0
         return max(_numbered(self._store, self._task), default=0) <= own
 

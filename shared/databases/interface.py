@@ -50,7 +50,7 @@ class LiveDatabase(Protocol):
         """Looks at each thing that a backup needs, and with `restores` a restore. Changes nothing."""
 
     def fingerprint(self) -> str | None:
-        """Returns what changes with every write, to be kept in a manifest; None where nothing is to be kept."""
+        """Returns what changes with every write, to be kept in a manifest; None if nothing is to be kept."""
 
     def is_source_of(self, then: Source) -> bool:
         """Returns whether a manifest's source is this database, and none that shares its name in a store."""

@@ -39,7 +39,7 @@ class CarriedIndex:
 
 
 def has_unknown_collation(columns: tuple[KeyColumn, ...]) -> bool:
-    """Whether the order of an index's entries depends on a collation that SQLite does not have."""
+    """Returns whether the order of an index's entries depends on a collation that SQLite does not have."""
     return any(key.is_key and key.collation.upper() not in KNOWN_COLLATIONS for key in columns)
 
 

@@ -14,7 +14,7 @@ _SHELL_LINE_1 = re.compile(r"^[ \t\v\f]*(?:/|go)[ \t\v\f;]*$", re.IGNORECASE | r
 
 
 def survives_shells(statement: str, *, dump_format: int = 2) -> bool:
-    """Whether the stock shell hands this statement to SQLite whole and unchanged, and runs no line of it.
+    """Returns whether the stock shell hands this statement to SQLite whole and unchanged, and runs no line of it.
 
     It ends lines at LF, drops a CR before it, stops at NUL, and takes some lines for its own.
     """
@@ -31,7 +31,7 @@ _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"|`[^`]*`|\[[^\]]*\]|--[^\n]*|/\*.*?(?:\
 
 
 def with_unix_lines(sql: str) -> str | None:
-    """The same statement without a CR, or None where a CR is part of a literal or a name.
+    """The same statement without a CR, or None if a CR is part of a literal or a name.
 
     To SQLite a CR is a blank, also in comments, which end at LF only.
     """

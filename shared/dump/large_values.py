@@ -14,7 +14,7 @@ _MOST = 1000  # bound values; SQLite numbers no more than 32766
 
 
 def bind_large(statement: bytes) -> tuple[str, list[bytes | str]] | None:
-    """The statement with its large literals bound; None where it is no such INSERT, or has no such literal.
+    """The statement with its large literals bound; None if it is no such INSERT, or has no such literal.
 
     Raises ValueError for text that is not UTF-8.
     """

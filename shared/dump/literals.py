@@ -90,7 +90,7 @@ def text_pieces(read: Callable[[], Iterable[bytes]], encoding: str) -> Iterator[
 
 
 def _form(pieces: Iterable[bytes], encoding: str) -> tuple[str, str, str | None]:
-    """How the literal begins and ends, and what stands for a CR; None where it is written as its bytes."""
+    """How the literal begins and ends, and what stands for a CR; None if it is written as its bytes."""
     as_bytes = "CAST(X'", "' AS TEXT)", None
     decoder = codecs.getincrementaldecoder(encoding)()
     markers, has_cr, tail = list(_MARKERS), False, ""

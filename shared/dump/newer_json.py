@@ -15,12 +15,12 @@ _STRICT, _ANY = 1, 2 | 4  # of json_valid(): RFC 8259; JSON5 or what looks like 
 
 
 def may_read_json(sql: str) -> bool:
-    """Whether a definition may call a function that reads JSON; never no where it does."""
+    """Returns whether a definition may call a function that reads JSON; never no where it does."""
     return _READS_JSON.search(sql) is not None
 
 
 def holds_newer_json(connection: apsw.Connection, table: Table) -> bool:
-    """Whether a stored value of the table is JSON, and none to SQLite 3.40. Reads the whole table."""
+    """Returns whether a stored value of the table is JSON, and none to SQLite 3.40. Reads the whole table."""
     columns = [
         f"({quote_name(column.name)} COLLATE BINARY)" for column in table.columns if column.generated != "virtual"
     ]

@@ -192,7 +192,7 @@ class Planner:
                 )
 
     def _computes_newer_json(self, table: Table, index_sql: str = "") -> bool:
-        """Whether a generated column or this index may be computed from JSON that an old shell cannot read."""
+        """Returns whether a generated column or this index may be computed from JSON that an old shell cannot read."""
         computes = any(column.generated for column in table.columns)
         if not may_read_json(index_sql) and not (computes and may_read_json(self._texts[table.name])):
             return False
@@ -254,7 +254,7 @@ class Planner:
             self._add(TableRows(rows_of(read_table(self._connection, entry.name, self._facts[entry.name])), None))
 
     def _is_made_anew(self, entry: SchemaObject, virtual: list[SchemaObject]) -> bool:
-        """Whether CREATE VIRTUAL TABLE brings this shadow table along: only where no rows are wanted."""
+        """Returns whether CREATE VIRTUAL TABLE brings this shadow table along: only where no rows are wanted."""
         owner = entry.name.rpartition("_")[0]
         return not self._with_rows and any(v.name == owner and self._is_known(v) for v in virtual)
 

@@ -72,7 +72,7 @@ class Reading:
 
 
 def is_ordinary(text: bytes) -> bool:
-    """Whether the expressions for ordinary values did for all of this."""
+    """Returns whether the expressions for ordinary values did for all of this."""
     if b"\0" in text or b"\r" in text:
         return False
     if text.isascii():

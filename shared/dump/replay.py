@@ -112,6 +112,6 @@ class Replay:
         self._connection.execute(statements)
 
     def has(self, name: str) -> bool:
-        """Whether there is a table of that name."""
+        """Returns whether there is a table of that name."""
         self._schema.show()
         return self._connection.table_exists("main", name)

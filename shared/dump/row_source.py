@@ -52,7 +52,7 @@ def rows_of(table: Table) -> Rows:
 
 
 def needs_stand_in(connection: apsw.Connection, table: Table) -> bool:
-    """Whether the table's rows cannot be inserted one after the other into what its own text declares.
+    """Returns whether the table's rows cannot be inserted one after the other into what its own text declares.
 
     Stored generated values may differ from what their expression gives today. Virtual ones are computed on
     insert, and may fail or violate a constraint where they were added to rows that were there. And

@@ -185,7 +185,7 @@ def folded(name: str) -> str:
 
 
 def is_internal(name: str) -> bool:
-    """Whether the name is one of SQLite's own (sqlite_sequence, sqlite_stat1, ...)."""
+    """Returns whether the name is one of SQLite's own (sqlite_sequence, sqlite_stat1, ...)."""
     return name[:7].lower() == "sqlite_"
 
 
@@ -197,7 +197,7 @@ def user_tables(connection: apsw.Connection) -> list[str]:
 
 
 def is_user_table(entry: SchemaObject, facts: dict[str, TableFacts]) -> bool:
-    """Whether people would call it a table of theirs."""
+    """Returns whether people would call it a table of theirs."""
     if entry.kind != "table" or is_internal(entry.name):
         return False
     return entry.name not in facts or facts[entry.name].kind != "shadow"
