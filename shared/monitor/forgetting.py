@@ -59,7 +59,7 @@ def unforgotten(
 
 
 def _read(store: Store, checker: Checker) -> list[_Recorded] | None:
-    """The entries; None where they cannot be read here. A ledger that is not whole is the monitor's to report."""
+    """The entries; None if they cannot be read here. A ledger that is not whole is the monitor's to report."""
     from shared.operations.erasure.ledger import read_ledger  # noqa: PLC0415 - most stores have no erasures
 
     try:

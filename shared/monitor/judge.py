@@ -21,7 +21,7 @@ _COPIED_WITHIN = timedelta(hours=1)
 
 
 def judge(listing: Listing, schedules: Schedules | None, now: datetime) -> list[Finding]:
-    """Everything that needs attention, errors first. `schedules` is None where BACKUP_SCHEDULES is not set."""
+    """Everything that needs attention, errors first. `schedules` is None if BACKUP_SCHEDULES is not set."""
     found = list(listing.problems)
     for database in sorted(listing.databases):
         found += _judge_one(database, listing, schedules, now)

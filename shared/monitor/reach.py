@@ -34,7 +34,7 @@ class Reach:
 
 
 def reach_of(here: Sequence[Seen], now: datetime) -> Reach | None:
-    """Of the backups of a database, newest first; None where it has no point."""
+    """Of the backups of a database, newest first; None if it has no point."""
     points = [seen for seen in here if seen.kind is Kind.CONTINUOUS and seen.wrong is None]
     if not points:
         return None

@@ -72,7 +72,7 @@ class Policy(BaseModel):
     predecessor: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
 
     def needs_two(self, action: Action) -> bool:
-        """Whether that needs two persons. Over live data in production it always does."""
+        """Returns whether that needs two persons. Over live data in production it always does."""
         if action == "delete":
             return self.delete == "two-persons"
         if action == "cleanup_force":

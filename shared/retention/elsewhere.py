@@ -93,6 +93,6 @@ def _held(inventory: Inventory) -> Mapping[BackupName, str]:
 
 
 def _is_a_copy(one: Backup, other: Backup) -> bool:
-    """Whether both manifests name the same content: an id alone proves nothing."""
+    """Returns whether both manifests name the same content: an id alone proves nothing."""
     same = ("created_at", "artifacts")
     return all(one.summary.get(key) == other.summary.get(key) for key in same) and bool(one.summary.get("artifacts"))

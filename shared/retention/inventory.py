@@ -130,7 +130,7 @@ def _looked_at(candidate: Candidate, before: Backup, found: Backup | None) -> Ca
 
 
 def _is_newer(store: Store, backup: Backup) -> bool:
-    """Whether a newer Litekeep wrote it. Then it may well need others, in a way that cannot be read here."""
+    """Returns whether a newer Litekeep wrote it. Then it may well need others, in a way that cannot be read here."""
     content: Any = backup.summary
     if backup.damaged is not None:
         try:

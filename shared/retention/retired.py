@@ -51,5 +51,5 @@ def retired_in(objects: Iterable[StoredObject], now: datetime) -> dict[str, date
 
 
 def is_retired(retired: Mapping[str, datetime], database: str, taken: Iterable[datetime]) -> bool:
-    """Whether a database is retired, and no backup of it was taken since."""
+    """Returns whether a database is retired, and no backup of it was taken since."""
     return database in retired and all(moment <= retired[database] for moment in taken)

@@ -59,7 +59,7 @@ class Reserve:
                 raise SourceError(f"the disk is nearly full at {place}: make room and try again")
 
     def is_short(self) -> bool:
-        """Whether so little is left that a write may have failed for it."""
+        """Returns whether so little is left that a write may have failed for it."""
         return any(free_bytes(place) < 2 * kept for place, kept in self._kept.items())
 
     def watched(self, pieces: Iterable[bytes]) -> Iterator[bytes]:

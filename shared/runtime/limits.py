@@ -32,7 +32,7 @@ class Allowance:
 
 
 def limits_memory(size: int) -> bool:
-    """Whether it is this limit that ends a process which wants more, and none that the machine has set."""
+    """Returns whether it is this limit that ends a process which wants more, and none that the machine has set."""
     return all(hard == resource.RLIM_INFINITY or hard > size for _, hard in map(resource.getrlimit, _LIMITS_OF_MEMORY))
 
 

@@ -8,7 +8,7 @@ _GROUP_USED = Path("/sys/fs/cgroup/memory.current")
 
 
 def free_memory() -> int | None:
-    """Bytes that this process may still use, by the machine and by its control group; None where nobody says."""
+    """Bytes that this process may still use, by the machine and by its control group; None if nobody says."""
     try:
         line = next(line for line in _MEMORY.read_text().splitlines() if line.startswith("MemAvailable:"))
         free = int(line.split()[1]) << 10

@@ -20,7 +20,7 @@ _REROUTING = (
 
 
 def debug_wanted() -> bool:
-    """Whether `DEBUG` asks for tracebacks: any value but 0, false, no and off."""
+    """Returns whether `DEBUG` asks for tracebacks: any value but 0, false, no and off."""
     return os.environ.get("DEBUG", "").strip().lower() not in ("", "0", "false", "no", "off")
 
 

@@ -72,7 +72,7 @@ def held_exclusively(path: Path, patience_seconds: float = PATIENCE_SECONDS) -> 
 
 
 def wal_is_live(path: Path) -> bool:
-    """Whether some process has the WAL of this database open right now: `-wal` and `-shm` are there, and held.
+    """Returns whether some process has the WAL of this database open right now: `-wal` and `-shm` are there, and held.
 
     Not to be called while this process has a connection to the database: it would drop that one's locks.
     """

@@ -58,7 +58,7 @@ class Frames:
         return bytes(whole)
 
     def at_blob(self) -> bool:
-        """Whether the next frame is a blob."""
+        """Returns whether the next frame is a blob."""
         self._fill(1)
         return self._buffer[self._start] == ord("$")
 

@@ -62,7 +62,7 @@ def look_at(location: CloudLocation) -> str:
 
 
 def unchanged_since(location: CloudLocation, origin: Source) -> bool:
-    """Whether nothing was written since the snapshot of that `origin`, as far as the node can tell.
+    """Returns whether nothing was written since the snapshot of that `origin`, as far as the node can tell.
 
     The position of the log, the count of writes and the size must all be as they were. The log is the whole
     cluster's, so a write to another database makes this one look changed; a count or a position that the node does

@@ -48,7 +48,7 @@ class PublicKey:
         return self._key.public_bytes(encoding, form).decode()
 
     def holds(self, message: bytes, signature: bytes) -> bool:
-        """Whether the private half signed exactly that message."""
+        """Returns whether the private half signed exactly that message."""
         try:
             if isinstance(self._key, ed25519.Ed25519PublicKey):
                 self._key.verify(signature, message)

@@ -22,7 +22,7 @@ _WAITING = 16 << 20  # bytes that are fetched and not taken yet; one larger obje
 def read_many(
     fetch: Callable[[StoredObject, Any], bytes], items: Iterable[StoredObject], bucket: Any
 ) -> Iterator[bytes | None]:
-    """What `fetch` returns for each; None where it raises ObjectMissing. Stops at its first other error."""
+    """What `fetch` returns for each; None if it raises ObjectMissing. Stops at its first other error."""
     coming: deque[tuple[int, Future[bytes]]] = deque()
     waiting = 0
     pool = ThreadPoolExecutor(AT_ONCE, "read-many")

@@ -28,7 +28,7 @@ def check_object_name(name: str) -> tuple[str, ...]:
 
 
 def is_object_name(name: str) -> bool:
-    """Whether `name`, as found in a listing, could be one of ours at all."""
+    """Returns whether `name`, as found in a listing, could be one of ours at all."""
     try:
         check_object_name(name)
     except StoreError:

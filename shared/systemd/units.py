@@ -143,7 +143,7 @@ def _service(machine: Machine, task: ScheduledCommand) -> Iterator[str]:
 
 
 def _lies_in_tmp(machine: Machine) -> bool:
-    """Whether PrivateTmp= would hide from a task what it works with."""
+    """Returns whether PrivateTmp= would hide from a task what it works with."""
     paths = [machine.folder, *machine.written, *(path for path in (machine.source, machine.key_file) if path)]
     return any(path.is_relative_to(place) for path in paths for place in ("/tmp", "/var/tmp"))  # noqa: S108 - names only
 

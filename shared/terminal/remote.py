@@ -52,7 +52,7 @@ def anchor_checkpoint(settings: Settings, stored: "Stored") -> str | None:
 
 
 def logged_checkpoints(settings: Settings) -> "Anchor | None":
-    """What the log of checkpoints knows of that store; None where BACKUP_EVENTS names no log. Raises LitekeepError.
+    """What the log of checkpoints knows of that store; None if BACKUP_EVENTS names no log. Raises LitekeepError.
 
     Of two entries for one checkpoint the one that arrived first counts.
     """

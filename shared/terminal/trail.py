@@ -33,12 +33,12 @@ def trail_of(settings: Settings) -> Callable[[Mapping[str, Any]], str | None]:
 
 
 def _store(settings: Settings) -> Store | None:
-    """The store; None where there is none yet: an event alone makes no store."""
+    """The store; None if there is none yet: an event alone makes no store."""
     return open_store(settings.backup_store, patience_seconds=_PATIENCE) if is_store(settings.backup_store) else None
 
 
 def is_store(url: str) -> bool:
-    """Whether that is a bucket, or a folder that is there. Raises OSError where nobody may look."""
+    """Returns whether that is a bucket, or a folder that is there. Raises OSError where nobody may look."""
     try:
         return url.startswith("gs://") or Path(url).expanduser().is_dir()
     except RuntimeError:  # there is no such user

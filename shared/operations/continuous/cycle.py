@@ -264,7 +264,7 @@ def whole_second(moment: datetime) -> datetime:
 
 
 def _changes(before: State | None, after: State) -> int | None:
-    """How many pages changed; None where the whole page image is to be stored."""
+    """How many pages changed; None if the whole page image is to be stored."""
     if before is None or before.page_size != after.page_size:
         return None
     changed = sum(1 for _ in changed_pages(before, after))

@@ -85,7 +85,7 @@ def _creates(both: Pair, found: Comparison, remade: set[str]) -> Iterator[str]:
 
 
 def _goes(entry: SchemaObject, others: Shape, found: Comparison, remade: set[str]) -> bool:
-    """Whether an index, view or trigger is dropped from B and, where A has it, created again."""
+    """Returns whether an index, view or trigger is dropped from B and, where A has it, created again."""
     if entry.sql is None:
         return False
     other = others.objects.get((entry.kind, entry.name))

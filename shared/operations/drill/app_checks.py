@@ -45,7 +45,7 @@ class Expected:
     value: int | float | str | None = None
 
     def fits(self, rows: list[tuple[object, ...]]) -> bool:
-        """Whether these are the rows; `rows` holds at most the first two."""
+        """Returns whether these are the rows; `rows` holds at most the first two."""
         if self.comparison == "no rows" or len(rows) != 1:
             return self.comparison == "no rows" and not rows
         (found,) = rows[0]

@@ -100,7 +100,7 @@ def read_drill(store: Store, name: DrillName) -> PastDrill | None:
 
 
 def _read(name: DrillName, content: bytes | None) -> PastDrill | None:
-    """What a report says; `content` is None where it is gone."""
+    """What a report says; `content` is None if it is gone."""
     try:
         document = json.loads(content) if content is not None and len(content) <= _LARGEST_REPORT else None
     except (ValueError, RecursionError):

@@ -156,7 +156,7 @@ def _held(task: Task, clock: Clock, stopwatch: Stopwatch, progress: Progress) ->
 
 
 def _opened(task: Task) -> Opened | None:
-    """The manifest, to seal the verdict with; None where it is the manifest itself that is not good."""
+    """The manifest, to seal the verdict with; None if it is the manifest itself that is not good."""
     try:
         return open_whole(task.catalog, task.backup, task.key)[1]
     except (NotGood, KeyProblem):

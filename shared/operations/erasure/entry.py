@@ -65,7 +65,7 @@ class Erasure(_LedgerPart):
         return self.places[0]
 
     def concerns(self, database: str, began_at: datetime) -> bool:
-        """Whether a backup whose snapshot began then may hold the rows.
+        """Returns whether a backup whose snapshot began then may hold the rows.
 
         The clocks of the machine that recorded the erasure and of the one that took the backup may differ by
         CLOCKS_DIFFER_BY. A replay on a backup that no longer has the rows changes none.

@@ -53,7 +53,7 @@ def check_forgets(connection: apsw.Connection, what: str, *, erased: int, absent
 
 
 def _holds_rows(connection: apsw.Connection, name: str) -> bool:
-    """Whether the index holds anything: a contentless table answers count(*) by its docsize table."""
+    """Returns whether the index holds anything: a contentless table answers count(*) by its docsize table."""
     try:
         return connection.execute(f"SELECT 1 FROM main.{quote_name(name)} LIMIT 1").fetchone() is not None
     except apsw.Error:

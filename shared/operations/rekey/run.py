@@ -155,14 +155,14 @@ class _Worker:
         return key
 
     def _is_done(self, backup: Backup, manifest: Manifest, raw: bytes) -> bool:
-        """Whether the new key, in the version that wraps now, opens the backup. Looked at, not believed."""
+        """Returns whether the new key, in the version that wraps now, opens the backup. Looked at, not believed."""
         if manifest.encryption is not None and manifest.encryption.key == self._new_name:
             return open_sealed(manifest, raw, self._new) is not None
         found = sidecars(self._order.store, backup)
         return any(self._opens(read(), number, manifest, raw) for number, read in found)
 
     def _opens(self, sidecar: bytes, number: int, manifest: Manifest, raw: bytes) -> bool:
-        """Whether a sidecar is by the new key's version and opens the backup."""
+        """Returns whether a sidecar is by the new key's version and opens the backup."""
         found = parse_rewrapping(sidecar, manifest.name, number)
         if found is None or found.encryption.key != self._new_name:
             return False

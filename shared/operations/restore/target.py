@@ -41,7 +41,7 @@ class RestoreTarget(Protocol):
         """Returns what a person must know of this backup in this place."""
 
     def free_bytes(self) -> int | None:
-        """Returns how much room is left; None where that is not known. Raises SourceError."""
+        """Returns how much room is left; None if that is not known. Raises SourceError."""
 
     def conditions(self) -> list[Condition]:
         """Looks at each thing that a restore needs there."""
@@ -59,7 +59,7 @@ def restore_target(location: Location) -> RestoreTarget:
 
 
 def was_encrypted(manifest: Manifest) -> bool:
-    """Whether the database was encrypted where it was backed up."""
+    """Returns whether the database was encrypted where it was backed up."""
     return (manifest.source.model_extra or {}).get("encrypted") is True
 
 
