@@ -40,13 +40,11 @@ def look(  # noqa: PLR0913 - each is another thing that may be looked at or not
     open_key: OpenKey | None = None,
     listing_alone: bool = False,
 ) -> tuple[Listing, Inventory]:
-    """What the stores hold; of one database with `only`. `expected`: databases that should be backed up.
+    """Returns what the stores hold; of one database with `only`. `expected`: databases that should be backed up.
 
-    Seals are checked of those that decide, where `open_key` gives a key that may decrypt. With `listing_alone` no
-    manifest is read: rows are not compared, and no seal is checked.
-
-    A copy store that cannot be listed is a problem of the listing, as `problems` are.
-    Raises StoreError when the first store cannot be.
+    With a key from `open_key` it checks the seals of the backups that decide. With `listing_alone` no manifest is read:
+    rows are not compared, and no seal is checked. A copy store that cannot be listed becomes one of the `problems`.
+    Raises StoreError when the first store cannot be listed.
     """
     with all_of_it_stays():
         objects = list(store.list_objects(start=BESIDE_TRAIL))

@@ -76,16 +76,14 @@ def on_terminal(
             answered = True
     os.close(terminal)
     assert not waiting, f"never asked: {waiting}"
-    code = process.wait()
-    lines = _lines_of(screen)
-    cells = (cell for line in [*screen.history.top, *screen.buffer.values()] for cell in line.values())
-    colors = frozenset(color for cell in cells for color in (cell.fg, cell.bg)) - {"default"}
-    return Shown(code, lines, colors)
+    return _shown(process.wait(), screen)
 
 
-def _lines_of(screen: pyte.HistoryScreen) -> list[str]:
+def _shown(code: int, screen: pyte.HistoryScreen) -> Shown:
     above = ["".join(line[column].data for column in range(screen.columns)).rstrip() for line in screen.history.top]
     lines = above + [line.rstrip() for line in screen.display]
     while lines and not lines[-1]:
         lines.pop()
-    return lines
+    cells = (cell for line in [*screen.history.top, *screen.buffer.values()] for cell in line.values())
+    colors = frozenset(color for cell in cells for color in (cell.fg, cell.bg)) - {"default"}
+    return Shown(code, lines, colors)
