@@ -12,6 +12,7 @@ from shared.text import age, duration, size
 _WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 640, 200, 70, 10, 14, 26
 _T = TypeVar("_T")
 _MOST = 400  # points that are drawn
+_DAY = 86_400  # seconds
 
 
 @dataclass(frozen=True)
@@ -114,6 +115,8 @@ def _value(value: float, unit: str) -> str:
         return size(round(value))
     if unit == "rows":
         return f"{round(value):,}"
+    if _DAY <= value < 2 * _DAY:
+        return f"{value / 3600:.0f} h"  # 25 h, as old as a daily backup may be, is no day
     return age(value) if value >= 60 else duration(value)
 
 

@@ -47,7 +47,8 @@ def main() -> None:
                         with visit(browser, console, BEN, viewport=size, color_scheme=scheme) as ben:
                             for what, path in pages.items() if scheme == "light" else [("overview-dark", "/")]:
                                 page = ben.go(path)
-                                clip = {"x": 0, "y": 0, "width": width, "height": 1200}
+                                height = 1900 if what == "database" else 1200
+                                clip = {"x": 0, "y": 0, "width": width, "height": height}
                                 file = FOLDER / f"{what}-{width}.png"
                                 page.screenshot(path=file, full_page=True, clip=clip)
 
