@@ -12,7 +12,7 @@ from shared.model.names import BackupName
 from shared.stores import StoredObject
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Backup:
     """One backup as a listing shows it.
 

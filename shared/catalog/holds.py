@@ -28,7 +28,7 @@ _LONGEST_REASON = 500
 _LONGEST_PATH = 1000  # of a point to its base
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Hold:
     """Who holds a backup, since when, and why. `by_store`: whether the store holds its objects too."""
 

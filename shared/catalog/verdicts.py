@@ -48,7 +48,7 @@ class Opened:
     verdict_seal: int = 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Weighed:
     """What a verdict comes to. `ok` is None when it counts for nothing, and then `doubt` says why."""
 

@@ -13,6 +13,8 @@ class Kind(StrEnum):
     ON_DEMAND = "on-demand"
     MILESTONE = "milestone"
 
+    __hash__ = str.__hash__  # an Enum's own is Python code, and the names of all backups are hashed by it
+
 
 _EVERYWHERE = {
     Kind.CONTINUOUS: timedelta(days=7),

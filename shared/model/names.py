@@ -63,7 +63,7 @@ _FILE = re.compile(
 )
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class BackupName:
     """Where one backup stands in a store: its kind, its database and its id."""
 
@@ -94,7 +94,7 @@ class BackupName:
         return f"{self.prefix}.verified-{moment.astimezone(UTC):%Y%m%dT%H%M%S%fZ}.json"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class ObjectName:
     """What a name in a store means: a manifest, an artifact, a verdict, a hold or a re-wrapping of a backup."""
 

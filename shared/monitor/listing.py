@@ -14,7 +14,7 @@ from shared.monitor.finding import Finding
 from shared.monitor.forgetting import Unforgotten
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Seen:
     """One backup as a listing shows it.
 

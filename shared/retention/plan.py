@@ -27,7 +27,7 @@ class Rule(StrEnum):
     TOO_MANY = "too-many"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Candidate:
     """A backup as retention judges it.
 
@@ -68,7 +68,7 @@ class RetentionPolicy:
     retired: Mapping[str, datetime] = field(default_factory=dict)  # databases that are no more, and since when
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class RetentionDecision:
     backup: Candidate
     rule: Rule

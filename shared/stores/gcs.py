@@ -30,15 +30,12 @@ from shared.errors import ObjectExists, ObjectMissing, StoreError
 from shared.runtime.workspace import scratch_folder
 from shared.stores.gcs_errors import CREATE, DELETE, LIST, READ, UPDATE, Right, told
 from shared.stores.gcs_many import checked, read_many
-from shared.stores.gcs_objects import NONCE, as_object, number_of
+from shared.stores.gcs_objects import FIELDS, FIELDS_DELETED, NONCE, PAGE, as_object, listed, number_of
 from shared.stores.gcs_reader import RangeReader
 from shared.stores.interface import StoredObject
 from shared.stores.object_names import check_object_name, is_object_name
 
 UPLOAD_CHUNK = 48 << 20  # bytes; the library holds two of them, and sends one again when a connection breaks
-_FIELDS = "items(name,size,generation,crc32c,timeCreated,metadata,storageClass),nextPageToken"
-_FIELDS_DELETED = "items(name,size,generation,timeCreated,storageClass,softDeleteTime),nextPageToken"
-_PAGE = 1000
 _READ_BUFFER = 1 << 20
 _NO_BUCKET_LOOKUP = "DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA"
 
@@ -79,35 +76,28 @@ class BucketStore:
 
     def list_objects(self, prefix: str = "", start: str = "") -> Iterator[StoredObject]:
         with self._told("listing", LIST):
-            found = self._client.list_blobs(
-                self._bucket,
-                prefix=self._prefix + prefix,
-                start_offset=self._prefix + start if start else None,
-                fields=_FIELDS,
-                page_size=_PAGE,
-                retry=self._retry,
-            )
-            for blob in found:
-                name = blob.name.removeprefix(self._prefix)
-                if is_object_name(name):
-                    yield as_object(name, blob)
+            start_offset = self._prefix + start if start else None
+            for item in self._items(prefix, fields=FIELDS, start_offset=start_offset):
+                found = listed(item, self._prefix)
+                if is_object_name(found.name):
+                    yield found
 
     def list_soft_deleted(self) -> list[StoredObject] | None:
         try:
             with self._told("listing what is soft-deleted", LIST):
-                found = self._client.list_blobs(
-                    self._bucket,
-                    prefix=self._prefix,
-                    fields=_FIELDS_DELETED,
-                    page_size=_PAGE,
-                    soft_deleted=True,
-                    retry=self._retry,
-                )
+                found = self._items("", fields=FIELDS_DELETED, soft_deleted=True)
                 # A server that does not know soft deletes answers with what is there.
-                blobs = [blob for blob in found if blob.soft_delete_time is not None]
-                return [as_object(blob.name.removeprefix(self._prefix), blob) for blob in blobs]
+                return [listed(item, self._prefix) for item in found if item.get("softDeleteTime") is not None]
         except StoreError:
             return None  # off, or not allowed: that is no failure of whoever asks
+
+    def _items(self, prefix: str, **options: object) -> Iterator[dict[str, Any]]:
+        """The items of a listing as the bucket sends them, page by page; a Blob of each takes ten times the memory."""
+        found = self._client.list_blobs(
+            self._bucket, prefix=self._prefix + prefix, page_size=PAGE, retry=self._retry, **options
+        )
+        found.item_to_value = lambda _iterator, item: item
+        yield from found
 
     def staging_folder(self) -> AbstractContextManager[Path]:
         return scratch_folder()

@@ -10,10 +10,13 @@ from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from datetime import datetime
 from pathlib import Path
+from types import MappingProxyType
 from typing import BinaryIO, Protocol, runtime_checkable
 
+NO_METADATA: Mapping[str, str] = MappingProxyType({})
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, slots=True)
 class StoredObject:
     """One object as a listing shows it. `generation` pins this very content of the name."""
 
@@ -21,7 +24,7 @@ class StoredObject:
     size_bytes: int
     created_at: datetime
     generation: str
-    metadata: Mapping[str, str] = field(default_factory=dict)
+    metadata: Mapping[str, str] = field(default_factory=lambda: NO_METADATA)
     storage_class: str | None = field(default=None, compare=False)  # of a bucket: STANDARD, NEARLINE, …
 
 
