@@ -180,10 +180,10 @@ class Day:
             began = time.perf_counter()
             rebuild_backup(self.catalog, backup, self.key, target)
             seconds = time.perf_counter() - began
-            chain = backup.summary["chain"]
+            chain = backup.chain
             same = target.read_bytes() == kept.read_bytes()
             away = (moment - backup.created_at).total_seconds()
-            said = {"at": rfc3339(moment), "point": backup.name.id, "cycle": chain["cycle"], "away_seconds": away}
+            said = {"at": rfc3339(moment), "point": backup.name.id, "cycle": chain.cycle, "away_seconds": away}
             rows.append(said | {"same": same, "seconds": round(seconds, 2)})
             target.unlink()
         return rows
@@ -222,7 +222,7 @@ def restore(options: argparse.Namespace) -> None:
     made = Day(options.folder, options.cycles, now=_BEGIN + timedelta(days=30))
     listed = made.catalog.backups(Kind.CONTINUOUS, "app.db")
     newest = max(listed, key=lambda backup: len(made_path(listed, backup)))
-    base = next(each for each in listed if each.name.id == newest.summary["chain"]["base"])
+    base = next(each for each in listed if each.name.id == newest.chain.base)
     seconds: dict[str, list[float]] = {"base": [], "newest": []}
     cpu: dict[str, list[float]] = {"base": [], "newest": []}
     for _ in range(options.rounds + 1):
@@ -240,7 +240,7 @@ def restore(options: argparse.Namespace) -> None:
 
 
 def made_path(points: list[Any], backup: Any) -> list[str]:
-    known = {each.name.id: each.summary["chain"]["parent"] for each in points}
+    known = {each.name.id: each.chain.parent for each in points}
     path = [backup.name.id]
     while (parent := known.get(path[-1])) is not None:
         path.append(parent)

@@ -11,7 +11,7 @@ from contextlib import AbstractContextManager, contextmanager
 from io import BytesIO
 from pathlib import Path
 from threading import Lock
-from typing import Any, BinaryIO
+from typing import TYPE_CHECKING, BinaryIO
 
 from shared.clock import Clock, utc_now
 from shared.errors import ObjectMissing
@@ -20,6 +20,9 @@ from shared.model.trail_names import BESIDE_TRAIL, TRAIL
 from shared.runtime.collector import all_of_it_stays
 from shared.stores import Store, StoredObject
 from shared.stores.interface import OwnTime, ReadsMany, SoftDeletes
+
+if TYPE_CHECKING:
+    from shared.catalog.summary import Summary
 
 SECONDS = 10.0
 _FRESH = (REQUESTS, POLICIES, TRAIL)
@@ -40,7 +43,7 @@ class KeptStore:
         self.listed_at = clock()
         self._contents: OrderedDict[tuple[str, str], bytes] = OrderedDict()
         self._size = 0
-        self.summaries: MutableMapping[tuple[str, str], Mapping[str, Any]] = {}
+        self.summaries: MutableMapping[tuple[str, str], Summary] = {}
         self.has_own_time = isinstance(store, OwnTime) and store.has_own_time
 
     @property

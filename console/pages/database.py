@@ -65,8 +65,8 @@ def _history(own: Sequence[Backup]) -> list[dict[str, Any]]:
         {
             "id": each.name.id,
             "at": rfc3339(each.created_at),
-            "bytes": _bytes(each),
-            "rows": _rows(each),
+            "bytes": each.stored_bytes,
+            "rows": each.rows,
             "since_before_seconds": None if before is None else _apart(before, each),
         }
         for before, each in pairwise([None, *own][-_ROWS - 1 :])
@@ -85,20 +85,11 @@ def _allowed(parts: Wiring, own: Sequence[Seen]) -> float | None:
     return min(ages, default=None)
 
 
-def _bytes(backup: Backup) -> int:
-    return sum(int(each["size_bytes"]) for each in backup.summary.get("artifacts", ()))
-
-
-def _rows(backup: Backup) -> int | None:
-    rows = backup.summary.get("rows")
-    return rows if isinstance(rows, int) else None
-
-
 def _plots(
     own: Sequence[Backup], drills: Sequence[PastDrill], reach: Timeline, limit: float | None
 ) -> dict[str, Markup]:
     whole = [each for each in own if each.name.kind is not Kind.CONTINUOUS and each.damaged is None]
-    rows = [(each.created_at, float(count)) for each in whole if (count := _rows(each)) is not None]
+    rows = [(each.created_at, float(count)) for each in whole if (count := each.rows) is not None]
     took = [
         (each.name.held_at, float(seconds))
         for each in reversed(drills)
@@ -107,7 +98,7 @@ def _plots(
     between = [(after.created_at, _apart(before, after)) for before, after in pairwise(own)]
     return {
         "size": over_time(
-            "Stored size of each backup", [Series("size", [(e.created_at, _bytes(e)) for e in whole])], "bytes"
+            "Stored size of each backup", [Series("size", [(e.created_at, e.stored_bytes) for e in whole])], "bytes"
         ),
         "rows": over_time("Rows in each backup", [Series("rows", rows)], "rows"),
         "age": over_time("Time since the backup before", [Series("age", between)], "seconds", limit),
@@ -135,8 +126,8 @@ def _timeline(parts: Wiring, name: str, own: Sequence[Backup]) -> Timeline:
 
 
 def _next(parts: Wiring, look: Look, name: str) -> list[RetentionDecision]:
-    decisions = plan(look.inventory.candidates, retention_policy(parts.settings), parts.clock()).decisions
-    own = [each for each in decisions if each.backup.name.database == name and each.kept_until is not None]
+    decisions = plan(look.inventory.databases.get(name, ()), retention_policy(parts.settings), parts.clock()).decisions
+    own = [each for each in decisions if each.kept_until is not None]
     return sorted(own, key=lambda each: (not each.delete, each.kept_until))[:_NEXT]
 
 

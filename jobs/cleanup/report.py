@@ -29,7 +29,10 @@ class Cleaned:
 
 
 def to_json(done: Sequence[Cleaned], *, dry_run: bool) -> dict[str, Any]:
-    """The main store's plan, what was done of it, and what needs attention; in `copy` the same of the copy store."""
+    """The main store's plan, what was done of it, and what needs attention; in `copy` the same of the copy store.
+
+    For `say_json`: the backups of a plan are made while they are written.
+    """
     main, *copies = (_of_one(each, dry_run=dry_run) for each in done)
     return main | {"copy": next(iter(copies), None)}
 
@@ -38,6 +41,7 @@ def _of_one(cleaned: Cleaned, *, dry_run: bool) -> dict[str, Any]:
     outcome, store_url = cleaned.outcome, cleaned.url
     if outcome is None:
         return {"store": store_url, "dry_run": dry_run, "deleted": 0, "errors": [cleaned.error]}
+    swept = {item.name for item in outcome.swept}
     return {
         "store": store_url,
         "dry_run": dry_run,
@@ -46,16 +50,16 @@ def _of_one(cleaned: Cleaned, *, dry_run: bool) -> dict[str, Any]:
         "freed_bytes": outcome.freed_bytes,
         "would_delete": len(outcome.going),
         "would_free_bytes": _planned_bytes(outcome),
-        "backups": [_item(outcome, decision) for decision in outcome.plan.decisions],
-        "orphans": [
+        "backups": (_item(outcome, decision) for decision in outcome.plan.decisions),
+        "orphans": (
             {
                 "object": item.name,
                 "size_bytes": item.size_bytes,
                 "created_at": rfc3339(item.created_at),
-                "deleted": item in outcome.swept,
+                "deleted": item.name in swept,
             }
             for item in outcome.orphans
-        ],
+        ),
         "attention": outcome.attention,
         "errors": outcome.errors,
     }

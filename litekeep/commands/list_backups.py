@@ -50,7 +50,7 @@ def list_backups(
     if held:
         backups = [backup for backup in backups if backup.hold]
     if as_json:
-        say_json([backup.to_json() for backup in backups])
+        say_json(backup.to_json() for backup in backups)
     elif not backups and held:
         say(f"No held backups in {catalog.store.url}. Hold one: litekeep hold ID --reason WHY")
     elif not backups:
@@ -62,7 +62,7 @@ def list_backups(
 def _draw(backups: list[Backup], *, wide: bool, folded: bool) -> None:
     now, lines = (
         utc_now(),
-        fold(backups) if folded else [ListLine(backup, backup.name.id, _size(backup)) for backup in backups],
+        fold(backups) if folded else [ListLine(backup, backup.name.id, backup.stored_bytes) for backup in backups],
     )
     columns = ("", "id", "database", "kind", "age", "size", "rows", "schema", "verified", "kept until")
     rows = [
@@ -73,10 +73,10 @@ def _draw(backups: list[Backup], *, wide: bool, folded: bool) -> None:
             backup.name.kind.value,
             age((now - backup.created_at).total_seconds()),
             size(stored),
-            str(backup.summary.get("rows", "")),
+            "" if backup.rows is None else str(backup.rows),
             _schema_version(backup, wide=wide),
             {True: "yes", False: "NO", None: "not yet"}[backup.verified],
-            "held" if backup.hold else str(backup.summary.get("keep_until", ""))[:10],
+            "held" if backup.hold else f"{backup.keep_until:%Y-%m-%d}" if backup.keep_until else "",
         )
         for backup, said, stored in lines
     ]
@@ -113,17 +113,14 @@ def fold(backups: list[Backup]) -> list[ListLine]:
     for backup in backups:
         own = points.get(backup.name.database, [])
         if backup.name.kind is not Kind.CONTINUOUS or len(own) < _FOLDED or not backup.good:
-            lines.append(ListLine(backup, backup.name.id, _size(backup)))
+            lines.append(ListLine(backup, backup.name.id, backup.stored_bytes))
         elif backup is own[0]:
-            lines.append(ListLine(backup, f"{backup.name.id} + {len(own) - 1} points", sum(map(_size, own))))
+            stored = sum(point.stored_bytes for point in own)
+            lines.append(ListLine(backup, f"{backup.name.id} + {len(own) - 1} points", stored))
     return lines
-
-
-def _size(backup: Backup) -> int:
-    return sum(int(artifact["size_bytes"]) for artifact in backup.summary.get("artifacts", []))
 
 
 def _schema_version(backup: Backup, *, wide: bool) -> str:
     """Migration hashes are 64 digits long: their beginning tells them apart."""
-    version = str(backup.summary.get("schema_version", ""))
+    version = backup.schema_version or ""
     return version if wide or len(version) <= _SHORT else f"{version[: _SHORT - 1]}…"

@@ -1,11 +1,11 @@
 """One backup as a listing shows it."""
 
-from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
 from typing import Any
 
 from shared.catalog.holds import Hold
+from shared.catalog.summary import ArtifactSummary, ChainSummary, Summary
 from shared.catalog.verdicts import Trust, Weighed
 from shared.clock import rfc3339
 from shared.model.names import BackupName
@@ -23,7 +23,7 @@ class Backup:
     name: BackupName
     created_at: datetime
     manifest: StoredObject
-    summary: Mapping[str, Any]
+    summary: Summary | None  # None of one that is damaged
     verdict: StoredObject | None = None
     verified: bool | None = None
     damaged: str | None = None
@@ -44,7 +44,43 @@ class Backup:
     @property
     def sound(self) -> bool:
         """Whether its manifest can be read, and its database was sound when it was taken."""
-        return self.damaged is None and bool(self.summary.get("good"))
+        return self.damaged is None and self.summary is not None and self.summary.good
+
+    @property
+    def artifacts(self) -> tuple[ArtifactSummary, ...]:
+        return self.summary.artifacts if self.summary else ()
+
+    @property
+    def stored_bytes(self) -> int:
+        """Of its artifacts."""
+        return sum(artifact.size_bytes for artifact in self.artifacts)
+
+    @property
+    def rows(self) -> int | None:
+        return self.summary.rows if self.summary else None
+
+    @property
+    def schema_version(self) -> str | None:
+        return self.summary.schema_version if self.summary else None
+
+    @property
+    def keep_until(self) -> datetime | None:
+        return self.summary.keep_until if self.summary else None
+
+    @property
+    def began_at(self) -> datetime:
+        """When its snapshot began, at the latest."""
+        return (self.summary.began_at if self.summary else None) or self.created_at
+
+    @property
+    def erased_through(self) -> int:
+        """The last erasure after which it was made anew without the erased rows; 0 for none."""
+        return (self.summary.erased_through if self.summary else None) or 0
+
+    @property
+    def chain(self) -> ChainSummary | None:
+        """Its place in a continuous chain; None of one that stands alone."""
+        return self.summary.chain if self.summary else None
 
     @property
     def wrong(self) -> str | None:
@@ -69,14 +105,14 @@ class Backup:
             "database": self.name.database,
             "kind": self.name.kind.value,
             "created_at": rfc3339(self.created_at),
-            "artifacts": self.summary.get("artifacts", []),
-            "tables": self.summary.get("tables"),
-            "rows": self.summary.get("rows"),
-            "schema_version": self.summary.get("schema_version"),
+            "artifacts": [artifact.to_json() for artifact in self.artifacts],
+            "tables": self.summary.tables if self.summary else None,
+            "rows": self.rows,
+            "schema_version": self.schema_version,
             "verified": self.verified,
             "verdict": self.trust.value if self.trust else None,
             "verdict_doubt": self.doubt,
-            "keep_until": self.summary.get("keep_until"),
+            "keep_until": rfc3339(self.keep_until) if self.keep_until else None,
             "hold": self.hold.beside_backup() if self.hold else None,
             "good": self.good,
             "damaged": self.damaged or self.missing,

@@ -121,6 +121,10 @@ class Checker:
             self._known[backup.name] = Known(*catalog.read_manifest(backup))
         return self._known[backup.name]
 
+    def forget(self) -> None:
+        """Lets go of the manifests that were read: of a thousand databases they are too many to keep."""
+        self._known.clear()
+
     def _open(self, catalog: Catalog, backup: Backup) -> Opened | None:
         """Returns the manifest once its seal is checked; None without the key."""
         try:

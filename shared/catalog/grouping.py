@@ -2,31 +2,28 @@
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
-from typing import Any
 
-from shared.catalog.backup import Backup, with_verdict
-from shared.catalog.summary import summarise
-from shared.catalog.verdicts import Weighed
-from shared.clock import is_future, parse_time
+from shared.catalog.backup import Backup
+from shared.catalog.summary import Summary, summarise
+from shared.clock import is_future
 from shared.errors import NotGood
 from shared.model import names
 from shared.model.manifest import parse_manifest
 from shared.model.names import BackupName, ObjectName
 from shared.stores import StoredObject
 
-Read = Mapping[str, Any] | NotGood  # a document, or why it cannot be read
+Read = Summary | NotGood  # or why it cannot be read
 
 
-def what_is_missing(summary: Mapping[str, Any], sizes: Mapping[str, int]) -> str | None:
-    """Which artifact of a backup is not there in its size; `sizes` are those of the objects listed."""
-    artifacts = summary.get("artifacts")
-    if not artifacts:
+def what_is_missing(summary: Summary, listed: Mapping[str, StoredObject]) -> str | None:
+    """Which artifact of a backup is not there in its size; `listed` are the objects of a listing by their names."""
+    if not summary.artifacts:
         return "its manifest names no artifact"
-    for artifact in artifacts:
-        if artifact["object"] not in sizes:
-            return f"its artifact {artifact['object']} is missing"
-        if sizes[artifact["object"]] != artifact["size_bytes"]:
-            return f"its artifact {artifact['object']} has another size than was stored"
+    for artifact in summary.artifacts:
+        if artifact.object not in listed:
+            return f"its artifact {artifact.object} is missing"
+        if listed[artifact.object].size_bytes != artifact.size_bytes:
+            return f"its artifact {artifact.object} has another size than was stored"
     return None
 
 
@@ -77,27 +74,7 @@ def manifests_and_verdicts(
 
 
 def seal_format(summary: Read | None) -> int:
-    found = summary.get("verdict_seal", 0) if isinstance(summary, Mapping) else 0
-    return found if isinstance(found, int) else 0
-
-
-def backup_of(
-    name: BackupName,
-    manifest: StoredObject,
-    summary: Read,
-    verdicts: tuple[StoredObject, ...],
-    weighed: tuple[StoredObject, Weighed] | None,
-) -> Backup:
-    verdict, opinion = weighed or (None, Weighed(None))
-    try:
-        if isinstance(summary, NotGood):
-            raise summary
-        created_at, damaged = parse_time(summary["created_at"]), None
-    except (NotGood, KeyError, TypeError, ValueError) as error:
-        damaged = str(error) if isinstance(error, NotGood) else f"manifest of {name.id} cannot be read"
-        created_at, summary = manifest.created_at, {}
-    found = Backup(name, created_at, manifest, summary, damaged=damaged, verdicts=verdicts)
-    return found if verdict is None else with_verdict(found, verdict, opinion)
+    return summary.verdict_seal if isinstance(summary, Summary) else 0
 
 
 def summary_in(content: bytes | NotGood, name: BackupName) -> Read:

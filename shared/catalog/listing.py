@@ -4,31 +4,19 @@ A listing alone tells all that `list` shows where the store keeps metadata besid
 A folder keeps none: there the manifests themselves are read, which is as cheap as a listing.
 """
 
-from collections.abc import Callable, Collection, Iterable, Mapping
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from datetime import datetime
 from typing import Any, Protocol
 
+from shared.catalog.assembly import groups
 from shared.catalog.backup import Backup
 from shared.catalog.choice import choose
-from shared.catalog.grouping import (
-    Read,
-    backup_of,
-    by_time,
-    manifests_and_verdicts,
-    named,
-    rewrappings_of,
-    seal_format,
-    summary_in,
-    what_is_missing,
-)
-from shared.catalog.holds import read_hold
-from shared.catalog.opinions import opinions
-from shared.catalog.paths import with_paths
-from shared.catalog.reading import KeepsSummaries, contents, read_object
-from shared.catalog.summary import beside_manifest, beside_verdict, summarise, summary_of
+from shared.catalog.grouping import by_time, named
+from shared.catalog.reading import read_object
+from shared.catalog.summary import beside_manifest, beside_verdict, summarise
 from shared.catalog.verdicts import Opened, read_verdict, seal_verdict
-from shared.clock import Clock, is_future, rfc3339, utc_now
+from shared.clock import Clock, rfc3339, utc_now
 from shared.errors import LitekeepError, NotGood, UsageError
 from shared.model import names
 from shared.model.kinds import Kind
@@ -116,7 +104,7 @@ class Catalog:
         """The manifest and its bytes as stored. Raises NotGood when they are not a manifest of that backup."""
         raw = read_object(self.store, backup.manifest)
         manifest = parse_manifest(raw, backup.name)
-        if not backup.damaged and summarise(manifest)["created_at"] != backup.summary.get("created_at"):
+        if backup.summary is not None and summarise(manifest).created_at != backup.summary.created_at:
             raise NotGood(
                 f"the listing dates {backup.name.id} otherwise than its manifest, as if its metadata had been changed: "
                 "use another backup"
@@ -189,55 +177,8 @@ class Catalog:
 
     def assemble(self, listed: Iterable[tuple[ObjectName, StoredObject]]) -> list[Backup]:
         """The backups that a listing's `named` objects make, newest first; for whoever lists the store by itself."""
-        found, now = list(listed), self._clock()
-        manifests, verdicts = manifests_and_verdicts(found, now)
-        sizes = {item.name: item.size_bytes for _, item in found}
-        held = {parsed.backup for parsed, _ in found if parsed.role == "hold"}
-        rewrapped = rewrappings_of(found)
-        summaries = self._summaries(manifests)
-        sealing = {name: seal_format(summary) for name, summary in summaries.items()}
-        weighed = opinions(verdicts, sealing, lambda items, known: contents(self.store, items, known))
-        backups = [
-            self._judged(
-                backup_of(name, manifests[name], summary, verdicts.get(name, ()), weighed.get(name)),
-                rewrapped.get(name, ()),
-                sizes,
-                held,
-                now,
-            )
-            for name, summary in summaries.items()
-            if summary is not None  # else it was removed since the listing began
-        ]
-        return with_paths(sorted(backups, key=by_time, reverse=True))
-
-    def _summaries(self, manifests: Mapping[BackupName, StoredObject]) -> dict[BackupName, Read | None]:
-        known = self.store.summaries if isinstance(self.store, KeepsSummaries) else {}
-        found: dict[BackupName, Read | None] = {
-            name: known.get((item.name, item.generation)) or summary_of(item) for name, item in manifests.items()
-        }
-        for name, content in contents(self.store, manifests, found):
-            found[name] = summary_in(content, name)
-        if isinstance(self.store, KeepsSummaries):
-            for name, item in manifests.items():
-                summary = found[name]
-                if summary is not None and not isinstance(summary, NotGood):
-                    known.setdefault((item.name, item.generation), summary)
-        return found
-
-    def _judged(
-        self,
-        backup: Backup,
-        rewrappings: tuple[StoredObject, ...],
-        sizes: Mapping[str, int],
-        held: Collection[BackupName],
-        now: datetime,
-    ) -> Backup:
-        missing = None if backup.damaged else what_is_missing(backup.summary, sizes)
-        hold = read_hold(self.store, backup.name) if backup.name in held else None
-        future = is_future(backup.created_at, now)
-        if not (missing or hold or future or rewrappings):
-            return backup  # as nearly all are: a copy of each of thousands takes a while
-        return replace(backup, missing=missing, future=future, hold=hold, rewrappings=rewrappings)
+        made = (backup for group in groups(self.store, listed, self._clock()) for backup in group.backups)
+        return sorted(made, key=by_time, reverse=True)
 
 
 def _kinds(kind: Kind | None) -> list[Kind]:

@@ -42,13 +42,12 @@ def manifests_below(backup: "Backup") -> list["StoredObject"]:
 
 def parent_of(backup: "Backup") -> BackupName | None:
     """What a point builds on, as its listing says; None for any other backup."""
-    needs = backup.summary.get("needs")
+    needs = backup.summary.needs if backup.summary else ()
     return BackupName(Kind.CONTINUOUS, backup.name.database, needs[0]) if needs else None
 
 
 def _cycle(backup: "Backup") -> int:
-    chain = backup.summary.get("chain")
-    return int(chain["cycle"]) if chain else 0
+    return backup.chain.cycle if backup.chain else 0
 
 
 def _judge(name: BackupName, known: dict[BackupName, "Backup"], why: dict[BackupName, str | None]) -> None:

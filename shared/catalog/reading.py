@@ -3,6 +3,7 @@
 from collections.abc import Iterable, Iterator, Mapping, MutableMapping
 from typing import Any, Protocol, runtime_checkable
 
+from shared.catalog.summary import Summary
 from shared.errors import NotGood, ObjectMissing, StoreError
 from shared.model.manifest import LARGEST_MANIFEST
 from shared.model.names import BackupName
@@ -14,7 +15,7 @@ from shared.stores.interface import ReadsMany
 class KeepsSummaries(Protocol):
     """A store of whose manifests the summaries are kept, by name and generation: the bytes of these never change."""
 
-    summaries: MutableMapping[tuple[str, str], Mapping[str, Any]]
+    summaries: MutableMapping[tuple[str, str], Summary]
 
 
 def contents(

@@ -2,12 +2,15 @@
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import datetime
+from functools import cache
 from typing import Any
 
-from pydantic import BaseModel, ConfigDict
+from pydantic import ConfigDict, TypeAdapter
 
 from shared.clock import rfc3339
-from shared.model.manifest import Chain, Count, Manifest
+from shared.model.manifest import Count, Manifest, Moment
 from shared.stores import StoredObject
 
 _SUMMARY = "litekeep-summary"
@@ -17,8 +20,9 @@ _LONGEST_DAMAGE = 500  # characters
 _METADATA_LIMIT = 7000  # bytes; Cloud Storage takes 8 KiB of custom metadata an object
 
 
-class _SummaryArtifact(BaseModel):
-    model_config = ConfigDict(strict=True)
+@dataclass(frozen=True, slots=True)
+class ArtifactSummary:
+    """One stored file of a backup."""
 
     format: str
     object: str
@@ -26,9 +30,13 @@ class _SummaryArtifact(BaseModel):
     sha256: str
     encrypted: bool
 
+    def to_json(self) -> dict[str, Any]:
+        return {field: getattr(self, field) for field in self.__slots__}
 
-class _SummaryChain(BaseModel):
-    model_config = ConfigDict(strict=True, extra="allow")
+
+@dataclass(frozen=True, slots=True)
+class ChainSummary:
+    """Its place in a chain."""
 
     base: str
     parent: str | None
@@ -36,68 +44,101 @@ class _SummaryChain(BaseModel):
     changed_pages: Count
     identity: str
 
+    def to_json(self) -> dict[str, Any]:
+        return {field: getattr(self, field) for field in self.__slots__}
 
-class _Summary(BaseModel):
-    """What `summarise` makes, as it comes back from a store that anyone may have written to."""
 
-    model_config = ConfigDict(strict=True, extra="allow")  # a later Litekeep may say more
+@dataclass(frozen=True, slots=True)
+class Summary:
+    """What a listing must know of a backup, small enough to stand beside its manifest. Times are whole seconds.
 
-    created_at: str
-    keep_until: str
-    artifacts: list[_SummaryArtifact]
+    `needs`: ids of backups that it cannot be restored without. `erased_through`: up to which erasure it was made anew
+    without the erased rows. `format`: of the manifest, where a later Litekeep says it.
+    """
+
+    __pydantic_config__ = ConfigDict(strict=True)
+
+    created_at: Moment
+    keep_until: Moment
+    artifacts: tuple[ArtifactSummary, ...]
     tables: Count
     rows: Count
     schema_version: str
     good: bool
-    needs: list[str] = []
-    chain: _SummaryChain | None = None
+    began_at: Moment | None = None
+    needs: tuple[str, ...] = ()
+    chain: ChainSummary | None = None
     verdict_seal: Count = 0
+    erased_through: int | None = None
+    key: str | None = None
+    format: int | None = None
+
+    def to_json(self) -> dict[str, Any]:
+        """As it is stored beside a manifest."""
+        return {
+            "created_at": rfc3339(self.created_at),
+            "began_at": rfc3339(self.began_at or self.created_at),
+            "keep_until": rfc3339(self.keep_until),
+            "artifacts": [artifact.to_json() for artifact in self.artifacts],
+            "tables": self.tables,
+            "rows": self.rows,
+            "schema_version": self.schema_version,
+            "good": self.good,
+            **({"chain": self.chain.to_json(), "needs": list(self.needs)} if self.chain else {}),
+            "verdict_seal": self.verdict_seal,
+            **({} if self.erased_through is None else {"erased_through": self.erased_through}),
+            **({"key": self.key} if self.key else {}),
+        }
+
+    def sharing(self, listed: Mapping[str, StoredObject]) -> "Summary":
+        """The same, with the names of its artifacts as the listing has them: they are in memory once."""
+        artifacts = tuple(
+            ArtifactSummary(each.format, listed[each.object].name, each.size_bytes, each.sha256, each.encrypted)
+            if each.object in listed
+            else each
+            for each in self.artifacts
+        )
+        return replace(self, artifacts=artifacts, began_at=None if self.began_at == self.created_at else self.began_at)
 
 
-def summarise(manifest: Manifest) -> dict[str, Any]:
-    """What a listing must know of a backup, small enough to stand beside its manifest."""
-    return {
-        "created_at": rfc3339(manifest.created_at),
-        "began_at": rfc3339(manifest.snapshot_began_at),
-        "keep_until": rfc3339(manifest.keep_until),
-        "artifacts": [
-            {
-                "format": artifact.format.value,
-                "object": artifact.object,
-                "size_bytes": artifact.size_bytes,
-                "sha256": artifact.sha256,
-                "encrypted": artifact.encrypted,
-            }
-            for artifact in manifest.artifacts
-        ],
-        "tables": manifest.tables,
-        "rows": manifest.rows,
-        "schema_version": manifest.schema_version,
-        "good": manifest.integrity.good,
-        **_in_chain(manifest.chain),
-        "verdict_seal": manifest.verdict_seal,
-        **_forgotten(manifest),
-        **({"key": manifest.encryption.key} if manifest.encryption else {}),
-    }
+@cache
+def _as_stored() -> TypeAdapter[Summary]:
+    """Reads what `to_json` makes, as it comes back from a store that anyone may have written to."""
+    return TypeAdapter(Summary)
 
 
-def _forgotten(manifest: Manifest) -> dict[str, Any]:
-    """Up to which erasure it was made anew without the erased rows."""
-    through = (manifest.model_extra or {}).get("erased_through")
-    return {"erased_through": through} if isinstance(through, int) else {}
+def summarise(manifest: Manifest) -> Summary:
+    """What a listing must know of a backup."""
+    chain, through = manifest.chain, (manifest.model_extra or {}).get("erased_through")
+    return Summary(
+        created_at=_second(manifest.created_at),
+        keep_until=_second(manifest.keep_until),
+        artifacts=tuple(
+            ArtifactSummary(each.format.value, each.object, each.size_bytes, each.sha256, each.encrypted)
+            for each in manifest.artifacts
+        ),
+        tables=manifest.tables,
+        rows=manifest.rows,
+        schema_version=manifest.schema_version,
+        good=manifest.integrity.good,
+        began_at=_second(manifest.snapshot_began_at),
+        needs=(chain.parent,) if chain and chain.parent else (),
+        chain=ChainSummary(chain.base, chain.parent, chain.cycle, chain.changed_pages, chain.identity)
+        if chain
+        else None,
+        verdict_seal=manifest.verdict_seal,
+        erased_through=through if isinstance(through, int) else None,
+        key=manifest.encryption.key if manifest.encryption else None,
+    )
 
 
-def _in_chain(chain: Chain | None) -> dict[str, Any]:
-    """Its place in a chain, and what it cannot be restored without."""
-    if chain is None:
-        return {}
-    place = chain.model_dump(mode="json", include={"base", "parent", "cycle", "changed_pages", "identity"})
-    return {"chain": place, "needs": [chain.parent] if chain.parent else []}
+def _second(moment: datetime) -> datetime:
+    return moment.replace(microsecond=0)
 
 
 def beside_manifest(manifest: Manifest) -> dict[str, str]:
     """The metadata that a manifest is stored with."""
-    return _as_metadata(_SUMMARY, summarise(manifest))
+    return _as_metadata(_SUMMARY, summarise(manifest).to_json())
 
 
 def beside_verdict(document: Mapping[str, Any]) -> dict[str, str]:
@@ -108,30 +149,24 @@ def beside_verdict(document: Mapping[str, Any]) -> dict[str, str]:
     return _as_metadata(_VERDICT, {"ok": document.get("ok"), "level": document.get("level"), **said, **of_source})
 
 
-def summary_of(manifest: StoredObject) -> dict[str, Any] | None:
+def summary_of(manifest: StoredObject) -> Summary | None:
     """The summary beside a manifest; None when there is none, or it is not one that we would write."""
-    content = _from_metadata(_SUMMARY, manifest)
+    text = manifest.metadata.get(_SUMMARY)
     try:
-        return content if content is None else _Summary.model_validate(content).model_dump(mode="json")
+        return None if text is None else _as_stored().validate_json(text)
     except ValueError:
         return None
 
 
 def verdict_of(verdict: StoredObject) -> dict[str, Any] | None:
     """Returns the metadata of a verdict object, unchecked; None if it has none."""
-    return _from_metadata(_VERDICT, verdict)
+    try:
+        content = json.loads(verdict.metadata.get(_VERDICT, ""))
+    except (ValueError, RecursionError):
+        return None
+    return content if isinstance(content, dict) else None
 
 
 def _as_metadata(key: str, content: Mapping[str, Any]) -> dict[str, str]:
     text = json.dumps(content, separators=(",", ":"), ensure_ascii=True)
     return {key: text} if len(text) <= _METADATA_LIMIT else {}
-
-
-def _from_metadata(key: str, item: StoredObject) -> dict[str, Any] | None:
-    if key not in item.metadata:
-        return None
-    try:
-        content = json.loads(item.metadata[key])
-    except (ValueError, RecursionError):
-        return None
-    return content if isinstance(content, dict) else None

@@ -29,8 +29,8 @@ class Moment:
 
     @property
     def changed_pages(self) -> int | None:
-        chain = self.backup.summary.get("chain")
-        return int(chain["changed_pages"]) if chain else None
+        chain = self.backup.chain
+        return chain.changed_pages if chain else None
 
     def to_json(self) -> dict[str, Any]:
         parent = parent_of(self.backup)
@@ -99,7 +99,7 @@ def timeline(
     )
     within = [each for each in own if (since is None or each.created_at >= since) and each.created_at <= until]
     costs = _costs(own)
-    points = [Moment(each, _stored(each), *costs[each.name]) for each in within if each.good]
+    points = [Moment(each, each.stored_bytes, *costs[each.name]) for each in within if each.good]
     chain = [each for each in within if each.name.kind is Kind.CONTINUOUS]
     seen = [(each.created_at, 1) for each in chain if each.good]
     first = seen[0][0] if seen else None
@@ -135,20 +135,15 @@ def _why(bad: Sequence[Backup], since: datetime, until: datetime) -> str:
     return f"{lost[0].name.id}{others} cannot be restored: {lost[0].wrong}"
 
 
-def _stored(backup: Backup) -> int:
-    return sum(int(artifact["size_bytes"]) for artifact in backup.summary.get("artifacts", ()))
-
-
 def _costs(own: Sequence[Backup]) -> Mapping[BackupName, tuple[int, int]]:
     """How many backups a restore of each reads, and how many bytes; parents come before their children."""
     found: dict[BackupName, tuple[int, int]] = {}
     for backup in sorted(own, key=_cycle):
         parent = parent_of(backup)
         steps, size = found.get(parent, (0, 0)) if parent else (0, 0)
-        found[backup.name] = (steps + 1, size + _stored(backup))
+        found[backup.name] = (steps + 1, size + backup.stored_bytes)
     return found
 
 
 def _cycle(backup: Backup) -> int:
-    chain = backup.summary.get("chain")
-    return int(chain["cycle"]) if chain else 0
+    return backup.chain.cycle if backup.chain else 0

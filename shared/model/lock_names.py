@@ -127,6 +127,8 @@ def retired(database: str) -> str:
 
 def parse_retired(name: str) -> str | None:
     """The database whose retirement has exactly that name; None for any other object."""
+    if not name.startswith(RETIRED):  # nearly all of a listing
+        return None
     encoded = name.removeprefix(RETIRED).removesuffix(".json")
     return decode_database(encoded) if name == f"{RETIRED}{encoded}.json" and "/" not in encoded else None
 

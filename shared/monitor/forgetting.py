@@ -7,7 +7,7 @@ from typing import Any
 
 from shared.catalog.backup import Backup
 from shared.catalog.checker import Checker
-from shared.clock import CLOCKS_DIFFER_BY, parse_time
+from shared.clock import CLOCKS_DIFFER_BY
 from shared.errors import LitekeepError
 from shared.model import report_names
 from shared.stores import Store, StoredObject
@@ -72,19 +72,10 @@ def _read(store: Store, checker: Checker) -> list[_Recorded] | None:
 
 
 def _pending(backup: Backup, recorded: Sequence[_Recorded]) -> list[int]:
-    through, began = backup.summary.get("erased_through"), _began_at(backup)
-    known = through if isinstance(through, int) else 0
     return [
         each.number
         for each in recorded
-        if each.number > known
+        if each.number > backup.erased_through
         and each.database in (None, backup.name.database)
-        and each.at - began >= -CLOCKS_DIFFER_BY
+        and each.at - backup.began_at >= -CLOCKS_DIFFER_BY
     ]
-
-
-def _began_at(backup: Backup) -> datetime:
-    try:
-        return parse_time(str(backup.summary["began_at"]))
-    except (KeyError, ValueError):
-        return backup.created_at

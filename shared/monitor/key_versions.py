@@ -24,9 +24,9 @@ def key_versions(backups: Iterable[Backup], checker: Checker) -> tuple[list[Find
     """
     needed: dict[str, list[Backup]] = {}
     for backup in backups:
-        key = backup.summary.get("key")
-        if isinstance(key, str) and "/cryptoKeyVersions/" in key and not backup.rewrappings and not backup.future:
-            needed.setdefault(key, []).append(backup)
+        version = backup.summary.key if backup.summary else None
+        if version is not None and "/cryptoKeyVersions/" in version and not backup.rewrappings and not backup.future:
+            needed.setdefault(version, []).append(backup)
     if not needed:
         return [], None
     try:

@@ -1,9 +1,11 @@
 """Looks at the stores: one listing of each, and the manifests of the newest two backups of each database."""
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
+from functools import partial
+from typing import TYPE_CHECKING
 
 from shared.catalog.backup import Backup
 from shared.catalog.checker import Checker, OpenKey
@@ -18,12 +20,15 @@ from shared.monitor.finding import Finding
 from shared.monitor.forgetting import unforgotten
 from shared.monitor.key_versions import key_versions
 from shared.monitor.listing import Listing, Seen, present
-from shared.monitor.quiet import newest_marks, with_marks
+from shared.monitor.quiet import Marks, with_marks
 from shared.retention.inventory import Inventory, inventory_of
 from shared.retention.plan import Candidate
 from shared.retention.retired import is_retired
 from shared.runtime.collector import all_of_it_stays
 from shared.stores import Store, StoredObject
+
+if TYPE_CHECKING:
+    from shared.model.names import BackupName
 
 OpenStore = Callable[[], Store]
 
@@ -46,47 +51,97 @@ def look(  # noqa: PLR0913 - each is another thing that may be looked at or not
     rows are not compared, and no seal is checked. A copy store that cannot be listed becomes one of the `problems`.
     Raises StoreError when the first store cannot be listed.
     """
+    beside = _Beside(now)
     with all_of_it_stays():
-        objects = list(store.list_objects(start=BESIDE_TRAIL))
-        inventory = inventory_of(store, objects)
+        inventory = inventory_of(store, beside.noting(store.list_objects(start=BESIDE_TRAIL)))
     catalog, checker = Catalog(store), Checker(open_key)
-    if not listing_alone:
-        inventory = inventory.settled(lambda own: checker.settle(catalog, own))
     copies, unread = _copies(copy_store, copy_url)
-    marks = newest_marks(objects, now)
-    found: dict[str, list[Seen]] = {database: [] for database in expected}
-    for candidate in inventory.candidates:
-        seen = _seen(candidate, inventory.backups[candidate.name], inventory, copies)
-        found.setdefault(candidate.name.database, []).append(seen)
-    if only is None:
-        retired = inventory.retired
-        found = {name: own for name, own in found.items() if not is_retired(retired, name, (s.created_at for s in own))}
-    else:
-        found = {only: found.get(only, [])}
-    if not listing_alone:
-        found = {name: _with_row_counts(catalog, checker, own, inventory, now) for name, own in found.items()}
-    databases = {name: with_marks(store, own, inventory, marks, checker) for name, own in found.items()}
+    views = _Views(inventory, copies)
+    known = dict.fromkeys([*expected, *inventory.databases])
+    wanted = [only] if only is not None else [name for name in known if not _is_over(inventory, name)]
+    marks = beside.marks.newest
+    for database in wanted:
+        if not listing_alone:
+            inventory.settle(database, partial(checker.settle, catalog))
+        listed = views.make(database)
+        own = listed if listing_alone else _with_row_counts(catalog, checker, listed, inventory, now)
+        views.keep(database, listed, with_marks(store, own, inventory, marks, checker))
+        checker.forget()
     at_risk, not_looked_at = (
         ([], "the states of the key's versions: no key was given")
         if open_key is None
         else key_versions(inventory.backups.values(), checker)
     )
-    drills, unsigned = _drills(store, objects)
+    drills, unsigned = _drills(store, beside.drills)
     problems += tuple(each for each in (*at_risk, *unsigned) if only is None or each.database in (None, only))
-    kept = unforgotten(store, objects, inventory.backups.values(), checker)
-    listing = Listing(store.url, databases, drills, copy_url, problems + unread, not_looked_at, kept)
+    kept = unforgotten(store, beside.erasures, inventory.backups.values(), checker)
+    listing = Listing(store.url, views, drills, copy_url, problems + unread, not_looked_at, kept)
     return listing, inventory
 
 
+class _Views(Mapping[str, Sequence[Seen]]):
+    """The backups of each database as they are judged, made when they are asked for: all at once they would take as
+    much memory as the inventory. Only those of which more was read than the listing says are kept.
+    """
+
+    def __init__(self, inventory: Inventory, copies: Mapping[str, int] | None) -> None:
+        self._inventory = inventory
+        self._copies = copies
+        self._read: dict[str, dict[BackupName, Seen]] = {}
+
+    def make(self, database: str) -> list[Seen]:
+        """As the listing shows them, newest first."""
+        inventory, copies = self._inventory, self._copies
+        return [
+            _seen(candidate, inventory.backups[candidate.name], inventory, copies)
+            for candidate in inventory.databases.get(database, ())
+        ]
+
+    def keep(self, database: str, listed: Sequence[Seen], own: Sequence[Seen]) -> None:
+        """From now on that database is one of these, and its backups, which were `listed`, are seen as `own`."""
+        self._read[database] = {seen.name: seen for seen, was in zip(own, listed, strict=True) if seen is not was}
+
+    def __getitem__(self, database: str) -> Sequence[Seen]:
+        read = self._read[database]
+        return tuple(read.get(seen.name, seen) for seen in self.make(database))
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._read)
+
+    def __len__(self) -> int:
+        return len(self._read)
+
+
+class _Beside:
+    """What of a listing belongs to no backup and is looked at: drills, erasures and marks."""
+
+    def __init__(self, now: datetime) -> None:
+        self.drills: list[DrillName] = []
+        self.erasures: list[StoredObject] = []
+        self.marks = Marks(now)
+
+    def noting(self, listing: Iterable[StoredObject]) -> Iterator[StoredObject]:
+        """The same listing."""
+        for item in listing:
+            if drill := report_names.parse_drill(item.name):
+                self.drills.append(drill)
+            elif item.name.startswith(report_names.ERASURES):
+                self.erasures.append(item)
+            self.marks.add(item)
+            yield item
+
+
+def _is_over(inventory: Inventory, database: str) -> bool:
+    taken = (candidate.created_at for candidate in inventory.databases.get(database, ()))
+    return is_retired(inventory.retired, database, taken)
+
+
 def _seen(candidate: Candidate, backup: Backup, inventory: Inventory, copies: Mapping[str, int] | None) -> Seen:
-    sizes, rows = {}, backup.summary.get("rows")
-    with suppress(KeyError, TypeError, ValueError):
-        sizes = {each["format"]: int(each["size_bytes"]) for each in backup.summary.get("artifacts", ())}
     return Seen(
         candidate.name,
         candidate.created_at,
-        sizes,
-        rows=rows if isinstance(rows, int) else None,
+        {artifact.format: artifact.size_bytes for artifact in backup.artifacts},
+        rows=backup.rows,
         verified=candidate.verified,
         verdict=backup.verdict.name if backup.verdict else None,
         source_damage=backup.source_damage,
@@ -129,7 +184,7 @@ def _with_row_counts(
 ) -> list[Seen]:
     """Rows by table are too much for a listing: they are in the manifests."""
     readable = [seen for seen in present(own, now) if seen.damaged is None]
-    read: dict[names.BackupName, Seen] = {}
+    read: dict[BackupName, Seen] = {}
     for seen in readable[:2]:
         with suppress(ObjectMissing):  # removed since the listing
             try:
@@ -142,17 +197,16 @@ def _with_row_counts(
 
 
 def _drills(
-    store: Store, objects: Iterable[StoredObject]
+    store: Store, drills: Iterable[DrillName]
 ) -> tuple[Mapping[str, tuple[DrillName, ...]], tuple[Finding, ...]]:
     """The drills that count, and a finding for each database of which some do not."""
     found: dict[str, list[DrillName]] = {}
-    for item in objects:
-        if drill := report_names.parse_drill(item.name):
-            found.setdefault(drill.database, []).append(drill)
+    for drill in drills:
+        found.setdefault(drill.database, []).append(drill)
     count: dict[str, tuple[DrillName, ...]] = {}
     findings = []
-    for database, drills in found.items():
-        newest_first = sorted(drills, key=lambda drill: drill.held_at, reverse=True)
+    for database, own in found.items():
+        newest_first = sorted(own, key=lambda drill: drill.held_at, reverse=True)
         good, doubts = counted(store, newest_first)
         count[database] = tuple(good)
         if doubts:

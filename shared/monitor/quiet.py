@@ -1,6 +1,6 @@
 """Which backups of quiet databases are as good as new, by marks that are looked at and not merely there."""
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from dataclasses import replace
 from datetime import datetime
@@ -20,21 +20,34 @@ from shared.stores import Store, StoredObject
 
 _MOST = 5  # marks on one backup that are read until one counts
 
-Marks = Mapping[BackupName, Sequence[tuple[Unchanged, StoredObject]]]
+Newest = Mapping[BackupName, Sequence[tuple[Unchanged, StoredObject]]]
 
 
-def newest_marks(objects: Iterable[StoredObject], now: datetime) -> Marks:
-    """The marks on each backup, newest first; what is dated in the future says nothing."""
-    found: dict[BackupName, list[tuple[Unchanged, StoredObject]]] = {}
-    for item in objects:
+class Marks:
+    """The newest marks on each backup; what is dated in the future says nothing."""
+
+    def __init__(self, now: datetime) -> None:
+        self._now = now
+        self._found: dict[BackupName, list[tuple[Unchanged, StoredObject]]] = {}
+
+    def add(self, item: StoredObject) -> None:
+        """Takes note of an object of the store, if it is a mark."""
         mark = lock_names.parse_unchanged(item.name)
-        if mark is not None and not is_future(mark.at, now):
-            found.setdefault(mark.backup, []).append((mark, item))
-    return {name: sorted(own, key=lambda each: each[0].at, reverse=True)[:_MOST] for name, own in found.items()}
+        if mark is None or is_future(mark.at, self._now):
+            return
+        own = self._found.setdefault(mark.backup, [])
+        own.append((mark, item))
+        if len(own) > _MOST:
+            own.remove(min(own, key=lambda each: each[0].at))
+
+    @property
+    def newest(self) -> Newest:
+        """Newest first of each."""
+        return {name: sorted(own, key=lambda each: each[0].at, reverse=True) for name, own in self._found.items()}
 
 
 def with_marks(
-    store: Store, own: Sequence[Seen], inventory: Inventory, marks: Marks, checker: Checker
+    store: Store, own: Sequence[Seen], inventory: Inventory, marks: Newest, checker: Checker
 ) -> tuple[Seen, ...]:
     """The backups of a database, and when the newest good one of each kind was last confirmed.
 

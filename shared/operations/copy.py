@@ -111,7 +111,7 @@ def _with_paths(catalog: Catalog, backups: Sequence[Backup]) -> list[Backup]:
 
 
 def _cycle_of(backup: Backup) -> int:
-    return int((backup.summary.get("chain") or {}).get("cycle", 0))
+    return backup.chain.cycle if backup.chain else 0
 
 
 def _copy_backup(catalog: Catalog, target: Store, backup: Backup, there: dict[str, int], done: Copied) -> None:

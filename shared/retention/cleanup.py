@@ -11,11 +11,13 @@ Before each delete the lease is asked for again.
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
+from itertools import chain
 from typing import TYPE_CHECKING
 
 from shared.catalog.checker import Checker, OpenKey
 from shared.catalog.holds import is_held, is_stored
 from shared.catalog.listing import Catalog
+from shared.catalog.summary import beside_manifest
 from shared.clock import CLOCKS_DIFFER_BY, Clock, rfc3339, utc_now
 from shared.errors import NotGood, StoreError
 from shared.model.lock_names import UNCHANGED, parse_unchanged
@@ -125,7 +127,7 @@ class _StoreLook:
 
 def _gaps(store: Store, first: Outcome, second: Outcome | None, before: datetime) -> list[str]:
     """What to tell of objects that a listing left out; what is deleted is asked for by name in any case."""
-    again = None if second is None else [item for items in second.inventory.objects.values() for item in items]
+    again = None if second is None else chain.from_iterable(second.inventory.objects.values())
     missing = left_out(store, first.inventory, again, before=before)
     return [said_of(missing, store.url)] if missing else []
 
@@ -226,7 +228,7 @@ class _Run:
         self._at = name
         self._store.delete(backup.manifest.name, backup.manifest.generation)
         if self._is_held(name):  # somebody held it between our look and our deed
-            self._store.create(name.manifest, raw, backup.manifest.metadata)
+            self._store.create(name.manifest, raw, beside_manifest(manifest))
             self._at = None
             raise _Stays("it was held this very moment, and its manifest was put back")
         self._outcome.deleted.add(name)

@@ -35,8 +35,11 @@ class Elsewhere:
 
     def applied(self, inventory: Inventory) -> Inventory:
         """The inventory of our store, with what is known from the other."""
-        known = tuple(self._with_what_is_known(each, inventory) for each in inventory.candidates)
-        return replace(inventory, candidates=known, retired={**inventory.retired, **self.retired})
+        known = {
+            name: [self._with_what_is_known(each, inventory) for each in own]
+            for name, own in inventory.databases.items()
+        }
+        return replace(inventory, databases=known, retired={**inventory.retired, **self.retired})
 
     def is_held(self, name: BackupName) -> bool:
         """Asks the other store by name. Where it need not tell, it is asked no more once it did not.
@@ -94,5 +97,4 @@ def _held(inventory: Inventory) -> Mapping[BackupName, str]:
 
 def _is_a_copy(one: Backup, other: Backup) -> bool:
     """Returns whether both manifests name the same content: an id alone proves nothing."""
-    same = ("created_at", "artifacts")
-    return all(one.summary.get(key) == other.summary.get(key) for key in same) and bool(one.summary.get("artifacts"))
+    return bool(one.artifacts) and (one.created_at, one.artifacts) == (other.created_at, other.artifacts)

@@ -7,7 +7,8 @@ Whatever is suspected is asked for by its name, which needs no listing.
 
 from collections.abc import Collection, Iterable, Iterator
 from datetime import datetime
-from itertools import islice
+from itertools import chain, groupby, islice
+from typing import TYPE_CHECKING
 
 from shared.catalog.grouping import named
 from shared.catalog.holds import is_stored
@@ -16,6 +17,10 @@ from shared.model import names
 from shared.retention.inventory import Inventory
 from shared.retention.orphans import LEFT_FOR
 from shared.stores import Store, StoredObject
+
+if TYPE_CHECKING:
+    from shared.model.kinds import Kind
+    from shared.model.names import BackupName
 
 _MOST = 100  # names that are asked for; on a bucket each is a request
 
@@ -27,13 +32,9 @@ def left_out(
 
     What was stored since `before` is new rather than lost. Asks for a hundred at most.
     """
-    listed = {item.name: item for items in seen.objects.values() for item in items}
-    suspects = dict.fromkeys(_expected(seen, listed, before))
+    suspects = dict.fromkeys(_expected(seen, before))
     if again is not None:
-        other = {item.name: item for _, item in named(again)}
-        for lacking, having in ((listed, other), (other, listed)):
-            old = (item.name for item in having.values() if item.created_at < before)
-            suspects |= dict.fromkeys(name for name in old if name not in lacking)
+        suspects |= dict.fromkeys(_differing(seen, again, before))
     return sorted(name for name in islice(suspects, _MOST) if _is_there(store, name))
 
 
@@ -54,14 +55,27 @@ def _is_there(store: Store, name: str) -> bool:
         return False
 
 
-def _expected(seen: Inventory, listed: Collection[str], before: datetime) -> Iterator[str]:
+def _differing(seen: Inventory, again: Iterable[StoredObject], before: datetime) -> Iterator[str]:
+    """What is old enough and in one of two listings only; a kind of a database at a time, as both are in that order."""
+    own: dict[tuple[Kind, str], list[BackupName]] = {}
+    for name in seen.objects:
+        own.setdefault((name.kind, name.database), []).append(name)
+    for place, found in groupby(named(again), key=lambda each: (each[0].backup.kind, each[0].backup.database)):
+        left = {item.name: item for name in own.pop(place, ()) for item in seen.objects[name]}
+        lacking = [item for _, item in found if left.pop(item.name, None) is None]
+        yield from (item.name for item in (*lacking, *left.values()) if item.created_at < before)
+    for name in chain.from_iterable(own.values()):
+        yield from (item.name for item in seen.objects[name] if item.created_at < before)
+
+
+def _expected(seen: Inventory, before: datetime) -> Iterator[str]:
     """What should stand beside what was listed, and does not; not the manifest of a backup that may be under way."""
     for name in seen.strays:
         if all(before - item.created_at > LEFT_FOR for item in seen.objects[name]):
             yield name.manifest
     for backup in seen.backups.values():
-        for artifact in backup.summary.get("artifacts", ()):
-            if artifact["object"] not in listed:
-                found = names.parse(artifact["object"])
+        for artifact in backup.artifacts:
+            if all(item.name != artifact.object for item in seen.objects[backup.name]):
+                found = names.parse(artifact.object)
                 if found is not None and found.backup == backup.name:
-                    yield artifact["object"]
+                    yield artifact.object

@@ -1,26 +1,28 @@
 """What a store holds, from one listing: backups as retention judges them, and what belongs to none."""
 
 import json
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
+from itertools import chain, groupby
 from typing import Any
 
+from shared.catalog.assembly import groups
 from shared.catalog.backup import Backup
-from shared.catalog.grouping import named, what_is_missing
-from shared.catalog.holds import read_hold
-from shared.catalog.listing import Catalog
-from shared.clock import parse_time, utc_now
+from shared.catalog.grouping import by_time, named, what_is_missing
+from shared.clock import utc_now
 from shared.errors import ObjectMissing
 from shared.model import names
 from shared.model.manifest import FORMAT, LARGEST_MANIFEST
 from shared.model.names import BackupName
 from shared.model.trail_names import BESIDE_TRAIL
 from shared.retention.plan import Candidate
-from shared.retention.retired import retired_in
+from shared.retention.retired import noting_retired
 from shared.runtime.collector import all_of_it_stays
 from shared.stores import Store, StoredObject
 from shared.stores.interface import OwnTime
+
+_NOTHING = frozenset[str]()
 
 
 @dataclass(frozen=True)
@@ -30,10 +32,14 @@ class Inventory:
     `strays` have objects, but no manifest: a backup that is being taken, or what an interrupted run left.
     """
 
-    backups: Mapping[BackupName, Backup]
-    candidates: tuple[Candidate, ...]
+    backups: dict[BackupName, Backup]
+    databases: dict[str, list[Candidate]]  # of each its backups as retention judges them, newest first
     objects: Mapping[BackupName, tuple[StoredObject, ...]] = field(repr=False)
     retired: Mapping[str, datetime] = field(default_factory=dict)  # databases that are no more, and since when
+
+    @property
+    def candidates(self) -> Iterator[Candidate]:
+        return chain.from_iterable(self.databases.values())
 
     @property
     def strays(self) -> list[BackupName]:
@@ -43,26 +49,27 @@ class Inventory:
         """What of it belongs to that database."""
         return Inventory(
             {name: backup for name, backup in self.backups.items() if name.database == database},
-            tuple(candidate for candidate in self.candidates if candidate.name.database == database),
+            {name: own for name, own in self.databases.items() if name == database},
             {name: items for name, items in self.objects.items() if name.database == database},
             self.retired,
         )
 
-    def settled(self, settle: Callable[[list[Backup]], list[Backup]]) -> "Inventory":
-        """The same with what `settle` makes of the backups of each database, which it gets newest first."""
-        own: dict[str, list[Backup]] = {}
-        for backup in self.backups.values():
-            own.setdefault(backup.name.database, []).append(backup)
-        return self.with_backups([backup for each in own.values() for backup in settle(each)])
+    def settle(self, database: str, settle: Callable[[list[Backup]], list[Backup]]) -> None:
+        """Puts what `settle` makes of the backups of a database, which it gets newest first, in their place."""
+        own = self.databases.get(database, ())
+        found = settle([self.backups[candidate.name] for candidate in own])
+        changed = {each.name: each for each in found if self.backups[each.name] is not each}
+        self.databases[database] = self._closer(own, changed)
+        self.backups.update(changed)
 
     def with_backups(self, backups: Iterable[Backup]) -> "Inventory":
         """The same with these in the place of those of the same names: what a look with the key found of them."""
         changed = {each.name: each for each in backups if self.backups[each.name] is not each}
-        candidates = [
-            _looked_at(candidate, self.backups[candidate.name], changed.get(candidate.name))
-            for candidate in self.candidates
-        ]
-        return replace(self, backups={**self.backups, **changed}, candidates=tuple(candidates))
+        databases = {name: self._closer(own, changed) for name, own in self.databases.items()}
+        return replace(self, backups={**self.backups, **changed}, databases=databases)
+
+    def _closer(self, own: Iterable[Candidate], changed: Mapping[BackupName, Backup]) -> list[Candidate]:
+        return [_looked_at(each, self.backups[each.name], changed.get(each.name)) for each in own]
 
     def size_of(self, name: BackupName) -> int:
         """Bytes of all that the store holds under that backup's name."""
@@ -82,40 +89,39 @@ def take_inventory(store: Store) -> Inventory:
 
 def inventory_of(store: Store, listing: Iterable[StoredObject]) -> Inventory:
     """Does the same from a given listing of the whole store. Raises StoreError."""
-    listed = list(listing)
-    found = list(named(listed))
-    objects: dict[BackupName, list[StoredObject]] = {}
-    for parsed, item in found:
-        objects.setdefault(parsed.backup, []).append(item)
-    assembled = Catalog(store).assemble(found)
+    now = utc_now()
+    retired: dict[str, datetime] = {}
+    objects: dict[BackupName, tuple[StoredObject, ...]] = {}
+    found: list[Backup] = []
+    for group in groups(store, named(noting_retired(listing, now, retired)), now):
+        for name, own in groupby(group.objects, key=lambda each: each[0].backup):
+            objects[name] = (*objects.get(name, ()), *(item for _, item in own))
+        found += group.backups
+    found.sort(key=by_time, reverse=True)
     own_time = isinstance(store, OwnTime) and store.has_own_time
-    backups = {backup.name: backup for backup in assembled}
-    candidates = tuple(_candidate(store, backup, objects[backup.name], own_time=own_time) for backup in assembled)
-    own = {name: tuple(items) for name, items in objects.items()}
-    return Inventory(backups, candidates, own, retired_in(listed, utc_now()))
+    databases: dict[str, list[Candidate]] = {}
+    for backup in found:
+        candidate = _candidate(store, backup, objects[backup.name], own_time=own_time)
+        databases.setdefault(backup.name.database, []).append(candidate)
+    return Inventory({backup.name: backup for backup in found}, databases, objects, retired)
 
 
-def _candidate(store: Store, backup: Backup, objects: list[StoredObject], *, own_time: bool) -> Candidate:
-    damaged, keep_until, needs = backup.damaged, None, frozenset[str]()
+def _candidate(store: Store, backup: Backup, objects: Iterable[StoredObject], *, own_time: bool) -> Candidate:
+    summary, damaged = backup.summary, backup.damaged
     newer_format = _is_newer(store, backup)
-    if damaged is None:
-        try:
-            needs = frozenset(str(needed) for needed in backup.summary.get("needs", ()))
-            keep_until = parse_time(backup.summary["keep_until"])
-            damaged = what_is_missing(backup.summary, {item.name: item.size_bytes for item in objects})
-        except (KeyError, TypeError, ValueError):
-            damaged = f"manifest of {backup.name.id} does not say how long it is kept, or what belongs to it"
+    if summary is not None:
+        damaged = what_is_missing(summary, {item.name: item for item in objects})
     if damaged is None and newer_format:
         damaged = f"manifest of {backup.name.id} is of a newer format: upgrade Litekeep"
     return Candidate(
         backup.name,
         backup.created_at,
-        keep_until,
+        summary.keep_until if summary else None,
         good=backup.sound and backup.missing is None,
         verified=backup.verified,
         damaged=damaged,
-        held=_held(store, backup.name, objects),
-        needs=needs,
+        held=backup.hold.reason if backup.hold else None,
+        needs=frozenset(summary.needs) if summary and summary.needs else _NOTHING,
         stored_at=backup.manifest.created_at if own_time else None,
         newer_format=newer_format,
     )
@@ -131,22 +137,15 @@ def _looked_at(candidate: Candidate, before: Backup, found: Backup | None) -> Ca
 
 def _is_newer(store: Store, backup: Backup) -> bool:
     """Returns whether a newer Litekeep wrote it. Then it may well need others, in a way that cannot be read here."""
-    content: Any = backup.summary
+    found: Any = backup.summary.format if backup.summary else None
     if backup.damaged is not None:
         try:
             with store.open(backup.manifest.name, backup.manifest.generation) as stream:
                 content = json.loads(stream.read(LARGEST_MANIFEST))
         except (ValueError, RecursionError, ObjectMissing):
             return False
-    found = content.get("format") if isinstance(content, Mapping) else None
+        found = content.get("format") if isinstance(content, Mapping) else None
     return isinstance(found, int) and found > FORMAT
-
-
-def _held(store: Store, name: BackupName, objects: list[StoredObject]) -> str | None:
-    hold = name.hold
-    if all(item.name != hold for item in objects):
-        return None
-    return read_hold(store, name).reason
 
 
 def _role(item: StoredObject) -> str:

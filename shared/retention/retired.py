@@ -5,7 +5,7 @@ database back to life: then it counts for nothing.
 """
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
 from typing import Any
 
@@ -40,14 +40,15 @@ def retire(store: Store, database: str, reason: str, by: str, *, clock: Clock = 
     return document
 
 
-def retired_in(objects: Iterable[StoredObject], now: datetime) -> dict[str, datetime]:
-    """The databases that a listing shows as retired, and since when."""
-    found = {}
+def noting_retired(
+    objects: Iterable[StoredObject], now: datetime, retired: dict[str, datetime]
+) -> Iterator[StoredObject]:
+    """The same listing; puts into `retired` which databases it shows as retired, and since when."""
     for item in objects:
         database = lock_names.parse_retired(item.name)
         if database is not None and not is_future(item.created_at, now):
-            found[database] = item.created_at
-    return found
+            retired[database] = item.created_at
+        yield item
 
 
 def is_retired(retired: Mapping[str, datetime], database: str, taken: Iterable[datetime]) -> bool:

@@ -28,6 +28,13 @@ class StoredObject:
     storage_class: str | None = field(default=None, compare=False)  # of a bucket: STANDARD, NEARLINE, …
 
 
+def without_metadata(item: StoredObject) -> StoredObject:
+    """The same for whoever keeps many and has read their metadata."""
+    if not item.metadata:
+        return item
+    return StoredObject(item.name, item.size_bytes, item.created_at, item.generation, storage_class=item.storage_class)
+
+
 class Store(Protocol):
     """Raises StoreError, or its ObjectExists and ObjectMissing, for whatever goes wrong outside.
 

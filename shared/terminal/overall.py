@@ -35,10 +35,11 @@ class Look:
     @property
     def retired(self) -> list[str]:
         """Databases that are no more: of these no backup is kept for being the last."""
-        taken: dict[str, list[datetime]] = {}
-        for backup in self.inventory.backups.values():
-            taken.setdefault(backup.name.database, []).append(backup.created_at)
-        return [each for each, moments in sorted(taken.items()) if is_retired(self.inventory.retired, each, moments)]
+        return [
+            name
+            for name, own in sorted(self.inventory.databases.items())
+            if is_retired(self.inventory.retired, name, (each.created_at for each in own))
+        ]
 
     @property
     def needs_attention(self) -> bool:
@@ -68,7 +69,8 @@ def look_at(
     listing, inventory = look_by(settings, store, now, only=database, listing_alone=listing_alone, with_key=with_key)
     listing = replace(listing, problems=(*listing.problems, *failures_of(settings)))
     statuses = [status_of(name, listing, settings.backup_schedules, now) for name in sorted(listing.databases)]
-    decisions = plan(inventory.candidates, retention_policy(settings), now).decisions
+    policy = retention_policy(settings)
+    decisions = (each for own in inventory.databases.values() for each in plan(own, policy, now).decisions)
     return Look(listing, statuses, next_deletions(decisions), inventory)
 
 

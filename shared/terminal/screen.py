@@ -1,6 +1,5 @@
 """What people see: progress on a terminal, tables, sizes, ages. Rich is imported only when something is drawn."""
 
-import json
 import os
 import shutil
 import sys
@@ -12,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from shared.runtime.progress import Progress, silent
+from shared.terminal.json_text import json_pieces
 from shared.terminal.wrapping import fitting
 from shared.text import printable
 
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
 GOOD, BAD, UNKNOWN = "✓", "✗", "·"
 _LONG = 300  # rows; Rich takes half a millisecond for each
+_PIECES = 1000  # of JSON that are written together
 
 
 def how_to_call() -> str:
@@ -37,15 +38,18 @@ def say(line: str = "") -> None:
 
 
 def say_json(document: Any) -> None:
-    """Indented; and escaped, so that it is the same document under every encoding of the terminal."""
-    from pydantic import TypeAdapter  # noqa: PLC0415
+    """Indented; and escaped, so that it is the same document under every encoding of the terminal.
 
-    try:
-        text = TypeAdapter(Any).dump_json(document, indent=2, ensure_ascii=True).decode()
-    except ValueError:  # a path that is no UTF-8: Python's own module takes it, five times as slow
-        text = json.dumps(document, indent=2)
+    An iterator, as the document or as a value in it, becomes an array that is written while its items are made.
+    """
     end_bars()
-    click.echo(text)
+    block: list[str] = []
+    for piece in json_pieces(document):
+        block.append(piece)
+        if len(block) >= _PIECES:
+            click.echo("".join(block), nl=False)
+            block.clear()
+    click.echo("".join(block))
 
 
 def table(

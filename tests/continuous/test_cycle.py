@@ -98,7 +98,7 @@ def test_two_cycles_at_once_make_points_beside_each_other(yard: Yard, tmp_path: 
         for memory in memories:
             yard.point(f"UPDATE t SET x = randomblob(300) WHERE id = {n}", memory)
     assert len(yard.points()) == 11
-    assert len({backup.summary["chain"]["cycle"] for backup in yard.points()}) < 11
+    assert len({backup.chain.cycle for backup in yard.points()}) < 11
     yard.check_every_point()
 
 

@@ -58,8 +58,8 @@ def test_a_loop_s_points_come_back_and_it_keeps_only_what_later_cycles_need(yard
         assert point.chain.cycle == n
     assert len(list(memory.folder.iterdir())) == len(memory.states) <= 3
     yard.check_every_point()
-    parents = {backup.summary["chain"]["cycle"]: backup.summary["chain"]["parent"] for backup in yard.points()}
-    ids = {backup.summary["chain"]["cycle"]: backup.name.id for backup in yard.points()}
+    parents = {backup.chain.cycle: backup.chain.parent for backup in yard.points()}
+    ids = {backup.chain.cycle: backup.name.id for backup in yard.points()}
     assert (parents[16], parents[17], parents[32], parents[35]) == (ids[0], ids[16], ids[16], ids[34])
 
 

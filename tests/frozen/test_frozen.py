@@ -50,4 +50,4 @@ def test_a_frozen_backup_verifies_and_comes_back_equal(
 @pytest.mark.parametrize("name", ["sealed", "plain"])
 def test_a_frozen_chain_is_a_base_and_two_increments(name: str) -> None:
     backups = Catalog(open_store(str(FORMATS[-1] / "store"))).backups(database=f"{name}.sqlite")
-    assert [backup.summary["chain"]["cycle"] for backup in backups] == [2, 1, 0]
+    assert [backup.chain.cycle for backup in backups] == [2, 1, 0]

@@ -1,5 +1,6 @@
-"""What a look at a bucket costs in requests: pages of its listing, and nothing for each backup."""
+"""What a look at a bucket costs: requests for pages of its listing and none for each backup, and little memory."""
 
+import tracemalloc
 from collections.abc import Callable
 from datetime import UTC, datetime
 from pathlib import Path
@@ -7,10 +8,13 @@ from pathlib import Path
 import pytest
 
 from litekeep.app import litekeep
+from shared.catalog.listing import Catalog
+from shared.retention.inventory import take_inventory
+from shared.stores import Store, open_store
 from tests.servers.gcs.crowded import Crowded, crowded_server
 from tests.servers.gcs.crowded_chain import CrowdedChain
 
-PAGE = 1000  # objects; each backup here has three
+PAGE = 1000  # objects; each backup here has four
 DATABASES = 2
 
 Ask = Callable[..., int]
@@ -53,7 +57,7 @@ def ask_chain(asked_of: Callable[[Crowded], Ask]) -> Callable[[int], Ask]:
 
 
 def pages(backups: int) -> int:
-    return 3 * backups // PAGE + 1
+    return 4 * backups // PAGE + 1
 
 
 @pytest.mark.parametrize("backups", [100, 1000])
@@ -96,3 +100,31 @@ def test_beside_the_listing_nothing_is_asked_for_each_point(
 ) -> None:
     few, many = (ask_chain(points)(*command) for points in (100, 800))
     assert many - few <= 2 * 2  # two listings, of two pages more
+
+
+@pytest.mark.parametrize(
+    ("take", "most"),
+    [(lambda store: Catalog(store).backups(), 2_500), (take_inventory, 3_000)],
+    ids=["catalog", "inventory"],
+)
+def test_a_backup_more_takes_less_memory_than_three_kilobytes(
+    monkeypatch: pytest.MonkeyPatch, take: Callable[[Store], object], most: int
+) -> None:
+    def held(backups: int) -> int:
+        crowded = Crowded(backups, DATABASES, datetime.now(UTC).replace(minute=0, second=0, microsecond=0))
+        with crowded_server(crowded) as url:
+            monkeypatch.setenv("STORAGE_EMULATOR_HOST", url)
+            store = open_store("gs://crowded")
+            assert next(iter(store.list_objects()))  # what is imported and connected once is no backup's
+            before = tracemalloc.get_traced_memory()[0]
+            found = take(store)
+            after = tracemalloc.get_traced_memory()[0]
+            del found
+        return after - before
+
+    tracemalloc.start()
+    try:
+        few, many = held(100), held(1100)
+    finally:
+        tracemalloc.stop()
+    assert (many - few) / 1000 < most

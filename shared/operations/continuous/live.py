@@ -5,7 +5,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from shared.catalog.backup import Backup
-from shared.clock import parse_time
 from shared.continuous.path import chain_of
 from shared.continuous.radix import ancestors
 from shared.model.manifest import Manifest
@@ -97,13 +96,8 @@ def point_of(manifest: Manifest) -> Point:
 
 
 def _point(backup: Backup) -> Point | None:
-    chain = backup.summary.get("chain")
-    if not chain:
+    chain, keep_until = backup.chain, backup.keep_until
+    if chain is None or keep_until is None:
         return None
-    stored = sum(artifact["size_bytes"] for artifact in backup.summary["artifacts"])
-    try:
-        keep_until = parse_time(backup.summary["keep_until"])
-    except ValueError:
-        return None
-    place = (chain["base"], chain["cycle"], chain["identity"])
-    return Point(backup.name, backup.created_at, keep_until, *place, stored, backup.manifest)
+    place = (chain.base, chain.cycle, chain.identity)
+    return Point(backup.name, backup.created_at, keep_until, *place, backup.stored_bytes, backup.manifest)

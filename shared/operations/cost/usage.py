@@ -6,7 +6,6 @@ from datetime import datetime
 
 from shared.catalog.grouping import named
 from shared.catalog.listing import Catalog
-from shared.clock import parse_time
 from shared.model import names
 from shared.model.names import BackupName, Format
 from shared.operations.cost.prices import STANDARD
@@ -48,10 +47,7 @@ def take_usage(store: Store) -> Usage:
     """Lists the store once, and once more for what is soft-deleted. Raises StoreError."""
     with all_of_it_stays():
         listed = list(store.list_objects(""))
-        until = {
-            backup.name: _keep_until(backup.summary.get("keep_until"))
-            for backup in Catalog(store).assemble(named(listed))
-        }
+        until = {backup.name: backup.keep_until for backup in Catalog(store).assemble(named(listed))}
         items = list(_items(listed, until))
         gone = store.list_soft_deleted() if isinstance(store, SoftDeletes) else None
         return Usage(items, None if gone is None else list(_items(gone, {})), store.url.startswith("gs://"))
@@ -75,10 +71,3 @@ def _items(listed: list[StoredObject], until: dict[BackupName, datetime | None])
             found.created_at,
             until.get(name),
         )
-
-
-def _keep_until(text: object) -> datetime | None:
-    try:
-        return parse_time(text) if isinstance(text, str) else None
-    except ValueError:
-        return None

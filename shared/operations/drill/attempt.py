@@ -97,7 +97,7 @@ def attempt(task: Task, *, stopwatch: Stopwatch, progress: Progress = silent) ->
     Raises nothing for what goes wrong with this backup or its places: that is what the drill is to find.
     """
     backup = task.backup
-    stored = sum(int(artifact["size_bytes"]) for artifact in backup.summary.get("artifacts", []))
+    stored = backup.stored_bytes
     begun = Attempt(task.role, backup.name, backup.created_at, task.catalog.store.url, stored, moment=task.moment)
     if backup.damaged:
         return _not_good(begun, backup.damaged)

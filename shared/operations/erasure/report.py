@@ -1,12 +1,10 @@
 """What a data protection officer asks of one erasure: what was recorded, which backups hold the data, until when."""
 
 from collections.abc import Sequence
-from datetime import datetime
 from typing import Any
 
-from shared.catalog.backup import Backup
 from shared.catalog.listing import Catalog
-from shared.clock import parse_time, rfc3339
+from shared.clock import rfc3339
 from shared.operations.erasure.entry import Erasure
 from shared.operations.erasure.ledger import Ledger
 from shared.stores import Store
@@ -41,32 +39,12 @@ def _in_store(store: Store, entry: Erasure) -> dict[str, Any]:
     older = [
         backup
         for backup in Catalog(store).backups(database=entry.database)
-        if entry.concerns(backup.name.database, _began_at(backup)) and not _has_forgotten(backup, entry)
+        if entry.concerns(backup.name.database, backup.began_at) and backup.erased_through < entry.number
     ]
-    ends = [moment for backup in older if (moment := _keep_until(backup)) is not None]
+    ends = [moment for backup in older if (moment := backup.keep_until) is not None]
     return {
         "store": store.url,
         "backups_taken_before": len(older),
         "of_these_held": sum(backup.hold is not None for backup in older),
         "kept_until": rfc3339(max(ends)) if ends else None,
     }
-
-
-def _has_forgotten(backup: Backup, entry: Erasure) -> bool:
-    through = backup.summary.get("erased_through")
-    return isinstance(through, int) and through >= entry.number
-
-
-def _began_at(backup: Backup) -> datetime:
-    """When its snapshot began, at the latest."""
-    try:
-        return parse_time(str(backup.summary["began_at"]))
-    except (KeyError, ValueError):
-        return backup.created_at
-
-
-def _keep_until(backup: Backup) -> datetime | None:
-    try:
-        return parse_time(str(backup.summary["keep_until"]))
-    except (KeyError, ValueError):
-        return None

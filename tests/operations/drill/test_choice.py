@@ -9,17 +9,21 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.catalog.backup import Backup
+from shared.catalog.summary import summarise
 from shared.model.kinds import Kind
+from shared.model.manifest import Integrity
 from shared.model.names import BackupName
 from shared.operations.drill.choice import choose
 from shared.stores import StoredObject
+from tests.builders import make_manifest
 from tests.operations.drill.yard import SUNDAY
 
 
 def backup(hours_ago: float, *, verified: bool | None = True, good: bool = True, **changes: Any) -> Backup:
     name = BackupName(Kind.DAILY, "app.db", f"b{hours_ago:g}")
     created_at = SUNDAY - timedelta(hours=hours_ago)
-    made = Backup(name, created_at, StoredObject(name.manifest, 1, created_at, "1"), {"good": good}, None, verified)
+    summary = summarise(make_manifest(created_at=created_at, integrity=Integrity(good=good)))
+    made = Backup(name, created_at, StoredObject(name.manifest, 1, created_at, "1"), summary, None, verified)
     return replace(made, **changes)
 
 

@@ -123,7 +123,7 @@ def test_a_backup_that_is_being_taken_is_left_alone_at_every_step(folder: Path, 
     assert clean(store, POLICY).errors == []
     assert store.happened
     (running,) = [backup for backup in Catalog(store).backups() if backup.name == name]
-    assert {artifact["object"] for artifact in running.summary["artifacts"]} <= objects(store)
+    assert {artifact.object for artifact in running.artifacts} <= objects(store)
 
 
 def test_a_backup_that_took_a_day_and_stores_its_manifest_now_is_no_orphan(folder: Path) -> None:
@@ -164,7 +164,7 @@ def test_a_hold_at_any_moment_keeps_the_backup_or_says_that_it_is_too_late(folde
         else:
             assert "old0" in there
             (backup,) = [b for b in Catalog(FolderStore(root)).backups() if b.name.id == "old0"]
-            assert {artifact["object"] for artifact in backup.summary["artifacts"]} <= objects(FolderStore(root))
+            assert {artifact.object for artifact in backup.artifacts} <= objects(FolderStore(root))
             assert backup.verified is True
 
 

@@ -229,7 +229,7 @@ def test_metadata_that_was_changed_beside_a_manifest_deletes_nothing(store: Fold
             for item in super().list_objects(prefix, start):
                 if item.name == name.manifest:
                     (backup,) = [b for b in Catalog(store).backups() if b.name == name]
-                    lie = dict(backup.summary) | {
+                    lie = backup.summary.to_json() | {
                         "created_at": "2020-01-01T00:00:00Z",
                         "keep_until": "2020-02-01T00:00:00Z",
                     }

@@ -122,7 +122,7 @@ def test_a_name_in_a_manifest_that_is_not_its_own_is_not_asked_for(folder: Path)
     text = {"created_at": "2024-01-15T00:00:00Z", "keep_until": "2024-01-16T00:00:00Z", "schema_version": "0"}
     summary = json.dumps(text | {"tables": 1, "rows": 1, "good": True, "artifacts": [hostile]})
     found = take_inventory(Asked(folder))
-    assert found.backups[made].summary["artifacts"][0]["object"] == "../../etc/x"
+    assert found.backups[made].artifacts[0].object == "../../etc/x"
     assert left_out(Asked(folder), found, before=utc_now()) == []
 
 

@@ -67,7 +67,7 @@ def assert_whole(store: FolderStore) -> None:
     """Every backup that the catalog knows has its artifacts."""
     there = objects(store)
     for backup in Catalog(store).backups():
-        assert {artifact["object"] for artifact in backup.summary["artifacts"]} <= there
+        assert {artifact.object for artifact in backup.artifacts} <= there
 
 
 def test_killed_at_any_delete_nothing_is_half_there_and_the_next_run_finishes(folder: Path, tmp_path: Path) -> None:

@@ -23,7 +23,7 @@ from shared.catalog.summary import beside_manifest, beside_verdict
 from shared.catalog.verdicts import opened_as, read_verdict, seal_verdict
 from shared.clock import rfc3339
 from shared.model.kinds import Kind
-from shared.model.names import BackupName, Format, automatic_id, parse
+from shared.model.names import WHOLE, BackupName, automatic_id, parse
 from tests.builders import make_artifact, make_manifest
 
 _PAGE = 1000
@@ -32,7 +32,10 @@ _OBJECT = re.compile(r"/(?:download/)?storage/v1/b/[^/]+/o/(?P<name>[^/]+)")
 
 
 class Crowded:
-    """Hourly backups up to `newest`, `count` in all, shared by `databases`; each has a manifest, SQL and a verdict."""
+    """Hourly backups up to `newest`, `count` in all, shared by `databases`.
+
+    Each has a manifest, SQL, a page image and a verdict.
+    """
 
     def __init__(self, count: int, databases: int, newest: datetime) -> None:
         self._own = [
@@ -48,7 +51,8 @@ class Crowded:
         return sorted(name for own in self._own for name in self._objects(own))
 
     def _objects(self, own: BackupName) -> tuple[str, ...]:
-        return own.manifest, own.artifact(Format.SQL, encrypted=False), own.verdict(self._verified(own))
+        artifacts = (own.artifact(form, encrypted=False) for form in WHOLE)
+        return own.manifest, *artifacts, own.verdict(self._verified(own))
 
     @staticmethod
     def _taken(own: BackupName) -> datetime:
@@ -70,7 +74,7 @@ class Crowded:
                 keep_until=taken + _KEPT,
                 environment="production",
                 verdict_seal=1,
-                artifacts=[make_artifact(own)],
+                artifacts=[make_artifact(own, form) for form in WHOLE],
             ),
             None,
         )
@@ -104,10 +108,10 @@ class Crowded:
         }
 
     @cached_property
-    def _pattern(self) -> tuple[BackupName, list[dict[str, object]]]:
-        """A backup, and how a listing shows its three objects; others differ in nothing but id, database and time."""
+    def _pattern(self) -> tuple[BackupName, dict[str, str]]:
+        """A backup, and how a listing shows its objects; others differ in nothing but id, database and time."""
         own = self._own[0]
-        return own, [self.item(name) for name in sorted(self._objects(own))]
+        return own, {_role(name): json.dumps(self.item(name)) for name in self._objects(own)}
 
     def _listed(self, name: str) -> str:
         """The item of a listing, made of another's: hashes and seals are true only where the object is asked for."""
@@ -115,7 +119,7 @@ class Crowded:
         assert parsed is not None
         pattern, items = self._pattern
         own = parsed.backup
-        item = json.dumps(items[0 if parsed.role == "manifest" else 2 if parsed.verified_at else 1])
+        item = items[_role(name)]
         for other, wanted in (
             (pattern.id, own.id),
             (pattern.database, own.database),
@@ -140,6 +144,12 @@ class Crowded:
             return '{"items": []}'
         more = f', "nextPageToken": "{start + _PAGE}"' if len(names) == _PAGE else ""
         return '{"items": [' + ", ".join(map(self._listed, names)) + f"]{more}}}"
+
+
+def _role(name: str) -> str:
+    found = parse(name)
+    assert found is not None
+    return found.role
 
 
 def _stamp(moment: datetime) -> str:

@@ -1,0 +1,105 @@
+"""The backups that a listing makes, one kind of one database at a time.
+
+A listing is in the order of names, and those begin with kind and database. So nothing of a group is needed once its
+backups are made but what these hold themselves: of a hundred thousand only that is in memory.
+"""
+
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from itertools import groupby
+
+from shared.catalog.backup import Backup
+from shared.catalog.grouping import (
+    Read,
+    manifests_and_verdicts,
+    rewrappings_of,
+    seal_format,
+    summary_in,
+    what_is_missing,
+)
+from shared.catalog.holds import read_hold
+from shared.catalog.opinions import opinions
+from shared.catalog.paths import with_paths
+from shared.catalog.reading import KeepsSummaries, contents
+from shared.catalog.summary import Summary, summary_of
+from shared.catalog.verdicts import Weighed
+from shared.clock import is_future
+from shared.model.names import BackupName, ObjectName
+from shared.stores import Store, StoredObject
+from shared.stores.interface import without_metadata
+
+_NONE = Weighed(None)  # of a backup without a verdict
+
+Listed = tuple[ObjectName, StoredObject]
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """The backups of one kind of one database, in any order, and every object that is named as one of theirs.
+
+    Neither holds the metadata of the objects any more.
+    """
+
+    backups: list[Backup]
+    objects: list[Listed]
+
+
+def groups(store: Store, listed: Iterable[Listed], now: datetime) -> Iterator[Group]:
+    """What the `named` objects of a listing make. Raises StoreError when a manifest or a hold cannot be read."""
+    for _, found in groupby(listed, key=lambda each: (each[0].backup.kind, each[0].backup.database)):
+        yield _group(store, list(found), now)
+
+
+def _group(store: Store, found: Sequence[Listed], now: datetime) -> Group:
+    bare = [(parsed, without_metadata(item)) for parsed, item in found]
+    kept = {item.name: item for _, item in bare}
+    manifests, verdicts = manifests_and_verdicts(found, now)
+    summaries = _summaries(store, manifests)
+    sealing = {name: seal_format(summary) for name, summary in summaries.items()}
+    weighed = opinions(verdicts, sealing, lambda items, known: contents(store, items, known))
+    rewrapped, held = rewrappings_of(bare), {parsed.backup for parsed, _ in found if parsed.role == "hold"}
+    backups = []
+    for name, summary in summaries.items():
+        if summary is None:
+            continue  # it was removed since the listing began
+        manifest, good = kept[manifests[name].name], summary if isinstance(summary, Summary) else None
+        created_at = good.created_at if good else manifest.created_at
+        verdict, opinion = weighed.get(name, (None, _NONE))
+        counts = verdict is not None and opinion.ok is not None
+        backup = Backup(
+            name,
+            created_at,
+            manifest,
+            good.sharing(kept) if good else None,
+            verdict=kept[verdict.name] if verdict and counts else None,
+            verified=opinion.ok,
+            damaged=None if good else str(summary),
+            verified_level=opinion.level,
+            source_damage=opinion.source_damage,
+            verdicts=tuple(kept[each.name] for each in verdicts.get(name, ())),
+            trust=opinion.trust if counts else None,
+            doubt=opinion.doubt,
+            missing=what_is_missing(good, kept) if good else None,
+            future=is_future(created_at, now),
+            hold=read_hold(store, name) if name in held else None,
+            rewrappings=rewrapped.get(name, ()),
+        )
+        backups.append(backup)
+    return Group(with_paths(backups), bare)
+
+
+def _summaries(store: Store, manifests: Mapping[BackupName, StoredObject]) -> dict[BackupName, Read | None]:
+    """From beside the manifests where that is possible, else from the manifests themselves."""
+    known = store.summaries if isinstance(store, KeepsSummaries) else {}
+    found: dict[BackupName, Read | None] = {
+        name: known.get((item.name, item.generation)) or summary_of(item) for name, item in manifests.items()
+    }
+    for name, content in contents(store, manifests, found):
+        found[name] = summary_in(content, name)
+    if isinstance(store, KeepsSummaries):
+        for name, item in manifests.items():
+            summary = found[name]
+            if isinstance(summary, Summary):
+                known.setdefault((item.name, item.generation), summary)
+    return found
