@@ -10,7 +10,7 @@ _JOB = re.compile(r"projects/[a-z0-9][a-z0-9.:-]{1,60}/locations/[a-z0-9-]{1,40}
 
 
 def parse_audiences(value: str) -> tuple[str, ...]:
-    """The audiences of the console, as Identity-Aware Proxy writes them. Raises ValueError, saying what is allowed."""
+    """Returns the console's audiences, as Identity-Aware Proxy writes them. Raises ValueError with what is allowed."""
     audiences = tuple(value.split())
     if not all(map(_AUDIENCE.fullmatch, audiences)):
         raise ValueError(

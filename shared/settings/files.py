@@ -1,4 +1,4 @@
-"""The files that settings may stand in: `.env`, and `litekeep.toml` with the same names."""
+"""The files that can hold settings: `.env`, and `litekeep.toml` with the same names."""
 
 import os
 import re
@@ -17,7 +17,7 @@ _NAME = re.compile(r"\w{1,40}", re.ASCII)
 
 
 def read_env_file(path: Path) -> dict[str, str | None]:
-    """What a `.env` file says; nothing where there is none. Raises OSError or UnicodeDecodeError."""
+    """Returns the values of a `.env` file, empty if there is none. Raises OSError or UnicodeDecodeError."""
     if not path.is_file():
         return {}
     from dotenv import dotenv_values  # noqa: PLC0415 - most machines have no such file
@@ -26,7 +26,7 @@ def read_env_file(path: Path) -> dict[str, str | None]:
 
 
 def read_toml(known: Collection[str], in_env_file: Mapping[str, str | None]) -> dict[str, str]:
-    """The settings in `litekeep.toml` as they would be written in the environment; none where there is no such file.
+    """Returns the settings in `litekeep.toml` as they would be written in the environment; empty if there is no file.
 
     Raises UsageError for a name that is not in `known`, a value that is no text, number or true or false, a setting
     that `.env` has too, and a file that cannot be read.
@@ -49,7 +49,7 @@ def read_toml(known: Collection[str], in_env_file: Mapping[str, str | None]) -> 
 
 
 def check_own_file(path: Path) -> None:
-    """Holds a file that decides what a run does to what ssh asks of its own: root's or the caller's, and nobody else's.
+    """Checks that only root or the caller may write a file that decides what a run does, as ssh does for its own.
 
     A file that is not there is fine. Raises UsageError.
     """

@@ -57,12 +57,12 @@ def _loopback(name: str) -> str | None:
 
 
 def rerouted() -> list[str]:
-    """The variables that are set and lead Google's libraries elsewhere: to another store, key or identity."""
+    """Returns the variables that are set and send Google's libraries to another store, key or identity."""
     return [name for name in _REROUTING if os.environ.get(name)]
 
 
 def state_folder() -> Path | None:
-    """Where what this user's runs leave behind belongs (XDG Base Directory): None when there is no home."""
+    """Returns the folder for this user's state (XDG Base Directory), or None without a home."""
     named = os.environ.get("XDG_STATE_HOME", "")
     if named.startswith("/"):
         return Path(named)
@@ -71,12 +71,12 @@ def state_folder() -> Path | None:
 
 
 def config_folder() -> Path:
-    """Where this user's configuration belongs (XDG Base Directory). Raises UsageError when there is no home."""
+    """Returns the folder for this user's configuration (XDG Base Directory). Raises UsageError without a home."""
     return _xdg_folder("XDG_CONFIG_HOME", ".config")
 
 
 def data_folder() -> Path:
-    """Where what programs install for this user belongs. Raises UsageError when there is no home."""
+    """Returns the folder for what programs install for this user. Raises UsageError without a home."""
     return _xdg_folder("XDG_DATA_HOME", ".local/share")
 
 
@@ -88,13 +88,13 @@ def _xdg_folder(name: str, below_home: str) -> Path:
 
 
 def named_credentials_file() -> Path | None:
-    """The file that GOOGLE_APPLICATION_CREDENTIALS names, if any."""
+    """Returns the file that GOOGLE_APPLICATION_CREDENTIALS names, if any."""
     named = os.environ.get("GOOGLE_APPLICATION_CREDENTIALS")
     return Path(named) if named else None
 
 
 def google_credentials_file() -> Path | None:
-    """The file that Google's libraries take their credentials from, if one is named or was left by gcloud."""
+    """Returns the file from which Google's libraries take credentials: the named one, or gcloud's."""
     if named := named_credentials_file():
         return named
     home = os.environ.get("HOME", "")
@@ -111,13 +111,13 @@ def google_metadata_host() -> str:
 
 
 def environment_of_children() -> dict[str, str]:
-    """What a confined process of ours may know: where temporary files go, the language and the zone, and no setting."""
+    """Returns the environment of a confined process: temporary folder, language and time zone, and no setting."""
     kept = {name: value for name in _OF_CHILDREN if (value := os.environ.get(name)) is not None}
     return kept | {"PYDANTIC_DISABLE_PLUGINS": "__all__"}  # else it asks every installed package for some: 10 ms
 
 
 def environment_of_a_bare_machine(home: Path) -> dict[str, str]:
-    """What a process of ours needs on a machine with nothing but `home`: Google's identity, and no setting."""
+    """Returns the environment of a process on a machine with nothing but `home`: Google's identity, and no setting."""
     known = {
         name: value for name in (*_OF_CHILDREN, *_REROUTING, "GCE_METADATA_HOST") if (value := os.environ.get(name))
     }

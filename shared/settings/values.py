@@ -47,7 +47,7 @@ class LogFormat(StrEnum):
 
 
 class Settings(BaseModel):
-    """By their names in the environment; `read_settings` reads them, and without it all is as it is by default."""
+    """The settings, by their names in the environment. `read_settings` reads them; `Settings()` has the defaults."""
 
     model_config = ConfigDict(
         alias_generator=str.upper,
@@ -90,7 +90,7 @@ class Settings(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _without_line_ends(cls, values: Any) -> Any:
-        """A value out of a secret store or a Windows file often ends with a line break, which nobody means."""
+        """Removes the line break that values from a secret store or a Windows file often end with."""
         if not isinstance(values, dict):
             return values
         return {name: value.rstrip("\r\n") if isinstance(value, str) else value for name, value in values.items()}
@@ -216,7 +216,7 @@ def check_key(value: str) -> str:
 
 
 def read_settings(**given: Any) -> Settings:
-    """The settings as they stand, or as they would with those that are given by name.
+    """Returns the settings; those that are given by name win.
 
     Raises UsageError for the first that is wrong.
     """
@@ -233,7 +233,7 @@ def read_settings(**given: Any) -> Settings:
 
 
 def in_files(env_file: Path = ENV_FILE) -> dict[str, Any]:
-    """The settings that files set, as they would be written in the environment."""
+    """Returns the settings that files set, as they would be written in the environment."""
     in_env_file = read_env_file(env_file)
     own = {name: value for name, value in in_env_file.items() if name in _names() and value}
     return own | read_toml(_names(), in_env_file)

@@ -52,7 +52,7 @@ def heed_sigterm() -> None:
 
 
 def heed_no_more() -> None:
-    """The work is done and its exit code is decided: a signal that comes now changes nothing.
+    """Ignores signals from now on: the work is done and its exit code is decided.
 
     Python would set these back to their default while it ends, and that kills a run that has succeeded.
     """
@@ -61,12 +61,12 @@ def heed_no_more() -> None:
 
 
 def at_end(act: Callable[[], None]) -> None:
-    """Has `act` called when the run is over, whichever way it ends, while the interpreter still does everything."""
+    """Registers `act` to be called at the end of the run, however it ends, before the interpreter shuts down."""
     _ends.append(act)
 
 
 def over() -> None:
-    """Calls what waits for the end of the run."""
+    """Calls what `at_end` has registered, newest first."""
     while _ends:
         _ends.pop()()
 
@@ -92,7 +92,7 @@ def reported(report: Callable[[str], None]) -> Iterator[None]:
 
 
 def reason_of(error: BaseException) -> str:
-    """One line for people, without a secret."""
+    """Returns the error as one line for people, without a secret."""
     if isinstance(error, LitekeepError):
         return str(error)
     if isinstance(error, click.ClickException):

@@ -1,4 +1,4 @@
-"""Flags that more than one command takes, and what they are turned into."""
+"""Flags that several commands share, and the settings that they become."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -77,7 +77,7 @@ def common(function: Function) -> Function:
 
 
 def _refuse_empty(context: click.Context) -> None:
-    """`--backup "$ID"` in a script where ID is unset asks for nothing, and must not be taken for the latest."""
+    """Refuses an empty value: `--backup "$ID"` in a script where ID is unset must not mean the latest."""
     for parameter in context.command.params:
         value = context.params.get(parameter.name or "")
         if value == "" or (isinstance(value, tuple) and "" in value):

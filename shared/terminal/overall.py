@@ -122,7 +122,7 @@ def _proof(proven: Seen | None) -> dict[str, Any] | None:
 
 
 def _most(lengths: list[timedelta | None]) -> int | None:
-    """The longest; None when one of them is not known at all, which is worse than any."""
+    """Returns the longest, or None if one of them is unknown, which is worse than any."""
     known = [length for length in lengths if length is not None]
     return _seconds(max(known)) if known and len(known) == len(lengths) else None
 

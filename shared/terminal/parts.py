@@ -31,7 +31,7 @@ _PATIENCE_OF_A_LOOK = 10.0  # seconds
 
 
 def source_of(settings: Settings) -> FileLocation | CloudLocation:
-    """The database that DATABASE_URL names, or the sample database once it has been made."""
+    """Returns the database that DATABASE_URL names, or the sample database once it has been made."""
     if settings.database_url is not None:
         return location_of(settings.database_url, settings, "DATABASE_URL")
     if SAMPLE_DATABASE.exists():
@@ -53,7 +53,7 @@ def location_of(url: str, settings: Settings, what: str = "--to") -> FileLocatio
 
 
 def project_of(settings: Settings) -> Address:
-    """The SQLite Cloud project that DATABASE_URL names, whichever of its databases it names, if any."""
+    """Returns the SQLite Cloud project that DATABASE_URL names, with or without a database."""
     url = settings.database_url or ""
     if url[:12].lower() != "sqlitecloud:":
         raise UsageError("BACKUP_DATABASES goes with a DATABASE_URL that begins with sqlitecloud://")
@@ -67,7 +67,7 @@ def _allow_insecure(settings: Settings) -> bool:
 
 
 def key_of(settings: Settings, *, may_create: bool = False) -> WrappingKey | None:
-    """The key that BACKUP_KEY names. Only the default key file is ever made by itself, and only for a backup."""
+    """Returns the key that BACKUP_KEY names. Creates only the default key file, and only for a backup."""
     default = Path(DEFAULT_KEY.removeprefix("file:"))
     if may_create and "backup_key" not in settings.model_fields_set and not default.exists():
         from shared.keys.keyfile import KeyFile  # noqa: PLC0415
@@ -80,7 +80,7 @@ def key_of(settings: Settings, *, may_create: bool = False) -> WrappingKey | Non
 
 
 def catalog_of(settings: Settings) -> Catalog:
-    """The backups of BACKUP_STORE, of which `latest-verified` means one whose seals hold, if the key is at hand."""
+    """Returns the catalog of BACKUP_STORE; with the key, `latest-verified` means a backup whose seals hold."""
     return Catalog(open_store(settings.backup_store), check=Checker(lambda: key_of(settings)))
 
 
@@ -90,7 +90,7 @@ def looking_key_of(settings: Settings) -> WrappingKey | None:
 
 
 def _check_may_last(settings: Settings) -> None:
-    """Raises KeyProblem where a key that is made by itself would be lost, or is not the one that is in use."""
+    """Raises KeyProblem if a new default key would be lost with this machine, or is not the key in use."""
     if settings.cloud_run_job is not None or settings.environment is Environment.PRODUCTION:
         raise KeyProblem(
             "BACKUP_KEY is not set: a key made by itself would not outlive this machine; make one with litekeep keygen "
@@ -139,12 +139,12 @@ def _log_stream() -> TextIO:
 
 
 def events_own_stdout(settings: Settings) -> bool:
-    """In a Cloud Run job stdout is the log: what people would read there must not stand between the events."""
+    """Returns whether stdout carries events alone: in a Cloud Run job it is the log."""
     return settings.cloud_run_job is not None and settings.logs_json
 
 
 def database_of(settings: Settings) -> str | None:
-    """The database that a REF without one means: DATABASE_URL's, if there is any."""
+    """Returns the database that a REF without one means: DATABASE_URL's, if it is set."""
     try:
         return source_of(settings).database
     except UsageError:

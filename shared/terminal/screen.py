@@ -24,7 +24,7 @@ _PIECES = 1000  # of JSON that are written together
 
 
 def how_to_call() -> str:
-    """How a person calls `litekeep` from here: by its name, or by its path when the shell would not find it."""
+    """Returns how to call `litekeep` from here: by name, or by path if it is not in PATH."""
     called = Path(sys.argv[0])
     if called.name != "litekeep" or shutil.which("litekeep"):
         return "litekeep"
@@ -38,7 +38,7 @@ def say(line: str = "") -> None:
 
 
 def say_json(document: Any) -> None:
-    """Indented; and escaped, so that it is the same document under every encoding of the terminal.
+    """Prints the document as indented JSON in ASCII, so that every terminal's encoding can show it.
 
     An iterator, as the document or as a value in it, becomes an array that is written while its items are made.
     """
@@ -60,7 +60,7 @@ def table(
     droppable: Sequence[str] = (),
     wide: bool = False,
 ) -> None:
-    """A plain table on stdout: as wide as the terminal, or as its content when there is none, or it is long.
+    """Prints a plain table on stdout: as wide as the terminal, or as its content without one, or if it is long.
 
     On a terminal that is too narrow the columns named in `droppable` are left out, in that order, until the rest fits,
     and a last line says so; not with `wide`.
@@ -93,7 +93,7 @@ def table(
 def _fitting(
     columns: Sequence[str], cells: list[list[str]], right: frozenset[int], droppable: Sequence[str]
 ) -> tuple[Sequence[str], list[list[str]], frozenset[int], list[str]]:
-    """The table without as many droppable columns as it takes to fit the terminal, and the names of these."""
+    """Returns the table without the droppable columns for which the terminal has no room, and their names."""
     from rich.cells import cell_len  # noqa: PLC0415
 
     widths = [max(map(cell_len, column)) for column in zip(columns, *cells, strict=True)]
@@ -131,7 +131,7 @@ def _long_table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: fr
 
 @contextmanager
 def progress_bars(*, wanted: bool = True) -> Iterator[Progress]:
-    """Bars with rate and time left on stderr when that is a terminal, otherwise silence."""
+    """Yields a callback that draws progress bars on stderr if that is a terminal, and otherwise does nothing."""
     if not (wanted and sys.stderr.isatty()):
         yield silent
         return

@@ -42,7 +42,7 @@ def look_by(
 
 
 def _expected(settings: Settings) -> tuple[tuple[str, ...], tuple[Finding, ...]]:
-    """The databases that should be backed up. That a project cannot be asked for its own is a finding."""
+    """Returns the databases that should be backed up. A project that does not list its databases is a finding."""
     named = settings.backup_databases
     if named is None:
         found = database_of(settings)
