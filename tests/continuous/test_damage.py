@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 
+from shared.catalog.backup import Backup
 from shared.errors import KeyProblem, NotGood, StoreError
 from shared.stores.folder import FolderStore
 from tests.continuous.yard import Yard
@@ -31,6 +32,11 @@ def _flip(path: Path) -> None:
     path.write_bytes(content)
 
 
+def _back(yard: Yard, backup: Backup) -> bytes:
+    """A base by its page image, as a restore reads it; a point by its path, without the process that checks SQL."""
+    return yard.rebuilt(backup) if backup.summary.get("needs") else yard.brought_back(backup)
+
+
 def _cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-1])
 
@@ -51,9 +57,9 @@ def test_whatever_rests_on_a_harmed_object_is_refused_and_the_rest_is_whole(
         found = {point.name: point for point in chain.points()}
         for point in points[first:]:
             with pytest.raises((NotGood, StoreError, KeyProblem)):
-                chain.brought_back(found.get(point.name, point))
+                _back(chain, found.get(point.name, point))
         for point in points[:first]:
-            assert chain.brought_back(found[point.name]) == chain.was[point.name.id]
+            assert _back(chain, found[point.name]) == chain.was[point.name.id]
         path.write_bytes(content)
 
 
