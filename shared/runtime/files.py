@@ -35,8 +35,12 @@ def publish(temporary: Path, target: Path, topic: str, *, claiming: bool = True)
     note(topic, lambda: f"{target} {'is whole' if _is_at(own, target) else 'was not made'}")
     sync(temporary)
     give_name(temporary, target, claiming=claiming)
-    sync(target.parent)
-    temporary.unlink(missing_ok=True)
+    if temporary.parent.absolute() == target.parent.absolute():  # one sync puts both changes of the folder on disk
+        temporary.unlink(missing_ok=True)
+        sync(target.parent)
+    else:
+        sync(target.parent)
+        temporary.unlink(missing_ok=True)
 
 
 def write_new(path: Path, content: bytes, topic: str, *, mode: int = 0o600, claiming: bool = True) -> None:
@@ -90,5 +94,6 @@ def _written(path: Path, content: bytes, mode: int) -> Iterator[Path]:
             if mode != 0o600:
                 os.fchmod(descriptor, mode)
         yield temporary
-    finally:
+    except BaseException:
         temporary.unlink(missing_ok=True)
+        raise
