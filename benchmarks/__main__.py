@@ -23,7 +23,7 @@ from benchmarks.rounds import Plan, Result, run_rounds
 from benchmarks.shelf import looking, start_up
 from benchmarks.stages import measure_stages
 
-_FULL = (Plan(10, rounds=5), Plan(127, rounds=4), Plan(1000, rounds=2, warm_ups=0, with_slow=False))
+_FULL = (Plan(10, rounds=5), Plan(127, rounds=4), Plan(1000, rounds=1, warm_ups=0, with_slow=False))
 _LARGE = Plan(4000, rounds=1, warm_ups=0, with_slow=False)
 _QUICK = (Plan(10, rounds=2, warm_ups=0), Plan(127, rounds=2, warm_ups=0, with_slow=False))
 _STAGES_MEGABYTES = 127
@@ -48,6 +48,7 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="10 and 127 MB only, few rounds")
     parser.add_argument("--large", action="store_true", help="4 GB, too")
+    parser.add_argument("--contest-only", action="store_true", help="without other shapes and scale")
     parser.add_argument("--folder", type=Path, help="work below this one; all contenders use its disk [TMPDIR]")
     parser.add_argument("--output", type=Path, default=ROOT / "docs", help="where the report goes [docs]")
     return parser.parse_args()
@@ -69,6 +70,8 @@ def _measured(options: argparse.Namespace, folder: Path, say: Callable[[str], No
     options.output.joinpath("benchmarks.svg").write_text(draw(report.lines(results)))
     sections += ["## Cost against size\n", "![seconds against megabytes](benchmarks.svg)\n"]
     for title, section in _SECTIONS.items():
+        if options.contest_only and title in _LONG:
+            continue
         say(title)
         sections += [f"## {title}\n", section(folder, options.quick, say)]
     sections += [_CONTINUOUS.read_text(), _REASONS.read_text()]
@@ -104,6 +107,7 @@ _SECTIONS: dict[str, Callable[[Path, bool, Callable[[str], None]], str]] = {
     "Other shapes": shapes.section,
     "At scale": scale.section,
 }
+_LONG = ("Other shapes", "At scale")
 
 
 _HEAD = """# How fast

@@ -181,6 +181,7 @@ class Day:
             rebuild_backup(self.catalog, backup, self.key, target)
             seconds = time.perf_counter() - began
             chain = backup.chain
+            assert chain is not None  # each of them is a point
             same = target.read_bytes() == kept.read_bytes()
             away = (moment - backup.created_at).total_seconds()
             said = {"at": rfc3339(moment), "point": backup.name.id, "cycle": chain.cycle, "away_seconds": away}
@@ -222,6 +223,7 @@ def restore(options: argparse.Namespace) -> None:
     made = Day(options.folder, options.cycles, now=_BEGIN + timedelta(days=30))
     listed = made.catalog.backups(Kind.CONTINUOUS, "app.db")
     newest = max(listed, key=lambda backup: len(made_path(listed, backup)))
+    assert newest.chain is not None
     base = next(each for each in listed if each.name.id == newest.chain.base)
     seconds: dict[str, list[float]] = {"base": [], "newest": []}
     cpu: dict[str, list[float]] = {"base": [], "newest": []}

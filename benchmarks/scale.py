@@ -22,7 +22,7 @@ from tests.servers.gcs.crowded import Crowded, crowded_server
 from tests.servers.sqlitecloud.server import Server
 
 _MEGABYTE = 1_000_000
-_DATABASES = 20  # of the bucket's backups
+_DATABASES = 100  # of the bucket's backups
 _TASKS = 10
 _MAY_COMPLAIN = " || test $? = 1"  # what needs attention is no failure here
 _COMMANDS = ("list --json", "status --json --database app-0007.db", "monitor", "cleanup --dry-run --json")
