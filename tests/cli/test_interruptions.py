@@ -1,6 +1,7 @@
 """Killed, interrupted, out of room, two at once: nothing half-made counts, and no litter grows."""
 
 import os
+import shutil
 import signal
 import subprocess
 import sys
@@ -42,11 +43,17 @@ def reached(workplace: Workplace, stage: str) -> bool:
     return any(path.name.endswith(".sql.gz.enc") for path in files(workplace.store))
 
 
+@pytest.fixture(scope="session")
+def larger_sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    path = tmp_path_factory.mktemp("larger") / "sample.db"
+    make_sample(path, scale=2)
+    return path
+
+
 @pytest.fixture
-def larger(workplace: Workplace) -> Workplace:
+def larger(workplace: Workplace, larger_sample: Path) -> Workplace:
     """Large enough to be caught in the middle."""
-    workplace.database.unlink()
-    make_sample(workplace.database, scale=2)
+    shutil.copyfile(larger_sample, workplace.database)
     workplace.good("keygen", "litekeep.key")
     return workplace
 
