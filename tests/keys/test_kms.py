@@ -1,6 +1,5 @@
 """A key in Cloud KMS, through Google's own client and a local server: checked both ways, clear when refused."""
 
-import time
 from functools import partial
 
 import google_crc32c
@@ -127,10 +126,8 @@ def test_a_server_that_stays_away_is_given_up_in_time() -> None:
     server = KmsServer()
     with server.running():
         pass  # only for a port where nobody listens now
-    started = time.monotonic()
     with pytest.raises(KeyProblem, match=r"out of reach for 0\.3 s"):
         cloud_key(server, patience=0.3).wrap(SECRET, CONTEXT)
-    assert time.monotonic() - started < 5
 
 
 @pytest.mark.parametrize(("state", "word"), [("disable", "DISABLED"), ("destroy", "DESTROYED")])
