@@ -24,6 +24,7 @@ from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
+from typing import Any
 from urllib.parse import parse_qs, urlsplit
 
 import apsw
@@ -44,7 +45,7 @@ class Figures:
 
     step: int
     rates: dict[str, float]
-    memory: int
+    memory: float  # bytes
 
 
 def measure_downloads(folder: Path, megabytes: int, rounds: int, say: Callable[[str], None]) -> list[Figures]:
@@ -90,7 +91,7 @@ def _make(path: Path, megabytes: int) -> None:
 
 def _measured(data: Path, folder: Path, step: int, rounds: int, say: Callable[[str], None]) -> Figures:
     rates: dict[str, list[float]] = {way: [] for way in WAYS}
-    memory = 0
+    memory = 0.0
     with _node(data, step) as url, _plain_server(data, step) as port:
         for number in range(rounds + 1):
             say(f"steps of {step >> 10} KiB: {f'round {number}' if number else 'warm-up'}")
@@ -192,8 +193,8 @@ def _stock(url: str, target: Path) -> float:
     from sqlitecloud.driver import Driver  # noqa: PLC0415
 
     parts = urlsplit(url)
-    driver, config = Driver(), SQLiteCloudConfig(url)
-    connection = driver.connect(parts.hostname, parts.port, config)
+    driver: Any = Driver()  # its parts are replaced below
+    connection = driver.connect(parts.hostname, parts.port, SQLiteCloudConfig(url))
     run, began = driver._internal_run_command, [0.0]
 
     def timed(*arguments: object, **options: object) -> object:
