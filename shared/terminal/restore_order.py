@@ -35,6 +35,7 @@ def order_of(settings: Settings, flags: RestoreFlags, *, with_key: bool = True) 
         raise UsageError("--nearest goes with --at: it takes what can be restored nearest before that moment")
     if not (flags.ref or flags.at):
         raise UsageError("--backup REF is missing: an id, latest, or latest-verified; see litekeep list")
+    place = _place(settings, flags)  # first: a target outside the policy is refused before anything is read
     catalog = catalog_of(settings)
     ref = flags.ref or LATEST
     database = flags.database or (database_of(settings) if ref in (LATEST, LATEST_VERIFIED) else None)
@@ -42,7 +43,7 @@ def order_of(settings: Settings, flags: RestoreFlags, *, with_key: bool = True) 
     backup = catalog.find(ref, database, at)
     if at is not None and not flags.nearest:
         refuse_stand_in(catalog, backup, at, lambda: key_of(settings))
-    target = _target(settings, flags, backup)
+    target = place if flags.to or flags.in_place else place.beside(backup.name.id)
     if flags.upload_replace and on_cloud(target) is None:
         raise UsageError(f"--upload-replace is for SQLite Cloud, and {target.display} is a file: leave it out")
     if flags.in_place and backup.name.database not in (target.database, flags.database):
@@ -74,16 +75,14 @@ def order_of(settings: Settings, flags: RestoreFlags, *, with_key: bool = True) 
     )
 
 
-def _target(settings: Settings, flags: RestoreFlags, backup: Backup) -> Location:
-    """Where the database goes: what --to says, the source itself, or a new name beside it."""
+def _place(settings: Settings, flags: RestoreFlags) -> Location:
+    """Returns what --to says, else the source, beside which the new database goes unless it is replaced."""
     if not flags.to and not flags.in_place and settings.database_url is None:
         raise UsageError("--to is missing, and DATABASE_URL is not set: name the new database")
-    location = location_of(flags.to, settings) if flags.to else source_of(settings)
+    place = location_of(flags.to, settings) if flags.to else source_of(settings)
     if flags.in_place:
-        check_database(settings, location.display, "--in-place")
-    if flags.to or flags.in_place:
-        return location
-    return location.beside(backup.name.id)
+        check_database(settings, place.display, "--in-place")
+    return place
 
 
 def moment_of(text: str | None) -> datetime | None:
