@@ -9,7 +9,7 @@ from shared.keys.signing import open_signer
 from shared.statements import Signer
 from tests.approvals.people import person, signed
 from tests.docs.cases import Case, Ground
-from tests.docs.worlds import World, with_files
+from tests.docs.worlds import BUCKET, COPY_BUCKET, KMS_KEY, NODE, World, with_cloud, with_files
 from tests.servers.kms.server import KmsServer
 
 _RING = "projects/acme/locations/europe-west3/keyRings/people/cryptoKeys"
@@ -22,16 +22,28 @@ def _in_production(world: World, signers: Mapping[str, Signer], policy: str = "p
     content = {
         "environment": "production",
         "people": people,
-        "stores": [str(world.srv / "backups"), str(world.srv / "copy")],
-        "keys": [f"file:{world.app}/litekeep.key"],
-        "sources": [str(world.database)],
-        "targets": [str(world.database)],
-    } | ({"break_glass": {"keys": glass}} if glass else {})
+    } | _places(world)
+    content |= {"break_glass": {"keys": glass}} if glass else {}
     (world.srv / policy).write_bytes(signed(content, [signers["ana"], signers["ben"]]))
     lines = (world.app / ".env").read_text()
     (world.app / ".env").write_text(f"{lines}BACKUP_POLICY={world.srv}/{policy}\nENVIRONMENT=production\n")
     with closing(sqlite3.connect(world.database)) as connection, connection:
         connection.execute("DELETE FROM events")
+
+
+def _places(world: World) -> dict[str, list[str]]:
+    """What the policy lists of it."""
+    if world.node:
+        buckets = [world.here(f"gs://{name}") for name in (BUCKET, COPY_BUCKET)]
+        database = world.here(f"{NODE}/app.db")
+        return {"stores": buckets, "keys": [f"gcp-kms://{KMS_KEY}"], "sources": [database], "targets": [database]}
+    database = str(world.database)
+    return {
+        "stores": [str(world.srv / "backups"), str(world.srv / "copy")],
+        "keys": [f"file:{world.app}/litekeep.key"],
+        "sources": [database],
+        "targets": [database],
+    }
 
 
 @contextmanager
@@ -49,17 +61,31 @@ def _with_key_files(ground: Ground) -> Iterator[World]:
 def _with_cloud_kms(ground: Ground) -> Iterator[World]:
     world = with_files(ground.folder, ground.programs)
     kms = KmsServer()
-    for name in ("ana", "ben"):
-        kms.add_key(f"{_RING}/{name}", signing=True)
     with kms.running():
         world.environment["LITEKEEP_KMS_ENDPOINT"] = kms.endpoint
-        uri = f"gcp-kms://{_RING}/{{}}/cryptoKeyVersions/1"
-        signers: dict[str, Signer] = {
-            name: CloudSigner(uri.format(name), endpoint=kms.endpoint) for name in ("ana", "ben")
-        }
-        _in_production(world, signers)
-        asked = len(kms.calls)
-        yield world
+        with _people_sign(world, kms):
+            yield world
+
+
+@contextmanager
+def _on_sqlite_cloud(ground: Ground) -> Iterator[World]:
+    with with_cloud(ground.folder, ground.programs, ground.gcs.url, ground.gcs_port, tls=True) as world:
+        assert world.kms is not None
+        with _people_sign(world, world.kms):
+            yield world
+
+
+@contextmanager
+def _people_sign(world: World, kms: KmsServer) -> Iterator[None]:
+    """Ana and Ben have a key each in Cloud KMS; when all is done, exactly these two have been asked to sign."""
+    uri = f"gcp-kms://{_RING}/{{}}/cryptoKeyVersions/1"
+    signers: dict[str, Signer] = {}
+    for name in ("ana", "ben"):
+        kms.add_key(f"{_RING}/{name}", signing=True)
+        signers[name] = CloudSigner(uri.format(name), endpoint=kms.endpoint)
+    _in_production(world, signers)
+    asked = len(kms.calls)
+    yield
     made = [call.request.name for call in kms.calls[asked:] if call.method == "AsymmetricSign"]
     assert {name.split("/")[-3] for name in made} == {"ana", "ben"}
 
@@ -67,5 +93,6 @@ def _with_cloud_kms(ground: Ground) -> Iterator[World]:
 TRANSCRIPTS: dict[str, Case] = {
     "a-restore-from-request-to-done": _with_key_files,
     "the-same-with-keys-in-cloud-kms": _with_cloud_kms,
+    "the-same-on-sqlite-cloud": _on_sqlite_cloud,
     "break-glass": _with_key_files,
 }

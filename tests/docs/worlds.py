@@ -124,7 +124,7 @@ def with_files(folder: Path, programs: Path) -> World:
 
 
 @contextmanager
-def with_cloud(folder: Path, programs: Path, gcs_url: str, gcs_port: int) -> Iterator[World]:
+def with_cloud(folder: Path, programs: Path, gcs_url: str, gcs_port: int, *, tls: bool = False) -> Iterator[World]:
     """A SQLite Cloud project, two buckets, a key in Cloud KMS, and a proven daily backup."""
     world = machine(folder, programs)
     data = folder / "node"
@@ -135,7 +135,7 @@ def with_cloud(folder: Path, programs: Path, gcs_url: str, gcs_port: int) -> Ite
     suffix = os.urandom(4).hex()
     for name in (BUCKET, COPY_BUCKET):
         make_bucket(gcs_port, f"{name}-{suffix}")
-    with Server(data, plain=True) as node, kms.running():
+    with Server(data, plain=not tls) as node, kms.running():
         world.node, world.kms = node, kms
         world.environment |= {"STORAGE_EMULATOR_HOST": gcs_url, "LITEKEEP_KMS_ENDPOINT": kms.endpoint}
         world.places |= {
