@@ -34,7 +34,7 @@ def _flip(path: Path) -> None:
 
 def _back(yard: Yard, backup: Backup) -> bytes:
     """A base by its page image, as a restore reads it; a point by its path, without the process that checks SQL."""
-    return yard.rebuilt(backup) if backup.summary.get("needs") else yard.brought_back(backup)
+    return yard.rebuilt(backup) if backup.summary and backup.summary.needs else yard.brought_back(backup)
 
 
 def _cut(path: Path) -> None:

@@ -379,10 +379,15 @@ def test_what_a_killed_run_left_is_gone_after_the_next(store: FolderStore, root:
 def test_a_file_of_another_file_system_is_refused_with_the_reason(
     store: FolderStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def refuse(*args: object, **options: object) -> None:
+    rename = os.rename
+
+    def refuse(*args: Any, **options: Any) -> None:
+        if "dst_dir_fd" not in options:
+            return rename(*args, **options)
         raise OSError(errno.EXDEV, os.strerror(errno.EXDEV))
 
     monkeypatch.setattr(os, "link", refuse)
+    monkeypatch.setattr(os, "rename", refuse)
     with pytest.raises(StoreError, match="staging folder"):
         put_file(store, "daily/one", b"x")
     assert names(store) == []

@@ -141,7 +141,8 @@ def test_a_unit_of_somebody_else_is_left_alone(server: Workplace) -> None:
     ("flags", "settings", "said"),
     [
         (("--user", "--install"), {"BACKUP_STORE": "elsewhere"}, "BACKUP_STORE: set in this shell alone"),
-        (("--user", "--install"), {"BACKUP_KEY": ""}, ""),
+        (("--user", "--install"), {"BACKUP_KEY": ""}, "BACKUP_KEY: set in this shell alone"),
+        (("--user", "--install"), {}, ""),
         (("--run-as", "nobody-of-this-name"), {}, "there is no such user"),
         (("--run-as", "root", "--user"), {}, "--run-as goes with the system's units"),
         (("--print", "--install"), {}, "exclude each other"),
