@@ -132,6 +132,7 @@ def test_a_newer_loop_takes_the_turn_and_the_older_gives_way(yard: Yard, run: An
         ran = run(begin_another)
         assert (ran.ended, ran.points) == ("gave way", 1)
         assert turn[0].is_ours()
+        assert [item.name[-11:] for item in yard.store.list_objects("locks/continuous")] == ["000002.json"]
     assert [item.name for item in yard.store.list_objects("locks/continuous")] == []
 
 
