@@ -131,6 +131,17 @@ def test_hidden_and_foreign_things_are_neither_listed_nor_read(store: FolderStor
         read(store, "daily/app/fifo")
 
 
+def test_no_file_stays_open_after_a_look_at_what_is_no_object(store: FolderStore, root: Path) -> None:
+    put(store, "daily/app/one")
+    os.mkfifo(root / "daily/app/fifo")
+    before = set(Path("/proc/self/fd").iterdir())
+    for name in ("daily/app", "daily/app/fifo", "daily/app/none", "daily/none/one"):
+        with pytest.raises(StoreError):
+            read(store, name)
+    assert names(store) == ["daily/app/one"]
+    assert set(Path("/proc/self/fd").iterdir()) <= before
+
+
 def test_a_symlink_never_leads_a_write_or_a_delete_out_of_the_store(store: FolderStore, root: Path) -> None:
     outside = root.parent / "outside"
     outside.mkdir()
