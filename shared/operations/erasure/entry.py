@@ -3,7 +3,7 @@
 import hmac
 import re
 import zlib
-from collections.abc import Collection, Iterable
+from collections.abc import Callable, Collection, Iterable
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Annotated, Any, Literal
@@ -14,6 +14,7 @@ from shared.clock import CLOCKS_DIFFER_BY
 from shared.model.manifest import Count, Moment
 
 Rows = Iterable[tuple[Any, ...]]
+ValueOf = Callable[[tuple[Any, ...]], bytes]  # of one row: text in UTF-8
 _FOLDED = b"\0fold\0"
 
 MOST_VALUES = 100_000  # of one entry
@@ -87,16 +88,18 @@ class Hasher:
         """A keyed checksum that rules most values out at a tenth of the time. It is kept encrypted."""
         return zlib.crc32(value, self.seed) & 0xFFFF
 
-    def matching(self, rows: Rows, hashes: Collection[bytes], coarse: Collection[int], *, fold: bool) -> Rows:
-        """The rows whose last field is one of the values. Written out: each row of a table comes through here."""
+    def matching(
+        self, rows: Rows, value: ValueOf, hashes: Collection[bytes], coarse: Collection[int], *, fold: bool
+    ) -> Rows:
+        """Returns the rows that hold one of the values. Written out, as each row of a table comes through here."""
         crc32 = zlib.crc32
         if fold:
             seed = crc32(_FOLDED, self.seed)
-            likely = (row for row in rows if crc32(row[-1].lower(), seed) & 0xFFFF in coarse)
-            return (row for row in likely if self.hash(without_case(row[-1])) in hashes)
+            likely = (row for row in rows if crc32(value(row).lower(), seed) & 0xFFFF in coarse)
+            return (row for row in likely if self.hash(without_case(value(row))) in hashes)
         seed = self.seed
-        likely = (row for row in rows if crc32(row[-1], seed) & 0xFFFF in coarse)
-        return (row for row in likely if self.hash(row[-1]) in hashes)
+        likely = (row for row in rows if crc32(value(row), seed) & 0xFFFF in coarse)
+        return (row for row in likely if self.hash(value(row)) in hashes)
 
 
 def forms_of(value: str, *, fold: bool) -> set[bytes]:

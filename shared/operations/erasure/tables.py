@@ -1,13 +1,16 @@
 """The tables of a database under replay, and the rows of them that go."""
 
+import codecs
 from collections.abc import Sequence
+from operator import itemgetter
+from typing import Any
 
 import apsw
 
 from shared.dump.schema import TableFacts, folded, table_facts
 from shared.dump.tables import Table, read_table, seek_name
 from shared.errors import NotErased
-from shared.operations.erasure.entry import ComparedColumn, Erasure, Hasher, Rows
+from shared.operations.erasure.entry import ComparedColumn, Erasure, Hasher, Rows, ValueOf
 from shared.operations.erasure.replayed import Replayed
 from shared.operations.erasure.residue import with_own_content
 from shared.sqlite.names import quote_name
@@ -107,24 +110,27 @@ def find_rows(
     keys, column = tables.keys(table), quote_name(place.column)
     into = tables.goes(table)
     insert = f"INSERT OR IGNORE INTO {into} VALUES({', '.join('?' * len(keys))})"
-    values = _values(connection, table, keys, column)
-    found = [row[:-1] for row in hasher.matching(values, hashes, coarse, fold=place.fold)]
+    rows, value = _values(connection, table, keys, column)
+    found = [row[: len(keys)] for row in hasher.matching(rows, value, hashes, coarse, fold=place.fold)]
     connection.executemany(insert, found)
     return len(found)
 
 
-def _values(connection: apsw.Connection, table: Table, keys: Sequence[str], column: str) -> Rows:
-    """The keys and the value as bytes: text in UTF-8, numbers as SQLite writes them. NULLs are left out."""
+def _values(connection: apsw.Connection, table: Table, keys: Sequence[str], column: str) -> tuple[Rows, ValueOf]:
+    """Returns the rows, which begin with their keys, and what reads the value of one. NULLs are left out.
+
+    Text is in UTF-8, and numbers are as SQLite writes them.
+    """
     listed = ", ".join(keys)
     encoding = str(connection.pragma("encoding"))
     source = f"FROM main.{quote_name(table.name)} WHERE {column} IS NOT NULL"
     if encoding == "UTF-8":
-        return connection.execute(f"SELECT {listed}, CAST({column} AS BLOB) {source}")
-    codec = {"UTF-16le": "utf-16-le", "UTF-16be": "utf-16-be"}[encoding]
-    rows = connection.execute(f"SELECT {listed}, CAST({column} AS BLOB), typeof({column}) {source}")
-    return (
-        row[:-1]
-        if row[-1] == "blob"
-        else (*row[:-2], row[-2].decode(codec, "surrogatepass").encode("utf-8", "surrogatepass"))
-        for row in rows
-    )
+        return connection.execute(f"SELECT {listed}, CAST({column} AS BLOB) {source}"), itemgetter(-1)
+    decode = {"UTF-16le": codecs.utf_16_le_decode, "UTF-16be": codecs.utf_16_be_decode}[encoding]
+
+    def value(row: tuple[Any, ...]) -> bytes:
+        if row[-1] == "blob":
+            return bytes(row[-2])
+        return decode(row[-2], "surrogatepass", True)[0].encode("utf-8", "surrogatepass")
+
+    return connection.execute(f"SELECT {listed}, CAST({column} AS BLOB), typeof({column}) {source}"), value
