@@ -48,7 +48,6 @@ _EVERY = timedelta(minutes=3)
 _FAILS, _QUIET = 25, 8  # every so many cycles
 _GAP, _VACUUM = (200, 210), 300  # cycles that are left out; the cycle before which the database is vacuumed
 _MOMENTS = 10
-_MESSAGE = "a message " * 20
 
 
 class Watched(FolderStore):
@@ -156,7 +155,7 @@ class Day:
                     row = (chance.randint(1, users), "page.viewed", number, f'{{"ref":{chance.getrandbits(48)}}}', 1.5)
                     db.execute("INSERT INTO events(user_id, kind, at, payload, duration) VALUES(?, ?, ?, ?, ?)", row)
                 for _ in range(40):
-                    sent = (f"{chance.getrandbits(128):032x}", chance.randint(1, users), _MESSAGE, "2024-01-15")
+                    sent = (f"{chance.getrandbits(128):032x}", chance.randint(1, users), "a message " * 9, "2024-01-15")
                     db.execute("INSERT INTO messages VALUES(?, ?, ?, ?)", sent)
                 for _ in range(50):
                     balance = (chance.uniform(0, 500), chance.randint(1, users))
