@@ -1,8 +1,8 @@
-"""What scale costs in requests and memory: a bucket of 100,000 backups, and a fleet of 500 databases in ten tasks.
+"""What scale costs in requests and memory: a bucket of 100,000 backups; for 500 databases in ten tasks see `fleet`.
 
-    python -m benchmarks.scale [--backups N] [--databases N] [--folder DIR]
+    python -m benchmarks.scale [--backups N] [--folder DIR]
 
-Bucket and node are simulated on this machine. Counts are exact; CPU time and memory are those of the command's whole
+The bucket is simulated on this machine. Counts are exact; CPU time and memory are those of the command's whole
 process tree.
 """
 
@@ -14,23 +14,21 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
 
+from benchmarks import fleet
 from benchmarks.contenders import environment
 from benchmarks.measure import Sample, measure
 from benchmarks.report import table
-from litekeep.sample import make_sample
 from tests.servers.gcs.crowded import Crowded, crowded_server
-from tests.servers.sqlitecloud.server import Server
 
 _MEGABYTE = 1_000_000
 _DATABASES = 100  # of the bucket's backups
-_TASKS = 10
 _MAY_COMPLAIN = " || test $? = 1"  # what needs attention is no failure here
 _COMMANDS = ("list --json", "status --json --database app-0007.db", "monitor", "cleanup --dry-run --json")
 
 
 @dataclass(frozen=True)
 class Cost:
-    """`requests` are what the bucket, or the node, was asked."""
+    """`requests` are what the bucket was asked."""
 
     what: str
     requests: int
@@ -52,76 +50,31 @@ def look_at_bucket(folder: Path, backups: int, say: Callable[[str], None]) -> li
     return found
 
 
-def back_up_fleet(folder: Path, databases: int, say: Callable[[str], None]) -> list[Cost]:
-    """All databases of a node into one folder, by tasks one after the other, each as Cloud Run starts it."""
-    node = folder / "node"
-    node.mkdir(parents=True)
-    make_sample(node / "fleet-000.db", scale=0.02)
-    for number in range(1, databases):
-        shutil.copyfile(node / "fleet-000.db", node / f"fleet-{number:03}.db")
-    found = []
-    with Server(node) as server:
-        own = environment() | {
-            "DATABASE_URL": server.url("fleet-000.db"),
-            "BACKUP_DATABASES": "*",
-            "BACKUP_STORE": "store",
-            "CLOUD_RUN_TASK_COUNT": str(_TASKS),
-        }
-        for task in range(_TASKS):
-            say(f"fleet of {databases}: task {task + 1} of {_TASKS}")
-            before, there = _asked(server), _manifests(folder)
-            sample = measure("python -m jobs.backup --kind daily", folder, own | {"CLOUD_RUN_TASK_INDEX": str(task)})
-            made = _manifests(folder) - there
-            found.append(Cost(f"task {task + 1}: {made} databases", _asked(server) - before, sample))
-    if _manifests(folder) != databases:
-        raise RuntimeError(f"{_manifests(folder)} of {databases} databases have a backup")
-    return found
-
-
-def _asked(server: Server) -> int:
-    return sum(len(connection.requests) for connection in server.connections)
-
-
-def _manifests(folder: Path) -> int:
-    return len(list(folder.glob("store/*/*/*.manifest.json")))
-
-
-def cost_table(heading: str, requests: str, costs: list[Cost]) -> str:
+def cost_table(costs: list[Cost]) -> str:
     """Markdown."""
     rows = [
         [cost.what, f"{cost.requests:,}", f"{cost.sample.cpu:.1f} s", f"{cost.sample.memory / _MEGABYTE:.0f} MB"]
         for cost in costs
     ]
-    return table([heading, requests, "CPU", "memory"], rows)
+    return table([f"a bucket of {_DATABASES} databases", "requests", "CPU", "memory"], rows)
 
 
 def section(folder: Path, quick: bool, say: Callable[[str], None]) -> str:
     """For `python -m benchmarks`."""
     counts, databases = ((1_000,), 20) if quick else ((1_000, 10_000, 100_000), 500)
     bucket = [cost for count in counts for cost in look_at_bucket(folder / f"bucket-{count}", count, say)]
-    fleet = back_up_fleet(folder / "fleet", databases, say)
-    return "\n".join(
-        [
-            cost_table(f"a bucket of {_DATABASES} databases", "requests", bucket),
-            cost_table(f"a fleet of {databases} databases, {_TASKS} tasks", "requests to the node", fleet),
-        ]
-    )
+    return "\n".join([cost_table(bucket), fleet.fleet_table(fleet.back_up_fleet(folder / "fleet", databases, say))])
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.scale", description=__doc__)
     parser.add_argument("--backups", type=int, nargs="+", default=[1_000, 10_000, 100_000])
-    parser.add_argument("--databases", type=int, default=500, help="0 leaves the fleet out")
     parser.add_argument("--folder", type=Path, help="work below this one [TMPDIR]")
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="litekeep-scale-", dir=options.folder))
     try:
         for count in options.backups:
-            costs = look_at_bucket(folder / f"bucket-{count}", count, print)
-            print(cost_table(f"a bucket of {_DATABASES} databases", "requests", costs), flush=True)
-        if options.databases:
-            costs = back_up_fleet(folder / "fleet", options.databases, print)
-            print(cost_table(f"a fleet of {options.databases} databases", "requests to the node", costs))
+            print(cost_table(look_at_bucket(folder / f"bucket-{count}", count, print)), flush=True)
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

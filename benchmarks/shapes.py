@@ -1,6 +1,6 @@
 """Databases of other shapes than the usual: does any step take more than in proportion when there is twice as much?
 
-    python -m benchmarks.shapes [--share N] [--folder DIR]
+    python -m benchmarks.shapes [--only SHAPE] [--share N] [--folder DIR]
 
 Each shape is made in two sizes, one twice the other, and every step runs on both. The figure to look at is the ratio of
 the CPU times: 2 is linear, 4 is quadratic.
@@ -10,7 +10,7 @@ import argparse
 import random
 import shutil
 import tempfile
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
@@ -25,7 +25,8 @@ _MEGABYTE = 1_000_000
 _STEPS = {
     "backup": "litekeep backup --store store --name it",
     "verify": "litekeep verify --store store --backup it",
-    "restore": "litekeep restore --store store --backup it --to back.db",
+    "restore of pages": "litekeep restore --store store --backup it --format sqlite --to pages.db",
+    "restore of SQL": "litekeep restore --store store --backup it --format sql --to sql.db",
 }
 
 
@@ -90,10 +91,12 @@ SHAPES = (
 )
 
 
-def measure_shapes(folder: Path, share: float, say: Callable[[str], None]) -> list[Growth]:
+def measure_shapes(
+    folder: Path, share: float, say: Callable[[str], None], shapes: Iterable[Shape] = SHAPES
+) -> list[Growth]:
     """Every step on every shape; with a `share` below 1 of smaller ones."""
     found = []
-    for shape in SHAPES:
+    for shape in shapes:
         amount = int(shape.amount * share)
         half, whole = (_measured(folder / f"{part}", shape, part, say) for part in (amount // 2, amount))
         found += [Growth(shape, amount, step, half[step], whole[step]) for step in _STEPS]
@@ -136,12 +139,14 @@ def section(folder: Path, quick: bool, say: Callable[[str], None]) -> str:
 
 def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m benchmarks.shapes", description=__doc__)
+    parser.add_argument("--only", choices=[shape.name for shape in SHAPES], help="one shape [all]")
     parser.add_argument("--share", type=float, default=1, help="of the full sizes [1]")
     parser.add_argument("--folder", type=Path, help="work below this one [TMPDIR]")
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="litekeep-shapes-", dir=options.folder))
     try:
-        print(growth_table(measure_shapes(folder, options.share, lambda said: print(said, flush=True))))
+        shapes = [shape for shape in SHAPES if options.only in (None, shape.name)]
+        print(growth_table(measure_shapes(folder, options.share, lambda said: print(said, flush=True), shapes)))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 
