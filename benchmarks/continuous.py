@@ -155,7 +155,7 @@ class Day:
                     row = (chance.randint(1, users), "page.viewed", number, f'{{"ref":{chance.getrandbits(48)}}}', 1.5)
                     db.execute("INSERT INTO events(user_id, kind, at, payload, duration) VALUES(?, ?, ?, ?, ?)", row)
                 for _ in range(40):
-                    sent = (f"{chance.getrandbits(128):032x}", chance.randint(1, users), "a message " * 9, "2024-01-15")
+                    sent = (f"{chance.getrandbits(128):032x}", chance.randint(1, users), "message " * 25, "2024-01-15")
                     db.execute("INSERT INTO messages VALUES(?, ?, ?, ?)", sent)
                 for _ in range(50):
                     balance = (chance.uniform(0, 500), chance.randint(1, users))
