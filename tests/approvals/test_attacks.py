@@ -67,6 +67,13 @@ def test_nobody_approves_what_he_asked_for(office: Office) -> None:
     refused(office, request, "another person signed it")
 
 
+@pytest.mark.parametrize(("who", "why"), [("ana", "another person signed it"), ("eve", "who is not among the people")])
+def test_nobody_asks_in_the_name_of_another_and_approves_it(office: Office, who: str, why: str) -> None:
+    request = attested(office, f"{who}@example.com", office.desk(), by=BEN)
+    forged(office, request, BEN, "ben@example.com")
+    refused(office, request, why)
+
+
 def test_who_is_not_in_the_policy_neither_asks_nor_approves(office: Office) -> None:
     with pytest.raises(NotPermitted, match="none of the policy's people"):
         office.ask(MALLORY)
@@ -95,8 +102,8 @@ def console_policy(**more: object) -> dict[str, object]:
     return {"console": {"key": CONSOLE.public.pem, "may_attest": ["*@example.com"]} | more}
 
 
-def attested(office: Office, who: str, desk: Desk) -> str:
-    """A request that the console signs for somebody."""
+def attested(office: Office, who: str, desk: Desk, by: Signer = CONSOLE) -> str:
+    """A request that the console, or who is not `who`, signs for somebody."""
     order = office.order()
     _, raw = order.catalog.read_manifest(order.backup)
     request = Request(
@@ -110,7 +117,7 @@ def attested(office: Office, who: str, desk: Desk) -> str:
         expires_at=office.now + timedelta(hours=24),
         policy=desk.file.digest,
     )
-    put(office, names.request_object(request.id), sign(CONSOLE, StatementKind.REQUEST, request.payload()))
+    put(office, names.request_object(request.id), sign(by, StatementKind.REQUEST, request.payload()))
     return request.id
 
 

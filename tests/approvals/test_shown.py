@@ -1,0 +1,36 @@
+"""What whoever decides is shown of a request."""
+
+from shared.approvals.changes import changes_since
+from shared.approvals.desk import Desk, Plan
+from shared.approvals.documents import APPROVE_WITHIN, EXECUTE_WITHIN, Action
+from shared.catalog.listing import Catalog
+from shared.clock import rfc3339
+from shared.operations.restore.permitted import plan_of
+from tests.approvals.conftest import Office
+from tests.approvals.people import ANA
+
+
+def asked(office: Office, desk: Desk, about: Plan) -> str:
+    order = office.order()
+    _, raw = order.catalog.read_manifest(order.backup)
+    return desk.request(ANA, Action.RESTORE, plan_of(order, raw), about, "orders lost").id
+
+
+def changes(office: Office, about: Plan) -> tuple[list[str], str | None]:
+    desk = office.desk()
+    return changes_since(Catalog(office.store), desk, desk.state(asked(office, desk, about)))
+
+
+def test_only_what_is_otherwise_than_when_it_was_asked_for_is_a_change(office: Office) -> None:
+    backup = Catalog(office.store).find("one")
+    now: Plan = {"verified": backup.verified, "wrong": backup.wrong}
+    assert changes(office, now) == changes(office, {}) == ([], None)
+    assert changes(office, {**now, "verified": True}) == (["verified is not known now, and was yes"], None)
+
+
+def test_a_request_waits_a_day_and_its_approval_holds_four_hours(office: Office) -> None:
+    request = office.ask()
+    asked_at = office.now
+    assert office.desk().state(request).to_json()["expires_at"] == rfc3339(asked_at + APPROVE_WITHIN)
+    office.decide(request)
+    assert office.desk().state(request).to_json()["expires_at"] == rfc3339(asked_at + EXECUTE_WITHIN)
