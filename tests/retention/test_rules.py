@@ -49,6 +49,8 @@ def test_a_promise_is_kept_when_the_policy_becomes_shorter() -> None:
 def test_what_was_promised_is_named_only_where_it_lasts_longer_than_the_policy() -> None:
     kept = decide(*fresh(), backup(10, "old", keep_until=NOW + day(20)))["old"]
     assert kept.reason == "kept until 2024-07-05 02:00 (daily: 30 d)"
+    hours = replace(POLICY, lengths={**POLICY.lengths, Kind.DAILY: timedelta(hours=36)})
+    assert decide(backup(1, "one"), policy=hours)["one"].reason.endswith("(daily: 36 h)")
 
 
 def test_a_policy_that_became_longer_holds_for_what_is_there() -> None:

@@ -117,6 +117,7 @@ def test_what_others_put_there_is_left_alone(place: Path) -> None:
     (place / "run-link").symlink_to(outside)
     (place / "run-file").touch()
     (place / "other").mkdir()
+    os.utime(place / "other", (1, 1))
     with scratch_folder(place):
         pass
     assert (outside / "file").read_bytes() == b"theirs"
@@ -142,6 +143,9 @@ def test_the_usual_place_is_the_users_own_below_tmpdir(tmp_path: Path, monkeypat
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with scratch_folder() as folder:
         assert folder.parent == tmp_path / f"litekeep-{os.getuid()}"
+    folder.parent.chmod(0o755)
+    with scratch_folder() as another:
+        assert another.parent == folder.parent, "others may look, and write nothing"
 
 
 @pytest.mark.parametrize("planted", ["link", "file", "writable by others"])

@@ -1,14 +1,15 @@
 """Many small objects of a bucket: one request each, eight at once at most, in the order asked for."""
 
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from datetime import UTC, datetime
 
 import pytest
 
 from shared.errors import StoreError
 from shared.stores import StoredObject
 from shared.stores.gcs import BucketStore, Patience
-from shared.stores.gcs_many import AT_ONCE
+from shared.stores.gcs_many import AT_ONCE, read_many
 from shared.stores.interface import ReadsMany
 from tests.servers.gcs.proxy import Answer, Change, Fault, Proxy, Refuse, Seen, flipped, shortened
 from tests.stores.contract import put
@@ -77,6 +78,21 @@ def test_few_are_on_their_way_when_the_reader_stops(gcs: Proxy, store: BucketSto
     before = len(gcs.seen)
     assert next(iter(store.read_many(listed))) == b"event 29"
     assert len(gcs.seen) - before <= 2 * AT_ONCE
+
+
+@pytest.mark.parametrize(("size", "ahead"), [(1, 2 * AT_ONCE), (8 << 20, 2), (20 << 20, 1)])
+def test_no_more_is_fetched_ahead_than_a_few_objects_and_16_mib(size: int, ahead: int) -> None:
+    asked: list[int] = []
+
+    def items() -> Iterator[StoredObject]:
+        for number in range(100):
+            asked.append(number)
+            yield StoredObject(f"n{number}", size, datetime.now(UTC), "1")
+
+    found = read_many(lambda item, bucket: item.name.encode(), items(), None)
+    assert next(found) == b"n0"
+    assert len(asked) == ahead + 1
+    assert list(found) == [f"n{number}".encode() for number in range(1, 100)]
 
 
 @pytest.mark.parametrize(

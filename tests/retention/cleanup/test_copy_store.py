@@ -107,6 +107,21 @@ def test_a_hold_that_comes_when_both_were_listed_still_protects(
     assert any("old1 of app was not deleted: it is held" in error for error in second.errors)
 
 
+def test_no_copy_goes_while_the_store_does_not_tell_what_it_holds(main: FolderStore, copy: FolderStore) -> None:
+    class Silent(FolderStore):
+        def open(self, name: str, generation: str | None = None):  # type: ignore[no-untyped-def]
+            raise StoreError("out of reach")
+
+    fill(main)
+    copied(main, copy)
+    before = ids(copy)
+    first = clean(main, POLICY, elsewhere=seen_from_main(copy))
+    assert ids(main) == YOUNG
+    second = clean(copy, POLICY, elsewhere=seen_from_copy(Silent(Path(main.url)), first, first.deleted))
+    assert ids(copy) == before
+    assert any("out of reach" in error for error in second.errors)
+
+
 def test_a_copy_whose_backup_is_gone_before_its_time_stays_until_that_is_over(
     main: FolderStore, copy: FolderStore
 ) -> None:
