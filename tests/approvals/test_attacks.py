@@ -7,15 +7,17 @@ from pathlib import Path
 
 import pytest
 
+from shared.approvals import anchor
 from shared.approvals.desk import Desk
 from shared.approvals.documents import Action, Decision, Request, sha256
-from shared.errors import NotPermitted, UsageError
+from shared.errors import NotPermitted, StoreError, UsageError
 from shared.model import request_names as names
 from shared.operations.restore import restore
 from shared.operations.restore.permitted import plan_of
 from shared.sqlite.location import FileLocation
 from shared.statements import Signer, StatementKind, open_statement, sign
-from shared.stores import open_store
+from shared.stores import StoredObject, open_store
+from shared.stores.folder import FolderStore
 from tests.approvals.conftest import Office
 from tests.approvals.people import ANA, BEN, CARLA, CONSOLE, GLASS, MALLORY, person, policy
 
@@ -349,6 +351,15 @@ def test_a_policy_that_somebody_only_puts_into_the_store_changes_nothing(office:
         put(office, names.policy_object(rogue.digest), rogue.raw)
     put(office, names.policy_object("0" * 64), b"{}")
     assert office.desk().state(request).state == "approved"
+
+
+def test_a_job_that_finds_the_policy_in_the_store_needs_no_right_to_create_it(office: Office) -> None:
+    class ReadOnly(FolderStore):
+        def create(self, name: str, *more: object) -> StoredObject:
+            raise StoreError(f"{name} is not to be created")
+
+    office.ask()
+    anchor.keep(office.file, [ReadOnly(Path(store.url)) for store in office.stores])
 
 
 def test_no_policy_where_the_store_has_seen_one(office: Office) -> None:

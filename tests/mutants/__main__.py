@@ -53,9 +53,9 @@ TESTS = {
         ("tests/runtime/test_files.py", "tests/sqlite/test_publish.py", "tests/keys/test_keyfile.py"),
         ["tests/cli/test_power_cuts.py", "tests/cli/test_how_far.py"],
     ),
-    "shared/archive/": (("tests/archive",), []),
+    "shared/archive/": (("tests/archive",), ["tests/operations/rekey/test_attacks.py"]),
     "shared/approvals/": (("tests/approvals",), []),
-    "shared/operations/erasure/": (("tests/operations/erasure",), []),
+    "shared/operations/erasure/": (("tests/operations/erasure",), ["tests/cli/test_erase.py"]),
     "shared/operations/rekey/": (("tests/operations/rekey",), []),
     "shared/runtime/workspace.py": (("tests/runtime/test_workspace.py",), []),
     "shared/stores/folder.py": (_FOLDER, []),
@@ -64,7 +64,10 @@ TESTS = {
     "shared/stores/gcs.py": (_BUCKET, []),
     "shared/stores/gcs_many.py": (_BUCKET, []),
     "shared/stores/gcs_reader.py": (_BUCKET, []),
-    "shared/stores/numbered.py": (("tests/retention/cleanup/test_lease.py", "tests/jobs/test_slots.py"), []),
+    "shared/stores/numbered.py": (
+        ("tests/retention/cleanup/test_lease.py", "tests/jobs/test_slots.py"),
+        ["tests/continuous/test_loop.py"],
+    ),
     "shared/runtime/disk.py": (("tests/runtime", "tests/dump/test_guard.py"), ["tests/cli/test_endless_sql.py"]),
 }
 
