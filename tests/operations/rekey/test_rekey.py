@@ -20,6 +20,7 @@ from shared.stores.folder import FolderStore
 from tests.dump.equality import assert_equal
 from tests.operations.rekey.builders import Place, opened_by, publish
 from tests.operations.rekey.conftest import FROZEN
+from tests.retention.cleanup.test_holds import Vault
 from tests.servers.kms.fixture import KEY, URI
 from tests.servers.kms.server import KmsServer
 
@@ -130,8 +131,25 @@ def test_a_deleted_backup_leaves_no_sidecar(place: Place) -> None:
 
 
 def test_a_held_backup_is_rewrapped_too(place: Place) -> None:
-    hold(place.store, "backup-1", "evidence", "ana")
-    assert len(place.rekey().done) == 6
+    vault = Vault(Path(place.store.url))
+    hold(vault, "backup-1", "evidence", "ana")
+    assert len(place.rekey(vault).done) == 6
+    assert {name.rsplit("/")[-1] for name in vault.held} == {"backup-1.manifest.json", "backup-1.rekey-1.json"}
+
+
+def test_the_newest_rewrapping_has_the_highest_number_though_one_before_it_was_deleted(
+    place: Place, tmp_path: Path
+) -> None:
+    place.rekey()
+    KeyFile.create(tmp_path / "third.key")
+    Place(place.store, place.new_path, tmp_path / "third.key").rekey()
+    for item in list(place.store.list_objects("")):
+        if ".rekey-1." in item.name:
+            place.store.delete(item.name, item.generation)
+    KeyFile.create(tmp_path / "fourth.key")
+    Place(place.store, tmp_path / "third.key", tmp_path / "fourth.key").rekey()
+    found = {item.name.split(".rekey-")[1] for item in place.store.list_objects("") if ".rekey-" in item.name}
+    assert found == {"2.json", "3.json"}
 
 
 # With Cloud KMS
