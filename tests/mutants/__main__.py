@@ -56,7 +56,7 @@ TESTS = {
     "shared/archive/": (("tests/archive",), ["tests/operations/rekey/test_attacks.py"]),
     "shared/approvals/": (("tests/approvals",), []),
     "shared/operations/erasure/": (("tests/operations/erasure",), ["tests/cli/test_erase.py"]),
-    "shared/operations/rekey/": (("tests/operations/rekey",), []),
+    "shared/operations/rekey/": (("tests/operations/rekey",), ["tests/cli/test_erase.py"]),
     "shared/runtime/workspace.py": (("tests/runtime/test_workspace.py",), []),
     "shared/stores/folder.py": (_FOLDER, []),
     "shared/stores/folder_many.py": (_FOLDER, []),

@@ -73,6 +73,7 @@ def test_everything_is_readable_by_its_owner_only(store: FolderStore, root: Path
     try:
         put(store, "daily/app/one")
         put_file(store, "daily/app/two", b"x")
+        store.delete("daily/app/three", put(store, "daily/app/three"))
     finally:
         os.umask(previous)
     modes = {path: stat.S_IMODE(path.stat().st_mode) for path in (root, *root.rglob("*"))}
