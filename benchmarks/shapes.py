@@ -20,13 +20,14 @@ import apsw
 from benchmarks.contenders import environment
 from benchmarks.measure import Sample, measure
 from benchmarks.report import table
+from shared.dump.short_schema import ShortSchema
 
 _MEGABYTE = 1_000_000
 _STEPS = {
     "backup": "litekeep backup --store store --name it",
     "verify": "litekeep verify --store store --backup it",
-    "restore of pages": "litekeep restore --store store --backup it --format sqlite --to pages.db",
-    "restore of SQL": "litekeep restore --store store --backup it --format sql --to sql.db",
+    "restore of pages": "litekeep restore --store store --backup it --to pages.db",
+    "restore of SQL": "litekeep restore --store store --backup $(basename store/*/*/it.sql.*) --to sql.db",
 }
 
 
@@ -56,9 +57,13 @@ class Growth:
 
 
 def _tables(db: apsw.Connection, count: int) -> None:
+    db.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 0)
+    short = ShortSchema(db)  # only makes them sooner: SQLite alone takes minutes
     for number in range(count):
+        short.before_table()
         db.execute(f"CREATE TABLE t{number} (id INTEGER PRIMARY KEY, name TEXT UNIQUE)")
         db.execute(f"INSERT INTO t{number} (name) VALUES ('one'), ('two'), ('three')")
+    short.show()
 
 
 def _rows(db: apsw.Connection, count: int) -> None:
