@@ -26,8 +26,9 @@ _MEGABYTE = 1_000_000
 _STEPS = {
     "backup": "litekeep backup --store store --name it",
     "verify": "litekeep verify --store store --backup it",
-    "restore of pages": "litekeep restore --store store --backup it --to pages.db",
-    "restore of SQL": "litekeep restore --store store --backup $(basename store/*/*/it.sql.*) --to sql.db",
+    "restore": "litekeep restore --store store --backup it --to back.db",
+    "backup as SQL": "litekeep backup --store sql --name it --format sql",
+    "restore from SQL": "litekeep restore --store sql --backup it --to sql.db",
 }
 
 
