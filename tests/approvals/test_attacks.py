@@ -100,6 +100,19 @@ def test_one_person_under_two_keys_makes_no_policy() -> None:
         policy(break_glass={"keys": [BEN.public.pem]})
 
 
+@pytest.mark.parametrize("may_decide", [True, False])
+def test_the_console_decides_for_a_person_only_where_the_policy_lets_it(office: Office, may_decide: bool) -> None:
+    office.file = policy(**console_policy(may_decide=may_decide))
+    desk = office.desk()
+    state = desk.state(office.ask())
+    if may_decide:
+        assert desk.decide(CONSOLE, state, "approved", "seen", speaks_for="ben@example.com").person == "ben@example.com"
+        assert desk.state(state.id).state == "approved"
+    else:
+        with pytest.raises(NotPermitted, match="decides nothing"):
+            desk.decide(CONSOLE, state, "approved", "seen", speaks_for="ben@example.com")
+
+
 def console_policy(**more: object) -> dict[str, object]:
     return {"console": {"key": CONSOLE.public.pem, "may_attest": ["*@example.com"]} | more}
 
@@ -216,6 +229,12 @@ def test_nobody_grants_himself_more_time(office: Office) -> None:
     forged(office, request, BEN, "ben@example.com", expires_at=office.now + timedelta(days=400))
     office.now += timedelta(hours=4, minutes=1)
     refused(office, request, "its time is over")
+
+
+def test_an_approval_of_before_the_request_counts_for_nothing(office: Office) -> None:
+    request = office.ask()
+    forged(office, request, BEN, "ben@example.com", decided_at=office.now - timedelta(hours=1))
+    refused(office, request, "dated before the request")
 
 
 def test_a_request_that_was_changed_after_its_approval(office: Office) -> None:
