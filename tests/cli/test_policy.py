@@ -9,9 +9,8 @@ import pytest
 from tests.cli.conftest import Outcome, Workplace
 
 
-@pytest.fixture
-def ruled(workplace: Workplace) -> Workplace:
-    workplace.good("keygen", "own.key")
+def rule(workplace: Workplace) -> None:
+    """Puts a policy in force that lists the workplace's own stores, key, source, and restored-*."""
     here = workplace.folder
     policy = {
         "environment": "test",
@@ -22,6 +21,12 @@ def ruled(workplace: Workplace) -> Workplace:
     }
     (here / "policy.json").write_text(json.dumps(policy))
     workplace.environment.update(BACKUP_POLICY="policy.json", BACKUP_KEY="file:own.key", ENVIRONMENT="production")
+
+
+@pytest.fixture
+def ruled(workplace: Workplace) -> Workplace:
+    workplace.good("keygen", "own.key")
+    rule(workplace)
     return workplace
 
 

@@ -3,7 +3,6 @@
 In one process, as there are a hundred of them. `tests/cli/test_policy.py` runs some as processes.
 """
 
-import json
 from collections.abc import Iterator
 
 import click
@@ -17,6 +16,7 @@ from jobs.verify.command import verify
 from litekeep.app import litekeep
 from shared.errors import NotPermitted
 from tests.cli.conftest import Workplace
+from tests.cli.test_policy import rule
 
 JOBS = {"backup": backup, "cleanup": cleanup, "monitor": monitor, "restore": restore, "verify": verify}
 PLACES = {"--store", "--copy-to", "--bucket", "--to"}
@@ -68,19 +68,10 @@ def flags() -> Iterator[tuple[str, str]]:
 
 @pytest.fixture
 def ruled(workplace: Workplace, monkeypatch: pytest.MonkeyPatch) -> Workplace:
-    here = workplace.folder
-    policy = {
-        "environment": "test",
-        "stores": [str(here / "backups"), str(here / "copy")],
-        "keys": ["file:own.key"],
-        "sources": [str(here / "app.db")],
-        "targets": [f"{here}/restored-*"],
-    }
-    (here / "policy.json").write_text(json.dumps(policy))
-    (here / "own.sql").write_text("CREATE TABLE t(a);")
-    monkeypatch.chdir(here)
-    settings = {"BACKUP_POLICY": "policy.json", "BACKUP_KEY": "file:own.key", "ENVIRONMENT": "production"}
-    for name, value in (workplace.environment | settings).items():
+    rule(workplace)
+    (workplace.folder / "own.sql").write_text("CREATE TABLE t(a);")
+    monkeypatch.chdir(workplace.folder)
+    for name, value in workplace.environment.items():
         monkeypatch.setenv(name, value)
     return workplace
 

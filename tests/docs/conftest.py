@@ -1,6 +1,7 @@
 """Whoever reads a page: a shell with the printed command in its PATH, in a folder of its own, with a bucket server."""
 
 import sys
+from collections.abc import Iterator
 from contextlib import closing
 from pathlib import Path
 
@@ -9,8 +10,15 @@ import pytest
 
 from tests.cli.conftest import Workplace, sample, workplace  # noqa: F401 - fixtures
 from tests.docs.page import Reader
-from tests.program import program_folder
+from tests.program import program_folder, running_program
 from tests.servers.gcs.fixtures import gcs_port  # noqa: F401 - a fixture
+
+
+@pytest.fixture(scope="module")
+def programs() -> Iterator[Path]:
+    """A folder with a program `litekeep`, for the front of PATH."""
+    with running_program() as folder:
+        yield folder
 
 
 @pytest.fixture

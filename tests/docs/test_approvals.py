@@ -1,6 +1,5 @@
 """docs/approvals.md: production restores in place on a file by two persons, played as the page prints them."""
 
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,17 +8,10 @@ from tests.docs.book import chapters
 from tests.docs.cases import Ground
 from tests.docs.playing import play
 from tests.docs.two_persons import TRANSCRIPTS
-from tests.program import running_program
 from tests.servers.gcs.fixtures import gcs, gcs_port  # noqa: F401 - fixtures
 from tests.servers.gcs.proxy import Proxy
 
 PAGE = Path(__file__).parents[2] / "docs" / "approvals.md"
-
-
-@pytest.fixture(scope="module")
-def programs() -> Iterator[Path]:
-    with running_program() as folder:
-        yield folder
 
 
 @pytest.mark.parametrize("anchor", TRANSCRIPTS)

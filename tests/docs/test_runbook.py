@@ -1,7 +1,6 @@
 """docs/runbook.md: each chapter is played as printed, in the trouble that it is for. It takes long: 70 commands."""
 
 import re
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -9,7 +8,6 @@ import pytest
 from tests.docs.book import Chapter, chapters
 from tests.docs.cases import CASES, Ground, rows_lost_while_others_write
 from tests.docs.playing import play
-from tests.program import running_program
 from tests.servers.gcs.fixtures import gcs, gcs_port  # noqa: F401 - fixtures
 from tests.servers.gcs.proxy import Proxy
 
@@ -21,12 +19,6 @@ _NOT_SCENARIOS = {"", "alerts"}
 
 def _chapters() -> dict[str, Chapter]:
     return {chapter.anchor: chapter for chapter in chapters(PAGE.read_text())}
-
-
-@pytest.fixture(scope="module")
-def programs() -> Iterator[Path]:
-    with running_program() as folder:
-        yield folder
 
 
 @pytest.mark.parametrize("anchor", sorted(CASES))

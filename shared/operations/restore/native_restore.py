@@ -138,12 +138,11 @@ def restore_native(
             tables, rows, same = _prove(order, before, scratch / "proof.sqlite", progress)
         except NotGood as error:
             raise NotGood(f"{error}; {_held_by(safety)}") from None
-        except BaseException as error:  # noqa: BLE001 - whoever interrupts us here has to be told where things are
-            reason = str(error) if isinstance(error, LitekeepError | OSError) else "it was interrupted"
+        except BaseException as error:
             raise SourceError(
-                f"the node has put {order.target.display} back, and that could not be proven: {reason}; look at it; "
-                f"{_held_by(safety)}"
-            ) from None
+                f"the node has put {order.target.display} back, and that could not be proven: {_reason(error)}; "
+                f"look at it; {_held_by(safety)}"
+            ) from error
     return Restored(
         id=order.id,
         target=order.target.display,
@@ -165,8 +164,15 @@ def _restore(order: NativeOrder, safety: str) -> None:
     except LitekeepError as error:
         error.args = (f"{error}; {order.target.display} was not put back; {_held_by(safety)}", *error.args[1:])
         raise
-    except BaseException:  # noqa: BLE001 - as above
-        raise SourceError(_unknown("it was interrupted", order, safety)) from None
+    except BaseException as error:
+        raise SourceError(_unknown(_reason(error), order, safety)) from error
+
+
+def _reason(error: BaseException) -> str:
+    """Returns what the error says, or its type where that is a defect of ours: its text may hold anything."""
+    if isinstance(error, LitekeepError | OSError):
+        return str(error)
+    return f"unexpected {type(error).__name__}" if isinstance(error, Exception) else "it was interrupted"
 
 
 def _keep(order: NativeOrder, image: Path, clock: Clock, progress: Progress) -> str:
