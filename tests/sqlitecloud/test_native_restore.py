@@ -181,16 +181,24 @@ def test_a_lost_answer_is_never_asked_again_and_never_called_done(
     assert len(ids(order())) == 1
 
 
-@pytest.mark.parametrize("stop", [KeyboardInterrupt, SystemExit])
+@pytest.mark.parametrize(
+    ("stop", "said"),
+    [
+        (KeyboardInterrupt, "it was interrupted"),
+        (SystemExit, "it was interrupted"),
+        (KeyError("SECRET"), "unexpected KeyError"),
+    ],
+)
 def test_interrupted_on_the_way_it_says_where_things_are(
-    server: Server, order: MakeOrder, monkeypatch: pytest.MonkeyPatch, stop: type[BaseException]
+    server: Server, order: MakeOrder, monkeypatch: pytest.MonkeyPatch, stop: BaseException, said: str
 ) -> None:
     def interrupted(*_: object) -> None:
         raise stop
 
     monkeypatch.setattr(native_backups, "restore", interrupted)
-    with pytest.raises(SourceError, match=r"interrupted; whether .* is not known.*before-restore-"):
+    with pytest.raises(SourceError, match=said + r"; whether .* is not known.*before-restore-") as told:
         restore_native(order(), clock=at(server))
+    assert "SECRET" not in str(told.value)
 
 
 def test_a_database_that_is_away_meanwhile_is_waited_for(server: Server, order: MakeOrder) -> None:
