@@ -23,8 +23,8 @@ from benchmarks.rounds import Plan, Result, run_rounds
 from benchmarks.shelf import looking, start_up
 from benchmarks.stages import measure_stages
 
-_FULL = (Plan(10, rounds=5), Plan(127, rounds=4), Plan(1000, rounds=1, warm_ups=0, with_slow=False))
-_LARGE = Plan(4000, rounds=1, warm_ups=0, with_slow=False)
+_FULL = (Plan(10, rounds=5), Plan(127, rounds=4), Plan(1000, rounds=2, warm_ups=0, with_slow=False))
+_LARGE = Plan(4000, rounds=1, warm_ups=0, with_slow=False, goals_only=True)
 _QUICK = (Plan(10, rounds=2, warm_ups=0), Plan(127, rounds=2, warm_ups=0, with_slow=False))
 _STAGES_MEGABYTES = 127
 _CONTINUOUS = Path(__file__).with_name("continuous.md")  # by hand, from `python -m benchmarks.continuous`

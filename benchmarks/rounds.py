@@ -18,6 +18,7 @@ class Plan:
     rounds: int
     warm_ups: int = 1
     with_slow: bool = True
+    goals_only: bool = False  # encrypted runs and what they are compared with; no verification of one format alone
 
 
 @dataclass(frozen=True)
@@ -37,7 +38,7 @@ def run_rounds(plan: Plan, folder: Path, say: Callable[[str], None]) -> list[Res
     (folder / "out").mkdir()
     say(f"{plan.megabytes} MB: making the database")
     make_database(folder / "app.db", plan.megabytes)
-    field = [one for one in [*peers(), *litekeep()] if one.is_there and (plan.with_slow or not one.is_slow)]
+    field = [one for one in [*peers(), *litekeep(goals_only=plan.goals_only)] if _takes_part(one, plan)]
     samples: dict[Contender, list[Sample]] = {one: [] for one in field}
     stored: dict[Contender, int | None] = {}
     for number in range(plan.warm_ups + plan.rounds):
@@ -51,6 +52,10 @@ def run_rounds(plan: Plan, folder: Path, say: Callable[[str], None]) -> list[Res
             stored[one] = _size(folder / one.stored) if one.stored else None
     size = (folder / "app.db").stat().st_size
     return [Result(plan.megabytes, size, one, Spread(tuple(samples[one])), stored[one]) for one in field]
+
+
+def _takes_part(contender: Contender, plan: Plan) -> bool:
+    return contender.is_there and (plan.with_slow or not contender.is_slow)
 
 
 def _size(path: Path) -> int:
