@@ -3,7 +3,7 @@
 from datetime import timedelta
 
 from shared.events.log import safe_line
-from shared.monitor import Status, StatusLevel
+from shared.monitor.status import Status, StatusLevel
 from shared.settings import SAMPLE_DATABASE
 from shared.terminal.options import settings_with
 from shared.terminal.overall import Look, take_look

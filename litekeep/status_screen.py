@@ -5,8 +5,10 @@ from datetime import timedelta
 
 from shared.catalog.verdicts import Trust
 from shared.events.log import Event, safe_line
-from shared.monitor import Finding, Seen, Status, StatusLevel
+from shared.monitor.finding import Finding
+from shared.monitor.listing import Seen
 from shared.monitor.next_deletion import NextDeletion
+from shared.monitor.status import Status, StatusLevel
 from shared.text import age, moment, size
 
 FINE, OPEN, ODD, WRONG = "✅", "⬜", "⚠️", "❌"

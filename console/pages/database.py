@@ -16,8 +16,8 @@ from shared.clock import is_future, rfc3339
 from shared.continuous.timeline import Timeline, timeline
 from shared.model.kinds import Kind
 from shared.model.lock_names import marks_prefix, parse_unchanged
-from shared.monitor import Seen
 from shared.monitor.judge import in_force
+from shared.monitor.listing import Seen
 from shared.operations.drill.history import PastDrill, read_drill
 from shared.retention.plan import RetentionDecision
 from shared.retention.rules import plan

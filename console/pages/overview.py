@@ -10,7 +10,7 @@ from console.paging import PAGE, page_number, pages_of
 from console.show import page
 from console.wiring import Wiring, wiring
 from shared.errors import UsageError
-from shared.monitor import StatusLevel
+from shared.monitor.status import StatusLevel
 from shared.terminal.overall import Look, overall
 
 blueprint = Blueprint("overview", __name__)

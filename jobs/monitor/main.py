@@ -5,8 +5,9 @@ from dataclasses import replace
 from jobs.monitor.trail import checkpoint
 from shared.clock import Clock, utc_now
 from shared.events.log import Event, EventLog
-from shared.monitor import Finding, ages, judge
 from shared.monitor.again import look_again
+from shared.monitor.finding import Finding
+from shared.monitor.judge import ages, judge
 from shared.monitor.probes import probe_key, probe_store
 from shared.retention.inventory import Inventory
 from shared.settings import Settings

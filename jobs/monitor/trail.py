@@ -7,7 +7,7 @@ from shared.clock import Clock
 from shared.errors import LitekeepError, NotGood, ObjectMissing
 from shared.events.log import Event, EventLog
 from shared.model.names import BackupName
-from shared.monitor import Finding
+from shared.monitor.finding import Finding
 from shared.retention.inventory import Inventory
 from shared.settings import Settings
 from shared.statements import PublicKey, Signer

@@ -33,7 +33,8 @@ from shared.runtime.progress import Progress, silent
 from shared.settings import environment_of_children
 
 _START = (
-    "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from shared.runtime.confined_child import serve; serve()"
+    "import json, sys; sys.path[:] = json.loads(sys.argv[1]);"
+    " from shared.runtime.confined_child import serve; serve(sys.argv[2])"
 )
 _GLANCE = 200  # milliseconds; a signal that another thread was given is noticed all the same
 _PIPE_BYTES = 1 << 20
@@ -52,7 +53,13 @@ class Defect(Exception):
 
 
 class Confined:
-    """One process, for the calls of one piece of work; it starts at once and is gone after the block."""
+    """One process, for the calls of one piece of work; it starts at once and is gone after the block.
+
+    `module` is imported before the first call, while the caller does something else; empty if it would only wait.
+    """
+
+    def __init__(self, module: str = "") -> None:
+        self._module = module
 
     def __enter__(self) -> Self:
         command = [
@@ -64,6 +71,7 @@ class Confined:
             "-c",
             _START,
             json.dumps(module_path()),
+            self._module,
         ]
         try:
             self._process = subprocess.Popen(  # noqa: S603  ourselves
@@ -102,7 +110,7 @@ class Confined:
 
     def call(
         self,
-        function: Callable[..., Any],
+        function: Callable[..., Any] | str,
         *arguments: Any,
         limits: Limits,
         what: str,
@@ -111,12 +119,13 @@ class Confined:
     ) -> Any:
         """Calls a function of a module of ours with these arguments (after a `Call`), and returns what it returned.
 
+        `function` is the function, or `module:name` where the caller has no use for the module itself.
         `stream` is what the function reads as `call.stream()`; an error that comes out of it is raised as it is, and
         ends the process. Raises the LitekeepError that the function raised, and NotGood, with `what` as the subject,
         when the process went beyond its limits or crashed. After that there are no more calls.
         """
         request = {
-            "function": f"{function.__module__}:{function.__qualname__}",
+            "function": function if isinstance(function, str) else f"{function.__module__}:{function.__qualname__}",
             "arguments": [str(value) if isinstance(value, Path) else value for value in arguments],
             "limits": asdict(limits),
             "what": what,

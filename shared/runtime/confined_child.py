@@ -1,5 +1,6 @@
 """The other side of `confined`: what runs in the process of its own. Nothing here is called by anyone else."""
 
+import gc
 import importlib
 import json
 import os
@@ -10,6 +11,7 @@ import threading
 import time
 import traceback
 from collections.abc import Callable, Iterator
+from types import ModuleType
 from typing import Any
 
 from shared.errors import LitekeepError, NoMemory, NotGood
@@ -58,8 +60,12 @@ class Call:
         return not self._left
 
 
-def serve() -> None:
-    """Answers one call after the other until there are no more, or the process that asks is gone."""
+def serve(module: str) -> None:
+    """Answer one call after the other until there are no more, or the process that asks is gone.
+
+    Import `module`, if any, before the first.
+    """
+    gc.set_threshold(50_000)  # of the objects that are imported none is garbage
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(number, signal.SIG_IGN)  # a signal is for the one that asks, and it ends this one
     for number in (signal.SIGXCPU, signal.SIGXFSZ):  # SQLite would say "disk I/O error" of the second, as of a bad disk
@@ -68,6 +74,8 @@ def serve() -> None:
     replies = os.dup(1)
     os.dup2(2, 1)  # whatever prints, prints no answer
     threading.Thread(target=_end_with_the_other_side, daemon=True).start()
+    if module:
+        _imported(module)
     while True:
         request = json.loads(_exactly(int.from_bytes(_exactly(_HEADER), "big")))
         function = _function(request["function"])  # imported before the work is timed
@@ -102,10 +110,14 @@ def _no_memory(limits: Limits, what: str) -> list[str]:
 
 def _function(name: str) -> Callable[..., Any]:
     module, _, function = name.partition(":")
+    found: Callable[..., Any] = getattr(_imported(module), function)
+    return found
+
+
+def _imported(module: str) -> ModuleType:
     if not module.startswith(_OURS):
         raise ValueError(module)
-    found: Callable[..., Any] = getattr(importlib.import_module(module), function)
-    return found
+    return importlib.import_module(module)
 
 
 def _end_with_the_other_side() -> None:

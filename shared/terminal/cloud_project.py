@@ -4,7 +4,7 @@ from collections.abc import Collection
 
 from shared.clock import Clock, utc_now
 from shared.databases.location import on_cloud
-from shared.monitor import Finding
+from shared.monitor.finding import Finding
 from shared.settings import Settings
 from shared.sqlitecloud.connection_string import Address
 from shared.terminal.parts import project_of, source_of

@@ -6,8 +6,10 @@ from datetime import datetime, timedelta
 from typing import Any
 
 from shared.clock import Clock, rfc3339, utc_now
-from shared.monitor import Finding, Listing, Seen, Status, StatusLevel, status_of
+from shared.monitor.finding import Finding
+from shared.monitor.listing import Listing, Seen
 from shared.monitor.next_deletion import NextDeletion, next_deletions
+from shared.monitor.status import Status, StatusLevel, status_of
 from shared.retention.inventory import Inventory
 from shared.retention.retired import is_retired
 from shared.retention.rules import plan

@@ -4,7 +4,9 @@ from datetime import datetime
 
 from shared.errors import LitekeepError
 from shared.events.log import Event
-from shared.monitor import Finding, Listing, look
+from shared.monitor.finding import Finding
+from shared.monitor.listing import Listing
+from shared.monitor.look import look
 from shared.retention.inventory import Inventory
 from shared.settings import Settings
 from shared.stores import Store, open_store

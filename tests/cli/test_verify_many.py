@@ -20,7 +20,7 @@ from shared.errors import KeyProblem, LitekeepError, ObjectMissing, StoreError, 
 from shared.model.kinds import Kind
 from shared.model.manifest import Integrity
 from shared.model.names import BackupName
-from shared.operations.verify.judge import Check
+from shared.operations.verify.check import Check
 from shared.operations.verify.ladder import LEVEL, Verification
 from shared.schedule.task_share import share
 from shared.stores.folder import FolderStore

@@ -9,7 +9,9 @@ from shared.model.kinds import Kind
 from shared.model.names import BackupName
 from shared.model.report_names import DrillName
 from shared.model.schedules import parse_schedules
-from shared.monitor import Finding, Listing, Seen, judge
+from shared.monitor.finding import Finding
+from shared.monitor.judge import judge
+from shared.monitor.listing import Listing, Seen
 
 NOW = datetime(2024, 1, 15, 0, 30, tzinfo=UTC)
 DAILY = parse_schedules("daily=0 0 * * *")

@@ -7,8 +7,9 @@ from pathlib import Path
 from litekeep.status_screen import finding_lines, screen
 from shared.model.kinds import default_retention
 from shared.model.schedules import parse_schedules
-from shared.monitor import Listing, Seen, status_of
+from shared.monitor.listing import Listing, Seen
 from shared.monitor.next_deletion import next_deletions
+from shared.monitor.status import status_of
 from shared.retention.plan import Candidate, RetentionPolicy
 from shared.retention.rules import plan
 from tests.monitor.builders import DAILY, NOW, hours, listing, nights, seen

@@ -10,8 +10,8 @@ from shared.events.log import Event, unlike_the_contract
 from shared.model.kinds import Kind
 from shared.model.report_names import DrillName
 from shared.model.schedules import Schedule, parse_schedules
-from shared.monitor import Listing, ages, judge
-from shared.monitor.judge import in_force
+from shared.monitor.judge import ages, in_force, judge
+from shared.monitor.listing import Listing
 from tests.monitor.builders import ALL, DAILY, NOW, events, findings, hours, listing, nights, seen
 
 

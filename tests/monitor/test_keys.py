@@ -14,7 +14,9 @@ from shared.keys.keyfile import KeyFile
 from shared.keys.kms import CloudKey
 from shared.model.kinds import Kind
 from shared.model.names import BackupName, Format
-from shared.monitor import Finding, judge, look
+from shared.monitor.finding import Finding
+from shared.monitor.judge import judge
+from shared.monitor.look import look
 from shared.stores import open_store
 from shared.stores.interface import Store
 from tests.builders import make_artifact, make_manifest

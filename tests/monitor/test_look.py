@@ -14,9 +14,11 @@ from shared.keys import WrappingKey, open_key
 from shared.model.kinds import Kind
 from shared.model.names import BackupName, Format, automatic_id
 from shared.model.report_names import DrillName
-from shared.monitor import judge, look, status_of
+from shared.monitor.judge import judge
 from shared.monitor.listing import Listing
+from shared.monitor.look import look
 from shared.monitor.probes import probe_key, probe_store
+from shared.monitor.status import status_of
 from shared.stores import Store, open_store
 from shared.stores.folder import FolderStore
 from tests.builders import make_artifact, make_manifest

@@ -6,8 +6,8 @@ import pytest
 
 from shared.events.log import Event
 from shared.model.kinds import Kind
-from shared.monitor import Listing, Seen, Status, StatusLevel, status_of
-from shared.monitor.status import NextSlot
+from shared.monitor.listing import Listing, Seen
+from shared.monitor.status import NextSlot, Status, StatusLevel, status_of
 from tests.monitor.builders import ALL, DAILY, NOW, hours, listing, nights, seen
 from tests.monitor.screens import CASES, PAGE, lines_of, page
 

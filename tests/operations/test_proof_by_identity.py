@@ -16,8 +16,8 @@ from shared.catalog.opening import open_whole
 from shared.errors import SourceError
 from shared.keys.keyfile import KeyFile
 from shared.model.names import Format
+from shared.operations.verify.check import Check
 from shared.operations.verify.identity import read_back
-from shared.operations.verify.judge import Check
 from shared.operations.verify.ladder import Verification
 from shared.runtime.progress import silent
 from tests.operations.place import Place

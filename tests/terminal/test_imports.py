@@ -41,3 +41,11 @@ def test_a_command_imports_nothing_heavy_that_it_does_not_need(
         check=True,
     )
     assert done.stdout.splitlines()[-1] == "[]"
+
+
+@pytest.mark.parametrize("job", ["jobs.verify.main", "jobs.restore.main"])
+def test_a_proof_imports_nothing_that_only_its_confined_process_runs(job: str) -> None:
+    apart = ("shared.monitor.look", "shared.operations.erasure.inside", "shared.operations.verify.inside")
+    program = f"import sys, {job}; print([name for name in {apart} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"

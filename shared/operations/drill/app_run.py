@@ -8,7 +8,7 @@ from shared.errors import NotGood
 from shared.operations.drill.app_checks import AppCheck
 from shared.operations.drill.app_question import ask
 from shared.operations.verify import allowances
-from shared.operations.verify.judge import Check
+from shared.operations.verify.check import Check
 from shared.runtime.confined import Confined, Endless
 from shared.runtime.limits import Limits
 

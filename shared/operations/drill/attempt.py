@@ -18,7 +18,7 @@ from shared.operations.drill.app_checks import AppCheck
 from shared.operations.drill.app_run import run_app_checks
 from shared.operations.drill.proof import proof_of
 from shared.operations.restore import RestoreOrder, restore
-from shared.operations.verify.judge import Check
+from shared.operations.verify.check import Check
 from shared.runtime.progress import Progress, silent
 from shared.runtime.workspace import scratch_folder
 from shared.sqlite.location import FileLocation

@@ -19,7 +19,7 @@ from shared.model.kinds import Kind
 from shared.model.names import BackupName
 from shared.operations.drill.proof import checks_of
 from shared.operations.restore import RestoreOrder, restore
-from shared.operations.verify.judge import Check
+from shared.operations.verify.check import Check
 from shared.runtime.confined import module_path
 from shared.settings import environment_of_a_bare_machine
 from shared.sqlite.location import FileLocation

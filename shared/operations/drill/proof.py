@@ -9,8 +9,8 @@ from shared.keys import WrappingKey
 from shared.model.manifest import Manifest
 from shared.model.names import Format
 from shared.operations.restore import Restored
+from shared.operations.verify.check import Check
 from shared.operations.verify.child import prove
-from shared.operations.verify.judge import Check
 from shared.runtime.confined import Confined
 from shared.runtime.progress import Progress, silent
 

@@ -14,7 +14,7 @@ from shared.operations.drill.app_checks import AppCheck
 from shared.operations.drill.app_run import run_app_checks
 from shared.operations.drill.attempt import Stopwatch
 from shared.operations.drill.targets import Scenario
-from shared.operations.verify.judge import Check
+from shared.operations.verify.check import Check
 from shared.runtime.progress import Progress
 from shared.sqlite.location import FileLocation
 from shared.sqlitecloud.location import CloudLocation

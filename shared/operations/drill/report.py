@@ -10,7 +10,7 @@ from shared.clock import rfc3339
 from shared.operations.drill.attempt import Attempt
 from shared.operations.drill.drill import Drill, Trend
 from shared.operations.drill.rehearsal import Rehearsal
-from shared.operations.verify.judge import Check
+from shared.operations.verify.check import Check
 from shared.version import TOOL
 
 FORMAT = 1

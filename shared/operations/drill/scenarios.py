@@ -29,7 +29,7 @@ from shared.operations.drill.proof import checks_of
 from shared.operations.drill.rehearsal import Ground, Location, Rehearsal
 from shared.operations.drill.targets import Scenario
 from shared.operations.restore import RestoreOrder, restore
-from shared.operations.verify.judge import Check
+from shared.operations.verify.check import Check
 from shared.runtime.workspace import scratch_folder
 from shared.sqlite.location import FileLocation
 from shared.stores.folder import FolderStore

@@ -6,7 +6,6 @@ from pathlib import Path
 
 from shared.keys import WrappingKey
 from shared.model.manifest import Manifest
-from shared.operations.erasure import inside
 from shared.operations.erasure.entry import Erasure, Hasher
 from shared.operations.erasure.ledger import read_ledger
 from shared.operations.erasure.replayed import Replayed
@@ -44,7 +43,7 @@ class Pending:
         """Replays them on a private file. Raises NotErased when that cannot be done, SourceError for the disk."""
         with Confined() as child:
             answer = child.call(
-                inside.replay,
+                "shared.operations.erasure.inside:replay",
                 path.absolute(),
                 [entry.model_dump_json() for entry in self.entries],
                 base64.b64encode(self.hasher.secret).decode(),

@@ -11,7 +11,7 @@ from shared.keys import WrappingKey
 from shared.operations.erasure.replayed import Replayed
 from shared.operations.erasure.way_out import USUAL, WayOut
 from shared.operations.restore.migrations import Migrations
-from shared.operations.verify.judge import Check
+from shared.operations.verify.check import Check
 from shared.sqlite.location import FileLocation
 from shared.sqlitecloud.location import CloudLocation
 from shared.stores import Store

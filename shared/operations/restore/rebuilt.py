@@ -11,9 +11,9 @@ from shared.errors import NotGood, StoreError
 from shared.model.manifest import Artifact, Manifest
 from shared.model.names import Format
 from shared.operations.restore.order import Proven, RestoreOrder
-from shared.operations.verify.child import hold, prove
+from shared.operations.verify.check import Check
+from shared.operations.verify.child import INSIDE, hold, prove
 from shared.operations.verify.identity import EarlierProof, earlier_proof, read_back
-from shared.operations.verify.judge import Check
 from shared.operations.verify.rebuild import none_usable, rebuild, rebuild_image
 from shared.runtime.confined import Confined
 from shared.runtime.progress import Progress
@@ -77,7 +77,7 @@ def _rebuild(
             rebuild_image(store, manifest, artifact, data_key, path, progress=progress)
             read_back(path, artifact, progress)
             return _by_identity(path, artifact, earlier)
-    with Confined() as child:
+    with Confined(INSIDE) as child:
         below = Below(order.key, manifests_below(order.backup))
         rebuild(store, manifest, artifact, data_key, path, child, below=below, progress=progress)
         return _held(child, path, artifact, manifest, order, progress)

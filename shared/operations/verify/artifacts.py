@@ -18,7 +18,7 @@ from shared.archive.reader import check_stored, read_artifact
 from shared.errors import NotGood, ObjectMissing
 from shared.model.manifest import Artifact, Manifest
 from shared.model.names import Format
-from shared.operations.verify.child import prove
+from shared.operations.verify.child import INSIDE, prove
 from shared.operations.verify.rebuild import watched, write_database
 from shared.operations.verify.rungs import Noted, Rungs
 from shared.runtime.confined import Confined
@@ -46,7 +46,7 @@ def climb_artifacts(
                 rungs.take(found)
             return
         for climb in climbs:
-            with Confined() as child:
+            with Confined(INSIDE) as child:
                 rungs.take(climb(child, progress))
 
 
@@ -72,7 +72,7 @@ def _both(image: "_Climb", sql: "_Climb", progress: Progress) -> list[Rungs]:
             raise GivenUp
         progress(stage, done, total)
 
-    with Confined() as child, _beside(image, unless_given_up, given_up) as beside:
+    with Confined(INSIDE) as child, _beside(image, unless_given_up, given_up) as beside:
         try:
             found = sql(child, unless_given_up)
         except GivenUp:
@@ -94,7 +94,7 @@ def _beside(climb: "_Climb", progress: Progress, given_up: Event) -> Iterator["F
             given_up.set()
             raise
 
-    with Confined() as child, ThreadPoolExecutor(1, thread_name_prefix="climb") as pool:
+    with Confined(INSIDE) as child, ThreadPoolExecutor(1, thread_name_prefix="climb") as pool:
         try:
             yield pool.submit(run, child)
         except BaseException:

@@ -7,12 +7,13 @@ from pathlib import Path
 from shared.errors import NotGood
 from shared.model.manifest import Integrity, Manifest
 from shared.model.names import Format
-from shared.operations.verify import allowances, inside
-from shared.operations.verify.judge import Check, Proof
+from shared.operations.verify import allowances
+from shared.operations.verify.check import Check, Proof
 from shared.runtime.confined import Confined
 from shared.runtime.limits import Limits
 from shared.runtime.progress import Progress, silent
 
+INSIDE = "shared.operations.verify.inside"
 _REMAINS = ("", "-journal", "-wal", "-shm")
 
 
@@ -30,7 +31,7 @@ def load(child: Confined, plain: Iterable[bytes], target: Path, journal_mode: st
     allowed = allowances.ALLOWED
     try:
         child.call(
-            inside.load,
+            f"{INSIDE}:load",
             target.absolute(),
             journal_mode,
             asdict(allowed),
@@ -52,7 +53,7 @@ def remove(target: Path) -> None:
 def hold(child: Confined, target: Path, manifest: Manifest) -> list[Check]:
     """The quick rungs that every restore climbs: the schema, and the rows of each table."""
     limits, what = _of(target), f"reading {manifest.id}"
-    answer = child.call(inside.hold, target.absolute(), _text(manifest), limits=limits, what=what)
+    answer = child.call(f"{INSIDE}:hold", target.absolute(), _text(manifest), limits=limits, what=what)
     return [Check(**check) for check in answer]
 
 
@@ -66,7 +67,7 @@ def prove(
 ) -> Proof:
     """The whole ladder above the archive, as in `judge.prove`. Raises NotGood when it cannot be read at all."""
     answer = child.call(
-        inside.prove,
+        f"{INSIDE}:prove",
         target.absolute(),
         _text(manifest),
         form.value,
@@ -79,7 +80,7 @@ def prove(
 
 def look(child: Confined, target: Path, what: str) -> Looked:
     """Counts, and SQLite's full check. Raises NotGood when it cannot be read at all."""
-    answer = child.call(inside.look, target.absolute(), limits=_of(target), what=f"checking {what}")
+    answer = child.call(f"{INSIDE}:look", target.absolute(), limits=_of(target), what=f"checking {what}")
     return Looked(answer["tables"], answer["rows"], Integrity(**answer["integrity"]))
 
 
@@ -88,7 +89,7 @@ def take_part(
 ) -> Looked:
     """Only the schema, or only some tables, as a new and sound database. Raises UsageError for one that it lacks."""
     child.call(
-        inside.take_part,
+        f"{INSIDE}:take_part",
         whole.absolute(),
         part.absolute(),
         _text(manifest),

@@ -5,7 +5,6 @@ The database may be anyone's, and SQLite computes what its schema says: generate
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 
 import apsw
@@ -17,6 +16,7 @@ from shared.dump.schema import count_rows, schema_hash
 from shared.errors import NotGood
 from shared.model.manifest import Integrity, Manifest
 from shared.model.names import Format
+from shared.operations.verify.check import Check, Proof
 from shared.runtime.progress import Progress, silent
 from shared.sqlite.checks import check_beside
 from shared.sqlite.remedies import damage_line
@@ -24,15 +24,6 @@ from shared.sqlite.settings_of import describe
 from shared.sqlite.sqlite_failures import kind_of
 
 SOURCE_DAMAGE = "the backup is faithful, and the source itself is damaged"
-
-
-@dataclass(frozen=True)
-class Check:
-    """One rung of the ladder and its verdict."""
-
-    name: str
-    ok: bool
-    detail: str
 
 
 def restore_journal_mode(target: Path, journal_mode: str) -> None:
@@ -51,25 +42,6 @@ def hold_to_manifest(target: Path, manifest: Manifest) -> list[Check]:
             raise
         except apsw.Error as error:
             return [Check("schema", ok=False, detail=f"the database cannot be read: {kind_of(error)}")]
-
-
-@dataclass(frozen=True)
-class Proof:
-    """The rungs above the archive, and what SQLite's full check found."""
-
-    checks: list[Check]
-    integrity: Integrity
-    form: Format
-
-    @property
-    def source_damage(self) -> str | None:
-        """Returns what the full check finds in the source, and what repairs it; None if nothing, or if it cannot tell.
-
-        A page image whose bytes have the recorded hash is its source.
-        """
-        if self.form is Format.SQL or self.integrity.good:
-            return None
-        return damage_line(self.integrity.problems)
 
 
 def prove(target: Path, manifest: Manifest, form: Format, *, progress: Progress = silent) -> Proof:

@@ -30,8 +30,8 @@ from shared.errors import KeyProblem, NotGood, StoreError
 from shared.keys import WrappingKey
 from shared.model.names import BackupName
 from shared.operations.verify.artifacts import climb_artifacts
+from shared.operations.verify.check import Check
 from shared.operations.verify.child import load, look
-from shared.operations.verify.judge import Check
 from shared.operations.verify.points import climb_point
 from shared.operations.verify.rebuild import write_foreign_pages
 from shared.operations.verify.rungs import Noted, Rungs

@@ -10,8 +10,8 @@ from shared.continuous.rebuild import rebuild_pages
 from shared.errors import NotGood, ObjectMissing
 from shared.model.manifest import Manifest
 from shared.model.names import Format
+from shared.operations.verify.check import Proof
 from shared.operations.verify.child import prove
-from shared.operations.verify.judge import Proof
 from shared.operations.verify.rebuild import hold_pages
 from shared.runtime.confined import Confined
 from shared.runtime.progress import Progress

@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
 
 from shared.errors import NotGood
-from shared.operations.verify.judge import Check, Proof
+from shared.operations.verify.check import Check, Proof
 
 if TYPE_CHECKING:
     from shared.catalog.verdicts import Opened

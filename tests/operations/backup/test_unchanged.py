@@ -19,7 +19,8 @@ from shared.model.kinds import Kind
 from shared.model.lock_names import Unchanged, parse_unchanged
 from shared.model.names import Format, parse
 from shared.model.schedules import parse_schedules
-from shared.monitor import judge, look
+from shared.monitor.judge import judge
+from shared.monitor.look import look
 from shared.monitor.status import StatusLevel, status_of
 from shared.operations.backup import BackupOrder
 from shared.operations.backup.unchanged import find_unchanged, mark_unchanged

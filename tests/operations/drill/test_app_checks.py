@@ -9,7 +9,7 @@ import pytest
 from shared.errors import UsageError
 from shared.operations.drill.app_checks import AppCheck, Expected, parse_app_checks, read_app_checks
 from shared.operations.drill.app_run import run_app_checks
-from shared.operations.verify.judge import Check
+from shared.operations.verify.check import Check
 
 SECRET = "Q7-NEVER-SHOWN"
 

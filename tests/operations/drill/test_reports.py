@@ -24,7 +24,7 @@ from shared.operations.drill.judge import recovery_times
 from shared.operations.drill.page import to_markdown
 from shared.operations.drill.plot import PlottedDrill, draw
 from shared.operations.drill.publish import publish
-from shared.operations.verify.judge import Check
+from shared.operations.verify.check import Check
 from shared.stores import StoredObject
 from shared.stores.folder import FolderStore
 from shared.stores.gcs import BucketStore
