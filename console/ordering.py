@@ -17,6 +17,7 @@ from shared.operations.restore.target import restore_target
 from shared.terminal.flags import RestoreFlags
 from shared.terminal.parts import catalog_of
 from shared.terminal.restore_order import order_of
+from shared.text import count
 
 _MOST_TABLES = 100
 
@@ -123,10 +124,10 @@ def _checks(backup: Backup, target: Any, size: int) -> Any:
     good = backup.good and backup.verified is True
     proof = "proven" if good else backup.wrong or "nobody has proven it yet"
     yield {"name": "backup", "ok": good, "detail": proof}
-    yield {"name": "size", "ok": True, "detail": f"{size} bytes when it is restored", "bytes": size}
+    yield {"name": "size", "ok": True, "detail": f"{count(size, 'byte')} when it is restored", "bytes": size}
     free = restore_target(target).free_bytes()
     if free is not None:
-        yield {"name": "free space", "ok": free > 2 * size, "detail": f"{free} bytes", "bytes": free}
+        yield {"name": "free space", "ok": free > 2 * size, "detail": count(free, "byte"), "bytes": free}
     else:
         yield {"name": "free space", "ok": None, "detail": "not known: SQLite Cloud does not tell"}
     look = wiring().look()

@@ -14,6 +14,7 @@ from shared.stores import open_store
 from shared.terminal.flags import AuditFlags
 from shared.terminal.screen import BAD, GOOD, say, say_json, table
 from shared.terminal.trail_check import checked_trail
+from shared.text import count
 
 _SHOWN = 50  # findings; the rest is counted
 _COLUMNS = ("time", "who", "what", "of", "outcome", "reason")
@@ -55,14 +56,14 @@ def _say(report: Report, url: str) -> None:
         say(f"{BAD} {each.object}: {each.what}")
     if len(report.findings) > _SHOWN:
         say(f"{BAD} and {len(report.findings) - _SHOWN} more: --json lists them")
-    what = f"{report.checkpoints} checkpoints, {report.events} events"
-    count = len(report.findings)
+    what = f"{count(report.checkpoints, 'checkpoint')}, {count(report.events, 'event')}"
+    findings = len(report.findings)
     if report.ok:
         say(f"{GOOD} The audit trail of {url} is whole: {what}")
-    elif report.checkpoints == 0 and count == 1:
-        say(f"Whether the audit trail of {url} is whole cannot be told: {report.events} events, no checkpoint")
+    elif report.checkpoints == 0 and findings == 1:
+        say(f"Cannot tell whether the audit trail of {url} is whole: {count(report.events, 'event')}, no checkpoint")
     else:
-        say(f"The audit trail of {url} is not whole: {count} {'finding' if count == 1 else 'findings'} in {what}")
+        say(f"The audit trail of {url} is not whole: {count(findings, 'finding')} in {what}")
     for note in report.notes:
         say(f"  {note}")
 

@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from shared.text import size
+from shared.text import count, size
 
 
 def lines_of(document: dict[str, Any]) -> Iterator[str]:
@@ -30,9 +30,10 @@ def _about(document: dict[str, Any]) -> Iterator[str]:
 def _content(stored: dict[str, Any]) -> Iterator[str]:
     source, database = stored["source"], stored["sqlite"]
     yield f"  source       {source['type']} on {source['host']}, SQLite {source['sqlite_version']}"
-    pages = f"{database['page_count']} pages of {database['page_size']} bytes"
+    pages = f"{count(database['page_count'], 'page')} of {count(database['page_size'], 'byte')}"
     yield f"  database     {pages}, {database['encoding']}, {database['journal_mode']} journal"
-    yield f"  schema       {stored['schema_version']}, {stored['tables']} tables, {stored['rows']} rows"
+    content = f"{count(stored['tables'], 'table')}, {count(stored['rows'], 'row')}"
+    yield f"  schema       {stored['schema_version']}, {content}"
     yield f"  made by      {stored['tool']}, environment {stored['environment']}"
     yield f"  encrypted    {'with ' + stored['encrypted_with'] if stored['encrypted_with'] else 'no'}"
     for problem in stored["integrity"]["problems"][:5]:
@@ -40,7 +41,7 @@ def _content(stored: dict[str, Any]) -> Iterator[str]:
     for artifact in stored["artifacts"]:
         yield f"  {artifact['format']:<12} {size(artifact['size_bytes'])}, {artifact['object']}"
     for table, rows in sorted(stored["row_counts"].items()):
-        yield f"    {table}: {rows} rows"
+        yield f"    {table}: {count(rows, 'row')}"
 
 
 def _verdict(verdict: dict[str, Any]) -> Iterator[str]:

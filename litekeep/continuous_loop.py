@@ -20,6 +20,7 @@ from shared.operations.continuous import Memory
 from shared.runtime.workspace import scratch_folder
 from shared.settings import Settings
 from shared.terminal.endings import reason_of
+from shared.text import count
 
 _ENDINGS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
@@ -94,7 +95,8 @@ def said_of(made: Made) -> str:
     stored = sum(artifact.size_bytes for artifact in manifest.artifacts)
     what = "a base" if chain is None or chain.parent is None else f"on {chain.parent}"
     pages = chain.changed_pages if chain else manifest.sqlite.page_count
-    return f"{manifest.id}: {pages} pages, {stored} bytes stored, {what}, {made.taken.duration_seconds:.1f} s"
+    figures = f"{count(pages, 'page')}, {count(stored, 'byte')} stored"
+    return f"{manifest.id}: {figures}, {what}, {made.taken.duration_seconds:.1f} s"
 
 
 def _say_overrun(order: BackupOrder, log: EventLog, every: timedelta, overrun: int, tell: Tell) -> None:

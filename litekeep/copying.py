@@ -15,7 +15,7 @@ from shared.terminal.flags import CopyFlags
 from shared.terminal.parts import database_of, event_log, events_own_stdout
 from shared.terminal.policy import check_other_store
 from shared.terminal.screen import BAD, say, say_json
-from shared.text import size
+from shared.text import count, size
 
 
 def run_copy(settings: Settings, flags: CopyFlags, *, as_json: bool, progress: Progress) -> int:
@@ -33,12 +33,13 @@ def run_copy(settings: Settings, flags: CopyFlags, *, as_json: bool, progress: P
         if done.failed:
             first, why = next(iter(done.failed.items()))
             deed.failed, deed.reason = True, f"{first}: {why}"
-            message = f"{len(done.failed)} backups were not copied to {target.url}, the first {first}: {why}"
+            failed = count(len(done.failed), "backup was", "backups were")
+            message = f"{failed} not copied to {target.url}, the first {first}: {why}"
             deed.emit(Event.COPY_FAILED, message, {"missing": len(done.failed)})
         else:
             figures = {"copied": len(done.backups), "size_bytes": done.size_bytes}
             seconds = round(monotonic() - began, 3)
-            message = f"{len(done.backups)} backups were copied to {target.url}"
+            message = f"{count(len(done.backups), 'backup was', 'backups were')} copied to {target.url}"
             deed.emit(Event.COPY_SUCCEEDED, message, figures | {"duration_seconds": seconds})
     if as_json:
         say_json({"to": target.url, "copied": done.backups, "size_bytes": done.size_bytes, "failed": done.failed})
@@ -71,4 +72,5 @@ def _chosen(catalog: Catalog, settings: Settings, flags: CopyFlags) -> list[Any]
 def _say(done: Copied, url: str) -> None:
     for backup_id, why in done.failed.items():
         say(f"{BAD} {backup_id}: {why}")
-    say(f"Copied {len(done.backups)} backups to {url}: {done.objects} objects, {size(done.size_bytes)}")
+    objects = f"{count(done.objects, 'object')}, {size(done.size_bytes)}"
+    say(f"Copied {count(len(done.backups), 'backup')} to {url}: {objects}")

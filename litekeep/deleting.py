@@ -16,7 +16,7 @@ from shared.terminal.approvals import check_alone, permit_of, tell_break_glass
 from shared.terminal.audit import audited
 from shared.terminal.parts import event_log
 from shared.terminal.screen import say, say_json
-from shared.text import size
+from shared.text import count, size
 
 Leave = Callable[[Backup], None]
 
@@ -84,4 +84,4 @@ def _say(gone: Removed, *, as_json: bool) -> None:
         name = gone.backup
         say_json({"id": name.id, "database": name.database, "kind": name.kind.value, "freed_bytes": gone.size_bytes})
         return
-    say(f"Deleted {gone.backup.id} of {gone.backup.database}: {gone.objects} objects, {size(gone.size_bytes)}")
+    say(f"Deleted {gone.backup.id} of {gone.backup.database}: {count(gone.objects, 'object')}, {size(gone.size_bytes)}")

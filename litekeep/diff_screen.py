@@ -7,6 +7,7 @@ from typing import Any
 from shared.operations.diff.compare import Comparison, TableDiff
 from shared.operations.diff.sides import Side
 from shared.terminal.screen import say, table
+from shared.text import count
 
 _MOST_ROWS = 100  # of a table; --json has all
 _SIGNS = {"removed": "-", "added": "+", "changed": "~"}
@@ -74,7 +75,7 @@ def _text(value: Any) -> str:
 def _verdict(found: Comparison, same: int) -> str:
     unknown = [each.name for each in found.tables if each.because]
     rest = f"; not compared: {', '.join(unknown)}" if unknown else ""
-    tables = f"{same} table{'' if same == 1 else 's'}"
+    tables = count(same, "table")
     if found.equal and not unknown:
         return f"No difference in {tables}, compared row by row."
     return f"{tables} equal, compared row by row{rest}."

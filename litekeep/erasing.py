@@ -30,6 +30,7 @@ from shared.terminal.flags import EraseFlags
 from shared.terminal.identity import actor_of
 from shared.terminal.parts import event_log, key_of, source_of
 from shared.terminal.screen import BAD, say, say_json
+from shared.text import count
 
 
 def run_erase(settings: Settings, flags: EraseFlags, *, as_json: bool, progress: Progress) -> None:
@@ -88,7 +89,8 @@ def run_report(settings: Settings, erasure_id: str, *, as_json: bool) -> None:
     for each in document["stores"]:
         until = f", the last until {each['kept_until']}" if each["kept_until"] else ""
         held = f", {each['of_these_held']} held" if each["of_these_held"] else ""
-        say(f"  {each['store']}: {each['backups_taken_before']} backups taken before are kept{until}{held};")
+        kept = count(each["backups_taken_before"], "backup taken before is", "backups taken before are")
+        say(f"  {each['store']}: {kept} kept{until}{held};")
     say("  whatever is restored, exported or compared from them has forgotten these rows.")
 
 
@@ -138,13 +140,15 @@ def _say_rewritten(done: Rewritten, *, dry_run: bool) -> None:
     for old, why in done.failed.items():
         say(f"{BAD} {old}: {why}")
     verb = "Would make" if dry_run else "Made"
-    say(f"{verb} {len(done.made)} backups anew{'' if dry_run else f', and removed {len(done.removed)} old ones'}")
+    removed = "" if dry_run else f", and removed {count(len(done.removed), 'old one')}"
+    say(f"{verb} {count(len(done.made), 'backup')} anew{removed}")
     for old, new in done.made.items():
         say(f"  {old} -> {new}")
     for old, why in done.kept.items():
         say(f"  {old} stays: {why}")
     if done.points:
-        say(f"{len(done.points)} points of the continuous chain stay until their time is over; restores replay there")
+        points = count(len(done.points), "point of the continuous chain stays", "points of the continuous chain stay")
+        say(f"{points} until the retention ends; restores replay there")
     if dry_run:
         say("Nothing was written.")
 
@@ -190,7 +194,7 @@ def _recorded(order: EraseOrder, settings: Settings, *, as_json: bool) -> Record
             deed.failed, deed.reason = True, f"the copy store does not have it: {done.copy_error}"
         log.emit(
             Event.ERASE_RECORDED,
-            f"erasure {done.entry.id} of {done.entry.values} values in {target} was recorded as {done.object}",
+            f"erasure {done.entry.id} of {count(done.entry.values, 'value')} in {target} was recorded as {done.object}",
             {
                 "database": order.database,
                 "store": order.store.url,
@@ -217,12 +221,12 @@ def _document(done: Recorded, *, live: bool) -> dict[str, Any]:
 
 
 def _say(done: Recorded, *, live: bool) -> None:
-    many = "1 value" if done.entry.values == 1 else f"{done.entry.values} values"
+    many = count(done.entry.values, "value")
     say(f"{'Erasure' if done.object else 'Would record an erasure'} of {many} in {done.entry.database}:")
     for line in done.plan.lines():
         say(f"  {line}")
     if live and done.still_there:
-        found = ", ".join(f"{count} rows by {place}" for place, count in done.still_there.items())
+        found = ", ".join(f"{count(rows, 'row')} by {place}" for place, rows in done.still_there.items())
         say(f"{BAD} The live database still has {found}: delete them there, or later backups have them again")
     if not done.object:
         say("Nothing was written.")

@@ -11,6 +11,7 @@ from shared.runtime.progress import Progress
 from shared.settings import Settings
 from shared.stores import open_store
 from shared.terminal.screen import BAD, say, say_json, table
+from shared.text import count
 
 
 def run_keys(settings: Settings, *, as_json: bool, progress: Progress) -> None:
@@ -54,12 +55,13 @@ def _say(usage: KeyUsage, configured: str | None) -> None:
     else:
         say("  no encrypted backups")
     if usage.in_clear:
-        say(f"{usage.in_clear} backups are in clear: no key is needed for them")
+        say(f"{count(usage.in_clear, 'backup is', 'backups are')} in clear: no key is needed")
     if usage.erasures:
         say(f"The erasures, without which nothing comes back, are under {', '.join(usage.erasures)}")
     if usage.unchecked:
-        said = f"{len(usage.unchecked)} backups have re-wrappings that could not be checked, so these do not count"
-        say(f"{BAD} {said}: set BACKUP_KEY to a key that opens them")
+        backups = count(len(usage.unchecked), "backup has", "backups have")
+        ignored = f"{backups} re-wrappings that could not be checked and are ignored"
+        say(f"{BAD} {ignored}: set BACKUP_KEY to a key that opens them")
     for name, why in usage.unreadable.items():
         say(f"{BAD} {name}: {why}")
 

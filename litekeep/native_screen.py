@@ -11,7 +11,7 @@ from shared.sqlitecloud.failures import AUTH, CloudError, CommandRefused
 from shared.sqlitecloud.native_backups import NativeInventory, NativePoint, peek, shown
 from shared.sqlitecloud.native_findings import NativeFindings, native_findings
 from shared.terminal.screen import BAD, GOOD, UNKNOWN, say, table
-from shared.text import age, size
+from shared.text import age, count, size
 
 
 def judged(inventory: NativeInventory, *, wrote: bool | None, now: datetime | None = None) -> NativeFindings:
@@ -49,7 +49,7 @@ def say_state(inventory: NativeInventory, found: NativeFindings, *, wrote: bool 
         say(f"  nothing to restore{f': {inventory.refusal}' if inventory.refusal else ''}")
     else:
         say(f"  newest  {shown(found.newest)}, {age(found.gap.total_seconds())} ago{_meaning(wrote)}")
-        say(f"  oldest  {shown(found.oldest)}, of {len(inventory.points)} points")
+        say(f"  oldest  {shown(found.oldest)}, of {count(len(inventory.points), 'point')}")
     if found.problem:
         say(f"{BAD} {found.problem}")
 

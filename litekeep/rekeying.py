@@ -17,6 +17,7 @@ from shared.terminal.flags import RekeyFlags
 from shared.terminal.parts import event_log, events_own_stdout
 from shared.terminal.policy import check_other_key
 from shared.terminal.screen import BAD, say, say_json
+from shared.text import count
 
 _PATIENCE = 600.0  # seconds that a call to Cloud KMS waits while the quota of a minute is used up
 
@@ -57,11 +58,16 @@ def _audited(order: RekeyOrder, settings: Settings, log: EventLog, to: str, prog
         done = rekey(order, progress=progress)
         if done.failed:
             first, why = next(iter(done.failed.items()))
-            deed.failed, deed.reason = True, f"{len(done.failed)} were not re-wrapped, the first {first}: {why}"
+            deed.failed, deed.reason = (
+                True,
+                f"{count(len(done.failed), 'backup was', 'backups were')} not re-wrapped, the first {first}: {why}",
+            )
             return done
         figures: dict[str, Field] = {"target": done.key, "rewrapped": len(done.done)}
         figures["duration_seconds"] = round(monotonic() - began, 3)
-        deed.emit(Event.REKEY_SUCCEEDED, f"{len(done.done)} backups in {url} were re-wrapped by {done.key}", figures)
+        deed.emit(
+            Event.REKEY_SUCCEEDED, f"{count(len(done.done), 'backup')} in {url} re-wrapped by {done.key}", figures
+        )
     return done
 
 
@@ -101,9 +107,12 @@ def _say(results: list[tuple[Store, Rekeyed]], to: str, *, dry_run: bool) -> Non
         for name, why in done.failed.items():
             say(f"{BAD} {name}: {why}")
         verb = "Would re-wrap" if dry_run else "Re-wrapped"
-        others = [f"{done.already} were already" if done.already else "", f"{done.in_clear} are in clear"]
-        said = ", ".join(each for each in others if each and not each.startswith("0 "))
-        say(f"{verb} {len(done.done)} backups in {place.url}{f'; {said}' if said else ''}")
+        others = (
+            count(done.already, "was already", "were already"),
+            count(done.in_clear, "is in clear", "are in clear"),
+        )
+        said = ", ".join(each for each in others if not each.startswith("0 "))
+        say(f"{verb} {count(len(done.done), 'backup')} in {place.url}{f'; {said}' if said else ''}")
     if dry_run:
         say("Nothing was written.")
         return

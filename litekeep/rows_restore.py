@@ -33,7 +33,7 @@ from shared.terminal.parts import (
     source_of,
 )
 from shared.terminal.screen import say, say_json
-from shared.text import printable
+from shared.text import count, printable
 
 _SHOWN = 20
 _LONGEST_KEYS = 64 << 20  # bytes of a file of keys
@@ -172,7 +172,8 @@ def _show_plan(plan: RowsPlan, *, as_json: bool) -> int:
         return 1 if plan.conflicts else 0
     say(f"Would restore rows of {plan.table} from {plan.id}, taken {plan.taken_at}")
     say(f"  to {plan.target}, matched by {', '.join(plan.by)}")
-    say(f"  {plan.inserted} missing rows to insert, {plan.updated} to change, {plan.unchanged} are as in the backup")
+    missing = count(plan.inserted, "missing row")
+    say(f"  {missing} to insert, {plan.updated} to change, {plan.unchanged} as in the backup")
     for row in plan.rows[:_SHOWN]:
         sign = "+" if row.action == "insert" else "~"
         hashes = row.hash_then[:12] if row.hash_now is None else f"{row.hash_now[:12]} -> {row.hash_then[:12]}"

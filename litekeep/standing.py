@@ -8,7 +8,7 @@ from shared.settings import SAMPLE_DATABASE
 from shared.terminal.options import settings_with
 from shared.terminal.overall import Look, take_look
 from shared.terminal.screen import how_to_call, say
-from shared.text import age
+from shared.text import age, count
 
 _SIGNS = {StatusLevel.OK: "✅", StatusLevel.STALE: "❌", StatusLevel.FAILING: "❌", StatusLevel.NEVER: "❌"}
 _MOST = 10
@@ -28,10 +28,10 @@ def say_standing() -> int:
     for each in look.statuses[:_MOST]:
         say(_line(each))
     if len(look.statuses) > _MOST:
-        say(f"· and {len(look.statuses) - _MOST} more databases")
+        say(f"· and {count(len(look.statuses) - _MOST, 'more database')}")
     findings = sum(len(each.findings) for each in look.statuses) + len(look.others)
     if findings:
-        say(f"⚠️ {findings} {'thing needs' if findings == 1 else 'things need'} attention")
+        say(f"⚠️ {count(findings, 'thing needs', 'things need')} attention")
     _next([*_advice(look, findings), ("all commands and settings", "--help")])
     return 1 if look.needs_attention else 0
 

@@ -9,7 +9,7 @@ from shared.monitor.finding import Finding
 from shared.monitor.listing import Seen
 from shared.monitor.next_deletion import NextDeletion
 from shared.monitor.status import Status, StatusLevel
-from shared.text import age, moment, size
+from shared.text import age, count, moment, size
 
 FINE, OPEN, ODD, WRONG = "✅", "⬜", "⚠️", "❌"
 _MOST_FINDINGS = 10
@@ -76,7 +76,8 @@ def _plan_lines(status: Status, going: NextDeletion | None) -> Iterator[str]:
     yield f"{WRONG if lost else FINE} Recovery point: a loss now would cost {loss}"
     if (reach := status.reach) is not None:
         between = f"{moment(reach.since)} and {moment(reach.until)}"
-        yield f"{FINE} Reachable: {reach.points} points between {between}, {size(reach.bytes_a_day)} in the last day"
+        points = count(reach.points, "point")
+        yield f"{FINE} Reachable: {points} between {between}, {size(reach.bytes_a_day)} in the last day"
     if going is None:
         yield f"{FINE} Deleted next: nothing"
     elif going.due:
@@ -89,7 +90,7 @@ def _plan_lines(status: Status, going: NextDeletion | None) -> Iterator[str]:
         yield f"{FINE} Held: {shown}{more}"
     if (kept := status.unforgotten) is not None:
         most = "" if kept.exact else "at most "
-        taken = f"{most}{kept.backups} backups taken before"
+        taken = f"{most}{count(kept.backups, 'backup')} taken before"
         yield f"{FINE} Erasures: {most}{kept.erasures}, replayed on restores of {taken}"
 
 

@@ -7,7 +7,7 @@ from shared.continuous.timeline import Moment, Timeline
 from shared.events.log import safe_line
 from shared.model.kinds import Kind
 from shared.terminal.screen import BAD, GOOD
-from shared.text import age, moment, size
+from shared.text import age, count, moment, size
 
 _BARS = "▁▂▃▄▅▆▇█"
 _WIDTH = 60
@@ -20,12 +20,12 @@ def screen(found: Timeline) -> Iterator[str]:
     chain = [point for point in found.points if point.backup.name.kind is Kind.CONTINUOUS]
     others = len(found.points) - len(chain)
     if not chain:
-        yield f"  no points: take them with litekeep continuous; {others} other backups"
+        yield f"  no points: take them with litekeep continuous; {count(others, 'other backup')}"
         return
     yield from _newest(
         [
             *(
-                (each.since, f"  {GOOD} {moment(each.since)} to {moment(each.until)}: {each.points} points")
+                (each.since, f"  {GOOD} {moment(each.since)} to {moment(each.until)}: {count(each.points, 'point')}")
                 for each in found.ranges
             ),
             *(
@@ -36,9 +36,10 @@ def screen(found: Timeline) -> Iterator[str]:
     )
     yield f"  changed  {sparkline(chain)}"
     newest = chain[-1]
-    yield f"  newest   {newest.backup.name.id}: a restore reads {newest.steps} backups, {size(newest.reads_bytes)}"
+    reads = f"{count(newest.steps, 'backup')}, {size(newest.reads_bytes)}"
+    yield f"  newest   {newest.backup.name.id}: a restore reads {reads}"
     stored = sum(point.stored_bytes for point in chain)
-    yield f"  stored   {size(stored)} in {len(chain)} points; {others} backups of other kinds besides"
+    yield f"  stored   {size(stored)} in {count(len(chain), 'point')}; {count(others, 'backup')} of other kinds"
 
 
 def sparkline(points: Sequence[Moment]) -> str:
@@ -56,5 +57,5 @@ def sparkline(points: Sequence[Moment]) -> str:
 def _newest(lines: list[tuple[object, str]]) -> Iterator[str]:
     ordered = [text for _, text in sorted(lines, key=lambda line: str(line[0]))]
     if len(ordered) > _MOST:
-        yield f"  … {len(ordered) - _MOST} earlier lines: --from, --to, or --json"
+        yield f"  … {count(len(ordered) - _MOST, 'earlier line')}: --from, --to, or --json"
     yield from ordered[-_MOST:]

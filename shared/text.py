@@ -1,12 +1,22 @@
-"""How values are written for people: sizes, lengths of time, moments, and text that others wrote."""
+"""Formats values for people: counts, sizes, lengths of time, moments, and text from untrusted sources."""
 
 from datetime import datetime, timedelta
 
 
-def size(count: int) -> str:
-    """`127 MB`: decimal units, as disks and bills count; one decimal below ten."""
+def count(number: int, singular: str, plural: str | None = None, *, separator: str = "") -> str:
+    """Returns the number with its noun: `1 table`, `3 tables`.
+
+    Give the plural unless it is the singular with an "s": `count(2, "entry", "entries")`. Both may hold a verb:
+    `count(2, "backup was", "backups were")`. `separator=","` writes `12,345 rows`.
+    """
+    noun = singular if number == 1 else plural or f"{singular}s"
+    return f"{number:{separator}} {noun}"
+
+
+def size(amount: int) -> str:
+    """Returns a number of bytes as `127 MB`: decimal units, one decimal below ten."""
     units = ("B", "kB", "MB", "GB", "TB", "PB")
-    value, power = float(count), 0
+    value, power = float(amount), 0
     while value >= 999.5 and power < len(units) - 1:
         value, power = value / 1000, power + 1
     unit = units[power]

@@ -20,7 +20,7 @@ from shared.terminal.notify import beat_at_end
 from shared.terminal.options import settings_with
 from shared.terminal.parts import event_log, events_own_stdout, key_of, project_of, source_of
 from shared.terminal.screen import BAD, UNKNOWN, how_to_call, say, say_json
-from shared.text import size
+from shared.text import count, size
 
 if TYPE_CHECKING:
     from jobs.backup.fleet import FleetRun
@@ -85,10 +85,12 @@ def _report(run: "FleetRun", settings: Settings, *, as_json: bool) -> None:
             say(f"{BAD} {failure.database}: {failure.reason}")
         for left in run.left_out:
             say(f"{UNKNOWN} {left.database} was left out: {left.reason}")
-        say(f"{len(run.made)} of {len(run.made) + len(run.failures)} databases were backed up")
+        databases = count(len(run.made) + len(run.failures), "database")
+        say(f"Backed up {len(run.made)} of {databases}")
     if run.failures:
         names = ", ".join(failure.database for failure in run.failures[:5])
-        raise LitekeepError(f"no new backup of {len(run.failures)} databases ({names}): fix what their events name")
+        failed = count(len(run.failures), "database")
+        raise LitekeepError(f"no new backup of {failed} ({names}): fix what their events name")
 
 
 def _order(settings: Settings, flags: BackupFlags, location: FileLocation | CloudLocation) -> BackupOrder:
@@ -170,7 +172,7 @@ def to_json(taken: Taken, proof: "Verification | None") -> dict[str, Any]:
 
 def _say(taken: Taken, proof: "Verification | None", order: BackupOrder) -> None:
     manifest = taken.manifest
-    figures = f"{manifest.tables} tables, {manifest.rows} rows, {taken.duration_seconds:.1f} s"
+    figures = f"{count(manifest.tables, 'table')}, {count(manifest.rows, 'row')}, {taken.duration_seconds:.1f} s"
     say(f"Backed up {manifest.database}: {figures}")
     for artifact in manifest.artifacts:
         how = "encrypted" if artifact.encrypted else "NOT encrypted"
@@ -183,7 +185,8 @@ def _say(taken: Taken, proof: "Verification | None", order: BackupOrder) -> None
     for problem in manifest.integrity.problems[:3]:
         say(f"  known of the source: {problem}")
     if manifest.integrity.foreign_key_violations:
-        say(f"  known of the source: {manifest.integrity.foreign_key_violations} foreign keys are violated")
+        violations = count(manifest.integrity.foreign_key_violations, "foreign key violation")
+        say(f"  known of the source: {violations}")
     if proof and proof.source_damage:
         say(f"{BAD} The source itself is damaged, and the backup is faithful: {proof.source_damage}")
     if proof:

@@ -11,6 +11,7 @@ from shared.operations.continuous import Memory, Quiet, run_cycle
 from shared.runtime.progress import Progress, silent
 from shared.settings import Settings
 from shared.terminal.audit import audited
+from shared.text import count
 
 
 @dataclass(frozen=True)
@@ -57,7 +58,7 @@ def _kind_of_point(manifest: Manifest) -> str:
     chain = manifest.chain
     if chain is None or chain.parent is None:
         return "a base"
-    return f"{chain.changed_pages} pages on {chain.parent}"
+    return f"{count(chain.changed_pages, 'page')} on {chain.parent}"
 
 
 def _changes(manifest: Manifest) -> dict[str, Field]:

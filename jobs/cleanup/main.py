@@ -25,6 +25,7 @@ from shared.terminal.options import settings_with
 from shared.terminal.parts import event_log, events_own_stdout, looking_key_of
 from shared.terminal.retention import retention_policy
 from shared.terminal.screen import say_json
+from shared.text import count
 
 
 @dataclass(frozen=True)
@@ -153,7 +154,7 @@ class _Job:
             deed.emit(event, _in_a_line(outcome, store.url), figures)
             for line in outcome.attention[:FEW]:
                 deed.emit(Event.CLEANUP_ATTENTION, line, {"database": database})
-            deed.failed, deed.reason = outcome.failed, f"{len(outcome.deleted)} backups deleted"
+            deed.failed, deed.reason = outcome.failed, f"{count(len(outcome.deleted), 'backup')} deleted"
         return outcome
 
 
@@ -184,7 +185,7 @@ def _permitted(settings: Settings, wanted: CleanupFlags, log: EventLog | None) -
 
 
 def _in_a_line(outcome: Outcome, url: str) -> str:
-    line = f"cleanup of {url}: {len(outcome.deleted)} backups deleted, {outcome.kept} kept"
+    line = f"cleanup of {url}: {count(len(outcome.deleted), 'backup')} deleted, {outcome.kept} kept"
     first = next(iter([*outcome.errors, *outcome.attention]), None)
     return f"{line}; {first}" if first else line
 

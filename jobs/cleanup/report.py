@@ -10,7 +10,7 @@ from shared.clock import rfc3339
 from shared.retention import Outcome
 from shared.retention.plan import RetentionDecision
 from shared.terminal.screen import say, table
-from shared.text import age, size
+from shared.text import age, count, size
 
 FEW = 20  # errors and the like that are listed one by one; --json lists all
 
@@ -105,8 +105,8 @@ def _say_plan(outcome: Outcome) -> None:
     for item in outcome.orphans:
         say(f"orphan, of no backup: {item.name} ({size(item.size_bytes)})")
     say(
-        f"Would delete {len(outcome.going)} of {len(outcome.plan.decisions)} backups "
-        f"and {len(outcome.orphans)} orphaned objects, and free {size(_planned_bytes(outcome))}."
+        f"Would delete {len(outcome.going)} of {count(len(outcome.plan.decisions), 'backup')} "
+        f"and {count(len(outcome.orphans), 'orphaned object')}, and free {size(_planned_bytes(outcome))}."
     )
 
 
@@ -117,8 +117,8 @@ def _say_done(outcome: Outcome) -> None:
     for item in outcome.swept:
         say(f"deleted {item.name}, which belonged to no backup")
     say(
-        f"Deleted {len(outcome.deleted)} backups and {len(outcome.swept)} orphaned objects, "
-        f"freed {size(outcome.freed_bytes)}; {outcome.kept} backups stay."
+        f"Deleted {count(len(outcome.deleted), 'backup')} and {count(len(outcome.swept), 'orphaned object')}, "
+        f"freed {size(outcome.freed_bytes)}; {count(outcome.kept, 'backup stays', 'backups stay')}."
     )
 
 

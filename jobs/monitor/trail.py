@@ -15,6 +15,7 @@ from shared.stores import Store, open_store
 from shared.terminal.notify import TRAIL, note_failure
 from shared.terminal.remote import anchor_checkpoint
 from shared.terminal.trail import OVERDUE, is_store, monitor_keys, policy_file
+from shared.text import count
 
 _MOST = 20  # findings of a kind
 
@@ -60,7 +61,7 @@ def _tell(log: EventLog, store: Store, taken: CheckpointTaken) -> None:
     number, sha256 = taken.stored.checkpoint.number, taken.stored.sha256
     log.emit(
         Event.AUDIT_CHECKPOINT,
-        f"checkpoint {number} of the audit trail of {store.url}: {taken.events} new events, sha256 {sha256}",
+        f"checkpoint {number} of the audit trail of {store.url}: {count(taken.events, 'new event')}, sha256 {sha256}",
         {"store": store.url, "checkpoint": number, "sha256": sha256, "objects": taken.events},
     )
 

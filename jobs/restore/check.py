@@ -15,6 +15,7 @@ from shared.terminal.endings import reported
 from shared.terminal.flags import RestoreFlags, given, spelled
 from shared.terminal.parts import catalog_of, event_log, events_own_stdout, key_of, location_of
 from shared.terminal.screen import BAD, GOOD, UNKNOWN, say, say_json
+from shared.text import count
 
 _SIGNS = {True: GOOD, False: BAD, None: UNKNOWN}
 
@@ -58,7 +59,7 @@ def _store(settings: Settings) -> str:
     backups = catalog.backups()
     if not backups:
         raise UsageError(f"{catalog.store.url} holds no backups: check BACKUP_STORE")
-    return f"{catalog.store.url}: {len(backups)} backups"
+    return f"{catalog.store.url}: {count(len(backups), 'backup')}"
 
 
 def _key(settings: Settings) -> str:

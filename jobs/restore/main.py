@@ -19,7 +19,7 @@ from shared.terminal.parts import (
 )
 from shared.terminal.restore_order import moment_of, order_of
 from shared.terminal.screen import say, say_json
-from shared.text import size
+from shared.text import count, size
 
 
 def run_restore(flags: RestoreFlags, *, as_json: bool, progress: Progress) -> int:
@@ -79,7 +79,7 @@ def _to_json(done: Restored) -> dict[str, Any]:
 
 
 def _say(done: Restored) -> None:
-    say(f"Restored {done.id}: {done.tables} tables, {done.rows} rows, {done.duration_seconds:.1f} s")
+    say(f"Restored {done.id}: {count(done.tables, 'table')}, {count(done.rows, 'row')}, {done.duration_seconds:.1f} s")
     say(f"  to   {done.target}")
     say(f"  from {done.artifact}")
     for line in _proof(done):
@@ -110,7 +110,7 @@ def _say_plan(order: RestoreOrder, *, as_json: bool) -> None:
     if as_json:
         say_json(asdict(plan) | {"dry_run": True})
         return
-    say(f"Would restore {plan.id}, taken {plan.created_at}: {plan.tables} tables, {plan.rows} rows")
+    say(f"Would restore {plan.id}, taken {plan.created_at}: {count(plan.tables, 'table')}, {count(plan.rows, 'row')}")
     say(f"  from {plan.artifact} ({size(plan.bytes_to_read)})")
     how = "over what is there, after a safety backup" if plan.replaces else "a new database"
     say(f"  to   {plan.target}, {how}")

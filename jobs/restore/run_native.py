@@ -24,6 +24,7 @@ from shared.terminal.options import settings_with
 from shared.terminal.parts import event_log, events_own_stdout, key_of, source_of
 from shared.terminal.policy import check_database
 from shared.terminal.screen import say, say_json
+from shared.text import count
 
 _ELSEWHERE = ("ref", "to", "prove", "schema_only", "tables", "upload_replace")
 
@@ -96,7 +97,8 @@ def _time(text: str) -> datetime:
 
 
 def _say(done: Restored) -> None:
-    say(f"Put {done.target} back: {done.tables} tables, {done.rows} rows, {done.duration_seconds:.1f} s")
+    content = f"{count(done.tables, 'table')}, {count(done.rows, 'row')}"
+    say(f"Put {done.target} back: {content}, {done.duration_seconds:.1f} s")
     say(f"  {done.id}, proven by a download")
     say(f"  what was there before: {done.safety}")
     for note in done.notes:

@@ -8,7 +8,7 @@ from shared.operations.drill.drill import Trend
 from shared.operations.drill.history import PastDrill
 from shared.operations.drill.rehearsal import Rehearsal
 from shared.terminal.screen import BAD, GOOD, UNKNOWN, say, table
-from shared.text import duration, moment
+from shared.text import count, duration, moment
 
 _SIGNS = {True: GOOD, False: BAD, None: UNKNOWN}
 
@@ -73,7 +73,9 @@ def _say_rehearsal(found: Rehearsal, trend: Trend | None) -> None:
     for step in found.steps:
         say(f"      {step.name}: {duration(step.seconds)}")
     if found.lost_seconds is not None:
-        rows = "" if found.lost_rows is None else f", {found.lost_rows:,} rows of the live database"
+        rows = (
+            "" if found.lost_rows is None else f", {count(found.lost_rows, 'row', separator=',')} of the live database"
+        )
         say(f"      lost: the last {duration(found.lost_seconds)}{rows}")
     for check in found.checks:
         say(f"      {_SIGNS[check.ok]} {check.name}: {check.detail}")

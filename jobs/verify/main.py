@@ -26,6 +26,7 @@ from shared.terminal.flags import VerifyFlags, given
 from shared.terminal.options import settings_with
 from shared.terminal.parts import database_of, event_log, events_own_stdout, key_of
 from shared.terminal.screen import BAD, GOOD, UNKNOWN, say, say_json
+from shared.text import count
 
 _SPAN = re.compile(r"(\d{1,6})(min|h|d|w)", re.ASCII)
 _MINUTES = {"min": 1, "h": 60, "d": 24 * 60, "w": 7 * 24 * 60}
@@ -200,6 +201,7 @@ def _say_sum(found: list[Verdict]) -> None:
     known = sum(isinstance(verdict, KnownGood) for verdict in found)
     bad = sum(verdict.ok is False for verdict in found)
     say(
-        f"{len(found)} backups: {good - known} good, {known} not read again (good before; --again reads them), "
+        f"{count(len(found), 'backup')}: {good - known} good, "
+        f"{known} not read again (good before; --again reads them), "
         f"{bad} NOT good, {len(found) - good - bad} could not be verified"
     )

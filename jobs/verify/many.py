@@ -13,6 +13,7 @@ from shared.model import names
 from shared.operations.verify.ladder import LEVEL, Verification
 from shared.runtime.so_far import note
 from shared.stores import Store
+from shared.text import count
 
 _GIVE_UP_AFTER = 5  # in a row; the store or the key is out of order then, and each attempt takes its time
 
@@ -155,7 +156,7 @@ def _so_far(found: Sequence[Verdict], total: int) -> str:
     """For whoever interrupts."""
     good = sum(isinstance(verdict, Verification) and verdict.ok for verdict in found)
     bad = sum(verdict.ok is False for verdict in found)
-    return f"of {total} backups {good} were proven good and {bad} were found NOT good"
+    return f"{count(total, 'backup')}: {good} proven good, {bad} found NOT good"
 
 
 def _looked_at(backup: Backup, look: Callable[[Backup], Backup] | None) -> Backup | None:

@@ -7,6 +7,7 @@ import click
 
 from shared.errors import UsageError
 from shared.terminal.options import common, settings_with, store
+from shared.text import count
 
 _LENGTH = re.compile(r"([1-9]\d{0,4})([smh])", re.ASCII)
 _SECONDS = {"s": 1, "m": 60, "h": 3600}
@@ -60,7 +61,10 @@ def continuous(as_json: bool, every: str, once: bool, store: str | None, copy_to
     if as_json:
         say_json(ran.to_json())
     elif not quiet:
-        say(f"{ran.points} points, {ran.quiet} times nothing written, {ran.failed} failed; newest: {ran.last or '-'}")
+        say(
+            f"{count(ran.points, 'point')}, {count(ran.quiet, 'time')} nothing written, {ran.failed} failed; "
+            f"newest: {ran.last or '-'}"
+        )
     return 0
 
 

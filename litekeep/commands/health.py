@@ -11,6 +11,7 @@ from shared.terminal.options import common, settings_with, store
 from shared.terminal.parts import key_of
 from shared.terminal.policy import policy_of
 from shared.terminal.screen import BAD, GOOD, UNKNOWN, say, say_json
+from shared.text import count
 
 _SIGNS = {True: GOOD, False: BAD, None: UNKNOWN}
 
@@ -56,6 +57,7 @@ def _approvals(settings: Settings) -> Condition:
 
     def look() -> str:
         desk_of(settings)
-        return f"in force: {len(policy.people)} people, {'with' if policy.break_glass else 'no'} break glass"
+        people = count(len(policy.people), "person", "people")
+        return f"in force: {people}, {'with' if policy.break_glass else 'no'} break glass"
 
     return check("approvals", look)

@@ -12,6 +12,7 @@ from shared.terminal.audit import audited
 from shared.terminal.options import common
 from shared.terminal.parts import event_log, location_of
 from shared.terminal.screen import progress_bars, say, say_json
+from shared.text import count
 
 
 @click.command(name="import")
@@ -50,5 +51,6 @@ def import_file(as_json: bool, file: Path, to: str | None) -> None:
         }
         say_json(found | {"duration_seconds": round(done.duration_seconds, 3)})
         return
-    say(f"Imported {file}: {done.tables} tables, {done.rows} rows, {done.duration_seconds:.1f} s")
+    content = f"{count(done.tables, 'table')}, {count(done.rows, 'row')}"
+    say(f"Imported {file}: {content}, {done.duration_seconds:.1f} s")
     say(f"  to {location.display}")

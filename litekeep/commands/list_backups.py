@@ -12,7 +12,7 @@ from shared.model.kinds import Kind
 from shared.stores import open_store
 from shared.terminal.options import common, database, settings_with, store
 from shared.terminal.screen import BAD, GOOD, say, say_json, table
-from shared.text import age, moment, printable, size
+from shared.text import age, count, moment, printable, size
 
 _FOLDED = 2  # points from which on they are one line
 _SHORT = 12  # characters of a schema version
@@ -116,7 +116,7 @@ def fold(backups: list[Backup]) -> list[ListLine]:
             lines.append(ListLine(backup, backup.name.id, backup.stored_bytes))
         elif backup is own[0]:
             stored = sum(point.stored_bytes for point in own)
-            lines.append(ListLine(backup, f"{backup.name.id} + {len(own) - 1} points", stored))
+            lines.append(ListLine(backup, f"{backup.name.id} + {count(len(own) - 1, 'point')}", stored))
     return lines
 
 

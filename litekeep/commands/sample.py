@@ -5,6 +5,7 @@ import click
 from litekeep.sample import make_sample
 from shared.settings import SAMPLE_DATABASE, read_settings
 from shared.terminal.screen import say
+from shared.text import count
 
 
 @click.command(hidden=True)
@@ -12,4 +13,4 @@ def sample() -> None:
     """Make the sample database, unless DATABASE_URL is set or it is there already."""
     if read_settings().database_url is None and not SAMPLE_DATABASE.exists():
         rows = make_sample(SAMPLE_DATABASE)
-        say(f"Made {SAMPLE_DATABASE}: a sample database of {rows} rows, as DATABASE_URL is not set")
+        say(f"Made {SAMPLE_DATABASE}: a sample database of {count(rows, 'row')}, as DATABASE_URL is not set")

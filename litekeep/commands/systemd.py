@@ -65,13 +65,14 @@ def _install(folder: Path, units: dict[str, str], *, of_user: bool, as_json: boo
     from shared.terminal.audit import audited
     from shared.terminal.parts import event_log
     from shared.terminal.screen import say
+    from shared.text import count
 
     settings = read_settings()
     with audited(event_log(settings, result_on_stdout=as_json, trail=False), settings, "systemd", str(folder)):
         done = install(folder, units, of_user=of_user)
     timers = [name for name in units if name.endswith(".timer")]
     if not as_json:
-        say(f"Wrote {len(units)} units into {folder}, and enabled {len(timers)} timers:")
+        say(f"Wrote {count(len(units), 'unit')} into {folder}, and enabled {count(len(timers), 'timer')}:")
         for name in timers:
             say(f"  {name}")
         for name in done.removed:

@@ -9,6 +9,7 @@ from shared.catalog.backup import Backup
 from shared.catalog.listing import Catalog
 from shared.errors import LitekeepError
 from shared.model.names import SAFETY_PREFIX
+from shared.text import count
 
 
 def changes_since(catalog: Catalog, desk: Desk, state: RequestState) -> tuple[list[str], str | None]:
@@ -32,7 +33,7 @@ def changes_since(catalog: Catalog, desk: Desk, state: RequestState) -> tuple[li
     newer = [each for each in backups if each.created_at > backup.created_at and not each.future]
     newer = [each for each in newer if not each.name.id.startswith(SAFETY_PREFIX)]
     if newer:
-        changes.append(f"{len(newer)} newer backups of {backup.name.database} are there, the latest {newer[0].name.id}")
+        changes.append(f"{backup.name.database} has {count(len(newer), 'newer backup')}, the latest {newer[0].name.id}")
     replaced = _replaced(catalog, backup, str(request.plan["manifest_sha256"]))
     return [*changes, *([replaced] if replaced else [])], replaced
 

@@ -11,6 +11,7 @@ from shared.archive.tally import StoredTally, Tally
 from shared.errors import KeyProblem, NotGood
 from shared.model.manifest import Artifact
 from shared.model.names import BackupName, Format
+from shared.text import count
 
 if TYPE_CHECKING:
     from shared.archive.data_key import DataKey
@@ -62,7 +63,7 @@ def _whole(
         yield chunk
     stored.check_whole()
     if plain.size != artifact.plain_size_bytes:
-        raise Damaged(f"holds {plain.size} bytes instead of {artifact.plain_size_bytes}")
+        raise Damaged(f"holds {count(plain.size, 'byte')} instead of {artifact.plain_size_bytes}")
     if plain.sha256 != artifact.plain_sha256:
         raise Damaged("holds other bytes than were backed up: their SHA-256 differs")
 
@@ -123,7 +124,7 @@ class _StoredBytes:
         while self.read(_STORED_PIECE):
             pass
         if self._tally.size != self._artifact.size_bytes:
-            raise Damaged(f"has {self._tally.size} bytes instead of {self._artifact.size_bytes}")
+            raise Damaged(f"has {count(self._tally.size, 'byte')} instead of {self._artifact.size_bytes}")
         if self._tally.sha256 != self._artifact.sha256:
             raise Damaged("was changed: its SHA-256 differs")
         if self._tally.crc32c != self._artifact.crc32c:

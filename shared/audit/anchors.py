@@ -7,6 +7,7 @@ from shared.audit.checkpoint import Stored
 from shared.audit.recent import Problem, checkpoint_objects, read_checkpoints
 from shared.model.trail_names import checkpoint_object
 from shared.stores import Store
+from shared.text import count
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ def differences(anchor: Anchor, stored: Sequence[Stored]) -> Iterator[Problem]:
             yield Problem(checkpoint_object(number), f"is another one in {anchor.place}")
     missing = lacking(anchor, stored)
     if missing and anchor.refilled:
-        others = f", nor {len(missing) - 1} others" if missing[1:] else ""
+        others = f", nor {count(len(missing) - 1, 'other')}" if missing[1:] else ""
         yield Problem(checkpoint_object(missing[0]), f"is not in {anchor.place}{others}")
 
 

@@ -21,6 +21,7 @@ from shared.runtime.progress import Progress, silent
 from shared.statements import PublicKey
 from shared.stores import Store, StoredObject
 from shared.stores.interface import OwnTime
+from shared.text import count
 
 KEPT_FOR = timedelta(days=395)  # older ones may be gone by the store's own rule
 _OVERDUE = timedelta(hours=3)
@@ -72,7 +73,7 @@ def check_trail(
     for anchor in anchors:
         report.findings += differences(anchor, stored)
         if not anchor.refilled and (missing := lacking(anchor, stored)):
-            report.notes.append(f"{anchor.place} lacks {len(missing)} checkpoints, the first {missing[0]}")
+            report.notes.append(f"{anchor.place} lacks {count(len(missing), 'checkpoint')}, the first {missing[0]}")
     return report
 
 
@@ -170,7 +171,9 @@ def _check_events(
     if wanted.since is None:
         report.findings += _of_writers(look.writers)
     if report.uncovered:
-        report.notes.append(f"not under a checkpoint yet, until litekeep monitor takes one: {report.uncovered} events")
+        report.notes.append(
+            f"not under a checkpoint yet, until litekeep monitor takes one: {count(report.uncovered, 'event')}"
+        )
     report.findings += _late_covered(stored)
 
 

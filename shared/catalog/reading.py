@@ -9,6 +9,7 @@ from shared.model.manifest import LARGEST_MANIFEST
 from shared.model.names import BackupName
 from shared.stores import Store, StoredObject
 from shared.stores.interface import ReadsMany
+from shared.text import count
 
 
 @runtime_checkable
@@ -61,5 +62,5 @@ def _too_large(item: StoredObject) -> NotGood:
 
 def _whole(item: StoredObject, content: bytes) -> bytes:
     if len(content) != item.size_bytes:
-        raise StoreError(f"{item.name} came with {len(content)} bytes instead of {item.size_bytes}: try again")
+        raise StoreError(f"{item.name} came with {count(len(content), 'byte')} instead of {item.size_bytes}: try again")
     return content

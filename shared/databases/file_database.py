@@ -16,6 +16,7 @@ from shared.sqlite.header import SIZE as HEADER_SIZE
 from shared.sqlite.header import parse_header, why_unreadable
 from shared.sqlite.location import FileLocation
 from shared.sqlite.sqlite_file import FileSnapshot, regular_file, snapshot_file
+from shared.text import count
 
 
 class FileDatabase:
@@ -49,7 +50,7 @@ class FileDatabase:
             raise CorruptSource(f"{shown} is not a SQLite database, or is encrypted: check the path")
         if foreign := why_unreadable(raw) or why_schema_unreadable(self._path):
             raise CorruptSource(f"{shown} {foreign}")
-        return f"readable, {size} bytes, journal mode {header.journal_mode}"
+        return f"readable, {count(size, 'byte')}, journal mode {header.journal_mode}"
 
     def health(self, now: datetime, *, restores: bool) -> Iterator[Condition]:
         try:

@@ -16,6 +16,7 @@ from shared.dump.raw_text import carry_raw_text, decode
 from shared.dump.short_schema import ShortSchema
 from shared.dump.statements import BOM, FIRST_LINE, SqlStatement, split_statements
 from shared.errors import NoMemory, NotGood, SourceError
+from shared.text import count
 
 _FORMATS = (b"1", b"2")
 _LAST_LINE = re.compile(rb"-- whole: [0-9]+ tables, [0-9]+ rows")
@@ -186,7 +187,7 @@ def _check_schema(target: Path, loaded: Loaded) -> None:
         with closing(_open(target, apsw.SQLITE_OPEN_READONLY)) as connection:
             connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()
     except apsw.Error as error:
-        raise explain(error, f"reading the schema that {loaded.statements} statements made") from None
+        raise explain(error, f"reading the schema that {count(loaded.statements, 'statement')} made") from None
 
 
 def _failure(error: apsw.Error, statement: SqlStatement) -> Exception:

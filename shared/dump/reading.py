@@ -8,6 +8,7 @@ from shared.dump.row_source import Rows
 from shared.dump.values import row_text, trapped
 from shared.errors import NoSql
 from shared.sqlite.names import quote_name
+from shared.text import count
 
 AIM = 128 << 10  # bytes in a statement
 LARGEST = 1 << 20  # bytes in a statement of several rows
@@ -68,7 +69,7 @@ class Reading:
             ).get
             if isinstance(size, int) and size > widest:
                 widest, name = size, column.name
-        return f" (column {name!r}, {widest} bytes)" if name else ""
+        return f" (column {name!r}, {count(widest, 'byte')})" if name else ""
 
 
 def is_ordinary(text: bytes) -> bool:

@@ -13,7 +13,7 @@ from shared.model.schedules import DEFAULT_SCHEDULES, Schedule
 from shared.monitor.changes import changes
 from shared.monitor.finding import Finding
 from shared.monitor.listing import Listing, Seen, present
-from shared.text import span
+from shared.text import count, span
 
 Schedules = Mapping[Kind, Schedule]
 
@@ -93,7 +93,9 @@ def _not_good(own: Sequence[Seen]) -> Iterator[Finding]:
     for seen in wrong:
         if seen.kind is Kind.CONTINUOUS and seen is not points[0]:
             continue
-        others = f" (and {len(points) - 1} more points)" if seen.kind is Kind.CONTINUOUS and len(points) > 1 else ""
+        others = (
+            f" (and {count(len(points) - 1, 'more point')})" if seen.kind is Kind.CONTINUOUS and len(points) > 1 else ""
+        )
         yield Finding(
             Event.MONITOR_NOT_GOOD,
             f"{seen.name.id} of {seen.name.database}{others} is not good: {seen.wrong}; take another one, keep it for "
@@ -185,8 +187,8 @@ def _copy_behind(database: str, here: Sequence[Seen], url: str | None, now: date
         fields: dict[str, Field] = {"missing": len(missing), "store": url}
         yield Finding(
             Event.MONITOR_COPY_BEHIND,
-            f"the copy store {url} lacks {len(missing)} backups of {database}, the newest {missing[0].name.id}: "
-            "run litekeep copy, and see why the backup did not",
+            f"the copy store {url} lacks {count(len(missing), 'backup')} of {database}, "
+            f"the newest {missing[0].name.id}: run litekeep copy, and see why the backup did not",
             _about(missing[0]) | fields,
         )
 

@@ -8,6 +8,7 @@ from shared.errors import KeyDenied, LitekeepError
 from shared.events.log import Event
 from shared.keys import Versioned
 from shared.monitor.finding import Finding
+from shared.text import count
 
 _FINE = ("ENABLED", "PENDING_GENERATION", "PENDING_IMPORT")
 _ADVICE = {
@@ -49,7 +50,7 @@ def _findings(needed: dict[str, list[Backup]], states: Mapping[str, str]) -> Ite
         if state is None or state in _FINE:
             continue
         newest = max(backups, key=lambda each: each.created_at)
-        kept = "one kept backup needs it" if len(backups) == 1 else f"{len(backups)} kept backups need it"
+        kept = f"{count(len(backups), 'kept backup needs', 'kept backups need')} it"
         yield Finding(
             Event.MONITOR_KEY_AT_RISK,
             f"the key version {version} is {state} and {kept}, the newest {newest.name.id} of {newest.name.database}: "

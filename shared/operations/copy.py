@@ -24,6 +24,7 @@ from shared.model.trail_names import BESIDE_TRAIL
 from shared.runtime.progress import Progress, silent
 from shared.runtime.so_far import note
 from shared.stores import Store, StoredObject
+from shared.text import count
 
 _PIECE = 1 << 20
 _RECORDS = ("verdict", "hold", "rekey")  # roles of what is stored beside a backup later
@@ -68,7 +69,7 @@ def copy_backups(
     wanted = list(reversed(catalog.backups() if backups is None else _with_paths(catalog, backups)))
     chosen = {backup.name for backup in wanted}
     done = Copied()
-    note("copy", lambda: f"{len(done.backups)} backups were copied to {target.url}: run it again for the rest")
+    note("copy", lambda: f"{count(len(done.backups), 'backup')} copied to {target.url}: run it again for the rest")
     for number, backup in enumerate(wanted):
         progress("copy", number, len(wanted))
         try:

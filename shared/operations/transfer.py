@@ -153,7 +153,7 @@ def _export_erased(
         else:
             image.rename(made)
         publish_new(made, output)
-    notes = [f"{len(erased.entries)} erasures were replayed: {erased.rows} rows deleted or changed", *erased.notes]
+    notes = [erased.summary, *erased.notes]
     return Exported(manifest, notes if manifest.integrity.good else [*notes, _DAMAGED], erased)
 
 

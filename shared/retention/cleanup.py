@@ -34,6 +34,7 @@ from shared.runtime.progress import Progress, silent
 from shared.runtime.so_far import note
 from shared.stores import Store
 from shared.stores.interface import OwnTime
+from shared.text import count
 
 if TYPE_CHECKING:
     from shared.model.names import BackupName
@@ -242,7 +243,7 @@ class _Run:
     def _so_far(self, total: int) -> str:
         """For whoever interrupts: what is gone, and of which one it is not known."""
         perhaps = f", and {self._at.id} perhaps," if self._at else ""
-        return f"{len(self._outcome.deleted)} of {total} backups{perhaps} were deleted from {self._store.url}"
+        return f"{len(self._outcome.deleted)} of {count(total, 'backup')}{perhaps} deleted from {self._store.url}"
 
     def _look_again(self, candidate: Candidate, protectors: Iterable[Candidate]) -> None:
         """Asks the store by name, not by a listing, whether what lets this backup go is still so."""

@@ -38,6 +38,7 @@ from shared.clock import is_future
 from shared.model.kinds import Kind
 from shared.model.promises import VERIFIED_WITHIN
 from shared.retention.plan import Candidate, RetentionDecision, RetentionPlan, RetentionPolicy, Rule
+from shared.text import count
 
 if TYPE_CHECKING:
     from shared.model.names import BackupName
@@ -198,11 +199,11 @@ class _Judge:
                 yield f"{database}: {decision.backup.name.id} is {decision.reason}: whose clock was wrong?"
         for rule in (Rule.FAILING, Rule.UNPROVEN, Rule.STALE, Rule.MAY_BE_NEEDED):
             if (stopped := by_rule.get(rule)) and self._standstill is not None:
-                yield f"{database}: {_count(stopped)} past its time stays, {stopped[0].reason}"
+                yield f"{database}: {_each(stopped)} past its time stays, {stopped[0].reason}"
         if too_many := by_rule.get(Rule.TOO_MANY):
             yield (
-                f"{database}: {len(too_many)} of {len(self._own)} backups would go, more than half in one run: "
-                "look at litekeep cleanup --dry-run, and add --force if that is meant"
+                f"{database}: {len(too_many)} of {count(len(self._own), 'backup')} would go, "
+                "more than half in one run: look at litekeep cleanup --dry-run, and add --force if that is meant"
             )
 
     def _policy_of(self, backup: Candidate) -> str:
@@ -228,7 +229,7 @@ def _what_is_wrong(backup: Candidate) -> str:
     return "did not pass its verification" if backup.verified is False else "is of a damaged database"
 
 
-def _count(decisions: Sequence[RetentionDecision]) -> str:
+def _each(decisions: Sequence[RetentionDecision]) -> str:
     return "one backup" if len(decisions) == 1 else f"each of {len(decisions)} backups"
 
 

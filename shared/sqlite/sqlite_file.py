@@ -29,6 +29,7 @@ from shared.sqlite.image import FileSnapshot, copy_pages, create_image, finish_i
 from shared.sqlite.neighbours import refuse_odd_sidecars
 from shared.sqlite.raw_copy import SIDECARS, Progress, copy_files, copy_main_file, remove_sidecars
 from shared.sqlite.sqlite_failures import sqlite_errors
+from shared.text import count
 
 __all__ = ["FileSnapshot", "snapshot_file"]
 
@@ -236,7 +237,7 @@ def _damaged(source: Path, descriptor: int, error: apsw.Error) -> CorruptSource:
         return CorruptSource(f"{source} is not a SQLite database, or it is encrypted")
     wanted = header.page_size * (header.page_count or 1)
     if size < wanted:
-        return CorruptSource(f"{source} is truncated: {size} bytes where its header promises {wanted}")
+        return CorruptSource(f"{source} is truncated: {count(size, 'byte')} where its header promises {wanted}")
     return CorruptSource(f"{source} is damaged: {error}")
 
 

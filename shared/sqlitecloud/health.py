@@ -22,6 +22,7 @@ from shared.sqlitecloud.pages import MAGIC
 from shared.sqlitecloud.replies import LISTING
 from shared.sqlitecloud.retries import attempts
 from shared.sqlitecloud.session import Session
+from shared.text import count
 
 FOR_BACKUPS = ("DOWNLOAD", "READ", "BACKUP")
 FOR_RESTORES = ("CREATE_DATABASE", "DROP_DATABASE", "RESTORE")
@@ -85,7 +86,7 @@ def _tls(session: Session, now: datetime) -> Health:
     except ValueError:
         return Health("tls", ok=None, detail=f"{version}; when the node's certificate ends cannot be read")
     left = ends - now
-    detail = f"{version}, and the node's certificate ends on {ends:%Y-%m-%d}, in {left.days} days"
+    detail = f"{version}, and the node's certificate ends on {ends:%Y-%m-%d}, in {count(left.days, 'day')}"
     if left < _RENEW_WITHIN:
         return Health("tls", ok=False, detail=f"{detail}: have it renewed, or nothing connects from then on")
     return Health("tls", ok=True, detail=detail)
@@ -103,7 +104,7 @@ def _database(session: Session, name: str, found: list[Listed]) -> Health:
         mend = "check the name, or bring it back with litekeep restore --backup latest --to"
         return Health("database", ok=False, detail=f"{name} is not there, or this role may not see it: {mend}")
     found.append(listed)
-    size = "of unknown size" if listed.size is None else f"{listed.size} bytes"
+    size = "of unknown size" if listed.size is None else count(listed.size, "byte")
     if listed.trouble:
         mend = f"ENABLE DATABASE {quoted(name)}" if listed.trouble == "disabled" else "ask SQLite Cloud"
         return Health("database", ok=False, detail=f"{name}: {size}, {listed.trouble}: {mend}")

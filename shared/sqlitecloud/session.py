@@ -31,6 +31,7 @@ from shared.sqlitecloud.names import quoted
 from shared.sqlitecloud.pace import Transfer
 from shared.sqlitecloud.replies import FEW_ROWS, SHORT, Most
 from shared.sqlitecloud.socket_failures import from_socket
+from shared.text import count
 
 Value = str | int | float | bytes | None
 Saver = Callable[[memoryview], None]  # raises its own disk's errors as a LitekeepError: an OSError is the socket's
@@ -274,7 +275,7 @@ _HINTS = {
 
 def _some(size: int, done: int, announced: Announced) -> int:
     if not size:
-        raise Garbled(f"the download ended after {done} of {announced.size} bytes")
+        raise Garbled(f"the download ended after {done} of {count(announced.size, 'byte')}")
     return size
 
 

@@ -19,6 +19,7 @@ from shared.sqlitecloud import databases
 from shared.sqlitecloud.fetch import Fetched, fetch
 from shared.sqlitecloud.location import CloudLocation
 from shared.sqlitecloud.session import Announced, Session, Watcher
+from shared.text import count
 
 
 def snapshot_cloud(
@@ -58,7 +59,8 @@ def look_at(location: CloudLocation) -> str:
         raise SourceError(f"{location.display} is not there, or this role may not see it: check the name")
     if found.trouble:
         raise SourceError(f"{location.display} is {found.trouble}: fix that on the node first")
-    return f"reachable, {found.size} bytes{', encrypted' if found.encrypted else ''}"
+    size = "of unknown size" if found.size is None else count(found.size, "byte")
+    return f"reachable, {size}{', encrypted' if found.encrypted else ''}"
 
 
 def unchanged_since(location: CloudLocation, origin: Source) -> bool:

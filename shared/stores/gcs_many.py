@@ -14,6 +14,7 @@ from google.cloud.storage.exceptions import DataCorruption
 
 from shared.errors import ObjectMissing, StoreError
 from shared.stores.interface import StoredObject
+from shared.text import count
 
 AT_ONCE = 8  # requests; the client's pool keeps ten connections
 _WAITING = 16 << 20  # bytes that are fetched and not taken yet; one larger object comes alone
@@ -51,7 +52,7 @@ def checked(item: StoredObject, url: str) -> Iterator[list[bytes]]:
     except DataCorruption:
         raise StoreError(f"{what} was damaged on the way (its CRC32C differs): try again") from None
     if len(content[0]) != item.size_bytes:
-        raise StoreError(f"{what} came back short, {len(content[0])} of {item.size_bytes} bytes: try again")
+        raise StoreError(f"{what} came back short, {len(content[0])} of {count(item.size_bytes, 'byte')}: try again")
 
 
 def _result(future: Future[bytes]) -> bytes | None:

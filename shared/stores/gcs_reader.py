@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 import google_crc32c
 
 from shared.errors import StoreError
+from shared.text import count
 
 if TYPE_CHECKING:
     from _typeshed import WriteableBuffer
@@ -66,7 +67,7 @@ class RangeReader(io.RawIOBase):
         expected, future = self._coming.popleft()
         content = future.result()
         if len(content) != expected:
-            raise StoreError(f"{self._what} came back short, {len(content)} of {expected} bytes: try again")
+            raise StoreError(f"{self._what} came back short, {len(content)} of {count(expected, 'byte')}: try again")
         self._received += expected
         self._found_crc32c = google_crc32c.extend(self._found_crc32c, content)
         if self._received == self._size and self._crc32c not in {None, self._found_crc32c}:

@@ -12,6 +12,7 @@ from shared.operations.erasure.way_out import WayOut
 from shared.settings import Settings
 from shared.stores import open_store
 from shared.terminal.policy import check_without_erasures
+from shared.text import count
 
 
 def way_out_of(settings: Settings, *, without: bool, absent: Iterable[str], alone: bool = True) -> WayOut:
@@ -37,4 +38,8 @@ def tell_erased(log: EventLog, name: BackupName, backup_id: str, target: str, er
         "erasures": len(erased.entries),
         "rows": erased.rows,
     }
-    log.emit(Event.ERASE_REPLAYED, f"{len(erased.entries)} erasures were replayed on {backup_id}", fields)
+    log.emit(
+        Event.ERASE_REPLAYED,
+        f"{count(len(erased.entries), 'erasure was', 'erasures were')} replayed on {backup_id}",
+        fields,
+    )

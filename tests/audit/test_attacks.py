@@ -25,7 +25,7 @@ def test_a_day_of_work_is_whole(day: Trail) -> None:
     day.write(event())
     report = day.check()
     assert (report.ok, report.uncovered) == (True, 1)
-    assert report.notes == ["not under a checkpoint yet, until litekeep monitor takes one: 1 events"]
+    assert report.notes == ["not under a checkpoint yet, until litekeep monitor takes one: 1 event"]
 
 
 def test_an_event_that_was_removed(day: Trail) -> None:

@@ -101,5 +101,5 @@ def test_a_trail_without_a_checkpoint_is_neither_whole_nor_said_to_be_damaged(wo
     workplace.good("backup", "--name", "one")
     outcome = workplace.run("audit", "verify")
     assert outcome.code == 3
-    assert "Whether the audit trail of ./backups is whole cannot be told" in outcome.out
+    assert "Cannot tell whether the audit trail of ./backups is whole" in outcome.out
     assert "is not whole" not in outcome.out

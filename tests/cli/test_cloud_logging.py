@@ -88,7 +88,7 @@ def test_a_checkpoint_that_never_reached_the_log_is_a_note(watched: Workplace, l
     logging.may_write = True
     watched.run("monitor")
     report = watched.good("audit", "verify", "--json").json
-    assert f"Cloud Logging, {LOG}-checkpoints lacks 1 checkpoints, the first 2" in report["notes"]
+    assert f"Cloud Logging, {LOG}-checkpoints lacks 1 checkpoint, the first 2" in report["notes"]
 
 
 def test_a_job_on_cloud_run_writes_to_stdout_alone(watched: Workplace, logging: LoggingServer) -> None:  # noqa: F811

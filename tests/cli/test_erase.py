@@ -68,7 +68,7 @@ def test_from_request_to_a_restored_database_without_the_person(place: Workplace
     assert traces(place.folder / "back.db", ANA) == []
     assert traces(place.database, ANA) == ["utf-8"], "the live database is not touched"
     assert place.run("status", "--json").json["erasures"] == {"pending": 1, "backups": 1, "exact": True}
-    told = "✅ Erasures: at most 1, replayed on restores of at most 1 backups taken before"
+    told = "✅ Erasures: at most 1, replayed on restores of at most 1 backup taken before"
     assert told in place.run("status", BACKUP_KEY="none").out.splitlines()
     report = place.good("erase", "--report", str(recorded["id"]), "--json").json
     assert report["stores"][0]["backups_taken_before"] == 1
@@ -121,7 +121,7 @@ def test_a_drill_proves_the_backup_and_restores_without_the_person(place: Workpl
     erased(place)
     place.good("drill", "--now")
     report = next((place.store / "drills/app.db").glob("*.passed.json")).read_text()
-    assert "an erasure was replayed: 3 rows deleted or changed" in report
+    assert "1 erasure was replayed: 3 rows deleted or changed" in report
     assert ANA not in report
 
 

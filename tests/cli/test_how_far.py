@@ -179,10 +179,10 @@ def test_a_cleanup_says_how_many_it_deleted_from_each_store(workplace: Workplace
     fill(main)
     copytree(workplace.store, workplace.folder / "copies")
     said = stopped(workplace, "shared.retention.cleanup:_Run._look_again", "cleanup", call=3)
-    assert "2 of 3 backups were deleted from backups" in said
+    assert "2 of 3 backups deleted from backups" in said
     assert ids(main) == {"b1", "b2", "b3", "b4", "b5", "old2"}
     said = stopped(workplace, "shared.retention.cleanup:_Run._look_again", "cleanup", call=3)
-    assert "1 of 1 backups were deleted from backups; 1 of 3 backups were deleted from copies" in said
+    assert "1 of 1 backup deleted from backups; 1 of 3 backups deleted from copies" in said
     assert len(ids(copies)) == 7
 
 
@@ -190,13 +190,13 @@ def test_a_cleanup_that_is_stopped_as_it_deletes_says_that_this_one_may_be_gone(
     workplace.environment.update(ENVIRONMENT="production")
     fill(FolderStore(workplace.store))
     said = stopped(workplace, "shared.stores.folder:FolderStore.delete", "cleanup")
-    assert "0 of 3 backups, and old0 perhaps, were deleted from backups" in said
+    assert "0 of 3 backups, and old0 perhaps, deleted from backups" in said
 
 
 def test_a_copy_says_how_many_were_copied(backed_up: Workplace) -> None:
     backed_up.good("backup", "--name", "two")
     said = stopped(backed_up, "shared.operations.copy:_copy_backup", "copy", "--to=copies", call=2)
-    assert "1 backups were copied to copies: run it again for the rest" in said
+    assert "1 backup copied to copies: run it again for the rest" in said
     assert [each["id"] for each in backed_up.good("list", "--store", "copies", "--json").json] == ["one"]
 
 
@@ -206,7 +206,7 @@ def test_a_verification_says_how_many_were_proven(backed_up: Workplace) -> None:
     artifact = next((backed_up.store / "on-demand/app.db").glob("three.sqlite*"))
     artifact.write_bytes(artifact.read_bytes()[:-1] + b"?")
     said = stopped(backed_up, "jobs.verify.main:verify_backup", "verify", "--all", call=3)
-    assert "of 3 backups 1 were proven good and 1 were found NOT good" in said
+    assert "3 backups: 1 proven good, 1 found NOT good" in said
     verdicts = {each["id"]: each["verified"] for each in backed_up.good("list", "--json").json}
     assert verdicts == {"one": None, "two": True, "three": False}
 

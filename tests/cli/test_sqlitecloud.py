@@ -154,7 +154,7 @@ def test_one_that_fails_does_not_keep_the_others_from_theirs(workplace: Workplac
     (node.data / "a bad one.db").write_bytes(b"SQLite format 3\0" + bytes(20_000))
     outcome = workplace.run("backup", "--name", "all", BACKUP_DATABASES="*")
     assert outcome.code == 1
-    assert "no new backup of 1 databases (a bad one.db)" in outcome.err
+    assert "no new backup of 1 database (a bad one.db)" in outcome.err
     assert len([name for name in workplace.stored() if name.endswith("manifest.json")]) == 2
     document = workplace.run("backup", "--json", BACKUP_DATABASES="*,x")
     assert document.code == 2
@@ -200,7 +200,7 @@ def test_a_database_that_the_node_calls_damaged_fails_the_run(workplace: Workpla
     (node.data / "bad.db").write_bytes(b"SQLite format 3\0" + bytes(20_000))
     outcome = workplace.run("backup", BACKUP_DATABASES="*")
     assert outcome.code == 1
-    assert "no new backup of 1 databases (bad.db)" in outcome.err
+    assert "no new backup of 1 database (bad.db)" in outcome.err
 
 
 def test_a_file_is_imported_to_the_node_and_proven(workplace: Workplace, node: Server) -> None:

@@ -1,4 +1,4 @@
-"""What people read: sizes, ages, tables; and the documents that programs read."""
+"""Text output: counts, sizes, ages and tables; and JSON documents."""
 
 import json
 
@@ -6,11 +6,19 @@ import pytest
 
 from shared.model.kinds import Kind
 from shared.terminal.screen import say_json, table
-from shared.text import age, size
+from shared.text import age, count, size
 
 
 @pytest.mark.parametrize(
-    ("count", "text"),
+    ("number", "text"), [(0, "0 entries"), (1, "1 entry"), (2, "2 entries"), (12_345, "12,345 entries")]
+)
+def test_count_is_followed_by_singular_or_plural(number: int, text: str) -> None:
+    assert count(number, "entry", "entries", separator=",") == text
+    assert count(number, "table") == f"{number} {'table' if number == 1 else 'tables'}"
+
+
+@pytest.mark.parametrize(
+    ("number", "text"),
     [
         (0, "0 B"),
         (999, "999 B"),
@@ -22,8 +30,8 @@ from shared.text import age, size
         (4_000_000_000_000, "4.0 TB"),
     ],
 )
-def test_a_size_reads_as_disks_and_bills_count(count: int, text: str) -> None:
-    assert size(count) == text
+def test_size_uses_decimal_units(number: int, text: str) -> None:
+    assert size(number) == text
 
 
 @pytest.mark.parametrize(

@@ -10,6 +10,7 @@ from shared.operations.cost.invoice import MONTH
 from shared.operations.cost.lifecycle import MOVE_AFTER, cold_class, life_cost
 from shared.operations.cost.prices import GIB, STANDARD, Prices
 from shared.operations.cost.usage import OTHER, Item, Usage
+from shared.text import count
 
 _LEAST = 0.005  # of a saving that is worth a line of its own
 
@@ -81,7 +82,10 @@ def _retention_of(kind: str, items: list[Item], storage: dict[str, float], now: 
     saves = sum(item.size_bytes / GIB * storage.get(item.storage_class, 0) for item in older)
     if saves >= _LEAST:
         gone = len({item.backup for item in older})
-        note = f"{gone} backups would be gone: nothing of this kind from before {half:g} days ago could be restored"
+        note = (
+            f"{count(gone, 'backup')} would be gone: "
+            f"nothing of this kind from before {half:g} days ago could be restored"
+        )
         yield Advice(f"{kind}: keep for {half:g} d instead of {kept:g} d", saves, note)
 
 

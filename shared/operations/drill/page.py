@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from shared.operations.drill.attempt import Attempt, Role
 from shared.operations.drill.drill import Drill
 from shared.operations.drill.rehearsal import Rehearsal
-from shared.text import duration, printable
+from shared.text import count, duration, printable
 from shared.version import TOOL
 
 _SIGNS = {True: "\u2705", False: "\u274c", None: "\N{EN DASH}"}
@@ -120,7 +120,7 @@ def _played(drill: Drill) -> Iterator[str]:
                 _seconds(found.recovery_seconds),
                 "first time" if trend is None else duration(trend.previous_seconds),
                 "" if trend is None else f"{duration(trend.median_seconds)} ({trend.drills})",
-                lost + ("" if found.lost_rows is None else f", {found.lost_rows:,} rows"),
+                lost + ("" if found.lost_rows is None else f", {count(found.lost_rows, 'row', separator=',')}"),
             )
         )
     columns = ("", "what has happened", "recovery took", "last time", "median of past drills", "lost")

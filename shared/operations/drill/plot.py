@@ -10,6 +10,7 @@ from datetime import datetime
 
 from shared.operations.drill.attempt import Role
 from shared.operations.drill.targets import RECOVERY_TIME
+from shared.text import count
 
 _WIDTH, _HEIGHT = 760, 380
 _LEFT, _RIGHT, _TOP, _BOTTOM = 64, 156, 46, 58
@@ -68,12 +69,12 @@ class _Axes:
         return _HEIGHT - _BOTTOM - share * (_HEIGHT - _TOP - _BOTTOM)
 
 
-def _head(count: int) -> Iterator[str]:
+def _head(drills: int) -> Iterator[str]:
     yield (
         f'<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 {_WIDTH} {_HEIGHT}" width="{_WIDTH}" '
         f'height="{_HEIGHT}" role="img" font-family="system-ui, sans-serif" font-size="12">'
     )
-    yield f"<title>Recovery time over {count} drill{'' if count == 1 else 's'}</title>"
+    yield f"<title>Recovery time over {count(drills, 'drill')}</title>"
     yield f'<rect width="{_WIDTH}" height="{_HEIGHT}" fill="#ffffff"/>'
     yield f'<text x="{_LEFT}" y="22" font-size="15" font-weight="600">Recovery time over past drills</text>'
 

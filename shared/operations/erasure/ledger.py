@@ -27,6 +27,7 @@ from shared.model.manifest import Manifest, canonical_json
 from shared.operations.erasure.anchored import check_bytes, check_numbers, known_entries
 from shared.operations.erasure.entry import Erasure, Hasher
 from shared.stores import Store, StoredObject
+from shared.text import count
 
 LARGEST = 32 << 20  # bytes of an entry; 100,000 hashes take 7 MiB
 _MOST = 100_000  # entries
@@ -172,8 +173,8 @@ def _compare(store: Store, entries: Mapping[int, StoredObject], witness: Store) 
         return  # out of reach: whoever restores must not depend on it
     if max(others, default=0) > max(entries, default=0):
         raise NotErased(
-            f"{witness.url} has {max(others)} erasures and {store.url} only {max(entries, default=0)}, as if the "
-            "newest had been removed: bring them back with litekeep copy, from that store to this"
+            f"{witness.url} has {count(max(others), 'erasure')} and {store.url} only {max(entries, default=0)}, "
+            "as if the newest had been removed: bring them back with litekeep copy, from that store to this"
         )
     if newest and _read(store, entries[newest]) != theirs:
         raise NotErased(

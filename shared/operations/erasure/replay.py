@@ -25,6 +25,7 @@ from shared.operations.erasure.tables import Tables, find_place, find_rows
 from shared.runtime.disk import check_room
 from shared.sqlite.connect import distrust
 from shared.sqlite.names import quote_name
+from shared.text import count
 
 
 def replay(
@@ -163,11 +164,13 @@ def _prove(path: Path, entries: Sequence[Erasure], hasher: Hasher, before: int, 
             find_rows(connection, tables, table, place, own, hasher)
             left = connection.execute(f"SELECT count(*) FROM {tables.goes(table)}").fetchone()
             if left and left[0]:
-                raise NotErased(f"{what}: {left[0]} rows of {table.name} hold erased values after the replay")
+                raise NotErased(
+                    f"{what}: {count(left[0], 'row')} of {table.name} with erased values left after the replay"
+                )
         if (now := _violations(connection)) > before:
             raise NotErased(
-                f"the erasures cannot be replayed on {what}: {now - before} foreign keys would be violated; record the "
-                "erasure again, with the tables that refer to these rows (--also)"
+                f"the erasures cannot be replayed on {what}: {count(now - before, 'foreign key')} would be violated; "
+                "record the erasure again, with the tables that refer to these rows (--also)"
             )
         if connection.pragma("freelist_count"):
             raise NotErased(f"{what}: free pages are left after the replay")

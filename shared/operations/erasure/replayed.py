@@ -3,6 +3,8 @@
 from dataclasses import dataclass, field
 from typing import Any
 
+from shared.text import count
+
 
 @dataclass
 class Replayed:
@@ -17,6 +19,12 @@ class Replayed:
     @property
     def rows(self) -> int:
         return sum(self.deleted.values()) + sum(self.changed.values())
+
+    @property
+    def summary(self) -> str:
+        """One line for people, without any value."""
+        erasures = count(len(self.entries), "erasure was", "erasures were")
+        return f"{erasures} replayed: {count(self.rows, 'row')} deleted or changed"
 
     def to_json(self) -> dict[str, Any]:
         return {

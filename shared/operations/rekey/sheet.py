@@ -7,6 +7,8 @@ import shlex
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
+from shared.text import count
+
 _MOST = 40  # databases that get a line each
 
 
@@ -53,7 +55,7 @@ def _lines(sheet: Sheet) -> Iterator[str]:
     yield ""
     if sheet.lines:
         yield "$ litekeep keys enter litekeep.key"
-        yield f"  (type the {len(sheet.lines)} lines of section 2 as they are, then Ctrl-D)"
+        yield f"  (type the {count(len(sheet.lines), 'line')} of section 2 as printed, then Ctrl-D)"
     yield f"$ export BACKUP_STORE={shlex.quote(sheet.store)}"
     yield f"$ export BACKUP_KEY={shlex.quote('file:litekeep.key' if sheet.lines else sheet.key)}"
     yield "$ litekeep list"

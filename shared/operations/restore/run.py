@@ -115,10 +115,7 @@ def _opened(order: RestoreOrder, target: RestoreTarget) -> tuple[Manifest, Opene
 
 
 def _erasure(erased: Replayed | None) -> list[str]:
-    if erased is None:
-        return []
-    many = "an erasure was" if len(erased.entries) == 1 else f"{len(erased.entries)} erasures were"
-    return [f"{many} replayed: {erased.rows} rows deleted or changed", *erased.notes]
+    return [] if erased is None else [erased.summary, *erased.notes]
 
 
 def _damage(manifest: Manifest) -> list[str]:

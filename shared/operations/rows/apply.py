@@ -23,6 +23,7 @@ from shared.errors import SourceError
 from shared.operations.rows.selection import on_plan
 from shared.sqlite.foreign_keys import count_violations
 from shared.sqlite.names import quote_name
+from shared.text import count
 
 _SHOWN = 5
 
@@ -30,8 +31,8 @@ _SHOWN = 5
 class RowWritten(SourceError):
     """Somebody wrote planned rows since the plan. `keys` are theirs; the message holds no value."""
 
-    def __init__(self, table: str, count: int, keys: list[list[Any]]) -> None:
-        rows = "1 row was" if count == 1 else f"{count} rows were"
+    def __init__(self, table: str, written: int, keys: list[list[Any]]) -> None:
+        rows = count(written, "row was", "rows were")
         super().__init__(
             f"cannot restore rows of {table}: {rows} written since the plan was made; nothing was changed, run it again"
         )
@@ -87,11 +88,10 @@ def write_rows(connection: apsw.Connection, writing: Writing) -> None:
         _update(connection, writing)
         _insert(connection, writing)
     _check_written(connection, writing.match)
-    for table, count in _violations(connection, related).items():
-        if count > before[table]:
-            more = count - before[table]
+    for table, now in _violations(connection, related).items():
+        if now > before[table]:
             raise Conflict(
-                f"{more} row{'s' if more > 1 else ''} of {table} would have no parent row: first restore the rows "
+                f"{count(now - before[table], 'row')} of {table} would have no parent row: first restore the rows "
                 f"of the table that {table} refers to"
             )
 
@@ -125,7 +125,7 @@ def _check_written(connection: apsw.Connection, match: Match) -> None:
     )
     if wrong:
         raise Conflict(
-            f"{wrong} row{'s' if wrong > 1 else ''} of {match.table} would not be as in the backup: "
+            f"{count(wrong, 'row')} of {match.table} would not be as in the backup: "
             "the application's triggers or column types change them"
         )
 

@@ -20,6 +20,7 @@ from shared.runtime.confined import Confined, Endless
 from shared.runtime.confined_child import Call
 from shared.sqlite.connect import open_snapshot, uri
 from shared.sqlite.names import quote_name
+from shared.text import count
 
 _READS = frozenset({apsw.SQLITE_READ, apsw.SQLITE_SELECT, apsw.SQLITE_RECURSIVE})
 _REFUSED_FUNCTIONS = frozenset({"load_extension", "fts3_tokenizer", "edit", "readfile", "writefile", "fsdir"})
@@ -109,7 +110,9 @@ def choose_keys(connection: apsw.Connection, match: Match, keys: Sequence[Sequen
     for number, key in enumerate(keys, start=1):
         if len(key) != width:
             names = ", ".join(match.key.names)
-            raise UsageError(f"--keys, line {number}: {len(key)} values, and the key of {match.table} is ({names})")
+            raise UsageError(
+                f"--keys, line {number}: {count(len(key), 'value')}, and the key of {match.table} is ({names})"
+            )
     _keep(connection, "p", width, (tuple(key) for key in keys))
 
 

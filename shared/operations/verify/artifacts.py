@@ -27,6 +27,7 @@ from shared.runtime.memory import free_memory
 from shared.runtime.progress import GivenUp, Progress
 from shared.runtime.workspace import scratch_folder
 from shared.stores import Store
+from shared.text import count
 
 _OPENS = {Format.SQL: "sql", Format.SQLITE: "image"}
 _PROCESSES = 256 << 20  # bytes of memory that two climbs take, whatever the size of the database
@@ -135,7 +136,9 @@ class _Climb:
             return rungs.add("checksum", ok=False, detail=f"{artifact.object} is missing; use another backup")
         except NotGood as error:
             return rungs.add("checksum", ok=False, detail=str(error))
-        return rungs.add("checksum", ok=True, detail=f"{artifact.format}: {artifact.size_bytes} bytes as announced")
+        return rungs.add(
+            "checksum", ok=True, detail=f"{artifact.format}: {count(artifact.size_bytes, 'byte')} as announced"
+        )
 
     def _rebuilt(self, rungs: Rungs, target: Path, child: Confined, progress: Progress) -> bool:
         artifact = self.artifact
@@ -147,7 +150,7 @@ class _Climb:
             except NotGood as error:
                 return rungs.add("decrypt" if source.error else _OPENS[artifact.format], ok=False, detail=str(error))
         self._stored.unlink()
-        detail = f"{artifact.format}: {artifact.plain_size_bytes} plain bytes as recorded"
+        detail = f"{artifact.format}: {count(artifact.plain_size_bytes, 'plain byte')} as recorded"
         return rungs.add("decrypt", ok=True, detail=detail)
 
     def _prove(self, rungs: Rungs, target: Path, child: Confined, progress: Progress) -> None:

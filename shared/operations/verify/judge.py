@@ -22,6 +22,7 @@ from shared.sqlite.checks import check_beside
 from shared.sqlite.remedies import damage_line
 from shared.sqlite.settings_of import describe
 from shared.sqlite.sqlite_failures import kind_of
+from shared.text import count
 
 SOURCE_DAMAGE = "the backup is faithful, and the source itself is damaged"
 
@@ -87,17 +88,21 @@ def _schema(connection: apsw.Connection, manifest: Manifest) -> Check:
     ]
     if schema_hash(connection) != manifest.schema_hash:
         wrong.append("the schema differs from the one backed up")
-    return Check("schema", ok=not wrong, detail="; ".join(wrong) or f"{manifest.tables} tables, as backed up")
+    return Check("schema", ok=not wrong, detail="; ".join(wrong) or f"{count(manifest.tables, 'table')}, as backed up")
 
 
 def _rows(connection: apsw.Connection, manifest: Manifest) -> Check:
     found = count_rows(connection)
     wrong = [
-        f"{table} has {found.get(table, 'no')} rows, had {manifest.row_counts.get(table, 'no')}"
+        f"{table} has {_rows_in(found.get(table))}, had {manifest.row_counts.get(table, 'no')}"
         for table in sorted(found.keys() | manifest.row_counts.keys())
         if found.get(table) != manifest.row_counts.get(table)
     ]
-    return Check("rows", ok=not wrong, detail="; ".join(wrong[:5]) or f"{manifest.rows} rows, as backed up")
+    return Check("rows", ok=not wrong, detail="; ".join(wrong[:5]) or f"{count(manifest.rows, 'row')}, as backed up")
+
+
+def _rows_in(rows: int | None) -> str:
+    return "no rows" if rows is None else count(rows, "row")
 
 
 def _of_source(found: Integrity) -> Check:
@@ -110,7 +115,7 @@ def _no_worse(found: Integrity, before: Integrity) -> Check:
     new = [problem for problem in found.problems if problem not in before.problems]
     if found.foreign_key_violations > before.foreign_key_violations:
         new.append(
-            f"{found.foreign_key_violations} foreign keys are violated, {before.foreign_key_violations} were before"
+            f"{count(found.foreign_key_violations, 'foreign key violation')}, {before.foreign_key_violations} before"
         )
     said = "; ".join(new[:3]) if new else "quick_check and foreign keys as in the source"
     return Check("integrity", ok=not new and (found.good or not before.good), detail=said)

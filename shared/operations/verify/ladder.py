@@ -38,6 +38,7 @@ from shared.operations.verify.rungs import Noted, Rungs
 from shared.runtime.confined import Confined
 from shared.runtime.progress import Progress, counted, silent
 from shared.runtime.workspace import scratch_folder
+from shared.text import count
 from shared.version import TOOL
 
 LEVEL = "full"
@@ -177,8 +178,8 @@ def _check_alone(child: Confined, target: Path, rungs: Rungs, path: Path) -> Non
     except NotGood as error:
         rungs.add("schema", ok=False, detail=str(error))
         return
-    rungs.add("schema", ok=True, detail=f"{found.tables} tables")
-    said = "; ".join(found.integrity.problems[:3]) or f"{found.rows} rows, integrity_check ok"
+    rungs.add("schema", ok=True, detail=count(found.tables, "table"))
+    said = "; ".join(found.integrity.problems[:3]) or f"{count(found.rows, 'row')}, integrity_check ok"
     rungs.add("data", ok=found.integrity.good, detail=said)
 
 

@@ -17,6 +17,7 @@ from shared.runtime.confined import Confined
 from shared.runtime.progress import Progress
 from shared.runtime.workspace import scratch_folder
 from shared.stores import Store
+from shared.text import count
 
 
 class RungCollector(Protocol):
@@ -65,7 +66,9 @@ def _as_stored(store: Store, path: list[Step], rungs: RungCollector) -> bool:
         except NotGood as error:
             return rungs.add("checksum", ok=False, detail=str(error))
         size += artifact.size_bytes
-    return rungs.add("checksum", ok=True, detail=f"{2 * len(path)} objects, {size} bytes as announced")
+    return rungs.add(
+        "checksum", ok=True, detail=f"{count(2 * len(path), 'object')}, {count(size, 'byte')} as announced"
+    )
 
 
 def _made(store: Store, path: list[Step], target: Path, rungs: RungCollector, progress: Progress) -> bool:
@@ -74,8 +77,8 @@ def _made(store: Store, path: list[Step], target: Path, rungs: RungCollector, pr
         rebuild_pages(store, path, target, lambda done, total: progress("rebuild", done, total))
     except NotGood as error:
         return rungs.add("decrypt", ok=False, detail=str(error))
-    rungs.add("decrypt", ok=True, detail=f"a base and {len(path) - 1} increments, whole")
-    pages = f"{manifest.sqlite.page_count} pages as they were"
+    rungs.add("decrypt", ok=True, detail=f"a base and {count(len(path) - 1, 'increment')}, whole")
+    pages = f"{count(manifest.sqlite.page_count, 'page')} as they were"
     return rungs.add("identity", ok=True, detail=pages)
 
 

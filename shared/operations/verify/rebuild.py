@@ -27,6 +27,7 @@ from shared.runtime.progress import Progress, counted, silent
 from shared.sqlite.header import SIZE as HEADER_SIZE
 from shared.sqlite.header import Header, parse_header, read_header, why_unreadable
 from shared.stores import Store
+from shared.text import count
 
 _AFTER_THE_LAST_PAGE = 1 << 20  # bytes that SQLite would not look at
 _MOST_UNCOUNTED = 1 << 30  # of a file whose header counts no pages, which only a SQLite before 2010 writes
@@ -149,11 +150,11 @@ def write_foreign_pages(plain: Iterable[bytes], target: Path, stored: int, what:
 def _check_whole(size: int, header: Header, what: str) -> None:
     """SQLite reads zeros behind a cut last page, and takes less than a page for an empty database. Raises NotGood."""
     if size < header.page_size:
-        raise NotGood(f"{what} has {size} bytes, less than one page of its {header.page_size}: use another")
+        raise NotGood(f"{what} has {count(size, 'byte')}, less than one page of its {header.page_size}: use another")
     pages = header.page_count or -(-size // header.page_size)
     if size < pages * header.page_size:
         raise NotGood(
-            f"{what} is cut short: it has {size} bytes, and {pages} pages of {header.page_size} take "
+            f"{what} is cut short: it has {count(size, 'byte')}, and {count(pages, 'page')} of {header.page_size} make "
             f"{pages * header.page_size}; use another"
         )
 
@@ -186,7 +187,10 @@ def _check_pages(target: Path, manifest: Manifest) -> None:
     with target.open("rb") as file:
         header = read_header(file.fileno())
     if header is None or size != wanted or not size:
-        raise NotGood(f"the page image of {manifest.id} has {size} bytes, and {wanted} bytes of pages were backed up")
+        raise NotGood(
+            f"the page image of {manifest.id} has {count(size, 'byte')}, "
+            f"and {count(wanted, 'byte')} of pages were backed up"
+        )
 
 
 def private_file(target: Path) -> BinaryIO:
