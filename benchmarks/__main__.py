@@ -27,8 +27,8 @@ _FULL = (Plan(10, rounds=5), Plan(127, rounds=4), Plan(1000, rounds=2, warm_ups=
 _LARGE = Plan(4000, rounds=1, warm_ups=0, with_slow=False, goals_only=True)
 _QUICK = (Plan(10, rounds=2, warm_ups=0), Plan(127, rounds=2, warm_ups=0, with_slow=False))
 _STAGES_MEGABYTES = 127
-_CONTINUOUS = Path(__file__).with_name("continuous.md")  # by hand, from `python -m benchmarks.continuous`
-_REASONS = Path(__file__).with_name("reasons.md")  # by hand: a new measurement is to be read beside it
+_CONTINUOUS = Path(__file__).with_name("continuous.md")  # written by hand from `python -m benchmarks.continuous`
+_REASONS = Path(__file__).with_name("reasons.md")  # written by hand: revise it after a new measurement
 _PROGRAMS = ("sqlite3 --version", "gzip --version", "zstd --version", "litestream version", "restic version")
 
 
@@ -37,7 +37,7 @@ def main() -> None:
     began = time.monotonic()
     folder = Path(tempfile.mkdtemp(prefix="litekeep-bench-", dir=options.folder))
     try:
-        text = _measured(options, folder, lambda said: print(f"{time.monotonic() - began:6.0f} s  {said}", flush=True))
+        text = _measured(options, folder, lambda line: print(f"{time.monotonic() - began:6.0f} s  {line}", flush=True))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     options.output.joinpath("benchmarks.md").write_text(text)
@@ -47,10 +47,10 @@ def main() -> None:
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="10 and 127 MB only, few rounds")
-    parser.add_argument("--large", action="store_true", help="4 GB, too")
+    parser.add_argument("--large", action="store_true", help="also 4 GB")
     parser.add_argument("--contest-only", action="store_true", help="without other shapes and scale")
-    parser.add_argument("--folder", type=Path, help="work below this one; all contenders use its disk [TMPDIR]")
-    parser.add_argument("--output", type=Path, default=ROOT / "docs", help="where the report goes [docs]")
+    parser.add_argument("--folder", type=Path, help="work folder; all contenders use its disk [TMPDIR]")
+    parser.add_argument("--output", type=Path, default=ROOT / "docs", help="folder for the report [docs]")
     return parser.parse_args()
 
 
@@ -97,7 +97,7 @@ def _upload(folder: Path, quick: bool, _say: Callable[[str], None]) -> str:
     return report.upload_table(measure_upload(folder / "bucket", 32 if quick else 128, 2 if quick else 5))
 
 
-# Title -> what measures it and tells it in Markdown. Other sources and stores go in here.
+# Title -> function that measures the section and returns it as Markdown. Add further sources and stores here.
 _SECTIONS: dict[str, Callable[[Path, bool, Callable[[str], None]], str]] = {
     "Stage by stage": _stages,
     "Starting up": _start,
@@ -110,13 +110,12 @@ _SECTIONS: dict[str, Callable[[Path, bool, Callable[[str], None]], str]] = {
 _LONG = ("Other shapes", "At scale")
 
 
-_HEAD = """# How fast
+_HEAD = """# Benchmarks
 
-Measured {day} with `make bench`: all contenders in turn on the same file and disk, medians of several rounds
-after a warm-up (1 GB and more: without one). The databases are like an application's: users, events with JSON,
-messages of English prose, a full-text table, indexes, WAL. Memory is the largest that all processes of a contender
-held together, without pages of mapped files, which the system takes back when it needs them. Between two machines the
-seconds say little; the ratios do.
+Measured {day} with `make bench`. All contenders run alternately on the same file and disk; times are medians of several
+rounds after a warm-up (1 GB and more: without one). The databases are like an application's: users, events with JSON,
+messages of English prose, a full-text table, indexes, WAL. Memory is the maximum of all processes of a contender
+together, without pages of mapped files, which the system can reclaim. Compare ratios between machines, not seconds.
 
 {cores} cores, {machine}, load {load:.1f} at the start; Python {python}, SQLite {sqlite} in Litekeep; {others}.
 """
@@ -141,10 +140,10 @@ def _versions() -> list[str]:
         if shutil.which(name, path=environment()["PATH"]) is None:
             found.append(f"{name} is not installed")
             continue
-        said = subprocess.run(
+        line = subprocess.run(
             command.split(), env=environment(), capture_output=True, text=True, check=False
         ).stdout.split("\n")[0]
-        found.append(f"{name} {next((word for word in said.split() if any(map(str.isdigit, word))), said)}")
+        found.append(f"{name} {next((word for word in line.split() if any(map(str.isdigit, word))), line)}")
     return found
 
 

@@ -1,4 +1,4 @@
-"""Throughput to Cloud Storage, with the local server: a store's upload beside the library's plain one."""
+"""Upload throughput to a local Cloud Storage server: Litekeep's store compared with the library's plain upload."""
 
 import os
 import random
@@ -18,7 +18,7 @@ Way = Callable[[int], None]
 
 @dataclass(frozen=True)
 class Upload:
-    """Seconds for each way, of `size` bytes; each a median."""
+    """Median seconds to upload `size` bytes, through Litekeep's store and with the plain library call."""
 
     size: int
     ours: float
@@ -26,7 +26,7 @@ class Upload:
 
 
 def measure_upload(folder: Path, megabytes: int, rounds: int) -> Upload:
-    """Both ways in turn, after a warm-up of each."""
+    """Measures both ways alternately, after one warm-up of each."""
     folder.mkdir()
     source = folder / "object"
     source.write_bytes(random.Random(1).randbytes(megabytes << 20))
@@ -51,7 +51,7 @@ def measure_upload(folder: Path, megabytes: int, rounds: int) -> Upload:
         seconds: dict[Way, list[float]] = {ours: [], plain: []}
         for number in range(rounds + 1):
             for way, found in seconds.items():
-                copy = Path(shutil.copyfile(source, folder / "copy"))  # a store keeps the file that it is given
+                copy = Path(shutil.copyfile(source, folder / "copy"))  # a folder store moves the file that it gets
                 began = time.perf_counter()
                 way(number)
                 if number:

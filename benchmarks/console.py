@@ -1,6 +1,7 @@
-"""The console over a large store: `python -m benchmarks.console`. Prints the figures of docs/console.md.
+"""The console with a large store: `python -m benchmarks.console` prints the figures of docs/console.md.
 
-The bucket is fake-gcs-server's, on this machine, behind a proxy that counts. The console runs in a process of its own.
+The bucket is served by fake-gcs-server on this machine, behind a proxy that counts requests. The console runs in a
+separate process.
 """
 
 import json
@@ -27,40 +28,42 @@ _DATABASES = 100
 
 
 def main() -> None:
-    """`python -m benchmarks.console [BACKUPS [IN_BUCKET]]`: so many in a folder, and so many in a bucket."""
+    """`python -m benchmarks.console [BACKUPS [IN_BUCKET]]`: the number of backups in a folder, and in a bucket."""
     if sys.argv[1:] == ["look"]:
-        print(json.dumps(_look()))
+        print(json.dumps(_visit_pages()))
         return
     counts = [*map(int, sys.argv[1:]), 10_000, 1_000]
     with tempfile.TemporaryDirectory() as name:
         _fill_folder(Path(name) / "backups", counts[0])
-        _tell(f"{counts[0]} backups of {_DATABASES} databases in a folder", _looked_at(str(Path(name) / "backups")))
+        _report(
+            f"{counts[0]} backups of {_DATABASES} databases in a folder", _measure_pages(str(Path(name) / "backups"))
+        )
     with tempfile.TemporaryDirectory() as name, running_server(Path(name) / "log") as port:
         make_bucket(port, BUCKET)
         _fill_bucket(counts[1], port)
         with running_proxy(port) as proxy:
-            found = _looked_at(f"gs://{BUCKET}", STORAGE_EMULATOR_HOST=proxy.url)
+            found = _measure_pages(f"gs://{BUCKET}", STORAGE_EMULATOR_HOST=proxy.url)
             lists = f"/storage/v1/b/{BUCKET}/o?"
             asked = proxy.asked(lambda seen: seen.method == "GET" and seen.target.startswith(lists))
-        _tell(f"{counts[1]} backups in a bucket, {2 * counts[1]} objects: {len(asked)} listing requests", found)
+        _report(f"{counts[1]} backups in a bucket, {2 * counts[1]} objects: {len(asked)} listing requests", found)
 
 
-def _tell(what: str, found: dict[str, Any]) -> None:
+def _report(what: str, found: dict[str, Any]) -> None:
     print(what)
     for page, view in found["views"].items():
         print(f"| {page} | {view['processor']:.2f} s | {view['wall']:.2f} s |")
     print(f"memory of the process: {found['memory_mb']:.0f} MB", flush=True)
 
 
-def _looked_at(store: str, **settings: str) -> dict[str, Any]:
+def _measure_pages(store: str, **settings: str) -> dict[str, Any]:
     own = os.environ | {"BACKUP_STORE": store, "BACKUP_KEY": "none"} | settings
     command = [sys.executable, "-m", "benchmarks.console", "look"]
     found: dict[str, Any] = json.loads(subprocess.run(command, env=own, stdout=subprocess.PIPE, check=True).stdout)
     return found
 
 
-def _look() -> dict[str, object]:
-    """What the pages take in this process: seconds of the processor, and on the clock."""
+def _visit_pages() -> dict[str, object]:
+    """Measures the pages in this process: CPU seconds and elapsed seconds."""
     from console.serve import on_laptop  # noqa: PLC0415 - only the process that is measured
     from shared.settings import read_settings  # noqa: PLC0415
 
@@ -90,7 +93,7 @@ def _manifests(numbers: Iterable[int]) -> Iterator[Manifest]:
 
 
 def _fill_folder(store: Path, count: int) -> None:
-    """Without the syncs that make real ones slow to make."""
+    """Writes the backups without syncing, which would take most of the time."""
     for manifest in _manifests(range(count)):
         path = store / manifest.name.manifest
         path.parent.mkdir(parents=True, exist_ok=True)
@@ -99,7 +102,7 @@ def _fill_folder(store: Path, count: int) -> None:
 
 
 def _fill_bucket(count: int, port: int) -> None:
-    """By few and small requests: it is not what is measured."""
+    """Uploads the backups with few, small requests; this is not measured."""
     connection = HTTPConnection("127.0.0.1", port)
     for manifest in _manifests(range(count)):
         _upload(connection, manifest.artifacts[0].object, b"0123456789", {})

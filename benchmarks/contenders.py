@@ -1,4 +1,4 @@
-"""Who does which work, by which command. All run in one folder that holds `app.db`, and write below `out`."""
+"""The commands to measure. Each runs in a folder with `app.db` and writes below `out`."""
 
 import os
 import shutil
@@ -19,7 +19,11 @@ PROVEN, IDENTICAL = ", proven in full", ", proven by identity"
 
 @dataclass(frozen=True)
 class Contender:
-    """`before` is not timed; `stored` is the file or folder whose bytes count; a slow one sits out large sizes."""
+    """One tool's command for one kind of work.
+
+    `before` is a command that is not timed. `stored` is the file or folder whose size is reported. A slow contender is
+    left out for large databases.
+    """
 
     work: str
     name: str
@@ -27,15 +31,15 @@ class Contender:
     before: str = "true"
     stored: str | None = None
     is_slow: bool = False
-    needs: str = "bash"  # a program, without which the contender is left out
+    needs: str = "bash"  # the contender is left out if this program is not installed
 
     @property
-    def is_there(self) -> bool:
+    def is_installed(self) -> bool:
         return shutil.which(self.needs, path=environment()["PATH"]) is not None
 
 
 def environment() -> dict[str, str]:
-    """Nothing of the caller's settings; programs beside this Python come first."""
+    """Returns an environment without the caller's settings, with the programs beside this Python first in PATH."""
     binaries = Path(sys.executable).parent
     kept = {name: os.environ[name] for name in ("HOME", "LANG", "TMPDIR") if name in os.environ}
     return kept | {
@@ -50,7 +54,7 @@ def environment() -> dict[str, str]:
 
 
 def litekeep(*, goals_only: bool = False) -> list[Contender]:
-    """Return Litekeep's own runs: each format alone and both, plain and encrypted, each after the backup it needs.
+    """Returns Litekeep's commands: each format alone and both, plain and encrypted, each after the backup it needs.
 
     With `goals_only`, return the encrypted runs alone, without the verification of a single format.
     """
@@ -60,14 +64,14 @@ def litekeep(*, goals_only: bool = False) -> list[Contender]:
 
 
 def _litekeep(*, encrypted: bool) -> list[Contender]:
-    said, key = (", encrypted", "BACKUP_KEY=file:out/key ") if encrypted else ("", "")
+    suffix, key = (", encrypted", "BACKUP_KEY=file:out/key ") if encrypted else ("", "")
     store = "out/store-encrypted" if encrypted else "out/store"
     makes_key = "test -e out/key || litekeep keygen out/key >/dev/null; " if encrypted else ""
 
     def backup(work: str, formats: str, name: str) -> Contender:
         return Contender(
             work,
-            f"litekeep{said}",
+            f"litekeep{suffix}",
             f"{key}BACKUP_FORMATS={formats} litekeep backup --store {store}-{name} --name it",
             before=f"{makes_key}rm -rf {store}-{name}",
             stored=f"{store}-{name}",
@@ -76,15 +80,15 @@ def _litekeep(*, encrypted: bool) -> list[Contender]:
     def restore(work: str, name: str, flags: str = "", note: str = "", before: str = "true") -> Contender:
         return Contender(
             work,
-            f"litekeep{said}{note}",
+            f"litekeep{suffix}{note}",
             f"{key}litekeep restore --store {store}-{name} --backup it --to out/back.db{flags}",
             before=f"rm -f out/back.db*; {before}",
         )
 
     def verify(name: str) -> Contender:
-        return Contender(VERIFY, f"litekeep {name}{said}", f"{key}litekeep verify --store {store}-{name} --backup it")
+        return Contender(VERIFY, f"litekeep {name}{suffix}", f"{key}litekeep verify --store {store}-{name} --backup it")
 
-    # Only a verdict that the key seals proves an image by identity.
+    # --verify proves an image by identity only after a verification whose verdict is sealed with the key.
     verified = f"ls {store}-sqlite/*/*/it.verified-* || {key}litekeep verify --store {store}-sqlite --backup it"
     return [
         backup(BACKUP_SQL, "sql", "sql"),
@@ -101,7 +105,7 @@ def _litekeep(*, encrypted: bool) -> list[Contender]:
 
 
 def peers() -> list[Contender]:
-    """The other tools that do this work."""
+    """Other tools that do the same work."""
     return [*_shell_pipes(), *_backup_tools()]
 
 
@@ -140,7 +144,7 @@ def _shell_pipes() -> list[Contender]:
 
 
 def _backup_tools() -> list[Contender]:
-    """Litestream changes its source, so it gets a copy."""
+    """Litestream and restic. Litestream changes its source, so it gets a copy."""
     fresh = "rm -rf out/litestream out/.l.db-litestream out/l.db*; cp app.db out/l.db"
     replica = 'file://"$PWD"/out/litestream'
     return [

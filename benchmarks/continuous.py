@@ -1,12 +1,12 @@
-"""`python -m benchmarks.continuous`: a day of continuous backups by a simulated clock, and restores of its moments.
+"""`python -m benchmarks.continuous`: a day of continuous backups with a simulated clock, and restores of its moments.
 
-    day      480 cycles at every 3 minutes of the reference's workload, with failures in between; ten moments compared
-    restore  the restore of the newest point beside that of its base, on the store that a day has left
-    large    4 GB: a base, an increment, and a restore, by whole commands
+    day      480 cycles, one every 3 minutes, with some failures; ten moments are restored and compared
+    restore  restores the newest point and its base, from the store that `day` made
+    large    4 GB: a base, an increment, and a restore, as whole commands
     cycle    a cycle of a job and of a loop, with its requests, and whole commands
-    look     list, status, timeline and the others on a week of points, in a folder and in a simulated bucket
+    look     list, status, timeline and others on a week of points, in a folder and in a simulated bucket
 
-Nothing here is a test: what it prints is for docs/benchmarks.md and docs/continuous.md.
+Its output is for docs/benchmarks.md and docs/continuous.md; it is not a test.
 """
 
 import argparse
@@ -45,13 +45,13 @@ from shared.stores.folder import FolderStore
 
 _BEGIN = datetime(2024, 1, 15, tzinfo=UTC)
 _EVERY = timedelta(minutes=3)
-_FAILS, _QUIET = 25, 8  # every so many cycles
-_GAP, _VACUUM = (200, 210), 300  # cycles that are left out; the cycle before which the database is vacuumed
+_FAILS, _QUIET = 25, 8  # every 25th cycle fails, every 8th has no writes
+_GAP, _VACUUM = (200, 210), 300  # skipped cycles; the cycle before which the database is vacuumed
 _MOMENTS = 10
 
 
 class Watched(FolderStore):
-    """A folder that counts its requests, and fails at one of them when it is told to."""
+    """A folder store that counts its requests and fails at number `fails_at`."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -77,7 +77,7 @@ class Watched(FolderStore):
 
 @dataclass
 class Day:
-    """`kept`: copies of what the database held at some moments."""
+    """The simulated day and its results; `kept` are copies of the database at some moments."""
 
     folder: Path
     cycles: int
@@ -118,7 +118,7 @@ class Day:
                 self.kept.append((moment, image.rename(self.folder / f"kept-{number}.sqlite")))
 
     def _cycle(self, number: int, *, fails: bool) -> None:
-        """Every other cycle is one of a job, which remembers nothing."""
+        """Runs one cycle. Even numbers are cycles of a job, which has no memory, odd ones those of a loop."""
         order = BackupOrder(self.location, self.store, self.key, Kind.CONTINUOUS, timedelta(days=7), "test")
         self.store.requests, self.store.fails_at = 0, self.chance.randint(1, 8) if fails else -1
         began = time.perf_counter()
@@ -130,21 +130,21 @@ class Day:
         finally:
             if not number % 2:
                 self.memory.forget()
-        said = "quiet"
+        result = "quiet"
         if isinstance(done, Taken):
             chain = done.manifest.chain
             assert chain is not None
-            said = "increment" if chain.parent else "base"
+            result = "increment" if chain.parent else "base"
             if chain.parent:
                 self.stored.append(sum(artifact.size_bytes for artifact in done.manifest.artifacts))
                 self.changed.append(chain.changed_pages)
-        self.found[said] += 1
-        how = f"{said}, {'loop' if number % 2 else 'job'}"
+        self.found[result] += 1
+        how = f"{result}, {'loop' if number % 2 else 'job'}"
         self.seconds.setdefault(how, []).append(time.perf_counter() - began)
         self.asked.setdefault(how, []).append(self.store.requests)
 
     def _write(self, number: int) -> None:
-        """100 events and 40 messages more, and 50 users changed all over their table."""
+        """Adds 100 events and 40 messages, and changes 50 users all over their table."""
         chance = self.chance
         with closing(apsw.Connection(str(self.location.path))) as db:
             if number == _VACUUM:
@@ -160,7 +160,7 @@ class Day:
                 for _ in range(50):
                     balance = (chance.uniform(0, 500), chance.randint(1, users))
                     db.execute("UPDATE users SET balance = ? WHERE id = ?", balance)
-        written = 1_700_000_000 + number  # a time of just now tells nothing, as a later write may get the same one
+        written = 1_700_000_000 + number  # a recent time proves nothing: a later write may get the same one
         os.utime(self.location.path, (written, written))
 
     def _image(self, name: str) -> Path:
@@ -172,7 +172,7 @@ class Day:
         return target
 
     def compare(self) -> list[dict[str, Any]]:
-        """Each moment that was kept, restored and compared byte for byte."""
+        """Restores each kept moment and compares it byte for byte."""
         rows = []
         for moment, kept in self.kept:
             backup = self.catalog.find("latest", "app.db", moment)
@@ -181,11 +181,11 @@ class Day:
             rebuild_backup(self.catalog, backup, self.key, target)
             seconds = time.perf_counter() - began
             chain = backup.chain
-            assert chain is not None  # each of them is a point
+            assert chain is not None  # every backup in this store is a point
             same = target.read_bytes() == kept.read_bytes()
             away = (moment - backup.created_at).total_seconds()
-            said = {"at": rfc3339(moment), "point": backup.name.id, "cycle": chain.cycle, "away_seconds": away}
-            rows.append(said | {"same": same, "seconds": round(seconds, 2)})
+            row = {"at": rfc3339(moment), "point": backup.name.id, "cycle": chain.cycle, "away_seconds": away}
+            rows.append(row | {"same": same, "seconds": round(seconds, 2)})
             target.unlink()
         return rows
 
@@ -219,7 +219,7 @@ def day(options: argparse.Namespace) -> None:
 
 
 def restore(options: argparse.Namespace) -> None:
-    """The newest point beside its base: seconds, in turn."""
+    """Measures restores of the point with the longest path and of its base, alternately."""
     made = Day(options.folder, options.cycles, now=_BEGIN + timedelta(days=30))
     listed = made.catalog.backups(Kind.CONTINUOUS, "app.db")
     newest = max(listed, key=lambda backup: len(made_path(listed, backup)))
@@ -228,15 +228,15 @@ def restore(options: argparse.Namespace) -> None:
     seconds: dict[str, list[float]] = {"base": [], "newest": []}
     cpu: dict[str, list[float]] = {"base": [], "newest": []}
     for _ in range(options.rounds + 1):
-        for said, backup in (("base", base), ("newest", newest)):
-            target = options.folder / f"{said}.sqlite"
+        for which, backup in (("base", base), ("newest", newest)):
+            target = options.folder / f"{which}.sqlite"
             began, used = time.perf_counter(), cpu_used()
             rebuild_backup(made.catalog, backup, made.key, target)
-            seconds[said].append(time.perf_counter() - began)
-            cpu[said].append(cpu_used() - used)
+            seconds[which].append(time.perf_counter() - began)
+            cpu[which].append(cpu_used() - used)
             target.unlink()
     for what, found in (("seconds", seconds), ("cpu", cpu)):
-        one, other = (median(found[said][1:]) for said in ("base", "newest"))
+        one, other = (median(found[which][1:]) for which in ("base", "newest"))
         ratio = {"base": round(one, 2), "point": round(other, 2), "ratio": round(other / one, 2)}
         print(json.dumps({"of": what, **ratio, "steps": len(made_path(listed, newest))}), flush=True)
 

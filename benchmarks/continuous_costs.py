@@ -1,4 +1,4 @@
-"""What one cycle costs, and what a look at a week of points does: parts of `python -m benchmarks.continuous`."""
+"""The cost of one cycle, and of listing a week of points: parts of `python -m benchmarks.continuous`."""
 
 import json
 import random
@@ -33,29 +33,29 @@ _LOOKS = (
     "monitor --json",
     "cleanup --dry-run --json",
 )
-Write = Callable[[], datetime]  # writes to the database, and says when
-Asked = Callable[[], int]  # how many requests the store was asked
-_MAY_COMPLAIN = " || test $? = 1"  # what needs attention is no failure here
+Write = Callable[[], datetime]  # writes to the database and returns the time of the write
+Requests = Callable[[], int]  # returns the number of requests to the store so far
+_MAY_COMPLAIN = " || test $? = 1"  # exit code 1 (something needs attention) is not a failure here
 
 
 def commands(folder: Path, write: str) -> Iterator[str]:
-    """A base, an increment after `write`, and a cycle with nothing to do: whole commands on `folder`/app.db."""
+    """Measures a base, an increment after `write`, and a cycle without changes: whole commands on `folder`/app.db."""
     own = environment() | {"BACKUP_KEY": "file:out.key", "BACKUP_STORE": "commands"}
     if not (folder / "out.key").exists():
         measure("litekeep keygen out.key", folder, own)
     cycle = "litekeep backup --kind continuous"
-    old = "touch -d 2024-01-{} app.db"  # a time of just now tells nothing
-    for said, command in (
+    old = "touch -d 2024-01-{} app.db"  # a recent modification time does not prove that nothing was written
+    for step, command in (
         ("base", f"{old.format(15)}; {cycle}"),
         ("increment", f"sqlite3 app.db '{write}'; {old.format(16)}; {cycle}"),
         ("nothing written", cycle),
         ("restore of the increment", "litekeep restore --backup latest --to back.db; rm back.db"),
     ):
-        yield f"{said}: {_said(measure(command, folder, own))}"
+        yield f"{step}: {_figures(measure(command, folder, own))}"
 
 
 def of_gigabytes(folder: Path, gigabytes: int) -> Iterator[str]:
-    """The same on a database of so many gigabytes, most of its pages nearly empty."""
+    """Measures the same on a database of this many gigabytes, with most of its pages nearly empty."""
     path = folder / "app.db"
     if not path.exists():
         with closing(sqlite3.connect(path, isolation_level=None)) as db:
@@ -65,38 +65,38 @@ def of_gigabytes(folder: Path, gigabytes: int) -> Iterator[str]:
     yield from commands(folder, "CREATE TABLE u(x); INSERT INTO u VALUES(1)")
 
 
-def cycles(order: BackupOrder, memory: Memory, rounds: int, write: Write, asked: Asked) -> Iterator[str]:
-    """Cycles in this process, each after a write: of a job, which remembers nothing, and of a loop."""
-    for how, remembers in (("job", None), ("loop", memory)):
+def cycles(order: BackupOrder, memory: Memory, rounds: int, write: Write, requests_so_far: Requests) -> Iterator[str]:
+    """Measures cycles in this process, each after a write: of a job, which has no memory, and of a loop."""
+    for how, loop_memory in (("job", None), ("loop", memory)):
         found: list[tuple[float, float, int]] = []
         for _ in range(rounds + 1):
-            now, before = write(), asked()
+            now, before = write(), requests_so_far()
             wall, cpu = time.perf_counter(), time.process_time()
-            run_cycle(order, remembers, clock=lambda at=now: at)  # type: ignore[misc]
-            found.append((time.perf_counter() - wall, time.process_time() - cpu, asked() - before))
+            run_cycle(order, loop_memory, clock=lambda at=now: at)  # type: ignore[misc]
+            found.append((time.perf_counter() - wall, time.process_time() - cpu, requests_so_far() - before))
         wall, cpu, requests = (median(each) for each in zip(*found[1:], strict=True))
         yield f"{how}: {wall:.2f} s, {cpu:.2f} s of CPU, {requests:.0f} requests"
 
 
 def points(folder: Path, count: int) -> Iterator[str]:
-    """Each command that looks at a store, on so many points in a folder, and on as many in a simulated bucket."""
+    """Measures each command that lists a store, with `count` points in a folder and in a simulated bucket."""
     if not (folder / "backups").exists():
         _fill(folder, count)
     own = environment() | {"BACKUP_KEY": "file:app.key", "BACKUP_STORE": "backups"}
-    yield f"litekeep --version: {_said(measure('litekeep --version', folder, own))}"
+    yield f"litekeep --version: {_figures(measure('litekeep --version', folder, own))}"
     for command in _LOOKS:
-        yield f"folder, {command}: {_said(measure(f'litekeep {command}{_MAY_COMPLAIN}', folder, own))}"
+        yield f"folder, {command}: {_figures(measure(f'litekeep {command}{_MAY_COMPLAIN}', folder, own))}"
     crowded = CrowdedChain(count, "app.db", datetime.now(UTC).replace(second=0, microsecond=0))
     with crowded_server(crowded) as url:
         own |= {"STORAGE_EMULATOR_HOST": url, "BACKUP_STORE": "gs://crowded", "BACKUP_KEY": "none"}
         for command in _LOOKS:
             crowded.requests = 0
             sample = measure(f"litekeep {command}{_MAY_COMPLAIN}", folder, own)
-            yield f"bucket, {command}: {crowded.requests} requests, {_said(sample)}"
+            yield f"bucket, {command}: {crowded.requests} requests, {_figures(sample)}"
 
 
 def cpu_used() -> float:
-    """Seconds of CPU of this process and of those that it waited for."""
+    """Returns the CPU seconds of this process and of the children that it waited for."""
     own = (resource.getrusage(who) for who in (resource.RUSAGE_SELF, resource.RUSAGE_CHILDREN))
     return sum(each.ru_utime + each.ru_stime for each in own)
 
@@ -118,5 +118,5 @@ def _fill(folder: Path, count: int) -> None:
         run_cycle(order, memory, clock=lambda at=began + number * _EVERY: at)  # type: ignore[misc]
 
 
-def _said(sample: Sample) -> str:
+def _figures(sample: Sample) -> str:
     return json.dumps({"seconds": round(sample.wall, 2), "cpu": round(sample.cpu, 2), "memory_mb": sample.memory >> 20})

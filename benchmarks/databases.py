@@ -1,6 +1,6 @@
-"""Databases such as applications have, of any size, the same ones every time.
+"""Reproducible databases like those of applications, of any size.
 
-Prose comes from Python's own documentation, because words drawn at random compress like nothing that people write.
+The prose comes from Python's own documentation, because random words compress differently from real text.
 """
 
 import random
@@ -60,7 +60,7 @@ _KINDS = ("login", "logout", "page.viewed", "purchase.completed", "message.sent"
 
 
 def make_database(path: Path, megabytes: int) -> None:
-    """Makes the database at `path`, within some percent of the size that was asked for."""
+    """Makes a database at `path` of about `megabytes` (within some percent)."""
     rows = _Rows(random.Random(20240115))
     with closing(apsw.Connection(str(path))) as connection:
         connection.execute(_SCHEMA).fetchall()
@@ -119,7 +119,7 @@ class _Rows:
             self._events += 1
             kind = chance.choice(_KINDS)
             payload = f'{{"path":"/{chance.choice(self._words)}","ref":{chance.getrandbits(24)},"ok":true}}'
-            # One in ten is a measured time: all the digits that a double has.
+            # One duration in ten has all the digits of a double, like a measured time.
             duration = chance.random() if self._events % 10 == 0 else chance.randint(1, 9999) / 100
             at = _START + self._events * 7 + chance.randint(0, 60)
             yield chance.randint(1, self._users), kind, at, payload, duration

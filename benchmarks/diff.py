@@ -1,7 +1,7 @@
-"""`python -m benchmarks.diff`: two databases of 1 GB, read to their end and compared; time and memory of both.
+"""`python -m benchmarks.diff`: CPU time and memory to read and to compare two databases of 1 GB.
 
-Reading both is the measure: SQLite walks every table of each file and takes every value of every row in its hand. The
-second database has 1 % of its rows changed, 1 % gone and 1 % new. Each is a process of its own.
+Reading both is the reference: SQLite scans every table of each file and reads every value of every row. In the second
+database 1 % of the rows are changed, 1 % deleted and 1 % added. Each measurement runs in a process of its own.
 """
 
 import argparse
@@ -18,7 +18,7 @@ from shared.operations.diff.compare import compare, open_pair
 from shared.sqlite.names import quote_name
 
 _TABLES = ("users", "events", "messages", "settings")
-_WITHIN, _MOST_MEMORY = 2.0, 200  # times the reading; MB
+_WITHIN, _MOST_MEMORY = 2.0, 200  # times the CPU of reading both; MB
 
 
 def main() -> None:
@@ -61,7 +61,7 @@ def _rows(path: Path) -> int:
 
 
 def _child(work: str, a: Path, b: Path) -> tuple[float, float]:
-    """Seconds of CPU and megabytes of memory of one process that does it."""
+    """Runs the function `work` in a process. Returns its CPU seconds and its memory in megabytes."""
     pid = os.fork()
     if pid == 0:
         os.execv(

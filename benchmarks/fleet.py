@@ -1,9 +1,9 @@
-"""What a fleet costs: 500 databases of a node, backed up by ten tasks of one execution, as Cloud Run starts them.
+"""The cost of a fleet: 500 databases of a node, backed up by ten tasks of one execution, as on Cloud Run.
 
     python -m benchmarks.fleet [--databases N] [--folder DIR]
 
-The node is simulated on this machine. One task is killed half way and tried again, and the whole execution is started a
-second time: each database must have exactly one backup in the end. Requests are what the node was asked.
+The node is simulated on this machine. One task is killed half way and retried, and two tasks are started a second time.
+In the end each database must have exactly one backup. Requests are those to the node.
 """
 
 import argparse
@@ -27,14 +27,14 @@ from tests.servers.sqlitecloud.server import Server
 
 _MEGABYTE = 1_000_000
 _TASKS = 10
-_KILLED = 3  # the task that is
-_GLANCE = 0.1  # seconds between two looks at the store
+_KILLED = 3  # the task that is killed
+_POLL_SECONDS = 0.1  # between two checks of the store
 _JOB = "python -m jobs.backup --kind daily"
 
 
 @dataclass(frozen=True)
 class Cost:
-    """One task: `made` are the databases that it backed up."""
+    """The cost of one task; `made` is the number of databases that it backed up."""
 
     what: str
     made: int
@@ -43,7 +43,10 @@ class Cost:
 
 
 def back_up_fleet(folder: Path, databases: int, say: Callable[[str], None]) -> list[Cost]:
-    """All databases of a node into one folder, task after task. Raises RuntimeError if one is lost or taken twice."""
+    """Backs up all databases of a node to a folder, one task after the other.
+
+    Raises RuntimeError if a database has no backup, or more than one.
+    """
     _make_node(folder / "node", databases)
     found = []
     with Server(folder / "node") as server:
@@ -62,12 +65,12 @@ def back_up_fleet(folder: Path, databases: int, say: Callable[[str], None]) -> l
                 found.append(_cost(f"task {task}, tried again", folder, server, run | {"CLOUD_RUN_TASK_ATTEMPT": "1"}))
             else:
                 found.append(_cost(f"task {task}", folder, server, run))
-        _once_each(folder, databases)
+        _check_one_backup_each(folder, databases)
         say(f"fleet of {databases}: the same slot, started a second time")
         found += [
             _cost(f"task {task}, started twice", folder, server, own | _attempt("second", task)) for task in (0, 1)
         ]
-        _once_each(folder, databases)
+        _check_one_backup_each(folder, databases)
     return found
 
 
@@ -83,44 +86,44 @@ def _attempt(execution: str, task: int) -> dict[str, str]:
 
 
 def _cost(what: str, folder: Path, server: Server, own: Mapping[str, str]) -> Cost:
-    asked, there = _asked(server), _backups(folder).total()
+    requests, backups = _requests(server), _backups(folder).total()
     sample = measure(_JOB, folder, own)
-    return Cost(what, _backups(folder).total() - there, _asked(server) - asked, sample)
+    return Cost(what, _backups(folder).total() - backups, _requests(server) - requests, sample)
 
 
 def _kill_half_way(folder: Path, own: Mapping[str, str], after: int) -> int:
-    """Returns how many backups the task had made when it was killed, in the middle of the next one."""
+    """Kills the task during a backup. Returns the number of backups that it had made."""
     before = _backups(folder).total()
-    with (folder / "killed.txt").open("wb") as said:
+    with (folder / "killed.txt").open("wb") as output:
         process = subprocess.Popen(
-            [sys.executable, *_JOB.split()[1:]], cwd=folder, env=dict(own), stdout=said, stderr=subprocess.STDOUT
+            [sys.executable, *_JOB.split()[1:]], cwd=folder, env=dict(own), stdout=output, stderr=subprocess.STDOUT
         )
         while _backups(folder).total() < before + after:
             if process.poll() is not None:
                 raise RuntimeError(f"the task ended by itself: {(folder / 'killed.txt').read_text()[-500:]}")
-            time.sleep(_GLANCE)
+            time.sleep(_POLL_SECONDS)
         os.kill(process.pid, signal.SIGKILL)
         process.wait()
     return _backups(folder).total() - before
 
 
-def _asked(server: Server) -> int:
+def _requests(server: Server) -> int:
     return sum(len(connection.requests) for connection in server.connections)
 
 
 def _backups(folder: Path) -> Counter[str]:
-    """How many backups there are of each database."""
+    """Counts the backups of each database."""
     return Counter(path.parent.name for path in folder.glob("store/*/*/*.manifest.json"))
 
 
-def _once_each(folder: Path, databases: int) -> None:
+def _check_one_backup_each(folder: Path, databases: int) -> None:
     found = _backups(folder)
     if len(found) != databases or set(found.values()) != {1}:
         raise RuntimeError(f"{len(found)} of {databases} databases, some with {max(found.values())} backups")
 
 
 def fleet_table(costs: list[Cost]) -> str:
-    """Markdown."""
+    """Returns the costs as a Markdown table."""
     rows = [
         [
             cost.what,
@@ -143,7 +146,7 @@ def main() -> None:
     options = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="litekeep-fleet-", dir=options.folder))
     try:
-        print(fleet_table(back_up_fleet(folder / "fleet", options.databases, lambda said: print(said, flush=True))))
+        print(fleet_table(back_up_fleet(folder / "fleet", options.databases, lambda line: print(line, flush=True))))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

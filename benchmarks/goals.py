@@ -1,4 +1,4 @@
-"""What is to be reached, and whether it was: ratios within one run, on one machine."""
+"""The performance goals, as ratios within one run on one machine, and whether they were reached."""
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ _DUMP, _LITESTREAM = "sqlite3 .dump | gzip -6", "litestream, one shot"
 
 @dataclass(frozen=True)
 class Goal:
-    """`found` in words beside `wanted` in words."""
+    """One goal; `wanted` and `found` are texts for the table."""
 
     work: str
     against: str
@@ -23,7 +23,7 @@ class Goal:
 
 
 class Results:
-    """Those of one size, by who did what."""
+    """The results for one size, by work and contender."""
 
     def __init__(self, results: Iterable[Result]) -> None:
         self._by_name = {(one.contender.work, one.contender.name): one for one in results}
@@ -33,11 +33,11 @@ class Results:
 
 
 def goals(results: Results, megabytes: int) -> list[Goal]:
-    """Each goal that this run has the figures for, for the plain and the encrypted way."""
+    """Returns the goals for which this run has results, without and with encryption."""
     is_large = megabytes >= _LARGE
     found: list[Goal | None] = []
-    for said in ("", ", encrypted"):
-        ours = f"litekeep{said}"
+    for suffix in ("", ", encrypted"):
+        ours = f"litekeep{suffix}"
         sql, dump = results.find(BACKUP_SQL, ours), results.find(BACKUP_SQL, _DUMP)
         pages, litestream = results.find(BACKUP_PAGES, ours), results.find(BACKUP_PAGES, _LITESTREAM)
         load = results.find(RESTORE_SQL, "gunzip | sqlite3")
@@ -53,8 +53,8 @@ def goals(results: Results, megabytes: int) -> list[Goal]:
                 3.5 if is_large else 2,
             ),
             None if is_large else _faster(results.find(RESTORE_SQL, ours), load, 2),
-            _within(results.find(VERIFY, f"litekeep both{said}"), load, 1.2 if is_large else 1.0),
-            _lean([results.find(work, name) for work, name in _hungriest(said)], 200),
+            _within(results.find(VERIFY, f"litekeep both{suffix}"), load, 1.2 if is_large else 1.0),
+            _lean([results.find(work, name) for work, name in _most_memory(suffix)], 200),
         ]
     return [goal for goal in found if goal]
 
@@ -78,7 +78,7 @@ def _goal(
     wanted: str,
     limit: float,
 ) -> Goal | None:
-    """`limit` is the least allowed, or the negative of the most."""
+    """A positive `limit` is a minimum; a negative one is the negated maximum."""
     if ours is None or theirs is None:
         return None
     found = ratio(ours, theirs)
@@ -90,11 +90,11 @@ def _goal(
     return Goal(f"{ours.contender.work}, {ours.contender.name}", against, f"{most} {wanted}", f"{found:.2f}", reached)
 
 
-def _hungriest(said: str) -> list[tuple[str, str]]:
+def _most_memory(suffix: str) -> list[tuple[str, str]]:
     return [
-        (BACKUP_BOTH, f"litekeep{said}"),
-        (RESTORE_SQL, f"litekeep{said}"),
-        (VERIFY, f"litekeep both{said}"),
+        (BACKUP_BOTH, f"litekeep{suffix}"),
+        (RESTORE_SQL, f"litekeep{suffix}"),
+        (VERIFY, f"litekeep both{suffix}"),
     ]
 
 

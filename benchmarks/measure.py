@@ -1,4 +1,4 @@
-"""Runs a command and says what it cost: wall time, CPU time, memory of the whole process tree."""
+"""Measures a command: elapsed time, CPU time, and memory of the whole process tree."""
 
 import os
 import subprocess
@@ -10,12 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from statistics import median
 
-_GLANCE = 0.03  # seconds between two looks at the tree's memory
+_POLL_SECONDS = 0.03  # between two samples of the tree's memory
 
 
 @dataclass(frozen=True)
 class Sample:
-    """One run: seconds, seconds, bytes."""
+    """One run: elapsed seconds, CPU seconds, bytes of memory."""
 
     wall: float
     cpu: float
@@ -24,7 +24,7 @@ class Sample:
 
 @dataclass(frozen=True)
 class Spread:
-    """Several runs of the same; `wall` and the others are medians."""
+    """Several runs of one command; `wall` and `cpu` are medians, `memory` is the maximum."""
 
     samples: tuple[Sample, ...]
 
@@ -50,34 +50,34 @@ class Spread:
 
 
 class CommandFailed(Exception):
-    """A contender did not do its work, so its time means nothing."""
+    """A measured command failed, so its time means nothing."""
 
 
 def measure(command: str, folder: Path, environment: Mapping[str, str]) -> Sample:
-    """Runs a shell command in `folder`; a failure anywhere in a pipe is one. Raises CommandFailed."""
-    with (folder / "said.txt").open("w+b") as said:
+    """Runs a shell command in `folder`. Raises CommandFailed if any part of a pipe fails."""
+    with (folder / "output.txt").open("w+b") as output:
         began = time.perf_counter()
         process = subprocess.Popen(
             ["bash", "-c", f"set -o pipefail; {command}"],
             cwd=folder,
             env=dict(environment),
             stdin=subprocess.DEVNULL,
-            stdout=said,
+            stdout=output,
             stderr=subprocess.STDOUT,
         )
         tree = _Tree(process.pid)
-        _, status, used = os.wait4(process.pid, 0)  # counts the children that bash has waited for, too
+        _, status, used = os.wait4(process.pid, 0)  # includes the children that bash has waited for
         wall = time.perf_counter() - began
         process.returncode = os.waitstatus_to_exitcode(status)
         peak = tree.peak()
         if process.returncode != 0:
-            said.seek(0)
-            raise CommandFailed(f"{command}\n{said.read().decode(errors='replace')[-2000:]}")
+            output.seek(0)
+            raise CommandFailed(f"{command}\n{output.read().decode(errors='replace')[-2000:]}")
     return Sample(wall, used.ru_utime + used.ru_stime, peak)
 
 
 class _Tree:
-    """Adds up the own memory of a process and all below it, again and again until `peak` is asked for."""
+    """Samples the memory of a process and its descendants until `peak` is called, which returns the maximum."""
 
     def __init__(self, pid: int) -> None:
         self._pid = pid
@@ -92,22 +92,22 @@ class _Tree:
         return self._peak
 
     def _watch(self) -> None:
-        while not self._ended.wait(_GLANCE):
-            self._peak = max(self._peak, sum(map(_own, _family(self._pid))))
+        while not self._ended.wait(_POLL_SECONDS):
+            self._peak = max(self._peak, sum(map(_private_memory, _descendants(self._pid))))
 
 
-def _family(pid: int) -> list[int]:
+def _descendants(pid: int) -> list[int]:
     found, waiting = [], [pid]
     while waiting:
         found.append(waiting.pop())
-        with suppress(OSError):  # it has just ended
+        with suppress(OSError):  # the process has just ended
             for thread in Path(f"/proc/{found[-1]}/task").iterdir():
                 waiting += map(int, thread.joinpath("children").read_text().split())
     return found
 
 
-def _own(pid: int) -> int:
-    """Bytes that the system cannot take back: without the pages of mapped files, which stay in its cache or go."""
+def _private_memory(pid: int) -> int:
+    """Returns the bytes that the system cannot reclaim: anonymous and shared memory, without mapped files."""
     try:
         status = Path(f"/proc/{pid}/status").read_text()
     except OSError:

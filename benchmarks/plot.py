@@ -1,4 +1,4 @@
-"""Cost against size, as an SVG: both axes logarithmic, so that what grows in a straight line has slope one."""
+"""An SVG of time against size, with two logarithmic axes, so that linear growth has slope one."""
 
 import math
 from collections.abc import Sequence
@@ -17,7 +17,7 @@ class Line:
 
 
 def draw(lines: Sequence[Line]) -> str:
-    """The whole SVG document; at least one line with a point is needed."""
+    """Returns the SVG document. At least one line must have a point."""
     points = [point for line in lines for point in line.points]
     across = _Scale([x for x, _ in points], _LEFT, _WIDTH - _RIGHT)
     up = _Scale([y for _, y in points], _HEIGHT - _BOTTOM, _TOP)
@@ -42,7 +42,7 @@ def draw(lines: Sequence[Line]) -> str:
 
 
 class _Scale:
-    """From a value to a place between two, by its logarithm, out to whole powers of ten."""
+    """A logarithmic axis from `begin` to `end` in pixels, extended to whole powers of ten."""
 
     def __init__(self, values: Sequence[float], begin: float, end: float) -> None:
         self._low = math.floor(math.log10(min(values)))

@@ -1,4 +1,4 @@
-"""What was measured, as Markdown."""
+"""The results as Markdown."""
 
 from collections.abc import Iterable, Sequence
 
@@ -25,27 +25,28 @@ _PLOTTED = {
 
 
 def table(heads: Sequence[str], rows: Iterable[Sequence[str]]) -> str:
-    """A Markdown table; the first column is text, the others figures."""
+    """Returns a Markdown table; the first column is text, the others are figures."""
     lines = ["| " + " | ".join(heads) + " |", "| --- |" + " ---: |" * (len(heads) - 1)]
     lines += ["| " + " | ".join(cell.replace("|", "\\|") for cell in row) + " |" for row in rows]
     return "\n".join(lines) + "\n"
 
 
 def contest(results: Sequence[Result]) -> str:
-    """One size: for each work who did it, with the ratio of each one's time to Litekeep's plain one."""
+    """Returns the tables for one size: for each work the contenders, with the ratio of each time to Litekeep's."""
     first = results[0]
     parts = [f"### {first.megabytes} MB ({first.source_bytes / _MEGABYTE:.1f} MB, {_rounds(first.spread)})\n"]
     for work in _WORKS:
-        those = [one for one in results if one.contender.work == work]
-        rows = [_row(one, those) for one in sorted(those, key=lambda one: one.spread.wall)]
+        same = [one for one in results if one.contender.work == work]
+        rows = [_row(one, same) for one in sorted(same, key=lambda one: one.spread.wall)]
         heads = [work, "median", "from-to", "CPU", "memory", "stored", "to litekeep's"]
         parts.append(table(heads, rows))
     return "\n".join(parts)
 
 
-def _row(one: Result, those: list[Result]) -> list[str]:
+def _row(one: Result, same: list[Result]) -> list[str]:
+    """Returns one contender's row; `same` are all results for the same work."""
     spread = one.spread
-    base = next((other for other in those if other.contender.name.startswith("litekeep")), None)
+    base = next((other for other in same if other.contender.name.startswith("litekeep")), None)
     return [
         one.contender.name,
         f"{spread.wall:.2f} s",
@@ -81,7 +82,7 @@ def start_table(spreads: dict[str, Spread]) -> str:
 
 
 def looking_table(counts: Sequence[int], spreads: dict[str, list[Spread]]) -> str:
-    rows = [[f"litekeep {name}", *(f"{one.wall:.2f} s" for one in those)] for name, those in spreads.items()]
+    rows = [[f"litekeep {name}", *(f"{one.wall:.2f} s" for one in each)] for name, each in spreads.items()]
     return table(["in a folder", *(f"{count:,} backups" for count in counts)], rows)
 
 
@@ -90,14 +91,14 @@ def upload_table(upload: Upload) -> str:
         [name, f"{seconds:.2f} s", f"{upload.size / _MEGABYTE / seconds:.0f} MB/s"]
         for name, seconds in (("litekeep's store", upload.ours), ("upload_from_filename", upload.plain))
     ]
-    said = f"Litekeep's rate is {upload.plain / upload.ours:.2f} of the plain one's (wanted: at least 0.9).\n"
-    return table([f"{upload.size / _MEGABYTE:.0f} MB to a bucket", "median", "rate"], rows) + "\n" + said
+    ratio = f"Litekeep's rate is {upload.plain / upload.ours:.2f} of the plain one's (wanted: at least 0.9).\n"
+    return table([f"{upload.size / _MEGABYTE:.0f} MB to a bucket", "median", "rate"], rows) + "\n" + ratio
 
 
 def lines(results: Iterable[Result]) -> list[Line]:
-    """What the plot shows: medians against the size of the source."""
+    """Returns the lines of the plot: median seconds against the size of the source."""
     points: dict[str, list[tuple[float, float]]] = {name: [] for name in _PLOTTED.values()}
     for one in results:
         if name := _PLOTTED.get((one.contender.work, one.contender.name)):
             points[name].append((one.source_bytes / _MEGABYTE, one.spread.wall))
-    return [Line(name, tuple(those)) for name, those in points.items() if those]
+    return [Line(name, tuple(each)) for name, each in points.items() if each]

@@ -1,4 +1,4 @@
-"""All contenders in turn on one file, round after round, so that what disturbs the machine disturbs them all."""
+"""Measures all contenders on one file, round after round, so that disturbances of the machine affect all of them."""
 
 import os
 from collections.abc import Callable
@@ -12,7 +12,7 @@ from benchmarks.measure import Sample, Spread, measure
 
 @dataclass(frozen=True)
 class Plan:
-    """How long to measure one size, after `warm_ups` rounds that do not count."""
+    """How many rounds to measure for one size, after `warm_ups` rounds that do not count."""
 
     megabytes: int
     rounds: int
@@ -23,7 +23,7 @@ class Plan:
 
 @dataclass(frozen=True)
 class Result:
-    """What one contender needed on one size. `stored` is in bytes, None for what stores nothing."""
+    """The result of one contender for one size. `stored` is in bytes, or None if the contender stores nothing."""
 
     megabytes: int
     source_bytes: int
@@ -33,7 +33,7 @@ class Result:
 
 
 def run_rounds(plan: Plan, folder: Path, say: Callable[[str], None]) -> list[Result]:
-    """Makes the database, and measures everybody on it. Raises CommandFailed."""
+    """Makes the database and measures all contenders on it. Raises CommandFailed."""
     folder.mkdir()
     (folder / "out").mkdir()
     say(f"{plan.megabytes} MB: making the database")
@@ -45,7 +45,7 @@ def run_rounds(plan: Plan, folder: Path, say: Callable[[str], None]) -> list[Res
         say(f"{plan.megabytes} MB: {'warm-up' if number < plan.warm_ups else f'round {number + 1 - plan.warm_ups}'}")
         for one in field:
             measure(one.before, folder, environment())
-            os.sync()  # what one left unwritten must not burden the next
+            os.sync()  # unwritten data of one contender must not slow the next
             sample = measure(one.command, folder, environment())
             if number >= plan.warm_ups:
                 samples[one].append(sample)
@@ -55,7 +55,7 @@ def run_rounds(plan: Plan, folder: Path, say: Callable[[str], None]) -> list[Res
 
 
 def _takes_part(contender: Contender, plan: Plan) -> bool:
-    return contender.is_there and (plan.with_slow or not contender.is_slow)
+    return contender.is_installed and (plan.with_slow or not contender.is_slow)
 
 
 def _size(path: Path) -> int:

@@ -1,8 +1,8 @@
-"""What scale costs in requests and memory: a bucket of 100,000 backups; for 500 databases in ten tasks see `fleet`.
+"""Requests and memory at scale: a bucket of 100,000 backups. For 500 databases in ten tasks see `fleet`.
 
     python -m benchmarks.scale [--backups N] [--folder DIR]
 
-The bucket is simulated on this machine. Counts are exact; CPU time and memory are those of the command's whole
+The bucket is simulated on this machine. Request counts are exact; CPU time and memory are of the command's whole
 process tree.
 """
 
@@ -22,13 +22,13 @@ from tests.servers.gcs.crowded import Crowded, crowded_server
 
 _MEGABYTE = 1_000_000
 _DATABASES = 100  # of the bucket's backups
-_MAY_COMPLAIN = " || test $? = 1"  # what needs attention is no failure here
+_MAY_COMPLAIN = " || test $? = 1"  # exit code 1 (something needs attention) is not a failure here
 _COMMANDS = ("list --json", "status --json --database app-0007.db", "monitor", "cleanup --dry-run --json")
 
 
 @dataclass(frozen=True)
 class Cost:
-    """`requests` are what the bucket was asked."""
+    """The cost of one command; `requests` is the number of requests to the bucket."""
 
     what: str
     requests: int
@@ -36,7 +36,7 @@ class Cost:
 
 
 def look_at_bucket(folder: Path, backups: int, say: Callable[[str], None]) -> list[Cost]:
-    """Each command that looks at a whole store, once."""
+    """Measures each command that lists a whole store, once."""
     folder.mkdir(parents=True)
     crowded = Crowded(backups, min(_DATABASES, backups), datetime.now(UTC).replace(minute=0, second=0, microsecond=0))
     found = []
@@ -51,7 +51,7 @@ def look_at_bucket(folder: Path, backups: int, say: Callable[[str], None]) -> li
 
 
 def cost_table(costs: list[Cost]) -> str:
-    """Markdown."""
+    """Returns the costs as a Markdown table."""
     rows = [
         [cost.what, f"{cost.requests:,}", f"{cost.sample.cpu:.1f} s", f"{cost.sample.memory / _MEGABYTE:.0f} MB"]
         for cost in costs
@@ -60,7 +60,7 @@ def cost_table(costs: list[Cost]) -> str:
 
 
 def section(folder: Path, quick: bool, say: Callable[[str], None]) -> str:
-    """For `python -m benchmarks`."""
+    """Measures and returns this section of docs/benchmarks.md."""
     counts, databases = ((1_000,), 20) if quick else ((1_000, 10_000, 100_000), 500)
     bucket = [cost for count in counts for cost in look_at_bucket(folder / f"bucket-{count}", count, say)]
     return "\n".join([cost_table(bucket), fleet.fleet_table(fleet.back_up_fleet(folder / "fleet", databases, say))])

@@ -1,4 +1,4 @@
-"""Databases of other shapes than the usual: does any step take more than in proportion when there is twice as much?
+"""Databases of unusual shapes: does any step take more than twice the time for twice the data?
 
     python -m benchmarks.shapes [--only SHAPE] [--share N] [--folder DIR]
 
@@ -34,7 +34,7 @@ _STEPS = {
 
 @dataclass(frozen=True)
 class Shape:
-    """`make` fills a database with `amount` of what it is about."""
+    """A kind of database; `make` fills a database with `amount` of `unit`."""
 
     name: str
     unit: str
@@ -44,7 +44,7 @@ class Shape:
 
 @dataclass(frozen=True)
 class Growth:
-    """One step on a shape, and on the same of half the amount."""
+    """One step on a shape, measured with half the amount and with the whole amount."""
 
     shape: Shape
     amount: int
@@ -59,7 +59,7 @@ class Growth:
 
 def _tables(db: apsw.Connection, count: int) -> None:
     db.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 0)
-    short = ShortSchema(db)  # only makes them sooner: SQLite alone takes minutes
+    short = ShortSchema(db)  # to be faster: SQLite alone takes minutes
     for number in range(count):
         short.before_table()
         db.execute(f"CREATE TABLE t{number} (id INTEGER PRIMARY KEY, name TEXT UNIQUE)")
@@ -83,7 +83,7 @@ def _blobs(db: apsw.Connection, megabytes: int) -> None:
 
 
 def _columns(db: apsw.Connection, count: int) -> None:
-    """As many columns as SQLite takes; it is the rows that grow."""
+    """Uses the most columns that SQLite allows by default; the number of rows grows."""
     names = ", ".join(f"c{number}" for number in range(2000))
     db.execute(f"CREATE TABLE t ({names})")
     db.executemany(f"INSERT INTO t VALUES ({', '.join('?' * 2000)})", (range(row, row + 2000) for row in range(count)))
@@ -100,7 +100,7 @@ SHAPES = (
 def measure_shapes(
     folder: Path, share: float, say: Callable[[str], None], shapes: Iterable[Shape] = SHAPES
 ) -> list[Growth]:
-    """Every step on every shape; with a `share` below 1 of smaller ones."""
+    """Measures every step on every shape, with `share` times the full amounts."""
     found = []
     for shape in shapes:
         amount = int(shape.amount * share)
@@ -124,7 +124,7 @@ def _measured(folder: Path, shape: Shape, amount: int, say: Callable[[str], None
 
 
 def growth_table(found: list[Growth]) -> str:
-    """Markdown."""
+    """Returns the results as a Markdown table."""
     rows = [
         [
             f"{one.shape.name}: {one.step}",
@@ -139,7 +139,7 @@ def growth_table(found: list[Growth]) -> str:
 
 
 def section(folder: Path, quick: bool, say: Callable[[str], None]) -> str:
-    """For `python -m benchmarks`."""
+    """Measures and returns this section of docs/benchmarks.md."""
     return growth_table(measure_shapes(folder / "shapes", 0.02 if quick else 1, say))
 
 
@@ -152,7 +152,7 @@ def main() -> None:
     folder = Path(tempfile.mkdtemp(prefix="litekeep-shapes-", dir=options.folder))
     try:
         shapes = [shape for shape in SHAPES if options.only in (None, shape.name)]
-        print(growth_table(measure_shapes(folder, options.share, lambda said: print(said, flush=True), shapes)))
+        print(growth_table(measure_shapes(folder, options.share, lambda line: print(line, flush=True), shapes)))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
 

@@ -1,4 +1,4 @@
-"""What costs time before a byte is moved: starting up, and looking at a store full of backups."""
+"""The cost of starting up, and of listing a store with many backups."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime, timedelta
@@ -12,11 +12,11 @@ from shared.model.manifest import Artifact, Database, Integrity, Manifest, Sourc
 from shared.model.names import BackupName, Format, automatic_id
 
 _NEWEST = datetime(2024, 1, 15, tzinfo=UTC)
-_MAY_COMPLAIN = " || test $? = 1"  # backups of long ago need attention, which is no failure here
+_MAY_COMPLAIN = " || test $? = 1"  # old backups need attention (exit code 1), which is not a failure here
 
 
 def start_up(folder: Path, rounds: int) -> dict[str, Spread]:
-    """Seconds until a command that has nothing to do is back, by command."""
+    """Measures commands that have nothing to do; returns the times by command."""
     folder.mkdir()
     jobs = sorted(path.parent.name for path in (ROOT / "jobs").glob("*/__main__.py"))
     commands = ["litekeep --help", "litekeep list", *(f"python -m jobs.{job} --help" for job in jobs)]
@@ -24,7 +24,7 @@ def start_up(folder: Path, rounds: int) -> dict[str, Spread]:
 
 
 def looking(folder: Path, counts: tuple[int, ...], rounds: int, say: Callable[[str], None]) -> dict[str, list[Spread]]:
-    """Seconds of each command that reads a whole catalog, for each number of backups in a folder."""
+    """Measures each command that reads a whole catalog, for each number of backups in a folder."""
     folder.mkdir()
     found: dict[str, list[Spread]] = {"list": [], "status": [], "cleanup --dry-run": []}
     for count in counts:
@@ -42,7 +42,7 @@ def _spread(command: str, folder: Path, rounds: int) -> Spread:
 
 
 def _fill(store: Path, count: int) -> None:
-    """A store as a folder holds it, without the syncs that make real ones slow to make."""
+    """Writes a folder store with `count` backups, without syncing, which would take most of the time."""
     for number in range(count):
         manifest = manifest_of(_NEWEST - timedelta(hours=number))
         path = store / manifest.name.manifest
@@ -52,7 +52,7 @@ def _fill(store: Path, count: int) -> None:
 
 
 def manifest_of(created_at: datetime, database: str = "app.db") -> Manifest:
-    """A backup of a small file, as its manifest tells it, sealed with no key."""
+    """Returns the manifest of a backup of a small file, sealed without a key."""
     name = BackupName(Kind.DAILY, database, automatic_id(created_at))
     artifact = Artifact(
         format=Format.SQL,

@@ -1,7 +1,8 @@
 """`python -m benchmarks.soak --folder F --minutes 30`: a writer, the loop and restores of random moments, all at once.
 
-The writer moves money between accounts, a row for each transfer: whatever moment comes back must have every transfer
-up to one and none after, balances that add up to nothing, and nothing newer than was asked for.
+The writer moves money between accounts and writes a row for each transfer. Every restored database must have all
+transfers up to one of them and none after it, balances that add up to zero, and nothing newer than the moment asked
+for.
 """
 
 import argparse
@@ -62,7 +63,7 @@ class Writer:
 
 
 def check(path: Path, asked: float) -> float:
-    """Seconds from the newest transfer that came back to the moment asked for. Raises AssertionError."""
+    """Returns the seconds from the newest restored transfer to the moment asked for. Raises AssertionError."""
     with closing(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)) as db:
         found = db.execute("SELECT count(*), max(id), max(at), (SELECT sum(balance) FROM account) FROM transfer")
         count, last, newest, balance = next(found)
@@ -102,10 +103,10 @@ class Soak:
                 self.memory.append(_resident(loop.pid))
         finally:
             loop.send_signal(signal.SIGTERM)
-            said, _ = loop.communicate(timeout=60)
+            output, _ = loop.communicate(timeout=60)
             writer.ended.set()
             thread.join()
-        return self._figures(writer, loop.returncode, json.loads(said))
+        return self._figures(writer, loop.returncode, json.loads(output))
 
     def _loop(self, environ: dict[str, str]) -> "subprocess.Popen[str]":
         command = [sys.executable, "-m", "litekeep", "continuous", "--every", f"{self.every}s", "--json"]

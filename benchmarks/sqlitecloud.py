@@ -2,9 +2,9 @@
 
     python -m benchmarks.sqlitecloud [--megabytes N] [--rounds N] [--folder DIR]
 
-The node is the tests' own, on this machine, in a process of its own, as each client is. The clock runs from when the
-node has made its snapshot to when the last byte is in a file. The bare copy is a server that does nothing but send the
-file over TLS 1.3, and a client that does nothing but receive it into a file.
+The node is the tests' server on this machine. It and each client run in a process of their own. The time is measured
+from the end of the node's snapshot until the last byte is in a file. The bare copy is a server that only sends the file
+over TLS 1.3, and a client that only receives it into a file.
 """
 
 import argparse
@@ -41,7 +41,7 @@ _BUFFER = 256 << 10
 
 @dataclass(frozen=True)
 class Figures:
-    """For one size of step: bytes a second each way, medians; and the most memory that Litekeep's client held."""
+    """For one step size: median bytes per second of each way, and the maximum memory of Litekeep's client."""
 
     step: int
     rates: dict[str, float]
@@ -49,7 +49,7 @@ class Figures:
 
 
 def measure_downloads(folder: Path, megabytes: int, rounds: int, say: Callable[[str], None]) -> list[Figures]:
-    """All ways in turn, round after round, after a warm-up of each, for every size of step."""
+    """Measures all ways alternately for every step size, after one warm-up of each."""
     data = folder / "node"
     data.mkdir(parents=True)
     _make(data / _NAME, megabytes)
@@ -57,7 +57,7 @@ def measure_downloads(folder: Path, megabytes: int, rounds: int, say: Callable[[
 
 
 def download_table(found: list[Figures]) -> str:
-    """Markdown."""
+    """Returns the results as a Markdown table."""
     rows = [
         [
             f"{one.step >> 10} KiB",
@@ -73,13 +73,13 @@ def download_table(found: list[Figures]) -> str:
 
 
 def section(folder: Path, quick: bool, say: Callable[[str], None]) -> str:
-    """For `python -m benchmarks`."""
+    """Measures and returns this section of docs/benchmarks.md."""
     megabytes, rounds = (64, 2) if quick else (500, 5)
     return f"{megabytes} MB.\n\n{download_table(measure_downloads(folder / 'cloud', megabytes, rounds, say))}"
 
 
 def _make(path: Path, megabytes: int) -> None:
-    """A database of random bytes: nothing on the way compresses, and what they are does not matter."""
+    """Makes a database of random bytes, so that nothing on the way can compress it."""
     chance = random.Random(1)
     connection = apsw.Connection(str(path))
     connection.execute("PRAGMA journal_mode = OFF; PRAGMA synchronous = OFF; CREATE TABLE t (b)").fetchall()
@@ -101,7 +101,7 @@ def _measured(data: Path, folder: Path, step: int, rounds: int, say: Callable[[s
                     rates[way].append(found["bytes"] / found["seconds"])
                 if way == "ours":
                     memory = max(memory, found["memory"])
-    return Figures(step, {way: median(those) for way, those in rates.items()}, memory)
+    return Figures(step, {way: median(each) for way, each in rates.items()}, memory)
 
 
 @contextmanager
@@ -119,7 +119,7 @@ def _plain_server(data: Path, step: int) -> Iterator[int]:
 
 @contextmanager
 def _process(*arguments: str) -> Iterator[str]:
-    """A program that says one line when it is ready, for as long as the block lasts."""
+    """Runs a program during the block; yields the line that it prints when it is ready."""
     process = subprocess.Popen(
         [sys.executable, *arguments], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
     )
@@ -143,11 +143,11 @@ def _run(*arguments: str) -> dict[str, float]:
     return found
 
 
-# In processes of their own from here on.
+# The following functions run in processes of their own.
 
 
 def _serve(data: Path, step: int) -> None:
-    """Sends the file to whoever connects, in pieces of `step` bytes, one connection at a time."""
+    """Sends the file to each client in pieces of `step` bytes, one connection at a time."""
     from tests.servers.sqlitecloud.certificates import Certificates, context  # noqa: PLC0415
 
     settings = context(*Certificates(data / ".sqlitecloud" / "tls").make("good"), None)
@@ -199,7 +199,7 @@ def _stock(url: str, target: Path) -> float:
 
     def timed(*arguments: object, **options: object) -> object:
         result = run(*arguments, **options)
-        began[0] = began[0] or time.perf_counter()  # the first command's answer: the snapshot is made
+        began[0] = began[0] or time.perf_counter()  # the reply to the first command: the snapshot is complete
         return result
 
     driver._internal_run_command = timed
@@ -253,7 +253,7 @@ def _measure() -> None:
     given = parser.parse_args()
     folder = Path(tempfile.mkdtemp(prefix="litekeep-bench-", dir=given.folder))
     try:
-        found = measure_downloads(folder, given.megabytes, given.rounds, lambda said: print(said, file=sys.stderr))
+        found = measure_downloads(folder, given.megabytes, given.rounds, lambda line: print(line, file=sys.stderr))
     finally:
         shutil.rmtree(folder, ignore_errors=True)
     print(f"{given.megabytes} MB, load {os.getloadavg()[0]:.1f}, threads {threading.active_count()}\n")

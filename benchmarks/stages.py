@@ -1,4 +1,4 @@
-"""The stages of a backup and of a restore, each by itself in this process: where the next bottleneck is."""
+"""The stages of a backup and of a restore, measured one by one in this process to find bottlenecks."""
 
 import hashlib
 import time
@@ -27,7 +27,7 @@ _PIECE = 1 << 20
 
 @dataclass(frozen=True)
 class Stage:
-    """One stage: seconds of wall and of CPU, and the bytes that went through it."""
+    """One stage: elapsed seconds, CPU seconds, and the bytes that it processed."""
 
     name: str
     wall: float
@@ -47,7 +47,7 @@ class Stages:
 
 
 def measure_stages(source: Path, folder: Path) -> list[Stage]:
-    """Runs one stage after the other on `source`, with their inputs in memory; files go below `folder`."""
+    """Runs the stages on `source` one after the other, with their inputs in memory and files below `folder`."""
     folder.mkdir()
     stages, image, key = Stages(), folder / "snapshot.sqlite", DataKey.generate()
     with stages.stage("snapshot", image_size := lambda: image.stat().st_size):
@@ -65,9 +65,9 @@ def measure_stages(source: Path, folder: Path) -> list[Stage]:
         pages = list(iter(lambda: file.read(_PIECE), b""))
     archived = {}
     for form, chunks in ((Format.SQL, sql), (Format.SQLITE, pages)):
-        for said, with_key in ((" and encrypt", key), ("", None)):
-            path = folder / f"{form}{said}"
-            with stages.stage(f"hash, compress{said} {form}", lambda chunks=chunks: sum(map(len, chunks))):  # type: ignore[misc]
+        for suffix, with_key in ((" and encrypt", key), ("", None)):
+            path = folder / f"{form}{suffix}"
+            with stages.stage(f"hash, compress{suffix} {form}", lambda chunks=chunks: sum(map(len, chunks))):  # type: ignore[misc]
                 archived[path] = _archive(chunks, path, form, with_key)
     _restore(stages, archived, key)
     with stages.stage("load the SQL", sql_size):
@@ -87,9 +87,9 @@ def _archive(chunks: list[bytes], path: Path, form: Format, key: DataKey | None)
 
 def _restore(stages: Stages, archived: dict[Path, Artifact], key: DataKey) -> None:
     for path, artifact in archived.items():
-        said = "decrypt, decompress, hash" if artifact.encrypted else "decompress, hash"
+        steps = "decrypt, decompress, hash" if artifact.encrypted else "decompress, hash"
         with (
-            stages.stage(f"{said} {artifact.format}", lambda artifact=artifact: artifact.plain_size_bytes),  # type: ignore[misc]
+            stages.stage(f"{steps} {artifact.format}", lambda artifact=artifact: artifact.plain_size_bytes),  # type: ignore[misc]
             path.open("rb") as raw,
         ):
             for _ in read_artifact(raw, artifact, key if artifact.encrypted else None, _NAME):
