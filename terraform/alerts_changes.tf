@@ -1,5 +1,5 @@
-# Alerts on what others do to the system: from Cloud Audit Logs (always on for changes) and Cloud Scheduler's log.
-# A change by terraform apply fires them too: they cannot tell whose hand it was, and say who it was.
+# Alerts on changes to the system, from Cloud Audit Logs (always on for changes) and Cloud Scheduler's log.
+# terraform apply fires them too; the alert names the account that made the change.
 
 locals {
   _our_buckets = "(${join(" OR ", [for bucket in local.stores : "\"${bucket.name}\""])})"
@@ -9,52 +9,52 @@ locals {
 
   change_alerts = {
     access-changed = {
-      title    = "Who may do what in the project was changed"
+      title    = "Project access changed"
       severity = "CRITICAL"
       filter   = "protoPayload.serviceName=\"cloudresourcemanager.googleapis.com\" AND protoPayload.methodName=~\"(^|[.])SetIamPolicy$\""
-      means    = "A role on the whole project reaches backups and keys past every grant of theirs. If it was no terraform apply of yours, take it back."
+      means    = "A role on the whole project overrides all grants on backups and keys. If this was not your terraform apply, revert it."
       run      = ["gcloud logging read 'protoPayload.serviceName=\"cloudresourcemanager.googleapis.com\" AND protoPayload.methodName:\"SetIamPolicy\"' ${local._who}", "gcloud projects get-iam-policy ${var.project_id}"]
     }
     audit-changed = {
       title    = "Audit trail changed"
       severity = "CRITICAL"
       filter   = "protoPayload.serviceName=\"logging.googleapis.com\" AND protoPayload.methodName=~\"ConfigServiceV2[.](UpdateSink|DeleteSink|UpdateBucket|UpdateBucketAsync|DeleteBucket|CreateExclusion|UpdateExclusion)$\" AND protoPayload.resourceName=~\"/(sinks|buckets)/(${var.name_prefix}|_Default|_Required)|/exclusions/\""
-      means    = "Where logs go, or for how long they stay, was changed. Alerts on events stand on these logs."
+      means    = "The destination or the retention of logs was changed. Alerts on events need these logs."
       run      = ["gcloud logging sinks describe ${var.name_prefix}-audit --project=${var.project_id}", "gcloud logging buckets list --project=${var.project_id}"]
     }
     bucket-changed = {
       title    = "Bucket policy or settings changed"
       severity = "CRITICAL"
       filter   = "resource.type=\"gcs_bucket\" AND resource.labels.bucket_name=${local._our_buckets} AND protoPayload.methodName=(\"storage.setIamPermissions\" OR \"storage.buckets.update\" OR \"storage.buckets.delete\")"
-      means    = "Who may touch the backups, or how long they are kept, was changed. If it was no terraform apply of yours, undo it."
+      means    = "The rights on the bucket or its retention were changed. If this was not your terraform apply, revert it."
       run      = ["# What differs now:", local._plan, "# Who it was:", "gcloud logging read 'resource.type=\"gcs_bucket\" AND protoPayload.methodName=(\"storage.setIamPermissions\" OR \"storage.buckets.update\")' ${local._who}"]
     }
     identity-changed = {
-      title    = "Identity of a job changed, or given a key"
+      title    = "Service account of a job changed, or given a key"
       severity = "CRITICAL"
       filter   = "protoPayload.serviceName=\"iam.googleapis.com\" AND protoPayload.methodName=~\"(CreateServiceAccountKey|UploadServiceAccountKey|SetIAMPolicy|SetIamPolicy|DisableServiceAccount|DeleteServiceAccount)$\" AND resource.labels.email_id=~\"^${var.name_prefix}-\""
-      means    = "Somebody can act as one of the jobs, or a job can act no more. The identities need no keys, and nobody has made one here."
+      means    = "Somebody can act as one of the jobs, or a job does not work any more. The jobs' service accounts need no keys, and Terraform creates none."
       run      = ["gcloud iam service-accounts list --project=${var.project_id} --filter=email:${var.name_prefix}-", "# The keys of one, by its address:", "gcloud iam service-accounts keys list --iam-account=${var.name_prefix}-restore@${var.project_id}.iam.gserviceaccount.com --project=${var.project_id} --managed-by=user"]
     }
     job-changed = {
       title    = "Job changed: its image, settings or rights"
       severity = "CRITICAL"
       filter   = "protoPayload.serviceName=\"run.googleapis.com\" AND protoPayload.methodName=~\"(Jobs|Services)[.](UpdateJob|ReplaceJob|DeleteJob|UpdateService|ReplaceService|DeleteService|SetIamPolicy)$\" AND protoPayload.resourceName=~\"/(jobs|services)/${var.name_prefix}-\""
-      means    = "What a job runs decides what a backup is. If it was no terraform apply of yours, look at the image that it runs now."
-      run      = ["gcloud run jobs list --project=${var.project_id} --region=${var.region} --format='table(metadata.name,spec.template.spec.template.spec.containers[0].image)'", "# What differs from what you have committed:", local._plan, "# Put it back:", local._deploy]
+      means    = "Somebody who changes a job controls its backups. If this was not your terraform apply, check the image that the job runs now."
+      run      = ["gcloud run jobs list --project=${var.project_id} --region=${var.region} --format='table(metadata.name,spec.template.spec.template.spec.containers[0].image)'", "# Differences from what you have committed:", local._plan, "# Revert it:", local._deploy]
     }
     key-changed = {
       title    = "Key or key version changed"
       severity = "CRITICAL"
       filter   = "protoPayload.serviceName=\"cloudkms.googleapis.com\" AND protoPayload.methodName=~\"(^|[.])(CreateCryptoKeyVersion|ImportCryptoKeyVersion|DestroyCryptoKeyVersion|UpdateCryptoKeyVersion|UpdateCryptoKeyPrimaryVersion|UpdateCryptoKey|RestoreCryptoKeyVersion|SetIamPolicy)$\" AND protoPayload.resourceName=~\"/keyRings/(${local._our_rings})(/|$)\""
-      means    = "A version was made, disabled, destroyed or brought back, or who may use the key was changed. A destroyed version takes every backup that it wrapped with it, after 120 days in which it can be restored. The rotation by schedule is no call of anybody's, and does not fire this."
+      means    = "A key version was created, disabled, destroyed or restored, or the rights on the key were changed. A version scheduled for destruction can be restored for 120 days; after that, every backup that it wrapped is lost. The scheduled rotation does not fire this alert."
       run      = local._key_commands
     }
     not-started = {
       title    = "Schedule could not start its job"
       severity = "ERROR"
       filter   = "resource.type=\"cloud_scheduler_job\" AND resource.labels.job_id=~\"^${var.name_prefix}-\" AND severity>=ERROR"
-      means    = "Cloud Scheduler was refused (rights, quota), so nothing ran in this slot."
+      means    = "Cloud Scheduler could not start the job (rights, quota), so nothing ran in this slot."
       run      = ["gcloud scheduler jobs list --project=${var.project_id} --location=${local.scheduler_location}", "# Once that is fixed:", local._execute.backup]
     }
     watch-changed = {
@@ -65,7 +65,7 @@ locals {
         "(protoPayload.serviceName=\"logging.googleapis.com\" AND protoPayload.methodName=~\"MetricsServiceV2[.](UpdateLogMetric|DeleteLogMetric)$\" AND protoPayload.resourceName=~\"/metrics/${local.name_id}_\")",
         "(protoPayload.serviceName=\"cloudscheduler.googleapis.com\" AND protoPayload.methodName=~\"(PauseJob|UpdateJob|DeleteJob)$\" AND protoPayload.resourceName=~\"/jobs/${var.name_prefix}-\")",
       ])
-      means = "What tells you that something is wrong, or starts the jobs, was changed. If it was no terraform apply of yours, and no snooze that you know of, put it back."
+      means = "An alert, a notification channel, a metric or a schedule was changed. If this was neither your terraform apply nor a known snooze, revert it."
       run   = ["# What differs now:", local._plan, "# Who it was:", "gcloud logging read 'protoPayload.serviceName=(\"monitoring.googleapis.com\" OR \"logging.googleapis.com\" OR \"cloudscheduler.googleapis.com\")' ${local._who}"]
     }
   }

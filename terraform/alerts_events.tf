@@ -1,7 +1,7 @@
-# Alerts on what the jobs log. Each names events of shared/events/events.json, and what to do.
+# Alerts on events in the jobs' logs. Each lists events of shared/events/events.json and says what to do.
 
 locals {
-  # Commands that the alerts' texts end with. All run anywhere but `make`, which is for a clone with its variable file.
+  # Commands at the end of the alerts' texts. All run anywhere, except `make`, which needs a clone with its variable file.
   _deploy  = "make deploy PROJECT=${var.project_id}"
   _execute = { for job in keys(local._jobs) : job => "gcloud run jobs execute ${var.name_prefix}-${job} --project=${var.project_id} --region=${var.region} --wait" }
   _local   = "BACKUP_STORE=${local.store_url} BACKUP_KEY=gcp-kms://${google_kms_crypto_key.wrapping.id} litekeep"
@@ -9,11 +9,11 @@ locals {
 
   event_alerts = {
     audit-gap = {
-      title    = "Audit trail not whole"
+      title    = "Audit trail incomplete or changed"
       severity = "ERROR"
       events   = ["audit.gap"]
       where    = null
-      means    = "An event could not be stored in the audit trail, or an object of it was removed, changed or added with an old date, or checkpoints are not as the monitor made them. Find out who can write to the bucket, or delete there."
+      means    = "An event could not be stored in the audit trail, or an object of the trail was removed, changed or added with an old date, or a checkpoint differs from what the monitor wrote. Find out who can write to the bucket or delete there."
       run      = "${local._local} audit verify   # who: gcloud logging read 'protoPayload.methodName=(\"storage.objects.delete\" OR \"storage.objects.create\")' --project=${var.project_id} --freshness=2d"
     }
     backup-failed = {
@@ -21,7 +21,7 @@ locals {
       severity = "ERROR"
       events   = ["backup.failed"]
       where    = null
-      means    = "A run ended without a backup, or without its copy. Cloud Run tries again by itself; the next slot is another chance. Repeated failures lengthen the time that a loss would cost."
+      means    = "A run ended without a backup, or without its copy. Cloud Run retries automatically, and the next slot runs as scheduled. With each further failure a loss would cost more data."
       run      = ["# Why:", local._logs.backup, "# Once that is fixed:", local._execute.backup]
     }
     backup-slow = {
@@ -29,9 +29,9 @@ locals {
       severity = "WARNING"
       events   = ["backup.succeeded"]
       where    = "jsonPayload.duration_seconds>${floor(local.sizes.backup.timeout_minutes * 60 * var.alerts.slow_percent / 100)}"
-      means    = "A backup took more than ${var.alerts.slow_percent} % of its timeout of ${local.sizes.backup.timeout_minutes} minutes. Soon one will be cut off."
+      means    = "A backup took more than ${var.alerts.slow_percent} % of its timeout of ${local.sizes.backup.timeout_minutes} minutes. Soon a backup may not finish in time."
       run = [
-        "# In the variable file, beside what else job_sizes.backup has: timeout_minutes = ${min(1440, local.sizes.backup.timeout_minutes * 2)}, or more cpu. Then:",
+        "# In the variable file, add to job_sizes.backup: timeout_minutes = ${min(1440, local.sizes.backup.timeout_minutes * 2)}, or more cpu. Then:",
         local._deploy,
       ]
     }
@@ -40,31 +40,31 @@ locals {
       severity = "CRITICAL"
       events   = ["monitor.stale"]
       where    = null
-      means    = "The monitor finds in the store no backup of this kind and database that is as new as the schedule promises. It goes by what is stored, not by what jobs said."
-      run      = ["# Or the kind that is named above:", "${local._execute.backup} --args=--kind=daily"]
+      means    = "The store has no backup of this kind and database that is as recent as the schedule requires. The monitor checks the store itself, not the jobs' logs."
+      run      = ["# Or with the kind named above:", "${local._execute.backup} --args=--kind=daily"]
     }
     backup-vanished = {
-      title    = "Backup gone without a deletion"
+      title    = "Backup vanished"
       severity = "CRITICAL"
       events   = ["monitor.backup_vanished"]
       where    = null
-      means    = "A backup that was stored at the last checkpoint is gone, and no cleanup and nobody's delete removed it: a lifecycle rule, or somebody with rights on the bucket. Deleted objects can be brought back for ${var.bucket.soft_delete_days} days, and the copy store may have it."
-      run      = "gcloud storage ls --soft-deleted --recursive ${local.store_url}   # bring one back: gcloud storage restore URL#GENERATION"
+      means    = "A backup of the last checkpoint is gone, and neither a cleanup nor a litekeep delete removed it: a lifecycle rule did, or somebody with rights on the bucket. Deleted objects can be restored for ${var.bucket.soft_delete_days} days, and the copy store may have the backup."
+      run      = "gcloud storage ls --soft-deleted --recursive ${local.store_url}   # restore one: gcloud storage restore URL#GENERATION"
     }
     break-glass = {
-      title    = "Break glass: an offline key approved alone"
+      title    = "Break glass: approved with an offline key alone"
       severity = "CRITICAL"
       events   = ["restore.break_glass"]
       where    = null
-      means    = "What needs two persons was approved by one of the keys that are kept offline, or is being carried out so. If nobody of you did that, refuse the request at once, and change the policy."
+      means    = "A request that needs two persons was approved with one of the offline keys alone, or such a request is running. If none of you did that, refuse the request at once and change the policy."
       run      = ["${local._local} requests", "${local._local} refuse ID --reason 'not asked for'"]
     }
     cleanup-attention = {
-      title    = "Cleanup needs a look"
+      title    = "Cleanup needs attention"
       severity = "WARNING"
       events   = ["cleanup.attention"]
       where    = null
-      means    = "A cleanup kept backups past their time, for a reason that a person should know: newer ones fail or are not verified, a manifest cannot be read, the store left objects out of a listing. Nothing is lost; the bucket grows."
+      means    = "A cleanup kept backups past their retention for a reason that you should know: newer backups fail or are not verified, a manifest cannot be read, or a listing of the store was incomplete. Nothing is lost, but the bucket grows."
       run      = "${local._execute.cleanup} --args=--dry-run"
     }
     cleanup-failed = {
@@ -72,23 +72,23 @@ locals {
       severity = "WARNING"
       events   = ["cleanup.failed"]
       where    = null
-      means    = "Old backups were not, or not all, deleted. Nothing is lost; storage grows."
+      means    = "Not all old backups were deleted. Nothing is lost, but the bucket grows."
       run      = "${local._execute.cleanup} --args=--dry-run"
     }
     cleanup-large = {
-      title    = "Cleanup deleted unusually much"
+      title    = "Cleanup deleted unusually many backups"
       severity = "CRITICAL"
       events   = ["cleanup.succeeded"]
       where    = "jsonPayload.deleted_percent>${var.alerts.cleanup_percent}"
-      means    = "One cleanup deleted more than ${var.alerts.cleanup_percent} % of a database's backups: a retention made shorter, a schedule that stood still, or someone's hand. Deleted objects can be brought back for ${var.bucket.soft_delete_days} days."
-      run      = ["gcloud storage ls --soft-deleted --recursive ${local.store_url}", "# Bring one back, by the address that the listing shows:", "gcloud storage restore '${local.store_url}/OBJECT#GENERATION'"]
+      means    = "One cleanup deleted more than ${var.alerts.cleanup_percent} % of a database's backups. Possible reasons are a shorter retention, a schedule that did not run for some time, or an attack. Deleted objects can be restored for ${var.bucket.soft_delete_days} days."
+      run      = ["gcloud storage ls --soft-deleted --recursive ${local.store_url}", "# Restore one by the address that the listing shows:", "gcloud storage restore '${local.store_url}/OBJECT#GENERATION'"]
     }
     copy-behind = {
       title    = "Copy store behind"
       severity = "ERROR"
       events   = ["monitor.copy_behind", "copy.failed"]
       where    = null
-      means    = "Backups are missing in the second region. A loss of the first region would take them."
+      means    = "Backups are missing in the second region. They would be lost with the first region."
       run      = "gcloud storage rsync --recursive --no-clobber ${local.store_url} ${coalesce(local.copy_url, "gs://COPY-BUCKET")}"
     }
     dated-in-future = {
@@ -96,15 +96,15 @@ locals {
       severity = "WARNING"
       events   = ["monitor.future"]
       where    = null
-      means    = "A clock was wrong when this backup was taken, or is now. It counts as no backup until its time has come, and retention does not touch it."
-      run      = ["${local._local} list", "# Whose clock was it? Once that is right:", local._execute.backup]
+      means    = "A clock was wrong when this backup was taken, or is wrong now. The backup is ignored until the clock reaches its time, and retention does not delete it."
+      run      = ["${local._local} list", "# Once the wrong clock is corrected:", local._execute.backup]
     }
     drill-failed = {
       title    = "Restore drill failed"
       severity = "CRITICAL"
       events   = ["drill.failed"]
       where    = null
-      means    = "A backup could not be brought back as good data within its target. Treat it as if a restore had failed: it would have."
+      means    = "A backup could not be restored as good data within its target. Treat this as a failed restore, because a real one would have failed too."
       run      = "${local._execute.drill} --args=--drill,--now"
     }
     drill-overdue = {
@@ -120,15 +120,15 @@ locals {
       severity = "CRITICAL"
       events   = ["monitor.key_unusable", "monitor.key_at_risk"]
       where    = null
-      means    = "The next backup will fail, or kept backups cannot be opened: their key is not the configured one, or the key's versions are gone or disabled. A version scheduled for destruction can be brought back for 120 days."
+      means    = "The next backup will fail, or existing backups cannot be opened: their key is not the configured one, or the key's versions are gone or disabled. A version scheduled for destruction can be restored for 120 days."
       run      = local._key_commands
     }
     monitor-failed = {
-      title    = "Monitor could not look at everything"
+      title    = "Monitor could not check everything"
       severity = "ERROR"
       events   = ["monitor.failed", "monitor.notify_failed"]
       where    = null
-      means    = "It could not look at everything, or could not tell whom it should. Until it can, silence says nothing."
+      means    = "The monitor could not check everything, or could not send its notifications. Until it works again, a missing alert means nothing."
       run      = ["# Why:", local._logs.monitor, "# Once that is fixed:", local._execute.monitor]
     }
     native-stale = {
@@ -136,23 +136,23 @@ locals {
       severity = "WARNING"
       events   = ["monitor.native_stale"]
       where    = null
-      means    = "SQLite Cloud's own continuous backups of a database are on, and their newest point is over five minutes old while writes go on."
+      means    = "SQLite Cloud's own continuous backups of a database are on, but their newest point is over five minutes old although the database is written to."
       run      = "${local._local} native status --watch 60"
     }
     not-sealed = {
-      title    = "Verdict or mark without a true seal"
+      title    = "Verdict or mark without a valid seal"
       severity = "CRITICAL"
       events   = ["monitor.not_sealed"]
       where    = null
-      means    = "Somebody without the key wrote to the store that a backup was verified, or that a database is unchanged. It counts for nothing. Find out who can create objects there."
-      run      = ["# Who wrote:", "gcloud logging read 'protoPayload.methodName=\"storage.objects.create\"' --project=${var.project_id} --freshness=7d", "# Verify all anew:", "${local._execute.verify} --args=--all,--again"]
+      means    = "Somebody without the key wrote a verdict on a backup, or a mark that a database is unchanged. It is ignored. Find out who can create objects in the store."
+      run      = ["# Who wrote it:", "gcloud logging read 'protoPayload.methodName=\"storage.objects.create\"' --project=${var.project_id} --freshness=7d", "# Verify all backups again:", "${local._execute.verify} --args=--all,--again"]
     }
     request-approved = {
       title    = "Approved by a second person"
       severity = "WARNING"
       events   = ["request.approved"]
       where    = null
-      means    = "What overwrites or deletes was asked for and approved. It can be carried out once within four hours. If either of the two did not do that, refuse it: a signing key is in other hands."
+      means    = "A request to overwrite or delete was made and approved. It can run once within four hours. If either of the two people did not sign it, refuse it: somebody else has their signing key."
       run      = ["${local._local} requests", "${local._local} refuse ID --reason 'not asked for'"]
     }
     restore-check-failed = {
@@ -160,15 +160,15 @@ locals {
       severity = "ERROR"
       events   = ["restore.check_failed"]
       where    = null
-      means    = "The monthly check by the restore job itself failed: the connection string of the target, its login or a privilege is not as a restore needs it. Nothing is lost; a restore now would fail."
-      run      = ["# Why:", local._logs.restore-check, "# Once that is fixed (docs/deploy.md, Replacing a secret):", local._execute.restore-check]
+      means    = "The restore job's monthly check failed: the target's connection string, its login or a privilege is wrong. Nothing is lost, but a restore now would fail."
+      run      = ["# Why:", local._logs.restore-check, "# Once that is fixed (docs/deploy.md, Replace a secret):", local._execute.restore-check]
     }
     restore-failed = {
       title    = "Restore failed"
       severity = "CRITICAL"
       events   = ["restore.failed"]
       where    = null
-      means    = "A restore ended before its target was complete. What was there before is still there."
+      means    = "A restore ended before its target was complete. The previous data is still there."
       run      = "${local._logs.restore}"
     }
     restore-started = {
@@ -176,7 +176,7 @@ locals {
       severity = "WARNING"
       events   = ["restore.started"]
       where    = null
-      means    = "Someone is restoring a backup. If nobody announced it, find out who."
+      means    = "Somebody is restoring a backup. If nobody announced it, find out who it is."
       run = concat(
         ["gcloud run jobs executions list --job=${var.name_prefix}-restore --project=${var.project_id} --region=${var.region} --limit=3"],
         var.audit.data_access
@@ -189,15 +189,15 @@ locals {
       severity = "WARNING"
       events   = ["monitor.size_anomaly", "monitor.row_anomaly"]
       where    = "(jsonPayload.change_percent>50 OR jsonPayload.change_percent<-50)"
-      means    = "A backup is over 50 % larger or smaller than the last seven, in bytes or rows. It may be a migration, or data that is gone. Hold the last good one before retention takes it."
+      means    = "A backup is over 50 % larger or smaller than the last seven, in bytes or rows. The reason may be a migration, or lost data. Hold the last good backup before retention deletes it."
       run      = ["${local._local} list", "${local._local} hold ID --reason 'size anomaly'"]
     }
     store-unwritable = {
-      title    = "Store takes no objects"
+      title    = "Store cannot be written"
       severity = "CRITICAL"
       events   = ["monitor.store_unwritable"]
       where    = null
-      means    = "The next backup will fail. Rights, the storage key or a quota have changed."
+      means    = "The next backup will fail. Check rights, the storage key and quotas."
       run      = "${local._local} health"
     }
     source-damaged = {
@@ -205,7 +205,7 @@ locals {
       severity = "WARNING"
       events   = ["source.damaged"]
       where    = null
-      means    = "The backup is faithful, and SQLite's full check finds damage in the database that it was taken of. The line says what repairs it there."
+      means    = "The backup is an exact copy, but SQLite's full check finds damage in the source database. The message says how to repair it there."
       run      = "${local._local} status"
     }
     table-vanished = {
@@ -213,7 +213,7 @@ locals {
       severity = "WARNING"
       events   = ["monitor.table_vanished"]
       where    = null
-      means    = "The newest backup lacks a table that the one before it had: a migration, or a loss."
+      means    = "The newest backup lacks a table that the previous one has. The reason may be a migration, or lost data."
       run      = ["${local._local} list", "${local._local} restore --backup ID --table TABLE --to FILE"]
     }
     unverified = {
@@ -221,23 +221,23 @@ locals {
       severity = "WARNING"
       events   = ["monitor.unverified"]
       where    = null
-      means    = "A backup that nobody has proven is a hope. The verification does not run, or does not keep up."
+      means    = "The verification does not run or does not keep up, so it is not known whether this backup can be restored."
       run      = "${local._execute.verify}"
     }
     wrong-usage = {
-      title    = "Verification or drill asked for wrongly"
+      title    = "Verification or drill started with wrong options"
       severity = "WARNING"
       events   = ["drill.refused", "verify.refused"]
       where    = null
-      means    = "A verification or drill was started with a wrong flag or setting, so none was begun. That says nothing of any backup; but if it was the scheduled one, nothing is proven until it is mended."
-      run      = [local._logs.verify, "# Of a drill:", local._logs.drill]
+      means    = "A verification or drill was started with a wrong flag or setting and did not run. The backups are not affected. But if it was the scheduled one, nothing is verified until it is fixed."
+      run      = [local._logs.verify, "# For a drill:", local._logs.drill]
     }
     verify-failed = {
       title    = "Backup is not good"
       severity = "CRITICAL"
       events   = ["verify.failed", "monitor.not_good"]
       where    = null
-      means    = "A backup did not pass its verification, or could not be verified. Take another one now; keep the bad one for the cause."
+      means    = "A backup did not pass its verification, or could not be verified. Take another one now, and keep the bad one to find the cause."
       run      = [local._execute.backup, "${local._execute.verify} --args=--backup=latest"]
     }
   }

@@ -1,8 +1,8 @@
-# Alerts on what the jobs fail to log, and on runs that end without a word. Absence conditions will not do: they
-# look back for 23.5 hours at most, and only once there has been something. PromQL fires from the first minute.
+# Alerts on missing log entries, and on runs that ended without one. Absence conditions do not work here: they look back
+# at most 23.5 hours, and only if there was data before. PromQL fires from the first minute.
 
 locals {
-  # "databases" are alerted on one by one where they are named; where they are not, all of them together.
+  # One alert per database if `databases` names them, otherwise one for all of them.
   _named_databases = contains(var.databases, "*") ? [] : sort(var.databases)
 
   _backups = { for kind in keys(local.scheduled_kinds) : kind => "monitored_resource=\"cloud_run_job\",kind=\"${kind}\"" }
@@ -20,8 +20,8 @@ locals {
       title    = kind == "continuous" ? "Recovery point beyond its target" : "No ${kind} backup for ${var.alerts.stale_after[kind]}"
       severity = "CRITICAL"
       query    = join(" or ", missing)
-      means    = "For ${var.alerts.stale_after[kind]} no ${kind} backup was reported${kind == "continuous" ? ", so a loss now would cost more than the 5 minutes that continuous backups are for" : ""}. After a first deployment this fires until the first one has succeeded: the commands of next_steps take it at once."
-      run      = "${local._execute["backup-${kind}"]}\n    # Is it started?\n    gcloud scheduler jobs describe ${var.name_prefix}-backup-${kind} --project=${var.project_id} --location=${local.scheduler_location}"
+      means    = "No ${kind} backup was reported for ${var.alerts.stale_after[kind]}${kind == "continuous" ? ", so a loss now would cost more than the target of 5 minutes" : ""}. After a first deployment this fires until the first backup has succeeded: the commands of next_steps take it at once."
+      run      = "${local._execute["backup-${kind}"]}\n    # Does the schedule start it?\n    gcloud scheduler jobs describe ${var.name_prefix}-backup-${kind} --project=${var.project_id} --location=${local.scheduler_location}"
     }
   }
 
@@ -31,7 +31,7 @@ locals {
       title    = "Monitor is silent"
       severity = "CRITICAL"
       query    = "absent_over_time(${local._events},event=~\"monitor[.].*\"}[3h]) or sum(increase(${local._events},event=~\"monitor[.].*\"}[3h])) < 0.5"
-      means    = "The hourly monitor has said nothing for three hours. Until it speaks, the other alerts' silence says nothing. After a first deployment this fires until its first run."
+      means    = "The hourly monitor has logged nothing for three hours. Until it runs again, a missing alert means nothing. After a first deployment this fires until its first run."
       run      = local._execute.monitor
     }
     }, contains(keys(local.schedules), "cleanup") ? {
@@ -39,7 +39,7 @@ locals {
       title    = "Cleanup is silent"
       severity = "WARNING"
       query    = "absent_over_time(${local._events},event=~\"cleanup[.].*\"}[192h]) or sum(increase(${local._events},event=~\"cleanup[.].*\"}[192h])) < 0.5"
-      means    = "Retention has not been applied for eight days. Nothing is lost; storage grows. After a first deployment this fires until the first cleanup, at most a day."
+      means    = "Retention has not been applied for eight days. Nothing is lost, but storage grows. After a first deployment this fires until the first cleanup, at most a day."
       run      = "${local._execute.cleanup} --args=--dry-run"
     }
   } : {})
@@ -87,7 +87,7 @@ resource "google_monitoring_alert_policy" "silence" {
   depends_on = [google_logging_metric.counter]
 }
 
-# Cloud Run's own count: also of tasks that were killed (memory, timeout) before they could log anything.
+# Cloud Run's own count also covers tasks that were killed (memory, timeout) before they could log anything.
 resource "google_monitoring_alert_policy" "crash" {
   count = local.alerts_on ? 1 : 0
 
@@ -122,7 +122,7 @@ resource "google_monitoring_alert_policy" "crash" {
   documentation {
     mime_type = "text/markdown"
     subject   = "${local.title_prefix} ${var.environment}: job execution failed"
-    content   = "An execution of $${resource.label.job_name} failed after all its tries. When no other alert says why, it was killed before it could (out of memory, or past its timeout), or it was started with a wrong flag or setting: its log says which.\n\nRun:\n\n    gcloud run jobs executions list --job=$${resource.label.job_name} --project=${var.project_id} --region=${var.region} --limit=3\n"
+    content   = "An execution of $${resource.label.job_name} failed after all retries. If no other alert says why, it was killed (out of memory, or over its timeout) or started with a wrong flag or setting. Its log says which.\n\nRun:\n\n    gcloud run jobs executions list --job=$${resource.label.job_name} --project=${var.project_id} --region=${var.region} --limit=3\n"
   }
 
   depends_on = [google_project_service.this]

@@ -1,16 +1,16 @@
-# Two persons (docs/approvals.md): the policy as a file that no run can override, the keys that sign verdicts and
-# checkpoints, and a log that keeps the hashes of checkpoints out of the reach of whoever may write to the buckets.
+# Restores by two persons (docs/approvals.md): the policy as a file that no run can override, the keys that sign verdicts
+# and checkpoints, and a log with the hashes of checkpoints, out of the reach of accounts that may write to the buckets.
 
 locals {
   approvals = var.approvals == null ? {} : { on = var.approvals }
-  # Until the policy's first version is there, jobs could not start with it: signing keys come first, then the policy
-  # that names their public halves.
+  # Jobs could not start before the policy has a first version. The signing keys are created first, because the policy
+  # names their public halves.
   policy = { for on, settings in local.approvals : on => settings.policy_version if settings.policy_version != null }
 
-  policy_path = "/etc/litekeep/policy" # what the code looks at first; nothing of a run leads elsewhere
+  policy_path = "/etc/litekeep/policy" # the code reads this path first, and no setting of a run can change that
   policy_file = "policy.json"
 
-  # Who signs what: the verifier verdicts and drills, the monitor checkpoints. A person's key is made by the person.
+  # The verifier signs verdicts and drills, the monitor signs checkpoints. People create their own keys.
   signers = length(local.approvals) == 0 ? [] : ["monitor", "verify"]
 
   env_of_policy = { for image in keys(local._sizes) : image => contains(local.signers, image) && length(local.policy) > 0 ? { BACKUP_SIGNING_KEY = "gcp-kms://${google_kms_crypto_key.signing[image].id}/cryptoKeyVersions/1" } : {} }
@@ -23,7 +23,7 @@ resource "google_secret_manager_secret" "policy" {
 
   project             = var.project_id
   secret_id           = "${var.name_prefix}-policy"
-  annotations         = { description = "The policy file, signed by the people whom it names. It holds no secret; a secret is how Cloud Run mounts a file." }
+  annotations         = { description = "The policy file, signed by the people whom it names. It is not confidential; Cloud Run mounts files from secrets." }
   labels              = local.labels
   version_destroy_ttl = "604800s"
 
@@ -57,7 +57,7 @@ resource "google_secret_manager_secret_iam_member" "policy" {
   member    = google_service_account.job[each.key].member
 }
 
-# A ring of its own: who may use or change the wrapping key has no right to sign.
+# A separate ring, so that accounts with rights on the wrapping key have no right to sign.
 resource "google_kms_key_ring" "signing" {
   for_each = local.approvals
 
@@ -73,7 +73,7 @@ resource "google_kms_crypto_key" "signing" {
 
   name                       = each.key
   key_ring                   = google_kms_key_ring.signing["on"].id
-  purpose                    = "ASYMMETRIC_SIGN" # its versions are not rotated: the policy names one by its public half
+  purpose                    = "ASYMMETRIC_SIGN" # not rotated, because the policy names one version by its public half
   destroy_scheduled_duration = "10368000s"
   labels                     = local.labels
 
@@ -95,7 +95,7 @@ resource "google_kms_crypto_key_iam_member" "signing" {
   member        = google_service_account.job[each.key].member
 }
 
-# The anchor of the audit trail: checkpoints by the monitor, in a log of their own, kept for as long as the trail.
+# The anchor of the audit trail: the monitor's checkpoints in a separate log, kept as long as the trail.
 resource "google_logging_project_bucket_config" "checkpoints" {
   project        = var.project_id
   location       = var.region
@@ -116,7 +116,7 @@ resource "google_logging_project_sink" "checkpoints" {
   filter                 = "logName=\"${local.checkpoint_log}\""
 }
 
-# Writing to a log can be allowed in the whole project only: Cloud Logging knows no right on one log.
+# Cloud Logging has no right on a single log, so this one is for the whole project.
 resource "google_project_iam_member" "monitor_logs" {
   project = var.project_id
   role    = "roles/logging.logWriter"

@@ -1,10 +1,10 @@
-# Verification on arrival: storage tells Eventarc of each new object, Eventarc tells the service, and the service
-# verifies when it is a manifest. An event that comes twice, late or for something else does no harm.
+# Verification on arrival: Cloud Storage sends an event for each new object through Eventarc to the service, which
+# verifies the backup if the object is a manifest. Duplicate, late and other events do no harm.
 
 locals {
   arrival = var.verify_on_arrival == null || var.images == null ? {} : { on = var.verify_on_arrival }
 
-  # An event trigger must be where the bucket is; Eventarc's names for multi-regions are the bucket's.
+  # A trigger must be in the bucket's location; Eventarc uses the same names for multi-regions.
   arrival_location = lower(local.stores.primary.location)
 }
 
@@ -14,7 +14,7 @@ resource "google_service_account" "arrival" {
   project      = var.project_id
   account_id   = "${var.name_prefix}-arrival"
   display_name = "${local.title_prefix} arrival"
-  description  = "Carries storage events to the verification service, and can do nothing else."
+  description  = "Delivers storage events to the verification service, and has no other right."
 
   depends_on = [google_project_service.this]
 }
@@ -31,7 +31,7 @@ resource "google_cloud_run_v2_service" "arrival" {
 
   template {
     service_account                  = google_service_account.job["verify"].email
-    timeout                          = "540s" # an event is delivered again when it is not answered within 10 minutes
+    timeout                          = "540s" # Eventarc delivers an event again if there is no reply within 10 minutes
     max_instance_request_concurrency = 1
     execution_environment            = "EXECUTION_ENVIRONMENT_GEN2"
 
@@ -87,7 +87,7 @@ resource "google_cloud_run_v2_service" "arrival" {
     volumes {
       name = "scratch"
       empty_dir {
-        medium     = "MEMORY" # when it is full, a write fails and says so; without it the instance is killed
+        medium     = "MEMORY" # a full volume fails a write with an error; without it the instance would be killed
         size_limit = "${each.value.memory_gib - 1}Gi"
       }
     }
@@ -155,7 +155,7 @@ resource "google_eventarc_trigger" "arrival" {
   lifecycle {
     precondition {
       condition     = can(regex("^([a-z]+-[a-z]+[0-9]+|us|eu)$", local.arrival_location))
-      error_message = "verify_on_arrival: its trigger must be where the bucket is, and Eventarc is known to be in regions, US and EU only: set verify_on_arrival = null (the scheduled verification proves all the same), or bucket.location to one of these before there are backups."
+      error_message = "verify_on_arrival: its trigger must be in the bucket's location, and Eventarc is supported in regions, US and EU only: set verify_on_arrival = null (the scheduled verification covers all backups), or set bucket.location to one of these before there are backups."
     }
   }
 

@@ -1,8 +1,8 @@
-# Who read, wrote, changed or started what: data-access logs of the services that hold secrets and run jobs, and a log
-# bucket that keeps them, and what the jobs said, for longer than the default one does.
+# Data-access logs of the services with secrets and jobs, and a log bucket that keeps these and the jobs' logs for longer
+# than the default bucket.
 
 locals {
-  # Starting a job is a write of data for Cloud Run (its Jobs.RunJob), so it is in no log unless it is asked for.
+  # For Cloud Run, starting a job (Jobs.RunJob) is a data write, which is logged only if this is turned on.
   _audited = {
     "cloudkms.googleapis.com"      = ["ADMIN_READ", "DATA_READ", "DATA_WRITE"]
     "run.googleapis.com"           = ["DATA_WRITE"]
@@ -15,7 +15,7 @@ resource "google_project_iam_audit_config" "this" {
   for_each = var.audit.data_access ? local._audited : {}
 
   project = var.project_id
-  service = each.key # this is the whole of the service's setting in the project
+  service = each.key # replaces the service's whole audit configuration in the project
 
   dynamic "audit_log_config" {
     for_each = each.value
@@ -31,7 +31,7 @@ resource "google_logging_project_bucket_config" "audit" {
   project        = var.project_id
   location       = var.region
   bucket_id      = "${var.name_prefix}-audit"
-  description    = "Litekeep: what the jobs said, and who touched buckets, keys and secrets"
+  description    = "Litekeep: the jobs' logs, and access to buckets, keys and secrets"
   retention_days = var.audit.retention_days
   locked         = var.audit.locked
 

@@ -1,4 +1,4 @@
-# What it may cost a month: told at half of it, at all of it, and when it will be more by the month's end.
+# A monthly budget. Notifies at half of it, at all of it, and when the forecast for the month is above it.
 
 resource "google_billing_budget" "this" {
   for_each = var.budget == null ? {} : { on = var.budget }
@@ -30,7 +30,7 @@ resource "google_billing_budget" "this" {
   }
 
   all_updates_rule {
-    # A budget takes five channels, and of e-mail only.
+    # A budget accepts at most five channels, only of type e-mail.
     monitoring_notification_channels = slice(local._email_channels, 0, min(5, length(local._email_channels)))
   }
 

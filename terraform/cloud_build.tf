@@ -1,5 +1,5 @@
-# Images built without Docker: an account of its own for builds, as new projects build by one that may do nothing here,
-# and a bucket for the source that is sent there.
+# Builds without Docker: a service account for builds, because the default one of new projects has no rights here, and a
+# bucket for the uploaded source.
 
 locals {
   build        = var.cloud_build == null ? {} : { on = var.cloud_build }
@@ -12,14 +12,14 @@ resource "google_service_account" "build" {
   project      = var.project_id
   account_id   = "${var.name_prefix}-build"
   display_name = "${local.title_prefix} build"
-  description  = "Builds images in Cloud Build: reads the source, writes images and logs, and can do nothing else."
+  description  = "Builds images in Cloud Build: reads the source, writes images and logs, and has no other right."
 
   depends_on = [google_project_service.this]
 }
 
 resource "google_storage_bucket" "build" {
-  # checkov:skip=CKV_GCP_78:Source archives live for a week, and git has them all.
-  # checkov:skip=CKV_GCP_62:It holds the public source of what is built, for a week.
+  # checkov:skip=CKV_GCP_78:Source archives are kept for a week, and git has all of them.
+  # checkov:skip=CKV_GCP_62:It holds only source code, for a week.
   for_each = local.build
 
   project                     = var.project_id
@@ -27,7 +27,7 @@ resource "google_storage_bucket" "build" {
   location                    = var.region
   uniform_bucket_level_access = true
   public_access_prevention    = "enforced"
-  force_destroy               = true # nothing in it is the only copy
+  force_destroy               = true # it holds no only copy of anything
   labels                      = local.labels
 
   lifecycle_rule {

@@ -1,6 +1,6 @@
-# The console, a service behind Identity-Aware Proxy. What its identity can do: list, read the JSON objects that tell of
-# backups, ask and decide in `requests/`, sign with its own key, start the restore job. It cannot decrypt (no right on
-# the wrapping key, and no artifact can even be fetched), delete, or read a database (no secret with a login).
+# The console, a service behind Identity-Aware Proxy. Its service account can list the store, read JSON objects such as
+# manifests, create requests and decisions in `requests/`, sign with its own key, and start the restore job. It cannot
+# decrypt (no right on the wrapping key, and no artifact can be fetched), delete, or read a database (no login).
 
 locals {
   console      = var.console == null || var.images == null ? {} : { on = var.console }
@@ -34,7 +34,7 @@ locals {
     BACKUP_KEY                 = local.env.monitor.BACKUP_KEY
     BACKUP_SCHEDULES           = local.env.monitor.BACKUP_SCHEDULES
     BACKUP_SIGNING_KEY         = try("gcp-kms://${google_kms_crypto_key.console["on"].id}/cryptoKeyVersions/1", null)
-    # The address of what a restore goes to: nobody logs in with it.
+    # The address of the restore target, with a placeholder instead of a login.
     DATABASE_URL = try("${var.console.database}?apikey=none", null)
   }
 }
@@ -45,7 +45,7 @@ resource "google_service_account" "console" {
   project      = var.project_id
   account_id   = local.console_name
   display_name = "${local.title_prefix} console"
-  description  = "Shows how backups stand, asks for restores; cannot decrypt, delete or read a database."
+  description  = "Shows the state of backups and requests restores; cannot decrypt, delete or read a database."
 
   depends_on = [google_project_service.this]
 }
@@ -56,7 +56,7 @@ resource "google_project_iam_custom_role" "lister" {
   project     = var.project_id
   role_id     = "${local.name_id}_lister"
   title       = "${local.title_prefix} console"
-  description = "Lists objects; reads none."
+  description = "Lists objects without reading them."
   permissions = ["storage.objects.list"]
 
   depends_on = [google_project_service.this]
@@ -80,11 +80,11 @@ resource "google_storage_bucket_iam_member" "console" {
   depends_on = [google_project_iam_custom_role.lister]
 }
 
-# Its public half stands in the policy as the console's key.
+# The policy has its public half as the console's key.
 resource "google_kms_crypto_key" "console" {
   for_each = local.console
 
-  name                       = local.console_name # the ring may be another installation's, too
+  name                       = local.console_name # another installation may use the same ring
   key_ring                   = google_kms_key_ring.wrapping.id
   purpose                    = "ASYMMETRIC_SIGN"
   destroy_scheduled_duration = "10368000s"
@@ -146,7 +146,7 @@ resource "google_cloud_run_v2_service" "console" {
 
     scaling {
       min_instance_count = 0
-      max_instance_count = 1 # forms and rates are held by one instance; a page takes a tenth of a second
+      max_instance_count = 1 # an instance keeps its own forms and rates; one is enough, as a page takes a tenth of a second
     }
 
     containers {
@@ -192,7 +192,7 @@ resource "google_cloud_run_v2_service" "console" {
   depends_on = [google_secret_manager_secret_iam_member.console_policy, google_storage_bucket_iam_member.console]
 }
 
-# Only Identity-Aware Proxy may call it, and it lets in whom `viewers` names.
+# Only Identity-Aware Proxy may call the service, and it admits only the members in `viewers`.
 resource "google_cloud_run_v2_service_iam_member" "console" {
   for_each = local.console
 

@@ -1,4 +1,4 @@
-# One screen: how old, how large, how long, verified or not, drilled or not, and what was said last.
+# One dashboard: ages, sizes and durations of backups, verifications, drills, and the latest log entries.
 
 locals {
   _panels = [
@@ -9,7 +9,7 @@ locals {
     { title = "Age of the data of drills (hours)", metric = "recovery_data_age", by = ["database"], aligner = "ALIGN_PERCENTILE_99", scale = 3600, unit = "h" },
   ]
 
-  # Distributions are read by PromQL: the highest bucket that a value of the window fell into.
+  # Distributions are read with PromQL: the highest bucket with a value in the window.
   _panel_tiles = [
     for panel in local._panels : {
       title = panel.title
@@ -29,7 +29,7 @@ locals {
   _verdicts_tile = {
     title = "Verifications, drills and cleanups"
     xyChart = {
-      # A metric of logs belongs to several kinds of resources, and a query must say to which.
+      # Log-based metrics can belong to several kinds of resources, so a query must name one.
       dataSets = [
         for resource in concat(["cloud_run_job"], length(local.arrival) == 0 ? [] : ["cloud_run_revision"]) : {
           plotType       = "STACKED_BAR"
@@ -43,9 +43,9 @@ locals {
     }
   }
 
-  # A cycle that found nothing written counts, as it moves the recovery point on: a bar that is lower is a gap.
+  # Cycles without changes count too, because they advance the recovery point. A lower bar is a gap.
   _cycles_tile = {
-    title = "Cycles of continuous backups that came to their end"
+    title = "Completed cycles of continuous backups"
     xyChart = {
       dataSets = [{
         plotType       = "STACKED_BAR"
@@ -95,7 +95,7 @@ resource "google_monitoring_dashboard" "this" {
     mosaicLayout = {
       columns = 48
       tiles = [
-        # The API leaves out what is 0, and a plan would put it back for ever.
+        # The API omits a value of 0, so a plan that set it would always differ.
         for number, widget in local._tiles : merge(
           { width = 24, height = 16, widget = widget },
           number % 2 == 0 ? {} : { xPos = 24 },

@@ -1,4 +1,4 @@
-# One identity for each job. None has a key, or a role on the project but the monitor, which may write log entries.
+# One service account for each job, without keys. Only the monitor's has a role on the project: it may write log entries.
 
 locals {
   identities = {
@@ -25,7 +25,7 @@ resource "google_service_account" "scheduler" {
   project      = var.project_id
   account_id   = "${var.name_prefix}-scheduler"
   display_name = "${local.title_prefix} scheduler"
-  description  = "Starts the scheduled jobs, as they are: it cannot give them arguments."
+  description  = "Starts the scheduled jobs without arguments."
 
   depends_on = [google_project_service.this]
 }

@@ -1,5 +1,5 @@
-# One Cloud Run job for each thing that is started: with its arguments fixed, the scheduler needs no right
-# to give any, and a person's logs and metrics tell a daily backup from a weekly one by the job's name.
+# One Cloud Run job for each task, with fixed arguments. So the scheduler needs no right to pass arguments, and in logs and
+# metrics the job's name tells a daily backup from a weekly one.
 
 locals {
   _sizes = {
@@ -14,8 +14,8 @@ locals {
       for name, value in size : name => try(coalesce(var.job_sizes[image][name], value), value)
     }
   }
-  # A cycle starts hundreds of times a day and needs little memory, whatever the size of the database. The next cycle
-  # is the retry. Its scratch disk and its tasks are those of the other backups, as the databases are.
+  # A cycle starts hundreds of times a day and needs little memory for a database of any size. It is not retried: the next
+  # cycle follows. Its databases are those of the other backups, so its scratch disk and tasks are the same.
   _size_of_cycles = merge(local._sizes_of_images.backup, {
     cpu         = 1
     max_retries = 0
@@ -25,7 +25,7 @@ locals {
     continuous = { for name, value in local._size_of_cycles : name => try(coalesce(var.job_sizes.continuous[name], value), value) }
   })
 
-  # `schedule` names an entry of var.schedules; a job without one says in `on_demand` who starts it, and when.
+  # `schedule` names an entry of var.schedules. For a job without a schedule, `on_demand` says who starts it and when.
   _jobs = {
     backup            = { image = "backup", args = [], schedule = null, on_demand = "by a person or a pipeline, before a deployment or as needed" }
     backup-continuous = { image = "backup", args = ["--kind=continuous"], schedule = "continuous", on_demand = null }
@@ -35,10 +35,10 @@ locals {
     drill             = { image = "verify", args = ["--drill"], schedule = "drill", on_demand = null }
     monitor           = { image = "monitor", args = [], schedule = "monitor", on_demand = null }
     restore-check     = { image = "restore", args = ["--check"], schedule = "restore-check", on_demand = null }
-    restore           = { image = "restore", args = ["--backup=latest-verified", "--dry-run"], schedule = null, on_demand = "by a person, who names the backup; without arguments it only says what it would do" }
+    restore           = { image = "restore", args = ["--backup=latest-verified", "--dry-run"], schedule = null, on_demand = "by a person, who names the backup; without arguments it only shows what it would do" }
     verify            = { image = "verify", args = ["--since=7d"], schedule = "verify", on_demand = null }
   }
-  # A job whose schedule is off is not made: nothing would start it.
+  # A job whose schedule is off is not created, because nothing would start it.
   jobs = {
     for name, job in local._jobs : name => job
     if var.images != null && (job.schedule == null || contains(keys(local.schedules), coalesce(job.schedule, "none")))
@@ -55,12 +55,12 @@ locals {
     LOG_FORMAT        = "json"
   }
   _env_with_key = { BACKUP_KEY = "gcp-kms://${google_kms_crypto_key.wrapping.id}" }
-  # A cron field may hold commas, so a semicolon stands between the pairs.
+  # Pairs are separated by semicolons, because a cron field may contain commas.
   _env_with_plan = {
     BACKUP_DATABASES = length(var.databases) == 0 ? null : join(",", var.databases)
     BACKUP_SCHEDULES = join(";", [for kind, cron in local.scheduled_kinds : "${kind}=${cron}"])
   }
-  # Without a login the monitor cannot ask which databases "*" are: it watches those that the store holds.
+  # Without a login the monitor cannot list the databases for "*", so it watches those in the store.
   _cannot_ask = contains(var.databases, "*") && !var.watch_native_backups
 
   _env = {
@@ -82,7 +82,7 @@ locals {
     monitor = { secret = "monitor", version = var.secret_versions.monitor }
   } : {})
 
-  # The drill finds the application's checks as a file.
+  # The drill reads the application's checks from a file.
   drill_checks_path = "/etc/litekeep/drill"
   drill_checks_file = "checks.sql"
 
@@ -165,7 +165,7 @@ resource "google_cloud_run_v2_job" "this" {
           }
         }
 
-        # Anything written elsewhere counts against the memory, until the task is killed without a word.
+        # Files written elsewhere count against the memory; over the limit the task is killed without a message.
         dynamic "env" {
           for_each = local.size_of[each.key].scratch_gib > 0 ? ["SQLITE_TMPDIR", "TMPDIR"] : []
           content {
@@ -237,31 +237,31 @@ resource "google_cloud_run_v2_job" "this" {
   }
 
   lifecycle {
-    ignore_changes = [launch_stage] # the service raises it by itself
+    ignore_changes = [launch_stage] # Cloud Run raises it automatically
 
     precondition {
       condition     = local.size_of[each.key].scratch_gib >= local.disk_from_gib || local.size_of[each.key].memory_gib >= local.size_of[each.key].scratch_gib + 0.5
-      error_message = "job_sizes.${local.size_name[each.key]}: scratch_gib up to 2 lies in memory: give memory_gib at least half a GiB more, or scratch_gib = 10 for a disk."
+      error_message = "job_sizes.${local.size_name[each.key]}: scratch_gib up to 2 is in memory: set memory_gib to at least half a GiB more, or scratch_gib = 10 for a disk."
     }
     precondition {
       condition     = local.size_of[each.key].scratch_gib < local.disk_from_gib || local.size_of[each.key].scratch_gib <= var.disk_quota.instance_gib
-      error_message = "job_sizes.${local.size_name[each.key]}: a disk of ${local.size_of[each.key].scratch_gib} GiB is more than disk_quota.instance_gib = ${var.disk_quota.instance_gib}: ask for more on the console's quota page (Cloud Run Admin API, ephemeral disk), then set disk_quota to what was granted."
+      error_message = "job_sizes.${local.size_name[each.key]}: a disk of ${local.size_of[each.key].scratch_gib} GiB is more than disk_quota.instance_gib = ${var.disk_quota.instance_gib}: request more on the console's quota page (Cloud Run Admin API, ephemeral disk), then set disk_quota to the granted value."
     }
     precondition {
-      condition     = each.key != "backup" || try(local.subnet[1], var.region) == var.region # said once
+      condition     = each.key != "backup" || try(local.subnet[1], var.region) == var.region # reported for one job only
       error_message = "network.subnetwork is not in ${var.region}: a job reaches the network through a subnet of its own region."
     }
     postcondition {
       condition     = self.launch_stage != "GA" || local.size_of[each.key].scratch_gib < local.disk_from_gib
-      error_message = "Job ${self.name} was made without a disk, and Cloud Run gives it none later: make it anew, with terraform apply -var=deletion_protection=false, then the same with -replace='google_cloud_run_v2_job.this[\"${each.key}\"]'."
+      error_message = "Job ${self.name} was created without a disk, and Cloud Run cannot add one: create it again with terraform apply -var=deletion_protection=false, then the same with -replace='google_cloud_run_v2_job.this[\"${each.key}\"]'."
     }
     precondition {
       condition     = local.size_of[each.key].memory_gib <= { 1 = 4, 2 = 8, 4 = 16, 6 = 24, 8 = 32 }[local.size_of[each.key].cpu]
-      error_message = "job_sizes.${local.size_name[each.key]}: memory_gib is more than Cloud Run gives with that cpu: 1 up to 4, 2 up to 8, 4 up to 16, 6 up to 24, 8 up to 32."
+      error_message = "job_sizes.${local.size_name[each.key]}: memory_gib is more than Cloud Run allows with that cpu: 1 up to 4, 2 up to 8, 4 up to 16, 6 up to 24, 8 up to 32."
     }
   }
 
-  # Cloud Run looks the secret up when the job is made; a first run without its rights would fail.
+  # Cloud Run reads the secret when it creates the job, and the first run needs its rights.
   depends_on = [
     google_compute_subnetwork_iam_member.run,
     google_kms_crypto_key_iam_member.wrapping,
@@ -273,7 +273,7 @@ resource "google_cloud_run_v2_job" "this" {
   ]
 }
 
-# People who may start a job by hand, with arguments of their own; and see how it went.
+# People who may start a job by hand with arguments, and see its result.
 locals {
   operator_grants = merge(flatten([
     for job, members in var.operators : [

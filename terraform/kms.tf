@@ -1,6 +1,6 @@
-# Two kinds of keys, for two kinds of harm. The wrapping key decides who may read a backup's content, also of
-# one that was stolen. The storage keys only keep the disks unreadable: Cloud Storage decrypts for any reader.
-# Neither a key nor its ring can ever be deleted; destroying a key's versions destroys every backup it protects.
+# Two kinds of keys for two kinds of threats. The wrapping key decides who may read a backup's content, even of a stolen
+# backup. The storage keys only encrypt the disks: Cloud Storage decrypts for every reader. Keys and rings cannot be
+# deleted; destroying a key's versions makes every backup that it protects unreadable.
 
 locals {
   wrapping_ring = coalesce(var.key.ring, "${var.name_prefix}-wrapping")
@@ -18,8 +18,8 @@ resource "google_kms_crypto_key" "wrapping" {
   name                       = var.key.name
   key_ring                   = google_kms_key_ring.wrapping.id
   purpose                    = "ENCRYPT_DECRYPT"
-  rotation_period            = "7776000s"  # 90 days; old versions stay, for the backups that they wrapped
-  destroy_scheduled_duration = "10368000s" # 120 days, the longest there is, to take a destruction back
+  rotation_period            = "7776000s"  # 90 days; old versions are kept for the backups that they wrapped
+  destroy_scheduled_duration = "10368000s" # 120 days (the maximum) during which a destruction can be undone
   labels                     = local.labels
 
   version_template {
@@ -57,9 +57,9 @@ resource "google_kms_crypto_key" "storage" {
   }
 }
 
-# Cloud Storage's own account, which the look-up also makes, uses the storage keys; no job does. Nothing stands
-# before the look-up (its API is on in every project): else a later plan could put off the answer, and with it
-# take away and give back the right that every read of a backup needs.
+# Only Cloud Storage's own service account uses the storage keys; reading this data source also creates that account. It
+# has no depends_on (its API is enabled in every project): otherwise a later plan could defer reading it, and then remove
+# and grant again the right that every read of a backup needs.
 data "google_storage_project_service_account" "this" {
   project = var.project_id
 }
@@ -73,14 +73,14 @@ resource "google_kms_crypto_key_iam_member" "storage" {
 }
 
 locals {
-  # Who may use the wrapping key. Backup (unless there are continuous backups) and monitor can only lock, verify can only unlock; restore needs both,
-  # for the safety backup it takes. Cleanup is not here: what it can delete, it cannot read.
+  # Rights on the wrapping key. Monitor, and backup without continuous backups, can only encrypt. Verify can only decrypt.
+  # Restore needs both, because it takes a safety backup. Cleanup has none: it cannot read what it can delete.
   wrapping_grants = merge(var.continuous_every_minutes == null ? {} : {
     backup-decrypts = { identity = "backup", role = "roles/cloudkms.cryptoKeyDecrypter" } # page indexes of earlier points
     }, {
     backup-encrypts  = { identity = "backup", role = "roles/cloudkms.cryptoKeyEncrypter" }
     monitor-encrypts = { identity = "monitor", role = "roles/cloudkms.cryptoKeyEncrypter" }
-    monitor-watches  = { identity = "monitor", role = "roles/cloudkms.viewer" } # the states of versions, no content
+    monitor-watches  = { identity = "monitor", role = "roles/cloudkms.viewer" } # sees the states of versions
     restore-decrypts = { identity = "restore", role = "roles/cloudkms.cryptoKeyDecrypter" }
     restore-encrypts = { identity = "restore", role = "roles/cloudkms.cryptoKeyEncrypter" }
     verify-decrypts  = { identity = "verify", role = "roles/cloudkms.cryptoKeyDecrypter" }

@@ -1,9 +1,9 @@
-# No provider is configured here, so that this can be a module of another configuration: every resource names its project.
+# No provider is configured here, and every resource names its project, so that other configurations can use this module.
 data "google_project" "this" {
   project_id = var.project_id
 }
 
-# The provider reads the project through this API after it has enabled any other.
+# The provider reads the project through this API after enabling any other API.
 resource "google_project_service" "resource_manager" {
   project            = var.project_id
   service            = "cloudresourcemanager.googleapis.com"
@@ -32,18 +32,18 @@ resource "google_project_service" "this" {
 
   project            = var.project_id
   service            = each.value
-  disable_on_destroy = false # others in the project may need it
+  disable_on_destroy = false # other users of the project may need it
 
   depends_on = [google_project_service.resource_manager]
 }
 
 locals {
-  # The one list of events, shared with the code.
+  # The list of events, shared with the code.
   events = jsondecode(file("${path.module}/../shared/events/events.json")).events
 
   labels = merge(var.labels, { app = "litekeep", environment = var.environment })
 
-  # In the names of metrics and custom roles a hyphen is not allowed.
+  # Names of metrics and custom roles may not contain hyphens.
   name_id = replace(var.name_prefix, "-", "_")
 
   kinds = ["continuous", "daily", "weekly", "pre-deployment", "on-demand", "milestone"]
@@ -76,13 +76,13 @@ locals {
     verify        = var.schedules.verify == "20 */6 * * *" && var.continuous_every_minutes != null ? "20 * * * *" : var.schedules.verify
     weekly        = var.schedules.weekly
   }
-  # How each alert, dashboard and channel is called: several installations in a project are told apart by their prefix.
+  # The title of each alert, dashboard and channel; the prefix distinguishes several installations in one project.
   title_prefix = var.name_prefix == "litekeep" ? "Litekeep" : "Litekeep (${var.name_prefix})"
 
   scheduler_location = coalesce(var.scheduler_region, var.region)
 
   schedules = { for name, cron in local._schedules : name => cron if cron != "off" }
 
-  # What BACKUP_SCHEDULES, the alerts on age and the dashboard go by.
+  # The schedules used by BACKUP_SCHEDULES, the alerts on age and the dashboard.
   scheduled_kinds = { for kind in local.kinds : kind => local.schedules[kind] if contains(keys(local.schedules), kind) }
 }

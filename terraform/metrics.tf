@@ -1,9 +1,8 @@
-# Log-based metrics, for alerts on what is missing and for the dashboard. Labels are few and bounded:
-# a backup's id would make a time series of its own for every backup.
+# Log-based metrics for the alerts on silence and for the dashboard. Labels are few and bounded; with a backup's id, every
+# backup would create a time series.
 
 locals {
-  # Lines of this installation's jobs and service, of machines that send theirs to its log (BACKUP_EVENTS), and of nothing
-  # else.
+  # Log lines of this installation's jobs and service, and of machines that send theirs to its log (BACKUP_EVENTS).
   _run_logs = join(" AND ", [
     "resource.type=(\"cloud_run_job\" OR \"cloud_run_revision\")",
     "(resource.labels.job_name=~\"^${var.name_prefix}-\" OR resource.labels.service_name=~\"^${var.name_prefix}-\")",
@@ -14,12 +13,12 @@ locals {
 
   _counters = {
     backups = {
-      about  = "Schedule slots that ended with a backup that holds what the database holds"
+      about  = "Schedule slots that ended with an up-to-date backup"
       filter = "(jsonPayload.event=\"backup.succeeded\" OR (jsonPayload.event=\"backup.skipped\" AND jsonPayload.reason=\"unchanged\"))"
       labels = ["database", "kind"]
     }
     events = {
-      about  = "Everything that the jobs say"
+      about  = "All events of the jobs"
       filter = "jsonPayload.event:*"
       labels = ["database", "event", "kind"]
     }
@@ -27,15 +26,15 @@ locals {
 
   _distributions = {
     backup_age         = { about = "Age of the newest backup", event = "monitor.age", field = "age_seconds", unit = "s" }
-    backup_duration    = { about = "How long backups took", event = "backup.succeeded", field = "duration_seconds", unit = "s" }
-    backup_size        = { about = "How large backups were", event = "backup.succeeded", field = "size_bytes", unit = "By" }
-    recovery_data_age  = { about = "How old the data of drills was", event = "drill.succeeded", field = "data_age_seconds", unit = "s" }
-    recovery_duration  = { about = "How long the restores of drills took", event = "drill.succeeded", field = "recovery_seconds", unit = "s" }
-    restored_durations = { about = "How long restores took", event = "restore.succeeded", field = "duration_seconds", unit = "s" }
+    backup_duration    = { about = "Duration of backups", event = "backup.succeeded", field = "duration_seconds", unit = "s" }
+    backup_size        = { about = "Size of backups", event = "backup.succeeded", field = "size_bytes", unit = "By" }
+    recovery_data_age  = { about = "Age of the data of drills", event = "drill.succeeded", field = "data_age_seconds", unit = "s" }
+    recovery_duration  = { about = "Recovery time of drills", event = "drill.succeeded", field = "recovery_seconds", unit = "s" }
+    restored_durations = { about = "Duration of restores", event = "restore.succeeded", field = "duration_seconds", unit = "s" }
   }
 
   metric_type = { for name in concat(keys(local._counters), keys(local._distributions)) : name => "logging.googleapis.com/user/${local.name_id}_${name}" }
-  # In PromQL the first slash becomes a colon, and what no name may hold an underscore.
+  # In PromQL names the first slash becomes a colon, and characters that are not allowed become underscores.
   prom_metric = { for name, type in local.metric_type : name => replace(replace(replace(type, "/^([^/]+)//", "$1:"), ".", "_"), "/", "_") }
 }
 
@@ -96,7 +95,7 @@ resource "google_logging_metric" "distribution" {
   bucket_options {
     exponential_buckets {
       num_finite_buckets = 120
-      growth_factor      = 1.3 # from 1 to beyond 10^13: bytes and seconds alike
+      growth_factor      = 1.3 # from 1 to above 10^13, for bytes and for seconds
       scale              = 1
     }
   }

@@ -1,4 +1,4 @@
-# A subnet of another project (Shared VPC): Cloud Run's own account there must be let in, by whoever owns that project.
+# A subnet of another project (Shared VPC): that project must grant access to Cloud Run's service account.
 
 locals {
   subnet         = var.network == null ? null : one(regexall("^projects/([^/]+)/regions/([^/]+)/subnetworks/([^/]+)$", var.network.subnetwork))

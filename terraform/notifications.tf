@@ -31,8 +31,8 @@ resource "google_monitoring_notification_channel" "pubsub" {
   depends_on = [google_project_service.this]
 }
 
-# Cloud Monitoring publishes as its own account, which needs the right on each topic. It makes that account together with
-# the project's first channel of this type, so the grant comes after the channel.
+# Cloud Monitoring publishes with its own service account, which needs a right on each topic. It creates that account with
+# the project's first channel of this type, so the grant depends on the channel.
 resource "google_pubsub_topic_iam_member" "alerts" {
   for_each = var.notifications.pubsub_topics
 

@@ -1,8 +1,7 @@
-# Images are never deleted by a policy: a job names its image by digest, and the one that a restore needs
-# in a year must still be there.
+# No policy deletes images: a job names its image by digest, and a restore in a year must still find it.
 
 resource "google_artifact_registry_repository" "images" {
-  # checkov:skip=CKV_GCP_84:Images hold code and no data; a key of their own would be one more way for a restore to fail.
+  # checkov:skip=CKV_GCP_84:Images hold code and no data; a separate key would be another reason for a restore to fail.
   project       = var.project_id
   repository_id = local.registry_name
   location      = var.region

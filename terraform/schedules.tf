@@ -1,5 +1,5 @@
-# Cloud Scheduler only starts jobs: its success says that an execution was created, no more, and it may start
-# one slot twice. The job claims its slot itself, and alerts go by what jobs log, or fail to.
+# Cloud Scheduler only starts jobs. Its success only means that an execution was created, and it may start one slot twice.
+# So each job claims its slot, and alerts use the jobs' logs, or their absence.
 
 locals {
   scheduled_jobs = { for name, job in local.jobs : name => local.schedules[job.schedule] if job.schedule != null }
@@ -13,7 +13,7 @@ resource "google_cloud_scheduler_job" "this" {
   region      = local.scheduler_location
   description = "Starts the Cloud Run job ${var.name_prefix}-${each.key}"
   schedule    = each.value
-  time_zone   = "Etc/UTC" # elsewhere a slot comes twice, or never, when the clocks change
+  time_zone   = "Etc/UTC" # in other zones a slot can occur twice or never when the clocks change
 
   http_target {
     http_method = "POST"

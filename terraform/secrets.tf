@@ -1,19 +1,19 @@
-# Connection strings. Their values never pass through here, so they are in no plan and no state:
-# the output next_steps says how they are set.
+# Secrets for the connection strings. Terraform does not set their values, so they are in no plan and no state. The output
+# next_steps says how to set them.
 
 locals {
   secrets = merge({
     source = {
-      description = "DATABASE_URL to read from: best with an API key that can do nothing else."
+      description = "DATABASE_URL for backups: use an API key that can only read."
       readers     = ["backup"]
     }
     target = {
-      description = "DATABASE_URL to restore to, with the right to create databases."
+      description = "DATABASE_URL for restores, with the right to create databases."
       readers     = ["restore"]
     }
     }, var.watch_native_backups ? {
     monitor = {
-      description = "DATABASE_URL to look at SQLite Cloud's own backups with: a login that holds BACKUP and nothing else."
+      description = "DATABASE_URL for listing SQLite Cloud's own backups: a login with only the privilege BACKUP."
       readers     = ["monitor"]
     }
   } : {})
@@ -63,13 +63,13 @@ resource "google_secret_manager_secret_iam_member" "reader" {
   member    = google_service_account.job[each.value.identity].member
 }
 
-# The application's checks hold no secret; Secret Manager is how Cloud Run is given a file without a bucket for it.
+# The application's checks are not confidential; Secret Manager lets Cloud Run mount a file without a bucket.
 resource "google_secret_manager_secret" "drill_checks" {
   for_each = toset(var.drill_checks == null ? [] : ["on"])
 
   project     = var.project_id
   secret_id   = "${var.name_prefix}-drill-checks"
-  annotations = { description = "The application's own checks, which the drill makes on a restored database." }
+  annotations = { description = "The application's own checks, which the drill runs on a restored database." }
   labels      = local.labels
 
   replication {
@@ -100,7 +100,7 @@ resource "google_secret_manager_secret_version" "drill_checks" {
   secret_data = var.drill_checks
 
   lifecycle {
-    create_before_destroy = true # the drill job names a version: there is always one
+    create_before_destroy = true # the drill job names a version, so one must always exist
   }
 }
 

@@ -18,7 +18,7 @@ locals {
     },
   )
 
-  # A bucket's key must be where the bucket is; multi-regions have other names in Cloud KMS.
+  # A bucket's key must be in the bucket's location; Cloud KMS uses other names for multi-regions.
   stores = {
     for store, bucket in local._stores : store => merge(bucket, {
       key_location = lookup({ ASIA = "asia", EU = "europe", US = "us" }, bucket.location, lower(bucket.location))
@@ -27,8 +27,8 @@ locals {
 
   artifact_suffixes = [".sql.gz", ".sql.gz.enc", ".sqlite.zst", ".sqlite.zst.enc"]
 
-  # At 30 days, when verifications are done and a restore is unlikely, artifacts go to the coldest class whose
-  # least duration is still before them. Leaving a class early is billed as if kept, so nothing else pays.
+  # After 30 days verifications are done and a restore is unlikely. Artifacts then move to the coldest class whose minimum
+  # storage duration fits their remaining time, because early deletion is billed for the whole minimum.
   _days_left = { for kind, days in local.retention_days : kind => days - 30 }
   cold_class = {
     for kind, days in local._days_left : kind => (
@@ -36,18 +36,18 @@ locals {
     ) if days >= 30
   }
 
-  # The cleanup job decides what is deleted: it knows the last good backup, holds and chains, lifecycle does not.
-  # This is for what a cleanup that has been broken for a year has left behind.
+  # The cleanup job deletes backups, because only it knows the last good backup, holds and chains. These lifecycle rules
+  # delete what is left when cleanup has not worked for a year.
   backstop_days = { for kind, days in local.retention_days : kind => days + var.bucket.backstop_days }
 
-  # Leases last for hours, a schedule's slot for minutes, a mark for as long as it is the newest. locks/retired/ is
-  # not here: a database that is no more stays so.
+  # Leases are needed for hours, slots for minutes, a mark while it is the newest. locks/retired/ is not in this list:
+  # a retired database stays retired.
   passing_prefixes = ["locks/cleanup.", "locks/slots/", "locks/unchanged/"]
 }
 
 resource "google_storage_bucket" "store" {
-  # checkov:skip=CKV_GCP_78:Objects are created once and never overwritten, and soft delete brings deleted ones back: versioning would only keep what retention deletes.
-  # checkov:skip=CKV_GCP_62:Reads and writes are in the data-access audit logs (audit.tf), which say who; access logs would need a bucket of their own.
+  # checkov:skip=CKV_GCP_78:Objects are created once and never overwritten, and soft delete keeps deleted ones: versioning would only keep what retention deletes.
+  # checkov:skip=CKV_GCP_62:The data-access audit logs (audit.tf) have reads and writes with the account; access logs would need another bucket.
   for_each = local.stores
 
   project                     = var.project_id
@@ -105,7 +105,7 @@ resource "google_storage_bucket" "store" {
       condition {
         age                   = 30
         matches_prefix        = ["${lifecycle_rule.key}/"]
-        matches_suffix        = local.artifact_suffixes # the small manifests stay where reading is free
+        matches_suffix        = local.artifact_suffixes # the small manifests stay in the class without retrieval costs
         matches_storage_class = ["STANDARD"]
       }
     }
@@ -139,7 +139,7 @@ resource "google_storage_bucket" "store" {
       type = "Delete"
     }
     condition {
-      age            = 400 # the audit trail has a time of its own, whatever is kept of backups
+      age            = 400 # the audit trail has its own retention, independent of backups
       matches_prefix = ["audit/"]
     }
   }
@@ -158,7 +158,7 @@ resource "google_storage_bucket" "store" {
 
     precondition {
       condition     = var.retention_lock == null ? true : var.retention_lock.days <= min(values(local.retention_days)...)
-      error_message = "retention_lock.days is longer than the shortest retention (${min(values(local.retention_days)...)} days): cleanup would fail every day. Shorten the lock, or lengthen retention_days."
+      error_message = "retention_lock.days is longer than the shortest retention (${min(values(local.retention_days)...)} days), so cleanup would fail every day: shorten the lock, or lengthen retention_days."
     }
   }
 

@@ -1,6 +1,6 @@
-# Who may do what with stored objects. Each job has an identity of its own, and none can overwrite: that takes
-# storage.objects.delete, which only cleanup has, and cleanup cannot create what it deleted. Each creates the
-# names that its code writes: a verdict, a hold or a mark of somebody else's would be believed.
+# Rights on stored objects. Each job has its own service account, and none can overwrite: that needs
+# storage.objects.delete, which only cleanup has, and cleanup cannot create the objects that it deletes. Each account can
+# create only the names that its code writes, because other jobs trust verdicts, holds and marks.
 
 resource "google_project_iam_custom_role" "cleaner" {
   project     = var.project_id
@@ -13,20 +13,20 @@ resource "google_project_iam_custom_role" "cleaner" {
 }
 
 locals {
-  # What IAM calls an object begins with BUCKET/. IAM conditions on names know ==, startsWith, endsWith and extract,
-  # and no patterns; an expression holds at most 12 of && || !.
+  # IAM's name of an object begins with BUCKET/. IAM conditions on names have ==, startsWith, endsWith and extract, but no
+  # patterns; an expression may have at most 12 of && || !.
   _under_a_kind = "(${join(" || ", [for kind in local.kinds : "resource.name.startsWith(\"BUCKET/${kind}/\")"])})"
-  # Every artifact here is encrypted, so a name without .enc is none that a job has use for.
+  # All artifacts of the jobs are encrypted, so they need no names without .enc.
   _of_a_backup = "(${join(" || ", [for suffix in [".index.enc", ".manifest.json", ".pages.zst.enc", ".sql.gz.enc", ".sqlite.zst.enc"] : "resource.name.endsWith(\"${suffix}\")"])})"
 
-  # That an approved request is used up. Requests, approvals and refusals are people's alone.
+  # Records that an approved request was used. Only people create requests, approvals and refusals.
   _a_use = "resource.name.startsWith(\"BUCKET/requests/\") && resource.name.endsWith(\".used.json\")"
 
-  # An event of the audit trail. The checkpoints, which show when events are changed, are the monitor's alone.
+  # An event of the audit trail. Only the monitor creates checkpoints, which show changes to events.
   _an_event = "resource.name.startsWith(\"BUCKET/audit/\") && !resource.name.startsWith(\"BUCKET/audit/checkpoints/\") && resource.name.endsWith(\".json\")"
 
-  # The names that each identity creates, and no other: tests/terraform/test_object_rights.py holds them to
-  # shared/model/names.py and to what the jobs do.
+  # The only names that each service account may create. tests/terraform/test_object_rights.py compares them with
+  # shared/model/names.py and with what the jobs do.
   _creates = {
     backup = {
       backups = "${local._under_a_kind} && ${local._of_a_backup}"
@@ -56,8 +56,8 @@ locals {
     }
   }
 
-  # Reading is always unconditional: a condition on names cannot hold for storage.objects.list. It shows a backup
-  # what there is, and whether an upload whose answer was lost was its own; it does not decrypt.
+  # Reading has no condition, because storage.objects.list cannot have a condition on names. A backup needs it to list
+  # the store, and to check an upload whose reply was lost; it does not allow decrypting.
   _object_grants = merge(
     { for identity in ["backup", "monitor", "restore", "verify"] : "${identity}-reads" => { identity = identity, role = "roles/storage.objectViewer", where = null } },
     { cleanup-deletes = { identity = "cleanup", role = google_project_iam_custom_role.cleaner.id, where = null } },
@@ -68,8 +68,8 @@ locals {
     ]...
   )
 
-  # In the copy store the monitor also creates the events under its checkpoints, so that the trail can be verified there
-  # alone. In the first store it creates none: it would be the witness of what it wrote itself.
+  # In the copy store the monitor also creates the events of its checkpoints, so that the trail can be verified there
+  # alone. In the primary store it creates no events, because it would be attesting its own writes.
   _copy_grants = { monitor-events = { identity = "monitor", role = "roles/storage.objectCreator", where = local._an_event } }
 
   object_grants = merge([

@@ -1,5 +1,5 @@
 variable "alerts" {
-  description = "When alerts fire: `cleanup_percent`, the share of one database's backups that one cleanup may delete; `slow_percent`, the share of its timeout that a backup may take; `stale_after`, how old the newest backup of a scheduled kind may be (fit it to `schedules`). `runbook_url` is linked from each alert."
+  description = "Alert thresholds: `cleanup_percent` is the share of one database's backups that one cleanup may delete; `slow_percent` is the share of its timeout that a backup may take; `stale_after` is the maximum age of the newest backup of a scheduled kind (match it to `schedules`). Each alert links to `runbook_url`."
   type = object({
     cleanup_percent = optional(number, 25)
     runbook_url     = optional(string)
@@ -19,7 +19,7 @@ variable "alerts" {
   }
   validation {
     condition     = alltrue([for span in values(var.alerts.stale_after) : can(regex("^([1-9][0-9]{0,2}m|[1-9][0-9]?h|1[0-8][0-9]h|19[0-2]h)$", span))])
-    error_message = "alerts.stale_after must be minutes or hours such as 10m or 25h, 192h at most: Cloud Monitoring does not look further back."
+    error_message = "alerts.stale_after must be minutes or hours such as 10m or 25h, and at most 192h, because Cloud Monitoring does not look further back."
   }
   validation {
     condition     = var.alerts.runbook_url == null || can(regex("^https://[^\\s]+$", var.alerts.runbook_url))
@@ -28,7 +28,7 @@ variable "alerts" {
 }
 
 variable "audit" {
-  description = "Who did what: `data_access` turns on data-access audit logs of storage, keys, secrets and started jobs for the whole project; `retention_days` is how long they and the jobs' logs are kept. WARNING: `locked` cannot be undone, not even by deleting the project's other resources."
+  description = "Audit logs: `data_access` turns on data-access audit logs for storage, keys, secrets and started jobs in the whole project. `retention_days` is how long these and the jobs' logs are kept. WARNING: `locked` cannot be undone, not even by deleting the project's other resources."
   type = object({
     data_access    = optional(bool, true)
     locked         = optional(bool, false)
@@ -44,7 +44,7 @@ variable "audit" {
 }
 
 variable "bucket" {
-  description = "The bucket for backups. `location` is a region or multi-region (default: `region`). With two `dual_region` regions, `location` is the multi-region around them (US, EU or ASIA), and `turbo` replicates within minutes, at a price. Changing the place of a bucket means a new bucket: do not, once it holds backups."
+  description = "The bucket for backups. `location` is a region or multi-region (default: `region`). With two `dual_region` regions, `location` is their multi-region (US, EU or ASIA), and `turbo` replicates within minutes at an extra price. A changed location creates a new bucket: do not change it once the bucket has backups."
   type = object({
     backstop_days    = optional(number, 365)
     dual_region      = optional(set(string), [])
@@ -58,28 +58,28 @@ variable "bucket" {
 
   validation {
     condition     = var.bucket.backstop_days >= 90
-    error_message = "bucket.backstop_days must be 90 or more: it is added to each kind's retention, and lifecycle knows nothing of the last good backup."
+    error_message = "bucket.backstop_days must be 90 or more: it is added to each kind's retention, because a lifecycle rule does not know the last good backup."
   }
   validation {
     condition     = length(var.bucket.dual_region) == 0 || (length(var.bucket.dual_region) == 2 && contains(["US", "EU", "ASIA"], upper(coalesce(var.bucket.location, "none"))))
-    error_message = "bucket.dual_region needs exactly two regions, and bucket.location = \"US\", \"EU\" or \"ASIA\" around them."
+    error_message = "bucket.dual_region needs exactly two regions, and bucket.location = their multi-region \"US\", \"EU\" or \"ASIA\"."
   }
   validation {
     condition     = can(regex("^([A-Z]+-[A-Z]+[0-9]+|US|EU|ASIA|NAM4|EUR4|ASIA1)$", upper(coalesce(var.bucket.location, "EU"))))
-    error_message = "bucket.location must be a region, one of US, EU and ASIA, or one of the dual regions NAM4, EUR4 and ASIA1: the bucket's key must be where the bucket is, and is known to be for these."
+    error_message = "bucket.location must be a region, one of US, EU and ASIA, or one of the dual regions NAM4, EUR4 and ASIA1: the bucket's key must be in the bucket's location, and these are supported."
   }
   validation {
     condition     = var.bucket.name == null || can(regex("^[a-z0-9][a-z0-9_-]{1,61}[a-z0-9]$", var.bucket.name))
-    error_message = "bucket.name must be 3 to 63 of a-z 0-9 _ - that begin and end with a letter or digit."
+    error_message = "bucket.name must have 3 to 63 characters of a-z 0-9 _ - and begin and end with a letter or digit."
   }
   validation {
     condition     = var.bucket.soft_delete_days >= 7 && var.bucket.soft_delete_days <= 90
-    error_message = "bucket.soft_delete_days must be 7 to 90: within them a deleted backup can be brought back."
+    error_message = "bucket.soft_delete_days must be 7 to 90: for this long a deleted backup can be restored."
   }
 }
 
 variable "copy_store" {
-  description = "A second bucket that gets every backup too. Choose a region that shares no fate with the first. `null`: none."
+  description = "A second bucket that also gets every backup. Choose a region that does not fail together with the first. `null`: none."
   type = object({
     location = string
     name     = optional(string)
@@ -88,16 +88,16 @@ variable "copy_store" {
 
   validation {
     condition     = var.copy_store == null ? true : lower(var.copy_store.location) != lower(coalesce(var.bucket.location, var.region))
-    error_message = "copy_store.location is where the first bucket is: name another region, or the copy is lost with the original."
+    error_message = "copy_store.location is the first bucket's location: name another region, or the copy is lost with the original."
   }
   validation {
     condition     = var.copy_store == null ? true : var.copy_store.name == null || can(regex("^[a-z0-9][a-z0-9_-]{1,61}[a-z0-9]$", var.copy_store.name))
-    error_message = "copy_store.name must be 3 to 63 of a-z 0-9 _ - that begin and end with a letter or digit."
+    error_message = "copy_store.name must have 3 to 63 characters of a-z 0-9 _ - and begin and end with a letter or digit."
   }
 }
 
 variable "environment" {
-  description = "`production`, `staging`, `development` or `test`: decides the default retention, and production refuses to restore over live data."
+  description = "`production`, `staging`, `development` or `test`. Sets the default retention; in `production` a restore over live data needs an approval."
   type        = string
   default     = "production"
   nullable    = false
@@ -109,7 +109,7 @@ variable "environment" {
 }
 
 variable "key" {
-  description = "The key that wraps each backup's data key. It must work when a region does not, so `location` is `global` unless data may not leave a jurisdiction (then `europe` or `us`). `protection_level` is SOFTWARE or HSM. `ring` and `name` name a key that is there already, taken over by an import block (examples/imports.tf). None can be changed later."
+  description = "The key that wraps each backup's data key. It must work when a region is down, so `location` is `global`, or `europe` or `us` if data may not leave a jurisdiction. `protection_level` is SOFTWARE or HSM. `ring` and `name` name an existing key, imported by a block of examples/imports.tf. None of these can be changed later."
   type = object({
     location         = optional(string, "global")
     name             = optional(string, "wrapping")
@@ -125,31 +125,31 @@ variable "key" {
   }
   validation {
     condition     = alltrue([for name in compact([var.key.ring, var.key.name]) : can(regex("^[A-Za-z0-9_-]{1,63}$", name))])
-    error_message = "key.ring and key.name must be 1 to 63 of A-Z a-z 0-9 _ -."
+    error_message = "key.ring and key.name must have 1 to 63 characters of A-Z a-z 0-9 _ -."
   }
 }
 
 variable "labels" {
-  description = "Labels for everything that takes labels; `app` and `environment` are set anyway."
+  description = "Labels for all resources that accept labels; `app` and `environment` are always set."
   type        = map(string)
   default     = {}
   nullable    = false
 }
 
 variable "name_prefix" {
-  description = "What every name begins with. Another prefix makes a second installation in the same project."
+  description = "The prefix of every resource name. Use another prefix for a second installation in the same project."
   type        = string
   default     = "litekeep"
   nullable    = false
 
   validation {
     condition     = can(regex("^[a-z][a-z0-9-]{1,15}[a-z0-9]$", var.name_prefix))
-    error_message = "name_prefix must be 3 to 17 of a-z 0-9 - that begin with a letter and end with a letter or digit."
+    error_message = "name_prefix must have 3 to 17 characters of a-z 0-9 -, begin with a letter and end with a letter or digit."
   }
 }
 
 variable "notifications" {
-  description = "Who is told: e-mail addresses, webhook URLs by name (their token ends up in the state: keep that private), and Pub/Sub topics as projects/P/topics/T. At least one."
+  description = "Where alerts go: e-mail addresses, webhook URLs by name (a token in a URL is stored in the state: keep the state private), and Pub/Sub topics as projects/P/topics/T. Give at least one."
   type = object({
     emails        = optional(set(string), [])
     pubsub_topics = optional(set(string), [])
@@ -159,11 +159,11 @@ variable "notifications" {
 
   validation {
     condition     = length(var.notifications.emails) + length(var.notifications.pubsub_topics) + length(var.notifications.webhooks) > 0
-    error_message = "notifications is empty: an alert that reaches nobody is no alert. Give at least one of emails, webhooks or pubsub_topics."
+    error_message = "notifications is empty, so no alert would reach anybody: give at least one of emails, webhooks or pubsub_topics."
   }
   validation {
     condition     = alltrue([for email in var.notifications.emails : can(regex("^[^@\\s]+@[^@\\s]+\\.[^@\\s]+$", email))])
-    error_message = "notifications.emails holds something that is no e-mail address."
+    error_message = "notifications.emails must be e-mail addresses such as oncall@acme.example."
   }
   validation {
     condition     = alltrue([for topic in var.notifications.pubsub_topics : can(regex("^projects/[^/\\s]+/topics/[^/\\s]+$", topic))])
@@ -176,18 +176,18 @@ variable "notifications" {
 }
 
 variable "project_id" {
-  description = "The project that everything is made in. One that holds nothing else is best: whoever owns it owns the backups."
+  description = "The project for all resources. Use one for backups only, because its owners own the backups."
   type        = string
   nullable    = false
 
   validation {
     condition     = can(regex("^[a-z][a-z0-9-]{4,28}[a-z0-9]$", var.project_id))
-    error_message = "project_id must be the project's id (6 to 30 of a-z 0-9 -), not its number or name."
+    error_message = "project_id must be the project's id (6 to 30 characters of a-z 0-9 -), not its number or name."
   }
 }
 
 variable "region" {
-  description = "Where jobs run, and where the bucket is unless `bucket.location` says otherwise. Near the database."
+  description = "The region of the jobs, and of the bucket unless `bucket.location` is set. Choose one near the database."
   type        = string
   nullable    = false
 
@@ -198,7 +198,7 @@ variable "region" {
 }
 
 variable "retention_days" {
-  description = "For how many days each kind is kept, where it differs from the default: continuous 7, daily 30 (7 outside production), weekly 90 (7), pre_deployment 30, on_demand 30, milestone 365."
+  description = "Days to keep each kind of backup. Defaults: continuous 7, daily 30 (7 outside production), weekly 90 (7), pre_deployment 30, on_demand 30, milestone 365."
   type = object({
     continuous     = optional(number)
     daily          = optional(number)
@@ -217,7 +217,7 @@ variable "retention_days" {
 }
 
 variable "retention_lock" {
-  description = "Refuses to delete or replace any object younger than `days`, whoever asks. WARNING: with `locked`, nobody can ever shorten or lift it again, and the bucket stays (and is paid for) until its last object is old enough. Try it unlocked first. `null`: none."
+  description = "Prevents everybody from deleting or replacing objects younger than `days`. WARNING: with `locked`, nobody can ever shorten or remove the lock, and the bucket stays (and is paid for) until its last object is old enough. Try it unlocked first. `null`: none."
   type = object({
     days   = number
     locked = optional(bool, false)

@@ -1,5 +1,5 @@
 variable "backup_formats" {
-  description = "What each backup holds: `sql` (a dump that the stock sqlite3 loads), `sqlite` (the pages), or both."
+  description = "The formats of each backup: `sql` (a dump for the stock sqlite3), `sqlite` (a page image), or both."
   type        = set(string)
   default     = ["sql", "sqlite"]
   nullable    = false
@@ -11,7 +11,7 @@ variable "backup_formats" {
 }
 
 variable "continuous_every_minutes" {
-  description = "From one cycle of continuous backups to the next, in minutes; null: none are taken. 3 keeps the recovery point below 5 minutes. A cycle reads the page index of an earlier point, so the backup identity may then decrypt too, and the newest point is verified every hour (docs/continuous.md)."
+  description = "The interval of continuous backups in minutes, or null for none. 3 keeps the recovery point below 5 minutes. A cycle reads the page index of an earlier point, so the backup job's service account then also gets the right to decrypt, and the newest point is verified every hour (docs/continuous.md)."
   type        = number
   default     = null
 
@@ -22,41 +22,41 @@ variable "continuous_every_minutes" {
 }
 
 variable "databases" {
-  description = "The databases of the SQLite Cloud project to back up, by name, or `[\"*\"]` for all of it. Empty: the one in the connection string."
+  description = "The names of the SQLite Cloud project's databases to back up, or `[\"*\"]` for all. Empty: the one in the connection string."
   type        = set(string)
   default     = []
   nullable    = false
 
   validation {
     condition     = alltrue([for name in var.databases : length(name) > 0 && !can(regex("[,\"\\\\\\s]", name))])
-    error_message = "A name in databases is empty, or holds a comma, a quote, a backslash or a space: use [\"*\"] and name it nowhere."
+    error_message = "A name in databases is empty, or has a comma, a quote, a backslash or a space: use [\"*\"] to back up such a database."
   }
   validation {
     condition     = !contains(var.databases, "*") || length(var.databases) == 1
-    error_message = "\"*\" in databases means all: name no others beside it."
+    error_message = "\"*\" in databases means all databases: remove the other names."
   }
 }
 
 variable "deletion_protection" {
-  description = "Whether Cloud Run jobs and the service refuse to be destroyed or replaced. To take them down, apply `false` first. Buckets and keys refuse in any case."
+  description = "Whether Cloud Run jobs and services are protected from being destroyed or replaced. To remove them, apply `false` first. Buckets and keys are always protected."
   type        = bool
   default     = true
   nullable    = false
 }
 
 variable "drill_checks" {
-  description = "The application's own checks, for the drill: the text of the file that BACKUP_DRILL_SQL names, such as `TF_VAR_drill_checks=\"$(cat checks.sql)\"`. It reaches the job through Secret Manager, which takes 64 KiB. `null`: none."
+  description = "The application's own checks for the drill: the text of the BACKUP_DRILL_SQL file, for example `TF_VAR_drill_checks=\"$(cat checks.sql)\"`. It is stored in Secret Manager, which allows 64 KiB. `null`: none."
   type        = string
   default     = null
 
   validation {
     condition     = var.drill_checks == null ? true : can(regex("(?mi)^--[ \t]*name:", var.drill_checks)) && length(var.drill_checks) <= 16384
-    error_message = "drill_checks must be the text of a file of checks, each of which begins with a line `-- name: …`, of at most 16384 characters: keep fewer checks in it."
+    error_message = "drill_checks must be the text of a file of checks, not its name: each check begins with a line `-- name: …`, and the text has at most 16384 characters."
   }
 }
 
 variable "images" {
-  description = "The jobs' container images by digest, as `make push` writes them into `images.auto.tfvars.json`. `null` makes all but jobs, schedules and alerts: the first step in an empty project, which makes the registry that they are pushed to."
+  description = "The jobs' container images by digest, as `make push` writes them into `images.auto.tfvars.json`. `null` creates everything except jobs, schedules and alerts: the first step in an empty project, which creates the registry for the images."
   type = object({
     backup            = string
     cleanup           = string
@@ -70,16 +70,16 @@ variable "images" {
 
   validation {
     condition     = var.images != null || var.without_jobs
-    error_message = "images is missing, and without it every job, schedule and alert would be deleted. `make push` writes images.auto.tfvars.json: commit it, and where you have not pushed yourself, git pull. For a first apply, before there is an image: make deploy, or -var=without_jobs=true."
+    error_message = "images is missing, and without it every job, schedule and alert would be deleted. `make push` writes images.auto.tfvars.json: commit it, or git pull if somebody else pushed. For a first apply, before there are images: make deploy, or -var=without_jobs=true."
   }
   validation {
     condition     = var.images == null ? true : alltrue([for image in values(var.images) : image == null ? true : can(regex("^[a-z0-9.-]+(:[0-9]+)?/[^@\\s]+@sha256:[0-9a-f]{64}$", image))])
-    error_message = "Each of images must be HOST/PATH@sha256:DIGEST: a tag can be moved, a digest cannot. make push prints them."
+    error_message = "Each of images must be HOST/PATH@sha256:DIGEST, because a tag can be moved: use the file that make push writes."
   }
 }
 
 variable "job_sizes" {
-  description = "What each job gets. `cpu` is 1, 2, 4, 6 or 8. `scratch_gib` holds the largest database twice and half as much again: up to 2 GiB lie in memory (and count against `memory_gib`), above that on a disk of at least 10. `tasks` share out the databases. `continuous`, the cycles, has `backup`'s scratch, tasks and timeout unless told otherwise."
+  description = "Resources of each job. `cpu` is 1, 2, 4, 6 or 8. `scratch_gib` must be 2.5 times the largest database: up to 2 GiB are in memory (and count against `memory_gib`), larger scratch space is on a disk of at least 10 GiB. The databases are distributed over `tasks`. `continuous` is for the cycles of continuous backups, with the scratch space, tasks and timeout of `backup` as defaults."
   type = map(object({
     cpu             = optional(number)
     max_retries     = optional(number)
@@ -101,7 +101,7 @@ variable "job_sizes" {
   }
   validation {
     condition     = alltrue([for size in values(var.job_sizes) : size.scratch_gib == null ? true : (size.scratch_gib >= 0 && size.scratch_gib <= 2) || size.scratch_gib >= 10])
-    error_message = "job_sizes: scratch_gib must be 0 to 2 (memory), or 10 and more (disk)."
+    error_message = "job_sizes: scratch_gib must be 0 to 2 (memory), or 10 or more (disk)."
   }
   validation {
     condition     = alltrue([for size in values(var.job_sizes) : size.timeout_minutes == null ? true : size.timeout_minutes >= 1 && size.timeout_minutes <= 1440])
@@ -109,16 +109,16 @@ variable "job_sizes" {
   }
   validation {
     condition     = alltrue([for size in values(var.job_sizes) : size.tasks == null ? true : size.tasks >= 1 && size.tasks <= 10000])
-    error_message = "job_sizes: tasks must be 1 to 10000; more than there are databases is of no use."
+    error_message = "job_sizes: tasks must be 1 to 10000; more tasks than databases have no effect."
   }
   validation {
     condition     = alltrue([for name, size in var.job_sizes : !contains(["cleanup", "restore"], name) || coalesce(size.max_retries, 0) == 0])
-    error_message = "job_sizes: a cleanup or restore that failed is looked at by a person before it runs again: leave max_retries out."
+    error_message = "job_sizes: a person must look at a failed cleanup or restore before it runs again: leave max_retries out."
   }
 }
 
 variable "network" {
-  description = "The VPC that jobs reach the database through, for a fixed address or a private node. Of another project (Shared VPC), name both in full; `grant` lets Cloud Run's account into that subnet, and is false where somebody else does (docs/deploy.md). `null`: the internet, over TLS."
+  description = "The VPC through which jobs reach the database, for a fixed address or a private node. For a Shared VPC of another project, give both names in full; `grant` gives Cloud Run's service account access to that subnet, set it to false if its owner does (docs/deploy.md). `null`: the internet, over TLS."
   type = object({
     egress     = optional(string, "PRIVATE_RANGES_ONLY")
     grant      = optional(bool, true)
@@ -143,7 +143,7 @@ variable "network" {
 }
 
 variable "operators" {
-  description = "Who may start which job by hand with arguments, by job, as `group:…`, `user:…` or `serviceAccount:…`. WARNING: who may do that to the restore job may also change its environment, and with it what production refuses: keep that list short."
+  description = "Who may start each job by hand with arguments, by job, as `group:…`, `user:…` or `serviceAccount:…`. WARNING: operators of the restore job may also change its environment and so avoid what production refuses: keep that list short."
   type        = map(set(string))
   default     = {}
   nullable    = false
@@ -159,13 +159,13 @@ variable "operators" {
 }
 
 variable "scheduler_region" {
-  description = "Where Cloud Scheduler runs, for a `region` that has none. Default: `region`."
+  description = "The region of Cloud Scheduler, if `region` does not offer it. Default: `region`."
   type        = string
   default     = null
 }
 
 variable "schedules" {
-  description = "When each job starts, as five cron fields in UTC, or `off`. The one source for Cloud Scheduler, BACKUP_SCHEDULES and the alerts on age. The monitor belongs in every hour: its silence is an alert after three. The drill starts weekly and decides by the date whether it is due. `restore_check` is the restore job's own look at its target, which writes nothing."
+  description = "When each job starts, as five cron fields in UTC, or `off`. Cloud Scheduler, BACKUP_SCHEDULES and the alerts on age all use these. Run the monitor every hour: an alert fires after three hours without it. The drill starts weekly and decides by the date whether it is due. `restore_check` is the restore job's check of its target, which writes nothing."
   type = object({
     cleanup       = optional(string, "0 4 * * *")
     daily         = optional(string, "0 0 * * *")
@@ -188,16 +188,16 @@ variable "schedules" {
   }
   validation {
     condition     = var.schedules.daily != "off" || var.schedules.weekly != "off"
-    error_message = "schedules: daily and weekly are both off: points of continuous backups go after a week, and nothing older would be kept."
+    error_message = "schedules: daily and weekly are both off. Points of continuous backups are deleted after a week, so nothing older would be kept: schedule one of the two."
   }
   validation {
     condition     = var.schedules.monitor != "off"
-    error_message = "schedules.monitor cannot be off: without it nobody learns of what is missing."
+    error_message = "schedules.monitor cannot be off: without the monitor, missing backups raise no alert."
   }
 }
 
 variable "secret_versions" {
-  description = "Which version of the connection strings the jobs read. `source` and `monitor` follow the latest, so a rotated key works at once; `target` is pinned, so that where a restore writes to changes by a plan only."
+  description = "The version of each connection string that the jobs read. `source` and `monitor` use the latest, so that a rotated key works at once; `target` is pinned, so that only a plan can change where a restore writes."
   type = object({
     monitor = optional(string, "latest")
     source  = optional(string, "latest")
@@ -213,14 +213,14 @@ variable "secret_versions" {
 }
 
 variable "skip_unchanged" {
-  description = "Whether a scheduled backup is left out when SQLite Cloud says that nothing was written since the last one. What a person or a pipeline asks for is always taken."
+  description = "Whether a scheduled backup is skipped if SQLite Cloud reports no writes since the last one. Backups that a person or a pipeline asks for are always taken."
   type        = bool
   default     = false
   nullable    = false
 }
 
 variable "verify_on_arrival" {
-  description = "Verifies each backup minutes after it was written, by a service that storage events start. Backups larger than `memory_gib` allows are left to the scheduled verification. `null`: none."
+  description = "Verifies each backup within minutes after it was written, in a service that storage events start. Backups larger than `memory_gib` allows are verified on schedule. `null`: none."
   type = object({
     max_instances = optional(number, 3)
     memory_gib    = optional(number, 4)
@@ -229,7 +229,7 @@ variable "verify_on_arrival" {
 
   validation {
     condition     = var.verify_on_arrival == null ? true : var.verify_on_arrival.memory_gib >= 2 && var.verify_on_arrival.memory_gib <= 8
-    error_message = "verify_on_arrival.memory_gib must be 2 to 8: all of it but one GiB holds the restored backup."
+    error_message = "verify_on_arrival.memory_gib must be 2 to 8: the restored backup is in memory and can use all of it except one GiB."
   }
   validation {
     condition     = var.verify_on_arrival == null || var.images == null ? true : var.images.verify_on_arrival != null
@@ -238,7 +238,7 @@ variable "verify_on_arrival" {
 }
 
 variable "watch_native_backups" {
-  description = "Whether the monitor looks at SQLite Cloud's own backups too. It then reads the secret NAME_PREFIX-monitor-url, a connection string of its own: give it a login that holds the privilege BACKUP and nothing else, so that it can list them and read no row."
+  description = "Whether the monitor also checks SQLite Cloud's own backups. It then reads a separate connection string from the secret NAME_PREFIX-monitor-url: give it a login with only the privilege BACKUP, so that it can list backups but read no row."
   type        = bool
   default     = false
   nullable    = false

@@ -1,5 +1,5 @@
 variable "budget" {
-  description = "A monthly budget of this installation (by its labels), in whole units of the billing account's currency, told to the first five of `notifications.emails`. Needs the right to make budgets on the billing account. `null`: none."
+  description = "A monthly budget for this installation (by its labels), in whole units of the billing account's currency. The first five of `notifications.emails` are notified. Needs the right to create budgets on the billing account. `null`: none."
   type = object({
     amount          = number
     billing_account = string
@@ -13,12 +13,12 @@ variable "budget" {
   }
   validation {
     condition     = var.budget == null ? true : length(var.notifications.emails) > 0
-    error_message = "budget is told by e-mail: give notifications.emails."
+    error_message = "budget notifies by e-mail: give notifications.emails."
   }
 }
 
 variable "cloud_build" {
-  description = "An account and a bucket for `make push BUILD=cloud`, for whoever has no Docker: `{}`. `region` is where builds run; some regions refuse new projects, `global` does not. `null`: none."
+  description = "`{}` creates a service account and a bucket for `make push BUILD=cloud`, if you have no Docker. Builds run in `region`; some regions refuse new projects, `global` does not. `null`: none."
   type = object({
     region = optional(string, "global")
   })
@@ -26,7 +26,7 @@ variable "cloud_build" {
 }
 
 variable "console" {
-  description = "The console, behind Identity-Aware Proxy: `viewers` are the members that are let in (`group:…`, `user:…`), `policy_secret` is the secret that holds the policy file, `database` the address of the live database, without a login. `null`: none."
+  description = "The console behind Identity-Aware Proxy: `viewers` are the members with access (`group:…`, `user:…`), `policy_secret` is the secret with the policy file, `database` is the address of the live database, without a login. `null`: none."
   type = object({
     database      = optional(string)
     policy_secret = string
@@ -36,11 +36,11 @@ variable "console" {
 
   validation {
     condition     = var.console == null ? true : length(var.console.viewers) > 0 && alltrue([for member in var.console.viewers : can(regex("^(user|group|domain):[^\\s]+$", member))])
-    error_message = "console.viewers needs user:…, group:… or domain:…: allUsers is never let in."
+    error_message = "console.viewers needs user:…, group:… or domain:…; allUsers is never allowed."
   }
   validation {
     condition     = try(var.console.database, null) == null ? true : can(regex("^sqlitecloud://[a-z0-9.-]+(:[0-9]+)?/[^?@\\s]+$", var.console.database))
-    error_message = "console.database must be sqlitecloud://HOST:8860/NAME, without a login: the console reads no database."
+    error_message = "console.database must be sqlitecloud://HOST:8860/NAME, without a login: the console does not read the database."
   }
   validation {
     condition     = var.console == null || var.images == null ? true : var.images.console != null
@@ -49,7 +49,7 @@ variable "console" {
 }
 
 variable "disk_quota" {
-  description = "What the project may use of Cloud Run's disks in `region`, as the console's quota page shows it: GiB an instance, GiB and volumes in all. The defaults are those of a new project; ask for more there, then set it here."
+  description = "The project's quota for Cloud Run disks in `region`, as the Google Cloud console's quota page shows it: GiB per instance, total GiB and volumes. The defaults are those of a new project; request more there, then set it here."
   type = object({
     instance_gib = optional(number, 10)
     region_gib   = optional(number, 100)
@@ -60,23 +60,23 @@ variable "disk_quota" {
 
   validation {
     condition     = local.disk_gib <= var.disk_quota.region_gib && local.disk_volumes <= var.disk_quota.volumes
-    error_message = "The jobs' disks may come to ${local.disk_volumes} volumes and ${local.disk_gib} GiB at once (each job's scratch_gib times its tasks), and disk_quota has ${var.disk_quota.volumes} and ${var.disk_quota.region_gib}. Lower job_sizes, or ask for more on the console's quota page (Cloud Run Admin API, ephemeral disk) and set disk_quota to what was granted."
+    error_message = "The jobs may use ${local.disk_volumes} volumes and ${local.disk_gib} GiB of disk at once (each job's scratch_gib times its tasks), but disk_quota allows ${var.disk_quota.volumes} and ${var.disk_quota.region_gib}. Lower job_sizes, or request more on the console's quota page (Cloud Run Admin API, ephemeral disk) and set disk_quota to the granted values."
   }
 }
 
 variable "registry" {
-  description = "The name of the image registry, where it is not `name_prefix`: one that is there already is taken over by an import block (examples/imports.tf)."
+  description = "The name of the image registry. Default: `name_prefix`. Import an existing registry with a block of examples/imports.tf."
   type        = string
   default     = null
 
   validation {
     condition     = var.registry == null ? true : can(regex("^[a-z]([a-z0-9-]{0,61}[a-z0-9])?$", var.registry))
-    error_message = "registry must be a repository's name: 1 to 63 of a-z 0-9 - that begin with a letter."
+    error_message = "registry must be a repository's name: 1 to 63 characters of a-z 0-9 - that begin with a letter."
   }
 }
 
 variable "secret_locations" {
-  description = "The regions that secrets are kept in, for organizations whose policy gcp.resourceLocations refuses Google's own choice. Two or more survive the loss of one. Changing it later makes new secrets, without their values. Empty: Google's choice."
+  description = "The regions of the secrets, for organizations whose policy gcp.resourceLocations does not allow Google's own choice. Use two or more to survive the loss of one. A later change creates new secrets without their values. Empty: Google's choice."
   type        = set(string)
   default     = []
   nullable    = false
@@ -88,7 +88,7 @@ variable "secret_locations" {
 }
 
 variable "without_jobs" {
-  description = "Whether `images` may be missing: for the first apply, which makes the registry that images are pushed to. `make deploy` sets it when there are no jobs yet."
+  description = "Whether `images` may be missing, for the first apply, which creates the registry for the images. `make deploy` sets it if there are no jobs yet."
   type        = bool
   default     = false
   nullable    = false

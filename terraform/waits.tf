@@ -1,5 +1,5 @@
-# A grant to one of Google's own accounts takes up to a minute to count everywhere, and whoever needs it sooner is refused:
-# a bucket with a key by 403, a trigger by 400. Waited for once, when the grant is made.
+# A grant to one of Google's service accounts takes up to a minute to take effect everywhere. Before that, a bucket with a
+# key fails with 403 and a trigger with 400. So wait once after the grant is made.
 
 resource "terraform_data" "key_grants_count" {
   triggers_replace = [for store in sort(keys(local.stores)) : google_kms_crypto_key_iam_member.storage[store].id]

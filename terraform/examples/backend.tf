@@ -1,5 +1,5 @@
-# Copy this beside main.tf to keep the state in a bucket of its own, apart from the backups and readable by few, and
-# name the bucket. With STAGE=NAME the scripts give each stage a prefix of its own.
+# Copy this beside main.tf to keep the state in a bucket, and set the bucket's name. Use a separate bucket that few people
+# can read. With STAGE=NAME the scripts use a separate prefix for each stage.
 terraform {
   backend "gcs" {
     bucket = "YOUR-STATE-BUCKET"

@@ -1,4 +1,4 @@
-# Each example is planned as it is: terraform test -test-directory=examples -var-file=examples/minimal.tfvars
+# Plans each example: terraform test -test-directory=examples -var-file=examples/minimal.tfvars
 
 mock_provider "google" {
   override_during = plan
@@ -6,7 +6,7 @@ mock_provider "google" {
 }
 
 variables {
-  without_jobs = true # an example without images is of a first apply
+  without_jobs = true # an example without images is for a first apply
 }
 
 run "an_example_can_be_planned" {
@@ -14,6 +14,6 @@ run "an_example_can_be_planned" {
 
   assert {
     condition     = google_storage_bucket.store["primary"].public_access_prevention == "enforced"
-    error_message = "The example's bucket is not closed to the public."
+    error_message = "The example's bucket allows public access."
   }
 }

@@ -1,11 +1,11 @@
-# Everything that can be set, other than its default.
+# Every variable, with values other than the defaults.
 project_id  = "acme-backups"
 region      = "europe-west1"
 environment = "production"
 labels      = { team = "platform", cost-center = "4711" }
 name_prefix = "orders-backup"
 
-# What is backed up, and when (UTC).
+# Databases and schedules (UTC).
 databases      = ["orders", "customers", "stock"]
 backup_formats = ["sql", "sqlite"]
 skip_unchanged = true
@@ -21,7 +21,7 @@ schedules = {
 retention_days  = { daily = 60, milestone = 2555, on_demand = 14 }
 secret_versions = { source = "latest", target = "3" }
 
-# What the monthly drill asks a restored database, besides Litekeep's own checks.
+# Checks of the monthly drill on a restored database, in addition to Litekeep's own.
 drill_checks = <<-SQL
   -- name: every order has a customer
   -- database: orders
@@ -29,7 +29,7 @@ drill_checks = <<-SQL
   SELECT count(*) FROM orders WHERE customer_id NOT IN (SELECT id FROM customers);
 SQL
 
-# Where it lies: two regions as one bucket, and a copy in a third.
+# Locations: a bucket in two regions, and a copy in a third.
 bucket = {
   name             = "acme-orders-backups"
   location         = "EU"
@@ -42,13 +42,13 @@ copy_store     = { location = "europe-north1" }
 retention_lock = { days = 7, locked = false } # locked = true can never be undone
 key            = { location = "europe", protection_level = "HSM" }
 
-# How much each job gets.
+# Resources of each job.
 job_sizes = {
   backup  = { cpu = 4, memory_gib = 8, scratch_gib = 50, tasks = 3, timeout_minutes = 120 }
   restore = { scratch_gib = 50, timeout_minutes = 480 }
   verify  = { cpu = 4, memory_gib = 8, scratch_gib = 50, tasks = 3 }
 }
-disk_quota        = { instance_gib = 50, region_gib = 1000, volumes = 20 } # what the console's quota page grants
+disk_quota        = { instance_gib = 50, region_gib = 1000, volumes = 20 } # as on the console's quota page
 verify_on_arrival = { memory_gib = 8, max_instances = 2 }
 network = {
   network    = "projects/acme-network/global/networks/shared"
@@ -62,7 +62,7 @@ cloud_build         = { region = "europe-west1" }
 budget              = { billing_account = "012345-6789AB-CDEF01", amount = 50, currency = "EUR" }
 deletion_protection = true
 
-# Who is told, and who may act.
+# Notifications and operators.
 notifications = {
   emails        = ["oncall@acme.example", "platform@acme.example"]
   pubsub_topics = ["projects/acme-operations/topics/alerts"]

@@ -1,5 +1,5 @@
-# Copy this beside main.tf, for one apply, to take over what is there already: after a take-down, or buckets and keys that
-# you had before (bucket.name, copy_store.name, key.ring, key.name, registry). Leave out the blocks of what is not there.
+# Copy this beside main.tf for one apply to import existing resources: after a take-down, or your own buckets, keys or
+# registry (bucket.name, copy_store.name, key.ring, key.name, registry). Remove the blocks of resources that do not exist.
 
 import {
   for_each = local.stores
@@ -29,13 +29,13 @@ import {
   id = "projects/${var.project_id}/locations/${var.key.location}/keyRings/${local.wrapping_ring}/cryptoKeys/${var.key.name}"
 }
 
-# The log bucket of a take-down of the last seven days, after gcloud logging buckets undelete; or one kept by KEEP_LOGS=1:
+# The log bucket, if a take-down deleted it within the last seven days and you undeleted it, or kept it with KEEP_LOGS=1:
 # import {
 #   to = google_logging_project_bucket_config.audit
 #   id = "projects/${var.project_id}/locations/${var.region}/buckets/${var.name_prefix}-audit"
 # }
 
-# A registry that was there before:
+# An existing registry:
 # import {
 #   to = google_artifact_registry_repository.images
 #   id = "projects/${var.project_id}/locations/${var.region}/repositories/${local.registry_name}"
