@@ -9,7 +9,7 @@ variables {
   without_jobs = true # an example without images is for a first apply
 }
 
-run "an_example_can_be_planned" {
+run "example_can_be_planned" {
   command = plan
 
   assert {

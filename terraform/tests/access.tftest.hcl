@@ -11,7 +11,7 @@ variables {
   verify_on_arrival = {}
 }
 
-run "each_identity_has_its_rights_and_no_other" {
+run "each_job_has_exactly_its_rights" {
   command = plan
 
   assert {
@@ -133,7 +133,7 @@ run "each_identity_has_its_rights_and_no_other" {
   }
 }
 
-run "a_monitor_that_watches_native_backups_has_a_login_of_its_own" {
+run "monitor_of_native_backups_has_its_own_login" {
   command = plan
 
   variables {
@@ -151,7 +151,7 @@ run "a_monitor_that_watches_native_backups_has_a_login_of_its_own" {
   }
 }
 
-run "a_monitor_without_a_login_asks_no_server" {
+run "monitor_without_a_login_contacts_no_server" {
   command = plan
 
   variables {

@@ -8,7 +8,7 @@ variables {
   databases                = ["customers", "orders"]
 }
 
-run "every_alert_can_fire_reaches_someone_and_says_what_to_do" {
+run "every_alert_can_fire_and_says_what_to_do" {
   command = plan
 
   assert {
@@ -108,7 +108,7 @@ run "every_alert_can_fire_reaches_someone_and_says_what_to_do" {
   }
 }
 
-run "without_names_the_whole_is_watched" {
+run "all_databases_are_monitored_without_names" {
   command = plan
 
   variables {

@@ -10,7 +10,7 @@ variables {
   verify_on_arrival = {}
 }
 
-run "without_them_there_is_no_policy_and_the_anchor_all_the_same" {
+run "without_approvals_there_is_no_policy_but_the_checkpoint_log" {
   command = plan
 
   assert {
@@ -31,7 +31,7 @@ run "without_them_there_is_no_policy_and_the_anchor_all_the_same" {
   }
 }
 
-run "keys_come_first" {
+run "signing_keys_are_created_before_the_policy" {
   command = plan
 
   variables {
@@ -48,7 +48,7 @@ run "keys_come_first" {
   }
 }
 
-run "every_job_has_the_policy_where_the_code_looks_first" {
+run "every_job_mounts_the_policy_at_the_fixed_path" {
   command = plan
 
   variables {
@@ -81,7 +81,7 @@ run "every_job_has_the_policy_where_the_code_looks_first" {
   }
 }
 
-run "no_version_is_taken_by_itself" {
+run "latest_policy_version_is_refused" {
   command = plan
 
   variables {

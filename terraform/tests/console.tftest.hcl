@@ -14,7 +14,7 @@ variables {
   }
 }
 
-run "it_is_off_unless_it_is_asked_for" {
+run "console_is_off_by_default" {
   command = plan
 
   variables {
@@ -27,7 +27,7 @@ run "it_is_off_unless_it_is_asked_for" {
   }
 }
 
-run "its_identity_cannot_decrypt_delete_or_read_a_database" {
+run "console_cannot_decrypt_delete_or_read_a_database" {
   command = plan
 
   assert {
@@ -76,7 +76,7 @@ run "its_identity_cannot_decrypt_delete_or_read_a_database" {
   }
 }
 
-run "it_is_behind_identity_aware_proxy_alone" {
+run "console_is_reachable_only_through_iap" {
   command = plan
 
   assert {
@@ -101,7 +101,7 @@ run "it_is_behind_identity_aware_proxy_alone" {
   }
 }
 
-run "nobody_unknown_is_let_in_and_no_login_is_taken" {
+run "public_viewers_and_database_logins_are_refused" {
   command = plan
 
   variables {

@@ -8,7 +8,7 @@ variables {
   databases                = ["orders"]
 }
 
-run "every_job_starts_by_its_schedule_with_its_own_image_identity_and_settings" {
+run "every_job_has_its_schedule_image_account_and_settings" {
   command = plan
 
   assert {
@@ -109,7 +109,7 @@ run "every_job_starts_by_its_schedule_with_its_own_image_identity_and_settings" 
   }
 }
 
-run "a_schedule_that_is_off_has_no_job_no_alert_and_no_age" {
+run "schedule_off_removes_job_alert_and_age" {
   command = plan
 
   variables {
@@ -127,7 +127,7 @@ run "a_schedule_that_is_off_has_no_job_no_alert_and_no_age" {
   }
 }
 
-run "the_drill_finds_the_applications_checks_as_a_file_and_quiet_databases_are_skipped_when_asked" {
+run "drill_checks_and_skip_unchanged_reach_the_jobs" {
   command = plan
 
   variables {
@@ -154,7 +154,7 @@ run "the_drill_finds_the_applications_checks_as_a_file_and_quiet_databases_are_s
   }
 }
 
-run "without_images_all_but_jobs_and_their_alerts" {
+run "without_images_jobs_and_their_alerts_are_missing" {
   command = plan
 
   variables {
@@ -172,7 +172,7 @@ run "without_images_all_but_jobs_and_their_alerts" {
   }
 }
 
-run "verification_on_arrival_listens_to_the_bucket_where_it_is" {
+run "verification_on_arrival_is_in_the_buckets_location" {
   command = plan
 
   variables {
@@ -189,7 +189,7 @@ run "verification_on_arrival_listens_to_the_bucket_where_it_is" {
   }
 }
 
-run "a_name_with_a_quote_ends_no_quotes_in_what_a_shell_evaluates" {
+run "quotes_in_names_are_escaped_in_the_environment_output" {
   command = plan
 
   variables {

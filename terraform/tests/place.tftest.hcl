@@ -5,7 +5,7 @@ mock_provider "google" {
   source          = "./tests/mock"
 }
 
-run "without_images_a_plan_stops" {
+run "plan_without_images_is_refused" {
   command = plan
 
   variables {
@@ -15,7 +15,7 @@ run "without_images_a_plan_stops" {
   expect_failures = [var.images]
 }
 
-run "disks_beyond_the_quota_are_refused_before_cloud_run_refuses_them" {
+run "disks_over_the_instance_quota_are_refused" {
   command = plan
 
   variables {
@@ -25,7 +25,7 @@ run "disks_beyond_the_quota_are_refused_before_cloud_run_refuses_them" {
   expect_failures = [google_cloud_run_v2_job.this["verify"], google_cloud_run_v2_job.this["drill"]]
 }
 
-run "as_are_more_volumes_than_there_may_be" {
+run "volumes_over_the_quota_are_refused" {
   command = plan
 
   variables {
@@ -35,7 +35,7 @@ run "as_are_more_volumes_than_there_may_be" {
   expect_failures = [var.disk_quota]
 }
 
-run "what_was_granted_may_be_used" {
+run "granted_quota_can_be_used" {
   command = plan
 
   variables {
@@ -53,7 +53,7 @@ run "what_was_granted_may_be_used" {
   }
 }
 
-run "a_subnet_of_another_project_lets_cloud_run_in" {
+run "shared_vpc_subnet_is_granted_to_cloud_run" {
   command = plan
 
   variables {
@@ -66,7 +66,7 @@ run "a_subnet_of_another_project_lets_cloud_run_in" {
   }
 }
 
-run "unless_somebody_else_does_or_the_subnet_is_its_own" {
+run "own_subnet_or_grant_false_grants_nothing" {
   command = plan
 
   variables {
@@ -79,7 +79,7 @@ run "unless_somebody_else_does_or_the_subnet_is_its_own" {
   }
 }
 
-run "a_subnet_of_another_region_is_refused" {
+run "subnet_in_another_region_is_refused" {
   command = plan
 
   variables {
@@ -89,7 +89,7 @@ run "a_subnet_of_another_region_is_refused" {
   expect_failures = [google_cloud_run_v2_job.this["backup"]]
 }
 
-run "a_place_where_no_trigger_can_be_is_refused_for_verification_on_arrival" {
+run "verification_on_arrival_without_a_trigger_location_is_refused" {
   command = plan
 
   variables {
@@ -100,7 +100,7 @@ run "a_place_where_no_trigger_can_be_is_refused_for_verification_on_arrival" {
   expect_failures = [google_eventarc_trigger.arrival]
 }
 
-run "a_dual_region_by_name_has_its_key_there" {
+run "named_dual_region_has_its_key_there" {
   command = plan
 
   variables {
@@ -118,7 +118,7 @@ run "a_dual_region_by_name_has_its_key_there" {
   }
 }
 
-run "values_of_the_place_that_cannot_be_meant" {
+run "invalid_location_values_are_refused" {
   command = plan
 
   variables {
@@ -133,7 +133,7 @@ run "values_of_the_place_that_cannot_be_meant" {
   expect_failures = [var.budget, var.bucket, var.registry, var.secret_locations, var.key, var.network]
 }
 
-run "builds_in_the_cloud_have_an_account_of_their_own_and_a_budget_is_told" {
+run "cloud_build_has_its_own_account_and_budget_notifies" {
   command = plan
 
   variables {
@@ -156,7 +156,7 @@ run "builds_in_the_cloud_have_an_account_of_their_own_and_a_budget_is_told" {
   }
 }
 
-run "names_that_are_there_already_can_be_used" {
+run "existing_names_can_be_used" {
   command = plan
 
   variables {

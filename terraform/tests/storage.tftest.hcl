@@ -3,7 +3,7 @@ mock_provider "google" {
   source          = "./tests/mock"
 }
 
-run "a_bucket_keeps_what_it_holds_and_moves_it_only_where_that_pays" {
+run "bucket_is_protected_and_moves_objects_only_if_cheaper" {
   command = plan
 
   variables {
@@ -71,7 +71,7 @@ run "a_bucket_keeps_what_it_holds_and_moves_it_only_where_that_pays" {
   }
 }
 
-run "another_retention_moves_the_backstop_the_classes_and_what_cleanup_goes_by" {
+run "retention_changes_backstop_classes_and_cleanup" {
   command = plan
 
   variables {
@@ -94,7 +94,7 @@ run "another_retention_moves_the_backstop_the_classes_and_what_cleanup_goes_by" 
   }
 }
 
-run "two_regions_as_one_bucket_and_a_lock_that_is_not_for_ever" {
+run "dual_region_bucket_with_an_unlocked_retention_lock" {
   command = plan
 
   variables {
@@ -117,7 +117,7 @@ run "two_regions_as_one_bucket_and_a_lock_that_is_not_for_ever" {
   }
 }
 
-run "a_lock_that_cleanup_would_run_into_is_refused" {
+run "retention_lock_longer_than_retention_is_refused" {
   command = plan
 
   variables {

@@ -5,7 +5,7 @@ mock_provider "google" {
   source          = "./tests/mock"
 }
 
-run "values_that_cannot_be_meant" {
+run "invalid_values_are_refused" {
   command = plan
 
   variables {
@@ -38,7 +38,7 @@ run "values_that_cannot_be_meant" {
   ]
 }
 
-run "values_that_would_cost_backups" {
+run "dangerous_values_are_refused" {
   command = plan
 
   variables {
@@ -62,7 +62,7 @@ run "values_that_would_cost_backups" {
   expect_failures = [var.alerts, var.bucket, var.databases, var.job_sizes, var.notifications, var.operators, var.schedules, var.verify_on_arrival]
 }
 
-run "no_schedule_and_no_monitor" {
+run "no_schedule_or_no_monitor_is_refused" {
   command = plan
 
   variables {
@@ -77,7 +77,7 @@ run "no_schedule_and_no_monitor" {
   expect_failures = [var.databases, var.job_sizes, var.retention_days, var.schedules, var.bucket, var.verify_on_arrival]
 }
 
-run "a_copy_where_the_original_is" {
+run "copy_in_the_same_location_is_refused" {
   command = plan
 
   variables {
@@ -87,7 +87,7 @@ run "a_copy_where_the_original_is" {
   expect_failures = [var.copy_store]
 }
 
-run "a_job_of_a_size_that_does_not_exist" {
+run "unsupported_job_size_is_refused" {
   command = plan
 
   variables {

@@ -1,4 +1,4 @@
-"""The scripts in deploy/, in a clone of their own, with stand-ins for the programs that reach the cloud."""
+"""Runs the scripts of deploy/ in a clone, with stand-ins for docker, gcloud and terraform."""
 
 import json
 import os
@@ -13,7 +13,7 @@ ROOT = Path(__file__).parents[2]
 DIGEST = "sha256:" + "a" * 64
 MISSING, THERE = ("images describe", 1, ""), ("images describe", 0, DIGEST)
 REGISTRY = "europe-west1-docker.pkg.dev/acme-backups/litekeep"
-# Notes how it was called, and answers as told: a line for a call whose arguments hold a word.
+# Records its calls. Prints the text and exits with the code of the first entry of `answers` whose word is in the call.
 STAND_IN = """#!/usr/bin/env python3
 import json, os, pathlib, sys
 folder = pathlib.Path(os.environ["STAND_INS"])
@@ -30,7 +30,7 @@ for word, code, text in json.loads((folder / "answers").read_text()):
 
 @dataclass(frozen=True)
 class Desk:
-    """A clone of the project, and what was called from it."""
+    """A clone of the project, and the recorded calls of the stand-ins."""
 
     folder: Path
     stand_ins: Path

@@ -1,4 +1,4 @@
-"""Every command in an alert, an output or the guide is understood by its program, and names what the plan makes."""
+"""Every command in an alert, an output or the guide is valid for its program, and names resources of the plan."""
 
 import importlib
 import re
@@ -11,8 +11,15 @@ import pytest
 
 from litekeep.app import litekeep
 from tests.deploy.conftest import ROOT
-from tests.deploy.test_gcloud import understood
-from tests.deploy.told import Told, of_alerts, of_outputs, of_the_guide, plan_of, values
+from tests.deploy.printed_commands import (
+    PrintedCommand,
+    commands_of_alerts,
+    commands_of_outputs,
+    commands_of_the_guide,
+    plan_of,
+    values,
+)
+from tests.deploy.test_gcloud import check_gcloud_accepts
 from tests.terraform.conftest import workbench  # noqa: F401 - a fixture
 from tests.terraform.logging_query import compile_query
 from tests.terraform.workbench import Workbench, require
@@ -28,21 +35,21 @@ def plan(workbench: Workbench) -> dict[str, Any]:  # noqa: F811
 
 
 @pytest.fixture(scope="module")
-def told(plan: dict[str, Any]) -> list[Told]:
-    return [*of_alerts(plan), *of_outputs(plan)]
+def plan_commands(plan: dict[str, Any]) -> list[PrintedCommand]:
+    return [*commands_of_alerts(plan), *commands_of_outputs(plan)]
 
 
 @pytest.fixture(scope="module")
-def everywhere(told: list[Told]) -> list[Told]:
-    return [*told, *of_the_guide()]
+def all_commands(plan_commands: list[PrintedCommand]) -> list[PrintedCommand]:
+    return [*plan_commands, *commands_of_the_guide()]
 
 
-def flag(command: Told, name: str) -> str | None:
+def flag(command: PrintedCommand, name: str) -> str | None:
     return next((word.partition("=")[2] for word in command.words if word.startswith(f"--{name}=")), None)
 
 
 def parsed(command: click.Command, arguments: list[str]) -> None:
-    """Raises click's error when the command line takes no such arguments."""
+    """Parses the arguments. Raises click's error if the command does not accept them."""
     if isinstance(command, click.Group):
         inner = command.get_command(click.Context(command), arguments[0])
         assert inner is not None, arguments
@@ -51,32 +58,32 @@ def parsed(command: click.Command, arguments: list[str]) -> None:
         command.make_context("x", list(arguments))
 
 
-def test_there_are_commands_in_alerts_outputs_and_guide(everywhere: list[Told]) -> None:
-    where = {command.where for command in everywhere}
+def test_commands_are_found_in_alerts_outputs_and_guide(all_commands: list[PrintedCommand]) -> None:
+    where = {command.where for command in all_commands}
     assert len(where) > 40
     assert {"docs/deploy.md", "output next_steps"} < where
 
 
-def test_each_begins_with_a_program_that_is_there(everywhere: list[Told]) -> None:
+def test_every_command_begins_with_a_known_program(all_commands: list[PrintedCommand]) -> None:
     known = SHELL | {"gcloud", "litekeep", "make", "terraform"}
-    strange = [command for command in everywhere if command.program not in known | {"deploy/execute", "deploy/plan"}]
+    strange = [command for command in all_commands if command.program not in known | {"deploy/execute", "deploy/plan"}]
     assert strange == []
 
 
-def test_no_command_gives_a_whole_map_which_would_reset_what_it_does_not_name(everywhere: list[Told]) -> None:
-    assert [command for command in everywhere if re.search(r"-var\b.*[{\[]", command.line)] == []
+def test_no_command_sets_a_map_variable(all_commands: list[PrintedCommand]) -> None:
+    assert [command for command in all_commands if re.search(r"-var\b.*[{\[]", command.line)] == []
 
 
-def test_litekeep_takes_each_of_its_commands(everywhere: list[Told]) -> None:
-    ours = [command for command in everywhere if command.program == "litekeep"]
+def test_litekeep_accepts_every_printed_command(all_commands: list[PrintedCommand]) -> None:
+    ours = [command for command in all_commands if command.program == "litekeep"]
     assert len(ours) > 8
     for command in ours:
         parsed(litekeep, command.words[1:])
 
 
-def test_jobs_take_the_arguments_that_they_are_started_with(everywhere: list[Told], plan: dict[str, Any]) -> None:
+def test_jobs_accept_their_printed_arguments(all_commands: list[PrintedCommand], plan: dict[str, Any]) -> None:
     images = {job["name"]: job["template"][0]["template"][0]["containers"][0] for job in values(plan, JOB)}
-    started = [command for command in everywhere if command.words[1:4] == ["run", "jobs", "execute"]]
+    started = [command for command in all_commands if command.words[1:4] == ["run", "jobs", "execute"]]
     assert len(started) > 15
     for command in started:
         name = command.words[4].replace("litekeep-", f"{PREFIX}-", 1)
@@ -88,7 +95,7 @@ def test_jobs_take_the_arguments_that_they_are_started_with(everywhere: list[Tol
         parsed(getattr(importlib.import_module(f"jobs.{job}.command"), job), arguments)
 
 
-def test_what_a_command_names_is_what_the_plan_makes(told: list[Told], plan: dict[str, Any]) -> None:
+def test_commands_name_resources_of_the_plan(plan_commands: list[PrintedCommand], plan: dict[str, Any]) -> None:
     jobs = {job["name"] for job in values(plan, JOB)}
     schedules = {job["name"] for job in values(plan, "google_cloud_scheduler_job")}
     sinks = {sink["name"] for sink in values(plan, "google_logging_project_sink")}
@@ -96,7 +103,7 @@ def test_what_a_command_names_is_what_the_plan_makes(told: list[Told], plan: dic
     accounts = {
         f"{one['account_id']}@{PROJECT}.iam.gserviceaccount.com" for one in values(plan, "google_service_account")
     }
-    for command in told:
+    for command in plan_commands:
         if command.program != "gcloud":
             continue
         words = command.words
@@ -118,8 +125,10 @@ def test_what_a_command_names_is_what_the_plan_makes(told: list[Told], plan: dic
             compile_query(words[3])
 
 
-def test_make_has_each_target_and_terraform_each_output(everywhere: list[Told], plan: dict[str, Any]) -> None:
-    for command in everywhere:
+def test_printed_make_targets_and_terraform_outputs_exist(
+    all_commands: list[PrintedCommand], plan: dict[str, Any]
+) -> None:
+    for command in all_commands:
         if command.program == "make":
             done = subprocess.run(
                 ["make", "--dry-run", *command.words[1:]], cwd=ROOT, capture_output=True, text=True, check=False
@@ -129,11 +138,11 @@ def test_make_has_each_target_and_terraform_each_output(everywhere: list[Told], 
             assert command.words[-1] in plan["output_changes"], command
 
 
-def test_gcloud_understands_each_of_its_commands(everywhere: list[Told], tmp_path: Path) -> None:
-    """One of each form (verbs, and which flags), as each costs gcloud a start of its own."""
+def test_gcloud_accepts_every_printed_command(all_commands: list[PrintedCommand], tmp_path: Path) -> None:
+    """Checks one command of each form (verbs and flags), because each check starts gcloud."""
     require("gcloud")
-    forms: dict[str, Told] = {}
-    for command in everywhere:
+    forms: dict[str, PrintedCommand] = {}
+    for command in all_commands:
         if command.program == "gcloud" and command.words[1] != "auth":
             words = [word for word in command.words if re.fullmatch(r"[a-z][a-z-]*|--[a-z-]+(=.*)?", word, re.DOTALL)]
             ours = re.compile("litekeep|orders-backup|acme")
@@ -142,4 +151,4 @@ def test_gcloud_understands_each_of_its_commands(everywhere: list[Told], tmp_pat
             forms.setdefault(" ".join([*verbs, *flags]), command)
     assert 15 < len(forms) < 40
     for command in forms.values():
-        understood(command.words[1:], tmp_path)
+        check_gcloud_accepts(command.words[1:], tmp_path)

@@ -1,4 +1,4 @@
-"""The gcloud that people have understands the calls of the scripts: without an account, it stops after that."""
+"""The real gcloud accepts the calls of the scripts: without an account it parses them and then stops."""
 
 import subprocess
 from pathlib import Path
@@ -7,7 +7,7 @@ from tests.deploy.conftest import ROOT, Desk
 from tests.terraform.workbench import require
 
 
-def understood(arguments: list[str], folder: Path) -> None:
+def check_gcloud_accepts(arguments: list[str], folder: Path) -> None:
     done = subprocess.run(
         [require("gcloud"), *arguments],
         env={"PATH": "/usr/bin:/bin:/usr/local/bin", "HOME": str(folder), "CLOUDSDK_CONFIG": str(folder)},
@@ -19,9 +19,9 @@ def understood(arguments: list[str], folder: Path) -> None:
     assert "active account" in done.stderr, done.stderr
 
 
-def test_the_commands_of_the_scripts_are_understood(desk: Desk, tmp_path: Path) -> None:
+def test_gcloud_accepts_the_commands_of_the_scripts(desk: Desk, tmp_path: Path) -> None:
     desk.call("make", "restore", "TO=sqlitecloud://h.example/new", answers=[])
     desk.call("deploy/status", answers=[])
     desk.call("deploy/push", answers=[("images describe", 1, "")], BUILD="cloud")
     for call in desk.calls("gcloud"):
-        understood([str(ROOT / "docs") if part == "." else part for part in call], tmp_path)
+        check_gcloud_accepts([str(ROOT / "docs") if part == "." else part for part in call], tmp_path)

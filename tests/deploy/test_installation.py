@@ -1,7 +1,7 @@
-"""An installation from its first apply to its take-down and back, by the real terraform and scripts.
+"""An installation from its first apply to its take-down and back, with the real terraform and scripts.
 
-The provider is the stand-in that acts (tests/servers/terraform_provider/acting.py): it shows what Terraform does with
-this configuration and its state, and not what Google Cloud says to it. One test: each step needs the one before.
+The provider is the acting stand-in (tests/servers/terraform_provider/acting.py). It shows what Terraform does with this
+configuration and its state, but not how Google Cloud reacts. It is one test, because each step needs the previous one.
 """
 
 import json
@@ -22,8 +22,8 @@ KEPT = ["google_kms_crypto_key.", "google_kms_key_ring.", "google_storage_bucket
 
 
 @dataclass(frozen=True)
-class Office:
-    """A clone with the scripts and the configuration; `folder` is where a person stands."""
+class Installation:
+    """A clone with the scripts and the configuration; commands run in `folder`."""
 
     folder: Path
     environment: dict[str, str]
@@ -34,18 +34,18 @@ class Office:
             command, cwd=self.folder, env=environment, input=typed, capture_output=True, text=True, check=False
         )
 
-    def good(self, *command: str, **settings: str) -> str:
+    def run(self, *command: str, **settings: str) -> str:
         done = self.call(*command, typed="acme-backups\n" * 2, **settings)
         assert done.returncode == 0, done.stdout[-3000:] + done.stderr
         return done.stdout
 
     def state(self) -> list[str]:
-        found = self.good("terraform", "-chdir=terraform", "state", "list").splitlines()
+        found = self.run("terraform", "-chdir=terraform", "state", "list").splitlines()
         return [address for address in found if not address.startswith("data.")]
 
 
 @pytest.fixture
-def office(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Office:
+def installation(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Installation:
     require("terraform")
     base = tmp_path_factory.getbasetemp()
     shared = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
@@ -57,47 +57,47 @@ def office(tmp_path: Path, tmp_path_factory: pytest.TempPathFactory) -> Office:
     shutil.copy(SOURCE / "examples" / "minimal.tfvars", tmp_path / "terraform" / "terraform.tfvars")
     plain = {name: value for name, value in os.environ.items() if not name.startswith(("TF_", "MAKE"))}
     (tmp_path / "programs").mkdir()
-    (tmp_path / "programs" / "sleep").symlink_to("/bin/true")  # for Google's accounts, of which there are none here
+    (tmp_path / "programs" / "sleep").symlink_to("/bin/true")  # no need to wait for Google's service accounts here
     plain["PATH"] = f"{tmp_path / 'programs'}:{plain['PATH']}"
-    return Office(tmp_path, plain | install(shared / "terraform-providers") | {"STAND_IN_ACTS": "1"})
+    return Installation(tmp_path, plain | install(shared / "terraform-providers") | {"STAND_IN_ACTS": "1"})
 
 
-# Six plans and four applies of 120 resources by the real terraform: a minute and a half on an idle machine.
+# Six plans and four applies of 120 resources with the real terraform take a minute and a half on an idle machine.
 @pytest.mark.timeout(900)
-def test_it_is_made_kept_taken_down_without_its_backups_and_taken_up_again(office: Office) -> None:
-    images = office.folder / "terraform" / "images.auto.tfvars.json"
-    assert "make push" in office.good("deploy/apply")  # before there is an image
-    assert not [address for address in office.state() if address.startswith("google_cloud_run")]
+def test_take_down_keeps_backups_and_import_restores_the_installation(installation: Installation) -> None:
+    images = installation.folder / "terraform" / "images.auto.tfvars.json"
+    assert "make push" in installation.run("deploy/apply")  # before there is an image
+    assert not [address for address in installation.state() if address.startswith("google_cloud_run")]
     images.write_text(json.dumps({"images": IMAGES}))
-    assert "gcloud run jobs execute litekeep-backup-daily" in office.good("deploy/apply")
-    made = office.state()
-    assert "Nothing differs." in office.good("deploy/plan")
+    assert "gcloud run jobs execute litekeep-backup-daily" in installation.run("deploy/apply")
+    made = installation.state()
+    assert "Nothing differs." in installation.run("deploy/plan")
 
-    # A job that was made before disks were asked for gets none: the plan says how it does.
-    state = office.folder / "terraform" / "terraform.tfstate"
+    # Cloud Run cannot add a disk to an existing job: the plan stops and says how to create it again.
+    state = installation.folder / "terraform" / "terraform.tfstate"
     content = state.read_text()
     state.write_text(content.replace('"launch_stage": "BETA"', '"launch_stage": "GA"'))
-    done = office.call("deploy/plan")
+    done = installation.call("deploy/plan")
     assert (done.returncode, "-replace='google_cloud_run_v2_job.this" in done.stderr) == (1, True)
     state.write_text(content)
 
-    # A second person without the file of images, or who has not pulled: nothing is planned, so nothing can be lost.
+    # Without the file of images (not pulled yet) the plan stops, so that no job is deleted.
     images.unlink()
-    done = office.call("deploy/plan")
+    done = installation.call("deploy/plan")
     assert (done.returncode, "git pull" in " ".join(done.stderr.replace("│", " ").split())) == (1, True)
     images.write_text(json.dumps({"images": IMAGES}))
-    assert office.call("deploy/take-down", typed="acme\n").returncode == 1
-    assert office.state() == made
+    assert installation.call("deploy/take-down", typed="acme\n").returncode == 1
+    assert installation.state() == made
 
-    told = office.good("deploy/take-down")
-    stays = [line.split()[1] for line in told.splitlines() if line.startswith("stays: ")]
+    output = installation.run("deploy/take-down")
+    stays = [line.split()[1] for line in output.splitlines() if line.startswith("stays: ")]
     assert sorted(address for address in made if address.startswith(tuple(KEPT))) == sorted(
         address for address in stays if not address.startswith("google_kms_crypto_key_iam_member")
     )
-    assert office.state() == []
-    assert not [line for line in told.splitlines() if line.startswith(tuple(stays)) and "Destr" in line]
+    assert installation.state() == []
+    assert not [line for line in output.splitlines() if line.startswith(tuple(stays)) and "Destr" in line]
 
-    shutil.copy(office.folder / "terraform" / "examples" / "imports.tf", office.folder / "terraform")
-    back = office.good("deploy/apply")
+    shutil.copy(installation.folder / "terraform" / "examples" / "imports.tf", installation.folder / "terraform")
+    back = installation.run("deploy/apply")
     assert "5 imported" in back
-    assert office.state() == made
+    assert installation.state() == made

@@ -1,4 +1,4 @@
-"""The ready-made steps for pipelines take a backup, wait for its proof, and stop the deployment without it."""
+"""The example pipelines take a backup, wait for its verification, and stop the deployment if either fails."""
 
 import subprocess
 import textwrap
@@ -19,7 +19,7 @@ PIPELINES = [
 
 
 def step(file: Path, opening: str) -> str:
-    """The shell of the one block that `opening` begins."""
+    """Returns the shell script of the only block that begins with the line `opening`."""
     lines = file.read_text().splitlines()
     (at,) = [number for number, line in enumerate(lines) if line.strip() == opening]
     depth = len(lines[at + 1]) - len(lines[at + 1].lstrip())
@@ -32,7 +32,7 @@ def step(file: Path, opening: str) -> str:
 
 
 @pytest.mark.parametrize(("file", "opening", "given", "name"), PIPELINES)
-def test_a_backup_is_taken_and_proven_before_anything_else(
+def test_pipeline_takes_and_verifies_a_backup_first(
     desk: Desk, file: str, opening: str, given: dict[str, str], name: str
 ) -> None:
     desk.run("bash", "-c", step(FILES / file, opening), answers=[], **given)
@@ -45,7 +45,7 @@ def test_a_backup_is_taken_and_proven_before_anything_else(
 
 @pytest.mark.parametrize("job", ["backup", "verify"])
 @pytest.mark.parametrize(("file", "opening", "given", "name"), PIPELINES)
-def test_a_job_that_fails_stops_the_pipeline(
+def test_failed_job_stops_the_pipeline(
     desk: Desk, file: str, opening: str, given: dict[str, str], name: str, job: str
 ) -> None:
     done = desk.call("bash", "-c", step(FILES / file, opening), answers=[(f"litekeep-{job}", 3, "")], **given)
@@ -54,7 +54,7 @@ def test_a_job_that_fails_stops_the_pipeline(
 
 
 @pytest.mark.parametrize("variable", ["PROJECT", "REGION"])
-def test_a_variable_that_is_not_set_stops_before_anything_is_called(desk: Desk, variable: str) -> None:
+def test_unset_variable_stops_before_any_call(desk: Desk, variable: str) -> None:
     given = {name: value for name, value in GITHUB.items() if name != variable}
     done = desk.call("bash", "-c", step(FILES / "github-actions.yml", "run: |"), answers=[], **given)
     assert done.returncode != 0
@@ -62,7 +62,7 @@ def test_a_variable_that_is_not_set_stops_before_anything_is_called(desk: Desk, 
     assert not desk.calls("gcloud")
 
 
-def test_no_step_holds_a_key() -> None:
+def test_pipeline_steps_contain_no_key() -> None:
     text = (FILES / "github-actions.yml").read_text()
     assert "credentials_json" not in text
     assert "${{ secrets." not in text
@@ -72,7 +72,7 @@ def test_no_step_holds_a_key() -> None:
 @pytest.mark.parametrize(
     ("plan", "event", "code"), [(0, "schedule", 0), (2, "schedule", 2), (2, "pull_request", 0), (1, "pull_request", 1)]
 )
-def test_a_weekly_plan_that_differs_fails_and_a_pull_request_may_differ(
+def test_plan_with_differences_fails_weekly_but_not_for_pull_requests(
     desk: Desk, plan: int, event: str, code: int
 ) -> None:
     (desk.folder / "terraform" / ".terraform.lock.hcl").touch()
@@ -85,6 +85,6 @@ def test_a_weekly_plan_that_differs_fails_and_a_pull_request_may_differ(
     assert [call for call in desk.calls("terraform") if call[1] == "apply"] == []
 
 
-def test_a_plan_without_a_lock_file_fails(desk: Desk) -> None:
+def test_plan_without_lock_file_fails(desk: Desk) -> None:
     done = desk.call("bash", "-c", step(FILES / "plan.yml", "run: |"), answers=[], PROJECT="acme")
     assert (done.returncode, "make providers" in done.stderr) == (1, True)

@@ -1,4 +1,4 @@
-"""deploy/push: what is missing is built, pushed and named by its digest; what is there is left as it is."""
+"""deploy/push builds and pushes missing images, records digests, and leaves existing images alone."""
 
 import json
 import subprocess
@@ -16,13 +16,13 @@ def images(desk: Desk) -> dict[str, str]:
 
 
 def digests_once_built(desk: Desk, built: str) -> None:
-    """Missing at the first look, there at the second: the answers change when `built` was called."""
+    """Makes the images exist once the program `built` was called."""
     program = desk.stand_ins / built
     there = json.dumps([["describe", 0, DIGEST]])
     program.write_text(program.read_text() + f"(folder / 'answers').write_text({there!r})\n")
 
 
-def test_push_builds_each_target_and_names_it_by_digest(desk: Desk) -> None:
+def test_push_builds_each_target_and_records_its_digest(desk: Desk) -> None:
     digests_once_built(desk, "docker")
     desk.run("make", "push", answers=[MISSING], REGISTRY=REGISTRY)
     built = [call for call in desk.calls("docker") if call[0] == "build"]
@@ -32,13 +32,13 @@ def test_push_builds_each_target_and_names_it_by_digest(desk: Desk) -> None:
     assert images(desk) == {target.replace("-", "_"): f"{REGISTRY}/{target}@{DIGEST}" for target in TARGETS}
 
 
-def test_push_of_what_is_there_builds_nothing(desk: Desk) -> None:
+def test_push_of_existing_images_builds_nothing(desk: Desk) -> None:
     desk.run("make", "push", answers=[THERE])
     assert desk.calls("docker") == []
     assert len(images(desk)) == len(TARGETS)
 
 
-def test_a_push_that_stopped_half_way_goes_on_with_what_is_missing(desk: Desk) -> None:
+def test_interrupted_push_continues_with_missing_images(desk: Desk) -> None:
     digests_once_built(desk, "docker")
     there = [(f"/{target}:", 0, DIGEST) for target in TARGETS if target != "monitor"]
     desk.run("make", "push", answers=[*there, MISSING], REGISTRY=REGISTRY)
@@ -47,7 +47,7 @@ def test_a_push_that_stopped_half_way_goes_on_with_what_is_missing(desk: Desk) -
 
 
 @pytest.mark.parametrize("there", [(), ("backup", "verify")])
-def test_push_can_build_in_the_cloud_by_an_account_of_its_own(desk: Desk, there: tuple[str, ...]) -> None:
+def test_push_builds_in_cloud_build_with_its_own_account(desk: Desk, there: tuple[str, ...]) -> None:
     found = [(f"/{target}:", 0, DIGEST) for target in there]
     desk.call("make", "push", "BUILD=cloud", answers=[*found, MISSING])
     (submit,) = [call for call in desk.calls("gcloud") if call[:2] == ["builds", "submit"]]
@@ -62,12 +62,12 @@ def test_push_can_build_in_the_cloud_by_an_account_of_its_own(desk: Desk, there:
 
 
 @pytest.mark.parametrize("answers", [[MISSING, ("push", 1, "")], [MISSING], [("images describe", 0, "latest")]])
-def test_a_push_that_did_not_come_through_names_no_images(desk: Desk, answers: list[tuple[str, int, str]]) -> None:
+def test_failed_push_records_no_images(desk: Desk, answers: list[tuple[str, int, str]]) -> None:
     assert desk.call("deploy/push", answers=answers).returncode != 0
     assert [path.name for path in (desk.folder / "terraform").iterdir()] == ["terraform.tfvars"]
 
 
-def test_what_is_built_in_the_cloud_is_pushed_as_soon_as_it_is_built(desk: Desk) -> None:
+def test_cloud_build_pushes_each_image_once_built(desk: Desk) -> None:
     text = (desk.folder / "cloudbuild.yaml").read_text()
     step = textwrap.dedent(text.partition("      - |\n")[2].partition("timeout:")[0])
     script = step.replace("$$", "$")
@@ -82,14 +82,14 @@ def test_what_is_built_in_the_cloud_is_pushed_as_soon_as_it_is_built(desk: Desk)
     ]
 
 
-def test_what_is_not_committed_is_not_pushed(desk: Desk) -> None:
+def test_push_with_uncommitted_changes_is_refused(desk: Desk) -> None:
     (desk.folder / "Dockerfile").write_text("FROM scratch AS backup\n")
     done = desk.call("deploy/push", answers=[MISSING])
     assert "commit" in done.stderr
     assert desk.calls("docker") == []
 
 
-def test_the_digests_are_committed_and_the_next_push_builds_nothing_for_it(desk: Desk) -> None:
+def test_committing_the_digests_causes_no_new_build(desk: Desk) -> None:
     desk.run("deploy/push", answers=[THERE])
     tags = [call[4] for call in desk.calls("gcloud")]
     who = ["-c", "user.name=x", "-c", "user.email=x@example.com"]

@@ -11,7 +11,7 @@ from tests.deploy.conftest import THERE, Desk
 
 @pytest.fixture
 def staged(desk: Desk) -> Desk:
-    """Two stages, with their state in a bucket."""
+    """A clone with two stages, and their state in a bucket."""
     folder = desk.folder / "terraform"
     (folder / "terraform.tfvars").unlink()
     (folder / "stages").mkdir()
@@ -21,7 +21,7 @@ def staged(desk: Desk) -> Desk:
     return desk
 
 
-def test_a_stage_has_variables_images_and_a_state_of_its_own(staged: Desk) -> None:
+def test_stage_has_its_own_variables_images_and_state(staged: Desk) -> None:
     staged.run("make", "push", "STAGE=staging", answers=[THERE])
     assert (staged.folder / "terraform" / "stages" / "staging.images.tfvars.json").exists()
     staged.run("make", "deploy", "STAGE=staging", "PROJECT=acme-backups", answers=[], typed="acme-backups\n")
@@ -37,7 +37,7 @@ def test_a_stage_has_variables_images_and_a_state_of_its_own(staged: Desk) -> No
 
 
 @pytest.mark.parametrize("stage", ["../x", "none", "-x", "A"])
-def test_a_stage_that_is_none_stops_before_anything_is_called(staged: Desk, stage: str) -> None:
+def test_unknown_stage_stops_before_any_call(staged: Desk, stage: str) -> None:
     done = staged.call("deploy/apply", answers=[], STAGE=stage, PROJECT="acme-backups")
     assert done.returncode == 2
     assert done.stderr.startswith("error: ")
@@ -45,31 +45,31 @@ def test_a_stage_that_is_none_stops_before_anything_is_called(staged: Desk, stag
 
 
 @pytest.mark.parametrize("mixed", ["terraform.tfvars", "more.auto.tfvars", "images.auto.tfvars.json"])
-def test_a_file_that_every_stage_would_read_stops_it(staged: Desk, mixed: str) -> None:
+def test_shared_variable_file_stops_a_stage(staged: Desk, mixed: str) -> None:
     (staged.folder / "terraform" / mixed).touch()
     done = staged.call("deploy/plan", answers=[], STAGE="staging", PROJECT="acme-backups")
     assert (done.returncode, mixed in done.stderr) == (2, True)
 
 
-def test_stages_on_one_local_state_are_refused(staged: Desk) -> None:
+def test_stages_without_a_remote_state_are_refused(staged: Desk) -> None:
     (staged.folder / "terraform" / "backend.tf").unlink()
     assert "backend.tf" in staged.call("deploy/plan", answers=[], STAGE="staging", PROJECT="p").stderr
 
 
-@pytest.mark.parametrize(("code", "told"), [(0, "Nothing differs."), (2, "differs from what is written here"), (1, "")])
-def test_a_plan_for_ci_says_by_its_exit_code_whether_something_differs(desk: Desk, code: int, told: str) -> None:
+@pytest.mark.parametrize(("code", "text"), [(0, "Nothing differs."), (2, "differs from what is written here"), (1, "")])
+def test_plan_exit_code_reports_differences(desk: Desk, code: int, text: str) -> None:
     done = desk.call("deploy/plan", answers=[(" plan ", code, "")], PROJECT="acme-backups")
-    assert (done.returncode, told in done.stdout) == (code, True)
+    assert (done.returncode, text in done.stdout) == (code, True)
     assert {"-lock=false", "-detailed-exitcode"} < set(desk.calls("terraform")[-1])
     assert [call for call in desk.calls("terraform") if call[1] == "apply"] == []
 
 
-def test_an_apply_that_failed_says_what_to_do(desk: Desk) -> None:
+def test_failed_apply_says_what_to_do(desk: Desk) -> None:
     done = desk.call("deploy/apply", answers=[(" apply ", 1, "")], typed="acme-backups\n", PROJECT="acme-backups")
     assert (done.returncode, "run the same command again" in done.stderr) == (1, True)
 
 
-def test_the_lock_file_of_providers_is_made_for_four_platforms_and_its_age_is_told(desk: Desk) -> None:
+def test_lock_file_covers_four_platforms_and_its_age_is_checked(desk: Desk) -> None:
     desk.run("make", "providers", answers=[])
     assert len([part for part in desk.calls("terraform")[-1] if part.startswith("-platform=")]) == 4
     assert "make providers" in desk.call("make", "providers-age", answers=[]).stderr

@@ -15,7 +15,7 @@ PAGE = Path(__file__).parents[2] / "docs" / "approvals.md"
 
 
 @pytest.mark.parametrize("anchor", TRANSCRIPTS)
-def test_two_persons_get_what_the_page_prints(
+def test_transcript_runs_as_printed(
     anchor: str,
     tmp_path: Path,
     programs: Path,

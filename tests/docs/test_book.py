@@ -19,7 +19,7 @@ $ curl
 """
 
 
-def test_a_page_is_taken_apart() -> None:
+def test_page_is_parsed_into_chapters_and_steps() -> None:
     chapter = chapters(_PAGE)[1]
     run, not_run = chapter.blocks
     assert chapter.anchor == "rows-lost"
@@ -28,7 +28,7 @@ def test_a_page_is_taken_apart() -> None:
     assert (not_run.why_not, run.why_not) == ("no network", None)
 
 
-def test_times_ids_sizes_and_widths_may_differ_and_nothing_else() -> None:
+def test_only_times_ids_sizes_and_widths_may_differ() -> None:
     printed = ["backup-2026-01-01-000000  12 s  90 kB  973 rows", "─────"]
     assert (
         difference(printed, ["backup-2027-11-29-120000-ab12   3 min 4 s   1.2 MB   973 rows", "──"], Memory()) is None
@@ -41,12 +41,12 @@ def test_times_ids_sizes_and_widths_may_differ_and_nothing_else() -> None:
         assert difference(printed, other, Memory()) is not None
 
 
-def test_left_out_lines_end_at_the_next_printed_one() -> None:
+def test_ellipsis_ends_at_the_next_printed_line() -> None:
     assert difference(["a", "…", "end"], ["a", "b", "c", "end"], Memory()) is None
     assert difference(["a", "…", "end"], ["a", "b"], Memory()) is not None
 
 
-def test_an_id_in_an_output_is_put_into_later_commands() -> None:
+def test_ids_in_output_are_substituted_in_later_commands() -> None:
     memory = Memory()
     difference(["kept: before-restore-2026-01-01-000000"], ["kept: before-restore-2027-02-03-040506"], memory)
     assert memory.as_here("restore --backup before-restore-2026-01-01-000000") == (

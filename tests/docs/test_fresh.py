@@ -14,7 +14,7 @@ pytestmark = pytest.mark.xdist_group("wheel")
 _NO_SYSTEMD = "systemd does not run here: they start with the next boot"
 
 
-def test_the_page_is_what_a_terminal_shows(litekeep: Path) -> None:  # noqa: F811 - the fixture
+def test_page_matches_the_terminal(litekeep: Path) -> None:  # noqa: F811 - the fixture
     with tempfile.TemporaryDirectory(prefix="f") as home:
         played = "\n".join(page(litekeep, Path(home)))
     for expected, found in zip(_parts(PAGE.read_text()), _parts(played), strict=True):

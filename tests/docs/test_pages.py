@@ -34,7 +34,7 @@ RUN = {"README.md", "docs/self-hosted.md"} | {
 ELSEWHERE = {DOCS / "deploy.md", DOCS / "screens.md"}
 
 
-def test_each_page_with_commands_is_run() -> None:
+def test_every_page_with_commands_is_run() -> None:
     with_commands = {str(page.relative_to(ROOT)) for page in pages() if any(block.is_run for block in blocks(page))}
     assert with_commands == RUN
 
@@ -42,7 +42,7 @@ def test_each_page_with_commands_is_run() -> None:
 @pytest.mark.parametrize(
     "page", [page for page in pages() if page not in ELSEWHERE], ids=lambda page: str(page.relative_to(ROOT))
 )
-def test_no_command_hides_in_a_block_of_another_sort(page: Path) -> None:
+def test_commands_appear_only_in_command_blocks(page: Path) -> None:
     first = ("$ ", "litekeep ", "make ", "npm ", "gcloud ", "terraform ", "docker ", "sqlite3 ", "gunzip ", "export ")
     fences = sum(line.lstrip().startswith("```") for line in page.read_text().splitlines())
     assert fences == 2 * len(blocks(page)), "a fence is not closed, or not understood"
@@ -65,7 +65,7 @@ def cloud(reader: Reader, gcs_port: int) -> Iterator[Reader]:
         )
 
 
-def test_the_readme(cloud: Reader, workplace: Workplace, gcs_port: int) -> None:
+def test_readme_commands(cloud: Reader, workplace: Workplace, gcs_port: int) -> None:
     """From `make backup` in a clone to the last command of the page, in one shell."""
     clone = workplace.folder / "clone"
     _like_a_clone(clone)
@@ -98,14 +98,14 @@ def _like_a_clone(folder: Path) -> None:
     (folder / ".venv" / ".ready").touch()
 
 
-def test_restore_by_hand(reader: Reader, workplace: Workplace) -> None:
+def test_restore_page_commands(reader: Reader, workplace: Workplace) -> None:
     workplace.good("backup", "--name", "ID", BACKUP_KEY="none")
     plain = workplace.store / "on-demand" / "app.db"
     replace(reader, folder=plain).run(DOCS / "restore.md")
     assert_equal(workplace.database, plain / "new.db")
 
 
-def test_rows(reader: Reader, workplace: Workplace) -> None:
+def test_rows_page_commands(reader: Reader, workplace: Workplace) -> None:
     with_orders(workplace.database)
     workplace.good("backup")
     with closing(apsw.Connection(str(workplace.database))) as connection:
@@ -115,14 +115,14 @@ def test_rows(reader: Reader, workplace: Workplace) -> None:
         assert connection.execute("SELECT count(*) FROM orders").get == 200
 
 
-def test_continuous(reader: Reader, workplace: Workplace) -> None:
+def test_continuous_page_commands(reader: Reader, workplace: Workplace) -> None:
     stand_ins = {"--every 30s ": "--every 30s --once ", "2024-01-15T10:31:00Z": "2999-01-01T00:00:00Z"}
     reader.run(DOCS / "continuous.md", stand_ins)
     assert_equal(workplace.database, workplace.folder / "then.db")
     assert_equal(workplace.database, workplace.folder / "then.sqlite")
 
 
-def test_keys(reader: Reader, workplace: Workplace) -> None:
+def test_keys_page_commands(reader: Reader, workplace: Workplace) -> None:
     workplace.good("backup", "--name", "one")
     reader.run(DOCS / "keys.md", {"/etc/litekeep": str(workplace.folder / "etc" / "litekeep")})
     (workplace.folder / "litekeep.key").unlink()
@@ -130,7 +130,7 @@ def test_keys(reader: Reader, workplace: Workplace) -> None:
     workplace.good("restore", "--backup", "one", "--to", "new.db", BACKUP_KEY=new)
 
 
-def test_privacy(reader: Reader, workplace: Workplace) -> None:
+def test_privacy_page_commands(reader: Reader, workplace: Workplace) -> None:
     workplace.good("backup", "--name", "one")
     with closing(apsw.Connection(str(workplace.database))) as connection:
         connection.execute("PRAGMA foreign_keys = ON; DELETE FROM users WHERE id = 42").fetchall()
@@ -141,7 +141,7 @@ def test_privacy(reader: Reader, workplace: Workplace) -> None:
         assert connection.execute("SELECT count(*) FROM users WHERE id = 42").get == 0
 
 
-def test_sqlitecloud(cloud: Reader, workplace: Workplace, gcs_port: int) -> None:
+def test_sqlitecloud_page_commands(cloud: Reader, workplace: Workplace, gcs_port: int) -> None:
     folder = workplace.folder / "node"
     folder.mkdir()
     workplace.database.rename(folder / "app.db")

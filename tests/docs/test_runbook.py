@@ -22,7 +22,7 @@ def _chapters() -> dict[str, Chapter]:
 
 
 @pytest.mark.parametrize("anchor", sorted(CASES))
-def test_what_is_printed_is_what_happens(
+def test_chapter_runs_as_printed(
     anchor: str,
     tmp_path: Path,
     programs: Path,
@@ -33,7 +33,7 @@ def test_what_is_printed_is_what_happens(
         play(_chapters()[anchor], world)
 
 
-def test_rows_come_back_while_others_write_as_the_transcript_has_it(
+def test_rows_transcript_runs_as_printed_during_writes(
     tmp_path: Path,
     programs: Path,
     gcs: Proxy,  # noqa: F811 - the fixture
@@ -44,7 +44,7 @@ def test_rows_come_back_while_others_write_as_the_transcript_has_it(
         play(page["a-transcript"], world)
 
 
-def test_every_scenario_is_played_has_all_its_parts_and_is_found_in_the_table_at_the_top() -> None:
+def test_every_scenario_has_a_case_all_parts_and_a_table_row() -> None:
     found = {anchor: chapter for anchor, chapter in _chapters().items() if anchor not in _NOT_SCENARIOS}
     assert found.keys() == CASES.keys()
     for chapter in found.values():
@@ -55,7 +55,7 @@ def test_every_scenario_is_played_has_all_its_parts_and_is_found_in_the_table_at
     assert set(re.findall(r"^\| .* \| \[[^]]+\]\(#([a-z-]+)\) \|$", top, re.MULTILINE)) == set(CASES)
 
 
-def test_every_block_is_run_or_says_why_not() -> None:
+def test_every_block_runs_or_has_a_reason() -> None:
     page = PAGE.read_text()
     blocks = [block for chapter in chapters(page) for block in chapter.blocks]
     assert page.count("\n```") == 2 * len(blocks)
@@ -63,7 +63,7 @@ def test_every_block_is_run_or_says_why_not() -> None:
     assert sum(block.why_not is None for block in blocks) > 4 * sum(block.why_not is not None for block in blocks)
 
 
-def test_each_alert_of_terraform_has_its_anchor_and_its_chapter() -> None:
+def test_every_alert_has_an_anchor_and_a_chapter() -> None:
     alerts = set[str]()
     for file in sorted((ROOT / "terraform").glob("alerts_*.tf")):
         alerts |= set(re.findall(r"^    ([a-z-]+) = \{$", file.read_text(), re.MULTILINE))
@@ -73,7 +73,7 @@ def test_each_alert_of_terraform_has_its_anchor_and_its_chapter() -> None:
     assert set(rows.values()) <= CASES.keys()
 
 
-def test_links_to_other_pages_lead_somewhere() -> None:
+def test_links_to_other_pages_resolve() -> None:
     for file, anchor in re.findall(r"\]\(([a-z-]+\.md)(?:#([a-z-]+))?\)", PAGE.read_text()):
         there = {chapter.anchor for chapter in chapters((ROOT / "docs" / file).read_text())}
         assert not anchor or anchor in there, (file, anchor)

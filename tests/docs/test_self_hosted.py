@@ -12,7 +12,7 @@ from tests.servers.receiver import running_receiver
 DOC = ROOT / "docs" / "self-hosted.md"
 
 
-def test_from_nothing_to_watched_and_back(workplace: Workplace) -> None:  # noqa: F811 - the fixture
+def test_page_sets_up_monitored_backups_and_restores(workplace: Workplace) -> None:  # noqa: F811 - the fixture
     home = workplace.folder / "home"
     (home / "app").mkdir(parents=True)
     workplace.database.rename(home / "app" / "app.db")
@@ -38,7 +38,7 @@ def test_from_nothing_to_watched_and_back(workplace: Workplace) -> None:  # noqa
     assert receiver.notify not in said
 
 
-def test_the_table_names_each_timer_that_is_written() -> None:
+def test_table_names_every_installed_timer() -> None:
     from shared.systemd.units import tasks_of  # noqa: PLC0415 - beside what it is held to
 
     rows = re.findall(r"^\| `(litekeep-[a-z]+)", DOC.read_text(), re.MULTILINE)

@@ -1,4 +1,4 @@
-"""The Dockerfile, read as far as the rules about it need: stages, and their instructions."""
+"""Parses the Dockerfile into stages and their instructions, as far as the tests need it."""
 
 import re
 from dataclasses import dataclass
@@ -35,6 +35,6 @@ def base_image() -> str:
 
 
 def _text() -> str:
-    """Without comments and empty lines, each instruction on one line."""
+    """Returns the Dockerfile without comments and empty lines, each instruction on one line."""
     text = re.sub(r"\\\n\s*", "", (ROOT / "Dockerfile").read_text())
     return "\n".join(line for line in text.splitlines() if line and not line.startswith("#"))

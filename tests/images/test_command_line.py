@@ -1,4 +1,4 @@
-"""The image of the whole command line: what it holds is enough, and compose.yaml runs it with no more than it needs."""
+"""The image of the command line has all that it needs, and compose.yaml runs it without extra privileges."""
 
 import json
 import re
@@ -23,7 +23,7 @@ SERVICE = COMPOSE["services"]["litekeep"]
 
 @pytest.fixture
 def image(tmp_path: Path) -> Path:
-    """The code as the image has it."""
+    """The code, copied as in the image."""
     app = tmp_path / "image" / "app"
     copied = [line.split() for line in IMAGE.all("COPY") if "--from=code" in line]
     own = ("console", "jobs", "litekeep")
@@ -33,15 +33,15 @@ def image(tmp_path: Path) -> Path:
     return app
 
 
-def test_it_runs_as_nobody_and_installs_what_was_tested() -> None:
+def test_image_is_unprivileged_and_has_the_tested_versions() -> None:
     assert IMAGE.base == "base"
-    assert not IMAGE.all("USER")  # the base's remains
+    assert not IMAGE.all("USER")  # keeps the base's user
     assert STAGES["litekeep-dependencies"].all("COPY") == ["requirements/run.lock ./"]
     assert json.loads(IMAGE.all("ENTRYPOINT")[0]) == ["python", "-m", "litekeep"]
 
 
-def test_its_code_and_environment_are_enough(image: Path, workplace: Workplace) -> None:  # noqa: F811 - the fixture
-    (workplace.folder / "shared").mkdir()  # what stands in the working folder is not imported
+def test_command_line_runs_with_the_images_code_and_environment(image: Path, workplace: Workplace) -> None:  # noqa: F811 - the fixture
+    (workplace.folder / "shared").mkdir()  # the working folder must not be imported from
     (workplace.folder / "shared" / "__init__.py").write_text("raise SystemExit('imported from the working folder')")
     (environment,) = IMAGE.all("ENV")
     settings = dict(pair.split("=", 1) for pair in environment.split())
@@ -68,7 +68,7 @@ def test_its_code_and_environment_are_enough(image: Path, workplace: Workplace) 
     assert (workplace.folder / "new.db").read_bytes() == workplace.database.read_bytes()
 
 
-def test_compose_builds_that_target_and_gives_it_no_more_than_it_needs() -> None:
+def test_compose_builds_the_target_without_privileges() -> None:
     assert SERVICE["build"] == {"context": ".", "target": "litekeep"}
     assert (SERVICE["read_only"], SERVICE["cap_drop"]) == (True, ["ALL"])
     assert SERVICE["security_opt"] == ["no-new-privileges:true"]
@@ -76,7 +76,7 @@ def test_compose_builds_that_target_and_gives_it_no_more_than_it_needs() -> None
     assert re.fullmatch(r"\$\{LITEKEEP_USER:-[1-9]\d*:[1-9]\d*\}", SERVICE["user"])
 
 
-def test_each_setting_in_compose_is_one_and_each_path_is_mounted(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_compose_settings_exist_and_their_paths_are_mounted(monkeypatch: pytest.MonkeyPatch) -> None:
     defaults = {}
     for name, value in SERVICE["environment"].items():
         found = re.fullmatch(r"\$\{(\w+):-(.*)\}", value)

@@ -1,4 +1,4 @@
-"""What every image keeps to. hadolint, in `make check`, looks after the rest."""
+"""Rules for every image. hadolint, in `make check`, checks the rest."""
 
 import json
 import re
@@ -19,19 +19,19 @@ def lineage(name: str) -> list[Stage]:
     return [stage, *(lineage(stage.base) if stage.base in STAGES else [])]
 
 
-def test_there_is_a_target_for_each_job_and_service() -> None:
+def test_every_job_and_service_has_a_target() -> None:
     jobs = {path.parent.name for path in ROOT.glob("jobs/*/__main__.py")}
     assert set(TARGETS) == jobs | {"verify-on-arrival", "console"}
     assert set(TARGETS) <= set(STAGES)
 
 
-def test_the_base_is_pinned_by_digest_and_no_other_image_is_used() -> None:
+def test_only_the_digest_pinned_base_image_is_used() -> None:
     assert re.fullmatch(r"python:3\.\d+\.\d+-slim-[a-z]+@sha256:[0-9a-f]{64}", base_image())
     assert {stage.base for stage in STAGES.values()} <= {"${BASE}", *STAGES}
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_an_image_runs_its_own_entry_point_without_a_shell(target: str) -> None:
+def test_image_runs_its_entry_point_without_a_shell(target: str) -> None:
     (entry_point,) = STAGES[target].all("ENTRYPOINT")
     command = json.loads(entry_point)
     module = {"verify-on-arrival": "functions_framework", "console": "console"}.get(target, f"jobs.{target}")
@@ -40,14 +40,14 @@ def test_an_image_runs_its_own_entry_point_without_a_shell(target: str) -> None:
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_an_image_never_runs_as_root(target: str) -> None:
+def test_image_does_not_run_as_root(target: str) -> None:
     users = [user for stage in lineage(target) for user in stage.all("USER")]
     assert users
     assert all(re.fullmatch(r"[1-9]\d*:[1-9]\d*", user) for user in users)
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_an_image_holds_its_own_job_and_dependencies_only(target: str) -> None:
+def test_image_has_only_its_job_and_dependencies(target: str) -> None:
     copied = STAGES[target].all("COPY")
     jobs = {"verify-on-arrival": {"verify"}, "console": set[str]()}.get(target, {target})
     assert [line for line in copied if "/venv" in line] == [f"--from={target}-dependencies /venv /venv"]
@@ -58,13 +58,13 @@ def test_an_image_holds_its_own_job_and_dependencies_only(target: str) -> None:
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_an_image_writes_to_the_mounted_volume_and_logs_at_once(target: str) -> None:
+def test_image_writes_to_the_volume_and_logs_unbuffered(target: str) -> None:
     settings = " ".join(value for stage in lineage(target) for value in stage.all("ENV"))
     for setting in ("TMPDIR=/scratch", "SQLITE_TMPDIR=/scratch", "PYTHONUNBUFFERED=1"):
         assert setting in settings.split()
 
 
-def test_only_pinned_wheels_are_installed() -> None:
+def test_only_hash_pinned_wheels_are_installed() -> None:
     settings = STAGES["builder"].all("ENV")[0].split()
     assert {"PIP_REQUIRE_HASHES=1", "PIP_ONLY_BINARY=:all:"} <= set(settings)
     for stage in STAGES.values():
@@ -72,7 +72,7 @@ def test_only_pinned_wheels_are_installed() -> None:
             assert command.count("PIP_REQUIRE_HASHES=0") <= command.count("--no-deps --no-build-isolation")
 
 
-def test_nothing_reaches_a_build_but_what_images_are_made_of() -> None:
+def test_build_context_has_only_the_copied_files() -> None:
     rules = [line for line in (ROOT / ".dockerignore").read_text().splitlines() if line and not line.startswith("#")]
     assert rules[0] == "*"
     copied = {
@@ -81,11 +81,13 @@ def test_nothing_reaches_a_build_but_what_images_are_made_of() -> None:
         for line in stage.all("COPY")
         if not line.startswith("--from")
     }
-    let_in = {rule.removeprefix("!") for rule in rules[1:] if rule.startswith("!")}
-    assert copied <= let_in == {"console", "jobs", "litekeep", "pyproject.toml", "README.md", "requirements", "shared"}
+    included = {rule.removeprefix("!") for rule in rules[1:] if rule.startswith("!")}
+    assert (
+        copied <= included == {"console", "jobs", "litekeep", "pyproject.toml", "README.md", "requirements", "shared"}
+    )
 
 
-def test_the_linter_finds_nothing_and_finds_what_is_wrong(tmp_path: Path) -> None:
+def test_hadolint_accepts_the_dockerfile_and_rejects_a_bad_one(tmp_path: Path) -> None:
     linter = Path(sys.executable).with_name("hadolint")
     assert subprocess.run([linter, ROOT / "Dockerfile"], cwd=ROOT, check=False).returncode == 0
     shutil.copy(ROOT / ".hadolint.yaml", tmp_path)
@@ -94,13 +96,13 @@ def test_the_linter_finds_nothing_and_finds_what_is_wrong(tmp_path: Path) -> Non
     assert found.returncode != 0
 
 
-def test_cloud_build_builds_each_target_unless_it_is_told_which() -> None:
+def test_cloud_build_builds_all_targets_by_default() -> None:
     text = (ROOT / "cloudbuild.yaml").read_text()
     (targets,) = re.findall(r"^  _TARGETS: (.*)$", text, re.MULTILINE)
     assert targets.split() == list(TARGETS)
 
 
-def test_a_tag_is_made_of_all_that_is_copied_into_an_image_and_that_alone_is_sent_to_cloud_build() -> None:
+def test_tag_and_upload_cover_exactly_the_copied_files() -> None:
     (named,) = re.findall(r"^set -- (.*)$", (ROOT / "deploy" / "push").read_text(), re.MULTILINE)
     copied = [value.split()[:-1] for stage in STAGES.values() for value in stage.all("COPY") if "--from=" not in value]
     tops = {path.split("/")[0] for paths in copied for path in paths}

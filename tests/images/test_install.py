@@ -1,7 +1,7 @@
-"""A job's pinned dependencies, installed exactly into a clean environment, are enough to do its work.
+"""A job's pinned dependencies, installed into a clean environment, are enough to run it.
 
-For two of them, as each takes its time: the one that has most, and the one that was left most. That no other lacks
-anything is shown by what the code imports.
+Only the job with the most dependencies and the one with the fewest are tested, because each takes long. For the others,
+tests/images/test_requirements.py compares the dependencies with the imports.
 """
 
 import os
@@ -21,7 +21,7 @@ from tests.servers.gcs.fixtures import gcs_port  # noqa: F401 - a fixture
 from tests.servers.gcs.proxy import running_proxy
 from tests.servers.gcs.server import make_bucket
 
-pytestmark = pytest.mark.xdist_group("install")  # each environment is made once
+pytestmark = pytest.mark.xdist_group("install")  # makes each environment only once
 
 
 @pytest.fixture(scope="module")
@@ -41,7 +41,10 @@ def place(tmp_path_factory: pytest.TempPathFactory, gcs_port: int) -> Iterator[t
 
 
 def install(folder: Path, job: str) -> Path:
-    """What the image holds: the venv of its lock, the shared code and the job's own. Returns the Python."""
+    """Installs what the image has: the job's locked dependencies, the shared code and the job's code.
+
+    Returns the Python of the environment.
+    """
     venv = folder / f"{job}-venv"
     subprocess.run([sys.executable, "-m", "venv", "--without-pip", venv], check=True)
     command = [
@@ -78,7 +81,7 @@ def run(python: Path, job: str, folder: Path, settings: dict[str, str], *argumen
     ("job", "arguments", "event"),
     [("backup", ["--kind=daily", "--verify"], "backup.succeeded"), ("cleanup", [], "cleanup.succeeded")],
 )
-def test_the_pinned_dependencies_are_enough(
+def test_pinned_dependencies_are_sufficient(
     place: tuple[Path, dict[str, str]], job: str, arguments: list[str], event: str
 ) -> None:
     folder, settings = place

@@ -1,4 +1,4 @@
-"""What a job's image installs: all that the job's code can import, in the versions that were tested, and no more."""
+"""A job's image installs exactly what the job's code imports, in the tested versions."""
 
 import ast
 import re
@@ -10,7 +10,7 @@ import pytest
 from tests.images.dockerfile import ROOT, TARGETS
 
 FOLDER = ROOT / "requirements" / "jobs"
-# By the module that imports it: the distribution. Google's share one name space.
+# Module -> distribution. Google's distributions share a name space.
 DISTRIBUTIONS = {
     "apsw": "apsw",
     "click": "click",
@@ -37,7 +37,7 @@ DISTRIBUTIONS = {
     "werkzeug": "werkzeug",
     "zstandard": "zstandard",
 }
-# What those bring along by contract, and the code names in its except clauses.
+# Modules that these distributions bring along and that the code uses, for example in except clauses.
 ALONG = {
     "google",
     "google.api",
@@ -50,8 +50,8 @@ ALONG = {
     "requests",
     "urllib3",
 }
-# Imported on a way that this job never takes, so left out: no key means nothing can be decrypted; and on Cloud Run
-# stdout is the log, to which the monitor alone adds checkpoints by a call of its own.
+# Left out, because the job never runs the code that imports them: cleanup has no key and decrypts nothing; on Cloud Run
+# stdout is the log, and only the monitor also writes checkpoints through the API.
 LOGGING = "google-cloud-logging"
 NEVER = {target: {LOGGING} for target in TARGETS if target != "monitor"}
 NEVER["cleanup"] = {"tink", "google-cloud-kms", LOGGING}
@@ -59,7 +59,7 @@ NEVER["cleanup"] = {"tink", "google-cloud-kms", LOGGING}
 
 @cache
 def imports_of(module: str) -> frozenset[str]:
-    """The modules that a module of ours imports, anywhere in it, but for those that only type checkers see."""
+    """Returns all modules that `module` imports anywhere, except under TYPE_CHECKING."""
     tree = ast.parse(file_of(module).read_text())
     for node in ast.walk(tree):
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
@@ -79,7 +79,7 @@ def file_of(module: str) -> Path:
 
 
 def reached(target: str) -> set[str]:
-    """All that the entry point of a target can import, near and far."""
+    """Returns all modules that a target's entry point imports, directly or indirectly."""
     todo = [
         {"verify-on-arrival": "jobs.verify.arrival", "console": "console.__main__"}.get(
             target, f"jobs.{target}.__main__"
@@ -122,12 +122,12 @@ def pinned(file: Path) -> dict[str, str]:
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_a_job_asks_for_what_its_code_imports_and_for_no_more(target: str) -> None:
+def test_requirements_match_the_imports(target: str) -> None:
     assert wanted(FOLDER / f"{target}.in") == needed(target)
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_no_import_is_overlooked(target: str) -> None:
+def test_every_import_is_known(target: str) -> None:
     import sys  # noqa: PLC0415 - the names of the standard library
 
     known = {*DISTRIBUTIONS, *ALONG, *sys.stdlib_module_names, "console", "jobs", "shared", "_typeshed"}
@@ -137,7 +137,7 @@ def test_no_import_is_overlooked(target: str) -> None:
 
 
 @pytest.mark.parametrize("target", [*TARGETS, "build"])
-def test_a_lock_pins_what_is_tested_and_each_by_hash(target: str) -> None:
+def test_lock_pins_the_tested_versions_with_hashes(target: str) -> None:
     lock = FOLDER / f"{target}.lock"
     versions, tested = pinned(lock), pinned(ROOT / "requirements" / "run.lock")
     assert versions
@@ -150,13 +150,13 @@ def test_a_lock_pins_what_is_tested_and_each_by_hash(target: str) -> None:
 
 
 @pytest.mark.parametrize("target", TARGETS)
-def test_a_lock_holds_what_was_asked_for(target: str) -> None:
+def test_lock_covers_all_requirements(target: str) -> None:
     assert wanted(FOLDER / f"{target}.in") <= set(pinned(FOLDER / f"{target}.lock"))
 
 
-def test_the_console_starts_no_job_of_ours_and_has_none() -> None:
+def test_console_imports_no_job_and_no_command() -> None:
     assert not {module for module in reached("console") if module.split(".")[0] in ("jobs", "litekeep")}
 
 
-def test_cleanup_has_no_means_to_read_a_backup() -> None:
+def test_cleanup_image_cannot_read_backups() -> None:
     assert not {"apsw", "tink", "google-cloud-kms", "sqlitecloud", "zstandard"} & set(pinned(FOLDER / "cleanup.lock"))

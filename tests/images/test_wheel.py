@@ -1,4 +1,4 @@
-"""The built wheel, installed into a clean environment, is a working `litekeep`, as `pipx install` makes it."""
+"""The built wheel, installed into a clean environment as by `pipx install`, is a working `litekeep`."""
 
 import subprocess
 import sys
@@ -15,7 +15,7 @@ from tests.cli.conftest import clean_environment
 from tests.images.dockerfile import ROOT
 from tests.images.test_requirements import ALONG, DISTRIBUTIONS, imports_of
 
-pytestmark = pytest.mark.xdist_group("wheel")  # it is built once
+pytestmark = pytest.mark.xdist_group("wheel")  # builds the wheel only once
 
 
 @pytest.fixture(scope="module")
@@ -29,7 +29,7 @@ def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def litekeep(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The command in a new environment that has the wheel and the libraries, and nothing of this checkout."""
+    """The command in a new environment with the wheel and the libraries, without this checkout."""
     folder = tmp_path_factory.mktemp("clean")
     venv.create(folder, with_pip=False)
     python = folder / "bin" / "python"
@@ -41,7 +41,7 @@ def litekeep(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     return folder / "bin" / "litekeep"
 
 
-def test_the_installed_command_works_from_an_empty_folder(litekeep: Path, tmp_path: Path) -> None:
+def test_installed_command_works_from_an_empty_folder(litekeep: Path, tmp_path: Path) -> None:
     environment = clean_environment() | {"HOME": str(tmp_path / "home")}
     del environment["PYTHONPATH"]
     (tmp_path / "home").mkdir()
@@ -75,7 +75,7 @@ def test_the_installed_command_works_from_an_empty_folder(litekeep: Path, tmp_pa
     assert f"ExecStart={litekeep} backup --kind daily" in run("systemd", "--print")
 
 
-def test_the_wheel_holds_every_file_of_the_packages(wheel: Path) -> None:
+def test_wheel_has_every_file_of_the_packages(wheel: Path) -> None:
     packed = {name for name in zipfile.ZipFile(wheel).namelist() if ".dist-info/" not in name}
     assert packed == set(tracked())
 
@@ -87,10 +87,10 @@ def tracked() -> Iterator[str]:
                 yield str(path.relative_to(ROOT))
 
 
-def test_each_library_that_the_code_imports_is_asked_for() -> None:
+def test_every_imported_library_is_a_dependency() -> None:
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
     lines = [*project["dependencies"], *project["optional-dependencies"]["console"]]
-    asked = {line.partition(">")[0].partition("=")[0].partition("[")[0].strip() for line in lines}
+    required = {line.partition(">")[0].partition("=")[0].partition("[")[0].strip() for line in lines}
     ours = {"console", "jobs", "litekeep", "shared", *sys.stdlib_module_names, "_typeshed"}
     known = packages_distributions()
     for path in tracked():
@@ -102,4 +102,4 @@ def test_each_library_that_the_code_imports_is_asked_for() -> None:
             if top in ours or top in along or top in ALONG:
                 continue
             names = {DISTRIBUTIONS.get(top, ""), *(name.lower() for name in known.get(top, []))}
-            assert names & asked, (path, module)
+            assert names & required, (path, module)

@@ -1,4 +1,4 @@
-"""Runs under a policy: what was approved, and by whom, is in the lines that fire the alerts."""
+"""Runs under a policy. Their log lines say what was approved and by whom, and fire alerts."""
 
 import json
 from dataclasses import replace
@@ -9,7 +9,7 @@ from tests.jobs.runs import Job, Run
 
 
 def under_a_policy(job: Job) -> Job:
-    """Ana and Ben restore by request only; a third key is kept offline. There is a backup `one`."""
+    """Returns the job under a policy with Ana, Ben and an offline key, with a backup `one`."""
     names = ("ana", "ben", "offline")
     for name in names:
         assert job.run("litekeep", "keygen", "--signing", f"{name}.key").code == 0
@@ -30,8 +30,8 @@ def under_a_policy(job: Job) -> Job:
 
 
 def an_approval(job: Job, by: str) -> tuple[str, Run]:
-    """Ana asks for a restore, and `by` approves it; returns the request too."""
-    asked = job.run(
+    """Ana requests a restore, and `by` approves it. Returns the request's id and the run of the approval."""
+    requested = job.run(
         "litekeep",
         "request",
         "restore",
@@ -41,8 +41,8 @@ def an_approval(job: Job, by: str) -> tuple[str, Run]:
         "--json",
         BACKUP_SIGNING_KEY="file:ana.key",
     )
-    assert asked.code == 0, asked.err
-    request = str(json.loads(asked.out)["id"])
+    assert requested.code == 0, requested.err
+    request = str(json.loads(requested.out)["id"])
     return request, job.run("litekeep", "approve", request, "--yes", BACKUP_SIGNING_KEY=f"file:{by}.key")
 
 

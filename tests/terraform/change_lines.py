@@ -1,4 +1,4 @@
-"""Audit log lines of changes to the system from outside, with the alert that each fires, if any."""
+"""Audit log entries of changes to the system, each with the alert that it fires, or None."""
 
 from tests.terraform.logging_query import Entry
 

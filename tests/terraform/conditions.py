@@ -1,8 +1,9 @@
-"""IAM conditions on an object's name, evaluated: as much of the language as IAM has for `resource.name`.
+"""Evaluates IAM conditions on an object's name, in the language that IAM has for `resource.name`.
 
-`==`, `!=`, `startsWith`, `endsWith`, `extract`, `&&`, `||`, `!` and parentheses; anything else is an error, `matches`
-too, which the Common Expression Language knows and IAM does not. `extract` as Google's attribute reference has it: the
-text between the first occurrence of what stands before the braces and the next one of what stands after them.
+It has `==`, `!=`, `startsWith`, `endsWith`, `extract`, `&&`, `||`, `!` and parentheses. Everything else is an error,
+also `matches`, which the Common Expression Language has but IAM has not. `extract` follows Google's reference: it
+returns the text between the first occurrence of the template's text before the braces and the next occurrence of the
+text after them.
 """
 
 import json
@@ -16,11 +17,11 @@ _TOKEN = re.compile(r'\s*("(?:[^"\\]|\\.)*"|&&|\|\||==|!=|[!().]|[A-Za-z]+)')
 
 
 class BadCondition(ValueError):
-    """IAM would refuse it."""
+    """IAM would refuse the condition."""
 
 
 def compile_condition(expression: str) -> Holds:
-    """Whether the condition holds, as a function of the resource's name. Raises BadCondition."""
+    """Returns a function that says whether the condition holds for a resource name. Raises BadCondition."""
     reader = _Reader(expression)
     holds = reader.either()
     if reader.left:
@@ -31,7 +32,7 @@ def compile_condition(expression: str) -> Holds:
 
 
 def extract(text: str, template: str) -> str:
-    """What stands in `text` where `template` has its braces, or nothing."""
+    """Returns the part of `text` in the place of the template's braces, or an empty text."""
     found = re.fullmatch(r"([^{}]*)\{\w+\}([^{}]*)", template)
     if not found:
         raise BadCondition(f"{template!r} has not one name in braces")

@@ -9,7 +9,7 @@ from tests.terraform.workbench import Workbench, make_workbench
 @pytest.fixture(scope="session")
 def workbench(tmp_path_factory: pytest.TempPathFactory) -> Workbench:
     base = tmp_path_factory.getbasetemp()
-    run = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base  # what all workers of this run share
+    run = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base  # shared by all workers of this run
     return make_workbench(tmp_path_factory.mktemp("terraform"), run / "terraform-providers")
 
 

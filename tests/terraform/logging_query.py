@@ -1,8 +1,8 @@
-"""The part of Cloud Logging's query language that our filters use, to try them on log lines.
+"""Evaluates the part of Cloud Logging's query language that our filters use, to test them on log entries.
 
-Comparisons (= != < <= > >= : =~ !~), AND, OR, NOT, parentheses, and `field=("a" OR "b")`. In the real language
-OR binds closer than AND, which few readers know: a filter that mixes them without parentheses is refused here.
-Source of the rules: Cloud Logging, "Logging query language".
+It has comparisons (= != < <= > >= : =~ !~), AND, OR, NOT, parentheses, and `field=("a" OR "b")`. In the real language
+OR binds closer than AND, which few readers know, so a filter that mixes them without parentheses is refused here. The
+rules are those of Google's page "Logging query language".
 """
 
 import re
@@ -18,7 +18,7 @@ _SEVERITIES = ["DEFAULT", "DEBUG", "INFO", "NOTICE", "WARNING", "ERROR", "CRITIC
 
 
 class BadQuery(ValueError):
-    """The query is not of the subset, or ambiguous."""
+    """The query is outside the subset, or ambiguous."""
 
 
 @dataclass(frozen=True)
@@ -28,7 +28,7 @@ class Token:
 
 
 def compile_query(query: str) -> Test:
-    """A function that says whether an entry matches. Raises BadQuery."""
+    """Returns a function that says whether an entry matches. Raises BadQuery."""
     parser = _Parser(_tokens(query))
     test = parser.either()
     if parser.rest:
@@ -101,7 +101,7 @@ class _Parser:
         return self.rest.pop(0)
 
 
-# Comparing text ignores case; a regular expression does not.
+# Text comparison ignores case; regular expressions do not.
 _OF_TEXT: Mapping[str, Callable[[str, Token], bool]] = {
     ":": lambda found, wanted: wanted == Token("mark", "*") or wanted.value.lower() in found.lower(),
     "=~": lambda found, wanted: re.search(wanted.value, found) is not None,

@@ -1,6 +1,6 @@
-"""The tables of terraform/README.md, in terraform-docs' form: `python -m tests.terraform.readme_tables`.
+"""`python -m tests.terraform.readme_tables` writes the tables of terraform/README.md, in the format of terraform-docs.
 
-Reads `terraform fmt`'s form, and no other: blocks begin at the margin, their attributes two spaces in.
+It only reads files formatted by `terraform fmt`: blocks begin at the margin, attributes are indented by two spaces.
 """
 
 import json
@@ -15,7 +15,7 @@ _BEGIN, _END = "<!-- BEGIN_TF_DOCS -->", "<!-- END_TF_DOCS -->"
 _BLOCK = re.compile(
     r'^(variable|output|resource|data) "(\w+)"(?: "(\w+)")? \{(?:\n(.*?)^)?\}\n', re.MULTILINE | re.DOTALL
 )
-# A value that opens a bracket at its line's end goes on to the bracket that closes it, two spaces in.
+# A value that ends its line with an opening bracket continues to the closing bracket, indented by two spaces.
 _ATTRIBUTE = re.compile(r"^  (\w+) += ((?:.*[({\[]\n(?:    .*\n|\n)*  [)}\]].*)|.*)$", re.MULTILINE)
 _PROVIDER = re.compile(r'^    (\w+) = \{\n +source +=.*\n +version += "(.*)"', re.MULTILINE)
 
@@ -23,7 +23,7 @@ Attributes = dict[str, str]
 
 
 def blocks(folder: Path = SOURCE) -> Iterator[tuple[str, str, Attributes]]:
-    """Each block of the configuration: its kind, its name, and its attributes as they are written."""
+    """Yields each block of the configuration: its kind, its name, and its attributes as written."""
     for path in sorted(folder.glob("*.tf")):
         for kind, first, second, body in _BLOCK.findall(path.read_text()):
             name = f"{first}.{second}" if second else first
@@ -36,7 +36,7 @@ def tables(folder: Path = SOURCE) -> str:
 
 
 def fresh(readme: str, folder: Path = SOURCE) -> str:
-    """The README with its tables as they should be. Raises ValueError when it has no place for them."""
+    """Returns the README with current tables. Raises ValueError if it has no markers for them."""
     before, begin, rest = readme.partition(_BEGIN)
     _, end, after = rest.partition(_END)
     if not (begin and end):
@@ -47,7 +47,7 @@ def fresh(readme: str, folder: Path = SOURCE) -> str:
 def _requirements(folder: Path) -> Iterator[str]:
     versions = (folder / "versions.tf").read_text()
     needed = re.search(r'required_version = "(.*)"', versions)
-    assert needed, "versions.tf says nothing of Terraform's version"
+    assert needed, "versions.tf has no required_version"
     yield from ("## Requirements", "", "| Name | Version |", "|------|---------|")
     for name, version in [("terraform", needed[1]), *_PROVIDER.findall(versions)]:
         yield f"| {_anchored('requirement', name)} | {version} |"

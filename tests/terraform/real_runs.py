@@ -1,4 +1,4 @@
-"""Runs of real jobs, each of one case: a line of its log fires an alert, or none does."""
+"""Runs of real jobs, one function for each case. Their log lines fire alerts, or none."""
 
 import json
 from contextlib import closing
@@ -60,7 +60,7 @@ def a_backup_of_a_damaged_database(job: Job) -> Run:
     return job.run("backup", "--kind=daily")
 
 
-def a_backup_into_a_store_that_takes_nothing(job: Job) -> Run:
+def a_backup_into_an_unwritable_store(job: Job) -> Run:
     job.store.write_bytes(b"no folder")
     return job.run("backup")
 
@@ -117,63 +117,63 @@ def a_restore_of_a_damaged_backup(job: Job) -> Run:
     return job.run("restore", "--backup=one", "--to=new.db")
 
 
-def a_check_of_a_target_in_reach(job: Job) -> Run:
+def a_restore_check_of_a_reachable_target(job: Job) -> Run:
     job.run("backup", "--name=one")
     return job.run("restore", "--check")
 
 
-def a_check_of_a_target_that_is_out_of_reach(job: Job) -> Run:
+def a_restore_check_of_an_unreachable_target(job: Job) -> Run:
     job.run("backup", "--name=one")
     return job.run("restore", "--check", DATABASE_URL="gone/new.db")
 
 
 def a_cleanup(job: Job) -> Run:
-    a_shelf(job, young=9)
+    put_backups(job, young=9)
     return job.run("cleanup")
 
 
-def a_verification_asked_for_wrongly(job: Job) -> Run:
+def a_verification_with_a_wrong_flag(job: Job) -> Run:
     return job.run("verify", "--since=soon")
 
 
-def a_cleanup_that_deletes_much(job: Job) -> Run:
-    a_shelf(job, young=4)
+def a_cleanup_that_deletes_many_backups(job: Job) -> Run:
+    put_backups(job, young=4)
     return job.run("cleanup")
 
 
 def a_cleanup_that_waits_for_a_good_backup(job: Job) -> Run:
-    a_shelf(job, young=9)
-    put_one(job, 0.1, "failing", verified=False)
+    put_backups(job, young=9)
+    put_backup(job, 0.1, "failing", verified=False)
     return job.run("cleanup")
 
 
-def a_cleanup_of_a_store_that_is_none(job: Job) -> Run:
+def a_cleanup_of_a_broken_store(job: Job) -> Run:
     job.store.write_bytes(b"no folder")
     return job.run("cleanup")
 
 
-def a_shelf(job: Job, young: int) -> None:
-    """Daily backups, and two of them past their time."""
+def put_backups(job: Job, young: int) -> None:
+    """Stores daily backups, `young` recent ones and two past their retention."""
     for number in range(young):
-        put_one(job, 1 + number / 4)
+        put_backup(job, 1 + number / 4)
     for number in range(2):
-        put_one(job, 100 + number)
+        put_backup(job, 100 + number)
 
 
-def put_one(job: Job, days: float, backup_id: str | None = None, **changes: Any) -> BackupName:
-    """A backup of that age under the job's key, of which nothing can be restored."""
+def put_backup(job: Job, days: float, backup_id: str | None = None, **changes: Any) -> BackupName:
+    """Stores a backup of that age under the job's key, without restorable content."""
     key = open_key(f"file:{job.folder / 'litekeep.key'}")
     return put(open_store(str(job.store)), days, backup_id, key=key, **changes)
 
 
-def a_backup_whose_event_the_store_does_not_take(job: Job) -> Run:
+def a_backup_whose_audit_event_fails(job: Job) -> Run:
     job.store.mkdir()
     (job.store / "audit").write_bytes(b"no folder")
     return job.run("backup", "--kind=daily")
 
 
-def a_look_after_a_backup_has_vanished(job: Job) -> Run:
-    a_look_at_what_is_well(job)
+def a_monitor_run_after_a_backup_vanished(job: Job) -> Run:
+    a_monitor_run_without_findings(job)
     job.run("backup", "--name=one", "--verify")
     job.run("monitor", **DAILY)
     for path in job.store.rglob("one.*"):
@@ -181,49 +181,49 @@ def a_look_after_a_backup_has_vanished(job: Job) -> Run:
     return job.run("monitor", **DAILY)
 
 
-def a_look_after_an_event_was_removed(job: Job) -> Run:
-    a_look_at_what_is_well(job)
+def a_monitor_run_after_an_audit_event_was_removed(job: Job) -> Run:
+    a_monitor_run_without_findings(job)
     next((job.store / "audit").glob("2*/*")).unlink()
     return job.run("monitor", **DAILY)
 
 
-def a_look_at_what_is_well(job: Job) -> Run:
+def a_monitor_run_without_findings(job: Job) -> Run:
     job.run("backup", "--kind=daily", "--verify", **DAILY)
     job.run("verify", "--drill", "--now")
     return job.run("monitor", **DAILY)
 
 
-def a_look_at_what_stands_still(job: Job) -> Run:
-    """For two days no backup, for 40 no drill, and never a copy."""
+def a_monitor_run_on_stale_backups(job: Job) -> Run:
+    """The newest backup is two days old, the last drill 40 days, and there are no copies."""
     (job.folder / "copy").mkdir()
     for days in (2, 3, 4, 40):
-        put_one(job, days, database="app.db")
+        put_backup(job, days, database="app.db")
     return job.run("monitor", BACKUP_COPY_STORE="copy", **DAILY)
 
 
-def a_look_at_what_nobody_proved(job: Job) -> Run:
+def a_monitor_run_on_unverified_backups(job: Job) -> Run:
     for days in (2, 3):
-        put_one(job, days, database="app.db", verified=None)
+        put_backup(job, days, database="app.db", verified=None)
     return job.run("monitor", BACKUP_SCHEDULES="off")
 
 
-def a_look_at_what_is_not_good(job: Job) -> Run:
-    put_one(job, 2, database="app.db", verified=False)
+def a_monitor_run_on_a_bad_backup(job: Job) -> Run:
+    put_backup(job, 2, database="app.db", verified=False)
     return job.run("monitor", BACKUP_SCHEDULES="off")
 
 
-def a_look_at_a_verdict_that_nobody_with_the_key_wrote(job: Job) -> Run:
-    name = put_one(job, 0.5, database="app.db", verified=None, verdict_seal=1)
+def a_monitor_run_on_an_unsealed_verdict(job: Job) -> Run:
+    name = put_backup(job, 0.5, database="app.db", verified=None, verdict_seal=1)
     open_store(str(job.store)).create(name.verdict(utc_now()), b'{"ok": true}', {})
     return job.run("monitor", BACKUP_SCHEDULES="off")
 
 
-def a_look_at_what_is_dated_in_the_future(job: Job) -> Run:
-    put_one(job, -2, database="app.db")
+def a_monitor_run_on_a_backup_from_the_future(job: Job) -> Run:
+    put_backup(job, -2, database="app.db")
     return job.run("monitor", BACKUP_SCHEDULES="off")
 
 
-def a_look_at_what_shrank(job: Job) -> Run:
+def a_monitor_run_on_a_shrunken_database(job: Job) -> Run:
     job.database.unlink()
     sql(job, "create table small (x); create table large (x)")
     sql(job, "with n(i) as (values(1) union all select i + 1 from n where i < 200) "
@@ -236,25 +236,25 @@ def a_look_at_what_shrank(job: Job) -> Run:
     return job.run("monitor", BACKUP_SCHEDULES="off")
 
 
-def a_look_without_a_key(job: Job) -> Run:
+def a_monitor_run_without_a_key(job: Job) -> Run:
     job.run("backup", "--kind=daily", "--verify", **DAILY)
     job.run("verify", "--drill", "--now")
     return job.run("monitor", BACKUP_KEY="file:lost.key", **DAILY)
 
 
-def a_look_at_a_copy_store_that_takes_nothing(job: Job) -> Run:
+def a_monitor_run_on_an_unwritable_copy_store(job: Job) -> Run:
     job.run("backup", "--kind=daily", "--verify", **DAILY)
     (job.folder / "copy").write_bytes(b"no folder")
     return job.run("monitor", BACKUP_COPY_STORE="copy", **DAILY)
 
 
-def a_look_at_no_store(job: Job) -> Run:
+def a_monitor_run_on_a_broken_store(job: Job) -> Run:
     job.store.write_bytes(b"no folder")
     return job.run("monitor", **DAILY)
 
 
-def a_look_at_native_backups_that_make_no_points(job: Job) -> Run:
-    """They are on, and an hour later by the node's clock there is none."""
+def a_monitor_run_on_native_backups_without_points(job: Job) -> Run:
+    """Native backups are on, but an hour later by the node's clock there is no point."""
     (job.folder / "node").mkdir()
     make_database(job.folder / "node" / NAME)
     with Server(job.folder / "node", plain=True) as server:

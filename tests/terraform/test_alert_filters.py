@@ -1,6 +1,6 @@
-"""Each alert fires on its own case and on no other: its filter, tried on log lines.
+"""The filter of each alert on logs matches its own log entries and no others.
 
-The lines are made from shared/events/events.json, as Cloud Run hands the jobs' stdout to Cloud Logging.
+The entries are made from shared/events/events.json, in the form in which Cloud Run sends stdout to Cloud Logging.
 """
 
 import json
@@ -49,14 +49,14 @@ _SAMPLES: dict[str, Any] = {"string": "orders", "integer": 10, "number": 10.5}
 
 
 def job_line(event: str, job: str = "litekeep-backup-daily", **fields: object) -> Entry:
-    """What Cloud Logging holds of an event's line; `fields` override the samples."""
+    """Returns Cloud Logging's entry for an event; `fields` override the samples."""
     about = CONTRACT["events"][event]
     samples = {name: _SAMPLES[CONTRACT["fields"][name]["type"]] for name in about["required"]}
     return {
         "severity": about["severity"],
         "resource": {"type": "cloud_run_job", "labels": {"job_name": job, "location": "europe-west1"}},
         "logName": "projects/acme-prod/logs/run.googleapis.com%2Fstdout",
-        "jsonPayload": {"message": "said", "event": event, **samples, **fields},
+        "jsonPayload": {"message": "a message", "event": event, **samples, **fields},
     }
 
 
@@ -71,7 +71,7 @@ def firing(filters: dict[str, str], entry: Entry) -> set[str]:
 
 
 @pytest.mark.parametrize("event", CONTRACT["events"])
-def test_an_event_fires_its_own_alert_and_no_other(filters: dict[str, str], event: str) -> None:
+def test_event_fires_exactly_its_alert(filters: dict[str, str], event: str) -> None:
     assert firing(filters, job_line(event)) == ({FIRES[event]} if event in FIRES else set())
 
 
@@ -88,34 +88,34 @@ def test_an_event_fires_its_own_alert_and_no_other(filters: dict[str, str], even
         (job_line("backup.succeeded", duration_seconds=2880), None),
     ],
 )
-def test_a_figure_fires_beyond_its_limit_only(filters: dict[str, str], entry: Entry, alert: str | None) -> None:
+def test_figure_fires_only_above_its_threshold(filters: dict[str, str], entry: Entry, alert: str | None) -> None:
     assert firing(filters, entry) == ({alert} if alert else set())
 
 
 @pytest.mark.parametrize(("entry", "alert"), CHANGES + MORE_CHANGES)
-def test_a_change_from_outside_fires_its_own_alert(filters: dict[str, str], entry: Entry, alert: str | None) -> None:
+def test_change_in_the_audit_log_fires_its_alert(filters: dict[str, str], entry: Entry, alert: str | None) -> None:
     assert firing(filters, entry) == ({alert} if alert else set())
 
 
 @pytest.mark.parametrize("event", FIRES)
-def test_the_lines_of_others_fire_nothing(filters: dict[str, str], event: str) -> None:
+def test_log_lines_of_other_jobs_fire_nothing(filters: dict[str, str], event: str) -> None:
     assert firing(filters, job_line(event, job="shop-backup")) == set()
     assert firing(filters, {**job_line(event), "resource": {"type": "gce_instance", "labels": {}}}) == set()
 
 
 @pytest.mark.parametrize("event", FIRES)
-def test_a_machine_that_sends_its_events_to_the_log_fires_the_same_alerts(filters: dict[str, str], event: str) -> None:
+def test_events_from_other_machines_fire_the_same_alerts(filters: dict[str, str], event: str) -> None:
     sent = {"resource": {"type": "global", "labels": {}}, "logName": "projects/acme-prod/logs/litekeep"}
     assert firing(filters, {**job_line(event), **sent}) == {FIRES[event]}
     assert firing(filters, {**job_line(event), **sent, "logName": "projects/acme-prod/logs/shop"}) == set()
 
 
-def test_the_service_that_verifies_on_arrival_is_heard_too(filters: dict[str, str]) -> None:
+def test_verify_on_arrival_service_fires_alerts(filters: dict[str, str]) -> None:
     service = {"type": "cloud_run_revision", "labels": {"service_name": "litekeep-verify-on-arrival"}}
     assert firing(filters, {**job_line("verify.failed"), "resource": service}) == {"verify-failed"}
 
 
-def test_every_alert_on_logs_was_fired(filters: dict[str, str]) -> None:
+def test_every_alert_on_logs_is_covered(filters: dict[str, str]) -> None:
     by_figure = {"backup-slow", "cleanup-large", "size-anomaly"}
     by_change = {alert for _, alert in CHANGES + MORE_CHANGES if alert}
     assert set(filters) == set(FIRES.values()) | by_figure | by_change
@@ -125,12 +125,12 @@ def test_every_alert_on_logs_was_fired(filters: dict[str, str]) -> None:
     "query",
     ['a="1" AND b="2" OR c="3"', "a=", '(a="1"', 'a="1")', '"text alone"', 'a ~ "b"', 'severity>="no such"'],
 )
-def test_a_query_that_is_not_understood_is_refused(query: str) -> None:
+def test_unsupported_query_is_refused(query: str) -> None:
     with pytest.raises(ValueError, match=r".+"):
         compile_query(query)({"severity": "INFO", "a": "1"})
 
 
-def test_text_cannot_be_ordered() -> None:
+def test_ordering_text_is_refused() -> None:
     with pytest.raises(BadQuery):
         compile_query("a>5")({"a": "10"})
 
@@ -147,5 +147,5 @@ def test_text_cannot_be_ordered() -> None:
         ("severity>=WARNING", False),
     ],
 )
-def test_the_language_as_it_is_documented(query: str, *, matches: bool) -> None:
+def test_query_follows_the_documented_language(query: str, *, matches: bool) -> None:
     assert compile_query(query)({"a": {"b": "x"}, "n": 3, "severity": "NOTICE"}) is matches

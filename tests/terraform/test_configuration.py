@@ -1,4 +1,4 @@
-"""The configuration is well formed, valid, and keeps the promises of its own tests."""
+"""The configuration is formatted, valid, and passes its own tests."""
 
 import subprocess
 
@@ -10,7 +10,7 @@ TEST_FILES = sorted(path.name for path in (SOURCE / "tests").glob("*.tftest.hcl"
 EXAMPLES = sorted(path.name for path in (SOURCE / "examples").glob("*.tfvars"))
 
 
-def test_every_file_is_in_terraforms_own_form() -> None:
+def test_terraform_fmt_changes_nothing() -> None:
     terraform = require("terraform")
     done = subprocess.run(
         [terraform, "fmt", "-check", "-recursive", "-diff"], cwd=SOURCE, capture_output=True, text=True, check=False
@@ -18,25 +18,25 @@ def test_every_file_is_in_terraforms_own_form() -> None:
     assert done.returncode == 0, done.stdout + done.stderr
 
 
-def test_the_configuration_is_valid_for_the_provider(workbench: Workbench) -> None:
+def test_terraform_validate_passes(workbench: Workbench) -> None:
     done = workbench.terraform("validate", "-no-color")
     assert done.returncode == 0, done.stdout + done.stderr
 
 
 @pytest.mark.parametrize("file", TEST_FILES)
-def test_the_plan_keeps_its_promises(workbench: Workbench, file: str) -> None:
+def test_terraform_test_file_passes(workbench: Workbench, file: str) -> None:
     done = workbench.terraform("test", "-no-color", f"-filter=tests/{file}")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "Success!" in done.stdout, "nothing was tested"
 
 
 @pytest.mark.parametrize("example", EXAMPLES)
-def test_an_example_can_be_planned(workbench: Workbench, example: str) -> None:
+def test_example_can_be_planned(workbench: Workbench, example: str) -> None:
     done = workbench.terraform("test", "-no-color", "-test-directory=examples", f"-var-file=examples/{example}")
     assert done.returncode == 0, done.stdout + done.stderr
     assert "1 passed" in done.stdout
 
 
-def test_five_lines_are_enough() -> None:
+def test_minimal_example_has_five_lines() -> None:
     lines = (SOURCE / "examples" / "minimal.tfvars").read_text().splitlines()
     assert len(lines) == 5

@@ -1,4 +1,4 @@
-"""shared/events/events.json says of each event and field what alerts, metrics and people need to know."""
+"""shared/events/events.json describes each event and field completely."""
 
 import json
 
@@ -10,7 +10,7 @@ CONTRACT = json.loads(EVENTS.read_text())
 
 
 @pytest.mark.parametrize("name", CONTRACT["events"])
-def test_an_event_has_a_severity_a_meaning_and_known_fields(name: str) -> None:
+def test_event_has_severity_meaning_and_known_fields(name: str) -> None:
     event = CONTRACT["events"][name]
     assert event["severity"] in {"INFO", "NOTICE", "WARNING", "ERROR", "CRITICAL", "EMERGENCY"}
     assert event["meaning"].endswith(".")
@@ -20,12 +20,12 @@ def test_an_event_has_a_severity_a_meaning_and_known_fields(name: str) -> None:
     assert set(event.get("values", {})) <= set(fields)
 
 
-def test_what_failed_is_an_error() -> None:
+def test_failed_events_have_severity_error() -> None:
     for name, event in CONTRACT["events"].items():
         assert (event["severity"] == "ERROR") >= name.endswith(".failed"), name
 
 
-def test_a_field_has_one_type_and_one_unit_and_is_used() -> None:
+def test_field_has_type_and_unit_and_is_used() -> None:
     used = {field for event in CONTRACT["events"].values() for field in [*event["required"], *event["optional"]]}
     assert set(CONTRACT["fields"]) == used | set(CONTRACT["always"])
     for name, field in CONTRACT["fields"].items():
@@ -34,6 +34,6 @@ def test_a_field_has_one_type_and_one_unit_and_is_used() -> None:
         assert field["meaning"], name
 
 
-def test_names_stand_in_the_order_of_the_alphabet() -> None:
+def test_names_are_sorted() -> None:
     assert list(CONTRACT["events"]) == sorted(CONTRACT["events"])
     assert list(CONTRACT["fields"]) == sorted(CONTRACT["fields"])

@@ -1,4 +1,4 @@
-"""Terraform's lifecycle moves artifacts by the table that `litekeep cost` advises from."""
+"""Terraform's lifecycle rules use the same table of storage classes as the advice of `litekeep cost`."""
 
 import json
 from datetime import timedelta
@@ -9,7 +9,7 @@ from shared.operations.cost.prices import read_prices
 from tests.terraform.workbench import Workbench
 
 
-def test_each_kind_moves_to_the_class_of_the_table_after_the_same_days(workbench: Workbench) -> None:
+def test_lifecycle_uses_the_storage_classes_of_the_cost_table(workbench: Workbench) -> None:
     rules = [
         rule for rule in _rules(workbench) if any(action["type"] == "SetStorageClass" for action in rule["action"])
     ]

@@ -1,4 +1,4 @@
-"""The configuration as a module of another one, twice in one project: no name is the same, nothing is elsewhere."""
+"""The configuration as a module, used twice in one project: names differ, and all resources are in the project."""
 
 import json
 import lzma
@@ -46,13 +46,13 @@ module "blog" {
 output "next" { value = module.shop.next_steps }
 """
 NAMES = ("name", "display_name", "account_id", "secret_id", "repository_id", "bucket_id", "role_id", "title")
-# What is in a ring, bucket, dashboard or job of its own, or is the project's.
+# Resources inside a ring with its own name, or of the project as a whole.
 INSIDE = {"google_kms_crypto_key", "google_project_service", "google_project_iam_audit_config"}
 
 
 @pytest.fixture(scope="module")
 def resources(workbench: Workbench, tmp_path_factory: pytest.TempPathFactory) -> list[dict[str, Any]]:
-    """The planned resources of a root that calls the module twice."""
+    """The planned resources of a root module that calls the module twice."""
     folder = tmp_path_factory.mktemp("caller")
     providers = Path(workbench.environment["TF_CLI_CONFIG_FILE"]).parent
     bench = make_workbench(folder, providers)
@@ -69,15 +69,15 @@ def resources(workbench: Workbench, tmp_path_factory: pytest.TempPathFactory) ->
     return [change for change in shown["resource_changes"] if change["type"].startswith("google_")]
 
 
-def test_every_resource_names_its_project(resources: list[dict[str, Any]]) -> None:
+def test_every_resource_sets_its_project(resources: list[dict[str, Any]]) -> None:
     assert len(resources) > 150
     for change in resources:
         if "project" in schema(change["type"]):
             assert change["change"]["after"]["project"] == "acme-prod", change["address"]
 
 
-def test_what_is_off_by_default_is_among_them(resources: list[dict[str, Any]]) -> None:
-    """The console: what no test plans, no test holds to its project and its names."""
+def test_optional_console_is_planned_too(resources: list[dict[str, Any]]) -> None:
+    """Without the console in the plan, the other tests would not check its project and names."""
     kinds = {change["type"] for change in resources}
     assert {"google_cloud_run_v2_service", "google_iap_web_cloud_run_service_iam_member"} <= kinds
     keys = [
@@ -88,7 +88,7 @@ def test_what_is_off_by_default_is_among_them(resources: list[dict[str, Any]]) -
     assert sorted(keys) == ["blog-console", "shop-console"]
 
 
-def test_two_installations_in_a_project_have_no_name_in_common(resources: list[dict[str, Any]]) -> None:
+def test_two_installations_in_one_project_share_no_name(resources: list[dict[str, Any]]) -> None:
     names: dict[str, set[tuple[str, str]]] = {"module.shop": set(), "module.blog": set()}
     for change in resources:
         after = change["change"]["after"]
@@ -110,5 +110,5 @@ def schemas() -> dict[str, Any]:
 
 
 def schema(kind: str) -> set[str]:
-    """The attributes of a resource that can be set."""
+    """Returns the attributes of a resource that can be set."""
     return {attribute for attribute, about in schemas()[kind].get("a", {}).items() if "o" in about[0]}

@@ -1,4 +1,4 @@
-"""Each identity may create the objects that its job writes, and no others, by the conditions that Terraform plans."""
+"""The planned IAM conditions let each job create the objects that it writes, and no others."""
 
 import ast
 import json
@@ -45,7 +45,7 @@ DRILLS = [DrillName(database, NOW, passed) for database, passed in product(DATAB
 
 @dataclass(frozen=True)
 class Written:
-    """What a function of shared/model/*names.py names, and whose job writes it; nobody's: a person does."""
+    """Object names from a function of shared/model/*names.py; `by` are the jobs that write them, empty for people."""
 
     by: set[str]
     objects: list[str]
@@ -92,7 +92,7 @@ WRITTEN = {
     ),
     "the probe": Written({"monitor"}, [PROBE]),
 }
-# What these modules also return: parts of names, prefixes for listings, ids.
+# Functions that return parts of names, prefixes for listings, or ids.
 NO_OBJECTS = {
     "BackupName.prefix",
     "Slot.prefix",
@@ -112,7 +112,7 @@ Rights = dict[str, Callable[[str], bool]]
 
 @pytest.fixture(scope="session")
 def plan(workbench: Workbench) -> dict[str, Any]:
-    return workbench.plan("access.tftest.hcl", "each_identity_has_its_rights_and_no_other")
+    return workbench.plan("access.tftest.hcl", "each_job_has_exactly_its_rights")
 
 
 def grants(plan: dict[str, Any], kind: str) -> list[dict[str, Any]]:
@@ -121,7 +121,7 @@ def grants(plan: dict[str, Any], kind: str) -> list[dict[str, Any]]:
 
 @pytest.fixture(scope="session")
 def conditions(plan: dict[str, Any]) -> dict[str, list[Holds]]:
-    """For each identity the conditions under which it creates objects in the first store."""
+    """For each job, the conditions for creating objects in the primary store."""
     found: dict[str, list[Holds]] = {identity: [] for identity in EVERYONE}
     for grant in grants(plan, "google_storage_bucket_iam_member"):
         if grant["bucket"] == BUCKET and grant["role"] == "roles/storage.objectCreator":
@@ -145,19 +145,19 @@ def _identity(member: str) -> str:
 
 
 @pytest.mark.parametrize("what", WRITTEN)
-def test_a_name_is_created_by_those_who_write_it_and_by_nobody_else(may_create: Rights, what: str) -> None:
+def test_only_the_writers_of_a_name_may_create_it(may_create: Rights, what: str) -> None:
     for name in WRITTEN[what].objects:
         assert {identity for identity in EVERYONE if may_create[identity](name)} == WRITTEN[what].by, name
 
 
-def test_every_name_that_the_model_makes_has_its_writers_above() -> None:
+def test_every_object_name_has_its_writers_listed() -> None:
     modules = (names, lock_names, report_names)
     body = [each for module in modules for each in ast.parse(Path(module.__file__).read_text()).body]
     classes = [each for each in body if isinstance(each, ast.ClassDef)]
     made = {each.name for each in body if _returns_text(each)}
     made |= {f"{owner.name}.{each.name}" for owner in classes for each in owner.body if _returns_text(each)}
-    told = {what.split()[0] for what in WRITTEN if not what.startswith("the ")} | NO_OBJECTS
-    assert made == told, "say in WRITTEN whose job writes it, and in terraform/storage_iam.tf that it may"
+    listed = {what.split()[0] for what in WRITTEN if not what.startswith("the ")} | NO_OBJECTS
+    assert made == listed, "add the name and its writers to WRITTEN, and the right to terraform/storage_iam.tf"
 
 
 def _returns_text(node: ast.stmt) -> TypeGuard[ast.FunctionDef]:
@@ -198,7 +198,7 @@ ROLES: dict[str, set[str]] = {
 
 @settings(max_examples=400, deadline=None)
 @given(st.lists(st.sampled_from(PARTS), min_size=3, max_size=8).map("".join))
-def test_no_other_name_that_a_reader_believes_comes_through_a_condition(may_create: Rights, name: str) -> None:
+def test_conditions_allow_no_other_trusted_name(may_create: Rights, name: str) -> None:
     for identity in EVERYONE:
         if not may_create[identity](name):
             continue
@@ -210,7 +210,7 @@ def test_no_other_name_that_a_reader_believes_comes_through_a_condition(may_crea
         assert lock_names.parse_retired(name) is None, name
 
 
-def test_the_monitor_brings_events_to_the_copy_store_alone(plan: dict[str, Any]) -> None:
+def test_monitor_creates_events_only_in_the_copy_store(plan: dict[str, Any]) -> None:
     event = EventName(NOW, "abcdefghijkm", 1).object
     found = set()
     for grant in grants(plan, "google_storage_bucket_iam_member"):
@@ -222,7 +222,7 @@ def test_the_monitor_brings_events_to_the_copy_store_alone(plan: dict[str, Any])
     assert found == {f"{BUCKET}-copy"}
 
 
-def test_an_object_in_another_bucket_is_nobodys(conditions: dict[str, list[Holds]]) -> None:
+def test_no_identity_may_create_objects_in_another_bucket(conditions: dict[str, list[Holds]]) -> None:
     for written in WRITTEN.values():
         for name in written.objects:
             elsewhere = f"projects/_/buckets/acme-prod-other/objects/{name}"
@@ -230,7 +230,7 @@ def test_an_object_in_another_bucket_is_nobodys(conditions: dict[str, list[Holds
 
 
 class Guard(Fault):
-    """Refuses what the identity of a job has no right to, as Cloud Storage would."""
+    """Refuses requests for which the job has no right, as Cloud Storage would."""
 
     def __init__(self, creates: Callable[[str], bool], *, deletes: bool) -> None:
         super().__init__(self._is_refused, times=10**9)
@@ -268,7 +268,7 @@ ARGUMENTS: list[tuple[str, list[str], str]] = [
 ]
 
 
-def test_every_job_gets_on_with_the_rights_that_it_has(
+def test_every_job_works_with_its_planned_rights(
     in_cloud: Job,
     gcs: Proxy,  # noqa: F811
     kms: KmsServer,  # noqa: F811
@@ -306,7 +306,7 @@ def test_every_job_gets_on_with_the_rights_that_it_has(
         ("/orders/{none}/order_date=", ""),
     ],
 )
-def test_extract_is_as_documented(template: str, inside: str) -> None:
+def test_extract_follows_googles_documentation(template: str, inside: str) -> None:
     name = "projects/_/buckets/acme-orders-aaa/objects/data_lake/orders/order_date=2019-11-03/aef87g87ae0876"
     assert extract(name, template) == inside
 
@@ -323,6 +323,6 @@ def test_extract_is_as_documented(template: str, inside: str) -> None:
         " || ".join(['resource.name.endsWith("x")'] * 14),
     ],
 )
-def test_a_condition_that_iam_refuses_is_refused_here(expression: str) -> None:
+def test_condition_outside_the_iam_language_is_refused(expression: str) -> None:
     with pytest.raises(BadCondition):
         compile_condition(expression)

@@ -10,12 +10,12 @@ VARIABLES = {name: about for kind, name, about in blocks() if kind == "variable"
 OUTPUTS = {name: about for kind, name, about in blocks() if kind == "output"}
 
 
-def test_the_tables_are_those_of_the_code() -> None:
+def test_readme_tables_match_the_configuration() -> None:
     readme = README.read_text()
     assert readme == fresh(readme), "run: python -m tests.terraform.readme_tables"
 
 
-def test_every_block_that_is_written_is_found() -> None:
+def test_every_block_is_parsed() -> None:
     text = "".join(path.read_text() for path in SOURCE.glob("*.tf"))
     written = re.findall(r'^(?:variable|output|resource|data) "', text, re.MULTILINE)
     assert len(written) == len(list(blocks())) > 60
@@ -24,13 +24,13 @@ def test_every_block_that_is_written_is_found() -> None:
 @pytest.mark.parametrize(
     "file", ["variables.tf", "variables_approvals.tf", "variables_jobs.tf", "variables_more.tf", "outputs.tf"]
 )
-def test_names_stand_in_the_order_of_the_alphabet(file: str) -> None:
+def test_names_are_sorted(file: str) -> None:
     names = re.findall(r'^(?:variable|output) "(\w+)"', (SOURCE / file).read_text(), re.MULTILINE)
     assert names == sorted(names)
 
 
 @pytest.mark.parametrize("name", VARIABLES)
-def test_a_variable_has_a_type_a_description_and_no_null_that_means_nothing(name: str) -> None:
+def test_variable_has_type_description_and_no_meaningless_null(name: str) -> None:
     about = VARIABLES[name]
     assert about["type"]
     assert len(about["description"]) > 20
@@ -38,11 +38,11 @@ def test_a_variable_has_a_type_a_description_and_no_null_that_means_nothing(name
 
 
 @pytest.mark.parametrize("name", OUTPUTS)
-def test_an_output_is_described(name: str) -> None:
+def test_output_has_a_description(name: str) -> None:
     assert len(OUTPUTS[name]["description"]) > 20
 
 
-def test_tables_for_a_configuration_written_out_by_hand(tmp_path: Path) -> None:
+def test_tables_of_a_small_configuration(tmp_path: Path) -> None:
     (tmp_path / "versions.tf").write_text(
         'terraform {\n  required_version = ">= 1.11"\n\n  required_providers {\n    google = {\n'
         '      source  = "hashicorp/google"\n      version = "~> 8.0"\n    }\n  }\n}\n'

@@ -1,4 +1,4 @@
-"""Running the real terraform on a copy of `terraform/`, so that nothing of a run stays in the project."""
+"""Runs the real terraform on a copy of `terraform/`, so that runs leave no files in the project."""
 
 import json
 import os
@@ -19,7 +19,7 @@ EVENTS = PROJECT / "shared" / "events" / "events.json"
 
 @dataclass(frozen=True)
 class Workbench:
-    """A copy of the configuration, initialised; `environment` says where providers come from."""
+    """An initialised copy of the configuration; `environment` configures the source of providers."""
 
     folder: Path
     environment: dict[str, str]
@@ -35,7 +35,7 @@ class Workbench:
         )
 
     def plan(self, file: str, run: str) -> dict[str, Any]:
-        """The plan that a run of a test file makes, as `terraform show -json` has it; some fields are left out."""
+        """Returns the plan of a run of a test file, in the format of `terraform show -json` without some fields."""
         done = self.terraform("test", "-json", "-verbose", f"-filter=tests/{file}")
         for line in done.stdout.splitlines():
             message = json.loads(line)
@@ -45,13 +45,13 @@ class Workbench:
         raise AssertionError(f"terraform test made no plan:\n{done.stdout}{done.stderr}")
 
     def outputs_of_a_plan(self) -> dict[str, Any]:
-        """The outputs of the plan that the test of access makes."""
-        changes = self.plan("access.tftest.hcl", "each_identity_has_its_rights_and_no_other")["output_changes"]
+        """Returns the outputs of the plan of tests/access.tftest.hcl."""
+        changes = self.plan("access.tftest.hcl", "each_job_has_exactly_its_rights")["output_changes"]
         return {name: change["after"] for name, change in changes.items()}
 
 
 def require(program: str) -> str:
-    """The program's path. Without it there is nothing to test, which CI must not take for a pass."""
+    """Returns the program's path. Skips the test if it is not installed; in CI the test fails."""
     found = shutil.which(program)
     if found is None and os.environ.get("CI"):
         pytest.fail(f"{program} is not installed")
@@ -61,7 +61,7 @@ def require(program: str) -> str:
 
 
 def make_workbench(folder: Path, providers: Path) -> Workbench:
-    """Copies the configuration into `folder`; the stand-in for the provider is installed in `providers`."""
+    """Copies the configuration to `folder` and installs the stand-in for the provider in `providers`."""
     require("terraform")
     shutil.copytree(
         SOURCE, folder / "terraform", ignore=shutil.ignore_patterns(".terraform*", "*.tfstate*", "*.auto.tfvars*")

@@ -1,4 +1,4 @@
-"""The commands that people are told: in alerts and outputs of the full example, and in docs/deploy.md."""
+"""The commands that people are asked to run: in alerts and outputs of the full example, and in docs/deploy.md."""
 
 import json
 import re
@@ -12,8 +12,8 @@ from tests.terraform.workbench import Workbench
 
 
 @dataclass(frozen=True)
-class Told:
-    """A command as it is told, and what it belongs to; `words` are those of its line without leading settings."""
+class PrintedCommand:
+    """A printed command; `where` is its alert, output or page, `words` its words without leading settings."""
 
     where: str
     line: str
@@ -25,7 +25,7 @@ class Told:
 
 
 def plan_of(bench: Workbench, example: str) -> dict[str, Any]:
-    """The plan of an example, as terraform's test of it makes it."""
+    """Returns the plan of an example, as `terraform test` makes it."""
     done = bench.terraform(
         "test", "-json", "-verbose", "-test-directory=examples", f"-var-file=examples/{example}.tfvars"
     )
@@ -41,8 +41,8 @@ def values(plan: dict[str, Any], kind: str) -> list[dict[str, Any]]:
     return [change["change"]["after"] for change in plan["resource_changes"] if change["type"] == kind]
 
 
-def commands_of(where: str, text: str) -> Iterator[Told]:
-    """Each line of a block of commands; several may stand in one, joined by && or |."""
+def commands_of(where: str, text: str) -> Iterator[PrintedCommand]:
+    """Yields the commands of a block; a line may have several, joined by && or |."""
     for line in text.splitlines():
         stripped = line.strip()
         if not stripped or stripped.startswith("#"):
@@ -55,13 +55,13 @@ def commands_of(where: str, text: str) -> Iterator[Told]:
                 while words and re.fullmatch(r"[A-Z_]+=.*", words[0]):
                     words = words[1:]
                 if words:
-                    yield Told(where, stripped, words)
+                    yield PrintedCommand(where, stripped, words)
                 words = []
             else:
                 words.append(word)
 
 
-def of_alerts(plan: dict[str, Any]) -> Iterator[Told]:
+def commands_of_alerts(plan: dict[str, Any]) -> Iterator[PrintedCommand]:
     for policy in values(plan, "google_monitoring_alert_policy"):
         text = policy["documentation"][0]["content"].partition("\nRun:\n")[2]
         assert text, policy["display_name"]
@@ -70,13 +70,13 @@ def of_alerts(plan: dict[str, Any]) -> Iterator[Told]:
         )
 
 
-def of_outputs(plan: dict[str, Any]) -> Iterator[Told]:
+def commands_of_outputs(plan: dict[str, Any]) -> Iterator[PrintedCommand]:
     outputs = plan["output_changes"]
     for name in ("backup_now", "next_steps", "restore", "take_down", "verify_latest"):
         yield from commands_of(f"output {name}", outputs[name]["after"])
 
 
-def of_the_guide() -> Iterator[Told]:
+def commands_of_the_guide() -> Iterator[PrintedCommand]:
     text = (ROOT / "docs" / "deploy.md").read_text()
     for block in re.findall(r"^```\n(.*?)^```", text, re.MULTILINE | re.DOTALL):
         yield from commands_of("docs/deploy.md", block)
