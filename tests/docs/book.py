@@ -1,6 +1,6 @@
-"""Pages of documentation as sessions: every block is run and its output compared, or says why it is not.
+"""Parses pages of documentation into sessions, whose commands are run and whose output is compared.
 
-    ## Rows lost {the anchor is made of it}
+    ## Rows lost {the chapter's title gives its anchor}
     ```console
     $ litekeep diff latest
     From A backup-2026-11-29-012436, taken 2026-11-29T01:24:36Z
@@ -11,9 +11,10 @@
     $ gcloud kms keys versions restore 1
     ```
 
-A line that begins with `$ ` is a command; one that ends with a backslash goes on in the next. What follows is its
-output, where a line `…` stands for any lines. Times, ids, sizes, durations and hashes differ from run to run: they are
-compared by their form, and one that appears in an output is put into later commands as the run has it.
+A line that begins with `$ ` is a command; a trailing backslash continues it on the next line. The following lines are
+its output; a line `…` stands for any number of lines. `<!-- not run: REASON -->` before a block says why it is not
+run. Times, ids, sizes, durations and hashes differ from run to run, so only their form is compared. Where a later
+command has an id of the page, the run uses its own.
 """
 
 import re
@@ -26,7 +27,7 @@ _FENCE = re.compile(
 _HEADING = re.compile(r"^## (?P<title>[^\n]+)$", re.MULTILINE)
 _EXIT = re.compile(r"\s+# exit (\d+)$")
 
-# What differs from run to run, most particular first. The first group is kept.
+# Values that differ from run to run; the most specific form comes first.
 _FORMS = [
     ("MOMENT", r"\d{4}-\d\d-\d\d[T ]\d\d:\d\d(?::\d\d(?:\.\d+)?)?(?:Z| UTC)?"),
     ("REQUEST", r"\b\d{8}T\d{6}Z-[a-z0-9]{8}\b"),
@@ -42,7 +43,7 @@ _LEARNED = frozenset({"MOMENT", "REQUEST", "ID", "HASH"})
 
 @dataclass(frozen=True)
 class Step:
-    """One command, what it must print, and the code that it must end with."""
+    """A command with its expected output and exit code, and its line on the page."""
 
     command: str
     output: list[str]
@@ -52,7 +53,7 @@ class Step:
 
 @dataclass(frozen=True)
 class Block:
-    """`why_not` is the reason for which it is not run."""
+    """A block of commands; `why_not` is the reason why it is not run, or None."""
 
     steps: list[Step]
     why_not: str | None
@@ -61,6 +62,8 @@ class Block:
 
 @dataclass(frozen=True)
 class Chapter:
+    """A part of a page under a `##` title."""
+
     title: str
     text: str
     blocks: list[Block]
@@ -71,12 +74,12 @@ class Chapter:
 
 
 def anchor_of(title: str) -> str:
-    """As GitHub makes it of a heading."""
+    """Returns the anchor that GitHub gives a heading."""
     return re.sub(r"[^\w -]", "", title.lower()).strip().replace(" ", "-")
 
 
 def chapters(page: str) -> list[Chapter]:
-    """The parts of a page, each from its `##` to the next; what stands before the first has no title."""
+    """Returns the chapters of a page. The text before the first `##` is a chapter with an empty title."""
     starts = [(0, "")] + [(found.start(), found["title"]) for found in _HEADING.finditer(page)]
     ends = [start for start, _ in starts[1:]] + [len(page)]
     return [
@@ -118,23 +121,25 @@ def _step(command: str, output: list[str], line: int) -> Step:
 
 @dataclass
 class Memory:
-    """What the page calls a thing, and what this run calls it."""
+    """The values of the page (ids, times, hashes) with those of this run."""
 
     names: dict[str, str] = field(default_factory=dict)
 
-    def as_here(self, command: str) -> str:
-        for theirs in sorted(self.names, key=len, reverse=True):
-            command = command.replace(theirs, self.names[theirs])
+    def substitute(self, command: str) -> str:
+        """Returns the command with this run's values instead of the page's."""
+        for printed in sorted(self.names, key=len, reverse=True):
+            command = command.replace(printed, self.names[printed])
         return command
 
     def learn(self, expected: str, found: str) -> None:
-        for theirs, ours in zip(_VARIABLE.finditer(expected), _VARIABLE.finditer(found), strict=False):
-            if theirs.lastgroup in _LEARNED and theirs.lastgroup == ours.lastgroup:
-                self.names.setdefault(theirs[0], ours[0])
+        """Records the values of a line of the page and of the same line of this run."""
+        for printed, ours in zip(_VARIABLE.finditer(expected), _VARIABLE.finditer(found), strict=False):
+            if printed.lastgroup in _LEARNED and printed.lastgroup == ours.lastgroup:
+                self.names.setdefault(printed[0], ours[0])
 
 
 def difference(expected: list[str], found: list[str], memory: Memory) -> str | None:
-    """What differs between the printed and the real output, or None; `memory` learns the names."""
+    """Returns a message about the first difference between page and run, or None. Records values in `memory`."""
     place = 0
     for number, line in enumerate(expected):
         if line.strip() == "…":
@@ -145,15 +150,15 @@ def difference(expected: list[str], found: list[str], memory: Memory) -> str | N
                 place += 1
             continue
         if place >= len(found):
-            return f"the page has a line that was not printed: {line}"
+            return f"the page has a line that the command did not print: {line}"
         if _form(line) != _form(found[place]):
-            return f"the page has:  {line}\nprinted was:   {found[place]}"
+            return f"the page has:        {line}\nthe command printed: {found[place]}"
         memory.learn(line, found[place])
         place += 1
     return f"the page lacks: {found[place]}" if place < len(found) else None
 
 
 def _form(line: str) -> str:
-    """The line with what differs by run named by its kind, and widths of columns levelled."""
+    """Returns the line with variable values replaced by their kind, and with normalised column widths."""
     plain = _VARIABLE.sub(lambda found: str(found.lastgroup), line)
     return re.sub(r"─+", "─", " ".join(plain.split()))

@@ -1,4 +1,4 @@
-"""What has happened before each chapter of the runbook begins, by the chapter's anchor."""
+"""The situation at the beginning of each chapter of the runbook, by the chapter's anchor."""
 
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -17,7 +17,7 @@ from tests.servers.sqlitecloud import Server
 
 @dataclass(frozen=True)
 class Ground:
-    """What a case is built on."""
+    """The folders and servers that a case uses."""
 
     folder: Path
     programs: Path
@@ -39,7 +39,7 @@ def _cloud(ground: Ground) -> AbstractContextManager[World]:
 
 @contextmanager
 def _rows_lost(ground: Ground) -> Iterator[World]:
-    """500 rows go by a bad query, and people go on writing."""
+    """A bad query deleted 500 rows, and people keep writing."""
     with _cloud(ground) as world:
         world.sql("DELETE FROM events WHERE id <= 500")
         world.sql("INSERT INTO events (user_id, kind, at) VALUES (1, 'login', 1800000000)")
@@ -57,7 +57,7 @@ def _damaged(ground: Ground) -> Iterator[World]:
 
 @contextmanager
 def _instance_lost(ground: Ground) -> Iterator[World]:
-    """The old node is gone; a new one is there, and its connection string in `.env` after the first block."""
+    """The old node is gone, and a new one exists. Its connection string is in `.env` after the first block."""
     with _cloud(ground) as world:
         assert world.node is not None
         world.node.close()
@@ -77,7 +77,7 @@ def _instance_lost(ground: Ground) -> Iterator[World]:
 
 @contextmanager
 def _bare(ground: Ground) -> Iterator[World]:
-    """An empty machine: no settings, no state, another home."""
+    """An empty machine without settings or state, with another home."""
     with _cloud(ground) as world:
         world.environment["HOME"] = str(ground.folder / "srv" / "new-home")
         world.environment["XDG_STATE_HOME"] = str(ground.folder / "new-state")
@@ -105,7 +105,7 @@ def _key_lost(ground: Ground) -> Iterator[World]:
 
 @contextmanager
 def _kms_in_trouble(world: World) -> Iterator[None]:
-    """Cloud KMS with a version that is scheduled for destruction, and a backup under it, for the block with gcloud."""
+    """For the block with gcloud: a backup under a key version in Cloud KMS that is scheduled for destruction."""
     kms = KmsServer()
     kms.add_key(KMS_KEY)
     with kms.running():
@@ -129,7 +129,7 @@ def _kms_in_trouble(world: World) -> Iterator[None]:
 
 @contextmanager
 def _attacked(ground: Ground) -> Iterator[World]:
-    """Somebody emptied the first store and overwrote the database."""
+    """Somebody emptied the primary store and overwrote the database."""
     ground.gcs.faults.append(Change(lambda seen: seen.method == "PATCH", holding, times=99))
     with _cloud(ground) as world:
         store = open_store(world.here("gs://acme-backups"))
@@ -142,7 +142,7 @@ def _attacked(ground: Ground) -> Iterator[World]:
 
 @contextmanager
 def _restored_wrongly(ground: Ground) -> Iterator[World]:
-    """What people wrote since the backup is gone by a restore of it."""
+    """A restore in place removed what people wrote after the backup."""
     world = _files(ground)
     world.sql("INSERT INTO events (user_id, kind, at) SELECT user_id, kind, at FROM events LIMIT 25")
     world.litekeep("restore", "--backup", "latest", "--in-place")
@@ -151,7 +151,7 @@ def _restored_wrongly(ground: Ground) -> Iterator[World]:
 
 @contextmanager
 def _failing(ground: Ground) -> Iterator[World]:
-    """The disk with the store is not mounted: what lies at its place is no folder."""
+    """The disk with the store is not mounted; a file is in its place."""
     world = _files(ground)
     (world.srv / "backups").rename(world.srv / "backups.unmounted")
     (world.srv / "backups").write_text("not mounted\n")
@@ -161,7 +161,7 @@ def _failing(ground: Ground) -> Iterator[World]:
 
 @contextmanager
 def _alone(ground: Ground) -> Iterator[World]:
-    """Production, under a policy of Ana and Ben, of whom Ben sleeps; the offline key lies in the safe."""
+    """Production, under a policy of Ana and Ben. Ben cannot be reached; the offline key is in the safe."""
     world = _files(ground)
     (world.srv / "safe").mkdir()
     homes = {"ana": world.srv / "home", "ben": world.srv / "home", "glass": world.srv / "safe"}
@@ -187,7 +187,7 @@ def _alone(ground: Ground) -> Iterator[World]:
 
 @contextmanager
 def rows_lost_while_others_write(ground: Ground) -> Iterator[World]:
-    """As above, and new users come all the while; afterwards each of them is there."""
+    """Like `_rows_lost`, while the application adds new users. Afterwards all of them must be in the database."""
     with _rows_lost(ground) as world, writes_going_on(world) as written:
         yield world
     assert written

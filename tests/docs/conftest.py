@@ -1,4 +1,4 @@
-"""Whoever reads a page: a shell with the printed command in its PATH, in a folder of its own, with a bucket server."""
+"""Fixtures for pages: a shell in its own folder with `litekeep` in its PATH, and a bucket server."""
 
 import sys
 from collections.abc import Iterator
@@ -16,14 +16,14 @@ from tests.servers.gcs.fixtures import gcs_port  # noqa: F401 - a fixture
 
 @pytest.fixture(scope="module")
 def programs() -> Iterator[Path]:
-    """A folder with a program `litekeep`, for the front of PATH."""
+    """A folder with the program `litekeep`, to put first in PATH."""
     with running_program() as folder:
         yield folder
 
 
 @pytest.fixture
 def reader(workplace: Workplace) -> Reader:  # noqa: F811 - the fixture
-    """Their database is app.db here, as /srv/app/app.db is on the pages; what /etc/litekeep is there is etc/ here."""
+    """A reader with app.db in place of the pages' /srv/app/app.db, and etc/ in place of /etc/litekeep."""
     folder = workplace.folder
     (folder / "etc").mkdir()
     (folder / "srv" / "app").mkdir(parents=True)
@@ -34,7 +34,7 @@ def reader(workplace: Workplace) -> Reader:  # noqa: F811 - the fixture
 
 
 def with_orders(database: Path) -> None:
-    """The tables that the pages name."""
+    """Creates the tables that the pages name."""
     with closing(apsw.Connection(str(database))) as connection, connection:
         connection.execute("CREATE TABLE orders (id INTEGER PRIMARY KEY, customer_id INT, what TEXT)")
         connection.execute(

@@ -1,6 +1,6 @@
-"""docs/fresh-machine.md: a machine with nothing but the wheel, set up in a terminal, and what its receiver got.
+"""Plays docs/fresh-machine.md: a machine with only the wheel is set up in a terminal and sends notifications.
 
-`python -m tests.docs.fresh LITEKEEP` writes the page anew with that command, installed from the wheel.
+`python -m tests.docs.fresh LITEKEEP` writes the page again, with that command installed from the wheel.
 """
 
 import os
@@ -18,9 +18,10 @@ PAGE = Path(__file__).parents[2] / "docs" / "fresh-machine.md"
 _TOP = """\
 # A fresh machine, from the wheel to the first notification
 
-A new home folder, an empty environment and `litekeep` installed from its wheel: this is what the terminal shows, at 80
-columns. `python -m tests.docs.fresh` records the page, and a test plays it again and compares. What to type on a
-machine of yours is in [self-hosted.md](self-hosted.md). The notifications go to a receiver on this machine.
+This page shows what a terminal of 80 columns prints when you set up Litekeep in a new home folder, with an empty
+environment and `litekeep` installed from its wheel. The commands for your own machine are in
+[self-hosted.md](self-hosted.md). The notifications go to a receiver on the same machine. `python -m tests.docs.fresh`
+records this page, and a test plays it and compares.
 """
 
 
@@ -38,7 +39,7 @@ class Machine:
         self._names = {str(litekeep.parent): "/home/ana/.local/bin", str(home): "/home/ana"}
 
     def session(self, command: str, answers: tuple[tuple[str, str], ...] = (), columns: int = 80) -> str:
-        """Runs a command on a terminal. Returns it with what it showed, as the page has it."""
+        """Runs a command in a terminal. Returns the command and its output in the page's form."""
         real = command.replace("HEARTBEAT", self.heartbeat)
         shown = on_terminal(["bash", "-c", real], self.folder, self._environment, columns=columns, answers=answers)
         code = f"    # exit {shown.code}" if shown.code else ""
@@ -51,7 +52,7 @@ class Machine:
 
 
 def page(litekeep: Path, home: Path) -> Iterator[str]:
-    """Yields the page's parts. `home` is an empty folder with a short name: a long one breaks lines elsewhere."""
+    """Yields the page's parts. `home` is an empty folder; a long path would break lines in other places."""
     yield _TOP
     with running_receiver() as receiver:
         machine = Machine(home, litekeep, f"json://127.0.0.1:{receiver.port}/hook", receiver.heartbeat)
@@ -71,7 +72,7 @@ def page(litekeep: Path, home: Path) -> Iterator[str]:
         yield block(machine.session("litekeep init --heartbeat HEARTBEAT", answers))
         yield "## The first backup, proven\n"
         yield block(machine.session("litekeep backup --kind daily --verify"), machine.session("litekeep list"))
-        yield "## By itself\n"
+        yield "## Schedule it\n"
         yield block(
             machine.session("litekeep systemd --user --print | head -16", columns=200),
             machine.session("litekeep systemd --user --install"),
@@ -83,7 +84,7 @@ def page(litekeep: Path, home: Path) -> Iterator[str]:
             machine.session("litekeep monitor"),
             machine.session("litekeep status"),
         )
-        yield "## What the receiver got\n"
+        yield "## What the receiver gets\n"
         yield "```"
         for method, path, body in receiver.requests:
             yield _received(method, path, body)

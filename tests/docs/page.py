@@ -1,7 +1,7 @@
-"""The commands of a page of the documentation, run by bash as they are printed.
+"""Runs the commands of a documentation page in bash, as printed.
 
-A block ```sh holds commands, a block ```console a session: each line that begins with `$ ` is a command, the lines
-after it are what it prints. `<!-- not run: REASON -->` on the line before a block says why a test cannot run it.
+A block ```sh has commands. A block ```console has a session: a line that begins with `$ ` is a command, the following
+lines are its output. `<!-- not run: REASON -->` on the line before a block says why a test cannot run it.
 """
 
 import re
@@ -23,7 +23,7 @@ TIMEOUT_SECONDS = 300
 
 @dataclass(frozen=True)
 class Block:
-    """`line` is the page's line on which `text` begins; `why_not` the reason why it is not run, else None."""
+    """A block; `text` begins on the page's line `line`. `why_not` is the reason why it is not run, or None."""
 
     page: Path
     line: int
@@ -37,7 +37,7 @@ class Block:
 
 
 def pages() -> list[Path]:
-    """Every page that tells people what to type."""
+    """Returns every Markdown page of the repository."""
     found = subprocess.run(["git", "ls-files", "*.md"], cwd=ROOT, capture_output=True, text=True, check=True)
     return [ROOT / name for name in found.stdout.splitlines() if (ROOT / name).exists()]
 
@@ -52,9 +52,9 @@ def blocks(page: Path) -> list[Block]:
 
 @dataclass
 class Reader:
-    """Somebody who types what a page says, in one shell, from its first block to its last.
+    """Runs a page's commands in one shell, from the first block to the last.
 
-    `folder` is where the shell begins; its `.said` is what was printed so far. `answers` is typed into what asks.
+    The shell starts in `folder`; the file `.out` there has its output. `answers` is the shell's standard input.
     """
 
     folder: Path
@@ -62,9 +62,9 @@ class Reader:
     answers: str = ""
 
     def run(self, page: Path, stand_ins: Mapping[str, str] | None = None) -> str:
-        """Runs the page's blocks and returns what they print.
+        """Runs the page's blocks and returns their output.
 
-        `stand_ins`: what the page names and this machine has elsewhere, such as a path; each must be on the page.
+        `stand_ins` replaces texts of the page that differ on this machine, such as paths; each must be on the page.
 
         Raises AssertionError with the page's line at the first command that fails.
         """
@@ -73,8 +73,8 @@ class Reader:
             assert any(printed in block.text for block in chosen), f"{page.name} does not name {printed}"
         script = self.folder / f".{page.name}.sh"
         script.write_text(_script(chosen, stand_ins or {}))
-        said = self.folder / ".said"
-        with said.open("wb") as output:
+        printed = self.folder / ".out"
+        with printed.open("wb") as output:
             done = subprocess.run(
                 ["bash", "-eE", str(script)],
                 cwd=self.folder,
@@ -85,12 +85,12 @@ class Reader:
                 timeout=TIMEOUT_SECONDS,
                 check=False,
             )
-        assert done.returncode == 0, f"{page.name}: {said.read_text()[-4000:]}"
-        return said.read_text()
+        assert done.returncode == 0, f"{page.name}: {printed.read_text()[-4000:]}"
+        return printed.read_text()
 
 
 def _script(chosen: list[Block], stand_ins: Mapping[str, str]) -> str:
-    """Each command on the line that it has on the page, so that bash names that line."""
+    """Returns a script with each command on its line of the page, so that bash's errors name that line."""
     lines = ["""trap 'echo "line $LINENO: $BASH_COMMAND: exit code $?" >&2' ERR"""]
     for block in chosen:
         text = block.text

@@ -1,11 +1,11 @@
-"""A chapter of a page, played from its first block to its last in one shell."""
+"""Plays a chapter of a page in one shell, from its first block to its last."""
 
 from tests.docs.book import Chapter
 from tests.docs.worlds import World
 
 
 def play(chapter: Chapter, world: World) -> None:
-    """Raises AssertionError at the first command that does or prints something else than the page says."""
+    """Runs the chapter. Raises AssertionError at the first command whose output or exit code differs from the page."""
     with world.shell() as shell:
         for block in chapter.blocks:
             if block.why_not is None:
@@ -15,7 +15,7 @@ def play(chapter: Chapter, world: World) -> None:
 
 
 def record(chapter: Chapter, world: World) -> str:
-    """The chapter's text with what this run printed."""
+    """Returns the chapter's text with the output of this run."""
     text = chapter.text
     with world.shell() as shell:
         for block in chapter.blocks:
@@ -27,7 +27,7 @@ def record(chapter: Chapter, world: World) -> str:
 
 
 def _stand_in(text: str, world: World) -> None:
-    """What the block would have done, by other means, where what follows needs it."""
+    """Does the work of a block that is not run, if later blocks need it."""
     for word, work in world.stand_ins.items():
         if word in text:
             work()

@@ -1,6 +1,6 @@
-"""`python -m tests.docs.record`: plays the pages and writes what it printed into them, where that is not as it was.
+"""`python -m tests.docs.record` plays the pages and updates their output where it differs.
 
-For whoever changes the page: read the difference before you commit it.
+Use it when you change a page, and read the difference before you commit it.
 """
 
 import os

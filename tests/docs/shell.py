@@ -1,4 +1,4 @@
-"""One bash that runs the commands of a page, one after the other, in a folder that the page calls by other names."""
+"""A bash that runs the commands of a page one after the other, with the page's paths and addresses replaced."""
 
 import re
 import subprocess
@@ -13,16 +13,16 @@ _LOG_LINE = re.compile(r"^\d{4}-\d\d-\d\dT\d\d:\d\d:\d\dZ (debug|info|notice|war
 
 
 def replaced(text: str, names: dict[str, str]) -> str:
-    """Every name at once, the longest first, so that none is replaced within another."""
+    """Replaces all names at once, the longest first, so that no name is replaced within another."""
     longest_first = sorted(names, key=len, reverse=True)
     return re.sub("|".join(map(re.escape, longest_first)), lambda found: names[found[0]], text)
 
 
 @dataclass
 class Shell:
-    """`places` are the names of the page, each with what stands for it here: `/srv` with a scratch folder.
+    """A running bash. `places` maps names of the page to those of this run, such as `/srv` to a scratch folder.
 
-    The log on stderr goes to the log file on a terminal, so it is left out of what is compared.
+    Log lines are not compared, because on a terminal the log goes to a file.
     """
 
     folder: Path
@@ -49,8 +49,8 @@ class Shell:
             pass
 
     def run(self, command: str) -> tuple[int, list[str]]:
-        """Runs a command in the words of the page. Returns its code, and its output in the words of the page."""
-        text = replaced(self.memory.as_here(command), self.places)
+        """Runs a command of the page. Returns its exit code, and its output with the page's names."""
+        text = replaced(self.memory.substitute(command), self.places)
         script, output = self.folder / ".step", self.folder / ".output"
         script.write_text(text + "\n")
         assert self._bash.stdin is not None
@@ -59,12 +59,12 @@ class Shell:
         self._bash.stdin.flush()
         code = self._bash.stdout.readline()
         assert code, f"the shell ended in: {command}"
-        printed = replaced(output.read_text(), {ours: theirs for theirs, ours in self.places.items()})
+        printed = replaced(output.read_text(), {ours: named for named, ours in self.places.items()})
         assert "Traceback" not in printed, printed
         return int(code), [line.rstrip() for line in printed.splitlines() if not _LOG_LINE.match(line)]
 
     def play(self, block: Block) -> None:
-        """Runs a block, step by step, and compares. Raises AssertionError with the line of the page."""
+        """Runs a block and compares each step. Raises AssertionError with the line of the page."""
         for step in block.steps:
             code, printed = self.run(step.command)
             where = f"line {step.line}: $ {step.command}"
@@ -73,7 +73,7 @@ class Shell:
             assert different is None, f"{where}\n{different}\nall of it:\n" + "\n".join(printed)
 
     def record(self, block: Block) -> str:
-        """The block with the output of this run, and `…` where the page had it: for whoever writes a page."""
+        """Returns the block with the output of this run. Output that matches the page is kept, including `…`."""
         lines: list[str] = []
         for step in block.steps:
             code, printed = self.run(step.command)
@@ -81,7 +81,7 @@ class Shell:
                 printed = step.output
             elif self.memory.names:
                 printed = [
-                    replaced(line, {ours: theirs for theirs, ours in self.memory.names.items()}) for line in printed
+                    replaced(line, {ours: named for named, ours in self.memory.names.items()}) for line in printed
                 ]
             lines += [f"$ {step.command}" + (f"    # exit {code}" if code else ""), *printed]
         return "\n".join(lines) + "\n"

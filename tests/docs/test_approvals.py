@@ -1,4 +1,4 @@
-"""docs/approvals.md: production restores in place on a file by two persons, played as the page prints them."""
+"""docs/approvals.md: restores by two persons run as the page prints them."""
 
 from pathlib import Path
 

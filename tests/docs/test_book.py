@@ -1,4 +1,4 @@
-"""The runner of pages notices what is not as printed, and forgives what differs from run to run."""
+"""The runner of pages reports differences, except in values that change from run to run."""
 
 from tests.docs.book import Memory, chapters, difference
 
@@ -49,6 +49,6 @@ def test_ellipsis_ends_at_the_next_printed_line() -> None:
 def test_ids_in_output_are_substituted_in_later_commands() -> None:
     memory = Memory()
     difference(["kept: before-restore-2026-01-01-000000"], ["kept: before-restore-2027-02-03-040506"], memory)
-    assert memory.as_here("restore --backup before-restore-2026-01-01-000000") == (
+    assert memory.substitute("restore --backup before-restore-2026-01-01-000000") == (
         "restore --backup before-restore-2027-02-03-040506"
     )

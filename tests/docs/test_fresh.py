@@ -1,4 +1,4 @@
-"""docs/fresh-machine.md is what a machine shows that has nothing but the wheel."""
+"""docs/fresh-machine.md matches what a machine with only the wheel shows."""
 
 import tempfile
 from pathlib import Path
@@ -10,7 +10,7 @@ from tests.docs.fresh import PAGE, page
 from tests.images.test_wheel import litekeep, wheel  # noqa: F401 - fixtures
 
 pytestmark = pytest.mark.xdist_group("wheel")
-# Which of the two is there depends on the machine that plays it.
+# Printed only on machines without systemd.
 _NO_SYSTEMD = "systemd does not run here: they start with the next boot"
 
 
@@ -22,5 +22,5 @@ def test_page_matches_the_terminal(litekeep: Path) -> None:  # noqa: F811 - the 
 
 
 def _parts(text: str) -> list[str]:
-    """Each command with what it printed, as one line: where a line breaks depends on how long the paths are here."""
+    """Returns each command with its output as one line, because line breaks depend on the length of paths."""
     return [" ".join(part.replace(_NO_SYSTEMD, "").split()) for part in text.split("\n$ ")]

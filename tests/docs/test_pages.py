@@ -1,4 +1,4 @@
-"""Every command of the README and of docs/ is run as it is printed, or the page says why no test can."""
+"""Every command of the README and of docs/ runs as printed, or the page says why no test can run it."""
 
 import sys
 from collections.abc import Iterator
@@ -25,12 +25,12 @@ from tests.sqlitecloud_server.raw import Raw
 
 DOCS = ROOT / "docs"
 README = ROOT / "README.md"
-# the pages that tests below, or beside this one, run
+# Pages that the tests in this folder run.
 RUN = {"README.md", "docs/self-hosted.md"} | {
     f"docs/{name}.md" for name in ("continuous", "keys", "privacy", "restore", "rows", "sqlitecloud")
 }
-# Held elsewhere: each command of the first to the real tools' flags, as they need a project at Google Cloud
-# (tests/deploy/test_commands.py); the second is written from a terminal (tests/terminal/screens.py).
+# Pages tested elsewhere: tests/deploy/test_commands.py checks the commands of the first against the real tools' flags,
+# because they need a Google Cloud project; tests/terminal/screens.py writes the second from a terminal.
 ELSEWHERE = {DOCS / "deploy.md", DOCS / "screens.md"}
 
 
@@ -54,7 +54,7 @@ def test_commands_appear_only_in_command_blocks(page: Path) -> None:
 
 @pytest.fixture
 def cloud(reader: Reader, gcs_port: int) -> Iterator[Reader]:
-    """With Cloud Storage and Cloud KMS, and in them what the pages name."""
+    """A reader with Cloud Storage and Cloud KMS, and the key that the pages name."""
     kms = KmsServer()
     kms.add_key("projects/P/locations/L/keyRings/R/cryptoKeys/NAME")
     with running_proxy(gcs_port) as gcs, kms.running():
@@ -66,7 +66,7 @@ def cloud(reader: Reader, gcs_port: int) -> Iterator[Reader]:
 
 
 def test_readme_commands(cloud: Reader, workplace: Workplace, gcs_port: int) -> None:
-    """From `make backup` in a clone to the last command of the page, in one shell."""
+    """Runs the page in one shell, from `make backup` in a clone to the last command."""
     clone = workplace.folder / "clone"
     _like_a_clone(clone)
     app = workplace.folder / "srv" / "app" / "app.db"
@@ -81,16 +81,16 @@ def test_readme_commands(cloud: Reader, workplace: Workplace, gcs_port: int) -> 
     environment["PATH"] = f"{printer.parent}:{environment['PATH']}"
     stand_ins = {"/srv/": f"{workplace.folder}/srv/", "/etc/litekeep": f"{workplace.folder}/etc/litekeep"}
     stand_ins["hold ID"] = "hold pre-deployment-v1.5.0"
-    said = replace(cloud, folder=clone, environment=environment, answers="7\n").run(README, stand_ins)
-    assert "Proven by a restore: manifest, checksum, decrypt, sql, image, schema, data — all good" in said
-    assert "\nequal\n" in said
+    printed = replace(cloud, folder=clone, environment=environment, answers="7\n").run(README, stand_ins)
+    assert "Proven by a restore: manifest, checksum, decrypt, sql, image, schema, data — all good" in printed
+    assert "\nequal\n" in printed
     assert_equal(clone / "sample.db", clone / "restored.db")
     assert_equal(clone / "sample.db", clone / "rebuilt.db")
     assert "BACKUP_STORE" in (workplace.folder / "printed").read_text()
 
 
 def _like_a_clone(folder: Path) -> None:
-    """What `make backup` needs of a clone, with the environment of these tests in place of one of its own."""
+    """Creates what `make backup` needs of a clone, with this environment instead of a new `.venv`."""
     (folder / ".venv").mkdir(parents=True)
     for name in ("Makefile", "deploy", "requirements", "pyproject.toml"):
         (folder / name).symlink_to(ROOT / name)
@@ -135,7 +135,7 @@ def test_privacy_page_commands(reader: Reader, workplace: Workplace) -> None:
     with closing(apsw.Connection(str(workplace.database))) as connection:
         connection.execute("PRAGMA foreign_keys = ON; DELETE FROM users WHERE id = 42").fetchall()
     typed = replace(reader, answers="42\n")
-    typed.run(DOCS / "privacy.md", {"erase-2024-01-15-000000-1a2b": "$(grep -o 'erase-20[0-9a-f-]*' .said | tail -1)"})
+    typed.run(DOCS / "privacy.md", {"erase-2024-01-15-000000-1a2b": "$(grep -o 'erase-20[0-9a-f-]*' .out | tail -1)"})
     workplace.good("restore", "--backup", "one", "--to", "new.db")
     with closing(apsw.Connection(str(workplace.folder / "new.db"))) as connection:
         assert connection.execute("SELECT count(*) FROM users WHERE id = 42").get == 0

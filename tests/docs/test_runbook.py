@@ -1,4 +1,4 @@
-"""docs/runbook.md: each chapter is played as printed, in the trouble that it is for. It takes long: 70 commands."""
+"""docs/runbook.md: each chapter runs as printed, in the situation that it is for. This takes long: 70 commands."""
 
 import re
 from pathlib import Path

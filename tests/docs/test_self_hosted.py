@@ -1,4 +1,4 @@
-"""docs/self-hosted.md: its commands, as printed, take a machine from nothing to watched and restored."""
+"""docs/self-hosted.md: the printed commands set up a machine with monitored backups, and restore one."""
 
 import re
 import sys
@@ -27,19 +27,19 @@ def test_page_sets_up_monitored_backups_and_restores(workplace: Workplace) -> No
             "NOTIFY": receiver.notify,
             "HEARTBEAT": receiver.heartbeat,
         }
-        said = Reader(workplace.folder, environment).run(DOC)
-    assert "failed, as it should" in said
-    told = [(message["title"].partition(": ")[2], message["message"]) for message in receiver.messages]
-    assert [title for title, _ in told] == ["", "1 began", "1 ended"]
-    assert "backup.failed" in told[1][1]
+        printed = Reader(workplace.folder, environment).run(DOC)
+    assert "failed, as it should" in printed
+    notifications = [(message["title"].partition(": ")[2], message["message"]) for message in receiver.messages]
+    assert [title for title, _ in notifications] == ["", "1 began", "1 ended"]
+    assert "backup.failed" in notifications[1][1]
     assert len(receiver.beats) == 2
     assert len(list((home / ".config" / "systemd" / "user" / "timers.target.wants").iterdir())) == 7
     assert (home / "elsewhere" / "app.db").read_bytes() == original
-    assert receiver.notify not in said
+    assert receiver.notify not in printed
 
 
 def test_table_names_every_installed_timer() -> None:
-    from shared.systemd.units import tasks_of  # noqa: PLC0415 - beside what it is held to
+    from shared.systemd.units import tasks_of  # noqa: PLC0415 - only this test needs it
 
     rows = re.findall(r"^\| `(litekeep-[a-z]+)", DOC.read_text(), re.MULTILINE)
     assert set(rows) == {f"litekeep-{task.name.split('-')[0]}" for task in tasks_of(None)}

@@ -1,4 +1,4 @@
-"""What has happened before each transcript of docs/approvals.md begins, by the chapter's anchor."""
+"""The situation at the beginning of each transcript of docs/approvals.md, by the chapter's anchor."""
 
 import sqlite3
 from collections.abc import Iterator, Mapping
@@ -16,7 +16,7 @@ _RING = "projects/acme/locations/europe-west3/keyRings/people/cryptoKeys"
 
 
 def _in_production(world: World, signers: Mapping[str, Signer], policy: str = "policy.json") -> None:
-    """A policy of Ana and Ben is in force; the events are lost."""
+    """Puts a policy of Ana and Ben in force, and deletes the events."""
     glass = [signers["glass"].public.pem] if "glass" in signers else []
     people = [person(name, signers[name]) for name in ("ana", "ben")]
     content = {
@@ -32,7 +32,7 @@ def _in_production(world: World, signers: Mapping[str, Signer], policy: str = "p
 
 
 def _places(world: World) -> dict[str, list[str]]:
-    """What the policy lists of it."""
+    """Returns the stores, keys, sources and targets for the policy."""
     if world.node:
         buckets = [world.here(f"gs://{name}") for name in (BUCKET, COPY_BUCKET)]
         database = world.here(f"{NODE}/app.db")
@@ -77,7 +77,7 @@ def _on_sqlite_cloud(ground: Ground) -> Iterator[World]:
 
 @contextmanager
 def _people_sign(world: World, kms: KmsServer) -> Iterator[None]:
-    """Ana and Ben have a key each in Cloud KMS; when all is done, exactly these two have been asked to sign."""
+    """Gives Ana and Ben a key each in Cloud KMS. Afterwards exactly these two keys must have signed."""
     uri = f"gcp-kms://{_RING}/{{}}/cryptoKeyVersions/1"
     signers: dict[str, Signer] = {}
     for name in ("ana", "ben"):

@@ -1,4 +1,4 @@
-"""What a page takes as given: a machine with an application, its backups, and what has happened to them."""
+"""The machines that pages assume: with an application, its database and its backups."""
 
 import os
 import shutil
@@ -26,7 +26,7 @@ KMS_KEY = "projects/acme/locations/europe-west3/keyRings/litekeep/cryptoKeys/bac
 
 @dataclass
 class World:
-    """The machine of a page is `srv`; `shell` runs its commands there, in /srv/app."""
+    """The machine of a page. `srv` is its /srv; `shell` runs commands in /srv/app."""
 
     srv: Path
     environment: dict[str, str]
@@ -43,23 +43,24 @@ class World:
 
     @property
     def database(self) -> Path:
-        """The application's file, here or in the folder of the node."""
+        """The application's database file, on the machine or in the folder of the node."""
         return (self.node.data if self.node else self.app) / "app.db"
 
     def shell(self) -> Shell:
         return Shell(self.app, self.environment, self.places)
 
     def here(self, text: str) -> str:
-        """What the page says, with the places that stand for its own."""
+        """Returns a text of the page with this run's paths and addresses."""
         return replaced(text, self.places)
 
     def litekeep(self, *arguments: str, **settings: str) -> str:
-        """What was done before the page begins, or beside it. Returns what it printed."""
+        """Runs a command outside the page, which must succeed. Returns its output."""
         done = self._run(*arguments, **settings)
         assert done.returncode == 0, done.stdout + done.stderr
         return done.stdout
 
     def fails(self, *arguments: str, **settings: str) -> str:
+        """Runs a command outside the page, which must fail. Returns its output."""
         done = self._run(*arguments, **settings)
         assert done.returncode != 0, done.stdout
         return done.stdout + done.stderr
@@ -81,13 +82,13 @@ class World:
 
 
 def settings(world: World, **values: str) -> None:
-    """The application's `.env`."""
+    """Writes the application's `.env`."""
     (world.app / ".env").write_text("".join(f"{name}={value}\n" for name, value in values.items()))
     (world.app / ".env").chmod(0o600)
 
 
 def machine(folder: Path, programs: Path) -> World:
-    """A machine with the application's database in a file, and nothing backed up. `programs` has its `litekeep`."""
+    """Returns a machine with the application's database in a file, without backups. `programs` has its `litekeep`."""
     srv = folder / "srv"
     (srv / "app").mkdir(parents=True)
     (srv / "home").mkdir()
@@ -109,7 +110,7 @@ def machine(folder: Path, programs: Path) -> World:
 
 
 def with_files(folder: Path, programs: Path) -> World:
-    """A server of one's own: two folders as stores, a key file, and a proven daily backup."""
+    """Returns a self-hosted server: two folders as stores, a key file, and a verified daily backup."""
     world = machine(folder, programs)
     settings(
         world,
@@ -125,7 +126,7 @@ def with_files(folder: Path, programs: Path) -> World:
 
 @contextmanager
 def with_cloud(folder: Path, programs: Path, gcs_url: str, gcs_port: int, *, tls: bool = False) -> Iterator[World]:
-    """A SQLite Cloud project, two buckets, a key in Cloud KMS, and a proven daily backup."""
+    """A machine with a SQLite Cloud project, two buckets, a key in Cloud KMS, and a verified daily backup."""
     world = machine(folder, programs)
     data = folder / "node"
     data.mkdir()
@@ -156,7 +157,7 @@ def with_cloud(folder: Path, programs: Path, gcs_url: str, gcs_port: int, *, tls
 
 @contextmanager
 def writes_going_on(world: World) -> Iterator[list[int]]:
-    """The application at work: one new user after the other; yields the numbers of those that it has written."""
+    """Adds one new user after the other during the block. Yields the list of their numbers."""
     assert world.node is not None
     written: list[int] = []
     stop = threading.Event()
@@ -164,11 +165,11 @@ def writes_going_on(world: World) -> Iterator[list[int]]:
     def work(client: Raw) -> None:
         while not stop.wait(0.02):
             number = len(written) + 1
-            said = client.ask(
+            reply = client.ask(
                 "INSERT INTO users (email, name, created_at) "
                 f"VALUES ('later{number}@example.com', 'Later {number}', '2026-01-01')"
             )
-            if not said.startswith(b"-"):  # an error, such as that another writer was first
+            if not reply.startswith(b"-"):  # "-" is an error, for example if another writer was first
                 written.append(number)
 
     with Raw(world.node, "app.db") as client:

@@ -21,16 +21,16 @@ _SMALL = {"sql": 21_000_000, "sqlite": 26_000_000}
 
 CASES: Sequence[tuple[str, str, Listing]] = (
     ("Healthy", "exit 0", listing(nights(31))),
-    ("Stale", "exit 1: nights pass without a backup", listing(nights(29, until=hours(48.5)))),
+    ("Stale", "exit 1: no backup for two nights", listing(nights(29, until=hours(48.5)))),
     (
         "Failing",
-        "exit 1: the newest backup did not pass its verification, so the recovery point is the one before",
+        "exit 1: the newest backup did not pass its verification, so the recovery point is the previous one",
         listing([seen(hours(0.5), verified=False), *nights(30, until=hours(24.5))]),
     ),
     ("Never backed up", "exit 1", listing([], drilled=None)),
     (
         "Size anomaly",
-        "exit 1: far smaller than usual, and a table is gone",
+        "exit 1: the newest backup is far smaller than usual, and a table is missing",
         listing(
             [
                 seen(sizes=_SMALL, rows=380, row_counts={"users": 380}),
@@ -41,7 +41,7 @@ CASES: Sequence[tuple[str, str, Listing]] = (
     ),
     (
         "Neglected",
-        "exit 1: backups are fresh, and nobody proves them",
+        "exit 1: backups are recent, but no verification and no drill runs",
         listing(nights(31, verified=None, in_copy=False), drilled=timedelta(days=40), copy_url="gs://acme-copy"),
     ),
 )
@@ -68,8 +68,8 @@ def page() -> str:
 def _page() -> Iterator[str]:
     yield "# What `litekeep status` shows"
     yield ""
-    yield f"One database, backed up daily at 00:00 UTC, looked at on {NOW:%Y-%m-%d %H:%M} UTC. With `--json` the same"
-    yield "comes as fields. Of several databases each has its lines, one after the other."
+    yield f"Each screen shows one database with a daily backup at 00:00 UTC, on {NOW:%Y-%m-%d %H:%M} UTC. `--json` has"
+    yield "the same as fields. With several databases, each has its own lines."
     for title, about, case in CASES:
         yield from ("", f"## {title}", "", f"{about[0].upper()}{about[1:]}.", "", "```")
         yield from lines_of(case)

@@ -1,4 +1,4 @@
-"""The captured screens in docs: `python -m tests.terminal.screens` writes docs/screens.md anew, from a real pty."""
+"""`python -m tests.terminal.screens` records docs/screens.md from a real pty."""
 
 import sys
 import tempfile
@@ -12,23 +12,23 @@ from tests.terminal.terminal import on_terminal
 PAGE = Path(__file__).parents[2] / "docs" / "screens.md"
 SIZES = ((80, 24), (120, 40))
 SCREENS = (
-    ("Where things stand", ""),
-    ("A backup, proven", "backup --name pre-deployment-v1.5.0 --verify"),
-    ("What there is", "list"),
-    ("How backups are doing", "status"),
-    ("A proof", "verify --backup nightly"),
+    ("The overview", ""),
+    ("A verified backup", "backup --name pre-deployment-v1.5.0 --verify"),
+    ("List of backups", "list"),
+    ("Status", "status"),
+    ("A verification", "verify --backup nightly"),
     ("A restore", "restore --backup nightly --to restored.db --verify"),
-    ("What may go", "cleanup --dry-run"),
-    ("What differs", "diff nightly"),
-    ("An error is one line", "restore --backup nightly --to app.db"),
+    ("What cleanup would delete", "cleanup --dry-run"),
+    ("Differences", "diff nightly"),
+    ("An error", "restore --backup nightly --to app.db"),
 )
 _TOP = """\
-# What is on the screen
+# Screens
 
-Each screen is what a terminal of that size shows when the command has ended, read from a pty by
-`python -m tests.terminal.screens`. Progress bars are gone by then. Nothing has a color but the word `error`, in red, so
-a light and a dark terminal show the same. At 80 columns `list` leaves columns out and names them; `--wide` shows all
-columns, `--json` all fields.
+Each screen is what a terminal of that size shows after the command has ended, recorded from a pty by
+`python -m tests.terminal.screens`. Progress bars are gone by then. Only the word `error` has a color (red), so light
+and dark terminals show the same. At 80 columns `list` omits columns and names them; `--wide` shows all columns,
+`--json` all fields.
 """
 
 
