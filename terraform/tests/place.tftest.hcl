@@ -1,4 +1,4 @@
-# Where it is installed: disks, networks, locations, names and organizations' policies; supported, or refused with why.
+# Disks, networks, locations, names and organization policies: each is supported, or refused with the reason.
 
 mock_provider "google" {
   override_during = plan
@@ -45,11 +45,11 @@ run "granted_quota_can_be_used" {
 
   assert {
     condition     = local.disk_volumes == 15 && local.disk_gib == 230
-    error_message = "The volumes or their size are counted otherwise: three backup jobs of 4 x 10, verify and drill of 50, restore of 10."
+    error_message = "The count of volumes or their size is wrong: three backup jobs of 4 x 10, verify and drill of 50, restore of 10."
   }
   assert {
     condition     = alltrue([for name, job in google_cloud_run_v2_job.this : job.launch_stage == (contains(["cleanup", "monitor", "restore-check"], name) ? "GA" : "BETA")])
-    error_message = "A job that may be given a disk later was made as one that cannot have any."
+    error_message = "A job that may get a disk later is not created with launch stage BETA."
   }
 }
 
@@ -62,7 +62,7 @@ run "shared_vpc_subnet_is_granted_to_cloud_run" {
 
   assert {
     condition     = google_compute_subnetwork_iam_member.run["on"].project == "host" && google_compute_subnetwork_iam_member.run["on"].region == "europe-west1" && google_compute_subnetwork_iam_member.run["on"].subnetwork == "s" && google_compute_subnetwork_iam_member.run["on"].member == "serviceAccount:service-123456789012@serverless-robot-prod.iam.gserviceaccount.com" && google_compute_subnetwork_iam_member.run["on"].role == "roles/compute.networkUser"
-    error_message = "Cloud Run may not use the subnet of the host project, or something else may."
+    error_message = "Cloud Run may not use the subnet of the host project, or another account may."
   }
 }
 
@@ -75,7 +75,7 @@ run "own_subnet_or_grant_false_grants_nothing" {
 
   assert {
     condition     = length(google_compute_subnetwork_iam_member.run) == 0
-    error_message = "A grant that is not needed."
+    error_message = "There is a grant that is not needed."
   }
 }
 
@@ -110,11 +110,11 @@ run "named_dual_region_has_its_key_there" {
 
   assert {
     condition     = google_storage_bucket.store["primary"].location == "EUR4" && google_kms_key_ring.storage["primary"].location == "eur4"
-    error_message = "The key is not where the bucket is."
+    error_message = "The key is not in the bucket's location."
   }
   assert {
     condition     = alltrue([for secret in google_secret_manager_secret.database_url : length(secret.replication[0].auto) == 0 && toset(secret.replication[0].user_managed[0].replicas[*].location) == toset(["europe-west1", "europe-west4"])])
-    error_message = "A secret is kept where the organization does not allow it."
+    error_message = "A secret is in a region that the organization does not allow."
   }
 }
 
@@ -148,11 +148,11 @@ run "cloud_build_has_its_own_account_and_budget_notifies" {
   }
   assert {
     condition     = google_billing_budget.this["on"].amount[0].specified_amount[0].units == "20" && length(google_billing_budget.this["on"].all_updates_rule[0].monitoring_notification_channels) == 1
-    error_message = "The budget is another, or reaches nobody."
+    error_message = "The budget differs, or notifies nobody."
   }
   assert {
     condition     = contains(keys(google_project_service.this), "cloudbuild.googleapis.com") && google_project_service.resource_manager.service == "cloudresourcemanager.googleapis.com"
-    error_message = "An API is not enabled that is needed."
+    error_message = "A required API is not enabled."
   }
 }
 
@@ -167,6 +167,6 @@ run "existing_names_can_be_used" {
 
   assert {
     condition     = google_storage_bucket.store["primary"].name == "acme-backups-2019" && google_kms_key_ring.wrapping.name == "company" && google_kms_crypto_key.wrapping.name == "backups" && google_artifact_registry_repository.images.repository_id == "company-images"
-    error_message = "What is there already cannot be taken over under its own name."
+    error_message = "Existing resources cannot be imported under their own names."
   }
 }

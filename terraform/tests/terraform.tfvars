@@ -1,4 +1,4 @@
-# What every test starts from.
+# Variables of every test.
 project_id    = "acme-prod"
 region        = "europe-west1"
 notifications = { emails = ["oncall@acme.example"] }

@@ -1,4 +1,4 @@
-# A wrong value is refused before anything is planned, by the variable that it was given to.
+# The variable's validation refuses a wrong value before anything is planned.
 
 mock_provider "google" {
   override_during = plan
@@ -14,7 +14,7 @@ run "invalid_values_are_refused" {
     backup_formats  = ["csv"]
     bucket          = { dual_region = ["europe-west1"] }
     databases       = ["*", "orders"]
-    drill_checks    = "checks.sql" # its name is not its text
+    drill_checks    = "checks.sql" # a file name instead of the text
     environment     = "prod"
     images          = { backup = "b:latest", cleanup = "c", monitor = "m", restore = "r", verify = "v" }
     job_sizes       = { backup = { cpu = 3 } }
@@ -48,7 +48,7 @@ run "dangerous_values_are_refused" {
     job_sizes         = { restore = { max_retries = 3 } }
     notifications     = { webhooks = { pager = "http://pager.example" } }
     operators         = { backups = ["group:dev@acme.example"] }
-    schedules         = { drill = "0 3 1-7 * 0" } # the first Sunday? no: ten days a month
+    schedules         = { drill = "0 3 1-7 * 0" } # not the first Sunday, but ten days a month
     verify_on_arrival = {}
     images = {
       backup  = "europe-west1-docker.pkg.dev/acme-prod/litekeep/backup@sha256:aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa"

@@ -11,7 +11,7 @@ mock_data "google_storage_project_service_account" {
   }
 }
 
-# Identities and keys by name, so that a test can tell whose a grant is.
+# Service accounts and keys with their names, so that tests can tell whose grant it is.
 override_resource {
   target = google_service_account.job["backup"]
   values = {
