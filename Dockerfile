@@ -1,7 +1,7 @@
-# One image a job: docker build --target backup .
-# Each holds its own job's code and dependencies, pinned by hash, and of the other jobs nothing.
+# One image for each job: docker build --target backup .
+# Each image has only its own job's code and dependencies, which are pinned by hash.
 
-# Of all its platforms. To move on: docker buildx imagetools inspect python:3.11-slim-bookworm
+# The digest covers all platforms. To update it: docker buildx imagetools inspect python:3.11-slim-bookworm
 ARG BASE=python:3.11.16-slim-bookworm@sha256:a36c24f9cbdf4fd0f52d67f0823eeac19c2028c637cecc392d97f980d4fec56b
 
 FROM ${BASE} AS builder
@@ -12,7 +12,7 @@ ENV PIP_DISABLE_PIP_VERSION_CHECK=1 \
     PIP_ROOT_USER_ACTION=ignore
 WORKDIR /build
 
-# The code as a wheel, taken apart again: what all jobs share, and each job by itself.
+# The code, installed from a wheel and split into the shared part and one part for each job.
 FROM builder AS code
 COPY requirements/jobs/build.lock ./
 RUN python -m pip install -r build.lock
@@ -57,7 +57,7 @@ FROM builder AS litekeep-dependencies
 COPY requirements/run.lock ./
 RUN python -m venv --without-pip /venv && python -m pip --python /venv/bin/python install -r run.lock
 
-# A volume goes over /scratch: what is written elsewhere on Cloud Run counts against the memory.
+# A volume is mounted on /scratch. On Cloud Run, files written elsewhere count against the memory.
 FROM ${BASE} AS base
 ENV PATH=/venv/bin:$PATH \
     PYTHONDONTWRITEBYTECODE=1 \
@@ -94,20 +94,20 @@ COPY --from=verify-dependencies /venv /venv
 COPY --from=code /jobs/verify ./jobs/verify
 ENTRYPOINT ["python", "-m", "jobs.verify"]
 
-# A service, not a job: it answers storage events one at a time, on PORT.
+# A service, not a job: it handles storage events on PORT, one at a time.
 FROM base AS verify-on-arrival
 ENV THREADS=1
 COPY --from=verify-on-arrival-dependencies /venv /venv
 COPY --from=code /jobs/verify/__init__.py /jobs/verify/arrival.py ./jobs/verify/
 ENTRYPOINT ["python", "-m", "functions_framework", "--target=arrived", "--signature-type=cloudevent", "--source=jobs/verify/arrival.py"]
 
-# The console behind Identity-Aware Proxy: a service on PORT, one process with threads.
+# The console behind Identity-Aware Proxy: a service on PORT with one process and several threads.
 FROM base AS console
 COPY --from=console-dependencies /venv /venv
 COPY --from=code /console ./console
 ENTRYPOINT ["python", "-m", "console"]
 
-# The whole command line, for machines of your own: see compose.yaml. Nothing is imported from the working folder.
+# The command line for your own machines: see compose.yaml. Python imports nothing from the working folder.
 FROM base AS litekeep
 ENV PYTHONPATH=/app \
     PYTHONSAFEPATH=1 \

@@ -1,4 +1,4 @@
-# `make help` lists what there is.
+# `make help` lists the targets.
 SHELL := /bin/bash
 .DEFAULT_GOAL := help
 PYTHON ?= python3
@@ -7,7 +7,7 @@ BIN := $(VENV)/bin
 
 .PHONY: help setup backup test check format lock bench clean coverage mutants sqlitecloud-server
 
-help: ## what this Makefile can do
+help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 24
 
 setup: $(VENV)/.ready ## prepare .venv with the litekeep command
@@ -22,7 +22,7 @@ $(VENV)/.ready-dev: $(VENV)/.ready requirements/dev.lock
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/dev.lock
 	@touch $@
 
-backup: setup ## back up DATABASE_URL (or a sample database) into ./backups, and prove it
+backup: setup ## back up DATABASE_URL (or a sample database) to ./backups, and verify the backup
 	@$(BIN)/litekeep sample
 	@$(BIN)/litekeep backup --verify
 
@@ -37,7 +37,7 @@ test: $(VENV)/.ready-dev $(VENV)-terraform/.ready check ## run every check and e
 	@tests/sqlitecloud_server/node/install
 	@$(BIN)/python -m pytest
 
-coverage: $(VENV)/.ready-dev $(VENV)-terraform/.ready ## every test, with the lines and branches that it reaches
+coverage: $(VENV)/.ready-dev $(VENV)-terraform/.ready ## run every test and report the covered lines and branches
 	@./.ci/debian sqlite3 gcc libc6-dev strace systemd zstd npm chromium groff-base
 	@tests/dump/current_shell/install
 	@tests/sqlitecloud_server/node/install
@@ -46,14 +46,14 @@ coverage: $(VENV)/.ready-dev $(VENV)-terraform/.ready ## every test, with the li
 	@$(BIN)/coverage combine --quiet
 	@$(BIN)/coverage report
 
-sqlitecloud-server: $(VENV)/.ready-dev ## run a local SQLite Cloud server; prints a ready DATABASE_URL
+sqlitecloud-server: $(VENV)/.ready-dev ## run a local SQLite Cloud server and print its DATABASE_URL
 	@$(BIN)/python -m tests.servers.sqlitecloud --ready
 
-mutants: $(VENV)/.ready-dev ## change the code at random, and see which changes no test notices
+mutants: $(VENV)/.ready-dev ## change the code at random and report the changes that no test notices
 	@./.ci/debian sqlite3 strace
 	@$(BIN)/python -m tests.mutants
 
-bench: $(VENV)/.ready-dev requirements/bench.lock ## measure, beside other tools, into docs/benchmarks.md
+bench: $(VENV)/.ready-dev requirements/bench.lock ## measure Litekeep and other tools, and write docs/benchmarks.md
 	@./.ci/debian sqlite3 zstd restic
 	@$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements/bench.lock
 	@$(BIN)/python -m benchmarks
@@ -65,10 +65,10 @@ check: $(VENV)/.ready-dev ## lint, format, types, import contract
 	@$(BIN)/lint-imports
 	@$(BIN)/hadolint Dockerfile
 
-format: $(VENV)/.ready-dev ## put the code into its form
+format: $(VENV)/.ready-dev ## format the code
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
 
-lock: ## make the lock files anew (needs uv)
+lock: ## update the lock files (needs uv)
 	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra console pyproject.toml requirements/build.in -o requirements/run.lock
 	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra console --group dev -c requirements/run.lock -o requirements/dev.lock pyproject.toml requirements/build.in
 	@uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --group bench -o requirements/bench.lock
@@ -76,7 +76,7 @@ lock: ## make the lock files anew (needs uv)
 	@for job in $(basename $(notdir $(filter-out %/common.in,$(wildcard requirements/jobs/*.in)))); do \
 	    uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -c requirements/run.lock -o requirements/jobs/$$job.lock requirements/jobs/$$job.in || exit; done
 
-clean: ## remove .venv and the caches, and nothing of yours
+clean: ## remove .venv and caches; keeps backups, keys and databases
 	@rm -rf $(VENV) $(VENV)-terraform .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage*
 
 include deploy/deploy.mk

@@ -90,7 +90,7 @@ def test_take_down_keeps_backups_and_import_restores_the_installation(installati
     assert installation.state() == made
 
     output = installation.run("deploy/take-down")
-    stays = [line.split()[1] for line in output.splitlines() if line.startswith("stays: ")]
+    stays = [line.split()[1] for line in output.splitlines() if line.startswith("keeps: ")]
     assert sorted(address for address in made if address.startswith(tuple(KEPT))) == sorted(
         address for address in stays if not address.startswith("google_kms_crypto_key_iam_member")
     )
