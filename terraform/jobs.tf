@@ -249,7 +249,7 @@ resource "google_cloud_run_v2_job" "this" {
     }
     precondition {
       condition     = each.key != "backup" || try(local.subnet[1], var.region) == var.region # reported for one job only
-      error_message = "network.subnetwork is not in ${var.region}: a job reaches the network through a subnet of its own region."
+      error_message = "network.subnetwork is not in ${var.region}: name a subnet of the job's region."
     }
     postcondition {
       condition     = self.launch_stage != "GA" || local.size_of[each.key].scratch_gib < local.disk_from_gib

@@ -46,7 +46,7 @@ run "every_job_has_its_schedule_image_account_and_settings" {
   }
   assert {
     condition     = alltrue([for job in google_cloud_run_v2_job.this : can(regex("^[1-9][0-9]*s$", job.template[0].template[0].timeout)) && job.template[0].template[0].timeout != "600s"])
-    error_message = "A job has no timeout of its own."
+    error_message = "A job has no timeout."
   }
   assert {
     condition     = alltrue([for name, job in google_cloud_run_v2_job.this : job.template[0].template[0].volumes[0].empty_dir[0].medium == "DISK" && job.template[0].template[0].containers[0].volume_mounts[0].mount_path == "/scratch" if contains(["backup", "restore", "verify"], local.jobs[name].image) && name != "restore-check"])

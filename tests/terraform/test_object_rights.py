@@ -81,7 +81,7 @@ WRITTEN = {
     "the use of a request": Written({"cleanup", "restore"}, [request_names.used_object(REQUEST)]),
     "the request": Written(set(), [request_names.request_object(REQUEST)]),
     "the decision": Written(
-        set(), [request_names.decision_object(REQUEST, said, "ana@example.com") for said in ("approved", "refused")]
+        set(), [request_names.decision_object(REQUEST, each, "ana@example.com") for each in ("approved", "refused")]
     ),
     "the policy": Written(set(), [request_names.policy_object("0" * 64)]),
     "the event of the audit trail": Written(
