@@ -56,7 +56,7 @@ def environment() -> dict[str, str]:
 def litekeep(*, goals_only: bool = False) -> list[Contender]:
     """Returns Litekeep's commands: each format alone and both, plain and encrypted, each after the backup it needs.
 
-    With `goals_only`, return the encrypted runs alone, without the verification of a single format.
+    With `goals_only`, returns only the encrypted commands, without the verification of a single format.
     """
     if goals_only:
         return [one for one in _litekeep(encrypted=True) if one.work != VERIFY or " both" in one.name]
