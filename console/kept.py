@@ -6,23 +6,22 @@ policies and the audit trail are always listed anew: after a form was sent the p
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, contextmanager
 from io import BytesIO
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, BinaryIO
+from typing import BinaryIO
 
+from shared.catalog.summary import Summary
 from shared.clock import Clock, utc_now
 from shared.errors import ObjectMissing
+from shared.model.names import is_manifest
 from shared.model.request_names import POLICIES, REQUESTS
 from shared.model.trail_names import BESIDE_TRAIL, TRAIL
 from shared.runtime.collector import all_of_it_stays
 from shared.stores import Store, StoredObject
 from shared.stores.interface import OwnTime, ReadsMany, SoftDeletes
-
-if TYPE_CHECKING:
-    from shared.catalog.summary import Summary
 
 SECONDS = 10.0
 _FRESH = (REQUESTS, POLICIES, TRAIL)
@@ -43,7 +42,7 @@ class KeptStore:
         self.listed_at = clock()
         self._contents: OrderedDict[tuple[str, str], bytes] = OrderedDict()
         self._size = 0
-        self.summaries: MutableMapping[tuple[str, str], Summary] = {}
+        self._summaries: dict[tuple[str, str], Summary] = {}
         self.has_own_time = isinstance(store, OwnTime) and store.has_own_time
 
     @property
@@ -54,7 +53,11 @@ class KeptStore:
         if prefix.startswith(_FRESH):
             yield from self._store.list_objects(prefix, start)
             return
-        yield from (item for item in self.whole() if item.name.startswith(prefix) and item.name >= start)
+        whole = self.whole()
+        if not prefix and start <= BESIDE_TRAIL:
+            yield from whole
+            return
+        yield from (item for item in whole if item.name.startswith(prefix) and item.name >= start)
 
     def whole(self) -> tuple[StoredObject, ...]:
         """The listing of all but the audit trail, at most some seconds old: the same tuple until it is listed anew."""
@@ -62,11 +65,24 @@ class KeptStore:
             if self._listed is None or self._monotonic() - self._listed > SECONDS:
                 at = self._clock()
                 with all_of_it_stays():
-                    self._listing = tuple(self._store.list_objects(start=BESIDE_TRAIL))
+                    self._listing = self._list_anew()
                 self._listed, self.listed_at = self._monotonic(), at
-                there = {(item.name, item.generation) for item in self._listing}
-                self.summaries = {key: summary for key, summary in self.summaries.items() if key in there}
+                if self._summaries:
+                    there = {(item.name, item.generation) for item in self._listing}
+                    self._summaries = {key: summary for key, summary in self._summaries.items() if key in there}
             return self._listing
+
+    def _list_anew(self) -> tuple[StoredObject, ...]:
+        """Returns the listing with the values of the last one for what did not change: they are in memory once."""
+        last = {item.name: item for item in self._listing}
+        listed = self._store.list_objects(start=BESIDE_TRAIL)
+        return tuple(was if (was := last.get(item.name)) and _same(was, item) else item for item in listed)
+
+    def kept_summary(self, manifest: StoredObject) -> Summary | None:
+        return self._summaries.get((manifest.name, manifest.generation))
+
+    def keep_summary(self, manifest: StoredObject, summary: Summary) -> None:
+        self._summaries[manifest.name, manifest.generation] = summary
 
     @contextmanager
     def open(self, name: str, generation: str | None = None) -> Iterator[BinaryIO]:
@@ -89,15 +105,17 @@ class KeptStore:
             yield stream
 
     def read_many(self, items: Iterable[StoredObject]) -> Iterator[bytes | None]:
-        wanted = list(items)
-        missing = [item for item in wanted if self._kept(item.name, item.generation) is None]
-        fresh = dict(zip(((item.name, item.generation) for item in missing), self._read(missing), strict=True))
-        for (name, generation), content in fresh.items():
-            if content is not None and len(content) <= _LARGEST:
-                self._keep(name, generation, content)
-        for item in wanted:
-            key = (item.name, item.generation)
-            yield fresh[key] if key in fresh else self._kept(*key)
+        """Keeps no manifest: a listing keeps the summary of it, and the bytes of ten thousand are 15 MB."""
+        kept = [(item, self._kept(item.name, item.generation)) for item in items]
+        fresh = self._read([item for item, content in kept if content is None])
+        for item, content in kept:
+            if content is not None:
+                yield content
+                continue
+            read = next(fresh)
+            if read is not None and len(read) <= _LARGEST and not is_manifest(item.name):
+                self._keep(item.name, item.generation, read)
+            yield read
 
     def list_soft_deleted(self) -> list[StoredObject] | None:
         return self._store.list_soft_deleted() if isinstance(self._store, SoftDeletes) else None
@@ -148,3 +166,8 @@ class KeptStore:
             while self._size > _ROOM:
                 _, gone = self._contents.popitem(last=False)
                 self._size -= len(gone)
+
+
+def _same(was: StoredObject, item: StoredObject) -> bool:
+    """The storage class changes while the object does not."""
+    return was == item and was.storage_class == item.storage_class

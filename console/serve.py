@@ -44,6 +44,12 @@ def on_laptop(settings: Settings, user: str, port: int, *, may_change: bool) -> 
     return make_app(parts, hosts), f"http://{HOST}:{port}/open?token={gate.token}"
 
 
+def warm_up(app: Flask) -> None:
+    """Compiles the pages, so that whoever looks first does not wait for that."""
+    for name in app.jinja_env.list_templates():
+        app.jinja_env.get_template(name)
+
+
 def listening(port: int) -> socket.socket:
     """A socket of this machine alone; port 0 takes a free one. Raises LitekeepError for one that is taken."""
     found = socket.socket()
@@ -61,6 +67,7 @@ def listening(port: int) -> socket.socket:
 
 def serve(app: Flask, bind: str, threads: int = 8) -> None:
     """Answers until Ctrl-C or SIGTERM, then ends the process: gunicorn with one worker and threads."""
+    warm_up(app)
     options: dict[str, Any] = {
         "bind": bind,
         "workers": 1,

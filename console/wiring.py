@@ -54,12 +54,12 @@ class Wiring:
 
     def look(self) -> Look:
         """All databases, from the listing alone; made anew when the listing is. Raises StoreError."""
-        listing = self.store.whole()
-        if self._looked is None or self._looked[0] is not listing:
-            with all_of_it_stays():
+        with all_of_it_stays():
+            listing = self.store.whole()
+            if self._looked is None or self._looked[0] is not listing:
                 look = look_at(self.settings, self.store, None, self.clock(), listing_alone=True)
-            self._looked = (listing, look)
-        return self._looked[1]
+                self._looked = (listing, look)
+            return self._looked[1]
 
     def look_closely(self, database: str) -> Look:
         """One database, with its newest manifests read. Raises StoreError."""

@@ -15,7 +15,12 @@ def utc_now() -> datetime:
 
 def is_future(moment: datetime, now: datetime) -> bool:
     """Whether a date from a store is ahead of our clock: then it counts for nothing, whatever it is the date of."""
-    return moment > now + CLOCKS_DIFFER_BY
+    return moment > latest_known(now)
+
+
+def latest_known(now: datetime) -> datetime:
+    """Returns the last moment that `is_future` does not call future: to compare many dates with."""
+    return now + CLOCKS_DIFFER_BY
 
 
 def rfc3339(moment: datetime) -> str:

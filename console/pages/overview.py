@@ -1,16 +1,17 @@
 """All databases in a table, the worst first: what `litekeep status` says of each."""
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 from flask import Blueprint, Response, request
 
 from console.drills import last_drill
 from console.paging import PAGE, page_number, pages_of
-from console.show import page
+from console.show import page, wants_json
 from console.wiring import Wiring, wiring
 from shared.errors import UsageError
-from shared.monitor.status import StatusLevel
+from shared.monitor.status import Status, StatusLevel
 from shared.terminal.overall import Look, overall
 
 blueprint = Blueprint("overview", __name__)
@@ -19,26 +20,26 @@ _BADNESS = [StatusLevel.NEVER, StatusLevel.FAILING, StatusLevel.STALE, StatusLev
 _LONGEST = 255  # characters of a filter
 
 
-def _worst(row: dict[str, Any]) -> Any:
-    alerts = len(row["alerts"])
-    return (_BADNESS.index(row["status"]), -alerts, -(row["recovery_point_seconds"] or 0), row["database"])
+def _worst(status: Status) -> Any:
+    age = status.recovery_point or timedelta(0)
+    return (_BADNESS.index(status.standing), -len(status.findings), -age, status.database)
 
 
-def _by(field: str, *, most_first: bool = True) -> Callable[[dict[str, Any]], Any]:
-    def key(row: dict[str, Any]) -> Any:
-        value = row[field]
-        sign = -1 if most_first else 1
-        return (value is not None, sign * (value or 0), row["database"])
-
-    return key
+def _most(status: Status, value: float | None) -> Any:
+    """The key that puts the largest value first, and a database without one before all."""
+    return (value is not None, -(value or 0), status.database)
 
 
-SORTS: dict[str, Callable[[dict[str, Any]], Any]] = {
+def _seconds(length: timedelta | None) -> float | None:
+    return None if length is None else length.total_seconds()
+
+
+SORTS: dict[str, Callable[[Status], Any]] = {
     "worst": _worst,
-    "name": lambda row: row["database"],
-    "age": _by("age_seconds"),
-    "recovery-point": _by("recovery_point_seconds"),
-    "size": _by("size_bytes"),
+    "name": lambda status: status.database,
+    "age": lambda status: _most(status, _seconds(status.age)),
+    "recovery-point": lambda status: _most(status, _seconds(status.recovery_point)),
+    "size": lambda status: _most(status, status.last.size_bytes if status.last else None),
 }
 
 
@@ -51,21 +52,26 @@ def show() -> Response:
     sort = request.args.get("sort", "worst")
     if sort not in SORTS or state not in ("", "attention", *StatusLevel):
         raise UsageError(f"sort is one of {', '.join(SORTS)}, and state one of attention, {', '.join(StatusLevel)}")
-    rows = [each for each in look.documents if _fits(each, text, state)]
-    rows.sort(key=SORTS[sort])
-    number = page_number(len(rows))
-    shown = rows[(number - 1) * PAGE : number * PAGE]
+    matching = [each for each in look.statuses if _fits(each, text, state)]
+    matching.sort(key=SORTS[sort])
+    number = page_number(len(matching))
+    shown = matching[(number - 1) * PAGE : number * PAGE]
     document = {
         "store": parts.settings.backup_store,
         "environment": parts.settings.environment.value,
         **_summary(look),
-        "matching": len(rows),
+        "matching": len(matching),
         "page": number,
-        "pages": pages_of(len(rows)),
-        "databases": [each | {"drill": _drill(parts, look, each["database"])} for each in shown],
+        "pages": pages_of(len(matching)),
+        "databases": [_row(look, each) | {"drill": _drill(parts, look, each.database)} for each in shown],
     }
     chosen = {"q": text, "state": state, "sort": sort}
     return page("overview.html", document, chosen=chosen, sorts=list(SORTS), standings=list(StatusLevel))
+
+
+def _row(look: Look, status: Status) -> dict[str, Any]:
+    """The page does not show which backup is deleted next, so it does not wait for the plan of retention either."""
+    return look.document(status) if wants_json() else look.row(status)
 
 
 def _summary(look: Look) -> dict[str, Any]:
@@ -81,10 +87,10 @@ def _summary(look: Look) -> dict[str, Any]:
     }
 
 
-def _fits(row: dict[str, Any], text: str, state: str) -> bool:
-    if text and text.casefold() not in row["database"].casefold():
+def _fits(status: Status, text: str, state: str) -> bool:
+    if text and text.casefold() not in status.database.casefold():
         return False
-    return bool(row["alerts"]) if state == "attention" else state in ("", row["status"])
+    return bool(status.findings) if state == "attention" else state in ("", status.standing)
 
 
 def _drill(parts: Wiring, look: Look, database: str) -> dict[str, Any] | None:

@@ -39,7 +39,7 @@ def status(as_json: bool, database: str | None, store: str | None) -> int:
         say_json(document | {"retention": retention_document(settings, look.retired)})
     else:
         for each in look.statuses:
-            lines = screen(each, look.going.get(each.database))
+            lines = screen(each, look.next_deletion(each.database))
             kept = [native.lines[each.database]] if each.database in native.lines else []
             for line in [*lines, *kept, *finding_lines(each.findings), ""]:
                 say(line)

@@ -24,7 +24,7 @@ from shared.catalog.paths import with_paths
 from shared.catalog.reading import KeepsSummaries, contents
 from shared.catalog.summary import Summary, summary_of
 from shared.catalog.verdicts import Weighed
-from shared.clock import is_future
+from shared.clock import latest_known
 from shared.model.names import BackupName, ObjectName
 from shared.stores import Store, StoredObject
 from shared.stores.interface import without_metadata
@@ -52,14 +52,14 @@ def groups(store: Store, listed: Iterable[Listed], now: datetime) -> Iterator[Gr
 
 
 def _group(store: Store, found: Sequence[Listed], now: datetime) -> Group:
-    bare = [(parsed, without_metadata(item)) for parsed, item in found]
+    bare = [(parsed, without_metadata(item)) if item.metadata else (parsed, item) for parsed, item in found]
     kept = {item.name: item for _, item in bare}
     manifests, verdicts = manifests_and_verdicts(found, now)
-    summaries = _summaries(store, manifests)
+    summaries = _summaries(store, manifests, kept)
     sealing = {name: seal_format(summary) for name, summary in summaries.items()}
     weighed = opinions(verdicts, sealing, lambda items, known: contents(store, items, known))
     rewrapped, held = rewrappings_of(bare), {parsed.backup for parsed, _ in found if parsed.role == "hold"}
-    backups = []
+    backups, last_known = [], latest_known(now)
     for name, summary in summaries.items():
         if summary is None:
             continue  # it was removed since the listing began
@@ -71,7 +71,7 @@ def _group(store: Store, found: Sequence[Listed], now: datetime) -> Group:
             name,
             created_at,
             manifest,
-            good.sharing(kept) if good else None,
+            good,
             verdict=kept[verdict.name] if verdict and counts else None,
             verified=opinion.ok,
             damaged=None if good else str(summary),
@@ -81,7 +81,7 @@ def _group(store: Store, found: Sequence[Listed], now: datetime) -> Group:
             trust=opinion.trust if counts else None,
             doubt=opinion.doubt,
             missing=what_is_missing(good, kept) if good else None,
-            future=is_future(created_at, now),
+            future=created_at > last_known,
             hold=read_hold(store, name) if name in held else None,
             rewrappings=rewrapped.get(name, ()),
         )
@@ -89,17 +89,19 @@ def _group(store: Store, found: Sequence[Listed], now: datetime) -> Group:
     return Group(with_paths(backups), bare)
 
 
-def _summaries(store: Store, manifests: Mapping[BackupName, StoredObject]) -> dict[BackupName, Read | None]:
-    """From beside the manifests where that is possible, else from the manifests themselves."""
-    known = store.summaries if isinstance(store, KeepsSummaries) else {}
-    found: dict[BackupName, Read | None] = {
-        name: known.get((item.name, item.generation)) or summary_of(item) for name, item in manifests.items()
-    }
+def _summaries(
+    store: Store, manifests: Mapping[BackupName, StoredObject], listed: Mapping[str, StoredObject]
+) -> dict[BackupName, Read | None]:
+    """Takes them from the metadata beside the manifests, or else from the manifests themselves."""
+    keeper = store if isinstance(store, KeepsSummaries) else None
+    found: dict[BackupName, Read | None] = {}
+    for name, item in manifests.items():
+        kept = keeper.kept_summary(item) if keeper else None
+        if kept is None and (beside := summary_of(item)) is not None:
+            kept = beside.sharing(listed)
+        found[name] = kept
     for name, content in contents(store, manifests, found):
-        found[name] = summary_in(content, name)
-    if isinstance(store, KeepsSummaries):
-        for name, item in manifests.items():
-            summary = found[name]
-            if isinstance(summary, Summary):
-                known.setdefault((item.name, item.generation), summary)
+        found[name] = summary = summary_in(content, name, listed)
+        if keeper and isinstance(summary, Summary):
+            keeper.keep_summary(manifests[name], summary)
     return found

@@ -77,8 +77,9 @@ def seal_format(summary: Read | None) -> int:
     return summary.verdict_seal if isinstance(summary, Summary) else 0
 
 
-def summary_in(content: bytes | NotGood, name: BackupName) -> Read:
+def summary_in(content: bytes | NotGood, name: BackupName, listed: Mapping[str, StoredObject]) -> Read:
+    """Returns the summary of a manifest's bytes, or why they are no manifest of that backup."""
     try:
-        return content if isinstance(content, NotGood) else summarise(parse_manifest(content, name))
+        return content if isinstance(content, NotGood) else summarise(parse_manifest(content, name), listed)
     except NotGood as error:
         return error

@@ -16,6 +16,8 @@ _LONGEST = 1000  # steps, as in `shared.continuous.path`
 
 def with_paths(backups: Sequence["Backup"]) -> "list[Backup]":
     """The same backups; a point whose parent is missing or not good says so as its own `missing`."""
+    if not any(backup.summary and backup.summary.needs for backup in backups):
+        return list(backups)
     known = {backup.name: backup for backup in backups}
     why: dict[BackupName, str | None] = {}
     for backup in backups:

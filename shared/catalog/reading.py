@@ -1,6 +1,6 @@
 """Reads the small objects that describe backups. Their content is not trusted: sizes are bounded."""
 
-from collections.abc import Iterable, Iterator, Mapping, MutableMapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Protocol, runtime_checkable
 
 from shared.catalog.summary import Summary
@@ -14,9 +14,13 @@ from shared.text import count
 
 @runtime_checkable
 class KeepsSummaries(Protocol):
-    """A store of whose manifests the summaries are kept, by name and generation: the bytes of these never change."""
+    """A store that keeps the summaries of manifests by name and generation: the bytes of a generation never change."""
 
-    summaries: MutableMapping[tuple[str, str], Summary]
+    def kept_summary(self, manifest: StoredObject) -> Summary | None:
+        """Returns the summary of that generation, if it was kept."""
+
+    def keep_summary(self, manifest: StoredObject, summary: Summary) -> None:
+        """Keeps it for the next listing."""
 
 
 def contents(

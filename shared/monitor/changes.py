@@ -7,7 +7,7 @@ from shared.events.log import Event, Field
 from shared.model.kinds import Kind
 from shared.monitor.finding import Finding
 from shared.monitor.listing import Seen
-from shared.monitor.usual import LIMIT_PERCENT, row_change, size_change
+from shared.monitor.usual import LAST, LIMIT_PERCENT, row_change, size_change
 
 _REMEDY = "unless that was meant, hold the one before it (litekeep hold) and find out"
 
@@ -15,12 +15,16 @@ _REMEDY = "unless that was meant, hold the one before it (litekeep hold) and fin
 def changes(here: Sequence[Seen]) -> Iterator[Finding]:
     """Of the newest readable one of each kind; and of the newest two of all, table by table."""
     readable = [seen for seen in here if seen.damaged is None]
-    for kind in Kind:
-        own = [seen for seen in readable if seen.kind is kind]
-        if own and kind is not Kind.CONTINUOUS:  # of those each has the size of what was written
+    newest: dict[Kind, list[Seen]] = {kind: [] for kind in Kind}
+    for seen in readable:
+        own = newest[seen.kind]
+        if len(own) <= LAST:
+            own.append(seen)
+    for kind, own in newest.items():
+        if own and kind is not Kind.CONTINUOUS:  # each of these has the size of what was written
             yield from _beyond_the_usual(own[0], own[1:])
-    for newest, before in pairwise(readable[:2]):
-        yield from _tables(newest, before)
+    for after, before in pairwise(readable[:2]):
+        yield from _tables(after, before)
 
 
 def _beyond_the_usual(newest: Seen, before: Sequence[Seen]) -> Iterator[Finding]:

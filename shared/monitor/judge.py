@@ -6,6 +6,7 @@ Whatever is dated in the future is reported, and counts as no backup: it must no
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
 
+from shared.clock import latest_known
 from shared.events.log import Event, Field
 from shared.model.kinds import Kind
 from shared.model.promises import DRILLED_WITHIN, VERIFIED_WITHIN
@@ -136,15 +137,15 @@ def _unopened(own: Sequence[Seen]) -> Iterator[Finding]:
 
 
 def _future(own: Sequence[Seen], now: datetime) -> Iterator[Finding]:
-    for seen in own:
-        if seen.is_future(now):
-            ahead = seen.created_at - now
-            yield Finding(
-                Event.MONITOR_FUTURE,
-                f"{seen.name.id} of {seen.name.database} is dated {span(ahead)} ahead: set the clock that is wrong, "
-                "this machine's or that of who took it",
-                _about(seen) | {"age_seconds": -ahead.total_seconds()},
-            )
+    last = latest_known(now)
+    for seen in (each for each in own if each.created_at > last):
+        ahead = seen.created_at - now
+        yield Finding(
+            Event.MONITOR_FUTURE,
+            f"{seen.name.id} of {seen.name.database} is dated {span(ahead)} ahead: set the clock that is wrong, "
+            "this machine's or that of who took it",
+            _about(seen) | {"age_seconds": -ahead.total_seconds()},
+        )
 
 
 def _unverified(here: Sequence[Seen], now: datetime) -> Iterator[Finding]:

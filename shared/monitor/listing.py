@@ -5,7 +5,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from shared.catalog.verdicts import Trust
-from shared.clock import is_future
+from shared.clock import is_future, latest_known
 from shared.model import names
 from shared.model.kinds import Kind
 from shared.model.names import BackupName
@@ -107,4 +107,5 @@ class Listing:
 
 def present(own: Sequence[Seen], now: datetime) -> list[Seen]:
     """Those not dated in the future, newest first: the only ones whose age is known."""
-    return [seen for seen in own if not seen.is_future(now)]
+    last = latest_known(now)
+    return [seen for seen in own if seen.created_at <= last]

@@ -14,7 +14,8 @@ from shared.catalog.signed_drills import counted
 from shared.errors import LitekeepError, NotGood, ObjectMissing
 from shared.events.log import Event
 from shared.model import names, report_names
-from shared.model.report_names import DrillName
+from shared.model.lock_names import UNCHANGED
+from shared.model.report_names import DrillName, drill_prefix
 from shared.model.trail_names import BESIDE_TRAIL
 from shared.monitor.finding import Finding
 from shared.monitor.forgetting import unforgotten
@@ -31,6 +32,8 @@ if TYPE_CHECKING:
     from shared.model.names import BackupName
 
 OpenStore = Callable[[], Store]
+
+_BESIDE = (drill_prefix(), report_names.ERASURES, UNCHANGED)  # few objects of a listing begin with one of these
 
 
 def look(  # noqa: PLR0913 - each is another thing that may be looked at or not
@@ -60,7 +63,11 @@ def look(  # noqa: PLR0913 - each is another thing that may be looked at or not
     known = dict.fromkeys([*expected, *inventory.databases])
     wanted = [only] if only is not None else [name for name in known if not _is_over(inventory, name)]
     marks = beside.marks.newest
+    marked = {name.database for name in marks}
     for database in wanted:
+        if listing_alone and database not in marked:
+            views.keep(database, (), ())
+            continue
         if not listing_alone:
             inventory.settle(database, partial(checker.settle, catalog))
         listed = views.make(database)
@@ -103,6 +110,8 @@ class _Views(Mapping[str, Sequence[Seen]]):
 
     def __getitem__(self, database: str) -> Sequence[Seen]:
         read = self._read[database]
+        if not read:
+            return tuple(self.make(database))
         return tuple(read.get(seen.name, seen) for seen in self.make(database))
 
     def __iter__(self) -> Iterator[str]:
@@ -123,11 +132,14 @@ class _Beside:
     def noting(self, listing: Iterable[StoredObject]) -> Iterator[StoredObject]:
         """The same listing."""
         for item in listing:
-            if drill := report_names.parse_drill(item.name):
-                self.drills.append(drill)
-            elif item.name.startswith(report_names.ERASURES):
-                self.erasures.append(item)
-            self.marks.add(item)
+            name = item.name
+            if name.startswith(_BESIDE):
+                if drill := report_names.parse_drill(name):
+                    self.drills.append(drill)
+                elif name.startswith(report_names.ERASURES):
+                    self.erasures.append(item)
+                else:
+                    self.marks.add(item)
             yield item
 
 

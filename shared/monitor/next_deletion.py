@@ -1,4 +1,4 @@
-"""Which backup of a database goes next, as things stand."""
+"""Which backup of a database retention deletes next."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,25 +12,24 @@ _BY_TIME = (Rule.EXPIRED, Rule.NOT_EXPIRED)
 
 @dataclass(frozen=True)
 class NextDeletion:
-    """`due`: the next cleanup deletes it. Else its time ends at `at`, if nothing protects it by then."""
+    """`due`: the next cleanup deletes it. If not, its time ends at `at`, unless something protects it by then."""
 
     backup: BackupName
     at: datetime
     due: bool
 
 
-def next_deletions(decisions: Iterable[RetentionDecision]) -> dict[str, NextDeletion]:
-    """By database the one whose time ends first; none where everything stays for another reason than its time."""
-    going: dict[str, NextDeletion] = {}
-    for decision in decisions:
-        if decision.rule not in _BY_TIME or decision.kept_until is None:
-            continue
-        database = decision.backup.name.database
-        found = NextDeletion(decision.backup.name, decision.kept_until, decision.delete)
-        first = going.get(database)
-        if first is None or _order(found) < _order(first):
-            going[database] = found
-    return going
+def next_deletion(decisions: Iterable[RetentionDecision]) -> NextDeletion | None:
+    """Returns the backup of one database whose time ends first.
+
+    Returns None if every backup stays for another reason than its time.
+    """
+    found = (
+        NextDeletion(decision.backup.name, decision.kept_until, decision.delete)
+        for decision in decisions
+        if decision.rule in _BY_TIME and decision.kept_until is not None
+    )
+    return min(found, key=_order, default=None)
 
 
 def _order(each: NextDeletion) -> tuple[bool, datetime, str]:

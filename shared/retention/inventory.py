@@ -4,7 +4,7 @@ import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from itertools import chain, groupby
+from itertools import chain
 from typing import Any
 
 from shared.catalog.assembly import groups
@@ -94,8 +94,11 @@ def inventory_of(store: Store, listing: Iterable[StoredObject]) -> Inventory:
     objects: dict[BackupName, tuple[StoredObject, ...]] = {}
     found: list[Backup] = []
     for group in groups(store, named(noting_retired(listing, now, retired)), now):
-        for name, own in groupby(group.objects, key=lambda each: each[0].backup):
-            objects[name] = (*objects.get(name, ()), *(item for _, item in own))
+        together: dict[BackupName, list[StoredObject]] = {}
+        for parsed, item in group.objects:
+            together.setdefault(parsed.backup, []).append(item)
+        for name, own in together.items():
+            objects[name] = (*objects.get(name, ()), *own)
         found += group.backups
     found.sort(key=by_time, reverse=True)
     own_time = isinstance(store, OwnTime) and store.has_own_time

@@ -27,7 +27,7 @@ from shared.runtime.workspace import scratch_folder
 from shared.stores.folder_errors import file_errors, folder_problem
 from shared.stores.folder_many import read_many
 from shared.stores.folder_tree import generation_of, opened_folder, sync_folder, walk_files
-from shared.stores.interface import StoredObject
+from shared.stores.interface import NO_METADATA, StoredObject
 from shared.stores.object_names import check_object_name
 
 if TYPE_CHECKING:
@@ -260,5 +260,8 @@ class _ObjectFile(io.FileIO):
 
 
 def _as_object(name: str, found: os.stat_result) -> StoredObject:
-    created = datetime.fromtimestamp(min(max(found.st_mtime, 0), _LAST_SECOND), UTC)
-    return StoredObject(name, found.st_size, created, generation_of(found))
+    seconds = found.st_mtime
+    if not 0 <= seconds <= _LAST_SECOND:
+        seconds = min(max(seconds, 0), _LAST_SECOND)
+    created = datetime.fromtimestamp(seconds, UTC)
+    return StoredObject(name, found.st_size, created, generation_of(found), NO_METADATA)

@@ -57,17 +57,20 @@ def walk_files(folder: int, prefix: str, start: str, above: str = "") -> Iterato
     """
     if above.count("/") >= _DEEPEST:
         return
-    for name, is_folder in _sorted_entries(folder):
-        full = above + name
+    for name in _sorted_entries(folder):
+        full, is_folder = above + name, name[-1] == "/"
         if full < start and not (is_folder and start.startswith(full)):
             continue
-        if is_folder and (full.startswith(prefix) or prefix.startswith(full)):
-            yield from _walk_below(folder, name, prefix, start, full)
-        elif not is_folder and full.startswith(prefix):
-            with suppress(FileNotFoundError):  # deleted since
+        if is_folder:
+            if full.startswith(prefix) or prefix.startswith(full):
+                yield from _walk_below(folder, name, prefix, start, full)
+        elif full.startswith(prefix):
+            try:
                 found = os.stat(name, dir_fd=folder, follow_symlinks=False)
-                if stat.S_ISREG(found.st_mode):
-                    yield full, found
+            except FileNotFoundError:  # deleted since
+                continue
+            if stat.S_ISREG(found.st_mode):
+                yield full, found
 
 
 def generation_of(found: os.stat_result) -> str:
@@ -86,14 +89,14 @@ def _walk_below(folder: int, name: str, prefix: str, start: str, full: str) -> I
         os.close(below)
 
 
-def _sorted_entries(folder: int) -> list[tuple[str, bool]]:
-    """Names with whether each is a folder; a folder's name ends with the slash that it sorts by."""
+def _sorted_entries(folder: int) -> list[str]:
+    """The names of files and folders; a folder's name ends with the slash that it sorts by."""
     entries = []
     with os.scandir(folder) as found:
         for entry in found:
             if is_object_name(entry.name):
                 if entry.is_dir(follow_symlinks=False):
-                    entries.append((entry.name + "/", True))
+                    entries.append(entry.name + "/")
                 elif entry.is_file(follow_symlinks=False):
-                    entries.append((entry.name, False))
+                    entries.append(entry.name)
     return sorted(entries)

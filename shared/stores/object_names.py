@@ -29,6 +29,8 @@ def check_object_name(name: str) -> tuple[str, ...]:
 
 def is_object_name(name: str) -> bool:
     """Returns whether `name`, as found in a listing, could be one of ours at all."""
+    if len(name) <= _LONGEST_NAME and _PLAIN.fullmatch(name):
+        return True
     try:
         check_object_name(name)
     except StoreError:

@@ -1,16 +1,16 @@
 """The look that `litekeep status` takes, and what it says of all databases together."""
 
-from collections.abc import Mapping
-from dataclasses import dataclass, replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from typing import Any
 
 from shared.clock import Clock, rfc3339, utc_now
 from shared.monitor.finding import Finding
 from shared.monitor.listing import Listing, Seen
-from shared.monitor.next_deletion import NextDeletion, next_deletions
+from shared.monitor.next_deletion import NextDeletion, next_deletion
 from shared.monitor.status import Status, StatusLevel, status_of
 from shared.retention.inventory import Inventory
+from shared.retention.plan import RetentionPolicy
 from shared.retention.retired import is_retired
 from shared.retention.rules import plan
 from shared.settings import Settings
@@ -23,12 +23,14 @@ from shared.terminal.watch import look_by
 
 @dataclass(frozen=True)
 class Look:
-    """`others`: what needs attention and is no single database's."""
+    """`others`: findings that belong to no single database. `policy` and `now` are what retention plans by."""
 
     listing: Listing
     statuses: list[Status]
-    going: Mapping[str, NextDeletion]
     inventory: Inventory
+    policy: RetentionPolicy
+    now: datetime
+    _planned: dict[str, NextDeletion | None] = field(default_factory=dict, repr=False, compare=False)
 
     @property
     def others(self) -> tuple[Finding, ...]:
@@ -49,7 +51,24 @@ class Look:
 
     @property
     def documents(self) -> list[dict[str, Any]]:
-        return [_to_json(each, self.going.get(each.database), self.inventory) for each in self.statuses]
+        return [self.document(each) for each in self.statuses]
+
+    def document(self, status: Status) -> dict[str, Any]:
+        """What `litekeep status --json` says of one database."""
+        return _to_json(status, self.inventory, self.next_deletion(status.database))
+
+    def row(self, status: Status) -> dict[str, Any]:
+        """The same without `deleted_next`, for which retention has to be planned."""
+        document = _to_json(status, self.inventory, None)
+        del document["deleted_next"]
+        return document
+
+    def next_deletion(self, database: str) -> NextDeletion | None:
+        """Plans the retention of that database alone, once, when it is asked for: a plan judges every backup."""
+        if database not in self._planned:
+            decisions = plan(self.inventory.databases.get(database, ()), self.policy, self.now).decisions
+            self._planned[database] = next_deletion(decisions)
+        return self._planned[database]
 
 
 def take_look(store_url: str | None, database: str | None, *, clock: Clock = utc_now) -> Look:
@@ -71,9 +90,7 @@ def look_at(
     listing, inventory = look_by(settings, store, now, only=database, listing_alone=listing_alone, with_key=with_key)
     listing = replace(listing, problems=(*listing.problems, *failures_of(settings)))
     statuses = [status_of(name, listing, settings.backup_schedules, now) for name in sorted(listing.databases)]
-    policy = retention_policy(settings)
-    decisions = (each for own in inventory.databases.values() for each in plan(own, policy, now).decisions)
-    return Look(listing, statuses, next_deletions(decisions), inventory)
+    return Look(listing, statuses, inventory, retention_policy(settings), now)
 
 
 def overall(look: Look) -> dict[str, Any]:
@@ -95,7 +112,7 @@ def overall(look: Look) -> dict[str, Any]:
     }
 
 
-def _to_json(status: Status, going: NextDeletion | None, inventory: Inventory) -> dict[str, Any]:
+def _to_json(status: Status, inventory: Inventory, going: NextDeletion | None) -> dict[str, Any]:
     last, proven, slot = status.last, status.last_verified, status.next_scheduled
     return {
         "database": status.database,

@@ -8,7 +8,7 @@ from litekeep.status_screen import finding_lines, screen
 from shared.model.kinds import default_retention
 from shared.model.schedules import parse_schedules
 from shared.monitor.listing import Listing, Seen
-from shared.monitor.next_deletion import next_deletions
+from shared.monitor.next_deletion import next_deletion
 from shared.monitor.status import status_of
 from shared.retention.plan import Candidate, RetentionPolicy
 from shared.retention.rules import plan
@@ -52,7 +52,7 @@ def lines_of(case: Listing) -> list[str]:
     (database,) = case.databases
     status = status_of(database, case, DAILY, NOW)
     decisions = plan([_candidate(each) for each in case.databases[database]], _POLICY, NOW).decisions
-    return [*screen(status, next_deletions(decisions).get(database)), *finding_lines(status.findings)]
+    return [*screen(status, next_deletion(decisions)), *finding_lines(status.findings)]
 
 
 def _candidate(each: Seen) -> Candidate:
