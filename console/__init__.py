@@ -1,1 +1,4 @@
-"""The console: pages that show how backups stand, and carry a restore by two persons. See docs/console.md."""
+"""The console: web pages that show the state of backups and take a restore through request, approval and run.
+
+See docs/console.md.
+"""

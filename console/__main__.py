@@ -1,4 +1,4 @@
-"""`python -m console`: what the container runs, on PORT, behind Identity-Aware Proxy."""
+"""`python -m console`: the entry point of the container. Listens on PORT, behind Identity-Aware Proxy."""
 
 import click
 
@@ -9,7 +9,7 @@ from shared.terminal.run import run
 @click.option("--port", type=click.IntRange(1, 65535), envvar="PORT", default=8080, show_default=True)
 def main(port: int) -> None:
     """Serve the console behind Identity-Aware Proxy."""
-    from console.serve import behind_iap, serve  # noqa: PLC0415 - `--help` must not wait for it
+    from console.serve import behind_iap, serve  # noqa: PLC0415 - `--help` does not need it
 
     serve(behind_iap(), f"0.0.0.0:{port}")
 

@@ -1,4 +1,4 @@
-"""The application: a gate before each page, headers on each answer, and each error as a line."""
+"""The Flask application: identifies each caller, sets the headers of each response, shows each error as one line."""
 
 import traceback
 from http import HTTPStatus
@@ -13,64 +13,69 @@ from console.headers import secured
 from console.identity import NotIdentified
 from console.laptop import TOKEN, LaptopGate
 from console.pages import BLUEPRINTS
+from console.rendering import error_page, install
 from console.roles import roles_of
-from console.show import error_page, install
 from console.wiring import NAME, Wiring, caller, roles, wiring
 from shared.errors import LitekeepError, NotPermitted, ObjectExists, StoreError, UsageError
 from shared.redaction import redact
 
-_OPEN = ("health", "static")  # what is answered without asking who asks
+_PUBLIC = ("health", "static", "open")  # endpoints that need no identity
 _LARGEST_FORM = 64 << 10  # bytes
 
 
 def make_app(parts: Wiring, hosts: list[str] | None = None) -> Flask:
-    """The application of those parts. `hosts`: the names it answers to; None for whatever leads here."""
+    """Returns the application. `hosts`: the host names it answers to; None for any."""
     app = Flask(NAME, root_path=__file__.rpartition("/")[0])
     app.config.update(MAX_CONTENT_LENGTH=_LARGEST_FORM, MAX_FORM_MEMORY_SIZE=_LARGEST_FORM, TRUSTED_HOSTS=hosts)
     app.extensions[NAME] = parts
     install(app)
     app.add_url_rule("/health", "health", _health)
     app.add_url_rule("/open", "open", _open)
-    app.before_request(_admit)
+    app.before_request(_authorize)
     app.after_request(_with_headers)
-    app.register_error_handler(Exception, _told)
+    app.register_error_handler(Exception, _error_response)
     for blueprint in BLUEPRINTS:
         app.register_blueprint(blueprint)
     return app
 
 
 def _health() -> Response:
-    """That the process answers, and nothing else."""
+    """Health check: answers without identity and without data."""
     return Response("ok\n", mimetype="text/plain")
 
 
 def _open() -> AnyResponse:
-    """On a laptop the token of the address becomes a cookie; elsewhere there is no such page."""
+    """Exchanges the one-time token of `litekeep console` for a cookie. Does not exist behind IAP."""
     gate = wiring().gate
     if not isinstance(gate, LaptopGate):
         raise NotIdentified("there is no such page")
     cookie = gate.redeem(request.args.get(TOKEN, ""))
     if cookie is None:
-        raise NotIdentified("this address was used already, or is not the one that litekeep console printed")
-    answer = redirect("/", 303)
-    answer.set_cookie(gate.cookie, cookie, httponly=True, samesite="Strict", max_age=12 * 3600)
-    return answer
+        raise NotIdentified(
+            "this address was used already, or is not the one that litekeep console printed: start it again"
+        )
+    response = redirect("/", 303)
+    response.set_cookie(gate.cookie, cookie, httponly=True, samesite="Strict", max_age=12 * 3600)
+    return response
 
 
-def _admit() -> None:
-    """Finds out who asks and what that person may do, before any page is made."""
-    if request.endpoint in (*_OPEN, "open"):
+def _authorize() -> None:
+    """Identifies the caller and looks up the roles, before any page is made.
+
+    Raises NotIdentified, NotPermitted; _TooManyForms when the caller sends forms too fast.
+    """
+    if request.endpoint in _PUBLIC:
         return
     parts = wiring()
     g.caller = parts.gate.identify(request)
     g.roles = roles_of(parts.settings, caller(), may_change=parts.may_change)
     if not roles().view:
-        raise NotPermitted("the policy does not list you among those who may look at this console")
+        raise NotPermitted("the policy does not list you among the viewers of this console")
     if request.method == "POST" and not parts.rate.allows(caller().name):
-        raise _TooMany
+        raise _TooManyForms
 
 
-class _TooMany(Exception):
+class _TooManyForms(Exception):
     pass
 
 
@@ -78,23 +83,23 @@ def _with_headers(response: Response) -> Response:
     return secured(response, https=wiring().gate.secure, keep=request.endpoint == "static")
 
 
-def _told(error: Exception) -> AnyResponse:
-    """One line for a person or a program; nothing of what is inside."""
-    if isinstance(request.routing_exception, SecurityError):  # no page can be named under a host that is not ours
+def _error_response(error: Exception) -> AnyResponse:
+    """Returns the error as one line, without a traceback or other internals."""
+    if isinstance(request.routing_exception, SecurityError):  # no URL can be built for a host that is not ours
         return Response(
-            "this console does not answer to that name\n", HTTPStatus.MISDIRECTED_REQUEST, mimetype="text/plain"
+            "this console does not answer to that host name\n", HTTPStatus.MISDIRECTED_REQUEST, mimetype="text/plain"
         )
-    status, line = _meaning(error)
+    status, line = _status_and_message(error)
     if status is HTTPStatus.INTERNAL_SERVER_ERROR:
         current_app.logger.error(redact("".join(traceback.format_exception(error))))
-    answer = error_page(status, line)
-    if isinstance(error, _TooMany):
-        answer.headers["Retry-After"] = "60"
-    return answer
+    response = error_page(status, line)
+    if isinstance(error, _TooManyForms):
+        response.headers["Retry-After"] = "60"
+    return response
 
 
-def _meaning(error: Exception) -> tuple[HTTPStatus, str]:
-    known: dict[type[Exception], Any] = {
+def _status_and_message(error: Exception) -> tuple[HTTPStatus, str]:
+    statuses: dict[type[Exception], Any] = {
         NotIdentified: HTTPStatus.UNAUTHORIZED,
         NotFromHere: HTTPStatus.FORBIDDEN,
         NotPermitted: HTTPStatus.FORBIDDEN,
@@ -103,11 +108,11 @@ def _meaning(error: Exception) -> tuple[HTTPStatus, str]:
         StoreError: HTTPStatus.BAD_GATEWAY,
         LitekeepError: HTTPStatus.UNPROCESSABLE_ENTITY,
     }
-    if isinstance(error, _TooMany):
-        return HTTPStatus.TOO_MANY_REQUESTS, "too many forms in a minute: wait, and try again"
+    if isinstance(error, _TooManyForms):
+        return HTTPStatus.TOO_MANY_REQUESTS, "you sent too many forms within a minute: wait a minute, and try again"
     if isinstance(error, HTTPException):
         return HTTPStatus(error.code or 500), error.name
-    for kind, status in known.items():
+    for kind, status in statuses.items():
         if isinstance(error, kind):
             return status, str(error)
     return HTTPStatus.INTERNAL_SERVER_ERROR, f"unexpected {type(error).__name__}, a defect of Litekeep"

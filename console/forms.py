@@ -1,7 +1,7 @@
-"""What a form must bring along to change anything: a token of this person for this form, from a page of ours.
+"""CSRF protection: each form carries a signed token for one person and one purpose.
 
-Nothing is kept in memory: several instances answer. The token names the request that the form makes, and names in a
-store are created once, so the same form sent twice makes one request.
+The server keeps no state, because several instances may answer. The token contains the id of the request that the form
+creates, and an object of a store is created only once: a form that is sent twice makes one request.
 """
 
 import hashlib
@@ -12,30 +12,30 @@ from flask import Request
 from itsdangerous import BadSignature, URLSafeTimedSerializer
 
 FIELD = "form_token"
-_LONGEST = 3600  # seconds that a page may stand before its form is sent
+_LIFETIME = 3600  # seconds between loading a page and sending its form
 
 
 class NotFromHere(Exception):
-    """The form did not come from a page of ours, or not from this person, or too late. The text is shown."""
+    """The form was not sent from a page of this console, by this person, in time. The message is shown."""
 
 
 @dataclass(frozen=True)
 class Forms:
-    """`secret` is the same in every instance."""
+    """Signs and checks the tokens of forms. `secret` must be the same in every instance."""
 
     secret: bytes
 
     def token(self, person: str, purpose: str, name: str) -> str:
-        """For one form of one person; `name` is what the form is about."""
+        """Returns a token for a form of that person. `name` says what the form is about."""
         return str(self._seal(purpose).dumps([person, name]))
 
     def name_in(self, request: Request, person: str, purpose: str) -> str:
-        """What the form that was sent is about. Raises NotFromHere."""
+        """Returns the `name` of the form that was sent. Raises NotFromHere."""
         check_origin(request)
         try:
-            found = self._seal(purpose).loads(request.form.get(FIELD, "")[:2000], max_age=_LONGEST)
+            found = self._seal(purpose).loads(request.form.get(FIELD, "")[:2000], max_age=_LIFETIME)
         except BadSignature:
-            raise NotFromHere("this form is too old, or is not from this page: load the page again") from None
+            raise NotFromHere("this form has expired, or is not from this page: load the page again") from None
         if not isinstance(found, list) or len(found) != 2 or found[0] != person:
             raise NotFromHere("this form was made for another person: load the page again")
         return str(found[1])
@@ -47,7 +47,7 @@ class Forms:
 
 
 def check_origin(request: Request) -> None:
-    """Raises NotFromHere unless the browser says that a page of this very host sent the form."""
+    """Raises NotFromHere unless the browser says that a page of this host sent the form."""
     origin, fetched = request.headers.get("Origin"), request.headers.get("Sec-Fetch-Site")
     if fetched not in (None, "same-origin"):
         raise NotFromHere("another site sent this form: nothing was changed")

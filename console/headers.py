@@ -1,4 +1,4 @@
-"""The headers of every answer: nothing is loaded from elsewhere, nothing is framed, nothing is kept."""
+"""Security headers of every response: load nothing from other sites, allow no framing, cache nothing."""
 
 from flask import Response
 
@@ -18,7 +18,7 @@ _ONE_YEAR = "max-age=31536000; includeSubDomains"
 
 
 def secured(response: Response, *, https: bool, keep: bool) -> Response:
-    """The answer with its headers; `keep` is for the stylesheet, which says nothing about anybody."""
+    """Sets the headers, and returns the response. `keep`: the browser may cache it, as the stylesheet."""
     response.headers.update(HEADERS)
     response.headers["Cache-Control"] = "private, max-age=300" if keep else "no-store"
     response.headers.pop("Server", None)

@@ -1,6 +1,6 @@
-"""Identity-Aware Proxy: the signed header alone says who it is.
+"""Identity-Aware Proxy: identifies the caller by the signed header only.
 
-Source: "Securing your app with signed headers". The unsigned x-goog-authenticated-user-* headers are not looked at.
+Source: "Securing your app with signed headers". The unsigned x-goog-authenticated-user-* headers are ignored.
 """
 
 import time
@@ -10,22 +10,22 @@ from threading import Lock
 import jwt
 from flask import Request
 
-from console.identity import LONGEST, Caller, NotIdentified
+from console.identity import LONGEST_ADDRESS, Caller, NotIdentified
 from shared.settings import iap_endpoint
 
 HEADER = "X-Goog-IAP-JWT-Assertion"
 ISSUER = "https://cloud.google.com/iap"
 _KEYS = "https://www.gstatic.com/iap/verify/public_key-jwk"
 _SKEW = 30  # seconds
-_LONGEST_LIFE = 600 + 2 * _SKEW  # seconds; IAP signs for ten minutes
-_LARGEST = 8 << 10  # bytes of a header
-_KEYS_ANEW = 60.0  # seconds between two looks for a key that is not known
+_LONGEST_LIFETIME = 600 + 2 * _SKEW  # seconds; IAP signs for ten minutes
+_LARGEST_HEADER = 8 << 10  # bytes
+_REFETCH_AFTER = 60.0  # seconds between two fetches because of an unknown key id
 
 Key = jwt.PyJWK
 
 
 class GoogleKeys:
-    """IAP's public keys by id, kept for an hour. A key that is not known is looked for anew at most once a minute."""
+    """IAP's public keys by id, cached for an hour. An unknown id causes another fetch at most once a minute."""
 
     def __init__(self, url: str | None = None, monotonic: Callable[[], float] = time.monotonic) -> None:
         endpoint = iap_endpoint()
@@ -33,18 +33,18 @@ class GoogleKeys:
             url or (f"http://{endpoint}/keys" if endpoint else _KEYS), lifespan=3600, timeout=5
         )
         self._monotonic = monotonic
-        self._asked_anew = -_KEYS_ANEW
+        self._refetched_at = -_REFETCH_AFTER
         self._lock = Lock()
 
     def __call__(self, kid: str) -> Key | None:
-        """The key of that id; None when there is none. Raises PyJWTError when the keys cannot be fetched."""
+        """Returns the key of that id, or None. Raises PyJWTError when the keys cannot be fetched."""
         found = self._in(self._client.get_signing_keys(), kid)
         if found is not None:
             return found
         with self._lock:
-            if self._monotonic() - self._asked_anew < _KEYS_ANEW:
+            if self._monotonic() - self._refetched_at < _REFETCH_AFTER:
                 return None
-            self._asked_anew = self._monotonic()
+            self._refetched_at = self._monotonic()
         return self._in(self._client.get_signing_keys(refresh=True), kid)
 
     @staticmethod
@@ -53,7 +53,7 @@ class GoogleKeys:
 
 
 class IapGate:
-    """Callers as IAP has identified them. `audiences`: exactly those of this service, as settings name them."""
+    """Identifies callers by IAP's header. `audiences`: those of this service, matched exactly."""
 
     secure = True
 
@@ -62,17 +62,22 @@ class IapGate:
         self._keys = keys
 
     def identify(self, request: Request) -> Caller:
-        """Raises NotIdentified; nothing of the header is repeated."""
+        """Returns who makes the request. Raises NotIdentified, with nothing of the header in its message."""
         sent = request.headers.getlist(HEADER)
-        if len(sent) != 1 or not sent[0] or len(sent[0]) > _LARGEST:
+        if len(sent) != 1 or not sent[0] or len(sent[0]) > _LARGEST_HEADER:
             raise NotIdentified("the request did not come through Identity-Aware Proxy")
         try:
             claims = self._claims(sent[0])
         except jwt.PyJWTError as error:
-            raise NotIdentified(f"the identity that came with the request does not hold: {_why(error)}") from None
+            raise NotIdentified(f"the identity of the request was rejected: {_why(error)}") from None
         email = claims["email"]
-        if not isinstance(email, str) or not 3 <= len(email) <= LONGEST or not email.isprintable() or "@" not in email:
-            raise NotIdentified("the identity that came with the request names no mail address")
+        if (
+            not isinstance(email, str)
+            or not 3 <= len(email) <= LONGEST_ADDRESS
+            or not email.isprintable()
+            or "@" not in email
+        ):
+            raise NotIdentified("the identity of the request contains no mail address")
         return Caller(email.lower())
 
     def _claims(self, token: str) -> dict[str, object]:
@@ -92,9 +97,9 @@ class IapGate:
             leeway=_SKEW,
             options={"require": ["exp", "iat", "iss", "aud", "sub", "email"]},
         )
-        if not isinstance(claims["aud"], str):  # a token for several services is none of IAP's
+        if not isinstance(claims["aud"], str):  # IAP never signs for several services at once
             raise jwt.InvalidAudienceError
-        if not 0 < float(str(claims["exp"])) - float(str(claims["iat"])) <= _LONGEST_LIFE:
+        if not 0 < float(str(claims["exp"])) - float(str(claims["iat"])) <= _LONGEST_LIFETIME:
             raise jwt.ImmatureSignatureError
         return claims
 
@@ -103,12 +108,12 @@ def _why(error: jwt.PyJWTError) -> str:
     known = {
         jwt.ExpiredSignatureError: "it has expired",
         jwt.InvalidAudienceError: "it is for another service",
-        jwt.InvalidIssuerError: "it is of another issuer",
+        jwt.InvalidIssuerError: "it is from another issuer",
         jwt.InvalidAlgorithmError: "it is not signed as IAP signs",
-        jwt.InvalidKeyError: "it is signed with a key that IAP does not have",
-        jwt.InvalidSignatureError: "its signature is forged",
-        jwt.ImmatureSignatureError: "it is not for now, or for longer than IAP signs",
-        jwt.MissingRequiredClaimError: "it does not say all that it must",
+        jwt.InvalidKeyError: "it is signed with a key that IAP does not publish",
+        jwt.InvalidSignatureError: "its signature is wrong",
+        jwt.ImmatureSignatureError: "it is not valid yet, or valid for longer than IAP signs",
+        jwt.MissingRequiredClaimError: "a required claim is missing",
         jwt.PyJWKClientError: "IAP's public keys cannot be fetched",
     }
     return next((text for kind, text in known.items() if isinstance(error, kind)), "it cannot be read")

@@ -1,4 +1,4 @@
-"""Plots as SVG, made here: only numbers, dates and words of our own go into them, so nothing that is stored can."""
+"""Draws plots as SVG. They contain only numbers, dates and fixed words, never text from a store."""
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -11,20 +11,20 @@ from shared.text import age, duration, size
 
 _WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 640, 200, 70, 10, 14, 26
 _T = TypeVar("_T")
-_MOST = 400  # points that are drawn
+_MOST_POINTS = 400  # drawn of a line
 _DAY = 86_400  # seconds
 
 
 @dataclass(frozen=True)
 class Series:
-    """`points` are moments and values, the oldest first."""
+    """A named line of a plot. `points`: moments and values, oldest first."""
 
     name: str
     points: Sequence[tuple[datetime, float]]
 
 
 def over_time(title: str, series: Sequence[Series], unit: str, limit: float | None = None) -> Markup:
-    """Lines over time from zero up; `unit` is bytes, seconds or rows, `limit` a line that should not be passed."""
+    """Plots lines over time, from zero up. `unit`: bytes, seconds or rows. `limit`: where to draw a dashed line."""
     shown = [Series(each.name, thinned(each.points)) for each in series if each.points]
     moments = [at for each in shown for at, _ in each.points]
     values = [value for each in shown for _, value in each.points]
@@ -45,15 +45,15 @@ def over_time(title: str, series: Sequence[Series], unit: str, limit: float | No
 def bars_of_time(
     title: str, ranges: Sequence[tuple[datetime, datetime]], gaps: Sequence[tuple[datetime, datetime]]
 ) -> Markup:
-    """What can be reached, and the gaps, each as a stretch of one bar."""
+    """Plots time ranges and the gaps between them as two bars."""
     moments = [at for each in (*ranges, *gaps) for at in each]
     if not moments:
         return Markup()
     begin, end = min(moments), max(moments)
     frame = _PlotArea(begin, max(end - begin, timedelta(seconds=1)), 1)
     body = []
-    for kind, stretches, y in (("reach", ranges, 14), ("gap", gaps, 30)):
-        for since, until in thinned(stretches):
+    for kind, periods, y in (("reach", ranges, 14), ("gap", gaps, 30)):
+        for since, until in thinned(periods):
             x = frame.x(since)
             width = max(frame.x(until) - x, 1.5)
             body.append(f'<rect class="{kind}" x="{x:.1f}" y="{y}" width="{width:.1f}" height="12"/>')
@@ -65,15 +65,17 @@ def bars_of_time(
 
 
 def thinned(points: Sequence[_T]) -> Sequence[_T]:
-    """At most so many, evenly, with the first and the last."""
-    if len(points) <= _MOST:
+    """Returns at most 400 of the points, evenly spread, with the first and the last."""
+    if len(points) <= _MOST_POINTS:
         return points
-    step = (len(points) - 1) / (_MOST - 1)
-    return [points[round(number * step)] for number in range(_MOST)]
+    step = (len(points) - 1) / (_MOST_POINTS - 1)
+    return [points[round(number * step)] for number in range(_MOST_POINTS)]
 
 
 @dataclass(frozen=True)
 class _PlotArea:
+    """Converts moments and values to coordinates."""
+
     begin: datetime
     span: timedelta
     top: float
@@ -102,24 +104,26 @@ def _dates(begin: datetime, end: datetime, y: int) -> Iterator[str]:
 
 
 def _line(frame: _PlotArea, series: Series, kind: str) -> Iterator[str]:
-    places = [(frame.x(at), frame.y(value)) for at, value in series.points]
-    if len(places) > 1:
-        yield f'<polyline class="{kind}" points="{" ".join(f"{x:.1f},{y:.1f}" for x, y in places)}"/>'
-    if len(places) <= 60:
-        for x, y in places:
+    coordinates = [(frame.x(at), frame.y(value)) for at, value in series.points]
+    if len(coordinates) > 1:
+        yield f'<polyline class="{kind}" points="{" ".join(f"{x:.1f},{y:.1f}" for x, y in coordinates)}"/>'
+    if len(coordinates) <= 60:
+        for x, y in coordinates:
             yield f'<circle class="dot-{kind}" cx="{x:.1f}" cy="{y:.1f}" r="3"/>'
 
 
 def _value(value: float, unit: str) -> str:
+    if unit == "seconds" and value == 0:
+        return "0 s"
     if unit == "bytes":
         return size(round(value))
     if unit == "rows":
         return f"{round(value):,}"
     if _DAY <= value < 2 * _DAY:
-        return f"{value / 3600:.0f} h"  # 25 h, as old as a daily backup may be, is no day
+        return f"{value / 3600:.0f} h"  # "25 h", the age limit of a daily backup, says more than "1 d"
     return age(value) if value >= 60 else duration(value)
 
 
 def _svg(title: str, height: int, body: Sequence[str]) -> Markup:
     head = f'<svg class="plot" viewBox="0 0 {_WIDTH} {height}" role="img" aria-label="{title}">'
-    return Markup("\n".join([f'<p class="title">{title}</p>', head, *body, "</svg>"]))  # noqa: S704 - numbers, dates and our own words
+    return Markup("\n".join([f'<p class="title">{title}</p>', head, *body, "</svg>"]))  # noqa: S704 - numbers, dates and fixed words

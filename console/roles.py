@@ -1,4 +1,4 @@
-"""What somebody may do: by the policy file, and by nothing else."""
+"""The roles of a caller. Only the policy file grants them."""
 
 from dataclasses import dataclass
 from fnmatch import fnmatchcase
@@ -14,7 +14,7 @@ from shared.terminal.policy import policy_of
 
 @dataclass(frozen=True)
 class Roles:
-    """`person`: whom of the policy this is, if anybody. `why_not`: why it is not all roles, for the page."""
+    """`person`: the caller's name in the policy, if any. `why_not`: why some role is missing, shown on the page."""
 
     person: str | None
     view: bool
@@ -24,7 +24,7 @@ class Roles:
 
     @property
     def words(self) -> str:
-        """`viewer, requester and approver`."""
+        """The roles as text: `viewer, requester and approver`."""
         held = [
             word for word, has in (("viewer", self.view), ("requester", self.ask), ("approver", self.decide)) if has
         ]
@@ -32,10 +32,10 @@ class Roles:
 
 
 def roles_of(settings: Settings, caller: Caller, *, may_change: bool) -> Roles:
-    """Raises UsageError for a wrong policy."""
+    """Returns the roles of the caller. Raises UsageError for an invalid policy."""
     policy = policy_of(settings)
     if policy is None or not policy.people:
-        return Roles(None, view=True, why_not="no policy file names people, so nothing can be asked for here")
+        return Roles(None, view=True, why_not="no policy file names people, so no request can be made here")
     if caller.own_key:
         return _of_own_key(settings, policy, may_change=may_change)
     return _by_console(settings, policy, caller.name)
@@ -43,7 +43,7 @@ def roles_of(settings: Settings, caller: Caller, *, may_change: bool) -> Roles:
 
 def _of_own_key(settings: Settings, policy: Policy, *, may_change: bool) -> Roles:
     if not may_change:
-        return Roles(None, view=True, why_not="it is read-only: start it with --allow-requests")
+        return Roles(None, view=True, why_not="the console is read-only: start it with --allow-requests")
     if settings.backup_signing_key is None:
         return Roles(None, view=True, why_not="BACKUP_SIGNING_KEY is not set, so nothing can be signed")
     try:
@@ -52,7 +52,7 @@ def _of_own_key(settings: Settings, policy: Policy, *, may_change: bool) -> Role
         return Roles(None, view=True, why_not=str(error))
     person = next((each.name for each in policy.people if public_key(each.key) == own), None)
     if person is None:
-        return Roles(None, view=True, why_not="BACKUP_SIGNING_KEY is the key of none of the policy's people")
+        return Roles(None, view=True, why_not="BACKUP_SIGNING_KEY belongs to nobody whom the policy names")
     return Roles(person, view=True, ask=True, decide=True)
 
 
@@ -61,16 +61,16 @@ def _by_console(settings: Settings, policy: Policy, email: str) -> Roles:
     person = next((each.name for each in policy.people if each.name.casefold() == email.casefold()), None)
     view = person is not None or _may_view(console, email)
     if console is None:
-        return Roles(person, view, why_not="the policy has no console, so nothing counts that is signed here")
+        return Roles(person, view, why_not="the policy has no console section, so this console can sign nothing")
     if person is None:
-        return Roles(None, view, why_not="you are not among the people of the policy")
+        return Roles(None, view, why_not="the policy does not name you among its people")
     if not console.attests(person) or settings.backup_signing_key is None:
-        return Roles(person, view, why_not="the policy does not let the console speak for you")
-    why_not = None if console.may_decide else "by the policy, the console decides nothing: use litekeep approve"
+        return Roles(person, view, why_not="the policy does not let the console sign for you")
+    why_not = None if console.may_decide else "the policy lets the console decide nothing: use litekeep approve"
     return Roles(person, view, ask=True, decide=console.may_decide, why_not=why_not)
 
 
 def _may_view(console: Console | None, email: str) -> bool:
-    """Whoever Identity-Aware Proxy lets in, unless the policy names the viewers."""
+    """Everybody whom Identity-Aware Proxy admits may view, unless the policy names the viewers."""
     patterns = console.may_view if console is not None else None
     return patterns is None or any(fnmatchcase(email.casefold(), pattern.casefold()) for pattern in patterns)

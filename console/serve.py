@@ -1,4 +1,4 @@
-"""From settings to an application that gunicorn serves: behind Identity-Aware Proxy, or on one's own machine."""
+"""Makes the application from settings, and serves it by gunicorn: behind Identity-Aware Proxy, or on a laptop."""
 
 import secrets
 import socket
@@ -20,15 +20,17 @@ HOST = "127.0.0.1"
 
 
 def behind_iap(settings: Settings | None = None) -> Flask:
-    """The application of `python -m console`. Raises UsageError where nothing would say who asks."""
+    """Returns the application of `python -m console`. Raises UsageError if callers could not be identified."""
     settings = settings or settings_with()
     if not settings.backup_console_audiences:
         raise UsageError(
-            "BACKUP_CONSOLE_AUDIENCES is not set: without Identity-Aware Proxy nobody is told apart; set it to the "
-            "audience of this service, or use litekeep console on your own machine"
+            "BACKUP_CONSOLE_AUDIENCES is not set, so callers cannot be identified: set it to the audience of this "
+            "service, or use litekeep console on your own machine"
         )
     if settings.k_service is not None and (names := rerouted()):
-        raise NotPermitted(f"{names[0]} is refused in a service: it would lead it to another store, identity or key")
+        raise NotPermitted(
+            f"{names[0]} is refused in a service: it would redirect it to another store, identity or key"
+        )
     gate = IapGate(settings.backup_console_audiences, GoogleKeys())
     secret = settings.backup_console_secret
     forms = Forms(secret.encode() if secret else secrets.token_bytes(32))
@@ -36,7 +38,7 @@ def behind_iap(settings: Settings | None = None) -> Flask:
 
 
 def on_laptop(settings: Settings, user: str, port: int, *, may_change: bool) -> tuple[Flask, str]:
-    """The application of `litekeep console`, and the address that lets one browser in."""
+    """Returns the application of `litekeep console`, and the URL that admits one browser."""
     secret = secrets.token_bytes(32)
     gate = LaptopGate(user, port, secret)
     parts = Wiring(settings, gate, Forms(secret), may_change=may_change, with_key=True)
@@ -45,28 +47,28 @@ def on_laptop(settings: Settings, user: str, port: int, *, may_change: bool) -> 
 
 
 def warm_up(app: Flask) -> None:
-    """Compiles the pages, so that whoever looks first does not wait for that."""
+    """Compiles the templates, so that the first visitor does not wait for that."""
     for name in app.jinja_env.list_templates():
         app.jinja_env.get_template(name)
 
 
 def listening(port: int) -> socket.socket:
-    """A socket of this machine alone; port 0 takes a free one. Raises LitekeepError for one that is taken."""
-    found = socket.socket()
-    found.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    """Returns a socket that listens on 127.0.0.1; port 0 takes a free one. Raises LitekeepError for a port in use."""
+    listener = socket.socket()
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
-        found.bind((HOST, port))
-        found.listen(64)
+        listener.bind((HOST, port))
+        listener.listen(64)
     except OSError as error:
-        found.close()
+        listener.close()
         raise LitekeepError(
             f"cannot listen on {HOST}:{port}: {error.strerror}; another program uses it: name another --port"
         ) from None
-    return found
+    return listener
 
 
 def serve(app: Flask, bind: str, threads: int = 8) -> None:
-    """Answers until Ctrl-C or SIGTERM, then ends the process: gunicorn with one worker and threads."""
+    """Serves by gunicorn, with one worker and threads, until Ctrl-C or SIGTERM; then the process ends."""
     warm_up(app)
     options: dict[str, Any] = {
         "bind": bind,

@@ -1,14 +1,14 @@
-"""What the application is made of, for one process: settings, the gate, the stores, what holds forms and rates."""
+"""The parts of the application, one set a process: settings, gate, store, forms and rate limit."""
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
 
 from flask import current_app, g
 
+from console.cached_store import CachedStore
 from console.forms import Forms
 from console.identity import Caller, Gate
-from console.kept import KeptStore
-from console.limits import RateLimit
+from console.rate_limit import RateLimit
 from console.roles import Roles
 from shared.clock import Clock, utc_now
 from shared.events.log import EventLog
@@ -26,7 +26,7 @@ NAME = "litekeep"
 
 @dataclass
 class Wiring:
-    """`may_change`: whether forms are there at all. `with_key`: whether this machine may look at seals."""
+    """`may_change`: forms can be sent. `with_key`: this machine has the key that checks seals."""
 
     settings: Settings
     gate: Gate
@@ -36,45 +36,46 @@ class Wiring:
     clock: Clock = utc_now
     rate: RateLimit = field(default_factory=RateLimit)
     _log: EventLog | None = None
-    _kept: KeptStore | None = None
-    _looked: "tuple[tuple[StoredObject, ...], Look] | None" = None
+    _store: CachedStore | None = None
+    _last_look: "tuple[tuple[StoredObject, ...], Look] | None" = None
 
     @property
-    def store(self) -> KeptStore:
-        if self._kept is None:
-            self._kept = KeptStore(open_store(self.settings.backup_store), self.clock)
-        return self._kept
+    def store(self) -> CachedStore:
+        if self._store is None:
+            self._store = CachedStore(open_store(self.settings.backup_store), self.clock)
+        return self._store
 
     @property
     def log(self) -> EventLog:
-        """One for the process: its events follow one another in the audit trail."""
+        """The event log. There is one a process, because the audit trail numbers the events of each."""
         if self._log is None:
             self._log = event_log(self.settings, result_on_stdout=False)
         return self._log
 
     def look(self) -> Look:
-        """All databases, from the listing alone; made anew when the listing is. Raises StoreError."""
+        """Returns the state of all databases, from the listing only; cached as long as it. Raises StoreError."""
         with all_of_it_stays():
-            listing = self.store.whole()
-            if self._looked is None or self._looked[0] is not listing:
+            listing = self.store.listing()
+            if self._last_look is None or self._last_look[0] is not listing:
                 look = look_at(self.settings, self.store, None, self.clock(), listing_alone=True)
-                self._looked = (listing, look)
-            return self._looked[1]
+                self._last_look = (listing, look)
+            return self._last_look[1]
 
     def look_closely(self, database: str) -> Look:
-        """One database, with its newest manifests read. Raises StoreError."""
+        """Returns the state of one database, and reads its newest manifests. Raises StoreError."""
         return look_at(self.settings, self.store, database, self.clock(), with_key=self.with_key)
 
 
 def wiring() -> Wiring:
-    """That of the application that answers now."""
+    """Returns the parts of the current application."""
     return cast("Wiring", current_app.extensions[NAME])
 
 
 def caller() -> Caller:
-    """Who asks, as the gate has found out."""
+    """Returns who makes the current request."""
     return cast("Caller", g.caller)
 
 
 def roles() -> Roles:
+    """Returns the roles of who makes the current request."""
     return cast("Roles", g.roles)

@@ -1,4 +1,4 @@
-"""The pages: each a blueprint that makes a document of what the library returns, and shows it."""
+"""The pages: each module is a blueprint that builds a document from the library's results and renders it."""
 
 from console.pages import audit, backup, cost, database, drills, overview, requests, restore
 

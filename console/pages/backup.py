@@ -1,12 +1,13 @@
-"""One backup: its manifest in words, its tables beside the backup before, its verdicts, and how it comes back."""
+"""One backup: its manifest, its tables compared with the previous backup, its verdicts, and how to restore it."""
 
 import shlex
+from contextlib import suppress
 from typing import Any
 
 from flask import Blueprint, Response, abort, request
 
-from console.deeds import deeds_of_backup
-from console.show import page
+from console.rendering import page
+from console.trail import events_of_backup
 from console.wiring import Wiring, wiring
 from shared.catalog.backup import Backup
 from shared.catalog.described import document_of
@@ -21,7 +22,7 @@ _MOST_TABLES = 500
 
 @blueprint.get("/backup")
 def show() -> Response:
-    """`kind`, `database` and `id` say which."""
+    """Shows the backup that `kind`, `database` and `id` name."""
     parts = wiring()
     wanted = tuple(request.args.get(name, "") for name in ("kind", "database", "id"))
     inventory = parts.look().inventory
@@ -33,15 +34,15 @@ def show() -> Response:
         document, problem = document_of(catalog, found), None
     except NotGood as error:
         document, problem = found.to_json() | {"manifest": None, "verdicts": []}, str(error)
-    before = _before(parts, found)
-    tables, left_out = _tables(catalog, document, before)
+    previous = _previous(parts, found)
+    tables, left_out = _tables(catalog, document, previous)
     command = ["litekeep", "restore", "--backup", found.name.id, "--database", found.name.database]
     document |= {
         "problem": problem,
-        "before": None if before is None else before.name.id,
+        "before": None if previous is None else previous.name.id,
         "compared": tables,
         "left_out": left_out,
-        "deeds": [each.to_json() for each in deeds_of_backup(parts.store, found)],
+        "deeds": [each.to_json() for each in events_of_backup(parts.store, found)],
         "command": shlex.join(command),
     }
     return page("backup.html", document)
@@ -51,8 +52,8 @@ def _key(backup: Backup) -> tuple[str, ...]:
     return (backup.name.kind.value, backup.name.database, backup.name.id)
 
 
-def _before(parts: Wiring, backup: Backup) -> Backup | None:
-    """The backup before it that holds whole tables: a point of a chain says nothing of rows of its own."""
+def _previous(parts: Wiring, backup: Backup) -> Backup | None:
+    """Returns the newest older backup to compare rows with: no point of a continuous chain, no safety backup."""
     older = [
         each
         for each in parts.look().inventory.backups.values()
@@ -65,17 +66,15 @@ def _before(parts: Wiring, backup: Backup) -> Backup | None:
     return max(older, key=lambda each: each.created_at, default=None)
 
 
-def _tables(catalog: Catalog, document: dict[str, Any], before: Backup | None) -> tuple[list[dict[str, Any]], int]:
-    """Each table with its rows, here and in the backup before; and how many tables are not shown."""
+def _tables(catalog: Catalog, document: dict[str, Any], previous: Backup | None) -> tuple[list[dict[str, Any]], int]:
+    """Returns each table with its rows, here and in the previous backup; and how many tables are left out."""
     if document["manifest"] is None:
         return [], 0
     here: dict[str, int] = document["manifest"]["row_counts"]
     there: dict[str, int] | None = None
-    if before is not None:
-        try:
-            there = dict(catalog.read_manifest(before)[0].row_counts)
-        except LitekeepError:
-            there = None
+    if previous is not None:
+        with suppress(LitekeepError):
+            there = dict(catalog.read_manifest(previous)[0].row_counts)
     rows = [
         _row(name, here.get(name), None if there is None else there.get(name, -1))
         for name in sorted({*here, *(there or {})})

@@ -1,19 +1,19 @@
-"""What the store costs, and what a change would save: what `litekeep cost` says."""
+"""What the store costs, and what a change would save, as `litekeep cost` reports it."""
 
 from flask import Blueprint, Response, request
 
-from console.show import page
+from console.rendering import page
 from console.wiring import wiring
 from shared.terminal.costs import counted, document_of
 from shared.terminal.flags import CostFlags
 
 blueprint = Blueprint("cost", __name__)
-_USUAL = "us-central1"  # as `litekeep cost` has it
+_DEFAULT_LOCATION = "us-central1"  # the default of `litekeep cost`
 
 
 @blueprint.get("/cost")
 def show() -> Response:
-    """At the list prices of `location`. Raises UsageError for one without a price."""
-    parts, location = wiring(), request.args.get("location", _USUAL).lower()
+    """Shows the cost at the list prices of `location`. Raises UsageError for an unknown location."""
+    parts, location = wiring(), request.args.get("location", _DEFAULT_LOCATION).lower()
     invoice, advice, prices = counted(parts.settings, parts.store, CostFlags(location=location))
     return page("cost.html", document_of(invoice, advice, prices, location), locations=sorted(prices.storage_gib_month))

@@ -1,9 +1,9 @@
-"""Drills: the newest of every database, with the recovery times that were measured."""
+"""All drills, with the recovery times that they measured."""
 
 from flask import Blueprint, Response
 
 from console.paging import PAGE, page_number, pages_of
-from console.show import page
+from console.rendering import page
 from console.wiring import wiring
 from shared.operations.drill.history import read_drill
 
@@ -12,7 +12,7 @@ blueprint = Blueprint("drills", __name__)
 
 @blueprint.get("/drills")
 def show() -> Response:
-    """All drills that count, newest first."""
+    """Shows the drills, newest first."""
     parts = wiring()
     names = [each for own in parts.look().listing.drills.values() for each in own]
     names.sort(key=lambda each: (each.held_at, each.report), reverse=True)

@@ -1,4 +1,4 @@
-"""All databases in a table, the worst first: what `litekeep status` says of each."""
+"""All databases in a table, the worst first, as `litekeep status` reports them."""
 
 from collections.abc import Callable
 from datetime import timedelta
@@ -8,7 +8,7 @@ from flask import Blueprint, Response, request
 
 from console.drills import last_drill
 from console.paging import PAGE, page_number, pages_of
-from console.show import page, wants_json
+from console.rendering import page, wants_json
 from console.wiring import Wiring, wiring
 from shared.errors import UsageError
 from shared.monitor.status import Status, StatusLevel
@@ -16,17 +16,17 @@ from shared.terminal.overall import Look, overall
 
 blueprint = Blueprint("overview", __name__)
 
-_BADNESS = [StatusLevel.NEVER, StatusLevel.FAILING, StatusLevel.STALE, StatusLevel.OK]
-_LONGEST = 255  # characters of a filter
+_WORST_FIRST = [StatusLevel.NEVER, StatusLevel.FAILING, StatusLevel.STALE, StatusLevel.OK]
+_LONGEST_FILTER = 255  # characters
 
 
 def _worst(status: Status) -> Any:
     age = status.recovery_point or timedelta(0)
-    return (_BADNESS.index(status.standing), -len(status.findings), -age, status.database)
+    return (_WORST_FIRST.index(status.standing), -len(status.findings), -age, status.database)
 
 
 def _most(status: Status, value: float | None) -> Any:
-    """The key that puts the largest value first, and a database without one before all."""
+    """Sort key: the largest value first, but a database without a value before all others."""
     return (value is not None, -(value or 0), status.database)
 
 
@@ -45,14 +45,16 @@ SORTS: dict[str, Callable[[Status], Any]] = {
 
 @blueprint.get("/")
 def show() -> Response:
-    """`q` is in the name, `state` the standing, `sort` one of SORTS, `page` from 1."""
+    """Shows the databases whose names contain `q` and that are in `state`; `sort` is one of SORTS, `page` from 1."""
     parts = wiring()
     look = parts.look()
-    text, state = request.args.get("q", "")[:_LONGEST], request.args.get("state", "")
+    text, state = request.args.get("q", "")[:_LONGEST_FILTER], request.args.get("state", "")
     sort = request.args.get("sort", "worst")
     if sort not in SORTS or state not in ("", "attention", *StatusLevel):
-        raise UsageError(f"sort is one of {', '.join(SORTS)}, and state one of attention, {', '.join(StatusLevel)}")
-    matching = [each for each in look.statuses if _fits(each, text, state)]
+        raise UsageError(
+            f"sort must be one of {', '.join(SORTS)}, and state one of attention, {', '.join(StatusLevel)}"
+        )
+    matching = [each for each in look.statuses if _matches(each, text, state)]
     matching.sort(key=SORTS[sort])
     number = page_number(len(matching))
     shown = matching[(number - 1) * PAGE : number * PAGE]
@@ -66,11 +68,11 @@ def show() -> Response:
         "databases": [_row(look, each) | {"drill": _drill(parts, look, each.database)} for each in shown],
     }
     chosen = {"q": text, "state": state, "sort": sort}
-    return page("overview.html", document, chosen=chosen, sorts=list(SORTS), standings=list(StatusLevel))
+    return page("overview.html", document, chosen=chosen, sorts=list(SORTS), levels=list(StatusLevel))
 
 
 def _row(look: Look, status: Status) -> dict[str, Any]:
-    """The page does not show which backup is deleted next, so it does not wait for the plan of retention either."""
+    """Leaves `deleted_next` out of the page, which does not show it: planning retention takes time."""
     return look.document(status) if wants_json() else look.row(status)
 
 
@@ -87,7 +89,7 @@ def _summary(look: Look) -> dict[str, Any]:
     }
 
 
-def _fits(status: Status, text: str, state: str) -> bool:
+def _matches(status: Status, text: str, state: str) -> bool:
     if text and text.casefold() not in status.database.casefold():
         return False
     return bool(status.findings) if state == "attention" else state in ("", status.standing)

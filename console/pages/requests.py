@@ -1,4 +1,4 @@
-"""What was asked for, what became of it, and deciding on it."""
+"""Restore requests: the list, one request, approving or refusing it, starting the restore."""
 
 import shlex
 from typing import Any
@@ -6,10 +6,10 @@ from typing import Any
 from flask import Blueprint, Response, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from console.deeds import deeds_of_request
-from console.desk import decide, desk, start
 from console.paging import PAGE, page_number, pages_of
-from console.show import page
+from console.rendering import page
+from console.request_actions import decide, desk, start
+from console.trail import events_of_request
 from console.wiring import caller, roles, wiring
 from shared.approvals.changes import changes_since
 from shared.approvals.documents import checked_reason
@@ -23,7 +23,7 @@ _DECISIONS = {"approved", "refused"}
 
 @blueprint.get("/requests")
 def show() -> Response:
-    """All requests, the waiting ones first, then the newest."""
+    """Shows all requests: first the waiting ones, then the newest."""
     try:
         states, why_not = desk().states(), None
     except NotPermitted as error:
@@ -44,7 +44,7 @@ def show() -> Response:
 
 @blueprint.get("/request")
 def one() -> Response:
-    """One request: its plan, what has changed since, and the forms of whoever may do something about it."""
+    """Shows one request: its plan, what changed since, and the forms that the caller may use."""
     own = desk()
     state = own.state(request.args.get("id", ""))
     changes, gone = changes_since(Catalog(wiring().store), own, state)
@@ -53,7 +53,7 @@ def one() -> Response:
         "changes": changes,
         "cannot_be_approved": gone,
         "may": _may(state, gone),
-        "progress": [each.to_json() for each in deeds_of_request(wiring().store, state)],
+        "progress": [each.to_json() for each in events_of_request(wiring().store, state)],
         "command": f"litekeep restore --request {shlex.quote(state.id)}",
     }
     forms = wiring().forms
@@ -65,11 +65,11 @@ def one() -> Response:
 
 @blueprint.post("/request/decide")
 def send_decision() -> AnyResponse:
-    """Approves or refuses exactly what was shown."""
+    """Approves or refuses the request as it was shown."""
     request_id, _, sha256 = wiring().forms.name_in(request, caller().name, "decide").partition(" ")
     decision = request.form.get("decision", "")
     if decision not in _DECISIONS:
-        raise UsageError("the decision is approved or refused")
+        raise UsageError("decision must be approved or refused")
     reason = request.form.get("reason", "").strip()
     decide(request_id, sha256, decision, checked_reason(reason) if reason or decision == "refused" else "")
     return redirect(url_for("requests.one", id=request_id), 303)
@@ -77,18 +77,18 @@ def send_decision() -> AnyResponse:
 
 @blueprint.post("/request/start")
 def send_start() -> AnyResponse:
-    """Has the restore job carry it out; the job believes nothing but the request itself."""
+    """Starts the restore job. The job checks the request and its approval by itself."""
     request_id, _, _ = wiring().forms.name_in(request, caller().name, "start").partition(" ")
     start(request_id)
     return redirect(url_for("requests.one", id=request_id, started=1), 303)
 
 
 def _may(state: RequestState, gone: str | None) -> dict[str, Any]:
-    """What the person who looks may do, by role and by what it is: nobody approves what he asked for himself."""
-    held, asked_by = roles(), state.request.person if state.request else None
-    open_to_decide = state.state == WAITING and held.decide
+    """Returns what the caller may do with the request. Nobody approves their own request."""
+    own, requester = roles(), state.request.person if state.request else None
+    may_decide = state.state == WAITING and own.decide
     return {
-        "approve": open_to_decide and asked_by != held.person and gone is None,
-        "refuse": held.decide and state.state in (WAITING, APPROVED),
-        "start": held.ask and state.state == APPROVED and wiring().settings.backup_console_restore_job is not None,
+        "approve": may_decide and requester != own.person and gone is None,
+        "refuse": own.decide and state.state in (WAITING, APPROVED),
+        "start": own.ask and state.state == APPROVED and wiring().settings.backup_console_restore_job is not None,
     }

@@ -1,11 +1,11 @@
-"""A restore is planned and asked for: what the form says, what would be done, and what is known against it."""
+"""Plans a restore, and requests it."""
 
 from flask import Blueprint, Response, redirect, request, url_for
 from werkzeug.wrappers import Response as AnyResponse
 
-from console.desk import ask
-from console.ordering import Planned, RestoreForm, plan
-from console.show import page
+from console.rendering import page
+from console.request_actions import make_request
+from console.restore_plan import Planned, RestoreForm, plan
 from console.wiring import caller, roles, wiring
 from shared.approvals.documents import checked_reason
 from shared.errors import LitekeepError, NotGood
@@ -13,19 +13,19 @@ from shared.model.request_names import new_request_id
 
 blueprint = Blueprint("restore", __name__)
 _PURPOSE = "restore"
-_MOST = 200  # backups to choose from
+_MOST_CHOICES = 200  # backups
 
 
 @blueprint.get("/restore")
 def show() -> Response:
-    """The form; with `plan=1` what would be asked for. Nothing is changed by looking."""
+    """Shows the form; with `plan=1` also the plan. Changes nothing."""
     parts, wanted = wiring(), RestoreForm.read(request.args)
     planned, problem = _planned(wanted) if request.args.get("plan") else (None, None)
     backups = [each for each in parts.look().inventory.backups.values() if each.name.database == wanted.database]
     backups.sort(key=lambda each: each.created_at, reverse=True)
     document = {
         "database": wanted.database,
-        "choices": [each.to_json() for each in backups[:_MOST]],
+        "choices": [each.to_json() for each in backups[:_MOST_CHOICES]],
         "plan": None if planned is None else planned.plan,
         "about": None if planned is None else planned.about,
         "checks": [] if planned is None else planned.checks,
@@ -39,14 +39,14 @@ def show() -> Response:
 
 @blueprint.post("/restore")
 def send() -> AnyResponse:
-    """Asks for the plan that was shown. The same form sent twice makes one request."""
+    """Requests the plan that was shown. The same form sent twice makes one request."""
     name = wiring().forms.name_in(request, caller().name, _PURPOSE)
     request_id, _, digest = name.partition(" ")
     reason = checked_reason(request.form.get("reason", ""))
     planned = plan(RestoreForm.read(request.form))
     if planned.digest != digest:
-        raise NotGood("the plan is another now than the one that was shown: look at it again")
-    ask(request_id, planned.plan, planned.about, reason)
+        raise NotGood("the plan has changed since it was shown: load the page again")
+    make_request(request_id, planned.plan, planned.about, reason)
     return redirect(url_for("requests.one", id=request_id), 303)
 
 

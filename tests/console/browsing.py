@@ -1,4 +1,4 @@
-"""Debian's chromium, driven by Playwright, as people who come through Identity-Aware Proxy."""
+"""Debian's Chromium, driven by Playwright, with the identity header of a person."""
 
 import shutil
 from collections.abc import Iterator
@@ -28,7 +28,7 @@ def chromium() -> Iterator[Browser]:
 
 @dataclass
 class Visit:
-    """One person with one window. `trouble` is what the browser complains of: scripts, refused styles, dialogs."""
+    """One person in one browser window. `trouble`: console messages, script errors and dialogs of the browser."""
 
     page: Page
     url: str

@@ -1,4 +1,4 @@
-"""The console as it runs: gunicorn in a process of its own, with a restore job that it can start."""
+"""The console in a process of its own, served by gunicorn, with a restore job that it can start."""
 
 import json
 import os
@@ -26,7 +26,7 @@ _START_SECONDS = 60.0
 
 @dataclass
 class CloudRun:
-    """Stands for Cloud Run's API: it runs the restore job here, with the arguments that it is given."""
+    """A stand-in for Cloud Run's API: runs the restore job as a local process, with the arguments it receives."""
 
     environment: dict[str, str]
     folder: Path
@@ -44,14 +44,14 @@ class CloudRun:
         )
 
     def finish(self) -> None:
-        """Waits for the newest run, which must end well."""
-        _, said = self.runs[-1].communicate(timeout=120)
-        assert self.runs[-1].returncode == 0, said.decode()
+        """Waits for the newest run, and checks that it succeeded."""
+        _, errors = self.runs[-1].communicate(timeout=120)
+        assert self.runs[-1].returncode == 0, errors.decode()
 
 
 @dataclass(frozen=True)
 class Deployment:
-    """A console that answers at `url`."""
+    """A console that serves at `url`."""
 
     url: str
     issuer: Issuer
@@ -90,7 +90,7 @@ def cloud_run(environment: dict[str, str], folder: Path) -> Iterator[CloudRun]:
 
 @contextmanager
 def deployed(folder: Path, settings: dict[str, str], issuer: Issuer, keys_port: int) -> Iterator[Deployment]:
-    """Starts `python -m console`, and ends it after the block."""
+    """Runs `python -m console` during the block."""
     inherited = {name: os.environ[name] for name in ("PATH", "HOME", "STORAGE_EMULATOR_HOST") if name in os.environ}
     base = inherited | {"PYTHONPATH": str(ROOT), "GCE_METADATA_HOST": "127.0.0.1:1", "ENVIRONMENT": "production"}
     base |= {"XDG_STATE_HOME": str(folder / "state"), "TMPDIR": str(folder)} | settings

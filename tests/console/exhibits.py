@@ -1,4 +1,4 @@
-"""Stores with something to see: databases that stand well and badly, a history, drills, points, hostile names."""
+"""Example stores: good and stale databases, a history of backups, drills, continuous points, hostile names."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -15,14 +15,14 @@ HOSTILE = [
     "{{ 7*7 }}${7*7}<%= 7 %>.db",
     "right\N{RIGHT-TO-LEFT OVERRIDE}bd.to\N{RIGHT-TO-LEFT MARK}left.db",
     "\N{HEBREW LETTER SHIN}\N{HEBREW LETTER LAMED}\N{HEBREW LETTER VAV}\N{HEBREW LETTER FINAL MEM}.db",
-    "a" * 197 + ".db",  # the longest there is
+    "a" * 197 + ".db",  # the longest allowed
     "line\nbreak\ttab.db",
 ]
 REASON = "</bdi><script>alert(1)</script>\N{RIGHT-TO-LEFT OVERRIDE}' onfocus=alert(1) x=\""
 
 
 def furnish(site: Site) -> None:
-    """Databases with a history of backups, and drills of one of them. `site` has app.db with a first backup."""
+    """Adds databases with a history of backups, and drills of app.db, which has a first backup already."""
     now = datetime.now(UTC)
     for days in range(12, 0, -1):
         site.run(

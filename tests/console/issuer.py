@@ -1,4 +1,4 @@
-"""A local issuer of the tokens that Identity-Aware Proxy signs, and the keys that it publishes."""
+"""A local replacement of Identity-Aware Proxy: signs its tokens and publishes its keys."""
 
 import json
 import time
@@ -18,7 +18,7 @@ AUDIENCE = "/projects/123456789/locations/europe-west1/services/litekeep-console
 
 
 class Issuer:
-    """Signs for whoever is asked for; `kid` is the id of the newest key."""
+    """Signs tokens for any person. `kid`: the id of the newest key."""
 
     def __init__(self) -> None:
         self.keys: dict[str, ec.EllipticCurvePrivateKey] = {}
@@ -42,7 +42,7 @@ class Issuer:
         return {name: value for name, value in (usual | changes).items() if value is not None}
 
     def token(self, email: str = "ana@example.com", **changes: Any) -> str:
-        """A token as IAP makes it, with some claims changed, or left out where they are None."""
+        """Returns a token like IAP's, with some claims changed; a claim that is None is left out."""
         return jwt.encode(self.claims(email, **changes), self.keys[self.kid], "ES256", headers={"kid": self.kid})
 
     def published(self) -> dict[str, Any]:
@@ -55,7 +55,7 @@ class Issuer:
 
 @contextmanager
 def publishing(issuer: Issuer) -> Iterator[int]:
-    """The port where the issuer's public keys are."""
+    """Publishes the issuer's public keys during the block; yields the port."""
 
     class Handler(BaseHTTPRequestHandler):
         def do_GET(self) -> None:

@@ -1,4 +1,4 @@
-"""Pictures of each page for docs/console: `python -m tests.console.screenshots`."""
+"""Takes the screenshots of docs/console: `python -m tests.console.screenshots`."""
 
 import os
 import tempfile

@@ -1,4 +1,4 @@
-"""A console over a store with backups, and people who look at it, by Flask's own client."""
+"""A console for a store with backups, called through Flask's test client."""
 
 import re
 from contextlib import closing
@@ -30,7 +30,7 @@ BASE = "https://console.example.com"
 
 @dataclass(frozen=True)
 class Called(FileLocation):
-    """A file that is the database of that name, which may be one that no file has."""
+    """A database file under another name, also one that no file can have."""
 
     called: str
 
@@ -41,7 +41,7 @@ class Called(FileLocation):
 
 @dataclass
 class Site:
-    """`folder` holds the live database and the store; `more` are settings besides."""
+    """`folder` holds the live databases and the store. `more`: additional settings."""
 
     folder: Path
     issuer: Issuer
@@ -55,12 +55,12 @@ class Site:
 
     @property
     def environment(self) -> dict[str, str]:
-        """The same settings for a process."""
+        """The settings as environment variables, for a process."""
         return {"BACKUP_STORE": str(self.store), "BACKUP_KEY": "none", **self.more}
 
     @property
     def client(self) -> FlaskClient:
-        """One application for the whole test, made when it is first asked."""
+        """The client of one application, made at its first use."""
         if self._client is None:
             settings = read_settings(
                 **{
@@ -87,7 +87,7 @@ class Site:
         store: str | None = None,
         called: str | None = None,
     ) -> str:
-        """Takes a backup, at that time as its clock says, and returns its id."""
+        """Takes a backup and returns its id. `taken`: the time on its clock."""
         order = BackupOrder(
             Called(self.folder / database, called or database),
             open_store(store or str(self.store)),
@@ -100,7 +100,7 @@ class Site:
         return take_backup(order, clock=utc_now if taken is None else lambda: taken).manifest.id
 
     def with_policy(self, **console: Any) -> None:
-        """A policy of Ana and Ben, with a console that may decide unless told otherwise."""
+        """Sets a policy of Ana and Ben; by default its console may decide."""
         key = SigningFile.create(self.folder / "console.key")
         part = {"key": key.public.pem, "may_attest": ["*@example.com"], "may_decide": True} | console
         lists = {
@@ -119,13 +119,13 @@ class Site:
         self._client = None
 
     def post(self, path: str, data: dict[str, str], who: str = "ana@example.com", **sent: Any) -> TestResponse:
-        """As a browser sends a form of a page of ours."""
+        """Sends a form as a browser does from a page of the console."""
         headers = {HEADER: self.issuer.token(who), "Origin": BASE, "Sec-Fetch-Site": "same-origin"}
         headers |= sent.pop("headers", {})
         return self.client.post(path, base_url=BASE, data=data, headers=headers, **sent)
 
     def form(self, path: str, action: str, who: str = "ana@example.com") -> dict[str, str]:
-        """The hidden fields of the form of that page that goes to `action`."""
+        """Returns the hidden fields of the form on that page that posts to `action`."""
         text = self.get(path, who).text
         found = re.search(rf'<form method="post" action="{action}">(.*?)</form>', text, re.DOTALL)
         assert found, text
@@ -134,7 +134,7 @@ class Site:
     def ask(
         self, who: str = "ana@example.com", query: str = "ref=first&how=in-place", reason: str = "orders lost"
     ) -> str:
-        """Asks for a restore by the pages, and returns the request's id."""
+        """Requests a restore on the pages, and returns the request's id."""
         form = self.form(f"/restore?database=app.db&plan=1&{query}", "/restore", who)
         answer = self.post("/restore", form | {"reason": reason}, who)
         assert answer.status_code == 303, answer.text
@@ -145,7 +145,7 @@ class Site:
         return self.post("/request/decide", form | {"decision": decision, "reason": "seen"}, who)
 
     def get(self, path: str = "/", who: str = "ana@example.com", token: str | None = None, **sent: Any) -> TestResponse:
-        """As a browser asks; `token` in the place of the one that the issuer signs for `who`."""
+        """Gets a page as `who`. `token`: sent instead of the one that the issuer signs for `who`."""
         headers = {HEADER: token or self.issuer.token(who)} | sent.pop("headers", {})
         return self.client.get(path, base_url=BASE, headers=headers, **sent)
 

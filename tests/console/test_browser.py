@@ -1,4 +1,4 @@
-"""The console in a real browser: a restore by two people, what everybody can see and reach, and hostile names."""
+"""The console in a real browser: a restore by two people, accessibility, narrow screens, hostile names, keyboard."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -16,8 +16,12 @@ from tests.console.issuer import Issuer, publishing
 from tests.console.site import Site
 from tests.servers.gcs.server import make_bucket, running_server
 
-pytestmark = pytest.mark.xdist_group("browser")  # one browser, and one console, for all of these
-DARK = ["/", "/database?name=app.db", "/restore?database=app.db&ref=first&how=in-place&plan=1"]  # every colour
+pytestmark = pytest.mark.xdist_group("browser")  # all of these share one browser and one console
+DARK = [
+    "/",
+    "/database?name=app.db",
+    "/restore?database=app.db&ref=first&how=in-place&plan=1",
+]  # these use every colour
 BEN = "ben@example.com"
 
 
@@ -49,7 +53,7 @@ def console(site: Site) -> Iterator[Deployment]:
 
 @pytest.fixture(scope="module")
 def pages(site: Site, console: Deployment) -> list[str]:
-    """Every page, with a request whose reason is hostile."""
+    """The addresses of all pages: 12 usual ones, then those of hostile names. A request has a hostile reason."""
     request = site.ask(reason=REASON, query="ref=first&how=beside")
     hostile = [f"/database?{urlencode({'name': name})}" for name in HOSTILE]
     hostile += [
@@ -74,7 +78,7 @@ def pages(site: Site, console: Deployment) -> list[str]:
     return [*usual, *hostile]
 
 
-def test_two_browsers_of_two_people_restore_a_database_without_script(
+def test_restore_by_two_people_in_two_browsers_without_script(
     browser: Browser, site: Site, console: Deployment
 ) -> None:
     site.run("DELETE FROM users")
@@ -88,8 +92,8 @@ def test_two_browsers_of_two_people_restore_a_database_without_script(
         page.locator("select[name=ref]").select_option("first")
         page.get_by_label("In place").check()
         page.get_by_role("button", name="Show the plan").click()
-        page.get_by_label("Why").fill("orders lost at 10:40")
-        page.get_by_role("button", name="Ask for this restore").click()
+        page.get_by_label("Reason").fill("orders lost at 10:40")
+        page.get_by_role("button", name="Request this restore").click()
         assert page.get_by_role("button", name="Approve").count() == 0
 
         theirs = ben.go("/requests")
@@ -97,11 +101,11 @@ def test_two_browsers_of_two_people_restore_a_database_without_script(
         theirs.get_by_role("button", name="Approve").click()
         assert theirs.get_by_text("Approved by").count() == 1
 
-        page.get_by_role("link", name="Look again").click()
+        page.get_by_role("link", name="Reload").click()
         page.get_by_role("button", name="Start the restore").click()
         console.job.finish()
-        page.get_by_role("link", name="Look again").click()
-        assert page.get_by_text("it holds no second time").count() == 1
+        page.get_by_role("link", name="Reload").click()
+        assert page.get_by_text("the request cannot be used again").count() == 1
         assert page.get_by_text("restore succeeded").count() == 1
 
     assert site.run("SELECT name FROM users") == [("kept",)]
@@ -111,9 +115,7 @@ def test_two_browsers_of_two_people_restore_a_database_without_script(
 
 
 @pytest.mark.parametrize("scheme", ["light", "dark"])
-def test_axe_finds_nothing_serious_on_any_page(
-    browser: Browser, console: Deployment, pages: list[str], scheme: Any
-) -> None:
+def test_axe_finds_no_serious_violation(browser: Browser, console: Deployment, pages: list[str], scheme: Any) -> None:
     with (
         visit(browser, console, bypass_csp=True, color_scheme=scheme) as ana,
         visit(browser, console, BEN, bypass_csp=True, color_scheme=scheme) as ben,
@@ -121,11 +123,11 @@ def test_axe_finds_nothing_serious_on_any_page(
         for path in DARK if scheme == "dark" else [*pages[:12], *pages[12::7]]:
             who = ben if path.startswith("/request?") else ana
             found = Axe().run(who.go(path)).response["violations"]
-            grave = [each for each in found if each["impact"] in ("serious", "critical")]
-            assert [(path, each["id"], each["nodes"][0]["html"]) for each in grave] == []
+            serious = [each for each in found if each["impact"] in ("serious", "critical")]
+            assert [(path, each["id"], each["nodes"][0]["html"]) for each in serious] == []
 
 
-def test_no_page_scrolls_sideways_at_360_pixels_and_none_upsets_the_browser(
+def test_pages_fit_360_pixels_and_run_no_hostile_markup(
     browser: Browser, console: Deployment, pages: list[str]
 ) -> None:
     with visit(browser, console, viewport={"width": 360, "height": 740}) as ana:
@@ -136,7 +138,7 @@ def test_no_page_scrolls_sideways_at_360_pixels_and_none_upsets_the_browser(
         assert ana.trouble == []
 
 
-def test_hostile_names_stand_as_text(browser: Browser, console: Deployment) -> None:
+def test_hostile_database_names_are_shown_as_text(browser: Browser, console: Deployment) -> None:
     with visit(browser, console) as ana:
         page = ana.go("/?sort=name")
         shown = page.locator("th .name").all_inner_texts()
@@ -147,7 +149,7 @@ def test_hostile_names_stand_as_text(browser: Browser, console: Deployment) -> N
         assert ana.trouble == []
 
 
-def test_the_keyboard_alone_asks_for_a_restore(browser: Browser, console: Deployment) -> None:
+def test_restore_can_be_requested_by_keyboard_alone(browser: Browser, console: Deployment) -> None:
     with visit(browser, console) as ana:
         page = ana.go("/")
         page.keyboard.press("Tab")
@@ -169,7 +171,7 @@ def test_the_keyboard_alone_asks_for_a_restore(browser: Browser, console: Deploy
 
 
 def _tab_to(who: Visit, what: str) -> None:
-    """Presses Tab until what has the focus, by its words or its field's name, and its focus can be seen."""
+    """Presses Tab until the element with that text or field name is focused; checks that the focus is visible."""
     for _ in range(200):
         who.page.keyboard.press("Tab")
         words, style = who.page.evaluate(
@@ -182,9 +184,7 @@ def _tab_to(who: Visit, what: str) -> None:
     raise AssertionError(f"Tab does not reach {what}")
 
 
-def test_a_bucket_is_shown_as_a_folder_is(
-    browser: Browser, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_console_shows_a_bucket(browser: Browser, site: Site, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     with running_server(tmp_path / "gcs.log") as port:
         make_bucket(port, "acme-backups")
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{port}")
@@ -195,4 +195,4 @@ def test_a_bucket_is_shown_as_a_folder_is(
             assert page.get_by_text("gs://acme-backups").count() == 1
             page.get_by_role("link", name="app.db", exact=True).click()
             page.get_by_role("link", name="in-bucket").click()
-            assert page.get_by_text("The stored files").count() == 1
+            assert page.get_by_text("Stored files").count() == 1

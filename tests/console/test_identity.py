@@ -1,4 +1,4 @@
-"""Who gets in behind Identity-Aware Proxy: whoever its signed header names, and nobody else."""
+"""Identity-Aware Proxy: only its signed header identifies a caller."""
 
 import base64
 import hmac
@@ -36,7 +36,7 @@ def _by_another_key(issuer: Issuer, kid: str | None = None) -> str:
 
 
 def _hs256(issuer: Issuer) -> str:
-    """Signed with what everybody knows: the public key, taken for a secret."""
+    """Signs with the public key as an HMAC secret: everybody knows it."""
     parts = [{"alg": "HS256", "typ": "JWT", "kid": issuer.kid}, issuer.claims("ana@example.com")]
     signed = ".".join(_base64(json.dumps(each).encode()) for each in parts)
     pem = issuer.keys[issuer.kid].public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo)
@@ -49,44 +49,44 @@ def _changed(issuer: Issuer) -> str:
 
 
 class _Now(int):
-    """Seconds from the moment of the test, not from when this file was read."""
+    """Seconds relative to the moment of the test, not to the import of this module."""
 
 
 FORGED = {
     "signed by another key": _by_another_key,
-    "signed by a key that nobody publishes": lambda issuer: _by_another_key(issuer, "key-99"),
+    "signed by an unpublished key": lambda issuer: _by_another_key(issuer, "key-99"),
     "alg none": _unsigned,
     "HS256 with the public key": _hs256,
-    "another person's claims under this signature": _changed,
+    "claims of another person with this signature": _changed,
     "not a token": lambda _: "e30.e30.e30",
-    "longer than any header": lambda issuer: issuer.token() + "A" * 9000,
+    "too long": lambda issuer: issuer.token() + "A" * 9000,
 }
 WRONG: dict[str, dict[str, Any]] = {
     "another audience": {"aud": AUDIENCE + "-two"},
-    "an audience that begins alike": {"aud": AUDIENCE[:-1]},
+    "a prefix of the audience": {"aud": AUDIENCE[:-1]},
     "a list of audiences": {"aud": [AUDIENCE, "/projects/1/global/backendServices/2"]},
     "another issuer": {"iss": "https://accounts.google.com"},
     "expired": {"iat": _Now(-700), "exp": _Now(-100)},
-    "of the future": {"iat": _Now(300), "exp": _Now(900)},
-    "for a year": {"exp": _Now(365 * 86400)},
+    "not valid yet": {"iat": _Now(300), "exp": _Now(900)},
+    "valid for a year": {"exp": _Now(365 * 86400)},
     "no audience": {"aud": None},
     "no expiry": {"exp": None},
     "no issuer": {"iss": None},
     "no person": {"email": None},
     "no subject": {"sub": None},
-    "a person that is no text": {"email": ["ana@example.com"]},
+    "a person that is not a string": {"email": ["ana@example.com"]},
     "a person with a line break": {"email": "ana@example.com\r\nX: 1"},
 }
 
 
-def test_whoever_iap_names_sees_the_page(site: Site) -> None:
+def test_person_of_the_iap_header_is_admitted(site: Site) -> None:
     answer = site.get("/", "Ana@Example.com")
 
     assert answer.status_code == 200
     assert "ana@example.com" in answer.text
 
 
-def test_no_header_gets_nothing_whatever_the_unsigned_headers_say(site: Site) -> None:
+def test_unsigned_iap_headers_alone_are_rejected(site: Site) -> None:
     headers = {"X-Goog-Authenticated-User-Email": "accounts.google.com:ana@example.com"}
     answer = site.client.get("/", base_url=BASE, headers=headers)
 
@@ -95,7 +95,7 @@ def test_no_header_gets_nothing_whatever_the_unsigned_headers_say(site: Site) ->
 
 
 @pytest.mark.parametrize("kind", FORGED)
-def test_a_forged_header_gets_nothing(site: Site, kind: str) -> None:
+def test_forged_iap_header_is_rejected(site: Site, kind: str) -> None:
     answer = site.get("/", token=FORGED[kind](site.issuer))
 
     assert answer.status_code == 401
@@ -103,7 +103,7 @@ def test_a_forged_header_gets_nothing(site: Site, kind: str) -> None:
 
 
 @pytest.mark.parametrize("what", WRONG)
-def test_a_token_that_is_not_for_this_service_and_now_gets_nothing(site: Site, what: str) -> None:
+def test_token_with_wrong_claims_is_rejected(site: Site, what: str) -> None:
     now = int(time.time())
     wrong = {claim: now + each if isinstance(each, _Now) else each for claim, each in WRONG[what].items()}
     answer = site.get("/", token=site.issuer.token(**{"email": "ana@example.com", **wrong}))
@@ -112,13 +112,13 @@ def test_a_token_that_is_not_for_this_service_and_now_gets_nothing(site: Site, w
     assert "app.db" not in answer.text
 
 
-def test_two_headers_get_nothing(site: Site) -> None:
+def test_two_iap_headers_are_rejected(site: Site) -> None:
     headers = [(HEADER, site.issuer.token()), (HEADER, site.issuer.token("ben@example.com"))]
 
     assert site.client.get("/", base_url=BASE, headers=headers).status_code == 401
 
 
-def test_clocks_may_differ_by_thirty_seconds(site: Site) -> None:
+def test_clock_skew_is_tolerated(site: Site) -> None:
     late = site.issuer.token(iat=int(time.time()) - 615, exp=int(time.time()) - 15)
     early = site.issuer.token(iat=int(time.time()) + 15, exp=int(time.time()) + 615)
 
@@ -126,7 +126,7 @@ def test_clocks_may_differ_by_thirty_seconds(site: Site) -> None:
     assert site.get("/", token=early).status_code == 200
 
 
-def test_each_audience_of_the_setting_counts_and_no_other(site: Site) -> None:
+def test_exactly_the_configured_audiences_are_accepted(site: Site) -> None:
     site.more = {"BACKUP_CONSOLE_AUDIENCES": f"{AUDIENCE} {BALANCER}"}
 
     assert site.get("/", token=site.issuer.token(aud=BALANCER)).status_code == 200
@@ -134,7 +134,7 @@ def test_each_audience_of_the_setting_counts_and_no_other(site: Site) -> None:
     assert site.get("/", token=site.issuer.token(aud=BALANCER + "1")).status_code == 401
 
 
-def test_a_new_key_of_iap_is_looked_for_at_most_once_a_minute(issuer: Issuer) -> None:
+def test_unknown_key_id_refetches_keys_at_most_once_a_minute(issuer: Issuer) -> None:
     now = 1000.0
     keys = GoogleKeys(monotonic=lambda: now)
     assert keys(issuer.kid) is not None
@@ -151,18 +151,18 @@ def test_a_new_key_of_iap_is_looked_for_at_most_once_a_minute(issuer: Issuer) ->
     assert issuer.fetched == 3
 
 
-def test_health_is_answered_without_identity_and_says_nothing(site: Site) -> None:
+def test_health_check_needs_no_identity_and_shows_no_data(site: Site) -> None:
     answer = site.client.get("/health", base_url=BASE)
 
     assert (answer.status_code, answer.text) == (200, "ok\n")
 
 
-def test_without_audiences_nothing_is_served(issuer: Issuer) -> None:
+def test_console_refuses_to_start_without_audiences(issuer: Issuer) -> None:
     with pytest.raises(UsageError, match="BACKUP_CONSOLE_AUDIENCES is not set"):
         behind_iap(read_settings())
 
 
-def test_a_service_takes_its_keys_from_nowhere_else(issuer: Issuer) -> None:
+def test_service_refuses_another_endpoint_for_iap_keys(issuer: Issuer) -> None:
     settings = read_settings(BACKUP_CONSOLE_AUDIENCES=(AUDIENCE,), K_SERVICE="litekeep-console")
 
     with pytest.raises(NotPermitted, match="LITEKEEP_IAP_ENDPOINT is refused in a service"):
@@ -170,6 +170,6 @@ def test_a_service_takes_its_keys_from_nowhere_else(issuer: Issuer) -> None:
 
 
 @pytest.mark.parametrize("value", ["*", AUDIENCE[1:], f"{AUDIENCE},{BALANCER}", AUDIENCE + "/x", "https://example.com"])
-def test_an_audience_is_written_in_full(value: str) -> None:
+def test_malformed_audience_is_rejected(value: str) -> None:
     with pytest.raises(UsageError, match="BACKUP_CONSOLE_AUDIENCES is wrong"):
         read_settings(BACKUP_CONSOLE_AUDIENCES=value)

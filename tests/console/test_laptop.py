@@ -1,4 +1,4 @@
-"""`litekeep console`: one browser on this machine, let in once."""
+"""`litekeep console`: a one-time token admits one browser on this machine."""
 
 from pathlib import Path
 
@@ -19,7 +19,7 @@ def opened(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> tuple[FlaskClient
     return app.test_client(), address.removeprefix(BASE)
 
 
-def test_the_address_lets_one_browser_in_and_no_second(opened: tuple[FlaskClient, str]) -> None:
+def test_one_time_token_admits_one_browser(opened: tuple[FlaskClient, str]) -> None:
     client, path = opened
     other = client.application.test_client()
     assert client.get("/", base_url=BASE).status_code == 401
@@ -35,14 +35,14 @@ def test_the_address_lets_one_browser_in_and_no_second(opened: tuple[FlaskClient
 
 
 @pytest.mark.parametrize("token", ["", "x", "%00", "\N{SNOWMAN}"])
-def test_a_guessed_token_lets_nobody_in(opened: tuple[FlaskClient, str], token: str) -> None:
+def test_wrong_token_is_rejected(opened: tuple[FlaskClient, str], token: str) -> None:
     client, path = opened
 
     assert client.get(f"/open?token={token}", base_url=BASE).status_code == 401
     assert client.get(path, base_url=BASE).status_code == 303
 
 
-def test_a_name_that_leads_here_from_elsewhere_is_not_answered(opened: tuple[FlaskClient, str]) -> None:
+def test_foreign_host_header_is_rejected(opened: tuple[FlaskClient, str]) -> None:
     client, path = opened
     client.get(path, base_url=BASE)
 
@@ -51,7 +51,7 @@ def test_a_name_that_leads_here_from_elsewhere_is_not_answered(opened: tuple[Fla
         assert client.get(path, base_url=f"http://{host}").status_code == 421, host
 
 
-def test_only_this_machine_is_listened_on_and_a_port_that_is_taken_is_told() -> None:
+def test_listens_on_loopback_only_and_reports_a_port_in_use() -> None:
     with listening(0) as there:
         address, port = there.getsockname()
         assert address == "127.0.0.1"

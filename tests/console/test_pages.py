@@ -1,4 +1,4 @@
-"""What every page keeps to: headers, its JSON twin, and no value of a row."""
+"""Every page: security headers, the JSON document, no row values; and the content of some pages."""
 
 from datetime import UTC, datetime, timedelta
 
@@ -19,7 +19,7 @@ PAGES = [
 
 
 @pytest.mark.parametrize("path", [*PAGES, "/nowhere", "/health", "/static/console.css"])
-def test_every_answer_has_the_headers_that_keep_others_out(site: Site, path: str) -> None:
+def test_every_response_has_the_security_headers(site: Site, path: str) -> None:
     with site.get(path) as answer:
         headers = answer.headers
 
@@ -35,7 +35,7 @@ def test_every_answer_has_the_headers_that_keep_others_out(site: Site, path: str
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_a_page_has_no_script_no_inline_style_and_nothing_from_elsewhere(site: Site, path: str) -> None:
+def test_pages_have_no_script_inline_style_or_external_resource(site: Site, path: str) -> None:
     answer = site.get(path)
     text = answer.text
 
@@ -47,13 +47,13 @@ def test_a_page_has_no_script_no_inline_style_and_nothing_from_elsewhere(site: S
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_a_page_shows_no_value_of_a_row(site: Site, path: str) -> None:
+def test_pages_show_no_row_values(site: Site, path: str) -> None:
     assert "the-value-of-a-row" not in site.get(path).text
     assert "the-value-of-a-row" not in str(site.json(path))
 
 
 @pytest.mark.parametrize("path", PAGES)
-def test_a_page_has_a_twin_in_json_with_the_time_of_its_data(site: Site, path: str) -> None:
+def test_each_page_is_available_as_json_with_the_time_of_its_data(site: Site, path: str) -> None:
     answer = site.get(path, headers={"Accept": "application/json"})
 
     assert answer.is_json
@@ -61,7 +61,7 @@ def test_a_page_has_a_twin_in_json_with_the_time_of_its_data(site: Site, path: s
     assert "Accept" in answer.headers["Vary"]
 
 
-def test_the_overview_says_what_status_says(site: Site) -> None:
+def test_overview_shows_the_status_of_each_database(site: Site) -> None:
     found = site.json()
 
     assert (found["count"], found["status"]) == (1, "ok")
@@ -69,9 +69,10 @@ def test_the_overview_says_what_status_says(site: Site) -> None:
     assert row["database"] == "app.db"
     assert row["last_backup"]["id"] == "first"
     assert row["last_verified"] is None
+    assert row["deleted_next"]["id"] == "first"
 
 
-def test_the_worst_comes_first_and_filters_and_pages_hold(site: Site) -> None:
+def test_overview_sorts_worst_first_and_supports_filters_and_pages(site: Site) -> None:
     for number in range(51):
         site.run("CREATE TABLE t(a)", f"db-{number:02}.db")
         site.backup(database=f"db-{number:02}.db")
@@ -86,14 +87,14 @@ def test_the_worst_comes_first_and_filters_and_pages_hold(site: Site) -> None:
 
 
 @pytest.mark.parametrize("query", ["sort=x", "state=x", "page=0", "page=2", "page=%D9%A1", "page=1e3"])
-def test_a_wrong_query_is_told_in_a_line(site: Site, query: str) -> None:
+def test_invalid_query_is_reported_in_one_line(site: Site, query: str) -> None:
     answer = site.get(f"/?{query}", headers={"Accept": "application/json"})
 
     assert answer.status_code == 400
     assert set(answer.json) == {"error", "status"}
 
 
-def test_the_ages_of_a_database_have_their_limit_in_the_plot_and_their_numbers_in_the_table(site: Site) -> None:
+def test_database_page_plots_the_age_limit_and_lists_the_intervals(site: Site) -> None:
     site.backup(taken=datetime.now(UTC) - timedelta(days=2))
     shown = site.get("/database?name=app.db", headers={"Accept": "application/json"}).json
     assert shown["allowed_age_seconds"] == 25 * 3600
@@ -102,10 +103,10 @@ def test_the_ages_of_a_database_have_their_limit_in_the_plot_and_their_numbers_i
     assert all(each > 0 for each in intervals[:-1])
     page = site.get("/database?name=app.db").text
     assert 'class="limit"' in page
-    assert "as old as the newest backup may be by the schedules" in page
+    assert "the greatest age of the newest backup that the schedules allow" in page
 
 
-def test_cost_is_at_the_prices_of_the_location_that_is_chosen(site: Site) -> None:
+def test_cost_uses_the_prices_of_the_chosen_location(site: Site) -> None:
     here, there = (
         site.get(f"/cost{query}", headers={"Accept": "application/json"}).json
         for query in ("", "?location=EUROPE-CENTRAL2")
@@ -115,11 +116,11 @@ def test_cost_is_at_the_prices_of_the_location_that_is_chosen(site: Site) -> Non
     assert site.get("/cost?location=nowhere").status_code == 400
 
 
-def test_an_unknown_database_is_not_found(site: Site) -> None:
+def test_unknown_database_returns_404(site: Site) -> None:
     assert site.get("/database?name=other.db").status_code == 404
 
 
-def test_a_store_that_cannot_be_listed_is_told_and_nothing_of_the_inside(site: Site) -> None:
+def test_unreadable_store_is_reported_without_traceback(site: Site) -> None:
     site.client.get("/health", base_url=BASE)
     site.store.rename(site.folder / "elsewhere")
     site.store.write_text("not a folder")

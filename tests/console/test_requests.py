@@ -1,4 +1,4 @@
-"""A restore by two persons on the pages: asked for, decided on, and what every attack on that gets."""
+"""Restore requests on the pages: making one, deciding on it, and the attacks on both."""
 
 import json
 from pathlib import Path
@@ -12,15 +12,17 @@ ANA, BEN, EVE = "ana@example.com", "ben@example.com", "eve@example.com"
 
 @pytest.fixture
 def office(site: Site) -> Site:
+    """A site with a policy that requires approvals."""
     site.with_policy()
     return site
 
 
 def stored(site: Site) -> list[str]:
+    """The names of the stored requests and decisions."""
     return sorted(path.name for path in (site.store / "requests").glob("*"))
 
 
-def test_two_people_bring_a_restore_on_its_way(office: Site) -> None:
+def test_request_by_one_person_is_approved_by_another(office: Site) -> None:
     request = office.ask()
     assert office.json(f"/request?id={request}", BEN)["state"] == "waiting"
 
@@ -30,18 +32,18 @@ def test_two_people_bring_a_restore_on_its_way(office: Site) -> None:
     assert found["command"] == f"litekeep restore --request {request}"
 
 
-def test_a_refusal_ends_it(office: Site) -> None:
+def test_refused_request_is_refused_for_good(office: Site) -> None:
     request = office.ask()
 
     assert office.decide(request, BEN, "refused").status_code == 303
     assert office.json(f"/request?id={request}")["state"] == "refused"
 
 
-def test_nobody_approves_what_he_asked_for(office: Site) -> None:
+def test_requester_cannot_approve_own_request(office: Site) -> None:
     request = office.ask()
     page = office.get(f"/request?id={request}").text
     assert 'value="approved"' not in page
-    assert "Nobody approves what he asked for himself." in page
+    assert "Nobody approves their own request." in page
 
     answer = office.decide(request, ANA)
     assert answer.status_code == 403
@@ -49,7 +51,7 @@ def test_nobody_approves_what_he_asked_for(office: Site) -> None:
     assert stored(office) == [f"{request}.request.json"]
 
 
-def test_the_form_of_one_person_is_worth_nothing_to_another(office: Site) -> None:
+def test_form_of_another_person_is_rejected(office: Site) -> None:
     request = office.ask()
     form = office.form(f"/request?id={request}", "/request/decide", BEN)
 
@@ -69,7 +71,7 @@ def test_the_form_of_one_person_is_worth_nothing_to_another(office: Site) -> Non
         {"Origin": BASE, "Sec-Fetch-Site": "same-site"},
     ],
 )
-def test_another_site_changes_nothing(office: Site, headers: dict[str, str]) -> None:
+def test_cross_site_form_is_rejected(office: Site, headers: dict[str, str]) -> None:
     request = office.ask()
     form = office.form(f"/request?id={request}", "/request/decide", BEN)
 
@@ -79,7 +81,7 @@ def test_another_site_changes_nothing(office: Site, headers: dict[str, str]) -> 
 
 
 @pytest.mark.parametrize("token", [None, "", "x", "eyJhIjoxfQ.abc.def"])
-def test_without_its_token_a_form_changes_nothing(office: Site, token: str | None) -> None:
+def test_form_without_valid_token_is_rejected(office: Site, token: str | None) -> None:
     form = office.form("/restore?database=app.db&plan=1&ref=first&how=in-place", "/restore")
     form.pop("form_token")
     sent = form | {"reason": "x"} | ({} if token is None else {"form_token": token})
@@ -88,7 +90,7 @@ def test_without_its_token_a_form_changes_nothing(office: Site, token: str | Non
     assert stored(office) == []
 
 
-def test_a_token_for_one_form_is_none_for_another(office: Site) -> None:
+def test_token_of_another_form_is_rejected(office: Site) -> None:
     request = office.ask()
     form = office.form("/restore?database=app.db&plan=1&ref=first&how=in-place", "/restore", BEN)
     data = {"form_token": form["form_token"], "decision": "approved"}
@@ -97,7 +99,7 @@ def test_a_token_for_one_form_is_none_for_another(office: Site) -> None:
     assert stored(office) == [f"{request}.request.json"]
 
 
-def test_a_form_sent_twice_makes_one_request_and_one_decision(office: Site) -> None:
+def test_form_sent_twice_makes_one_request_and_one_decision(office: Site) -> None:
     form = office.form("/restore?database=app.db&plan=1&ref=first&how=in-place", "/restore") | {"reason": "lost"}
     assert [office.post("/restore", form).status_code for _ in range(3)] == [303, 409, 409]
     (name,) = stored(office)
@@ -108,16 +110,16 @@ def test_a_form_sent_twice_makes_one_request_and_one_decision(office: Site) -> N
     assert len(stored(office)) == 2
 
 
-def test_a_plan_that_changed_since_it_was_shown_is_not_asked_for(office: Site) -> None:
+def test_plan_that_changed_since_it_was_shown_is_not_requested(office: Site) -> None:
     form = office.form("/restore?database=app.db&plan=1&ref=first&how=in-place", "/restore") | {"reason": "lost"}
 
     answer = office.post("/restore", form | {"how": "beside"})
     assert answer.status_code == 422
-    assert "look at it again" in answer.text
+    assert "the plan has changed since it was shown" in answer.text
     assert stored(office) == []
 
 
-def test_whoever_is_not_of_the_policy_looks_only(office: Site) -> None:
+def test_person_outside_the_policy_can_only_view(office: Site) -> None:
     page = office.get("/restore?database=app.db&plan=1&ref=first&how=in-place", EVE)
     assert page.status_code == 200
     assert 'method="post"' not in page.text
@@ -127,7 +129,7 @@ def test_whoever_is_not_of_the_policy_looks_only(office: Site) -> None:
     assert stored(office) == []
 
 
-def test_where_the_policy_names_viewers_nobody_else_looks(site: Site) -> None:
+def test_only_viewers_of_the_policy_may_view(site: Site) -> None:
     site.with_policy(may_view=["*@audit.example.com"])
 
     assert site.get("/", "carla@audit.example.com").status_code == 200
@@ -135,23 +137,23 @@ def test_where_the_policy_names_viewers_nobody_else_looks(site: Site) -> None:
     assert site.get("/", EVE).status_code == 403
 
 
-def test_a_console_that_may_not_decide_has_no_form_for_it(site: Site) -> None:
+def test_console_that_may_not_decide_shows_no_decision_form(site: Site) -> None:
     site.with_policy(may_decide=False)
     request = site.ask()
     page = site.get(f"/request?id={request}", BEN).text
 
     assert "/request/decide" not in page
-    assert "the console decides nothing" in page
+    assert "the policy lets the console decide nothing" in page
 
 
-def test_a_target_outside_the_policy_has_no_plan(office: Site) -> None:
+def test_target_outside_the_policy_gets_no_plan(office: Site) -> None:
     page = office.get("/restore?database=app.db&plan=1&ref=first&how=to&to=/srv/elsewhere.db").text
 
     assert "targets do not list" in page
     assert 'method="post"' not in page
 
 
-def test_too_many_forms_in_a_minute_are_told_when_to_come_back(office: Site) -> None:
+def test_rate_limit_returns_429_with_retry_after(office: Site) -> None:
     answers = [office.post("/restore", {}) for _ in range(14)]
 
     assert {each.status_code for each in answers[:12]} == {403}
@@ -161,7 +163,7 @@ def test_too_many_forms_in_a_minute_are_told_when_to_come_back(office: Site) -> 
     assert office.post("/restore", {}, BEN).status_code == 403
 
 
-def test_there_is_no_way_off_this_site(office: Site) -> None:
+def test_no_open_redirect(office: Site) -> None:
     request = office.ask()
     form = office.form(f"/request?id={request}", "/request/decide", BEN) | {"decision": "approved"}
     query = "?next=https://evil.example.com&url=//evil.example.com"
@@ -170,19 +172,19 @@ def test_there_is_no_way_off_this_site(office: Site) -> None:
     assert answer.headers["Location"] == f"/request?id={request}"
 
 
-def test_deeds_are_audited_in_the_name_of_the_person(office: Site, capfd: pytest.CaptureFixture[str]) -> None:
+def test_actions_are_audited_in_the_name_of_the_person(office: Site, capfd: pytest.CaptureFixture[str]) -> None:
     office.more["LOG_FORMAT"] = "json"
     request = office.ask()
     office.decide(request, BEN)
     office.decide(request, ANA, "refused")
 
     events = [json.loads(line) for line in capfd.readouterr().err.splitlines() if line.startswith("{")]
-    deeds = [(each["actor"], each["action"], each["outcome"]) for each in events if each["event"] == "audit"]
-    assert deeds == [(ANA, "request", "succeeded"), (BEN, "approve", "succeeded"), (ANA, "refuse", "succeeded")]
+    audited = [(each["actor"], each["action"], each["outcome"]) for each in events if each["event"] == "audit"]
+    assert audited == [(ANA, "request", "succeeded"), (BEN, "approve", "succeeded"), (ANA, "refuse", "succeeded")]
     assert {"request.made", "request.approved", "request.refused"} <= {each["event"] for each in events}
 
 
-def test_no_secret_is_on_any_page(office: Site, tmp_path: Path) -> None:
+def test_pages_show_no_secrets(office: Site, tmp_path: Path) -> None:
     secret = "s" * 40
     office.more |= {
         "BACKUP_CONSOLE_SECRET": secret,

@@ -1,4 +1,4 @@
-"""From the fields of the restore form to the plan that is asked for, with what is checked of it."""
+"""Turns the fields of the restore form into a plan, with the checks that the page shows."""
 
 import hashlib
 import json
@@ -24,7 +24,7 @@ _MOST_TABLES = 100
 
 @dataclass(frozen=True)
 class RestoreForm:
-    """What the form says. `how` is beside, to or in-place."""
+    """The fields of the form. `how` is `beside`, `to` or `in-place`."""
 
     database: str
     ref: str = ""
@@ -37,11 +37,11 @@ class RestoreForm:
 
     @classmethod
     def read(cls, fields: Any) -> "RestoreForm":
-        """Raises UsageError for what no form of ours sends."""
+        """Reads the fields of a request. Raises UsageError for values that no form of the console sends."""
         how = fields.get("how", "beside")
         tables = tuple(line.strip() for line in fields.get("tables", "").splitlines() if line.strip())
         if how not in ("beside", "to", "in-place") or len(tables) > _MOST_TABLES:
-            raise UsageError(f"how is beside, to or in-place, and tables are {_MOST_TABLES} at most")
+            raise UsageError(f"how must be beside, to or in-place, and tables at most {_MOST_TABLES}")
         return cls(
             fields.get("database", ""),
             fields.get("ref", "").strip(),
@@ -54,8 +54,8 @@ class RestoreForm:
         )
 
     def fields(self) -> dict[str, str]:
-        """What brings the same form back, in an address or in hidden fields."""
-        found = {
+        """Returns the fields that reproduce this form, in a URL or in hidden fields; empty ones are left out."""
+        fields = {
             "database": self.database,
             "ref": self.ref,
             "at": self.at,
@@ -65,12 +65,12 @@ class RestoreForm:
             "schema_only": "1" if self.schema_only else "",
             "tables": "\n".join(self.tables),
         }
-        return {name: value for name, value in found.items() if value}
+        return {name: value for name, value in fields.items() if value}
 
 
 @dataclass(frozen=True)
 class Planned:
-    """`plan` is what a request holds to; `about` and `checks` are for people."""
+    """`plan` is what a request contains and a restore must match; `about` and `checks` are for people to read."""
 
     plan: dict[str, Any]
     about: dict[str, Any]
@@ -79,11 +79,12 @@ class Planned:
 
     @property
     def digest(self) -> str:
+        """SHA-256 of the plan: the form carries it, so that nobody requests another plan than the one shown."""
         return hashlib.sha256(json.dumps(self.plan, sort_keys=True).encode()).hexdigest()
 
 
 def plan(wanted: RestoreForm) -> Planned:
-    """What would be asked for, as the stores are now. Raises UsageError, NotPermitted, NotGood, StoreError."""
+    """Plans the restore that the form describes. Raises UsageError, NotPermitted, NotGood, StoreError."""
     settings = wiring().settings
     backup = _backup(wanted)
     flags = RestoreFlags(
@@ -95,7 +96,7 @@ def plan(wanted: RestoreForm) -> Planned:
         tables=tuple(wanted.tables),
     )
     if wanted.how == "to" and not wanted.to:
-        raise UsageError("name the new database, or choose another target")
+        raise UsageError("the name of the new database is empty: enter one, or choose another target")
     order = order_of(settings, flags, with_key=False)
     manifest, raw = order.catalog.read_manifest(order.backup)
     about = {
@@ -106,8 +107,8 @@ def plan(wanted: RestoreForm) -> Planned:
         "rows": manifest.rows,
     }
     size = manifest.sqlite.page_count * manifest.sqlite.page_size
-    found = plan_of(order, raw)
-    return Planned(found, about, list(_checks(backup, order.target, size)), _command(found, backup))
+    planned = plan_of(order, raw)
+    return Planned(planned, about, list(_checks(backup, order.target, size)), _command(planned, backup))
 
 
 def _backup(wanted: RestoreForm) -> Backup:
@@ -116,31 +117,31 @@ def _backup(wanted: RestoreForm) -> Backup:
         try:
             return catalog.find(LATEST, wanted.database, parse_time(wanted.at))
         except ValueError:
-            raise UsageError("the moment is no time: write 2024-01-15T12:00:00Z") from None
+            raise UsageError("the moment is not a time: write it as 2024-01-15T12:00:00Z") from None
     return catalog.find(wanted.ref or LATEST, wanted.database)
 
 
 def _checks(backup: Backup, target: Any, size: int) -> Any:
     good = backup.good and backup.verified is True
-    proof = "proven" if good else backup.wrong or "nobody has proven it yet"
+    proof = "verified" if good else backup.wrong or "not verified yet"
     yield {"name": "backup", "ok": good, "detail": proof}
-    yield {"name": "size", "ok": True, "detail": f"{count(size, 'byte')} when it is restored", "bytes": size}
+    yield {"name": "size", "ok": True, "detail": f"{count(size, 'byte')} when restored", "bytes": size}
     free = restore_target(target).free_bytes()
     if free is not None:
         yield {"name": "free space", "ok": free > 2 * size, "detail": count(free, "byte"), "bytes": free}
     else:
-        yield {"name": "free space", "ok": None, "detail": "not known: SQLite Cloud does not tell"}
+        yield {"name": "free space", "ok": None, "detail": "unknown: SQLite Cloud does not report it"}
     look = wiring().look()
     drill = last_drill(wiring().store, look.listing.drills.get(backup.name.database, ()))
     took = None if drill is None else drill.to_json()["recovery_seconds"]
     yield {
         "name": "recovery time",
         "ok": None if took is None else True,
-        "detail": "not known: no drill was held" if took is None else f"{took} s in the last drill",
+        "detail": "unknown: no drill was held" if took is None else f"{took} s in the last drill",
         "seconds": took,
     }
 
 
-def _command(found: dict[str, Any], backup: Backup) -> str:
-    target = ["--in-place"] if found["in_place"] else ["--to", str(found["target"])]
+def _command(planned: dict[str, Any], backup: Backup) -> str:
+    target = ["--in-place"] if planned["in_place"] else ["--to", str(planned["target"])]
     return shlex.join(["litekeep", "restore", "--backup", backup.name.id, "--database", backup.name.database, *target])

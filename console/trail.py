@@ -1,6 +1,5 @@
-"""Who did what: events of the audit trail as pages show them."""
+"""Events of the audit trail, as pages show them."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
@@ -12,13 +11,14 @@ from shared.catalog.backup import Backup
 from shared.clock import rfc3339
 from shared.stores import Store
 
-_MOST = 200
-_OF_A_RUN = ("restore", "restore.started", "restore.succeeded", "restore.failed", "restore.break_glass")
+_MOST_EVENTS = 200
+_MOST_EVENTS_OF_BACKUP = 50
+_RESTORE_ACTIONS = ("restore", "restore.started", "restore.succeeded", "restore.failed", "restore.break_glass")
 
 
 @dataclass(frozen=True)
 class TrailEvent:
-    """One event. What it holds was written by whoever could write to the store: `litekeep audit verify` tells more."""
+    """One event. Its content is not authenticated here: `litekeep audit verify` checks the trail."""
 
     entry: Entry
 
@@ -29,43 +29,37 @@ class TrailEvent:
 
     def to_json(self) -> dict[str, Any]:
         event = self.entry.event or {}
-        named = ("outcome", "database", "backup_id", "target", "request", "reason")
+        fields = ("outcome", "database", "backup_id", "target", "request", "reason")
         ending = self.action.rpartition(".")[2]
         return {
             "at": rfc3339(self.entry.name.at),
             "actor": _text(event.get("actor") or event.get("person")),
             "action": self.action,
-            **{name: _text(event.get(name)) for name in named},
+            **{name: _text(event.get(name)) for name in fields},
             **({"outcome": ending} if ending in ("succeeded", "failed", "refused") else {}),
             "object": self.entry.object,
         }
 
 
-def deeds(store: Store, wanted: Filter, most: int = _MOST) -> list[TrailEvent]:
-    """The newest first. Raises StoreError."""
-    return [TrailEvent(entry) for entry in search(store, wanted, most)]
+def find_events(store: Store, wanted: Filter, limit: int = _MOST_EVENTS) -> list[TrailEvent]:
+    """Returns the matching events, newest first, at most `limit`. Raises StoreError."""
+    return [TrailEvent(entry) for entry in search(store, wanted, limit)]
 
 
-def deeds_of_backup(store: Store, backup: Backup) -> list[TrailEvent]:
-    """What was done with it since it was taken."""
+def events_of_backup(store: Store, backup: Backup) -> list[TrailEvent]:
+    """Returns the events that name this backup, newest first."""
     wanted = Filter(
         since=backup.created_at - timedelta(hours=1), backup_id=backup.name.id, database=backup.name.database
     )
-    return deeds(store, wanted, 50)
+    return find_events(store, wanted, _MOST_EVENTS_OF_BACKUP)
 
 
-def deeds_of_request(store: Store, state: RequestState) -> list[TrailEvent]:
-    """How it went on after the request was made, oldest first: its start and end, as the job tells them."""
+def events_of_request(store: Store, state: RequestState) -> list[TrailEvent]:
+    """Returns the events of the restore that the request led to, oldest first. The restore job records them."""
     if state.request is None:
         return []
     wanted = Filter(since=state.request.requested_at, backup_id=str(state.request.plan.get("backup_id")))
-    return list(_of_a_run(deeds(store, wanted)))[::-1]
-
-
-def _of_a_run(found: list[TrailEvent]) -> Iterator[TrailEvent]:
-    for deed in found:
-        if deed.action in _OF_A_RUN:
-            yield deed
+    return [event for event in find_events(store, wanted) if event.action in _RESTORE_ACTIONS][::-1]
 
 
 def _text(value: object) -> str | None:

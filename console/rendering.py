@@ -1,4 +1,4 @@
-"""A page and its JSON twin, made of the same document; and words for times, sizes and states."""
+"""Renders a document as a page or as JSON; and formats times, sizes and states for people."""
 
 from datetime import datetime, timedelta
 from http import HTTPStatus
@@ -22,14 +22,15 @@ MENU = {
 STATES = {"ok": "good", "stale": "bad", "failing": "bad", "never": "bad"}
 REQUEST_STATES = {"waiting": "odd", "approved": "good", "used": "good", "refused": "bad", "expired": "open"}
 OUTCOMES = {"succeeded": "good", "failed": "bad", "refused": "bad"}
-_NOTHING = "\N{EN DASH}"
+_UNKNOWN = "\N{EN DASH}"
 _SIGNS = {"good": "✓", "bad": "✗", "odd": "!", "open": "·"}
 
 
 def install(app: Flask) -> None:
-    """The filters and names that templates use. Whatever is shown is escaped by Jinja."""
+    """Adds the filters and globals of the templates. Jinja escapes all that they show."""
     app.jinja_env.finalize = _finalize
     app.jinja_env.filters.update(age=_age, size=_size, moment=_moment, exactly=_exactly, duration=_duration, raw=_raw)
+    app.jinja_env.filters.update(choice=_choice, counted=_counted)
     states = {"states": STATES, "request_states": REQUEST_STATES, "outcomes": OUTCOMES}
     app.jinja_env.globals.update(sign=_SIGNS.__getitem__, caller=caller, roles=roles, menu=_menu, **states)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
@@ -37,7 +38,7 @@ def install(app: Flask) -> None:
 
 
 def page(template: str, document: dict[str, Any], status: int = 200, **more: Any) -> Response:
-    """The document as a page, or as JSON for who asks for that; `more` is for the page alone."""
+    """Returns the document as a page, or as JSON if the request accepts that. `more` is for the page only."""
     document = {"as_of": rfc3339(wiring().store.listed_at), **document}
     response = jsonify(document) if wants_json() else make_response(render_template(template, **document, **more))
     response.status_code = status
@@ -46,24 +47,28 @@ def page(template: str, document: dict[str, Any], status: int = 200, **more: Any
 
 
 def error_page(status: HTTPStatus, message: str) -> Response:
+    """Returns the message in one line, as a page or as JSON, without secrets."""
     line = " ".join(redact(message).split())
     if wants_json():
         response = jsonify({"error": line, "status": status.value})
     else:
-        known = "caller" in g and "roles" in g
-        response = make_response(render_template("error.html", message=line, title=status.phrase, known=known))
+        identified = "caller" in g and "roles" in g
+        response = make_response(
+            render_template("error.html", message=line, title=status.phrase, identified=identified)
+        )
     response.status_code = status.value
     response.vary.add("Accept")
     return response
 
 
 def wants_json() -> bool:
-    found = request.accept_mimetypes.best_match(["text/html", "application/json"], default="text/html")
-    return found == "application/json"
+    """Returns whether the request prefers JSON to a page."""
+    preferred = request.accept_mimetypes.best_match(["text/html", "application/json"], default="text/html")
+    return preferred == "application/json"
 
 
 def plain(text: object) -> str:
-    """A name or reason of whoever wrote it, without what changes the direction or place of other text."""
+    """Returns foreign text without control characters and direction marks, which could disguise other text."""
     return printable(str(text))
 
 
@@ -72,19 +77,29 @@ def _finalize(value: object) -> object:
 
 
 def _raw(text: str) -> Markup:
-    """What a form sends back must be what it was, whatever characters it has."""
+    """Escapes a value of a form field, and keeps all its characters: the form must send back what it got."""
     return escape(text)
 
 
 def _moment(text: str | datetime | None) -> str:
     if text is None:
         return "never"
-    found = text if isinstance(text, datetime) else parse_time(text)
-    return f"{found:%Y-%m-%d %H:%M} UTC"
+    when = text if isinstance(text, datetime) else parse_time(text)
+    return f"{when:%Y-%m-%d %H:%M} UTC"
 
 
 def _exactly(text: str) -> str:
     return f"{parse_time(text):%Y-%m-%d %H:%M:%S} UTC"
+
+
+def _counted(count: int, noun: str) -> str:
+    """`1 table`, `1,200 tables`; for nouns with a regular plural."""
+    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
+
+
+def _choice(text: str) -> str:
+    """To the second, as ids of backups are; without a zone, so that it fits a narrow select."""
+    return f"{parse_time(text):%Y-%m-%d %H:%M:%S}"
 
 
 def _menu() -> list[tuple[str, str]]:
@@ -93,13 +108,13 @@ def _menu() -> list[tuple[str, str]]:
 
 def _age(seconds: float | timedelta | None) -> str:
     if seconds is None:
-        return _NOTHING
+        return _UNKNOWN
     return age(seconds.total_seconds() if isinstance(seconds, timedelta) else seconds)
 
 
 def _size(count: int | None) -> str:
-    return _NOTHING if count is None else size(count)
+    return _UNKNOWN if count is None else size(count)
 
 
 def _duration(seconds: float | None) -> str:
-    return _NOTHING if seconds is None else duration(seconds)
+    return _UNKNOWN if seconds is None else duration(seconds)

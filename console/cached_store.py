@@ -1,7 +1,7 @@
-"""A store as the console reads it: one listing serves all pages for some seconds, and what never changes is read once.
+"""A store with a cache: one listing serves all pages for ten seconds, and small objects are read once.
 
-Objects are immutable, so the bytes of a generation may be kept as long as there is room. Requests, decisions,
-policies and the audit trail are always listed anew: after a form was sent the page shows what came of it.
+Objects are immutable, so the bytes of a generation can be cached as long as there is room. Requests, decisions,
+policies and the audit trail are never cached: the page after a form must show its effect.
 """
 
 import time
@@ -23,14 +23,14 @@ from shared.runtime.collector import all_of_it_stays
 from shared.stores import Store, StoredObject
 from shared.stores.interface import OwnTime, ReadsMany, SoftDeletes
 
-SECONDS = 10.0
-_FRESH = (REQUESTS, POLICIES, TRAIL)
-_LARGEST = 256 << 10  # bytes of one object that is kept
-_ROOM = 48 << 20  # bytes of all that are
+SECONDS = 10.0  # that a listing is used
+_UNCACHED = (REQUESTS, POLICIES, TRAIL)  # prefixes
+_LARGEST_OBJECT = 256 << 10  # bytes of an object that is cached
+_CAPACITY = 48 << 20  # bytes of all cached objects
 
 
-class KeptStore:
-    """Reads as the store does, from memory where that is the same. Nothing is written through it."""
+class CachedStore:
+    """Implements `Store`: reads from memory where possible. Writes go to the store and are not cached."""
 
     def __init__(self, store: Store, clock: Clock = utc_now, monotonic: Callable[[], float] = time.monotonic) -> None:
         self._store = store
@@ -38,6 +38,7 @@ class KeptStore:
         self._monotonic = monotonic
         self._lock = Lock()
         self._listing: tuple[StoredObject, ...] = ()
+        self._by_name: dict[str, StoredObject] = {}
         self._listed: float | None = None
         self.listed_at = clock()
         self._contents: OrderedDict[tuple[str, str], bytes] = OrderedDict()
@@ -50,33 +51,35 @@ class KeptStore:
         return self._store.url
 
     def list_objects(self, prefix: str = "", start: str = "") -> Iterator[StoredObject]:
-        if prefix.startswith(_FRESH):
+        if prefix.startswith(_UNCACHED):
             yield from self._store.list_objects(prefix, start)
             return
-        whole = self.whole()
+        listing = self.listing()
         if not prefix and start <= BESIDE_TRAIL:
-            yield from whole
+            yield from listing
             return
-        yield from (item for item in whole if item.name.startswith(prefix) and item.name >= start)
+        yield from (item for item in listing if item.name.startswith(prefix) and item.name >= start)
 
-    def whole(self) -> tuple[StoredObject, ...]:
-        """The listing of all but the audit trail, at most some seconds old: the same tuple until it is listed anew."""
+    def listing(self) -> tuple[StoredObject, ...]:
+        """Returns all objects but the audit trail, at most ten seconds old: the same tuple until it lists again."""
         with self._lock:
             if self._listed is None or self._monotonic() - self._listed > SECONDS:
                 at = self._clock()
                 with all_of_it_stays():
-                    self._listing = self._list_anew()
+                    self._list_again()
                 self._listed, self.listed_at = self._monotonic(), at
-                if self._summaries:
-                    there = {(item.name, item.generation) for item in self._listing}
-                    self._summaries = {key: summary for key, summary in self._summaries.items() if key in there}
             return self._listing
 
-    def _list_anew(self) -> tuple[StoredObject, ...]:
-        """Returns the listing with the values of the last one for what did not change: they are in memory once."""
-        last = {item.name: item for item in self._listing}
-        listed = self._store.list_objects(start=BESIDE_TRAIL)
-        return tuple(was if (was := last.get(item.name)) and _same(was, item) else item for item in listed)
+    def _list_again(self) -> None:
+        """Lists the store, and reuses the values of the previous listing for unchanged objects, to save memory."""
+        previous, listed = self._by_name, self._store.list_objects(start=BESIDE_TRAIL)
+        self._listing = tuple(old if (old := previous.get(item.name)) and _same(old, item) else item for item in listed)
+        self._by_name = by_name = {item.name: item for item in self._listing}
+        self._summaries = {
+            (name, generation): summary
+            for (name, generation), summary in self._summaries.items()
+            if name in by_name and by_name[name].generation == generation
+        }
 
     def kept_summary(self, manifest: StoredObject) -> Summary | None:
         return self._summaries.get((manifest.name, manifest.generation))
@@ -91,30 +94,30 @@ class KeptStore:
             with self._store.open(name) as stream:
                 yield stream
             return
-        kept = self._kept(name, generation)
-        if kept is not None:
-            yield BytesIO(kept)
+        cached = self._cached(name, generation)
+        if cached is not None:
+            yield BytesIO(cached)
             return
         with self._store.open(name, generation) as stream:
-            content = stream.read(_LARGEST + 1)
-            if len(content) <= _LARGEST:
-                self._keep(name, generation, content)
+            content = stream.read(_LARGEST_OBJECT + 1)
+            if len(content) <= _LARGEST_OBJECT:
+                self._cache(name, generation, content)
                 yield BytesIO(content)
                 return
         with self._store.open(name, generation) as stream:
             yield stream
 
     def read_many(self, items: Iterable[StoredObject]) -> Iterator[bytes | None]:
-        """Keeps no manifest: a listing keeps the summary of it, and the bytes of ten thousand are 15 MB."""
-        kept = [(item, self._kept(item.name, item.generation)) for item in items]
-        fresh = self._read([item for item, content in kept if content is None])
-        for item, content in kept:
+        """Does not cache manifests: their summaries are cached, and the bytes of ten thousand take 15 MB."""
+        cached = [(item, self._cached(item.name, item.generation)) for item in items]
+        uncached = self._read([item for item, content in cached if content is None])
+        for item, content in cached:
             if content is not None:
                 yield content
                 continue
-            read = next(fresh)
-            if read is not None and len(read) <= _LARGEST and not is_manifest(item.name):
-                self._keep(item.name, item.generation, read)
+            read = next(uncached)
+            if read is not None and len(read) <= _LARGEST_OBJECT and not is_manifest(item.name):
+                self._cache(item.name, item.generation, read)
             yield read
 
     def list_soft_deleted(self) -> list[StoredObject] | None:
@@ -146,28 +149,29 @@ class KeptStore:
                 yield content
 
     def _generation_of(self, name: str) -> str | None:
-        """That of the listing, for names whose objects never change while a listing is kept."""
-        if name.startswith(_FRESH):
+        """Returns the generation of the listing; None if the name is not listed or never cached."""
+        if name.startswith(_UNCACHED):
             return None
-        return next((item.generation for item in self._listing if item.name == name), None)
+        item = self._by_name.get(name)
+        return None if item is None else item.generation
 
-    def _kept(self, name: str, generation: str) -> bytes | None:
+    def _cached(self, name: str, generation: str) -> bytes | None:
         with self._lock:
             content = self._contents.get((name, generation))
             if content is not None:
                 self._contents.move_to_end((name, generation))
             return content
 
-    def _keep(self, name: str, generation: str, content: bytes) -> None:
+    def _cache(self, name: str, generation: str, content: bytes) -> None:
         with self._lock:
-            before = self._contents.pop((name, generation), b"")
+            replaced = self._contents.pop((name, generation), b"")
             self._contents[name, generation] = content
-            self._size += len(content) - len(before)
-            while self._size > _ROOM:
-                _, gone = self._contents.popitem(last=False)
-                self._size -= len(gone)
+            self._size += len(content) - len(replaced)
+            while self._size > _CAPACITY:
+                _, evicted = self._contents.popitem(last=False)
+                self._size -= len(evicted)
 
 
-def _same(was: StoredObject, item: StoredObject) -> bool:
-    """The storage class changes while the object does not."""
-    return was == item and was.storage_class == item.storage_class
+def _same(old: StoredObject, new: StoredObject) -> bool:
+    """Returns whether nothing changed, not even the storage class, which `==` ignores."""
+    return old == new and old.storage_class == new.storage_class
