@@ -43,7 +43,7 @@ def _candidate(place: tuple[Kind, str], age: int, promise: int | None, state: in
 
 def _named(candidates: list[Candidate]) -> list[Candidate]:
     """Each with an id of its own: no two backups of a database share one."""
-    return [replace(each, name=replace(each.name, id=IDS[number])) for number, each in enumerate(candidates)]
+    return [replace(each, name=each.name._replace(id=IDS[number])) for number, each in enumerate(candidates)]
 
 
 def stores() -> st.SearchStrategy[list[Candidate]]:

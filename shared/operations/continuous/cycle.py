@@ -254,7 +254,7 @@ def _refuse_id_of_schedule(store: Store, name: BackupName) -> None:
     No listing: a point's own name is refused by the store, and whoever takes a backup of another kind looks for points.
     """
     for kind in (Kind.DAILY, Kind.WEEKLY):
-        if is_stored(store, replace(name, kind=kind).manifest):
+        if is_stored(store, name._replace(kind=kind).manifest):
             raise ObjectExists(f"{kind}/{name.id} is there already in {store.url}")
 
 

@@ -230,7 +230,7 @@ def test_a_mark_that_names_a_backup_that_is_not_there_hides_nothing(order: Backu
     run(order)
     (backup,) = Catalog(order.store).backups()
     now = backup.created_at + 60 * HOUR
-    for name in (replace(backup.name, id="another"), replace(backup.name, kind=Kind.WEEKLY)):
+    for name in (backup.name._replace(id="another"), backup.name._replace(kind=Kind.WEEKLY)):
         write_mark(order.store, name, "0" * 64, now, None)
     assert stale(order, now, None) == (True, [])
 
