@@ -1,6 +1,7 @@
 """Renders a document as a page or as JSON; and formats times, sizes and states for people."""
 
 from datetime import datetime, timedelta
+from functools import partial
 from http import HTTPStatus
 from typing import Any
 
@@ -10,7 +11,7 @@ from markupsafe import Markup, escape
 from console.wiring import caller, roles, wiring
 from shared.clock import parse_time, rfc3339
 from shared.redaction import redact
-from shared.text import age, duration, printable, size
+from shared.text import age, count, duration, printable, size
 
 MENU = {
     "overview.show": "Overview",
@@ -30,7 +31,7 @@ def install(app: Flask) -> None:
     """Adds the filters and globals of the templates. Jinja escapes all that they show."""
     app.jinja_env.finalize = _finalize
     app.jinja_env.filters.update(age=_age, size=_size, moment=_moment, exactly=_exactly, duration=_duration, raw=_raw)
-    app.jinja_env.filters.update(choice=_choice, counted=_counted)
+    app.jinja_env.filters.update(choice=_choice, counted=partial(count, separator=","))
     states = {"states": STATES, "request_states": REQUEST_STATES, "outcomes": OUTCOMES}
     app.jinja_env.globals.update(sign=_SIGNS.__getitem__, caller=caller, roles=roles, menu=_menu, **states)
     app.jinja_env.trim_blocks = app.jinja_env.lstrip_blocks = True
@@ -92,11 +93,6 @@ def _exactly(text: str) -> str:
     return f"{parse_time(text):%Y-%m-%d %H:%M:%S} UTC"
 
 
-def _counted(count: int, noun: str) -> str:
-    """`1 table`, `1,200 tables`; for nouns with a regular plural."""
-    return f"{count:,} {noun}" if count == 1 else f"{count:,} {noun}s"
-
-
 def _choice(text: str) -> str:
     """To the second, as ids of backups are; without a zone, so that it fits a narrow select."""
     return f"{parse_time(text):%Y-%m-%d %H:%M:%S}"
@@ -112,8 +108,8 @@ def _age(seconds: float | timedelta | None) -> str:
     return age(seconds.total_seconds() if isinstance(seconds, timedelta) else seconds)
 
 
-def _size(count: int | None) -> str:
-    return _UNKNOWN if count is None else size(count)
+def _size(amount: int | None) -> str:
+    return _UNKNOWN if amount is None else size(amount)
 
 
 def _duration(seconds: float | None) -> str:
