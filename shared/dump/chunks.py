@@ -1,6 +1,6 @@
-"""A table read along its rowid: SQLite makes the text of a whole statement in one query.
+"""Reads a table in rowid order: SQLite builds the text of each INSERT statement in one query.
 
-How many rows go into a statement follows from the size of the one before, so equal content gives equal statements.
+The number of rows in a statement depends only on the size of the previous one, so equal content gives equal statements.
 """
 
 from collections.abc import Generator, Iterator
@@ -16,28 +16,30 @@ from shared.sqlite.names import quote_name
 
 _FIRST = 64  # rows in a table's first statement
 _BETWEEN_ROWS = "'),\n('"  # in SQL
-# Queries on a view are short, so that apsw keeps them prepared, however many columns the table has; and with bounds
-# instead of a LIMIT they read columns where they are: a LIMIT makes SQLite copy each value, at each mention of it.
+# Queries on a view are short, so apsw caches them however many columns the table has. They use bounds because a LIMIT
+# makes SQLite copy each value every time the query mentions it.
 _VIEW = "temp.litekeep_rows_"
-_NUMBERS = count(1)  # of the views: what two readings of one connection read must not mix
+_NUMBERS = count(1)  # for the names of the views: one connection may have several readers
 _MOST_ROWS = 1 << 40  # in a statement
 
 
 class _Chunk(NamedTuple):
-    """The text of some rows, nothing when all were left out."""
+    """The text of some rows; `body` is empty when all of them were left out."""
 
     body: list[bytes]
     left_out: int
 
 
 class Chunks(Reading):
+    """Reads rows in ranges of rowids."""
+
     def statements(self) -> Iterator[bytes]:
         self._view = f"{_VIEW}{next(_NUMBERS)}"
         self._make_view()
         try:
             yield from self._statements()
         finally:
-            with suppress(apsw.Error):  # a connection that is closed has no view
+            with suppress(apsw.Error):  # the connection may be closed, and has no view then
                 self._connection.execute(f"DROP VIEW IF EXISTS {self._view}").fetchall()
 
     def _statements(self) -> Iterator[bytes]:
@@ -47,7 +49,7 @@ class Chunks(Reading):
             end, taken = self._connection.execute(f"SELECT max(r), count(*) FROM ({window})", (last, limit)).get
             if not taken:
                 return
-            if after == ">" and end <= last:  # this would never end
+            if after == ">" and end <= last:  # else the loop would never end
                 raise apsw.CorruptError("its rowids are out of order")
             try:
                 chunk = self._chunk(f"r {after} ? AND r <= ?", (last, end), taken)
@@ -94,13 +96,13 @@ class Chunks(Reading):
             _check_count(found, taken)
             largest = f"SELECT max(largest) FROM {self._view} WHERE {condition}"
             if left_out and self._connection.execute(largest, bounds).get > most:
-                raise apsw.TooBigError  # also where that value is left out: where statements end is for ever
+                raise apsw.TooBigError  # also for a value that is left out: statement boundaries must never change
             return _Chunk([b"(", text.encode(), b")"] if text else [], left_out)
         finally:
             self._connection.limit(apsw.SQLITE_LIMIT_LENGTH, before)
 
     def _large(self, rowid: int) -> Generator[bytes, None, bool]:
-        """A row alone, which is larger than a statement should be, in pieces. Returns whether it was written."""
+        """Yields one row that is too large for an ordinary statement, in pieces. Returns whether it was written."""
         rows = self._rows
         found: list[tuple[Any, ...]] = self._connection.execute(
             f"SELECT left_out FROM {self._view} WHERE r = ?", (rowid,)
@@ -126,4 +128,4 @@ class Chunks(Reading):
 
 def _check_count(found: int, wanted: int) -> None:
     if found != wanted:
-        raise apsw.CorruptError(f"of {wanted} rows it gives {found}")
+        raise apsw.CorruptError(f"expected {wanted} rows, found {found}")

@@ -1,8 +1,8 @@
 """The direction of index columns in files of SQLite's older formats.
 
 Formats 1 to 3 keep every index ascending, also one whose text says DESC
-(https://sqlite.org/fileformat2.html#schema_format_number). A dump is loaded into a file of format 4, which takes the
-text at its word, so whatever is built first and given its text later has to be built as the text says.
+(https://sqlite.org/fileformat2.html#schema_format_number). A dump is loaded into a file of format 4, where DESC
+works. An index that is built before it gets its text must therefore be built in the direction that the text declares.
 """
 
 from collections.abc import Iterable, Mapping
@@ -14,37 +14,38 @@ from shared.dump.standins import key_term
 from shared.dump.tables import KeyColumn, Table, key_columns
 from shared.sqlite.names import quote_name
 
-Directions = Mapping[str, tuple[bool, ...]]  # of an index: for each of its columns, whether it descends
+Directions = Mapping[str, tuple[bool, ...]]  # index name -> for each of its columns, whether it descends
 
 
-def turned(source: apsw.Connection, loaded: apsw.Connection, indexes: Iterable[str]) -> Directions:
-    """What the text of an index says on `loaded`, for each whose columns run the other way on `source`."""
+def reversed_indexes(source: apsw.Connection, loaded: apsw.Connection, indexes: Iterable[str]) -> Directions:
+    """Returns the declared directions of each index that `source` stores in another direction than `loaded`."""
     found = {}
     for index in indexes:
         here, there = key_columns(source, index), key_columns(loaded, index)
-        said = tuple(key.descending for key in there)
-        if [key.place for key in here] == [key.place for key in there] and said != tuple(k.descending for k in here):
-            found[index] = said
+        declared = tuple(key.descending for key in there)
+        stored = tuple(key.descending for key in here)
+        if [key.place for key in here] == [key.place for key in there] and declared != stored:
+            found[index] = declared
     return found
 
 
-def keys_as_said(columns: tuple[KeyColumn, ...], index: str, directions: Directions) -> tuple[KeyColumn, ...]:
-    """The columns of an index with the directions of its text."""
+def declared_keys(columns: tuple[KeyColumn, ...], index: str, directions: Directions) -> tuple[KeyColumn, ...]:
+    """Returns the columns of an index with the directions that its text declares."""
     if index not in directions:
         return columns
     return tuple(replace(key, descending=descends) for key, descends in zip(columns, directions[index], strict=True))
 
 
-def table_as_said(table: Table, directions: Directions) -> Table:
-    """The table with the directions of its text."""
+def declared_table(table: Table, directions: Directions) -> Table:
+    """Returns the table with the directions that its text declares."""
     constraints = tuple(
-        replace(each, columns=keys_as_said(each.columns, each.index, directions)) for each in table.constraints
+        replace(each, columns=declared_keys(each.columns, each.index, directions)) for each in table.constraints
     )
     return replace(table, constraints=constraints)
 
 
 def row_order(table: Table, directions: Directions) -> str:
-    """SQL for the order in which a table's rows will lie once loaded; empty where they lie so already."""
+    """Returns the ORDER BY terms of the row order after loading; empty if the rows are already in that order."""
     if table.without_rowid:
         for constraint in table.constraints:
             if constraint.is_primary and constraint.index in directions:

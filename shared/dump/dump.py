@@ -1,16 +1,16 @@
-"""A whole database as SQL that rebuilds it: format 2.
+"""Dumps a database as SQL that rebuilds it: format 2.
 
-Plain SQL in UTF-8, without commands of any shell. Each statement ends in `;` and LF. What a loader may count on:
+The dump is plain SQL in UTF-8, without shell commands. Each statement ends in `;` and LF. A loader may rely on this:
 
 - the first line is `-- Litekeep SQL dump, format 2`; the last is `-- whole: N tables, M rows`, and
-  nothing follows it; everything that changes the file but the first pragmas is in one transaction;
+  nothing follows it; except for the first pragmas everything is in one transaction;
 - rows come as `INSERT INTO "NAME"(COLUMNS) VALUES` at the beginning of a line, and after VALUES
   there are no comments, and single quotes only around literals;
-- no literal and no name holds a CR or a NUL: what the stock shell would change is spelled another way;
-- no line is one that the stock shell would take for a command, unless it is inside a literal;
-- a shell that goes on after an error commits nothing: the last statement before COMMIT counts the objects.
+- no literal and no name holds a CR or a NUL, which the stock shell would change;
+- outside literals, no line looks like a command to the stock shell;
+- a shell that continues after an error commits nothing: the last statement before COMMIT counts the objects.
 
-Format 1 lacked the last two. It is still written where a backup of that format is dumped again to be compared.
+Format 1 lacked the last two. It is still written to compare with a backup of that format.
 """
 
 from collections.abc import Iterator
@@ -32,14 +32,14 @@ FORMAT = 2
 _VALUE_BASE = 16 << 20  # bytes
 _VALUE_TIMES = 4
 _LONGEST_VALUE = 1_000_000_000  # SQLite's own limit
-# -safe keeps the shell from running commands, -bail ends it at the first error, and full-text tables need the last.
+# -safe forbids shell commands, -bail stops at the first error, and full-text tables need `defensive off`.
 LOAD_COMMAND = 'sqlite3 -safe -bail -cmd ".dbconfig defensive off"'
 _LOAD_COMMAND_1 = 'sqlite3 -bail -cmd ".dbconfig defensive off"'
 
 
 @dataclass(frozen=True)
 class DumpHeader:
-    """What the first comments say. `created_at` is RFC 3339, in UTC."""
+    """The values of the first comments. `created_at` is RFC 3339, in UTC."""
 
     database: str
     created_at: str
@@ -49,8 +49,11 @@ class DumpHeader:
 
 @dataclass
 class DumpCounts:
-    """Filled while the dump is made: rows of each table with pages of its own, shadow tables too, and
-    the indexes to REINDEX where their collation is known."""
+    """Counts that are filled while the dump is made.
+
+    `row_counts` has every table with pages of its own, shadow tables included. `reindex` names the indexes that need
+    REINDEX in an application that knows their collation.
+    """
 
     row_counts: dict[str, int] = field(default_factory=dict)
     reindex: list[str] = field(default_factory=list)
@@ -65,9 +68,10 @@ def dump(
     tables: frozenset[str] | None = None,
     longest: int = LONGEST,
 ) -> Iterator[bytes]:
-    """The database as SQL, in chunks of whole statements: about 1 MiB at most. A longer row comes in pieces.
+    """Yields the database as SQL, in chunks of whole statements of about 1 MiB at most. A longer row comes in pieces.
 
-    Raises NoSql for a row that takes more than `longest` bytes, before its values are read.
+    Raises CorruptSource for damage, SourceError for a schema that cannot be read, and NoSql for an object that cannot
+    be dumped or a row of more than `longest` bytes, which is found before its values are read.
     """
     counts = DumpCounts() if counts is None else counts
     try:
@@ -79,12 +83,12 @@ def dump(
         raise SourceError(f"the schema cannot be read: {error}") from None
     except (KeyError, IndexError, TypeError, ValueError):  # also text that is not UTF-8
         raise NoSql(
-            "the schema is not as SQLite writes it (names in other letters, or not text), so a dump cannot carry it: "
-            "back up the page image only (BACKUP_FORMATS=sqlite)"
+            "the schema is not as SQLite writes it (names in another case, or not text), so it cannot be dumped as SQL"
+            ": back up the page image only (BACKUP_FORMATS=sqlite)"
         ) from None
     counts.reindex[:] = plan.reindex
     register_literals(connection, plan.encoding)
-    # Or SQLite plans a query anew whenever its bounds change, in a time that grows with the columns.
+    # Otherwise SQLite replans a query whenever its bounds change, which takes longer the more columns there are.
     connection.config(apsw.SQLITE_DBCONFIG_ENABLE_QPSG, 1)
     yield _prologue(connection, header)
     for step in plan.steps:
@@ -99,9 +103,9 @@ def dump(
 
 
 def _bound_values(connection: apsw.Connection) -> None:
-    """Lets no value grow out of proportion: a generated column of a few bytes can be gigabytes when it is read.
+    """Limits the size of a value: a generated column of a few bytes can be gigabytes when it is read.
 
-    What is stored is no larger than the file, and its literal at most twice as long.
+    A stored value is no larger than the file, and its literal at most twice as long.
     """
     pages, size = connection.pragma("page_count"), connection.pragma("page_size")
     most = _VALUE_BASE + _VALUE_TIMES * int(str(pages)) * int(str(size))
@@ -122,7 +126,7 @@ def _table_rows(
             yield from statements(connection, replace(step.rows, only_trapped=True), plan.encoding, tally, longest)
             yield schema_edit(list(made.finish)).encode()
         elif tally.trapped:
-            raise NoSql(f"{step.rows.title} holds values that a dump cannot carry")
+            raise NoSql(f"{step.rows.title} holds values that cannot be dumped as SQL")
     except apsw.CorruptError as error:
         raise CorruptSource(f"{step.rows.title} is damaged: {error}; check it with PRAGMA integrity_check") from None
     except apsw.Error as error:
@@ -164,7 +168,7 @@ def _epilogue(connection: apsw.Connection, plan: DumpPlan, rows: int, dump_forma
 
 
 def _whole_or_nothing(plan: DumpPlan) -> list[str]:
-    """Statements that roll everything back where a shell has passed over the failure of one that makes an object."""
+    """Returns statements that roll everything back if a shell has ignored a failure and an object is missing."""
     if plan.objects is None:
         return []
     helper = quote_name(plan.helper)

@@ -1,12 +1,12 @@
-"""Indexes whose values nobody here can compute travel as their entries.
+"""Dumps an index as its entries when its values cannot be computed here.
 
-An index on an unknown function still holds the function's results. A table without rowid has the same page
-format as an index, so for the time of one rolled-back transaction such a table is declared over the
-index's root page, and read. On load the entries fill a helper table of the same rowids (or the same primary
-key), an ordinary index is made over it, handed over to the true table, and the helper dropped.
+An index on an unknown function still holds the function's results. A WITHOUT ROWID table has the same page format as an
+index, so such a table is declared over the index's root page in a transaction that is rolled back, and read. On load
+the entries fill a helper table with the same rowids (or the same primary key), an ordinary index is created on it and
+assigned to the real table, and the helper is dropped.
 
-An unknown collation's order cannot be known: such an index is made in binary order and reported, to be
-rebuilt by REINDEX where the collation exists.
+The order of an unknown collation is unknown: such an index is built in binary order and reported, so that REINDEX
+rebuilds it where the collation exists.
 """
 
 from collections.abc import Iterator
@@ -26,7 +26,7 @@ from shared.sqlite.names import quote_name
 
 @dataclass(frozen=True)
 class CarriedIndex:
-    """The statements around the entries. `hand_over` belongs into a `schema_edit`, `drop` after it."""
+    """The statements around the entries. `hand_over` goes into a `schema_edit`, `drop` after it."""
 
     create: str
     rows: Rows
@@ -46,9 +46,9 @@ def has_unknown_collation(columns: tuple[KeyColumn, ...]) -> bool:
 def carried_index(
     index: SchemaObject, table: Table, columns: tuple[KeyColumn, ...], encoding: str, helper: str
 ) -> CarriedIndex:
-    """How `index` travels. `helper` is a name that no object of the database has."""
+    """Returns the statements that dump `index` as its entries. `helper` is a name that no object has yet."""
     names = [_name(place, key) for place, key in enumerate(columns)]
-    kept = dict.fromkeys(names)  # a column may stand in an index twice
+    kept = dict.fromkeys(names)  # a column may occur twice in an index
     definition = ",".join(quote_name(name) for name in kept if name != "rowid")
     if table.without_rowid:
         primary = next(constraint for constraint in table.constraints if constraint.is_primary)
@@ -58,7 +58,7 @@ def carried_index(
     helper_index = f"{helper}_index"
     true_table, true_name = as_text(table.name, encoding), as_text(index.name, encoding)
     all_names = ",".join(f"i{place}" for place in range(len(names)))
-    # Not the order of the index, which the plus keeps from being used: one by an unknown collation would not last.
+    # The plus keeps SQLite from using the index's own order: by an unknown collation it would not be reproducible.
     order = f"i{names.index('rowid')}" if "rowid" in names else ",".join(f"+i{place}" for place in range(len(names)))
     first = {name: names.index(name) for name in kept}
     return CarriedIndex(
@@ -90,12 +90,12 @@ def _name(place: int, key: KeyColumn) -> str:
 
 @contextmanager
 def imposter(connection: apsw.Connection, index: CarriedIndex, encoding: str) -> Iterator[apsw.Connection]:
-    """A connection on which the helper's name reads the index's entries. The file is left as it was."""
+    """Yields a connection on which the helper's name reads the index's entries. The file is not changed."""
     other = apsw.Connection(connection.filename) if connection.filename else connection
     try:
         other.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 0)
         register_literals(other, encoding)
-        # The rollback needs no journal on disk: these changes stay in memory. WAL needs none, and stays as it is.
+        # These changes stay in memory, so their rollback needs no journal on disk. WAL mode has none and is kept.
         if other.pragma("journal_mode") != "wal":
             other.pragma("journal_mode", "memory")
         other.execute("BEGIN; PRAGMA writable_schema=ON")

@@ -1,7 +1,7 @@
-"""What SQLite says when a statement of a dump fails, without the values that it likes to quote.
+"""Explains why a statement of a dump failed, without repeating any value.
 
-SQLite's own messages may hold a literal (`unrecognized token: "'..."`) or what a trigger chose to say.
-Only those are passed on that can name nothing but a part of the schema.
+SQLite's own messages may quote a literal (`unrecognized token: "'..."`) or the text of a trigger's RAISE.
+Only messages that can name nothing but parts of the schema are passed on.
 """
 
 import re
@@ -30,7 +30,7 @@ _NAMES_ONLY = re.compile(
 _PHRASES = {
     'near "': "a syntax error",
     "unrecognized token": "a syntax error",
-    "no such column": "it names a column that is not there",
+    "no such column": "it names a column that does not exist",
 }
 
 _OUTSIDE = (
@@ -52,7 +52,7 @@ _KINDS: dict[type[apsw.Error], str] = {
 
 
 def explain(error: apsw.Error, where: str) -> LitekeepError:
-    """The error for a person: NotGood if the dump is at fault, SourceError if the machine is.
+    """Returns the error to raise: NotGood if the dump is at fault, SourceError if the machine is.
 
     `where` says which statement, as in "the statement near line 12".
     """
@@ -61,10 +61,10 @@ def explain(error: apsw.Error, where: str) -> LitekeepError:
     if isinstance(error, _OUTSIDE):
         kind = type(error).__name__.removesuffix("Error")
         return SourceError(f"the disk or the machine failed at {where} ({kind}): check space and permissions")
-    said = str(error).removeprefix(type(error).__name__ + ": ")
-    if _NAMES_ONLY.fullmatch(said):
-        return NotGood(f"{where} fails: {shown(said)}")
-    phrases = [phrase for start, phrase in _PHRASES.items() if said.startswith(start)]
+    message = str(error).removeprefix(type(error).__name__ + ": ")
+    if _NAMES_ONLY.fullmatch(message):
+        return NotGood(f"{where} fails: {shown(message)}")
+    phrases = [phrase for start, phrase in _PHRASES.items() if message.startswith(start)]
     phrases += [phrase for kind, phrase in _KINDS.items() if isinstance(error, kind)]
     why = phrases[0] if phrases else f"SQLite refuses it ({type(error).__name__})"
     return NotGood(f"{where} fails: {why}")

@@ -1,8 +1,8 @@
-"""What a dump may do while it is loaded: create and fill one database, and nothing else.
+"""Limits what a dump may do while it is loaded: create and fill one database, and nothing else.
 
-A dump may come from anyone. SQLite asks the authorizer for each action of each statement, also inside
-triggers and pragma functions (https://sqlite.org/c3ref/set_authorizer.html); what is not on the list here
-is refused by name. The list is of actions, so no spelling of a statement slips past it.
+A dump may come from anyone. SQLite calls the authorizer for each action of each statement, also inside
+triggers and pragma functions (https://sqlite.org/c3ref/set_authorizer.html). An action that is not listed
+here is refused by name. The list is of actions, so no spelling of a statement gets around it.
 """
 
 import tempfile
@@ -20,10 +20,9 @@ from shared.text import printable
 
 _STEPS_BETWEEN_CALLS = 1000  # of SQLite's virtual machine: some 10 microseconds
 _SECONDS_BETWEEN_CHECKS = 0.05
-_BYTES_BETWEEN_TIGHTENINGS = 1 << 20  # less than any bound's base
+_BYTES_BETWEEN_UPDATES = 1 << 20  # of the limits; less than the base of each
 _LONGEST_VALUE = 1_000_000_000  # SQLite's own limit
 _LARGEST_PAGE_COUNT = 0xFFFFFFFE
-
 
 _MODULES = ("fts3", "fts4", "fts4aux", "fts5", "fts5vocab", "rtree", "rtree_i32", "geopoly")
 
@@ -50,7 +49,7 @@ _ACTIONS = frozenset(
     }
 )
 
-# None of these exists on our connection but the first two; a newer SQLite may bring others built in.
+# Only the first two exist on this connection; a newer SQLite may have others built in.
 _REFUSED_FUNCTIONS = frozenset(
     {"load_extension", "fts3_tokenizer", "edit", "eval", "fsdir", "lsdir", "readfile", "writefile"}
 )
@@ -69,8 +68,8 @@ def _words(text: str) -> frozenset[str]:
     return frozenset(text.split())
 
 
-# They are kept in the file, or steer how statements of this dump are understood, and end with the connection.
-_CARRIED_PRAGMAS = _words(
+# Stored in the file, or affecting how this dump's statements are read until the connection closes.
+_ALLOWED_PRAGMAS = _words(
     """application_id auto_vacuum defer_foreign_keys encoding foreign_keys ignore_check_constraints
     legacy_alter_table page_size recursive_triggers schema_version user_version writable_schema"""
 )
@@ -79,7 +78,7 @@ _READING_PRAGMAS = _words(
     freelist_count function_list index_info index_list index_xinfo integrity_check module_list page_count
     pragma_list quick_check table_info table_list table_xinfo"""
 )
-# How fast or how safely the file is written is ours to say, and nothing of it stays in the file.
+# Settings of speed and durability: the loader's own apply, and none is stored in the file.
 _IGNORED_PRAGMAS = _words(
     """analysis_limit automatic_index busy_timeout cache_size cache_spill cell_size_check
     checkpoint_fullfsync count_changes default_cache_size empty_result_callbacks full_column_names
@@ -90,14 +89,14 @@ _IGNORED_PRAGMAS = _words(
 
 
 class StatementRefused(Exception):
-    """What the dump tried, as the end of a sentence that begins with "the dump"."""
+    """A dump tried something that is not allowed. The text completes a sentence that begins with "the dump"."""
 
 
 @dataclass(frozen=True)
 class Bounds:
-    """Ends what would never end by itself: each bound is a base, and so much more per byte of the dump.
+    """Limits on the work that a dump may cause: each is a base plus an allowance per byte of the dump.
 
-    An honest dump stays far below: some 20 steps a row, and a file a few times the size of the dump.
+    An ordinary dump stays far below: about 20 steps a row, and a file a few times the size of the dump.
     """
 
     steps: int = 2_000_000_000
@@ -110,33 +109,33 @@ class Bounds:
 
 
 class Guard:
-    """Watches over one connection that loads a dump."""
+    """Enforces the limits on a connection that loads a dump."""
 
     def __init__(self, connection: apsw.Connection, target: Path, bounds: Bounds) -> None:
-        self.dump_bytes = 0  # how much of the dump has been read; the caller keeps it up to date
+        self.dump_bytes = 0  # bytes of the dump read so far; updated by the caller
         self.has_committed = False
         self._connection = connection
         self._target = target
         self._bounds = bounds
-        # SQLite sorts in one of the last two. A place that was short from the start is not the dump's doing.
+        # SQLite sorts in one of the last two. A disk that was nearly full before is not the dump's fault.
         places = (target.parent, Path(tempfile.gettempdir()), Path("/var/tmp"))  # noqa: S108
         self._reserve = Reserve(places, bounds.disk_bytes_left_free)
         self._steps = 0
         self._next_check = 0.0
-        self._tightened_at = 0  # bytes of the dump
-        self._asking = False
+        self._limits_set_at = 0  # bytes of the dump
+        self._own_pragmas = False
         _confine(connection)
-        self._tighten()
+        self._set_limits()
         connection.authorizer = self.authorize
         connection.set_progress_handler(self._on_progress, _STEPS_BETWEEN_CALLS)
 
     def authorize(
         self, action: int, first: str | None, second: str | None, _database: str | None, _inside: str | None
     ) -> int:
-        """SQLite's question, for each action of each statement. Raises Refused."""
+        """Authorizer callback for each action of each statement. Raises StatementRefused."""
         if action in (apsw.SQLITE_INSERT, apsw.SQLITE_READ, apsw.SQLITE_UPDATE, apsw.SQLITE_DELETE):
             if first in _REFUSED_TABLES:
-                raise StatementRefused(f"uses the table {first}, which reaches below the database")
+                raise StatementRefused(f"uses the table {first}, which bypasses SQL")
             return apsw.SQLITE_OK
         if action in _ACTIONS:
             return apsw.SQLITE_OK
@@ -149,41 +148,40 @@ class Guard:
         if action == apsw.SQLITE_CREATE_VTABLE:
             return _module(second or "")
         if action in _TEMPORARY:
-            raise StatementRefused(f"creates {shown(first or '')} as temporary: it would be gone after the load")
+            raise StatementRefused(f"creates {shown(first or '')} as temporary: it would not be in the loaded database")
         if action in (apsw.SQLITE_ATTACH, apsw.SQLITE_DETACH):
-            # VACUUM and VACUUM INTO attach, too.
             raise StatementRefused("attaches or detaches another database file (VACUUM does so, too)")
-        raise StatementRefused(f"asks for an action that is not on the list (number {action})")
+        raise StatementRefused(f"uses an action that is not allowed (authorizer code {action})")
 
     def check(self) -> None:
-        """To be called before each statement. Raises SourceError before a disk is full."""
+        """Updates the limits; call it before each statement. Raises SourceError before a disk is full."""
         if (now := time.monotonic()) >= self._next_check:
             self._next_check = now + _SECONDS_BETWEEN_CHECKS
             self._reserve.check()
-            self._tighten()
-        elif self.dump_bytes - self._tightened_at >= _BYTES_BETWEEN_TIGHTENINGS:
-            self._tighten()
+            self._set_limits()
+        elif self.dump_bytes - self._limits_set_at >= _BYTES_BETWEEN_UPDATES:
+            self._set_limits()
 
     def explain_full(self) -> Exception:
-        """What it means that SQLite found the database or the disk full."""
+        """Returns the error for SQLITE_FULL: the disk is full, or the database exceeds its limit."""
         if self._reserve.is_short():
             return SourceError(f"the disk is full at {self._target.parent}: make room and try again")
-        return StatementRefused("makes a database out of all proportion to its own size")
+        return StatementRefused("makes a database far larger than a dump of its size should")
 
     def _on_progress(self) -> bool:
-        # That Python runs here at all is what lets Ctrl-C end a long statement.
+        # This call into Python also lets Ctrl-C end a long statement.
         self._steps += _STEPS_BETWEEN_CALLS
         if self._steps > self._bounds.steps + self._bounds.steps_per_byte * self.dump_bytes:
-            raise StatementRefused("computes without end: far more than a dump of its size needs")
+            raise StatementRefused("runs too long: it takes far more steps than a dump of its size needs")
         if (now := time.monotonic()) >= self._next_check:
             self._next_check = now + _SECONDS_BETWEEN_CHECKS
             self._reserve.check()
         return False
 
-    def _tighten(self) -> None:
-        """A single step can write a gigabyte (zeroblob), so SQLite itself has to know where to stop."""
+    def _set_limits(self) -> None:
+        """Sets SQLite's own limits: a single step can write a gigabyte (zeroblob)."""
         bounds = self._bounds
-        self._tightened_at = self.dump_bytes
+        self._limits_set_at = self.dump_bytes
         value = bounds.value_bytes + bounds.value_bytes_per_byte * self.dump_bytes
         self._connection.limit(apsw.SQLITE_LIMIT_LENGTH, min(value, _LONGEST_VALUE))
         with self.ours():
@@ -192,12 +190,12 @@ class Guard:
 
     @contextmanager
     def ours(self) -> Iterator[None]:
-        """The pragmas of the block are the loader's own, not the dump's."""
-        self._asking = True
+        """Allows all pragmas inside the block: they are the loader's own, not the dump's."""
+        self._own_pragmas = True
         try:
             yield
         finally:
-            self._asking = False
+            self._own_pragmas = False
 
     def _page_size(self) -> int:
         size = self._connection.pragma("page_size")
@@ -206,11 +204,11 @@ class Guard:
 
     def _pragma(self, name: str) -> int:
         lowered = name.lower()
-        if self._asking:
+        if self._own_pragmas:
             return apsw.SQLITE_OK
         if lowered == "page_size":
-            self._next_check = 0.0  # what is counted in pages has to be counted anew
-        if lowered in _CARRIED_PRAGMAS or lowered in _READING_PRAGMAS:
+            self._next_check = 0.0  # the limit in pages must be computed again
+        if lowered in _ALLOWED_PRAGMAS or lowered in _READING_PRAGMAS:
             return apsw.SQLITE_OK
         if lowered in _IGNORED_PRAGMAS:
             return apsw.SQLITE_IGNORE
@@ -218,28 +216,28 @@ class Guard:
 
     def _transaction(self, operation: str) -> int:
         if operation == "ROLLBACK":
-            raise StatementRefused("takes back what it did (ROLLBACK), so its writer did not finish it")
+            raise StatementRefused("rolls back its own work (ROLLBACK), so the program that wrote it failed")
         if operation == "COMMIT":
             self.has_committed = True
         return apsw.SQLITE_OK
 
 
 def shown(name: str) -> str:
-    """A name out of a dump, fit for one line of an error."""
+    """Returns a name from a dump, shortened and printable, for an error line."""
     short = name if len(name) <= 60 else name[:57] + "..."
     return printable(short, "?")
 
 
 def _function(name: str) -> int:
     if name.lower() in _REFUSED_FUNCTIONS:
-        raise StatementRefused(f"calls {shown(name)}(), which reaches out of the database")
+        raise StatementRefused(f"calls {shown(name)}(), which accesses more than the database")
     return apsw.SQLITE_OK
 
 
 def _module(name: str) -> int:
     if name.lower() not in _MODULES:
         raise StatementRefused(
-            f"creates a virtual table with the module {shown(name)}: only {', '.join(_MODULES)} may be"
+            f"creates a virtual table with the module {shown(name)}: only {', '.join(_MODULES)} are allowed"
         )
     return apsw.SQLITE_OK
 

@@ -1,4 +1,4 @@
-"""Names and schema text as SQL that every shell passes on unchanged."""
+"""Decides which names and schema texts every shell passes on unchanged."""
 
 import re
 
@@ -6,17 +6,17 @@ import apsw
 
 from shared.dump.statements import split_statements
 
-# The stock shell takes a line that is only `/` or `go`, with any comments after it, for the end of a statement, and the
-# next line that begins with `.` or `#` for a command of its own. So no later line may begin with any of these.
+# The stock shell ends a statement at a line of only `/` or `go`, with or without a comment after it. It then takes a
+# line that begins with `.` or `#` for a command. So no line after the first may begin with any of these.
 _SHELL_LINE = re.compile(r"\n\s*(?:[./#]|go)", re.IGNORECASE)
-# What dumps of format 1 kept from the shell: too little, see docs/security.md. Only to make such a dump once more.
+# The rule of format 1, which is too weak (see docs/security.md). Used only to write such a dump again.
 _SHELL_LINE_1 = re.compile(r"^[ \t\v\f]*(?:/|go)[ \t\v\f;]*$", re.IGNORECASE | re.MULTILINE)
 
 
 def survives_shells(statement: str, *, dump_format: int = 2) -> bool:
     """Returns whether the stock shell hands this statement to SQLite whole and unchanged, and runs no line of it.
 
-    It ends lines at LF, drops a CR before it, stops at NUL, and takes some lines for its own.
+    The shell ends lines at LF, drops a CR before it, stops at NUL, and runs some lines as its own commands.
     """
     shell_line = _SHELL_LINE_1 if dump_format == 1 else _SHELL_LINE
     if "\r" in statement or "\0" in statement or shell_line.search(statement):
@@ -31,9 +31,9 @@ _QUOTED = re.compile(r"'[^']*'|\"[^\"]*\"|`[^`]*`|\[[^\]]*\]|--[^\n]*|/\*.*?(?:\
 
 
 def with_unix_lines(sql: str) -> str | None:
-    """The same statement without a CR, or None if a CR is part of a literal or a name.
+    """Returns the statement without CR, or None if a CR is part of a literal or a name.
 
-    To SQLite a CR is a blank, also in comments, which end at LF only.
+    SQLite reads a CR as a blank, also in comments, which end only at LF.
     """
     for found in _QUOTED.finditer(sql):
         if "\r" in found.group() and found.group()[0] in "'\"`[":
@@ -42,12 +42,12 @@ def with_unix_lines(sql: str) -> str | None:
 
 
 def spellings(sql: str) -> list[str]:
-    """The statement with its end, in the two ways of which one keeps a comment at the end of the text."""
+    """Returns the statement with its `;` in two spellings: one of them works after a trailing comment."""
     return [f"{sql};\n", f"{sql}\n;\n"]
 
 
 def free_name(wanted: str, taken: set[str]) -> str:
-    """A name that begins with `wanted` and that nothing in `taken` (in lower case) begins with."""
+    """Returns a name that starts with `wanted` and is no prefix of any name in `taken` (in lower case)."""
     while any(name.startswith(wanted) for name in taken):
         wanted += "_"
     return wanted

@@ -1,7 +1,7 @@
-"""One row too large to be put together by SQLite without holding it many times over.
+"""Writes one very large row piece by piece, because SQLite would hold several copies of it in memory.
 
-Its large values are read through SQLite's incremental I/O and become literals piece by piece: no more than a piece of
-one is in memory. A text is read twice, because the first piece of its literal depends on all of it.
+Large values are read through SQLite's incremental I/O, so only one piece of one value is in memory. A text is read
+twice, because the beginning of its literal depends on all of it.
 """
 
 from collections.abc import Callable, Iterator
@@ -16,27 +16,27 @@ from shared.dump.row_source import Rows
 from shared.dump.values import literal
 from shared.sqlite.names import quote_name
 
-LARGE = 64 << 10  # bytes of a value, from which it is worth the trouble
+LARGE = 64 << 10  # bytes from which a value is read in pieces
 _PIECE = 1 << 20  # bytes read at a time
 
 
 def row_body(
     connection: apsw.Connection, rows: Rows, rowid: int, encoding: str, announce: Callable[[int], None]
 ) -> Iterator[bytes]:
-    """The literals of one row of a table, separated by commas, in pieces.
+    """Yields the literals of one row, separated by commas, in pieces.
 
-    `announce` is told the least bytes that a value takes before the value is read, and may raise.
+    `announce` is called before a large value is read, with the minimum size of its literal in bytes; it may raise.
     """
     for place, column in enumerate(rows.columns):
         if place:
             yield b","
         quoted = f"({quote_name(column.name)} COLLATE BINARY)"
         source = f"FROM {rows.source} NOT INDEXED WHERE {rows.seek} = ?"
-        plain = quote_name(column.name)  # of a column by itself SQLite tells both without reading the value
+        plain = quote_name(column.name)  # for a bare column SQLite knows both without reading the value
         query = f"SELECT typeof({plain}), octet_length({plain}) {source}"
         found: list[tuple[Any, ...]] = connection.execute(query, (rowid,)).fetchall()
         if not found:
-            raise apsw.CorruptError("a row is there and cannot be found")
+            raise apsw.CorruptError("a row that was counted cannot be read")
         kind, size = found[0]
         if kind not in ("blob", "text") or size < LARGE:
             text = connection.execute(f"SELECT {literal(quoted, column)} {source}", (rowid,)).get
@@ -55,7 +55,7 @@ def row_body(
 def _value(connection: apsw.Connection, rows: Rows, column: str, rowid: int) -> Iterator[bytes]:
     try:
         handle = connection.blob_open("main", rows.table, column, rowid, False)
-    except apsw.SQLError:  # SQLite opens no values of tables with generated columns
+    except apsw.SQLError:  # not supported for tables with generated columns
         query = f"SELECT CAST({quote_name(column)} AS BLOB) FROM {rows.source} WHERE {rows.seek} = ?"
         yield connection.execute(query, (rowid,)).get
         return

@@ -1,20 +1,20 @@
-"""Large values of an INSERT are bound to it instead of standing in its text, of which SQLite makes several copies."""
+"""Binds the large values of an INSERT as parameters: SQLite makes several copies of a statement's text."""
 
 import re
 from binascii import unhexlify
 
 from shared.dump.raw_text import decode
 
-LARGE_STATEMENT = 4 << 20  # bytes, from which it is worth the trouble
+LARGE_STATEMENT = 4 << 20  # bytes from which literals are bound
 _LARGE = 1 << 20  # bytes of a literal
-# Only a statement of our dumps: there, after VALUES, quotes stand around literals alone and there are no comments.
+# Matches only INSERTs of our own dumps: after VALUES they have no comments, and single quotes only around literals.
 _HEAD = re.compile(rb'[ \t\n\f\r]*+INSERT INTO (?:"[^"]*+")++\((?:"[^"]*+"|[^"\'`\[();/-]++)*+\) VALUES\n')
 _LITERAL = re.compile(rb"([Xx]?)'((?:[^']++|'')*+)'")
 _MOST = 1000  # bound values; SQLite numbers no more than 32766
 
 
 def bind_large(statement: bytes) -> tuple[str, list[bytes | str]] | None:
-    """The statement with its large literals bound; None if it is no such INSERT, or has no such literal.
+    """Returns the statement with `?` for its large literals, and their values; None if it has none to bind.
 
     Raises ValueError for text that is not UTF-8.
     """
@@ -28,7 +28,7 @@ def bind_large(statement: bytes) -> tuple[str, list[bytes | str]] | None:
         value = _value(statement, literal)
         if value is None:
             return None
-        # Nothing but a value of its own is replaced: an argument, as in CAST(X'..' AS TEXT), may as well be bound.
+        # This also binds a literal that is an argument, as in CAST(X'..' AS TEXT), which gives the same value.
         parts.append(statement[kept : literal.start()])
         values.append(value)
         kept = literal.end()
@@ -39,7 +39,7 @@ def bind_large(statement: bytes) -> tuple[str, list[bytes | str]] | None:
 
 
 def _value(statement: bytes, literal: re.Match[bytes]) -> bytes | str | None:
-    """None for what the long way decides: no hexadecimal digits, or text that is not UTF-8."""
+    """Returns the value, or None for bad hexadecimal digits or text that is not UTF-8: SQLite then judges the text."""
     start, end = literal.span(2)
     body = memoryview(statement)[start:end]
     try:

@@ -1,18 +1,17 @@
-"""Values as SQL literals that every SQLite from 3.40 on reads back bit for bit.
+"""Writes values as SQL literals that SQLite 3.40 and later read back bit for bit.
 
-Reals. SQLite 3.40 reads a decimal in two roundings (64 bits, then 53), so a decimal very near
-the middle between two doubles may come back as the wrong one; the shortest form that Python or SQLite
-prints is sometimes that near. Three forms keep away from the middle:
+Reals: SQLite 3.40 rounds a decimal twice (to 64 bits, then to 53), so a decimal very near the midpoint between two
+doubles may be read as the wrong one. The shortest form that Python or SQLite prints is sometimes that near. Three
+forms stay away from the midpoint:
 
-- s / 10**k with k <= 4 and s below 2**53 stays at least 0.5 / 5**4 of a unit in the last place away from it,
+- s / 10**k with k <= 4 and s below 2**53 is at least 0.5 / 5**4 of a unit in the last place away from it,
   three times the error of the first rounding;
-- 18 digits of SQLite's own printf() lie within 0.1 units of the double (a test measures it), so 0.4 from the
-  middle, and the reader's error is below 0.02 for the magnitudes of `_DECIMAL`;
-- beyond those, a product of a whole number and powers of two, exact in every step.
+- 18 digits of SQLite's own printf() are within 0.1 units of the double (a test measures it), so 0.4 from the
+  midpoint, and the reader's error is below 0.02 for the magnitudes of `_DECIMAL`;
+- for other magnitudes, a product of a whole number and powers of two, exact in every step.
 
-Text goes as it is, unless the stock shell would change it: CR is written as a marker that
-`replace()` turns back; text with NUL, or that is not valid in the database's encoding, is
-written as its bytes.
+Text is written as it is, unless the stock shell would change it: a CR becomes a marker that `replace()` turns back,
+and text that has a NUL or is not valid in the database's encoding is written as its bytes.
 """
 
 import codecs
@@ -22,17 +21,17 @@ from collections.abc import Callable, Iterable, Iterator
 _DECIMAL = (1e-290, 1e300)
 _TWO_52 = "4503599627370496.0"
 
-# In SQL, for the queries of chunks.py and stream.py, which know Python's as `lk_real` and `lk_text`.
+# SQL expressions for the queries of chunks.py and stream.py, where `lk_real` and `lk_text` call the Python functions.
 REAL_SQL = (
     "CASE WHEN CAST({0}*1e4+iif({0} COLLATE BINARY<0,-0.5,0.5) AS INTEGER)/1e4={0} COLLATE BINARY AND abs({0})<1e11"
     " THEN iif({0} COLLATE BINARY=0 AND atan2({0},-1.0)<0,{negative_zero},quote({0}))"
     f" WHEN abs({{0}}) BETWEEN {_DECIMAL[0]!r} AND {_DECIMAL[1]!r} THEN printf('%!.18g',{{0}})"
     " ELSE lk_real({0}) END"
 )
-_MARKERS = ("\\r", *(f"\\r{number}\\" for number in range(10)))  # few: a text may hold any number of them
+_MARKERS = ("\\r", *(f"\\r{number}\\" for number in range(10)))  # a fixed few: a text may hold any of them
 _QUOTED_SQL = "''''||replace({0},'''','''''')||''''"
 _MARKED_SQL = _QUOTED_SQL.format("replace({0},char(13),'\\r')")
-# GLOB looks for one character through the C library, several times as fast as instr().
+# GLOB finds one character through the C library, several times as fast as instr().
 TEXT_SQL = (
     f"CASE WHEN {{0}} GLOB '*\r*' THEN iif(instr({{0}},'\\r'),char(0),"
     f"'replace('||{_MARKED_SQL}||',''\\r'',char(13))')"
@@ -41,7 +40,7 @@ TEXT_SQL = (
 
 
 def real_literal(value: float) -> str:
-    """The double as an expression that is REAL and exactly this value, whatever reads it; NaN is none."""
+    """Returns an expression that every SQLite reads as exactly this double, not NaN, with type REAL."""
     if math.isinf(value):
         return "9e999" if value > 0 else "-9e999"
     top, bottom = abs(value).as_integer_ratio()
@@ -58,7 +57,7 @@ def _scaled(whole: int, shift: int, operator: str) -> str:
 
 
 def text_literal(raw: bytes, encoding: str = "utf-8") -> str:
-    """Text, given as its bytes in the database's encoding (a Python codec's name)."""
+    """Returns the literal of a text, given as its bytes in `encoding`, the Python codec of the database."""
     try:
         text = raw.decode(encoding)
     except UnicodeDecodeError:
@@ -76,7 +75,7 @@ def text_literal(raw: bytes, encoding: str = "utf-8") -> str:
 
 
 def text_pieces(read: Callable[[], Iterable[bytes]], encoding: str) -> Iterator[bytes]:
-    """The literal that `text_literal` makes, in UTF-8 and in pieces, of a text that is read in pieces, twice."""
+    """Yields the literal of `text_literal`, in UTF-8 and in pieces. Calls `read` twice for the pieces of the text."""
     begin, end, marker = _form(read(), encoding)
     yield begin.encode()
     if marker is None:
@@ -90,7 +89,7 @@ def text_pieces(read: Callable[[], Iterable[bytes]], encoding: str) -> Iterator[
 
 
 def _form(pieces: Iterable[bytes], encoding: str) -> tuple[str, str, str | None]:
-    """How the literal begins and ends, and what stands for a CR; None if it is written as its bytes."""
+    """Returns the literal's beginning, its end, and the marker for CR; None as marker for text written as its bytes."""
     as_bytes = "CAST(X'", "' AS TEXT)", None
     decoder = codecs.getincrementaldecoder(encoding)()
     markers, has_cr, tail = list(_MARKERS), False, ""

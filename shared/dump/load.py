@@ -1,4 +1,4 @@
-"""Loads a SQL dump, ours or anyone's, into a new database file, under guard."""
+"""Loads a SQL dump, from Litekeep or any other program, into a new database file, with limits (`guard.py`)."""
 
 import os
 import re
@@ -21,15 +21,15 @@ from shared.text import count
 _FORMATS = (b"1", b"2")
 _LAST_LINE = re.compile(rb"-- whole: [0-9]+ tables, [0-9]+ rows")
 
-# Nobody sees the file before it is whole, so it needs neither a journal nor a sync. What it must not
-# have is a first page: page_size, encoding and auto_vacuum of the dump come only into an empty file.
+# The file is private until it is complete, so it needs neither a journal nor a sync. It must not have a first page yet:
+# the dump's page_size, encoding and auto_vacuum apply only to an empty file.
 _SETTINGS = (
     "PRAGMA journal_mode=OFF",
     "PRAGMA synchronous=OFF",
     "PRAGMA locking_mode=EXCLUSIVE",
 )
 _CACHE = 40 << 10  # KiB
-# KiB, and as much is sorted at a time (or 250 pages): what a processor's cache holds is sorted a third faster.
+# KiB, also the amount sorted at a time (at least 250 pages): what fits the processor's cache sorts a third faster
 _SORTING_CACHE = 2 << 10
 _SORTS = re.compile(rb"\s*+(?i:CREATE\s++(?:UNIQUE\s++)?INDEX|REINDEX)\b")
 _MAKES_TABLE = re.compile(rb"\s*+(?i:CREATE\s++TABLE)\b")
@@ -39,7 +39,7 @@ _BLANKS_AND_COMMENTS = re.compile(rb"(?:[ \t\n\f\r;]++|\xef\xbb\xbf|--[^\n]*+(?:
 
 @dataclass(frozen=True)
 class Loaded:
-    """What a load did."""
+    """Result of a load."""
 
     statements: int
 
@@ -51,11 +51,11 @@ def load_sql(
     progress: Callable[[int], None] | None = None,
     bounds: Bounds | None = None,
 ) -> Loaded:
-    """Makes the database `target`, which must not exist, from a dump, and closes it; it is not synced.
+    """Creates the database `target`, which must not exist, from a dump, and closes it without a sync.
 
-    `progress` is told the bytes of the dump read so far. Raises NotGood for a dump that is cut short,
-    fails or tries what no dump needs to, naming the line and never a value; SourceError for the disk.
-    On any exception nothing is left at `target`.
+    `progress` is called with the bytes of the dump read so far. Raises NotGood for a dump that is cut short, fails or
+    does something that is not allowed, naming the line and never a value; SourceError for the disk.
+    After any exception `target` does not exist.
     """
     try:
         os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
@@ -135,7 +135,7 @@ class _Loading:
             self._cache = size
 
     def _size_schema(self, statement: SqlStatement) -> None:
-        """Only dumps of ours are known to fill a table before they make the next."""
+        """Keeps the schema short for our own dumps: they fill a table before they create the next."""
         if self._ours and _MAKES_TABLE.match(statement.text):
             self._schema.before_table()
         elif not (self._ours and _FILLS_TABLE.match(statement.text)):
@@ -146,7 +146,7 @@ class _Loading:
         return NotGood(f"the dump {why}; near line {_line_of(statement)}") if isinstance(why, StatementRefused) else why
 
     def _prepared(self, statement: SqlStatement) -> tuple[str, list[bytes | str]]:
-        """The statement, and the values that are bound to it: large ones, which SQLite would copy with its text."""
+        """Returns the statement and its bound values: large values of our own dumps, else none."""
         if self._ours and len(statement.text) >= LARGE_STATEMENT and (bound := bind_large(statement.text)):
             return bound
         return self._text(statement), []
@@ -158,7 +158,7 @@ class _Loading:
         except ValueError:
             pass
         try:
-            # In a UTF-16 database the same bytes would mean other text.
+            # In a UTF-16 database the same bytes are other text.
             if self._connection.pragma("encoding") == "UTF-8":
                 return carry_raw_text(text)
         except ValueError:
@@ -169,7 +169,7 @@ class _Loading:
         if self._connection.in_transaction:
             raise NotGood("the dump ends inside its transaction: it is cut short")
         if ours and not _ends_whole(last.text):
-            raise NotGood("the dump's last line is missing, the one that shows that it is whole: it is cut short")
+            raise NotGood("the dump's last line (-- whole: …) is missing: it is cut short")
         if not self._guard.has_committed and not self._connection.execute("SELECT 1 FROM sqlite_schema").get:
             raise NotGood("the dump makes no table: it is cut short, or it is not a dump")
 
@@ -182,7 +182,7 @@ def _open(target: Path, flags: int) -> apsw.Connection:
 
 
 def _check_schema(target: Path, loaded: Loaded) -> None:
-    """A fresh connection reads the schema as it was written, not as the loading one remembers it."""
+    """Reads the schema from the file on a new connection: the loading one has it in memory."""
     try:
         with closing(_open(target, apsw.SQLITE_OPEN_READONLY)) as connection:
             connection.execute("SELECT count(*) FROM sqlite_schema").fetchall()

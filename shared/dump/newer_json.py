@@ -1,6 +1,6 @@
-"""JSON that today's SQLite reads and 3.40 does not: JSON5 in text, and JSONB in blobs (https://sqlite.org/json1.html).
+"""Finds JSON that SQLite 3.40 cannot read: JSON5 in text, and JSONB in blobs (https://sqlite.org/json1.html).
 
-What an index or a generated column makes of it cannot be computed by every shell that may load the dump.
+An older shell that loads the dump cannot compute an index or a generated column from such a value.
 """
 
 import re
@@ -11,16 +11,16 @@ from shared.dump.tables import Table, qualified
 from shared.sqlite.names import quote_name
 
 _READS_JSON = re.compile(r"json|->", re.IGNORECASE)
-_STRICT, _ANY = 1, 2 | 4  # of json_valid(): RFC 8259; JSON5 or what looks like JSONB
+_STRICT, _ANY = 1, 2 | 4  # flags of json_valid(): RFC 8259; JSON5, or a blob that looks like JSONB
 
 
 def may_read_json(sql: str) -> bool:
-    """Returns whether a definition may call a function that reads JSON; never no where it does."""
+    """Returns whether a definition may call a function that reads JSON; may be true although it does not."""
     return _READS_JSON.search(sql) is not None
 
 
 def holds_newer_json(connection: apsw.Connection, table: Table) -> bool:
-    """Returns whether a stored value of the table is JSON, and none to SQLite 3.40. Reads the whole table."""
+    """Returns whether the table stores JSON that SQLite 3.40 cannot read. Reads the whole table."""
     columns = [
         f"({quote_name(column.name)} COLLATE BINARY)" for column in table.columns if column.generated != "virtual"
     ]

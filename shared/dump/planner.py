@@ -1,11 +1,11 @@
-"""Plans the steps of a dump: each object by its own text if that survives, else by a stand-in."""
+"""Plans the steps of a dump: each object by its own text if shells pass that on unchanged, else by a stand-in."""
 
 import re
 from dataclasses import replace
 
 import apsw
 
-from shared.dump.directions import Directions, keys_as_said, row_order, table_as_said, turned
+from shared.dump.directions import Directions, declared_keys, declared_table, reversed_indexes, row_order
 from shared.dump.entries import CarriedIndex, carried_index, has_unknown_collation
 from shared.dump.identifiers import free_name, spellings, survives_shells, with_unix_lines
 from shared.dump.newer_json import holds_newer_json, may_read_json
@@ -55,14 +55,14 @@ class Planner:
         self._tables: dict[str, Table] = {}
         self._texts = {entry.name: entry.sql or "" for entry in self._schema if entry.kind == "table"}
         self._newer_json: dict[str, bool] = {}
-        self._later: list[str] = []  # edits of sqlite_schema that nothing before the views depends on
+        self._later: list[str] = []  # edits of sqlite_schema that only views and triggers may depend on
         encoding = codec(connection)
         self.replay = Replay(encoding)
         taken = {entry.name.lower() for entry in self._schema}
         self.plan = DumpPlan(encoding, free_name("litekeep_helper", taken))
 
     def _selected(self, tables: frozenset[str] | None) -> frozenset[str] | None:
-        """The names of the tables to dump, with the shadows of virtual ones; None for all."""
+        """Returns the names of the tables to dump, with the shadow tables of virtual ones; None for all."""
         if tables is None:
             return None
         there = {entry.name for entry in self._schema if is_user_table(entry, self._facts)}
@@ -101,15 +101,15 @@ class Planner:
         self._rowless("view")
         self._rowless("trigger")
 
-    def against_text(self) -> Directions:
+    def reversed_indexes(self) -> Directions:
         indexes = [entry.name for entry in self._of("index") if _DESC.search(entry.sql or "")]
         for entry in self._of("table"):
             if entry.name in self._tables and _DESC.search(_sql(entry)):
                 indexes += [constraint.index for constraint in self._tables[entry.name].constraints]
-        return turned(self._connection, self.replay.connection, indexes)
+        return reversed_indexes(self._connection, self.replay.connection, indexes)
 
     def _own(self, text: str) -> None:
-        """Statements of our making: they go into the dump and into the replay."""
+        """Adds generated statements to the dump, and runs them in the replay."""
         try:
             self.replay.run(text)
         except apsw.Error as error:
@@ -124,14 +124,14 @@ class Planner:
         return survives_shells(statement, dump_format=self._format)
 
     def _plain(self, entry: SchemaObject, made_with_it: frozenset[str] = frozenset()) -> str | None:
-        """The statement that makes just this object, if its own text does."""
+        """Returns the statement that creates exactly this object from its own text, or None if none does."""
         for statement in spellings(_sql(entry)):
             if self._survives(statement) and self.replay.is_plain(entry, statement, made_with_it):
                 return statement
         return None
 
     def _made(self, entry: SchemaObject, made_with_it: frozenset[str] = frozenset()) -> str | None:
-        """Plans the object by its own text, without CR if need be; the text as it is until later edits."""
+        """Plans the object by its own text, without CR if necessary. Returns the text it has while loading, or None."""
         text: str | None = _sql(entry)
         statement = self._plain(entry, made_with_it)
         if statement is None and "\r" in _sql(entry) and (text := with_unix_lines(_sql(entry))):
@@ -147,10 +147,10 @@ class Planner:
         facts = self._facts.get(entry.name)
         if facts is None:
             raise NoSql(
-                f"{entry.title} has another name in its own text: a dump cannot carry it; "
+                f"{entry.title} has another name in its own text: it cannot be dumped as SQL; "
                 "back up the page image only (BACKUP_FORMATS=sqlite)"
             )
-        table = table_as_said(read_table(self._connection, entry.name, facts), self._directions)
+        table = declared_table(read_table(self._connection, entry.name, facts), self._directions)
         self._tables[entry.name] = table
         constraints = self._constraints.get(entry.name, [])
         names = frozenset(e.name for e in constraints)
@@ -192,7 +192,7 @@ class Planner:
                 )
 
     def _computes_newer_json(self, table: Table, index_sql: str = "") -> bool:
-        """Returns whether a generated column or this index may be computed from JSON that an old shell cannot read."""
+        """Returns whether a generated column or this index may depend on JSON that an old shell cannot read."""
         computes = any(column.generated for column in table.columns)
         if not may_read_json(index_sql) and not (computes and may_read_json(self._texts[table.name])):
             return False
@@ -201,7 +201,7 @@ class Planner:
         return self._newer_json[table.name]
 
     def _carry(self, index: SchemaObject, table: Table, helper: str) -> CarriedIndex:
-        columns = keys_as_said(key_columns(self._connection, index.name), index.name, self._directions)
+        columns = declared_keys(key_columns(self._connection, index.name), index.name, self._directions)
         carried = carried_index(index, table, columns, self.plan.encoding, helper)
         self._own(f"{carried.create};\n")
         self._add(Entries(carried))
@@ -226,7 +226,7 @@ class Planner:
         if entry is None:
             return
         if self._wanted is None and (entry.name, entry.sql) != _SEQUENCE:
-            raise NoSql(f"{entry.title} is not as SQLite writes it (sqlite_sequence): a dump cannot carry it")
+            raise NoSql(f"{entry.title} is not as SQLite writes it (sqlite_sequence): it cannot be dumped as SQL")
         if self._wanted is None and not self.replay.has("sqlite_sequence"):
             helper = f'"{self.plan.helper}"'
             self._own(f"CREATE TABLE {helper}(id INTEGER PRIMARY KEY AUTOINCREMENT);\nDROP TABLE {helper};\n")
@@ -241,7 +241,7 @@ class Planner:
         if self._wanted is not None:
             return
         own = [entry for entry in self._schema if entry.kind == "table" and is_internal(entry.name)]
-        # sqlite_stat1 first, wherever it stands: making it may make, and then drops, sqlite_stat4.
+        # sqlite_stat1 first, whatever its position: creating it may create sqlite_stat4, which is then dropped.
         for entry in sorted(own, key=lambda entry: entry.sql != _STAT1):
             if entry.name.lower() == "sqlite_sequence":
                 continue
@@ -250,11 +250,11 @@ class Planner:
             elif self._survives(f"{entry.sql};\n"):
                 self._add(Sql(schema_edit([_sql(entry)])))
             else:
-                raise NoSql(f"{entry.title} has a definition that a dump cannot carry")
+                raise NoSql(f"{entry.title} has a definition that cannot be dumped as SQL")
             self._add(TableRows(rows_of(read_table(self._connection, entry.name, self._facts[entry.name])), None))
 
     def _is_made_anew(self, entry: SchemaObject, virtual: list[SchemaObject]) -> bool:
-        """Returns whether CREATE VIRTUAL TABLE brings this shadow table along: only where no rows are wanted."""
+        """Returns whether CREATE VIRTUAL TABLE will create this shadow table: only in a dump without rows."""
         owner = entry.name.rpartition("_")[0]
         return not self._with_rows and any(v.name == owner and self._is_known(v) for v in virtual)
 
@@ -267,8 +267,8 @@ class Planner:
             self._add(Sql(f"{entry.sql};\n"))
         elif self._wanted is not None and not self._is_known(entry):
             raise SourceError(
-                f"virtual table {entry.name!r} needs a module that is unknown here, so which tables belong to it"
-                " cannot be told: dump the whole database"
+                f"virtual table {entry.name!r} needs a module that is unknown here, so its shadow tables"
+                " cannot be identified: dump the whole database"
             )
         else:
             self._later.append(self._row(entry))
@@ -279,14 +279,14 @@ class Planner:
         return f"INSERT INTO sqlite_schema(type,name,tbl_name,rootpage,sql) VALUES({values},0,{sql})"
 
     def _rowless(self, kind: str) -> None:
-        """Views or triggers: nothing but a row of sqlite_schema, so that is how the difficult ones travel."""
+        """Plans views or triggers. They are only rows of sqlite_schema, so difficult ones are inserted there."""
         waiting: list[str] = []
         for entry in self._of(kind):
             statement = self._plain(entry)
             if statement is None:
                 waiting.append(self._row(entry))
                 continue
-            if waiting:  # they keep their order
+            if waiting:  # before the next object, to keep their order
                 self._own(schema_edit(waiting))
                 waiting = []
             self._add(Sql(statement))
@@ -296,5 +296,5 @@ class Planner:
 
 def _sql(entry: SchemaObject) -> str:
     if entry.sql is None:
-        raise NoSql(f"{entry.title} has no definition: a dump cannot carry it")
+        raise NoSql(f"{entry.title} has no definition: it cannot be dumped as SQL")
     return entry.sql

@@ -1,7 +1,7 @@
-"""Text values that are not valid UTF-8, as the stock shell's `.dump` writes them: raw, inside quotes.
+"""Rewrites text literals that are not valid UTF-8: the stock shell's `.dump` writes them raw, inside quotes.
 
-SQLite stores such bytes as they are, but a statement reaches it from Python as valid UTF-8 only. So the
-literals in question become `CAST(x'..' AS TEXT)`, which is the same value.
+SQLite stores such bytes unchanged, but Python can only pass it statements in valid UTF-8. So these literals become
+`CAST(x'..' AS TEXT)`, which is the same value.
 """
 
 import re
@@ -15,17 +15,17 @@ _TOKEN = re.compile(
 
 
 def decode(statement: bytes) -> str:
-    """The statement as text. Raises ValueError (UnicodeDecodeError is one) when it is none or holds a NUL."""
+    """Decodes a statement. Raises ValueError if it is not UTF-8 (UnicodeDecodeError) or holds a NUL."""
     if b"\0" in statement:
         raise ValueError("a NUL byte ends a statement early")
     return statement.decode()
 
 
 def carry_raw_text(statement: bytes) -> str:
-    """An INSERT with its undecodable literals rewritten, for a database whose encoding is UTF-8.
+    """Returns an INSERT with its undecodable literals rewritten, for a database whose encoding is UTF-8.
 
-    Raises ValueError when that is not what is wrong with it: another kind of statement (its text would
-    be kept in the schema), or such bytes in a name.
+    Raises ValueError for any other kind of statement (its text would be stored in the schema), and for undecodable
+    bytes in a name.
     """
     if not _INSERT.match(statement):
         raise ValueError("only the values of an INSERT are carried raw")
@@ -38,6 +38,6 @@ def _carried(token: re.Match[bytes]) -> bytes:
         return token[0]
     try:
         decode(literal)
-    except ValueError:  # UnicodeDecodeError is one
+    except ValueError:
         return b"CAST(x'" + literal[1:-1].replace(b"''", b"'").hex().encode() + b"' AS TEXT)"
     return literal

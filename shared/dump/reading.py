@@ -1,4 +1,4 @@
-"""What the two ways of reading a table's rows share."""
+"""Base class of the two readers of a table's rows."""
 
 from dataclasses import dataclass
 
@@ -10,18 +10,22 @@ from shared.errors import NoSql
 from shared.sqlite.names import quote_name
 from shared.text import count
 
-AIM = 128 << 10  # bytes in a statement
-LARGEST = 1 << 20  # bytes in a statement of several rows
-LONGEST = 1_000_000_000 - 1  # bytes in any statement: what SQLite parses
+AIM = 128 << 10  # bytes of an ordinary statement
+LARGEST = 1 << 20  # bytes of a statement with several rows
+LONGEST = 1_000_000_000 - 1  # bytes of any statement: SQLite's limit
 
 
 @dataclass
 class RowTally:
+    """Rows that were written, and trapped rows that were left out."""
+
     rows: int = 0
     trapped: int = 0
 
 
 class Reading:
+    """Builds the SQL expressions of one table's rows, and checks the size of statements."""
+
     def __init__(
         self, connection: apsw.Connection, rows: Rows, encoding: str, tally: RowTally, longest: int = LONGEST
     ) -> None:
@@ -33,7 +37,7 @@ class Reading:
         self._head = rows.head.encode()
         columns = [(quote_name(column.name), column) for column in rows.columns]
         trap = trapped(columns)
-        self._left_out = f"NOT {trap}" if rows.only_trapped else trap  # trapped rows are written apart from the others
+        self._left_out = f"NOT {trap}" if rows.only_trapped else trap  # trapped rows and others are written separately
         rowid = rows.seek if rows.writes_seek else None
         self._ordinary = row_text(columns, rowid, careful=False)
         self._careful = f"CASE WHEN {self._left_out} THEN NULL ELSE {row_text(columns, rowid, careful=True)} END"
@@ -73,7 +77,7 @@ class Reading:
 
 
 def is_ordinary(text: bytes) -> bool:
-    """Returns whether the expressions for ordinary values did for all of this."""
+    """Returns whether the expressions for ordinary values were right for all of this text."""
     if b"\0" in text or b"\r" in text:
         return False
     if text.isascii():

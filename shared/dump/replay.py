@@ -1,7 +1,7 @@
-"""Tries each statement of a dump's schema in a scratch database, before it is relied on.
+"""Tests each statement of a dump's schema in a scratch database before it goes into the dump.
 
-A statement is plain when running it leaves the very row in sqlite_schema that the source has, and
-needs no function that the oldest supported SQLite lacks.
+A statement is plain if it creates exactly the row of sqlite_schema that the source has, and calls no function that the
+oldest supported SQLite lacks.
 """
 
 from typing import Any
@@ -13,7 +13,7 @@ from shared.dump.short_schema import ShortSchema
 
 _CODECS = {"utf-8": "UTF-8", "utf-16-le": "UTF-16le", "utf-16-be": "UTF-16be"}
 
-# What SQLite 3.40 has built in and lets indexes, checks and generated columns call.
+# Functions built into SQLite 3.40 that indexes, checks and generated columns may call.
 _FUNCTIONS = frozenset(
     """-> ->> abs acos acosh asin asinh atan atan2 atanh ceil ceiling char coalesce cos cosh date datetime
     degrees exp floor format glob hex ifnull iif instr json json_array json_array_length json_extract
@@ -43,16 +43,16 @@ _ALLOWED = frozenset(
 
 
 class Replay:
-    """A scratch database in memory that follows the schema of the dump, statement by statement.
+    """A scratch database in memory in which the dump's schema is built, statement by statement.
 
-    The statements come out of the source, so they may be hostile: nothing but the making of
-    objects is allowed, and no function runs, for there are no rows.
+    The statements come from the source and may be hostile: only the creation of objects is allowed, and no function
+    runs because there are no rows.
     """
 
     def __init__(self, encoding: str) -> None:
         self._functions: set[str] = set()
         self._connection = apsw.Connection(":memory:")
-        # As newer shells have it: text that needs "text" for 'text' is no plain statement to them.
+        # As in newer shells, which reject "text" in place of 'text'.
         self._connection.config(apsw.SQLITE_DBCONFIG_DQS_DDL, 0)
         self._connection.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 0)
         self._connection.execute(f"PRAGMA encoding='{_CODECS[encoding]}'; PRAGMA foreign_keys=OFF")
@@ -74,9 +74,9 @@ class Replay:
         return apsw.SQLITE_OK if action in _ALLOWED else apsw.SQLITE_DENY
 
     def is_plain(self, entry: SchemaObject, statement: str, made_with_it: frozenset[str]) -> bool:
-        """Runs the statement; whether it made exactly this object and its constraints' indexes.
+        """Runs the statement. Returns whether it created exactly this object and its constraints' indexes.
 
-        If not, its traces are removed.
+        If not, the statement is rolled back.
         """
         if entry.kind == "table":
             self._schema.before_table()
@@ -107,7 +107,7 @@ class Replay:
         return made
 
     def run(self, statements: str) -> None:
-        """Runs statements of our own making. Raises apsw.Error."""
+        """Runs generated statements. Raises apsw.Error."""
         self._schema.show()
         self._connection.execute(statements)
 

@@ -1,4 +1,4 @@
-"""Which rows go into which INSERT, and whether they can go into what their table declares."""
+"""Describes the INSERTs of a table's rows, and decides whether its own declaration accepts them."""
 
 from dataclasses import dataclass
 
@@ -11,9 +11,9 @@ from shared.sqlite.names import quote_name
 
 @dataclass(frozen=True)
 class Rows:
-    """Which rows of which table go into which INSERT.
+    """The rows to read from a source, and the table to insert them into.
 
-    `seek` is the rowid's name in the source, None when rows can only be read in one go.
+    `seek` is the rowid's name in the source, None if the rows can only be read in a single pass.
     """
 
     title: str
@@ -23,11 +23,11 @@ class Rows:
     seek: str | None
     writes_seek: bool = False
     only_trapped: bool = False
-    into_names: tuple[str, ...] = ()  # the columns' names while loading, where they are others
+    into_names: tuple[str, ...] = ()  # the columns' names while loading, if they differ
     only: str = ""  # an SQL condition on the rows
     table: str = ""  # the source's name where it is a table
-    collations: tuple[str, ...] = ()  # what SQLite asks for to read the rows, though it compares nothing by them
-    order: str = ""  # SQL, for rows without seek whose order in the file may change
+    collations: tuple[str, ...] = ()  # needed by SQLite to read the rows, but not used to compare
+    order: str = ""  # SQL, for rows without `seek` whose order in the file may change
 
     @property
     def head(self) -> str:
@@ -38,7 +38,7 @@ class Rows:
 
 
 def rows_of(table: Table) -> Rows:
-    """The rows of a table that is restored under its true declaration."""
+    """Returns the rows of a table that is restored under its own declaration."""
     return Rows(
         title=f"table {table.name!r}",
         source=qualified(table),
@@ -52,11 +52,11 @@ def rows_of(table: Table) -> Rows:
 
 
 def needs_stand_in(connection: apsw.Connection, table: Table) -> bool:
-    """Returns whether the table's rows cannot be inserted one after the other into what its own text declares.
+    """Returns whether the table's rows cannot be inserted under its own declaration.
 
-    Stored generated values may differ from what their expression gives today. Virtual ones are computed on
-    insert, and may fail or violate a constraint where they were added to rows that were there. And
-    where no name of the rowid is left, trapped rows could not go back to their places.
+    Stored generated values may differ from what their expression gives now. Virtual ones are computed on insert, and
+    may fail or violate a constraint if the column was added to existing rows. Without a name for the rowid, trapped
+    rows could not be inserted at their rowids.
     """
     if table.has_stored or table.borrowed_collations:
         return True

@@ -1,12 +1,12 @@
-"""The rows of one table as INSERT statements of many rows each.
+"""Writes the rows of one table as INSERT statements of many rows each.
 
-The work is done by SQLite, which puts together the text of rows. It is written for ordinary values and marks everything
-else with a NUL; what holds a NUL, a CR or bytes that are not UTF-8 is made again with the careful expressions, which
-give an ordinary value the same text.
+SQLite builds the text of the rows. The fast expressions are for ordinary values and mark everything else with a NUL.
+Text with a NUL, a CR or bytes that are not UTF-8 is built again with the careful expressions, which give an ordinary
+value the same text.
 
-A row is trapped when its column would change or refuse one of its values (text `12` in an INTEGER column,
-NULL in a NOT NULL one: schema edits and old versions leave such rows behind). Trapped rows are left out and
-counted; `standins.py` says how they travel.
+A row is trapped if a column would change or reject one of its values (text `12` in an INTEGER column, NULL in a
+NOT NULL one: schema edits and old versions leave such rows behind). Trapped rows are left out here and counted; they
+are dumped through a stand-in (`standins.py`).
 """
 
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ from shared.dump.reading import LONGEST, RowTally
 from shared.dump.row_source import Rows
 from shared.dump.stream import Stream
 
-_WIDEST_CHUNKED = 100  # columns: rows of more are put together one by one, for ever, or statements would end elsewhere
+_WIDEST_CHUNKED = 100  # columns; wider rows are read one by one. Never change it: statement boundaries depend on it
 
 
 def register_literals(connection: apsw.Connection, encoding: str) -> None:
@@ -35,17 +35,17 @@ def register_literals(connection: apsw.Connection, encoding: str) -> None:
 
 
 def _real(value: float | None) -> str:
-    if value is None:  # SQLite stores no NaN, and reads what looks like one as NULL
-        raise apsw.CorruptError("it holds a number that is none (NaN), which BACKUP_FORMATS=sqlite keeps as it is")
+    if value is None:  # SQLite stores no NaN, and reads a stored one as NULL
+        raise apsw.CorruptError("it holds a NaN, which SQL cannot express; BACKUP_FORMATS=sqlite keeps it")
     return real_literal(value)
 
 
 def statements(
     connection: apsw.Connection, rows: Rows, encoding: str, tally: RowTally, longest: int = LONGEST
 ) -> Iterator[bytes]:
-    """INSERT statements, UTF-8, at most LARGEST bytes unless one row is longer; that one comes in pieces.
+    """Yields INSERT statements in UTF-8 of at most LARGEST bytes; a longer row comes in pieces.
 
-    Needs `register_literals`. Raises NoSql when a row takes more than `longest` bytes.
+    Needs `register_literals`. Raises NoSql if a row takes more than `longest` bytes.
     """
     reading = Chunks if rows.seek and len(rows.columns) <= _WIDEST_CHUNKED else Stream
     for name in rows.collations:

@@ -1,4 +1,4 @@
-"""What SQLite's schema table says: its rows, their hash, the application's schema version, row counts."""
+"""Reads SQLite's schema table: its rows, their hash, the application's schema version, row counts."""
 
 import hashlib
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ from shared.text import printable
 Kind = Literal["table", "index", "view", "trigger"]
 _CODECS = {"UTF-8": "utf-8", "UTF-16le": "utf-16-le", "UTF-16be": "utf-16-be"}
 
-# Where migration tools keep their place: table, what identifies the newest migration, how to find it.
+# Migration tools: their table, the SQL that identifies a migration, the columns that order migrations by time.
 _MIGRATIONS = (
     ("__drizzle_migrations", "hash", ("created_at", "id")),
     ("_prisma_migrations", "migration_name", ("finished_at", "started_at")),
@@ -28,12 +28,12 @@ _LOWER = str.maketrans(ascii_uppercase, ascii_lowercase)
 _NAMES = ", ".join(f"'{table}'" for table, *_ in _MIGRATIONS)
 _LARGEST_VALUE = 1_000_000  # bytes
 _STEPS_BETWEEN_CALLS = 10_000
-_MOST_STEPS = 50_000_000  # of SQLite's machine, a second or so
+_MOST_STEPS = 50_000_000  # of SQLite's virtual machine, about a second
 
 
 @dataclass(frozen=True)
 class SchemaObject:
-    """One row of sqlite_schema. `sql` is None for the indexes that SQLite makes by itself."""
+    """One row of sqlite_schema. `sql` is None for an automatic index."""
 
     kind: Kind
     name: str
@@ -43,17 +43,17 @@ class SchemaObject:
 
     @property
     def title(self) -> str:
-        """How a person is told of it."""
+        """The object's kind and name, for messages."""
         return f"{self.kind} {self.name!r}"
 
 
 def codec(connection: apsw.Connection) -> str:
-    """The Python codec of the database's text encoding."""
+    """Returns the name of the Python codec of the database's text encoding."""
     return _CODECS[str(connection.pragma("encoding"))]
 
 
 def read_schema(connection: apsw.Connection) -> list[SchemaObject]:
-    """Every object in the order of sqlite_schema's rows. Raises SourceError for names that are not text."""
+    """Returns all objects in the order of sqlite_schema's rows. Raises NoSql for a name or SQL that is not text."""
     encoding = codec(connection)
     rows = connection.execute(
         "SELECT CAST(type AS BLOB), CAST(name AS BLOB), CAST(tbl_name AS BLOB), rootpage, CAST(sql AS BLOB)"
@@ -72,14 +72,14 @@ def _schema_object(row: tuple[Any, ...], encoding: str) -> SchemaObject:
             " rename it in the database, or keep its pages as they are with --allow-corrupt"
         ) from None
     if texts[0] not in get_args(Kind) or texts[1] is None or texts[2] is None:
-        raise NoSql(f"schema entry {texts[1]!r} is of an unknown kind: a dump cannot carry it")
+        raise NoSql(f"schema entry {texts[1]!r} is of an unknown kind: it cannot be dumped as SQL")
     return SchemaObject(cast("Kind", texts[0]), texts[1], texts[2], int(root or 0), texts[3])
 
 
 def schema_hash(connection: apsw.Connection) -> str:
-    """SHA-256, in hex, over (type, name, tbl_name, sql) of every object, whatever their order.
+    """Returns the SHA-256, in hex, of (type, name, tbl_name, sql) of all objects, independent of their order.
 
-    Each field counts with its length, and a missing one as such, so no two schemas share a byte string.
+    Each field is hashed with its length, and NULL differs from an empty text, so no two schemas hash the same bytes.
     """
     rows = connection.execute(
         "SELECT CAST(type AS BLOB), CAST(name AS BLOB), CAST(tbl_name AS BLOB), CAST(sql AS BLOB)"
@@ -98,9 +98,9 @@ def _framed(field: bytes | None) -> bytes:
 
 
 def schema_version(connection: apsw.Connection) -> str:
-    """The application's own word for its schema's state, one short line.
+    """Returns the application's schema version as one short line.
 
-    The newest migration that Drizzle, Prisma, Django or Alembic recorded, else `user_version`.
+    That is the newest migration that Drizzle, Prisma, Django or Alembic recorded, else `user_version`.
     """
     tables = {
         str(name)
@@ -110,7 +110,7 @@ def schema_version(connection: apsw.Connection) -> str:
     }
     for table, wanted, order in _MIGRATIONS:
         if table not in tables:
-            continue  # a view of that name may be a query without end
+            continue  # not there, or a view, which may be an endless query
         with suppress(apsw.Error, UnicodeDecodeError), bounded(connection):
             by = f" ORDER BY {', '.join(f'{column} DESC' for column in order)}" if order else ""
             found = connection.execute(
@@ -123,7 +123,7 @@ def schema_version(connection: apsw.Connection) -> str:
 
 @contextmanager
 def bounded(connection: apsw.Connection) -> Iterator[None]:
-    """Ends a query whose values or steps are out of proportion: the schema may come from anyone."""
+    """Limits the values and steps of queries inside the block: the schema may come from anyone."""
     steps = 0
 
     def count() -> bool:
@@ -141,13 +141,13 @@ def bounded(connection: apsw.Connection) -> Iterator[None]:
 
 
 def one_line(text: str) -> str:
-    """The text without anything that ends a line or steers a terminal."""
+    """Returns the text with `?` for everything that ends a line or controls a terminal."""
     return printable(text, "?")
 
 
 @dataclass(frozen=True)
 class TableFacts:
-    """What SQLite takes a name for: `kind` is table, virtual, shadow or view."""
+    """Properties of a table or view. `kind` is table, virtual, shadow or view."""
 
     kind: str
     without_rowid: bool
@@ -155,11 +155,11 @@ class TableFacts:
 
 
 def table_facts(connection: apsw.Connection) -> dict[str, TableFacts]:
-    """The facts of each table and view, under its name as sqlite_schema spells it.
+    """Returns the facts of each table and view by its name as sqlite_schema spells it.
 
-    SQLite lists a table by the name in its text, and other programs write sqlite_schema in another case.
+    SQLite lists a table by the name in its SQL, and other programs may write sqlite_schema in another case.
     """
-    # Asked for all, SQLite would expand each view to count its columns: views on views grow exponentially.
+    # Views off: SQLite would expand each view to count its columns, and views on views grow exponentially.
     views = connection.config(apsw.SQLITE_DBCONFIG_ENABLE_VIEW, -1)
     connection.config(apsw.SQLITE_DBCONFIG_ENABLE_VIEW, 0)
     try:
@@ -180,7 +180,7 @@ def table_facts(connection: apsw.Connection) -> dict[str, TableFacts]:
 
 
 def folded(name: str) -> str:
-    """The name as SQLite compares it: only ASCII letters have a case."""
+    """Returns the name as SQLite compares it: only ASCII letters have a case."""
     return name.translate(_LOWER)
 
 
@@ -190,23 +190,23 @@ def is_internal(name: str) -> bool:
 
 
 def user_tables(connection: apsw.Connection) -> list[str]:
-    """The names that people call tables: ordinary and virtual ones, not the shadows of these, nor SQLite's own."""
+    """Returns the names of ordinary and virtual tables, without shadow tables and SQLite's own."""
     schema = read_schema(connection)
     facts = table_facts(connection)
     return [entry.name for entry in schema if is_user_table(entry, facts)]
 
 
 def is_user_table(entry: SchemaObject, facts: dict[str, TableFacts]) -> bool:
-    """Returns whether people would call it a table of theirs."""
+    """Returns whether it is an ordinary or virtual table, not a shadow table or SQLite's own."""
     if entry.kind != "table" or is_internal(entry.name):
         return False
     return entry.name not in facts or facts[entry.name].kind != "shadow"
 
 
 def count_rows(connection: apsw.Connection) -> dict[str, int]:
-    """Rows of each table that has pages of its own, SQLite's internal ones left out.
+    """Returns the rows of each table that has pages of its own, without SQLite's internal tables.
 
-    Leaves stand-ins for unknown collations on the connection: counting needs no order, but SQLite asks for one.
+    Registers placeholders for unknown collations on the connection: SQLite needs them even to count.
     """
     connection.collation_needed(_stand_in)
     names = [
@@ -214,7 +214,7 @@ def count_rows(connection: apsw.Connection) -> dict[str, int]:
         for entry in read_schema(connection)
         if entry.kind == "table" and entry.root and not is_internal(entry.name)
     ]
-    # Not by an index: its collation may be unknown here, and another program's SQLite may leave it empty.
+    # NOT INDEXED: an index's collation may be unknown here, and another SQLite may have left the index empty.
     counts = {
         name: connection.execute(f"SELECT count(*) FROM main.{quote_name(name)} NOT INDEXED").get for name in names
     }

@@ -1,10 +1,10 @@
-"""Keeps SQLite's list of objects short while many tables are made, so that the time grows with their number.
+"""Keeps SQLite's schema short while many tables are created, so that the time stays linear in their number.
 
-With each CREATE TABLE SQLite reads the whole of sqlite_schema and goes through all tables that it has in memory
-(OP_ParseSchema, and sqlite3FkClearTriggerCache in OP_SetCookie): 20,000 tables take minutes. Here the rows of tables
-that are made and filled are taken out of sqlite_schema in between, and are put back as they were, rowids included,
-before any statement that could ask for them. Their pages are not touched. A name that was made twice is found then,
-when SQLite reads all of the schema again.
+With each CREATE TABLE SQLite reads the whole of sqlite_schema and visits all tables that it has in memory
+(OP_ParseSchema, and sqlite3FkClearTriggerCache in OP_SetCookie): 20,000 tables take minutes. So the rows of tables
+that are complete are removed from sqlite_schema for a while. They are put back unchanged, rowids included, before any
+statement that could need them. Their pages are not touched. A table name that was used twice is found at that point,
+when SQLite reads the whole schema again.
 """
 
 from collections.abc import Iterator
@@ -13,11 +13,11 @@ from typing import Any
 
 import apsw
 
-BATCH = 200  # tables that SQLite has to go through at most
+BATCH = 200  # the most tables that stay in the schema
 
 _COLUMNS = "rowid, type, name, tbl_name, rootpage, sql"
-# The last one stays for its rowid, after which SQLite numbers the next, and so does its table, where it is an index;
-# sqlite_sequence would be made again.
+# The last row stays, because SQLite derives the next rowid from it; if it is an index, its table stays too.
+# sqlite_sequence stays, because SQLite would create it again.
 _DONE = """
     FROM main.sqlite_schema
     WHERE rowid < (SELECT max(rowid) FROM main.sqlite_schema) AND name <> 'sqlite_sequence'
@@ -27,7 +27,7 @@ _PUT_BACK = f"INSERT INTO main.sqlite_schema({_COLUMNS}) VALUES(?, ?, ?, ?, ?, ?
 
 
 class ShortSchema:
-    """The schema of one private connection, on which nobody else works. Needs DBCONFIG_DEFENSIVE to be off."""
+    """Shortens the schema of one private connection. Needs DBCONFIG_DEFENSIVE off."""
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
@@ -35,13 +35,13 @@ class ShortSchema:
         self._hidden: list[tuple[Any, ...]] = []
 
     def before_table(self) -> None:
-        """A table is to be made next, and those that are there have all of their rows."""
+        """Call this before CREATE TABLE, when all existing tables have all of their rows."""
         if self._made >= BATCH:
             self._hide()
         self._made += 1
 
     def show(self) -> None:
-        """Puts all of them back. Raises apsw.Error where SQLite does not take them as a schema."""
+        """Puts all removed rows back. Raises apsw.Error if SQLite does not accept them as a schema."""
         self._made = 0
         if not self._hidden:
             return
@@ -57,7 +57,7 @@ class ShortSchema:
 
     @contextmanager
     def _writable(self) -> Iterator[None]:
-        """Afterwards SQLite reads the schema anew."""
+        """Allows writes to sqlite_schema; afterwards SQLite reads the schema again."""
         self._connection.execute("PRAGMA writable_schema=ON")
         yield
         self._connection.execute("PRAGMA writable_schema=RESET")

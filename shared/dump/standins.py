@@ -1,9 +1,9 @@
-"""Stand-ins: how tables travel that their own CREATE TABLE could not take back.
+"""Stand-ins: substitutes for tables whose own CREATE TABLE would not accept their rows.
 
-A stand-in has the same columns in the same pages, without types, checks, collations that nobody knows
-or generated values, so any row goes in as it was. Then its row in sqlite_schema is given
-the true text (https://sqlite.org/pragma.html#pragma_writable_schema), which changes no page of the table.
-Indexes of constraints are made by constraints of the stand-in, and keep their numbers.
+A stand-in has the same columns in the same page format, without types, checks, unknown collations or generated values,
+so any row can be inserted unchanged. Afterwards its row in sqlite_schema gets the table's own text
+(https://sqlite.org/pragma.html#pragma_writable_schema), which changes no page of the table.
+The stand-in's own constraints create the indexes of the table's constraints, with the same numbers.
 """
 
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from shared.sqlite.names import quote_name
 
 @dataclass(frozen=True)
 class StandIn:
-    """The statements around the rows. `finish` belongs into a `schema_edit`."""
+    """The statements around the rows. `finish` goes into a `schema_edit`."""
 
     create: str
     rows: Rows
@@ -25,26 +25,26 @@ class StandIn:
 
 
 def schema_edit(statements: list[str]) -> str:
-    """The statements where sqlite_schema may be written, and SQLite made to read it again."""
+    """Wraps statements that write sqlite_schema, and makes SQLite read it again."""
     body = "".join(f"{statement};\n" for statement in statements)
     return f"PRAGMA writable_schema=ON;\n{body}PRAGMA writable_schema=RESET;\n"
 
 
 def as_text(value: str | None, encoding: str) -> str:
-    """A schema text as a literal that any shell passes on."""
+    """Returns a schema text as a literal that any shell passes on unchanged."""
     return "NULL" if value is None else text_literal(value.encode(encoding), encoding)
 
 
 def set_sql(kind: str, name: str, sql: str, encoding: str) -> str:
-    """The statement that gives an object the text `sql`."""
+    """Returns the statement that sets the SQL text of an object to `sql`."""
     where = f"type='{kind}' AND name={as_text(name, encoding)}"
     return f"UPDATE sqlite_schema SET sql={as_text(sql, encoding)} WHERE {where}"
 
 
 def stand_in(table: Table, sql: str, encoding: str, spare_name: str) -> StandIn:
-    """For a table whose true text is `sql`. Raises SourceError when it cannot be carried.
+    """Returns the stand-in for a table whose own text is `sql`. Raises NoSql if it cannot be dumped as SQL.
 
-    `spare_name` is used while loading if the table's own name would not survive a shell.
+    `spare_name` is used while loading if a shell would change the table's own name.
     """
     name = table.name if _survives(table.name) else spare_name
     kept = [(place, column) for place, column in enumerate(table.columns) if column.generated != "virtual"]
@@ -110,12 +110,12 @@ def _key(table: Table, constraint: Constraint, key: KeyColumn, names: dict[int, 
     if key.collation.upper() not in KNOWN_COLLATIONS and constraint.is_primary and table.without_rowid:
         raise NoSql(
             f"table {table.name!r} is WITHOUT ROWID and ordered by the collation {key.collation!r}, which"
-            " SQLite does not have: a dump cannot carry it; back up the page image only (BACKUP_FORMATS=sqlite)"
+            " SQLite does not have: it cannot be dumped as SQL; back up the page image only (BACKUP_FORMATS=sqlite)"
         )
     return key_term(quote_name(names[key.place]), key)
 
 
 def key_term(column: str, key: KeyColumn) -> str:
-    """A column of an index as CREATE INDEX takes it; a collation that nobody has becomes BINARY."""
+    """Returns a column of an index as CREATE INDEX takes it, with BINARY for an unknown collation."""
     collation = key.collation if key.collation.upper() in KNOWN_COLLATIONS else "BINARY"
     return f"{column} COLLATE {collation}" + (" DESC" if key.descending else "")

@@ -1,9 +1,9 @@
-"""Cuts a stream of SQL into its statements, whatever pieces the bytes arrive in.
+"""Splits a stream of SQL into statements, however the bytes are divided into chunks.
 
 The rules are those of SQLite's tokenizer and of sqlite3_complete() (https://sqlite.org/lang_keywords.html,
-https://sqlite.org/c3ref/complete.html): a `;` ends a statement unless it stands in a literal, a quoted
-name or a comment; CREATE TRIGGER ends at `; END ;`. Each byte is looked at a constant number of times, and
-no more than one statement and one chunk are held.
+https://sqlite.org/c3ref/complete.html): a `;` ends a statement unless it is inside a literal, a quoted name or a
+comment; CREATE TRIGGER ends at `; END ;`. The time is linear in the input, and no more than one statement and one
+chunk are in memory.
 
 A doubled quote inside quotes needs no rule of its own: it ends one quoted run and begins the next.
 """
@@ -22,9 +22,9 @@ BOM = b"\xef\xbb\xbf"
 
 
 class SqlStatement(NamedTuple):
-    """The bytes up to and with the `;`, and the line of the dump, from 1, on which they begin.
+    """The bytes of a statement including its `;`, and the line of the dump, from 1, on which they begin.
 
-    Blanks and comments before a statement belong to it; those after the last one are a piece by themselves.
+    Blanks and comments before a statement belong to it; those after the last statement come as a separate item.
     """
 
     text: bytes
@@ -39,20 +39,20 @@ class _Phase(Enum):
     TRIGGER = auto()  # anywhere in a trigger
     SEMICOLON = auto()  # after a `;` in a trigger
     END = auto()  # after `; END` in a trigger
-    ROWS = auto()  # after VALUES of an INSERT in a dump of ours
+    ROWS = auto()  # after VALUES of an INSERT in a Litekeep dump
 
 
 _BLANKS = re.compile(rb"[ \t\n\f\r]++")
 _WORD = re.compile(rb"[0-9A-Za-z_$\x80-\xff]{1,32}")
-_LONGEST_WORD = 32  # longer than any keyword: what is cut there cannot be taken for one
+_LONGEST_WORD = 32  # longer than any keyword, so a cut word is never mistaken for one
 _CLOSERS = {b"'": b"'", b'"': b'"', b"`": b"`", b"[": b"]", b"--": b"\n", b"/*": b"*/"}
 _COMMENTS = (b"\n", b"*/")
 _NAMES = {b"'": "a literal", b"*/": "a comment"}
 # Everything up to the next `;`, comment, or opener whose closer has not arrived yet.
 _RUN = rb"""(?:[^'"`\[;/-]++|'[^']*+'|"[^"]*+"|`[^`]*+`|\[[^\]]*+\]|-(?=[^-])|/(?=[^*]))*+"""
 _BULK = re.compile(_RUN)
-# The common case in one step. What it does not match takes the long way, with the same result.
-_WHOLE_CHANGE = re.compile(rb"[ \t\n\f\r]*+(?i:INSERT|REPLACE|UPDATE|DELETE)(?=[\s\"'`\[(])" + _RUN + b";")
+# The common case in one step. Anything else goes token by token, with the same result.
+_WHOLE_STATEMENT = re.compile(rb"[ \t\n\f\r]*+(?i:INSERT|REPLACE|UPDATE|DELETE)(?=[\s\"'`\[(])" + _RUN + b";")
 _ROWS_HEAD = re.compile(
     rb'[ \t\n\f\r]*+INSERT INTO (?:"[^"]*+")++\s*+(?:\((?:"[^"]*+"|[^"\'`\[();/-]++)*+\))?\s*+VALUES(?=[\s(])'
 )
@@ -61,10 +61,10 @@ _ROWS_HEAD_BYTES = 1 << 20
 
 
 def split_statements(chunks: Iterable[bytes]) -> Iterator[SqlStatement]:
-    """The statements of `chunks`, in order; joined, they are the input.
+    """Yields the statements of `chunks`, in order; joined, they are the input.
 
-    Raises NotGood for a statement of more than 1e9 bytes, and when the stream ends inside a literal, a
-    quoted name or a comment. That a statement ends without its `;` is for SQLite to judge.
+    Raises NotGood for a statement of more than 1e9 bytes, and if the stream ends inside a literal, a quoted name or a
+    comment. A last statement without `;` is left to SQLite to judge.
     """
     splitter = _Splitter()
     for chunk in chunks:
@@ -76,12 +76,12 @@ class _Splitter:
     def __init__(self) -> None:
         self._buffer = bytearray()
         self._start = 0  # of the statement, in the buffer
-        self._at = 0  # everything before has been looked at
+        self._at = 0  # everything before has been scanned
         self._line = 1
         self._phase = _Phase.FRESH
-        self._closer = b""  # what ends the literal, name or comment that we are in
+        self._closer = b""  # what ends the current literal, quoted name or comment
         self._opened_at = 0
-        self._quotes = 0  # in ROWS: how many single quotes since VALUES
+        self._quotes = 0  # in ROWS: number of single quotes since VALUES
         self._ours: bool | None = None
         self._final = False
 
@@ -108,27 +108,27 @@ class _Splitter:
             yield self._statement(len(self._buffer))
 
     def _cut(self) -> Iterator[SqlStatement]:
-        if self._ours is None and not self._know_whose():
+        if self._ours is None and not self._detect_origin():
             return
         while True:
             if self._phase is _Phase.FRESH and not self._ours:
-                yield from self._whole_changes()
+                yield from self._fast_path()
             end = self._step()
             if end is None:
                 return
             if end:
                 yield self._statement(end)
 
-    def _whole_changes(self) -> Iterator[SqlStatement]:
-        """The same as the steps below, at once, for the bulk of any foreign dump: one INSERT after the other."""
-        while whole := _WHOLE_CHANGE.match(self._buffer, self._at):
+    def _fast_path(self) -> Iterator[SqlStatement]:
+        """A fast path for the bulk of other programs' dumps, one INSERT after the other; same result as `_step`."""
+        while whole := _WHOLE_STATEMENT.match(self._buffer, self._at):
             text = whole[0] if self._at == self._start else bytes(self._buffer[self._start : whole.end()])
             self._start = self._at = whole.end()
             line = self._line
             self._line += text.count(b"\n")
             yield SqlStatement(text, line)
 
-    def _know_whose(self) -> bool:
+    def _detect_origin(self) -> bool:
         needed = len(BOM) + len(FIRST_LINE)
         if len(self._buffer) < needed and not self._final:
             return False
@@ -147,16 +147,16 @@ class _Splitter:
         return statement
 
     def _step(self) -> int | None:
-        """The end of the statement; 0 when that is further on; None when more bytes are needed to tell."""
+        """Returns the end of the statement, 0 if it comes later, or None if more bytes are needed."""
         if self._closer:
-            return self._look_for_closer()
+            return self._find_closer()
         if self._phase is _Phase.ROWS:
-            return self._look_for_end_of_rows()
+            return self._find_end_of_rows()
         if self._phase is _Phase.FRESH:
             return self._begin()
         if self._phase in (_Phase.BODY, _Phase.TRIGGER):
             run = _BULK.match(self._buffer, self._at)
-            assert run is not None  # it matches nothing, too
+            assert run is not None  # it also matches an empty run
             self._at = run.end()
         return self._token()
 
@@ -185,8 +185,8 @@ class _Splitter:
         opening = self._buffer[first : first + len(_ROWS_OPENING)]
         return _ROWS_OPENING.startswith(opening)
 
-    def _look_for_end_of_rows(self) -> int | None:
-        # Format 1 promises: after VALUES the only quotes are those of literals, and there is no comment.
+    def _find_end_of_rows(self) -> int | None:
+        # Our dumps have no comments after VALUES, and quotes only around literals.
         end = self._buffer.find(b";\n", self._at)
         upto = end if end >= 0 else max(self._at, len(self._buffer) - 1)
         self._quotes += self._buffer.count(b"'", self._at, upto)
@@ -198,7 +198,7 @@ class _Splitter:
         self._at = end + 2
         return 0
 
-    def _look_for_closer(self) -> int | None:
+    def _find_closer(self) -> int | None:
         found = self._buffer.find(self._closer, self._at)
         if found < 0:
             self._at = max(self._at, len(self._buffer) - len(self._closer) + 1)
@@ -208,7 +208,7 @@ class _Splitter:
         return 0
 
     def _token(self) -> int | None:
-        """One token from where we are, and what it means there."""
+        """Consumes one token and updates the phase; returns as `_step` does."""
         if blanks := _BLANKS.match(self._buffer, self._at):
             self._at = blanks.end()
         if self._at >= len(self._buffer):

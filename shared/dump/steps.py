@@ -1,4 +1,4 @@
-"""The steps of a dump, in their order."""
+"""The steps that a dump consists of."""
 
 from dataclasses import dataclass, field
 
@@ -9,16 +9,16 @@ from shared.dump.tables import Table
 
 @dataclass(frozen=True)
 class Sql:
-    """Statements, whole and with their ends."""
+    """Complete statements, with their `;`."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class TableRows:
-    """The rows of a table. `counted_as` is None for SQLite's own tables.
+    """The rows of a table. `counted_as` is its name in the row counts, None for SQLite's own tables.
 
-    `declared` is its definition and its present text, by which trapped rows can be let in.
+    `declared` is its definition and its text while loading; both are needed to insert trapped rows.
     """
 
     rows: Rows
@@ -35,9 +35,11 @@ class Entries:
 
 @dataclass
 class DumpPlan:
+    """All steps of a dump. `helper` is a name for temporary tables that no object of the database has."""
+
     encoding: str
     helper: str
     steps: list[Sql | TableRows | Entries] = field(default_factory=list)
     tables: int = 0
-    objects: int | None = None  # of a whole dump: rows of sqlite_schema that are not SQLite's own
+    objects: int | None = None  # rows of sqlite_schema that are not SQLite's own; None for a partial dump
     reindex: list[str] = field(default_factory=list)

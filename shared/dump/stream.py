@@ -1,4 +1,4 @@
-"""A table read in one go, row by row: it has no rowid to continue from, or very many columns."""
+"""Reads a table in a single pass, row by row: for tables without a rowid or with very many columns."""
 
 from collections.abc import Iterator
 
@@ -10,6 +10,8 @@ _WIDEST = 2000  # values in a row of a VALUES with several rows
 
 
 class Stream(Reading):
+    """Reads rows one by one in a single query."""
+
     def statements(self) -> Iterator[bytes]:
         before = self._connection.limit(apsw.SQLITE_LIMIT_LENGTH, -1)
         self._connection.limit(apsw.SQLITE_LIMIT_LENGTH, min(before, self._longest))
@@ -37,7 +39,7 @@ class Stream(Reading):
     def _texts(self) -> Iterator[bytes]:
         try:
             done = 0
-            if self._may_be_ordinary and not self._order:  # sorting twice would take longer than being careful
+            if self._may_be_ordinary and not self._order:  # sorting twice would take longer than the careful way
                 for (row,) in self._connection.execute(f"SELECT CAST({self._ordinary} AS BLOB) {self._from}"):
                     if not is_ordinary(row):
                         break
@@ -50,7 +52,7 @@ class Stream(Reading):
             raise self._too_long() from None
 
     def _careful_texts(self, after: int) -> Iterator[bytes]:
-        # No OFFSET where none is needed: with one SQLite sorts in a slower way.
+        # Without OFFSET if possible: with it SQLite sorts more slowly.
         rest = f" LIMIT -1 OFFSET {after}" if after else ""
         for (row,) in self._connection.execute(f"SELECT {self._careful} {self._from}{self._order}{rest}"):
             if row is not None:

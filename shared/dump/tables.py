@@ -1,4 +1,4 @@
-"""One table as SQLite sees it: its columns, its rowid, the indexes that belong to its constraints."""
+"""Describes one table as SQLite sees it: columns, rowid, and the indexes of its constraints."""
 
 import re
 from dataclasses import dataclass, replace
@@ -12,7 +12,7 @@ from shared.sqlite.names import quote_name
 Affinity = Literal["INTEGER", "NUMERIC", "REAL", "TEXT", "BLOB"]
 KNOWN_COLLATIONS = frozenset({"BINARY", "NOCASE", "RTRIM"})
 
-# ASCII only, like SQLite: str.upper() would make INT of a dotless i.
+# ASCII only, like SQLite: str.upper() turns a dotless i into I.
 _TYPE_WORDS = re.compile(r"(?=(CHAR|CLOB|TEXT|BLOB|REAL|FLOA|DOUB|INT))", re.ASCII | re.IGNORECASE)
 _STRICT_CLASSES = {"INT": "integer", "INTEGER": "integer", "REAL": "real", "TEXT": "text", "BLOB": "blob"}
 
@@ -23,13 +23,13 @@ class Column:
     affinity: Affinity
     not_null: bool
     generated: Literal["", "virtual", "stored"] = ""
-    strict_class: str = ""  # the one storage class that a STRICT table takes here
+    strict_class: str = ""  # the only storage class that a STRICT table accepts here
     is_rowid: bool = False  # the INTEGER PRIMARY KEY: always an integer
 
 
 @dataclass(frozen=True)
 class KeyColumn:
-    """A column of an index: its place in the table (-1 rowid, -2 an expression), its order, its collation."""
+    """A column of an index. `place` is its position in the table, -1 for the rowid, -2 for an expression."""
 
     place: int
     descending: bool
@@ -39,7 +39,7 @@ class KeyColumn:
 
 @dataclass(frozen=True)
 class Constraint:
-    """An index that SQLite made for a UNIQUE or PRIMARY KEY, in the order in which it numbers them."""
+    """An index that SQLite created for a UNIQUE or PRIMARY KEY constraint, with the number in its name."""
 
     index: str
     number: int
@@ -51,14 +51,14 @@ class Constraint:
 class Table:
     name: str
     columns: tuple[Column, ...]
-    alias: int | None  # the column that is the rowid
-    rowid: str | None  # a name of the rowid that no column has taken
+    alias: int | None  # position of the INTEGER PRIMARY KEY
+    rowid: str | None  # a name of the rowid that no column uses
     without_rowid: bool
     constraints: tuple[Constraint, ...]
 
     @property
     def borrowed_collations(self) -> tuple[str, ...]:
-        """Of a table without rowid: unknown collations beside its key, which SQLite asks for to read the table."""
+        """Unknown collations that SQLite needs to read a WITHOUT ROWID table, although its key does not use them."""
         keys = [key for each in self.constraints if each.is_primary for key in each.columns if not key.is_key]
         unknown = (key.collation for key in keys if key.collation.upper() not in KNOWN_COLLATIONS)
         return tuple(dict.fromkeys(unknown)) if self.without_rowid else ()
@@ -69,7 +69,7 @@ class Table:
 
     @property
     def has_unique_virtual(self) -> bool:
-        """Whether a constraint's index holds a column whose values are nowhere else."""
+        """Whether a constraint's index holds a virtual generated column, whose values are stored only there."""
         return any(
             key.place >= 0 and self.columns[key.place].generated == "virtual"
             for constraint in self.constraints
@@ -78,7 +78,7 @@ class Table:
 
 
 def read_table(connection: apsw.Connection, name: str, facts: TableFacts) -> Table:
-    """Asks SQLite about a table that has pages of its own."""
+    """Reads the description of a table that has pages of its own."""
     without_rowid = facts.without_rowid
     info: list[tuple[Any, ...]] = connection.execute(
         "SELECT name, type, \"notnull\", pk, hidden FROM pragma_table_xinfo(?, 'main') ORDER BY cid", (name,)
@@ -121,7 +121,7 @@ def _column(name: str, declared: str, not_null: bool, hidden: int, *, strict: bo
 
 
 def affinity(declared: str) -> Affinity:
-    """The affinity of a declared type, by the rules of https://sqlite.org/datatype3.html (3.1)."""
+    """Returns the affinity of a declared type, by the rules of https://sqlite.org/datatype3.html (3.1)."""
     found: Affinity = "NUMERIC" if declared else "BLOB"
     for word in map(str.upper, _TYPE_WORDS.findall(declared)):
         if word == "INT":
@@ -147,7 +147,7 @@ def _constraints(connection: apsw.Connection, table: str) -> tuple[Constraint, .
 
 
 def key_columns(connection: apsw.Connection, index: str) -> tuple[KeyColumn, ...]:
-    """The columns of an index in the order in which its entries hold them."""
+    """Returns the columns of an index in the order of its entries."""
     return tuple(
         KeyColumn(place, bool(descending), collation, bool(is_key))
         for place, descending, collation, is_key in connection.execute(
@@ -158,7 +158,7 @@ def key_columns(connection: apsw.Connection, index: str) -> tuple[KeyColumn, ...
 
 
 def seek_name(table: Table) -> str | None:
-    """How SQL names the rowid. The word comes first: a column may bring a collation that nobody has."""
+    """Returns the rowid's name in SQL. A keyword is preferred: a column may have an unknown collation."""
     return table.rowid or (None if table.alias is None else quote_name(table.columns[table.alias].name))
 
 

@@ -1,6 +1,6 @@
-"""Whether the rows break a UNIQUE index: a schema edit or an application's collation leaves such rows behind.
+"""Finds rows that break a UNIQUE index: schema edits and applications' collations leave such rows behind.
 
-A dump of them could not be loaded, and a page image can keep them.
+A dump with such rows could not be loaded. A page image can keep them.
 """
 
 import json
@@ -30,19 +30,18 @@ _OF_THE_KEY = """
 def refuse_broken_unique(connection: apsw.Connection) -> None:
     """Raises NoSql for the first UNIQUE index that holds a key twice. Reads each such index once, in its order.
 
-    Left out are partial indexes, and those on expressions or unknown collations: SQLite cannot be asked about them in
-    the order of their entries.
+    Skips partial indexes and those on expressions or unknown collations: SQLite cannot read them in index order here.
     """
     found: list[tuple[Any, ...]] = connection.execute(_UNIQUE).fetchall()
     for table, index, columns in found:
         keys = [key for key in json.loads(columns) if key[3]]
         if any(not _can_ask(key) for key in keys) or not _can_read(connection, table):
             continue
-        with suppress(apsw.SQLError):  # a table without rowid is its own index, which cannot be named
+        with suppress(apsw.SQLError):  # the primary key of a WITHOUT ROWID table has no index to name
             if connection.execute(_query(table, index, keys)).get:
                 raise NoSql(
                     f"rows of table {table!r} break its UNIQUE index {index!r}: a dump of them could not be loaded; "
-                    "remove the rows that are there twice, or back up the page image only (BACKUP_FORMATS=sqlite)"
+                    "remove the duplicate rows, or back up the page image only (BACKUP_FORMATS=sqlite)"
                 )
 
 
@@ -52,7 +51,7 @@ def _can_ask(key: list[Any]) -> bool:
 
 
 def _can_read(connection: apsw.Connection, table: str) -> bool:
-    """Whether SQLite has each collation of the key's index. Once it lacked one, it does not read the table again."""
+    """Returns whether the primary key's collations are known. SQLite never reads a table again after a failure."""
     return all(name.upper() in KNOWN_COLLATIONS for (name,) in connection.execute(_OF_THE_KEY, (table,)))
 
 

@@ -1,7 +1,7 @@
-"""SQL expressions that turn a row into the text of its literals, and that find the rows that need more.
+"""Builds SQL expressions that turn a row into the text of its literals, and that detect trapped rows.
 
-Each is written for a column as SQL names it. Where values are compared the column says COLLATE BINARY, for its own
-collation may be one that nobody has; elsewhere it stands by itself: then SQLite gives its class without its value.
+Comparisons use COLLATE BINARY, because a column's own collation may be unknown here. Elsewhere the column is named
+alone, so that SQLite can return its storage class without reading its value.
 """
 
 from collections.abc import Sequence
@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from shared.dump.literals import REAL_SQL, TEXT_SQL
 from shared.dump.tables import Affinity, Column
 
-_GROUP = 100  # arguments in a call; SQLite allows 127 where nobody raised it
+_GROUP = 100  # arguments of a call; SQLite allows 127 by default
 _LIKELIEST: dict[Affinity, str] = {
     "INTEGER": "integer",
     "NUMERIC": "integer",
@@ -17,21 +17,21 @@ _LIKELIEST: dict[Affinity, str] = {
     "TEXT": "text",
     "BLOB": "text",
 }
-_MARK = "char(0)"  # stands in the result for "not in this way"
+_MARK = "char(0)"  # in the result: this expression is not for that value
 
-_LOOKS_NUMERIC = "{0} COLLATE BINARY<=CAST(9e999 AS NUMERIC)"  # of a text: whether a numeric column would convert it
+_LOOKS_NUMERIC = "{0} COLLATE BINARY<=CAST(9e999 AS NUMERIC)"  # for a text: whether a numeric column would convert it
 _IS_NEGATIVE_ZERO = "({0} COLLATE BINARY=0 AND atan2({0},-1.0)<0)"
 _IS_WHOLE = "(abs({0})<=9223372036854775808.0 AND CAST({0} AS INTEGER)={0} COLLATE BINARY)"
 
 
 def row_text(columns: Sequence[tuple[str, Column]], rowid: str | None, *, careful: bool) -> str:
-    """`1,'a',NULL` as an SQL expression over (column in SQL, column) pairs, the rowid first if it is named."""
+    """Returns an SQL expression for a row such as `1,'a',NULL`, from pairs (SQL name, column); the rowid is first."""
     texts = [literal(name, column) if careful else _fast(name, column) for name, column in columns]
     return joined([rowid, *texts] if rowid else texts)
 
 
 def joined(texts: list[str]) -> str:
-    """One text of many, separated by commas, as an SQL expression."""
+    """Returns an SQL expression that joins texts with commas."""
     while len(texts) > _GROUP:
         texts = [_call(texts[i : i + _GROUP]) for i in range(0, len(texts), _GROUP)]
     return _call(texts)
@@ -42,7 +42,7 @@ def _call(texts: list[str]) -> str:
 
 
 def _literals(name: str, negative_zero: str) -> dict[str, str]:
-    """For each storage class the expression that makes its literal."""
+    """Returns for each storage class the SQL expression of its literal."""
     return {
         "text": TEXT_SQL.format(name),
         "integer": name,
@@ -53,7 +53,7 @@ def _literals(name: str, negative_zero: str) -> dict[str, str]:
 
 
 def literal(name: str, column: Column) -> str:
-    """An SQL expression that makes the literal of any value."""
+    """Returns an SQL expression for the literal of any value."""
     if column.is_rowid:
         return name
     literals = _literals(name, "'-0.0'")
@@ -80,14 +80,14 @@ def _fast(name: str, column: Column) -> str:
 
 
 def _by_class(name: str, affinity: Affinity, literals: dict[str, str]) -> str:
-    """A CASE over the storage classes that asks for the likeliest first."""
+    """Returns a CASE over the storage classes, the likeliest first."""
     order = sorted(literals, key=lambda kind: kind != _LIKELIEST[affinity])
     whens = " ".join(f"WHEN '{kind}' THEN {literals[kind]}" for kind in order[:-1])
     return f"CASE typeof({name}) {whens} ELSE {literals[order[-1]]} END"
 
 
 def trapped(columns: Sequence[tuple[str, Column]]) -> str:
-    """An SQL expression, 1 when the row cannot be inserted under its table's true declaration, else 0."""
+    """Returns an SQL expression: 1 if the row cannot be inserted under its table's own declaration, else 0."""
     tests = [test for name, column in columns if (test := _trap(name, column))]
     while len(tests) > 1:
         tests = [_any(tests[i : i + _GROUP]) for i in range(0, len(tests), _GROUP)]

@@ -1,4 +1,4 @@
-"""Whether two database files hold the same, as far as SQLite can see: to the last bit, with nothing normalised."""
+"""Compares two database files bit by bit, as far as SQLite can see, with nothing normalised."""
 
 import struct
 from contextlib import closing
@@ -18,26 +18,26 @@ def assert_equal(left: Path, right: Path) -> None:
         assert objects(one) == objects(two)
         for name in stored_tables(one):
             assert contents(one, name) == contents(two, name), f"rows of {name!r} differ"
-        # An index over functions unknown here makes SQLite refuse the check, in both alike.
+        # An index on an unknown function makes the check fail in both files alike.
         assert checked(one) == checked(two)
 
 
 def objects(connection: apsw.Connection) -> list[tuple[Any, ...]]:
-    """The rows of sqlite_schema, as bytes, sorted."""
+    """Returns the rows of sqlite_schema, as bytes, sorted."""
     query = "SELECT CAST(type AS BLOB), CAST(name AS BLOB), CAST(tbl_name AS BLOB), CAST(sql AS BLOB), rootpage = 0"
     return sorted(connection.execute(f"{query} FROM sqlite_schema"), key=repr)
 
 
 def stored_tables(connection: apsw.Connection) -> list[str]:
-    """Tables with pages of their own."""
+    """Returns the tables with pages of their own."""
     query = "SELECT name FROM sqlite_schema WHERE type = 'table' AND rootpage"
     return [name for (name,) in connection.execute(query).fetchall()]
 
 
 def contents(connection: apsw.Connection, table: str) -> list[tuple[Any, ...]]:
-    """Every row with its rowid where one can be seen, each value as (storage class, bytes), in the table's order.
+    """Returns every row with its visible rowid and each value as (storage class, bytes), in the table's order.
 
-    Virtual generated columns are left out: they may call functions that nobody here has.
+    Skips virtual generated columns: they may call functions that are unknown here.
     """
     info = connection.execute("SELECT name, hidden FROM pragma_table_xinfo(?)", (table,)).fetchall()
     names = [quoted(name) for name, hidden in info if hidden != 2]
@@ -65,7 +65,7 @@ def quoted(name: str) -> str:
 
 
 def checked(connection: apsw.Connection) -> list[str]:
-    """What SQLite's own checks say; the order of the tables in it hangs on how the schema was read."""
+    """Returns the results of SQLite's own checks, sorted, because their order depends on how the schema was read."""
     found = []
     for pragma in ("integrity_check", "foreign_key_check"):
         try:

@@ -1,4 +1,4 @@
-"""Dumps made, and loaded the ways people load them."""
+"""Makes dumps, and loads them in each way that users do."""
 
 import shlex
 import sqlite3
@@ -19,26 +19,26 @@ CURRENT_SHELL = Path(__file__).parent / "current_shell" / "node_modules" / "shel
 
 
 def dumped(database: Path, *, header: DumpHeader = HEADER, **options: object) -> bytes:
-    """The dump of a database file as one string of bytes."""
+    """Returns the dump of a database file as bytes."""
     with closing(apsw.Connection(str(database))) as connection:
         return b"".join(dump(connection, header, **options))  # type: ignore[arg-type]
 
 
 def load_by_shell(sql: bytes, target: Path) -> None:
-    """Loads with the stock shell, which must not complain of anything."""
+    """Loads with the stock shell, which must print nothing."""
     done = subprocess.run([SHELL, "-bail", target], input=sql, capture_output=True, check=False)
     assert (done.returncode, done.stderr, done.stdout) == (0, b"", b"")
 
 
 def load_as_documented(sql: bytes, target: Path, shell: str | Path = SHELL) -> None:
-    """Loads with the command that the dump itself names."""
+    """Loads with the command in the dump's header."""
     _, *options = shlex.split(LOAD_COMMAND)
     done = subprocess.run([shell, *options, target], input=sql, capture_output=True, check=False)
     assert (done.returncode, done.stderr, done.stdout.split()) == (0, b"", [b"defensive", b"off"])
 
 
 def load_by_current_shell(sql: bytes, target: Path) -> None:
-    """Loads with a shell whose own rules are stricter than Debian's."""
+    """Loads with a current shell, which is stricter than Debian's."""
     load_as_documented(sql, target, CURRENT_SHELL)
 
 
@@ -52,7 +52,7 @@ def load_by_python(sql: bytes, target: Path) -> None:
 
 
 def load_by_ours(sql: bytes, target: Path) -> None:
-    """Loads as a restore does, with the newest SQLite and under guard."""
+    """Loads as a restore does: with the newest SQLite, and with limits."""
     load_sql([sql], target)
 
 
@@ -72,7 +72,7 @@ def counted(database: Path) -> DumpCounts:
 
 
 def edit_schema(connection: apsw.Connection, table: str, sql: str) -> None:
-    """Gives a table another text, as schema edits and old versions of SQLite left some behind."""
+    """Changes the SQL text of a table, as schema edits and old versions of SQLite did."""
     connection.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 0)
     connection.execute("PRAGMA writable_schema=ON")
     connection.execute("UPDATE sqlite_schema SET sql=? WHERE type='table' AND name=?", (sql, table))
@@ -80,7 +80,7 @@ def edit_schema(connection: apsw.Connection, table: str, sql: str) -> None:
 
 
 def built(path: Path, build: Callable[[apsw.Connection], object]) -> Path:
-    """A database file made by `build`."""
+    """Returns a database file that `build` filled."""
     with closing(apsw.Connection(str(path))) as connection:
         connection.config(apsw.SQLITE_DBCONFIG_DQS_DDL, 1)
         build(connection)
@@ -90,7 +90,7 @@ def built(path: Path, build: Callable[[apsw.Connection], object]) -> Path:
 def round_trip(
     folder: Path, build: Callable[[apsw.Connection], object], loaders: Iterable[str] = tuple(LOADERS)
 ) -> bytes:
-    """Builds a database, dumps it, loads it each way; each copy must equal it, and give the same dump. The dump."""
+    """Builds a database, dumps it and loads it in each way. Each copy must be equal and give the same dump."""
     source = built(folder / "source.db", build)
     before = source.read_bytes()
     sql = dumped(source)

@@ -1,4 +1,4 @@
-"""What the stock sqlite3 shell makes, as input for loading, and what a database then holds."""
+"""Dumps made by the stock sqlite3 shell, as input for loading, and the contents of a database."""
 
 import shutil
 import subprocess
@@ -11,7 +11,7 @@ import pytest
 SHELL = shutil.which("sqlite3")
 needs_shell = pytest.mark.skipif(SHELL is None, reason="the stock sqlite3 shell is not installed")
 
-# ANALYZE in a dump makes an empty sqlite_stat4 where SQLite keeps such samples, and Debian's does not.
+# ANALYZE in a dump creates an empty sqlite_stat4, except in Debian's SQLite.
 _SCHEMA = "SELECT type, name, tbl_name, sql FROM sqlite_schema WHERE name <> 'sqlite_stat4'"
 RICH = """
 CREATE TABLE people(id INTEGER PRIMARY KEY AUTOINCREMENT, name TEXT NOT NULL, note DEFAULT 'it''s; fine');
@@ -43,7 +43,7 @@ ANALYZE;
 
 
 def make_rich(path: Path) -> None:
-    # By the shell itself: ours also writes sqlite_stat4, which Debian's does not know.
+    # Made by the shell: our own SQLite also writes sqlite_stat4, which Debian's does not know.
     assert SHELL is not None
     subprocess.run([SHELL, "-bail", str(path)], input=RICH.encode(), check=True)
 
@@ -58,7 +58,7 @@ def listing(folder: Path) -> list[str]:
 
 
 def contents(path: Path) -> dict[str, list[object]]:
-    """The schema's texts and every table's rows, as SQL literals, in an order of their own."""
+    """Returns the schema and every table's rows with the types of their values, sorted."""
     with closing(apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READONLY)) as connection:
         schema = connection.execute(_SCHEMA).fetchall()
         held: dict[str, list[object]] = {"": sorted(schema, key=repr)}

@@ -1,4 +1,4 @@
-"""A damaged or odd source ends a dump with a plain word, and never with wrong rows or none of an end."""
+"""A damaged source ends a dump with a clear error, never with wrong rows or an endless dump."""
 
 import math
 import struct
@@ -19,11 +19,11 @@ from shared.errors import CorruptSource
 
 _PAGE = 4096
 _HEADER = DumpHeader("app", "2024-01-15T00:00:00Z", "none")
-_ENOUGH = 2000  # statements, of a file of some pages
+_ENOUGH = 2000  # statements; more than a file of a few pages needs
 
 
 def _leaves(data: bytearray, root: int) -> list[int]:
-    """Where the pages of a table's leaves begin (https://sqlite.org/fileformat2.html, 1.6)."""
+    """Returns the offsets of a table's leaf pages (https://sqlite.org/fileformat2.html, 1.6)."""
     base = (root - 1) * _PAGE
     assert data[base] == 5
     cells = int.from_bytes(data[base + 3 : base + 5], "big")
@@ -51,14 +51,14 @@ def _with_rowids_that_repeat(path: Path) -> Path:
     return path
 
 
-def test_a_table_whose_rowids_repeat_does_not_make_a_dump_without_end(tmp_path: Path) -> None:
+def test_repeated_rowids_are_reported_as_damage(tmp_path: Path) -> None:
     path = _with_rowids_that_repeat(tmp_path / "a.db")
     with closing(apsw.Connection(str(path))) as db, pytest.raises(CorruptSource, match="'t' is damaged"):
         list(islice(dump(db, _HEADER), _ENOUGH))
 
 
 @pytest.mark.parametrize("ending", ["", " WITHOUT ROWID"])
-def test_a_number_that_is_none_is_refused_in_words(tmp_path: Path, ending: str) -> None:
+def test_stored_nan_is_refused_with_advice(tmp_path: Path, ending: str) -> None:
     path, value = tmp_path / "a.db", 123456.789012345
     with closing(apsw.Connection(str(path))) as db:
         db.execute(f"CREATE TABLE t(id INTEGER PRIMARY KEY, big BLOB, v NUMERIC){ending}")
@@ -73,7 +73,7 @@ def test_a_number_that_is_none_is_refused_in_words(tmp_path: Path, ending: str) 
         list(dump(db, _HEADER))
 
 
-def test_two_readings_of_one_connection_do_not_mix() -> None:
+def test_two_readers_of_one_connection_do_not_mix() -> None:
     with closing(apsw.Connection(":memory:")) as db:
         for name in ("t", "u"):
             db.execute(f"CREATE TABLE {name}(v)")
@@ -91,7 +91,7 @@ def test_two_readings_of_one_connection_do_not_mix() -> None:
     assert [b"'t" in text for text in turns] == [True, False, True, False]
 
 
-def test_nothing_of_a_dump_stays_on_its_connection() -> None:
+def test_dump_leaves_no_temporary_objects_on_its_connection() -> None:
     with closing(apsw.Connection(":memory:")) as db:
         db.execute("CREATE TABLE t(v); INSERT INTO t VALUES(1)")
         b"".join(dump(db, _HEADER))

@@ -1,4 +1,4 @@
-"""The dump as a file: its form, its choices, its faults."""
+"""The dump as a file: format, options, errors."""
 
 import re
 from contextlib import closing
@@ -42,7 +42,7 @@ def app(db: apsw.Connection) -> None:
 
 
 @pytest.mark.parametrize("number", [1, 2])
-def test_each_format_is_written_as_it_always_was(tmp_path: Path, number: int) -> None:
+def test_each_format_matches_its_golden_file(tmp_path: Path, number: int) -> None:
     sql = dumped(built(tmp_path / "a.db", app), header=replace(HEADER, format=number))
     assert sql == (GOLDEN / f"format-{number}.sql").read_bytes()
 
@@ -66,7 +66,7 @@ def test_the_same_content_in_other_pages_gives_the_same_dump(tmp_path: Path) -> 
     assert dumped(source) == before
 
 
-def test_a_hostile_header_stays_in_its_comments(tmp_path: Path) -> None:
+def test_header_values_cannot_leave_their_comments(tmp_path: Path) -> None:
     header = DumpHeader("a\nDROP TABLE users;\r\n.quit", "2024\x1b[0m", "1\u2028;\0")
     with closing(apsw.Connection(str(built(tmp_path / "a.db", app)))) as db:
         sql = b"".join(dump(db, header))
@@ -85,14 +85,14 @@ def test_the_last_line_counts_tables_and_rows(tmp_path: Path) -> None:
         assert last == b"-- whole: %d tables, %d rows" % (len(user_tables(db)), sum(count_rows(db).values()))
 
 
-def test_every_chunk_is_whole_statements(tmp_path: Path) -> None:
+def test_every_chunk_consists_of_whole_statements(tmp_path: Path) -> None:
     with closing(apsw.Connection(str(built(tmp_path / "a.db", app)))) as db:
         chunks = list(dump(db, HEADER))
     assert all(chunk.endswith(b"\n") for chunk in chunks)
     assert all(apsw.complete(chunk.decode()) for chunk in chunks)
 
 
-def test_a_cut_dump_leaves_nothing_behind(tmp_path: Path) -> None:
+def test_truncated_dump_loads_as_an_empty_database(tmp_path: Path) -> None:
     sql = dumped(built(tmp_path / "a.db", app))
     ends = [found.end() for found in re.finditer(rb";\n", sql)]
     for number, end in enumerate(ends[6:-1:2]):
@@ -102,7 +102,7 @@ def test_a_cut_dump_leaves_nothing_behind(tmp_path: Path) -> None:
             assert db.execute("SELECT count(*) FROM sqlite_schema").get == 0
 
 
-def test_schema_only_leaves_the_rows_out(tmp_path: Path) -> None:
+def test_schema_only_dump_has_no_rows(tmp_path: Path) -> None:
     source = built(tmp_path / "a.db", app)
     copy = tmp_path / "copy.db"
     load_by_shell(dumped(source, rows=False), copy)
@@ -116,7 +116,7 @@ def test_schema_only_leaves_the_rows_out(tmp_path: Path) -> None:
         assert db.execute("PRAGMA integrity_check").get == "ok"
 
 
-def test_chosen_tables_come_with_what_belongs_to_them(tmp_path: Path) -> None:
+def test_dump_of_chosen_tables_includes_their_indexes_and_triggers(tmp_path: Path) -> None:
     source = built(tmp_path / "a.db", app)
     copy = tmp_path / "copy.db"
     load_by_shell(dumped(source, tables=frozenset({"users", "search"})), copy)
@@ -129,12 +129,12 @@ def test_chosen_tables_come_with_what_belongs_to_them(tmp_path: Path) -> None:
         assert db.execute("SELECT name, seq FROM sqlite_sequence").fetchall() == [("users", 8)]
 
 
-def test_a_chosen_table_that_is_not_there_is_named(tmp_path: Path) -> None:
+def test_missing_chosen_table_is_named(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match=r"'usres'"):
         dumped(built(tmp_path / "a.db", app), tables=frozenset({"usres"}))
 
 
-def test_a_damaged_table_is_an_error_that_names_it(tmp_path: Path) -> None:
+def test_damaged_table_is_named_in_the_error(tmp_path: Path) -> None:
     def build(db: apsw.Connection) -> None:
         db.execute("CREATE TABLE papers(a)")
         with db:
@@ -148,7 +148,7 @@ def test_a_damaged_table_is_an_error_that_names_it(tmp_path: Path) -> None:
         dumped(source)
 
 
-def test_an_abandoned_dump_leaves_the_snapshot_as_it_was(tmp_path: Path) -> None:
+def test_abandoned_dump_does_not_change_the_snapshot(tmp_path: Path) -> None:
     source = built(tmp_path / "a.db", app)
     before = source.read_bytes()
     with closing(apsw.Connection(str(source))) as db:

@@ -1,4 +1,4 @@
-"""Tables, indexes, views, triggers and virtual tables come back as they were, however they are written."""
+"""Tables, indexes, views, triggers and virtual tables survive a dump, however they are written."""
 
 from contextlib import closing
 from pathlib import Path
@@ -30,7 +30,7 @@ def backwards(left: str, right: str) -> int:
 
 
 def with_extras(db: apsw.Connection) -> None:
-    """What an application may add to its SQLite, and nobody else has."""
+    """Adds a function and a collation that only one application has."""
     db.create_scalar_function("foo", foo, 1, deterministic=True)
     db.create_collation("backwards", backwards)
 
@@ -41,7 +41,7 @@ def integrity_with_extras(path: Path) -> list[object]:
         return [row[0] for row in db.execute("PRAGMA integrity_check")]
 
 
-def test_an_ordinary_database_is_ordinary_sql(tmp_path: Path) -> None:
+def test_ordinary_database_is_dumped_as_ordinary_sql(tmp_path: Path) -> None:
     def build(db: apsw.Connection) -> None:
         db.execute("CREATE TABLE users(id INTEGER PRIMARY KEY AUTOINCREMENT, email TEXT UNIQUE COLLATE NOCASE)")
         db.execute("CREATE TABLE posts(id PRIMARY KEY, author REFERENCES users, at DATETIME) WITHOUT ROWID")
@@ -56,7 +56,7 @@ def test_an_ordinary_database_is_ordinary_sql(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("encoding", ["UTF-8", "UTF-16le", "UTF-16be"])
-def test_any_name_is_carried(tmp_path: Path, encoding: str) -> None:
+def test_any_object_name_survives(tmp_path: Path, encoding: str) -> None:
     def build(db: apsw.Connection) -> None:
         db.execute(f"PRAGMA encoding='{encoding}'")
         for name in NAMES:
@@ -70,7 +70,7 @@ def test_any_name_is_carried(tmp_path: Path, encoding: str) -> None:
     round_trip(tmp_path, build)
 
 
-def test_names_that_are_not_text_are_refused_by_name(tmp_path: Path) -> None:
+def test_object_names_that_are_not_text_are_refused(tmp_path: Path) -> None:
     def build(db: apsw.Connection) -> None:
         db.execute("CREATE TABLE bad_x(a)")
         db.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 0)
@@ -105,7 +105,7 @@ def test_cr_inside_names_literals_and_comments_is_kept(tmp_path: Path) -> None:
     round_trip(tmp_path, build)
 
 
-def test_text_that_ends_in_a_comment_is_kept(tmp_path: Path) -> None:
+def test_schema_text_that_ends_in_a_comment_is_kept(tmp_path: Path) -> None:
     def build(db: apsw.Connection) -> None:
         db.execute("CREATE TABLE t(a PRIMARY KEY) WITHOUT ROWID -- end\n;")
         db.execute("CREATE VIEW v AS SELECT 1 -- end\n;")
@@ -117,7 +117,7 @@ def test_text_that_ends_in_a_comment_is_kept(tmp_path: Path) -> None:
     round_trip(tmp_path, build)
 
 
-def test_lines_that_the_shell_takes_for_an_end_are_kept(tmp_path: Path) -> None:
+def test_lines_that_end_a_statement_in_the_shell_are_kept(tmp_path: Path) -> None:
     def build(db: apsw.Connection) -> None:
         db.execute("CREATE TABLE t(\ngo\n, b CHECK(b\n/\n2 > 0)); INSERT INTO t VALUES('\ngo\n/\n.quit\n', 2)")
         db.execute("CREATE INDEX i ON t(\ngo\n); CREATE VIEW v AS SELECT\ngo\nFROM t")
@@ -125,7 +125,7 @@ def test_lines_that_the_shell_takes_for_an_end_are_kept(tmp_path: Path) -> None:
     round_trip(tmp_path, build)
 
 
-def test_double_quoted_strings_stay_what_they_are(tmp_path: Path) -> None:
+def test_double_quoted_strings_are_kept(tmp_path: Path) -> None:
     def build(db: apsw.Connection) -> None:
         db.execute('CREATE TABLE t(a, b DEFAULT "hello", c CHECK(c <> "zz")); CREATE INDEX i ON t("a", "no such")')
         db.execute("INSERT INTO t VALUES(1, 2, 3)")
@@ -133,7 +133,7 @@ def test_double_quoted_strings_stay_what_they_are(tmp_path: Path) -> None:
     round_trip(tmp_path, build)
 
 
-def test_unknown_functions_and_collations_are_carried(tmp_path: Path) -> None:
+def test_indexes_on_unknown_functions_and_collations_survive(tmp_path: Path) -> None:
     def build(db: apsw.Connection) -> None:
         with_extras(db)
         db.execute("CREATE TABLE t(a, b TEXT COLLATE backwards UNIQUE, c INTEGER UNIQUE, CHECK(foo(a) <> 'z'))")
@@ -156,7 +156,7 @@ def test_unknown_functions_and_collations_are_carried(tmp_path: Path) -> None:
         assert integrity_with_extras(tmp_path / f"{loader}.db") == ["ok"]
 
 
-def test_entries_of_an_unknown_function_are_in_order_without_reindex(tmp_path: Path) -> None:
+def test_index_on_an_unknown_function_needs_no_reindex(tmp_path: Path) -> None:
     def build(db: apsw.Connection) -> None:
         with_extras(db)
         db.execute("PRAGMA auto_vacuum=FULL; CREATE TABLE t(a, v AS (foo(a)) UNIQUE); CREATE INDEX i ON t(foo(a) DESC)")
@@ -169,7 +169,7 @@ def test_entries_of_an_unknown_function_are_in_order_without_reindex(tmp_path: P
         assert integrity_with_extras(tmp_path / f"{loader}.db") == ["ok"]
 
 
-def test_a_key_ordered_by_an_unknown_collation_is_refused_by_name(tmp_path: Path) -> None:
+def test_primary_key_with_an_unknown_collation_is_refused_by_name(tmp_path: Path) -> None:
     def build(db: apsw.Connection) -> None:
         with_extras(db)
         db.execute("CREATE TABLE words(w TEXT COLLATE backwards PRIMARY KEY) WITHOUT ROWID")
@@ -178,7 +178,7 @@ def test_a_key_ordered_by_an_unknown_collation_is_refused_by_name(tmp_path: Path
         dumped(built(tmp_path / "a.db", build))
 
 
-def test_columns_with_an_unknown_collation_are_read(tmp_path: Path) -> None:
+def test_columns_with_an_unknown_collation_survive(tmp_path: Path) -> None:
     def build(db: apsw.Connection) -> None:
         with_extras(db)
         db.execute(
@@ -190,7 +190,7 @@ def test_columns_with_an_unknown_collation_are_read(tmp_path: Path) -> None:
     round_trip(tmp_path, build)
 
 
-def test_generated_columns_come_back_as_they_were_computed(tmp_path: Path) -> None:
+def test_generated_columns_keep_their_stored_values(tmp_path: Path) -> None:
     def build(db: apsw.Connection) -> None:
         db.execute("CREATE TABLE a(x, v AS (x * 2), s AS (x || 's') STORED NOT NULL)")
         db.execute(
@@ -206,7 +206,7 @@ def test_generated_columns_come_back_as_they_were_computed(tmp_path: Path) -> No
     assert b"'5s'" in sql
 
 
-def test_defaults_of_columns_added_later_are_carried(tmp_path: Path) -> None:
+def test_defaults_of_added_columns_survive(tmp_path: Path) -> None:
     def build(db: apsw.Connection) -> None:
         db.execute("CREATE TABLE t(a); INSERT INTO t VALUES(1); ALTER TABLE t ADD COLUMN r REAL NOT NULL DEFAULT 5")
         db.execute(
@@ -216,7 +216,7 @@ def test_defaults_of_columns_added_later_are_carried(tmp_path: Path) -> None:
     round_trip(tmp_path, build)
 
 
-def test_violated_constraints_are_carried_as_they_are(tmp_path: Path) -> None:
+def test_rows_that_violate_constraints_survive(tmp_path: Path) -> None:
     def build(db: apsw.Connection) -> None:
         db.execute("CREATE TABLE a(x PRIMARY KEY REFERENCES b(y)); CREATE TABLE b(y PRIMARY KEY REFERENCES a(x))")
         db.execute("INSERT INTO a VALUES(1); INSERT INTO b VALUES(2); CREATE TABLE c(x CHECK(x > 0), y)")
@@ -226,7 +226,7 @@ def test_violated_constraints_are_carried_as_they_are(tmp_path: Path) -> None:
     round_trip(tmp_path, build)
 
 
-def test_sequences_are_carried_also_those_without_a_table(tmp_path: Path) -> None:
+def test_autoincrement_sequences_survive_even_without_a_table(tmp_path: Path) -> None:
     def build(db: apsw.Connection) -> None:
         db.execute("CREATE TABLE a(id INTEGER PRIMARY KEY AUTOINCREMENT, x); INSERT INTO a VALUES(5, 1); DELETE FROM a")
         db.execute("CREATE TABLE b(id INTEGER PRIMARY KEY AUTOINCREMENT, y CHECK(y > 0)); INSERT INTO b VALUES(100, 1)")
@@ -236,7 +236,7 @@ def test_sequences_are_carried_also_those_without_a_table(tmp_path: Path) -> Non
     round_trip(tmp_path, build)
 
 
-def test_sequences_are_carried_when_their_last_table_is_gone(tmp_path: Path) -> None:
+def test_autoincrement_sequences_survive_after_the_last_table_is_dropped(tmp_path: Path) -> None:
     def build(db: apsw.Connection) -> None:
         db.execute("CREATE TABLE a(id INTEGER PRIMARY KEY AUTOINCREMENT); INSERT INTO a VALUES(5); DROP TABLE a")
         db.execute("INSERT INTO sqlite_sequence VALUES('ghost', 4)")
@@ -245,7 +245,7 @@ def test_sequences_are_carried_when_their_last_table_is_gone(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("dropped", ["", "sqlite_stat4", "sqlite_stat1"])
-def test_statistics_are_carried(tmp_path: Path, dropped: str) -> None:
+def test_analyze_statistics_survive(tmp_path: Path, dropped: str) -> None:
     def build(db: apsw.Connection) -> None:
         db.execute("CREATE TABLE a(x, y); CREATE INDEX ai ON a(x); CREATE INDEX aj ON a(y, x)")
         with db:
@@ -257,7 +257,7 @@ def test_statistics_are_carried(tmp_path: Path, dropped: str) -> None:
     round_trip(tmp_path, build)
 
 
-def test_full_text_and_range_trees_are_carried(tmp_path: Path) -> None:
+def test_full_text_and_rtree_tables_survive(tmp_path: Path) -> None:
     def build(db: apsw.Connection) -> None:
         db.execute("CREATE VIRTUAL TABLE f5 USING fts5(a, b); INSERT INTO f5 VALUES('hello world', 'x'), ('y', 'z')")
         db.execute("CREATE VIRTUAL TABLE f4 USING fts4(a); INSERT INTO f4 VALUES('foo bar')")
@@ -283,7 +283,7 @@ def test_full_text_and_range_trees_are_carried(tmp_path: Path) -> None:
             db.execute("INSERT INTO f5(f5) VALUES('integrity-check')")
 
 
-def test_virtual_tables_of_unknown_modules_are_carried(tmp_path: Path) -> None:
+def test_virtual_tables_of_unknown_modules_survive(tmp_path: Path) -> None:
     def build(db: apsw.Connection) -> None:
         db.execute("CREATE TABLE x_data(a); INSERT INTO x_data VALUES('page'); CREATE TABLE y(a)")
         db.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 0)
@@ -295,7 +295,7 @@ def test_virtual_tables_of_unknown_modules_are_carried(tmp_path: Path) -> None:
     round_trip(tmp_path, build)
 
 
-def test_views_on_views_on_nothing_keep_their_order(tmp_path: Path) -> None:
+def test_views_on_missing_tables_keep_their_order(tmp_path: Path) -> None:
     def build(db: apsw.Connection) -> None:
         db.execute("CREATE VIEW a AS SELECT * FROM b; CREATE VIEW b AS SELECT * FROM nowhere; CREATE TABLE t(x)")
         db.execute("CREATE VIEW w AS SELECT x FROM t; CREATE VIEW c\r AS SELECT 2; CREATE VIEW d AS SELECT 3")
@@ -318,9 +318,7 @@ def test_triggers_do_not_fire_on_restore(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("encoding", ["UTF-8", "UTF-16le", "UTF-16be"])
 @pytest.mark.parametrize(("page_size", "auto_vacuum"), [(512, 1), (65536, 2), (4096, 0)])
-def test_what_the_header_of_the_file_says_is_carried(
-    tmp_path: Path, encoding: str, page_size: int, auto_vacuum: int
-) -> None:
+def test_file_header_settings_survive(tmp_path: Path, encoding: str, page_size: int, auto_vacuum: int) -> None:
     def build(db: apsw.Connection) -> None:
         db.execute(f"PRAGMA encoding='{encoding}'; PRAGMA page_size={page_size}; PRAGMA auto_vacuum={auto_vacuum}")
         db.execute(
@@ -330,11 +328,11 @@ def test_what_the_header_of_the_file_says_is_carried(
     round_trip(tmp_path, build)
 
 
-def test_an_empty_database_is_carried(tmp_path: Path) -> None:
+def test_empty_database_survives(tmp_path: Path) -> None:
     round_trip(tmp_path, lambda db: db.execute("PRAGMA user_version=3"))
 
 
-def test_a_hostile_schema_runs_nothing_while_it_is_dumped(tmp_path: Path) -> None:
+def test_hostile_schema_runs_no_statement_during_the_dump(tmp_path: Path) -> None:
     victim = tmp_path / "victim.db"
 
     def build(db: apsw.Connection) -> None:

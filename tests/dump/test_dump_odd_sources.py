@@ -1,4 +1,4 @@
-"""Files that other versions and builds of SQLite left behind, or that grew beyond what is usual, come back too."""
+"""Databases of other SQLite versions and builds, and unusually large schemas, survive a dump."""
 
 from contextlib import closing
 from pathlib import Path
@@ -17,7 +17,7 @@ _OLD_FORMAT = apsw.SQLITE_DBCONFIG_LEGACY_FILE_FORMAT
 
 
 def load_as_newer_shells_do(sql: bytes, target: Path) -> None:
-    """As from 3.41 on, where "text" is never 'text', with `.dbconfig defensive off` as the dump's header says."""
+    """Loads like a shell from 3.41 on, which rejects "text" as a string, with `.dbconfig defensive off`."""
     with closing(apsw.Connection(str(target))) as db:
         for setting in (
             apsw.SQLITE_DBCONFIG_DQS_DDL,
@@ -29,7 +29,7 @@ def load_as_newer_shells_do(sql: bytes, target: Path) -> None:
         db.execute(sql.decode())
 
 
-def test_text_in_double_quotes_loads_where_only_names_may_stand_in_them(tmp_path: Path) -> None:
+def test_double_quoted_strings_load_in_shells_that_reject_them(tmp_path: Path) -> None:
     def build(db: apsw.Connection) -> None:
         db.execute(
             'CREATE TABLE t(a, b DEFAULT "hello", c CHECK(c <> "zz"), d AS (a || "x")); INSERT INTO t(a) VALUES(1)'
@@ -41,7 +41,7 @@ def test_text_in_double_quotes_loads_where_only_names_may_stand_in_them(tmp_path
     assert_equal(tmp_path / "source.db", tmp_path / "newer.db")
 
 
-def test_samples_older_than_the_other_statistics_are_carried(tmp_path: Path) -> None:
+def test_sqlite_stat4_older_than_sqlite_stat1_survives(tmp_path: Path) -> None:
     def build(db: apsw.Connection) -> None:
         db.execute("CREATE TABLE a(x, y); CREATE INDEX ai ON a(x); CREATE INDEX aj ON a(y, x)")
         with db:
@@ -52,7 +52,7 @@ def test_samples_older_than_the_other_statistics_are_carried(tmp_path: Path) -> 
 
 
 @pytest.mark.parametrize("data", ["'{a:1}'", "jsonb('{\"a\":1}')"])
-def test_what_is_computed_from_json_that_old_shells_cannot_read_is_carried(tmp_path: Path, data: str) -> None:
+def test_indexes_on_json_that_old_shells_cannot_read_survive(tmp_path: Path, data: str) -> None:
     def build(db: apsw.Connection) -> None:
         db.execute(f"CREATE TABLE t(d); INSERT INTO t VALUES({data}); CREATE INDEX i ON t(json_extract(d, '$.a'))")
         db.execute(
@@ -65,7 +65,7 @@ def test_what_is_computed_from_json_that_old_shells_cannot_read_is_carried(tmp_p
             assert db.execute("SELECT count(*) FROM u INDEXED BY j WHERE v = 1").get == 1
 
 
-def test_indexes_on_ordinary_json_stay_ordinary_sql(tmp_path: Path) -> None:
+def test_indexes_on_ordinary_json_are_dumped_as_ordinary_sql(tmp_path: Path) -> None:
     def build(db: apsw.Connection) -> None:
         db.execute("CREATE TABLE t(d, n, v AS (d ->> 'a')); INSERT INTO t VALUES('{\"a\":1}', 2), (NULL, 3), ('[]', 4)")
         db.execute("CREATE INDEX i ON t(v); CREATE INDEX j ON t(json_extract(d, '$.b'))")
@@ -73,8 +73,8 @@ def test_indexes_on_ordinary_json_stay_ordinary_sql(tmp_path: Path) -> None:
     assert b"writable_schema" not in round_trip(tmp_path, build)
 
 
-def test_descending_indexes_of_the_oldest_file_format_are_built_as_their_text_says(tmp_path: Path) -> None:
-    """Format 1 keeps them ascending, whatever they say (https://sqlite.org/fileformat2.html#schema_format_number)."""
+def test_descending_indexes_of_file_format_1_are_built_descending(tmp_path: Path) -> None:
+    """Format 1 stores every index ascending (https://sqlite.org/fileformat2.html#schema_format_number)."""
 
     def build(db: apsw.Connection) -> None:
         with_extras(db)
@@ -93,7 +93,7 @@ def test_descending_indexes_of_the_oldest_file_format_are_built_as_their_text_sa
         assert set(integrity_with_extras(tmp_path / f"{loader}.db")) == {"TEXT value in a.x"}
 
 
-def test_a_descending_key_of_the_oldest_file_format_is_carried(tmp_path: Path) -> None:
+def test_descending_primary_key_of_file_format_1_survives(tmp_path: Path) -> None:
     def build(db: apsw.Connection) -> None:
         with_extras(db)
         db.config(_OLD_FORMAT, 1)
@@ -111,7 +111,7 @@ def test_a_descending_key_of_the_oldest_file_format_is_carried(tmp_path: Path) -
             assert db.execute("SELECT group_concat(x || y) FROM w NOT INDEXED").get == "3c,2b,1a"
 
 
-def test_the_rows_of_an_index_do_not_follow_a_collation_that_is_lost(tmp_path: Path) -> None:
+def test_order_of_index_entries_does_not_depend_on_an_unknown_collation(tmp_path: Path) -> None:
     def build(db: apsw.Connection) -> None:
         with_extras(db)
         db.execute("CREATE TABLE w(x, y, PRIMARY KEY(x)) WITHOUT ROWID; CREATE INDEX wi ON w(foo(y) COLLATE backwards)")
@@ -120,7 +120,7 @@ def test_the_rows_of_an_index_do_not_follow_a_collation_that_is_lost(tmp_path: P
     round_trip(tmp_path, build)
 
 
-def test_an_index_on_an_unknown_function_is_read_in_wal_mode_too(tmp_path: Path) -> None:
+def test_index_on_an_unknown_function_is_dumped_in_wal_mode(tmp_path: Path) -> None:
     def build(db: apsw.Connection) -> None:
         with_extras(db)
         db.execute("PRAGMA journal_mode=WAL").fetchall()
@@ -133,11 +133,11 @@ def test_an_index_on_an_unknown_function_is_read_in_wal_mode_too(tmp_path: Path)
         assert db.pragma("journal_mode") == "wal"
 
 
-def test_rows_are_counted_whatever_their_indexes_are(tmp_path: Path) -> None:
+def test_row_counts_do_not_depend_on_indexes(tmp_path: Path) -> None:
     def build(db: apsw.Connection) -> None:
         with_extras(db)
         db.execute("CREATE TABLE t(a TEXT COLLATE backwards UNIQUE, b); INSERT INTO t VALUES('x', 1), ('y', 2)")
-        # An index that another program fills elsewhere: on a function that only that program knows, and empty.
+        # An empty index on a function that only another program knows.
         db.execute(
             "CREATE TABLE v(e); CREATE TABLE empty(e); CREATE INDEX vi ON empty(e); INSERT INTO v VALUES(1), (2)"
         )
@@ -151,7 +151,7 @@ def test_rows_are_counted_whatever_their_indexes_are(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("columns", [101, 1990])
-def test_wide_tables_of_every_type_are_carried(tmp_path: Path, columns: int) -> None:
+def test_wide_tables_of_every_type_survive(tmp_path: Path, columns: int) -> None:
     types = ("INT", "TEXT", "REAL", "BLOB")
 
     def build(db: apsw.Connection) -> None:
@@ -164,7 +164,7 @@ def test_wide_tables_of_every_type_are_carried(tmp_path: Path, columns: int) -> 
     round_trip(tmp_path, build)
 
 
-def test_views_are_not_expanded_to_learn_what_the_tables_are(tmp_path: Path) -> None:
+def test_reading_table_facts_does_not_expand_views(tmp_path: Path) -> None:
     def build(db: apsw.Connection) -> None:
         db.execute("CREATE TABLE t(a INT) STRICT; CREATE VIEW v0 AS SELECT a FROM t")
         for level in range(1, 11):
@@ -172,12 +172,12 @@ def test_views_are_not_expanded_to_learn_what_the_tables_are(tmp_path: Path) -> 
 
     calls: list[int] = []
 
-    def heard() -> bool:
+    def count_call() -> bool:
         calls.append(1)
         return False
 
     with closing(apsw.Connection(str(built(tmp_path / "a.db", build)))) as db:
-        db.set_progress_handler(heard, 1)
+        db.set_progress_handler(count_call, 1)
         facts = table_facts(db)
         db.set_progress_handler(None)
         assert (facts["t"].kind, facts["t"].strict, facts["v10"].kind) == ("table", True, "view")
@@ -186,13 +186,13 @@ def test_views_are_not_expanded_to_learn_what_the_tables_are(tmp_path: Path) -> 
     round_trip(tmp_path, build)
 
 
-def test_a_text_that_holds_every_marker_goes_as_its_bytes() -> None:
+def test_text_with_every_cr_marker_is_written_as_bytes() -> None:
     text = "\r\\r" + "".join(f"\\r{number}\\" for number in range(100_000))
     assert text_literal(text.encode()) == f"CAST(X'{text.encode().hex().upper()}' AS TEXT)"
     assert text_literal(text.replace("\\r9\\", "").encode()).endswith(",'\\r9\\',char(13))")
 
 
-def test_a_trigger_of_many_lines_survives_and_two_statements_do_not() -> None:
+def test_survives_shells_accepts_a_long_trigger_and_rejects_two_statements() -> None:
     lines = "UPDATE t SET a = 1 WHERE b = ';';\n" * 50_000
     assert survives_shells(f"CREATE TRIGGER x AFTER INSERT ON t BEGIN\n{lines}END;\n")
     assert not survives_shells("CREATE VIEW v AS SELECT 1;\nDROP TABLE t;\n")

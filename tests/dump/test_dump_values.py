@@ -1,4 +1,4 @@
-"""Every value comes back with its storage class and its bits, and every row under its rowid."""
+"""Every value survives with its storage class and bits, and every row with its rowid."""
 
 import math
 import random
@@ -44,7 +44,7 @@ REALS = [math.inf, -math.inf, -0.0, 5e-324, -5e-324, 2.2250738585072014e-308, 1.
 
 
 @pytest.mark.parametrize("encoding", ENCODINGS)
-def test_text_survives_whatever_it_holds(tmp_path: Path, encoding: str) -> None:
+def test_any_text_survives(tmp_path: Path, encoding: str) -> None:
     def build(db: apsw.Connection) -> None:
         db.execute(f"PRAGMA encoding='{encoding}'; CREATE TABLE t(a TEXT, b BLOB, c)")
         for raw in TEXTS + RAW:
@@ -64,7 +64,7 @@ def test_lone_surrogates_survive_in_utf_16(tmp_path: Path) -> None:
     round_trip(tmp_path, build)
 
 
-def test_numbers_keep_class_and_bits_in_every_column(tmp_path: Path) -> None:
+def test_numbers_keep_storage_class_and_bits_in_every_column(tmp_path: Path) -> None:
     def build(db: apsw.Connection) -> None:
         db.execute("CREATE TABLE t(a, i INTEGER, n NUMERIC, r REAL, t TEXT, b BLOB, d DATETIME, v VARCHAR(9))")
         for value in NUMBERS + REALS:
@@ -117,7 +117,7 @@ def test_values_that_a_strict_table_refuses_survive(tmp_path: Path) -> None:
     round_trip(tmp_path, build)
 
 
-def test_rowids_come_back_where_they_can_be_seen(tmp_path: Path) -> None:
+def test_visible_rowids_survive(tmp_path: Path) -> None:
     def build(db: apsw.Connection) -> None:
         db.execute("CREATE TABLE plain(x)")
         for rowid in (-5, 2**63 - 1, -(2**63), 0):
@@ -131,7 +131,7 @@ def test_rowids_come_back_where_they_can_be_seen(tmp_path: Path) -> None:
     round_trip(tmp_path, build)
 
 
-def test_rows_whose_rowid_is_hidden_keep_their_order(tmp_path: Path) -> None:
+def test_rows_with_a_hidden_rowid_keep_their_order(tmp_path: Path) -> None:
     true = "CREATE TABLE t(rowid, oid, _rowid_ INT NOT NULL)"
 
     def build(db: apsw.Connection) -> None:
@@ -142,7 +142,7 @@ def test_rows_whose_rowid_is_hidden_keep_their_order(tmp_path: Path) -> None:
     round_trip(tmp_path, build)
 
 
-def test_rows_read_in_one_go_survive_before_and_after_an_odd_one(tmp_path: Path) -> None:
+def test_rows_before_and_after_an_odd_value_survive_in_a_single_pass(tmp_path: Path) -> None:
     odd: list[object] = [b"\xff", b"a\0b", b"a\r\\r", b"it's"]
 
     def build(db: apsw.Connection) -> None:
@@ -156,7 +156,7 @@ def test_rows_read_in_one_go_survive_before_and_after_an_odd_one(tmp_path: Path)
     round_trip(tmp_path, build)
 
 
-def test_statements_end_where_they_ended_in_older_versions_also_around_large_trapped_rows(tmp_path: Path) -> None:
+def test_statement_boundaries_are_those_of_older_versions(tmp_path: Path) -> None:
     def build(db: apsw.Connection) -> None:
         db.execute("CREATE TABLE t(a, b)")
         for number in range(40):
@@ -168,7 +168,7 @@ def test_statements_end_where_they_ended_in_older_versions_also_around_large_tra
     assert [part.count(b"\n(") for part in inserts] == [16, 4, 1, 4, 14, 1]
 
 
-def test_names_that_the_dump_itself_uses_stay_their_owners(tmp_path: Path) -> None:
+def test_tables_with_names_used_by_the_dump_survive(tmp_path: Path) -> None:
     def build(db: apsw.Connection) -> None:
         db.execute('CREATE TABLE litekeep_rows(r, "ordinary" TEXT, careful REAL, left_out, t)')
         db.execute("INSERT INTO litekeep_rows VALUES(1, 'it''s', 2.5, NULL, x'00'), ('r', 'ordinary', 0, 1, 2)")
@@ -187,7 +187,7 @@ def test_a_table_as_wide_as_sqlite_allows_survives(tmp_path: Path) -> None:
     round_trip(tmp_path, build)
 
 
-def test_statements_hold_many_rows_and_are_bounded(tmp_path: Path) -> None:
+def test_statements_hold_many_rows_and_have_a_maximum_size(tmp_path: Path) -> None:
     def build(db: apsw.Connection) -> None:
         db.execute("CREATE TABLE t(a, b); CREATE TABLE w(a PRIMARY KEY, b) WITHOUT ROWID")
         sizes = [10] * 5000 + [400_000] * 6 + [10] * 300 + [3_000_000, 10, 10]
@@ -222,20 +222,20 @@ def test_very_large_values_survive(tmp_path: Path, encoding: str) -> None:
     round_trip(tmp_path, build, loaders=["shell", "ours"])
 
 
-def test_a_row_that_no_sqlite_could_read_back_is_refused_by_name(tmp_path: Path) -> None:
+def test_row_longer_than_sqlite_can_parse_is_refused_by_name(tmp_path: Path) -> None:
     def build(db: apsw.Connection) -> None:
         db.execute("CREATE TABLE papers(id INTEGER PRIMARY KEY, title, scan BLOB)")
         db.execute("INSERT INTO papers VALUES(1, 'secret title', zeroblob(5000))")
 
     source = built(tmp_path / "a.db", build)
-    said = r"'papers'.*'scan', 5000 bytes"
-    with closing(apsw.Connection(str(source))) as db, pytest.raises(NoSql, match=said) as refusal:
+    message = r"'papers'.*'scan', 5000 bytes"
+    with closing(apsw.Connection(str(source))) as db, pytest.raises(NoSql, match=message) as refusal:
         for _ in dump(db, DumpHeader("a", "b", "c"), longest=10_000):
             pass
     assert "secret" not in str(refusal.value)
 
 
-def test_rows_are_counted_shadow_tables_too(tmp_path: Path) -> None:
+def test_row_counts_include_shadow_tables(tmp_path: Path) -> None:
     def build(db: apsw.Connection) -> None:
         db.execute("CREATE TABLE t(a INTEGER NOT NULL); INSERT INTO t VALUES(1), (2), (3)")
         db.execute("CREATE VIRTUAL TABLE f USING fts5(x); INSERT INTO f VALUES('a')")
@@ -248,7 +248,7 @@ def test_rows_are_counted_shadow_tables_too(tmp_path: Path) -> None:
 
 
 def doubles(amount: int) -> Iterator[float]:
-    """All kinds: any bits, fractions, measured values, money, whole numbers."""
+    """Yields doubles of all kinds: random bits, fractions, measurements, money, whole numbers."""
     chance = random.Random(7)
     while amount:
         kind = chance.randrange(6)
@@ -280,7 +280,7 @@ def test_every_double_is_read_back_by_old_and_new_sqlite(tmp_path: Path) -> None
 
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.too_slow])
 @given(st.lists(st.floats(allow_nan=False), min_size=50, max_size=300))
-def test_any_double_is_read_back(tmp_path_factory: pytest.TempPathFactory, values: list[float]) -> None:
+def test_generated_doubles_are_read_back(tmp_path_factory: pytest.TempPathFactory, values: list[float]) -> None:
     folder = tmp_path_factory.mktemp("doubles")
 
     def build(db: apsw.Connection) -> None:
@@ -298,7 +298,7 @@ def test_a_real_literal_evaluates_to_its_double(value: float) -> None:
     assert struct.pack(">d", eval(expression)) == struct.pack(">d", value)
 
 
-def test_eighteen_digits_of_sqlite_stay_near_their_double() -> None:
+def test_eighteen_digits_printed_by_sqlite_are_near_the_double() -> None:
     with closing(apsw.Connection(":memory:")) as db:
         for value in doubles(20_000):
             if 1e-290 <= abs(value) <= 1e300:
@@ -315,7 +315,7 @@ def test_prices_and_whole_numbers_stay_readable(tmp_path: Path) -> None:
         assert text in sql
 
 
-def test_a_trapped_row_is_not_lost_between_ordinary_ones(tmp_path: Path) -> None:
+def test_trapped_rows_between_ordinary_ones_survive(tmp_path: Path) -> None:
     def build(db: apsw.Connection) -> None:
         db.execute("CREATE TABLE t(a)")
         with db:
@@ -325,7 +325,7 @@ def test_a_trapped_row_is_not_lost_between_ordinary_ones(tmp_path: Path) -> None
     round_trip(tmp_path, build)
 
 
-def test_a_damaged_dump_of_one_table_does_not_pass_for_whole(tmp_path: Path) -> None:
+def test_truncated_dump_of_one_table_is_not_taken_as_complete(tmp_path: Path) -> None:
     def build(db: apsw.Connection) -> None:
         db.execute("CREATE TABLE t(a)")
         with db:

@@ -1,7 +1,7 @@
-"""Schema text that the stock shell would take for commands of its own: no load of a dump runs any of it.
+"""Schema text that looks like shell commands: loading a dump never runs it.
 
-A view is valid SQL for any client, and whoever may create one writes the dump's text. Each generated database is
-dumped, and each dump is loaded in each documented way by Debian's shell and by a current one.
+Any client that may create a view can put such text into the dump. Each generated database is dumped, and each dump is
+loaded in each documented way by Debian's shell and by a current one.
 """
 
 import itertools
@@ -17,7 +17,7 @@ from shared.dump.dump import LOAD_COMMAND
 from tests.dump.equality import assert_equal
 from tests.dump.loading import CURRENT_SHELL, SHELL, dumped
 
-# Lines that the shell takes for the end of a statement: to SQLite a division, an alias, or part of a comment.
+# Lines that end a statement in the shell, and are a division, an alias or part of a comment in SQLite.
 ENDS = ["/", "/ ", "\f/", "\v/", "\t /", "/ -- x", "/ /* y */", "/* z */ /", "--c\n/", "/;"]
 ALIASES = ["go", "GO", "go ", "\tgo", "\fgo", "go -- y", "go /* y */", "/* z */ go", "Go;"]
 COMMANDS = [
@@ -49,7 +49,7 @@ OBJECTS = {
 
 
 def valid_texts() -> list[str]:
-    """Each combination that SQLite itself takes as the text of an object."""
+    """Returns each combination that SQLite accepts as the text of an object."""
     with closing(apsw.Connection(":memory:")) as db:
         db.execute("CREATE TABLE t(a)")
         found = []
@@ -67,7 +67,7 @@ def valid_texts() -> list[str]:
 
 
 def databases(count: int) -> list[list[str]]:
-    """All the texts, spread over `count` databases, the names made unique."""
+    """Returns all texts, distributed over `count` databases."""
     texts = valid_texts()
     assert len(texts) > 2000
     return [texts[at::count] for at in range(count)]
@@ -83,7 +83,7 @@ WAYS = {
 
 
 @pytest.mark.parametrize("number", range(len(DATABASES)))
-def test_no_load_runs_a_line_of_the_schema(tmp_path: Path, number: int) -> None:
+def test_no_shell_runs_a_line_of_schema_text(tmp_path: Path, number: int) -> None:
     source = tmp_path / "source.db"
     with closing(apsw.Connection(str(source))) as db:
         db.execute("CREATE TABLE t(a); INSERT INTO t VALUES (1), (2)")
@@ -98,7 +98,7 @@ def test_no_load_runs_a_line_of_the_schema(tmp_path: Path, number: int) -> None:
         done = subprocess.run([shell, *options, "new.db"], input=dump, cwd=folder, capture_output=True, check=False)
         assert sorted(path.name for path in folder.iterdir()) == ["new.db"], (way, done.stderr)
         if shell == CURRENT_SHELL and way != "documented":
-            # It lets nobody write sqlite_schema unless told to, and then the whole load must be undone.
+            # It forbids writes to sqlite_schema by default, so the whole load must be rolled back.
             assert objects_in(folder / "new.db") == 0, way
             continue
         assert (done.returncode, done.stderr) == (0, b""), way
@@ -113,7 +113,7 @@ def objects_in(path: Path) -> int:
 
 
 @pytest.mark.parametrize("shell", [SHELL, CURRENT_SHELL])
-def test_a_shell_that_goes_on_after_an_error_commits_nothing(tmp_path: Path, shell: str | Path) -> None:
+def test_shell_that_continues_after_an_error_commits_nothing(tmp_path: Path, shell: str | Path) -> None:
     source = tmp_path / "source.db"
     with closing(apsw.Connection(str(source))) as db:
         db.execute("CREATE TABLE t(a); INSERT INTO t VALUES (1); CREATE VIEW v AS SELECT 1; CREATE INDEX i ON t(a)")

@@ -1,4 +1,4 @@
-"""A value that is larger than memory allows never decides how much memory a backup takes."""
+"""The memory of a backup does not grow with the size of its values."""
 
 import os
 import tracemalloc
@@ -30,7 +30,7 @@ def _source(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_dump_holds_no_more_than_a_piece_of_a_blob(source: Path) -> None:
+def test_dump_of_a_large_blob_uses_little_memory(source: Path) -> None:
     with closing(apsw.Connection(str(source))) as db:
         db.execute("DELETE FROM t WHERE id = 3")
         tracemalloc.start()
@@ -44,7 +44,7 @@ def test_a_dump_holds_no_more_than_a_piece_of_a_blob(source: Path) -> None:
 
 
 @pytest.mark.parametrize("end", ["", "it's\r\n"])
-def test_a_dump_holds_no_more_than_a_piece_of_a_text(tmp_path: Path, end: str) -> None:
+def test_dump_of_a_large_text_uses_little_memory(tmp_path: Path, end: str) -> None:
     with closing(apsw.Connection(str(tmp_path / "text.db"))) as db:
         db.execute("CREATE TABLE t(a); INSERT INTO t VALUES (?)", ("it's \u00e9\n" * (SIZE // 8) + end,))
         tracemalloc.start()
@@ -72,7 +72,7 @@ def test_a_dump_holds_no_more_than_a_piece_of_a_text(tmp_path: Path, end: str) -
         "\\r",
     ],
 )
-def test_a_text_in_pieces_has_the_literal_that_it_has_as_a_whole(text: str, encoding: str) -> None:
+def test_text_in_pieces_gives_the_same_literal_as_whole_text(text: str, encoding: str) -> None:
     whole = text.encode(encoding)
     for raw in (whole, whole + b"\xff", whole[:-1]):
         for size in (1, 2, 3, 5, 100):
@@ -80,7 +80,7 @@ def test_a_text_in_pieces_has_the_literal_that_it_has_as_a_whole(text: str, enco
             assert b"".join(text_pieces(lambda pieces=pieces: pieces, encoding)).decode() == text_literal(raw, encoding)  # type: ignore[misc]
 
 
-def test_large_values_come_back_as_they_were(source: Path, tmp_path: Path) -> None:
+def test_large_values_survive(source: Path, tmp_path: Path) -> None:
     target = tmp_path / "back.db"
     with closing(apsw.Connection(str(source))) as db:
         wanted = db.execute("SELECT * FROM t").fetchall()
@@ -91,14 +91,14 @@ def test_large_values_come_back_as_they_were(source: Path, tmp_path: Path) -> No
         assert b"".join(dump(db, HEADER)) == text
 
 
-def test_a_row_over_the_limit_is_refused_by_name_before_it_is_read(source: Path) -> None:
-    said = r"table 't' holds a row that takes over 1000000 bytes.*column 'body', 25165824"
-    with closing(apsw.Connection(str(source))) as db, pytest.raises(NoSql, match=said):
+def test_row_over_the_limit_is_refused_before_it_is_read(source: Path) -> None:
+    message = r"table 't' holds a row that takes over 1000000 bytes.*column 'body', 25165824"
+    with closing(apsw.Connection(str(source))) as db, pytest.raises(NoSql, match=message):
         for _ in dump(db, HEADER, longest=1_000_000):
             pass
 
 
-def test_the_page_image_is_kept_where_a_row_is_too_large_for_sql(
+def test_backup_keeps_only_the_page_image_if_a_row_is_too_large_for_sql(
     workplace: Workplace,  # noqa: F811
     source: Path,
 ) -> None:

@@ -1,4 +1,4 @@
-"""Loading brings back what a dump holds, all of it or nothing."""
+"""A dump is loaded completely or not at all."""
 
 import shutil
 import stat
@@ -47,17 +47,17 @@ def load(sql: str | bytes, target: Path) -> Loaded:
 
 @pytest.fixture(scope="session")
 def rich(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Only for tests that need the shell."""
+    """A database with every type of object. Use it only in tests that need the shell."""
     path = tmp_path_factory.mktemp("rich") / "rich.db"
     make_rich(path)
     return path
 
 
-def test_a_dump_of_ours_loads_with_its_settings_and_leaves_one_private_file(tmp_path: Path) -> None:
-    told: list[int] = []
-    loaded = load_sql([OURS[:70], OURS[70:]], tmp_path / "new.db", progress=told.append)
+def test_litekeep_dump_loads_with_its_settings_into_one_private_file(tmp_path: Path) -> None:
+    progress: list[int] = []
+    loaded = load_sql([OURS[:70], OURS[70:]], tmp_path / "new.db", progress=progress.append)
     assert loaded == Loaded(statements=8)
-    assert told == [70, len(OURS)]
+    assert progress == [70, len(OURS)]
     assert listing(tmp_path) == ["new.db"]
     assert stat.S_IMODE((tmp_path / "new.db").stat().st_mode) == 0o600
     assert rows(tmp_path / "new.db", "SELECT * FROM t") == [(1, "x;\ny"), (2, "it's")]
@@ -66,7 +66,7 @@ def test_a_dump_of_ours_loads_with_its_settings_and_leaves_one_private_file(tmp_
 
 @needs_shell
 @pytest.mark.parametrize("size", [1, 7, 100_000])
-def test_a_stock_dump_of_a_rich_database_brings_back_all_of_it(rich: Path, tmp_path: Path, size: int) -> None:
+def test_stock_shell_dump_of_every_object_type_loads_completely(rich: Path, tmp_path: Path, size: int) -> None:
     dump = dump_with_shell(rich)
     load_sql((dump[at : at + size] for at in range(0, len(dump), size)), tmp_path / "new.db")
     assert contents(tmp_path / "new.db") == contents(rich)
@@ -75,9 +75,9 @@ def test_a_stock_dump_of_a_rich_database_brings_back_all_of_it(rich: Path, tmp_p
 
 
 @needs_shell
-def test_so_does_one_with_crlf_line_ends_and_a_byte_order_mark(rich: Path, tmp_path: Path) -> None:
+def test_stock_shell_dump_with_crlf_and_byte_order_mark_loads(rich: Path, tmp_path: Path) -> None:
     dump = dump_with_shell(rich)
-    # The one literal with a raw line end in it is CRLF then, and comes back as it stands in the dump.
+    # The only literal with a raw line end then has CRLF, and is loaded as the dump has it.
     load_sql([b"\xef\xbb\xbf" + dump.replace(b"\n", b"\r\n")], tmp_path / "new.db")
     loaded, source = contents(tmp_path / "new.db"), contents(rich)
     assert loaded.keys() == source.keys()
@@ -88,7 +88,7 @@ def test_so_does_one_with_crlf_line_ends_and_a_byte_order_mark(rich: Path, tmp_p
 
 
 @needs_shell
-def test_what_we_load_is_what_the_stock_shell_loads(rich: Path, tmp_path: Path) -> None:
+def test_load_gives_the_same_database_as_the_stock_shell(rich: Path, tmp_path: Path) -> None:
     dump = dump_with_shell(rich)
     shell = shutil.which("sqlite3")
     assert shell is not None
@@ -97,7 +97,7 @@ def test_what_we_load_is_what_the_stock_shell_loads(rich: Path, tmp_path: Path) 
     assert contents(tmp_path / "ours.db") == contents(tmp_path / "theirs.db")
 
 
-def test_newer_shells_and_hand_written_sql_load(tmp_path: Path) -> None:
+def test_sql_of_newer_shells_and_hand_written_sql_loads(tmp_path: Path) -> None:
     sql = """/* WARNING: Script requires that SQLITE_DBCONFIG_DEFENSIVE be disabled */
     PRAGMA foreign_keys=OFF; BEGIN TRANSACTION; -- begun; not over
     CREATE TABLE [t;](`a` text default "double;", b); INSERT
@@ -122,12 +122,12 @@ def test_newer_shells_and_hand_written_sql_load(tmp_path: Path) -> None:
         ("application_id", 77),
     ],
 )
-def test_what_the_first_page_holds_is_the_dumps_to_say(tmp_path: Path, pragma: str, value: str | int) -> None:
+def test_header_pragmas_of_a_dump_are_applied(tmp_path: Path, pragma: str, value: str | int) -> None:
     load(f"PRAGMA {pragma}='{value}'; CREATE TABLE t(a); INSERT INTO t VALUES('x');", tmp_path / "new.db")
     assert rows(tmp_path / "new.db", f"PRAGMA {pragma}") == [(value,)]
 
 
-def test_text_that_is_not_utf8_is_carried_to_the_byte(tmp_path: Path) -> None:
+def test_text_that_is_not_utf8_loads_byte_for_byte(tmp_path: Path) -> None:
     sql = b"CREATE TABLE t(a TEXT,b,c);/*'*/ INSERT INTO t VALUES('\xff''\x00;\xc3\xa9', x'ff27', 'fine \xc3\xa9');"
     load(sql, tmp_path / "new.db")
     query = "SELECT typeof(a), hex(CAST(a AS BLOB)), hex(b), c FROM t"
@@ -143,13 +143,13 @@ def test_text_that_is_not_utf8_is_carried_to_the_byte(tmp_path: Path) -> None:
         b"PRAGMA encoding='UTF-16';CREATE TABLE t(a);INSERT INTO t VALUES('\xed\xa0\x80');",
     ],
 )
-def test_bytes_that_cannot_be_carried_are_refused_and_not_changed(tmp_path: Path, sql: bytes) -> None:
+def test_undecodable_bytes_that_cannot_be_kept_are_refused(tmp_path: Path, sql: bytes) -> None:
     with pytest.raises(NotGood, match=r"near line [12] holds bytes that are not UTF-8"):
         load(sql, tmp_path / "new.db")
     assert listing(tmp_path) == []
 
 
-def test_a_dump_of_ours_cut_at_any_byte_is_refused(tmp_path: Path) -> None:
+def test_litekeep_dump_truncated_at_any_byte_is_refused(tmp_path: Path) -> None:
     for length in range(len(OURS) - 1):
         with pytest.raises(NotGood):
             load(OURS[:length], tmp_path / "new.db")
@@ -158,7 +158,7 @@ def test_a_dump_of_ours_cut_at_any_byte_is_refused(tmp_path: Path) -> None:
 
 
 @needs_shell
-def test_a_stock_dump_cut_before_its_commit_is_refused(tmp_path: Path) -> None:
+def test_stock_shell_dump_truncated_before_commit_is_refused(tmp_path: Path) -> None:
     with closing(apsw.Connection(str(tmp_path / "small.db"))) as connection:
         connection.execute("CREATE TABLE t(a); INSERT INTO t VALUES('x;y'); CREATE VIEW v AS SELECT 1;")
     dump = dump_with_shell(tmp_path / "small.db").rstrip()
@@ -170,19 +170,19 @@ def test_a_stock_dump_cut_before_its_commit_is_refused(tmp_path: Path) -> None:
     assert contents(tmp_path / "new.db") == contents(tmp_path / "small.db")
 
 
-def test_a_stock_dump_that_met_an_error_is_refused(tmp_path: Path) -> None:
+def test_stock_shell_dump_that_ends_in_rollback_is_refused(tmp_path: Path) -> None:
     sql = "BEGIN TRANSACTION; CREATE TABLE t(a);\n/**** ERROR: (11) *****/\nROLLBACK; -- due to errors\n"
     with pytest.raises(NotGood, match=r"ROLLBACK.*near line 3"):
         load(sql, tmp_path / "new.db")
 
 
-def test_a_format_of_ours_from_the_future_is_refused(tmp_path: Path) -> None:
+def test_newer_dump_format_is_refused(tmp_path: Path) -> None:
     with pytest.raises(NotGood, match="newer Litekeep"):
         load(OURS.replace(b"format 1", b"format 12"), tmp_path / "new.db")
 
 
 @pytest.mark.parametrize("sql", ["", "\n\n", "-- only a comment", "PRAGMA user_version=3;", "garbage", "%PDF-1.4"])
-def test_what_is_no_dump_is_refused(tmp_path: Path, sql: str) -> None:
+def test_input_that_is_not_a_dump_is_refused(tmp_path: Path, sql: str) -> None:
     with pytest.raises(NotGood):
         load(sql, tmp_path / "new.db")
     assert listing(tmp_path) == []
@@ -193,7 +193,7 @@ def test_what_is_no_dump_is_refused(tmp_path: Path, sql: str) -> None:
     [
         ("CREATE TABLE t(a);\n\nINSERT INTO t VALUES(1,\n2 3,\n'secret');", "line 4 fails: a syntax error"),
         ("CREATE TABLE t(a UNIQUE);\nINSERT INTO t VALUES('secret'),('secret');", "line 2 .*UNIQUE.*: t.a$"),
-        ("CREATE TABLE t(a);\nINSERT INTO t VALUES(secret);", "line 2 .*names a column that is not there"),
+        ("CREATE TABLE t(a);\nINSERT INTO t VALUES(secret);", "line 2 .*names a column that does not exist"),
         ("SELECT json('secret');", "line 1 fails"),
         ("INSERT INTO t VALUES('secret');", "no such table: t$"),
         ("INSERT INTO \"a\nb\x1b[1m\" VALUES('secret');", r"no such table: a\?b\?\[1m$"),
@@ -203,9 +203,7 @@ def test_what_is_no_dump_is_refused(tmp_path: Path, sql: str) -> None:
         ("CREATE TABLE t(a); BEGIN; INSERT INTO t VALUES('secret');", "ends inside its transaction"),
     ],
 )
-def test_a_failing_statement_is_told_by_line_and_reason_without_its_values(
-    tmp_path: Path, sql: str, message: str
-) -> None:
+def test_failing_statement_reports_line_and_reason_but_no_values(tmp_path: Path, sql: str, message: str) -> None:
     with pytest.raises(NotGood, match=message) as caught:
         load(sql, tmp_path / "new.db")
     assert "secret" not in str(caught.value)
@@ -227,7 +225,7 @@ def test_a_row_of_many_megabytes_loads(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("kind", ["file", "link"])
-def test_what_lies_at_the_target_is_never_touched(tmp_path: Path, kind: str) -> None:
+def test_existing_target_is_never_changed(tmp_path: Path, kind: str) -> None:
     target = tmp_path / "there.db"
     if kind == "file":
         target.write_bytes(b"mine")
@@ -239,13 +237,13 @@ def test_what_lies_at_the_target_is_never_touched(tmp_path: Path, kind: str) -> 
     assert kind == "link" or target.read_bytes() == b"mine"
 
 
-def test_a_folder_that_is_missing_is_an_error_of_the_place(tmp_path: Path) -> None:
+def test_missing_target_folder_is_a_source_error(tmp_path: Path) -> None:
     with pytest.raises(SourceError, match="cannot create"):
         load("CREATE TABLE t(a);", tmp_path / "missing" / "new.db")
 
 
 @pytest.mark.parametrize("error", [KeyboardInterrupt, NotGood, RuntimeError, MemoryError])
-def test_an_error_of_the_stream_leaves_nothing(tmp_path: Path, error: type[BaseException]) -> None:
+def test_error_while_reading_the_dump_leaves_no_file(tmp_path: Path, error: type[BaseException]) -> None:
     def chunks() -> Iterator[bytes]:
         yield b"CREATE TABLE t(a); BEGIN; INSERT INTO t VALUES(1);"
         raise error
@@ -255,7 +253,7 @@ def test_an_error_of_the_stream_leaves_nothing(tmp_path: Path, error: type[BaseE
     assert listing(tmp_path) == []
 
 
-def test_a_file_that_cannot_grow_is_an_error_of_the_place_and_leaves_nothing(tmp_path: Path) -> None:
+def test_file_size_limit_is_a_source_error_and_leaves_no_file(tmp_path: Path) -> None:
     script = """
 import resource, sys
 from pathlib import Path
@@ -274,7 +272,7 @@ except SourceError as error:
     assert listing(tmp_path) == []
 
 
-def test_a_schema_that_breaks_between_two_chunks_is_refused_too(tmp_path: Path) -> None:
+def test_schema_broken_between_two_chunks_is_refused(tmp_path: Path) -> None:
     def chunks() -> Iterator[bytes]:
         yield b"CREATE TABLE t(a); PRAGMA writable_schema=ON; UPDATE sqlite_schema SET sql='CREATE TABL';"
         yield b"PRAGMA writable_schema=RESET;"
@@ -290,7 +288,7 @@ def test_a_schema_that_breaks_between_two_chunks_is_refused_too(tmp_path: Path) 
 
 @settings(max_examples=150, deadline=None)
 @given(st.data())
-def test_a_damaged_dump_loads_or_is_refused_and_nothing_else(
+def test_damaged_dump_loads_or_is_refused_without_leaving_files(
     tmp_path_factory: pytest.TempPathFactory, data: st.DataObject
 ) -> None:
     sql = bytearray(OURS + b"PRAGMA writable_schema=ON;UPDATE sqlite_schema SET rootpage=rootpage+1;" + HOSTILE)

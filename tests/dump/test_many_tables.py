@@ -1,4 +1,4 @@
-"""Time that grows with the number of tables and not with its square; counted in steps of SQLite's machine."""
+"""Loading and planning take linear time in the number of tables, measured in steps of SQLite's virtual machine."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -36,7 +36,7 @@ def of_many_kinds(db: apsw.Connection) -> None:
 
 
 @pytest.mark.parametrize("auto_vacuum", [0, 1])
-def test_many_tables_of_every_kind_come_back_as_they_were(tmp_path: Path, auto_vacuum: int) -> None:
+def test_many_tables_of_every_kind_survive(tmp_path: Path, auto_vacuum: int) -> None:
     def build(db: apsw.Connection) -> None:
         db.pragma("auto_vacuum", auto_vacuum)
         of_many_kinds(db)
@@ -45,7 +45,7 @@ def test_many_tables_of_every_kind_come_back_as_they_were(tmp_path: Path, auto_v
     assert len(counted(tmp_path / "source.db").row_counts) == MANY + 6
 
 
-def test_each_row_of_the_schema_has_the_place_that_sqlite_itself_gives_it(tmp_path: Path) -> None:
+def test_schema_rows_keep_the_rowids_that_sqlite_assigns(tmp_path: Path) -> None:
     with closing(apsw.Connection(str(tmp_path / "source.db"))) as db:
         of_many_kinds(db)
     sql = dumped(tmp_path / "source.db")
@@ -55,7 +55,7 @@ def test_each_row_of_the_schema_has_the_place_that_sqlite_itself_gives_it(tmp_pa
         db.execute(sql.decode())
     (ours, pages), (plain, as_many) = schema_of(tmp_path / "ours.db"), schema_of(tmp_path / "plain.db")
     assert ours == plain
-    assert pages <= as_many + 10  # some pages of sqlite_schema were in use twice
+    assert pages <= as_many + 10  # some pages of sqlite_schema were written twice
 
 
 def schema_of(path: Path) -> tuple[list[tuple[object, ...]], int]:
@@ -65,7 +65,7 @@ def schema_of(path: Path) -> tuple[list[tuple[object, ...]], int]:
 
 
 def simple(count: int) -> Iterator[bytes]:
-    """What a dump of so many tables is."""
+    """Yields the dump of a database with `count` tables."""
     yield f"-- Litekeep SQL dump, format 2\n-- database: {HEADER.database}\nBEGIN;\n".encode()
     for number in range(count):
         yield f'CREATE TABLE t{number}(id INTEGER PRIMARY KEY);\nINSERT INTO "t{number}"("id") VALUES\n(1);\n'.encode()
@@ -73,7 +73,7 @@ def simple(count: int) -> Iterator[bytes]:
 
 
 @pytest.mark.parametrize("count", [1000, 4000])
-def test_loading_takes_as_many_steps_for_each_table_of_many(tmp_path: Path, count: int) -> None:
+def test_loading_steps_are_linear_in_the_number_of_tables(tmp_path: Path, count: int) -> None:
     load_sql(simple(count), tmp_path / "new.db", bounds=Bounds(steps=0, steps_per_byte=STEPS_A_BYTE))
 
 
@@ -81,16 +81,16 @@ STEPS_A_BYTE = 25
 
 
 @pytest.mark.parametrize("count", [1000, 4000])
-def test_planning_takes_as_many_steps_for_each_table_of_many(count: int) -> None:
+def test_planning_steps_are_linear_in_the_number_of_tables(count: int) -> None:
     replay, steps = Replay("utf-8"), 0
 
-    def count_them() -> bool:
+    def count_steps() -> bool:
         nonlocal steps
         steps += 100
         return False
 
     with closing(replay):
-        replay.connection.set_progress_handler(count_them, 100)
+        replay.connection.set_progress_handler(count_steps, 100)
         for number in range(count):
             name, sql = f"t{number}", f"CREATE TABLE t{number}(id INTEGER PRIMARY KEY)"
             assert replay.is_plain(SchemaObject("table", name, name, 1, sql), f"{sql};\n", frozenset())
@@ -99,7 +99,7 @@ def test_planning_takes_as_many_steps_for_each_table_of_many(count: int) -> None
     assert steps < 2000 * count
 
 
-def test_a_table_that_is_made_twice_far_apart_is_an_error(tmp_path: Path) -> None:
+def test_table_created_twice_far_apart_is_an_error(tmp_path: Path) -> None:
     sql = b"".join(simple(BATCH + 10)).replace(b"CREATE TABLE t205(", b"CREATE TABLE t1(")
     with pytest.raises(NotGood):
         load_sql([sql], tmp_path / "new.db")

@@ -1,4 +1,4 @@
-"""What a backup says of a schema without dumping it."""
+"""What a backup records about a schema: version, hash, tables, row counts."""
 
 from contextlib import closing
 from pathlib import Path
@@ -40,7 +40,7 @@ def test_the_schema_version_is_the_newest_migration(tmp_path: Path, sql: str, ve
     assert version_of(tmp_path / "a.db", sql) == version
 
 
-def test_a_schema_version_is_short(tmp_path: Path) -> None:
+def test_schema_version_has_at_most_100_characters(tmp_path: Path) -> None:
     sql = f"{DRIZZLE} INSERT INTO __drizzle_migrations VALUES(1, printf('%.*c', 5000, 'x'), 1)"
     assert len(version_of(tmp_path / "a.db", sql)) == 100
 
@@ -50,7 +50,7 @@ def hash_of(path: Path, sql: str) -> str:
         return schema_hash(db)
 
 
-def test_the_schema_hash_ignores_order_and_rows_and_nothing_else(tmp_path: Path) -> None:
+def test_schema_hash_ignores_only_order_and_rows(tmp_path: Path) -> None:
     one = hash_of(tmp_path / "1.db", "CREATE TABLE a(x); CREATE TABLE b(y)")
     assert one == hash_of(tmp_path / "2.db", "CREATE TABLE b(y); CREATE TABLE a(x); INSERT INTO a VALUES(1)")
     others = {
@@ -64,7 +64,7 @@ def test_the_schema_hash_ignores_order_and_rows_and_nothing_else(tmp_path: Path)
     assert one not in others
 
 
-def test_tables_are_those_that_people_made(tmp_path: Path) -> None:
+def test_user_tables_exclude_shadow_and_internal_tables(tmp_path: Path) -> None:
     sql = "CREATE TABLE t(a INTEGER PRIMARY KEY AUTOINCREMENT); CREATE VIRTUAL TABLE f USING fts5(x);"
     source = built(tmp_path / "a.db", lambda db: db.execute(f"{sql} CREATE VIEW v AS SELECT 1; ANALYZE"))
     with closing(apsw.Connection(str(source))) as db:
@@ -78,7 +78,7 @@ def test_tables_are_those_that_people_made(tmp_path: Path) -> None:
     DECIMAL(10,5) BOOLEAN DATE DATETIME CHARINT BLOBTEXT TEXTBLOB REALBLOB BLOBREAL ANY STRING POINT \u0131nt xdoub
     floatingpoint real_char""".split(),
 )
-def test_affinity_is_what_sqlite_makes_of_a_declared_type(declared: str) -> None:
+def test_affinity_matches_sqlite_for_declared_types(declared: str) -> None:
     with closing(apsw.Connection(":memory:")) as db:
         db.execute(f"CREATE TABLE t(a {declared}); INSERT INTO t VALUES('1'), (1), (0.5), ('0.5')")
         seen = tuple(kind for (kind,) in db.execute("SELECT typeof(a) FROM t ORDER BY rowid"))

@@ -1,4 +1,4 @@
-"""A stream of SQL is cut where SQLite would cut it, whatever pieces it arrives in."""
+"""A stream of SQL is split where SQLite would split it, however it is divided into chunks."""
 
 from collections.abc import Iterator
 from itertools import pairwise
@@ -40,7 +40,7 @@ def pieces(data: bytes, cuts: list[int]) -> Iterator[bytes]:
 
 
 def cut(data: bytes, cuts: list[int] | None = None) -> tuple[list[tuple[bytes, int]], str]:
-    """The statements, and the complaint at the end if there is one."""
+    """Returns the statements, and the error message at the end, if any."""
     found: list[tuple[bytes, int]] = []
     try:
         found.extend(tuple(s) for s in split_statements(pieces(data, cuts or [])))
@@ -54,7 +54,7 @@ def texts(data: bytes) -> list[bytes]:
 
 
 def cut_by_sqlite(data: bytes) -> list[bytes]:
-    """The same by sqlite3_complete(), asked at each semicolon."""
+    """Splits at each semicolon where sqlite3_complete() returns true."""
     found, start = [], 0
     for at, byte in enumerate(data):
         if byte == ord(";") and apsw.complete(data[start : at + 1].decode("latin-1")):
@@ -70,29 +70,29 @@ some_cuts = st.lists(st.integers(0, 10_000), max_size=60)
 
 @settings(max_examples=400, deadline=None)
 @given(some_sql, some_cuts)
-def test_the_statements_are_the_same_whatever_pieces_they_arrive_in(data: bytes, cuts: list[int]) -> None:
+def test_statements_do_not_depend_on_chunk_boundaries(data: bytes, cuts: list[int]) -> None:
     assert cut(data, cuts) == cut(data)
 
 
 @settings(max_examples=200, deadline=None)
 @given(our_sql, some_cuts)
-def test_the_same_holds_for_dumps_of_ours(data: bytes, cuts: list[int]) -> None:
+def test_statements_of_litekeep_dumps_do_not_depend_on_chunk_boundaries(data: bytes, cuts: list[int]) -> None:
     assert cut(data, cuts) == cut(data)
     assert cut(data, list(range(len(data)))) == cut(data)
 
 
 @settings(max_examples=400, deadline=None)
 @given(some_sql.filter(lambda data: b"\0" not in data))
-def test_they_are_cut_where_sqlite_calls_them_complete(data: bytes) -> None:
-    found, complaint = cut(data)
+def test_statements_end_where_sqlite_calls_them_complete(data: bytes) -> None:
+    found, message = cut(data)
     expected = cut_by_sqlite(data)
     assert [text for text, _ in found] == expected[: len(found)]
-    assert complaint or len(found) == len(expected)
+    assert message or len(found) == len(expected)
 
 
 @settings(max_examples=200, deadline=None)
 @given(our_sql)
-def test_the_fast_way_through_our_dumps_cuts_as_the_exact_one(data: bytes) -> None:
+def test_fast_path_for_litekeep_dumps_splits_like_the_exact_one(data: bytes) -> None:
     foreign = data.replace(b"Litekeep", b"SomeTool")
     fast = [text.replace(b"Litekeep", b"SomeTool").strip(b"\n") for text in texts(data)]
     assert [text for text in fast if text] == [text.strip(b"\n") for text in texts(foreign) if text.strip(b"\n")]
@@ -100,11 +100,11 @@ def test_the_fast_way_through_our_dumps_cuts_as_the_exact_one(data: bytes) -> No
 
 @settings(max_examples=200, deadline=None)
 @given(some_sql, some_cuts)
-def test_joined_they_are_the_input_and_each_knows_its_line(data: bytes, cuts: list[int]) -> None:
-    found, complaint = cut(data, cuts)
+def test_joined_statements_are_the_input_with_correct_line_numbers(data: bytes, cuts: list[int]) -> None:
+    found, message = cut(data, cuts)
     joined = b"".join(text for text, _ in found)
     assert data.startswith(joined)
-    assert complaint or joined == data
+    assert message or joined == data
     line = 1
     for text, its_line in found:
         assert its_line == line
@@ -126,17 +126,17 @@ def test_a_byte_order_mark_does_not_hide_the_first_word() -> None:
         (OURS + b'BEGIN;\nINSERT INTO "t"(a) VALUES\n(1,\'x', "the statement near line 3"),
     ],
 )
-def test_an_end_inside_something_is_told_with_its_line(data: bytes, what: str) -> None:
+def test_truncated_dump_reports_line_number(data: bytes, what: str) -> None:
     with pytest.raises(NotGood, match=what):
         list(split_statements([data[:5], data[5:]]))
 
 
-def test_a_last_line_comment_and_a_last_statement_may_lack_their_ends() -> None:
+def test_last_comment_and_last_statement_may_be_unterminated() -> None:
     assert texts(b"SELECT 1; -- done") == [b"SELECT 1;", b" -- done"]
     assert texts(b"SELECT 1; SELECT 2") == [b"SELECT 1;", b" SELECT 2"]
 
 
-def test_a_statement_longer_than_sqlite_takes_is_refused_before_all_of_it_is_read(
+def test_statement_over_the_size_limit_is_refused_before_it_is_read_completely(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(statements, "MAX_STATEMENT_BYTES", 10_000)
@@ -164,27 +164,27 @@ def test_a_statement_longer_than_sqlite_takes_is_refused_before_all_of_it_is_rea
         (OURS + b';\nINSERT INTO "t"(a) VALUES', b"('a;\n'),", b"(1);\n"),
     ],
 )
-def test_one_huge_statement_in_small_pieces_is_looked_at_once(
+def test_huge_statement_in_small_pieces_is_scanned_once(
     start: bytes, middle: bytes, end: bytes, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     data = start + middle * (2_000_000 // len(middle)) + end
-    looked_at = _count_bytes(monkeypatch)
+    scanned = _count_bytes(monkeypatch)
     found = list(split_statements(data[at : at + 1000] for at in range(0, len(data), 1000)))
-    # All of it again for each piece would be 2 GB.
-    assert len(data) <= looked_at[0] < 2 * len(data)
+    # Scanning everything again for each piece would be 2 GB.
+    assert len(data) <= scanned[0] < 2 * len(data)
     assert sum(len(statement.text) for statement in found) == len(data)
     assert max(len(statement.text) for statement in found) > 1_900_000
 
 
 def _count_bytes(monkeypatch: pytest.MonkeyPatch) -> list[int]:
-    """How many bytes are before the splitter each time that a piece has come."""
+    """Counts the bytes that the splitter still has to scan after each piece."""
     counted = [0]
     cut = statements._Splitter._cut
 
-    def watched(splitter: statements._Splitter) -> Iterator[statements.SqlStatement]:
+    def counting(splitter: statements._Splitter) -> Iterator[statements.SqlStatement]:
         at_first = splitter._phase is statements._Phase.FRESH
         counted[0] += len(splitter._buffer) - (splitter._start if at_first else splitter._at)
         return cut(splitter)
 
-    monkeypatch.setattr(statements._Splitter, "_cut", watched)
+    monkeypatch.setattr(statements._Splitter, "_cut", counting)
     return counted

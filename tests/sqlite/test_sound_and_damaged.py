@@ -161,7 +161,7 @@ HOSTILE = {
             ["CREATE TABLE t(a)", "CREATE INDEX i ON t(a)"], "UPDATE sqlite_schema SET tbl_name='T' WHERE name='i'"
         ),
         (
-            "the schema is not as SQLite writes it (names in other letters, or not text), so a dump cannot carry it: "
+            "the schema is not as SQLite writes it (names in another case, or not text), so it cannot be dumped as SQL: "
             "back up the page image only (BACKUP_FORMATS=sqlite)"
         ),
     ),
@@ -170,7 +170,7 @@ HOSTILE = {
             ["CREATE TABLE t(a INTEGER PRIMARY KEY AUTOINCREMENT)", "INSERT INTO t VALUES(1)"],
             "UPDATE sqlite_schema SET name='SQLITE_sequence', tbl_name='SQLITE_sequence' WHERE name='sqlite_sequence'",
         ),
-        "table 'SQLITE_sequence' is not as SQLite writes it (sqlite_sequence): a dump cannot carry it",
+        "table 'SQLITE_sequence' is not as SQLite writes it (sqlite_sequence): it cannot be dumped as SQL",
     ),
     "a name that is not text": (
         hostile(["CREATE TABLE t(a)"], NAME),
