@@ -1,4 +1,4 @@
-"""Private folders on a target's own file system, so that moving into place is one step."""
+"""Private folders on the target's file system, so that a finished file can be renamed into place."""
 
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
@@ -12,13 +12,13 @@ _NAME = ".litekeep-restoring"
 
 @contextmanager
 def scratch_beside(target: Path) -> Iterator[Path]:
-    """A scratch folder next to `target`; nothing of it is left behind. Raises UsageError without a folder to be in."""
+    """Yields a scratch folder next to `target` and removes it afterwards. Raises UsageError if there is no folder."""
     if not target.parent.is_dir():
-        raise UsageError(f"folder {target.parent} is not there: make it, or choose another target")
+        raise UsageError(f"folder {target.parent} does not exist: create it, or choose another target")
     parent = target.parent / _NAME
     try:
         with scratch_folder(parent) as scratch:
             yield scratch
     finally:
         with suppress(OSError):
-            parent.rmdir()  # unless another restore is at work there
+            parent.rmdir()  # fails while another restore uses it

@@ -1,4 +1,4 @@
-"""What this SQLite can check: an application's functions and collations are unknown here."""
+"""Finds what cannot be checked here: an application's functions and collations are unknown."""
 
 import apsw
 
@@ -9,11 +9,11 @@ _COMPUTED = """
 
 
 def computed_indexes(connection: apsw.Connection, table: str) -> list[str]:
-    """The table's indexes whose number of entries may depend on what a function gives."""
+    """Returns the table's indexes whose number of entries may depend on the result of a function."""
     return [name for (name,) in connection.execute(_COMPUTED, (table,))]
 
 
-def need_all_known(connection: apsw.Connection, argument: str) -> None:
-    """Raises apsw.SQLError where `integrity_check(argument)` needs a function or collation that is unknown here."""
-    # Prepared, and its rows left unread: some hold bytes that are no text.
+def require_known_functions(connection: apsw.Connection, argument: str) -> None:
+    """Raises apsw.SQLError if `integrity_check(argument)` needs a function or collation that is unknown here."""
+    # Prepared but not read: some rows hold bytes that are not text.
     connection.execute(f"EXPLAIN PRAGMA integrity_check({argument})").close()

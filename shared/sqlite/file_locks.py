@@ -1,10 +1,10 @@
-"""SQLite's locks on a database file, taken and asked for without SQLite.
+"""Takes and queries SQLite's locks on a database file without SQLite.
 
 The byte ranges are those of SQLite's Unix VFS (os.h and os_unix.c; https://sqlite.org/lockingv3.html and
-https://sqlite.org/walformat.html). Open-file-description locks are used, as Linux has them: they stand beside
-the locks of SQLite in this same process instead of merging with them. Closing any descriptor of a file drops
-the process's ordinary locks on it, so a pin is closed only after every SQLite connection to that file.
-Where the system has no such locks (macOS), a pin holds nothing, and whoever copies files relies on their times.
+https://sqlite.org/walformat.html). They are locked with Linux's open-file-description locks, which do not merge with
+SQLite's own locks in this process. Closing any descriptor of a file drops the process's ordinary locks on it, so close
+a pin only after every SQLite connection to that file.
+On systems without such locks (macOS) a pin locks nothing, and copies are checked by file times only.
 """
 
 import errno
@@ -24,7 +24,7 @@ PATIENCE_SECONDS = 10.0
 _PENDING = 0x40000000
 _SHARED = _PENDING + 2
 _SHARED_SIZE = 510
-_SHM_IN_USE = 128  # the "dead man's switch" in -shm: held, shared, by whoever has the wal-index open
+_SHM_IN_USE = 128  # the "dead man's switch" in -shm: every process with the wal-index open holds it, shared
 _FLOCK = "hhqqi4x"  # struct flock on 64-bit Linux
 _POLL_SECONDS = 0.005
 _HELD = (errno.EAGAIN, errno.EACCES)
@@ -33,12 +33,12 @@ _HAVE_LOCKS = hasattr(fcntl, "F_OFD_SETLK")
 
 @dataclass(frozen=True)
 class Pin:
-    """A reader's lock on the main file, which is open, read only, as `descriptor`."""
+    """A reader's lock on the main file, which is open read-only as `descriptor`."""
 
     descriptor: int
 
     def let_writers_queue(self) -> None:
-        """To be called once SQLite has its own lock: from here on a writer may wait for us to finish."""
+        """Releases PENDING, so that a writer may wait for this reader. Call it once SQLite has its own lock."""
         _set(self.descriptor, fcntl.F_UNLCK, _PENDING, 1)
 
 
@@ -46,11 +46,11 @@ class Pin:
 def pinned(path: Path, patience_seconds: float = PATIENCE_SECONDS) -> Iterator[Pin]:
     """Holds a reader's SHARED lock on the main file.
 
-    As long as it is held nobody writes to the main file in rollback mode, rolls back a hot journal, changes
-    the journal mode, uses the file exclusively, or removes `-wal` and `-shm` as the last one to leave.
-    PENDING stays shared, too, until `let_writers_queue`: a writer that held it would wait for us, and bar
-    SQLite in this process from the lock that it needs for us to finish.
-    Raises SourceError when someone else keeps the file locked for longer than `patience_seconds`.
+    Meanwhile no other process writes to the main file in rollback mode, rolls back a hot journal, changes the journal
+    mode, uses the file exclusively, or removes `-wal` and `-shm` when it closes the database.
+    PENDING is held, shared, until `let_writers_queue`: a writer that held it would wait for this reader and deny SQLite
+    in this process the lock that it needs, a deadlock.
+    Raises SourceError if another process keeps the file locked for longer than `patience_seconds`.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
@@ -62,7 +62,7 @@ def pinned(path: Path, patience_seconds: float = PATIENCE_SECONDS) -> Iterator[P
 
 @contextmanager
 def held_exclusively(path: Path, patience_seconds: float = PATIENCE_SECONDS) -> Iterator[int]:
-    """Holds SQLite's EXCLUSIVE lock on a file that SQLite itself cannot open; yields its descriptor."""
+    """Holds SQLite's EXCLUSIVE lock on a file that SQLite cannot open. Yields its descriptor."""
     descriptor = os.open(path, os.O_RDWR | os.O_CLOEXEC)
     try:
         _lock_patiently(descriptor, path, fcntl.F_WRLCK, patience_seconds)
@@ -72,9 +72,9 @@ def held_exclusively(path: Path, patience_seconds: float = PATIENCE_SECONDS) -> 
 
 
 def wal_is_live(path: Path) -> bool:
-    """Returns whether some process has the WAL of this database open right now: `-wal` and `-shm` are there, and held.
+    """Returns whether a process has this database's WAL open: `-wal` and `-shm` exist, and `-shm` is locked.
 
-    Not to be called while this process has a connection to the database: it would drop that one's locks.
+    Do not call it while this process has a connection to the database: that would drop the connection's locks.
     """
     try:
         descriptor = os.open(f"{path}-shm", os.O_RDONLY | os.O_CLOEXEC)
@@ -95,7 +95,7 @@ def _lock_patiently(descriptor: int, path: Path, kind: int, patience_seconds: fl
 
 
 def _lock(descriptor: int, kind: int, path: Path) -> bool:
-    """Takes PENDING first, as SQLite does: a writer that waits there for readers to leave goes before us."""
+    """Tries to take the lock, PENDING first as SQLite does: a writer that waits for readers has priority."""
     try:
         if not _set(descriptor, kind, _PENDING, 1):
             return False
@@ -104,7 +104,7 @@ def _lock(descriptor: int, kind: int, path: Path) -> bool:
             _set(descriptor, fcntl.F_UNLCK, _PENDING, 1)
     except OSError as error:
         raise SourceError(
-            f"{path} cannot be locked ({error.strerror}): SQLite needs a file system with locks; copy it to one"
+            f"{path} cannot be locked ({error.strerror}): SQLite needs a file system with locks; copy the file to one"
         ) from error
     return locked
 

@@ -1,4 +1,4 @@
-"""What SQLite complains of, told apart: damage, content that breaks its own rules, and what it could not check."""
+"""Classifies SQLite's messages: damage, content that violates its declarations, and what could not be checked."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -7,7 +7,7 @@ import apsw
 
 from shared.model.manifest import Integrity
 
-LIMIT = 1_000_000  # of what SQLite reports; it stops looking there
+LIMIT = 1_000_000  # messages after which SQLite stops checking
 STOPPED = f"SQLite stopped checking after {LIMIT} complaints"
 _KEPT_PROBLEMS = 100
 _KEPT_CHARACTERS = 300
@@ -16,7 +16,7 @@ _DISTINCT_PROBLEMS = 10_000
 # The wording is that of integrity_check in pragma.c, of fts3.c and fts5_main.c.
 _CONTENT = re.compile(r"(NULL value|non-[A-Z]+ value|(NUMERIC|TEXT) value|CHECK constraint failed) in .+", re.DOTALL)
 _MISFIT = re.compile(r"malformed inverted index for FTS\d table [^.]+\.(?P<table>.+)", re.DOTALL)
-# Whatever keeps SQLite from checking an index (its content is gone, a tokenizer unknown) says nothing of the index.
+# SQLite could not check an index (its content is gone, a tokenizer is unknown): that is no damage.
 _UNCHECKED = re.compile(
     r"unable to validate the inverted index for FTS\d table [^.]+\..+: (?!.*(malformed|corrupt|disk I/O)).*",
     re.DOTALL | re.IGNORECASE,
@@ -25,25 +25,25 @@ _EXTERNAL_CONTENT = re.compile(r"[(,]\s*content\s*=", re.IGNORECASE)
 
 
 class Findings:
-    """Complaints, as they come in, told apart."""
+    """Collects problems: damage apart from everything else."""
 
-    def __init__(self, given_up: Callable[[], bool] | None) -> None:
-        self.given_up = given_up
+    def __init__(self, cancelled: Callable[[], bool] | None) -> None:
+        self.cancelled = cancelled
         self._damage: dict[str, None] = {}
         self._other: dict[str, None] = {}
 
     @property
-    def enough(self) -> bool:
+    def is_full(self) -> bool:
         return len(self._damage) >= _KEPT_PROBLEMS
 
-    def damaged(self, problem: str) -> None:
+    def add_damage(self, problem: str) -> None:
         self._damage[problem[:_KEPT_CHARACTERS]] = None
 
-    def noted(self, problem: str) -> None:
+    def add_note(self, problem: str) -> None:
         if len(self._other) < _DISTINCT_PROBLEMS:
             self._other[problem[:_KEPT_CHARACTERS]] = None
 
-    def take(self, other: "Findings") -> None:
+    def merge(self, other: "Findings") -> None:
         self._damage |= other._damage
         self._other |= other._other
 
@@ -52,7 +52,8 @@ class Findings:
         return Integrity(good=not self._damage, problems=problems, foreign_key_violations=violations)
 
 
-def sort_out(connection: apsw.Connection, complaints: Iterator[str], findings: Findings) -> None:
+def classify(connection: apsw.Connection, complaints: Iterator[str], findings: Findings) -> None:
+    """Adds each complaint to `findings` by its class."""
     for complaint in complaints:
         misfit = _MISFIT.fullmatch(complaint)
         if (
@@ -60,12 +61,12 @@ def sort_out(connection: apsw.Connection, complaints: Iterator[str], findings: F
             or _CONTENT.fullmatch(complaint)
             or (misfit and _has_external_content(connection, misfit["table"]))
         ):
-            findings.noted(complaint)
+            findings.add_note(complaint)
         elif _UNCHECKED.fullmatch(complaint):
-            findings.noted(f"cannot be checked: {complaint}")
+            findings.add_note(f"cannot be checked: {complaint}")
         else:
-            findings.damaged(complaint)
-        if findings.enough:
+            findings.add_damage(complaint)
+        if findings.is_full:
             return
 
 

@@ -1,9 +1,9 @@
-"""What tells, without reading a database's pages, whether a file was written to since.
+"""Fingerprints a database file, to detect writes without reading its pages.
 
-In it are the sizes and times of the file and its `-wal`, the file's header (whose change counter each transaction of a
-rollback journal moves on), the head of the `-wal`, and of a live wal-index the head in which SQLite itself counts
-transactions and frames. A time of just now tells nothing, as a later write may get the same one: then there is no
-fingerprint, and whoever asks looks at the pages.
+A fingerprint covers the sizes and times of the file and its `-wal`, the file's header (in rollback mode each
+transaction increments its change counter), the header of the `-wal`, and the header of a live wal-index, in which
+SQLite counts transactions and frames. If a file changed within the last second there is no fingerprint, because a later
+write may get the same time; the caller then compares pages.
 """
 
 import os
@@ -22,20 +22,20 @@ _TOO_NEW = 1_000_000_000  # nanoseconds
 
 
 def fingerprint(source: Path) -> str | None:
-    """The fingerprint of the database as it is now; None when none can be taken.
+    """Returns the fingerprint of the database as it is now, or None if it cannot be taken.
 
-    This process must have no connection of its own to the file: closing our descriptor would drop its locks.
+    This process must have no connection to the file: closing the descriptor used here would drop its locks.
     """
     try:
         source = regular_file(source)
         digest, newest = blake2b(digest_size=16), 0
         for suffix, length in (("", SIZE), ("-wal", _WAL_HEAD), ("-journal", 0), ("-shm", _SHM_HEAD)):
-            found = _look(Path(f"{source}{suffix}"), length)
+            found = _read_head(Path(f"{source}{suffix}"), length)
             if found is None:
                 digest.update(b"none")
                 continue
             status, head = found
-            # A wal-index is mapped: its time says nothing, and its head says it all.
+            # A wal-index is mapped memory: its time is meaningless, its header is enough.
             times = b"" if suffix == "-shm" else f"{status.st_size} {status.st_mtime_ns} ".encode()
             digest.update(f"{status.st_ino} ".encode() + times + head)
             newest = max(newest, 0 if suffix == "-shm" else status.st_mtime_ns)
@@ -44,7 +44,7 @@ def fingerprint(source: Path) -> str | None:
     return None if newest > time.time_ns() - _TOO_NEW else digest.hexdigest()
 
 
-def _look(path: Path, length: int) -> tuple[os.stat_result, bytes] | None:
+def _read_head(path: Path, length: int) -> tuple[os.stat_result, bytes] | None:
     with suppress(FileNotFoundError):
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
         try:

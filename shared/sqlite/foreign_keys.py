@@ -1,8 +1,8 @@
-"""How many foreign keys are violated: what `PRAGMA foreign_key_check` reports, counted faster where that is easy.
+"""Counts violated foreign keys, as `PRAGMA foreign_key_check` does, but faster for common keys.
 
-The pragma reads every row of a table and searches its parent for each. Where the key is one column that names
-its parent's INTEGER PRIMARY KEY, as most do, a query counts the same; SQLite answers it from an index on the column
-where there is one, a fifth of the time or less.
+The pragma reads every row of a table and searches the parent for each. If a key is one column that references its
+parent's INTEGER PRIMARY KEY, as most are, a query counts the same. With an index on the column it takes a fifth of the
+time or less.
 """
 
 from contextlib import suppress
@@ -16,7 +16,7 @@ _KEYS = """
     SELECT id, "table", max("from"), max("to"), count(*)
     FROM pragma_foreign_key_list(?, 'main') GROUP BY id ORDER BY id
 """
-# The INTEGER PRIMARY KEY of a table is its rowid: no index belongs to it.
+# An INTEGER PRIMARY KEY is the rowid, and has no index.
 _ROWID_OF = """
     SELECT key.name FROM pragma_table_info(?, 'main') AS key
     WHERE key.pk = 1 AND upper(key.type) = 'INTEGER'
@@ -25,7 +25,7 @@ _ROWID_OF = """
 
 
 class ForeignKeys:
-    """The foreign keys of a database. What concerns all tables is asked once, so the time grows with their number."""
+    """Counts violations in several tables. Facts about all tables are read once, so the time is linear."""
 
     def __init__(self, connection: apsw.Connection) -> None:
         self._connection = connection
@@ -33,7 +33,7 @@ class ForeignKeys:
         self._rowids: dict[str, tuple[str, str] | None] = {}
 
     def violations(self, table: str) -> int:
-        """Of one table. Raises apsw.SQLError where SQLite cannot understand one of its foreign keys."""
+        """Returns the number of violations in one table. Raises apsw.SQLError if SQLite cannot parse a foreign key."""
         keys: list[tuple[Any, ...]] = self._connection.execute(_KEYS, (table,)).fetchall()
         if not keys:
             return 0
@@ -49,7 +49,7 @@ class ForeignKeys:
         return int(self._connection.execute("SELECT count(*) FROM pragma_foreign_key_check(?)", (table,)).get)
 
     def _rowid_of(self, parent: str, named: str | None, columns: int) -> str | None:
-        """`COLUMN FROM TABLE` of the parent, when the key is one column and that is the parent's rowid."""
+        """Returns `COLUMN FROM TABLE` of the parent if the key is one column and references the rowid, else None."""
         key = _folded(parent)
         if key not in self._rowids:
             self._rowids[key] = self._look_up(key)
@@ -67,13 +67,13 @@ class ForeignKeys:
 
 
 def count_violations(connection: apsw.Connection, table: str) -> int:
-    """Of one table. For several use ForeignKeys, which asks once what concerns all."""
+    """Returns the number of violations in one table. For several tables use ForeignKeys, which is faster."""
     return ForeignKeys(connection).violations(table)
 
 
 def _rowid_tables(connection: apsw.Connection) -> dict[str, str]:
-    """The names of the tables with a rowid, by the name in ASCII lower case."""
-    # SQLite would expand each view to count its columns: views on views grow exponentially.
+    """Returns the names of the tables with a rowid, by their names in ASCII lower case."""
+    # Views off: SQLite would expand each view to count its columns, and views on views grow exponentially.
     views = connection.config(apsw.SQLITE_DBCONFIG_ENABLE_VIEW, -1)
     connection.config(apsw.SQLITE_DBCONFIG_ENABLE_VIEW, 0)
     try:
@@ -84,5 +84,5 @@ def _rowid_tables(connection: apsw.Connection) -> dict[str, str]:
 
 
 def _folded(name: str) -> str:
-    """As SQLite compares names: only ASCII letters have two cases."""
+    """Returns the name as SQLite compares it: only ASCII letters have a case."""
     return "".join(character.lower() if character.isascii() else character for character in name)

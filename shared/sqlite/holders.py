@@ -1,4 +1,4 @@
-"""Which other processes have a file open, as far as Linux lets this user see."""
+"""Finds other processes that have a file open, as far as this user may see on Linux."""
 
 import os
 from pathlib import Path
@@ -7,10 +7,10 @@ _PROC = Path("/proc")
 
 
 def processes_holding(path: Path) -> list[int]:
-    """The ids of other processes with `path` open, found by device and inode; empty where there is no /proc.
+    """Returns the ids of other processes that have `path` open, by device and inode; empty without /proc.
 
-    Finds what locks do not show: a connection in rollback mode that is idle. Processes of other users
-    are seen by root only, those of other containers or machines not at all.
+    This finds idle connections in rollback mode, which hold no lock. Only root sees processes of other users. Processes
+    of other containers and machines are not visible.
     """
     wanted, own = path.stat(), os.getpid()
     numbers = (int(entry) for entry in _numbered(_PROC))
@@ -18,7 +18,7 @@ def processes_holding(path: Path) -> list[int]:
 
 
 def described(process: int) -> str:
-    """`process 123 (name)`, the name as far as it can be read."""
+    """Returns `process 123 (name)`, without the name if it cannot be read."""
     try:
         name = (_PROC / str(process) / "comm").read_text(errors="replace").strip()
     except OSError:
@@ -32,7 +32,7 @@ def _holds(descriptors: Path, wanted: os.stat_result) -> bool:
             if os.path.samestat((descriptors / entry).stat(), wanted):
                 return True
         except OSError:
-            continue  # closed since, or not ours to see
+            continue  # closed meanwhile, or not accessible
     return False
 
 

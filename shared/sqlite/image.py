@@ -1,4 +1,4 @@
-"""The page image that a snapshot is: one closed file, private to us, that holds a whole database."""
+"""Page images: private, closed files that each hold a whole database."""
 
 import os
 from collections.abc import Callable
@@ -13,7 +13,7 @@ from shared.sqlite.connect import open_snapshot
 from shared.sqlite.header import SCHEMA_COOKIE, read_header
 from shared.sqlite.raw_copy import Progress
 
-STEP_BYTES = 4 << 20  # between two calls of whoever watches
+STEP_BYTES = 4 << 20  # between two calls of `progress`
 
 
 @dataclass(frozen=True)
@@ -33,18 +33,18 @@ class FileSnapshot:
 
 
 def create_image(path: Path) -> None:
-    """Makes the empty file, for its owner only. Raises FileExistsError."""
+    """Creates an empty file with mode 0600. Raises FileExistsError."""
     os.close(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
 
 
 def copy_pages(reader: apsw.Connection, destination: Path, progress: Progress | None) -> None:
-    """Copies every page that `reader` sees, by SQLite's backup API, into the empty file `destination`.
+    """Copies every page that `reader` sees into the empty file `destination`, with SQLite's backup API.
 
-    `reader` is in a read transaction, or holds the database exclusively.
+    `reader` must be in a read transaction, or hold the database exclusively.
     """
     cookie: int = reader.execute("PRAGMA schema_version").get
     with closing(apsw.Connection(os.fspath(destination))) as writer:
-        # A private file that is thrown away when anything fails needs neither a journal nor syncs.
+        # A private file that is deleted on any failure needs neither a journal nor syncs.
         for setting in ("journal_mode = OFF", "synchronous = OFF", "locking_mode = EXCLUSIVE"):
             writer.execute(f"PRAGMA {setting}").get  # noqa: B018  runs it to its end
         run_backup(reader, writer, progress)
@@ -57,9 +57,9 @@ def run_backup(
     progress: Progress | None,
     committed: Callable[[], None] = lambda: None,
 ) -> None:
-    """Runs SQLite's backup to its end, in one transaction of `writer`; undone when `progress` raises before that.
+    """Runs SQLite's backup in one transaction of `writer`, which is rolled back if `progress` raises before the end.
 
-    `committed` is called once it is not undone any more, also when an interruption arrives at that very moment.
+    `committed` is called after the commit, even if an interruption arrives at that moment.
     """
     page_size: int = reader.pragma("page_size")
     with writer.backup("main", reader, "main") as backup:
@@ -75,17 +75,17 @@ def run_backup(
 
 
 def _set_schema_cookie(image: Path, cookie: int) -> None:
-    """The backup API numbers the copy's schema anew; applications may look at `PRAGMA schema_version`."""
+    """Restores `PRAGMA schema_version`, which the backup API changes and applications may read."""
     with image.open("r+b") as file:
         file.seek(SCHEMA_COOKIE)
         file.write((cookie & 0xFFFFFFFF).to_bytes(4, "big"))
 
 
 def finish_image(image: Path, written_by: str | None = None) -> FileSnapshot:
-    """Has SQLite read the closed image's header, and cuts off what lies behind its last page.
+    """Checks the closed image's header with SQLite, and truncates the file after its last page.
 
-    `written_by` is the source's SQLite version, if the image's own header would say another.
-    Raises apsw.CorruptError or apsw.NotADBError when SQLite does not take it.
+    `written_by` is the source's SQLite version, if the image's header has another one.
+    Raises apsw.CorruptError or apsw.NotADBError if SQLite does not accept the image.
     """
     with closing(open_snapshot(image)) as connection:
         connection.execute("PRAGMA schema_version").get  # noqa: B018  reads and checks the header

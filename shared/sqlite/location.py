@@ -1,4 +1,4 @@
-"""Where a SQLite file is."""
+"""The location of a SQLite file."""
 
 import socket
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ class FileLocation:
 
     @property
     def database(self) -> str:
-        """The name that the database goes by: the file's, with its ending."""
+        """The name of the database: the file name with its extension."""
         return self.path.name
 
     @property
@@ -22,9 +22,9 @@ class FileLocation:
 
     @property
     def resolved(self) -> tuple[str, str | None]:
-        """What it is on this machine, and the machine: the same path on another one is another file."""
+        """The resolved path and the host name: the same path on another machine is another file."""
         return str(self.path.resolve()), socket.gethostname()
 
     def beside(self, label: str) -> "FileLocation":
-        """A new file beside it: `NAME-LABEL` with its ending, or `.db`."""
+        """Returns a file beside it: `NAME-LABEL` with the same extension, or `.db`."""
         return FileLocation(self.path.with_name(f"{self.path.stem}-{label}{self.path.suffix or '.db'}"))

@@ -1,4 +1,4 @@
-"""Refuses what another user of the machine can put beside a database or in its place."""
+"""Refuses files that another user of the machine could have put beside a database or in its place."""
 
 import os
 import pwd
@@ -7,7 +7,7 @@ from pathlib import Path
 
 from shared.errors import SourceError, UsageError
 
-# Whatever lies there under these names, SQLite takes for a part of the database.
+# SQLite uses any file with these suffixes as a part of the database.
 SIDECARS = ("-wal", "-journal", "-shm")
 
 _GROUP_WRITES, _OTHERS_WRITE = 0o020, 0o002
@@ -15,9 +15,9 @@ _ROOT = 0
 
 
 def refuse_odd_sidecars(database: Path) -> None:
-    """Raises SourceError when a `-wal`, `-journal` or `-shm` beside the database is no regular file.
+    """Raises SourceError if a `-wal`, `-journal` or `-shm` beside the database is not a regular file.
 
-    SQLite would wait for a FIFO for ever, and follow a link to a file of somebody else.
+    SQLite would wait for a FIFO forever, and follow a link to another user's file.
     """
     for suffix in SIDECARS:
         sidecar = Path(f"{database}{suffix}")
@@ -26,13 +26,13 @@ def refuse_odd_sidecars(database: Path) -> None:
         except FileNotFoundError:
             continue
         except OSError as error:
-            raise SourceError(f"{sidecar} cannot be looked at: {error.strerror}") from None
+            raise SourceError(f"{sidecar} cannot be accessed: {error.strerror}") from None
         if not stat.S_ISREG(mode):
-            raise SourceError(f"{sidecar} is no regular file, so it is not SQLite's: remove it, and try again")
+            raise SourceError(f"{sidecar} is not a regular file, so SQLite did not create it: remove it, and try again")
 
 
 def refuse_foreign_folder(target: Path) -> None:
-    """Refuses, as root, to make a file in a folder where another user could swap files meanwhile.
+    """Refuses, as root, to create a file in a folder where another user could swap files meanwhile.
 
     That user could make root write to any file, or read what only root may read. The folder and every folder above it
     must belong to root and be writable by nobody else. A sticky folder such as /tmp is accepted: there nobody can
@@ -46,7 +46,7 @@ def refuse_foreign_folder(target: Path) -> None:
         try:
             found = each.stat()
         except OSError:
-            return  # whoever uses the folder says why it cannot be reached
+            return  # the next use of the folder reports this error
         if found.st_uid != _ROOT:
             user = _name_of(found.st_uid)
             raise UsageError(
@@ -77,7 +77,7 @@ def _refuse_foreign_file(path: Path) -> None:
     try:
         owner = path.lstat().st_uid
     except OSError:
-        return  # whoever opens it says why it cannot be opened
+        return  # opening the file reports this error
     if owner != _ROOT:
         raise UsageError(
             f"{path} belongs to {_name_of(owner)}, who could swap it while root writes: "
@@ -96,16 +96,16 @@ def _name_of(user: int) -> str:
     try:
         return pwd.getpwuid(user).pw_name
     except KeyError:
-        return f"#{user}"  # as sudo takes it
+        return f"#{user}"  # as sudo accepts it
 
 
 def open_regular(path: Path) -> int:
     """Opens a regular file for reading, without following a link or waiting for a FIFO; returns its descriptor.
 
-    Raises SourceError when it is anything else, OSError when it cannot be opened.
+    Raises SourceError if it is not a regular file, OSError if it cannot be opened.
     """
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK)
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
         os.close(descriptor)
-        raise SourceError(f"{path} is no regular file: remove it, and try again")
+        raise SourceError(f"{path} is not a regular file: remove it, and try again")
     return descriptor

@@ -1,4 +1,4 @@
-"""Giving a finished file its name, in one step, on a name that was free."""
+"""Renames a finished file to a new name in one step, never over an existing file."""
 
 import os
 from pathlib import Path
@@ -9,14 +9,16 @@ from shared.sqlite.neighbours import SIDECARS, refuse_foreign_folder
 
 
 def check_new(target: Path) -> None:
-    """Raises UsageError when `target` is taken, has no folder, or would inherit an old `-wal` or journal; and as root
-    when another user could swap files in its folder.
+    """Checks that `target` can be created.
+
+    Raises UsageError if it exists, its folder is missing, or it would inherit an old `-wal` or journal; and for root if
+    another user could swap files in its folder.
     """
     if not target.parent.is_dir():
-        raise UsageError(f"folder {target.parent} is not there: make it, or choose another target")
+        raise UsageError(f"folder {target.parent} does not exist: create it, or choose another target")
     refuse_foreign_folder(target)
     if os.path.lexists(target):
-        raise UsageError(f"{target} is there already: choose another target, or --in-place to replace a database")
+        raise UsageError(f"{target} already exists: choose another target, or --in-place to replace a database")
     for suffix in SIDECARS:
         stale = Path(f"{target}{suffix}")
         if os.path.lexists(stale):
@@ -24,15 +26,15 @@ def check_new(target: Path) -> None:
 
 
 def publish_new(temporary: Path, target: Path) -> None:
-    """Moves the closed file `temporary`, on the same file system, to the free name `target`.
+    """Moves the closed file `temporary` to the new name `target` on the same file system.
 
-    Killed in between, `target` is whole or is not there; on file systems without hard links it may be an empty file.
-    Raises UsageError as `check_new` does, SourceError when the file system refuses.
+    After a crash `target` is complete or does not exist; on file systems without hard links it may be an empty file.
+    Raises UsageError as `check_new` does, SourceError if the file system refuses.
     """
     check_new(target)
     try:
         publish(temporary, target, "file")
     except FileExistsError:
-        raise UsageError(f"{target} is there already: choose another target") from None
+        raise UsageError(f"{target} already exists: choose another target") from None
     except OSError as error:
         raise SourceError(f"{target} cannot be put in place: {error.strerror}") from error

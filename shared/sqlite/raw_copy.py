@@ -1,13 +1,13 @@
-"""Copying a database's files as they lie, for databases that SQLite could only open by writing beside them.
+"""Copies a database's files byte by byte, for databases that SQLite could only open by writing beside them.
 
-That is so for a WAL database that nobody has open, and for one whose last writer was killed and left a
-hot rollback journal. The copy is recovered by SQLite, in the private folder; the source stays as it was.
+These are WAL databases that no process has open, and databases whose last writer was killed and left a hot rollback
+journal. SQLite recovers the copy in its private folder; the source is not changed.
 
-Why the copy is consistent: the caller holds a reader's lock (`file_locks.pinned`). Under it nobody writes the
-main file by rollback journal, rolls back, or has the WAL without a `-shm`; so all that could move is a WAL
-database that somebody opens meanwhile, and then `-shm` appears and stays (it is removed only under an exclusive
-lock). Where a `-shm` lay there already, left by a crash, the files' times and sizes show it. A time can hide a
-change within one tick of the clock, so nothing is copied before the files' last change is older than a tick.
+Why the copy is consistent: the caller holds a reader's lock (`file_locks.pinned`). Under it no process writes the main
+file in rollback mode, rolls back, or uses the WAL without a `-shm`. Only a WAL database that a process opens meanwhile
+can change, and then `-shm` appears and stays, because it is only removed under an exclusive lock. If a `-shm` was left
+by a crash, the files' times and sizes show the change. A change within one clock tick may leave the time the same, so
+copying starts only when the last change is older than a tick.
 """
 
 import os
@@ -19,22 +19,22 @@ Progress = Callable[[int, int], None]
 
 SIDECARS = ("-journal", "-wal")
 
-_PIECE = 1 << 20  # larger ones cost more: each is memory that the system hands out anew
-_TICK_SECONDS = 0.02  # kernels stamp files by a clock of 1 to 10 ms
+_PIECE = 1 << 20  # larger pieces are slower: the system allocates new memory for each
+_TICK_SECONDS = 0.02  # kernels update file times with a clock of 1 to 10 ms
 _COARSE_TICK_SECONDS = 2.1  # FAT and old network file systems: whole or even seconds
 _Change = tuple[int, int, int, int, int]
 _State = dict[str, _Change | None]
 
 
 def copy_files(source: Path, descriptor: int, destination: Path, progress: Progress | None) -> bool:
-    """Copies the main file (open as `descriptor`), its `-journal` and `-wal` to `destination` and beside it.
+    """Copies the main file (open as `descriptor`), its `-journal` and its `-wal` to `destination`.
 
-    Returns False, with the copies removed, when anything moved meanwhile: classify and try again.
+    Returns False, with the copies removed, if anything changed meanwhile; the caller then tries again.
     """
     before = _settled(source)
     if before is None:
         return False
-    remove_sidecars(destination)  # an earlier try may have left some
+    remove_sidecars(destination)  # an earlier attempt may have left some
     copy_main_file(descriptor, destination, progress)
     for suffix in SIDECARS:
         if before[suffix] is not None:
@@ -49,7 +49,7 @@ def copy_files(source: Path, descriptor: int, destination: Path, progress: Progr
 def copy_main_file(descriptor: int, destination: Path, progress: Progress | None, size: int | None = None) -> None:
     """Copies the first `size` bytes, or all, of an open database file.
 
-    The caller holds a lock under which nobody writes them.
+    The caller must hold a lock that keeps writers out.
     """
     _copy(descriptor, destination, os.fstat(descriptor).st_size if size is None else size, progress)
 
@@ -60,12 +60,12 @@ def remove_sidecars(database: Path) -> None:
 
 
 def _settled(source: Path) -> _State | None:
-    """The state of the files once their last change is at least a tick ago; None when they do not rest."""
+    """Returns the state of the files once their last change is at least a tick old; None if they keep changing."""
     state = _state(source)
     changed = [moment for found in state.values() if found for moment in found[3:]]
     tick = _COARSE_TICK_SECONDS if all(moment % 10**9 == 0 for moment in changed) else _TICK_SECONDS
     age = time.time() - max(changed) / 1e9
-    if 0 <= age < tick:  # a time in the future, of a clock that ran ahead, is no reason to wait
+    if 0 <= age < tick:  # no wait for a time in the future, from a wrong clock
         time.sleep(tick - age)
     return state if _state(source) == state else None
 
@@ -86,7 +86,7 @@ def _copy_sidecar(source: Path, destination: Path, suffix: str) -> None:
     try:
         descriptor = os.open(f"{source}{suffix}", os.O_RDONLY | os.O_CLOEXEC)
     except FileNotFoundError:
-        return  # gone since: the comparison of states will see it
+        return  # removed meanwhile: the comparison of states finds it
     try:
         copy = Path(f"{destination}{suffix}")
         os.close(os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))

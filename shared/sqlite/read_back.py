@@ -1,4 +1,4 @@
-"""Reading back what was written: does a database file hold the pages that it should?"""
+"""Reads a written database file back and compares it."""
 
 import os
 from collections.abc import Callable
@@ -6,13 +6,13 @@ from hashlib import sha256
 from pathlib import Path
 
 _PIECE = 4 << 20
-# Of page 1, what every commit changes: change counter, schema cookie, version-valid-for, SQLite version.
+# Bytes of page 1 that every commit changes: change counter, schema cookie, version-valid-for, SQLite version.
 _COUNTERS = ((24, 28), (40, 44), (92, 100))
-_LOCK_BYTE = 0x40000000  # the page that holds it is never used
+_LOCK_BYTE = 0x40000000  # SQLite never uses the page that holds it
 
 
 def first_difference(found: int, wanted: int, page_size: int, page_count: int) -> int | None:
-    """The number of the first page in which two open files differ, or None; the counters in the header may."""
+    """Returns the number of the first page in which two open files differ, or None. Ignores the header's counters."""
     for start in range(0, page_count * page_size, _PIECE):
         size = min(_PIECE, page_count * page_size - start)
         pieces = [bytearray(os.pread(file, size, start)) for file in (found, wanted)]
@@ -24,9 +24,9 @@ def first_difference(found: int, wanted: int, page_size: int, page_count: int) -
 
 
 def sha256_on_disk(path: Path, watch: Callable[[int, int], None]) -> str:
-    """The SHA-256 of a file as its disk holds it: written out first, and not read from the system's memory.
+    """Returns the SHA-256 of a file as it is on disk: the file is synced first and dropped from the page cache.
 
-    `watch` is called with the bytes that were read and all of them. Raises OSError.
+    `watch` is called with the bytes read so far and the total. Raises OSError.
     """
     digest = sha256()
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)

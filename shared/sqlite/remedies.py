@@ -1,4 +1,4 @@
-"""What a person does about damage that SQLite's full check finds in a source."""
+"""Advice for damage that SQLite's full check finds in a source."""
 
 import re
 from collections.abc import Sequence
@@ -11,13 +11,13 @@ _TWICE = re.compile(r"non-unique entry in index (?P<name>.+)", re.DOTALL)
 
 
 def damage_line(problems: Sequence[str]) -> str:
-    """`WHAT; DO THIS there`, in one line."""
+    """Returns the problems and the advice as one line."""
     more = f" and {len(problems) - _SHOWN} more" if len(problems) > _SHOWN else ""
     return f"{', '.join(problems[:_SHOWN])}{more}; {remedy(problems)}"
 
 
 def remedy(problems: Sequence[str]) -> str:
-    """What removes the problems in the source, an instruction."""
+    """Returns what to do in the source to remove the problems."""
     stale = _named(_INDEX, problems)
     twice = _named(_TWICE, problems)
     steps = []

@@ -1,26 +1,26 @@
-"""Bringing a restored database in place of one that is there.
+"""Replaces an existing database with a restored one.
 
-A database that SQLite can read is overwritten through SQLite, in one transaction of its own, and not replaced by
-renaming: a process that opened the old file while it waited for our lock would go on in a file without a name, and,
-worse, take the new one's `-wal` and `-journal` (they go by name) for its own. Overwritten, it simply sees the next
-transaction. Owner, mode, hard links and mounts of single files stay as they are, too.
+A database that SQLite can read is overwritten through SQLite in one transaction, not replaced by a rename. A process
+that had opened the old file while waiting for our lock would otherwise continue in an unlinked file and, worse, use the
+new file's `-wal` and `-journal`, which are found by name. When the file is overwritten, that process just sees the next
+transaction. Owner, mode, hard links and single-file mounts are also kept.
 
-The order of effects, and what a crash leaves behind:
+The order of effects, and the content after a crash at that point:
 
-    locked          exclusively; a hot journal or a WAL is recovered first, as on any opening    the old
-    safety copy     made by the caller, through the locked connection                            the old
-    WAL left        all of it is in the main file now, and -wal and -shm are gone                the old
-    pages written   each old page is in the rollback journal, on disk, before it is overwritten  the old, rolled back
-    committed       the journal is invalid from here on                                          the new
-    compared        every page is read back                                                      the new
+    locked          exclusively; a hot journal or a WAL is recovered first, as on any opening    old
+    safety copy     made by the caller, through the locked connection                            old
+    WAL left        the main file has all content, -wal and -shm are removed                     old
+    pages written   each old page is in the rollback journal, on disk, before it is overwritten  old, rolled back
+    committed       the journal is invalid from here on                                          new
+    compared        every page is read back                                                      new
 
-A file that SQLite cannot read is replaced by renaming; nobody can be at work in it:
+A file that SQLite cannot read is replaced by a rename, because no process can use it:
 
-    locked          by SQLite's lock bytes, without SQLite
-    kept            main file, -wal and -journal, byte for byte, beside the target               the old
-    cleared         -wal, -journal and -shm are gone, on disk, before the new file can meet      the old, also kept
-                    them: it would take them for its own
-    renamed                                                                                      the new
+    locked          with SQLite's lock bytes, without SQLite                                     old
+    kept            main file, -wal and -journal are copied byte by byte, beside the target      old
+    cleared         -wal, -journal and -shm are removed, on disk, before the rename: SQLite      old, also kept
+                    would use them with the new file
+    renamed                                                                                      new
 """
 
 import os
@@ -57,14 +57,14 @@ _PIECE = 1 << 20
 
 
 def _nothing(name: str) -> None:
-    """Ignores the steps."""
+    """Default for `step`: does nothing."""
 
 
 class InPlace:
-    """Holds the database at `target` for its replacement: no other process reads or writes it inside the `with`.
+    """Locks the database at `target` and replaces it: no other process reads or writes it inside the `with`.
 
-    Raises UsageError when there is nothing to replace, SourceError while another process has it open.
-    `step` is called after each step, by name, so that tests can stop there.
+    Raises UsageError if there is nothing to replace, SourceError while another process has it open.
+    `step` is called with the name of each completed step, so that tests can stop there.
     """
 
     def __init__(
@@ -87,20 +87,20 @@ class InPlace:
 
     @property
     def damaged(self) -> bool:
-        """Whether SQLite cannot read the file: then `keep_bytes` is the safety copy, else `snapshot`."""
+        """Whether SQLite cannot read the file. Then `keep_bytes` makes the safety copy, else `snapshot`."""
         return self._connection is None
 
     def __enter__(self) -> Self:
         if not self._target.exists():
-            raise UsageError(f"{self._target} is not there, so nothing can be replaced: leave out --in-place")
+            raise UsageError(f"{self._target} does not exist, so there is nothing to replace: leave out --in-place")
         if not self._target.is_file():
             raise UsageError(f"{self._target} is not a file: name the database file to replace")
         refuse_foreign_place(self._target)
-        # -wal and -journal lie beside the real file, and a link is to stay one.
+        # -wal and -journal are beside the real file, and a link must stay a link.
         self._target = self._target.resolve()
         refuse_odd_sidecars(self._target)
         with ExitStack() as opening, sqlite_errors(self._target, self._target.parent):
-            # Closed after the connection: a descriptor that is closed sooner takes the connection's locks along.
+            # Closed after the connection: closing the descriptor earlier would drop the connection's locks.
             self._descriptor = os.open(self._target, os.O_RDONLY | os.O_CLOEXEC)
             opening.callback(os.close, self._descriptor)
             try:
@@ -124,13 +124,13 @@ class InPlace:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         if self._left_wal and self._connection is not None:
-            with suppress(apsw.Error):  # best effort: in either mode the content is the same
+            with suppress(apsw.Error):  # best effort: the content is the same in either mode
                 self._connection.pragma("journal_mode", "wal")
         self._stack.close()
         self._step("closed")
 
     def snapshot(self, destination: Path, *, progress: Progress | None = None) -> FileSnapshot:
-        """The safety copy, through the locked connection: nothing can be written after it."""
+        """Makes the safety copy through the locked connection: no other process can write after it."""
         if self._connection is None:
             raise RuntimeError("a damaged file has no snapshot: keep_bytes() is its safety copy")
         with sqlite_errors(self._target, destination.parent):
@@ -141,7 +141,7 @@ class InPlace:
         return found
 
     def keep_bytes(self) -> Path:
-        """The safety copy of a damaged file: `TARGET.before-restore-TIME`, its `-wal` and `-journal`, as they lie."""
+        """Makes the safety copy of a damaged file with its `-wal` and `-journal`: `TARGET.before-restore-TIME`."""
         kept = Path(f"{self._target}.before-restore-{self._moment:%Y%m%dT%H%M%SZ}")
         with sqlite_errors(self._target, self._target.parent):
             for suffix in ("", "-wal", "-journal"):
@@ -156,7 +156,7 @@ class InPlace:
     def _keep(source: Path, kept: Path) -> None:
         """Copies `source`, if it exists, into the new file `kept`, and syncs it.
 
-        Both are opened once and without following links, so that no name can be swapped in between.
+        Both are opened once, without following links, so that no name can be swapped meanwhile.
         """
         try:
             descriptor = open_regular(source)
@@ -169,9 +169,9 @@ class InPlace:
             os.fsync(writer.fileno())
 
     def swap(self, temporary: Path, *, progress: Progress | None = None) -> None:
-        """Brings the content of the closed file `temporary`, beside the target, in place, and on disk.
+        """Replaces the target's content with that of the closed file `temporary` beside it, durably.
 
-        Raises SourceError, and the old content is there as before. `temporary` stays the caller's to remove.
+        Raises SourceError, with the old content unchanged. The caller removes `temporary`.
         """
         if not self._kept:
             raise RuntimeError("no safety copy was taken")
@@ -186,12 +186,12 @@ class InPlace:
         connection = apsw.Connection(uri(self._target, "mode=rw"), flags=flags)
         distrust(connection)
         connection.set_busy_timeout(int(self._patience_seconds * 1000))
-        # Else SQLite, on closing a file that it could not read, would remove the -wal that belongs to it.
+        # Otherwise SQLite removes the -wal when it closes a file that it could not read.
         connection.config(apsw.SQLITE_DBCONFIG_NO_CKPT_ON_CLOSE, 1)
         return connection
 
     def _lock(self, connection: apsw.Connection) -> None:
-        # Set before the first access, so that a WAL is opened without -shm and nobody else can be connected.
+        # Set before the first access, so that a WAL is opened without -shm and no other process can connect.
         connection.pragma("locking_mode", "exclusive")
         connection.pragma("synchronous", "extra")
         connection.execute("BEGIN EXCLUSIVE")
@@ -215,13 +215,13 @@ class InPlace:
 
         with closing(open_snapshot(temporary)) as reader:
             run_backup(reader, connection, watched, lambda: note("file", f"{self._target} holds the restored database"))
-        self._left_wal = False  # the new content brings its own journal mode
+        self._left_wal = False  # the new content has its own journal mode
         self._step("committed")
         self._compare(temporary)
         self._step("compared")
 
     def _refuse_little_room(self, temporary: Path) -> None:
-        """The rollback journal takes as much as the old database, and the new one may be larger."""
+        """Checks the free space: the rollback journal is as large as the old database; the new one may be larger."""
         old, new = self._target.stat().st_size, temporary.stat().st_size
         needed = old + old // 64 + max(0, new - old) + _SPARE_BYTES
         check_room(self._target.parent, needed, str(self._target), otherwise=None)
@@ -242,19 +242,19 @@ class InPlace:
         self._left_wal = connection.pragma("journal_mode") == "wal"
         if self._left_wal and connection.pragma("journal_mode", "delete") != "delete":
             raise SourceError(f"{self._target} cannot leave WAL mode: close what has it open, and try again")
-        for suffix in ("-wal", "-shm"):  # the lock keeps everyone away from them
+        for suffix in ("-wal", "-shm"):  # safe under the exclusive lock
             Path(f"{self._target}{suffix}").unlink(missing_ok=True)
         sync(self._target.parent)
         self._step("wal-left")
 
-    def _now_is(self, own: os.stat_result) -> str:
+    def _outcome(self, own: os.stat_result) -> str:
         there = self._target.stat()
         return "holds the restored database" if os.path.samestat(own, there) else "is as it was, without its -wal"
 
     def _rename(self, temporary: Path) -> None:
         self._refuse_holders()
         old = self._target.stat()
-        with suppress(PermissionError):  # only root gives files away
+        with suppress(PermissionError):  # only root may change owners
             os.chown(temporary, old.st_uid, old.st_gid)
         temporary.chmod(old.st_mode & 0o7777)
         sync(temporary)
@@ -263,7 +263,7 @@ class InPlace:
         sync(self._target.parent)
         self._step("cleared")
         own = temporary.stat()
-        note("file", lambda: f"{self._target} {self._now_is(own)}")
+        note("file", lambda: f"{self._target} {self._outcome(own)}")
         temporary.replace(self._target)
         sync(self._target.parent)
         self._step("renamed")

@@ -1,4 +1,4 @@
-"""The settings that are part of a database."""
+"""Reads the settings that are stored in a database."""
 
 import os
 from pathlib import Path
@@ -10,7 +10,7 @@ from shared.model.manifest import Database
 
 
 def describe(connection: apsw.Connection, journal_mode: Literal["wal", "delete"]) -> Database:
-    """The settings that are part of the database; the journal mode cannot be seen through a read-only connection."""
+    """Reads the settings. `journal_mode` is given because a read-only connection does not show it."""
     return Database(
         page_size=connection.pragma("page_size"),
         page_count=connection.pragma("page_count"),
@@ -23,7 +23,7 @@ def describe(connection: apsw.Connection, journal_mode: Literal["wal", "delete"]
 
 
 def describe_by_header(path: Path, journal_mode: Literal["wal", "delete"]) -> Database:
-    """The same from the file's header alone, for a database whose schema SQLite cannot read.
+    """Reads the settings from the file's header alone, for a database whose schema SQLite cannot read.
 
     Source: https://sqlite.org/fileformat.html, section 1.3.
     """

@@ -1,4 +1,4 @@
-"""What SQLite and the system report of a database, as errors that a person can act on."""
+"""Converts errors of SQLite and the system into errors that say what to do."""
 
 import errno
 from collections.abc import Iterator
@@ -15,10 +15,10 @@ _NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 
 @contextmanager
 def sqlite_errors(database: Path, scratch: Path) -> Iterator[None]:
-    """Turns errors of SQLite and of the system, about `database` or files made in `scratch`, into ours."""
+    """Converts errors of SQLite and the system, about `database` or files in `scratch`, into LitekeepErrors."""
     try:
         yield
-    except apsw.InterruptError:  # whoever interrupts knows why
+    except apsw.InterruptError:  # handled by the code that interrupted
         raise
     except apsw.NoMemError:
         raise NoMemory(f"{database} takes more memory than there is: give this process more") from None
@@ -35,18 +35,18 @@ def from_system(error: OSError, database: Path, scratch: Path) -> SourceError:
     if isinstance(error, FileNotFoundError):
         return SourceError(f"{where} does not exist: check the path")
     if isinstance(error, PermissionError):
-        return SourceError(f"{where} may not be read by this user: permission denied")
+        return SourceError(f"{where} cannot be read by this user: permission denied")
     return SourceError(f"{where} failed while {database} was read: {error.strerror or type(error).__name__}")
 
 
 def kind_of(error: BaseException) -> str:
-    """SQLite's name of an error, such as SQLITE_CORRUPT, without its text: that may quote values."""
+    """Returns SQLite's name of an error, such as SQLITE_CORRUPT, without its text, which may quote values."""
     name = apsw.mapping_result_codes.get(int(getattr(error, "result", 0))) if isinstance(error, apsw.Error) else None
     return str(name or type(error).__name__)
 
 
 def _no_room(database: Path, scratch: Path) -> SourceError:
-    # Beside the database no setting helps: that is where its own file system is.
+    # No setting moves files that must be beside the database.
     return no_room(scratch, str(database), otherwise=None if scratch == database.parent else SET_TMPDIR)
 
 

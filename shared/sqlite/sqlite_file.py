@@ -1,14 +1,14 @@
-"""A consistent snapshot of a SQLite file while other processes go on writing, and without a trace on it.
+"""Takes a consistent snapshot of a SQLite file while other processes write to it, without changing it.
 
-Which way is taken, under a reader's lock that is held throughout (`file_locks.pinned`):
+The method depends on the state of the database. A reader's lock (`file_locks.pinned`) is held throughout:
 
-    rollback journal            the file's bytes, once SQLite found nothing to roll back; writers wait to commit
-    WAL, open somewhere         SQLite's backup API in one read transaction: we join the wal-index read-only, and
-                                writers go on
-    WAL, open nowhere           its files are copied, and SQLite recovers the copy (`raw_copy`)
-    crashed, a hot journal      the same as the line before
+    rollback journal            the file's bytes, after SQLite found nothing to roll back; writers wait to commit
+    WAL, open in a process      SQLite's backup API in one read transaction, with the wal-index joined read-only;
+                                writers continue
+    WAL, not open               its files are copied, and SQLite recovers the copy (`raw_copy`)
+    hot journal after a crash   the same as the line before
 
-A read-only connection neither checkpoints nor removes anything, and with `readonly_shm` it makes no `-shm`.
+A read-only connection does not checkpoint or remove files, and with `readonly_shm` it creates no `-shm`.
 """
 
 import errno
@@ -37,8 +37,8 @@ _ATTEMPTS = 10
 _SPARE_BYTES = 1 << 20
 _SMALLEST_PAGE = 512
 _KEEP_PAGES = "nothing was stored: add --allow-corrupt to keep its pages as they are"
-# What a read-only connection says of a file that wants recovery first.
-_WANTS_RECOVERY = (
+# Errors of a read-only connection to a file that must be recovered first.
+_NEEDS_RECOVERY = (
     apsw.SQLITE_READONLY_ROLLBACK,
     apsw.SQLITE_READONLY_RECOVERY,
     apsw.SQLITE_READONLY_CANTINIT,
@@ -56,17 +56,15 @@ def snapshot_file(
 ) -> FileSnapshot:
     """Copies the database at `source` into the new file `destination`, mode 0600, in a private folder.
 
-    The image has the source's pages as of one committed transaction. Its header may differ in the file
-    change counter and the version-valid-for number (bytes 24-27, 92-95), which count the writes to a file, and
-    in the number of the SQLite that wrote last (96-99). The page that holds the lock bytes (at 1 GiB), which
-    SQLite never reads, may be zeros, and bytes behind the last page are left out. `progress` hears
-    (bytes done, bytes in all). This process must have no connection of its own to `source`: closing our
-    descriptors would drop its locks.
+    The image has the source's pages as of one committed transaction. Its header may differ in the file change counter
+    and the version-valid-for number (bytes 24-27, 92-95), which count writes, and in the SQLite version that wrote last
+    (96-99). The page of the lock bytes (at 1 GiB), which SQLite never reads, may be zeros, and bytes after the last
+    page are left out. `progress` is called with (bytes done, total bytes). This process must have no connection to
+    `source`: closing the descriptors used here would drop its locks.
 
-    With `allow_corrupt` the main file of a database that SQLite finds damaged is copied byte by byte, also when it has
-    no header that SQLite would take.
-    Raises CorruptSource when the file is not a whole database, SourceError when it cannot be read, stays
-    locked for longer than `patience_seconds`, keeps changing, or when the copy finds no room. Nothing is left.
+    With `allow_corrupt` the main file of a damaged database is copied byte by byte, even without a valid header.
+    Raises CorruptSource if the file is not a whole database, SourceError if it cannot be read, stays locked for longer
+    than `patience_seconds`, keeps changing, or if the disk has too little space. No file is left then.
     """
     source = regular_file(source)
     folder = destination.parent
@@ -93,17 +91,17 @@ def snapshot_file(
 
 
 def regular_file(source: Path) -> Path:
-    """The real path: `-wal` and `-journal` lie beside that, also when `source` is a symbolic link."""
+    """Returns the resolved path: `-wal` and `-journal` are beside it. Raises SourceError if it is no regular file."""
     try:
         source = source.resolve(strict=True)
         mode = source.stat().st_mode
     except FileNotFoundError:
         raise SourceError(f"{source} does not exist: check the path") from None
     except OSError as error:
-        reason = "links in a circle" if error.errno == errno.ELOOP else error.strerror
+        reason = "its symbolic links form a loop" if error.errno == errno.ELOOP else error.strerror
         raise SourceError(f"{source} cannot be reached: {reason}") from None
     except RuntimeError:
-        raise SourceError(f"{source} cannot be reached: links in a circle") from None
+        raise SourceError(f"{source} cannot be reached: its symbolic links form a loop") from None
     if stat.S_ISDIR(mode):
         raise SourceError(f"{source} is a folder: name the database file in it")
     if not stat.S_ISREG(mode):
@@ -115,10 +113,10 @@ def regular_file(source: Path) -> Path:
 def _refuse_unfit(source: Path, descriptor: int, folder: Path) -> None:
     size = os.fstat(descriptor).st_size
     if size == 0:
-        # SQLite takes it for an empty database; a database that lost its content looks just the same.
+        # To SQLite this is an empty database, but a database that lost its content looks the same.
         raise CorruptSource(f"{source} is empty (0 bytes) and holds no database: check the path, or what emptied it")
     wal = Path(f"{source}-wal")
-    # The copied WAL, and what it adds to the main file when the copy is recovered.
+    # The copied WAL, and its pages in the main file once the copy is recovered.
     needed = size + 2 * (wal.stat().st_size if wal.exists() else 0) + _SPARE_BYTES
     check_room(folder, needed, str(source), None if folder == source.parent else SET_TMPDIR)
 
@@ -132,7 +130,7 @@ def _is_foreign(source: Path, descriptor: int, *, allowed: bool) -> bool:
 
 def _take(source: Path, pin: Pin, destination: Path, progress: Progress | None, patience_seconds: float) -> None:
     for attempt in range(_ATTEMPTS):
-        options = _ways_in(source, pin, attempt)
+        options = _open_options(source, pin, attempt)
         if options is not None and _read_through(source, pin, destination, options, progress, patience_seconds):
             return
         if copy_files(source, pin.descriptor, destination, progress):
@@ -141,12 +139,12 @@ def _take(source: Path, pin: Pin, destination: Path, progress: Progress | None, 
     raise SourceError(f"{source} changed during each of {_ATTEMPTS} tries to copy it: try again")
 
 
-def _ways_in(source: Path, pin: Pin, attempt: int) -> list[str] | None:
-    """The URI options under which SQLite may open the source; None when it would make files beside it."""
+def _open_options(source: Path, pin: Pin, attempt: int) -> list[str] | None:
+    """Returns the URI options to open the source with; None if SQLite would create files beside it."""
     if not _is_wal(source, pin.descriptor) or wal_is_live(source):
         return ["readonly_shm=1"]
     if attempt and all(Path(f"{source}{suffix}").exists() for suffix in ("-wal", "-shm")):
-        # Someone opens and closes it all the time. Under our pin these two stay, so joining makes no file.
+        # Another process keeps opening and closing it. Under our pin both files stay, so joining creates none.
         return []
     return None
 
@@ -159,12 +157,12 @@ def _read_through(
     progress: Progress | None,
     patience_seconds: float,
 ) -> bool:
-    """Has SQLite read the source; False when it would have to recover it first."""
+    """Copies the source through SQLite. Returns False if SQLite would have to recover it first."""
     try:
         with closing(open_read_only(source, *options)) as reader:
             reader.set_busy_timeout(int(patience_seconds * 1000))
             reader.execute("BEGIN")
-            # Unlike a SELECT, this first read does not parse the schema, which may be damaged.
+            # Unlike a SELECT, this read does not parse the schema, which may be damaged.
             reader.execute("PRAGMA schema_version").get  # noqa: B018
             pin.let_writers_queue()
             if _is_wal(source, pin.descriptor):
@@ -172,28 +170,28 @@ def _read_through(
             else:
                 copy_main_file(pin.descriptor, destination, progress, _whole_pages(pin.descriptor))
     except (apsw.ReadOnlyError, apsw.CantOpenError) as error:
-        if _wants_recovery(error):
+        if _needs_recovery(error):
             return False
         raise
     return True
 
 
-def _wants_recovery(error: apsw.Error) -> bool:
+def _needs_recovery(error: apsw.Error) -> bool:
     code: int = error.extendedresult  # type: ignore[attr-defined]  # the stubs have it in prose only
-    return isinstance(error, apsw.CantOpenError) or code in _WANTS_RECOVERY
+    return isinstance(error, apsw.CantOpenError) or code in _NEEDS_RECOVERY
 
 
 def _is_wal(source: Path, descriptor: int) -> bool:
     header = read_header(descriptor)
-    # SQLite reads a -wal that lies there whatever the header says.
+    # SQLite reads an existing -wal even if the header says otherwise.
     return (header is not None and header.journal_mode == "wal") or Path(f"{source}-wal").exists()
 
 
 def _whole_pages(descriptor: int) -> int:
-    """The bytes of the database's pages; what is behind them in a longer file belongs to nothing.
+    """Returns the size of the database's pages; a file may have unused bytes after them.
 
-    Raises apsw.Error where the file is shorter: SQLite takes a file of less than a page for an empty one, and reads
-    zeros behind a cut last page.
+    Raises apsw.Error if the file is shorter: SQLite treats a file of less than a page as empty, and reads zeros after a
+    truncated last page.
     """
     header, size = read_header(descriptor), os.fstat(descriptor).st_size
     if header is None:
@@ -205,14 +203,14 @@ def _whole_pages(descriptor: int) -> int:
 
 
 def _recover(image: Path) -> None:
-    """Lets SQLite roll back or replay what was copied beside the image, until the image stands alone."""
+    """Lets SQLite roll back or replay the copied journal or WAL, so that the image is complete by itself."""
     if any(Path(f"{image}{suffix}").exists() for suffix in SIDECARS):
         with closing(apsw.Connection(os.fspath(image), flags=apsw.SQLITE_OPEN_READWRITE)) as connection:
             distrust(connection)
             connection.execute("PRAGMA schema_version").get  # noqa: B018  the first read recovers
             connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
         if _size(Path(f"{image}-wal")):
-            raise SourceError(f"the copy of the -wal could not be brought into {image}: try again")
+            raise SourceError(f"the copy of the -wal could not be checkpointed into {image}: try again")
     remove_sidecars(image)
 
 
@@ -225,7 +223,7 @@ def _take_damaged(source: Path, descriptor: int, image: Path, progress: Progress
     remove_sidecars(image)
     header = read_header(descriptor)
     size = image.stat().st_size
-    if header is None:  # its bytes are kept all the same: they may be encrypted, or somebody may repair them
+    if header is None:  # its bytes are kept: they may be encrypted, or may be repaired later
         return FileSnapshot(image, "delete", _SMALLEST_PAGE, size // _SMALLEST_PAGE, size, "unknown")
     pages = size // header.page_size
     return FileSnapshot(image, header.journal_mode, header.page_size, pages, size, header.sqlite_version)

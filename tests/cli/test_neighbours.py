@@ -43,7 +43,8 @@ def test_no_command_opens_what_is_no_plain_file_beside_the_database(
     plant(Path(f"{workplace.database}{suffix}"))
     for command in (["backup"], ["restore", "--backup", "latest", "--in-place"], ["health"]):
         outcome = workplace.run(*command)
-        assert (outcome.code, f"app.db{suffix} is no regular file" in outcome.out + outcome.err) == (1, True), command
+        reported = f"app.db{suffix} is not a regular file" in outcome.out + outcome.err
+        assert (outcome.code, reported) == (1, True), command
     assert workplace.database.read_bytes() == content
 
 

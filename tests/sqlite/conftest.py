@@ -12,7 +12,7 @@ def source_folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def copy(tmp_path: Path) -> Path:
-    """Where a snapshot goes: a file that does not exist yet, in a private folder."""
+    """The destination of a snapshot: a file that does not exist yet, in a private folder."""
     folder = tmp_path / "scratch"
     folder.mkdir(mode=0o700)
     return folder / "snapshot.sqlite"

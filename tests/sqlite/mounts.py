@@ -1,4 +1,4 @@
-"""Small and read-only file systems, where this user may mount them."""
+"""Mounts small and read-only file systems, if this user may."""
 
 import os
 import subprocess

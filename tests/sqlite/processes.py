@@ -1,4 +1,4 @@
-"""Other processes at work on a database: writers that keep an invariant, and ones that die in the middle."""
+"""Other processes that use a database: writers that keep an invariant, and writers that are killed."""
 
 import os
 import subprocess
@@ -25,7 +25,7 @@ connection = apsw.Connection(path)
 connection.set_busy_timeout(20000)
 """
 
-# Money moves between two tables in each transaction: the sum over both is the same in every committed state.
+# Each transaction moves money between two tables, so the total is the same in every committed state.
 TRANSFERS = """
 run(connection, "PRAGMA synchronous = OFF")
 moved = 0
@@ -41,7 +41,7 @@ while True:
         ready()
 """
 
-# A cache of a few pages makes SQLite write uncommitted ones to the file, with the journal on disk.
+# With a small cache SQLite writes uncommitted pages to the file, and the journal to disk.
 DIES_WITH_HOT_JOURNAL = """
 run(connection, "PRAGMA cache_size = 5")
 run(connection, "BEGIN")
@@ -91,7 +91,7 @@ sys.stdin.read()
 
 
 def make_bank(path: Path, journal_mode: str = "delete", **settings: Any) -> Path:
-    """A database of 1.3 MB, with the invariant that `assert_consistent` asks for."""
+    """Makes a database of 1.3 MB with the invariant that `assert_consistent` checks."""
     with closing(apsw.Connection(str(path))) as connection:
         for name, value in settings.items():
             connection.pragma(name, value)
@@ -111,7 +111,7 @@ def make_bank(path: Path, journal_mode: str = "delete", **settings: Any) -> Path
 
 @contextmanager
 def running(code: str, path: Path) -> Iterator["subprocess.Popen[str]"]:
-    """The code at work on `path` in another process, from when it is ready to the end of the block; then killed."""
+    """Runs code on `path` in another process: the block starts when it is ready, and kills it at the end."""
     command = [sys.executable, "-c", _PRELUDE + textwrap.dedent(code), str(path)]
     with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
         try:
@@ -140,7 +140,7 @@ def query(path: Path, sql: str) -> Any:
 
 
 def state_of(folder: Path) -> dict[str, tuple[int, int, int, bytes]]:
-    """Names, inodes, times and bytes of all that lies in a folder."""
+    """Returns inodes, times, modes and bytes of all files in a folder, by name."""
     return {
         file.name: (file.stat().st_ino, file.stat().st_mtime_ns, file.stat().st_mode, file.read_bytes())
         for file in sorted(folder.iterdir())

@@ -1,4 +1,4 @@
-"""What is damage, what is content that breaks its own rules, and what cannot be checked here."""
+"""Checks tell damage, content that violates its declarations, and what cannot be checked apart."""
 
 import os
 from contextlib import closing
@@ -9,7 +9,7 @@ import apsw.fts5
 import pytest
 
 from shared.sqlite import checks
-from shared.sqlite.checks import check_beside, check_integrity
+from shared.sqlite.checks import check_in_background, check_integrity
 from shared.sqlite.connect import open_snapshot
 from shared.sqlite.settings_of import describe
 from tests.sqlite.processes import make_bank, state_of
@@ -37,20 +37,20 @@ def _root(path: Path, name: str) -> int:
         return int(connection.execute("SELECT rootpage FROM sqlite_schema WHERE name = ?", (name,)).get)
 
 
-@pytest.fixture(autouse=True, params=["in one go", "by threads"])
+@pytest.fixture(autouse=True, params=["one thread", "several threads"])
 def _size(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
-    """Every promise holds for large databases, too, whose full check is shared out over threads."""
-    if request.param == "by threads":
-        monkeypatch.setattr(checks, "_SHARED_FROM", 0)
+    """Runs each test also as for large databases, whose full check uses several threads."""
+    if request.param == "several threads":
+        monkeypatch.setattr(checks, "_PARALLEL_FROM", 0)
 
 
-def test_a_sound_database_has_no_problems(tmp_path: Path) -> None:
+def test_good_database_has_no_problems(tmp_path: Path) -> None:
     for quick in (False, True):
         found = check_integrity(make_bank(tmp_path / f"{quick}.db"), quick=quick)
         assert (found.good, found.problems, found.foreign_key_violations) == (True, [], 0)
 
 
-def test_checking_changes_nothing_and_leaves_no_file_beside(tmp_path: Path) -> None:
+def test_check_changes_nothing_and_leaves_no_files(tmp_path: Path) -> None:
     make_bank(tmp_path / "app.db", "wal")
     before = state_of(tmp_path)
     assert check_integrity(tmp_path / "app.db").good
@@ -59,7 +59,7 @@ def test_checking_changes_nothing_and_leaves_no_file_beside(tmp_path: Path) -> N
 
 @pytest.mark.parametrize("quick", [False, True])
 @pytest.mark.parametrize("column", ["x TEXT UNIQUE", "x TEXT"])
-def test_an_index_that_lost_entries_is_damage(tmp_path: Path, quick: bool, column: str) -> None:
+def test_index_with_missing_entries_is_damage(tmp_path: Path, quick: bool, column: str) -> None:
     path = _made(tmp_path / "app.db", f'CREATE TABLE t({column}, y); CREATE INDEX "its "" y" ON t(y)')
     with closing(apsw.Connection(str(path))) as connection:
         connection.execute("INSERT INTO t VALUES ('a', 1); PRAGMA writable_schema = ON")
@@ -73,7 +73,7 @@ def test_an_index_that_lost_entries_is_damage(tmp_path: Path, quick: bool, colum
     assert any(problem == 'wrong # of entries in index its " y' for problem in found.problems)
 
 
-def test_indexes_of_every_sort_are_counted_as_they_should_be(tmp_path: Path) -> None:
+def test_quick_check_accepts_indexes_of_every_kind(tmp_path: Path) -> None:
     sql = """
         CREATE TABLE t(x TEXT COLLATE theirs UNIQUE, y, z); CREATE INDEX part ON t(y) WHERE y > 1;
         CREATE INDEX computed ON t(y + 1); CREATE INDEX foreign_function ON t(theirs(y));
@@ -83,8 +83,8 @@ def test_indexes_of_every_sort_are_counted_as_they_should_be(tmp_path: Path) -> 
     assert check_integrity(_made(tmp_path / "app.db", sql), quick=True).good
 
 
-def test_the_quick_check_notes_what_the_full_one_cannot_check(tmp_path: Path) -> None:
-    """Or a backup, checked quickly, would seem to have got worse when it is verified."""
+def test_quick_check_notes_what_the_full_check_cannot_check(tmp_path: Path) -> None:
+    """Otherwise a backup with a quick check would seem worse after verification."""
     sql = """
         CREATE TABLE t(x, y); CREATE INDEX i ON t(theirs(x)); CREATE INDEX part ON t(y) WHERE theirs(x) > '';
         INSERT INTO t VALUES ('a', 1), (NULL, 2); CREATE TABLE v(x, g AS (theirs(x)) UNIQUE); INSERT INTO v VALUES (1)
@@ -100,7 +100,7 @@ def test_the_quick_check_notes_what_the_full_one_cannot_check(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize("quick", [False, True])
-def test_an_empty_index_on_a_function_of_another_program_is_no_damage(tmp_path: Path, quick: bool) -> None:
+def test_empty_index_on_an_unknown_function_is_not_damage(tmp_path: Path, quick: bool) -> None:
     path = _made(tmp_path / "app.db", "CREATE TABLE t(x); INSERT INTO t VALUES (1), (2); CREATE TABLE u(x)")
     with closing(apsw.Connection(str(_made(path, "CREATE INDEX i ON u(x)")))) as connection:
         connection.pragma("writable_schema", True)
@@ -110,7 +110,7 @@ def test_an_empty_index_on_a_function_of_another_program_is_no_damage(tmp_path: 
 
 
 @pytest.mark.parametrize("quick", [False, True])
-def test_a_broken_page_is_damage_also_where_a_collation_is_unknown(tmp_path: Path, quick: bool) -> None:
+def test_broken_page_is_damage_even_with_an_unknown_collation(tmp_path: Path, quick: bool) -> None:
     sql = "CREATE TABLE t(x TEXT COLLATE theirs UNIQUE); INSERT INTO t VALUES ('a'), ('b')"
     for name in ("t", "sqlite_autoindex_t_1"):
         path = _made(tmp_path / f"{name}.db", sql)
@@ -121,7 +121,7 @@ def test_a_broken_page_is_damage_also_where_a_collation_is_unknown(tmp_path: Pat
         assert f"Tree {_root(path, name)} page" in found.problems[0]
 
 
-def test_an_index_that_lacks_a_row_is_damage(tmp_path: Path) -> None:
+def test_full_check_finds_a_row_missing_from_an_index(tmp_path: Path) -> None:
     path = _made(tmp_path / "app.db", "CREATE TABLE t(x); CREATE INDEX i ON t(x); INSERT INTO t VALUES (7), (8)")
     with closing(apsw.Connection(str(path))) as connection:
         connection.pragma("writable_schema", True)
@@ -136,7 +136,7 @@ def test_an_index_that_lacks_a_row_is_damage(tmp_path: Path) -> None:
     assert "row 3 missing from index i" in found.problems
 
 
-def test_a_file_that_is_truncated_or_no_database_is_damage(tmp_path: Path) -> None:
+def test_truncated_file_or_other_file_is_damage(tmp_path: Path) -> None:
     path = make_bank(tmp_path / "app.db")
     os.truncate(path, path.stat().st_size - _PAGE)
     assert check_integrity(path).problems == ["database disk image is malformed"]
@@ -144,7 +144,7 @@ def test_a_file_that_is_truncated_or_no_database_is_damage(tmp_path: Path) -> No
     assert not check_integrity(path).good
 
 
-def test_a_schema_that_does_not_parse_is_damage(tmp_path: Path) -> None:
+def test_schema_that_does_not_parse_is_damage(tmp_path: Path) -> None:
     path = make_bank(tmp_path / "app.db")
     with closing(apsw.Connection(str(path))) as connection:
         connection.pragma("writable_schema", True)
@@ -154,7 +154,7 @@ def test_a_schema_that_does_not_parse_is_damage(tmp_path: Path) -> None:
     assert "malformed database schema (giro)" in found.problems[0]
 
 
-def test_content_that_breaks_its_own_rules_is_recorded_and_good(tmp_path: Path) -> None:
+def test_content_that_violates_its_declarations_is_recorded_and_good(tmp_path: Path) -> None:
     path = _made(tmp_path / "app.db", "CREATE TABLE t(x, y, z); INSERT INTO t VALUES (NULL, 1, 'secret'), (1, 1, 2)")
     with closing(apsw.Connection(str(path))) as connection:
         connection.pragma("writable_schema", True)
@@ -167,7 +167,7 @@ def test_content_that_breaks_its_own_rules_is_recorded_and_good(tmp_path: Path) 
     assert "secret" not in str(found)
 
 
-def test_damage_is_found_behind_any_number_of_broken_rules(tmp_path: Path) -> None:
+def test_damage_is_found_behind_many_violated_declarations(tmp_path: Path) -> None:
     path = _made(
         tmp_path / "app.db",
         """CREATE TABLE a(x); CREATE TABLE b(x);
@@ -178,7 +178,7 @@ def test_damage_is_found_behind_any_number_of_broken_rules(tmp_path: Path) -> No
     with closing(apsw.Connection(str(path))) as connection:
         connection.pragma("writable_schema", True)
         connection.execute("UPDATE sqlite_schema SET sql = 'CREATE TABLE a(x NOT NULL)' WHERE name = 'a'")
-    with path.open("r+b") as file:  # the value 2 in the last cell of the index becomes 3
+    with path.open("r+b") as file:  # changes the value 2 in the last cell of the index to 3
         file.seek(page * _PAGE - 20)
         cells = file.read(20)
         at = cells.index(bytes([3, 1, 1, 2, 2]))
@@ -191,7 +191,7 @@ def test_damage_is_found_behind_any_number_of_broken_rules(tmp_path: Path) -> No
 
 
 @pytest.mark.parametrize("version", ["fts4", "fts5"])
-def test_an_external_content_index_that_no_longer_fits_is_recorded_and_good(tmp_path: Path, version: str) -> None:
+def test_full_text_index_that_does_not_match_its_external_content_is_good(tmp_path: Path, version: str) -> None:
     sql = f"""CREATE TABLE t(body); CREATE VIRTUAL TABLE f USING {version}(body, content="t");
     INSERT INTO t VALUES ('one'); INSERT INTO t VALUES ('two')"""
     found = check_integrity(_made(tmp_path / "app.db", sql))
@@ -199,7 +199,7 @@ def test_an_external_content_index_that_no_longer_fits_is_recorded_and_good(tmp_
     assert found.problems == ([f"malformed inverted index for {version.upper()} table main.f"] * (version == "fts4"))
 
 
-def test_a_full_text_index_with_its_own_content_that_does_not_fit_is_damage(tmp_path: Path) -> None:
+def test_full_text_index_that_does_not_match_its_own_content_is_damage(tmp_path: Path) -> None:
     sql = "CREATE VIRTUAL TABLE f USING fts4(body); INSERT INTO f VALUES ('one'); DELETE FROM f_content"
     found = check_integrity(_made(tmp_path / "app.db", sql))
     assert not found.good
@@ -213,9 +213,7 @@ def test_a_full_text_index_with_its_own_content_that_does_not_fit_is_damage(tmp_
         ("CREATE VIRTUAL TABLE t USING fts5(x, tokenize = 'theirs')", "SQL logic error"),
     ],
 )
-def test_what_needs_the_application_is_recorded_as_unchecked_and_the_rest_is_checked(
-    tmp_path: Path, sql: str, reason: str
-) -> None:
+def test_tables_that_need_the_application_are_noted_as_unchecked(tmp_path: Path, sql: str, reason: str) -> None:
     path = _made(tmp_path / "app.db", f"{sql}; INSERT INTO t VALUES ('b'), ('a'); CREATE TABLE other(x)")
     found = check_integrity(path)
     assert found.good
@@ -224,14 +222,14 @@ def test_what_needs_the_application_is_recorded_as_unchecked_and_the_rest_is_che
     assert not check_integrity(path).good
 
 
-def test_violated_foreign_keys_are_counted_all(tmp_path: Path) -> None:
+def test_all_violated_foreign_keys_are_counted(tmp_path: Path) -> None:
     sql = """CREATE TABLE parent(id INTEGER PRIMARY KEY); CREATE TABLE child(p REFERENCES parent);
     WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 2000) INSERT INTO child SELECT i FROM n"""
     found = check_integrity(_made(tmp_path / "app.db", sql))
     assert (found.good, found.problems, found.foreign_key_violations) == (True, [], 2000)
 
 
-def test_a_foreign_key_that_fits_no_unique_column_hides_no_other_violation(tmp_path: Path) -> None:
+def test_foreign_key_mismatch_does_not_hide_other_violations(tmp_path: Path) -> None:
     sql = """CREATE TABLE parent(id); CREATE TABLE "odd'one"(p REFERENCES parent(id)); INSERT INTO "odd'one" VALUES (1);
     CREATE TABLE good(id PRIMARY KEY); CREATE TABLE child(p REFERENCES good); INSERT INTO child VALUES (1), (2)"""
     found = check_integrity(_made(tmp_path / "app.db", sql))
@@ -242,7 +240,7 @@ def test_a_foreign_key_that_fits_no_unique_column_hides_no_other_violation(tmp_p
     ]
 
 
-def test_the_settings_that_are_part_of_a_database_are_described(tmp_path: Path) -> None:
+def test_describe_reads_the_settings_of_a_database(tmp_path: Path) -> None:
     path = make_bank(
         tmp_path / "app.db", page_size=8192, auto_vacuum=1, user_version=3, application_id=9, encoding="UTF-16le"
     )
@@ -259,7 +257,7 @@ def test_the_settings_that_are_part_of_a_database_are_described(tmp_path: Path) 
     }
 
 
-def test_a_key_over_a_collation_unknown_here_is_no_damage(tmp_path: Path) -> None:
+def test_primary_key_with_an_unknown_collation_is_not_damage(tmp_path: Path) -> None:
     path = tmp_path / "app.db"
     with closing(apsw.Connection(str(path))) as connection:
         connection.create_collation("WEIRD", lambda one, two: (one > two) - (one < two))
@@ -269,13 +267,13 @@ def test_a_key_over_a_collation_unknown_here_is_no_damage(tmp_path: Path) -> Non
         assert check_integrity(path, quick=quick).good
 
 
-def test_a_check_that_nobody_waits_for_ends_at_once(tmp_path: Path) -> None:
+def test_leaving_the_block_cancels_the_check(tmp_path: Path) -> None:
     database = tmp_path / "large.db"
     with closing(apsw.Connection(str(database))) as connection:
         connection.execute("CREATE TABLE t(x); CREATE INDEX i ON t(x)")
         numbers = "WITH n(x) AS (VALUES (1) UNION ALL SELECT x + 1 FROM n WHERE x < 100000) SELECT x FROM n"
         connection.execute(f"INSERT INTO t {numbers}")
-    with pytest.raises(KeyboardInterrupt), check_beside(database) as integrity:
+    with pytest.raises(KeyboardInterrupt), check_in_background(database) as integrity:
         raise KeyboardInterrupt
     with pytest.raises(apsw.InterruptError):
         integrity.result()

@@ -1,4 +1,4 @@
-"""Counting violated foreign keys by a query gives what SQLite's own check reports."""
+"""The faster count of violated foreign keys equals that of SQLite's own check."""
 
 from contextlib import closing
 from pathlib import Path
@@ -29,7 +29,7 @@ INDEXES = ("", "CREATE INDEX by_ref ON child(ref, other)", "CREATE INDEX some ON
 @pytest.mark.parametrize("parent", SCHEMAS.values(), ids=SCHEMAS)
 @pytest.mark.parametrize("declared", ["ref", "ref INTEGER", "ref TEXT COLLATE NOCASE", "ref BLOB"])
 @given(parents=st.sets(st.integers(-2, 2)), children=st.lists(VALUES, max_size=8), index=st.sampled_from(INDEXES))
-def test_violations_are_counted_as_sqlite_counts_them(
+def test_violations_are_counted_as_by_foreign_key_check(
     parent: str, declared: str, parents: set[int], children: list[object], index: str
 ) -> None:
     with closing(apsw.Connection(":memory:")) as connection:
@@ -39,7 +39,7 @@ def test_violations_are_counted_as_sqlite_counts_them(
         assert count_violations(connection, "child") == _reported(connection)
 
 
-def test_keys_of_all_shapes_in_one_table_are_counted() -> None:
+def test_foreign_keys_of_all_kinds_in_one_table_are_counted() -> None:
     with closing(apsw.Connection(":memory:")) as connection:
         connection.execute(
             """
@@ -58,7 +58,7 @@ def test_keys_of_all_shapes_in_one_table_are_counted() -> None:
         assert count_violations(connection, "child") == _reported(connection) == 4
 
 
-def test_an_index_with_an_unknown_collation_does_not_keep_the_keys_from_being_counted() -> None:
+def test_violations_are_counted_despite_an_index_with_an_unknown_collation() -> None:
     with closing(apsw.Connection(":memory:")) as connection:
         connection.create_collation("theirs", lambda a, b: (a > b) - (a < b))
         connection.execute(
@@ -77,7 +77,7 @@ def _reported(connection: apsw.Connection) -> int:
     return len(connection.execute("PRAGMA foreign_key_check(child)").fetchall())
 
 
-def test_what_concerns_all_tables_is_asked_once(tmp_path: Path) -> None:
+def test_facts_about_all_tables_are_read_once(tmp_path: Path) -> None:
     with closing(apsw.Connection(str(tmp_path / "a.db"))) as db:
         for number in range(50):
             db.execute(f"CREATE TABLE t{number}(id INTEGER PRIMARY KEY, b REFERENCES t0(id))")

@@ -1,4 +1,4 @@
-"""Full-text tables that SQLite cannot check without the application, or that fit their content no more: no damage."""
+"""Full-text tables that cannot be checked without the application, or do not match their content, are not damage."""
 
 from collections.abc import Callable
 from contextlib import closing
@@ -36,7 +36,7 @@ def content_of_a_view(db: apsw.Connection) -> None:
 
 
 @pytest.mark.parametrize("build", [renamed_content, renamed_in_the_shadow, compressed, content_of_a_view])
-def test_full_text_that_cannot_be_checked_here_is_sound_and_is_carried(
+def test_full_text_table_that_cannot_be_checked_is_good_and_survives(
     tmp_path: Path, build: Callable[[apsw.Connection], None]
 ) -> None:
     with closing(apsw.Connection(str(tmp_path / "app.db"))) as db:

@@ -1,4 +1,4 @@
-"""Replacing a database in place: nobody else is in it, it is kept first, and no crash mixes old and new."""
+"""Replacement in place: no other process uses the database, it is copied first, and no crash mixes old and new."""
 
 import os
 import stat
@@ -39,7 +39,7 @@ def target(source_folder: Path, request: pytest.FixtureRequest) -> Path:
 
 @pytest.fixture
 def new(tmp_path: Path) -> Path:
-    """The database to bring in: larger than the target, with another page size, so that each page differs."""
+    """The new database: larger than the target and with another page size, so that each page differs."""
     path = make_bank(tmp_path / "new.sqlite", "wal", page_size=8192, user_version=5)
     _label(path, "new")
     with closing(apsw.Connection(str(path))) as connection, connection:
@@ -58,7 +58,7 @@ def _replace(target: Path, new: Path, copy: Path) -> None:
         held.swap(new)
 
 
-def test_the_new_content_is_there_and_the_old_is_in_the_safety_copy(target: Path, new: Path, copy: Path) -> None:
+def test_target_has_the_new_content_and_the_safety_copy_the_old(target: Path, new: Path, copy: Path) -> None:
     _replace(target, new, copy)
     assert_consistent(target)
     assert (query(target, "SELECT text FROM label"), query(copy, "SELECT text FROM label")) == ("new", "old")
@@ -69,7 +69,7 @@ def test_the_new_content_is_there_and_the_old_is_in_the_safety_copy(target: Path
     assert [file.name for file in target.parent.iterdir()] == ["app.db"]
 
 
-def test_owner_mode_and_hard_links_stay(target: Path, new: Path, copy: Path) -> None:
+def test_owner_mode_and_hard_links_are_kept(target: Path, new: Path, copy: Path) -> None:
     target.chmod(0o640)
     if os.getuid() == 0:
         os.chown(target, 1234, 4321)
@@ -87,7 +87,7 @@ def test_owner_mode_and_hard_links_stay(target: Path, new: Path, copy: Path) -> 
     assert query(other, "SELECT text FROM label") == "new"
 
 
-def test_a_link_stays_a_link(target: Path, new: Path, copy: Path, tmp_path: Path) -> None:
+def test_symbolic_link_to_the_target_is_kept(target: Path, new: Path, copy: Path, tmp_path: Path) -> None:
     link = tmp_path / "link.db"
     link.symlink_to(target)
     _replace(link, new, copy)
@@ -96,7 +96,7 @@ def test_a_link_stays_a_link(target: Path, new: Path, copy: Path, tmp_path: Path
 
 
 @pytest.mark.parametrize("code", [IDLES, HOLDS_EXCLUSIVELY])
-def test_a_database_that_another_process_has_open_is_refused_and_the_process_named(
+def test_database_open_in_another_process_is_refused_and_the_process_named(
     target: Path, new: Path, copy: Path, code: str
 ) -> None:
     with running(code, target) as holder:
@@ -107,7 +107,7 @@ def test_a_database_that_another_process_has_open_is_refused_and_the_process_nam
     assert query(target, "SELECT text FROM label") == "old"
 
 
-def test_nobody_else_gets_in_until_it_is_done(target: Path, new: Path, copy: Path) -> None:
+def test_other_processes_are_locked_out_until_the_end(target: Path, new: Path, copy: Path) -> None:
     outsider = """
     connection.set_busy_timeout(0)
     try:
@@ -125,9 +125,7 @@ def test_nobody_else_gets_in_until_it_is_done(target: Path, new: Path, copy: Pat
     assert query(target, "SELECT text FROM label") == "new"
 
 
-def test_a_process_that_waited_with_the_file_open_goes_on_in_the_new_content(
-    target: Path, new: Path, copy: Path
-) -> None:
+def test_process_that_waited_for_the_lock_continues_with_the_new_content(target: Path, new: Path, copy: Path) -> None:
     waiter = """
     try:
         connection.set_busy_timeout(0)
@@ -155,7 +153,7 @@ def test_a_process_that_waited_with_the_file_open_goes_on_in_the_new_content(
     assert_consistent(target)
 
 
-def test_what_a_crash_left_in_wal_and_journal_is_in_the_safety_copy(source_folder: Path, new: Path, copy: Path) -> None:
+def test_safety_copy_includes_wal_and_journal_left_by_a_crash(source_folder: Path, new: Path, copy: Path) -> None:
     for journal_mode, dies in (("wal", DIES_WITH_WAL), ("delete", DIES_WITH_HOT_JOURNAL)):
         target = make_bank(source_folder / f"{journal_mode}.db", journal_mode)
         run_to_death(dies, target)
@@ -168,14 +166,14 @@ def test_what_a_crash_left_in_wal_and_journal_is_in_the_safety_copy(source_folde
     assert {file.name for file in source_folder.iterdir()} == {"wal.db", "delete.db"}
 
 
-def test_an_old_shm_is_gone_afterwards(source_folder: Path, new: Path, copy: Path) -> None:
+def test_old_shm_is_removed(source_folder: Path, new: Path, copy: Path) -> None:
     target = make_bank(source_folder / "app.db", "wal")
     run_to_death(DIES_WITH_WAL, target)
     _replace(target, new, copy)
     assert [file.name for file in source_folder.iterdir()] == ["app.db"]
 
 
-def test_an_interrupted_replacement_leaves_the_old_as_it_was(target: Path, new: Path, copy: Path) -> None:
+def test_interrupted_replacement_leaves_the_old_database(target: Path, new: Path, copy: Path) -> None:
     mode = query(target, "PRAGMA journal_mode")
 
     def interrupt(done: int, total: int) -> None:
@@ -190,7 +188,7 @@ def test_an_interrupted_replacement_leaves_the_old_as_it_was(target: Path, new: 
     assert_consistent(target)
 
 
-def test_too_little_room_is_said_before_a_page_is_written(tmp_path: Path, new: Path, copy: Path) -> None:
+def test_too_little_disk_space_is_reported_before_a_page_is_written(tmp_path: Path, new: Path, copy: Path) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
     with tiny_disk(disk, "6m"):
@@ -205,7 +203,9 @@ def test_too_little_room_is_said_before_a_page_is_written(tmp_path: Path, new: P
         assert_consistent(target)
 
 
-def test_a_disk_that_fills_up_meanwhile_leaves_the_old(tmp_path: Path, new: Path, copy: Path) -> None:
+def test_disk_that_fills_up_during_the_replacement_leaves_the_old_database(
+    tmp_path: Path, new: Path, copy: Path
+) -> None:
     disk = tmp_path / "disk"
     disk.mkdir()
 
@@ -225,14 +225,14 @@ def test_a_disk_that_fills_up_meanwhile_leaves_the_old(tmp_path: Path, new: Path
         assert_consistent(target)
 
 
-def test_nothing_is_replaced_before_a_safety_copy_was_taken(target: Path, new: Path) -> None:
+def test_nothing_is_replaced_without_a_safety_copy(target: Path, new: Path) -> None:
     with InPlace(target, _MOMENT) as held, pytest.raises(RuntimeError, match="no safety copy"):
         held.swap(new)
     assert query(target, "SELECT text FROM label") == "old"
 
 
-def test_a_missing_target_or_a_folder_is_a_usage_error(source_folder: Path) -> None:
-    with pytest.raises(UsageError, match="is not there"):
+def test_missing_target_or_folder_is_a_usage_error(source_folder: Path) -> None:
+    with pytest.raises(UsageError, match="does not exist"):
         InPlace(source_folder / "app.db", _MOMENT).__enter__()
     with pytest.raises(UsageError, match="is not a file"):
         InPlace(source_folder, _MOMENT).__enter__()
@@ -244,11 +244,11 @@ from datetime import datetime, timezone
 from pathlib import Path
 from shared.sqlite.replace import InPlace
 target, new, copy, where, count = sys.argv[1:]
-heard = 0
+reached = 0
 def step(name):
-    global heard
-    heard += name == where
-    if heard == int(count):
+    global reached
+    reached += name == where
+    if reached == int(count):
         os._exit(99)
 with InPlace(Path(target), datetime(2024, 1, 15, 12, tzinfo=timezone.utc), step=step) as held:
     held.keep_bytes() if held.damaged else held.snapshot(Path(copy))
@@ -274,7 +274,7 @@ def _kill_at(step: str, target: Path, new: Path, copy: Path, count: int = 1) -> 
         ("closed", 1, "new"),
     ],
 )
-def test_killed_at_any_step_the_old_or_the_new_is_there_whole(
+def test_kill_at_any_step_leaves_the_old_or_the_new_database_complete(
     target: Path, new: Path, copy: Path, step: str, count: int, left: str
 ) -> None:
     _kill_at(step, target, new, copy, count)
@@ -282,8 +282,8 @@ def test_killed_at_any_step_the_old_or_the_new_is_there_whole(
     assert_consistent(target)
 
 
-def test_a_kill_in_the_middle_has_overwritten_pages_already(source_folder: Path, new: Path, copy: Path) -> None:
-    """Else the test above would prove nothing of the rollback."""
+def test_kill_during_the_copy_happens_after_pages_were_overwritten(source_folder: Path, new: Path, copy: Path) -> None:
+    """Otherwise the test above would not prove the rollback."""
     target = make_bank(source_folder / "app.db")
     before = target.read_bytes()
     _kill_at("pages", target, new, copy)
@@ -300,7 +300,7 @@ def _damaged(folder: Path) -> Path:
     return target
 
 
-def test_a_damaged_file_is_kept_byte_for_byte_and_replaced(source_folder: Path, new: Path) -> None:
+def test_damaged_file_is_kept_byte_for_byte_and_replaced(source_folder: Path, new: Path) -> None:
     target = _damaged(source_folder)
     before = target.read_bytes()
     with InPlace(target, _MOMENT) as held:
@@ -318,7 +318,7 @@ def test_a_damaged_file_is_kept_byte_for_byte_and_replaced(source_folder: Path, 
 
 
 @pytest.mark.parametrize("damage", ["truncated", "torn header"])
-def test_a_database_that_sqlite_will_not_open_can_be_replaced(source_folder: Path, new: Path, damage: str) -> None:
+def test_database_that_sqlite_cannot_open_can_be_replaced(source_folder: Path, new: Path, damage: str) -> None:
     target = make_bank(source_folder / "app.db")
     if damage == "truncated":
         os.truncate(target, target.stat().st_size - 4096)
@@ -331,8 +331,8 @@ def test_a_database_that_sqlite_will_not_open_can_be_replaced(source_folder: Pat
     assert_consistent(target)
 
 
-def test_a_wal_beside_a_torn_main_file_outlives_the_look_at_it(source_folder: Path) -> None:
-    """It may hold all that is left of the database."""
+def test_wal_beside_a_damaged_main_file_is_not_removed(source_folder: Path) -> None:
+    """It may be all that is left of the database."""
     target = make_bank(source_folder / "app.db", "wal")
     run_to_death('run(connection, "UPDATE savings SET amount = 1 WHERE id = 1")\nos.kill(os.getpid(), 9)', target)
     target.write_bytes(b"\0" * 4096 + target.read_bytes()[4096:])
@@ -343,7 +343,7 @@ def test_a_wal_beside_a_torn_main_file_outlives_the_look_at_it(source_folder: Pa
     assert state_of(source_folder) == before
 
 
-def test_a_damaged_file_that_another_process_has_open_is_refused(source_folder: Path, new: Path) -> None:
+def test_damaged_file_open_in_another_process_is_refused(source_folder: Path, new: Path) -> None:
     target = _damaged(source_folder)
     with running("file = open(path, 'rb')\nready()\nsys.stdin.read()", target) as holder:
         before = state_of(source_folder)
@@ -353,7 +353,7 @@ def test_a_damaged_file_that_another_process_has_open_is_refused(source_folder: 
 
 
 @pytest.mark.parametrize("step", ["locked", "kept", "cleared", "renamed"])
-def test_killed_while_a_damaged_file_is_replaced_nothing_is_lost_or_mixed(
+def test_kill_while_a_damaged_file_is_replaced_loses_and_mixes_nothing(
     source_folder: Path, new: Path, copy: Path, step: str
 ) -> None:
     target = _damaged(source_folder)

@@ -1,4 +1,4 @@
-"""Snapshots while other processes write as fast as they can: each is one committed state."""
+"""Each snapshot taken while other processes write is one committed state."""
 
 from pathlib import Path
 
@@ -21,9 +21,7 @@ _SNAPSHOTS = 15
 
 
 @pytest.mark.parametrize("journal_mode", ["delete", "truncate", "persist", "wal"])
-def test_each_snapshot_taken_under_writers_keeps_the_invariant(
-    source_folder: Path, copy: Path, journal_mode: str
-) -> None:
+def test_snapshots_during_writes_are_consistent(source_folder: Path, copy: Path, journal_mode: str) -> None:
     source = make_bank(source_folder / "app.db", journal_mode)
     code = f'run(connection, "PRAGMA journal_mode = {journal_mode}")\n' + TRANSFERS
     sums = set()
@@ -33,11 +31,13 @@ def test_each_snapshot_taken_under_writers_keeps_the_invariant(
             assert_consistent(copy)
             sums.add(query(copy, "SELECT sum(id * amount) FROM giro"))
             copy.unlink()
-    assert len(sums) > 1, "nobody wrote meanwhile, so nothing was proven"
+    assert len(sums) > 1, "no process wrote meanwhile, so this test proved nothing"
 
 
-def test_a_database_that_is_opened_and_closed_all_the_time_is_caught_whole(source_folder: Path, copy: Path) -> None:
-    """Each closing removes -wal and -shm, and each opening makes them: the way changes under our hands."""
+def test_snapshots_of_a_database_that_is_repeatedly_opened_and_closed_are_consistent(
+    source_folder: Path, copy: Path
+) -> None:
+    """Each close removes -wal and -shm and each open creates them, so the method changes during a snapshot."""
     source = make_bank(source_folder / "app.db", "wal")
     code = """
     for count in range(100000):
@@ -61,7 +61,7 @@ def test_a_database_that_is_opened_and_closed_all_the_time_is_caught_whole(sourc
     assert_consistent(source)
 
 
-def test_a_commit_made_while_a_wal_database_is_copied_is_not_held_up_and_not_copied(
+def test_commit_during_the_copy_of_a_wal_database_is_not_blocked_and_not_copied(
     source_folder: Path, copy: Path
 ) -> None:
     source = make_bank(source_folder / "app.db", "wal")
@@ -79,7 +79,7 @@ def test_a_commit_made_while_a_wal_database_is_copied_is_not_held_up_and_not_cop
 
 
 @pytest.mark.parametrize("journal_mode", ["delete", "wal"])
-def test_a_source_that_stays_locked_is_an_error_after_the_wait(
+def test_source_that_stays_locked_is_an_error_after_the_timeout(
     source_folder: Path, copy: Path, journal_mode: str
 ) -> None:
     source = make_bank(source_folder / "app.db", journal_mode)
@@ -88,7 +88,7 @@ def test_a_source_that_stays_locked_is_an_error_after_the_wait(
     assert not list(copy.parent.iterdir())
 
 
-def test_a_lock_that_is_let_go_in_time_is_waited_for(source_folder: Path, copy: Path) -> None:
+def test_snapshot_waits_for_a_lock_that_is_released_in_time(source_folder: Path, copy: Path) -> None:
     source = make_bank(source_folder / "app.db")
     code = """
     run(connection, "BEGIN EXCLUSIVE")
@@ -106,7 +106,7 @@ def test_a_lock_that_is_let_go_in_time_is_waited_for(source_folder: Path, copy: 
     assert_consistent(copy)
 
 
-def test_a_snapshot_leaves_the_locks_of_others_in_force(source_folder: Path, copy: Path) -> None:
+def test_snapshot_does_not_drop_locks_of_other_processes(source_folder: Path, copy: Path) -> None:
     source = make_bank(source_folder / "app.db")
     second_writer = """
     connection.set_busy_timeout(0)

@@ -1,4 +1,4 @@
-"""What a database location may be, and that a wrong one repeats no secret."""
+"""Database locations: valid ones are parsed, invalid ones are refused without repeating a secret."""
 
 from pathlib import Path
 
@@ -29,7 +29,7 @@ _SECRET = "s3cr3t-hunter2"
         ("what?.db", "what?.db"),
     ],
 )
-def test_a_file_is_named_by_a_path_or_a_file_url(url: str, path: str) -> None:
+def test_path_or_file_url_names_a_file(url: str, path: str) -> None:
     found = parse_location(url)
     assert found == FileLocation(Path(path))
     assert found.database == Path(path).name
@@ -62,7 +62,7 @@ def test_a_file_is_named_by_a_path_or_a_file_url(url: str, path: str) -> None:
         f"sqlitecloud:host/db?apikey={_SECRET}",
     ],
 )
-def test_anything_else_is_a_usage_error_without_the_secret(url: str) -> None:
+def test_invalid_location_is_a_usage_error_without_the_secret(url: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_location(url)
     assert _SECRET not in str(caught.value)
@@ -77,7 +77,7 @@ def test_anything_else_is_a_usage_error_without_the_secret(url: str) -> None:
         (f"sqlitecloud://[::1]:8860/app.db?token={_SECRET}", "sqlitecloud://[::1]:8860/app.db"),
     ],
 )
-def test_a_cloud_location_never_shows_its_credential(url: str, display: str) -> None:
+def test_cloud_location_never_shows_its_credential(url: str, display: str) -> None:
     found = parse_location(url)
     assert isinstance(found, CloudLocation)
     assert found.display == display

@@ -1,4 +1,4 @@
-"""A finished file gets its name in one step, and only a free one."""
+"""A finished file is renamed in one step, never over an existing file."""
 
 import errno
 import os
@@ -17,32 +17,30 @@ def temporary(tmp_path: Path) -> Path:
     return path
 
 
-def test_a_finished_file_takes_its_name_and_loses_the_old_one(tmp_path: Path, temporary: Path) -> None:
+def test_file_is_moved_to_its_new_name(tmp_path: Path, temporary: Path) -> None:
     publish_new(temporary, tmp_path / "app.db")
     assert [file.name for file in tmp_path.iterdir()] == ["app.db"]
     assert (tmp_path / "app.db").read_bytes() == b"content"
 
 
-def test_a_taken_name_is_refused_and_left_alone(tmp_path: Path, temporary: Path) -> None:
+def test_existing_file_is_refused_and_not_changed(tmp_path: Path, temporary: Path) -> None:
     target = tmp_path / "app.db"
     target.write_bytes(b"mine")
-    with pytest.raises(UsageError, match="is there already"):
+    with pytest.raises(UsageError, match="already exists"):
         publish_new(temporary, target)
     assert target.read_bytes() == b"mine"
     assert temporary.exists()
 
 
-def test_a_link_to_nowhere_is_a_taken_name(tmp_path: Path, temporary: Path) -> None:
+def test_dangling_link_counts_as_an_existing_file(tmp_path: Path, temporary: Path) -> None:
     (tmp_path / "app.db").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(UsageError, match="is there already"):
+    with pytest.raises(UsageError, match="already exists"):
         publish_new(temporary, tmp_path / "app.db")
     assert not (tmp_path / "elsewhere").exists()
 
 
 @pytest.mark.parametrize("suffix", ["-wal", "-journal", "-shm"])
-def test_an_old_wal_or_journal_that_would_be_replayed_is_refused_by_name(
-    tmp_path: Path, temporary: Path, suffix: str
-) -> None:
+def test_old_wal_or_journal_beside_the_target_is_refused_by_name(tmp_path: Path, temporary: Path, suffix: str) -> None:
     (tmp_path / f"app.db{suffix}").write_bytes(b"old")
     with pytest.raises(UsageError, match=f"app.db{suffix} would become part of the new database: remove it"):
         publish_new(temporary, tmp_path / "app.db")
@@ -50,11 +48,11 @@ def test_an_old_wal_or_journal_that_would_be_replayed_is_refused_by_name(
 
 
 def test_a_missing_folder_is_a_usage_error(tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="is not there"):
+    with pytest.raises(UsageError, match="does not exist"):
         check_new(tmp_path / "missing" / "app.db")
 
 
-def test_without_hard_links_the_name_is_claimed_first(
+def test_file_is_moved_on_a_file_system_without_hard_links(
     tmp_path: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> None:
@@ -66,7 +64,7 @@ def test_without_hard_links_the_name_is_claimed_first(
     assert not temporary.exists()
 
 
-def test_a_file_system_s_refusal_is_said_and_leaves_no_name(
+def test_file_system_error_is_reported_and_leaves_no_file(
     tmp_path: Path, temporary: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def refuse(*_: object) -> None:

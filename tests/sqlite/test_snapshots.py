@@ -1,4 +1,4 @@
-"""What a snapshot of a quiet or crashed database holds, and that its source does not notice."""
+"""Snapshots of idle and crashed databases: complete, and without a change of the source."""
 
 import sqlite3
 import stat
@@ -27,7 +27,7 @@ _COUNTERS = {*range(24, 28), *range(92, 100)}
 
 
 @pytest.mark.parametrize("journal_mode", ["delete", "wal"])
-def test_a_snapshot_is_the_source_byte_for_byte_but_for_its_write_counters(
+def test_snapshot_equals_its_source_except_for_the_write_counters(
     source_folder: Path, copy: Path, journal_mode: str
 ) -> None:
     source = make_bank(source_folder / "app.db", journal_mode)
@@ -45,7 +45,9 @@ def test_a_snapshot_is_the_source_byte_for_byte_but_for_its_write_counters(
 
 
 @pytest.mark.parametrize("page_size", [512, 1024, 65536])
-def test_page_size_vacuum_mode_and_schema_version_come_along(source_folder: Path, copy: Path, page_size: int) -> None:
+def test_snapshot_keeps_page_size_vacuum_mode_and_schema_version(
+    source_folder: Path, copy: Path, page_size: int
+) -> None:
     source = make_bank(source_folder / "app.db", page_size=page_size, auto_vacuum=2, user_version=7, application_id=-5)
     with closing(apsw.Connection(str(source))) as connection:
         connection.pragma("schema_version", 4_000_000_000 - 2**32)
@@ -57,7 +59,7 @@ def test_page_size_vacuum_mode_and_schema_version_come_along(source_folder: Path
     assert query(copy, "PRAGMA schema_version") == query(source, "PRAGMA schema_version")
 
 
-def test_bytes_reserved_at_the_end_of_each_page_come_along(source_folder: Path, copy: Path) -> None:
+def test_snapshot_keeps_reserved_bytes_of_pages(source_folder: Path, copy: Path) -> None:
     source = source_folder / "app.db"
     with closing(apsw.Connection(str(source))) as connection:
         connection.reserve_bytes(reserve=32)
@@ -67,7 +69,7 @@ def test_bytes_reserved_at_the_end_of_each_page_come_along(source_folder: Path, 
     assert copy.read_bytes()[20] == source.read_bytes()[20] == 32
 
 
-def test_a_snapshot_is_for_its_owner_only_and_stands_alone(source_folder: Path, copy: Path) -> None:
+def test_snapshot_is_one_private_file(source_folder: Path, copy: Path) -> None:
     source = make_bank(source_folder / "app.db", "wal")
     run_to_death(DIES_WITH_WAL, source)
     snapshot_file(source, copy)
@@ -75,14 +77,14 @@ def test_a_snapshot_is_for_its_owner_only_and_stands_alone(source_folder: Path, 
     assert list(copy.parent.iterdir()) == [copy]
 
 
-def test_the_system_s_own_sqlite_reads_a_snapshot(source_folder: Path, copy: Path) -> None:
+def test_system_sqlite_reads_a_snapshot(source_folder: Path, copy: Path) -> None:
     source = make_bank(source_folder / "app.db", "wal")
     snapshot_file(source, copy)
     with closing(sqlite3.connect(f"file:{copy}?immutable=1", uri=True)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchall() == [("ok",)]
 
 
-def test_a_wal_left_by_a_killed_writer_is_read_and_left_as_it_is(source_folder: Path, copy: Path) -> None:
+def test_wal_left_by_a_killed_writer_is_read_and_not_changed(source_folder: Path, copy: Path) -> None:
     source = make_bank(source_folder / "app.db", "wal")
     run_to_death(DIES_WITH_WAL, source)
     before = state_of(source_folder)
@@ -96,7 +98,7 @@ def test_a_wal_left_by_a_killed_writer_is_read_and_left_as_it_is(source_folder: 
     assert query(copy, "SELECT count(*) FROM only_in_wal") == 0
 
 
-def test_a_wal_without_its_index_is_read_and_none_is_made(source_folder: Path, copy: Path) -> None:
+def test_wal_without_shm_is_read_and_no_shm_is_created(source_folder: Path, copy: Path) -> None:
     source = make_bank(source_folder / "app.db", "wal")
     run_to_death(DIES_WITH_WAL, source)
     (source_folder / "app.db-shm").unlink()
@@ -109,7 +111,7 @@ def test_a_wal_without_its_index_is_read_and_none_is_made(source_folder: Path, c
     assert_consistent(copy)
 
 
-def test_a_hot_journal_is_rolled_back_in_the_copy_and_left_at_the_source(source_folder: Path, copy: Path) -> None:
+def test_hot_journal_is_rolled_back_in_the_copy_only(source_folder: Path, copy: Path) -> None:
     source = make_bank(source_folder / "app.db")
     run_to_death(DIES_WITH_HOT_JOURNAL, source)
     before = state_of(source_folder)
@@ -122,9 +124,7 @@ def test_a_hot_journal_is_rolled_back_in_the_copy_and_left_at_the_source(source_
     assert query(copy, "SELECT count(*) FROM ballast WHERE filler = zeroblob(3000)") == 0
 
 
-def test_a_hot_journal_of_a_transaction_over_two_files_is_judged_by_its_super_journal(
-    source_folder: Path, copy: Path
-) -> None:
+def test_hot_journal_of_a_two_file_transaction_uses_its_super_journal(source_folder: Path, copy: Path) -> None:
     source = make_bank(source_folder / "app.db")
     other = make_bank(source_folder / "other.db")
     run_to_death(
@@ -134,7 +134,7 @@ def test_a_hot_journal_of_a_transaction_over_two_files_is_judged_by_its_super_jo
             def __init__(self):
                 super().__init__("dies", "")
             def xDelete(self, name, syncdir):
-                os.kill(os.getpid(), 9)  # at the super-journal: all is written, nothing is committed
+                os.kill(os.getpid(), 9)  # when it deletes the super-journal: everything is written, nothing committed
         vfs = Vfs()
         connection.close()
         connection = apsw.Connection(path, vfs="dies")
@@ -157,7 +157,7 @@ def test_a_hot_journal_of_a_transaction_over_two_files_is_judged_by_its_super_jo
     assert_consistent(source)
 
 
-def test_an_open_wal_database_is_read_with_what_is_not_checkpointed(source_folder: Path, copy: Path) -> None:
+def test_snapshot_of_an_open_wal_database_includes_uncheckpointed_commits(source_folder: Path, copy: Path) -> None:
     source = make_bank(source_folder / "app.db", "wal")
     with running(WAL_READER_AND_WRITER, source):
         before = state_of(source_folder)
@@ -168,7 +168,7 @@ def test_an_open_wal_database_is_read_with_what_is_not_checkpointed(source_folde
     assert_consistent(copy)
 
 
-def test_what_a_writer_has_not_committed_is_not_in_the_snapshot(source_folder: Path, copy: Path) -> None:
+def test_uncommitted_changes_are_not_in_the_snapshot(source_folder: Path, copy: Path) -> None:
     source = make_bank(source_folder / "app.db")
     with running(WRITES_AND_WAITS, source):
         before = state_of(source_folder)
@@ -178,9 +178,7 @@ def test_what_a_writer_has_not_committed_is_not_in_the_snapshot(source_folder: P
     assert_consistent(copy)
 
 
-def test_a_link_is_followed_and_the_wal_is_looked_for_beside_the_real_file(
-    source_folder: Path, tmp_path: Path, copy: Path
-) -> None:
+def test_symbolic_link_is_followed_to_the_file_and_its_wal(source_folder: Path, tmp_path: Path, copy: Path) -> None:
     source = make_bank(source_folder / "app.db", "wal")
     run_to_death(DIES_WITH_WAL, source)
     link = tmp_path / "link.db"
@@ -190,7 +188,7 @@ def test_a_link_is_followed_and_the_wal_is_looked_for_beside_the_real_file(
 
 
 @pytest.mark.parametrize("name", ["wi th?query=1#x&mode=rwc.db", "per%cent%20.db", "ünï\udcff.db", "'q\"uote.db"])
-def test_any_name_that_a_file_can_have_works(source_folder: Path, copy: Path, name: str) -> None:
+def test_source_may_have_any_file_name(source_folder: Path, copy: Path, name: str) -> None:
     plain = make_bank(source_folder / "plain.db")
     source = source_folder / name
     plain.rename(source)
@@ -199,17 +197,17 @@ def test_any_name_that_a_file_can_have_works(source_folder: Path, copy: Path, na
     assert_consistent(copy)
 
 
-def test_progress_ends_at_the_whole_size(source_folder: Path, copy: Path) -> None:
+def test_progress_ends_at_the_total_size(source_folder: Path, copy: Path) -> None:
     for journal_mode in ("delete", "wal"):
         source = make_bank(source_folder / f"{journal_mode}.db", journal_mode)
-        heard: list[tuple[int, int]] = []
-        snapshot_file(source, copy, progress=lambda done, total, heard=heard: heard.append((done, total)))
-        assert heard[-1] == (source.stat().st_size, source.stat().st_size)
+        calls: list[tuple[int, int]] = []
+        snapshot_file(source, copy, progress=lambda done, total, calls=calls: calls.append((done, total)))
+        assert calls[-1] == (source.stat().st_size, source.stat().st_size)
         copy.unlink()
 
 
 @pytest.mark.parametrize("journal_mode", ["delete", "wal"])
-def test_an_interrupted_snapshot_leaves_nothing(source_folder: Path, copy: Path, journal_mode: str) -> None:
+def test_interrupted_snapshot_leaves_no_files(source_folder: Path, copy: Path, journal_mode: str) -> None:
     source = make_bank(source_folder / "app.db", journal_mode)
     before = state_of(source_folder)
 
@@ -222,7 +220,7 @@ def test_an_interrupted_snapshot_leaves_nothing(source_folder: Path, copy: Path,
     assert state_of(source_folder) == before
 
 
-def test_a_schema_that_does_not_parse_is_copied_with_its_pages(source_folder: Path, copy: Path) -> None:
+def test_database_with_a_schema_that_does_not_parse_is_copied(source_folder: Path, copy: Path) -> None:
     source = make_bank(source_folder / "app.db")
     with closing(apsw.Connection(str(source))) as connection:
         connection.pragma("writable_schema", True)
@@ -231,7 +229,7 @@ def test_a_schema_that_does_not_parse_is_copied_with_its_pages(source_folder: Pa
     assert copy.read_bytes()[100:] == source.read_bytes()[100:]
 
 
-def test_the_invariant_is_worth_testing(source_folder: Path) -> None:
+def test_invariant_of_the_tests_detects_a_changed_row(source_folder: Path) -> None:
     source = make_bank(source_folder / "app.db")
     with closing(apsw.Connection(str(source))) as connection:
         connection.execute("UPDATE savings SET amount = amount + 1 WHERE id = 1")

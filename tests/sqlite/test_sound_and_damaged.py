@@ -1,4 +1,4 @@
-"""Databases that are sound, or whose damage is the source's own: none is called a bad backup."""
+"""Backups of unusual good databases, and of databases that are damaged themselves, are good backups."""
 
 from collections.abc import Callable
 from contextlib import closing
@@ -30,7 +30,7 @@ def unique_violated(path: Path) -> None:
 
 
 def stale_index(path: Path) -> None:
-    """An application overrides lower(), and indexed what its own gave."""
+    """Makes an index on lower() as an application that overrides it does."""
     with closing(apsw.Connection(str(path))) as db:
         db.create_scalar_function("lower", lambda text: str(text).lower(), deterministic=True)
         db.execute("CREATE TABLE t(id INTEGER PRIMARY KEY, n TEXT); CREATE INDEX tl ON t(lower(n))")
@@ -72,7 +72,7 @@ def back_up(place: Workplace, make: Callable[[Path], None], *arguments: str) -> 
 
 
 @pytest.mark.parametrize("make", [unique_violated, fts4_content_gone, many_complaints])
-def test_a_page_image_of_what_breaks_its_own_rules_is_good(
+def test_page_image_of_content_that_violates_its_declarations_is_good(
     workplace: Workplace,  # noqa: F811
     make: Callable[[Path], None],
 ) -> None:
@@ -82,7 +82,7 @@ def test_a_page_image_of_what_breaks_its_own_rules_is_good(
     assert workplace.good("list", "--json").json[0]["verified"] is True
 
 
-def test_damage_of_the_source_is_told_as_the_sources(workplace: Workplace) -> None:  # noqa: F811
+def test_damage_of_the_source_is_reported_as_damage_of_the_source(workplace: Workplace) -> None:  # noqa: F811
     back_up(workplace, unique_violated, "--format", "sqlite")
     outcome = workplace.good("verify", "--backup", "one")
     assert "the backup is faithful, and the source itself is damaged: non-unique entry in index i" in outcome.out
@@ -93,20 +93,20 @@ def test_damage_of_the_source_is_told_as_the_sources(workplace: Workplace) -> No
     workplace.good("restore", "--backup", "latest-verified", "--to", "proven.db", DATABASE_URL="odd.db")
 
 
-def test_a_drill_of_a_damaged_source_passes(workplace: Workplace) -> None:  # noqa: F811
+def test_drill_of_a_damaged_source_passes(workplace: Workplace) -> None:  # noqa: F811
     back_up(workplace, unique_violated, "--format", "sqlite")
     workplace.good("verify", "--backup", "one")
     assert workplace.good("drill", "--now", "--json").json[0]["passed"] is True
 
 
-def test_a_stale_index_is_the_sources_in_both_formats(workplace: Workplace) -> None:  # noqa: F811
+def test_stale_index_is_reported_as_damage_of_the_source_in_both_formats(workplace: Workplace) -> None:  # noqa: F811
     assert back_up(workplace, stale_index).startswith("0")
     (found,) = workplace.good("verify", "--backup", "one", "--json").json
     assert {check["name"] for check in found["checks"]} >= {"sql", "image"}
     assert "run REINDEX tl there" in found["source_damage"]
 
 
-def test_a_tail_behind_the_last_page_is_not_copied(workplace: Workplace) -> None:  # noqa: F811
+def test_bytes_after_the_last_page_are_not_copied(workplace: Workplace) -> None:  # noqa: F811
     def with_tail(path: Path) -> None:
         with closing(apsw.Connection(str(path))) as db:
             db.execute("CREATE TABLE t(x)")
@@ -118,21 +118,21 @@ def test_a_tail_behind_the_last_page_is_not_copied(workplace: Workplace) -> None
     assert (workplace.folder / "back.db").stat().st_size == 2 * 4096
 
 
-def test_a_schema_that_cannot_be_read_is_kept_byte_for_byte(workplace: Workplace) -> None:  # noqa: F811
+def test_database_with_an_unreadable_schema_is_kept_byte_for_byte(workplace: Workplace) -> None:  # noqa: F811
     assert back_up(workplace, schema_damaged, "--allow-corrupt").startswith("0")
     workplace.good("restore", "--backup", "one", "--to", "back.db")
     assert (workplace.folder / "back.db").read_bytes() == (workplace.folder / "odd.db").read_bytes()
 
 
 @pytest.mark.parametrize("form", ["sql", "sqlite"])
-def test_less_than_a_page_is_no_database(workplace: Workplace, form: str) -> None:  # noqa: F811
+def test_file_smaller_than_a_page_is_refused(workplace: Workplace, form: str) -> None:  # noqa: F811
     found = back_up(workplace, less_than_a_page, "--format", form)
     assert found.startswith("3")
     assert "is truncated" in found
     assert not [name for name in workplace.stored() if "manifest" in name]
 
 
-def test_a_page_image_of_no_pages_is_not_restored(workplace: Workplace) -> None:  # noqa: F811
+def test_empty_page_image_is_not_restored(workplace: Workplace) -> None:  # noqa: F811
     with Confined() as child, pytest.raises(NotGood, match="has 0 bytes"):
         write_database(Format.SQLITE, [b""], make_manifest(), workplace.folder / "x.db", child)
     assert not (workplace.folder / "x.db").exists()
@@ -156,13 +156,13 @@ TEXT = "43524541544520494e4445582069204f4e2074286120434f4c4c41544520ff29"
 HOSTILE = {
     "a view without end": (hostile(["CREATE TABLE t(a)", f"CREATE VIEW alembic_version AS {ENDLESS}"]), ""),
     "values that exist only when read": (hostile([WIDE, "INSERT INTO t(a, z) VALUES(1, 1)"]), ""),
-    "a table in other letters": (
+    "a table in another case": (
         hostile(
             ["CREATE TABLE t(a)", "CREATE INDEX i ON t(a)"], "UPDATE sqlite_schema SET tbl_name='T' WHERE name='i'"
         ),
         (
-            "the schema is not as SQLite writes it (names in another case, or not text), so it cannot be dumped as SQL: "
-            "back up the page image only (BACKUP_FORMATS=sqlite)"
+            "the schema is not as SQLite writes it (names in another case, or not text), so it cannot be dumped as SQL"
+            ": back up the page image only (BACKUP_FORMATS=sqlite)"
         ),
     ),
     "SQLITE_sequence": (
@@ -193,7 +193,7 @@ HOSTILE = {
 
 
 @pytest.mark.parametrize("kind", HOSTILE)
-def test_a_schema_nobody_writes_is_backed_up_or_refused_with_a_true_line(
+def test_hostile_schema_is_backed_up_or_refused_with_a_correct_error(
     workplace: Workplace,  # noqa: F811
     kind: str,
 ) -> None:
@@ -209,7 +209,7 @@ def test_a_schema_nobody_writes_is_backed_up_or_refused_with_a_true_line(
 
 
 @pytest.mark.parametrize("kind", ["a name that is not text", "a collation that is not text"])
-def test_pages_of_a_schema_that_is_not_text_are_kept_when_that_is_asked_for(
+def test_allow_corrupt_keeps_pages_of_a_schema_that_is_not_text(
     workplace: Workplace,  # noqa: F811
     kind: str,
 ) -> None:
@@ -241,7 +241,7 @@ def without_rowid_collation(path: Path) -> None:
 
 @pytest.mark.parametrize("make", [names_in_another_case, without_rowid_collation])
 @pytest.mark.parametrize("form", ["sql", "sqlite"])
-def test_a_sound_database_is_carried_in_either_format(
+def test_unusual_good_database_survives_in_either_format(
     workplace: Workplace,  # noqa: F811
     make: Callable[[Path], None],
     form: str,
@@ -251,7 +251,7 @@ def test_a_sound_database_is_carried_in_either_format(
     workplace.good("restore", "--backup", "one", "--to", "back.db", "--verify")
 
 
-def test_rows_that_break_a_unique_index_are_refused_as_sql_and_kept_as_pages(workplace: Workplace) -> None:  # noqa: F811
+def test_rows_that_break_a_unique_index_are_kept_only_as_pages(workplace: Workplace) -> None:  # noqa: F811
     refused = back_up(workplace, unique_violated, "--format", "sql")
     assert refused.startswith("1")
     assert "rows of table 't' break its UNIQUE index 'i'" in refused

@@ -1,4 +1,4 @@
-"""Sources that give no good snapshot: one clear line, the right exit code, and nothing made."""
+"""Sources without a good snapshot give a one-line error and the right exit code, and leave no files."""
 
 import os
 import random
@@ -25,12 +25,12 @@ from tests.sqlite.processes import DIES_WITH_WAL, assert_consistent, make_bank, 
 def _refusal(source: Path, copy: Path) -> LitekeepError:
     with pytest.raises(LitekeepError) as caught:
         snapshot_file(source, copy)
-    assert list(copy.parent.iterdir()) == [], "something was left behind"
+    assert list(copy.parent.iterdir()) == [], "files were left behind"
     assert "\n" not in str(caught.value)
     return caught.value
 
 
-def test_a_missing_file_is_refused_and_not_made(source_folder: Path, copy: Path) -> None:
+def test_missing_file_is_refused_and_not_created(source_folder: Path, copy: Path) -> None:
     error = _refusal(source_folder / "missing.db", copy)
     assert "missing.db does not exist" in str(error)
     assert error.exit_code == 1
@@ -41,18 +41,18 @@ def test_a_folder_is_refused(source_folder: Path, copy: Path) -> None:
     assert "is a folder" in str(_refusal(source_folder, copy))
 
 
-def test_links_in_a_circle_are_refused(source_folder: Path, copy: Path) -> None:
+def test_symbolic_link_loop_is_refused(source_folder: Path, copy: Path) -> None:
     (source_folder / "a.db").symlink_to("b.db")
     (source_folder / "b.db").symlink_to("a.db")
-    assert "circle" in str(_refusal(source_folder / "a.db", copy))
+    assert "loop" in str(_refusal(source_folder / "a.db", copy))
 
 
-def test_a_pipe_is_refused_without_waiting_for_a_writer(source_folder: Path, copy: Path) -> None:
+def test_pipe_is_refused_without_waiting_for_a_writer(source_folder: Path, copy: Path) -> None:
     os.mkfifo(source_folder / "pipe.db")
     assert "not a regular file" in str(_refusal(source_folder / "pipe.db", copy))
 
 
-def test_an_emptied_file_is_never_a_good_backup(source_folder: Path, copy: Path) -> None:
+def test_empty_file_is_refused(source_folder: Path, copy: Path) -> None:
     source = source_folder / "app.db"
     source.touch()
     error = _refusal(source, copy)
@@ -63,7 +63,7 @@ def test_an_emptied_file_is_never_a_good_backup(source_folder: Path, copy: Path)
 @pytest.mark.parametrize(
     "content", [b"x", b"hello, " * 999, bytes(range(255, -1, -1)) * 32, b"SQLite format 3\0" + bytes(8176)]
 )
-def test_what_is_no_database_or_is_encrypted_is_refused(source_folder: Path, copy: Path, content: bytes) -> None:
+def test_other_or_encrypted_file_is_refused(source_folder: Path, copy: Path, content: bytes) -> None:
     source = source_folder / "app.db"
     source.write_bytes(content)
     error = _refusal(source, copy)
@@ -74,7 +74,7 @@ def test_what_is_no_database_or_is_encrypted_is_refused(source_folder: Path, cop
 
 @pytest.mark.parametrize("journal_mode", ["delete", "wal"])
 @pytest.mark.parametrize("missing", [1, 4096, 500_000])
-def test_a_truncated_file_is_refused_with_both_sizes(
+def test_truncated_file_is_refused_with_both_sizes(
     source_folder: Path, copy: Path, journal_mode: str, missing: int
 ) -> None:
     source = make_bank(source_folder / "app.db", journal_mode)
@@ -85,13 +85,13 @@ def test_a_truncated_file_is_refused_with_both_sizes(
     assert isinstance(error, CorruptSource)
 
 
-def test_a_file_cut_in_its_header_is_refused(source_folder: Path, copy: Path) -> None:
+def test_file_truncated_in_its_header_is_refused(source_folder: Path, copy: Path) -> None:
     source = make_bank(source_folder / "app.db")
     os.truncate(source, 60)
     assert isinstance(_refusal(source, copy), CorruptSource)
 
 
-def test_a_file_whose_rest_is_in_the_wal_is_not_truncated(source_folder: Path, copy: Path) -> None:
+def test_file_whose_last_pages_are_in_the_wal_is_not_called_truncated(source_folder: Path, copy: Path) -> None:
     source = make_bank(source_folder / "app.db", "wal")
     run_to_death(
         """
@@ -107,9 +107,7 @@ def test_a_file_whose_rest_is_in_the_wal_is_not_truncated(source_folder: Path, c
 
 
 @pytest.mark.parametrize("journal_mode", ["delete", "wal"])
-def test_a_damaged_file_is_taken_as_it_is_when_that_is_asked_for(
-    source_folder: Path, copy: Path, journal_mode: str
-) -> None:
+def test_allow_corrupt_copies_a_damaged_file_byte_for_byte(source_folder: Path, copy: Path, journal_mode: str) -> None:
     source = make_bank(source_folder / "app.db", journal_mode)
     os.truncate(source, source.stat().st_size - 4096)
     before = state_of(source_folder)
@@ -119,11 +117,11 @@ def test_a_damaged_file_is_taken_as_it_is_when_that_is_asked_for(
     assert state_of(source_folder) == before
 
 
-def test_a_damaged_file_with_a_wal_is_taken_as_it_is_when_that_is_asked_for(source_folder: Path, copy: Path) -> None:
+def test_allow_corrupt_copies_a_damaged_file_that_has_a_wal(source_folder: Path, copy: Path) -> None:
     source = make_bank(source_folder / "app.db", "wal")
     run_to_death('run(connection, "UPDATE savings SET amount = 1 WHERE id = 1")\nos.kill(os.getpid(), 9)', source)
     with source.open("r+b") as file:
-        file.write(b"SQLite format 3\0" + b"\x10\0\2\2\0\xff\xff\xff")  # payload fractions that are none
+        file.write(b"SQLite format 3\0" + b"\x10\0\2\2\0\xff\xff\xff")  # invalid payload fractions
     before = state_of(source_folder)
     assert isinstance(_refusal(source, copy), CorruptSource)
     snapshot_file(source, copy, allow_corrupt=True)
@@ -132,13 +130,13 @@ def test_a_damaged_file_with_a_wal_is_taken_as_it_is_when_that_is_asked_for(sour
     assert state_of(source_folder) == before
 
 
-def test_a_file_that_is_no_database_is_taken_as_it_is_when_that_is_asked_for(source_folder: Path, copy: Path) -> None:
+def test_allow_corrupt_copies_a_file_that_is_not_a_database(source_folder: Path, copy: Path) -> None:
     (source_folder / "app.db").write_bytes(b"hello" * 1000)
     snapshot_file(source_folder / "app.db", copy, allow_corrupt=True)
     assert copy.read_bytes() == b"hello" * 1000
 
 
-def test_a_destination_that_is_there_is_left_alone(source_folder: Path, copy: Path) -> None:
+def test_existing_destination_is_not_changed(source_folder: Path, copy: Path) -> None:
     source = make_bank(source_folder / "app.db")
     copy.write_text("mine")
     with pytest.raises(SourceError):
@@ -146,16 +144,16 @@ def test_a_destination_that_is_there_is_left_alone(source_folder: Path, copy: Pa
     assert copy.read_text() == "mine"
 
 
-def test_a_file_that_may_not_be_read_is_refused(source_folder: Path, copy: Path) -> None:
+def test_file_without_read_permission_is_refused(source_folder: Path, copy: Path) -> None:
     source = make_bank(source_folder / "app.db")
     source.chmod(0)
-    said = _without_privileges(source, copy)
-    assert said == f"SourceError: {source} may not be read by this user: permission denied"
+    message = _without_privileges(source, copy)
+    assert message == f"SourceError: {source} cannot be read by this user: permission denied"
     assert not list(copy.parent.iterdir())
 
 
 @pytest.mark.parametrize("journal_mode", ["delete", "wal"])
-def test_a_folder_that_may_not_be_written_works(source_folder: Path, copy: Path, journal_mode: str) -> None:
+def test_source_in_a_folder_without_write_permission_works(source_folder: Path, copy: Path, journal_mode: str) -> None:
     source = make_bank(source_folder / "app.db", journal_mode)
     if journal_mode == "wal":
         run_to_death(DIES_WITH_WAL, source)
@@ -168,7 +166,7 @@ def test_a_folder_that_may_not_be_written_works(source_folder: Path, copy: Path,
 
 
 @pytest.mark.parametrize("journal_mode", ["delete", "wal"])
-def test_a_file_system_mounted_read_only_works(source_folder: Path, copy: Path, journal_mode: str) -> None:
+def test_source_on_a_read_only_file_system_works(source_folder: Path, copy: Path, journal_mode: str) -> None:
     source = make_bank(source_folder / "app.db", journal_mode)
     with read_only(source_folder):
         with pytest.raises(OSError, match="Read-only"):
@@ -177,7 +175,7 @@ def test_a_file_system_mounted_read_only_works(source_folder: Path, copy: Path, 
     assert_consistent(copy)
 
 
-def test_too_little_room_is_said_before_anything_is_copied(source_folder: Path, copy: Path) -> None:
+def test_too_little_disk_space_is_reported_before_the_copy(source_folder: Path, copy: Path) -> None:
     source = make_bank(source_folder / "app.db")
     with tiny_disk(copy.parent, "1m"):
         error = _refusal(source, copy)
@@ -185,9 +183,9 @@ def test_too_little_room_is_said_before_anything_is_copied(source_folder: Path, 
 
 
 @pytest.mark.parametrize("journal_mode", ["delete", "wal"])
-def test_a_disk_that_fills_up_meanwhile_is_named(source_folder: Path, copy: Path, journal_mode: str) -> None:
+def test_disk_that_fills_up_during_the_copy_is_named(source_folder: Path, copy: Path, journal_mode: str) -> None:
     source = make_bank(source_folder / "app.db", journal_mode)
-    with closing(apsw.Connection(str(source))) as connection:  # longer than two steps of the copy
+    with closing(apsw.Connection(str(source))) as connection:  # more than two steps of the copy
         connection.execute("INSERT INTO ballast VALUES (1000, randomblob(20000000))")
 
     def fill(done: int, total: int) -> None:
@@ -202,7 +200,7 @@ def test_a_disk_that_fills_up_meanwhile_is_named(source_folder: Path, copy: Path
 
 
 def _without_privileges(source: Path, copy: Path) -> str:
-    """Takes the snapshot as a user for whom permissions hold: root is one only without its capabilities."""
+    """Takes the snapshot without capabilities, so that permissions apply even to root."""
     code = f"""
 import ctypes, sys
 from pathlib import Path
@@ -229,9 +227,9 @@ def _put(at: int, new: bytes) -> Callable[[bytes], bytes]:
 FOREIGN: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "SQLCipher with a clear header": (
         lambda pages: pages[:32] + bytes(random.Random(1).randbytes(len(pages) - 32)),
-        "is encrypted, but for the beginning of its header",
+        "is encrypted, except for the beginning of its header",
     ),
-    "SQLCipher with 16 bytes in clear": (_put(21, b"\x9c\x03\x77"), "is encrypted, but for the beginning"),
+    "SQLCipher with 16 bytes in clear": (_put(21, b"\x9c\x03\x77"), "is encrypted, except for the beginning"),
     "MVCC": (_put(18, b"\xff\xff"), "is in the MVCC journal mode of another engine"),
     "a newer file format": (_put(18, b"\x03\x03"), "is of file format 3, which is newer than SQLite's"),
     "a newer schema": (_put(47, b"\x05"), "has a schema of format 5, which is newer than SQLite's"),
@@ -239,7 +237,7 @@ FOREIGN: dict[str, tuple[Callable[[bytes], bytes], str]] = {
 
 
 @pytest.mark.parametrize("kind", FOREIGN)
-def test_what_this_sqlite_cannot_read_is_not_called_damaged(source_folder: Path, copy: Path, kind: str) -> None:
+def test_file_that_this_sqlite_cannot_read_is_not_called_damaged(source_folder: Path, copy: Path, kind: str) -> None:
     change, words = FOREIGN[kind]
     source = make_bank(source_folder / "app.db", "delete")
     source.write_bytes(change(source.read_bytes()))
@@ -255,7 +253,7 @@ def test_what_this_sqlite_cannot_read_is_not_called_damaged(source_folder: Path,
         write_foreign_pages([source.read_bytes()], copy.parent / "imported.db", source.stat().st_size, "dump.sqlite")
 
 
-def test_a_schema_that_this_sqlite_cannot_read_may_be_anothers(source_folder: Path) -> None:
+def test_unreadable_schema_may_be_of_another_engine(source_folder: Path) -> None:
     source = source_folder / "app.db"
     with closing(apsw.Connection(str(source))) as connection:
         connection.execute("CREATE TABLE t (a); PRAGMA writable_schema = ON").fetchall()

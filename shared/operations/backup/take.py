@@ -30,7 +30,7 @@ from shared.operations.backup.order import BackupOrder
 from shared.operations.backup.publish import publish, publish_copy, stage_copies
 from shared.runtime.progress import Progress, silent
 from shared.runtime.workspace import scratch_folder
-from shared.sqlite.checks import check_beside
+from shared.sqlite.checks import check_in_background
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -82,7 +82,7 @@ def take_backup(
         # The time after the snapshot: what `--at` brings back never holds anything newer than was asked for.
         created_at = clock()
         # Quick ones: a search in each index for each row would take longer than all else. Verifying does that.
-        with check_beside(copied.path, quick=True) as integrity:
+        with check_in_background(copied.path, quick=True) as integrity:
             moment = _Moment(copied, started, created_at, integrity)
             for candidate in candidate_ids(order, created_at):
                 name = checked_name(order.kind, order.location.database, candidate)

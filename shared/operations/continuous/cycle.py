@@ -34,7 +34,7 @@ from shared.operations.continuous.live import BASE_LIFE, Live, Point, live_chain
 from shared.operations.continuous.point import Material, copy_path, store_point
 from shared.runtime.progress import Progress, silent
 from shared.runtime.workspace import scratch_folder
-from shared.sqlite.checks import check_beside
+from shared.sqlite.checks import check_in_background
 from shared.stores import Store
 
 
@@ -118,7 +118,7 @@ class _Cycle:
         image = self._scratch / "snapshot.sqlite"
         snapshot = self._database.snapshot(image, allow_corrupt=False, progress=self._progress)
         created_at = whole_second(self._clock())
-        with check_beside(image, quick=True) as integrity:
+        with check_in_background(image, quick=True) as integrity:
             description = describe_snapshot(snapshot, None)
             parent, before = coming.result()
             key = before.key if before else secrets.token_bytes(KEY)

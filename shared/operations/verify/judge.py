@@ -18,7 +18,7 @@ from shared.model.manifest import Integrity, Manifest
 from shared.model.names import Format
 from shared.operations.verify.check import Check, Proof
 from shared.runtime.progress import Progress, silent
-from shared.sqlite.checks import check_beside
+from shared.sqlite.checks import check_in_background
 from shared.sqlite.remedies import damage_line
 from shared.sqlite.settings_of import describe
 from shared.sqlite.sqlite_failures import kind_of
@@ -58,7 +58,7 @@ def prove(target: Path, manifest: Manifest, form: Format, *, progress: Progress 
     has just built its indexes, so the quick check is enough; the database may be no worse than the source was.
     """
     from_sql = form is Format.SQL
-    with _kept_open(target), check_beside(target, quick=from_sql) as integrity:
+    with _kept_open(target), check_in_background(target, quick=from_sql) as integrity:
         checks = hold_to_manifest(target, manifest)
         schema, data = checks[0], checks[1:]
         if from_sql:
