@@ -1,6 +1,6 @@
-"""Artifacts and manifests: compressed, encrypted, hashed and sealed in one pass, and back.
+"""Reads and writes artifacts and manifests: compression, encryption, hashes and seals in one pass.
 
-What is written here, from the inside out:
+The layers of an artifact, from the inside out:
 
     plain bytes    SHA-256 and length are recorded
     compression    gzip (RFC 1952) for `sql`, zstd (RFC 8878) for `sqlite`; one member, one frame

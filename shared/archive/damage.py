@@ -1,5 +1,5 @@
-"""What decoding says of bytes that are not what they should be."""
+"""The exception for bytes that cannot be decoded."""
 
 
 class Damaged(Exception):
-    """Its text ends a sentence that begins with the file's name; who knows that name makes it a NotGood."""
+    """Damaged bytes. The text completes a sentence that begins with the file's name; callers raise it as NotGood."""

@@ -1,8 +1,7 @@
-"""The data key: one for each backup, wrapped by the wrapping key, never stored in the clear.
+"""Data keys: one for each backup, wrapped by the wrapping key, never stored in clear text.
 
-It is a Tink streaming AEAD keyset of one AES256_GCM_HKDF_1MB key. Everything made under it is
-bound to what it is for by its associated data: a data key serves one backup, an artifact's
-ciphertext one format of it, a seal one manifest.
+A data key is a Tink streaming AEAD keyset with one AES256_GCM_HKDF_1MB key. Associated data binds everything made with
+it to its purpose: a wrapped data key to one backup, an artifact's ciphertext to one format, a seal to one manifest.
 """
 
 import base64
@@ -29,7 +28,7 @@ streaming_aead.register()
 
 
 class Destination(Protocol):
-    """What ciphertext is written to. Tink calls `close` at the end, and from finalisers."""
+    """A stream that ciphertext is written to. Tink calls `close` at the end, and from finalisers."""
 
     def writable(self) -> bool: ...
     def write(self, data: bytes, /) -> int: ...
@@ -37,7 +36,7 @@ class Destination(Protocol):
 
 
 class CiphertextSource(Protocol):
-    """What ciphertext is read from. `failure` is what `read` raised, if it did."""
+    """A stream that ciphertext is read from. `failure` is the exception that `read` raised, if any."""
 
     failure: BaseException | None
 
@@ -47,6 +46,8 @@ class CiphertextSource(Protocol):
 
 
 class DataKey:
+    """The key that encrypts one backup's artifacts and seals its manifest."""
+
     def __init__(self, keyset: tink.KeysetHandle) -> None:
         self._keyset = keyset
         self._stream = keyset.primitive(streaming_aead.StreamingAead)  # type: ignore[type-abstract]
@@ -56,21 +57,21 @@ class DataKey:
         return cls(tink.new_keyset_handle(streaming_aead.streaming_aead_key_templates.AES256_GCM_HKDF_1MB))
 
     def wrap(self, key: WrappingKey, name: BackupName) -> Encryption:
-        """What the manifest records: the key that wrapped, and the wrapped data key. Raises KeyProblem."""
+        """Returns the manifest's record: the wrapping key's name and the wrapped data key. Raises KeyProblem."""
         secret = proto_keyset_format.serialize(self._keyset, secret_key_access.TOKEN)
         wrapped = key.wrap(secret, _wrapping_context(name))
         return Encryption(
             scheme="tink-streaming-aead-aes256-gcm-hkdf-1mb",
-            key=key.name,  # read after wrapping: Cloud KMS tells only then which version it used
+            key=key.name,  # read after wrapping: only then Cloud KMS has reported the version
             wrapped_key=base64.b64encode(wrapped).decode(),
         )
 
     @classmethod
     def unwrap(cls, encryption: Encryption, key: WrappingKey, name: BackupName) -> "DataKey":
-        """The data key again.
+        """Returns the unwrapped data key.
 
-        Raises OtherKey when `key` is not the one that wrapped it, KeyProblem when it cannot be used,
-        NotGood when the wrapped key was changed or belongs to another backup.
+        Raises OtherKey if another key wrapped it, KeyProblem if `key` cannot be used, NotGood if the wrapped key was
+        changed or belongs to another backup.
         """
         check_same_key(encryption, key, name)
         try:
@@ -83,15 +84,17 @@ class DataKey:
             ) from None
 
     def encrypting(self, destination: Destination, context: bytes) -> BinaryIO:
-        """A stream whose `close` ends the ciphertext. So does its finaliser: `destination` must be
-        one that takes nothing once its owner has given up, and whose `close` does nothing.
+        """Returns a stream whose `close` ends the ciphertext.
+
+        Its finaliser ends it too, so `destination` must ignore writes after its owner has aborted, and its `close` must
+        do nothing.
         """
         return self._stream.new_encrypting_stream(cast("BinaryIO", destination), context)
 
     def decrypted(self, source: CiphertextSource, context: bytes) -> Iterator[bytes]:
-        """The plain bytes, each authentic; that the end is there is known only at the end.
+        """Yields authenticated plain bytes. They are complete only once the iterator has ended.
 
-        Raises Damaged for a changed, cut or foreign ciphertext, and what `source.read` raised as it was.
+        Raises Damaged if the ciphertext was changed, truncated or belongs elsewhere; re-raises errors of `source.read`.
         """
         stream = self._stream.new_decrypting_stream(cast("BinaryIO", source), context)
         while True:
@@ -99,7 +102,7 @@ class DataKey:
                 piece = stream.read(_PIECE)
             except tink.TinkError:
                 piece = None
-            if source.failure is not None:  # Tink turns every exception into its own, and EOFError into an end
+            if source.failure is not None:  # Tink replaces every exception, and takes EOFError for the end
                 raise source.failure
             if piece is None:
                 raise Damaged("cannot be decrypted: it was changed or cut, or belongs to another backup")
@@ -108,9 +111,9 @@ class DataKey:
             yield piece
 
     def seal(self, content: bytes, purpose: str = "manifest") -> str:
-        """Authenticates `content` as a document of that purpose.
+        """Returns a seal that authenticates `content` as a document of that purpose.
 
-        Returns base64 of a ciphertext of nothing that has the content as associated data.
+        It is the base64 of an empty text's ciphertext with the content's hash as associated data.
         """
         sealed = _Collected()
         with self.encrypting(sealed, _seal_context(content, purpose)):
@@ -118,6 +121,7 @@ class DataKey:
         return base64.b64encode(sealed.content).decode()
 
     def is_sealed(self, content: bytes, seal: str, purpose: str = "manifest") -> bool:
+        """Returns whether `seal` is this key's seal of exactly that content and purpose."""
         try:
             source = _Given(_decode(seal))
             return not any(self.decrypted(source, _seal_context(content, purpose)))
@@ -126,7 +130,7 @@ class DataKey:
 
 
 def artifact_context(name: BackupName, form: Format, binding: Mapping[str, str] = MappingProxyType({})) -> bytes:
-    """The associated data of an artifact's ciphertext; `binding` is what its manifest also binds it to."""
+    """Returns the associated data of an artifact's ciphertext; `binding` adds more fields of its manifest."""
     return _context("artifact", name, format=form.value, **binding)
 
 
@@ -135,7 +139,7 @@ def _wrapping_context(name: BackupName) -> bytes:
 
 
 def _seal_context(content: bytes, purpose: str) -> bytes:
-    # Hashed because Tink keeps associated data in memory more than once.
+    # Hashed, because Tink keeps several copies of associated data in memory.
     return canonical_json({"purpose": f"litekeep 1 {purpose}", "sha256": hashlib.sha256(content).hexdigest()})
 
 
@@ -145,7 +149,7 @@ def _context(purpose: str, name: BackupName, **more: str) -> bytes:
 
 
 def _decode(text: str) -> bytes:
-    """Strict base64: one text for each value, so that no byte of it can change unseen. Raises ValueError."""
+    """Decodes strict base64: each value has one text, so any changed byte is noticed. Raises ValueError."""
     try:
         content = base64.b64decode(text, validate=True)
     except (binascii.Error, ValueError):

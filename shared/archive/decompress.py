@@ -1,6 +1,7 @@
-"""gzip and zstd, decoded in steps of bounded output, so that a bomb costs time and not memory.
+"""Decodes gzip and zstd in steps of bounded output, so that a decompression bomb costs time but not memory.
 
-An SQL artifact is exactly one gzip member, a page image a row of zstd frames. Files of others may be several in a row.
+An SQL artifact is exactly one gzip member, a page image a sequence of zstd frames. Other files may have several members
+or frames.
 """
 
 import zlib
@@ -13,18 +14,18 @@ from isal import igzip_lib
 from shared.archive.damage import Damaged
 from shared.archive.frames import FRAME_HEADER, begins_framed, unframe
 
-PIECE = 64 << 10  # bytes of compressed input that callers best hand over at a time
+PIECE = 64 << 10  # bytes of compressed input that callers should pass at a time
 _STEP = 1 << 20  # bytes of output at a time
 
-# zstd's decoder takes no limit on its output, but its input has one: four bytes, a run-length block,
-# make at most 128 KiB (RFC 8878, 3.1.1.2), so this much input makes at most 16 MiB.
+# zstd's decoder cannot limit its output, so the input is limited: four bytes, a run-length block, give at most 128 KiB
+# (RFC 8878, 3.1.1.2), so this much input gives at most 16 MiB.
 _ZSTD_INPUT = 512
 
-_OUR_WINDOW = 8 << 20  # bytes of history that a frame of ours may ask for
-_ANY_WINDOW = 128 << 20  # what the stock `zstd -d` allows
+_OUR_WINDOW = 8 << 20  # the most bytes of history that our frames need
+_ANY_WINDOW = 128 << 20  # the limit of the stock `zstd -d`
 
 _ISAL_ERROR: type[Exception] = igzip_lib.IsalError  # type: ignore[assignment]  # its stub is wrong
-_GZIP_MEMBER = 31  # zlib's way to ask for a gzip header and trailer
+_GZIP_MEMBER = 31  # zlib's code for a gzip header and trailer
 
 _AFTER = "has bytes after its end"
 _CUT = "cannot be decompressed: it is cut short"
@@ -33,7 +34,7 @@ _BROKEN_ZSTD = "cannot be decompressed: its zstd stream is broken"
 
 
 def gunzip(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """Decodes one gzip member. Raises Damaged for anything less or more, also for bytes after its end."""
+    """Decodes exactly one gzip member. Raises Damaged if it is broken, incomplete, or followed by more bytes."""
     decoder = igzip_lib.IgzipDecompressor(flag=igzip_lib.DECOMP_GZIP)
     for piece in pieces:
         if decoder.eof and piece:
@@ -46,9 +47,9 @@ def gunzip(pieces: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def gunzip_any(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """Decodes a row of gzip members, padded with zeros or not, as the stock tool does. Raises Damaged.
+    """Decodes one or more gzip members, with or without zero padding, as the stock tool does. Raises Damaged.
 
-    Through zlib: ISA-L 2.31 misreads a header with a checksum, or a name and a comment, that comes in two pieces.
+    Uses zlib: ISA-L 2.31 misreads a header with a checksum, or a name and a comment, that is split between two pieces.
     """
     decoder = zlib.decompressobj(_GZIP_MEMBER)
     for given in pieces:
@@ -71,9 +72,9 @@ def gunzip_any(pieces: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def unzstd(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """Decodes a page image: a row of frames with its seek table or, of earlier versions, one frame.
+    """Decodes a page image: frames with a seek table or, from earlier versions, one frame.
 
-    Raises Damaged as `gunzip` does, also for a window that none of ours has.
+    Raises Damaged as `gunzip` does, and for a window that is larger than ours.
     """
     head = b""
     for piece in pieces:
@@ -97,7 +98,7 @@ def _one_frame(pieces: Iterator[bytes]) -> Iterator[bytes]:
 
 
 def unzstd_any(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """Decodes a row of zstd frames, skippable ones among them. Raises Damaged."""
+    """Decodes one or more zstd frames, also skippable ones. Raises Damaged."""
     frames = zstandard.ZstdDecompressor(max_window_size=_ANY_WINDOW)
     decoder = frames.decompressobj()
     for given in _small(pieces):

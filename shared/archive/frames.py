@@ -1,7 +1,7 @@
-"""A row of independent zstd frames with a seek table: written and read by all cores, in bounded memory.
+"""Writes and reads independent zstd frames with a seek table, on several cores and in bounded memory.
 
-The format is zstd's own: frames of RFC 8878, each with its content size and a checksum, and at the end the seek table
-of zstd's "seekable format" (contrib/seekable_format, version 0.1.0) as a skippable frame. `zstd -d` reads it.
+The format is zstd's own: frames of RFC 8878, each with its content size and a checksum, followed by the seek table of
+zstd's "seekable format" (contrib/seekable_format, version 0.1.0) as a skippable frame. `zstd -d` reads it.
 """
 
 import os
@@ -19,19 +19,19 @@ from shared.archive.damage import Damaged
 FRAME = 4 << 20  # plain bytes of each frame but the last
 THREADS = max(1, min(4, os.cpu_count() or 1))
 _LEVEL = 3
-_WAITING = THREADS + 1  # frames in memory beside the one that is being filled or used
+_WAITING = THREADS + 1  # frames in memory in addition to the one being filled or used
 
 _SKIPPABLE = 0x184D2A5E
 _SEEKABLE = 0x8F92EAB1
 _MAGIC = b"\x28\xb5\x2f\xfd"
 FRAME_HEADER = 14  # bytes of the largest frame header without a dictionary
 _BLOCK = 128 << 10  # the most that a block holds, compressed or not (RFC 8878, 3.1.1.2.3)
-_LARGEST = FRAME + FRAME // 16 + 1024  # stored bytes of a frame of ours: raw blocks and their headers
-_MOST_FRAMES = 1 << 24  # 64 TiB of plain bytes; more is no artifact
+_LARGEST = FRAME + FRAME // 16 + 1024  # the most stored bytes of one of our frames: raw blocks and their headers
+_MOST_FRAMES = 1 << 24  # 64 TiB of plain bytes, more than any artifact
 
 
 class FrameCompressor:
-    """Takes plain bytes and returns stored ones, in order. One thread at a time; `close` ends its threads."""
+    """Compresses plain bytes into stored bytes, in order. Use it from one thread; `close` ends its worker threads."""
 
     def __init__(self) -> None:
         self._pool = ThreadPoolExecutor(THREADS, thread_name_prefix="frames")
@@ -42,7 +42,7 @@ class FrameCompressor:
         self._own = local()
 
     def compress(self, data: memoryview, /) -> bytes:
-        """Takes the next plain bytes; returns the stored bytes that are ready."""
+        """Adds plain bytes. Returns the stored bytes that are ready."""
         start = 0
         ready: list[bytes] = []
         while start < len(data):
@@ -55,7 +55,7 @@ class FrameCompressor:
         return b"".join(ready)
 
     def flush(self) -> bytes:
-        """Ends the row; returns the stored bytes that were left, with the seek table."""
+        """Ends the last frame. Returns the remaining stored bytes with the seek table."""
         if self._filling or not (self._table or self._made):
             self._submit()
         rest = b"".join(self._finished(0))
@@ -63,7 +63,7 @@ class FrameCompressor:
         return rest + seek_table(self._table)
 
     def close(self) -> None:
-        """Gives up what was not compressed yet. The second call does nothing."""
+        """Discards what is not compressed yet, and ends the threads. May be called twice."""
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def _submit(self) -> None:
@@ -87,24 +87,24 @@ class FrameCompressor:
 
 
 def seek_table(frames: list[tuple[int, int]]) -> bytes:
-    """The skippable frame that says where each frame is: `frames` are their stored and plain sizes."""
+    """Returns the skippable frame with the stored and plain size of each frame."""
     entries = b"".join(struct.pack("<II", stored, plain) for stored, plain in frames)
     footer = struct.pack("<IBI", len(frames), 0, _SEEKABLE)
     return struct.pack("<II", _SKIPPABLE, len(entries) + len(footer)) + entries + footer
 
 
 def unframe(pieces: Iterator[bytes]) -> Iterator[bytes]:
-    """The plain bytes of a row of frames that ends with its seek table. Raises Damaged for anything less or more.
+    """Yields the plain bytes of frames that end with their seek table. Raises Damaged if anything is missing or added.
 
-    At most `_WAITING` frames are in memory, and no frame's header makes it larger than `FRAME`.
+    At most `_WAITING` frames are in memory, none larger than `FRAME`.
     """
-    taken = _Taken(pieces)
+    reader = _PieceReader(pieces)
     table: list[tuple[int, int]] = []
     with ThreadPoolExecutor(THREADS, thread_name_prefix="frames") as pool:
         waiting: deque[Future[bytes]] = deque()
         try:
-            while taken.peek(4) == _MAGIC:
-                frame = _next_frame(taken)
+            while reader.peek(4) == _MAGIC:
+                frame = _next_frame(reader)
                 table.append((len(frame.stored), frame.plain_size))
                 if len(table) > _MOST_FRAMES:
                     raise Damaged("has more frames than any artifact")
@@ -116,14 +116,14 @@ def unframe(pieces: Iterator[bytes]) -> Iterator[bytes]:
         finally:
             pool.shutdown(wait=True, cancel_futures=True)
     expected = seek_table(table)
-    if taken.take(len(expected)) != expected:
+    if reader.take(len(expected)) != expected:
         raise Damaged("has a seek table that does not fit its frames")
-    if taken.peek(1):
+    if reader.peek(1):
         raise Damaged("has bytes after its end")
 
 
 def begins_framed(head: bytes) -> bool:
-    """Whether the first frame, of which `head` is the beginning, is one of a row: its header has a size of one."""
+    """Returns whether a page image is in this format, by the beginning of its first frame: that has a content size."""
     try:
         return _frame_header(head)[1] is not None
     except Damaged:
@@ -148,33 +148,33 @@ def _open(frame: _Frame) -> bytes:
     return plain
 
 
-def _next_frame(taken: "_Taken") -> _Frame:
-    """The stored bytes of the next frame: header, blocks, checksum (RFC 8878, 3.1.1)."""
-    size, plain_size, has_checksum = _frame_header(taken.peek(FRAME_HEADER))
+def _next_frame(reader: "_PieceReader") -> _Frame:
+    """Reads the stored bytes of the next frame: header, blocks, checksum (RFC 8878, 3.1.1)."""
+    size, plain_size, has_checksum = _frame_header(reader.peek(FRAME_HEADER))
     if plain_size is None or plain_size > FRAME:
-        raise Damaged("has a frame that is none of an artifact: it does not say that it holds 4 MiB or less")
-    parts, total, last = [taken.take(size)], size, False
+        raise Damaged("has a frame without a content size of 4 MiB or less, as no artifact has")
+    parts, total, last = [reader.take(size)], size, False
     while not last:
-        head = int.from_bytes(taken.peek(3), "little")
+        head = int.from_bytes(reader.peek(3), "little")
         last, kind, length = bool(head & 1), head >> 1 & 3, head >> 3
-        stored = 3 + (1 if kind == 1 else length)  # a run is one byte, however long
+        stored = 3 + (1 if kind == 1 else length)  # a run-length block stores one byte
         total += stored
         if kind == 3 or length > _BLOCK or total > _LARGEST:
             raise Damaged("cannot be decompressed: its zstd stream is broken")
-        parts.append(taken.take(stored))
+        parts.append(reader.take(stored))
     if has_checksum:
-        parts.append(taken.take(4))
+        parts.append(reader.take(4))
     return _Frame(b"".join(parts), plain_size)
 
 
 def _frame_header(head: bytes) -> tuple[int, int | None, bool]:
-    """Bytes of the header, the content size if it is there, and whether a checksum follows the blocks."""
+    """Returns the size of the header, the content size if given, and whether a checksum follows the blocks."""
     if len(head) < 5 or head[:4] != _MAGIC:
         raise Damaged("cannot be decompressed: it is cut short")
     descriptor = head[4]
     single, dictionary = bool(descriptor & 0x20), descriptor & 3
     if dictionary or descriptor & 8:
-        raise Damaged("cannot be decompressed: it needs what no artifact needs")
+        raise Damaged("cannot be decompressed: a frame needs a dictionary or has a reserved bit, as in no artifact")
     width = (1 if single else 0, 2, 4, 8)[descriptor >> 6]
     start = 5 if single else 6
     field = head[start : start + width]
@@ -184,8 +184,8 @@ def _frame_header(head: bytes) -> tuple[int, int | None, bool]:
     return start + width, size, bool(descriptor & 4)
 
 
-class _Taken:
-    """Bytes taken from pieces by count."""
+class _PieceReader:
+    """Reads given numbers of bytes from pieces."""
 
     def __init__(self, pieces: Iterator[bytes]) -> None:
         self._pieces = pieces
@@ -193,14 +193,14 @@ class _Taken:
         self._at = 0
 
     def peek(self, size: int) -> bytes:
-        """The next `size` bytes, fewer at the end; they stay."""
+        """Returns the next `size` bytes, fewer at the end, without consuming them."""
         while len(self._held) - self._at < size and (piece := next(self._pieces, None)) is not None:
             self._held = self._held[self._at :] + piece
             self._at = 0
         return self._held[self._at : self._at + size]
 
     def take(self, size: int) -> bytes:
-        """The next `size` bytes. Raises Damaged when fewer are left."""
+        """Consumes and returns the next `size` bytes. Raises Damaged if fewer are left."""
         found = self.peek(size)
         if len(found) != size:
             raise Damaged("cannot be decompressed: it is cut short")

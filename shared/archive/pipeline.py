@@ -1,8 +1,8 @@
-"""Two threads for one stream of chunks: one makes them, the other takes them, a few MiB between them.
+"""Produces and consumes a stream of chunks in two threads, with a queue of a few MiB between them.
 
 SQLite, ISA-L, zstd and SHA-256 release Python's lock while they work, so this uses two cores.
-Both ends wait on nothing but `SimpleQueue.get`, which a signal can interrupt without breaking it, and
-never for long: a signal that another thread of the process was given is noticed all the same.
+Both ends only wait in `SimpleQueue.get`, which a signal can interrupt safely, and only for short times, so that the
+main thread handles a signal that was delivered to another thread.
 """
 
 import threading
@@ -11,19 +11,19 @@ from contextlib import contextmanager, suppress
 from queue import Empty, SimpleQueue
 from typing import TypeVar
 
-_BETWEEN = 8 << 20  # bytes that may wait; a larger chunk waits alone
-_PARCEL = 256 << 10  # small chunks are handed over together
+_QUEUE_BYTES = 8 << 20  # the most that may be queued; a larger chunk is queued alone
+_BATCH_BYTES = 256 << 10  # small chunks are queued together
 _SLICE = 1 << 20
-_GLANCE = 0.2  # seconds
+_POLL_SECONDS = 0.2
 
 Item = TypeVar("Item")
 
 
 def write_all(write: Callable[[bytes], None], chunks: Iterable[bytes]) -> None:
-    """Makes `chunks` in this thread and calls `write` with them, in order, in another.
+    """Iterates over `chunks` in this thread and calls `write` with them, in order, in another.
 
-    An error of either side stops both and is raised as it is; so is Ctrl-C. When this returns or
-    raises the other thread is gone, and `chunks` is closed.
+    An error of either side, or Ctrl-C, stops both and is raised unchanged. On return or error the other thread has
+    ended, and `chunks` is closed.
     """
     work: SimpleQueue[bytes | None] = SimpleQueue()
     done: SimpleQueue[int | BaseException] = SimpleQueue()
@@ -41,35 +41,35 @@ def write_all(write: Callable[[bytes], None], chunks: Iterable[bytes]) -> None:
             done.put(error)
 
     with _thread(take, given_up, wake=lambda: work.put(None)) as thread:
-        waiting = 0
-        for parcel in _parcels(chunks):
-            waiting += len(parcel)
-            work.put(parcel)
-            waiting -= _settled(done, waiting)
+        queued = 0
+        for batch in _batches(chunks):
+            queued += len(batch)
+            work.put(batch)
+            queued -= _acknowledged(done, queued)
         work.put(None)
-        _await(thread)
-        _settled(done, 0)
+        _join(thread)
+        _acknowledged(done, 0)
 
 
 @contextmanager
 def read_ahead(chunks: Iterable[bytes]) -> Iterator[Iterator[bytes]]:
-    """The same chunks, made in another thread while this one uses those before.
+    """Yields an iterator over the same chunks, which are produced ahead in another thread.
 
-    `with read_ahead(chunks) as ahead: for chunk in ahead: …`; what making them raises is
-    raised where they are used. After the block the thread is gone, and `chunks` is closed.
+    `with read_ahead(chunks) as ahead: for chunk in ahead: …`. Errors of `chunks` are raised where they are consumed.
+    After the block the thread has ended, and `chunks` is closed.
     """
     made: SimpleQueue[bytes | BaseException | None] = SimpleQueue()
     used: SimpleQueue[int] = SimpleQueue()
     given_up = threading.Event()
 
     def make() -> None:
-        waiting = 0
+        queued = 0
         try:
-            for parcel in _parcels(chunks):
-                made.put(parcel)
-                waiting += len(parcel)
-                while waiting > _BETWEEN and not given_up.is_set():
-                    waiting -= used.get()
+            for batch in _batches(chunks):
+                made.put(batch)
+                queued += len(batch)
+                while queued > _QUEUE_BYTES and not given_up.is_set():
+                    queued -= used.get()
                 if given_up.is_set():
                     return
             made.put(None)
@@ -77,7 +77,7 @@ def read_ahead(chunks: Iterable[bytes]) -> Iterator[Iterator[bytes]]:
             made.put(error)
 
     def ahead() -> Iterator[bytes]:
-        while (item := _patiently(made)) is not None:
+        while (item := _get(made)) is not None:
             if isinstance(item, BaseException):
                 raise item
             yield item
@@ -91,7 +91,7 @@ def read_ahead(chunks: Iterable[bytes]) -> Iterator[Iterator[bytes]]:
 def _thread(
     work: Callable[[], None], given_up: threading.Event, wake: Callable[[], None]
 ) -> Iterator[threading.Thread]:
-    """Runs `work` beside the block; when the block is left, however, it is told to stop, and awaited."""
+    """Runs `work` in a thread during the block. Leaving the block stops the thread and joins it."""
     thread = threading.Thread(target=work, name="litekeep-pipeline", daemon=True)
     thread.start()
     try:
@@ -99,46 +99,46 @@ def _thread(
     finally:
         given_up.set()
         wake()
-        _await(thread)
+        _join(thread)
 
 
-def _settled(done: "SimpleQueue[int | BaseException]", waiting: int) -> int:
-    """Bytes that were taken; waits until few enough are left. Raises what the other thread raised."""
-    settled = 0
+def _acknowledged(done: "SimpleQueue[int | BaseException]", queued: int) -> int:
+    """Waits until the queue has room. Returns the bytes that were consumed, or raises the other thread's error."""
+    consumed = 0
     while True:
         try:
-            item = _patiently(done) if waiting - settled > _BETWEEN else done.get_nowait()
+            item = _get(done) if queued - consumed > _QUEUE_BYTES else done.get_nowait()
         except Empty:
-            return settled
+            return consumed
         if isinstance(item, BaseException):
             raise item
-        settled += item
+        consumed += item
 
 
-def _patiently(queue: "SimpleQueue[Item]") -> Item:
+def _get(queue: "SimpleQueue[Item]") -> Item:
     while True:
         with suppress(Empty):
-            return queue.get(timeout=_GLANCE)
+            return queue.get(timeout=_POLL_SECONDS)
 
 
-def _await(thread: threading.Thread) -> None:
+def _join(thread: threading.Thread) -> None:
     while thread.is_alive():
-        thread.join(_GLANCE)
+        thread.join(_POLL_SECONDS)
 
 
-def _parcels(chunks: Iterable[bytes]) -> Iterator[bytes]:
-    """The chunks, small ones joined. Closes them, if they can be closed, in the thread that used them."""
-    parcel: list[bytes] = []
+def _batches(chunks: Iterable[bytes]) -> Iterator[bytes]:
+    """Yields the chunks, with small ones joined. Closes `chunks`, if possible, in the thread that iterated over it."""
+    batch: list[bytes] = []
     size = 0
     try:
         for chunk in chunks:
-            parcel.append(chunk)
+            batch.append(chunk)
             size += len(chunk)
-            if size >= _PARCEL:
-                yield parcel[0] if len(parcel) == 1 else b"".join(parcel)
-                parcel, size = [], 0
+            if size >= _BATCH_BYTES:
+                yield batch[0] if len(batch) == 1 else b"".join(batch)
+                batch, size = [], 0
         if size:
-            yield b"".join(parcel)
+            yield b"".join(batch)
     finally:
         close = getattr(chunks, "close", None)
         if close is not None:

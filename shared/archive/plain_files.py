@@ -1,4 +1,4 @@
-"""Files that people bring to an import: SQL or pages, plain, gzip or zstd, recognized by their first bytes."""
+"""Reads files to import: SQL or pages, plain, gzip or zstd, recognized by their first bytes."""
 
 import os
 import stat
@@ -16,10 +16,10 @@ _ZSTD_SKIPPABLE = b"\x2a\x4d\x18"  # after one byte of 0x50 to 0x5f (RFC 8878, 3
 
 
 def open_compressed(path: Path) -> Iterator[bytes]:
-    """The plain bytes of the file, in chunks of at most 16 MiB; provisional until the iterator has ended.
+    """Yields the plain bytes of the file in chunks of at most 16 MiB. They are provisional until the iterator ends.
 
-    Several gzip members or zstd frames in a row are read as one, as the stock tools do.
-    Raises UsageError when there is no file to read, NotGood when it is damaged or encrypted.
+    Several gzip members or zstd frames are read as one stream, as the stock tools do.
+    Raises UsageError if there is no file to read, NotGood if it is damaged or encrypted.
     """
     with _open(path) as file:
         try:
@@ -30,13 +30,13 @@ def open_compressed(path: Path) -> Iterator[bytes]:
             raise NotGood(f"{path} cannot be read: {error.strerror}; use another file") from None
 
 
-def check_alone(path: Path) -> None:
-    """Raises UsageError for a database whose last transactions lie beside it: by itself the file is an older state."""
+def refuse_incomplete_database(path: Path) -> None:
+    """Raises UsageError for a database whose last transactions are in files beside it, a `-wal` or `-journal`."""
     for suffix in ("-wal", "-journal"):
         beside = Path(f"{path}{suffix}")
         if beside.is_file() and beside.stat().st_size:
             raise UsageError(
-                f"{path} is not whole without {beside.name}: back it up (DATABASE_URL={path} litekeep backup), "
+                f"{path} is incomplete without {beside.name}: back it up (DATABASE_URL={path} litekeep backup), "
                 "or let the application close it first"
             )
 

@@ -1,4 +1,4 @@
-"""Reading one artifact back, holding it to all that its manifest says of it."""
+"""Reads an artifact and checks it against its manifest."""
 
 from collections.abc import Iterator, Mapping
 from types import MappingProxyType
@@ -29,13 +29,13 @@ def read_artifact(
     name: BackupName,
     binding: Mapping[str, str] = _UNBOUND,
 ) -> Iterator[bytes]:
-    """The plain bytes of a stored artifact, in chunks of at most 16 MiB.
+    """Yields the plain bytes of a stored artifact, in chunks of at most 16 MiB.
 
-    `binding` is what its manifest binds it to in addition to the name (see `Manifest.binding`).
+    `binding` is what the manifest binds the artifact to in addition to its name (see `Manifest.binding`).
 
-    They are provisional until the iterator has ended by itself: only then is it known that
-    nothing is missing. Use them in a place that can be thrown away.
-    Raises NotGood when the bytes are not those that were backed up, KeyProblem without the key.
+    The bytes are provisional until the iterator has ended: only then is it certain that none are missing. Write them
+    only to a place that can be discarded.
+    Raises NotGood if the bytes are not those that were backed up, KeyProblem without the key.
     """
     try:
         yield from _whole(raw, artifact, data_key, name, binding)
@@ -44,7 +44,7 @@ def read_artifact(
 
 
 def check_stored(raw: BinaryIO, artifact: Artifact) -> None:
-    """Holds the stored bytes to their size, SHA-256 and CRC32C, without opening them. Raises NotGood."""
+    """Checks the stored bytes against their size, SHA-256 and CRC32C, without decoding them. Raises NotGood."""
     try:
         _StoredBytes(raw, artifact).check_whole()
     except Damaged as damage:
@@ -54,7 +54,7 @@ def check_stored(raw: BinaryIO, artifact: Artifact) -> None:
 def _whole(
     raw: BinaryIO, artifact: Artifact, data_key: "DataKey | None", name: BackupName, binding: Mapping[str, str]
 ) -> Iterator[bytes]:
-    """Yields the plain bytes, checked against what the manifest announces. Raises Damaged."""
+    """Yields the plain bytes, checked against the manifest. Raises Damaged."""
     stored, plain = _StoredBytes(raw, artifact), Tally()
     for chunk in _decompressed(stored, artifact, data_key, name, binding):
         plain.add(chunk)
@@ -91,7 +91,7 @@ def _decompressed(
 
 
 class _StoredBytes:
-    """The stored bytes on their way in: counted and hashed, and no more of them than announced."""
+    """Reads stored bytes, counts and hashes them, and stops after the size in the manifest."""
 
     def __init__(self, raw: BinaryIO, artifact: Artifact) -> None:
         self._raw = raw
@@ -103,7 +103,7 @@ class _StoredBytes:
         return True
 
     def close(self) -> None:
-        """Leaves the raw stream to whoever opened it; Tink's finalisers call this."""
+        """Does nothing, because Tink's finalisers call it: the caller closes the raw stream."""
 
     def read(self, size: int, /) -> bytes:
         try:
@@ -120,7 +120,7 @@ class _StoredBytes:
         return piece
 
     def check_whole(self) -> None:
-        """Reads what is left, and compares. Raises Damaged."""
+        """Reads the rest and compares sizes and hashes. Raises Damaged."""
         while self.read(_STORED_PIECE):
             pass
         if self._tally.size != self._artifact.size_bytes:
@@ -128,7 +128,7 @@ class _StoredBytes:
         if self._tally.sha256 != self._artifact.sha256:
             raise Damaged("was changed: its SHA-256 differs")
         if self._tally.crc32c != self._artifact.crc32c:
-            raise Damaged("does not have the CRC32C that its manifest says")
+            raise Damaged("has another CRC32C than its manifest records")
 
 
 def _not_good(artifact: Artifact, damage: Damaged) -> NotGood:

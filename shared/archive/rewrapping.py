@@ -1,9 +1,8 @@
-"""A backup's data key, wrapped once more: the sidecar `ID.rekey-NUMBER.json`.
+"""Re-wraps a backup's data key: the sidecar `ID.rekey-NUMBER.json`.
 
-Re-wrapping leaves manifest and artifacts as they are. The sidecar is bound to its backup twice: the wrapping has the
-same context as the one in the manifest, and the seal over the sidecar is made with the data key itself. So a sidecar
-that was forged, changed, or taken from another backup or number never opens anything, and never stands in the way of
-another wrapping that does.
+Re-wrapping does not change the manifest or the artifacts. The sidecar is bound to its backup twice: the wrapping has
+the same context as the one in the manifest, and the sidecar is sealed with the data key itself. So a sidecar that was
+forged, changed, or copied from another backup or number never opens anything, and never blocks another valid wrapping.
 """
 
 import json
@@ -13,7 +12,7 @@ from typing import TYPE_CHECKING
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from shared.archive.seals import check_manifest, unsealed
+from shared.archive.seals import check_manifest, without_seal
 from shared.archive.wrapped_by import same_key
 from shared.clock import rfc3339
 from shared.errors import KeyProblem, LitekeepError, NotGood, StoreError
@@ -34,7 +33,7 @@ Read = Callable[[], bytes]
 
 
 class Rewrapping(BaseModel):
-    """What a sidecar says. Nothing in it counts before `is_genuine`."""
+    """The content of a sidecar. Do not trust it before `is_genuine`."""
 
     model_config = ConfigDict(frozen=True, extra="allow", hide_input_in_errors=True)
 
@@ -54,7 +53,7 @@ class Rewrapping(BaseModel):
 
 
 def make_rewrapping(name: BackupName, number: int, data_key: "DataKey", key: WrappingKey, moment: datetime) -> bytes:
-    """The sidecar's bytes: the data key wrapped by `key`. Raises KeyProblem."""
+    """Returns the bytes of a sidecar with the data key wrapped by `key`. Raises KeyProblem."""
     document = Rewrapping(
         format=1,
         id=name.id,
@@ -71,7 +70,7 @@ def make_rewrapping(name: BackupName, number: int, data_key: "DataKey", key: Wra
 
 
 def parse_rewrapping(raw: bytes, name: BackupName, number: int) -> Rewrapping | None:
-    """What a stored sidecar says; None when it is not one of that backup and number."""
+    """Parses a stored sidecar. Returns None if it is not one of that backup and number."""
     if len(raw) > LARGEST:
         return None
     try:
@@ -82,17 +81,17 @@ def parse_rewrapping(raw: bytes, name: BackupName, number: int) -> Rewrapping | 
 
 
 def is_genuine(raw: bytes, found: Rewrapping, data_key: "DataKey") -> bool:
-    """Whether the sidecar was made by somebody who could open the backup, and no byte of it was changed since."""
-    content = unsealed(raw, found.seal)
+    """Returns whether the sidecar was sealed with the backup's data key and not changed since."""
+    content = without_seal(raw, found.seal)
     return content is not None and data_key.is_sealed(content, found.seal, _PURPOSE)
 
 
 def open_sealed(
     manifest: Manifest, raw: bytes, key: WrappingKey | None, sidecars: Iterable[tuple[int, Read]] = ()
 ) -> "DataKey | None":
-    """Checks a manifest as `check_manifest` does, with the newest wrapping that `key` opens.
+    """Checks a manifest as `check_manifest` does, with the newest wrapping that `key` can unwrap.
 
-    `sidecars` are the backup's re-wrappings, the newest first. Raises NotGood and KeyProblem as `check_manifest`.
+    `sidecars` are the backup's re-wrappings, the newest first. Raises NotGood and KeyProblem as `check_manifest` does.
     """
     if key is None or manifest.encryption is None:
         return check_manifest(manifest, raw, key)
@@ -114,10 +113,9 @@ def open_sealed(
 
 
 def open_rewrapping(sidecar: bytes, number: int, manifest: Manifest, raw: bytes, key: WrappingKey) -> "DataKey | None":
-    """The data key by way of one sidecar; None when another key wrapped it.
+    """Returns the data key from one sidecar, or None if another key wrapped it.
 
-    Raises NotGood for a sidecar that is not genuine, or does not open this manifest; KeyProblem when the key cannot be
-    used.
+    Raises NotGood for a sidecar that is not genuine or does not fit this manifest; KeyProblem if `key` cannot be used.
     """
     from shared.archive.data_key import DataKey  # noqa: PLC0415 - Tink is slow to import
 
@@ -131,7 +129,7 @@ def open_rewrapping(sidecar: bytes, number: int, manifest: Manifest, raw: bytes,
         data_key = DataKey.unwrap(found.encryption, key, name)
     except NotGood:
         raise _foreign(name, number) from None
-    content = unsealed(raw, manifest.seal)
+    content = without_seal(raw, manifest.seal)
     if not is_genuine(sidecar, found, data_key) or content is None or not data_key.is_sealed(content, manifest.seal):
         raise _foreign(name, number)
     return data_key

@@ -1,9 +1,8 @@
-"""Seals: what makes every byte of a stored manifest count.
+"""Seals authenticate every byte of a stored manifest.
 
-The seal covers the very bytes that are stored, with the seal's own text left empty. So nothing has
-to be put into a canonical form to be judged, and a later Litekeep that knows more fields, or
-fewer, judges the same bytes. With a data key the seal is an AEAD ciphertext (see `data_key`);
-without one it is `sha256:` and a hash, which shows damage but not malice.
+A seal covers the stored bytes with the seal's own text left empty. So no canonical form is needed, and a later Litekeep
+that knows more or fewer fields checks the same bytes. With a data key the seal is an AEAD ciphertext (see `data_key`);
+without one it is `sha256:` and a hash, which detects damage but not tampering.
 """
 
 import hashlib
@@ -24,26 +23,26 @@ _UNKEYED = "sha256:"
 
 
 def seal_manifest(manifest: Manifest, data_key: "DataKey | None") -> Manifest:
-    """The manifest with its seal; what is stored must be exactly its `to_json()`."""
+    """Returns the manifest with its seal. Store exactly its `to_json()`."""
     if (manifest.encryption is None) != (data_key is None):
         raise ValueError("a manifest is sealed by its data key if it names one, and only then")
     content = manifest.model_copy(update={"seal": ""}).to_json()
     seal = _hash(content) if data_key is None else data_key.seal(content)
     sealed = manifest.model_copy(update={"seal": seal})
-    if unsealed(sealed.to_json(), seal) != content:
+    if without_seal(sealed.to_json(), seal) != content:
         raise ValueError("a manifest must hold its seal once, in the form that Pydantic writes")
     return sealed
 
 
 def check_manifest(manifest: Manifest, raw: bytes, key: WrappingKey | None) -> "DataKey | None":
-    """Holds the stored bytes to the seal in them, and gives the data key that opens the artifacts.
+    """Checks the stored bytes against their seal. Returns the data key, or None for a backup that is not encrypted.
 
-    `manifest` is what `parse_manifest` made of `raw`. None stands for a backup that is not encrypted,
-    which is accepted only when no key is configured.
-    Raises NotGood when any byte was changed, OtherKey when it is under another key or none is
-    configured, KeyProblem when the key is out of reach.
+    `manifest` is the result of `parse_manifest(raw)`. A backup that is not encrypted is accepted only if no key is
+    configured.
+    Raises NotGood if any byte was changed, OtherKey if it needs another key or none is configured, KeyProblem if the
+    key is not reachable.
     """
-    content = unsealed(raw, manifest.seal)
+    content = without_seal(raw, manifest.seal)
     if manifest.encryption is None:
         if key is not None:
             raise NotGood(
@@ -67,21 +66,21 @@ def check_manifest(manifest: Manifest, raw: bytes, key: WrappingKey | None) -> "
 
 
 def seal_record(document: Mapping[str, Any], what: str, data_key: "DataKey | None") -> bytes:
-    """The bytes of a record about a backup (`what`: a verdict), with a seal over all of them, like a manifest's.
+    """Returns the bytes of a record about a backup (`what`, such as a verdict), sealed like a manifest.
 
-    None for `data_key` stands for a backup that is not encrypted: then the seal shows damage, but not malice.
+    `data_key` is None for a backup that is not encrypted; the seal then detects damage but not tampering.
     """
     content = _record(document, "")
     seal = _hash(content) if data_key is None else data_key.seal(content, what)
     sealed = _record(document, seal)
-    if unsealed(sealed, seal) != content:
+    if without_seal(sealed, seal) != content:
         raise ValueError("a record must hold its seal once")
     return sealed
 
 
 def is_record_sealed(raw: bytes, seal: str, what: str, data_key: "DataKey | None") -> bool:
-    """Returns whether the stored bytes of a record are those that were sealed. `seal` is what they hold as theirs."""
-    content = unsealed(raw, seal)
+    """Returns whether the stored bytes of a record are unchanged since they were sealed. `seal` is the seal in them."""
+    content = without_seal(raw, seal)
     if content is None:
         return False
     if data_key is None:
@@ -93,10 +92,10 @@ def _record(document: Mapping[str, Any], seal: str) -> bytes:
     return json.dumps({**document, "seal": seal}, indent=2, ensure_ascii=False).encode() + b"\n"
 
 
-def unsealed(raw: bytes, seal: str) -> bytes | None:
-    """`raw` with the seal's text left empty, or None when it does not stand there exactly once.
+def without_seal(raw: bytes, seal: str) -> bytes | None:
+    """Returns `raw` with the seal's text left empty, or None if the seal does not occur exactly once.
 
-    It cannot stand inside of a string: JSON would write its quotes as `\\"`.
+    It cannot occur inside a string: JSON would write its quotes as `\\"`.
     """
     marked = f'"seal": "{seal}"'.encode()
     return raw.replace(marked, b'"seal": ""') if raw.count(marked) == 1 else None

@@ -1,4 +1,4 @@
-"""What is known of bytes that have passed by."""
+"""Counts and hashes bytes of a stream."""
 
 import hashlib
 
@@ -6,7 +6,7 @@ import google_crc32c
 
 
 class Tally:
-    """Their length, and their SHA-256 as 64 hex digits."""
+    """The number of bytes, and their SHA-256 as 64 hex digits."""
 
     def __init__(self) -> None:
         self.size = 0
@@ -22,7 +22,7 @@ class Tally:
 
 
 class StoredTally(Tally):
-    """Their CRC32C too, as 8 hex digits, the most significant first: the one that Cloud Storage knows."""
+    """Adds the CRC32C, as 8 hex digits in big-endian order, as Cloud Storage uses it."""
 
     def __init__(self) -> None:
         super().__init__()

@@ -1,8 +1,8 @@
-"""Writing one artifact: plain bytes in, compressed and encrypted bytes in a file, hashes of both.
+"""Writes one artifact: compresses and encrypts plain bytes into a file, and hashes both.
 
-Compressors and Tink finish their streams whenever they are closed, also from a finaliser after an
-exception, and what they finish then decrypts without an error though its end is missing. So the
-file takes bytes only while `write` or `finish` runs, and none ever again after a failure.
+Compressors and Tink finish their streams whenever they are closed, also from a finaliser after an exception. Such a
+stream would decrypt without an error although its end is missing. So the file accepts bytes only while `write` or
+`finish` runs, and never again after a failure.
 """
 
 import os
@@ -24,8 +24,8 @@ from shared.model.names import BackupName, Format
 
 # ISA-L's level 3 costs 15 to 50 % more time than level 2 and makes 1 to 2 % less: 1.02 to 1.053 of `gzip -6`.
 _GZIP_LEVEL = 3
-_GZIP_MEMBER = 31  # zlib's way to say: gzip header and trailer, 32 KiB window
-_PIECE = 1 << 20  # bytes compressed at a time, so that a huge chunk can be given up half-way
+_GZIP_MEMBER = 31  # zlib's code for a gzip header and trailer with a 32 KiB window
+_PIECE = 1 << 20  # bytes compressed at a time, so that a huge chunk can be aborted half-way
 _UNBOUND: Mapping[str, str] = MappingProxyType({})
 
 
@@ -42,9 +42,9 @@ def write_artifact(
     name: BackupName,
     binding: Mapping[str, str] = _UNBOUND,
 ) -> Artifact:
-    """Writes all of `chunks` as a new file at `path`, on a second core; the calling thread makes the chunks.
+    """Writes all of `chunks` to a new file at `path` in a second thread; the calling thread produces the chunks.
 
-    Whatever goes wrong is raised as it is, StoreError for the file, and no file is left.
+    Errors of `chunks` are raised unchanged, those of the file as StoreError. No file is left then.
     """
     with ArtifactWriter(path, form, data_key, name, binding) as writer:
         write_all(writer.write, chunks)
@@ -52,11 +52,11 @@ def write_artifact(
 
 
 class ArtifactWriter:
-    """Writes a new file at `path`, which must not exist. One thread at a time.
+    """Writes a new file at `path`, which must not exist. Use it from one thread at a time.
 
     `binding` is what a ciphertext is bound to in addition to the backup's name (see `Manifest.binding`).
 
-    Leaving the `with` block in any way but after `finish` removes the file.
+    Leaving the `with` block without `finish` removes the file.
     """
 
     def __init__(
@@ -87,7 +87,7 @@ class ArtifactWriter:
             self._stored.admits = False
 
     def write(self, chunk: bytes) -> None:
-        """Takes the next plain bytes. Raises StoreError when the file cannot be written."""
+        """Adds plain bytes. Raises StoreError if the file cannot be written."""
         with self._admitted():
             view = memoryview(chunk)
             for start in range(0, len(view), _PIECE):
@@ -96,7 +96,7 @@ class ArtifactWriter:
                 self._put(self._compressor.compress(piece))
 
     def finish(self) -> Artifact:
-        """Ends the streams, makes the file durable, and says what it is. Raises StoreError."""
+        """Ends the streams, syncs the file, and returns its description. Raises StoreError."""
         with self._admitted():
             self._put(self._compressor.flush())
             self._out.close()
@@ -114,7 +114,7 @@ class ArtifactWriter:
         )
 
     def abort(self) -> None:
-        """Removes the file. Does nothing after `finish`, or the second time."""
+        """Removes the file. Does nothing after `finish` or when called again."""
         if self._ended:
             return
         self._ended = True
@@ -122,8 +122,8 @@ class ArtifactWriter:
         if isinstance(self._compressor, FrameCompressor):
             self._compressor.close()
         self._stored.discard()
-        with suppress(Exception):  # a stream that has failed says so once more
-            self._out.close()  # its last words go nowhere
+        with suppress(Exception):  # a failed stream raises again
+            self._out.close()  # its output is discarded
 
     def __enter__(self) -> Self:
         return self
@@ -139,14 +139,14 @@ class ArtifactWriter:
     @contextmanager
     def _admitted(self) -> Iterator[None]:
         if self._ended:
-            raise ValueError("this artifact is finished or given up")
+            raise ValueError("this artifact is finished or aborted")
         with _staging_errors(self._path):
             try:
                 self._stored.admits = True
                 yield
             except BaseException as error:
                 self._stored.admits = False
-                cause = self._stored.error or error  # Tink replaces what the file raised by its own
+                cause = self._stored.error or error  # Tink replaces the file's exception with its own
                 self.abort()
                 if cause is error:
                     raise
@@ -160,10 +160,10 @@ class ArtifactWriter:
 
 
 class _StoredFile:
-    """The file that stored bytes go to, and what is known of them.
+    """The file that stored bytes are written to, with their count and hashes.
 
-    While it admits nothing it takes bytes and drops them: an exception inside of a finaliser would
-    help nobody. `close` does nothing, for Tink calls it.
+    While `admits` is false, writes are silently discarded, because they come from finalisers, where an exception would
+    be useless. `close` does nothing, because Tink calls it.
     """
 
     def __init__(self, path: Path) -> None:
@@ -198,13 +198,13 @@ class _StoredFile:
         self._file.close()
 
     def discard(self) -> None:
-        """Empties the file before removing it: should its name have to stay, nothing is behind it."""
+        """Truncates the file before removing it, so that it has no content if it cannot be removed."""
         with suppress(OSError):
             if not self._file.closed:
                 self._file.truncate(0)
         with suppress(OSError):
             self._file.close()
-        with suppress(OSError):  # then its folder is in a state that the first error tells of
+        with suppress(OSError):  # the first error already reports the folder's problem
             self._path.unlink()
 
 

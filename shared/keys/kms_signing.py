@@ -62,7 +62,7 @@ class CloudSigner:
                 answer.verified_digest_crc32c
                 and answer.signature_crc32c == google_crc32c.value(answer.signature)
                 and answer.name == self._version
-                and public.holds(message, answer.signature)
+                and public.verifies(message, answer.signature)
             )
 
         answer = self._calls.ask(self._calls.open().asymmetric_sign, request, is_sound, _ROLE, self._another_kind())

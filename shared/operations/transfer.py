@@ -10,7 +10,7 @@ from pathlib import Path
 import apsw
 
 from shared.archive.data_key import DataKey
-from shared.archive.plain_files import check_alone
+from shared.archive.plain_files import refuse_incomplete_database
 from shared.archive.reader import open_compressed, read_artifact
 from shared.catalog.backup import Backup
 from shared.catalog.listing import Catalog
@@ -81,7 +81,7 @@ def import_file(source: Path, target: Location, *, clock: Clock = utc_now, progr
 
 def _load_file(source: Path, made: Path, *, progress: Progress) -> tuple[int, int]:
     """Makes the private new file `made` of such a file; returns tables and rows. Raises NotGood, as above."""
-    check_alone(source)
+    refuse_incomplete_database(source)
     with Confined() as child:
         write_plain(counted(open_compressed(source), progress, "load"), made, source, child)
         return _sound(child, made, source)

@@ -1,4 +1,4 @@
-"""Signed statements: bytes, what kind of statement they are, and whose signature is on exactly that."""
+"""Signed statements: a payload and its kind, with the signatures of one or more keys over both."""
 
 from shared.statements.envelope import (
     Signer,

@@ -1,7 +1,7 @@
 """Statements in DSSE envelopes: payload and payload type under one signature.
 
-What is signed are the bytes that are there, so nothing has to be brought into one form first; and the type is signed
-with them, so that a statement of one kind is never taken for one of another.
+The signature covers the payload's stored bytes, so no canonical form is needed. It also covers the payload type, so a
+statement of one kind is never accepted as another.
 Source: "DSSE: Dead Simple Signing Envelope", protocol and JSON envelope, version 1.
 """
 
@@ -20,7 +20,7 @@ _MOST_SIGNATURES = 16
 
 
 class StatementKind(StrEnum):
-    """What a statement says."""
+    """The kind of a statement."""
 
     REQUEST = "request"
     DECISION = "decision"
@@ -36,19 +36,19 @@ class StatementKind(StrEnum):
 
 
 class Signer(Protocol):
-    """A private key that signs, wherever it is."""
+    """A private key, in a file or in Cloud KMS."""
 
     @property
     def public(self) -> PublicKey:
-        """Raises KeyProblem where it has to be asked for and does not come."""
+        """The public half. Raises KeyProblem if Cloud KMS does not return it."""
 
     def sign(self, message: bytes) -> bytes:
-        """The signature of that message. Raises KeyProblem."""
+        """Returns the signature of the message. Raises KeyProblem."""
 
 
 @dataclass(frozen=True)
 class Statement:
-    """What was signed, and by which of the keys that were asked about."""
+    """A verified payload, and the given keys whose signatures are valid."""
 
     payload: bytes
     keys: tuple[PublicKey, ...]
@@ -58,24 +58,24 @@ class Statement:
         return self.keys[0]
 
     def document(self) -> dict[str, Any]:
-        """The payload as a JSON object. Raises NotGood when it is none."""
-        return _object(self.payload, "what was signed")
+        """Returns the payload as a JSON object. Raises NotGood if it is not one."""
+        return _object(self.payload, "the signed payload")
 
 
 def sign(signer: Signer, kind: StatementKind, payload: bytes, also: Iterable[Signer] = ()) -> bytes:
-    """The envelope's bytes. Raises KeyProblem when a key cannot sign."""
+    """Returns the envelope's bytes, signed by `signer` and by the keys in `also`. Raises KeyProblem."""
     message = _encoded(kind.payload_type, payload)
     signatures = [{"keyid": each.public.id, "sig": _base64(each.sign(message))} for each in (signer, *also)]
     return _envelope(kind, payload, signatures)
 
 
 def unsigned(kind: StatementKind, payload: bytes) -> bytes:
-    """The envelope's bytes with no signature: what is stored where there is no key to sign with."""
+    """Returns the envelope's bytes without a signature, for a store without a signing key."""
     return _envelope(kind, payload, [])
 
 
 def add_signature(raw: bytes, kind: StatementKind, signer: Signer) -> bytes:
-    """The same envelope with one signature more. Raises NotGood when it is of another kind, KeyProblem."""
+    """Returns the envelope with one more signature. Raises NotGood for another kind or no envelope, KeyProblem."""
     payload, signatures = _opened(raw, kind)
     own = signer.public.id
     kept = [{"keyid": keyid, "sig": _base64(signature)} for keyid, signature in signatures if keyid != own]
@@ -84,9 +84,9 @@ def add_signature(raw: bytes, kind: StatementKind, signer: Signer) -> bytes:
 
 
 def verify(raw: bytes, kind: StatementKind, keys: Collection[PublicKey]) -> Statement:
-    """What was signed by at least one of these keys, as a statement of that kind.
+    """Returns the statement of that kind, if at least one of these keys signed it.
 
-    Raises NotGood for anything else: another kind, no signature of theirs, a changed byte, no envelope at all.
+    Raises NotGood otherwise: another kind, no signature by these keys, a changed byte, not an envelope.
     """
     payload, signatures = _opened(raw, kind)
     message = _encoded(kind.payload_type, payload)
@@ -94,23 +94,20 @@ def verify(raw: bytes, kind: StatementKind, keys: Collection[PublicKey]) -> Stat
     good = {
         keyid: known[keyid]
         for keyid, signature in signatures
-        if keyid in known and known[keyid].holds(message, signature)
+        if keyid in known and known[keyid].verifies(message, signature)
     }
     if not good:
-        who = "an unknown key" if signatures else "nobody"
-        wrong = any(keyid in known for keyid, _ in signatures)
-        raise NotGood(
-            f"this {kind} was changed since it was signed, or its signature is forged"
-            if wrong
-            else f"this {kind} is signed by {who}: the keys that count are in the policy"
-        )
+        if any(keyid in known for keyid, _ in signatures):
+            raise NotGood(f"this {kind} was changed since it was signed, or its signature is forged")
+        problem = "is signed by an unknown key" if signatures else "is not signed"
+        raise NotGood(f"this {kind} {problem}: only keys in the policy are accepted")
     return Statement(payload, tuple(good.values()))
 
 
 def open_statement(raw: bytes, kind: StatementKind) -> bytes:
-    """The payload of a statement of that kind, whoever signed it: to be shown, and never to be believed.
+    """Returns the payload of a statement of that kind without verifying it: only for display.
 
-    Raises NotGood when it is no envelope, or of another kind.
+    Raises NotGood if it is not an envelope, or of another kind.
     """
     return _opened(raw, kind)[0]
 
@@ -137,31 +134,31 @@ def _opened(raw: bytes, kind: StatementKind) -> tuple[bytes, list[tuple[str, byt
 
 def _signature(found: Any, what: str) -> tuple[str, bytes]:
     if not isinstance(found, dict) or set(found) != {"keyid", "sig"} or not isinstance(found["keyid"], str):
-        raise NotGood(f"{what} has a signature that is not one")
+        raise NotGood(f"{what} has a malformed signature")
     return found["keyid"], _bytes(found["sig"], what)
 
 
 def _encoded(payload_type: str, payload: bytes) -> bytes:
-    """DSSE's pre-authentication encoding: the two cannot run into one another."""
+    """Returns DSSE's pre-authentication encoding: the lengths keep type and payload apart."""
     kind = payload_type.encode()
     return b"DSSEv1 %d %b %d %b" % (len(kind), kind, len(payload), payload)
 
 
 def _object(raw: bytes, what: str) -> dict[str, Any]:
     try:
-        found = json.loads(raw, object_pairs_hook=_once_each)
+        found = json.loads(raw, object_pairs_hook=_unique_names)
     except (ValueError, RecursionError):
-        raise NotGood(f"{what} is not JSON as it is signed") from None
+        raise NotGood(f"{what} is not valid JSON") from None
     if not isinstance(found, dict):
         raise NotGood(f"{what} is not a JSON object")
     return found
 
 
-def _once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
-    """Two readers must not see two documents: a name that stands twice is an error."""
+def _unique_names(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    """Rejects duplicate names: two readers could otherwise see different documents."""
     found = dict(pairs)
     if len(found) != len(pairs):
-        raise ValueError("a name stands twice")
+        raise ValueError("duplicate name")
     return found
 
 
@@ -169,7 +166,7 @@ def _bytes(text: Any, what: str) -> bytes:
     try:
         return base64.b64decode(text, validate=True)
     except (ValueError, TypeError):
-        raise NotGood(f"{what} is not in base64 as it is signed") from None
+        raise NotGood(f"{what} is not valid base64") from None
 
 
 def _base64(content: bytes) -> str:

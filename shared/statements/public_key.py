@@ -1,4 +1,4 @@
-"""The public half of a signing key: Ed25519 (a key file) or P-256 (Cloud KMS). It verifies, offline."""
+"""Public signing keys: Ed25519 (key files) or P-256 (Cloud KMS). They verify offline."""
 
 import hashlib
 from functools import cached_property
@@ -10,20 +10,20 @@ from cryptography.hazmat.primitives.asymmetric import ec, ed25519
 
 from shared.errors import UsageError
 
-_LONGEST = 1000  # characters that are looked at; ours have about 200
+_LONGEST = 1000  # characters of a PEM that are read; ours have about 200
 
 _Key = ed25519.Ed25519PublicKey | ec.EllipticCurvePublicKey
 
 
 class PublicKey:
-    """Two are equal when they are the same key, however their PEM is written."""
+    """A public key. Equal keys compare equal, however their PEM is formatted."""
 
     def __init__(self, key: _Key) -> None:
         self._key = key
 
     @classmethod
     def read(cls, pem: str) -> Self:
-        """Raises UsageError for anything that is not the PEM of an Ed25519 or P-256 public key."""
+        """Parses a PEM. Raises UsageError if it is not an Ed25519 or P-256 public key."""
         try:
             key = serialization.load_pem_public_key(pem[:_LONGEST].encode())
         except (ValueError, UnsupportedAlgorithm):
@@ -38,7 +38,7 @@ class PublicKey:
 
     @cached_property
     def id(self) -> str:
-        """SHA-256 of the key, in hex: what a signature says it is by."""
+        """SHA-256 of the key in hex, by which signatures name it."""
         encoding, form = serialization.Encoding.DER, serialization.PublicFormat.SubjectPublicKeyInfo
         return hashlib.sha256(self._key.public_bytes(encoding, form)).hexdigest()
 
@@ -47,8 +47,8 @@ class PublicKey:
         encoding, form = serialization.Encoding.PEM, serialization.PublicFormat.SubjectPublicKeyInfo
         return self._key.public_bytes(encoding, form).decode()
 
-    def holds(self, message: bytes, signature: bytes) -> bool:
-        """Returns whether the private half signed exactly that message."""
+    def verifies(self, message: bytes, signature: bytes) -> bool:
+        """Returns whether `signature` is the private half's signature of exactly that message."""
         try:
             if isinstance(self._key, ed25519.Ed25519PublicKey):
                 self._key.verify(signature, message)

@@ -1,4 +1,4 @@
-"""Names, keys, artifacts and manifests for tests that state only what differs."""
+"""Builds artifacts and manifests with defaults, so that a test states only what differs."""
 
 import hashlib
 import io
@@ -27,7 +27,7 @@ def store(
     key: DataKey | None = None,
     name: BackupName = NAME,
 ) -> tuple[bytes, Artifact]:
-    """What `ArtifactWriter` makes of `plain`: the stored bytes, and what it says of them."""
+    """Writes `plain` with `ArtifactWriter`. Returns the stored bytes and their description."""
     path = folder / "artifact"
     with ArtifactWriter(path, form, key, name) as writer:
         writer.write(plain)
@@ -42,8 +42,7 @@ def read(stored: bytes, artifact: Artifact, key: DataKey | None = None, name: Ba
 
 
 def announced(stored: bytes, artifact: Artifact) -> Artifact:
-    """The artifact with stored size and hashes made to fit, as a forger of manifests would."""
-
+    """Returns the artifact with the size and hashes of `stored`, as a forged manifest would have them."""
     return artifact.model_copy(
         update={
             "size_bytes": len(stored),

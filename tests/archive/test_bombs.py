@@ -1,4 +1,4 @@
-"""A bomb costs time and not memory, and never more plain bytes than were announced."""
+"""A decompression bomb costs time but not memory, and never gives more bytes than the manifest records."""
 
 import gzip
 import io
@@ -32,12 +32,12 @@ GIB = 1 << 30
 
 
 def gzip_bomb() -> bytes:
-    """256 MiB of zeros."""
+    """Returns 256 MiB of zeros, compressed."""
     return gzip.compress(bytes(256 << 20), compresslevel=1, mtime=0)
 
 
 def zstd_bomb(size: int = 8 * GIB) -> bytes:
-    """Run-length blocks: 4 bytes for each 128 KiB (RFC 8878, 3.1.1.2)."""
+    """Returns run-length blocks of 4 bytes for each 128 KiB (RFC 8878, 3.1.1.2)."""
     header = struct.pack("<IBB", 0xFD2FB528, 0x00, 0x38)  # window of 128 KiB
     block = ((128 << 10) << 3) | (1 << 1)
     blocks = struct.pack("<I", block)[:3] + b"\0"
@@ -46,7 +46,7 @@ def zstd_bomb(size: int = 8 * GIB) -> bytes:
 
 
 @pytest.mark.parametrize(("form", "bomb"), [(Format.SQL, gzip_bomb), (Format.SQLITE, zstd_bomb)])
-def test_reading_stops_at_the_announced_size(tmp_path: Path, form: Format, bomb: Callable[[], bytes]) -> None:
+def test_reading_stops_at_the_size_in_the_manifest(tmp_path: Path, form: Format, bomb: Callable[[], bytes]) -> None:
     stored = bomb()
     _, artifact = store(tmp_path, bytes(20 << 20), form)
     sizes = map(len, read_artifact(io.BytesIO(stored), announced(stored, artifact), None, NAME))
@@ -62,7 +62,7 @@ def test_reading_stops_at_the_announced_size(tmp_path: Path, form: Format, bomb:
     assert peak < 48 << 20
 
 
-def test_a_zstd_bomb_in_a_file_to_import_is_read_in_bounded_steps(tmp_path: Path) -> None:
+def test_zstd_bomb_in_an_import_file_is_read_in_bounded_steps(tmp_path: Path) -> None:
     path = tmp_path / "bomb.sqlite.zst"
     path.write_bytes(zstd_bomb(GIB))
     sizes = [len(chunk) for chunk in open_compressed(path)]
@@ -70,7 +70,7 @@ def test_a_zstd_bomb_in_a_file_to_import_is_read_in_bounded_steps(tmp_path: Path
     assert max(sizes) <= 16 << 20
 
 
-def test_a_frame_that_asks_for_a_huge_window_is_refused(tmp_path: Path) -> None:
+def test_frame_with_a_huge_window_is_refused(tmp_path: Path) -> None:
     stored = struct.pack("<IBB", 0xFD2FB528, 0x00, (20 << 3)) + b"\x01\0\0"  # 1 GiB
     _, artifact = store(tmp_path, b"", Format.SQLITE)
     with pytest.raises(NotGood, match="zstd stream is broken"):
@@ -83,8 +83,8 @@ def test_a_frame_that_asks_for_a_huge_window_is_refused(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("ending", [".sql", ".sql.gz", ".sqlite"])
 @pytest.mark.parametrize("bound", ["manifest", "header"])
-def test_an_export_writes_no_more_than_the_manifest_says(tmp_path: Path, ending: str, bound: str) -> None:
-    """Sealed without a key by whoever writes to the store: the plain size is too small, or does not fit the pages."""
+def test_export_writes_no_more_than_the_size_in_the_manifest(tmp_path: Path, ending: str, bound: str) -> None:
+    """The manifest is forged, without a key: its plain size is too small, or does not match the pages."""
     form = Format.SQLITE if ending == ".sqlite" or bound == "header" else Format.SQL
     stored = zstd_bomb(GIB) if form is Format.SQLITE else gzip_bomb()
     catalog, backup = forged(tmp_path, form, stored, GIB if bound == "header" else 1 << 20)
@@ -99,7 +99,7 @@ def test_an_export_writes_no_more_than_the_manifest_says(tmp_path: Path, ending:
 
 
 def forged(folder: Path, form: Format, stored: bytes, plain_size: int) -> tuple[Catalog, Backup]:
-    """A backup of 2 pages whose artifact is `stored`, with a manifest that fits it but for the plain bytes."""
+    """Makes a backup of 2 pages whose artifact is `stored`, with a manifest that matches all but the plain bytes."""
     with closing(apsw.Connection(str(folder / "app.db"))) as db:
         db.execute("CREATE TABLE t(a)")
     place = FolderStore(folder / "store")
@@ -123,5 +123,5 @@ def forged(folder: Path, form: Format, stored: bytes, plain_size: int) -> tuple[
     return Catalog(place), backup
 
 
-def test_the_hand_made_bomb_is_valid_zstd() -> None:
+def test_zstd_bomb_of_the_tests_is_valid() -> None:
     assert zstandard.ZstdDecompressor().decompressobj().decompress(zstd_bomb(1 << 20)) == bytes(1 << 20)

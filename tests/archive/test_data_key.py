@@ -1,4 +1,4 @@
-"""The data key: wrapped for one backup by one key, and of use to nothing else."""
+"""A data key is wrapped for one backup by one key, and works for nothing else."""
 
 import base64
 from pathlib import Path
@@ -19,7 +19,7 @@ def key(tmp_path: Path) -> KeyFile:
     return KeyFile.create(tmp_path / "key")
 
 
-def test_what_one_data_key_encrypted_its_unwrapped_twin_decrypts(
+def test_unwrapped_data_key_decrypts_what_the_original_encrypted(
     tmp_path: Path, key: KeyFile, data_key: DataKey
 ) -> None:
     stored, artifact = store(tmp_path, key=data_key)
@@ -27,7 +27,7 @@ def test_what_one_data_key_encrypted_its_unwrapped_twin_decrypts(
     assert read(stored, artifact, twin) == PLAIN
 
 
-def test_the_manifest_says_which_key_wrapped_and_nothing_of_it(key: KeyFile, data_key: DataKey) -> None:
+def test_manifest_records_the_wrapping_key_name_only(key: KeyFile, data_key: DataKey) -> None:
     encryption = data_key.wrap(key, NAME)
     assert encryption.key == key.name
     assert encryption.scheme == "tink-streaming-aead-aes256-gcm-hkdf-1mb"
@@ -38,12 +38,12 @@ def test_the_manifest_says_which_key_wrapped_and_nothing_of_it(key: KeyFile, dat
     "other",
     [LATER, BackupName(NAME.kind, "other", NAME.id), BackupName(Kind.WEEKLY, NAME.database, NAME.id)],
 )
-def test_a_wrapped_key_is_of_no_use_to_another_backup(key: KeyFile, data_key: DataKey, other: BackupName) -> None:
+def test_wrapped_key_cannot_be_used_for_another_backup(key: KeyFile, data_key: DataKey, other: BackupName) -> None:
     with pytest.raises(NotGood, match="of another backup"):
         DataKey.unwrap(data_key.wrap(key, NAME), key, other)
 
 
-def test_another_key_file_is_named_beside_the_right_one(tmp_path: Path, key: KeyFile, data_key: DataKey) -> None:
+def test_error_names_the_configured_key_and_the_right_one(tmp_path: Path, key: KeyFile, data_key: DataKey) -> None:
     wrong = KeyFile.create(tmp_path / "wrong")
     with pytest.raises(KeyProblem) as refused:
         DataKey.unwrap(data_key.wrap(key, NAME), wrong, NAME)
@@ -51,7 +51,7 @@ def test_another_key_file_is_named_beside_the_right_one(tmp_path: Path, key: Key
         assert part in str(refused.value)
 
 
-def test_a_flip_of_any_bit_of_the_wrapped_key_is_refused(key: KeyFile, data_key: DataKey) -> None:
+def test_wrapped_key_with_any_changed_character_is_refused(key: KeyFile, data_key: DataKey) -> None:
     encryption = data_key.wrap(key, NAME)
     text = encryption.wrapped_key
     for at in range(len(text)):
@@ -60,7 +60,7 @@ def test_a_flip_of_any_bit_of_the_wrapped_key_is_refused(key: KeyFile, data_key:
             DataKey.unwrap(encryption.model_copy(update={"wrapped_key": changed}), key, NAME)
 
 
-def test_a_wrapped_secret_that_is_no_streaming_key_is_refused(key: KeyFile, data_key: DataKey) -> None:
+def test_wrapped_secret_that_is_not_a_keyset_is_refused(key: KeyFile, data_key: DataKey) -> None:
     encryption = data_key.wrap(key, NAME)
 
     class Sly(KeyFile):
@@ -74,7 +74,7 @@ def test_a_wrapped_secret_that_is_no_streaming_key_is_refused(key: KeyFile, data
         DataKey.unwrap(encryption, Sly(), NAME)
 
 
-def test_a_seal_holds_for_its_content_and_its_key_only(data_key: DataKey) -> None:
+def test_seal_is_valid_only_for_its_content_and_key(data_key: DataKey) -> None:
     seal = data_key.seal(b"content")
     assert data_key.is_sealed(b"content", seal)
     assert not data_key.is_sealed(b"content.", seal)
@@ -82,7 +82,7 @@ def test_a_seal_holds_for_its_content_and_its_key_only(data_key: DataKey) -> Non
     assert seal != data_key.seal(b"content")
 
 
-def test_every_other_text_is_no_seal(data_key: DataKey) -> None:
+def test_changed_or_truncated_seal_is_invalid(data_key: DataKey) -> None:
     seal = data_key.seal(b"content")
     others = [seal[:end] for end in range(len(seal))] + [seal + more for more in ("=", "A", "\n", " ", seal)]
     others += [seal[:at] + chr(ord(seal[at]) ^ bit) + seal[at + 1 :] for at in range(len(seal)) for bit in (1, 2, 128)]
@@ -101,5 +101,5 @@ def test_every_other_text_is_no_seal(data_key: DataKey) -> None:
         ("gcp-kms://p/cryptoKeys/k", "file:0011223344556677", False),
     ],
 )
-def test_versions_of_a_cloud_key_are_one_key(recorded: str, configured: str, same: bool) -> None:
+def test_versions_of_a_cloud_kms_key_are_the_same_key(recorded: str, configured: str, same: bool) -> None:
     assert same_key(recorded, configured) is same

@@ -1,4 +1,4 @@
-"""A page image is a row of zstd frames: any zstd reads it, every frame is checked, and a part is never the whole."""
+"""A page image is a sequence of zstd frames: any zstd reads it, every frame is checked, none may be missing."""
 
 import random
 import struct
@@ -32,7 +32,7 @@ def pieces(stored: bytes, size: int = 65536) -> Iterator[bytes]:
 
 
 def entries(stored: bytes) -> list[tuple[int, int]]:
-    """The seek table, read as zstd's format says: from its footer backwards."""
+    """Reads the seek table from its footer backwards, as zstd's format specifies."""
     count, descriptor, magic = struct.unpack("<IBI", stored[-9:])
     assert (descriptor, magic) == (0, 0x8F92EAB1)
     table = stored[-9 - 8 * count : -9]
@@ -40,7 +40,7 @@ def entries(stored: bytes) -> list[tuple[int, int]]:
     return list(struct.iter_unpack("<II", table))
 
 
-def test_any_frame_can_be_read_by_itself_from_where_the_seek_table_says_it_is() -> None:
+def test_seek_table_locates_each_frame() -> None:
     stored = compressed(SEVERAL)
     at = done = 0
     table = entries(stored)
@@ -52,25 +52,25 @@ def test_any_frame_can_be_read_by_itself_from_where_the_seek_table_says_it_is() 
         at, done = at + size, done + plain
 
 
-def test_the_stock_zstd_reads_an_image_of_several_frames(tmp_path: Path) -> None:
+def test_stock_zstd_reads_an_image_of_several_frames(tmp_path: Path) -> None:
     stored, _ = store(tmp_path, SEVERAL, Format.SQLITE)
     done = subprocess.run(["zstd", "-dc"], input=stored, capture_output=True, check=True)
     assert done.stdout == SEVERAL
 
 
-def test_the_same_bytes_are_stored_whatever_the_chunks_were() -> None:
+def test_stored_bytes_do_not_depend_on_chunk_boundaries() -> None:
     assert compressed(SEVERAL, step=1 << 20) == compressed(SEVERAL, step=777_777)
 
 
 @given(st.integers(0, 3), st.integers(-2, 2), st.integers(1, 1 << 17))
-def test_every_size_around_a_frame_comes_back_whatever_the_pieces(frames: int, beside: int, step: int) -> None:
+def test_every_size_around_a_frame_boundary_survives(frames: int, beside: int, step: int) -> None:
     plain = (b"a page of text " * (FRAME // 15 + 1))[:FRAME] * frames
     plain = plain + b"xy"[:beside] if beside >= 0 else plain[:beside]
     stored = compressed(plain)
     assert b"".join(unframe(pieces(stored, step))) == plain
 
 
-def test_an_image_of_before_the_frames_is_read_as_ever() -> None:
+def test_single_frame_image_of_earlier_versions_is_read() -> None:
     compressor = zstandard.ZstdCompressor(level=3, write_checksum=True).compressobj()
     stored = compressor.compress(SEVERAL) + compressor.flush()
     assert b"".join(unzstd(pieces(stored))) == SEVERAL
@@ -78,7 +78,7 @@ def test_an_image_of_before_the_frames_is_read_as_ever() -> None:
         list(unzstd(pieces(stored + compressed(b"more"))))
 
 
-def test_a_missing_doubled_or_moved_frame_is_refused() -> None:
+def test_missing_duplicate_or_moved_frame_is_refused() -> None:
     stored = compressed(SEVERAL)
     first, second, third, fourth = entries(stored)
     one = stored[: first[0]]
@@ -91,20 +91,20 @@ def test_a_missing_doubled_or_moved_frame_is_refused() -> None:
 
 
 @pytest.mark.parametrize("at", range(1, 40))
-def test_a_changed_byte_of_the_seek_table_is_refused(at: int) -> None:
+def test_changed_byte_of_the_seek_table_is_refused(at: int) -> None:
     stored = bytearray(compressed(bytes(FRAME + 1)))
     stored[-at if at <= 33 else at] ^= 1
     with pytest.raises(Damaged):
         list(unframe(pieces(bytes(stored))))
 
 
-def test_a_frame_that_says_it_is_larger_than_ours_is_refused_before_it_is_opened() -> None:
+def test_frame_that_declares_a_larger_size_is_refused_before_decompression() -> None:
     huge = zstandard.ZstdCompressor(level=1).compress(bytes(FRAME + 1))
     with pytest.raises(Damaged, match="4 MiB or less"):
         list(unframe(pieces(huge + seek_table([(len(huge), FRAME + 1)]))))
 
 
-def test_a_frame_that_holds_more_than_it_says_is_refused() -> None:
+def test_frame_with_more_content_than_declared_is_refused() -> None:
     honest = zstandard.ZstdCompressor(level=1).compress(bytes(70_000))
     liar = bytearray(honest)
     assert struct.unpack_from("<I", liar, 5) == (70_000,)
@@ -113,7 +113,7 @@ def test_a_frame_that_holds_more_than_it_says_is_refused() -> None:
         list(unframe(pieces(bytes(liar) + seek_table([(len(liar), 66_000)]))))
 
 
-def test_a_frame_without_end_is_refused_after_a_few_megabytes() -> None:
+def test_endless_frame_is_refused_after_a_few_megabytes() -> None:
     endless = bytearray(zstandard.ZstdCompressor(level=1).compress(bytes(70_000))[:9])
     taken = 0
 
@@ -129,6 +129,6 @@ def test_a_frame_without_end_is_refused_after_a_few_megabytes() -> None:
     assert taken < 2 * FRAME
 
 
-def test_an_encrypted_image_of_several_frames_comes_back(tmp_path: Path, data_key: DataKey) -> None:
+def test_encrypted_image_of_several_frames_survives(tmp_path: Path, data_key: DataKey) -> None:
     stored, artifact = store(tmp_path, SEVERAL, Format.SQLITE, data_key)
     assert read(stored, artifact, data_key) == SEVERAL

@@ -1,4 +1,4 @@
-"""Two threads for one stream: in order, bounded, and gone at the end whatever happens."""
+"""The pipeline of two threads keeps the order, limits its queue, and always ends its thread."""
 
 import os
 import signal
@@ -22,11 +22,11 @@ def no_thread_is_left() -> Iterator[None]:
     assert not [thread for thread in threading.enumerate() if thread.name == "litekeep-pipeline"]
 
 
-ENDLESS = 60_000  # chunks, one in 10 ms
+ENDLESS = 60_000  # chunks, one every 10 ms
 
 
 class Chunks:
-    """Endless chunks that know how many were asked for, and whether they were closed."""
+    """Endless chunks that count how many were produced and note whether they were closed."""
 
     def __init__(self, size: int = MIB, end: BaseException | int | None = None, after: int = 0) -> None:
         self.size, self.end, self.after = size, end, after
@@ -52,7 +52,7 @@ chunk_lists = st.lists(
 
 @given(chunk_lists)
 @settings(max_examples=30, deadline=None)
-def test_everything_arrives_in_order(chunks: list[bytes]) -> None:
+def test_all_chunks_arrive_in_order(chunks: list[bytes]) -> None:
     taken: list[bytes] = []
     write_all(taken.append, chunks)
     assert b"".join(taken) == b"".join(chunks)
@@ -60,14 +60,14 @@ def test_everything_arrives_in_order(chunks: list[bytes]) -> None:
         assert b"".join(ahead) == b"".join(chunks)
 
 
-def test_small_chunks_are_handed_over_together() -> None:
+def test_small_chunks_are_batched() -> None:
     taken: list[bytes] = []
     write_all(taken.append, (b"0123456789" for _ in range(100_000)))
     assert b"".join(taken) == b"0123456789" * 100_000
     assert len(taken) < 10
 
 
-def test_a_slow_writer_holds_the_source_back() -> None:
+def test_slow_writer_limits_the_queue() -> None:
     chunks = Chunks(end=0, after=100)
     ahead: list[int] = []
 
@@ -79,7 +79,7 @@ def test_a_slow_writer_holds_the_source_back() -> None:
     assert max(ahead) <= 11
 
 
-def test_a_slow_reader_holds_the_source_back() -> None:
+def test_slow_reader_limits_the_queue() -> None:
     chunks = Chunks(end=0, after=100)
     with read_ahead(chunks) as ahead:
         for seen, _ in enumerate(ahead):
@@ -88,7 +88,7 @@ def test_a_slow_reader_holds_the_source_back() -> None:
 
 
 @pytest.mark.parametrize("after", [0, 1, 30])
-def test_an_error_of_the_source_is_raised_as_it_is(after: int) -> None:
+def test_error_of_the_source_is_raised_unchanged(after: int) -> None:
     error = SourceError("gone")
     for use in (lambda c: write_all(lambda _: None, c), _read_all):
         chunks = Chunks(end=error, after=after)
@@ -99,7 +99,7 @@ def test_an_error_of_the_source_is_raised_as_it_is(after: int) -> None:
 
 
 @pytest.mark.parametrize("after", [0, 1, 30])
-def test_an_error_of_the_writer_is_raised_as_it_is_and_stops_the_source(after: int) -> None:
+def test_error_of_the_writer_is_raised_unchanged_and_stops_the_source(after: int) -> None:
     error = StoreError("full")
     written = 0
 
@@ -117,7 +117,7 @@ def test_an_error_of_the_writer_is_raised_as_it_is_and_stops_the_source(after: i
     assert chunks.made < after + 20
 
 
-def test_an_error_at_the_very_last_write_is_not_lost() -> None:
+def test_error_of_the_last_write_is_raised() -> None:
     def write(chunk: bytes) -> None:
         if chunk == b"last":
             raise StoreError("full")
@@ -126,7 +126,7 @@ def test_an_error_at_the_very_last_write_is_not_lost() -> None:
         write_all(write, [bytes(MIB), b"last"])
 
 
-def test_a_reader_that_gives_up_stops_the_source() -> None:
+def test_reader_that_stops_early_stops_the_source() -> None:
     chunks = Chunks()
 
     def give_up() -> None:
@@ -141,7 +141,7 @@ def test_a_reader_that_gives_up_stops_the_source() -> None:
 
 
 @pytest.mark.parametrize("reading", [True, False])
-def test_ctrl_c_stops_both_whichever_waits(reading: bool) -> None:
+def test_ctrl_c_stops_both_threads(reading: bool) -> None:
     chunks = Chunks(end=1, after=ENDLESS)
     stopwatch = threading.Timer(0.1, lambda: signal.raise_signal(signal.SIGINT))
 
@@ -160,7 +160,7 @@ def test_ctrl_c_stops_both_whichever_waits(reading: bool) -> None:
     assert chunks.made < ENDLESS
 
 
-def test_ctrl_c_does_not_wait_for_the_rest_of_a_huge_chunk() -> None:
+def test_ctrl_c_does_not_wait_for_a_huge_chunk() -> None:
     written = 0
 
     def write(chunk: bytes) -> None:

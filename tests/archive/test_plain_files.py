@@ -1,4 +1,4 @@
-"""Files that people bring: told apart by their first bytes, read to their very end, or refused."""
+"""Import files are recognized by their first bytes and read completely, or refused."""
 
 import gzip
 import os
@@ -41,12 +41,12 @@ def _read(path: Path, content: bytes) -> bytes:
         (ZSTD + SKIPPABLE, PLAIN),
     ],
 )
-def test_each_form_is_read_whatever_the_file_is_called(tmp_path: Path, content: bytes, plain: bytes) -> None:
+def test_format_is_recognized_by_content_not_by_file_name(tmp_path: Path, content: bytes, plain: bytes) -> None:
     for name in ("a.sql", "a.sql.gz", "a.sqlite.zst"):
         assert _read(tmp_path / name, content) == plain
 
 
-def test_gzip_with_a_name_and_a_comment_is_read_in_any_pieces() -> None:
+def test_gzip_header_with_name_and_comment_is_read_in_any_pieces() -> None:
     header = b"\x1f\x8b\x08\x1c" + bytes(6) + b"\x03\0abc" + b"dump.sql\0" + b"a comment\0"
     whole = header + GZIP[10:]
 
@@ -64,7 +64,7 @@ def test_gzip_with_a_name_and_a_comment_is_read_in_any_pieces() -> None:
 
 
 @pytest.mark.parametrize("whole", [GZIP, ZSTD, GZIP * 2, ZSTD * 2], ids=["gz", "zst", "gz gz", "zst zst"])
-def test_a_cut_file_is_refused(tmp_path: Path, whole: bytes) -> None:
+def test_truncated_file_is_refused(tmp_path: Path, whole: bytes) -> None:
     ends = {len(whole), len(whole) // 2} if whole in (GZIP * 2, ZSTD * 2) else {len(whole)}
     for length in range(4, len(whole)):
         if length not in ends:
@@ -73,18 +73,18 @@ def test_a_cut_file_is_refused(tmp_path: Path, whole: bytes) -> None:
 
 
 @pytest.mark.parametrize("content", [GZIP + b"garbage", ZSTD + b"garbage", GZIP[:-1] + b"\xff", ZSTD[:-1] + b"\0"])
-def test_a_damaged_file_is_refused_by_name(tmp_path: Path, content: bytes) -> None:
+def test_damaged_file_is_refused_by_name(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "odd.bin"
     with pytest.raises(NotGood, match=r"odd\.bin cannot be decompressed"):
         _read(path, content)
 
 
-def test_an_artifact_that_is_encrypted_is_named_as_such(tmp_path: Path) -> None:
+def test_encrypted_artifact_is_refused_with_advice(tmp_path: Path) -> None:
     with pytest.raises(NotGood, match="litekeep restore"):
         _read(tmp_path / "backup.sql.gz.enc", b"\x28" + bytes(63))
 
 
-def test_what_is_no_file_is_refused(tmp_path: Path) -> None:
+def test_folder_pipe_or_missing_file_is_refused(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe")
     for path in (tmp_path, tmp_path / "missing", tmp_path / "pipe"):
         with pytest.raises(UsageError, match=str(path)):

@@ -1,4 +1,4 @@
-"""What goes into an artifact comes out of it, and stock tools read it when it is not encrypted."""
+"""An artifact gives back the bytes that were written, and stock tools read it if it is not encrypted."""
 
 import gzip
 import hashlib
@@ -31,7 +31,7 @@ contents = st.lists(
 
 
 class Trickle(io.BytesIO):
-    """Gives as few bytes at a time as a network may."""
+    """Returns few bytes at a time, as a network may."""
 
     def __init__(self, content: bytes, sizes: list[int]) -> None:
         super().__init__(content)
@@ -49,7 +49,7 @@ class Trickle(io.BytesIO):
     sizes=st.lists(st.integers(1, 100_000), min_size=1, max_size=4),
 )
 @settings(max_examples=60, deadline=None)
-def test_what_goes_in_comes_out_whatever_the_chunks(
+def test_artifact_round_trip_gives_the_same_bytes(
     chunks: list[bytes], form: Format, encrypted: bool, sizes: list[int]
 ) -> None:
     key = KEY if encrypted else None
@@ -64,7 +64,7 @@ def test_what_goes_in_comes_out_whatever_the_chunks(
 
 
 @pytest.mark.parametrize("form", Format)
-def test_the_artifact_is_described_as_it_is(tmp_path: Path, form: Format, maybe_key: DataKey | None) -> None:
+def test_artifact_description_matches_the_file(tmp_path: Path, form: Format, maybe_key: DataKey | None) -> None:
     stored, artifact = store(tmp_path, PLAIN, form, maybe_key)
     assert artifact.format == form
     assert artifact.object == NAME.artifact(form, encrypted=maybe_key is not None)
@@ -83,11 +83,11 @@ def test_stock_gunzip_reads_an_unencrypted_dump(tmp_path: Path) -> None:
     assert gzip.decompress(stored) == PLAIN * 1000
 
 
-def test_a_dump_compressed_twice_gives_the_same_bytes(tmp_path: Path) -> None:
+def test_compression_is_deterministic(tmp_path: Path) -> None:
     assert store(tmp_path)[0] == store(tmp_path)[0]
 
 
-def test_an_encrypted_artifact_shows_nothing_of_its_content(tmp_path: Path, data_key: DataKey) -> None:
+def test_encrypted_artifact_reveals_no_content(tmp_path: Path, data_key: DataKey) -> None:
     first, _ = store(tmp_path, PLAIN, key=data_key)
     second, _ = store(tmp_path, PLAIN, key=data_key)
     assert first != second
@@ -95,7 +95,7 @@ def test_an_encrypted_artifact_shows_nothing_of_its_content(tmp_path: Path, data
     assert b"INSERT" not in first
 
 
-def test_an_artifact_is_never_written_over_a_file(tmp_path: Path, data_key: DataKey) -> None:
+def test_artifact_never_overwrites_a_file(tmp_path: Path, data_key: DataKey) -> None:
     path = tmp_path / "artifact"
     path.write_bytes(b"mine")
     with pytest.raises(StoreError, match="File exists"):
@@ -103,13 +103,13 @@ def test_an_artifact_is_never_written_over_a_file(tmp_path: Path, data_key: Data
     assert path.read_bytes() == b"mine"
 
 
-def test_an_artifact_is_readable_by_its_owner_only(tmp_path: Path) -> None:
+def test_artifact_has_mode_0600(tmp_path: Path) -> None:
     path = tmp_path / "artifact"
     write_artifact([PLAIN], path, Format.SQL, None, NAME)
     assert path.stat().st_mode & 0o777 == 0o600
 
 
-def test_several_segments_come_back(tmp_path: Path, data_key: DataKey) -> None:
+def test_artifact_of_several_segments_survives(tmp_path: Path, data_key: DataKey) -> None:
     plain = hashlib.shake_256(b"incompressible").digest((3 << 20) + 17)
     stored, artifact = store(tmp_path, plain, Format.SQLITE, data_key)
     assert read(stored, artifact, data_key) == plain

@@ -1,4 +1,4 @@
-"""A manifest is exactly what was stored, whatever byte is touched, or it is refused."""
+"""A stored manifest is accepted only if no byte of it was changed."""
 
 import hashlib
 import json
@@ -23,7 +23,7 @@ def key(tmp_path: Path) -> KeyFile:
 
 
 def sealed(tmp_path: Path, key: KeyFile | None, name: BackupName = NAME, **more: Any) -> bytes:
-    """A stored manifest with one artifact."""
+    """Returns a stored manifest with one artifact."""
     data_key = DataKey.generate() if key else None
     _, artifact = store(tmp_path, key=data_key, name=name)
     encryption = data_key.wrap(key, name) if data_key and key else None
@@ -36,7 +36,7 @@ def opened(raw: bytes, key: KeyFile | None, name: BackupName = NAME) -> DataKey 
 
 
 @pytest.mark.parametrize("encrypted", [True, False])
-def test_a_flip_of_any_byte_is_refused(tmp_path: Path, key: KeyFile, encrypted: bool) -> None:
+def test_manifest_with_any_changed_byte_is_refused(tmp_path: Path, key: KeyFile, encrypted: bool) -> None:
     used = key if encrypted else None
     raw = sealed(tmp_path, used)
     opened(raw, used)
@@ -48,7 +48,7 @@ def test_a_flip_of_any_byte_is_refused(tmp_path: Path, key: KeyFile, encrypted: 
 
 
 @pytest.mark.parametrize("encrypted", [True, False])
-def test_a_truncation_at_any_length_is_refused(tmp_path: Path, key: KeyFile, encrypted: bool) -> None:
+def test_truncation_at_any_length_is_refused(tmp_path: Path, key: KeyFile, encrypted: bool) -> None:
     used = key if encrypted else None
     raw = sealed(tmp_path, used)
     for length in range(len(raw)):
@@ -72,7 +72,7 @@ def _reordered(found: dict[str, Any]) -> None:
 @pytest.mark.parametrize(
     "change",
     [
-        lambda found: None,  # the same meaning, in JSON of another shape
+        lambda found: None,  # the same content in another JSON format
         _removed("reindex"),
         _set("rows", 3),
         _set("note", "added"),
@@ -85,7 +85,7 @@ def _reordered(found: dict[str, Any]) -> None:
         lambda found: found["artifacts"][0].update(size_bytes=1),
     ],
 )
-def test_a_rewritten_manifest_is_refused(
+def test_rewritten_manifest_is_refused(
     tmp_path: Path, key: KeyFile, encrypted: bool, change: Callable[[dict[str, Any]], None]
 ) -> None:
     used = key if encrypted else None
@@ -96,14 +96,14 @@ def test_a_rewritten_manifest_is_refused(
 
 
 @pytest.mark.parametrize("more", [b" ", b"\n", b'"seal": "x"', b"\0"])
-def test_bytes_around_it_are_refused(tmp_path: Path, key: KeyFile, more: bytes) -> None:
+def test_manifest_with_extra_bytes_is_refused(tmp_path: Path, key: KeyFile, more: bytes) -> None:
     raw = sealed(tmp_path, key)
     for changed in (raw + more, more + raw, raw.replace(b"{\n", b"{\n" + more, 1)):
         with pytest.raises(NotGood):
             opened(changed, key)
 
 
-def test_a_second_key_of_one_name_does_not_hide_behind_the_first(tmp_path: Path, key: KeyFile) -> None:
+def test_duplicate_field_in_a_manifest_is_refused(tmp_path: Path, key: KeyFile) -> None:
     raw = sealed(tmp_path, key)
     seal = json.loads(raw)["seal"]
     for twin in (b'"rows": 2,', b'"rows": 7,', f'"seal": "{seal}",'.encode(), b'"seal": "",'):
@@ -112,7 +112,7 @@ def test_a_second_key_of_one_name_does_not_hide_behind_the_first(tmp_path: Path,
                 opened(changed, key)
 
 
-def test_a_manifest_under_another_id_is_refused(tmp_path: Path, key: KeyFile) -> None:
+def test_manifest_under_another_id_is_refused(tmp_path: Path, key: KeyFile) -> None:
     raw = sealed(tmp_path, key)
     with pytest.raises(NotGood, match="belongs to"):
         opened(raw, key, LATER)
@@ -121,7 +121,7 @@ def test_a_manifest_under_another_id_is_refused(tmp_path: Path, key: KeyFile) ->
         opened(renamed, key, LATER)
 
 
-def test_a_seal_of_another_backup_is_refused(tmp_path: Path, key: KeyFile) -> None:
+def test_seal_of_another_backup_is_refused(tmp_path: Path, key: KeyFile) -> None:
     ours, theirs = sealed(tmp_path, key), sealed(tmp_path, key, LATER)
     stolen = ours.replace(json.loads(ours)["seal"].encode(), json.loads(theirs)["seal"].encode())
     with pytest.raises(NotGood, match="seal does not match"):
@@ -129,7 +129,7 @@ def test_a_seal_of_another_backup_is_refused(tmp_path: Path, key: KeyFile) -> No
 
 
 def test_parts_of_two_backups_cannot_be_mixed(tmp_path: Path, key: KeyFile) -> None:
-    """Wrapped key and seal of one run, everything else of another run of the same id."""
+    """Combines the wrapped key and seal of one backup with the rest of another of the same id."""
     first, second = json.loads(sealed(tmp_path, key)), json.loads(sealed(tmp_path, key, rows=99))
     mixed = second | {"encryption": first["encryption"], "seal": first["seal"]}
     raw = Manifest.model_validate(mixed).to_json()
@@ -137,25 +137,25 @@ def test_parts_of_two_backups_cannot_be_mixed(tmp_path: Path, key: KeyFile) -> N
         opened(raw, key)
 
 
-def test_an_unencrypted_backup_is_refused_when_a_key_is_set(tmp_path: Path, key: KeyFile) -> None:
+def test_unencrypted_backup_is_refused_when_a_key_is_set(tmp_path: Path, key: KeyFile) -> None:
     raw = sealed(tmp_path, None)
     with pytest.raises(NotGood, match="BACKUP_KEY=none"):
         opened(raw, key)
     assert opened(raw, None) is None
 
 
-def test_an_encrypted_backup_names_the_key_it_needs(tmp_path: Path, key: KeyFile) -> None:
+def test_error_names_the_key_that_an_encrypted_backup_needs(tmp_path: Path, key: KeyFile) -> None:
     with pytest.raises(KeyProblem, match=key.name):
         opened(sealed(tmp_path, key), None)
 
 
-def test_another_key_is_no_damage(tmp_path: Path, key: KeyFile) -> None:
+def test_wrong_key_is_not_reported_as_damage(tmp_path: Path, key: KeyFile) -> None:
     wrong = KeyFile.create(tmp_path / "wrong")
     with pytest.raises(KeyProblem, match=f"{wrong.name}.*{key.name}"):
         opened(sealed(tmp_path, key), wrong)
 
 
-def test_the_data_key_of_a_checked_manifest_opens_its_artifact(tmp_path: Path, key: KeyFile) -> None:
+def test_data_key_of_a_checked_manifest_decrypts_its_artifact(tmp_path: Path, key: KeyFile) -> None:
     data_key = DataKey.generate()
     stored, artifact = store(tmp_path, key=data_key)
     whole = manifest(artifacts=[artifact], encryption=data_key.wrap(key, NAME))
@@ -164,7 +164,7 @@ def test_the_data_key_of_a_checked_manifest_opens_its_artifact(tmp_path: Path, k
     assert read(stored, found, opened(raw, key)) == PLAIN
 
 
-def test_fields_that_this_version_does_not_know_are_sealed_too(tmp_path: Path, key: KeyFile) -> None:
+def test_unknown_fields_are_sealed_too(tmp_path: Path, key: KeyFile) -> None:
     raw = sealed(tmp_path, key, note="of a later version", nested={"seal": "mine", "é": [1.5, None]})
     opened(raw, key)
     for before, after in ((b"of a later", b"of a newer"), (b'"mine"', b'"mint"'), (b"1.5", b"1.50")):
@@ -173,7 +173,7 @@ def test_fields_that_this_version_does_not_know_are_sealed_too(tmp_path: Path, k
             opened(raw.replace(before, after), key)
 
 
-def test_the_seal_cannot_be_copied_to_where_an_empty_one_was(tmp_path: Path, key: KeyFile) -> None:
+def test_seal_cannot_be_copied_into_an_empty_field(tmp_path: Path, key: KeyFile) -> None:
     raw = sealed(tmp_path, key, nested={"seal": ""})
     opened(raw, key)
     marked = f'"seal": "{json.loads(raw)["seal"]}"'.encode()
@@ -181,8 +181,8 @@ def test_the_seal_cannot_be_copied_to_where_an_empty_one_was(tmp_path: Path, key
         opened(raw.replace(b'"seal": ""', marked), key)
 
 
-def test_a_manifest_of_a_version_that_knew_fewer_fields_is_still_good(tmp_path: Path) -> None:
-    """Fields are added over time, with defaults: their absence from old bytes changes nothing."""
+def test_manifest_of_a_version_with_fewer_fields_is_accepted(tmp_path: Path) -> None:
+    """Fields are added over time, with defaults, so older manifests lack them."""
     raw = sealed(tmp_path, None)
     older = raw.replace(b'  "reindex": [],\n', b"")
     found = json.loads(older)
@@ -192,7 +192,7 @@ def test_a_manifest_of_a_version_that_knew_fewer_fields_is_still_good(tmp_path: 
     assert opened(resealed, None) is None
 
 
-def test_a_manifest_is_sealed_by_its_own_kind_of_seal_only(data_key: DataKey, key: KeyFile) -> None:
+def test_manifest_must_be_sealed_with_its_own_kind_of_seal(data_key: DataKey, key: KeyFile) -> None:
     with pytest.raises(ValueError, match="data key"):
         seal_manifest(manifest(), data_key)
     with pytest.raises(ValueError, match="data key"):

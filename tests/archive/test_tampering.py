@@ -1,4 +1,4 @@
-"""A changed, cut, extended, swapped or foreign artifact is refused, whatever byte it touches."""
+"""A changed, truncated, extended, swapped or foreign artifact is refused."""
 
 import hashlib
 import io
@@ -16,22 +16,20 @@ from tests.archive.builders import LATER, NAME, PLAIN, announced, read, store
 
 
 @pytest.mark.parametrize("form", Format)
-def test_a_flip_of_any_byte_of_an_encrypted_artifact_is_refused(
-    tmp_path: Path, form: Format, data_key: DataKey
-) -> None:
+def test_encrypted_artifact_with_any_changed_byte_is_refused(tmp_path: Path, form: Format, data_key: DataKey) -> None:
     stored, artifact = store(tmp_path, PLAIN, form, data_key)
     for at in range(len(stored)):
         changed = _flipped(stored, at)
         with pytest.raises(NotGood, match=r"was changed"):
             read(changed, artifact, data_key)
-        with pytest.raises(NotGood):  # also when the manifest's hashes fit
+        with pytest.raises(NotGood):  # also if the manifest's hashes match
             read(changed, announced(changed, artifact), data_key)
         with pytest.raises(NotGood, match="SHA-256"):
             check_stored(io.BytesIO(changed), artifact)
 
 
 @pytest.mark.parametrize("form", Format)
-def test_a_flip_of_any_byte_of_an_unencrypted_artifact_is_refused(tmp_path: Path, form: Format) -> None:
+def test_unencrypted_artifact_with_any_changed_byte_is_refused(tmp_path: Path, form: Format) -> None:
     stored, artifact = store(tmp_path, PLAIN, form)
     for at in range(len(stored)):
         with pytest.raises(NotGood):
@@ -39,7 +37,7 @@ def test_a_flip_of_any_byte_of_an_unencrypted_artifact_is_refused(tmp_path: Path
 
 
 @pytest.mark.parametrize("form", Format)
-def test_a_truncation_at_any_length_is_refused(tmp_path: Path, form: Format, maybe_key: DataKey | None) -> None:
+def test_truncation_at_any_length_is_refused(tmp_path: Path, form: Format, maybe_key: DataKey | None) -> None:
     stored, artifact = store(tmp_path, PLAIN, form, maybe_key)
     for length in range(len(stored)):
         cut = stored[:length]
@@ -51,7 +49,7 @@ def test_a_truncation_at_any_length_is_refused(tmp_path: Path, form: Format, may
             check_stored(io.BytesIO(cut), artifact)
 
 
-def test_a_cut_at_a_segment_is_refused(tmp_path: Path, data_key: DataKey) -> None:
+def test_truncation_at_a_segment_boundary_is_refused(tmp_path: Path, data_key: DataKey) -> None:
     plain = hashlib.shake_256(b"incompressible").digest(3 << 20)
     stored, artifact = store(tmp_path, plain, Format.SQLITE, data_key)
     for segments in (1, 2, 3):
@@ -90,7 +88,7 @@ def test_bytes_after_the_end_are_refused(tmp_path: Path, form: Format, maybe_key
     ],
     ids=["another id", "another database", "another kind"],
 )
-def test_an_artifact_put_under_another_backup_is_refused(tmp_path: Path, data_key: DataKey, other: BackupName) -> None:
+def test_artifact_of_another_backup_is_refused(tmp_path: Path, data_key: DataKey, other: BackupName) -> None:
     stored, artifact = store(tmp_path, PLAIN, key=data_key)
     with pytest.raises(NotGood, match="is not an artifact of"):
         read(stored, artifact, data_key, other)
@@ -107,19 +105,19 @@ def test_artifacts_of_two_formats_cannot_be_swapped(tmp_path: Path, data_key: Da
             read(stored, announced(stored, artifact), data_key)
 
 
-def test_another_data_key_opens_nothing(tmp_path: Path, data_key: DataKey) -> None:
+def test_another_data_key_decrypts_nothing(tmp_path: Path, data_key: DataKey) -> None:
     stored, artifact = store(tmp_path, PLAIN, key=data_key)
     with pytest.raises(NotGood, match="cannot be decrypted"):
         read(stored, artifact, DataKey.generate())
 
 
-def test_an_encrypted_artifact_needs_its_key(tmp_path: Path, data_key: DataKey) -> None:
+def test_encrypted_artifact_needs_its_key(tmp_path: Path, data_key: DataKey) -> None:
     stored, artifact = store(tmp_path, PLAIN, key=data_key)
     with pytest.raises(KeyProblem, match="BACKUP_KEY"):
         read(stored, artifact)
 
 
-def test_an_unencrypted_artifact_is_no_part_of_an_encrypted_backup(tmp_path: Path, data_key: DataKey) -> None:
+def test_unencrypted_artifact_in_an_encrypted_backup_is_refused(tmp_path: Path, data_key: DataKey) -> None:
     stored, artifact = store(tmp_path, PLAIN)
     with pytest.raises(NotGood, match="not encrypted"):
         read(stored, artifact, data_key)
@@ -136,7 +134,7 @@ def test_an_unencrypted_artifact_is_no_part_of_an_encrypted_backup(tmp_path: Pat
         ("size_bytes", 10_000, "instead of 10000"),
     ],
 )
-def test_each_announced_figure_is_held_to(
+def test_each_size_and_hash_in_the_manifest_is_checked(
     tmp_path: Path, data_key: DataKey, field: str, value: object, message: str
 ) -> None:
     stored, artifact = store(tmp_path, PLAIN, key=data_key)
@@ -146,7 +144,7 @@ def test_each_announced_figure_is_held_to(
     assert "\n" not in str(refused.value)
 
 
-def test_what_the_store_says_is_not_taken_for_damage(tmp_path: Path, maybe_key: DataKey | None) -> None:
+def test_store_errors_are_not_reported_as_damage(tmp_path: Path, maybe_key: DataKey | None) -> None:
     stored, artifact = store(tmp_path, PLAIN, key=maybe_key)
     for error in (StoreError("the bucket is out of reach"), EOFError("odd"), KeyboardInterrupt()):
         with pytest.raises(type(error)) as raised:

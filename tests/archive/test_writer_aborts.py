@@ -1,4 +1,4 @@
-"""Whatever interrupts the writing of an artifact, nothing is left that decrypts or unpacks."""
+"""An interrupted write of an artifact leaves nothing that can be decrypted or decompressed."""
 
 import errno
 import gc
@@ -32,7 +32,7 @@ NOISE = hashlib.shake_256(b"noise").digest(300_000)
 @pytest.mark.parametrize("form", Format)
 @pytest.mark.parametrize("chunks", [0, 1, 2, 8])
 @pytest.mark.parametrize("error", [SourceError("gone"), KeyboardInterrupt(), GeneratorExit(), SystemExit(1)])
-def test_an_exception_in_the_block_leaves_no_file(
+def test_exception_in_the_block_leaves_no_file(
     tmp_path: Path, maybe_key: DataKey | None, form: Format, chunks: int, error: BaseException
 ) -> None:
     path = tmp_path / "artifact"
@@ -57,7 +57,7 @@ def test_leaving_the_block_without_finish_leaves_no_file(tmp_path: Path, maybe_k
 @pytest.mark.parametrize("form", Format)
 @pytest.mark.parametrize("size", [0, 100, 300_000, 5_000_000])
 @pytest.mark.filterwarnings("ignore:unclosed file:ResourceWarning")
-def test_a_writer_that_is_only_forgotten_leaves_nothing_that_can_be_read(
+def test_abandoned_writer_leaves_nothing_that_can_be_decoded(
     tmp_path: Path, maybe_key: DataKey | None, form: Format, size: int
 ) -> None:
     path = tmp_path / "artifact"
@@ -71,8 +71,8 @@ def test_a_writer_that_is_only_forgotten_leaves_nothing_that_can_be_read(
 
 
 @pytest.mark.parametrize("form", Format)
-def test_a_process_that_ends_in_the_middle_leaves_nothing_that_can_be_read(tmp_path: Path, form: Format) -> None:
-    """The interpreter closes streams on its way out; a key of its own lets this test look inside."""
+def test_process_exit_during_a_write_leaves_nothing_that_can_be_decoded(tmp_path: Path, form: Format) -> None:
+    """The interpreter closes streams at exit. The key is saved so that this test can try to decrypt the file."""
     script = """
 import sys
 from pathlib import Path
@@ -93,7 +93,7 @@ writer.write(bytes(range(256)) * 4000)
 
 @pytest.mark.parametrize("form", Format)
 @pytest.mark.parametrize("limit", [0, 1, 50, 100_000, 1_048_576, 1_100_000])
-def test_a_full_disk_is_told_and_leaves_no_file(
+def test_full_disk_is_reported_and_leaves_no_file(
     tmp_path: Path, maybe_key: DataKey | None, form: Format, limit: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     writer = ArtifactWriter(tmp_path / "artifact", form, maybe_key, NAME)
@@ -109,9 +109,7 @@ def test_a_full_disk_is_told_and_leaves_no_file(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_a_disk_that_cannot_be_synced_leaves_no_file(
-    tmp_path: Path, maybe_key: DataKey | None, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_failed_sync_leaves_no_file(tmp_path: Path, maybe_key: DataKey | None, monkeypatch: pytest.MonkeyPatch) -> None:
     def fails(_: int) -> None:
         raise OSError(errno.EIO, os.strerror(errno.EIO))
 
@@ -121,17 +119,17 @@ def test_a_disk_that_cannot_be_synced_leaves_no_file(
     assert list(tmp_path.iterdir()) == []
 
 
-def test_nothing_more_is_taken_after_the_end(tmp_path: Path, maybe_key: DataKey | None) -> None:
+def test_writes_after_finish_are_refused(tmp_path: Path, maybe_key: DataKey | None) -> None:
     with ArtifactWriter(tmp_path / "artifact", Format.SQL, maybe_key, NAME) as writer:
         writer.finish()
         for again in (lambda: writer.write(b"x"), writer.finish):
-            with pytest.raises(ValueError, match="finished or given up"):
+            with pytest.raises(ValueError, match="finished or aborted"):
                 again()
         writer.abort()
     assert (tmp_path / "artifact").exists()
 
 
-def test_a_source_that_fails_is_raised_as_it_is_and_leaves_no_file(tmp_path: Path, maybe_key: DataKey | None) -> None:
+def test_error_of_the_source_is_raised_unchanged_and_leaves_no_file(tmp_path: Path, maybe_key: DataKey | None) -> None:
     def chunks() -> Iterator[bytes]:
         yield NOISE
         raise SourceError("the table t cannot be read")
@@ -155,7 +153,7 @@ def test_ctrl_c_while_writing_leaves_no_file(tmp_path: Path, maybe_key: DataKey 
 
 
 class _FullDisk(io.RawIOBase):
-    """A file on a disk that has room for `limit` bytes more, and takes those."""
+    """A file on a disk that has space for `limit` more bytes."""
 
     def __init__(self, file: io.RawIOBase, limit: int) -> None:
         self._file = file

@@ -192,8 +192,8 @@ def test_the_next_checkpoint_tells_of_an_event_with_an_old_date_and_of_what_is_n
 @pytest.mark.parametrize(
     ("damage", "what"),
     [
-        (b"{", "this checkpoint is not JSON as it is signed"),
-        (b"", "this checkpoint is not JSON as it is signed"),
+        (b"{", "this checkpoint is not valid JSON"),
+        (b"", "this checkpoint is not valid JSON"),
         (None, "is missing"),
     ],
 )

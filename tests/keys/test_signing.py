@@ -32,7 +32,7 @@ def test_a_file_signs_and_its_public_half_verifies(tmp_path: Path) -> None:
     made = SigningFile.create(tmp_path / "new" / "ana.key")
     read = open_signer(f"file:{tmp_path}/new/ana.key")
     assert read.public == made.public
-    assert made.public.holds(MESSAGE, read.sign(MESSAGE))
+    assert made.public.verifies(MESSAGE, read.sign(MESSAGE))
     assert (tmp_path / "new" / "ana.key").stat().st_mode & 0o777 == 0o600
 
 
@@ -86,7 +86,7 @@ def test_a_damaged_signature_is_asked_for_again_then_refused(
     key = ana()
     public = key.public
     kms.fail(damage)
-    assert public.holds(MESSAGE, key.sign(MESSAGE))
+    assert public.verifies(MESSAGE, key.sign(MESSAGE))
     kms.fail(*[damage] * 9)
     with pytest.raises(KeyProblem, match="4 answers in a row were damaged"):
         key.sign(MESSAGE)
@@ -140,4 +140,4 @@ def test_the_setting_leads_to_the_local_server(
 ) -> None:
     monkeypatch.setenv("LITEKEEP_KMS_ENDPOINT", kms.endpoint)
     key = open_signer(SIGNING_URI)
-    assert key.public.holds(MESSAGE, key.sign(MESSAGE))
+    assert key.public.verifies(MESSAGE, key.sign(MESSAGE))

@@ -1,4 +1,4 @@
-"""A signed statement is what was signed, as that kind, by one of the keys asked about; or it is none."""
+"""A signed statement is accepted only unchanged, as its own kind, and with a signature of a given key."""
 
 import base64
 import json
@@ -20,7 +20,7 @@ PAYLOAD = b'{"backup": "one"}'
 
 
 class P256:
-    """A P-256 key in memory, as a signer."""
+    """A signer with a P-256 key in memory."""
 
     def __init__(self) -> None:
         self._key = ec.generate_private_key(ec.SECP256R1())
@@ -36,12 +36,12 @@ SIGNERS: list[Signer] = [ANA, CLOUD]
 
 @pytest.mark.parametrize("signer", SIGNERS)
 @pytest.mark.parametrize("kind", StatementKind)
-def test_what_was_signed_comes_back_with_the_key_that_signed(signer: Signer, kind: StatementKind) -> None:
+def test_verify_returns_the_payload_and_the_signing_key(signer: Signer, kind: StatementKind) -> None:
     found = verify(sign(signer, kind, PAYLOAD), kind, [BEN.public, signer.public])
     assert (found.payload, found.key, found.document()) == (PAYLOAD, signer.public, {"backup": "one"})
 
 
-def test_the_bytes_that_are_signed_are_those_of_the_dsse_specification() -> None:
+def test_signed_bytes_follow_the_dsse_specification() -> None:
     class Seen:
         public = ANA.public
 
@@ -53,7 +53,7 @@ def test_the_bytes_that_are_signed_are_those_of_the_dsse_specification() -> None
 
 
 @pytest.mark.parametrize("kind", StatementKind)
-def test_a_statement_of_one_kind_is_none_of_another(kind: StatementKind) -> None:
+def test_statement_of_another_kind_is_refused(kind: StatementKind) -> None:
     raw = sign(ANA, StatementKind.REQUEST, PAYLOAD)
     if kind is StatementKind.REQUEST:
         return
@@ -64,21 +64,21 @@ def test_a_statement_of_one_kind_is_none_of_another(kind: StatementKind) -> None
         verify(json.dumps(relabelled).encode(), kind, [ANA.public])
 
 
-def test_who_is_not_asked_about_signs_for_nothing() -> None:
+def test_signature_of_an_unknown_key_is_refused() -> None:
     raw = sign(ANA, StatementKind.REQUEST, PAYLOAD)
     for keys in ([BEN.public], [CLOUD.public], []):
         with pytest.raises(NotGood, match="an unknown key"):
             verify(raw, StatementKind.REQUEST, keys)
 
 
-def test_a_signature_under_the_name_of_another_key_is_none() -> None:
+def test_signature_under_the_id_of_another_key_is_refused() -> None:
     envelope = json.loads(sign(ANA, StatementKind.REQUEST, PAYLOAD))
     envelope["signatures"][0]["keyid"] = BEN.public.id
     with pytest.raises(NotGood, match="forged"):
         verify(json.dumps(envelope).encode(), StatementKind.REQUEST, [ANA.public, BEN.public])
 
 
-def test_several_sign_the_same_and_each_counts_once() -> None:
+def test_several_keys_sign_one_statement_and_each_counts_once() -> None:
     raw = add_signature(sign(ANA, StatementKind.POLICY, PAYLOAD, [CLOUD]), StatementKind.POLICY, BEN)
     raw = add_signature(raw, StatementKind.POLICY, BEN)
     found = verify(raw, StatementKind.POLICY, [BEN.public, CLOUD.public, ANA.public])
@@ -89,7 +89,7 @@ def test_several_sign_the_same_and_each_counts_once() -> None:
 @pytest.mark.parametrize("signer", SIGNERS)
 @settings(max_examples=150, deadline=None)
 @given(at=st.integers(0, 300), new=st.integers(0, 255))
-def test_no_changed_byte_changes_what_is_believed(signer: Signer, at: int, new: int) -> None:
+def test_changed_byte_never_changes_the_verified_payload(signer: Signer, at: int, new: int) -> None:
     raw = sign(signer, StatementKind.VERDICT, PAYLOAD)
     changed = raw[:at] + bytes([new]) + raw[at + 1 :]
     try:
@@ -110,14 +110,14 @@ WRONG: list[Any] = [
 
 
 @pytest.mark.parametrize("raw", WRONG)
-def test_what_is_no_envelope_is_told_in_one_line(raw: bytes) -> None:
+def test_input_that_is_not_an_envelope_gives_a_one_line_error(raw: bytes) -> None:
     for read in (
         lambda: verify(raw, StatementKind.USED, [ANA.public]),
         lambda: open_statement(raw, StatementKind.USED),
     ):
-        with pytest.raises(NotGood, match="this used ") as told:
+        with pytest.raises(NotGood, match="this used ") as caught:
             read()
-        assert "\n" not in str(told.value)
+        assert "\n" not in str(caught.value)
 
 
 @pytest.mark.parametrize(
@@ -134,13 +134,13 @@ def test_what_is_no_envelope_is_told_in_one_line(raw: bytes) -> None:
         {"more": 1},
     ],
 )
-def test_an_envelope_with_anything_else_in_it_is_refused(change: dict[str, Any]) -> None:
+def test_malformed_envelope_is_refused(change: dict[str, Any]) -> None:
     envelope = json.loads(sign(ANA, StatementKind.USED, PAYLOAD)) | change
     with pytest.raises(NotGood):
         verify(json.dumps(envelope).encode(), StatementKind.USED, [ANA.public])
 
 
-def test_a_name_that_stands_twice_is_refused() -> None:
+def test_duplicate_json_names_are_refused() -> None:
     raw = sign(ANA, StatementKind.USED, PAYLOAD)
     other = b'{"payload": "' + base64.b64encode(b"{}") + b'",'
     with pytest.raises(NotGood):
@@ -160,14 +160,14 @@ def test_a_name_that_stands_twice_is_refused() -> None:
         rsa.generate_private_key(65537, 2048).public_key(),
     ],
 )
-def test_only_ed25519_and_p256_are_keys(pem: Any) -> None:
+def test_only_ed25519_and_p256_keys_are_accepted(pem: Any) -> None:
     text = pem if isinstance(pem, str) else pem.public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo).decode()
     with pytest.raises(UsageError, match="it is"):
         PublicKey.read(text)
 
 
 @pytest.mark.parametrize("signer", SIGNERS)
-def test_a_key_is_the_same_however_it_is_written(signer: Signer) -> None:
+def test_key_does_not_depend_on_the_format_of_its_pem(signer: Signer) -> None:
     pem = signer.public.pem
     assert PublicKey.read("\r\n" + pem.replace("\n", "\r\n") + "\n") == signer.public
     assert PublicKey.read(pem).id == signer.public.id != BEN.public.id

@@ -18,7 +18,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from shared.archive.plain_files import check_alone
+from shared.archive.plain_files import refuse_incomplete_database
 from shared.archive.reader import open_compressed
 from shared.catalog.backup import Backup
 from shared.catalog.listing import Catalog
@@ -116,7 +116,7 @@ def verify_backup(
 
 def verify_file(path: Path, *, progress: Progress = silent) -> Verification:
     """Proves a plain `.sql`, `.sql.gz`, `.sqlite` or `.sqlite.zst` file: it unpacks, loads and is sound."""
-    check_alone(path)
+    refuse_incomplete_database(path)
     rungs = Rungs()
     with scratch_folder() as scratch, Confined() as child:
         target = scratch / "proof.sqlite"
