@@ -1,4 +1,4 @@
-"""Values with full defaults, so that a test states only what matters to it."""
+"""Builds values with full defaults, so that a test states only what differs."""
 
 from datetime import UTC, datetime
 from typing import Any

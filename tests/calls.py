@@ -1,4 +1,4 @@
-"""Counts what a piece of work calls: on a busy machine the same as on an idle one, unlike seconds."""
+"""Counts function calls, which unlike time do not depend on the load of the machine."""
 
 import sys
 from collections.abc import Callable
@@ -6,15 +6,15 @@ from types import FrameType
 
 
 def calls_of(work: Callable[[], object]) -> int:
-    """How many functions, of Python and of C, `work` calls in this thread."""
+    """Returns how many Python and C functions `work` calls in this thread."""
     count = 0
 
-    def seen(_frame: FrameType, event: str, _about: object) -> None:
+    def on_event(_frame: FrameType, event: str, _about: object) -> None:
         nonlocal count
         count += event in ("call", "c_call")
 
     before = sys.getprofile()
-    sys.setprofile(seen)
+    sys.setprofile(on_event)
     try:
         work()
     finally:

@@ -1,4 +1,4 @@
-"""What holds for every test: no setting of whoever runs them, and the same made-up input on every CI run."""
+"""Fixtures for all tests: no settings from the user's environment, and the same generated input on every CI run."""
 
 import os
 from collections.abc import Iterator
@@ -8,7 +8,7 @@ from hypothesis import settings
 
 from shared.settings import Settings
 
-# CI must say the same of the same commit; at a desk new input is looked for on every run.
+# CI must give the same result for the same commit; elsewhere every run generates new input.
 settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True)
 settings.register_profile("desk", deadline=None)
 settings.load_profile("ci" if os.environ.get("CI") else "desk")
@@ -28,8 +28,8 @@ def _no_settings_from_outside(monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(autouse=True, scope="session")
 def _own_state(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
-    """Audit lines of tests, and of the processes that they start, go nowhere near the user's own; nobody is asked."""
+    """Keeps audit lines of tests and their processes out of the user's state folder, and blocks the metadata server."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_STATE_HOME", str(tmp_path_factory.mktemp("state")))
-        patch.setenv("GCE_METADATA_HOST", "127.0.0.1:1")  # nobody listens there
+        patch.setenv("GCE_METADATA_HOST", "127.0.0.1:1")  # nothing listens there
         yield

@@ -1,4 +1,4 @@
-"""The process that forks, and what its children do from their start to their end: see tests/forker.py."""
+"""The process that forks, and the life of its children: see tests/forker.py."""
 
 import atexit
 import fcntl
@@ -22,11 +22,15 @@ from typing import Any, NoReturn
 
 _ROOT = Path(__file__).parents[1]
 _PACKAGES = ("jobs", "litekeep", "shared")
-_LATE = ("netrc", "grpc._interceptor", "pydantic.type_adapter")  # what Google's libraries and pydantic import in use
+_LATE = (
+    "netrc",
+    "grpc._interceptor",
+    "pydantic.type_adapter",
+)  # imported late by Google's libraries and pydantic
 
 
 def load() -> None:
-    """Imports what commands need, and gets ready to be forked."""
+    """Imports what commands need, and prepares this process for forks."""
     for package in _PACKAGES:
         for found in walk_packages([str(_ROOT / package)], f"{package}."):
             if not found.name.endswith(("__main__", "child")):  # these are programs
@@ -34,12 +38,12 @@ def load() -> None:
     for name in _LATE:
         import_module(name)
     gc.collect()
-    gc.freeze()  # so that no child copies what it only counts
+    gc.freeze()  # so that reference counts do not make children copy pages
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the tests
 
 
 def received(line: socket.socket) -> tuple[dict[str, Any], list[int]]:
-    """The next work and its streams; none where the line has ended."""
+    """Receives the next command and its streams; empty if the connection has ended."""
     size, streams, _, _ = socket.recv_fds(line, 4, 3)
     if not size:
         return {}, []
@@ -47,7 +51,7 @@ def received(line: socket.socket) -> tuple[dict[str, Any], list[int]]:
 
 
 def _serve(line: socket.socket) -> None:
-    """In the forker. Each child is a grandchild whose parent has ended, so that the caller adopts it."""
+    """Runs in the forker. Each child is a grandchild whose parent has ended, so that the caller adopts it."""
     load()
     line.send(b"r")
     while True:
@@ -71,7 +75,7 @@ def _leave_a_child(line: socket.socket, work: dict[str, Any], streams: list[int]
         line.send(child.to_bytes(4, "big"))
         os._exit(0)
     os.close(held)
-    os.read(waiting, 1)  # until the process between is ending
+    os.read(waiting, 1)  # until the intermediate process is ending
     os.close(waiting)
     line.close()
     while os.getppid() == between:
@@ -80,7 +84,7 @@ def _leave_a_child(line: socket.socket, work: dict[str, Any], streams: list[int]
 
 
 def become(work: dict[str, Any], streams: list[int]) -> NoReturn:
-    """What Python does between its start and its end."""
+    """Does what Python does between its start and its end."""
     code = 1
     try:
         signal.signal(signal.SIGINT, signal.default_int_handler)
@@ -109,22 +113,22 @@ def become(work: dict[str, Any], streams: list[int]) -> NoReturn:
 
 def _opened(like: Any, number: int) -> TextIOWrapper:
     mode = "w" if number else "r"
-    made = open(number, mode, encoding=like.encoding, errors=like.errors, closefd=False)  # noqa: SIM115 - for life
+    made = open(number, mode, encoding=like.encoding, errors=like.errors, closefd=False)  # noqa: SIM115 - open until exit
     if number == 2:
         made.reconfigure(line_buffering=True)
     return made
 
 
 def _restart_sqlite() -> None:
-    """SQLite reads TMPDIR when it starts."""
-    import apsw  # noqa: PLC0415 - loaded before
+    """Restarts SQLite, which reads TMPDIR when it starts."""
+    import apsw  # noqa: PLC0415 - already loaded
 
     apsw.shutdown()
     apsw.initialize()
 
 
 def _forgive_warnings() -> None:
-    """As without `-W error`, with which the parent was started."""
+    """Removes the effect of `-W error`, with which the parent was started."""
     sys.warnoptions.remove("error")
     warnings.filters.remove(("error", None, Warning, None, 0))  # type: ignore[attr-defined]
     warnings._filters_mutated()  # type: ignore[attr-defined]
@@ -157,13 +161,13 @@ def _code_of(work: dict[str, Any]) -> int:
 
 
 def _ended(code: int) -> int:
-    """The exit code, after the threads, what waits for the end, and the last lines."""
+    """Joins threads, runs exit functions and flushes streams. Returns the exit code."""
     threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
     try:
         sys.stdout.flush()
     except OSError:
-        code = 120  # as Python ends then
+        code = 120  # as Python does
     with suppress(OSError):
         sys.stderr.flush()
     return code

@@ -1,15 +1,14 @@
-"""Python processes without their start: a process that has loaded everything forks one child for each command.
+"""Starts Python processes quickly: a process that has imported everything forks one child for each command.
 
-A start of Python with its imports takes longer than most commands do. `run` and `Popen` are `subprocess.run` and
+Starting Python and its imports takes longer than most commands. `run` and `Popen` replace `subprocess.run` and
 `subprocess.Popen` for commands such as `[sys.executable, "-m", "litekeep", …]` or `[sys.executable, "-c", …]`. The
-child is a child of the caller as any other is: its signals, exit code and times are what the kernel says. It has the
-caller's arguments, environment, folder, file mode mask and streams. It differs in this: its modules are loaded
-already, and objects are not deleted one by one at its end. With `start_new_session` a terminal on its stdin is the
-terminal that controls it.
+child is a normal child of the caller, with real signals, exit code and times. It has the caller's arguments,
+environment, folder, file mode mask and streams. The differences: its modules are already loaded, and objects are not
+deleted one by one at exit. With `start_new_session` a terminal on its stdin becomes its controlling terminal.
 
-Where that matters, a test calls `subprocess` itself: what is imported, limits, another user or namespace, `-I`, an
-installed wheel. What a child cannot have from its parent (another locale, `PYTHON…` settings, limits) makes a real
-process here too.
+A test for which this matters calls `subprocess` itself: tests of imports, limits, another user or namespace, `-I`, an
+installed wheel. Settings that a child cannot take from its parent (another locale, `PYTHON…` variables, limits) also
+start a real process.
 """
 
 import atexit
@@ -75,7 +74,7 @@ class Popen(subprocess.Popen):  # type: ignore[type-arg]
 
 
 def _work(command: Any) -> dict[str, Any] | None:
-    """What `python [-W error] -m MODULE …` or `-c CODE …` runs. None for any other command."""
+    """Parses `python [-W error] -m MODULE …` or `-c CODE …`. Returns None for any other command."""
     words = [os.fspath(word) for word in command] if isinstance(command, list | tuple) else [""]
     if words[0] != sys.executable:
         return None
@@ -97,26 +96,26 @@ def _limits() -> list[tuple[int, int]]:
 
 
 def _once(environment: Mapping[str, str]) -> dict[str, str]:
-    """What Python and the C library read of an environment when they start, and never again."""
+    """Returns the variables that Python and the C library read only at their start."""
     named = {name: value for name, value in environment.items() if name.startswith(("PYTHON", "LC_", "LD_", "MALLOC_"))}
     root = {"PYTHONPATH": str(ROOT)}
     return root | named | {name: environment.get(name, "") for name in ("LANG", "LANGUAGE", "TZ")}
 
 
 class _Forker:
-    """The process that forks. It starts when it is first needed, and ends with this process."""
+    """The process that forks. It starts on first use, and ends with this process."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._line: socket.socket | None = None
 
     def has(self, environment: Mapping[str, str]) -> bool:
-        """Whether a child of the forker can be as a real process with this environment would be."""
+        """Returns whether a forked child would behave like a real process with this environment."""
         self._start()
         return _once(environment) == self._environment and _limits() == self._limits
 
     def fork(self, work: dict[str, Any], streams: list[int]) -> int:
-        """The id of a new child of this process that does `work`."""
+        """Forks a child of this process that runs `work`. Returns its id."""
         content = json.dumps(work).encode()
         with self._lock:
             assert self._line is not None
@@ -143,7 +142,7 @@ class _Forker:
                 started = subprocess.Popen(
                     command, cwd=ROOT, env=surroundings, pass_fds=[theirs.fileno()], stdin=subprocess.DEVNULL
                 )
-            started.returncode = 0  # nobody waits for it: it ends when its line does
+            started.returncode = 0  # it is never waited for: it ends when the connection does
             assert self._line.recv(1) == b"r"
             atexit.register(self._line.close)
 
@@ -152,6 +151,6 @@ _forker = _Forker()
 
 
 def _adopt(wanted: bool) -> None:
-    """Whether a process below this one becomes its child when the parent has ended."""
+    """Sets whether this process adopts a descendant whose parent has ended."""
     if ctypes.CDLL(None, use_errno=True).prctl(_SUBREAPER, int(wanted), 0, 0, 0):
         raise OSError(ctypes.get_errno(), "prctl")

@@ -1,8 +1,8 @@
-"""`litekeep` as a program on the PATH of a shell: it calls a process that has loaded everything and forks a child.
+"""A program `litekeep` for the PATH of a shell: it asks a process that has imported everything to fork a child.
 
-The child gets the caller's arguments, environment, folder, file mode mask and streams; a signal that the caller gets is
-sent on to it, and the caller ends as the child does. What tests/forker.py says of its children is true of these, but
-they are no children of the caller, and have the locale of the process that forks.
+The child gets the caller's arguments, environment, folder, file mode mask and streams. The caller forwards its signals
+to the child, and exits as the child does. tests/forker.py describes such children; these, however, are not children of
+the caller, and have the locale of the forking process.
 """
 
 import atexit
@@ -45,7 +45,7 @@ _WHAT = "import sys; del sys.argv[0]; from litekeep.__main__ import main; main()
 
 @contextmanager
 def running_program() -> Iterator[Path]:
-    """Yields the folder with a program `litekeep`, for the front of PATH."""
+    """Yields a folder with a program `litekeep`, to put first in PATH."""
     with tempfile.TemporaryDirectory(prefix="program-") as name:
         folder = Path(name)
         address = str(folder / "line")
@@ -65,7 +65,7 @@ def running_program() -> Iterator[Path]:
 
 @cache
 def program_folder() -> Path:
-    """The same, until this process ends."""
+    """Returns such a folder, which exists until this process ends."""
     running = running_program()
     folder = running.__enter__()
     atexit.register(running.__exit__, None, None, None)
@@ -88,7 +88,7 @@ def _serve(address: str) -> None:
 
 
 def _answer(line: socket.socket) -> NoReturn:
-    """Between the forker and the child of one caller."""
+    """Runs between the forker and the child of one caller."""
     signal.signal(signal.SIGCHLD, signal.SIG_DFL)
     try:
         work, streams = received(line)

@@ -1,4 +1,4 @@
-"""How the code is built: files and functions stay small, and one name means one thing."""
+"""House rules: small files and functions, unique class names, one module for each outside access."""
 
 import ast
 import re
@@ -8,7 +8,7 @@ from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
 LONGEST_FILE = 300
-LONGEST_TEST_FILE = 450  # a test file is a list of promises
+LONGEST_TEST_FILE = 450  # test files may be longer: their functions are independent
 LONGEST_FUNCTION = 50
 
 
@@ -27,7 +27,7 @@ def _functions(path: Path) -> Iterator[ast.FunctionDef | ast.AsyncFunctionDef]:
             yield node
 
 
-def test_there_is_something_to_look_at() -> None:
+def test_library_modules_are_found() -> None:
     assert len(LIBRARY) > 400
 
 
@@ -47,7 +47,7 @@ def test_no_function_is_longer_than_50_lines() -> None:
     assert long == {}
 
 
-def test_one_class_name_means_one_thing() -> None:
+def test_class_names_are_unique() -> None:
     places: dict[str, list[str]] = {}
     for path in LIBRARY:
         for node in ast.parse(path.read_text()).body:
@@ -56,17 +56,17 @@ def test_one_class_name_means_one_thing() -> None:
     assert {name: found for name, found in places.items() if len(found) > 1} == {}
 
 
-def test_only_one_module_asks_how_much_of_a_disk_is_free() -> None:
-    asks = re.compile(r"\bdisk_usage\(|\bstatvfs\(")
-    assert [str(path.relative_to(ROOT)) for path in LIBRARY if asks.search(path.read_text())] == [
+def test_only_one_module_reads_free_disk_space() -> None:
+    pattern = re.compile(r"\bdisk_usage\(|\bstatvfs\(")
+    assert [str(path.relative_to(ROOT)) for path in LIBRARY if pattern.search(path.read_text())] == [
         "shared/runtime/disk.py"
     ]
 
 
-def test_the_type_of_a_location_is_asked_at_the_seams_only() -> None:
-    asks = re.compile(r"isinstance\([^)]*Location")
-    assert [str(path.relative_to(ROOT)) for path in LIBRARY if asks.search(path.read_text())] == [
-        "litekeep/systemd_machine.py",  # the folder that a unit may read
+def test_only_the_seams_check_the_type_of_a_location() -> None:
+    pattern = re.compile(r"isinstance\([^)]*Location")
+    assert [str(path.relative_to(ROOT)) for path in LIBRARY if pattern.search(path.read_text())] == [
+        "litekeep/systemd_machine.py",  # for the folder that a unit may read
         "shared/databases/location.py",
         "shared/databases/snapshot.py",
         "shared/operations/restore/target.py",
@@ -80,12 +80,12 @@ def test_flags_are_typed() -> None:
 
 
 def test_only_the_settings_read_the_environment() -> None:
-    sets = re.compile(r"os\.environ\.setdefault\(|os\.environ\[\w+\] = ")  # for a library that this process loads
+    sets = re.compile(r"os\.environ\.setdefault\(|os\.environ\[\w+\] = ")  # settings of libraries in this process
     reads = re.compile(r"os\.environ|\bgetenv\(")
     found = [str(path.relative_to(ROOT)) for path in LIBRARY if reads.search(sets.sub("", path.read_text()))]
     assert [name for name in found if not name.startswith("shared/settings/")] == []
 
 
-def test_a_line_that_coverage_leaves_out_says_why() -> None:
+def test_coverage_exclusions_have_a_reason() -> None:
     left_out = re.compile(r"pragma: no (cover|branch)(?! - \w)")
     assert [str(path) for path in LIBRARY if left_out.search(path.read_text())] == []

@@ -1,4 +1,4 @@
-"""Settings: what is right is read, what is wrong names itself and shows no secret."""
+"""Settings: valid ones are read, invalid ones are named without repeating a secret."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -20,7 +20,7 @@ def _nothing_set(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.chdir(tmp_path)
 
 
-def test_without_any_setting_the_defaults_of_the_contract_hold() -> None:
+def test_defaults_apply_without_any_setting() -> None:
     settings = read_settings()
     assert settings.database_url is None
     assert settings.backup_store == "./backups"
@@ -31,7 +31,7 @@ def test_without_any_setting_the_defaults_of_the_contract_hold() -> None:
     assert not settings.logs_json
 
 
-def test_a_dotenv_file_works_and_the_environment_wins(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_environment_overrides_the_dotenv_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("BACKUP_STORE=gs://from-file\nENVIRONMENT=staging\n")
     monkeypatch.setenv("ENVIRONMENT", "production")
     settings = read_settings()
@@ -69,7 +69,7 @@ def test_a_dotenv_file_works_and_the_environment_wins(monkeypatch: pytest.Monkey
         ("LOG_FORMAT", "xml"),
     ],
 )
-def test_a_wrong_setting_names_itself_and_what_is_allowed(
+def test_wrong_setting_reports_its_name_and_the_allowed_values(
     monkeypatch: pytest.MonkeyPatch, name: str, value: str
 ) -> None:
     monkeypatch.setenv(name, value)
@@ -83,14 +83,14 @@ def test_a_wrong_setting_names_itself_and_what_is_allowed(
         assert "passphrase" not in message
 
 
-def test_a_setting_that_is_empty_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_empty_setting_counts_as_not_set(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("BACKUP_COPY_STORE", "")
     monkeypatch.setenv("BACKUP_FORMATS", "")
     assert read_settings().backup_copy_store is None
     assert read_settings().backup_formats == (Format.SQL, Format.SQLITE)
 
 
-def test_an_empty_value_in_the_environment_stands_for_the_default_whatever_a_file_says(
+def test_empty_environment_variable_overrides_files_with_the_default(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path
 ) -> None:
     (tmp_path / ".env").write_text("BACKUP_COPY_STORE=elsewhere\nBACKUP_MIN_KEEP=7\n")
@@ -104,7 +104,7 @@ def test_an_empty_value_in_the_environment_stands_for_the_default_whatever_a_fil
     assert only_in_environment() == ["BACKUP_COPY_STORE", "BACKUP_FORMATS"]
 
 
-def test_a_dotenv_file_that_is_no_text_is_an_error(tmp_path: Path) -> None:
+def test_dotenv_file_that_is_not_text_is_an_error(tmp_path: Path) -> None:
     (tmp_path / ".env").write_bytes(b"\xff\xfe\x00")
     with pytest.raises(UsageError, match="env"):
         read_settings()
@@ -123,7 +123,7 @@ def test_a_dotenv_file_that_is_no_text_is_an_error(tmp_path: Path) -> None:
         ("development", Kind.MILESTONE, 365),
     ],
 )
-def test_retention_is_the_contracts_table(
+def test_default_retention_depends_on_environment_and_kind(
     monkeypatch: pytest.MonkeyPatch, environment: str, kind: Kind, days: int
 ) -> None:
     monkeypatch.setenv("ENVIRONMENT", environment)
@@ -138,16 +138,14 @@ def test_retention_can_be_overridden_by_kind(monkeypatch: pytest.MonkeyPatch) ->
     assert settings.retention_of(Kind.MILESTONE) == timedelta(days=365)
 
 
-def test_on_cloud_run_logs_are_json_unless_said_otherwise(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_cloud_run_logs_are_json_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("CLOUD_RUN_JOB", "backup")
     assert read_settings().logs_json
     monkeypatch.setenv("LOG_FORMAT", "text")
     assert not read_settings().logs_json
 
 
-def test_litekeep_toml_takes_the_same_names_and_the_environment_wins(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_environment_overrides_litekeep_toml(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     text = (
         'BACKUP_STORE = "gs://from-file"\nBACKUP_MIN_KEEP = 5\nBACKUP_SKIP_UNCHANGED = true\nENVIRONMENT = "staging"\n'
     )
@@ -165,7 +163,7 @@ def test_litekeep_toml_takes_the_same_names_and_the_environment_wins(
 
 
 @pytest.mark.parametrize(
-    ("content", "said"),
+    ("content", "message"),
     [
         ('BACKUP_STOR = "x"', "BACKUP_STOR in litekeep.toml is no setting"),
         ('"sqlitecloud://h?apikey=SECRET99" = "x"', "a name in litekeep.toml is no setting"),
@@ -178,18 +176,16 @@ def test_litekeep_toml_takes_the_same_names_and_the_environment_wins(
         ("# \N{LATIN SMALL LETTER A WITH DIAERESIS}".encode("latin-1"), "litekeep.toml is no TOML"),
     ],
 )
-def test_what_litekeep_toml_cannot_mean_is_refused(tmp_path: Path, content: str | bytes, said: str) -> None:
+def test_invalid_litekeep_toml_is_refused(tmp_path: Path, content: str | bytes, message: str) -> None:
     (tmp_path / ".env").write_text("ENVIRONMENT=staging\n")
     (tmp_path / "litekeep.toml").write_bytes(content if isinstance(content, bytes) else content.encode())
-    with pytest.raises(UsageError, match=said) as caught:
+    with pytest.raises(UsageError, match=message) as caught:
         read_settings()
     assert "SECRET99" not in str(caught.value)
     assert "\n" not in str(caught.value)
 
 
-def test_settings_that_only_this_environment_has_are_known_by_name(
-    monkeypatch: pytest.MonkeyPatch, tmp_path: Path
-) -> None:
+def test_settings_that_are_only_in_the_environment_are_listed(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / ".env").write_text("BACKUP_STORE=there\n")
     (tmp_path / "litekeep.toml").write_text("BACKUP_MIN_KEEP = 4\n")
     for name, value in {"BACKUP_STORE": "there", "BACKUP_MIN_KEEP": "5", "DATABASE_URL": "app.db"}.items():
@@ -197,7 +193,7 @@ def test_settings_that_only_this_environment_has_are_known_by_name(
     assert only_in_environment() == ["BACKUP_MIN_KEEP", "DATABASE_URL"]
 
 
-def test_a_version_of_a_key_is_refused_with_what_to_leave_out(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_key_version_in_backup_key_is_refused_with_advice(monkeypatch: pytest.MonkeyPatch) -> None:
     version = "gcp-kms://projects/p/locations/l/keyRings/r/cryptoKeys/k/cryptoKeyVersions/2"
     monkeypatch.setenv("BACKUP_KEY", version)
     with pytest.raises(UsageError, match="BACKUP_KEY is wrong: it names a version of a key: leave out /cryptoKeyVersi"):

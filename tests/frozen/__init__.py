@@ -1,5 +1,5 @@
-"""Backups of formats that were once written: they must be restored for ever, by whatever Litekeep there is then.
+"""One backup of each released format. Every later version must restore all of them.
 
-`format-1/` is a folder store with its key, made by `python -m tests.frozen`. Never make it anew: when a
-format changes, another folder joins it.
+`format-1/` is a folder store with its key, made by `python -m tests.frozen`. Never make it again: a new format gets a
+new folder.
 """

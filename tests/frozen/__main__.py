@@ -1,4 +1,4 @@
-"""Makes the frozen stores of the formats that this Litekeep writes. It does not touch those that are there."""
+"""Makes the frozen stores of the formats that this version writes. Existing ones are not changed."""
 
 import os
 import shutil
@@ -18,7 +18,7 @@ def main() -> None:
     for name, fill in (("format-1", make), ("format-2", make_chain)):
         if (HERE / name).exists():
             continue
-        with tempfile.TemporaryDirectory() as elsewhere:  # a manifest says where its database was
+        with tempfile.TemporaryDirectory() as elsewhere:  # a manifest names its database's folder
             fill(Path(elsewhere))
             shutil.copytree(elsewhere, HERE / name, ignore=shutil.ignore_patterns(".*"))
 
@@ -31,7 +31,7 @@ def make(folder: Path) -> None:
 
 
 def make_chain(folder: Path) -> None:
-    """A base and two increments of each of two databases, which are left as the last point has them."""
+    """Makes a base and two increments of two databases, whose files stay in the state of the last increment."""
     _run(folder, "keygen", "frozen.key")
     for name, key in (("sealed", "file:frozen.key"), ("plain", "none")):
         database = folder / f"{name}.sqlite"

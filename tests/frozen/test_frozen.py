@@ -1,4 +1,4 @@
-"""What was backed up once comes back, whatever was changed since."""
+"""Backups of every released format verify and restore with this version."""
 
 import shutil
 from pathlib import Path
@@ -28,12 +28,12 @@ def frozen_format(folder: Path) -> str:
     return "format-1" if (folder / "original.sqlite").exists() else "format-2"
 
 
-def test_there_is_a_frozen_backup_of_each_format_ever_written() -> None:
+def test_every_format_has_a_frozen_backup() -> None:
     assert [path.name for path in FORMATS] == ["format-1", "format-2"]
 
 
 @pytest.mark.parametrize(("name", "setting"), [("sealed", "file:frozen.key"), ("plain", "none")])
-def test_a_frozen_backup_verifies_and_comes_back_equal(
+def test_frozen_backup_verifies_and_restores_equal(
     frozen: Path, monkeypatch: pytest.MonkeyPatch, name: str, setting: str
 ) -> None:
     monkeypatch.chdir(frozen)
@@ -48,6 +48,6 @@ def test_a_frozen_backup_verifies_and_comes_back_equal(
 
 
 @pytest.mark.parametrize("name", ["sealed", "plain"])
-def test_a_frozen_chain_is_a_base_and_two_increments(name: str) -> None:
+def test_frozen_chain_has_a_base_and_two_increments(name: str) -> None:
     backups = Catalog(open_store(str(FORMATS[-1] / "store"))).backups(database=f"{name}.sqlite")
     assert [backup.chain.cycle for backup in backups] == [2, 1, 0]

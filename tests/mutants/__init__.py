@@ -1,1 +1,1 @@
-"""Changes to the code that its tests must notice: `make mutants`. Not in CI: a sample takes half an hour."""
+"""Mutation tests: `make mutants`. Not in CI, because a sample takes half an hour."""

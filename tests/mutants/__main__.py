@@ -1,8 +1,8 @@
 """Makes random changes to the modules of a few areas, one at a time, and runs the tests that reach the changed line.
 
-Prints the changes that no test noticed, for docs/testing.md to say what each is. Works on a copy of the clone.
-The same tests must pass there without any change first, else a failure would say nothing. A change whose tests do not
-end in time is counted by itself: it may never end, or the machine may be slow.
+Prints the surviving changes, which no test noticed; docs/testing.md explains them. Works on a copy of the clone.
+The same tests must first pass without any change, otherwise a failure would mean nothing. A change whose tests exceed
+the time limit is counted separately: it may never end, or the machine may be slow.
 `make mutants`, or `python -m tests.mutants COUNT SEED PLACE`, where PLACE is a part of a module's path.
 """
 
@@ -22,8 +22,8 @@ from tests.mutants.changes import Change, changes
 ROOT = Path(__file__).parents[2]
 _SECONDS = 240  # for the tests of one change
 _OUTCOMES = _NOTICED, _SURVIVED, _TIMED_OUT = "noticed", "SURVIVED", "timed out"
-_REACHING_SECONDS = 30  # seconds that the tests of one line take together: the quickest of those that reach it
-_TRACEABLE = "not ctrl_c"  # a signal that strikes the trace function ends the tracing, not what the test waits for
+_REACHING_SECONDS = 30  # total time of the tests of one line, the quickest first
+_TRACEABLE = "not ctrl_c"  # a signal inside the trace function would end the tracing instead of the test's code
 _RETENTION = ("tests/retention/test_rules.py", "tests/retention/test_never.py", "tests/retention/cleanup")
 _CATALOG = (
     *(
@@ -38,7 +38,7 @@ _CATALOG = (
 _FOLDER = ("tests/stores/test_folder_store.py", "tests/stores/test_folder_lock.py", "tests/stores/test_folder_many.py")
 _BUCKET = ("tests/stores/test_gcs_store.py", "tests/stores/test_gcs_malformed.py", "tests/stores/test_gcs_many.py")
 _KEYS = ("tests/keys/test_keyfile.py", "tests/keys/test_signing.py")
-# modules, or folders of them -> the tests that hold them in this process, and then in processes of their own
+# modules or folders -> (the tests that run them in this process, the tests that run them in other processes)
 TESTS = {
     "shared/retention/": (_RETENTION, ["tests/cli/test_copy_and_removal.py"]),
     "shared/catalog/": (_CATALOG, ["tests/cli/test_hostile_places.py", "tests/cli/test_seals_of_verdicts.py"]),
@@ -73,7 +73,7 @@ TESTS = {
 
 
 def main(count: int = 60, seed: int = 1, only: str = "") -> int:
-    """Returns how many changes survived."""
+    """Runs a sample of `count` changes. Returns how many survived."""
     places = [place for place in TESTS if only in place]
     choice = [
         (module, change, place)
@@ -101,7 +101,7 @@ def main(count: int = 60, seed: int = 1, only: str = "") -> int:
 
 
 def _reached(copy: Path, places: list[str]) -> dict[str, dict[str, float]]:
-    """For each line of these places, the tests that reach it, with the seconds that each takes."""
+    """Returns for each line of these places the tests that reach it, with the seconds that each takes."""
     report = copy / "reached.json"
     environment = os.environ | {
         "MUTANTS_PLACES": os.pathsep.join(str(copy / place) for place in places),
@@ -109,13 +109,13 @@ def _reached(copy: Path, places: list[str]) -> dict[str, dict[str, float]]:
     }
     tests = sorted({test for place in places for test in TESTS[place][0]})
     if _pytest(copy, ["-p", "tests.mutants.reach", "-k", _TRACEABLE, *tests], environment, seconds=3600):
-        sys.exit("the tests fail without any change, at least when they are traced: nothing can be said of changes")
+        sys.exit("the tests fail without any change, at least with tracing: fix them first")
     found: dict[str, dict[str, float]] = json.loads(report.read_text())
     return found
 
 
 def _reaching(reached: dict[str, dict[str, float]], module: Path, line: int) -> dict[str, float]:
-    """The tests that reach the line; a constant's line runs before any test, so then those that reach the module."""
+    """Returns the tests that reach the line, or for a line that only runs on import, those that reach the module."""
     return reached.get(f"{module}:{line}") or {
         test: took for place, tests in reached.items() if place.startswith(f"{module}:") for test, took in tests.items()
     }
@@ -134,7 +134,7 @@ def _quickest(tests: dict[str, float]) -> list[str]:
 def _check_unchanged(copy: Path, places: list[str]) -> None:
     for test in sorted({test for place in places for test in TESTS[place][1]}):
         if _pytest(copy, [test], os.environ, _SECONDS):
-            sys.exit(f"{test} fails without any change: nothing can be said of changes")
+            sys.exit(f"{test} fails without any change: fix it first")
 
 
 def _outcome(module: Path, change: Change, groups: list[list[str]], copy: Path) -> str:

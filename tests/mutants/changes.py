@@ -1,4 +1,4 @@
-"""The small changes that can be made to a module, one at a time."""
+"""Finds the small changes that can be made to a module, one at a time."""
 
 import ast
 from collections.abc import Iterator
@@ -13,7 +13,7 @@ _SUMS: dict[type[ast.operator], type[ast.operator]] = {ast.Add: ast.Sub, ast.Sub
 
 @dataclass(frozen=True)
 class Change:
-    """`old` at these places of the module becomes `new`."""
+    """Replaces `old` between these offsets of the module with `new`."""
 
     line: int
     start: int
@@ -26,7 +26,7 @@ class Change:
 
 
 def changes(text: str) -> list[Change]:
-    """All of them: a comparison, condition or number is another one, or a statement is left out."""
+    """Returns all changes: another comparison, condition or number, or a removed statement."""
     starts = [0]
     for line in text.splitlines(keepends=True):
         starts.append(starts[-1] + len(line))
@@ -73,7 +73,7 @@ def _of_expression(node: ast.expr) -> Iterator[str]:
 
 
 def _unimportant(node: ast.AST) -> Iterator[ast.AST]:
-    """Types, what only type checkers read, and the words of errors are no behaviour that a test must hold."""
+    """Yields nodes that tests need not check: types, code for type checkers, and texts of errors."""
     if isinstance(node, ast.FunctionDef | ast.AsyncFunctionDef):
         yield from filter(None, [node.returns, *(argument.annotation for argument in ast.walk(node.args)
                                                  if isinstance(argument, ast.arg))])  # fmt: skip

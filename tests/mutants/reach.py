@@ -1,4 +1,4 @@
-"""A pytest plugin that notes which tests reach which lines of some modules, and how long each takes.
+"""A pytest plugin that records which tests reach which lines of some modules, and how long each takes.
 
 `python -m pytest -p tests.mutants.reach …` with MUTANTS_REACH naming the file to write and MUTANTS_PLACES the modules.
 """
@@ -46,7 +46,7 @@ def pytest_runtest_protocol(item: pytest.Item) -> Iterator[None]:
 
 
 def pytest_runtest_logreport(report: pytest.TestReport) -> None:
-    """What fails without a change, as on a busy machine where tracing takes its time, can notice none."""
+    """Excludes tests that fail without a change, for example because tracing is slow on a busy machine."""
     if report.failed:
         _failed.add(report.nodeid)
 
