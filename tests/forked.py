@@ -22,11 +22,7 @@ from typing import Any, NoReturn
 
 _ROOT = Path(__file__).parents[1]
 _PACKAGES = ("jobs", "litekeep", "shared")
-_LATE = (
-    "netrc",
-    "grpc._interceptor",
-    "pydantic.type_adapter",
-)  # imported late by Google's libraries and pydantic
+_LATE = ("netrc", "grpc._interceptor", "pydantic.type_adapter")  # imported late by Google's libraries and pydantic
 
 
 def load() -> None:

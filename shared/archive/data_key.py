@@ -115,7 +115,7 @@ class DataKey:
 
         It is the base64 of an empty text's ciphertext with the content's hash as associated data.
         """
-        sealed = _Collected()
+        sealed = _MemoryDestination()
         with self.encrypting(sealed, _seal_context(content, purpose)):
             pass
         return base64.b64encode(sealed.content).decode()
@@ -123,7 +123,7 @@ class DataKey:
     def is_sealed(self, content: bytes, seal: str, purpose: str = "manifest") -> bool:
         """Returns whether `seal` is this key's seal of exactly that content and purpose."""
         try:
-            source = _Given(_decode(seal))
+            source = _MemorySource(_decode(seal))
             return not any(self.decrypted(source, _seal_context(content, purpose)))
         except (ValueError, Damaged):
             return False
@@ -159,7 +159,7 @@ def _decode(text: str) -> bytes:
     return content
 
 
-class _Collected:
+class _MemoryDestination:
     def __init__(self) -> None:
         self.content = b""
 
@@ -174,5 +174,5 @@ class _Collected:
         pass
 
 
-class _Given(io.BytesIO):
+class _MemorySource(io.BytesIO):
     failure: BaseException | None = None

@@ -38,7 +38,7 @@ def read_artifact(
     Raises NotGood if the bytes are not those that were backed up, KeyProblem without the key.
     """
     try:
-        yield from _whole(raw, artifact, data_key, name, binding)
+        yield from _checked(raw, artifact, data_key, name, binding)
     except Damaged as damage:
         raise _not_good(artifact, damage) from None
 
@@ -51,7 +51,7 @@ def check_stored(raw: BinaryIO, artifact: Artifact) -> None:
         raise _not_good(artifact, damage) from None
 
 
-def _whole(
+def _checked(
     raw: BinaryIO, artifact: Artifact, data_key: "DataKey | None", name: BackupName, binding: Mapping[str, str]
 ) -> Iterator[bytes]:
     """Yields the plain bytes, checked against the manifest. Raises Damaged."""

@@ -76,7 +76,7 @@ class ArtifactWriter:
         with _staging_errors(path):
             self._stored = _StoredFile(path)
         try:
-            self._stored.admits = True
+            self._stored.accepts = True
             self._out: BinaryIO | _StoredFile = (
                 data_key.encrypting(self._stored, artifact_context(name, form, binding)) if data_key else self._stored
             )
@@ -84,11 +84,11 @@ class ArtifactWriter:
             self._stored.discard()
             raise
         finally:
-            self._stored.admits = False
+            self._stored.accepts = False
 
     def write(self, chunk: bytes) -> None:
         """Adds plain bytes. Raises StoreError if the file cannot be written."""
-        with self._admitted():
+        with self._accepting():
             view = memoryview(chunk)
             for start in range(0, len(view), _PIECE):
                 piece = view[start : start + _PIECE]
@@ -97,7 +97,7 @@ class ArtifactWriter:
 
     def finish(self) -> Artifact:
         """Ends the streams, syncs the file, and returns its description. Raises StoreError."""
-        with self._admitted():
+        with self._accepting():
             self._put(self._compressor.flush())
             self._out.close()
             self._stored.make_durable()
@@ -118,7 +118,7 @@ class ArtifactWriter:
         if self._ended:
             return
         self._ended = True
-        self._stored.admits = False
+        self._stored.accepts = False
         if isinstance(self._compressor, FrameCompressor):
             self._compressor.close()
         self._stored.discard()
@@ -137,22 +137,22 @@ class ArtifactWriter:
         self.abort()
 
     @contextmanager
-    def _admitted(self) -> Iterator[None]:
+    def _accepting(self) -> Iterator[None]:
         if self._ended:
             raise ValueError("this artifact is finished or aborted")
         with _staging_errors(self._path):
             try:
-                self._stored.admits = True
+                self._stored.accepts = True
                 yield
             except BaseException as error:
-                self._stored.admits = False
+                self._stored.accepts = False
                 cause = self._stored.error or error  # Tink replaces the file's exception with its own
                 self.abort()
                 if cause is error:
                     raise
                 raise cause from None
             finally:
-                self._stored.admits = False
+                self._stored.accepts = False
 
     def _put(self, compressed: bytes) -> None:
         if compressed:
@@ -162,14 +162,14 @@ class ArtifactWriter:
 class _StoredFile:
     """The file that stored bytes are written to, with their count and hashes.
 
-    While `admits` is false, writes are silently discarded, because they come from finalisers, where an exception would
+    While `accepts` is false, writes are silently discarded, because they come from finalisers, where an exception would
     be useless. `close` does nothing, because Tink calls it.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._file = os.fdopen(os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb", buffering=0)
-        self.admits = False
+        self.accepts = False
         self.error: BaseException | None = None
         self.tally = StoredTally()
 
@@ -177,14 +177,14 @@ class _StoredFile:
         return True
 
     def write(self, data: bytes, /) -> int:
-        if not self.admits:
+        if not self.accepts:
             return len(data)
         try:
             view = memoryview(data)
             while view:
                 view = view[self._file.write(view) :]
         except BaseException as error:
-            self.admits = False
+            self.accepts = False
             self.error = error
             raise
         self.tally.add(data)

@@ -75,7 +75,7 @@ def dump(
     """
     counts = DumpCounts() if counts is None else counts
     try:
-        _bound_values(connection)
+        _limit_values(connection)
         plan = make_plan(connection, rows=rows, tables=tables, dump_format=header.format)
     except apsw.CorruptError as error:
         raise CorruptSource(f"the schema is damaged: {error}; check it with PRAGMA integrity_check") from None
@@ -102,7 +102,7 @@ def dump(
     yield _epilogue(connection, plan, sum(counts.row_counts.values()), header.format)
 
 
-def _bound_values(connection: apsw.Connection) -> None:
+def _limit_values(connection: apsw.Connection) -> None:
     """Limits the size of a value: a generated column of a few bytes can be gigabytes when it is read.
 
     A stored value is no larger than the file, and its literal at most twice as long.
@@ -157,7 +157,7 @@ def _prologue(connection: apsw.Connection, header: DumpHeader) -> bytes:
 
 def _epilogue(connection: apsw.Connection, plan: DumpPlan, rows: int, dump_format: int) -> bytes:
     lines = [
-        *(_whole_or_nothing(plan) if dump_format > 1 else ()),
+        *(_rollback_unless_complete(plan) if dump_format > 1 else ()),
         f"PRAGMA user_version={connection.pragma('user_version')};",
         f"PRAGMA application_id={connection.pragma('application_id')};",
         "COMMIT;",
@@ -167,7 +167,7 @@ def _epilogue(connection: apsw.Connection, plan: DumpPlan, rows: int, dump_forma
     return "\n".join(lines).encode()
 
 
-def _whole_or_nothing(plan: DumpPlan) -> list[str]:
+def _rollback_unless_complete(plan: DumpPlan) -> list[str]:
     """Returns statements that roll everything back if a shell has ignored a failure and an object is missing."""
     if plan.objects is None:
         return []

@@ -25,13 +25,13 @@ from shared.sqlite.names import quote_name
 
 
 @dataclass(frozen=True)
-class CarriedIndex:
-    """The statements around the entries. `hand_over` goes into a `schema_edit`, `drop` after it."""
+class IndexEntries:
+    """An index that is dumped as its entries. `assign` goes into a `schema_edit`, `drop` after it."""
 
     create: str
     rows: Rows
     make: str
-    hand_over: str
+    assign: str
     drop: str
     root: int
     imposter: str
@@ -43,9 +43,9 @@ def has_unknown_collation(columns: tuple[KeyColumn, ...]) -> bool:
     return any(key.is_key and key.collation.upper() not in KNOWN_COLLATIONS for key in columns)
 
 
-def carried_index(
+def index_entries(
     index: SchemaObject, table: Table, columns: tuple[KeyColumn, ...], encoding: str, helper: str
-) -> CarriedIndex:
+) -> IndexEntries:
     """Returns the statements that dump `index` as its entries. `helper` is a name that no object has yet."""
     names = [_name(place, key) for place, key in enumerate(columns)]
     kept = dict.fromkeys(names)  # a column may occur twice in an index
@@ -61,7 +61,7 @@ def carried_index(
     # The plus keeps SQLite from using the index's own order: by an unknown collation it would not be reproducible.
     order = f"i{names.index('rowid')}" if "rowid" in names else ",".join(f"+i{place}" for place in range(len(names)))
     first = {name: names.index(name) for name in kept}
-    return CarriedIndex(
+    return IndexEntries(
         create=f"CREATE TABLE {quote_name(helper)}({definition})" + (" WITHOUT ROWID" if table.without_rowid else ""),
         rows=Rows(
             title=f"index {index.name!r}",
@@ -73,7 +73,7 @@ def carried_index(
             order=order,
         ),
         make=f"CREATE INDEX {quote_name(helper_index)} ON {quote_name(helper)}({','.join(keys)})",
-        hand_over=f"UPDATE sqlite_schema SET name={true_name}, tbl_name={true_table},"
+        assign=f"UPDATE sqlite_schema SET name={true_name}, tbl_name={true_table},"
         f" sql={as_text(index.sql, encoding)} WHERE type='index' AND name='{helper_index}'",
         drop=f"DROP TABLE {quote_name(helper)}",
         root=index.root,
@@ -89,7 +89,7 @@ def _name(place: int, key: KeyColumn) -> str:
 
 
 @contextmanager
-def imposter(connection: apsw.Connection, index: CarriedIndex, encoding: str) -> Iterator[apsw.Connection]:
+def imposter(connection: apsw.Connection, index: IndexEntries, encoding: str) -> Iterator[apsw.Connection]:
     """Yields a connection on which the helper's name reads the index's entries. The file is not changed."""
     other = apsw.Connection(connection.filename) if connection.filename else connection
     try:

@@ -184,12 +184,12 @@ class Guard:
         self._limits_set_at = self.dump_bytes
         value = bounds.value_bytes + bounds.value_bytes_per_byte * self.dump_bytes
         self._connection.limit(apsw.SQLITE_LIMIT_LENGTH, min(value, _LONGEST_VALUE))
-        with self.ours():
+        with self.own_pragmas():
             pages = (bounds.file_bytes + bounds.file_bytes_per_byte * self.dump_bytes) // self._page_size()
             self._connection.pragma("max_page_count", min(pages, _LARGEST_PAGE_COUNT))
 
     @contextmanager
-    def ours(self) -> Iterator[None]:
+    def own_pragmas(self) -> Iterator[None]:
         """Allows all pragmas inside the block: they are the loader's own, not the dump's."""
         self._own_pragmas = True
         try:

@@ -12,7 +12,7 @@ import apsw
 from shared.dump.failures import explain
 from shared.dump.guard import Bounds, Guard, StatementRefused
 from shared.dump.large_values import LARGE_STATEMENT, bind_large
-from shared.dump.raw_text import carry_raw_text, decode
+from shared.dump.raw_text import decode, rewrite_raw_text
 from shared.dump.short_schema import ShortSchema
 from shared.dump.statements import BOM, FIRST_LINE, SqlStatement, split_statements
 from shared.errors import NoMemory, NotGood, SourceError
@@ -86,7 +86,7 @@ class _Loading:
         self._guard = guard
         self._progress = progress
         self._statements = 0
-        self._ours = False
+        self._is_litekeep = False
         self._cache = 0
         self._schema = ShortSchema(connection)
 
@@ -94,13 +94,13 @@ class _Loading:
         last: SqlStatement | None = None
         for statement in split_statements(self._watched(chunks)):
             if last is None:
-                self._ours = _is_ours(statement.text)
+                self._is_litekeep = _is_litekeep_dump(statement.text)
             self._execute(statement)
             last = statement
         if self._statements == 0 or last is None:
             raise NotGood("the dump holds no statement: it is cut short, or it is not SQL")
         self._schema.show()
-        self._check_whole(last, ours=self._ours)
+        self._check_whole(last, is_litekeep=self._is_litekeep)
         return Loaded(self._statements)
 
     def _watched(self, chunks: Iterable[bytes]) -> Iterator[bytes]:
@@ -130,15 +130,15 @@ class _Loading:
 
     def _size_cache(self, size: int) -> None:
         if size != self._cache:
-            with self._guard.ours():
+            with self._guard.own_pragmas():
                 self._connection.pragma("cache_size", -size)
             self._cache = size
 
     def _size_schema(self, statement: SqlStatement) -> None:
         """Keeps the schema short for our own dumps: they fill a table before they create the next."""
-        if self._ours and _MAKES_TABLE.match(statement.text):
+        if self._is_litekeep and _MAKES_TABLE.match(statement.text):
             self._schema.before_table()
-        elif not (self._ours and _FILLS_TABLE.match(statement.text)):
+        elif not (self._is_litekeep and _FILLS_TABLE.match(statement.text)):
             self._schema.show()
 
     def _full(self, statement: SqlStatement) -> Exception:
@@ -147,7 +147,7 @@ class _Loading:
 
     def _prepared(self, statement: SqlStatement) -> tuple[str, list[bytes | str]]:
         """Returns the statement and its bound values: large values of our own dumps, else none."""
-        if self._ours and len(statement.text) >= LARGE_STATEMENT and (bound := bind_large(statement.text)):
+        if self._is_litekeep and len(statement.text) >= LARGE_STATEMENT and (bound := bind_large(statement.text)):
             return bound
         return self._text(statement), []
 
@@ -160,15 +160,15 @@ class _Loading:
         try:
             # In a UTF-16 database the same bytes are other text.
             if self._connection.pragma("encoding") == "UTF-8":
-                return carry_raw_text(text)
+                return rewrite_raw_text(text)
         except ValueError:
             pass
         raise NotGood(f"the statement near line {_line_of(statement)} holds bytes that are not UTF-8 text") from None
 
-    def _check_whole(self, last: SqlStatement, *, ours: bool) -> None:
+    def _check_whole(self, last: SqlStatement, *, is_litekeep: bool) -> None:
         if self._connection.in_transaction:
             raise NotGood("the dump ends inside its transaction: it is cut short")
-        if ours and not _ends_whole(last.text):
+        if is_litekeep and not _ends_whole(last.text):
             raise NotGood("the dump's last line (-- whole: …) is missing: it is cut short")
         if not self._guard.has_committed and not self._connection.execute("SELECT 1 FROM sqlite_schema").get:
             raise NotGood("the dump makes no table: it is cut short, or it is not a dump")
@@ -210,7 +210,7 @@ def _is_empty(text: bytes) -> bool:
     return _BLANKS_AND_COMMENTS.fullmatch(text) is not None
 
 
-def _is_ours(text: bytes) -> bool:
+def _is_litekeep_dump(text: bytes) -> bool:
     first = text.removeprefix(BOM).split(b"\n", 1)[0].rstrip(b"\r")
     if not first.startswith(FIRST_LINE):
         return False

@@ -6,7 +6,7 @@ from dataclasses import replace
 import apsw
 
 from shared.dump.directions import Directions, declared_keys, declared_table, reversed_indexes, row_order
-from shared.dump.entries import CarriedIndex, carried_index, has_unknown_collation
+from shared.dump.entries import IndexEntries, has_unknown_collation, index_entries
 from shared.dump.identifiers import free_name, spellings, survives_shells, with_unix_lines
 from shared.dump.newer_json import holds_newer_json, may_read_json
 from shared.dump.replay import Replay
@@ -55,7 +55,7 @@ class Planner:
         self._tables: dict[str, Table] = {}
         self._texts = {entry.name: entry.sql or "" for entry in self._schema if entry.kind == "table"}
         self._newer_json: dict[str, bool] = {}
-        self._later: list[str] = []  # edits of sqlite_schema that only views and triggers may depend on
+        self._late_edits: list[str] = []  # edits of sqlite_schema that only views and triggers may depend on
         encoding = codec(connection)
         self.replay = Replay(encoding)
         taken = {entry.name.lower() for entry in self._schema}
@@ -73,7 +73,7 @@ class Planner:
         }
         return tables | shadows
 
-    def _of(self, kind: str) -> list[SchemaObject]:
+    def _objects(self, kind: str) -> list[SchemaObject]:
         return [
             entry
             for entry in self._schema
@@ -81,34 +81,34 @@ class Planner:
         ]
 
     def run(self) -> None:
-        tables = self._of("table")
+        tables = self._objects("table")
         self.plan.tables = sum(is_user_table(entry, self._facts) for entry in tables)
         if self._wanted is None and self._with_rows:
             self.plan.objects = sum(not is_internal(entry.name) for entry in self._schema)
         virtual = [entry for entry in tables if not entry.root]
         for entry in tables:
-            if entry.root and not is_internal(entry.name) and not self._is_made_anew(entry, virtual):
-                self._table(entry)
-        self._sequence()
-        for entry in self._of("index"):
+            if entry.root and not is_internal(entry.name) and not self._is_recreated(entry, virtual):
+                self._plan_table(entry)
+        self._plan_sequence()
+        for entry in self._objects("index"):
             if entry.sql is not None:
-                self._index(entry)
+                self._plan_index(entry)
         for entry in virtual:
-            self._virtual_table(entry)
-        if self._later:
-            self._own(schema_edit(self._later))
-        self._statistics()
-        self._rowless("view")
-        self._rowless("trigger")
+            self._plan_virtual_table(entry)
+        if self._late_edits:
+            self._add_generated(schema_edit(self._late_edits))
+        self._plan_statistics()
+        self._plan_views_or_triggers("view")
+        self._plan_views_or_triggers("trigger")
 
     def reversed_indexes(self) -> Directions:
-        indexes = [entry.name for entry in self._of("index") if _DESC.search(entry.sql or "")]
-        for entry in self._of("table"):
+        indexes = [entry.name for entry in self._objects("index") if _DESC.search(entry.sql or "")]
+        for entry in self._objects("table"):
             if entry.name in self._tables and _DESC.search(_sql(entry)):
                 indexes += [constraint.index for constraint in self._tables[entry.name].constraints]
         return reversed_indexes(self._connection, self.replay.connection, indexes)
 
-    def _own(self, text: str) -> None:
+    def _add_generated(self, text: str) -> None:
         """Adds generated statements to the dump, and runs them in the replay."""
         try:
             self.replay.run(text)
@@ -123,27 +123,27 @@ class Planner:
     def _survives(self, statement: str) -> bool:
         return survives_shells(statement, dump_format=self._format)
 
-    def _plain(self, entry: SchemaObject, made_with_it: frozenset[str] = frozenset()) -> str | None:
+    def _plain_statement(self, entry: SchemaObject, made_with_it: frozenset[str] = frozenset()) -> str | None:
         """Returns the statement that creates exactly this object from its own text, or None if none does."""
         for statement in spellings(_sql(entry)):
             if self._survives(statement) and self.replay.is_plain(entry, statement, made_with_it):
                 return statement
         return None
 
-    def _made(self, entry: SchemaObject, made_with_it: frozenset[str] = frozenset()) -> str | None:
+    def _add_own_text(self, entry: SchemaObject, made_with_it: frozenset[str] = frozenset()) -> str | None:
         """Plans the object by its own text, without CR if necessary. Returns the text it has while loading, or None."""
         text: str | None = _sql(entry)
-        statement = self._plain(entry, made_with_it)
+        statement = self._plain_statement(entry, made_with_it)
         if statement is None and "\r" in _sql(entry) and (text := with_unix_lines(_sql(entry))):
-            statement = self._plain(replace(entry, sql=text), made_with_it)
+            statement = self._plain_statement(replace(entry, sql=text), made_with_it)
             if statement is not None:
-                self._later.append(set_sql(entry.kind, entry.name, _sql(entry), self.plan.encoding))
+                self._late_edits.append(set_sql(entry.kind, entry.name, _sql(entry), self.plan.encoding))
         if statement is None:
             return None
         self._add(Sql(statement))
         return text
 
-    def _table(self, entry: SchemaObject) -> None:
+    def _plan_table(self, entry: SchemaObject) -> None:
         facts = self._facts.get(entry.name)
         if facts is None:
             raise NoSql(
@@ -157,25 +157,25 @@ class Planner:
         for constraint in constraints:
             self._note_collation(constraint)
         if not needs_stand_in(self._connection, table) and not self._computes_newer_json(table):
-            text = self._made(entry, names)
+            text = self._add_own_text(entry, names)
             if text is not None:
                 self._add(TableRows(self._ordered(rows_of(table), table), entry.name, (table, text)))
                 return
-        self._table_by_stand_in(entry, table, constraints)
+        self._plan_stand_in(entry, table, constraints)
 
-    def _table_by_stand_in(self, entry: SchemaObject, table: Table, constraints: list[SchemaObject]) -> None:
+    def _plan_stand_in(self, entry: SchemaObject, table: Table, constraints: list[SchemaObject]) -> None:
         made = stand_in(table, _sql(entry), self.plan.encoding, self.plan.helper)
-        self._own(f"{made.create};\n")
+        self._add_generated(f"{made.create};\n")
         self._add(TableRows(self._ordered(made.rows, table), entry.name))
         edits, drops = [*made.finish], []
         if table.has_unique_virtual:
             for number, constraint in enumerate(constraints):
-                carried = self._carry(constraint, table, f"{self.plan.helper}_{number}")
-                edits.append(carried.hand_over)
-                drops.append(carried.drop)
-        self._own(schema_edit(edits))
+                entries = self._plan_entries(constraint, table, f"{self.plan.helper}_{number}")
+                edits.append(entries.assign)
+                drops.append(entries.drop)
+        self._add_generated(schema_edit(edits))
         for drop in drops:
-            self._own(f"{drop};\n")
+            self._add_generated(f"{drop};\n")
         self._check_constraints(table, constraints)
 
     def _ordered(self, rows: Rows, table: Table) -> Rows:
@@ -200,28 +200,28 @@ class Planner:
             self._newer_json[table.name] = holds_newer_json(self._connection, table)
         return self._newer_json[table.name]
 
-    def _carry(self, index: SchemaObject, table: Table, helper: str) -> CarriedIndex:
+    def _plan_entries(self, index: SchemaObject, table: Table, helper: str) -> IndexEntries:
         columns = declared_keys(key_columns(self._connection, index.name), index.name, self._directions)
-        carried = carried_index(index, table, columns, self.plan.encoding, helper)
-        self._own(f"{carried.create};\n")
-        self._add(Entries(carried))
-        self._own(f"{carried.make};\n")
-        return carried
+        entries = index_entries(index, table, columns, self.plan.encoding, helper)
+        self._add_generated(f"{entries.create};\n")
+        self._add(Entries(entries))
+        self._add_generated(f"{entries.make};\n")
+        return entries
 
     def _note_collation(self, index: SchemaObject) -> None:
         if has_unknown_collation(key_columns(self._connection, index.name)):
             self.plan.reindex.append(index.name)
 
-    def _index(self, entry: SchemaObject) -> None:
+    def _plan_index(self, entry: SchemaObject) -> None:
         self._note_collation(entry)
         table = self._tables[entry.table]
-        if not self._computes_newer_json(table, _sql(entry)) and self._made(entry) is not None:
+        if not self._computes_newer_json(table, _sql(entry)) and self._add_own_text(entry) is not None:
             return
-        carried = self._carry(entry, table, self.plan.helper)
-        self._own(schema_edit([carried.hand_over]))
-        self._own(f"{carried.drop};\n")
+        entries = self._plan_entries(entry, table, self.plan.helper)
+        self._add_generated(schema_edit([entries.assign]))
+        self._add_generated(f"{entries.drop};\n")
 
-    def _sequence(self) -> None:
+    def _plan_sequence(self) -> None:
         entry = next((e for e in self._schema if e.name.lower() == "sqlite_sequence"), None)
         if entry is None:
             return
@@ -229,7 +229,7 @@ class Planner:
             raise NoSql(f"{entry.title} is not as SQLite writes it (sqlite_sequence): it cannot be dumped as SQL")
         if self._wanted is None and not self.replay.has("sqlite_sequence"):
             helper = f'"{self.plan.helper}"'
-            self._own(f"CREATE TABLE {helper}(id INTEGER PRIMARY KEY AUTOINCREMENT);\nDROP TABLE {helper};\n")
+            self._add_generated(f"CREATE TABLE {helper}(id INTEGER PRIMARY KEY AUTOINCREMENT);\nDROP TABLE {helper};\n")
         if self._with_rows and self.replay.has("sqlite_sequence"):
             self._add(Sql("DELETE FROM sqlite_sequence;\n"))
             rows = rows_of(read_table(self._connection, entry.name, self._facts[entry.name]))
@@ -237,7 +237,7 @@ class Planner:
             only = "" if names is None else f"name IN ({','.join(as_text(n, 'utf-8') for n in names)})"
             self._add(TableRows(replace(rows, only=only), None))
 
-    def _statistics(self) -> None:
+    def _plan_statistics(self) -> None:
         if self._wanted is not None:
             return
         own = [entry for entry in self._schema if entry.kind == "table" and is_internal(entry.name)]
@@ -253,7 +253,7 @@ class Planner:
                 raise NoSql(f"{entry.title} has a definition that cannot be dumped as SQL")
             self._add(TableRows(rows_of(read_table(self._connection, entry.name, self._facts[entry.name])), None))
 
-    def _is_made_anew(self, entry: SchemaObject, virtual: list[SchemaObject]) -> bool:
+    def _is_recreated(self, entry: SchemaObject, virtual: list[SchemaObject]) -> bool:
         """Returns whether CREATE VIRTUAL TABLE will create this shadow table: only in a dump without rows."""
         owner = entry.name.rpartition("_")[0]
         return not self._with_rows and any(v.name == owner and self._is_known(v) for v in virtual)
@@ -262,7 +262,7 @@ class Planner:
         found = _MODULE.search(_sql(virtual))
         return found is not None and found.group(1).lower() in self._known_modules
 
-    def _virtual_table(self, entry: SchemaObject) -> None:
+    def _plan_virtual_table(self, entry: SchemaObject) -> None:
         if not self._with_rows and self._is_known(entry) and self._survives(f"{entry.sql};\n"):
             self._add(Sql(f"{entry.sql};\n"))
         elif self._wanted is not None and not self._is_known(entry):
@@ -271,27 +271,27 @@ class Planner:
                 " cannot be identified: dump the whole database"
             )
         else:
-            self._later.append(self._row(entry))
+            self._late_edits.append(self._insert_row(entry))
 
-    def _row(self, entry: SchemaObject) -> str:
+    def _insert_row(self, entry: SchemaObject) -> str:
         values = ",".join(as_text(text, self.plan.encoding) for text in (entry.kind, entry.name, entry.table))
         sql = as_text(entry.sql, self.plan.encoding)
         return f"INSERT INTO sqlite_schema(type,name,tbl_name,rootpage,sql) VALUES({values},0,{sql})"
 
-    def _rowless(self, kind: str) -> None:
+    def _plan_views_or_triggers(self, kind: str) -> None:
         """Plans views or triggers. They are only rows of sqlite_schema, so difficult ones are inserted there."""
         waiting: list[str] = []
-        for entry in self._of(kind):
-            statement = self._plain(entry)
+        for entry in self._objects(kind):
+            statement = self._plain_statement(entry)
             if statement is None:
-                waiting.append(self._row(entry))
+                waiting.append(self._insert_row(entry))
                 continue
             if waiting:  # before the next object, to keep their order
-                self._own(schema_edit(waiting))
+                self._add_generated(schema_edit(waiting))
                 waiting = []
             self._add(Sql(statement))
         if waiting:
-            self._own(schema_edit(waiting))
+            self._add_generated(schema_edit(waiting))
 
 
 def _sql(entry: SchemaObject) -> str:

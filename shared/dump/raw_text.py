@@ -21,18 +21,18 @@ def decode(statement: bytes) -> str:
     return statement.decode()
 
 
-def carry_raw_text(statement: bytes) -> str:
+def rewrite_raw_text(statement: bytes) -> str:
     """Returns an INSERT with its undecodable literals rewritten, for a database whose encoding is UTF-8.
 
     Raises ValueError for any other kind of statement (its text would be stored in the schema), and for undecodable
     bytes in a name.
     """
     if not _INSERT.match(statement):
-        raise ValueError("only the values of an INSERT are carried raw")
-    return decode(_TOKEN.sub(_carried, statement))
+        raise ValueError("only the values of an INSERT may be raw bytes")
+    return decode(_TOKEN.sub(_rewritten, statement))
 
 
-def _carried(token: re.Match[bytes]) -> bytes:
+def _rewritten(token: re.Match[bytes]) -> bytes:
     literal = token["literal"]
     if literal is None:
         return token[0]

@@ -47,7 +47,7 @@ def rows_of(table: Table) -> Rows:
         seek=seek_name(table),
         table=table.name,
         writes_seek=table.alias is None and table.rowid is not None,
-        collations=table.borrowed_collations,
+        collations=table.required_collations,
     )
 
 
@@ -58,7 +58,7 @@ def needs_stand_in(connection: apsw.Connection, table: Table) -> bool:
     may fail or violate a constraint if the column was added to existing rows. Without a name for the rowid, trapped
     rows could not be inserted at their rowids.
     """
-    if table.has_stored or table.borrowed_collations:
+    if table.has_stored or table.required_collations:
         return True
     virtual = [place for place, column in enumerate(table.columns) if column.generated]
     if not virtual and (table.without_rowid or seek_name(table)):

@@ -86,7 +86,7 @@ def _rows(table: Table, into: str, names: dict[int, str]) -> Rows:
         seek=seek_name(table),
         table=table.name,
         writes_seek=table.alias is None and table.rowid is not None,
-        collations=table.borrowed_collations,
+        collations=table.required_collations,
     )
 
 

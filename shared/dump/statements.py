@@ -82,7 +82,7 @@ class _Splitter:
         self._closer = b""  # what ends the current literal, quoted name or comment
         self._opened_at = 0
         self._quotes = 0  # in ROWS: number of single quotes since VALUES
-        self._ours: bool | None = None
+        self._is_litekeep: bool | None = None
         self._final = False
 
     def take(self, chunk: bytes) -> Iterator[SqlStatement]:
@@ -108,10 +108,10 @@ class _Splitter:
             yield self._statement(len(self._buffer))
 
     def _cut(self) -> Iterator[SqlStatement]:
-        if self._ours is None and not self._detect_origin():
+        if self._is_litekeep is None and not self._detect_origin():
             return
         while True:
-            if self._phase is _Phase.FRESH and not self._ours:
+            if self._phase is _Phase.FRESH and not self._is_litekeep:
                 yield from self._fast_path()
             end = self._step()
             if end is None:
@@ -132,7 +132,7 @@ class _Splitter:
         needed = len(BOM) + len(FIRST_LINE)
         if len(self._buffer) < needed and not self._final:
             return False
-        self._ours = self._buffer[:needed].removeprefix(BOM).startswith(FIRST_LINE)
+        self._is_litekeep = self._buffer[:needed].removeprefix(BOM).startswith(FIRST_LINE)
         if self._buffer.startswith(BOM):
             self._at = len(BOM)
         return True
@@ -163,7 +163,7 @@ class _Splitter:
     def _begin(self) -> int | None:
         if self._at >= len(self._buffer):
             return None
-        if self._ours and self._at == self._start:
+        if self._is_litekeep and self._at == self._start:
             limit = min(self._start + _ROWS_HEAD_BYTES, len(self._buffer))
             if head := _ROWS_HEAD.match(self._buffer, self._start, limit):
                 self._phase, self._at, self._quotes = _Phase.ROWS, head.end(), 0

@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass, field
 
-from shared.dump.entries import CarriedIndex
+from shared.dump.entries import IndexEntries
 from shared.dump.row_source import Rows
 from shared.dump.tables import Table
 
@@ -30,7 +30,7 @@ class TableRows:
 class Entries:
     """The entries of an index."""
 
-    index: CarriedIndex
+    index: IndexEntries
 
 
 @dataclass

@@ -57,7 +57,7 @@ class Table:
     constraints: tuple[Constraint, ...]
 
     @property
-    def borrowed_collations(self) -> tuple[str, ...]:
+    def required_collations(self) -> tuple[str, ...]:
         """Unknown collations that SQLite needs to read a WITHOUT ROWID table, although its key does not use them."""
         keys = [key for each in self.constraints if each.is_primary for key in each.columns if not key.is_key]
         unknown = (key.collation for key in keys if key.collation.upper() not in KNOWN_COLLATIONS)

@@ -31,7 +31,7 @@ def copy_files(source: Path, descriptor: int, destination: Path, progress: Progr
 
     Returns False, with the copies removed, if anything changed meanwhile; the caller then tries again.
     """
-    before = _settled(source)
+    before = _stable_state(source)
     if before is None:
         return False
     remove_sidecars(destination)  # an earlier attempt may have left some
@@ -59,7 +59,7 @@ def remove_sidecars(database: Path) -> None:
         Path(f"{database}{suffix}").unlink(missing_ok=True)
 
 
-def _settled(source: Path) -> _State | None:
+def _stable_state(source: Path) -> _State | None:
     """Returns the state of the files once their last change is at least a tick old; None if they keep changing."""
     state = _state(source)
     changed = [moment for found in state.values() if found for moment in found[3:]]

@@ -19,14 +19,14 @@ def first_difference(found: int, wanted: int, page_size: int, page_count: int) -
         for piece in pieces:
             _blank(piece, start, page_size)
         if pieces[0] != pieces[1] or len(pieces[0]) != size:
-            return _where(pieces[0], pieces[1], start, page_size)
+            return _first_page(pieces[0], pieces[1], start, page_size)
     return None
 
 
-def sha256_on_disk(path: Path, watch: Callable[[int, int], None]) -> str:
+def sha256_on_disk(path: Path, progress: Callable[[int, int], None]) -> str:
     """Returns the SHA-256 of a file as it is on disk: the file is synced first and dropped from the page cache.
 
-    `watch` is called with the bytes read so far and the total. Raises OSError.
+    `progress` is called with the bytes read so far and the total. Raises OSError.
     """
     digest = sha256()
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
@@ -39,7 +39,7 @@ def sha256_on_disk(path: Path, watch: Callable[[int, int], None]) -> str:
         while piece := os.read(descriptor, _PIECE):
             digest.update(piece)
             done += len(piece)
-            watch(done, total)
+            progress(done, total)
     finally:
         os.close(descriptor)
     return digest.hexdigest()
@@ -54,7 +54,7 @@ def _blank(piece: bytearray, start: int, page_size: int) -> None:
         piece[lock : lock + page_size] = bytes(len(piece[lock : lock + page_size]))
 
 
-def _where(found: bytearray, wanted: bytearray, start: int, page_size: int) -> int:
+def _first_page(found: bytearray, wanted: bytearray, start: int, page_size: int) -> int:
     for offset in range(0, max(len(found), len(wanted)), page_size):
         if found[offset : offset + page_size] != wanted[offset : offset + page_size]:
             return (start + offset) // page_size + 1

@@ -56,7 +56,7 @@ _SPARE_BYTES = 1 << 20
 _PIECE = 1 << 20
 
 
-def _nothing(name: str) -> None:
+def _no_step(name: str) -> None:
     """Default for `step`: does nothing."""
 
 
@@ -73,7 +73,7 @@ class InPlace:
         moment: datetime,
         *,
         patience_seconds: float = _PATIENCE_SECONDS,
-        step: Callable[[str], None] = _nothing,
+        step: Callable[[str], None] = _no_step,
     ) -> None:
         self._target = target
         self._moment = moment
@@ -206,7 +206,7 @@ class InPlace:
 
     def _overwrite(self, connection: apsw.Connection, temporary: Path, progress: Progress | None) -> None:
         self._leave_wal(connection)
-        self._refuse_little_room(temporary)
+        self._check_free_space(temporary)
 
         def watched(done: int, total: int) -> None:
             self._step("pages")
@@ -220,7 +220,7 @@ class InPlace:
         self._compare(temporary)
         self._step("compared")
 
-    def _refuse_little_room(self, temporary: Path) -> None:
+    def _check_free_space(self, temporary: Path) -> None:
         """Checks the free space: the rollback journal is as large as the old database; the new one may be larger."""
         old, new = self._target.stat().st_size, temporary.stat().st_size
         needed = old + old // 64 + max(0, new - old) + _SPARE_BYTES

@@ -75,15 +75,15 @@ def snapshot_file(
                 descriptor = pin.descriptor
                 _refuse_unfit(source, descriptor, folder)
                 if _is_foreign(source, descriptor, allowed=allow_corrupt):
-                    return _take_damaged(source, descriptor, destination, progress)
+                    return _copy_damaged(source, descriptor, destination, progress)
                 try:
-                    _take(source, pin, destination, progress, patience_seconds)
+                    _copy_consistently(source, pin, destination, progress, patience_seconds)
                     header = read_header(descriptor)
                     return finish_image(destination, header.sqlite_version if header else None)
                 except (apsw.CorruptError, apsw.NotADBError) as error:
                     if allow_corrupt:
-                        return _take_damaged(source, descriptor, destination, progress)
-                    raise _damaged(source, descriptor, error) from error
+                        return _copy_damaged(source, descriptor, destination, progress)
+                    raise _damage_error(source, descriptor, error) from error
         except BaseException:
             remove_sidecars(destination)
             destination.unlink(missing_ok=True)
@@ -128,7 +128,9 @@ def _is_foreign(source: Path, descriptor: int, *, allowed: bool) -> bool:
     return foreign is not None
 
 
-def _take(source: Path, pin: Pin, destination: Path, progress: Progress | None, patience_seconds: float) -> None:
+def _copy_consistently(
+    source: Path, pin: Pin, destination: Path, progress: Progress | None, patience_seconds: float
+) -> None:
     for attempt in range(_ATTEMPTS):
         options = _open_options(source, pin, attempt)
         if options is not None and _read_through(source, pin, destination, options, progress, patience_seconds):
@@ -209,12 +211,12 @@ def _recover(image: Path) -> None:
             distrust(connection)
             connection.execute("PRAGMA schema_version").get  # noqa: B018  the first read recovers
             connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_TRUNCATE)
-        if _size(Path(f"{image}-wal")):
+        if _size_of(Path(f"{image}-wal")):
             raise SourceError(f"the copy of the -wal could not be checkpointed into {image}: try again")
     remove_sidecars(image)
 
 
-def _take_damaged(source: Path, descriptor: int, image: Path, progress: Progress | None) -> FileSnapshot:
+def _copy_damaged(source: Path, descriptor: int, image: Path, progress: Progress | None) -> FileSnapshot:
     for _ in range(_ATTEMPTS):
         if copy_files(source, descriptor, image, progress):
             break
@@ -229,7 +231,7 @@ def _take_damaged(source: Path, descriptor: int, image: Path, progress: Progress
     return FileSnapshot(image, header.journal_mode, header.page_size, pages, size, header.sqlite_version)
 
 
-def _damaged(source: Path, descriptor: int, error: apsw.Error) -> CorruptSource:
+def _damage_error(source: Path, descriptor: int, error: apsw.Error) -> CorruptSource:
     header, size = read_header(descriptor), os.fstat(descriptor).st_size
     if header is None:
         return CorruptSource(f"{source} is not a SQLite database, or it is encrypted")
@@ -239,7 +241,7 @@ def _damaged(source: Path, descriptor: int, error: apsw.Error) -> CorruptSource:
     return CorruptSource(f"{source} is damaged: {error}")
 
 
-def _size(path: Path) -> int:
+def _size_of(path: Path) -> int:
     with suppress(FileNotFoundError):
         return path.stat().st_size
     return 0

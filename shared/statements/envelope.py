@@ -76,7 +76,7 @@ def unsigned(kind: StatementKind, payload: bytes) -> bytes:
 
 def add_signature(raw: bytes, kind: StatementKind, signer: Signer) -> bytes:
     """Returns the envelope with one more signature. Raises NotGood for another kind or no envelope, KeyProblem."""
-    payload, signatures = _opened(raw, kind)
+    payload, signatures = _parse(raw, kind)
     own = signer.public.id
     kept = [{"keyid": keyid, "sig": _base64(signature)} for keyid, signature in signatures if keyid != own]
     signature = signer.sign(_encoded(kind.payload_type, payload))
@@ -88,7 +88,7 @@ def verify(raw: bytes, kind: StatementKind, keys: Collection[PublicKey]) -> Stat
 
     Raises NotGood otherwise: another kind, no signature by these keys, a changed byte, not an envelope.
     """
-    payload, signatures = _opened(raw, kind)
+    payload, signatures = _parse(raw, kind)
     message = _encoded(kind.payload_type, payload)
     known = {key.id: key for key in keys}
     good = {
@@ -109,7 +109,7 @@ def open_statement(raw: bytes, kind: StatementKind) -> bytes:
 
     Raises NotGood if it is not an envelope, or of another kind.
     """
-    return _opened(raw, kind)[0]
+    return _parse(raw, kind)[0]
 
 
 def _envelope(kind: StatementKind, payload: bytes, signatures: list[dict[str, str]]) -> bytes:
@@ -117,7 +117,7 @@ def _envelope(kind: StatementKind, payload: bytes, signatures: list[dict[str, st
     return json.dumps(document, indent=1).encode() + b"\n"
 
 
-def _opened(raw: bytes, kind: StatementKind) -> tuple[bytes, list[tuple[str, bytes]]]:
+def _parse(raw: bytes, kind: StatementKind) -> tuple[bytes, list[tuple[str, bytes]]]:
     what = f"this {kind}"
     if len(raw) > LARGEST:
         raise NotGood(f"{what} has {len(raw)} bytes, more than any signed statement")

@@ -51,7 +51,7 @@ def load_by_python(sql: bytes, target: Path) -> None:
         connection.close()
 
 
-def load_by_ours(sql: bytes, target: Path) -> None:
+def load_by_litekeep(sql: bytes, target: Path) -> None:
     """Loads as a restore does: with the newest SQLite, and with limits."""
     load_sql([sql], target)
 
@@ -61,7 +61,7 @@ LOADERS: dict[str, Callable[[bytes, Path], None]] = {
     "documented": load_as_documented,
     "current": load_by_current_shell,
     "python": load_by_python,
-    "ours": load_by_ours,
+    "litekeep": load_by_litekeep,
 }
 
 

@@ -148,4 +148,4 @@ def add(db: apsw.Connection, table: Table) -> None:
 def test_generated_databases_survive_the_round_trip(
     tmp_path_factory: pytest.TempPathFactory, build: Callable[[apsw.Connection], None]
 ) -> None:
-    round_trip(tmp_path_factory.mktemp("any"), build, loaders=["shell", "ours"])
+    round_trip(tmp_path_factory.mktemp("any"), build, loaders=["shell", "litekeep"])

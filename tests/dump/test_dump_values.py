@@ -163,7 +163,7 @@ def test_statement_boundaries_are_those_of_older_versions(tmp_path: Path) -> Non
             db.execute("INSERT INTO t VALUES(?, 'y')", (bytes(2_000_000) if number == 21 else "x",))
         edit_schema(db, "t", "CREATE TABLE t(a TEXT, b ANY) STRICT")
 
-    sql = round_trip(tmp_path, build, loaders=["ours"])
+    sql = round_trip(tmp_path, build, loaders=["litekeep"])
     inserts = [part for part in sql.split(b";\n") if part.startswith(b"INSERT INTO")]
     assert [part.count(b"\n(") for part in inserts] == [16, 4, 1, 4, 14, 1]
 
@@ -219,7 +219,7 @@ def test_very_large_values_survive(tmp_path: Path, encoding: str) -> None:
         db.execute("INSERT INTO n VALUES(NULL), (printf('%.*c', 2000000, '7')), ('x')")
         edit_schema(db, "n", "CREATE TABLE n(a INTEGER NOT NULL)")
 
-    round_trip(tmp_path, build, loaders=["shell", "ours"])
+    round_trip(tmp_path, build, loaders=["shell", "litekeep"])
 
 
 def test_row_longer_than_sqlite_can_parse_is_refused_by_name(tmp_path: Path) -> None:

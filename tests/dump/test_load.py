@@ -92,9 +92,9 @@ def test_load_gives_the_same_database_as_the_stock_shell(rich: Path, tmp_path: P
     dump = dump_with_shell(rich)
     shell = shutil.which("sqlite3")
     assert shell is not None
-    subprocess.run([shell, str(tmp_path / "theirs.db")], input=dump, check=True)
-    load_sql([dump], tmp_path / "ours.db")
-    assert contents(tmp_path / "ours.db") == contents(tmp_path / "theirs.db")
+    subprocess.run([shell, str(tmp_path / "shell.db")], input=dump, check=True)
+    load_sql([dump], tmp_path / "litekeep.db")
+    assert contents(tmp_path / "litekeep.db") == contents(tmp_path / "shell.db")
 
 
 def test_sql_of_newer_shells_and_hand_written_sql_loads(tmp_path: Path) -> None:

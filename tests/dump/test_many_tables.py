@@ -49,12 +49,12 @@ def test_schema_rows_keep_the_rowids_that_sqlite_assigns(tmp_path: Path) -> None
     with closing(apsw.Connection(str(tmp_path / "source.db"))) as db:
         of_many_kinds(db)
     sql = dumped(tmp_path / "source.db")
-    load_sql([sql], tmp_path / "ours.db")
+    load_sql([sql], tmp_path / "litekeep.db")
     with closing(apsw.Connection(str(tmp_path / "plain.db"))) as db:
         db.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 0)
         db.execute(sql.decode())
-    (ours, pages), (plain, as_many) = schema_of(tmp_path / "ours.db"), schema_of(tmp_path / "plain.db")
-    assert ours == plain
+    (loaded, pages), (plain, as_many) = schema_of(tmp_path / "litekeep.db"), schema_of(tmp_path / "plain.db")
+    assert loaded == plain
     assert pages <= as_many + 10  # some pages of sqlite_schema were written twice
 
 

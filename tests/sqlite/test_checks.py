@@ -1,4 +1,4 @@
-"""Checks tell damage, content that violates its declarations, and what cannot be checked apart."""
+"""Checks distinguish damage, content that violates its declarations, and what cannot be checked."""
 
 import os
 from contextlib import closing

@@ -8,7 +8,7 @@ import apsw
 import pytest
 
 from shared.sqlite.checks import check_integrity
-from tests.dump.loading import dumped, load_by_ours
+from tests.dump.loading import dumped, load_by_litekeep
 
 
 def renamed_content(db: apsw.Connection) -> None:
@@ -43,7 +43,7 @@ def test_full_text_table_that_cannot_be_checked_is_good_and_survives(
         db.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 0)
         build(db)
     sql = dumped(tmp_path / "app.db")
-    load_by_ours(sql, tmp_path / "back.db")
+    load_by_litekeep(sql, tmp_path / "back.db")
     assert dumped(tmp_path / "back.db") == sql
     for path in (tmp_path / "app.db", tmp_path / "back.db"):
         for quick in (True, False):
