@@ -22,12 +22,14 @@ def remedy(problems: Sequence[str]) -> str:
     twice = _named(_TWICE, problems)
     steps = []
     if twice:
-        steps.append(f"remove the rows that break the UNIQUE index {', '.join(twice)} there")
+        steps.append(f"remove the rows that break the UNIQUE index {', '.join(twice)} in the source")
     if stale:
         commands = ", ".join(f"REINDEX {name}" for name in stale)
-        steps.append(f"run {commands} there, in the application if it brings functions or collations of its own")
+        steps.append(f"run {commands} in the source, by the application if it has functions or collations of its own")
     if any(not (_INDEX.fullmatch(problem) or _TWICE.fullmatch(problem)) for problem in problems):
-        steps.append("run PRAGMA integrity_check there, and restore a backup from before the damage if rows are lost")
+        steps.append(
+            "run PRAGMA integrity_check in the source, and restore a backup from before the damage if rows are lost"
+        )
     return "; ".join(steps)
 
 

@@ -49,7 +49,9 @@ def test_a_backup_that_is_not_good_keeps_no_schedule() -> None:
 
 
 def test_damage_of_the_source_is_reported_once_and_the_backup_counts() -> None:
-    own = [seen(hours(1), "new", verified=True, source_damage="row 1 missing from index i; run REINDEX i there")]
+    own = [
+        seen(hours(1), "new", verified=True, source_damage="row 1 missing from index i; run REINDEX i in the source")
+    ]
     own.append(seen(hours(2), "old", verified=True, source_damage="something else"))
     (finding,) = findings(own)
     assert finding.event is Event.SOURCE_DAMAGED

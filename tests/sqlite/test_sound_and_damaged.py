@@ -103,7 +103,7 @@ def test_stale_index_is_reported_as_damage_of_the_source_in_both_formats(workpla
     assert back_up(workplace, stale_index).startswith("0")
     (found,) = workplace.good("verify", "--backup", "one", "--json").json
     assert {check["name"] for check in found["checks"]} >= {"sql", "image"}
-    assert "run REINDEX tl there" in found["source_damage"]
+    assert "run REINDEX tl in the source" in found["source_damage"]
 
 
 def test_bytes_after_the_last_page_are_not_copied(workplace: Workplace) -> None:  # noqa: F811
