@@ -52,7 +52,7 @@ _KINDS: dict[type[apsw.Error], str] = {
 
 
 def explain(error: apsw.Error, where: str) -> LitekeepError:
-    """Returns the error to raise: NotGood if the dump is at fault, SourceError if the machine is.
+    """Returns the error to raise: NotGood if the dump is at fault, SourceError or NoMemory if the machine is.
 
     `where` says which statement, as in "the statement near line 12".
     """
