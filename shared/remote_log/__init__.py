@@ -1,1 +1,1 @@
-"""Cloud Logging for machines outside Cloud Run: their events, and the checkpoints of the audit trail as an anchor."""
+"""Cloud Logging: events of machines outside Cloud Run, and a second record of the audit trail's checkpoints."""

@@ -1,7 +1,8 @@
-"""The one module that talks to Cloud Logging, through Google's own library.
+"""The only module that talks to Cloud Logging, through Google's own library.
 
-Entries carry an id of ours: one that is sent twice, because an answer was lost, is kept once.
-Writing needs roles/logging.logWriter, reading roles/logging.viewAccessor on the log's bucket, or roles/logging.viewer.
+Each entry carries an id, so that Cloud Logging stores it once even if it is sent again after a lost response.
+Writing needs roles/logging.logWriter; reading needs roles/logging.viewer, or roles/logging.viewAccessor on the log's
+bucket.
 """
 
 import json
@@ -23,10 +24,10 @@ from shared.remote_log.lines import LogLine
 from shared.settings import logging_endpoint
 
 _PAGE = 1000
-_MOST = 100_000  # entries that are read
+_MOST = 100_000  # entries read at most
 _SEVERITIES = {"INFO": 200, "NOTICE": 300, "WARNING": 400, "ERROR": 500, "CRITICAL": 600, "EMERGENCY": 800}
-_NO_CREDENTIALS = "no Google Cloud credentials that it takes: gcloud auth application-default login"
-_PASSING = if_exception_type(
+_NO_CREDENTIALS = "no valid Google Cloud credentials: run gcloud auth application-default login"
+_TRANSIENT = if_exception_type(
     exceptions.ServiceUnavailable,
     exceptions.DeadlineExceeded,
     exceptions.InternalServerError,
@@ -35,13 +36,13 @@ _PASSING = if_exception_type(
 
 
 class LoggingFailed(LitekeepError):
-    """Cloud Logging refused, or is out of reach."""
+    """Cloud Logging refused the request or is not reachable."""
 
 
 class CloudLog:
-    """The log `projects/P/logs/NAME`; each line that is written gets these labels.
+    """The log `projects/P/logs/NAME`. `labels` are added to each line written.
 
-    `patience` bounds one call with its retries, in seconds.
+    `patience` is the time limit of one call including its retries, in seconds.
     """
 
     def __init__(
@@ -60,14 +61,14 @@ class CloudLog:
         self._client: LoggingServiceV2Client | None = None
 
     def write(self, lines: Sequence[LogLine]) -> None:
-        """Stores them all, or raises LoggingFailed."""
+        """Writes all lines. Raises LoggingFailed."""
         resource: Any = {"type": "global", "labels": {"project_id": self._project}}
         entries = [_entry(line) for line in lines]
         request = WriteLogEntriesRequest(log_name=self.name, resource=resource, labels=self._labels, entries=entries)
-        self._ask("write_log_entries", request, "roles/logging.logWriter")
+        self._call("write_log_entries", request, "roles/logging.logWriter")
 
     def read(self, wanted: Mapping[str, str], since: datetime) -> Iterator[dict[str, Any]]:
-        """The fields of the entries that have exactly these values, as they arrived; at most 100,000."""
+        """Yields the fields of entries from `since` on with exactly these values, by arrival; at most 100,000."""
         parts = [f'logName="{self.name}"', f'timestamp>="{since.isoformat()}"']
         parts += [f"jsonPayload.{name}={json.dumps(value)}" for name, value in wanted.items()]
         request = ListLogEntriesRequest(
@@ -76,21 +77,21 @@ class CloudLog:
             order_by="timestamp asc",
             page_size=_PAGE,
         )
-        found = []
-        pages = self._ask("list_log_entries", request, "roles/logging.viewer")
+        entries = []
+        pages = self._call("list_log_entries", request, "roles/logging.viewer")
         try:
             for number, entry in enumerate(pages):
                 if number >= _MOST:
                     break
-                found.append((entry.receive_timestamp, _fields(entry)))
+                entries.append((entry.receive_timestamp, _fields(entry)))
         except (exceptions.GoogleAPIError, GoogleAuthError) as error:
             raise self._refusal(error, "roles/logging.viewer") from None
-        for _, fields in sorted(found, key=lambda each: each[0]):
-            if wanted.items() <= fields.items():  # a filter knows no upper and lower case
+        for _, fields in sorted(entries, key=lambda each: each[0]):
+            if wanted.items() <= fields.items():  # the filter itself ignores case
                 yield fields
 
-    def _ask(self, method: str, request: Any, role: str) -> Any:
-        retry = Retry(predicate=_PASSING, initial=0.1, multiplier=2.0, maximum=5.0, timeout=self._patience)
+    def _call(self, method: str, request: Any, role: str) -> Any:
+        retry = Retry(predicate=_TRANSIENT, initial=0.1, multiplier=2.0, maximum=5.0, timeout=self._patience)
         try:
             call = getattr(self._open(), method)
             return call(request=request, retry=retry, timeout=self._patience)
@@ -100,14 +101,14 @@ class CloudLog:
     def _refusal(self, error: Exception, role: str) -> LoggingFailed:
         match error:
             case exceptions.PermissionDenied():
-                what = f"permission denied, or there is no such project: grant this identity {role}"
+                reason = f"permission denied, or there is no such project: grant this identity {role}"
             case exceptions.Unauthenticated() | GoogleAuthError():
-                what = _NO_CREDENTIALS
+                reason = _NO_CREDENTIALS
             case exceptions.RetryError() | exceptions.ServiceUnavailable() | exceptions.DeadlineExceeded():
-                what = f"out of reach for {self._patience:g} s: look at the network"
+                reason = f"not reachable for {self._patience:g} s: check the network"
             case _:
-                what = f"it answered {type(error).__name__}"
-        return LoggingFailed(f"Cloud Logging {self.name}: {what}")
+                reason = f"the call failed with {type(error).__name__}; try again later"
+        return LoggingFailed(f"Cloud Logging {self.name}: {reason}")
 
     def _open(self) -> LoggingServiceV2Client:
         if self._client is None:
@@ -124,10 +125,10 @@ def _entry(line: LogLine) -> LogEntry:
 
 
 def _fields(entry: Any) -> dict[str, Any]:
-    """The payload as plain values."""
-    to_dict: Any = json_format.MessageToDict  # it says nothing of its types
-    found: dict[str, Any] = to_dict(type(entry).pb(entry).json_payload)
-    return found
+    """Returns the entry's JSON payload as plain values."""
+    to_dict: Any = json_format.MessageToDict  # untyped
+    fields: dict[str, Any] = to_dict(type(entry).pb(entry).json_payload)
+    return fields
 
 
 def _plain_client(endpoint: str) -> LoggingServiceV2Client:

@@ -1,4 +1,4 @@
-"""One line of a log, as it is sent."""
+"""A log line, as it is sent to Cloud Logging."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,7 +8,7 @@ from typing import Any
 
 @dataclass(frozen=True)
 class LogLine:
-    """`id` tells it from others of the same time."""
+    """A log line. `id` distinguishes lines of the same time."""
 
     id: str
     time: datetime

@@ -1,4 +1,4 @@
-"""Sends the events of this process to Cloud Logging, some at a time; what cannot be sent fails nothing."""
+"""Sends the events of this process to Cloud Logging in batches. A failure to send never fails the run."""
 
 import secrets
 from collections.abc import Callable, Mapping, Sequence
@@ -9,25 +9,27 @@ from shared.clock import Clock, utc_now
 from shared.errors import LitekeepError
 from shared.remote_log.lines import LogLine
 
-_MOST = 100  # events that wait
-_OLDEST = timedelta(seconds=10)
-_AGAIN_AFTER = timedelta(minutes=1)
-_ROOM = 5000  # events that are kept while Cloud Logging is out of reach
+_BATCH = 100  # events
+_MAX_WAIT = timedelta(seconds=10)
+_RETRY_AFTER = timedelta(minutes=1)
+_MAX_WAITING = 5000  # events kept while Cloud Logging is not reachable; the oldest are dropped
 _AT_ONCE = frozenset({"ERROR", "CRITICAL", "EMERGENCY"})
 
 
 class Log(Protocol):
-    """A log that takes lines. Raises LitekeepError."""
+    """A log that lines are written to. Raises LitekeepError."""
 
     def write(self, lines: Sequence[LogLine]) -> None: ...
 
 
 class Sender:
-    """`told` hears why events could not be sent, and None once they could."""
+    """Collects events and sends them. Calls `report` with the reason of each failure, and with None after success."""
 
-    def __init__(self, open_log: Callable[[], Log], told: Callable[[str | None], None], clock: Clock = utc_now) -> None:
+    def __init__(
+        self, open_log: Callable[[], Log], report: Callable[[str | None], None], clock: Clock = utc_now
+    ) -> None:
         self._open_log = open_log
-        self._told = told
+        self._report = report
         self._clock = clock
         self._log: Log | None = None
         self._waiting: list[LogLine] = []
@@ -36,32 +38,32 @@ class Sender:
         self._number = 0
 
     def add(self, event: Mapping[str, Any]) -> None:
-        """Takes an event; sends what waits when there is much of it, when it is old, and on an error at once."""
+        """Queues an event. Sends the queue at 100 events, after 10 seconds, and immediately for an error."""
         now = self._clock()
         self._number += 1
         fields = {name: value for name, value in event.items() if name not in ("severity", "time")}
         severity = str(event.get("severity", "INFO"))
         self._waiting.append(LogLine(f"{self._run}-{self._number:06d}", now, severity, fields))
-        del self._waiting[:-_ROOM]
-        if severity in _AT_ONCE or len(self._waiting) >= _MOST or now - self._waiting[0].time > _OLDEST:
+        del self._waiting[:-_MAX_WAITING]
+        if severity in _AT_ONCE or len(self._waiting) >= _BATCH or now - self._waiting[0].time > _MAX_WAIT:
             self.flush()
 
     def flush(self) -> None:
-        """Sends what waits. After a failure it is tried again a minute later."""
+        """Sends the queue. Does nothing within a minute after a failure."""
         now = self._clock()
-        if not self._waiting or (self._failed_at is not None and now - self._failed_at < _AGAIN_AFTER):
+        if not self._waiting or (self._failed_at is not None and now - self._failed_at < _RETRY_AFTER):
             return
         try:
             self._log = self._log or self._open_log()
-            for at in range(0, len(self._waiting), _MOST):
-                self._log.write(self._waiting[at : at + _MOST])
+            for at in range(0, len(self._waiting), _BATCH):
+                self._log.write(self._waiting[at : at + _BATCH])
         except ImportError:
             self._failed_at = now
-            self._told("Google's library for it is not installed here")
+            self._report("Google's library for it is not installed")
         except LitekeepError as error:
             self._failed_at = now
-            self._told(str(error))
+            self._report(str(error))
         else:
             self._waiting.clear()
             self._failed_at = None
-            self._told(None)
+            self._report(None)

@@ -9,16 +9,16 @@ __all__ = ["Store", "StoredObject", "open_store"]
 
 
 def open_store(url: str, *, patience_seconds: float | None = None) -> Store:
-    """The store that `url` names: `gs://BUCKET[/PREFIX]`, or a folder. Nothing is contacted or made yet.
+    """Returns the store for `url`: `gs://BUCKET[/PREFIX]`, or a folder. Contacts nothing and creates nothing.
 
-    `patience_seconds`: how long a bucket's transient errors are waited for, where that should not be as long as usual.
-    Raises UsageError for a folder in the home of a user who has none.
+    `patience_seconds` is how long to retry a bucket's transient errors; None means the default.
+    Raises UsageError for a `~user` path whose user or home folder does not exist.
     """
     if url.startswith("gs://"):
         from shared.stores.gcs import BucketStore, Patience  # noqa: PLC0415 - Google's library takes 0.4 s to import
 
-        hasty = None if patience_seconds is None else Patience(request=patience_seconds, chunk=patience_seconds)
-        return BucketStore.from_url(url, hasty)
+        patience = None if patience_seconds is None else Patience(request=patience_seconds, chunk=patience_seconds)
+        return BucketStore.from_url(url, patience)
     from shared.stores.folder import FolderStore  # noqa: PLC0415
 
     try:

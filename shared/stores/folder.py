@@ -1,9 +1,9 @@
 """A store in a folder: each object is a file, its name the path below the folder.
 
-Files are written in the hidden `.staging` below the store, so that the same file system holds them,
-and then linked to their names: a name appears with its whole content, or not at all, and is
-never overwritten. A folder keeps no metadata: listings show none, and whoever needs it reads
-the manifests. Everything is readable by its owner only: 0600 for files, 0700 for folders.
+A file is written in the hidden folder `.staging` of the store, on the same file system, and then
+hard-linked to its name: the name appears with its whole content or not at all, and is never
+overwritten. A folder keeps no metadata: listings have none, and callers read the manifests instead.
+Only the owner can read the store: files have mode 0600, folders 0700.
 """
 
 import errno
@@ -36,14 +36,14 @@ if TYPE_CHECKING:
 _STAGING = ".staging"
 _LOCK = ".lock"
 _READ_SIZE = 1 << 20  # bytes
-_LOCK_PATIENCE_SECONDS = 60.0  # each of ours holds the lock for one look and one rename or removal
+_LOCK_PATIENCE_SECONDS = 60.0  # Litekeep holds the lock for one stat and one rename or unlink
 _LOCK_POLL_SECONDS = 0.02
-_LAST_SECOND = 253402300799  # of the year 9999, the last that a datetime can say
+_LAST_SECOND = 253402300799  # of the year 9999, the last one that fits a datetime
 _NEARLY_FULL = 16 << 20  # bytes
 
 
 class FolderStore:
-    """Implements `Store` on a folder, which is made on the first `create`; its parent must be there."""
+    """Implements `Store` on a folder. The first `create` makes the folder; its parent must exist."""
 
     def __init__(self, path: Path, *, lock_patience_seconds: float = _LOCK_PATIENCE_SECONDS) -> None:
         self._lock_patience_seconds = lock_patience_seconds
@@ -58,8 +58,8 @@ class FolderStore:
         if not self._is_there():
             return
         with file_errors(self._url, "listing"), opened_folder(self._root, ()) as folder:
-            for name, found in walk_files(folder, prefix, start):
-                yield _as_object(name, found)
+            for name, status in walk_files(folder, prefix, start):
+                yield _as_object(name, status)
 
     @contextmanager
     def staging_folder(self) -> Iterator[Path]:
@@ -74,13 +74,13 @@ class FolderStore:
             try:
                 yield folder
             except OSError as error:
-                # Which disk of the machine a plain write filled, its error does not say.
+                # The error of a plain write does not name the disk that is full.
                 if error.errno == errno.ENOSPC and not has_room(folder, _NEARLY_FULL):
                     raise folder_problem(error, self._url, "writing") from error
                 raise
 
     def create_from_file(self, name: str, path: Path, crc32c: int, metadata: Mapping[str, str]) -> StoredObject:
-        del metadata  # see above
+        del metadata  # a folder keeps none
         parts = check_object_name(name)
         with file_errors(self._url, f"storing {name}"):
             self._make_root()
@@ -88,7 +88,7 @@ class FolderStore:
             with opened_folder(self._root, parts[:-1], make=True) as folder:
                 self._publish(path, folder, parts[-1], name)
                 sync_folder(folder)
-        with suppress(OSError):  # its second name: the staging folder goes as a whole anyway
+        with suppress(OSError):  # only the second link: the staging folder is removed as a whole later
             path.unlink(missing_ok=True)
         return _as_object(name, written)
 
@@ -104,9 +104,9 @@ class FolderStore:
     def open(self, name: str, generation: str | None = None) -> Iterator[BinaryIO]:
         parts = check_object_name(name)
         with file_errors(self._url, f"reading {name}"):
-            file, found = self._open_file(parts, name)
+            file, status = self._open_file(parts, name)
         with io.BufferedReader(file, _READ_SIZE) as reader:
-            if generation is not None and generation_of(found) != generation:
+            if generation is not None and generation_of(status) != generation:
                 raise ObjectMissing(f"{name} in store {self._url} is not the one that was listed: list again")
             yield reader
 
@@ -114,25 +114,25 @@ class FolderStore:
         return read_many(self._root, self._url, items)
 
     def delete(self, name: str, generation: str) -> None:
-        *above, leaf = check_object_name(name)
+        *parents, leaf = check_object_name(name)
         with (
             file_errors(self._url, f"deleting {name}"),
             suppress(FileNotFoundError),
-            opened_folder(self._root, above) as folder,
-            self._lock(),  # or else another could delete it after our look, and a third create it anew
+            opened_folder(self._root, parents) as folder,
+            self._lock(),  # between our stat and unlink, others could delete and recreate the file
         ):
             if generation_of(os.stat(leaf, dir_fd=folder, follow_symlinks=False)) == generation:
                 os.unlink(leaf, dir_fd=folder)
                 sync_folder(folder)
 
     def _is_there(self) -> bool:
-        """False before the first use; a StoreError when the parent is missing too, or a link dangles."""
+        """Returns whether the folder exists. Raises StoreError for a missing parent or a dangling symlink."""
         with file_errors(self._url, "looking for the folder"):
             try:
                 self._root.stat()
             except FileNotFoundError:
                 if self._root.is_symlink() or not self._root.parent.is_dir():
-                    raise self._is_away() from None
+                    raise self._parent_missing() from None
                 return False
         return True
 
@@ -144,22 +144,22 @@ class FolderStore:
         with opened_folder(self._root.parent, ()) as parent:
             sync_folder(parent)
 
-    def _is_away(self) -> StoreError:
+    def _parent_missing(self) -> StoreError:
         return StoreError(
-            f"store {self._url} is missing, and so is what should hold it: "
+            f"store {self._url} is missing, and so is its parent folder: "
             f"mount its disk, or make the folder {self._root.parent}"
         )
 
     def _make_durable(self, path: Path, name: str, crc32c: int) -> os.stat_result:
-        """Brings the file to the disk, whole and private. The reading comes out of the page cache."""
+        """Checks the file's CRC32C (a read from the page cache), makes it private and flushes it to disk."""
         with os.fdopen(os.open(path, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC), "rb") as file:
-            found = 0
+            actual = 0
             while block := file.read(_READ_SIZE):
-                found = google_crc32c.extend(found, block)
-            if found != crc32c:
+                actual = google_crc32c.extend(actual, block)
+            if actual != crc32c:
                 raise StoreError(
                     f"storing {name} failed in store {self._url}: "
-                    "the file holds other bytes than were written to it; try again, and check the disk"
+                    "the staged file is damaged (its CRC32C differs); try again, and check the disk"
                 )
             os.fchmod(file.fileno(), 0o600)
             os.fsync(file.fileno())
@@ -176,9 +176,9 @@ class FolderStore:
             self._publish_by_renaming(path, folder, leaf, name)
 
     def _publish_by_renaming(self, path: Path, folder: int, leaf: str, name: str) -> None:
-        """Without hard links (FAT, some network disks), one creator at a time looks and renames.
+        """Publishes by rename, on file systems without hard links (FAT, some network disks), under the lock.
 
-        Never by a placeholder: one that is left by a kill would be taken for an empty object.
+        An O_EXCL placeholder would need no lock, but one left by a kill would count as an empty object.
         """
         with self._lock():
             try:
@@ -193,7 +193,7 @@ class FolderStore:
 
     @contextmanager
     def _lock(self) -> Iterator[None]:
-        """One process at a time; the system lets go of it when its holder dies."""
+        """Holds the store's lock file. The system releases the lock when its holder dies."""
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC  # a FIFO must not make us wait
         path = self._root / _LOCK
         descriptor = os.open(path, flags, 0o600)
@@ -206,7 +206,7 @@ class FolderStore:
             os.close(descriptor)
 
     def _wait_for(self, descriptor: int, path: Path) -> None:
-        """Raises StoreError when another process holds the lock for longer than any of ours ever does."""
+        """Waits for the lock. Raises StoreError if another process holds it for longer than the patience."""
         deadline = time.monotonic() + self._lock_patience_seconds
         while True:
             try:
@@ -233,17 +233,17 @@ class FolderStore:
             if error.errno == errno.ELOOP:
                 raise StoreError(f"{name} in store {self._url} is a symlink, and not followed") from None
             raise
-        found = os.fstat(descriptor)
-        if stat.S_ISREG(found.st_mode):
-            return _ObjectFile(descriptor, self._url, name), found
+        status = os.fstat(descriptor)
+        if stat.S_ISREG(status.st_mode):
+            return _ObjectFile(descriptor, self._url, name), status
         os.close(descriptor)
-        if stat.S_ISDIR(found.st_mode):
+        if stat.S_ISDIR(status.st_mode):
             raise missing
         raise StoreError(f"{name} in store {self._url} is not a plain file: move it away")
 
 
 class _ObjectFile(io.FileIO):
-    """A file whose read errors say which store and object they struck."""
+    """An object's file. Its read errors name the store and the object."""
 
     def __init__(self, descriptor: int, url: str, name: str) -> None:
         super().__init__(descriptor, "rb")
@@ -259,9 +259,9 @@ class _ObjectFile(io.FileIO):
             return super().readall()
 
 
-def _as_object(name: str, found: os.stat_result) -> StoredObject:
-    seconds = found.st_mtime
+def _as_object(name: str, status: os.stat_result) -> StoredObject:
+    seconds = status.st_mtime
     if not 0 <= seconds <= _LAST_SECOND:
         seconds = min(max(seconds, 0), _LAST_SECOND)
     created = datetime.fromtimestamp(seconds, UTC)
-    return StoredObject(name, found.st_size, created, generation_of(found), NO_METADATA)
+    return StoredObject(name, status.st_size, created, generation_of(status), NO_METADATA)

@@ -1,4 +1,4 @@
-"""What the file system refused, as one line that a person can act on."""
+"""Translates file system errors into StoreErrors: one line with what to do."""
 
 import errno
 import os
@@ -23,16 +23,16 @@ _TO_DO = {
 
 
 @contextmanager
-def file_errors(url: str, doing: str) -> Iterator[None]:
-    """Turns an OSError of the block into a StoreError: `doing` failed on the store `url`."""
+def file_errors(url: str, action: str) -> Iterator[None]:
+    """Raises an OSError of the block as a StoreError: `action` failed in the store `url`."""
     try:
         yield
     except OSError as error:
-        raise folder_problem(error, url, doing) from error
+        raise folder_problem(error, url, action) from error
 
 
-def folder_problem(error: OSError, url: str, doing: str) -> StoreError:
-    """The StoreError that says what `error` means for a store."""
+def folder_problem(error: OSError, url: str, action: str) -> StoreError:
+    """Returns the StoreError for an OSError of a folder store, with what to do about it."""
     other = f"{error.strerror or type(error).__name__}: check the disk, and try again"
     to_do = _TO_DO.get(error.errno or 0, other).format(user=os.geteuid())
-    return StoreError(f"{doing} failed in store {url}: {to_do}")
+    return StoreError(f"{action} failed in store {url}: {to_do}")

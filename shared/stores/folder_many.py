@@ -1,4 +1,4 @@
-"""Reading many small files of a store: a folder is opened once for all that follow one another in it."""
+"""Reads many small files of a store. Consecutive files of the same folder share one open folder."""
 
 import errno
 import os
@@ -16,17 +16,17 @@ _GONE = {errno.ENOENT, errno.ELOOP}  # ELOOP: a symlink took its place
 
 
 def read_many(root: Path, url: str, items: Iterable[StoredObject]) -> Iterator[bytes | None]:
-    """The bytes of each object below `root`; None for one that is gone or was replaced. Raises StoreError."""
+    """Yields the bytes of each object below `root`, or None if it is gone or was replaced. Raises StoreError."""
     with ExitStack() as stack:
-        place: tuple[str, ...] | None = None
+        current: tuple[str, ...] | None = None
         folder = -1
         for item in items:
-            *above, leaf = check_object_name(item.name)
+            *parents, leaf = check_object_name(item.name)
             try:
-                if place != tuple(above):
+                if current != tuple(parents):
                     stack.close()
-                    place, folder = None, stack.enter_context(opened_folder(root, above))
-                    place = tuple(above)
+                    current, folder = None, stack.enter_context(opened_folder(root, parents))
+                    current = tuple(parents)
                 content = _read(folder, leaf, item)
             except OSError as error:
                 if error.errno not in _GONE:

@@ -1,4 +1,4 @@
-"""Walking a folder that others may write to: by descriptors, so that no symlink below it is ever followed."""
+"""Walks a folder that others may write to. It uses descriptors, so that no symlink below it is followed."""
 
 import errno
 import os
@@ -9,13 +9,13 @@ from pathlib import Path
 
 from shared.stores.object_names import is_object_name
 
-_DEEPEST = 16  # folders; no name of ours has more than five parts
+_DEEPEST = 16  # folders; Litekeep's names have at most five parts
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC
 
 
 @contextmanager
 def opened_folder(root: Path, parts: Sequence[str], *, make: bool = False) -> Iterator[int]:
-    """A descriptor of the folder that `parts` lead to below `root`, made where missing (0700) with `make`.
+    """Opens the folder at `parts` below `root` and yields its descriptor. `make` creates missing folders (0700).
 
     Raises FileNotFoundError, NotADirectoryError (also for a symlink below `root`), or another OSError.
     """
@@ -34,26 +34,25 @@ def _enter(parent: int, part: str, make: bool) -> int:
     if make:
         with suppress(FileExistsError):
             os.mkdir(part, 0o700, dir_fd=parent)
-        # Also when it was there: whoever made it may have been killed before this.
+        # Also for an existing folder: its creator may have been killed before the fsync.
         sync_folder(parent)
     return os.open(part, _FOLDER | os.O_NOFOLLOW, dir_fd=parent)
 
 
 def sync_folder(descriptor: int) -> None:
-    """Makes the folder's entries outlive a crash, where its file system can."""
+    """Flushes the folder's entries to disk, if its file system supports that."""
     try:
         os.fsync(descriptor)
     except OSError as error:
-        if error.errno not in {errno.EINVAL, errno.ENOTSUP}:  # this file system has no such thing
+        if error.errno not in {errno.EINVAL, errno.ENOTSUP}:  # not supported by this file system
             raise
 
 
 def walk_files(folder: int, prefix: str, start: str, above: str = "") -> Iterator[tuple[str, os.stat_result]]:
-    """The plain files below an open folder whose names begin with `prefix`, in the order of their full names.
+    """Yields the plain files below an open folder whose names begin with `prefix`, ordered by full name.
 
-    Those before `start` are left out.
-
-    Hidden names, symlinks, devices and names that no store takes are somebody else's: passed over.
+    Skips names before `start`, and what does not belong to the store: hidden names, symlinks, devices and names that
+    no store accepts.
     """
     if above.count("/") >= _DEEPEST:
         return
@@ -66,16 +65,16 @@ def walk_files(folder: int, prefix: str, start: str, above: str = "") -> Iterato
                 yield from _walk_below(folder, name, prefix, start, full)
         elif full.startswith(prefix):
             try:
-                found = os.stat(name, dir_fd=folder, follow_symlinks=False)
+                status = os.stat(name, dir_fd=folder, follow_symlinks=False)
             except FileNotFoundError:  # deleted since
                 continue
-            if stat.S_ISREG(found.st_mode):
-                yield full, found
+            if stat.S_ISREG(status.st_mode):
+                yield full, status
 
 
-def generation_of(found: os.stat_result) -> str:
-    """What tells this content of a name from every other that it may have had or get."""
-    return f"{found.st_ino:x}-{found.st_mtime_ns:x}-{found.st_size:x}"
+def generation_of(status: os.stat_result) -> str:
+    """Returns the generation of a file: it differs for every content that the name has had or will have."""
+    return f"{status.st_ino:x}-{status.st_mtime_ns:x}-{status.st_size:x}"
 
 
 def _walk_below(folder: int, name: str, prefix: str, start: str, full: str) -> Iterator[tuple[str, os.stat_result]]:
@@ -90,7 +89,7 @@ def _walk_below(folder: int, name: str, prefix: str, start: str, full: str) -> I
 
 
 def _sorted_entries(folder: int) -> list[str]:
-    """The names of files and folders; a folder's name ends with the slash that it sorts by."""
+    """Returns the names of files and folders, sorted. A folder's name ends with a slash, which it sorts by."""
     entries = []
     with os.scandir(folder) as found:
         for entry in found:

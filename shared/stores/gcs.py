@@ -1,11 +1,11 @@
 """A store in a Google Cloud Storage bucket, through Google's own library.
 
 Every create carries the precondition "must not exist yet" (ifGenerationMatch=0) and the CRC32C of the
-bytes, which the server checks before the object appears. A create whose answer was lost is retried by
-the library and then refused as taken: a nonce in the object's metadata tells our own object from
-another's. The bucket itself is never asked for, so roles/storage.objectCreator is all that a backup needs.
+bytes, which the server checks before the object appears. When the response to a create is lost, the
+library retries and gets "already exists": a nonce in the object's metadata then distinguishes our own
+object from another's. The bucket's metadata is never read, so a backup needs only roles/storage.objectCreator.
 
-An upload that stops on the way leaves no object, only a session that expires by itself after a week.
+An interrupted upload leaves no object, only an upload session that expires after a week.
 """
 
 import base64
@@ -28,21 +28,21 @@ from google.cloud.storage.retry import DEFAULT_RETRY
 
 from shared.errors import ObjectExists, ObjectMissing, StoreError
 from shared.runtime.workspace import scratch_folder
-from shared.stores.gcs_errors import CREATE, DELETE, LIST, READ, UPDATE, Right, told
+from shared.stores.gcs_errors import CREATE, DELETE, LIST, READ, UPDATE, Right, bucket_errors
 from shared.stores.gcs_many import checked, read_many
 from shared.stores.gcs_objects import FIELDS, FIELDS_DELETED, NONCE, PAGE, as_object, listed, number_of
 from shared.stores.gcs_reader import RangeReader
 from shared.stores.interface import StoredObject
 from shared.stores.object_names import check_object_name, is_object_name
 
-UPLOAD_CHUNK = 48 << 20  # bytes; the library holds two of them, and sends one again when a connection breaks
+UPLOAD_CHUNK = 48 << 20  # bytes; the library holds two chunks, and resends one when a connection breaks
 _READ_BUFFER = 1 << 20
 _NO_BUCKET_LOOKUP = "DISABLE_GCS_PYTHON_CLIENT_OTEL_BUCKET_METADATA"
 
 
 @dataclass(frozen=True)
 class Patience:
-    """How long transient errors are retried, in seconds: each request, and each chunk of an upload."""
+    """How long to retry transient errors, in seconds: of a request, and of one chunk of an upload."""
 
     first_delay: float = 1.0
     request: float = 60.0
@@ -50,7 +50,7 @@ class Patience:
 
 
 class BucketStore:
-    """Implements `Store` on the objects of a bucket whose names begin with `prefix`. Can hold them, too."""
+    """Implements `Store` and `Holding` on the objects of a bucket whose names begin with `prefix`."""
 
     has_own_time = True
 
@@ -64,7 +64,7 @@ class BucketStore:
 
     @classmethod
     def from_url(cls, url: str, patience: Patience | None = None) -> "BucketStore":
-        """The store that gs://BUCKET[/PREFIX] names. Raises StoreError for anything else."""
+        """Returns the store for gs://BUCKET[/PREFIX]. Raises StoreError for anything else."""
         bucket, _, prefix = url.removeprefix("gs://").partition("/")
         if not url.startswith("gs://") or not bucket:
             raise StoreError(f"store {url[:140]!r} is not gs://BUCKET or gs://BUCKET/PREFIX: name it so")
@@ -75,7 +75,7 @@ class BucketStore:
         return f"gs://{self._bucket_name}/{self._prefix}".rstrip("/")
 
     def list_objects(self, prefix: str = "", start: str = "") -> Iterator[StoredObject]:
-        with self._told("listing", LIST):
+        with self._bucket_errors("listing", LIST):
             start_offset = self._prefix + start if start else None
             for item in self._items(prefix, fields=FIELDS, start_offset=start_offset):
                 found = listed(item, self._prefix)
@@ -84,15 +84,15 @@ class BucketStore:
 
     def list_soft_deleted(self) -> list[StoredObject] | None:
         try:
-            with self._told("listing what is soft-deleted", LIST):
+            with self._bucket_errors("listing what is soft-deleted", LIST):
                 found = self._items("", fields=FIELDS_DELETED, soft_deleted=True)
-                # A server that does not know soft deletes answers with what is there.
+                # A server without soft delete ignores the option and returns the live objects.
                 return [listed(item, self._prefix) for item in found if item.get("softDeleteTime") is not None]
         except StoreError:
-            return None  # off, or not allowed: that is no failure of whoever asks
+            return None  # soft delete is off, or listing is not permitted: not an error for the caller
 
     def _items(self, prefix: str, **options: object) -> Iterator[dict[str, Any]]:
-        """The items of a listing as the bucket sends them, page by page; a Blob of each takes ten times the memory."""
+        """Yields the raw items of a listing, page by page: a Blob for each would take ten times the memory."""
         found = self._client.list_blobs(
             self._bucket, prefix=self._prefix + prefix, page_size=PAGE, retry=self._retry, **options
         )
@@ -110,15 +110,15 @@ class BucketStore:
             raise StoreError(
                 f"storing {name} failed in store {self.url}: its file cannot be read ({error.strerror})"
             ) from error
-        with file, self._told(f"storing {name}", CREATE):
+        with file, self._bucket_errors(f"storing {name}", CREATE):
             stored = self._upload(name, file, os.fstat(file.fileno()).st_size, crc32c, metadata)
-        with suppress(OSError):  # frees the disk, or the memory that stands for one, before the run ends
+        with suppress(OSError):  # frees the disk (on Cloud Run: memory) before the run ends
             path.unlink(missing_ok=True)
         return stored
 
     def create(self, name: str, content: bytes, metadata: Mapping[str, str]) -> StoredObject:
         check_object_name(name)
-        with self._told(f"storing {name}", CREATE):
+        with self._bucket_errors(f"storing {name}", CREATE):
             return self._upload(name, io.BytesIO(content), len(content), google_crc32c.value(content), metadata)
 
     @contextmanager
@@ -126,7 +126,7 @@ class BucketStore:
         check_object_name(name)
         if generation is not None and not generation.isdecimal():
             raise self._missing(name)
-        with self._told(f"reading {name}", READ):
+        with self._bucket_errors(f"reading {name}", READ):
             blob = self._bucket.get_blob(
                 self._prefix + name,
                 generation=None if generation is None else int(generation),
@@ -155,10 +155,10 @@ class BucketStore:
     def delete(self, name: str, generation: str) -> None:
         check_object_name(name)
         if not generation.isdecimal():
-            return  # no generation of ours: such a one is not there
+            return  # not a generation of a bucket, so no such object exists
         with (
-            self._told(f"deleting {name}", DELETE),
-            suppress(NotFound, PreconditionFailed),  # gone (maybe by a try whose answer was lost) or replaced
+            self._bucket_errors(f"deleting {name}", DELETE),
+            suppress(NotFound, PreconditionFailed),  # gone (perhaps by a try whose response was lost), or replaced
         ):
             self._bucket.delete_blob(self._prefix + name, if_generation_match=int(generation), retry=self._retry)
 
@@ -166,8 +166,8 @@ class BucketStore:
         check_object_name(name)
         if not generation.isdecimal():
             raise self._missing(name)
-        doing = f"{'holding' if held else 'releasing'} {name}"
-        with self._told(doing, UPDATE):
+        action = f"{'holding' if held else 'releasing'} {name}"
+        with self._bucket_errors(action, UPDATE):
             blob = self._bucket.blob(self._prefix + name, generation=int(generation))
             blob.temporary_hold = held
             try:
@@ -175,24 +175,26 @@ class BucketStore:
             except (NotFound, PreconditionFailed):
                 raise self._missing(name) from None
         if bool(blob.temporary_hold) is not held:
-            raise StoreError(f"{doing} failed in store {self.url}: the bucket took the request and did not do it")
+            raise StoreError(
+                f"{action} failed in store {self.url}: the bucket accepted the request but did not apply it"
+            )
 
     @cached_property
     def _client(self) -> Any:
-        # Google's library else asks for the bucket in the background: a right that a backup need not have.
+        # Otherwise Google's library reads the bucket's metadata in the background, which a backup may not be permitted.
         os.environ[_NO_BUCKET_LOOKUP] = "true"
-        with self._told("connecting", READ):
-            make: Any = storage.Client  # it says nothing of its types
-            client = make()
-        weakref.finalize(self, client.close)  # or its connections stay open until the collector finds them
+        with self._bucket_errors("connecting", READ):
+            client_class: Any = storage.Client  # untyped
+            client = client_class()
+        weakref.finalize(self, client.close)  # else its connections stay open until garbage collection
         return client
 
     @property
     def _bucket(self) -> Any:
         return self._client.bucket(self._bucket_name)
 
-    def _told(self, doing: str, right: Right) -> AbstractContextManager[None]:
-        return told(self.url, doing, right)
+    def _bucket_errors(self, action: str, right: Right) -> AbstractContextManager[None]:
+        return bucket_errors(self.url, action, right)
 
     def _upload(
         self, name: str, content: BinaryIO, size: int, crc32c: int, metadata: Mapping[str, str]
@@ -201,11 +203,11 @@ class BucketStore:
         try:
             blob = self._send(name, content, size, crc32c, {**metadata, NONCE: nonce})
         except PreconditionFailed:
-            blob = self._own(name, nonce)
+            blob = self._own_object(name, nonce)
         if blob.size != size or number_of(blob.crc32c) != crc32c or not blob.generation:
             self._take_back(blob)
             raise StoreError(
-                f"storing {name} failed in store {self.url}: it holds other bytes than were sent; try again"
+                f"storing {name} failed in store {self.url}: the stored object differs from what was sent; try again"
             )
         return as_object(name, blob)
 
@@ -221,46 +223,46 @@ class BucketStore:
                     size=size,
                     content_type="application/octet-stream",
                     if_generation_match=0,
-                    # The server checks ours, made as the bytes were first written. The library's own would
-                    # be of what it reads now, and on a difference it deletes whatever has the name.
+                    # The server checks our CRC32C, computed when the bytes were first written. The library's own
+                    # would be of what it reads now, and on a mismatch it deletes any object of that name.
                     checksum=None,
                     retry=self._chunk_retry,
                 )
             except (GoogleAPICallError, ValueError) as error:
-                # The session was lost (404, 410), or the server kept less of a chunk than the library can
-                # deal with (ValueError): once more from the start.
+                # The session was lost (404, 410), or the server persisted less of a chunk than the library
+                # supports (ValueError): upload once more from the start.
                 if isinstance(error, GoogleAuthError) or getattr(error, "code", None) not in {None, 404, 410}:
                     raise
                 if attempt == "last" and not isinstance(error, ValueError):
                     raise
             else:
                 return blob
-        raise self._came_apart(name)
+        raise self._failed_twice(name)
 
-    def _came_apart(self, name: str) -> StoreError:
-        return StoreError(f"storing {name} failed in store {self.url}: the upload came apart twice; try again later")
+    def _failed_twice(self, name: str) -> StoreError:
+        return StoreError(f"storing {name} failed in store {self.url}: the upload broke off twice; try again later")
 
-    def _own(self, name: str, nonce: str) -> Any:
-        """The object that has the name, if a try of ours made it after all; else raises ObjectExists."""
+    def _own_object(self, name: str, nonce: str) -> Any:
+        """Returns the existing object if an earlier try of this call created it. Raises ObjectExists otherwise."""
         taken = f"{name} is in store {self.url} already, and was left as it is: use another name"
         try:
             blob = self._bucket.get_blob(self._prefix + name, retry=self._retry)
         except Forbidden:
             raise ObjectExists(
-                f"{taken} (if this very run made it and lost the answer: {READ.permission} would let it tell)"
+                f"{taken} (if this run made it and lost the response: with {READ.permission} it could tell)"
             ) from None
         if blob is None or (blob.metadata or {}).get(NONCE) != nonce:
             raise ObjectExists(taken)
         return blob
 
     def _take_back(self, blob: Any) -> None:
-        """Deletes what came out wrong, where that is allowed: no manifest will name it either way."""
+        """Deletes a wrong upload, if permitted. No manifest will name it in any case."""
         if blob.generation:
-            with suppress(StoreError), self._told("deleting", DELETE):
+            with suppress(StoreError), self._bucket_errors("deleting", DELETE):
                 blob.delete(if_generation_match=blob.generation, retry=self._retry)
 
     def _fetch(self, name: str, generation: int | None, start: int, end: int) -> bytes:
-        with self._told(f"reading {name}", READ):
+        with self._bucket_errors(f"reading {name}", READ):
             try:
                 blob = self._bucket.blob(self._prefix + name, generation=generation)
                 content: bytes = blob.download_as_bytes(
@@ -271,10 +273,10 @@ class BucketStore:
         return content
 
     def _whole(self, item: StoredObject, bucket: Any) -> bytes:
-        """All of a listed object with one request, checked against the CRC32C that comes with the answer."""
+        """Returns all of a listed object with one request, checked against the CRC32C in the response."""
         check_object_name(item.name)
         blob = bucket.blob(self._prefix + item.name, generation=int(item.generation))
-        with self._told(f"reading {item.name}", READ), checked(item, self.url) as content:
+        with self._bucket_errors(f"reading {item.name}", READ), checked(item, self.url) as content:
             content.append(blob.download_as_bytes(raw_download=True, checksum="crc32c", retry=self._retry))
         return content[0]
 

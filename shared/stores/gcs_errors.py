@@ -1,7 +1,7 @@
-"""What Cloud Storage, its library or the network refused, as one line that a person can act on.
+"""Translates errors of Cloud Storage, its library and the network into StoreErrors: one line with what to do.
 
-Nothing of their own messages is passed on: they hold upload session URLs, which are as good as a
-credential while the session lasts. So these errors have no cause attached either.
+The original messages are not passed on, and neither is the exception as a cause: they can contain upload session
+URLs, which work as credentials while the session lasts.
 """
 
 import re
@@ -18,26 +18,26 @@ from urllib3.exceptions import HTTPError
 from shared.errors import StoreError
 
 _LOGIN = "run gcloud auth application-default login, or name a key in GOOGLE_APPLICATION_CREDENTIALS"
-# What Google's library raises of a reply that is no reply of Cloud Storage: it takes every field on trust.
+# Google's library does not validate replies; it raises these for one that is not from Cloud Storage.
 _MALFORMED = (ValueError, TypeError, LookupError, AttributeError, OverflowError, RecursionError)
 _NO_REPLY = (
-    "it was not answered as Cloud Storage answers (a field is missing or malformed, or it is no JSON): see what stands "
-    "between, such as a proxy, and try again"
+    "the response is not one of Cloud Storage (a field is missing or malformed, or it is not JSON): check for a proxy "
+    "in between, and try again"
 )
 _HELD = {"retentionPolicyNotMet", "objectUnderActiveHold"}
 _QUOTA = {"rateLimitExceeded", "userRateLimitExceeded", "quotaExceeded", "dailyLimitExceeded"}
 _MEANINGS = {
-    400: "Cloud Storage refused the request ({said}: malformed, or not what its checksum says): try again",
-    401: "Google did not accept the credentials ({said}): " + _LOGIN,
-    403: "permission denied ({said}): grant {right.permission}, as in {right.role}, on the bucket",
-    404: "there is no such bucket ({said}): make it, or name another store",
+    400: "Cloud Storage refused the request ({code}: malformed, or its checksum does not match): try again",
+    401: "Google did not accept the credentials ({code}): " + _LOGIN,
+    403: "permission denied ({code}): grant {right.permission}, as in {right.role}, on the bucket",
+    404: "there is no such bucket ({code}): make it, or name another store",
 }
 _REASON = re.compile(r"[A-Za-z]{1,40}")
 
 
 @dataclass(frozen=True)
 class Right:
-    """A permission on the bucket, and the least of Google's roles that carries it."""
+    """A permission on the bucket, and the smallest predefined role that contains it."""
 
     permission: str
     role: str
@@ -51,14 +51,14 @@ UPDATE = Right("storage.objects.update", "roles/storage.objectUser")
 
 
 @contextmanager
-def told(url: str, doing: str, right: Right) -> Iterator[None]:
-    """Turns what goes wrong outside into a StoreError: `doing`, which takes `right`, failed on `url`."""
+def bucket_errors(url: str, action: str, right: Right) -> Iterator[None]:
+    """Raises errors of Cloud Storage in the block as a StoreError: `action`, which needs `right`, failed on `url`."""
     try:
         yield
     except (GoogleAPICallError, RetryError, GoogleAuthError, RequestException, HTTPError, OSError) as error:
-        raise StoreError(f"{doing} failed in store {url}: {_what_to_do(error, right)}") from None
+        raise StoreError(f"{action} failed in store {url}: {_what_to_do(error, right)}") from None
     except _MALFORMED:
-        raise StoreError(f"{doing} failed in store {url}: {_NO_REPLY}") from None
+        raise StoreError(f"{action} failed in store {url}: {_NO_REPLY}") from None
 
 
 def _what_to_do(error: BaseException, right: Right) -> str:
@@ -72,14 +72,14 @@ def _what_to_do(error: BaseException, right: Right) -> str:
         return "STORAGE_EMULATOR_HOST is not a URL: it begins with http:// or https://"
     status = _status(error)
     if status is not None:
-        return _what_the_answer_means(status, _reason(error), right)
+        return _meaning_of(status, _reason(error), right)
     if isinstance(error, InvalidJSONError):
         return _NO_REPLY
     return f"Cloud Storage cannot be reached ({type(error).__name__}): check the network, and try again"
 
 
 def _status(error: BaseException) -> int | None:
-    """The HTTP status, if it was answered at all. Errors of uploads carry it in their response only."""
+    """Returns the HTTP status, or None without a response. Errors of uploads carry it in their response only."""
     for found in (
         getattr(error, "code", None),
         getattr(getattr(error, "response", None), "status_code", None),
@@ -90,7 +90,7 @@ def _status(error: BaseException) -> int | None:
 
 
 def _reason(error: BaseException) -> str:
-    """Google's one word for it. The library unpacks it for all answers but those to uploads and downloads."""
+    """Returns the reason code of the error, or "". The library parses it except for uploads and downloads."""
     errors: Any = getattr(error, "errors", None)
     try:
         answer: Any = getattr(error, "response", None)
@@ -101,12 +101,12 @@ def _reason(error: BaseException) -> str:
     return reason if isinstance(reason, str) and _REASON.fullmatch(reason) else ""
 
 
-def _what_the_answer_means(status: int, reason: str, right: Right) -> str:
-    said = f"{status}, {reason}" if reason and reason != "forbidden" else str(status)
+def _meaning_of(status: int, reason: str, right: Right) -> str:
+    code = f"{status}, {reason}" if reason and reason != "forbidden" else str(status)
     if status == 429 or reason in _QUOTA:
-        meaning = "Cloud Storage asks to slow down ({said}): try again later, or raise the quota"
+        meaning = "Cloud Storage asks to slow down ({code}): try again later, or raise the quota"
     elif reason in _HELD:
-        meaning = "a retention policy or a hold keeps the object ({said}): wait until it ends"
+        meaning = "a retention policy or a hold keeps the object ({code}): wait until it ends"
     else:
-        meaning = _MEANINGS.get(status, "Cloud Storage answered {said}: try again later")
-    return meaning.format(said=said, right=right)
+        meaning = _MEANINGS.get(status, "Cloud Storage answered {code}: try again later")
+    return meaning.format(code=code, right=right)

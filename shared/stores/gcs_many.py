@@ -1,6 +1,6 @@
-"""Many small objects of a bucket, several at a time and in the order asked for.
+"""Reads many small objects of a bucket concurrently, and yields them in the order requested.
 
-One request after another would wait a round trip for each. What is on its way is bounded in number and in bytes.
+Sequential requests would cost a round trip each. The requests in flight are bounded in number and in bytes.
 """
 
 from collections import deque
@@ -17,13 +17,13 @@ from shared.stores.interface import StoredObject
 from shared.text import count
 
 AT_ONCE = 8  # requests; the client's pool keeps ten connections
-_WAITING = 16 << 20  # bytes that are fetched and not taken yet; one larger object comes alone
+_WAITING = 16 << 20  # bytes fetched and not yet consumed; a larger object is fetched alone
 
 
 def read_many(
     fetch: Callable[[StoredObject, Any], bytes], items: Iterable[StoredObject], bucket: Any
 ) -> Iterator[bytes | None]:
-    """What `fetch` returns for each; None if it raises ObjectMissing. Stops at its first other error."""
+    """Yields what `fetch` returns for each item, or None if it raises ObjectMissing. Stops at any other error."""
     coming: deque[tuple[int, Future[bytes]]] = deque()
     waiting = 0
     pool = ThreadPoolExecutor(AT_ONCE, "read-many")
@@ -43,7 +43,7 @@ def read_many(
 
 @contextmanager
 def checked(item: StoredObject, url: str) -> Iterator[list[bytes]]:
-    """Around the download of a listed object into the list. Raises ObjectMissing, StoreError for other bytes."""
+    """Yields a list for the downloaded bytes, and checks them. Raises ObjectMissing, or StoreError if damaged."""
     what, content = f"{item.name} of store {url}", list[bytes]()
     try:
         yield content

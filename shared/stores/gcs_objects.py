@@ -1,4 +1,4 @@
-"""What Cloud Storage's replies say of objects."""
+"""Converts Cloud Storage's object descriptions to StoredObjects."""
 
 import base64
 import binascii
@@ -12,11 +12,11 @@ from shared.stores.interface import NO_METADATA, StoredObject
 FIELDS = "items(name,size,generation,crc32c,timeCreated,metadata,storageClass),nextPageToken"
 FIELDS_DELETED = "items(name,size,generation,timeCreated,storageClass,softDeleteTime),nextPageToken"
 PAGE = 1000
-NONCE = "litekeep-upload"  # in an object's metadata: tells our own object from another's after a lost answer
+NONCE = "litekeep-upload"  # metadata key: identifies our own object after a lost response
 
 
 def as_object(name: str, blob: Any) -> StoredObject:
-    """Returns what a reply says of an object. Raises ValueError where it does not say it, or says nonsense."""
+    """Returns the object that a Blob describes. Raises ValueError for a missing or invalid field."""
     if not (blob.generation and blob.time_created and blob.size is not None and blob.size >= 0):
         raise ValueError("a field is missing")
     metadata = _own(blob.metadata)
@@ -24,7 +24,7 @@ def as_object(name: str, blob: Any) -> StoredObject:
 
 
 def listed(item: Mapping[str, Any], prefix: str) -> StoredObject:
-    """Returns an item of a listing's page, without the store's own prefix. Raises ValueError, TypeError or KeyError."""
+    """Returns the object of a listing item, without the store's prefix. Raises ValueError, TypeError or KeyError."""
     size, generation, storage_class = int(item["size"]), str(item["generation"]), item.get("storageClass")
     if not generation.isdecimal() or size < 0:
         raise ValueError("a field is missing")
@@ -39,12 +39,12 @@ def listed(item: Mapping[str, Any], prefix: str) -> StoredObject:
 
 
 def _own(metadata: Mapping[str, str] | None) -> Mapping[str, str]:
-    """What was stored beside an object, without what only its upload needed."""
+    """Returns the object's metadata without the upload nonce."""
     return {key: value for key, value in metadata.items() if key != NONCE} if metadata else NO_METADATA
 
 
 def number_of(crc32c: str | None) -> int | None:
-    """Cloud Storage writes CRC32C as base64 of four bytes, highest first."""
+    """Decodes a CRC32C: base64 of four big-endian bytes. Returns None for None or malformed base64."""
     try:
         return None if crc32c is None else int.from_bytes(base64.b64decode(crc32c, validate=True), "big")
     except binascii.Error:

@@ -1,7 +1,7 @@
 """A stored object as a stream, fetched in ranges ahead of its reader.
 
-Two ranges are on their way while a third is read: one connection alone does not fill a
-link, and the wait for a request's first byte would stop the reader at every range.
+Two ranges are fetched while a third is read: one connection does not saturate a link, and
+without read-ahead the reader would wait for the first byte of every range.
 """
 
 import io
@@ -23,10 +23,10 @@ _AHEAD = 2
 
 
 class RangeReader(io.RawIOBase):
-    """Reads `size` bytes through `fetch(start, end)`, which returns the bytes from start up to before end.
+    """Reads `size` bytes through `fetch(start, end)`, which returns the bytes start to end, without end.
 
-    Raises StoreError for a range of another length than asked for, and, before the last
-    bytes are handed out, when the whole has another CRC32C than `crc32c` (None: not known).
+    Raises StoreError for a range of the wrong length, and, before the last bytes are returned,
+    for a wrong CRC32C of the whole. `crc32c` None means that it is unknown.
     """
 
     def __init__(self, fetch: Callable[[int, int], bytes], size: int, crc32c: int | None, what: str) -> None:

@@ -1,8 +1,8 @@
-"""What every store can do. `tests/stores/contract.py` holds each implementation to it.
+"""The interface of a store. `tests/stores/contract.py` checks every implementation against it.
 
-A store is a flat map from names to immutable objects. Nothing in it is ever
-overwritten: `create` succeeds once for a name. What `create` returned stays,
-whole, through a crash of the machine; what it did not return may or may not exist.
+A store is a flat map from names to immutable objects. Nothing in it is ever overwritten:
+`create` succeeds once for a name. Once `create` returns, the object is durable and whole,
+even if the machine crashes; if it does not return, the object may or may not exist.
 """
 
 from collections.abc import Iterable, Iterator, Mapping
@@ -18,7 +18,7 @@ NO_METADATA: Mapping[str, str] = MappingProxyType({})
 
 @dataclass(frozen=True, slots=True)
 class StoredObject:
-    """One object as a listing shows it. `generation` pins this very content of the name."""
+    """One object of a listing. `generation` identifies this content of the name."""
 
     name: str
     size_bytes: int
@@ -29,74 +29,74 @@ class StoredObject:
 
 
 def without_metadata(item: StoredObject) -> StoredObject:
-    """The same for whoever keeps many and has read their metadata."""
+    """Returns the object without its metadata, for callers that keep many in memory."""
     if not item.metadata:
         return item
     return StoredObject(item.name, item.size_bytes, item.created_at, item.generation, storage_class=item.storage_class)
 
 
 class Store(Protocol):
-    """Raises StoreError, or its ObjectExists and ObjectMissing, for whatever goes wrong outside.
+    """A store. Its methods raise StoreError, or the subclasses ObjectExists and ObjectMissing.
 
-    Names are 1 to 900 bytes of UTF-8; see `object_names` for what is refused. An object that a store
-    finds under any other name is not one of its own: it is neither listed nor touched. A name that
-    leads on from another object's name and a slash (`a/b` beside `a`) may be refused.
+    Names are 1 to 900 bytes of UTF-8; `object_names` has the rules. Objects with other names do not
+    belong to the store: they are neither listed nor changed. A store may refuse a name below an
+    existing object's name (`a/b` when `a` exists).
     """
 
     @property
     def url(self) -> str:
-        """What a person writes to name this store: `gs://BUCKET/PREFIX`, or the folder's path."""
+        """The store as written in settings: `gs://BUCKET/PREFIX`, or the folder's path."""
 
     def list_objects(self, prefix: str = "", start: str = "") -> Iterator[StoredObject]:
-        """All objects whose names begin with `prefix` and are not before `start`, in the order of their names' bytes.
+        """Yields the objects whose names begin with `prefix` and are not before `start`, in byte order of their names.
 
-        A bucket takes one request a thousand objects. A store that was never written to has none.
+        A bucket needs one request per thousand objects. A store that was never written to is empty.
         """
 
     def staging_folder(self) -> AbstractContextManager[Path]:
-        """A private folder for files that `create_from_file` will take, on the right file system for that.
+        """Yields a private folder for files that go to `create_from_file`, on the file system that it needs.
 
-        It is gone after the block; after a kill, the next one to be made removes it.
+        The folder is removed after the block. One left by a kill is removed when the next is made.
         """
 
     def create_from_file(self, name: str, path: Path, crc32c: int, metadata: Mapping[str, str]) -> StoredObject:
-        """Stores the file under a name that must not exist yet; `path` is the store's from then on.
+        """Stores the file under a name that must not exist yet. The store then owns `path`, and may remove it.
 
-        `crc32c` is of the file's bytes, as they were written; a store that ends up with other bytes
-        fails. A folder keeps no `metadata`, a bucket takes 8 KiB of it.
-        Raises ObjectExists when the name is taken, by anyone but this very call.
+        `crc32c` is the checksum of the bytes as they were written; raises StoreError if the stored
+        bytes differ. A folder drops `metadata`, a bucket keeps up to 8 KiB of it.
+        Raises ObjectExists if the name exists, unless this call itself created it.
         """
 
     def create(self, name: str, content: bytes, metadata: Mapping[str, str]) -> StoredObject:
-        """Stores a few bytes under a name that must not exist yet."""
+        """Stores a small content under a name that must not exist yet. Raises ObjectExists if it does."""
 
     def open(self, name: str, generation: str | None = None) -> AbstractContextManager[BinaryIO]:
-        """The object's bytes as a stream, of that generation when one is given; never a mix of two.
+        """Yields the object's bytes as a stream, of `generation` if given, and always of one generation only.
 
-        Raises ObjectMissing when there is none. The reader hashes: a store is not trusted with that.
+        Raises ObjectMissing if there is none. The caller checks the hash: stores are not trusted with it.
         """
 
     def delete(self, name: str, generation: str) -> None:
-        """Removes that generation and no other. It is no error when it is gone already, or replaced."""
+        """Deletes that generation only. Does nothing if it is already gone or was replaced."""
 
 
 @runtime_checkable
 class Holding(Protocol):
-    """Optional: a store that can hold objects. Nobody can delete a held object."""
+    """Optional: a store that can hold objects. A held object cannot be deleted by anyone."""
 
     def set_hold(self, name: str, generation: str, *, held: bool) -> None:
-        """Holds that generation, or lets go of it. It is no error when it is so already.
+        """Holds that generation, or releases it. Does nothing if it already is.
 
-        Raises ObjectMissing when that generation is gone, StoreError when the store refuses.
+        Raises ObjectMissing if that generation is gone, StoreError if the store refuses.
         """
 
 
 @runtime_checkable
 class ReadsMany(Protocol):
-    """A store that reads many small objects together at far less cost than one by one."""
+    """Optional: a store that reads many small objects together, much faster than one by one."""
 
     def read_many(self, items: Iterable[StoredObject]) -> Iterator[bytes | None]:
-        """The bytes of each, in the order given, one at a time; None for one that is gone or was replaced.
+        """Yields the bytes of each item in the order given, or None if it is gone or was replaced.
 
         Raises StoreError.
         """
@@ -104,31 +104,31 @@ class ReadsMany(Protocol):
 
 @runtime_checkable
 class ReadsListed(Protocol):
-    """A store that reads a small object with one request, where the listing has told its generation and size."""
+    """Optional: a store that reads a small object with one request, given its listed generation and size."""
 
     def read_listed(self, item: StoredObject) -> bytes:
-        """Its bytes. Unlike those of `open` they are held to no checksum of the store: whoever reads checks a seal.
+        """Returns the object's bytes. Unlike `open`, checks no CRC32C: the caller checks a seal.
 
-        Raises ObjectMissing when that generation is gone, StoreError.
+        Raises ObjectMissing if that generation is gone, else StoreError.
         """
 
     def read_start(self, name: str, size: int) -> bytes:
-        """The first `size` bytes, 1 or more, of whatever has that name now, or all, with one request; as unchecked.
+        """Returns the first `size` bytes (at least 1) of the name's current content, with one request, unchecked.
 
-        Raises ObjectMissing, StoreError.
+        A shorter object is returned whole. Raises ObjectMissing, StoreError.
         """
 
 
 @runtime_checkable
 class SoftDeletes(Protocol):
-    """A store that keeps deleted objects for a while, and bills them."""
+    """Optional: a store that keeps deleted objects for a while, and bills them."""
 
     def list_soft_deleted(self) -> list[StoredObject] | None:
-        """What is deleted and not gone yet; None when the store does not tell. Raises StoreError."""
+        """Returns the soft-deleted objects; None if the store cannot list them. Raises StoreError."""
 
 
 @runtime_checkable
 class OwnTime(Protocol):
-    """A store that sets `created_at` by its own clock, not by the writer's."""
+    """Optional: a store that sets `created_at` by its own clock, not by the writer's."""
 
     has_own_time: bool

@@ -1,4 +1,4 @@
-"""Whether a store does its work: what `litekeep health` asks of it."""
+"""Checks that a store can be listed and written, for `litekeep health`."""
 
 from shared.errors import ObjectExists, StoreError
 from shared.stores.interface import Store
@@ -7,17 +7,17 @@ PROBE = "health/probe"
 
 
 def probe(store: Store) -> None:
-    """Lists the store, creates one tiny object under a name of its own, and deletes it.
+    """Lists the store, creates the empty object `health/probe`, and deletes it.
 
-    Raises StoreError, saying what to do, when the store cannot be listed or written.
-    A store that keeps what it has (an append-only identity, a retention policy) is in order: the one probe
-    that it holds on to shows, by being there already, that writing is allowed.
+    Raises StoreError if the store cannot be listed or written.
+    A store that refuses the deletion (an append-only identity, a retention policy) also passes: the next probe
+    gets ObjectExists, which a store reports only to a caller that may write.
     """
     _remove(store)
     try:
         store.create(PROBE, b"", {})
     except ObjectExists:
-        return  # kept from an earlier run, or another's of this moment: the right to write is looked at first
+        return  # kept from an earlier run, or just made by another: the store checks the permission first
     _remove(store)
 
 
@@ -27,6 +27,6 @@ def _remove(store: Store) -> None:
             try:
                 store.delete(found.name, found.generation)
             except StoreError:
-                # Refused, or out of reach? Listing once more tells: it fails when out of reach.
+                # Refused, or unreachable? List once more: that raises if the store is unreachable.
                 for _ in store.list_objects(PROBE):
                     break

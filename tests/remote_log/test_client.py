@@ -1,4 +1,4 @@
-"""Google's real client, against a server that speaks Cloud Logging's protocol."""
+"""The Cloud Logging client and the sender, against a local server that speaks Cloud Logging's protocol."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -23,7 +23,7 @@ def log(server: LoggingServer, name: str = LOG, patience: float = 10.0) -> Cloud
     return CloudLog(name, {"host": "vm-1"}, endpoint=server.endpoint, patience=patience)
 
 
-def test_a_line_arrives_as_a_structured_entry(logging: LoggingServer) -> None:  # noqa: F811
+def test_line_arrives_as_a_structured_entry(logging: LoggingServer) -> None:  # noqa: F811
     log(logging).write([line(1, database="näh/shop", rows=3, share=0.5, kind=None)])
     (entry,) = logging.entries
     assert (entry.log_name, entry.severity, entry.timestamp) == (LOG, 500, NOON + timedelta(seconds=1))
@@ -33,20 +33,20 @@ def test_a_line_arrives_as_a_structured_entry(logging: LoggingServer) -> None:  
     assert logging.payloads(LOG) == [fields]
 
 
-def test_a_line_whose_answer_was_lost_is_kept_once(logging: LoggingServer) -> None:  # noqa: F811
+def test_line_is_stored_once_after_a_lost_response(logging: LoggingServer) -> None:  # noqa: F811
     logging.lose_answers(1)
     log(logging).write([line(1), line(2)])
     assert logging.calls == 2
     assert len(logging.payloads(LOG)) == 2
 
 
-def test_what_passes_is_tried_again(logging: LoggingServer) -> None:  # noqa: F811
+def test_transient_error_is_retried(logging: LoggingServer) -> None:  # noqa: F811
     logging.fail(grpc.StatusCode.UNAVAILABLE, grpc.StatusCode.RESOURCE_EXHAUSTED)
     log(logging).write([line(1)])
     assert len(logging.entries) == 1
 
 
-def test_what_was_written_is_read_page_by_page_and_exactly(logging: LoggingServer) -> None:  # noqa: F811
+def test_written_entries_are_read_across_pages_and_matched_exactly(logging: LoggingServer) -> None:  # noqa: F811
     own = log(logging)
     for begin in range(0, 2200, 100):
         own.write([line(number, store="gs://a", count=number) for number in range(begin, begin + 100)])
@@ -57,7 +57,7 @@ def test_what_was_written_is_read_page_by_page_and_exactly(logging: LoggingServe
     assert [fields["store"] for fields in own.read({"store": 'x" OR "y'}, NOON)] == ['x" OR "y']
 
 
-def test_no_right_is_told_with_the_role_that_gives_it(logging: LoggingServer) -> None:  # noqa: F811
+def test_permission_denied_names_the_missing_role(logging: LoggingServer) -> None:  # noqa: F811
     logging.may_write = logging.may_read = False
     with pytest.raises(LoggingFailed, match=r"permission denied.*grant this identity roles/logging.logWriter"):
         log(logging).write([line(1)])
@@ -65,9 +65,9 @@ def test_no_right_is_told_with_the_role_that_gives_it(logging: LoggingServer) ->
         list(log(logging).read({}, NOON))
 
 
-def test_a_log_out_of_reach_is_told(logging: LoggingServer) -> None:  # noqa: F811
+def test_unreachable_log_is_reported(logging: LoggingServer) -> None:  # noqa: F811
     logging.fail(*[grpc.StatusCode.UNAVAILABLE] * 100)
-    with pytest.raises(LoggingFailed, match=r"out of reach for 0.2 s"):
+    with pytest.raises(LoggingFailed, match=r"not reachable for 0.2 s: check the network"):
         log(logging, patience=0.2).write([line(1)])
 
 
@@ -87,9 +87,9 @@ def event(severity: str = "INFO") -> dict[str, Any]:
     return {"severity": severity, "time": "t", "event": "backup.succeeded", "message": "said"}
 
 
-def test_events_are_sent_together_and_an_error_at_once(logging: LoggingServer, clock: Clock) -> None:  # noqa: F811
-    told: list[str | None] = []
-    sender = Sender(lambda: log(logging), told.append, clock)
+def test_events_are_sent_in_batches_and_errors_immediately(logging: LoggingServer, clock: Clock) -> None:  # noqa: F811
+    reports: list[str | None] = []
+    sender = Sender(lambda: log(logging), reports.append, clock)
     for _ in range(99):
         sender.add(event())
     assert logging.calls == 0
@@ -104,28 +104,28 @@ def test_events_are_sent_together_and_an_error_at_once(logging: LoggingServer, c
     assert (logging.calls, len(logging.entries)) == (3, 104)
     sender.flush()
     assert logging.calls == 3
-    assert told == [None, None, None]
+    assert reports == [None, None, None]
     assert logging.payloads(LOG)[0] == {"event": "backup.succeeded", "message": "said"}
     assert len({entry.insert_id for entry in logging.entries}) == 104
 
 
-def test_what_could_not_be_sent_is_told_kept_and_sent_a_minute_later(logging: LoggingServer, clock: Clock) -> None:  # noqa: F811
-    told: list[str | None] = []
-    sender = Sender(lambda: log(logging), told.append, clock)
+def test_failed_send_is_reported_and_retried_a_minute_later(logging: LoggingServer, clock: Clock) -> None:  # noqa: F811
+    reports: list[str | None] = []
+    sender = Sender(lambda: log(logging), reports.append, clock)
     logging.may_write = False
     sender.add(event("ERROR"))
     sender.add(event("ERROR"))
-    assert (len(told), logging.calls) == (1, 1)
+    assert (len(reports), logging.calls) == (1, 1)
     logging.may_write = True
     clock.now += timedelta(minutes=1)
     sender.flush()
-    assert (len(logging.entries), told[1:]) == (2, [None])
+    assert (len(logging.entries), reports[1:]) == (2, [None])
 
 
-def test_a_library_that_is_not_there_is_told(clock: Clock) -> None:
+def test_missing_library_is_reported(clock: Clock) -> None:
     def absent() -> CloudLog:
         raise ImportError
 
-    told: list[str | None] = []
-    Sender(absent, told.append, clock).add(event("ERROR"))
-    assert told == ["Google's library for it is not installed here"]
+    reports: list[str | None] = []
+    Sender(absent, reports.append, clock).add(event("ERROR"))
+    assert reports == ["Google's library for it is not installed"]

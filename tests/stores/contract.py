@@ -1,4 +1,4 @@
-"""What every store promises. A subclass provides the `store` fixture, and `another` for a second view of it."""
+"""The tests that every store must pass. A subclass provides the fixtures `store`, and `another`: opens it again."""
 
 import threading
 from collections.abc import Callable
@@ -49,11 +49,11 @@ class StoreContract:
     def store(self) -> Store:
         raise NotImplementedError
 
-    def test_a_store_that_was_never_written_to_is_empty(self, store: Store) -> None:
+    def test_unused_store_is_empty(self, store: Store) -> None:
         assert names(store) == []
         assert names(store, "daily/") == []
 
-    def test_a_listing_begins_at_the_name_that_it_is_told(self, store: Store) -> None:
+    def test_listing_begins_at_the_start_name(self, store: Store) -> None:
         for name in ("daily/a/2", "daily/b/1", "daily/b/2", "daily/b/2x", "daily/b/3", "daily/c/1"):
             put(store, name)
 
@@ -66,7 +66,7 @@ class StoreContract:
         assert found("daily/c/", "daily/a") == ["daily/c/1"]
 
     @pytest.mark.parametrize("content", [b"", b"x", b"\0\xff\r\n" * 1000])
-    def test_what_was_created_comes_back(self, store: Store, content: bytes) -> None:
+    def test_created_object_reads_back(self, store: Store, content: bytes) -> None:
         made = store.create("daily/app/one", content, {})
         assert read(store, "daily/app/one") == content
         assert read(store, "daily/app/one", made.generation) == content
@@ -76,7 +76,7 @@ class StoreContract:
         assert listed.created_at == made.created_at
         assert listed.created_at.tzinfo is not None
 
-    def test_a_file_is_taken_in_whole(self, store: Store) -> None:
+    def test_file_is_stored_whole(self, store: Store) -> None:
         content = bytes(range(256)) * 5000
         with store.staging_folder() as folder:
             path = folder / "artifact"
@@ -86,7 +86,7 @@ class StoreContract:
         assert made.size_bytes == len(content)
         assert read(store, "daily/app/file", made.generation) == content
 
-    def test_a_file_that_is_not_what_was_written_is_refused(self, store: Store) -> None:
+    def test_file_with_wrong_checksum_is_refused(self, store: Store) -> None:
         with store.staging_folder() as folder:
             path = folder / "artifact"
             path.write_bytes(b"damaged")
@@ -95,12 +95,12 @@ class StoreContract:
                 store.create_from_file("daily/app/file", path, written, {})
         assert names(store) == []
 
-    def test_a_file_that_is_missing_is_an_error(self, store: Store) -> None:
+    def test_missing_file_is_an_error(self, store: Store) -> None:
         with store.staging_folder() as folder, pytest.raises(StoreError, match="daily/app/file"):
             store.create_from_file("daily/app/file", folder / "none", 0, {})
         assert names(store) == []
 
-    def test_a_taken_name_stays_as_it_is(self, store: Store) -> None:
+    def test_existing_object_is_never_overwritten(self, store: Store) -> None:
         generation = put(store, "daily/app/one", b"first")
         with pytest.raises(ObjectExists, match="daily/app/one"):
             store.create("daily/app/one", b"second", {})
@@ -111,7 +111,7 @@ class StoreContract:
         assert read(store, "daily/app/one", generation) == b"first"
 
     @pytest.mark.parametrize("size", [10, 9 << 20])
-    def test_of_two_creators_at_once_exactly_one_wins(self, another: Callable[[], Store], size: int) -> None:
+    def test_exactly_one_of_several_concurrent_creators_wins(self, another: Callable[[], Store], size: int) -> None:
         won: list[bytes] = []
         lost: list[BaseException] = []
         barrier = threading.Barrier(4)
@@ -133,13 +133,13 @@ class StoreContract:
         assert (len(won), len(lost)) == (1, 3)
         assert read(another(), "daily/app/one") == won[0]
 
-    def test_a_listing_is_in_the_order_of_the_names_bytes(self, store: Store) -> None:
+    def test_listing_is_in_byte_order_of_names(self, store: Store) -> None:
         made = ["b", "a/b", "a.b", "a/a/c", "a-b", "a0", "aé", "a/z", "Z", "a~", "a\U0001f600", "a\uffe0"]
         for name in made:
             put(store, name)
         assert names(store) == sorted(made, key=str.encode)
 
-    def test_a_prefix_is_of_the_name_not_of_a_folder(self, store: Store) -> None:
+    def test_prefix_matches_the_name_not_a_folder(self, store: Store) -> None:
         for name in ("daily/app/1", "daily/app/2", "daily/apple/1", "daily-1", "weekly/app/1"):
             put(store, name)
         assert names(store, "daily/app/") == ["daily/app/1", "daily/app/2"]
@@ -150,7 +150,7 @@ class StoreContract:
             assert names(store, nothing) == []
 
     @pytest.mark.parametrize("name", HOSTILE, ids=lambda name: ascii(name)[:20])
-    def test_a_name_that_could_leave_the_store_is_refused(self, store: Store, name: str) -> None:
+    def test_name_that_escapes_the_store_is_refused(self, store: Store, name: str) -> None:
         with pytest.raises(StoreError, match="object name"):
             store.create(name, b"x", {})
         with store.staging_folder() as folder:
@@ -163,7 +163,7 @@ class StoreContract:
             store.delete(name, "1")
         assert names(store) == []
 
-    def test_unusual_names_are_names_like_others(self, store: Store) -> None:
+    def test_unusual_names_work(self, store: Store) -> None:
         for name in UNUSUAL:
             put(store, name, name.encode())
         assert sorted(names(store)) == sorted(UNUSUAL)
@@ -172,12 +172,12 @@ class StoreContract:
             store.delete(found.name, found.generation)
         assert names(store) == []
 
-    def test_the_longest_name_is_taken(self, store: Store) -> None:
+    def test_longest_name_is_accepted(self, store: Store) -> None:
         name = "/".join(["d" * 255] * 3 + ["e" * 132])
         put(store, name)
         assert names(store) == [name]
 
-    def test_what_is_not_there_is_missing(self, store: Store) -> None:
+    def test_missing_object_raises_object_missing(self, store: Store) -> None:
         with pytest.raises(ObjectMissing, match="daily/none"):
             read(store, "daily/none")
         put(store, "daily/one")
@@ -185,7 +185,7 @@ class StoreContract:
             with pytest.raises(ObjectMissing, match=name):
                 read(store, name)
 
-    def test_another_generation_is_never_read_for_the_one_that_was_named(self, store: Store) -> None:
+    def test_reading_a_generation_never_returns_another(self, store: Store) -> None:
         old = put(store, "daily/one", b"old")
         store.delete("daily/one", old)
         new = put(store, "daily/one", b"newer")
@@ -196,7 +196,7 @@ class StoreContract:
             read(store, "daily/one", "nonsense")
         assert read(store, "daily/one", new) == b"newer"
 
-    def test_delete_removes_that_generation_and_no_other(self, store: Store) -> None:
+    def test_delete_removes_only_that_generation(self, store: Store) -> None:
         old = put(store, "daily/one", b"old")
         store.delete("daily/one", old)
         assert names(store) == []
@@ -207,7 +207,7 @@ class StoreContract:
         store.delete("daily/one", "nonsense")
         assert read(store, "daily/one", new) == b"newer"
 
-    def test_a_stream_can_be_read_in_pieces_and_left_early(self, store: Store) -> None:
+    def test_stream_can_be_read_in_pieces_and_closed_early(self, store: Store) -> None:
         content = bytes(range(256)) * 8192
         put_file(store, "daily/one", content)
         with store.open("daily/one") as stream:
@@ -219,14 +219,14 @@ class StoreContract:
             assert stream.read(3) == content[:3]
         assert stream.closed
 
-    def test_metadata_is_kept_where_the_store_keeps_any(self, store: Store) -> None:
+    def test_metadata_is_kept_if_the_store_supports_it(self, store: Store) -> None:
         metadata = {"tables": "7", "schema-version": "ü 50%"}
         made = store.create("daily/one", b"x", metadata)
         expected = metadata if self.keeps_metadata else {}
         assert made.metadata == expected
         assert [found.metadata for found in store.list_objects()] == [expected]
 
-    def test_an_error_on_the_way_leaves_no_object_and_no_litter(self, store: Store) -> None:
+    def test_interrupted_staging_leaves_no_object_and_no_folder(self, store: Store) -> None:
         made: list[Path] = []
 
         def work() -> None:
@@ -240,9 +240,9 @@ class StoreContract:
         assert not made[0].exists()
         assert names(store) == []
 
-    def test_a_probe_leaves_nothing_behind(self, store: Store) -> None:
+    def test_probe_leaves_no_object(self, store: Store) -> None:
         probe(store)
         assert names(store) == []
-        put(store, PROBE)  # of a probe that was killed
+        put(store, PROBE)  # left by a probe that was killed
         probe(store)
         assert names(store) == []

@@ -1,4 +1,4 @@
-"""The lock of a folder store: one process at a time deletes, and nobody can keep it for ever."""
+"""The lock of a folder store: one process deletes at a time, and waiting for the lock has a limit."""
 
 import fcntl
 import os
@@ -23,9 +23,7 @@ def store(root: Path) -> FolderStore:
     return FolderStore(root)
 
 
-def test_a_delete_looks_and_deletes_under_the_lock(
-    store: FolderStore, root: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_delete_holds_the_lock(store: FolderStore, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     generation = put(store, "daily/one")
     held: list[bool] = []
     real = os.unlink
@@ -45,9 +43,7 @@ def test_a_delete_looks_and_deletes_under_the_lock(
 
 
 @pytest.mark.parametrize("way", ["LOCK_SH", "LOCK_EX"])
-def test_a_lock_that_another_process_keeps_ends_the_wait_with_its_name(
-    store: FolderStore, root: Path, way: str
-) -> None:
+def test_lock_held_by_another_process_ends_the_wait_with_an_error(store: FolderStore, root: Path, way: str) -> None:
     generation = put(store, "daily/one")
     (root / ".lock").touch()
     code = (
@@ -67,7 +63,7 @@ def test_a_lock_that_another_process_keeps_ends_the_wait_with_its_name(
     assert names(store) == []
 
 
-def test_a_pipe_in_place_of_the_lock_is_no_lock(root: Path) -> None:
+def test_fifo_in_place_of_the_lock_file_is_an_error(root: Path) -> None:
     store = FolderStore(root)
     stored = store.create("a", b"content", {})
     os.mkfifo(root / ".lock")

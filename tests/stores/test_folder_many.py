@@ -1,4 +1,4 @@
-"""Reading many small objects at once: the same bytes as one by one, and never those of another object."""
+"""Reading many small objects of a folder together: the same bytes as one by one, and never another object's."""
 
 import os
 from pathlib import Path
@@ -21,7 +21,7 @@ def store(tmp_path: Path) -> FolderStore:
     return store
 
 
-def test_each_comes_whole_and_in_the_order_asked_for(store: FolderStore) -> None:
+def test_objects_are_read_whole_and_in_the_requested_order(store: FolderStore) -> None:
     assert isinstance(store, ReadsMany)
     found = list(store.list_objects())[::-1]
     assert list(store.read_many(found)) == [
@@ -29,7 +29,7 @@ def test_each_comes_whole_and_in_the_order_asked_for(store: FolderStore) -> None
     ]
 
 
-def test_what_is_gone_or_was_replaced_is_none_and_the_others_come(store: FolderStore, tmp_path: Path) -> None:
+def test_missing_or_replaced_objects_are_none_and_the_others_are_read(store: FolderStore, tmp_path: Path) -> None:
     found = list(store.list_objects())
     root = tmp_path / "store"
     (root / "daily/app/1").unlink()
@@ -41,7 +41,7 @@ def test_what_is_gone_or_was_replaced_is_none_and_the_others_come(store: FolderS
     assert list(store.read_many(found)) == [None, None, None, b"top", None, b""]
 
 
-def test_a_folder_that_became_a_link_is_not_followed(store: FolderStore, tmp_path: Path) -> None:
+def test_folder_replaced_by_a_symlink_is_not_followed(store: FolderStore, tmp_path: Path) -> None:
     (found,) = (item for item in store.list_objects() if item.name == "daily/other/1")
     (tmp_path / "store/daily/other").rename(tmp_path / "elsewhere")
     (tmp_path / "store/daily/other").symlink_to(tmp_path / "elsewhere")
@@ -49,7 +49,7 @@ def test_a_folder_that_became_a_link_is_not_followed(store: FolderStore, tmp_pat
         list(store.read_many([found]))
 
 
-def test_a_disk_error_names_the_object(store: FolderStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_disk_error_names_the_object(store: FolderStore, monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(descriptor: int, size: int) -> bytes:
         raise OSError(5, "Input/output error")
 
@@ -59,7 +59,7 @@ def test_a_disk_error_names_the_object(store: FolderStore, monkeypatch: pytest.M
         list(store.read_many(found))
 
 
-def test_it_leaves_no_folder_open(store: FolderStore) -> None:
+def test_read_many_closes_all_folders(store: FolderStore) -> None:
     found = list(store.list_objects())
     before = _open_files()
     list(store.read_many(found))
@@ -69,18 +69,18 @@ def test_it_leaves_no_folder_open(store: FolderStore) -> None:
     assert _open_files() == before
 
 
-def test_a_folder_is_opened_once_for_all_that_it_holds(store: FolderStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_folder_is_opened_once_for_all_its_objects(store: FolderStore, monkeypatch: pytest.MonkeyPatch) -> None:
     for number in range(20):
         put(store, f"daily/app/more{number}")
     found = list(store.list_objects("daily/app/"))
     opened: list[str] = []
     real = os.open
 
-    def look(path: str, *arguments: Any, **options: Any) -> int:
+    def open_recorded(path: str, *arguments: Any, **options: Any) -> int:
         opened.append(str(path))
         return real(path, *arguments, **options)
 
-    monkeypatch.setattr(os, "open", look)
+    monkeypatch.setattr(os, "open", open_recorded)
     assert len(list(store.read_many(found))) == 22
     assert opened.count("daily") == opened.count("app") == 1
 

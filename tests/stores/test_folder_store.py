@@ -1,4 +1,4 @@
-"""The contract on a folder, and what only a folder does."""
+"""The store contract on a folder, and the behaviour that only folders have."""
 
 import errno
 import os
@@ -40,7 +40,7 @@ class TestFolder(StoreContract):
 
 
 class TestFolderWithoutHardLinks(TestFolder):
-    """As on FAT and some network disks, where link() says EPERM."""
+    """FAT and some network disks have no hard links: link() fails with EPERM."""
 
     @pytest.fixture(autouse=True)
     def _no_links(self, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -60,7 +60,7 @@ def store(root: Path) -> FolderStore:
     return FolderStore(root)
 
 
-def test_looking_at_a_store_makes_nothing(store: FolderStore, root: Path) -> None:
+def test_reading_and_deleting_do_not_create_the_store(store: FolderStore, root: Path) -> None:
     assert names(store) == []
     with pytest.raises(ObjectMissing):
         read(store, "daily/one")
@@ -68,7 +68,7 @@ def test_looking_at_a_store_makes_nothing(store: FolderStore, root: Path) -> Non
     assert not root.exists()
 
 
-def test_everything_is_readable_by_its_owner_only(store: FolderStore, root: Path) -> None:
+def test_files_and_folders_are_private_to_their_owner(store: FolderStore, root: Path) -> None:
     previous = os.umask(0)
     try:
         put(store, "daily/app/one")
@@ -80,7 +80,7 @@ def test_everything_is_readable_by_its_owner_only(store: FolderStore, root: Path
     assert {path for path, mode in modes.items() if mode != (0o700 if path.is_dir() else 0o600)} == set()
 
 
-def test_a_file_has_one_name_and_the_staging_folder_is_empty(store: FolderStore, root: Path) -> None:
+def test_stored_file_has_one_link_and_the_staging_folder_is_empty(store: FolderStore, root: Path) -> None:
     put(store, "daily/app/one")
     put_file(store, "daily/app/two", b"x")
     assert {path.stat().st_nlink for path in root.rglob("*") if path.is_file()} == {1}
@@ -108,7 +108,7 @@ def test_file_and_folder_are_synced_before_create_returns(
     assert happened == ["sync artifact", "sync store", "sync daily", "link", "sync new"]
 
 
-def test_hidden_and_foreign_things_are_neither_listed_nor_read(store: FolderStore, root: Path) -> None:
+def test_hidden_and_foreign_files_are_neither_listed_nor_read(store: FolderStore, root: Path) -> None:
     put(store, "daily/app/one")
     outside = root.parent / "outside"
     outside.mkdir()
@@ -132,7 +132,7 @@ def test_hidden_and_foreign_things_are_neither_listed_nor_read(store: FolderStor
         read(store, "daily/app/fifo")
 
 
-def test_no_file_stays_open_after_a_look_at_what_is_no_object(store: FolderStore, root: Path) -> None:
+def test_reading_what_is_not_an_object_leaves_no_file_open(store: FolderStore, root: Path) -> None:
     put(store, "daily/app/one")
     os.mkfifo(root / "daily/app/fifo")
     before = set(Path("/proc/self/fd").iterdir())
@@ -143,7 +143,7 @@ def test_no_file_stays_open_after_a_look_at_what_is_no_object(store: FolderStore
     assert set(Path("/proc/self/fd").iterdir()) <= before
 
 
-def test_a_symlink_never_leads_a_write_or_a_delete_out_of_the_store(store: FolderStore, root: Path) -> None:
+def test_symlink_never_redirects_a_write_or_delete_out_of_the_store(store: FolderStore, root: Path) -> None:
     outside = root.parent / "outside"
     outside.mkdir()
     (outside / "victim").write_bytes(b"theirs")
@@ -163,7 +163,7 @@ def test_a_symlink_never_leads_a_write_or_a_delete_out_of_the_store(store: Folde
     assert (outside / "victim").read_bytes() == b"theirs"
 
 
-def test_a_staging_folder_that_leads_elsewhere_is_refused(store: FolderStore, root: Path) -> None:
+def test_staging_folder_that_is_a_symlink_is_refused(store: FolderStore, root: Path) -> None:
     outside = root.parent / "outside"
     outside.mkdir()
     root.mkdir()
@@ -173,14 +173,14 @@ def test_a_staging_folder_that_leads_elsewhere_is_refused(store: FolderStore, ro
     assert list(outside.iterdir()) == []
 
 
-def test_a_store_may_itself_be_a_link(store: FolderStore, root: Path) -> None:
+def test_store_folder_may_be_a_symlink(store: FolderStore, root: Path) -> None:
     (root.parent / "disk").mkdir()
     root.symlink_to(root.parent / "disk")
     put(store, "daily/one")
     assert names(store) == ["daily/one"]
 
 
-def test_a_changed_file_is_another_generation(store: FolderStore, root: Path) -> None:
+def test_changed_file_has_another_generation(store: FolderStore, root: Path) -> None:
     generation = put(store, "daily/one", b"original")
     (root / "daily/one").write_bytes(b"tampered")
     os.utime(root / "daily/one", ns=(1, 1))
@@ -190,7 +190,7 @@ def test_a_changed_file_is_another_generation(store: FolderStore, root: Path) ->
     assert names(store) == ["daily/one"]
 
 
-def test_times_that_no_date_can_say_do_not_stop_a_listing(store: FolderStore, root: Path) -> None:
+def test_file_times_out_of_range_do_not_break_a_listing(store: FolderStore, root: Path) -> None:
     put(store, "daily/one")
     for seconds in (-(2**40), 2**40):
         os.utime(root / "daily/one", (seconds, seconds))
@@ -198,7 +198,7 @@ def test_times_that_no_date_can_say_do_not_stop_a_listing(store: FolderStore, ro
 
 
 @pytest.mark.parametrize("kind", ["file", "below a file", "dangling link", "no parent", "loop"])
-def test_a_store_that_is_no_folder_says_so(tmp_path: Path, kind: str) -> None:
+def test_store_path_that_is_not_a_folder_is_an_error(tmp_path: Path, kind: str) -> None:
     path = tmp_path / "store"
     if kind == "no parent":
         path = tmp_path / "unmounted" / "store"
@@ -226,7 +226,7 @@ def test_a_store_that_is_no_folder_says_so(tmp_path: Path, kind: str) -> None:
 
 @contextmanager
 def as_nobody() -> Iterator[None]:
-    """Root may do everything: as root, the block runs as a user who may not."""
+    """Runs the block as an unprivileged user, because root ignores file modes."""
     if os.geteuid() != 0:
         yield
         return
@@ -239,7 +239,7 @@ def as_nobody() -> Iterator[None]:
 
 @pytest.fixture
 def others_store() -> Iterator[FolderStore]:
-    """A store that holds daily/one, in a folder that the user of `as_nobody` has, and every path to it is open."""
+    """A store with daily/one that belongs to the user of `as_nobody`, who can reach its path."""
     with tempfile.TemporaryDirectory(dir="/tmp", ignore_cleanup_errors=True) as folder:
         if os.geteuid() == 0:
             os.chown(folder, NOBODY, NOBODY)
@@ -251,7 +251,7 @@ def others_store() -> Iterator[FolderStore]:
             path.chmod(0o700)
 
 
-def test_a_read_only_folder_can_be_read_and_says_that_it_cannot_be_written(others_store: FolderStore) -> None:
+def test_read_only_folder_can_be_read_and_writing_is_permission_denied(others_store: FolderStore) -> None:
     root = Path(others_store.url)
     with as_nobody():
         (found,) = others_store.list_objects()
@@ -269,7 +269,7 @@ def test_a_read_only_folder_can_be_read_and_says_that_it_cannot_be_written(other
         assert names(others_store) == ["daily/one"]
 
 
-def test_an_unreadable_folder_is_an_error_and_not_an_empty_store(others_store: FolderStore) -> None:
+def test_unreadable_folder_is_an_error_and_not_an_empty_store(others_store: FolderStore) -> None:
     with as_nobody():
         (Path(others_store.url) / "daily").chmod(0)
         with pytest.raises(StoreError, match="permission denied"):
@@ -289,18 +289,18 @@ except StoreError as error:
 """
 
 
-def test_a_full_disk_is_said_to_be_full_and_leaves_nothing(store: FolderStore, root: Path) -> None:
+def test_full_disk_is_reported_and_leaves_no_file(store: FolderStore, root: Path) -> None:
     put(store, "daily/one")
-    said = subprocess.run(
+    outcome = subprocess.run(
         [sys.executable, "-c", FULL, str(root)], capture_output=True, text=True, check=True, timeout=60
     )
-    assert "no space is left" in said.stdout
+    assert "no space is left" in outcome.stdout
     assert names(store) == ["daily/one"]
     assert list((root / ".staging").iterdir()) == []
 
 
 @pytest.mark.parametrize("full", [True, False])
-def test_a_block_that_fills_the_disk_is_told_as_the_stores_only_when_it_is_that_disk(
+def test_disk_full_while_staging_is_a_store_error_only_if_the_store_disk_is_full(
     store: FolderStore, monkeypatch: pytest.MonkeyPatch, full: bool
 ) -> None:
     def disk(path: Path) -> SimpleNamespace:
@@ -326,14 +326,14 @@ def test_a_block_that_fills_the_disk_is_told_as_the_stores_only_when_it_is_that_
         (errno.EIO, "check the disk"),
     ],
 )
-def test_an_error_names_store_deed_and_remedy(code: int, hint: str) -> None:
-    said = str(folder_problem(OSError(code, os.strerror(code)), "/backups", "storing daily/one"))
-    assert said.startswith("storing daily/one failed in store /backups: ")
-    assert hint in said
-    assert "\n" not in said
+def test_error_names_store_action_and_remedy(code: int, hint: str) -> None:
+    message = str(folder_problem(OSError(code, os.strerror(code)), "/backups", "storing daily/one"))
+    assert message.startswith("storing daily/one failed in store /backups: ")
+    assert hint in message
+    assert "\n" not in message
 
 
-def test_a_disk_error_while_reading_is_the_stores_error(
+def test_disk_error_while_reading_is_a_store_error(
     store: FolderStore, root: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     put(store, "daily/one", b"x" * 3_000_000)
@@ -348,7 +348,7 @@ def test_a_disk_error_while_reading_is_the_stores_error(
 
 @given(st.one_of(st.text(max_size=30), st.text("ab./\\ \0%", max_size=12)))
 @settings(max_examples=150, deadline=None)
-def test_any_name_is_refused_or_kept_below_the_store(name: str) -> None:
+def test_any_name_is_refused_or_stored_below_the_folder(name: str) -> None:
     with tempfile.TemporaryDirectory() as folder:
         store = FolderStore(Path(folder) / "store")
         try:
@@ -372,7 +372,7 @@ with FolderStore(Path(sys.argv[1])).staging_folder() as folder:
 """
 
 
-def test_what_a_killed_run_left_is_gone_after_the_next(store: FolderStore, root: Path) -> None:
+def test_staging_folder_of_a_killed_run_is_removed_by_the_next(store: FolderStore, root: Path) -> None:
     command = [sys.executable, "-c", KILLED, str(root)]
     for _ in range(2):
         with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True) as process:
@@ -388,7 +388,7 @@ def test_what_a_killed_run_left_is_gone_after_the_next(store: FolderStore, root:
     assert len(names(store)) == 4
 
 
-def test_a_file_of_another_file_system_is_refused_with_the_reason(
+def test_file_on_another_file_system_is_refused_with_the_reason(
     store: FolderStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     rename = os.rename
@@ -405,20 +405,20 @@ def test_a_file_of_another_file_system_is_refused_with_the_reason(
     assert names(store) == []
 
 
-def test_a_listing_takes_one_look_a_file(store: FolderStore, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_listing_takes_one_stat_per_file(store: FolderStore, root: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("daily/app/1", "daily/app/2", "daily/other/1", "weekly/app/1"):
         put(store, name)
-    looked: list[str] = []
+    examined: list[str] = []
     real = os.stat
 
-    def look(path: str, **options: Any) -> os.stat_result:
-        looked.append(path)
+    def stat_recorded(path: str, **options: Any) -> os.stat_result:
+        examined.append(path)
         return real(path, **options)
 
-    monkeypatch.setattr(os, "stat", look)
+    monkeypatch.setattr(os, "stat", stat_recorded)
     assert names(store, "daily/app/") == ["daily/app/1", "daily/app/2"]
-    assert looked.count("1") == looked.count("2") == 1
-    assert "other" not in looked
+    assert examined.count("1") == examined.count("2") == 1
+    assert "other" not in examined
 
 
 def test_memory_does_not_grow_with_the_file(store: FolderStore) -> None:
@@ -434,7 +434,7 @@ def test_memory_does_not_grow_with_the_file(store: FolderStore) -> None:
         assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 50 << 10  # KiB
 
 
-def test_a_path_names_a_folder_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_path_opens_a_folder_store(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HOME", str(tmp_path))
     store = open_store("~/backups")
     assert store.url == str(tmp_path / "backups")

@@ -1,4 +1,4 @@
-"""What is no reply of Cloud Storage is told of as that: by the store and what was asked, never in Python's words."""
+"""A response that is not Cloud Storage's is an error with store and action, never a Python exception's text."""
 
 import json
 import re
@@ -43,7 +43,7 @@ def store(gcs: Proxy, bucket: str) -> BucketStore:
 
 
 def answered_with(proxy: Proxy, body: bytes | dict[str, Any]) -> None:
-    """Every answer in JSON from now on is this one, or has these fields in each object that it names."""
+    """Replaces every further JSON response with `body`, or sets these fields in each object of it."""
 
     def change(answer: Answer) -> Answer:
         if isinstance(body, bytes):
@@ -55,10 +55,10 @@ def answered_with(proxy: Proxy, body: bytes | dict[str, Any]) -> None:
             content = json.dumps(document).encode()
         return Answer(200, {"content-type": "application/json", "content-length": str(len(content))}, content)
 
-    def is_asked_for_json(seen: Seen) -> bool:
+    def is_json_request(seen: Seen) -> bool:
         return not seen.is_media
 
-    proxy.faults.append(Change(is_asked_for_json, change, times=-1))
+    proxy.faults.append(Change(is_json_request, change, times=-1))
 
 
 def listed(store: BucketStore) -> object:
@@ -79,8 +79,8 @@ def held(store: BucketStore) -> object:
     return store.set_hold(item.name, item.generation, held=True)
 
 
-def found_out(act: Callable[[BucketStore], object], store: BucketStore) -> str:
-    """The error's text, or nothing where the reply could be understood after all."""
+def error_of(act: Callable[[BucketStore], object], store: BucketStore) -> str:
+    """Returns the error's text, or "" if the response was accepted."""
     try:
         act(store)
     except StoreError as error:
@@ -90,26 +90,26 @@ def found_out(act: Callable[[BucketStore], object], store: BucketStore) -> str:
 
 @pytest.mark.parametrize("body", [*NO_JSON, *OTHER_JSON])
 @pytest.mark.parametrize("act", [listed, opened, stored, held])
-def test_what_is_no_reply_is_told_by_the_store_and_the_request(
+def test_invalid_response_is_a_store_error_without_its_content(
     store: BucketStore, gcs: Proxy, act: Callable[[BucketStore], object], body: bytes
 ) -> None:
     answered_with(gcs, body)
-    said = found_out(act, store)
-    assert store.url in said
-    assert not PYTHON.search(said), said
-    assert "SECRET99" not in said
-    assert "\n" not in said
+    message = error_of(act, store)
+    assert store.url in message
+    assert not PYTHON.search(message), message
+    assert "SECRET99" not in message
+    assert "\n" not in message
 
 
 @pytest.mark.parametrize("fields", FIELDS, ids=str)
 @pytest.mark.parametrize("act", [listed, opened])
-def test_a_field_that_is_missing_or_malformed_is_never_pythons_error(
+def test_missing_or_malformed_field_is_a_store_error(
     store: BucketStore, gcs: Proxy, act: Callable[[BucketStore], object], fields: dict[str, Any]
 ) -> None:
     answered_with(gcs, fields)
-    said = found_out(act, store)
-    if said or act is listed:
-        assert "answered as Cloud Storage answers" in said
-        assert store.url in said
-    assert not PYTHON.search(said), said
-    assert "SECRET99" not in said
+    message = error_of(act, store)
+    if message or act is listed:
+        assert "the response is not one of Cloud Storage" in message
+        assert store.url in message
+    assert not PYTHON.search(message), message
+    assert "SECRET99" not in message

@@ -1,4 +1,4 @@
-"""Many small objects of a bucket: one request each, eight at once at most, in the order asked for."""
+"""Reading many small objects of a bucket: one request each, at most eight at once, in the requested order."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -23,7 +23,7 @@ def is_media(seen: Seen) -> bool:
 
 
 class Together(Fault):
-    """Holds requests back until as many are there as may be at once; `most` is how many there ever were."""
+    """Blocks requests until AT_ONCE are in flight. `most` is the highest number seen at once."""
 
     def __init__(self) -> None:
         super().__init__(is_media, times=COUNT)
@@ -56,7 +56,7 @@ def listed(store: BucketStore) -> list[StoredObject]:
     return list(store.list_objects())[::-1]
 
 
-def test_several_at_once_one_request_each_and_in_order(
+def test_objects_are_fetched_concurrently_with_one_request_each_in_order(
     gcs: Proxy, store: BucketStore, listed: list[StoredObject]
 ) -> None:
     together = Together()
@@ -68,20 +68,22 @@ def test_several_at_once_one_request_each_and_in_order(
     assert together.most == AT_ONCE
 
 
-def test_what_is_gone_is_none_and_the_others_come(store: BucketStore, listed: list[StoredObject]) -> None:
+def test_missing_object_is_none_and_the_others_are_read(store: BucketStore, listed: list[StoredObject]) -> None:
     store.delete(listed[3].name, listed[3].generation)
     found = list(store.read_many(listed))
     assert [place for place, content in enumerate(found) if content is None] == [3]
 
 
-def test_few_are_on_their_way_when_the_reader_stops(gcs: Proxy, store: BucketStore, listed: list[StoredObject]) -> None:
+def test_few_requests_are_in_flight_when_the_reader_stops(
+    gcs: Proxy, store: BucketStore, listed: list[StoredObject]
+) -> None:
     before = len(gcs.seen)
     assert next(iter(store.read_many(listed))) == b"event 29"
     assert len(gcs.seen) - before <= 2 * AT_ONCE
 
 
 @pytest.mark.parametrize(("size", "ahead"), [(1, 2 * AT_ONCE), (8 << 20, 2), (20 << 20, 1)])
-def test_no_more_is_fetched_ahead_than_a_few_objects_and_16_mib(size: int, ahead: int) -> None:
+def test_read_ahead_is_limited_to_16_objects_and_16_mib(size: int, ahead: int) -> None:
     asked: list[int] = []
 
     def items() -> Iterator[StoredObject]:
@@ -98,7 +100,7 @@ def test_no_more_is_fetched_ahead_than_a_few_objects_and_16_mib(size: int, ahead
 @pytest.mark.parametrize(
     ("change", "message"), [(shortened, "came back short|damaged"), (flipped, "damaged on the way")]
 )
-def test_other_bytes_than_were_stored_are_an_error(
+def test_damaged_or_short_download_is_an_error(
     gcs: Proxy, store: BucketStore, listed: list[StoredObject], change: Callable[[Answer], Answer], message: str
 ) -> None:
     gcs.faults.append(Change(is_media, change))
@@ -106,7 +108,9 @@ def test_other_bytes_than_were_stored_are_an_error(
         list(store.read_many(listed))
 
 
-def test_a_refusal_names_the_object_and_the_right(gcs: Proxy, store: BucketStore, listed: list[StoredObject]) -> None:
+def test_permission_denied_names_the_object_and_the_permission(
+    gcs: Proxy, store: BucketStore, listed: list[StoredObject]
+) -> None:
     gcs.faults.append(Refuse(is_media, 403, times=COUNT))
     with pytest.raises(StoreError, match=r"reading audit/29 failed .*storage\.objects\.get"):
         list(store.read_many(listed))

@@ -1,4 +1,4 @@
-"""The contract on a bucket, and what only a bucket does."""
+"""The store contract on a bucket, and the behaviour that only buckets have."""
 
 import gc
 import http.client
@@ -69,7 +69,7 @@ def test_2500_objects_take_three_requests_to_list(store: BucketStore, gcs: Proxy
 
 
 def raw_upload(port: int, store: BucketStore, *names: str) -> None:
-    """Straight to the server, as whoever else writes to the bucket would."""
+    """Uploads directly to the server, as another client of the bucket would."""
     bucket, _, prefix = store.url.removeprefix("gs://").partition("/")
     connection = http.client.HTTPConnection("127.0.0.1", port, timeout=10)
     for name in names:
@@ -79,14 +79,14 @@ def raw_upload(port: int, store: BucketStore, *names: str) -> None:
     connection.close()
 
 
-def test_objects_of_others_in_the_bucket_are_neither_listed_nor_touched(gcs: Proxy, gcs_port: int, bucket: str) -> None:
+def test_foreign_objects_in_the_bucket_are_not_listed(gcs: Proxy, gcs_port: int, bucket: str) -> None:
     whole = BucketStore(bucket, "", QUICK)
     foreign = ("p/../escape", "p//x", "p/.hidden", "p/a\\b", "pp/daily/two", "p/daily/")
     raw_upload(gcs_port, whole, "p/daily/one", *foreign)
     assert names(BucketStore(bucket, "p", QUICK)) == ["daily/one"]
 
 
-def test_the_bucket_itself_is_never_asked_for(store: BucketStore, gcs: Proxy) -> None:
+def test_bucket_metadata_is_never_read(store: BucketStore, gcs: Proxy) -> None:
     generation = put(store, "daily/one")
     read(store, "daily/one")
     names(store)
@@ -95,14 +95,14 @@ def test_the_bucket_itself_is_never_asked_for(store: BucketStore, gcs: Proxy) ->
     assert all("/o" in seen.path for seen in gcs.seen)
 
 
-def test_a_backup_takes_the_right_to_create_and_no_other(store: BucketStore, gcs: Proxy) -> None:
+def test_storing_needs_only_permission_to_create(store: BucketStore, gcs: Proxy) -> None:
     gcs.faults.append(Refuse(lambda seen: not seen.is_upload, 403, times=100))
     put(store, "daily/small")
     put_file(store, "daily/large", b"x" * BIG)
     assert all(seen.is_upload for seen in gcs.seen)
 
 
-def test_every_create_says_must_not_exist_and_the_checksum(store: BucketStore, gcs: Proxy) -> None:
+def test_every_create_sends_the_precondition_and_the_checksum(store: BucketStore, gcs: Proxy) -> None:
     put(store, "daily/small", b"small")
     put_file(store, "daily/large", b"x" * BIG)
     begun = gcs.asked(lambda seen: seen.method == "POST")
@@ -113,7 +113,7 @@ def test_every_create_says_must_not_exist_and_the_checksum(store: BucketStore, g
 
 @pytest.mark.parametrize("size", [5, BIG])
 @pytest.mark.parametrize("fault", ["503", "503 after", "drop", "drop after"])
-def test_a_transient_error_while_storing_is_ridden_out(store: BucketStore, gcs: Proxy, size: int, fault: str) -> None:
+def test_transient_error_while_storing_is_retried(store: BucketStore, gcs: Proxy, size: int, fault: str) -> None:
     def matches(seen: Seen) -> bool:
         return seen.is_chunk or seen.query.get("uploadType") == "multipart"
 
@@ -125,7 +125,7 @@ def test_a_transient_error_while_storing_is_ridden_out(store: BucketStore, gcs: 
     assert len(gcs.asked(matches)) > 2
 
 
-def test_our_own_retry_is_not_taken_for_another_creator(store: BucketStore, gcs: Proxy) -> None:
+def test_retried_create_recognizes_its_own_object(store: BucketStore, gcs: Proxy) -> None:
     gcs.faults.append(Refuse(lambda seen: seen.is_upload, 503, after=True))
     made = store.create("daily/one", b"content", {"tables": "7"})
     assert len(gcs.asked(lambda seen: seen.is_upload)) == 2
@@ -134,14 +134,14 @@ def test_our_own_retry_is_not_taken_for_another_creator(store: BucketStore, gcs:
     ]
 
 
-def test_another_creators_object_is_not_taken_for_our_own_retry(store: BucketStore, gcs: Proxy) -> None:
+def test_retried_create_does_not_claim_an_object_of_another_creator(store: BucketStore, gcs: Proxy) -> None:
     put(store, "daily/one", b"theirs")
     gcs.faults.append(Refuse(lambda seen: seen.is_upload, 503))
     with pytest.raises(ObjectExists):
         store.create("daily/one", b"theirs", {})
 
 
-def test_a_taken_name_without_the_right_to_read_is_taken(store: BucketStore, gcs: Proxy) -> None:
+def test_existing_name_without_permission_to_read_is_object_exists(store: BucketStore, gcs: Proxy) -> None:
     gcs.faults += [
         Refuse(lambda seen: seen.is_upload, 503, after=True),
         Refuse(lambda seen: seen.method == "GET", 403),
@@ -150,7 +150,7 @@ def test_a_taken_name_without_the_right_to_read_is_taken(store: BucketStore, gcs
         put(store, "daily/one")
 
 
-def test_a_lost_upload_session_is_begun_anew(store: BucketStore, gcs: Proxy) -> None:
+def test_lost_upload_session_is_restarted(store: BucketStore, gcs: Proxy) -> None:
     gcs.faults.append(Refuse(lambda seen: seen.is_chunk, 410))
     content = secrets.token_bytes(BIG)
     put_file(store, "daily/one", content)
@@ -158,7 +158,7 @@ def test_a_lost_upload_session_is_begun_anew(store: BucketStore, gcs: Proxy) -> 
     assert len(gcs.asked(lambda seen: seen.is_upload and seen.method == "POST")) == 2
 
 
-def test_a_chunk_that_was_kept_in_part_begins_the_upload_anew(
+def test_partly_persisted_chunk_restarts_the_upload(
     store: BucketStore, gcs: Proxy, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("shared.stores.gcs.UPLOAD_CHUNK", 4 << 20)
@@ -171,14 +171,12 @@ def test_a_chunk_that_was_kept_in_part_begins_the_upload_anew(
     put_file(store, "daily/one", content)
     assert read(store, "daily/one") == content
     gcs.faults.append(Change(lambda seen: seen.is_chunk, less, times=2))
-    with pytest.raises(StoreError, match="came apart twice"):
+    with pytest.raises(StoreError, match="broke off twice"):
         put_file(store, "daily/two", content)
 
 
 @pytest.mark.parametrize("size", [5, BIG])
-def test_bytes_damaged_on_the_way_to_the_server_never_become_an_object(
-    store: BucketStore, gcs: Proxy, size: int
-) -> None:
+def test_upload_damaged_in_transit_creates_no_object(store: BucketStore, gcs: Proxy, size: int) -> None:
     def carries_bytes(seen: Seen) -> bool:
         return seen.is_chunk or seen.query.get("uploadType") == "multipart"
 
@@ -189,22 +187,22 @@ def test_bytes_damaged_on_the_way_to_the_server_never_become_an_object(
 
 
 @pytest.mark.parametrize("field", [b'"size":"5"', b'"crc32c":"mnG7TA=="'])
-def test_a_server_that_stored_other_bytes_is_not_believed(store: BucketStore, gcs: Proxy, field: bytes) -> None:
+def test_stored_object_with_another_size_or_checksum_is_an_error(store: BucketStore, gcs: Proxy, field: bytes) -> None:
     def other(answer: Answer) -> Answer:
         assert field in answer.body
         changed = field.replace(b"5", b"4").replace(b"mnG7", b"AAAA")
         return Answer(answer.status, answer.headers, answer.body.replace(field, changed))
 
     gcs.faults.append(Change(lambda seen: seen.is_upload, other))
-    with pytest.raises(StoreError, match="other bytes"):
+    with pytest.raises(StoreError, match="differs from what was sent"):
         store.create("daily/one", b"hello", {})
     assert names(store) == []
 
 
-# Google's library leaves the connection of an answer that it retries to the garbage collector.
+# Google's library leaves the connection of a retried response to the garbage collector.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.parametrize("fault", ["503", "drop", "cut"])
-def test_a_download_goes_on_where_it_broke_off(store: BucketStore, gcs: Proxy, fault: str) -> None:
+def test_interrupted_download_is_resumed(store: BucketStore, gcs: Proxy, fault: str) -> None:
     content = secrets.token_bytes(2 * RANGE_SIZE + 12345)
     put_file(store, "daily/one", content)
 
@@ -222,7 +220,7 @@ def test_a_download_goes_on_where_it_broke_off(store: BucketStore, gcs: Proxy, f
 
 
 @pytest.mark.parametrize(("change", "message"), [(shortened, "came back short"), (flipped, "damaged on the way")])
-def test_a_download_that_is_not_the_whole_truth_is_refused(
+def test_short_or_damaged_download_is_an_error(
     store: BucketStore, gcs: Proxy, change: Callable[[Answer], Answer], message: str
 ) -> None:
     put_file(store, "daily/one", secrets.token_bytes(100_000))
@@ -231,7 +229,7 @@ def test_a_download_that_is_not_the_whole_truth_is_refused(
         read(store, "daily/one")
 
 
-def test_an_object_that_is_replaced_while_it_is_read_is_never_mixed(
+def test_object_replaced_during_a_read_is_missing_and_never_mixed(
     store: BucketStore, gcs: Proxy, gcs_port: int
 ) -> None:
     put_file(store, "daily/one", b"a" * (4 * RANGE_SIZE))
@@ -242,7 +240,7 @@ def test_an_object_that_is_replaced_while_it_is_read_is_never_mixed(
             stream.read()
 
 
-def test_a_delete_whose_answer_was_lost_is_done(store: BucketStore, gcs: Proxy) -> None:
+def test_delete_succeeds_after_a_lost_response(store: BucketStore, gcs: Proxy) -> None:
     generation = put(store, "daily/one")
     gcs.faults.append(Refuse(lambda seen: seen.method == "DELETE", 503, after=True))
     store.delete("daily/one", generation)
@@ -266,7 +264,7 @@ REFUSALS = [
 
 @pytest.mark.parametrize("action", ["create", "create large", "list", "open", "delete"])
 @pytest.mark.parametrize(("status", "reason", "message"), REFUSALS)
-def test_a_refusal_says_in_one_line_what_to_do_and_no_secret(
+def test_refusal_is_one_line_with_a_remedy_and_no_secret(
     gcs: Proxy, bucket: str, status: int, reason: str, message: str, action: str
 ) -> None:
     store = BucketStore(bucket, "p", Patience(first_delay=0.001, request=0.01, chunk=0.01))
@@ -287,7 +285,7 @@ def test_a_refusal_says_in_one_line_what_to_do_and_no_secret(
     assert "upload_id" not in shown
 
 
-def test_a_missing_bucket_is_named(gcs: Proxy) -> None:
+def test_missing_bucket_is_named(gcs: Proxy) -> None:
     store = BucketStore("no-such-bucket", "p", QUICK)
     with pytest.raises(StoreError, match="gs://no-such-bucket/p: there is no such bucket"):
         names(store)
@@ -295,7 +293,7 @@ def test_a_missing_bucket_is_named(gcs: Proxy) -> None:
         put(store, "daily/one")
 
 
-def test_a_service_out_of_reach_is_said_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreachable_service_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", "http://127.0.0.1:1")
     store = BucketStore("bucket", "p", Patience(first_delay=0.001, request=0.01, chunk=0.01))
     for action in (lambda: names(store), lambda: put(store, "a/b"), lambda: read(store, "a/b")):
@@ -303,13 +301,13 @@ def test_a_service_out_of_reach_is_said_to_be(monkeypatch: pytest.MonkeyPatch) -
             action()
 
 
-def test_a_wrong_emulator_address_is_said_to_be(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_malformed_emulator_address_is_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("STORAGE_EMULATOR_HOST", "127.0.0.1:1")
     with pytest.raises(StoreError, match="STORAGE_EMULATOR_HOST is not a URL"):
         names(BucketStore("bucket", "p", QUICK))
 
 
-def test_missing_and_broken_credentials_say_how_to_log_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_missing_or_invalid_credentials_report_how_to_log_in(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.delenv("STORAGE_EMULATOR_HOST", raising=False)
     key = tmp_path / "key.json"
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(key))
@@ -321,7 +319,7 @@ def test_missing_and_broken_credentials_say_how_to_log_in(monkeypatch: pytest.Mo
         assert "PRIVATE" not in "".join(traceback.format_exception(caught.value))
 
 
-def test_a_url_names_bucket_and_prefix(gcs: Proxy, bucket: str) -> None:
+def test_url_with_bucket_and_prefix_opens_the_store(gcs: Proxy, bucket: str) -> None:
     store = open_store(f"gs://{bucket}/a/b/")
     assert store.url == f"gs://{bucket}/a/b"
     put(store, "daily/one")
@@ -330,12 +328,12 @@ def test_a_url_names_bucket_and_prefix(gcs: Proxy, bucket: str) -> None:
 
 
 @pytest.mark.parametrize("url", ["gs://", "gs:///x", "gs://b/../c", "gs://b//c", "s3://b", "b"])
-def test_a_url_that_could_mean_another_place_is_refused(url: str) -> None:
+def test_ambiguous_bucket_url_is_refused(url: str) -> None:
     with pytest.raises(StoreError):
         BucketStore.from_url(url)
 
 
-def test_a_probe_is_content_with_a_store_that_keeps_what_it_has(store: BucketStore, gcs: Proxy) -> None:
+def test_probe_passes_on_a_store_that_refuses_deletion(store: BucketStore, gcs: Proxy) -> None:
     gcs.faults.append(Refuse(lambda seen: seen.method == "DELETE", 403, times=100))
     probe(store)
     probe(store)
@@ -343,7 +341,7 @@ def test_a_probe_is_content_with_a_store_that_keeps_what_it_has(store: BucketSto
 
 
 @pytest.mark.parametrize("refused", ["GET", "POST"])
-def test_a_probe_names_the_right_that_is_missing(store: BucketStore, gcs: Proxy, refused: str) -> None:
+def test_probe_names_the_missing_permission(store: BucketStore, gcs: Proxy, refused: str) -> None:
     gcs.faults.append(Refuse(lambda seen: seen.method == refused, 403, times=100))
     expected = {"GET": "storage.objects.list", "POST": "storage.objects.create"}
     with pytest.raises(StoreError, match=expected[refused]):

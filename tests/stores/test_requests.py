@@ -1,4 +1,4 @@
-"""What a look at a bucket costs: requests for pages of its listing and none for each backup, and little memory."""
+"""The cost of reading a bucket: requests for the pages of its listing, none per backup, and little memory."""
 
 import tracemalloc
 from collections.abc import Callable
@@ -22,7 +22,7 @@ Ask = Callable[..., int]
 
 @pytest.fixture
 def asked_of(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[[Crowded], Ask]:
-    """Runs a command on a bucket and returns how often that was asked."""
+    """Runs a command on a bucket and returns the number of requests."""
     monkeypatch.chdir(tmp_path)
     for name, value in {"BACKUP_STORE": "gs://crowded", "BACKUP_KEY": "none", "DATABASE_URL": "app-0001.db"}.items():
         monkeypatch.setenv(name, value)
@@ -46,13 +46,13 @@ def _now() -> datetime:
 
 @pytest.fixture
 def ask(asked_of: Callable[[Crowded], Ask]) -> Callable[[int], Ask]:
-    """The same of a bucket of so many backups."""
+    """Runs a command on a bucket with that many backups and returns the number of requests."""
     return lambda backups: asked_of(Crowded(backups, DATABASES, _now()))
 
 
 @pytest.fixture
 def ask_chain(asked_of: Callable[[Crowded], Ask]) -> Callable[[int], Ask]:
-    """The same of a bucket of so many points."""
+    """Runs a command on a bucket with that many points and returns the number of requests."""
     return lambda points: asked_of(CrowdedChain(points, "app-0001.db", _now()))
 
 
@@ -61,7 +61,7 @@ def pages(backups: int) -> int:
 
 
 @pytest.mark.parametrize("backups", [100, 1000])
-def test_a_list_is_read_from_the_pages_of_the_listing_alone(ask: Callable[[int], Ask], backups: int) -> None:
+def test_list_requests_only_the_pages_of_the_listing(ask: Callable[[int], Ask], backups: int) -> None:
     assert ask(backups)("list", "--json") == pages(backups)
 
 
@@ -70,7 +70,7 @@ def test_a_list_is_read_from_the_pages_of_the_listing_alone(ask: Callable[[int],
     [("status", "--json"), ("monitor", "--json"), ("cleanup", "--dry-run", "--json")],
     ids=lambda each: each[0],
 )
-def test_beside_the_listing_nothing_is_asked_for_each_backup(
+def test_number_of_requests_does_not_grow_with_backups_beyond_the_listing(
     ask: Callable[[int], Ask], command: tuple[str, ...]
 ) -> None:
     few, many = (ask(backups)(*command) for backups in (100, 1000))
@@ -83,7 +83,7 @@ def test_beside_the_listing_nothing_is_asked_for_each_backup(
     [(("list", "--json"), 0), (("list", "--kind", "continuous", "--json"), 0), (("timeline", "--json"), 1)],
     ids=lambda each: " ".join(each) if isinstance(each, tuple) else "",
 )
-def test_points_are_read_from_the_pages_of_the_listing_and_a_page_of_marks(
+def test_points_are_read_from_the_listing_and_one_page_of_marks(
     ask_chain: Callable[[int], Ask], command: tuple[str, ...], more: int
 ) -> None:
     objects = 3 * 400 + 400 // 20  # of 400 points: three each, and a verdict an hour
@@ -95,7 +95,7 @@ def test_points_are_read_from_the_pages_of_the_listing_and_a_page_of_marks(
     [("status", "--json"), ("monitor", "--json"), ("cleanup", "--dry-run", "--json")],
     ids=lambda each: each[0],
 )
-def test_beside_the_listing_nothing_is_asked_for_each_point(
+def test_number_of_requests_does_not_grow_with_points_beyond_the_listing(
     ask_chain: Callable[[int], Ask], command: tuple[str, ...]
 ) -> None:
     few, many = (ask_chain(points)(*command) for points in (100, 800))
@@ -107,7 +107,7 @@ def test_beside_the_listing_nothing_is_asked_for_each_point(
     [(lambda store: Catalog(store).backups(), 2_500), (take_inventory, 3_000)],
     ids=["catalog", "inventory"],
 )
-def test_a_backup_more_takes_less_memory_than_three_kilobytes(
+def test_each_further_backup_takes_less_than_3_kb_of_memory(
     monkeypatch: pytest.MonkeyPatch, take: Callable[[Store], object], most: int
 ) -> None:
     def held(backups: int) -> int:
@@ -115,7 +115,7 @@ def test_a_backup_more_takes_less_memory_than_three_kilobytes(
         with crowded_server(crowded) as url:
             monkeypatch.setenv("STORAGE_EMULATOR_HOST", url)
             store = open_store("gs://crowded")
-            assert next(iter(store.list_objects()))  # what is imported and connected once is no backup's
+            assert next(iter(store.list_objects()))  # imports and connects, which is no cost per backup
             before = tracemalloc.get_traced_memory()[0]
             found = take(store)
             after = tracemalloc.get_traced_memory()[0]

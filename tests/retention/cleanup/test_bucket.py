@@ -94,7 +94,7 @@ def test_a_bucket_that_takes_the_request_and_holds_nothing_is_found_out(
     store: BucketStore, old: list[BackupName]
 ) -> None:
     """As the server of these tests does, by itself."""
-    with pytest.raises(StoreError, match="did not do it"):
+    with pytest.raises(StoreError, match="did not apply it"):
         hold(store, "old0", "incident 42", "someone")
 
 
