@@ -8,7 +8,7 @@ from typing import Any
 from shared.clock import utc_now
 from shared.sqlitecloud.connection_string import Address
 from shared.sqlitecloud.failures import AUTH, CloudError, CommandRefused
-from shared.sqlitecloud.native_backups import NativeInventory, NativePoint, peek, shown
+from shared.sqlitecloud.native_backups import NativeInventory, NativePoint, read_inventories, shown
 from shared.sqlitecloud.native_findings import NativeFindings, native_findings
 from shared.terminal.screen import BAD, GOOD, UNKNOWN, say, table
 from shared.text import age, count, size
@@ -79,7 +79,7 @@ def look_natively(address: Address | None, databases: Collection[str]) -> Native
     if address is None:
         return NativeLook()
     try:
-        found = [(one, judged(one, wrote=None)) for one in peek(address, databases)]
+        found = [(one, judged(one, wrote=None)) for one in read_inventories(address, databases)]
     except CloudError as error:
         if isinstance(error, CommandRefused) and error.code == AUTH:
             return NativeLook()

@@ -100,10 +100,10 @@ def list_points(as_json: bool, database: str | None) -> None:
       litekeep native list
     """
     from litekeep.native_screen import point_json, say_points
-    from shared.sqlitecloud.native_backups import look
+    from shared.sqlitecloud.native_backups import read_inventory
 
     place = _location(database)
-    inventory = look(place.address, place.database)
+    inventory = read_inventory(place.address, place.database)
     if as_json:
         say_json([point_json(point) for point in reversed(inventory.points)])
     elif inventory.points:
@@ -139,14 +139,14 @@ def watched(
     place: "CloudLocation", seconds: int | None, pause: Callable[[float], None]
 ) -> tuple["NativeInventory", bool | None]:
     """What there is, and whether writes went on while we looked; None when nobody was to look."""
-    from shared.sqlitecloud.native_backups import look
+    from shared.sqlitecloud.native_backups import read_inventory
     from shared.sqlitecloud.native_findings import wrote_between
 
-    first = look(place.address, place.database)
+    first = read_inventory(place.address, place.database)
     if seconds is None:
         return first, None
     pause(seconds)
-    second = look(place.address, place.database)
+    second = read_inventory(place.address, place.database)
     return second, wrote_between(first.writes, second.writes)
 
 

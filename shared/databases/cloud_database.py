@@ -30,7 +30,7 @@ class CloudDatabase:
         return self.snapshot(destination, allow_corrupt=False, progress=silent).path
 
     def look(self) -> str:
-        return snapshot.look_at(self._location)
+        return snapshot.describe(self._location)
 
     def health(self, now: datetime, *, restores: bool) -> Iterator[Condition]:
         for found in health.check(self._location.address, self._location.database, now, restores=restores):

@@ -8,7 +8,7 @@ from shared.events.log import Event, Field
 from shared.monitor.finding import Finding
 from shared.sqlitecloud.connection_string import Address
 from shared.sqlitecloud.failures import AUTH, CloudError, CommandRefused
-from shared.sqlitecloud.native_backups import NativeInventory, peek
+from shared.sqlitecloud.native_backups import NativeInventory, read_inventories
 from shared.sqlitecloud.native_findings import ALLOWED, NativeFindings, native_findings, wrote_between
 
 _WATCHED = 30.0  # seconds
@@ -28,7 +28,7 @@ def probe_native(
     privilege BACKUP was not meant to watch them, and finds nothing; `litekeep health` says that it is missing.
     """
     try:
-        found = peek(address, wanted)
+        found = read_inventories(address, wanted)
         wrote: dict[str, bool | None] = {}
         if behind := [one for one in found if _behind(one, clock)]:
             wrote, found = _watch(address, wanted, behind, pause)
@@ -45,11 +45,11 @@ def _watch(
 ) -> tuple[dict[str, bool | None], list[NativeInventory]]:
     """Who was written to within a while, and what there is a little after that: a point follows its write."""
     pause(_WATCHED)
-    then = {one.database: one.writes for one in peek(address, wanted)}
+    then = {one.database: one.writes for one in read_inventories(address, wanted)}
     wrote = {one.database: wrote_between(one.writes, then.get(one.database)) for one in behind}
     if any(wrote.values()):
         pause(_SETTLED)
-    return wrote, peek(address, wanted)
+    return wrote, read_inventories(address, wanted)
 
 
 def _behind(one: NativeInventory, clock: Clock) -> bool:

@@ -1,1 +1,1 @@
-"""SQLite Cloud as a service to talk to: connection strings, the hardened driver, sessions and their errors."""
+"""The client for SQLite Cloud: connection strings, the hardened driver, sessions and their errors."""

@@ -1,19 +1,19 @@
-"""How many steps of a download to ask for before the ones in front have come.
+"""Request-ahead for downloads: how many DOWNLOAD STEP requests to send before their replies have arrived.
 
-The protocol is a request and its reply, and then the next. A node that gets its next request only when the last reply
-has arrived does nothing in between, which with small steps is half of the time. So some requests wait at the node while
-it sends small ones. That a node leaves them unread until then is how TCP works, and documented nowhere: when a
-connection breaks or falls silent with requests waiting, the download is tried again without. With larger steps (512 KiB
-is the platform's default) there is nothing to gain, so none waits.
+The protocol is one request, one reply. With small steps, a node that gets each request only after its last reply
+arrived is idle half of the time. So several requests are sent ahead while replies are small. That the node leaves them
+unread in its TCP buffer until then is not documented: if the connection breaks or falls silent with requests pending,
+the download is retried without request-ahead. Large steps (the platform's default is 512 KiB) gain nothing from it, so
+for them no request is sent ahead.
 """
 
 _LARGE = 256 << 10  # bytes of a step
-_BYTES = 4 << 20
-_MOST = 64  # requests
+_BYTES = 4 << 20  # of the replies to pending requests
+_MOST = 64  # pending requests
 
 
 class RequestsAhead:
-    """Counts requests, while `size` bytes are to come; whenever none waits, the next is to be sent."""
+    """Counts the pending requests of a download of `size` bytes. When none is pending, the caller sends the next."""
 
     def __init__(self, size: int) -> None:
         self._left = size
@@ -23,12 +23,12 @@ class RequestsAhead:
         self.waiting += 1
 
     def arriving(self, length: int) -> int:
-        """The reply to a request begins, a step of that many bytes. Returns how many more to ask for now."""
+        """Notes that a reply of `length` bytes begins. Returns how many more requests to send now."""
         self.waiting -= 1
         self._left -= length
         if self._left <= 0 or length <= 0 or length >= _LARGE:
             return 0
-        needed = -(-self._left // length)  # if they stay as long as this one
+        needed = -(-self._left // length)  # assuming steps of the same length
         more = max(0, min(needed, max(1, min(_MOST, _BYTES // length))) - self.waiting)
         self.waiting += more
         return more

@@ -1,10 +1,10 @@
-"""`sqlitecloud://` connection strings, read strictly.
+"""A strict parser for `sqlitecloud://` connection strings.
 
     sqlitecloud://[USER:PASSWORD@]HOST[:PORT]/[NAME][?OPTION=VALUE&…]
 
-User, password, name and values are percent-encoded UTF-8; a `+` is a plus sign. The driver's own parser takes
-`insecure=false` for true, loses options that it does not know, turns a key of digits into a number and shows parts
-of a password in its errors (driver 0.0.84, datatypes.py:180-236), so no string of a user's ever reaches it.
+User, password, name and values are percent-encoded UTF-8; a `+` is a plus sign. The driver's own parser is not used:
+it reads `insecure=false` as true, drops unknown options, turns an all-digit key into a number and shows parts of a
+password in its errors (driver 0.0.84, datatypes.py:180-236).
 """
 
 import math
@@ -29,10 +29,10 @@ _ESCAPE = re.compile(r"%([0-9A-Fa-f]{2})?")
 _KEY = re.compile(r"[!-~]{1,4096}", re.ASCII)
 _LONGEST_DATABASE_KEY = 256  # characters
 _SECONDS = re.compile(r"[0-9]{1,6}(\.[0-9]{1,3})?", re.ASCII)
-# Options of the public drivers that would change what a backup reads, or who may listen in.
+# Options of the public drivers that would change what a backup reads, or weaken the connection.
 _UNWANTED = {
-    "create": "databases are made by a restore only",
-    "memory": "there is nothing to back up in memory",
+    "create": "only a restore creates databases",
+    "memory": "a database in memory cannot be backed up",
     "non_linearizable": "a backup reads from the leader",
     "nonlinearizable": "a backup reads from the leader",
     "noblob": "a backup leaves nothing out",
@@ -47,7 +47,7 @@ _UNWANTED = {
 
 
 class Secret:
-    """A text that shows itself only when asked to."""
+    """A secret text: its `repr` hides it, and `reveal` returns it."""
 
     __slots__ = ("_text",)
 
@@ -78,7 +78,7 @@ class Login:
 
 @dataclass(frozen=True)
 class Address:
-    """A project's node, how to reach it, and as whom. Times are seconds."""
+    """The address of a project's node, its TLS options and the login. Times are in seconds."""
 
     host: str
     port: int | None
@@ -89,7 +89,7 @@ class Address:
     certificate_key: Path | None = None
     timeout: float = 60.0
     connect_timeout: float = 15.0
-    key: Secret | None = field(default=None, repr=False)  # what restores have the node encrypt a database with
+    key: Secret | None = field(default=None, repr=False)  # the encryption key for restored databases
 
     @property
     def display(self) -> str:
@@ -98,13 +98,13 @@ class Address:
         return f"sqlitecloud://{host}{'' if self.port is None else f':{self.port}'}"
 
     def secrets(self) -> list[str]:
-        """What must not appear in any text."""
+        """The texts that must not appear in any output."""
         return [secret.reveal() for secret in (self.login.secret, self.key) if secret is not None]
 
 
 @dataclass(frozen=True)
 class ConnectionString:
-    """What a connection string says: a node, and the database on it if one is named."""
+    """A parsed connection string: a node, and the database if one is named."""
 
     address: Address
     database: str | None
@@ -113,55 +113,55 @@ class ConnectionString:
 def parse_connection_string(
     text: str, *, allow_insecure: bool = False, what: str = "the sqlitecloud:// location"
 ) -> ConnectionString:
-    """Reads a connection string. `insecure=true` (TCP without TLS) has to be allowed by the caller.
+    """Parses a connection string. `allow_insecure` permits `insecure=true`, TCP without TLS.
 
-    `what` is the setting or flag that errors name. Raises UsageError, which repeats nothing that could be a credential.
+    `what` is the setting or flag that errors name. Raises UsageError, whose text has no part that may be a credential.
     """
     try:
-        found = _parse(text, allow_insecure=allow_insecure)
+        parsed = _parse(text, allow_insecure=allow_insecure)
     except _Unusable as error:
         raise UsageError(f"{what} cannot be used: {error}; {_FORM}") from None
-    for secret in found.address.secrets():
+    for secret in parsed.address.secrets():
         keep_secret(secret)
-    return found
+    return parsed
 
 
 def _parse(text: str, *, allow_insecure: bool) -> ConnectionString:
     if not _SCHEME.match(text) or not text.isprintable() or " " in text:
-        raise _wrong("it has no sqlitecloud:// in front, or a blank in it")
+        raise _wrong("it does not begin with sqlitecloud://, or contains a blank")
     if "#" in text:
-        raise _wrong("it holds a #, which is written %23")
+        raise _wrong("it contains a #: write %23")
     main, _, query = text[len("sqlitecloud://") :].partition("?")
     authority, _, path = main.partition("/")
-    who, at, where = authority.rpartition("@")
-    host, port = _host_and_port(where)
+    userinfo, at, location = authority.rpartition("@")
+    host, port = _host_and_port(location)
     options = _options(query)
     values = {name: _value(name, raw) for name, raw in options.items() if name in _READERS}
     settings = {name: value for name, value in values.items() if name not in _WITHOUT_EFFECT}
-    address = Address(host, port, _login(who if at else None, options), **settings)
+    address = Address(host, port, _login(userinfo if at else None, options), **settings)
     _check(address, allow_insecure=allow_insecure)
     if not path:
         return ConnectionString(address, None)
     try:
         name = check_name(_decoded(path, "the database's name"))
     except UsageError:
-        # Not repeated: a password with a / in it would end up here.
-        raise _wrong("its database name is not allowed, with a quote, backslash, slash or ; in it") from None
+        # The name is not repeated: a password that contains a / would end up here.
+        raise _wrong("its database name contains a quote, backslash, slash or ;, or is no valid name") from None
     return ConnectionString(address, name)
 
 
-def _host_and_port(where: str) -> tuple[str, int | None]:
-    if ipv6 := _IPV6.match(where):
-        host, rest = ipv6[1], where[ipv6.end() :]
+def _host_and_port(location: str) -> tuple[str, int | None]:
+    if ipv6 := _IPV6.match(location):
+        host, rest = ipv6[1], location[ipv6.end() :]
     else:
-        host, colon, number = where.partition(":")
+        host, colon, number = location.partition(":")
         rest = colon + number
         if not _HOST.fullmatch(host):
-            raise _wrong("HOST is missing or cannot be one")
+            raise _wrong("HOST is missing or not a valid host name")
     if not rest:
         return host.lower(), None
     if not _PORT.fullmatch(rest[1:]) or rest[0] != ":" or int(rest[1:]) > 65535:
-        raise _wrong("PORT is no number from 1 to 65535, or a password before it holds a / or ? (write %2F, %3F)")
+        raise _wrong("PORT is not a number from 1 to 65535, or a password contains a / or ? (write %2F, %3F)")
     return host.lower(), int(rest[1:])
 
 
@@ -171,9 +171,9 @@ def _options(query: str) -> dict[str, str]:
         name, equals, raw = pair.partition("=")
         name = name.lower()
         if name in _UNWANTED:
-            raise _wrong(f"its option {name} has no place in it: {_UNWANTED[name]}")
+            raise _wrong(f"its option {name} is not allowed: {_UNWANTED[name]}")
         if name not in _READERS and name not in _KEYS:
-            # Not repeated: it may be the rest of a key that was not percent-encoded.
+            # The name is not repeated: it may be part of a key that was not percent-encoded.
             raise _wrong(f"it has an unknown option; known are {', '.join([*_KEYS, *_READERS])}")
         if not equals or not raw:
             raise _wrong(f"its option {name} has no value")
@@ -183,31 +183,31 @@ def _options(query: str) -> dict[str, str]:
     return options
 
 
-def _login(who: str | None, options: dict[str, str]) -> Login:
+def _login(userinfo: str | None, options: dict[str, str]) -> Login:
     given = [name for name in _KEYS if name in options]
-    if len(given) + (who is not None) != 1:
+    if len(given) + (userinfo is not None) != 1:
         raise _wrong("it must name exactly one of USER:PASSWORD@, apikey= and token=")
-    if who is None:
+    if userinfo is None:
         if not _KEY.fullmatch(options[given[0]]):
-            raise _wrong(f"its option {given[0]} holds a character that no key has")
+            raise _wrong(f"its option {given[0]} contains a character that is not allowed in keys")
         return Login(given[0].upper(), Secret(options[given[0]]))
-    user, colon, password = who.partition(":")
-    if "@" in who or not colon or not user or not password:
-        raise _wrong("in front of the @ stands USER:PASSWORD, with any @, : or / in them percent-encoded")
+    user, colon, password = userinfo.partition(":")
+    if "@" in userinfo or not colon or not user or not password:
+        raise _wrong("before the @ it needs USER:PASSWORD, with any @, : or / in them percent-encoded")
     return Login("PASSWORD", Secret(_decoded(password, "the password")), _decoded(user, "the user"))
 
 
 def _check(address: Address, *, allow_insecure: bool) -> None:
     if address.insecure and not allow_insecure:
-        raise _wrong("insecure=true sends keys and data in clear, and is refused in production")
+        raise _wrong("insecure=true sends keys and data unencrypted, and is refused in production")
     if address.certificate_key and not address.certificate:
-        raise _wrong("its option certificate_key goes with certificate")
+        raise _wrong("its option certificate_key needs the option certificate too")
 
 
 def _decoded(text: str, what: str) -> str:
-    """Percent-decoding that refuses what is not UTF-8, and anything that is no printable text afterwards."""
+    """Percent-decodes `text`. Raises _Unusable if the result is not UTF-8 or not printable."""
     if any(not escape[1] for escape in _ESCAPE.finditer(text)):
-        raise _wrong(f"{what} holds a % that is not followed by two hex digits: write %25")
+        raise _wrong(f"{what} contains a % that is not followed by two hex digits: write %25")
     raw = b"".join(_bytes_of(text))
     try:
         decoded = raw.decode()
@@ -243,7 +243,7 @@ def _boolean(raw: str) -> bool:
 
 def _never(raw: str) -> bool:
     if _boolean(raw):
-        raise ValueError("must not be true: name your own authority by root_certificate=FILE")
+        raise ValueError("must not be true: name your own certificate authority with root_certificate=FILE")
     return False
 
 
@@ -256,7 +256,7 @@ def _database_key(raw: str) -> Secret:
 def _seconds(raw: str) -> float:
     seconds = float(raw) if _SECONDS.fullmatch(raw) else math.nan
     if not 0 < seconds <= 86_400:
-        raise ValueError("is no number of seconds above 0 and up to 86400")
+        raise ValueError("is not a number of seconds above 0 and up to 86400")
     return seconds
 
 
@@ -280,5 +280,5 @@ _READERS: dict[str, Callable[[str], Any]] = {
     "compression": _boolean,
     "key": _database_key,
 }
-# Databases come and go uncompressed whatever it says, and what else is asked for is small.
+# Databases are always transferred uncompressed, and all other replies are small.
 _WITHOUT_EFFECT = frozenset({"no_verify_certificate", "compression"})

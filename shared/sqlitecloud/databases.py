@@ -1,4 +1,4 @@
-"""What a project holds, and bringing a database there or away. Each call opens its own connection, and tries again."""
+"""Lists, uploads, replaces, encrypts and removes databases of a project. Calls with an Address connect and retry."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -22,7 +22,7 @@ _STATES = {_DISABLED: "disabled", 3: "under maintenance", 4: "in error"}
 
 @dataclass(frozen=True)
 class Listed:
-    """A row of LIST DATABASES DETAILED; what a node leaves out is None. `writes` counts them, as the node does."""
+    """A row of LIST DATABASES DETAILED. Fields that the node omits are None; `writes` is its count of writes."""
 
     name: str
     size: int | None
@@ -36,12 +36,12 @@ class Listed:
 
     @property
     def trouble(self) -> str | None:
-        """Why it cannot be used, if the node says so."""
+        """Why the database cannot be used, as the node reports it; None if it can."""
         return _STATES.get(self.status or STATUS_OK)
 
 
 def on_node(address: Address, work: Callable[[Session], T]) -> T:
-    """Runs `work` on a new connection, and on another when what went wrong may pass. It must bear repetition."""
+    """Runs `work` on a new connection, and retries transient errors on another. `work` must be idempotent."""
     for attempt in attempts():
         with attempt, Session(address) as session:
             return work(session)
@@ -49,14 +49,14 @@ def on_node(address: Address, work: Callable[[Session], T]) -> T:
 
 
 def names(session: Session) -> list[str]:
-    """The databases that can be used now, by name."""
+    """Returns the names of the databases that can be used now, sorted."""
     return sorted(
         str(row["name"]) for row in session.rows("LIST DATABASES", most=LISTING) if isinstance(row.get("name"), str)
     )
 
 
 def listed(session: Session) -> list[Listed]:
-    """All databases with what the node says of them, by name; where it refuses the details, names alone."""
+    """Returns all databases, sorted by name. Only the names are set if the node refuses the details."""
     try:
         found = [_listed(row) for row in session.rows("LIST DATABASES DETAILED", most=LISTING)]
     except CommandRefused as error:
@@ -67,29 +67,31 @@ def listed(session: Session) -> list[Listed]:
 
 
 def find(session: Session, name: str) -> Listed | None:
+    """Returns the database of that name, or None."""
     return next((found for found in listed(session) if found.name == name), None)
 
 
 def version(session: Session) -> str | None:
-    """The node's software, where the role may ask for it."""
+    """Returns the node's software version, or None if the role may not read it."""
     try:
-        found = {row.get("key"): row.get("value") for row in session.rows("LIST INFO")}
+        info = {row.get("key"): row.get("value") for row in session.rows("LIST INFO")}
     except CommandRefused:
         return None
-    told = found.get("sqlitecloud_version")
-    return told if isinstance(told, str) else None
+    value = info.get("sqlitecloud_version")
+    return value if isinstance(value, str) else None
 
 
 def exists(address: Address, name: str) -> bool:
+    """Returns whether a database of that name is listed. Raises CloudError."""
     return on_node(address, lambda session: name in names(session))
 
 
 def put(address: Address, name: str, source: Path, watch: Watcher) -> bool:
-    """Makes the new database `name` of the closed file `source`.
+    """Uploads the closed file `source` as the new database `name`.
 
-    Returns True when the node said that it is stored, False when its answer was lost and the name is there now.
-    Raises Refused when the name is taken or the node does not want it, and nothing of ours is there then. Raises
-    Undecided when it may be there, or may come yet.
+    Returns True if the node confirmed the upload, False if its reply was lost and the name exists now.
+    Raises CommandRefused if the name is taken or the node refuses; nothing was stored then. Raises Undecided if the
+    database may be stored, now or later.
     """
     lost: Undecided | None = None
     try:
@@ -104,7 +106,7 @@ def put(address: Address, name: str, source: Path, watch: Watcher) -> bool:
                     raise
                 except CommandRefused:
                     if lost is not None and name in names(session):
-                        return False  # the first upload was stored after all, only later
+                        return False  # the first upload was stored after all, but later
                     raise
                 return True
     except CloudError as error:
@@ -115,10 +117,11 @@ def put(address: Address, name: str, source: Path, watch: Watcher) -> bool:
 
 
 def replace(address: Address, name: str, source: Path, watch: Watcher) -> bool:
-    """Puts the closed file `source` in the place of the database `name` in one step, by UPLOAD … REPLACE.
+    """Replaces the database `name` with the closed file `source` atomically, by UPLOAD … REPLACE.
 
-    Returns as `put` does; False means that the old may be there still. Nothing that has been sent whole is sent again:
-    whoever wrote to the new one meanwhile would lose it. Raises CloudError, and the old is as it was then.
+    Returns True if the node confirmed it, False if the old database may still be in place. A complete upload is never
+    repeated: that would discard writes made to the new database meanwhile. Raises CloudError if the old database is
+    unchanged.
     """
     for attempt in attempts():
         with attempt, Session(address) as session:
@@ -131,9 +134,9 @@ def replace(address: Address, name: str, source: Path, watch: Watcher) -> bool:
 
 
 def encrypt(address: Address, name: str) -> None:
-    """Has the node encrypt a database with the key of the connection string; one that is encrypted is left as it is.
+    """Encrypts a database on the node with the key of the connection string, unless it is encrypted already.
 
-    Raises CloudError, and then it may be encrypted or not.
+    Raises CloudError; the database may be encrypted or not then.
     """
     if address.key is None:
         raise ValueError("no key to encrypt with")
@@ -143,7 +146,7 @@ def encrypt(address: Address, name: str) -> None:
                 return
             session.ok(f"ENCRYPT DATABASE {quoted(name)} KEY ?", address.key.reveal(), patient=True)
             if not _is_encrypted(session, name):
-                raise CloudError(f"{address.display} was told to encrypt {name}, and does not list it as encrypted")
+                raise CloudError(f"{address.display} encrypted {name} but does not list it as encrypted: try again")
             return
 
 
@@ -153,7 +156,7 @@ def _is_encrypted(session: Session, name: str) -> bool:
 
 
 def remove(address: Address, name: str) -> None:
-    """Removes a database; that it is gone already is as good. Raises CloudError, and then it may be there or not."""
+    """Removes a database, if it exists. Raises CloudError; the database may exist or not then."""
     tried = False
     for attempt in attempts():
         with attempt, Session(address) as session:
@@ -178,7 +181,7 @@ def _listed(row: dict[str, Value]) -> Listed:
 
 
 def number_in(value: Value) -> int | None:
-    """Returns the number that a cell holds, as a number or as text; None for anything else."""
+    """Returns the integer in a cell, given as a number or as text; None for anything else."""
     if isinstance(value, str) and value.isdecimal() and len(value) <= _MOST_DIGITS:
         return int(value)
     return value if isinstance(value, int) else None

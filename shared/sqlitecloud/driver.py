@@ -1,7 +1,7 @@
-"""The `sqlitecloud` driver 0.0.84 with what is unsafe or slow in it replaced.
+"""The `sqlitecloud` driver 0.0.84 with its unsafe and slow parts replaced.
 
-Each override names the lines of that version's driver.py that it answers. A test holds the source of those
-lines to a digest, so that a new version of the driver cannot come in unread.
+Each override names the lines of that version's driver.py that it replaces, and their fault. A test compares the source
+of those lines with a digest, so that a new version of the driver must be reviewed.
 """
 
 import socket
@@ -22,11 +22,11 @@ from shared.sqlitecloud.replies import CONTENT, SHORT, Most
 DRIVER_VERSION = "0.0.84"
 _MOST_DIGITS = 15  # of a number in a header
 _STEP = b"+13 DOWNLOAD STEP"
-_MORE = object()  # what a nested read gives back: the loop outside goes on
+_MORE = object()  # returned by a nested read: the outer loop continues
 
 
 class ErrorReply(Exception):
-    """The node's `-` reply, as it came: `text` may hold anything."""
+    """An error reply of the node (`-`). `text` is unchecked and may contain anything."""
 
     def __init__(self, code: int, text: str) -> None:
         super().__init__()
@@ -35,7 +35,7 @@ class ErrorReply(Exception):
 
 
 class HardenedDriver(Driver):
-    """One connection, and for one thread. It is closed by every failure but a whole error reply."""
+    """One connection, for one thread. Every failure closes it, except a complete error reply."""
 
     def __init__(self, address: Address) -> None:
         super().__init__()
@@ -45,14 +45,14 @@ class HardenedDriver(Driver):
         self._most = CONTENT
 
     def open(self) -> SQLiteCloudConnect:
-        """Connects and logs in. Raises OSError, CloudError or ErrorReply; no socket is left open then."""
+        """Connects and logs in. Raises OSError, CloudError or ErrorReply, and leaves no socket open then."""
         config = SQLiteCloudConfig()
         config.account = SQLiteCloudAccount(hostname=self._address.host, port=self._address.port or DEFAULT_PORT)
         config.compression = False
         return self.connect(config.account.hostname, config.account.port, config)
 
     def connect(self, hostname: str, port: int, config: SQLiteCloudConfig) -> SQLiteCloudConnect:
-        """Answers 41-66: a login that fails leaves the socket open."""
+        """Replaces 41-66, where a failed login leaves the socket open."""
         connection = SQLiteCloudConnect()  # type: ignore[no-untyped-call]
         connection.config = config
         connection.socket = self._internal_connect(hostname, port, config)
@@ -65,16 +65,16 @@ class HardenedDriver(Driver):
         return connection
 
     def is_connected(self, connection: SQLiteCloudConnect, main_socket: bool = True) -> bool:
-        """Answers 122-137: writing nothing to a socket says nothing of the other side."""
+        """Replaces 122-137, which writes zero bytes: that does not detect a closed connection."""
         return connection.socket is not None
 
     def step(
         self, connection: SQLiteCloudConnect, most: int, save: Callable[[memoryview], None], ahead: RequestsAhead | None
     ) -> int:
-        """Reads the reply to a DOWNLOAD STEP; returns its size. While it is on its way the next are asked for.
+        """Reads the reply to a DOWNLOAD STEP and returns its size. Meanwhile sends the requests due by `ahead`.
 
-        Answers 402-418, which takes any reply for data, copies it three times, and lets the node wait for each request.
-        Raises Garbled for any other reply than a blob of at most `most` bytes, ErrorReply for an error.
+        Replaces 402-418, which accepts any reply as data, copies it three times, and leaves the node idle between
+        requests. Raises Garbled for any reply but a blob of at most `most` bytes, ErrorReply for an error.
         """
         frames = self._open_frames()
         try:
@@ -85,7 +85,7 @@ class HardenedDriver(Driver):
                     if ahead is None:
                         return False
                     for _ in range(ahead.arriving(length)):
-                        sock.sendall(_STEP)  # each in a TLS record of its own, as if it had been sent alone
+                        sock.sendall(_STEP)  # each in its own TLS record, as if it had been sent alone
                     return ahead.waiting > 0
 
                 return frames.blob(most, save, ask)
@@ -93,17 +93,17 @@ class HardenedDriver(Driver):
             self.disconnect(connection)
             raise
         result = self.receive(connection, SHORT)
-        raise self._wrong(connection, f"a {_kind(result)} came where a part of the database was to come")
+        raise self._wrong(connection, f"the reply is a {_kind(result)} instead of a part of the database")
 
     def send(
         self, connection: SQLiteCloudConnect, command: str | list[str] | bytes, timeout: float | None = None
     ) -> None:
-        """Sends a command, one with its bindings, or a piece of an upload; the caller reads the reply."""
+        """Sends a command, a command with bindings, or a piece of an upload. The caller reads the reply."""
         content = self._internal_serialize_command(command, zero_string=isinstance(command, list))
         self._internal_socket_write(connection, content, timeout=timeout)
 
     def receive(self, connection: SQLiteCloudConnect, most: Most | None = None) -> SQLiteCloudResult:
-        """The reply to what was sent. Raises Garbled for one that holds more than `most`, by default CONTENT."""
+        """Reads the reply. Raises Garbled if it exceeds the limit `most`, by default CONTENT."""
         self._most = most or CONTENT
         try:
             result: SQLiteCloudResult = self._internal_socket_read(connection)
@@ -112,7 +112,7 @@ class HardenedDriver(Driver):
             self._most = CONTENT
 
     def _internal_connect(self, hostname: str, port: int, config: SQLiteCloudConfig) -> socket.socket:
-        """Answers 139-175: IPv4 alone, TLS 1.2, and a socket that stays open when it fails."""
+        """Replaces 139-175, which speaks only IPv4, allows TLS 1.2, and leaves the socket open after a failure."""
         context = None if self._address.insecure else _context(self._address)
         sock = socket.create_connection((hostname, port), self._address.connect_timeout)
         try:
@@ -126,7 +126,7 @@ class HardenedDriver(Driver):
         return sock
 
     def _internal_config_apply(self, connection: SQLiteCloudConnect, config: SQLiteCloudConfig) -> None:
-        """Answers 425-471: credentials and names pasted into a command. They are bound, as the Go driver does it."""
+        """Replaces 425-471, which pastes credentials and names into a command. Here they are bound."""
         login = self._address.login
         secret = login.secret.reveal()
         if login.kind == "PASSWORD":
@@ -135,12 +135,12 @@ class HardenedDriver(Driver):
             command = [f"AUTH {login.kind} ?", secret]
         self.send(connection, command)
         if self.receive(connection, SHORT).tag is not SQLITECLOUD_RESULT_TYPE.RESULT_OK:
-            raise Garbled("the login was answered with something else than OK or an error")
+            raise Garbled("the reply to the login is neither OK nor an error")
 
     def _internal_run_command(
         self, connection: SQLiteCloudConnect, command: bytes, main_socket: bool = True
     ) -> SQLiteCloudResult:
-        """Answers 473-487: after a timeout the next command would get the reply to this one."""
+        """Replaces 473-487, where after a timeout the next command gets the reply to this one."""
         self._internal_socket_write(connection, command)
         return self.receive(connection)
 
@@ -151,7 +151,7 @@ class HardenedDriver(Driver):
         main_socket: bool = True,
         timeout: float | None = None,
     ) -> None:
-        """Answers 489-514: any failure leaves the connection as it is."""
+        """Replaces 489-514, where a failure leaves the connection open."""
         frames = self._open_frames()
         try:
             frames.expect(timeout)
@@ -162,7 +162,7 @@ class HardenedDriver(Driver):
             raise
 
     def _internal_socket_read(self, connection: SQLiteCloudConnect, main_socket: bool = True) -> Any:
-        """Answers 516-595 and 768: quadratic, without limits, and one level deeper with every chunk."""
+        """Replaces 516-595 and 768, which take quadratic time, have no limits, and recurse for every chunk."""
         if self._reading:
             return _MORE
         self._reading = True
@@ -178,11 +178,11 @@ class HardenedDriver(Driver):
             self._rowset: Any = None
 
     def _internal_setup_pubsub(self, connection: SQLiteCloudConnect, buffer: bytes) -> bool:
-        """Answers 180-215: a reply that has us connect somewhere else."""
+        """Replaces 180-215, where a reply makes the client connect to another address."""
         raise Garbled("the node asked for a second connection")
 
     def disconnect(self, conn: SQLiteCloudConnect, only_main_socket: bool = False) -> None:
-        """Answers 68-82: what was read of a reply is forgotten with its connection."""
+        """Replaces 68-82; also discards what was read of a reply."""
         self._frames = None
         super().disconnect(conn, only_main_socket)
 
@@ -193,19 +193,19 @@ class HardenedDriver(Driver):
             taken += len(frame)
             if frame[:1] == b"-":
                 if chunks:
-                    raise Garbled("an error came in the middle of a rowset")
+                    raise Garbled("a rowset is interrupted by an error reply")
                 raise _error_reply(frame)
             if chunks and frame[:1] != b"/":
-                raise Garbled("the rowset does not go on as it began")
+                raise Garbled("a rowset continues with a reply that is not a chunk")
             cells += _cells_of(frame)
             if cells > self._most.values:
-                raise Garbled(f"a reply holds more than {self._most.values} values, more than the command needs")
+                raise Garbled(f"a reply has more than {self._most.values} values, the limit for this command")
             try:
                 result = self._internal_parse_buffer(connection, frame, len(frame))
-            except Exception as error:  # noqa: BLE001 - what the driver's parser does with nonsense has no end
+            except Exception as error:  # noqa: BLE001 - the driver's parser raises anything for a malformed reply
                 raise Garbled(f"a reply cannot be read ({type(error).__name__})") from None
             if result is None:
-                raise Garbled("a rowset ended that had not begun")
+                raise Garbled("a rowset ends that has not begun")
             if result is not _MORE:
                 return result
             chunks = True
@@ -221,7 +221,7 @@ class HardenedDriver(Driver):
 
 
 def _context(address: Address) -> ssl.SSLContext:
-    """TLS 1.3 at least, the node's certificate and name checked against the system's authorities or the one named."""
+    """Returns a TLS 1.3 context that verifies certificate and host name, by root_certificate or the system's CAs."""
     try:
         context = ssl.create_default_context(cafile=address.root_certificate)
         context.minimum_version = ssl.TLSVersion.TLSv1_3
@@ -229,13 +229,13 @@ def _context(address: Address) -> ssl.SSLContext:
             context.load_cert_chain(address.certificate, address.certificate_key)
     except (OSError, ssl.SSLError):
         raise Unreachable(
-            "a file that root_certificate, certificate or certificate_key names cannot be read as PEM"
+            "the file of root_certificate, certificate or certificate_key cannot be read as PEM"
         ) from None
     return context
 
 
 def _error_reply(frame: bytes) -> ErrorReply:
-    """`-LEN CODE[:EXT[:OFFSET]] TEXT`"""
+    """Parses an error frame: `-LEN CODE[:EXT[:OFFSET]] TEXT`. Raises Garbled for one without a code."""
     _, _, content = frame.partition(b" ")
     codes, _, text = content.partition(b" ")
     code = codes.split(b":")[0]
@@ -247,9 +247,9 @@ def _error_reply(frame: bytes) -> ErrorReply:
 def _cells_of(frame: bytes) -> int:
     """Returns how many values the header of a rowset, chunk or array announces; 1 for any other frame.
 
-    Answers 905-1006, which for a header that promises too much starts over from the front, again and again.
-    `*LEN 0:VERSION ROWS COLUMNS …` and `=LEN COUNT …`. Raises Garbled for a header that is malformed, or announces more
-    than fits the frame: a name and a value take two bytes at least.
+    Protects 905-1006, which parses a frame again and again if its header announces too many values.
+    The headers are `*LEN 0:VERSION ROWS COLUMNS …` and `=LEN COUNT …`. Raises Garbled for a malformed header, or one
+    that announces more values than fit the frame: a value takes at least two bytes.
     """
     kind = frame[:1]
     if kind == b"=":
@@ -260,15 +260,15 @@ def _cells_of(frame: bytes) -> int:
     else:
         return 1
     if cells * 2 > len(frame):
-        raise Garbled("a reply announces more values than it has bytes")
+        raise Garbled("a reply announces more values than fit its length")
     return cells
 
 
 def _numbers(frame: bytes, *, skipped: int, count: int) -> list[int]:
-    """Returns `count` numbers of a frame's header, after the skipped words. Raises Garbled for anything else."""
+    """Returns `count` numbers of a frame's header, after `skipped` words. Raises Garbled for anything else."""
     words = frame.split(b" ", skipped + count)[skipped : skipped + count]
     if len(words) != count or not all(word.isdigit() and len(word) <= _MOST_DIGITS for word in words):
-        raise Garbled("a reply's header has no numbers where its sizes belong")
+        raise Garbled("a reply's header has no valid sizes")
     return [int(word) for word in words]
 
 

@@ -1,6 +1,6 @@
-"""What can go wrong with a SQLite Cloud node, told apart by what may help: trying again, or a person.
+"""Errors of a SQLite Cloud node. `transient` errors may be retried; the others need a person.
 
-A text that came from outside passes through `masked` before it becomes part of a message.
+Text from the node passes through `masked` before it becomes part of a message.
 """
 
 import re
@@ -21,31 +21,31 @@ _KEYS = re.compile(r"""(\b(?:PASSWORD|HASH|KEY)\s+)('[^']*'?|"[^"]*"?|\S+)""", r
 
 
 class CloudError(SourceError):
-    """A SQLite Cloud node did not do what it was asked. `transient`: the same again may well work."""
+    """A request to a SQLite Cloud node failed. `transient` means that a retry may succeed."""
 
     transient = False
 
 
 class Lost(CloudError):
-    """The connection broke. Whether the node did what it was last asked is not known."""
+    """The connection broke. It is unknown whether the node executed the last command."""
 
     transient = True
 
 
 class TimedOut(Lost):
-    """The node was silent for too long, or too slow altogether."""
+    """The node was silent for too long, or the transfer too slow."""
 
 
 class Unreachable(CloudError):
-    """No connection came about: wrong host or port, no certificate to trust, no TLS 1.3."""
+    """No connection could be made: wrong host or port, untrusted certificate, no TLS 1.3."""
 
 
 class Garbled(CloudError):
-    """The node answered something that the protocol does not know, or not there."""
+    """The reply is malformed, or not a valid reply to the command."""
 
 
 class CommandRefused(CloudError):
-    """An error reply, whole and in order: the connection is as good as before."""
+    """The node answered with a complete error reply. The connection remains usable."""
 
     def __init__(self, message: str, code: int) -> None:
         super().__init__(message)
@@ -54,7 +54,7 @@ class CommandRefused(CloudError):
 
 
 def masked(text: str, secrets: Iterable[str]) -> str:
-    """One line of at most 200 characters in which no credential is left, not even one echoed in a command."""
+    """Returns `text` as one line of at most 200 characters, with credentials masked, also in echoed commands."""
     for secret in sorted(filter(None, secrets), key=len, reverse=True):
         text = text.replace(secret, "***").replace(secret.replace("'", "''"), "***")
     text = _KEYS.sub(r"\1***", _LOGINS.sub(r"\1 ***", text))

@@ -1,7 +1,7 @@
-"""The bytes of a database on SQLite Cloud, brought into a file of ours: as its download, or page by page.
+"""Fetches a database from SQLite Cloud into a local file: as a download, or page by page.
 
-A download is what the node has on its disk. Where that is ciphertext, which its first bytes tell, the node is asked for
-pages instead, as SQLite reads them.
+A download has the bytes on the node's disk. If its first bytes show that they are ciphertext, the database is copied
+page by page instead, which returns the pages as SQLite reads them.
 """
 
 import os
@@ -24,14 +24,14 @@ from shared.sqlitecloud.pace import Transfer
 from shared.sqlitecloud.session import Announced, Session, Watcher
 
 _SPARE_BYTES = 1 << 20
-_NOT_A_DATABASE = 26  # SQLITE_NOTADB: what SQLite says of ciphertext without its key
+_NOT_A_DATABASE = 26  # SQLITE_NOTADB: SQLite's error for ciphertext without its key
 
 
 @dataclass(frozen=True)
 class Fetched:
-    """What is in the file now: `size` bytes, and `pages` of them as the node said.
+    """The content of the fetched file: `size` bytes in `pages` pages, as the node reported.
 
-    `announced` and `writes` are what the node said of the database before anything was read.
+    `announced`, `version` and `writes` are what the node reported before anything was read.
     """
 
     announced: Announced
@@ -43,7 +43,7 @@ class Fetched:
 
 
 class _CipherText(Exception):
-    """The download does not begin like a database. `found` is what is known of it."""
+    """The download does not begin with SQLite's header. `found` describes it."""
 
     def __init__(self, found: Fetched) -> None:
         super().__init__()
@@ -51,16 +51,17 @@ class _CipherText(Exception):
 
 
 def fetch(location: CloudLocation, destination: Path, watch: Watcher) -> Fetched:
-    """Fills the file `destination`; what may pass is tried again, from scratch.
+    """Fetches the database into the existing file `destination`. Retries transient errors, from scratch.
 
-    Raises CorruptSource for an empty database and one that cannot be decrypted, CloudError, SourceError for our disk.
+    Raises CorruptSource for a database that is empty or cannot be decrypted, CloudError for errors of the node,
+    SourceError for the local disk.
     """
-    tried, transfer = 0, Transfer(location.address.timeout)
+    attempts, transfer = 0, Transfer(location.address.timeout)
 
     def download(session: Session) -> Fetched:
-        nonlocal tried
-        tried += 1
-        return _download(session, location, destination, watch, transfer, one_by_one=tried > 1)
+        nonlocal attempts
+        attempts += 1
+        return _download(session, location, destination, watch, transfer, one_by_one=attempts > 1)
 
     try:
         return databases.on_node(location.address, download)
@@ -82,7 +83,7 @@ def _download(
     one_by_one: bool,
 ) -> Fetched:
     version = databases.version(session)
-    # Counted before the snapshot is taken: what is written meanwhile makes it look changed, never unchanged.
+    # Read before the snapshot is taken: a write in between makes the database look changed, never unchanged.
     listed = databases.find(session, location.database)
     announced = session.start_download(location.database)
     if not announced.size:
@@ -91,7 +92,7 @@ def _download(
     found = Fetched(announced, announced.size, announced.pages, version, listed.writes if listed else None)
     with _emptied(location, destination) as file:
         save = _saving(location, destination, file)
-        save = _first_looked_at(save, found) if _may_be_encrypted(listed) else save
+        save = _checking_header(save, found) if _may_be_encrypted(listed) else save
         session.save_download(announced, save, watch, one_by_one=one_by_one, transfer=transfer)
     return found
 
@@ -108,7 +109,7 @@ def _copy(
 
         def write(offset: int, page: memoryview) -> None:
             with _disk_errors(location, destination):
-                while page:  # a full disk may take a part of it before it says so
+                while page:  # a full disk may accept a part before it reports the error
                     written = os.pwrite(file, page, offset)
                     page, offset = page[written:], offset + written
 
@@ -135,22 +136,22 @@ def _refuse(location: CloudLocation, error: CommandRefused) -> NoReturn:
             f"with SET DATABASE … KEY database_key TO …, which needs the privilege PRAGMA"
         )
     raise CorruptSource(
-        f"{location.display} is encrypted, so that its download is ciphertext, and copying it page by page did not "
-        f"work: {error}; it needs the privileges READ and BACKUP; else decrypt a copy on the node and back that up, or "
-        "use the platform's own backups"
+        f"{location.display} is encrypted, so its download is ciphertext, and copying it page by page failed: {error}; "
+        "grant the privileges READ and BACKUP, or decrypt a copy on the node and back that up, or use the platform's "
+        "own backups"
     )
 
 
 def _may_be_encrypted(listed: Listed | None) -> bool:
-    """Not when the node says that it is not: then a download without SQLite's header is a damaged one."""
+    """False if the node lists it as not encrypted: a download without SQLite's header is then damaged."""
     return listed is None or listed.encrypted or listed.size is None
 
 
-def _first_looked_at(save: Callable[[memoryview], None], found: Fetched) -> Callable[[memoryview], None]:
-    """Saves what begins like a database. Raises _CipherText for anything else."""
+def _checking_header(save: Callable[[memoryview], None], found: Fetched) -> Callable[[memoryview], None]:
+    """Wraps `save`: raises _CipherText if the data does not begin with SQLite's header."""
     head = b""
 
-    def look(piece: memoryview) -> None:
+    def check_and_save(piece: memoryview) -> None:
         nonlocal head
         if len(head) < len(MAGIC):
             head += piece[: len(MAGIC) - len(head)]
@@ -158,12 +159,12 @@ def _first_looked_at(save: Callable[[memoryview], None], found: Fetched) -> Call
                 raise _CipherText(found)
         save(piece)
 
-    return look
+    return check_and_save
 
 
 def _saving(location: CloudLocation, destination: Path, file: int) -> Callable[[memoryview], None]:
     def save(piece: memoryview) -> None:
-        try:  # not `_disk_errors`: this runs twice for every 64 KiB
+        try:  # not `_disk_errors`, which would be too slow: this runs twice for every 64 KiB
             while piece:
                 piece = piece[os.write(file, piece) :]
         except OSError as error:
@@ -174,7 +175,7 @@ def _saving(location: CloudLocation, destination: Path, file: int) -> Callable[[
 
 @contextmanager
 def _emptied(location: CloudLocation, destination: Path) -> Iterator[int]:
-    """The file's descriptor. What an earlier attempt left in it is gone."""
+    """Truncates the file, which may hold data of an earlier attempt, and yields its descriptor."""
     with _disk_errors(location, destination):
         file = os.open(destination, os.O_RDWR | os.O_TRUNC | os.O_CLOEXEC)
     try:
@@ -185,7 +186,7 @@ def _emptied(location: CloudLocation, destination: Path) -> Iterator[int]:
 
 @contextmanager
 def _disk_errors(location: CloudLocation, destination: Path) -> Iterator[None]:
-    """A full disk here is no broken connection."""
+    """Raises an OSError of the local disk as a SourceError, so that it is not taken for a broken connection."""
     try:
         yield
     except OSError as error:

@@ -1,9 +1,9 @@
-"""Is a database on SQLite Cloud in reach, and does this login have what backups and restores need?
+"""Checks that a database on SQLite Cloud is reachable and that the login has the privileges for backups and restores.
 
-Nobody can ask a node for one's own privileges without being an administrator, so each is found by a command that
-needs it and changes nothing: on a name that nobody has (DOWNLOAD with IF EXISTS, REMOVE with IF EXISTS, RESTORE of a
-moment before the platform existed), or that cannot be taken twice (UPLOAD without REPLACE, of which no data follows).
-That a node looks at privileges before it looks for the database is not documented; see docs/sqlitecloud.md.
+Only administrators can list privileges. So each privilege is probed with a command that needs it and changes nothing:
+on a random name that does not exist (DOWNLOAD with IF EXISTS, REMOVE with IF EXISTS, RESTORE of a time before the
+platform existed), or on the name of the existing database (UPLOAD without REPLACE, to which no data is sent).
+It is not documented that a node checks privileges before it looks for the database; see docs/sqlitecloud.md.
 """
 
 import re
@@ -29,14 +29,14 @@ FOR_RESTORES = ("CREATE_DATABASE", "DROP_DATABASE", "RESTORE")
 
 _RENEW_WITHIN = timedelta(days=14)
 _BEFORE_ALL = "1970-01-01T00:00:00Z"
-# What a refusal for lack of a privilege says on a real node is not documented, nor is its code.
+# The text and the code of a refusal for a missing privilege are not documented.
 _DENIAL = re.compile(r"privilege|permission|authori[sz]|not allowed|access denied", re.IGNORECASE)
-_THERE = re.compile(r"exist", re.IGNORECASE)
+_EXISTS = re.compile(r"exist", re.IGNORECASE)
 
 
 @dataclass(frozen=True)
 class Health:
-    """The result of one check. `ok` is None if it is unknown or not needed; `detail` ends with what fixes it."""
+    """The result of one check. `ok` is None if it is unknown or not needed; `detail` ends with the remedy."""
 
     name: str
     ok: bool | None
@@ -44,15 +44,15 @@ class Health:
 
 
 def check(address: Address, database: str, now: datetime, *, restores: bool = False) -> Iterator[Health]:
-    """Looks, a line at a time, and stops where going on makes no sense. Nothing on the node is changed.
+    """Yields the results one by one; stops early if the node or the login fails. Changes nothing on the node.
 
-    With `restores` what only a restore needs must be there too; without, its absence is merely said.
+    With `restores`, a missing privilege that only restores need is a failure; otherwise it is a note.
     """
     try:
         session = _connected(address)
     except CommandRefused as error:
         yield Health("source", ok=True, detail=f"{address.display} answers")
-        yield Health("login", ok=False, detail=f"{error}; make another key: CREATE APIKEY USER … NAME …")
+        yield Health("login", ok=False, detail=f"{error}; create another key: CREATE APIKEY USER … NAME …")
         return
     except CloudError as error:
         yield Health("source", ok=False, detail=str(error))
@@ -60,9 +60,9 @@ def check(address: Address, database: str, now: datetime, *, restores: bool = Fa
     with session:
         yield Health("source", ok=True, detail=f"{address.display} answers")
         yield _tls(session, now)
-        yield _caught("login", lambda: _login(session))
+        yield _checked("login", lambda: _login(session))
         found: list[Listed] = []
-        yield _caught("database", lambda: _database(session, database, found))
+        yield _checked("database", lambda: _database(session, database, found))
     if found and found[0].encrypted:
         yield _encryption(address, database, restores=restores)
     for privilege in (*FOR_BACKUPS, *FOR_RESTORES):
@@ -79,16 +79,16 @@ def _connected(address: Address) -> Session:
 
 def _tls(session: Session, now: datetime) -> Health:
     if session.tls is None:
-        return Health("tls", ok=None, detail="none, as insecure=true says: keys and data go over the network in clear")
+        return Health("tls", ok=None, detail="none, because of insecure=true: keys and data are sent unencrypted")
     version, end = session.tls
     try:
         ends = datetime.fromtimestamp(ssl.cert_time_to_seconds(end), UTC)
     except ValueError:
-        return Health("tls", ok=None, detail=f"{version}; when the node's certificate ends cannot be read")
+        return Health("tls", ok=None, detail=f"{version}; the expiry date of the node's certificate cannot be read")
     left = ends - now
-    detail = f"{version}, and the node's certificate ends on {ends:%Y-%m-%d}, in {count(left.days, 'day')}"
+    detail = f"{version}, and the node's certificate expires on {ends:%Y-%m-%d}, in {count(left.days, 'day')}"
     if left < _RENEW_WITHIN:
-        return Health("tls", ok=False, detail=f"{detail}: have it renewed, or nothing connects from then on")
+        return Health("tls", ok=False, detail=f"{detail}: have it renewed, or connections fail after that")
     return Health("tls", ok=True, detail=detail)
 
 
@@ -101,35 +101,35 @@ def _login(session: Session) -> Health:
 def _database(session: Session, name: str, found: list[Listed]) -> Health:
     listed = databases.find(session, name)
     if listed is None:
-        mend = "check the name, or bring it back with litekeep restore --backup latest --to"
-        return Health("database", ok=False, detail=f"{name} is not there, or this role may not see it: {mend}")
+        remedy = "check the name, or bring it back with litekeep restore --backup latest --to"
+        return Health("database", ok=False, detail=f"{name} does not exist, or this role may not see it: {remedy}")
     found.append(listed)
     size = "of unknown size" if listed.size is None else count(listed.size, "byte")
     if listed.trouble:
-        mend = f"ENABLE DATABASE {quoted(name)}" if listed.trouble == "disabled" else "ask SQLite Cloud"
-        return Health("database", ok=False, detail=f"{name}: {size}, {listed.trouble}: {mend}")
+        remedy = f"ENABLE DATABASE {quoted(name)}" if listed.trouble == "disabled" else "ask SQLite Cloud"
+        return Health("database", ok=False, detail=f"{name}: {size}, {listed.trouble}: {remedy}")
     return Health("database", ok=True, detail=f"{name}: {size}, status OK{', encrypted' if listed.encrypted else ''}")
 
 
 def _encryption(address: Address, name: str, *, restores: bool) -> Health:
-    """Has the node copy one page: whether it comes decrypted, nothing but that page tells."""
+    """Copies one page, because only a page shows whether the node decrypts it."""
     try:
         first = databases.on_node(address, lambda session: pages.first_page(session, name))
     except CloudError as error:
-        mend = "give the role READ and BACKUP, and the node the key of the database"
-        return Health("encryption", ok=False, detail=f"it cannot be copied page by page: {error}: {mend}")
+        remedy = "grant the role READ and BACKUP, and give the node the key of the database"
+        return Health("encryption", ok=False, detail=f"it cannot be copied page by page: {error}: {remedy}")
     if not first.startswith(MAGIC):
-        mend = "decrypt a copy and back that up, or use the platform's own backups"
-        return Health("encryption", ok=False, detail=f"its pages come encrypted, or not at once: {mend}")
+        remedy = "decrypt a copy and back that up, or use the platform's own backups"
+        return Health("encryption", ok=False, detail=f"the node sends its pages encrypted, or not at once: {remedy}")
     if restores and address.key is None:
-        mend = "add key= with its key to the connection string"
-        return Health("encryption", ok=False, detail=f"pages come decrypted, and a restore needs the key: {mend}")
-    return Health("encryption", ok=True, detail="pages come decrypted")
+        remedy = "add key= with its key to the connection string"
+        return Health("encryption", ok=False, detail=f"pages are decrypted, but a restore needs the key: {remedy}")
+    return Health("encryption", ok=True, detail="pages are decrypted")
 
 
 @dataclass(frozen=True)
 class _Case:
-    """A session, and the database where it is there."""
+    """A session, and the database, or None if it does not exist."""
 
     session: Session
     database: str | None
@@ -137,32 +137,32 @@ class _Case:
 
 def _privilege(address: Address, database: str | None, privilege: str, *, needed: bool) -> Health:
     try:
-        # A session for each: a node may close one after a refusal.
-        told = databases.on_node(address, lambda session: _PROBES[privilege](_Case(session, database)))
+        # One session for each privilege: a node may close it after a refusal.
+        granted = databases.on_node(address, lambda session: _PROBES[privilege](_Case(session, database)))
     except CommandRefused as error:
         if not _denied(error):
-            return Health(privilege, ok=None, detail=f"cannot be told: {error}")
-        told = False
+            return Health(privilege, ok=None, detail=f"unknown: {error}")
+        granted = False
     except CloudError as error:
-        return Health(privilege, ok=False if needed else None, detail=f"cannot be told: {error}")
+        return Health(privilege, ok=False if needed else None, detail=f"unknown: {error}")
     use = "" if privilege in FOR_BACKUPS else ", for restores"
-    if told is None:
-        return Health(privilege, ok=None, detail=f"cannot be told while the database is not there{use}")
-    if told:
+    if granted is None:
+        return Health(privilege, ok=None, detail=f"unknown while the database does not exist{use}")
+    if granted:
         return Health(privilege, ok=True, detail=f"granted{use}")
-    mend = f"GRANT PRIVILEGE {privilege} ROLE <the role of this login> DATABASE *"
+    remedy = f"GRANT PRIVILEGE {privilege} ROLE <the role of this login> DATABASE *"
     if needed:
-        return Health(privilege, ok=False, detail=f"missing{use}; as an administrator: {mend}")
-    return Health(privilege, ok=None, detail=f"missing, and backups do without; for restores: {mend}")
+        return Health(privilege, ok=False, detail=f"missing{use}; as an administrator: {remedy}")
+    return Health(privilege, ok=None, detail=f"missing, not needed for backups; for restores: {remedy}")
 
 
 def _download(case: _Case) -> bool | None:
-    """A name that nobody has costs the node nothing.
+    """Downloads a name that does not exist, which makes no snapshot on the node.
 
-    A role for one database is refused there: only then a download of that one is begun, and ended at once.
+    A role limited to one database is refused that name; then the download of this database is begun and aborted.
     """
     try:
-        case.session.start_download(_nobodys(), if_exists=True)
+        case.session.start_download(_unused_name(), if_exists=True)
     except CommandRefused as error:
         if not _denied(error) or case.database is None:
             raise
@@ -185,27 +185,27 @@ def _backup(case: _Case) -> bool | None:
 
 
 def _create(case: _Case) -> bool | None:
-    """Without REPLACE, and with the name taken, an upload is refused before it begins."""
+    """Uploads without REPLACE to the existing name, which the node refuses before data is sent."""
     if case.database is None:
         return None
     try:
         case.session.ok(f"UPLOAD DATABASE {quoted(case.database)}")
     except CommandRefused as error:
-        if _denied(error) or not _THERE.search(_said(error)):
+        if _denied(error) or not _EXISTS.search(_reason(error)):
             raise
         return True
-    case.session.ok("UPLOAD ABORT")  # it was removed just now; without its last piece no upload becomes a database
+    case.session.ok("UPLOAD ABORT")  # the database was just removed; an upload without its last piece stores nothing
     return True
 
 
 def _drop(case: _Case) -> bool | None:
-    case.session.ok(f"REMOVE DATABASE {quoted(_nobodys())} IF EXISTS")
+    case.session.ok(f"REMOVE DATABASE {quoted(_unused_name())} IF EXISTS")
     return True
 
 
 def _restore(case: _Case) -> bool | None:
     try:
-        case.session.ok(f"RESTORE BACKUP DATABASE {quoted(_nobodys())} TIMESTAMP {_BEFORE_ALL}")
+        case.session.ok(f"RESTORE BACKUP DATABASE {quoted(_unused_name())} TIMESTAMP {_BEFORE_ALL}")
     except CommandRefused as error:
         if _denied(error) or error.code == COMMAND:
             raise
@@ -222,21 +222,21 @@ _PROBES: dict[str, Callable[[_Case], bool | None]] = {
 }
 
 
-def _nobodys() -> str:
+def _unused_name() -> str:
     return f"litekeep-health-{secrets.token_hex(16)}"
 
 
 def _denied(error: CommandRefused) -> bool:
-    return error.code == AUTH or bool(_DENIAL.search(_said(error)))
+    return error.code == AUTH or bool(_DENIAL.search(_reason(error)))
 
 
-def _said(error: CommandRefused) -> str:
-    """The node's own words: what stands before them names the node, which could be called anything."""
+def _reason(error: CommandRefused) -> str:
+    """Returns the node's own text, without the prefix: that has the host name, which could match a pattern."""
     return str(error).partition(": ")[2]
 
 
-def _caught(name: str, look: Callable[[], Health]) -> Health:
+def _checked(name: str, run: Callable[[], Health]) -> Health:
     try:
-        return look()
+        return run()
     except CloudError as error:
         return Health(name, ok=False, detail=str(error))

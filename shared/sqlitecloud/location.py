@@ -1,6 +1,6 @@
-"""Where a database of a SQLite Cloud project is.
+"""The location of a database in a SQLite Cloud project.
 
-The location carries a credential, in a field that no `repr` shows.
+A location contains a credential, in a field that `repr` omits.
 """
 
 from dataclasses import dataclass, replace
@@ -23,14 +23,14 @@ class CloudLocation:
 
     @property
     def resolved(self) -> tuple[str, str | None]:
-        """What it is, from whichever machine."""
+        """The identity of the database, the same on every machine."""
         return self.display, None
 
     def beside(self, label: str) -> "CloudLocation":
-        """A new database beside it: `NAME-LABEL` with its ending."""
+        """Returns the location `NAME-LABEL`, with the same file ending, in the same project."""
         name = PurePath(self.database)
         return self.named(f"{name.stem}-{label}{name.suffix}")
 
     def named(self, database: str) -> "CloudLocation":
-        """Another database of the same project."""
+        """Returns the location of another database in the same project."""
         return replace(self, database=database)

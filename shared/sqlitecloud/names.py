@@ -1,7 +1,7 @@
-"""Names of databases, as part of a command.
+"""Database names in commands.
 
-The driver pastes them into its commands as they are, and a command ends at the next `;`. What a server takes inside
-quotes beyond that is not documented, so nothing is escaped: what would need it is refused.
+The driver pastes names into commands unescaped, and a command ends at the next `;`. How a node unescapes quoted names
+is not documented, so nothing is escaped: names that would need it are refused.
 """
 
 from shared.errors import UsageError
@@ -11,12 +11,12 @@ _LONGEST = 200  # bytes; the name is a file's name on the node
 
 
 def check_name(name: str) -> str:
-    """Returns `name` when it can name a database. Raises UsageError, saying what is allowed."""
+    """Returns `name` if it is a valid database name. Raises UsageError otherwise."""
     if not name or name in (".", "..", ":memory:") or name != name.strip():
-        raise UsageError(f"database name {name[:80]!r} is empty, or no name of a database")
+        raise UsageError(f"database name {name[:80]!r} is empty, or not a name: give the name of the database")
     if not name.isprintable() or _REFUSED.intersection(name):
         raise UsageError(
-            f"database name {name[:80]!r} is not allowed: it must hold no quote, \\, /, ; or control character"
+            f"database name {name[:80]!r} is not allowed: it must not contain a quote, \\, /, ; or control character"
         )
     if len(name.encode()) > _LONGEST:
         raise UsageError(f"database name {name[:80]!r}… is longer than {_LONGEST} bytes")
@@ -24,5 +24,5 @@ def check_name(name: str) -> str:
 
 
 def quoted(name: str) -> str:
-    """The name as commands take it. Raises UsageError as `check_name` does."""
+    """Returns the name quoted for a command. Raises UsageError for an invalid name."""
     return f"'{check_name(name)}'"

@@ -1,7 +1,7 @@
-"""The platform's own continuous backups of a database: what is set, what can be brought back, and setting them.
+"""The platform's own continuous backups of a database: read and change their settings, list and restore points.
 
-Commands, columns and forms of values are those of SQLite Cloud's page on backup commands. The platform keeps these
-backups itself, next to the database: they complement backups elsewhere and do not replace them.
+Commands, columns and value formats are those of SQLite Cloud's documentation of backup commands. The platform keeps
+these backups next to the database: they complement backups elsewhere and do not replace them.
 """
 
 import re
@@ -19,23 +19,23 @@ from shared.sqlitecloud.replies import LISTING
 from shared.sqlitecloud.retries import attempts
 from shared.sqlitecloud.session import Session, Value
 
-DEFAULT_RETENTION = timedelta(hours=24)  # the platform's, where nothing is set
+DEFAULT_RETENTION = timedelta(hours=24)  # the platform's default
 LONGEST = timedelta(days=366)
 
 _GIVEN = re.compile(r"([1-9]\d{0,3})([hd])", re.ASCII)
 _PART = re.compile(r"(\d{1,9}(?:\.\d{1,9})?)(d|h|m|s)", re.ASCII)
 _UNITS = {"d": 86400, "h": 3600, "m": 60, "s": 1}
-_HASTY = 10.0  # seconds
+_SHORT_TIMEOUT = 10.0  # seconds
 _ON = frozenset({1, "1", "true", "TRUE"})
 
 
 class Unsettled(CloudError):
-    """A restore was asked for, and the answer was lost: it may have happened, or be going on."""
+    """The reply to a restore was lost: the restore may be done, or still running."""
 
 
 @dataclass(frozen=True)
 class NativeSettings:
-    """Of one database, as the node has them; None where nothing is set. They count from APPLY BACKUP SETTINGS on."""
+    """The native backup settings of one database on the node; None for what is not set."""
 
     enabled: bool
     retention: str | None = None
@@ -43,7 +43,7 @@ class NativeSettings:
 
     @property
     def keeps(self) -> timedelta | None:
-        """How far back one can go; None when the node's text says nothing that is known here."""
+        """The retention period; None if the node's value cannot be parsed."""
         return DEFAULT_RETENTION if self.retention is None else read_length(self.retention)
 
 
@@ -52,7 +52,7 @@ _OFF = NativeSettings(enabled=False)
 
 @dataclass(frozen=True)
 class NativePoint:
-    """One row of LIST BACKUPS DATABASE: a snapshot, or a piece of log (`wal`) on top of one. `size` is bytes."""
+    """One row of LIST BACKUPS DATABASE: a snapshot, or a log segment (`wal`) on top of one. `size` is in bytes."""
 
     created: datetime
     kind: str
@@ -63,10 +63,10 @@ class NativePoint:
 
 @dataclass(frozen=True)
 class NativeInventory:
-    """What the node says of a database's native backups. Points come oldest first.
+    """The native backups of a database, as the node lists them. Points are sorted oldest first.
 
-    `refusal`: why the node lists none, in its words; a database that never had any is an error on some nodes.
-    `writes`: how many the node has counted until now, if it counts them.
+    `refusal` is the node's reason for listing none; on some nodes a database that never had any is an error.
+    `writes` is the node's current count of writes, or None.
     """
 
     database: str
@@ -76,23 +76,27 @@ class NativeInventory:
     writes: int | None
 
 
-def look(address: Address, database: str) -> NativeInventory:
-    """Asks the node. Raises SourceError when the database is not there, CloudError for the rest."""
+def read_inventory(address: Address, database: str) -> NativeInventory:
+    """Reads a database's native backups. Raises SourceError if the database does not exist, else CloudError."""
     return databases.on_node(address, lambda session: _inventory(session, address, database))
 
 
-def peek(address: Address, wanted: Collection[str]) -> list[NativeInventory]:
-    """The same of those databases that are there and have native backups on: once, and without much patience.
+def read_inventories(address: Address, wanted: Collection[str]) -> list[NativeInventory]:
+    """Reads the native backups of those databases that exist and have them enabled, without retries.
 
-    For whoever looks at much else besides. Raises CloudError.
+    Timeouts are 10 seconds at most, for callers that also check other things. Raises CloudError.
     """
-    hasty = replace(address, connect_timeout=min(address.connect_timeout, _HASTY), timeout=min(address.timeout, _HASTY))
-    with Session(hasty) as session:
+    hurried = replace(
+        address,
+        connect_timeout=min(address.connect_timeout, _SHORT_TIMEOUT),
+        timeout=min(address.timeout, _SHORT_TIMEOUT),
+    )
+    with Session(hurried) as session:
         settings = _settings(session)
-        there = {one.name: one.writes for one in databases.listed(session) if one.name in wanted}
+        existing = {one.name: one.writes for one in databases.listed(session) if one.name in wanted}
         return [
             NativeInventory(name, settings[name], *_points(session, address, name), writes)
-            for name, writes in there.items()
+            for name, writes in existing.items()
             if name in settings and settings[name].enabled
         ]
 
@@ -105,19 +109,19 @@ def enable(
     interval: timedelta = timedelta(hours=24),
     may_shorten: bool = False,
 ) -> NativeInventory:
-    """Switches native backups on, or changes them, and returns what the node says afterwards.
+    """Enables native backups or changes their settings. Returns the inventory afterwards.
 
-    The platform applies what is pending for every database of the project, not for this one alone.
-    Raises UsageError for times that cannot be, and, unless `may_shorten`, for a retention below the one in force:
-    that would give up points which can be restored now. Raises CloudError when the node did not take them.
+    The platform applies the pending settings of every database of the project, not only of this one.
+    Raises UsageError for invalid times, and, unless `may_shorten`, for a retention below the current one, which would
+    drop points that can be restored now. Raises CloudError if the node does not show the settings afterwards.
     """
     _check_lengths(retention, interval)
-    before = look(address, database)
+    before = read_inventory(address, database)
     kept = before.settings.keeps if before.settings.enabled else None
     if kept is not None and retention < kept and not may_shorten:
         raise UsageError(
             f"{database} keeps native backups for {before.settings.retention or hours(kept)}, and a retention of "
-            f"{hours(retention)} gives up what is older: add --shorten if that is meant"
+            f"{hours(retention)} drops the older ones: add --shorten to confirm"
         )
     wanted = {"backup": "1", "backup_retention": hours(retention), "backup_snapshot_interval": hours(interval)}
 
@@ -130,17 +134,17 @@ def enable(
     after = databases.on_node(address, apply)
     if not after.settings.enabled or after.settings.keeps != retention:
         raise CloudError(
-            f"{address.display} took the settings of {database} and does not show them: run litekeep native status, "
-            "and try again"
+            f"{address.display} accepted the settings of {database} but does not show them: run litekeep native "
+            "status, and try again"
         )
     return after
 
 
 def restore(address: Address, database: str, moment: datetime) -> None:
-    """Has the node put the database back to how it was at `moment` (whole seconds), in place.
+    """Restores the database on the node, in place, to `moment` (whole seconds).
 
-    Tried again only where nothing can have happened: before it was sent, or after a whole reply that says so.
-    Raises Refused when the node does not want to, Unsettled when nobody knows whether it did.
+    Retries only if the restore cannot have begun: if connecting failed, or the node replied with a transient error.
+    Raises CommandRefused if the node refuses, Unsettled if it is unknown whether the restore was done.
     """
     command = f"RESTORE BACKUP DATABASE {quoted(database)} TIMESTAMP {timestamp(moment)}"
     for attempt in attempts():
@@ -152,14 +156,14 @@ def restore(address: Address, database: str, moment: datetime) -> None:
 
 
 def timestamp(moment: datetime) -> str:
-    """The only form that the platform documents. Raises UsageError for a part of a second."""
+    """Formats a time as the platform documents it. Raises UsageError for fractions of a second."""
     if moment.microsecond:
         raise UsageError("a native restore takes whole seconds: write 2024-01-15T12:00:00Z")
     return rfc3339(moment)
 
 
 def check_moment(inventory: NativeInventory, moment: datetime, now: datetime) -> None:
-    """Raises UsageError for a time from which nothing can come back, SourceError when nothing is there at all."""
+    """Raises UsageError for a time that cannot be restored, SourceError if there are no native backups."""
     name = inventory.database
     timestamp(moment)
     if moment > now:
@@ -176,16 +180,16 @@ def check_moment(inventory: NativeInventory, moment: datetime, now: datetime) ->
 
 
 def given_length(text: str, flag: str) -> timedelta:
-    """What a person writes: `24h`, `7d`. Raises UsageError that names the flag."""
+    """Parses the value of a flag such as `24h` or `7d`. Raises UsageError that names the flag."""
     found = _GIVEN.fullmatch(text)
     length = timedelta(seconds=int(found[1]) * _UNITS[found[2]]) if found else timedelta(0)
     if not timedelta(0) < length <= LONGEST:
-        raise UsageError(f"{flag} {text[:40]!r} is no length: write hours or days such as 24h or 7d, up to 366d")
+        raise UsageError(f"{flag} {text[:40]!r} is not a duration: write hours or days such as 24h or 7d, up to 366d")
     return length
 
 
 def read_length(text: str) -> timedelta | None:
-    """What a node has: `24h`, `2.5h`, `2h45m`. None for anything else."""
+    """Parses a node's duration such as `24h`, `2.5h` or `2h45m`. Returns None for anything else."""
     parts = _PART.findall(text)
     if not parts or "".join(number + unit for number, unit in parts) != text:
         return None
@@ -193,12 +197,12 @@ def read_length(text: str) -> timedelta | None:
 
 
 def hours(length: timedelta) -> str:
-    """`168h`"""
+    """Formats a duration in hours: `168h`."""
     return f"{int(length.total_seconds()) // 3600}h"
 
 
 def shown(moment: datetime) -> str:
-    """A listed time, with its fraction if it has one."""
+    """Formats the time of a point, with its fraction of a second if it has one."""
     fraction = f"{moment:.%f}".rstrip("0") if moment.microsecond else ""
     return f"{moment:%Y-%m-%dT%H:%M:%S}{fraction}Z"
 
@@ -219,8 +223,8 @@ def _inventory(session: Session, address: Address, database: str) -> NativeInven
     found = databases.find(session, database)
     if found is None:
         raise SourceError(
-            f"{address.display}/{database} is not there, or this role may not see it: check the name; the platform "
-            "restores only what is there, so bring a removed one back with litekeep restore"
+            f"{address.display}/{database} does not exist, or this role may not see it: check the name; the platform "
+            "restores only existing databases, so bring a removed one back with litekeep restore"
         )
     points, refusal = _points(session, address, database)
     return NativeInventory(database, _settings(session).get(database, _OFF), points, refusal, found.writes)
@@ -251,7 +255,7 @@ def _point(row: dict[str, Value], address: Address) -> NativePoint:
     try:
         created = parse_time(str(row.get("created")))
     except ValueError:
-        raise Garbled(f"{address.display} lists a native backup without a time that can be read") from None
+        raise Garbled(f"{address.display} lists a native backup without a valid time") from None
     return NativePoint(
         created=created,
         kind=str(row.get("type") or ""),

@@ -1,4 +1,4 @@
-"""How good the platform's own backups of a database are right now: a pure function of what the node said."""
+"""Judges the platform's own backups of a database: a pure function of what the node reported."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -11,10 +11,10 @@ ALLOWED = timedelta(minutes=5)
 
 @dataclass(frozen=True)
 class NativeFindings:
-    """What there is, and what a person should know of it.
+    """The state of a database's native backups.
 
-    `gap` is the age of the newest point: what was written since would be lost. It means little while nobody writes,
-    as nothing is added then. `problem` is a sentence, or None when nothing is wrong or nobody can tell.
+    `gap` is the age of the newest point; writes since then would be lost. It means little while nobody writes, because
+    no points are added then. `problem` is a sentence, or None if nothing is wrong or it is unknown.
     """
 
     enabled: bool
@@ -33,11 +33,11 @@ def native_findings(
     *,
     wrote_recently: bool | None,
 ) -> NativeFindings:
-    """`wrote_recently`: whether writes go on, None when that is not known. Points may come in any order.
+    """Returns the findings. `wrote_recently` is None if unknown; points may be in any order.
 
-    The problem: native backups are on, and the newest point is older than five minutes while writes go on, or there
-    is no point at all. What is off is no problem: not every plan of the platform has it. A point dated in the future
-    (clocks differ) has no age, and is never one.
+    It is a problem if native backups are enabled and there is no point, or the newest is older than five minutes while
+    the database is written to. Disabled backups are not a problem: not every plan of the platform has them. A point
+    dated in the future (clocks differ) has age 0.
     """
     times = sorted(point.created for point in points)
     gap = max(now - times[-1], timedelta(0)) if times else None
@@ -53,7 +53,7 @@ def native_findings(
 
 
 def wrote_between(before: int | None, after: int | None) -> bool | None:
-    """Whether a node's count of writes has moved; None when it does not count them. A restart may set it back."""
+    """Returns whether a node's count of writes changed; None if it has none. A restart may reset the count."""
     return None if before is None or after is None else before != after
 
 

@@ -1,13 +1,13 @@
-"""A database copied page by page, as SQLite's backup API reads it: for those whose download is ciphertext.
+"""Copies a database page by page with SQLite's backup API, for databases whose download is ciphertext.
 
     USE DATABASE 'NAME'
     BACKUP INIT ? SOURCE ?           [40, index, page size, pages]
     BACKUP STEP index PAGES n        [41, index, result, pages, remaining, count, blob]
     BACKUP FINISH index              [42, 0, 0]
 
-The blob holds `count` records of a file offset, 8 bytes, big-endian, and a page (sqcloud.c of sqlitecloud/sdk, and its
-SQLiteBridge). That a node decrypts pages on this way, as SQLite's backup API does, is documented nowhere: who asks for
-them looks for SQLite's header. When somebody writes meanwhile, SQLite begins anew, and pages come a second time.
+The blob has `count` records: a file offset (8 bytes, big-endian) and a page (sqcloud.c of sqlitecloud/sdk, and its
+SQLiteBridge). It is not documented that a node decrypts these pages, as SQLite's backup API does, so callers check for
+SQLite's header. If the database is written to during the copy, SQLite restarts it and sends pages again.
 """
 
 from collections.abc import Callable
@@ -19,23 +19,23 @@ from shared.sqlitecloud.pace import Transfer
 from shared.sqlitecloud.replies import pages_of
 from shared.sqlitecloud.session import Session, Value, Watcher
 
-Writer = Callable[[int, memoryview], None]  # of a page at an offset; raises its own disk's errors as a LitekeepError
-Room = Callable[[int], None]  # is told how many bytes it will be; raises a LitekeepError when there is no room for them
+Writer = Callable[[int, memoryview], None]  # writes a page at an offset; raises disk errors as a LitekeepError
+Room = Callable[[int], None]  # checks for room for that many bytes; raises a LitekeepError if there is not enough
 
-MAGIC = b"SQLite format 3\0"  # what a page 1 that is decrypted begins with
+MAGIC = b"SQLite format 3\0"  # the beginning of a decrypted page 1
 
 _INIT, _STEP = 40, 41
 _OK, _BUSY, _LOCKED, _DONE = 0, 5, 6, 101
 _STEP_BYTES = 4 << 20
 _OFFSET_BYTES = 8
-_MOST_PASSES = 8  # over the whole database, before whoever writes is asked to stop
+_MOST_PASSES = 8  # over the whole database, before the copy fails because of writes
 _MOST_IDLE_STEPS = 100
-_PENDING_BYTE = 1 << 30  # the page that holds this byte is never written (SQLite, "File Format", the lock-byte page)
+_PENDING_BYTE = 1 << 30  # the page with this byte is never written (SQLite, "File Format", the lock-byte page)
 
 
 @dataclass(frozen=True)
 class CopiedPages:
-    """What has been written: `pages` of `page_size` bytes, from offset 0."""
+    """The result of a copy: `pages` pages of `page_size` bytes, from offset 0."""
 
     page_size: int
     pages: int
@@ -47,7 +47,7 @@ class CopiedPages:
 
 @dataclass(frozen=True)
 class Copying:
-    """A copy that was begun. The node forgets it with its connection."""
+    """A copy in progress. It ends with the connection."""
 
     session: Session
     index: int
@@ -59,7 +59,7 @@ class Copying:
 
 
 def begin(session: Session, name: str) -> Copying:
-    """Uses the database and has the node begin. Raises Refused, where it does not."""
+    """Selects the database and begins a copy. Raises CommandRefused if the node refuses."""
     session.ok(f"USE DATABASE {quoted(name)}")
     found = session.array("BACKUP INIT ? SOURCE ?", "main", "main")
     kind, index, page_size, pages = _numbers(found, 4)
@@ -69,39 +69,39 @@ def begin(session: Session, name: str) -> Copying:
 
 
 def copy(copying: Copying, room: Room, write: Writer, watch: Watcher, transfer: Transfer | None = None) -> CopiedPages:
-    """Hands each page to `write`, some more than once: the last one counts.
+    """Passes each page to `write`. A page may come more than once: the last one is valid.
 
-    `transfer` is what this is an attempt of. Raises Garbled for a page too few or in no place, Refused (transient) when
-    the database is locked, CloudError when it is written to so fast that the copy never ends.
+    `transfer` is the transfer that this is an attempt of. Raises Garbled for a missing or misplaced page,
+    CommandRefused (transient) if the database is locked, CloudError if writes keep the copy from finishing.
     """
     size, pages = copying.page_size, copying.pages
     room(size * pages)
-    came, taken, idle = bytearray(pages), 0, 0
+    received, taken, idle = bytearray(pages), 0, 0
     pace = (transfer or Transfer(copying.session.address.timeout)).attempt(size * pages * _MOST_PASSES)
     done = False
     while not done:
         result, pages, left, records = _step(copying)
         done = result == _DONE
-        if pages > len(came):
+        if pages > len(received):
             room(size * pages)
-            came.extend(bytes(pages - len(came)))
-        taken += _place(records, size, pages, came, write)
+            received.extend(bytes(pages - len(received)))
+        taken += _place(records, size, pages, received, write)
         if not done:
             pace.check(taken * size)
         idle = 0 if records else idle + 1
         if idle > _MOST_IDLE_STEPS and not done:
             raise _garbled()
         if taken > (pages + 1) * _MOST_PASSES:
-            raise CloudError("copying page by page does not come to an end while somebody writes: try again later")
+            raise CloudError("copying page by page cannot finish while the database is written to: try again later")
         watch(max(0, pages - left) * size, pages * size)
-    if came.find(0, 0, pages) not in (-1, _PENDING_BYTE // size) or came.count(0, 0, pages) > 1:
-        raise Garbled("the copy page by page ended before every page had come")
+    if received.find(0, 0, pages) not in (-1, _PENDING_BYTE // size) or received.count(0, 0, pages) > 1:
+        raise Garbled("the copy page by page ended before all pages arrived")
     copying.finish()
     return CopiedPages(size, pages)
 
 
 def first_page(session: Session, name: str) -> bytes:
-    """What one step brings of page 1: nothing, where the node holds it back to the end. Raises CloudError."""
+    """Returns page 1 as one step sends it, or nothing if the node sends it only at the end. Raises CloudError."""
     copying = begin(session, name)
     _, _, _, records = _step(copying, 1)
     copying.finish()
@@ -109,13 +109,13 @@ def first_page(session: Session, name: str) -> bytes:
 
 
 def _step(copying: Copying, most: int | None = None) -> tuple[int, int, int, memoryview]:
-    """The result code, how many pages the database has and how many are left, and the records that came."""
+    """Runs one step. Returns the result code, the number of pages, how many of them are left, and the records."""
     wanted = most or max(1, _STEP_BYTES // copying.page_size)
     command, bound = f"BACKUP STEP {copying.index} PAGES {wanted}", pages_of(copying.page_size, wanted)
     *head, blob = copying.session.array(command, most=bound) or [None]
     kind, index, result, pages, left, count = _numbers(head, 6)
     if result in (_BUSY, _LOCKED):
-        raise CommandRefused("copying page by page has to wait: the database is locked", result)
+        raise CommandRefused("copying page by page failed: the database is locked", result)
     if result not in (_OK, _DONE):
         raise CommandRefused(f"copying page by page failed on the node ({result})", result)
     if not isinstance(blob, bytes) or (kind, index) != (_STEP, copying.index) or pages < 1 or left < 0:
@@ -125,15 +125,15 @@ def _step(copying: Copying, most: int | None = None) -> tuple[int, int, int, mem
     return result, pages, left, memoryview(blob)
 
 
-def _place(records: memoryview, size: int, pages: int, came: bytearray, write: Writer) -> int:
-    """Writes the records' pages where they belong; returns how many."""
+def _place(records: memoryview, size: int, pages: int, received: bytearray, write: Writer) -> int:
+    """Writes the records' pages at their offsets, and returns how many."""
     length = _OFFSET_BYTES + size
     for at in range(0, len(records), length):
         number, odd = divmod(int.from_bytes(records[at : at + _OFFSET_BYTES]), size)
         if odd or number >= pages:
-            raise Garbled("a page came that lies outside of the database")
+            raise Garbled("a page lies outside of the database")
         write(number * size, records[at + _OFFSET_BYTES : at + length])
-        came[number] = 1
+        received[number] = 1
     return len(records) // length
 
 
@@ -145,4 +145,4 @@ def _numbers(found: list[Value], count: int) -> list[int]:
 
 
 def _garbled() -> Garbled:
-    return Garbled("copying page by page was answered with something else than was asked for")
+    return Garbled("copying page by page got an invalid reply")

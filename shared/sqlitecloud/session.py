@@ -1,6 +1,6 @@
-"""One connection to a SQLite Cloud node, as the rest of Litekeep uses it: typed answers, errors of ours.
+"""A connection to a SQLite Cloud node, with typed replies and Litekeep's own errors.
 
-No command and no reply is ever part of an error, except a node's own words, and those masked.
+Errors never contain a command or a reply, except the node's own error text with credentials masked.
 """
 
 import ssl
@@ -34,22 +34,22 @@ from shared.sqlitecloud.socket_failures import from_socket
 from shared.text import count
 
 Value = str | int | float | bytes | None
-Saver = Callable[[memoryview], None]  # raises its own disk's errors as a LitekeepError: an OSError is the socket's
-Watcher = Callable[[int, int], None]
+Saver = Callable[[memoryview], None]  # raises disk errors as a LitekeepError: an OSError means the socket
+Watcher = Callable[[int, int], None]  # progress: bytes done, bytes in total
 
-UPLOAD_PIECE = 512 << 10  # as all the drivers send them; the largest that a node takes is not documented
-# Storing an upload may mean copying it to all nodes, and restoring or removing a database takes its time too.
+UPLOAD_PIECE = 512 << 10  # bytes, as in all drivers; the largest that a node accepts is not documented
+# Factor for slow commands: storing an upload (on all nodes of a cluster), restoring or removing a database.
 _PATIENT = 10
 _CONNECTING = "connecting"
 
 
 class Undecided(Lost):
-    """The connection broke when all was sent: whether the database was stored is to be looked up."""
+    """The connection broke after a complete upload: the caller must check whether the database was stored."""
 
 
 @dataclass(frozen=True)
 class Announced:
-    """What the node says of a download: bytes, pages, and the position of its log, which is 0 on some nodes."""
+    """The size of a download in bytes and pages, and the node's log position, which is 0 on some nodes."""
 
     size: int
     pages: int
@@ -57,10 +57,10 @@ class Announced:
 
 
 class Session:
-    """A connection that is logged in; use it in a `with`, and in one thread."""
+    """A logged-in connection. Use it in a `with` block, in one thread."""
 
     def __init__(self, address: Address) -> None:
-        """Connects. Raises Unreachable, Lost, Garbled, or Refused for a wrong credential."""
+        """Connects and logs in. Raises Unreachable, Lost, Garbled, or CommandRefused for a wrong credential."""
         self.address = address
         self._driver = HardenedDriver(address)
         with self._node_errors(_CONNECTING):
@@ -79,12 +79,12 @@ class Session:
 
     @property
     def closed(self) -> bool:
-        """Whether the connection is gone: every failure but a whole error reply ends it."""
+        """Whether the connection is closed. Every failure closes it, except a complete error reply."""
         return not self._driver.is_connected(self._connection)
 
     @property
     def tls(self) -> tuple[str, str] | None:
-        """TLS version and the day that the node's certificate ends; None without TLS."""
+        """The TLS version and the expiry date of the node's certificate; None without TLS."""
         sock: object = self._connection.socket
         if not isinstance(sock, ssl.SSLSocket):
             return None
@@ -92,17 +92,17 @@ class Session:
         return sock.version() or "", str(certificate.get("notAfter", ""))
 
     def ok(self, command: str, *bindings: str, patient: bool = False) -> None:
-        """Runs a command whose answer is OK and nothing else."""
+        """Runs a command that must reply OK."""
         if self._run(command, bindings, patient=patient).tag is not RESULT.RESULT_OK:
             raise self._unexpected(command)
 
     def write(self, sql: str) -> None:
-        """Runs SQL that answers with OK or with the six numbers of a write, which mean nothing here."""
+        """Runs SQL that replies OK, or with the six numbers of a write, which are ignored."""
         if self._run(sql, ()).tag not in (RESULT.RESULT_OK, RESULT.RESULT_ARRAY):
             raise self._unexpected(sql)
 
     def rows(self, command: str, *bindings: str, most: Most = FEW_ROWS) -> list[dict[str, Value]]:
-        """Runs a command or query that answers with rows, each a dictionary by column."""
+        """Runs a command or query and returns its rows as dictionaries by column."""
         result = self._run(command, bindings, most=most)
         if result.tag is not RESULT.RESULT_ROWSET:
             raise self._unexpected(command)
@@ -113,7 +113,7 @@ class Session:
         return [dict(zip(columns, cells[at : at + width], strict=True)) for at in range(0, len(cells), max(width, 1))]
 
     def value(self, command: str, *bindings: str) -> Value:
-        """Runs a command that answers with a single value."""
+        """Runs a command and returns its single value."""
         result = self._run(command, bindings)
         if result.tag is RESULT.RESULT_NONE:
             return None
@@ -123,7 +123,7 @@ class Session:
         return found
 
     def array(self, command: str, *bindings: str, most: Most = SHORT) -> list[Value]:
-        """Runs a command that answers with an array."""
+        """Runs a command and returns its array."""
         result = self._run(command, bindings, most=most)
         if result.tag is not RESULT.RESULT_ARRAY:
             raise self._unexpected(command)
@@ -131,9 +131,9 @@ class Session:
         return found
 
     def start_download(self, name: str, *, if_exists: bool = False) -> Announced:
-        """Has the node make a snapshot; `save_download` fetches it. Raises Refused when there is no such database.
+        """Makes the node take a snapshot, which `save_download` fetches. Raises CommandRefused for a missing database.
 
-        With `if_exists` a database that is not there has 0 bytes.
+        With `if_exists` a missing database has 0 bytes instead.
         """
         command = f"DOWNLOAD DATABASE {quoted(name)}{' IF EXISTS' if if_exists else ''}"
         numbers = [number for number in self.array(command) if isinstance(number, int) and number >= 0]
@@ -150,10 +150,10 @@ class Session:
         one_by_one: bool = False,
         transfer: Transfer | None = None,
     ) -> None:
-        """Hands exactly the announced bytes to `save`, in order. Raises Garbled for fewer, more, or anything else.
+        """Passes exactly the announced bytes to `save`, in order. Raises Garbled if the node sends anything else.
 
-        Steps are asked for ahead of time, unless `one_by_one`: see `shared.sqlitecloud.ahead`. `transfer` is what this
-        is an attempt of; it has an end. Raises TimedOut below its pace.
+        Requests are sent ahead unless `one_by_one`: see `shared.sqlitecloud.ahead`. `transfer` is the transfer that
+        this is an attempt of, with its time limit. Raises TimedOut below the minimum rate.
         """
         driver, connection = self._driver, self._connection
         done, ahead = 0, None if one_by_one else RequestsAhead(announced.size)
@@ -166,21 +166,20 @@ class Session:
                         if ahead is not None:
                             ahead.sent()
                     size = driver.step(connection, announced.size - done, save, ahead)
-                    done += _some(size, done, announced)
+                    done += _not_empty(size, done, announced)
                     pace.check(done)
                     watch(done, announced.size)
             except BaseException:
                 self.close()
                 raise
         if ahead is not None and ahead.waiting:
-            self.close()  # the last steps were larger than the first: replies to come that nobody needs
+            self.close()  # the last steps were larger than the first: the pending replies are not needed
 
     def upload(self, name: str, source: Path, watch: Watcher, *, replace: bool = False) -> None:
-        """Stores the closed file `source` as the new database `name`, or with `replace` in the place of the old.
+        """Uploads the closed file `source` as the new database `name`; `replace` replaces the existing one.
 
-        Raises Refused (nothing was stored) or Lost and Garbled (nothing was stored either, the node drops what is
-        not finished), but Undecided when it was the answer to the very last piece that was lost; with `replace` also
-        when that piece was refused.
+        Raises CommandRefused, Lost or Garbled if nothing was stored: the node drops an unfinished upload. Raises
+        Undecided if the reply to the last piece was lost, and with `replace` also if that piece was refused.
         """
         total = source.stat().st_size
         self.ok(f"UPLOAD DATABASE {quoted(name)}{' REPLACE' if replace else ''}")
@@ -192,13 +191,13 @@ class Session:
                     sent += len(piece)
                     watch(sent, total)
             if sent != total or not total:
-                raise CloudError(f"{source.name} changed while it was sent to {self.address.display}: try again")
+                raise CloudError(f"{source.name} changed during the upload to {self.address.display}: try again")
             try:
                 self._piece(b"", patient=True)
             except (Lost, Garbled) as error:
                 raise Undecided(str(error)) from None
             except CommandRefused as error:
-                if replace:  # the old may be gone all the same: what is there now has to be looked at
+                if replace:  # the old database may be gone all the same: the caller must check
                     raise Undecided(str(error)) from None
                 raise
 
@@ -211,7 +210,7 @@ class Session:
 
     @contextmanager
     def _aborting(self) -> Iterator[None]:
-        """Has the node drop an unfinished upload; when the connection is gone, it does so by itself."""
+        """Aborts the upload after an error in the block. The node drops it itself when the connection is closed."""
         try:
             yield
         except Exception:
@@ -238,33 +237,34 @@ class Session:
 
     def _unexpected(self, command: str) -> Garbled:
         self.close()
-        return Garbled(f"{self.address.display} answered {_verb(command)} with something else than was asked for")
+        return Garbled(f"{self.address.display} sent an invalid reply to {_verb(command)}")
 
     @contextmanager
-    def _node_errors(self, doing: str) -> Iterator[None]:
-        """Turns whatever comes out of the driver, the socket or TLS into a CloudError without a trace of its origin."""
+    def _node_errors(self, action: str) -> Iterator[None]:
+        """Raises errors of the driver, the socket and TLS in the block as a CloudError, without a cause."""
         try:
             yield
         except ErrorReply as reply:
-            raise self._refused(doing, reply) from None
+            raise self._refused(action, reply) from None
         except CloudError as error:
-            raise self._named(doing, error) from None
+            raise self._named(action, error) from None
         except LitekeepError:
             raise
         except OSError as error:
-            what = f"{doing} failed at {self.address.display}"
-            raise from_socket(what, error, connecting=doing == _CONNECTING) from None
+            what = f"{action} failed at {self.address.display}"
+            raise from_socket(what, error, connecting=action == _CONNECTING) from None
 
-    def _refused(self, doing: str, reply: ErrorReply) -> CommandRefused:
-        said = masked(reply.text, self.address.secrets())
-        what = f"{doing} was refused by {self.address.display}: {said or 'no reason given'} ({reply.code})"
+    def _refused(self, action: str, reply: ErrorReply) -> CommandRefused:
+        reason = masked(reply.text, self.address.secrets()) or "no reason given"
+        what = f"{action} was refused by {self.address.display}: {reason} ({reply.code})"
         return CommandRefused(f"{what}{_HINTS.get(reply.code, '')}", reply.code)
 
-    def _named(self, doing: str, error: CloudError) -> CloudError:
+    def _named(self, action: str, error: CloudError) -> CloudError:
+        """Returns the error with action and node in its text."""
         text = str(error)
         if self.address.display in text:
             return error
-        return type(error)(f"{doing} failed at {self.address.display}: {text}")
+        return type(error)(f"{action} failed at {self.address.display}: {text}")
 
 
 _HINTS = {
@@ -273,12 +273,13 @@ _HINTS = {
 }
 
 
-def _some(size: int, done: int, announced: Announced) -> int:
+def _not_empty(size: int, done: int, announced: Announced) -> int:
+    """Returns the size of a step. Raises Garbled for an empty one: the download ended early."""
     if not size:
         raise Garbled(f"the download ended after {done} of {count(announced.size, 'byte')}")
     return size
 
 
 def _verb(command: str) -> str:
-    """The words of a command that are not names: up to the first quote, and no credentials."""
+    """Returns up to three words of a command before its first quote: no names and no credentials."""
     return " ".join(command.partition("'")[0].split()[:3])

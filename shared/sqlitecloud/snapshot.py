@@ -1,11 +1,11 @@
-"""Snapshots of a database on SQLite Cloud: downloaded, counted, and looked at before anyone relies on them.
+"""Snapshots of a database on SQLite Cloud: fetched and then checked.
 
-The node makes a snapshot when a download begins and hands it out in steps. That it is one committed state is not
-promised anywhere, so what arrives has to show it: the announced size to the byte, pages that fill it, a header that
-agrees, and SQLite's quick_check. What does not is never a snapshot.
+The node takes a snapshot when a download begins and sends it in steps. It is not documented that a snapshot is one
+committed state, so each is checked: the announced size to the byte, whole pages, a consistent header, and SQLite's
+quick_check. A download that fails a check is not used.
 
-A database that the node has encrypted comes as ciphertext, of which nothing of that can be seen. It is copied page by
-page instead, which the node decrypts, and held to the same.
+An encrypted database is downloaded as ciphertext, which cannot be checked. It is copied page by page instead, which
+the node decrypts, and passes the same checks.
 """
 
 from pathlib import Path
@@ -25,12 +25,11 @@ from shared.text import count
 def snapshot_cloud(
     location: CloudLocation, destination: Path, *, allow_corrupt: bool = False, watch: Watcher
 ) -> tuple[FileSnapshot, Source]:
-    """Downloads the database into the new file `destination`, mode 0600; what may pass is tried again, from scratch.
+    """Fetches the database into the new file `destination`, mode 0600. Retries transient errors, from scratch.
 
-    The manifest's source gets the node's version, the position of its log (`raft_index`) and its count of writes. With
-    `allow_corrupt` a damaged database is taken as it is. Raises CorruptSource for what is no whole database (an
-    encrypted one whose pages the node does not decrypt is not to us), CloudError or SourceError when it cannot be had.
-    Nothing is left then.
+    Returns the snapshot and the manifest's source: node version, log position (`raft_index`) and count of writes.
+    `allow_corrupt` accepts a damaged database. Raises CorruptSource for a damaged or truncated database, or pages that
+    the node does not decrypt; CloudError or SourceError if it cannot be fetched. The file is removed then.
     """
     create_image(destination)
     try:
@@ -52,11 +51,11 @@ def snapshot_cloud(
     return image, _origin(location, header, found)
 
 
-def look_at(location: CloudLocation) -> str:
-    """What the node says of a database, without copying it. Raises SourceError when it cannot be used."""
+def describe(location: CloudLocation) -> str:
+    """Returns one line on a database, without copying it. Raises SourceError if it cannot be used."""
     found = databases.on_node(location.address, lambda session: databases.find(session, location.database))
     if found is None:
-        raise SourceError(f"{location.display} is not there, or this role may not see it: check the name")
+        raise SourceError(f"{location.display} does not exist, or this role may not see it: check the name")
     if found.trouble:
         raise SourceError(f"{location.display} is {found.trouble}: fix that on the node first")
     size = "of unknown size" if found.size is None else count(found.size, "byte")
@@ -64,11 +63,10 @@ def look_at(location: CloudLocation) -> str:
 
 
 def unchanged_since(location: CloudLocation, origin: Source) -> bool:
-    """Returns whether nothing was written since the snapshot of that `origin`, as far as the node can tell.
+    """Returns whether nothing was written since the snapshot of that `origin`, as far as the node reports.
 
-    The position of the log, the count of writes and the size must all be as they were. The log is the whole
-    cluster's, so a write to another database makes this one look changed; a count or a position that the node does
-    not give does too. Raises CloudError.
+    Log position, count of writes and size must all be the same. The log is the whole cluster's, so a write to another
+    database makes this one look changed, and so does a missing position or count. Raises CloudError.
     """
     then = origin.model_dump()
     if then["type"] != "sqlitecloud" or then["host"] != location.address.host or not then.get("raft_index"):
@@ -105,14 +103,14 @@ def _checked_header(location: CloudLocation, image: Path, found: Fetched) -> Hea
         header = read_header(file.fileno())
     if header is None:
         raise CorruptSource(
-            f"{location.display} came without SQLite's header: it is damaged, or encrypted and the node does not "
-            "decrypt it (then back up a decrypted copy, or use the platform's own backups)"
+            f"{location.display} has no SQLite header: it is damaged, or encrypted and the node does not decrypt it "
+            "(then back up a decrypted copy, or use the platform's own backups)"
         )
     count = header.page_count or found.pages
     if found.size != found.pages * header.page_size or count != found.pages:
         raise CorruptSource(
-            f"{location.display} came torn: {found.size} bytes and {found.pages} pages were announced, "
-            f"and its header says {count} pages of {header.page_size} bytes; try again"
+            f"the snapshot of {location.display} is inconsistent: {found.size} bytes and {found.pages} pages were "
+            f"announced, and its header says {count} pages of {header.page_size} bytes; try again"
         )
     return header
 
@@ -121,6 +119,6 @@ def _check_pages(location: CloudLocation, image: Path) -> None:
     integrity = check_integrity(image, quick=True)
     if not integrity.good:
         raise CorruptSource(
-            f"{location.display} came damaged, quick_check says: {integrity.problems[0]}; try again, and if it stays "
-            "so, add --allow-corrupt to keep its pages as they are"
+            f"{location.display} is damaged, quick_check says: {integrity.problems[0]}; try again, and if that does "
+            "not help, add --allow-corrupt to back up its pages as they are"
         )

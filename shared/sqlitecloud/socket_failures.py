@@ -1,4 +1,4 @@
-"""What a socket or TLS raised, as an error of ours."""
+"""Translates errors of sockets and TLS into CloudErrors."""
 
 import socket
 import ssl
@@ -7,16 +7,16 @@ from shared.sqlitecloud.failures import CloudError, Lost, TimedOut, Unreachable
 
 
 def from_socket(what: str, error: OSError, *, connecting: bool) -> CloudError:
-    """`what` failed; `connecting` is whether no connection had come about."""
+    """Returns the CloudError for an OSError. `what` says what failed; `connecting` means while connecting."""
     if isinstance(error, ssl.SSLCertVerificationError):
         reason = getattr(error, "verify_message", "") or "it is not valid"
-        return Unreachable(f"{what}: its certificate is not to be trusted: {reason}; see root_certificate")
+        return Unreachable(f"{what}: its certificate is not trusted: {reason}; see root_certificate")
     if (
         isinstance(error, ssl.SSLError)
         and connecting
         and not isinstance(error, ssl.SSLEOFError | ssl.SSLZeroReturnError)
     ):
-        return Unreachable(f"{what}: no TLS 1.3 came about ({error.reason or 'the handshake ended'})")
+        return Unreachable(f"{what}: the TLS 1.3 handshake failed ({error.reason or 'it was aborted'})")
     for kind, made, reason in _REASONS:
         if isinstance(error, kind):
             return made(f"{what}: {reason}")
@@ -26,8 +26,8 @@ def from_socket(what: str, error: OSError, *, connecting: bool) -> CloudError:
 
 _CLOSED = (ssl.SSLEOFError, ssl.SSLZeroReturnError)
 _REASONS: tuple[tuple[type[OSError], type[CloudError], str], ...] = (
-    (TimeoutError, TimedOut, "no answer in time"),
-    (socket.gaierror, Unreachable, "the host's name is not known: check it"),
+    (TimeoutError, TimedOut, "no reply in time"),
+    (socket.gaierror, Unreachable, "unknown host name: check it"),
     (ConnectionRefusedError, Unreachable, "nothing listens there: check host and port"),
     (ConnectionError, Lost, "the connection broke"),
     (ssl.SSLError, Lost, "the connection broke"),

@@ -1,4 +1,4 @@
-"""A local node with a small database on it, and addresses of it. Retries do not wait here."""
+"""Fixtures: a local node with a small database, and its addresses. Retries do not wait."""
 
 import sqlite3
 from collections.abc import Callable, Iterator
@@ -46,7 +46,7 @@ def make_database(path: Path, script: str = SCHEMA) -> None:
 
 @pytest.fixture
 def server(data: Path) -> Iterator[Server]:
-    """Without TLS, for what does not depend on it."""
+    """A node without TLS."""
     with Server(data, plain=True) as running:
         yield running
 
@@ -67,8 +67,8 @@ def address(server: Server) -> Address:
 
 
 @pytest.fixture
-def hasty(address: Address) -> Address:
-    """Gives up soon, for tests of silence."""
+def impatient(address: Address) -> Address:
+    """The address with a timeout of 50 ms."""
     return replace(address, timeout=0.05)
 
 
@@ -82,7 +82,7 @@ def located(address: Address) -> Callable[..., CloudLocation]:
 
 @pytest.fixture
 def locked(server: Server) -> Server:
-    """A node on which the database is encrypted."""
+    """The node, with the database encrypted."""
     with Raw(server) as raw:
         assert raw.ask(f"ENCRYPT DATABASE '{NAME}' KEY ?", KEY) == b"+2 OK"
     return server
@@ -90,7 +90,7 @@ def locked(server: Server) -> Server:
 
 @pytest.fixture
 def keyed(located: Callable[..., CloudLocation]) -> Callable[..., CloudLocation]:
-    """Addresses with the key."""
+    """Makes locations with the key of the database."""
 
     def make(name: str = NAME) -> CloudLocation:
         found = located(name)

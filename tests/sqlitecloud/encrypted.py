@@ -1,4 +1,4 @@
-"""An encrypted database on a node, for the tests of reading and of writing one."""
+"""Helpers for tests that read or write an encrypted database on a node."""
 
 from collections.abc import Callable
 from datetime import UTC, datetime
@@ -19,4 +19,5 @@ def snapshot(location: CloudLocation, destination: Path) -> Path:
 
 
 def asked(server: Server) -> list[str]:
+    """Returns all requests that the node received."""
     return [text for one in server.connections for text in one.requests]

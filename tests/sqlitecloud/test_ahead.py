@@ -1,4 +1,4 @@
-"""Steps asked for ahead of time: as many as there are, never more, and one by one when that did not work."""
+"""Request-ahead of downloads: each step is requested once, and one by one after a failure."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -20,7 +20,7 @@ Located = Callable[..., CloudLocation]
 
 @settings(max_examples=200, deadline=None)
 @given(st.integers(1, 5_000_000), st.sampled_from([7, 1000, 65_536, 524_288, 8 << 20]))
-def test_every_step_is_asked_for_exactly_once_and_few_wait(size: int, step: int) -> None:
+def test_every_step_is_requested_once_and_few_are_pending(size: int, step: int) -> None:
     size = max(1, size // max(1, 65_536 // step))
     ahead, left, asked = RequestsAhead(size), size, 0
     while left:
@@ -38,7 +38,7 @@ def test_every_step_is_asked_for_exactly_once_and_few_wait(size: int, step: int)
 
 
 @given(st.lists(st.integers(1, 3000), min_size=1, max_size=50))
-def test_a_node_whose_steps_vary_always_has_a_request_while_bytes_are_left(steps: list[int]) -> None:
+def test_steps_of_varying_size_always_leave_a_pending_request(steps: list[int]) -> None:
     ahead, left = RequestsAhead(sum(steps)), sum(steps)
     ahead.sent()
     for length in steps:
@@ -48,7 +48,7 @@ def test_a_node_whose_steps_vary_always_has_a_request_while_bytes_are_left(steps
 
 
 @pytest.mark.parametrize("step", [1000, 2048, 1 << 20])
-def test_the_node_is_asked_for_each_step_once(server: Server, located: Located, tmp_path: Path, step: int) -> None:
+def test_node_gets_one_request_per_step(server: Server, located: Located, tmp_path: Path, step: int) -> None:
     server.settings["download_chunk_size"] = str(step)
     snapshot_cloud(located(), tmp_path / "s.db", watch=lambda *_: None)
     size = (tmp_path / "s.db").stat().st_size
@@ -56,7 +56,7 @@ def test_the_node_is_asked_for_each_step_once(server: Server, located: Located, 
     assert connection.requests.count("DOWNLOAD STEP") == -(-size // step)
 
 
-def test_where_larger_steps_leave_replies_over_the_connection_is_closed(server: Server, located: Located) -> None:
+def test_connection_is_closed_when_replies_are_left_over(server: Server, located: Located) -> None:
     server.settings["download_chunk_size"] = "1000"
 
     def enlarge(_: object) -> None:
@@ -71,28 +71,28 @@ def test_where_larger_steps_leave_replies_over_the_connection_is_closed(server: 
     assert len(got) == announced.size
 
 
-def test_after_a_broken_connection_steps_are_asked_for_one_by_one(
+def test_broken_connection_is_retried_without_request_ahead(
     server: Server, located: Located, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     server.settings["download_chunk_size"] = "1024"
     server.faults.cut("DOWNLOAD STEP", 700, nth=3)
-    how: list[bool] = []
+    modes: list[bool] = []
     transfers: set[Transfer | None] = set()
     save = Session.save_download
 
     def watched(self: Session, *arguments: object, one_by_one: bool = False, transfer: Transfer | None = None) -> None:
-        how.append(one_by_one)
+        modes.append(one_by_one)
         transfers.add(transfer)
         save(self, *arguments, one_by_one=one_by_one, transfer=transfer)  # type: ignore[arg-type]
 
     monkeypatch.setattr(Session, "save_download", watched)
     snapshot_cloud(located(), tmp_path / "s.db", watch=lambda *_: None)
-    assert how == [False, True]
-    assert len(transfers) == 1, "both attempts have the same end"
+    assert modes == [False, True]
+    assert len(transfers) == 1, "both attempts share one time limit"
     assert None not in transfers
 
 
-def test_one_by_one_no_request_is_sent_before_the_last_reply_is_there(server: Server, located: Located) -> None:
+def test_one_by_one_sends_no_request_before_the_last_reply(server: Server, located: Located) -> None:
     server.settings["download_chunk_size"] = "1024"
     saved, size = 0, (server.data / NAME).stat().st_size
     seen: list[bool] = []
@@ -101,10 +101,10 @@ def test_one_by_one_no_request_is_sent_before_the_last_reply_is_there(server: Se
         nonlocal saved
         saved += len(piece)
 
-    def look(_: object) -> None:
+    def record(_: object) -> None:
         seen.append(saved == len(seen) * 1024)
 
-    server.faults.before("DOWNLOAD STEP", look, times=None)
+    server.faults.before("DOWNLOAD STEP", record, times=None)
     with Session(located().address) as session:
         session.save_download(session.start_download(NAME), save, lambda *_: None, one_by_one=True)
         assert not session.closed

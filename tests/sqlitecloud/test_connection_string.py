@@ -1,4 +1,4 @@
-"""Connection strings are read as they are meant, or refused without a word of their secrets."""
+"""Connection strings are parsed exactly, or refused with an error that contains no secret."""
 
 from pathlib import Path
 
@@ -12,7 +12,7 @@ from shared.sqlitecloud.connection_string import Secret, parse_connection_string
 SECRET = "hunter2SECRET"
 
 
-def test_every_part_is_read_as_it_is_meant() -> None:
+def test_all_parts_of_a_connection_string_are_parsed() -> None:
     found = parse_connection_string(
         "SQLiteCloud://a%40b:p%40%3A%2F%3F%23%25w%2B+d@Node.Example:8861/my%20db.sqlite?timeout=1.5&CONNECT_TIMEOUT=7"
         "&root_certificate=%2Fetc%2Fmy%20ca.pem&insecure=false&compression=true&no_verify_certificate=0"
@@ -29,7 +29,7 @@ def test_every_part_is_read_as_it_is_meant() -> None:
 
 @pytest.mark.parametrize("key", ["00123", "a+b", "0123456789012345678901234567890123456789abc"])
 @pytest.mark.parametrize("kind", ["apikey", "token"])
-def test_keys_stay_what_they_are(kind: str, key: str) -> None:
+def test_keys_are_not_converted(kind: str, key: str) -> None:
     login = parse_connection_string(f"sqlitecloud://h/db?{kind}={key}").address.login
     assert (login.kind, login.secret.reveal()) == (kind.upper(), key)
 
@@ -43,12 +43,12 @@ def test_keys_stay_what_they_are(kind: str, key: str) -> None:
         ("127.0.0.1:1", "127.0.0.1", 1, "sqlitecloud://127.0.0.1:1"),
     ],
 )
-def test_hosts_are_names_and_addresses_of_either_kind(where: str, host: str, port: int | None, display: str) -> None:
+def test_host_may_be_a_name_or_an_ipv4_or_ipv6_address(where: str, host: str, port: int | None, display: str) -> None:
     address = parse_connection_string(f"sqlitecloud://{where}/db?apikey={SECRET}").address
     assert (address.host, address.port, address.display) == (host, port, display)
 
 
-def test_a_project_need_not_name_a_database() -> None:
+def test_database_name_is_optional() -> None:
     for text in ("sqlitecloud://h?apikey=k", "sqlitecloud://h/?apikey=k"):
         assert parse_connection_string(text).database is None
 
@@ -56,7 +56,7 @@ def test_a_project_need_not_name_a_database() -> None:
 @pytest.mark.parametrize(
     ("text", "why"),
     [
-        (f"http://h/db?apikey={SECRET}", "no sqlitecloud://"),
+        (f"http://h/db?apikey={SECRET}", "begin with sqlitecloud://"),
         (f"sqlitecloud://h/db?apikey={SECRET} ", "blank"),
         (f"sqlitecloud://h/db?apikey={SECRET}\n", "blank"),
         ("sqlitecloud://h/db", "exactly one"),
@@ -90,7 +90,7 @@ def test_a_project_need_not_name_a_database() -> None:
         (f"sqlitecloud://h/db?apikey={SECRET}&timeout=1e9", "seconds"),
         (f"sqlitecloud://h/db?apikey={SECRET}&create=true", "create"),
         (f"sqlitecloud://h/db?apikey={SECRET}&non_linearizable=true", "leader"),
-        (f"sqlitecloud://h/db?apikey={SECRET}&certificate_key=k.pem", "goes with certificate"),
+        (f"sqlitecloud://h/db?apikey={SECRET}&certificate_key=k.pem", "needs the option certificate"),
         (f"sqlitecloud://h/db%3BREMOVE?apikey={SECRET}", "database name"),
         (f"sqlitecloud://h/a/b?apikey={SECRET}", "database name"),
         (f"sqlitecloud://h/a%27b?apikey={SECRET}", "database name"),
@@ -98,7 +98,7 @@ def test_a_project_need_not_name_a_database() -> None:
         (f"sqlitecloud://h/%20a?apikey={SECRET}", "database name"),
     ],
 )
-def test_what_is_wrong_is_named_and_no_secret_is(text: str, why: str) -> None:
+def test_invalid_string_is_refused_with_the_reason_and_no_secret(text: str, why: str) -> None:
     with pytest.raises(UsageError) as caught:
         parse_connection_string(text)
     assert why in str(caught.value)
@@ -106,20 +106,20 @@ def test_what_is_wrong_is_named_and_no_secret_is(text: str, why: str) -> None:
     assert caught.value.__cause__ is None
 
 
-def test_insecure_has_to_be_spelled_out_and_allowed() -> None:
+def test_insecure_must_be_set_and_allowed() -> None:
     text = "sqlitecloud://h/db?apikey=k&insecure="
     assert parse_connection_string(text + "true", allow_insecure=True).address.insecure is True
     assert parse_connection_string(text + "false", allow_insecure=True).address.insecure is False
 
 
-def test_nothing_shows_a_secret_that_was_not_asked_for() -> None:
+def test_secrets_are_hidden_in_repr_and_display() -> None:
     for text in (f"sqlitecloud://h/db?apikey={SECRET}", f"sqlitecloud://u:{SECRET}@h/db"):
         found = parse_connection_string(text)
         assert SECRET not in f"{found} {found!r} {found.address.display} {Secret(SECRET)!r} {Secret(SECRET)}"
 
 
 @given(st.text(max_size=60).map("sqlitecloud://".__add__) | st.from_regex(r"sqlitecloud://[a-z:@/?&=%#.\[\]]{0,40}"))
-def test_any_text_is_read_or_refused(text: str) -> None:
+def test_any_text_is_parsed_or_refused(text: str) -> None:
     try:
         found = parse_connection_string(text)
     except UsageError:

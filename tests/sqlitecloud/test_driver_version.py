@@ -1,4 +1,4 @@
-"""What we replaced in the driver is what we read: a new version of those lines has to be read again."""
+"""The driver's source that Litekeep replaces or uses is the reviewed one: a new version must be reviewed again."""
 
 import inspect
 from hashlib import sha256
@@ -19,8 +19,8 @@ _REPLACED = [
     "_internal_socket_read",
     "_internal_setup_pubsub",
 ]
-# Used as they are, so a change in them concerns us just as much.
-_RELIED_ON = [
+# Used unchanged, so a change in them must be reviewed too.
+_USED = [
     "_internal_parse_buffer",
     "_internal_parse_number",
     "_internal_parse_value",
@@ -37,14 +37,14 @@ _RELIED_ON = [
 _DIGEST = "3a92973a81e3f3c6d87908be7dcce65c91ecd71351ad7ac56adec8975c479c68"
 
 
-def test_the_driver_is_the_one_that_was_read() -> None:
-    source = "".join(inspect.getsource(getattr(Driver, name)) for name in _REPLACED + _RELIED_ON)
+def test_driver_is_the_reviewed_version() -> None:
+    source = "".join(inspect.getsource(getattr(Driver, name)) for name in _REPLACED + _USED)
     assert version("sqlitecloud") == DRIVER_VERSION
     assert sha256(source.encode()).hexdigest() == _DIGEST, (
-        "read the driver's changes, then shared/sqlitecloud/driver.py"
+        "review the driver's changes against shared/sqlitecloud/driver.py, then update the digest"
     )
 
 
-def test_every_replacement_is_in_force() -> None:
+def test_every_replaced_method_is_overridden() -> None:
     assert {name for name in _REPLACED if name in vars(HardenedDriver)} == set(_REPLACED)
     assert all(callable(getattr(Driver, name)) for name in _REPLACED)

@@ -1,4 +1,4 @@
-"""Encrypted databases of SQLite Cloud: copied and proven, and their keys seen by nobody."""
+"""Encrypted databases of SQLite Cloud: copied page by page and checked, and their keys never shown."""
 
 import os
 import sqlite3
@@ -22,27 +22,29 @@ from tests.sqlitecloud.encrypted import KEY, MOMENT, Located, asked, snapshot
 from tests.sqlitecloud_server.raw import Raw
 
 
-def test_its_snapshot_is_the_database_decrypted_and_says_that_it_was_encrypted(
+def test_snapshot_of_an_encrypted_database_is_decrypted_and_marked_encrypted(
     locked: Server, located: Located, tmp_path: Path
 ) -> None:
     locked.settings["download_chunk_size"] = "7"
     found = take_snapshot(located(), tmp_path / "s.db")
     assert_equal(locked.data / NAME, found.path)
-    said = found.origin.model_dump()
-    assert said["encrypted"] is True
-    assert said["raft_index"] > 1
+    origin = found.origin.model_dump()
+    assert origin["encrypted"] is True
+    assert origin["raft_index"] > 1
     assert "DOWNLOAD STEP" in asked(locked)
     assert unchanged_since(located(), found.origin)
     assert KEY not in repr(located().address) + found.origin.model_dump_json()
 
 
-def test_one_that_is_not_encrypted_is_not_said_to_be(server: Server, located: Located, tmp_path: Path) -> None:
+def test_unencrypted_database_is_downloaded_and_not_marked_encrypted(
+    server: Server, located: Located, tmp_path: Path
+) -> None:
     assert "encrypted" not in take_snapshot(located(), tmp_path / "s.db").origin.model_dump()
     assert not any(text.startswith("BACKUP") for text in asked(server))
 
 
 @pytest.mark.parametrize("page_size", [512, 4096, 65536])
-def test_pages_of_every_size_in_many_steps(server: Server, located: Located, tmp_path: Path, page_size: int) -> None:
+def test_page_copy_works_with_every_page_size(server: Server, located: Located, tmp_path: Path, page_size: int) -> None:
     make_database(
         server.data / "big.db",
         f"PRAGMA page_size = {page_size}; CREATE TABLE b (c); INSERT INTO b VALUES (randomblob(9000000));",
@@ -53,7 +55,7 @@ def test_pages_of_every_size_in_many_steps(server: Server, located: Located, tmp
     assert sum(text.startswith("BACKUP STEP") for text in asked(server)) >= 3
 
 
-def test_a_page_that_the_disk_takes_in_parts_is_written_whole(
+def test_short_writes_to_disk_are_completed(
     locked: Server, located: Located, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     whole = os.pwrite
@@ -61,7 +63,7 @@ def test_a_page_that_the_disk_takes_in_parts_is_written_whole(
     assert_equal(locked.data / NAME, snapshot(located(), tmp_path / "s.db"))
 
 
-def test_pages_that_come_anew_because_somebody_wrote_are_the_ones_that_count(
+def test_page_copy_restarted_by_a_write_has_the_new_pages(
     locked: Server, located: Located, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("shared.sqlitecloud.pages._STEP_BYTES", 1024)
@@ -80,12 +82,12 @@ def test_pages_that_come_anew_because_somebody_wrote_are_the_ones_that_count(
         assert connection.execute("SELECT count(*) FROM t").fetchone() == (460,)
 
 
-def test_who_never_stops_writing_is_told_so(
+def test_page_copy_fails_when_writes_never_stop(
     locked: Server, located: Located, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("shared.sqlitecloud.pages._STEP_BYTES", 2048)
     locked.faults.before("BACKUP STEP", lambda session: session.backups[0].restart(), times=None)
-    with pytest.raises(CloudError, match="does not come to an end while somebody writes"):
+    with pytest.raises(CloudError, match="cannot finish while the database is written to"):
         snapshot(located(), tmp_path / "s.db")
     assert list(tmp_path.glob("s.db*")) == []
 
@@ -102,12 +104,14 @@ NOT_A_STEP = [
     [41, 0, 1, 5, 0, 0, b""],
     [41, 0, 0, 5, 0, b""],
     [41, 0, 0, 5, 0, 0, 7],
-    STEP,  # for ever
+    STEP,  # repeated for ever
 ]
 
 
 @pytest.mark.parametrize("reply", [b"+2 OK", b"_ ", *map(wire.array, NOT_A_STEP)])
-def test_a_step_that_is_none_is_an_error(locked: Server, located: Located, tmp_path: Path, reply: bytes) -> None:
+def test_invalid_reply_to_backup_step_is_an_error(
+    locked: Server, located: Located, tmp_path: Path, reply: bytes
+) -> None:
     locked.faults.reply("BACKUP STEP", reply, times=None)
     with pytest.raises(SourceError):
         snapshot(located(), tmp_path / "s.db")
@@ -115,13 +119,15 @@ def test_a_step_that_is_none_is_an_error(locked: Server, located: Located, tmp_p
 
 
 @pytest.mark.parametrize("reply", [b"+2 OK", *map(wire.array, ([40, 0, 1000, 5], [41, 0, 512, 5], [40, 0, 512, 0]))])
-def test_a_beginning_that_is_none_is_an_error(locked: Server, located: Located, tmp_path: Path, reply: bytes) -> None:
+def test_invalid_reply_to_backup_init_is_an_error(
+    locked: Server, located: Located, tmp_path: Path, reply: bytes
+) -> None:
     locked.faults.reply("BACKUP INIT", reply)
     with pytest.raises(Garbled):
         snapshot(located(), tmp_path / "s.db")
 
 
-def test_more_pages_than_there_is_room_for_are_refused_before_any_memory_is_taken(
+def test_too_many_pages_for_the_disk_are_refused_before_allocating_memory(
     locked: Server, located: Located, tmp_path: Path
 ) -> None:
     locked.faults.reply("BACKUP INIT", wire.array([40, 0, 512, 1 << 50]))
@@ -132,9 +138,7 @@ def test_more_pages_than_there_is_room_for_are_refused_before_any_memory_is_take
         snapshot(located(), tmp_path / "s.db")
 
 
-def test_a_page_outside_of_the_database_or_missing_is_an_error(
-    locked: Server, located: Located, tmp_path: Path
-) -> None:
+def test_misplaced_or_missing_page_is_an_error(locked: Server, located: Located, tmp_path: Path) -> None:
     def elsewhere(offset: int) -> Callable[[bytes], bytes]:
         return lambda reply: reply.replace((1024).to_bytes(8) + blob_at(reply, 1024), offset.to_bytes(8) + bytes(1024))
 
@@ -142,24 +146,22 @@ def test_a_page_outside_of_the_database_or_missing_is_an_error(
         at = reply.index(offset.to_bytes(8)) + 8
         return reply[at : at + 1024]
 
-    for offset in (1 << 40, 1025, 0):  # far away, no page's offset, or another page's a second time
+    for offset in (1 << 40, 1025, 0):  # outside, not at a page boundary, and a duplicate
         locked.faults.clear()
         locked.faults.alter("BACKUP STEP", elsewhere(offset))
         with pytest.raises((Garbled, CorruptSource)):
             snapshot(located(), tmp_path / "s.db")
 
 
-def test_pages_that_come_encrypted_are_never_taken_for_a_database(
-    locked: Server, located: Located, tmp_path: Path
-) -> None:
+def test_pages_that_are_still_encrypted_are_refused(locked: Server, located: Located, tmp_path: Path) -> None:
     locked.faults.alter("BACKUP STEP", lambda reply: reply.replace(b"SQLite format 3\0", b"x" * 16))
     with pytest.raises(CorruptSource, match="the node does not decrypt it"):
         snapshot(located(), tmp_path / "s.db")
 
 
-def test_where_pages_are_refused_the_error_names_the_ways_out(locked: Server, located: Located, tmp_path: Path) -> None:
+def test_refused_page_copy_names_the_remedies(locked: Server, located: Located, tmp_path: Path) -> None:
     locked.faults.error("BACKUP INIT", 10004, "no privilege")
-    with pytest.raises(CorruptSource, match=r"READ and BACKUP; else decrypt a copy on the node"):
+    with pytest.raises(CorruptSource, match=r"READ and BACKUP, or decrypt a copy on the node"):
         snapshot(located(), tmp_path / "s.db")
     with Raw(locked) as raw:
         raw.ask(f"REMOVE DATABASE '{NAME}' KEY database_key")
@@ -167,18 +169,20 @@ def test_where_pages_are_refused_the_error_names_the_ways_out(locked: Server, lo
         snapshot(located(), tmp_path / "s.db")
 
 
-def test_a_copy_that_breaks_off_or_has_to_wait_begins_again(locked: Server, located: Located, tmp_path: Path) -> None:
+def test_page_copy_is_retried_after_a_broken_connection_or_a_lock(
+    locked: Server, located: Located, tmp_path: Path
+) -> None:
     locked.faults.cut("BACKUP STEP", 700)
     locked.faults.reply("BACKUP STEP", wire.array([41, 0, 5, 5, 5, 0, b""]), nth=2)
     assert_equal(locked.data / NAME, snapshot(located(), tmp_path / "s.db"))
 
 
-def test_health_says_whether_pages_come_decrypted(locked: Server, located: Located, keyed: Located) -> None:
+def test_health_reports_whether_pages_are_decrypted(locked: Server, located: Located, keyed: Located) -> None:
     def encryption(location: CloudLocation, *, restores: bool = False) -> tuple[bool | None, str]:
         found = {one.name: one for one in check(location.address, NAME, MOMENT, restores=restores)}
         return found["encryption"].ok, found["encryption"].detail
 
-    assert encryption(located()) == (True, "pages come decrypted")
+    assert encryption(located()) == (True, "pages are decrypted")
     assert encryption(keyed(), restores=True)[0] is True
     without = encryption(located(), restores=True)
     assert without[0] is False

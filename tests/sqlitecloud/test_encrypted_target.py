@@ -1,4 +1,4 @@
-"""Encrypted databases of SQLite Cloud: made and put back, and never left in clear."""
+"""Restores of encrypted databases to SQLite Cloud, which never leave the data unencrypted."""
 
 import re
 import shutil
@@ -27,14 +27,14 @@ from tests.sqlitecloud.encrypted import KEY, MOMENT, Located, asked, snapshot
 from tests.sqlitecloud_server.raw import Raw
 
 
-def test_a_new_database_is_encrypted_and_proven(server: Server, keyed: Located, image: Path, tmp_path: Path) -> None:
+def test_new_database_is_encrypted_and_verified(server: Server, keyed: Located, image: Path, tmp_path: Path) -> None:
     create(keyed("new.db"), image, tmp_path, silent)
     assert server.catalog.get("new.db").key == KEY
     assert difference(snapshot(keyed("new.db"), tmp_path / "s.db"), image) is None
     assert not any(KEY in text for text in asked(server))
 
 
-def test_a_database_that_the_node_does_not_encrypt_is_removed_again(
+def test_restored_database_that_is_not_encrypted_is_removed(
     server: Server, keyed: Located, image: Path, tmp_path: Path
 ) -> None:
     for answer in (b"+2 OK", wire.error(Refusal(10005, "disk is full"))):
@@ -46,7 +46,9 @@ def test_a_database_that_the_node_does_not_encrypt_is_removed_again(
         assert server.catalog.names() == [NAME]
 
 
-def test_somebody_elses_database_is_not_encrypted(server: Server, keyed: Located, image: Path, tmp_path: Path) -> None:
+def test_database_of_another_creator_is_not_encrypted(
+    server: Server, keyed: Located, image: Path, tmp_path: Path
+) -> None:
     def theirs(_: ServerSession) -> None:
         make_database(server.data / "new.db", "CREATE TABLE theirs (a);")
 
@@ -58,7 +60,7 @@ def test_somebody_elses_database_is_not_encrypted(server: Server, keyed: Located
     assert server.catalog.get("new.db").key is None
 
 
-def test_nothing_comes_back_less_or_more_secret_than_it_was(locked: Server, located: Located, keyed: Located) -> None:
+def test_restore_neither_drops_nor_adds_encryption(locked: Server, located: Located, keyed: Located) -> None:
     check_secrecy(keyed("new.db"), in_place=False, of_encrypted=True)
     check_secrecy(keyed("new.db"), in_place=False, of_encrypted=False)
     check_secrecy(keyed(), in_place=True, of_encrypted=True)
@@ -73,16 +75,14 @@ def test_nothing_comes_back_less_or_more_secret_than_it_was(locked: Server, loca
     check_secrecy(located(), in_place=True, of_encrypted=True)
 
 
-def test_where_nobody_can_tell_whether_it_is_encrypted_it_is_not_replaced_in_clear(
-    locked: Server, located: Located
-) -> None:
+def test_database_with_unknown_encryption_is_not_replaced_without_a_key(locked: Server, located: Located) -> None:
     locked.faults.error("LIST DATABASES DETAILED", 10002, "not allowed", times=None)
     with pytest.raises(UsageError, match="cannot be told"):
         check_secrecy(located(), in_place=True, of_encrypted=True)
 
 
 class Place:
-    """The encrypted database in place, what it was, and what was kept of it."""
+    """An encrypted database to replace, with its old content and its safety backup."""
 
     def __init__(self, server: Server, target: CloudLocation, image: Path, tmp_path: Path) -> None:
         self.server, self.target, self.image = server, target, image
@@ -101,16 +101,17 @@ class Place:
         )
 
     def holds(self, name: str, wanted: Path) -> bool:
-        look = self.scratch / "look.db"
-        look.unlink(missing_ok=True)
-        there = self.server.catalog.find(name)
-        if there is None or there.key != KEY:
+        """Returns whether the node's database `name` is encrypted and has the content of `wanted`."""
+        copy = self.scratch / "copy.db"
+        copy.unlink(missing_ok=True)
+        found = self.server.catalog.find(name)
+        if found is None or found.key != KEY:
             return False
-        return difference(snapshot(replace(self.target, database=name), look), wanted) is None
+        return difference(snapshot(replace(self.target, database=name), copy), wanted) is None
 
 
 @pytest.mark.parametrize("in_one_step", [False, True])
-def test_in_place_it_stays_encrypted(
+def test_database_restored_in_place_stays_encrypted(
     locked: Server, keyed: Located, image: Path, tmp_path: Path, in_one_step: bool
 ) -> None:
     place = Place(locked, keyed(), image, tmp_path)
@@ -122,7 +123,7 @@ def test_in_place_it_stays_encrypted(
 
 @pytest.mark.parametrize("in_one_step", [False, True])
 @pytest.mark.parametrize("how", ["unanswered", "refused"])
-def test_in_place_whatever_fails_nothing_is_lost(
+def test_failure_at_any_step_of_an_encrypted_in_place_restore_loses_nothing(
     locked: Server, keyed: Located, image: Path, tmp_path: Path, how: str, in_one_step: bool
 ) -> None:
     stamina.set_testing(True, attempts=2)
@@ -142,32 +143,35 @@ def test_in_place_whatever_fails_nothing_is_lost(
             locked.faults.cut("", 0, nth=nth, times=None)
         else:
             locked.faults.error("", 10005, "disk failure on the node", nth=nth, times=None)
-        said = ""
+        message = ""
         try:
             place.replace(in_one_step=in_one_step)
         except LitekeepError as error:
-            said = str(error)
+            message = str(error)
         locked.faults.clear()
-        assert KEY not in said
-        outcomes.add(_as_told(place, said))
+        assert KEY not in message
+        outcomes.add(_checked_outcome(place, message))
     assert outcomes == {"as it was", "by another name", "done"}
 
 
-def _as_told(place: Place, said: str) -> str:
-    if not said:
+def _checked_outcome(place: Place, message: str) -> str:
+    """Checks that the node is in the state that the error reports, and returns the outcome."""
+    if not message:
         assert place.holds(NAME, place.image)
         return "done"
-    if "is as it was" in said:
+    if "is as it was" in message:
         assert place.holds(NAME, place.old)
         return "as it was"
     assert difference(place.scratch / "safety.db", place.old) is None
-    named = re.search(r"under the name (.+) beside", said)
+    named = re.search(r"under the name (.+) beside", message)
     assert named is not None
     assert place.holds(named[1], place.image)
     return "by another name"
 
 
-def test_a_native_restore_keeps_it_safe_and_proves_it(locked: Server, located: Located, tmp_path: Path) -> None:
+def test_native_restore_of_an_encrypted_database_takes_a_safety_backup_and_verifies(
+    locked: Server, located: Located, tmp_path: Path
+) -> None:
     native_backups.enable(located().address, NAME)
     moment = locked.clock.now()
     locked.clock.advance(60)
@@ -180,6 +184,6 @@ def test_a_native_restore_keeps_it_safe_and_proves_it(locked: Server, located: L
     assert [backup.name.id for backup in Catalog(store).backups()] == [done.safety]
 
 
-def test_encrypting_twice_is_as_good_as_once(locked: Server, keyed: Located) -> None:
+def test_encrypting_an_encrypted_database_does_nothing(locked: Server, keyed: Located) -> None:
     databases.encrypt(keyed().address, NAME)
-    assert sum(text.startswith("ENCRYPT") for text in asked(locked)) == 1  # that of the fixture
+    assert sum(text.startswith("ENCRYPT") for text in asked(locked)) == 1  # by the fixture

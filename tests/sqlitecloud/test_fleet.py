@@ -1,4 +1,4 @@
-"""Many databases are shared out over tasks: each exactly once, about evenly, and the same whoever works it out."""
+"""Databases are assigned to tasks: each exactly once, evenly by size, and deterministically."""
 
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -16,7 +16,7 @@ def fleet(sizes: list[int | None]) -> list[Listed]:
 
 @given(SIZES, st.integers(1, 9), st.randoms())
 @settings(max_examples=100, deadline=None)
-def test_each_database_falls_to_exactly_one_task_however_it_is_listed(
+def test_each_database_is_assigned_to_one_task_in_any_listing_order(
     sizes: list[int | None], count: int, chance: object
 ) -> None:
     found = fleet(sizes)
@@ -29,7 +29,7 @@ def test_each_database_falls_to_exactly_one_task_however_it_is_listed(
 
 @given(SIZES, st.integers(1, 9))
 @settings(max_examples=100, deadline=None)
-def test_no_task_has_more_than_its_share_and_one_database(sizes: list[int | None], count: int) -> None:
+def test_no_task_exceeds_its_share_by_more_than_one_database(sizes: list[int | None], count: int) -> None:
     found = fleet(sizes)
 
     def weight(one: Listed) -> int:
@@ -39,14 +39,14 @@ def test_no_task_has_more_than_its_share_and_one_database(sizes: list[int | None
     assert max(loads) <= sum(loads) / count + max(map(weight, found), default=0)
 
 
-def test_growing_within_its_power_of_two_moves_nothing() -> None:
+def test_growth_within_a_power_of_two_keeps_the_assignment() -> None:
     sizes: list[int | None] = [5 * MIB, 70 * MIB, 3, None, 300 * MIB, 9 * MIB]
     grown: list[int | None] = [7 * MIB, 90 * MIB, 900_000, 100, 400 * MIB, 15 * MIB]
     for index in range(3):
-        before, after = (share_by_size(fleet(those), index, 3) for those in (sizes, grown))
+        before, after = (share_by_size(fleet(each), index, 3) for each in (sizes, grown))
         assert [one.name for one in before] == [one.name for one in after]
 
 
-def test_ten_thousand_are_shared_out_at_once() -> None:
+def test_ten_thousand_databases_are_assigned() -> None:
     found = fleet([number * 1000 for number in range(10_000)])
     assert sum(len(share_by_size(found, index, 7)) for index in range(7)) == 10_000

@@ -1,4 +1,4 @@
-"""Whatever a node sends ends in an answer or in an error of ours, soon, and in bounded memory."""
+"""Any reply of a node is parsed or raises an error of Litekeep, in bounded time and memory."""
 
 import socket
 import threading
@@ -21,7 +21,7 @@ NOWHERE = Address("nowhere", 1, Login("APIKEY", Secret("k")), insecure=True, tim
 
 
 class Wired(HardenedDriver):
-    """Talks to a socket that the test holds the other end of; no login."""
+    """A driver on one end of a socket pair, without login."""
 
     def __init__(self, sock: socket.socket) -> None:
         super().__init__(NOWHERE)
@@ -36,7 +36,7 @@ class Wired(HardenedDriver):
 
 @contextmanager
 def answering(*pieces: bytes) -> Iterator[Callable[..., Any]]:
-    """A driver whose next command is answered with these bytes; then the node is gone."""
+    """Yields a function that sends a command. It gets these bytes as its reply; then the node disconnects."""
     ours, theirs = socket.socketpair()
 
     def play() -> None:
@@ -81,12 +81,12 @@ def answering(*pieces: bytes) -> Iterator[Callable[..., Any]]:
     ],
 )  # fmt: skip
 @pytest.mark.parametrize("size", [1, 3, 1000])
-def test_every_kind_of_reply_is_read_however_it_is_cut(reply: bytes, data: list[object], size: int) -> None:
+def test_every_kind_of_reply_is_parsed_however_it_is_split(reply: bytes, data: list[object], size: int) -> None:
     with answering(*(reply[at : at + size] for at in range(0, len(reply), size))) as ask:
         assert ask().data == data
 
 
-def test_chunks_are_read_one_after_the_other_and_not_one_inside_the_other() -> None:
+def test_5000_chunks_are_read_without_recursion() -> None:
     chunks = [b"/24 1:1 1 1 +3 key+7 REINDEX"]
     bodies = [b"%d:1 1 1 +7 INDEXED" % number for number in range(2, 5001)]
     chunks += [b"/%d %b" % (len(body), body) for body in bodies]
@@ -95,8 +95,8 @@ def test_chunks_are_read_one_after_the_other_and_not_one_inside_the_other() -> N
     assert (found.nrows, found.data[0], found.data[-1]) == (5000, "REINDEX", "INDEXED")
 
 
-def test_a_large_reply_is_read_in_linear_time() -> None:
-    content = bytes(range(256)) * (1 << 17)  # 32 MiB: the driver's own loop takes half a minute for it
+def test_large_reply_is_read_in_linear_time() -> None:
+    content = bytes(range(256)) * (1 << 17)  # 32 MiB: the driver's own loop takes half a minute
     with answering(b"$%d " % len(content), content) as ask:
         assert ask().data == [content]
 
@@ -133,7 +133,7 @@ def test_a_large_reply_is_read_in_linear_time() -> None:
         b"+3 \xff\xff\xff",
     ],
 )
-def test_nonsense_is_refused_and_ends_the_connection(reply: bytes) -> None:
+def test_malformed_reply_is_refused_and_closes_the_connection(reply: bytes) -> None:
     with answering(reply) as ask:
         with pytest.raises((Garbled, Lost)):
             _twice(ask)
@@ -142,7 +142,7 @@ def test_nonsense_is_refused_and_ends_the_connection(reply: bytes) -> None:
 
 
 def _twice(ask: Callable[[], object]) -> None:
-    """What came too much shows with the next command."""
+    """Sends two commands: surplus bytes are detected with the second."""
     ask()
     ask()
 
@@ -155,7 +155,7 @@ def _twice(ask: Callable[[], object]) -> None:
         (b"-8 1:1:7 \xff\xff", 1, "\N{REPLACEMENT CHARACTER}" * 2),
     ],
 )
-def test_an_error_reply_is_read_in_either_form(reply: bytes, code: int, text: str) -> None:
+def test_error_reply_is_parsed_in_both_forms(reply: bytes, code: int, text: str) -> None:
     with answering(reply) as ask, pytest.raises(ErrorReply) as caught:
         ask()
     assert (caught.value.code, caught.value.text[: len(text)]) == (code, text)
@@ -163,18 +163,18 @@ def test_an_error_reply_is_read_in_either_form(reply: bytes, code: int, text: st
 
 @given(st.binary(max_size=80) | st.from_regex(rb"[-+!$#=*/:,_%^][0-9:. ]{1,12}[a-z0-9 :+]{0,30}"))
 @settings(max_examples=150, deadline=None)
-def test_any_bytes_end_in_an_answer_or_an_error(reply: bytes) -> None:
+def test_any_bytes_are_parsed_or_raise_an_error(reply: bytes) -> None:
     with answering(reply) as ask, suppress(CloudError, ErrorReply):
         ask()
 
 
-def test_a_reply_that_drips_too_slowly_is_given_up(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_too_slow_reply_times_out(monkeypatch: pytest.MonkeyPatch) -> None:
     now = [0.0]
     monkeypatch.setattr("shared.sqlitecloud.frames.time.monotonic", lambda: now[0])
 
     def later() -> Iterator[bytes]:
         for _ in range(100):
-            now[0] += 1.0  # each byte is well within the longest silence
+            now[0] += 1.0  # below the timeout for each byte
             yield b"x"
 
     ours, theirs = socket.socketpair()
@@ -194,15 +194,13 @@ def test_a_reply_that_drips_too_slowly_is_given_up(monkeypatch: pytest.MonkeyPat
                 return receive(view[:1])
 
         reader._socket = Dripping()  # type: ignore[assignment]
-        with pytest.raises(TimedOut, match="slowly"):
+        with pytest.raises(TimedOut, match="too slow"):
             reader.frame()
     assert 20 < now[0] < 40
 
 
 @pytest.mark.parametrize("parts", [1, 2])
-def test_a_rowset_of_more_cells_than_any_command_needs_is_not_built(
-    monkeypatch: pytest.MonkeyPatch, parts: int
-) -> None:
+def test_rowset_with_too_many_cells_is_refused(monkeypatch: pytest.MonkeyPatch, parts: int) -> None:
     monkeypatch.setattr("shared.sqlitecloud.driver.CONTENT", Most(1 << 20, 100))
     rows = 101 // parts + 1
     body = b"%d 1 +1 n" % rows + b":1 " * rows
@@ -228,17 +226,17 @@ def rowset(values: int) -> bytes:
         (LISTING, b"*33554433 0:1 1 1 "),
     ],
 )
-def test_a_reply_of_more_than_its_command_can_need_is_not_read(most: Most, reply: bytes) -> None:
-    with answering(reply) as ask, pytest.raises(Garbled, match=r"at most|more than"):
+def test_reply_above_the_limit_of_its_command_is_refused(most: Most, reply: bytes) -> None:
+    with answering(reply) as ask, pytest.raises(Garbled, match=r"above the limit|more than"):
         ask(most)
 
 
-def test_each_kind_of_command_is_read_up_to_its_bound() -> None:
+def test_reply_up_to_the_limit_of_its_command_is_read() -> None:
     for most, reply in ((SHORT, b"+65000 " + b"x" * 65000), (FEW_ROWS, rowset(9_000)), (LISTING, rowset(100_000))):
         with answering(reply) as ask:
             assert ask(most)
 
 
-def test_an_array_of_more_values_than_its_bytes_is_not_built() -> None:
+def test_array_announcing_more_values_than_bytes_is_refused() -> None:
     with answering(b"=13 900000000 :1 ") as ask, pytest.raises(Garbled):
         ask()

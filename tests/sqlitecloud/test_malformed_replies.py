@@ -1,4 +1,4 @@
-"""Replies that are not what was asked for: an error that names the node, or nothing; never Python's words."""
+"""A malformed reply is an error that names the node, or is ignored. It never surfaces as a Python exception."""
 
 import re
 from collections.abc import Callable
@@ -52,7 +52,7 @@ REPLIES = {
     "an error of bytes": b"-10 1:2:3 \xff\xfe\xfd!",
     "an unknown kind": b"?3 abc",
     "an endless length": b"+99999999999999999999 x",
-    "a length that is none": b"+x1 y",
+    "an invalid length": b"+x1 y",
     "a negative length": b"+-5 hello",
     "a command to send back": wire.client_command("REMOVE DATABASE prod"),
 }
@@ -71,7 +71,7 @@ def _version(address: Address) -> object:
 
 
 def _native(address: Address) -> object:
-    return native_backups.look(address, NAME)
+    return native_backups.read_inventory(address, NAME)
 
 
 def _value(address: Address) -> object:
@@ -96,8 +96,8 @@ ASKED: dict[str, Callable[[Address], object]] = {
 }
 
 
-def told(act: Callable[[], object]) -> str | None:
-    """The text of Litekeep's own error; None where the reply was no trouble. Any other error fails the test."""
+def error_of(act: Callable[[], object]) -> str | None:
+    """Returns the text of a Litekeep error, or None if the reply was accepted. Any other error fails the test."""
     try:
         act()
     except LitekeepError as error:
@@ -107,25 +107,25 @@ def told(act: Callable[[], object]) -> str | None:
 
 @pytest.mark.parametrize("reply", REPLIES)
 @pytest.mark.parametrize("asked", ASKED)
-def test_a_reply_that_is_malformed_is_told_of_by_the_node(
+def test_malformed_reply_is_an_error_that_names_the_node(
     server: Server, address: Address, asked: str, reply: str
 ) -> None:
     server.faults.reply(asked, REPLIES[reply], times=None)
-    said = told(lambda: ASKED[asked](address))
-    if said is not None:
-        assert address.display in said
-        assert not PYTHON.search(said), said
-        assert said.isprintable()
+    message = error_of(lambda: ASKED[asked](address))
+    if message is not None:
+        assert address.display in message
+        assert not PYTHON.search(message), message
+        assert message.isprintable()
 
 
 @pytest.mark.parametrize("reply", REPLIES)
 @pytest.mark.parametrize("asked", ["DOWNLOAD DATABASE", "DOWNLOAD STEP"])
-def test_a_snapshot_of_malformed_replies_is_an_error_of_the_node(
+def test_malformed_reply_to_a_download_is_an_error_that_names_the_node(
     server: Server, address: Address, tmp_path: Path, asked: str, reply: str
 ) -> None:
     server.faults.reply(asked, REPLIES[reply], times=None)
     location = CloudLocation(address, NAME)
-    said = told(lambda: snapshot_cloud(location, tmp_path / "image", watch=lambda *_: None))
-    assert said is not None
-    assert address.display in said
-    assert not PYTHON.search(said), said
+    message = error_of(lambda: snapshot_cloud(location, tmp_path / "image", watch=lambda *_: None))
+    assert message is not None
+    assert address.display in message
+    assert not PYTHON.search(message), message

@@ -1,4 +1,4 @@
-"""`litekeep native`, `restore --native` and `health` as a person calls them, against a node."""
+"""The commands `native`, `restore --native` and `health`, run against a node."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -28,7 +28,7 @@ OneLine = Callable[[Outcome, int], str]
 
 @pytest.fixture
 def node(data: Path) -> Iterator[Server]:
-    """Its clock stands ten minutes behind, so that what it keeps is as old as that."""
+    """A node whose clock is ten minutes behind, so that its new points are ten minutes old."""
     with Server(data, plain=True, clock=Clock((datetime.now(UTC) - AGO).replace(microsecond=0))) as running:
         yield running
 
@@ -41,7 +41,7 @@ def place(workplace: Workplace, node: Server) -> Workplace:  # noqa: F811
 
 @pytest.fixture
 def here(node: Server, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """The same without a process of its own."""
+    """The settings of `place`, for commands that run in the test process."""
     monkeypatch.chdir(tmp_path)
     for name, value in {"DATABASE_URL": node.url(NAME), "BACKUP_KEY": "none", "XDG_STATE_HOME": str(tmp_path)}.items():
         monkeypatch.setenv(name, value)
@@ -57,7 +57,7 @@ def rows(node: Server) -> int:
         return int(client.ask("SELECT count(*) FROM t").split(b":")[-1])
 
 
-def test_off_then_switched_on_then_listed(place: Workplace, node: Server) -> None:
+def test_native_backups_are_disabled_then_enabled_then_listed(place: Workplace, node: Server) -> None:
     assert "native backups are off" in place.good("native", "status").out
     document = place.good("native", "enable", "--retention", "168h", "--json").json
     assert (document["enabled"], document["retention_seconds"], document["alerts"]) == (True, 604800, [])
@@ -71,7 +71,7 @@ def test_off_then_switched_on_then_listed(place: Workplace, node: Server) -> Non
     assert [(line["action"], line["outcome"], line["database"]) for line in audit] == [("enable", "succeeded", NAME)]
 
 
-def test_status_shows_the_age_of_the_newest_point_and_no_alarm_without_writes(place: Workplace, node: Server) -> None:
+def test_status_shows_the_age_of_the_newest_point_and_no_alert_without_writes(place: Workplace, node: Server) -> None:
     native_backups.enable(address_of(node), NAME)
     document = place.good("native", "status", "--json").json
     assert 600 <= document["gap_seconds"] < 700
@@ -80,7 +80,7 @@ def test_status_shows_the_age_of_the_newest_point_and_no_alarm_without_writes(pl
 
 
 @pytest.mark.parametrize("wrote", [True, False])
-def test_watching_finds_out_whether_writes_go_on(node: Server, *, wrote: bool) -> None:
+def test_watching_detects_ongoing_writes(node: Server, *, wrote: bool) -> None:
     address = address_of(node)
     native_backups.enable(address, NAME)
     waited: list[float] = []
@@ -97,7 +97,7 @@ def test_watching_finds_out_whether_writes_go_on(node: Server, *, wrote: bool) -
 
 
 @pytest.mark.parametrize("command", [("native", "restore"), ("restore", "--native")])
-def test_back_to_a_moment_with_a_safety_backup_and_its_events(
+def test_native_restore_takes_a_safety_backup_and_logs_events(
     place: Workplace, node: Server, command: tuple[str, ...]
 ) -> None:
     native_backups.enable(address_of(node), NAME)
@@ -121,7 +121,7 @@ def test_back_to_a_moment_with_a_safety_backup_and_its_events(
     assert [item["id"] for item in place.good("list", "--json").json] == [document["safety"]]
 
 
-def test_by_two_persons_once(place: Workplace, node: Server) -> None:
+def test_approved_native_restore_runs_once(place: Workplace, node: Server) -> None:
     native_backups.enable(address_of(node), NAME)
     moment = f"{node.clock.now():%Y-%m-%dT%H:%M:%SZ}"
     node.clock.advance(60)
@@ -148,7 +148,7 @@ def test_by_two_persons_once(place: Workplace, node: Server) -> None:
     assert place.run("restore", "--request", asked["id"]).code == 4
 
 
-def test_in_production_exit_4_with_the_other_way_and_the_attempt_is_kept(
+def test_refused_native_restore_in_production_is_exit_4_and_audited(
     place: Workplace,
     node: Server,
     one_line: OneLine,  # noqa: F811
@@ -156,15 +156,15 @@ def test_in_production_exit_4_with_the_other_way_and_the_attempt_is_kept(
     native_backups.enable(address_of(node), NAME)
     moment = f"{node.clock.now():%Y-%m-%dT%H:%M:%SZ}"
     url = node.url(NAME, insecure="false", apikey=APIKEY)
-    said = one_line(place.run("native", "restore", "--at", moment, ENVIRONMENT="production", DATABASE_URL=url), 4)
-    assert f"litekeep restore --at {moment} --to" in said
+    line = one_line(place.run("native", "restore", "--at", moment, ENVIRONMENT="production", DATABASE_URL=url), 4)
+    assert f"litekeep restore --at {moment} --to" in line
     audit = [json.loads(line) for line in (place.folder / "state/litekeep/audit.jsonl").read_text().splitlines()]
     assert [(line["action"], line["outcome"]) for line in audit] == [("restore", "refused")]
     assert not place.store.exists()
 
 
 @pytest.mark.parametrize(
-    ("arguments", "said"),
+    ("arguments", "message"),
     [
         (("native", "restore", "--at", "2020-01-01"), "before the oldest"),
         (("native", "restore", "--at", "2999-01-01"), "future"),
@@ -177,36 +177,36 @@ def test_in_production_exit_4_with_the_other_way_and_the_attempt_is_kept(
         (("native", "list", "--database", "a;b"), "not allowed"),
     ],
 )
-def test_bad_input_is_wrong_usage_and_changes_nothing(
-    here: None, node: Server, arguments: tuple[str, ...], said: str
+def test_invalid_input_is_a_usage_error_and_changes_nothing(
+    here: None, node: Server, arguments: tuple[str, ...], message: str
 ) -> None:
     native_backups.enable(address_of(node), NAME)
     asked = len(node.connections)
-    with pytest.raises(UsageError, match=said):
+    with pytest.raises(UsageError, match=message):
         litekeep.main(arguments, standalone_mode=False)
     sent = [text for one in node.connections[asked:] for text in one.requests]
     assert not any(text.startswith(("SET", "RESTORE", "REMOVE", "UPLOAD")) for text in sent)
     assert rows(node) == 60
 
 
-def test_a_file_has_no_native_backups(here: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_native_backups_of_a_file_are_a_usage_error(here: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DATABASE_URL", "app.db")
     with pytest.raises(UsageError, match="names a file"):
         litekeep.main(["native", "status"], standalone_mode=False)
 
 
-def test_another_database_of_the_project_can_be_named(here: None) -> None:
-    with pytest.raises(SourceError, match=r"other\.db is not there"):
+def test_database_flag_names_another_database_of_the_project(here: None) -> None:
+    with pytest.raises(SourceError, match=r"other\.db does not exist"):
         litekeep.main(["native", "status", "--database", "other.db"], standalone_mode=False)
 
 
-def test_health_says_a_line_each_and_its_exit_code_is_what_it_found(place: Workplace, node: Server) -> None:
+def test_health_prints_a_line_per_check_and_exits_1_on_a_failure(place: Workplace, node: Server) -> None:
     document = place.good("health", "--json").json
     assert [item["name"] for item in document][:4] == ["source", "tls", "login", "database"]
     assert [item["name"] for item in document][-3:] == ["store", "key", "approvals"]
     node.accounts.add_user("job", "secret", "READ,DOWNLOAD,BACKUP")
     url = node.url(NAME, login="job:secret")
-    assert place.good("health", DATABASE_URL=url).out.count("missing, and backups do without") == 3
+    assert place.good("health", DATABASE_URL=url).out.count("missing, not needed for backups") == 3
     lacking = place.run("health", "--restores", DATABASE_URL=url)
     assert lacking.code == 1
     assert lacking.out.count("GRANT PRIVILEGE") == 3

@@ -1,4 +1,4 @@
-"""Going back by the platform's own backups: guarded, kept safe first, proven afterwards, and honest when it fails."""
+"""Restores by the platform's own backups: approval, safety backup, verification, and clear errors."""
 
 from collections.abc import Callable
 from contextlib import closing, suppress
@@ -30,7 +30,7 @@ MakeOrder = Callable[..., NativeOrder]
 
 @pytest.fixture
 def order(server: Server, tmp_path: Path) -> MakeOrder:
-    """Five minutes with a write each; an order for one of them."""
+    """Makes orders for a database that was written to once a minute for five minutes."""
     address = address_of(server)
     native_backups.enable(address, NAME)
     with Raw(server, NAME) as client:
@@ -70,7 +70,7 @@ def at(server: Server) -> Callable[[], datetime]:
 
 
 @pytest.mark.parametrize("minute", [0, 2, 4])
-def test_it_is_as_it_was_at_that_moment_and_what_was_there_is_a_backup(
+def test_native_restore_returns_to_the_time_and_backs_up_the_replaced_database(
     server: Server, order: MakeOrder, tmp_path: Path, minute: int
 ) -> None:
     with closing(apsw.Connection(str(server.data / NAME))) as connection:
@@ -88,7 +88,7 @@ def test_it_is_as_it_was_at_that_moment_and_what_was_there_is_a_backup(
         assert connection.execute("SELECT id, n FROM t").fetchall() == was
 
 
-def test_in_production_it_is_refused_with_the_other_way_and_nothing_is_asked(server: Server, order: MakeOrder) -> None:
+def test_native_restore_in_production_is_refused_without_connecting(server: Server, order: MakeOrder) -> None:
     wanted, asked = order(environment="production"), len(server.connections)
     for call in (plan_native, restore_native):
         with pytest.raises(NotPermitted, match="litekeep restore --at 2026-01-01T00:03:00Z --to"):
@@ -97,13 +97,13 @@ def test_in_production_it_is_refused_with_the_other_way_and_nothing_is_asked(ser
 
 
 @pytest.mark.parametrize("minute", [-1, 6, 3.0001])
-def test_a_moment_that_is_not_on_offer_touches_nothing(server: Server, order: MakeOrder, minute: float) -> None:
+def test_time_that_cannot_be_restored_changes_nothing(server: Server, order: MakeOrder, minute: float) -> None:
     with pytest.raises(UsageError):
         restore_native(order(minute), clock=at(server))
     assert (restores(server), ids(order())) == (0, [])
 
 
-def test_a_plan_says_what_is_on_offer_and_writes_nothing(server: Server, order: MakeOrder) -> None:
+def test_plan_shows_the_restorable_range_and_writes_nothing(server: Server, order: MakeOrder) -> None:
     plan = plan_native(order(), clock=at(server))
     assert (plan.at, plan.oldest, plan.newest) == (
         "2026-01-01T00:03:00Z",
@@ -113,13 +113,13 @@ def test_a_plan_says_what_is_on_offer_and_writes_nothing(server: Server, order: 
     assert (restores(server), ids(order())) == (0, [])
 
 
-def test_after_the_newest_point_it_says_that_nothing_later_can_come_back(server: Server, order: MakeOrder) -> None:
+def test_time_after_the_newest_point_is_noted_in_the_plan(server: Server, order: MakeOrder) -> None:
     server.clock.advance(60)
     plan = plan_native(order(6), clock=at(server))
     assert plan.notes == ["the newest native backup is of 2026-01-01T00:05:00Z: nothing later can come back"]
 
 
-def test_that_nothing_changed_is_said_as_it_may_not_have_finished(server: Server, order: MakeOrder) -> None:
+def test_unchanged_database_is_noted_as_possibly_unfinished(server: Server, order: MakeOrder) -> None:
     done = restore_native(order(5), clock=at(server))
     assert "not finished yet" in done.notes[0]
     server.faults.reply("RESTORE", b"+2 OK")
@@ -127,14 +127,14 @@ def test_that_nothing_changed_is_said_as_it_may_not_have_finished(server: Server
     assert "not finished yet" in restore_native(order(1), clock=at(server)).notes[0]
 
 
-def test_without_a_safety_backup_nothing_is_restored(server: Server, order: MakeOrder) -> None:
+def test_failed_safety_backup_prevents_the_restore(server: Server, order: MakeOrder) -> None:
     server.faults.error("DOWNLOAD DATABASE", 10005, "no more today", times=None)
     with pytest.raises(CommandRefused, match="no more today"):
         restore_native(order(), clock=at(server))
     assert (restores(server), rows(server), ids(order())) == (0, 65, [])
 
 
-def test_while_somebody_writes_it_does_not_start(server: Server, order: MakeOrder) -> None:
+def test_ongoing_writes_prevent_the_restore(server: Server, order: MakeOrder) -> None:
     def write(_: Session) -> None:
         with Raw(server, NAME) as client:
             client.ask("INSERT INTO t (n) VALUES ('meanwhile')")
@@ -145,7 +145,7 @@ def test_while_somebody_writes_it_does_not_start(server: Server, order: MakeOrde
     assert (restores(server), rows(server)) == (0, 68)
 
 
-def test_what_cannot_be_decrypted_cannot_be_kept_safe_so_it_is_left_alone(server: Server, order: MakeOrder) -> None:
+def test_database_that_cannot_be_decrypted_is_not_restored(server: Server, order: MakeOrder) -> None:
     with Raw(server) as client:
         client.ask(f"ENCRYPT DATABASE '{NAME}' KEY secret")
         client.ask(f"REMOVE DATABASE '{NAME}' KEY database_key")
@@ -154,22 +154,20 @@ def test_what_cannot_be_decrypted_cannot_be_kept_safe_so_it_is_left_alone(server
     assert restores(server) == 0
 
 
-def test_a_refusal_leaves_all_as_it_was_and_names_the_backup(server: Server, order: MakeOrder) -> None:
+def test_refused_restore_changes_nothing_and_names_the_safety_backup(server: Server, order: MakeOrder) -> None:
     server.faults.error("RESTORE", 10005, "not on this plan")
     with pytest.raises(CommandRefused, match="was not put back; what was there before is the backup before-restore-"):
         restore_native(order(), clock=at(server))
     assert (rows(server), len(ids(order()))) == (65, 1)
 
 
-def test_a_busy_node_is_asked_again(server: Server, order: MakeOrder) -> None:
+def test_busy_node_is_retried(server: Server, order: MakeOrder) -> None:
     server.faults.error("RESTORE", 5, "database is locked")
     assert restore_native(order(), clock=at(server)).rows == 63
 
 
 @pytest.mark.parametrize("ran", [True, False])
-def test_a_lost_answer_is_never_asked_again_and_never_called_done(
-    server: Server, order: MakeOrder, *, ran: bool
-) -> None:
+def test_lost_reply_to_a_restore_is_not_retried_and_not_success(server: Server, order: MakeOrder, *, ran: bool) -> None:
     if ran:
         server.faults.cut("RESTORE", after=2)
     else:
@@ -182,26 +180,26 @@ def test_a_lost_answer_is_never_asked_again_and_never_called_done(
 
 
 @pytest.mark.parametrize(
-    ("stop", "said"),
+    ("stop", "message"),
     [
         (KeyboardInterrupt, "it was interrupted"),
         (SystemExit, "it was interrupted"),
         (KeyError("SECRET"), "unexpected KeyError"),
     ],
 )
-def test_interrupted_on_the_way_it_says_where_things_are(
-    server: Server, order: MakeOrder, monkeypatch: pytest.MonkeyPatch, stop: BaseException, said: str
+def test_interrupted_restore_reports_the_state_and_the_safety_backup(
+    server: Server, order: MakeOrder, monkeypatch: pytest.MonkeyPatch, stop: BaseException, message: str
 ) -> None:
     def interrupted(*_: object) -> None:
         raise stop
 
     monkeypatch.setattr(native_backups, "restore", interrupted)
-    with pytest.raises(SourceError, match=said + r"; whether .* is not known.*before-restore-") as told:
+    with pytest.raises(SourceError, match=message + r"; whether .* is not known.*before-restore-") as caught:
         restore_native(order(), clock=at(server))
-    assert "SECRET" not in str(told.value)
+    assert "SECRET" not in str(caught.value)
 
 
-def test_a_database_that_is_away_meanwhile_is_waited_for(server: Server, order: MakeOrder) -> None:
+def test_database_unavailable_after_the_restore_is_waited_for(server: Server, order: MakeOrder) -> None:
     server.faults.after("RESTORE", lambda _: _switch(server, disabled=True))
     waited: list[float] = []
 
@@ -214,16 +212,18 @@ def test_a_database_that_is_away_meanwhile_is_waited_for(server: Server, order: 
     assert waited == [5.0] * 3
 
 
-def test_a_database_that_stays_away_is_an_error_that_names_the_backup(server: Server, order: MakeOrder) -> None:
+def test_database_that_stays_unavailable_is_an_error_that_names_the_safety_backup(
+    server: Server, order: MakeOrder
+) -> None:
     server.faults.after("RESTORE", lambda _: _switch(server, disabled=True))
     waited: list[float] = []
-    # Refused after one look at the list, where a hundred would only take longer.
+    # A refused listing ends the wait at once; a hundred listings would only take longer.
     server.faults.error("LIST DATABASES DETAILED", 10005, "ask later", nth=5, times=None)
     with pytest.raises(SourceError, match=r"could not be proven.*before-restore-"):
         restore_native(order(), clock=at(server), pause=waited.append)
 
 
-def test_what_comes_back_damaged_is_not_good_and_the_backup_is_named(server: Server, order: MakeOrder) -> None:
+def test_damaged_restore_is_not_good_and_names_the_safety_backup(server: Server, order: MakeOrder) -> None:
     def damage(_: Session) -> None:
         path = server.data / NAME
         with closing(apsw.Connection(str(path))) as connection:
@@ -237,7 +237,7 @@ def test_what_comes_back_damaged_is_not_good_and_the_backup_is_named(server: Ser
         restore_native(order(), clock=at(server))
 
 
-def test_a_proof_that_cannot_be_had_is_not_success(server: Server, order: MakeOrder) -> None:
+def test_failed_verification_is_not_success(server: Server, order: MakeOrder) -> None:
     wanted = order()
     server.faults.cut("DOWNLOAD STEP", nth=2, times=None)
     with pytest.raises(SourceError, match=r"could not be proven.*before-restore-") as caught:
@@ -247,7 +247,7 @@ def test_a_proof_that_cannot_be_had_is_not_success(server: Server, order: MakeOr
 
 
 @pytest.mark.parametrize("cut", range(0, 700, 100))
-def test_whatever_byte_the_connection_ends_at_the_old_or_a_backup_of_it_is_there(
+def test_connection_lost_at_any_byte_keeps_the_old_database_or_its_backup(
     server: Server, order: MakeOrder, tmp_path: Path, cut: int
 ) -> None:
     wanted = order()
@@ -266,9 +266,7 @@ def test_whatever_byte_the_connection_ends_at_the_old_or_a_backup_of_it_is_there
         assert connection.execute("SELECT count(*) FROM t").get == 65
 
 
-def test_the_safety_backup_is_the_whole_database_and_not_a_part(
-    server: Server, order: MakeOrder, tmp_path: Path
-) -> None:
+def test_safety_backup_is_the_whole_database(server: Server, order: MakeOrder, tmp_path: Path) -> None:
     with closing(apsw.Connection(str(server.data / NAME))) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     before = tmp_path / "was.db"

@@ -1,4 +1,4 @@
-"""A node that answers each request just in time, with next to nothing, does not keep a transfer going for ever."""
+"""Slow transfers: a node that sends almost nothing, just in time, cannot keep a transfer going for ever."""
 
 import pytest
 
@@ -17,19 +17,19 @@ class Hours:
         return self.now
 
 
-def test_a_byte_each_two_seconds_ends_after_a_window() -> None:
+def test_one_byte_every_two_seconds_times_out_after_a_window() -> None:
     clock = Hours()
     pace = Pace(30.0, clock)
     for step in range(1, 15):
         clock.now = step * 2.0
         pace.check(step)
     clock.now = 30.0
-    with pytest.raises(TimedOut, match="only 15 bytes came in 30 s, below 16 KiB a second"):
+    with pytest.raises(TimedOut, match="only 15 bytes arrived in 30 s, below 16 KiB a second"):
         pace.check(15)
 
 
 @pytest.mark.parametrize("first", [0, GIB])
-def test_a_fast_beginning_earns_no_slow_end(first: int) -> None:
+def test_fast_start_does_not_compensate_for_a_slow_end(first: int) -> None:
     clock = Hours()
     pace = Pace(30.0, clock)
     done, ended = first, None
@@ -41,10 +41,10 @@ def test_a_fast_beginning_earns_no_slow_end(first: int) -> None:
             ended = second
             break
     assert ended is not None
-    assert ended <= 30 + 30 + 3, "the window in which the beginning still counts, and the next"
+    assert ended <= 30 + 30 + 3, "two windows: the first still contains the fast start"
 
 
-def test_a_slow_line_with_the_longest_silences_goes_on() -> None:
+def test_slow_line_above_the_minimum_rate_continues() -> None:
     clock = Hours()
     transfer, done = Transfer(10.0, clock), 0
     attempt = transfer.attempt(GIB)
@@ -54,7 +54,7 @@ def test_a_slow_line_with_the_longest_silences_goes_on() -> None:
         attempt.check(done)
 
 
-def test_all_attempts_together_have_one_end() -> None:
+def test_all_attempts_share_a_time_limit() -> None:
     clock = Hours()
     transfer, size = Transfer(5.0, clock), 100 * SLOWEST
     most = 4 * 6 * 5 + 100
@@ -62,12 +62,12 @@ def test_all_attempts_together_have_one_end() -> None:
         clock.now = float(second)
         transfer.attempt(size)
     clock.now = most + 1.0
-    with pytest.raises(CloudError, match="took 221 s over all attempts, and at most 220 s") as raised:
+    with pytest.raises(CloudError, match="took 221 s over all attempts, above the limit of 220 s") as raised:
         transfer.attempt(size)
-    assert not raised.value.transient, "it would be tried again"
+    assert not raised.value.transient, "it would be retried"
 
 
-def test_an_attempt_ends_with_its_transfer() -> None:
+def test_attempt_ends_at_the_limit_of_its_transfer() -> None:
     clock = Hours()
     attempt = Transfer(5.0, clock).attempt(SLOWEST)
     clock.now = 121.5

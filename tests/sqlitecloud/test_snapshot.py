@@ -1,4 +1,4 @@
-"""A download is a snapshot when every byte, page and header of it agrees; else it is an error."""
+"""Downloads: a snapshot is complete and consistent, or it is an error."""
 
 import os
 import resource
@@ -18,7 +18,7 @@ from shared.errors import CorruptSource, LitekeepError, SourceError
 from shared.sqlitecloud.failures import CommandRefused, Garbled, Lost, TimedOut
 from shared.sqlitecloud.location import CloudLocation
 from shared.sqlitecloud.session import Session
-from shared.sqlitecloud.snapshot import look_at, snapshot_cloud, unchanged_since
+from shared.sqlitecloud.snapshot import describe, snapshot_cloud, unchanged_since
 from tests.dump.equality import assert_equal
 from tests.servers.sqlitecloud import Server
 from tests.sqlitecloud.conftest import NAME, SCHEMA, make_database
@@ -33,7 +33,7 @@ def snapshot(location: CloudLocation, destination: Path, *, allow_corrupt: bool 
 
 
 @pytest.mark.parametrize("step", [1000, 1024, 65536, 524288])
-def test_a_snapshot_is_the_database_and_says_where_it_came_from(
+def test_snapshot_equals_the_database_and_records_its_origin(
     server: Server, located: Located, tmp_path: Path, step: int
 ) -> None:
     server.settings["download_chunk_size"] = str(step)
@@ -45,12 +45,14 @@ def test_a_snapshot_is_the_database_and_says_where_it_came_from(
     assert stat.S_IMODE(found.path.stat().st_mode) == 0o600
     assert [far[2] for far in seen] == [size] * -(-size // step)
     assert seen[-1] == ("snapshot", size, size)
-    said = found.origin.model_dump()
-    assert (said["type"], said["host"], said["size_bytes"], said["raft_index"]) == ("sqlitecloud", "localhost", size, 1)
-    assert said["node_version"] == "1.0.0-local"
+    origin = found.origin.model_dump()
+    assert (origin["type"], origin["host"], origin["size_bytes"]) == ("sqlitecloud", "localhost", size)
+    assert (origin["raft_index"], origin["node_version"]) == (1, "1.0.0-local")
 
 
-def test_nothing_written_is_known_by_log_count_and_size(server: Server, located: Located, tmp_path: Path) -> None:
+def test_unchanged_database_is_detected_by_log_position_count_and_size(
+    server: Server, located: Located, tmp_path: Path
+) -> None:
     origin = take_snapshot(located(), tmp_path / "s.db").origin
     assert unchanged_since(located(), origin)
     for change in (
@@ -66,12 +68,10 @@ def test_nothing_written_is_known_by_log_count_and_size(server: Server, located:
         raw.ask("UPDATE t SET n = 'x' WHERE id = 1")
     assert not unchanged_since(located(), origin)
     server.faults.announce(raft=0)
-    assert not unchanged_since(located(), origin.model_copy(update={"raft_index": 0}))  # of a node that counts none
+    assert not unchanged_since(located(), origin.model_copy(update={"raft_index": 0}))  # a node without log positions
 
 
-def test_what_is_written_during_the_snapshot_counts_as_a_change(
-    server: Server, located: Located, tmp_path: Path
-) -> None:
+def test_write_during_the_snapshot_is_a_change(server: Server, located: Located, tmp_path: Path) -> None:
     def write(_: object) -> None:
         with Raw(server, NAME) as raw:
             raw.ask("UPDATE t SET n = 'x' WHERE id = 1")
@@ -80,7 +80,7 @@ def test_what_is_written_during_the_snapshot_counts_as_a_change(
     assert not unchanged_since(located(), take_snapshot(located(), tmp_path / "s.db").origin)
 
 
-def test_where_the_role_may_not_ask_the_version_is_unknown(server: Server, located: Located, tmp_path: Path) -> None:
+def test_version_is_unknown_without_the_privilege(server: Server, located: Located, tmp_path: Path) -> None:
     server.faults.error("LIST INFO", 10004, "no privilege")
     assert take_snapshot(located(), tmp_path / "s.db").origin.model_dump()["node_version"] == "unknown"
 
@@ -88,12 +88,12 @@ def test_where_the_role_may_not_ask_the_version_is_unknown(server: Server, locat
 @pytest.mark.parametrize("by", [1, 1024])
 @pytest.mark.parametrize("nth", [1, 2])
 @pytest.mark.parametrize("how", ["short_step", "long_step"])
-def test_a_step_of_another_size_than_was_left_is_an_error(
+def test_step_of_the_wrong_size_is_an_error(
     server: Server, located: Located, tmp_path: Path, how: str, nth: int, by: int
 ) -> None:
     server.settings["download_chunk_size"] = str((server.data / NAME).stat().st_size // 2)
     getattr(server.faults, how)(nth=nth, by=by)
-    # A first step that is short or long moves the end; the node's own count then leaves the last step empty or long.
+    # A short or long first step shifts the rest, so that the last step is long or empty.
     with pytest.raises(SourceError):
         snapshot(located(), tmp_path / "s.db")
     assert list(tmp_path.glob("s.db*")) == []
@@ -101,7 +101,7 @@ def test_a_step_of_another_size_than_was_left_is_an_error(
 
 @pytest.mark.parametrize("reply", [b"+2 OK", b"_ ", b":5 ", b"$0 ", b"+5 bytes", b"=5 1 :1 ", b"^4 PING", b"#2 {}"])
 @pytest.mark.parametrize("nth", [1, 2])
-def test_a_step_that_is_no_blob_is_an_error(
+def test_step_that_is_not_a_blob_is_an_error(
     server: Server, located: Located, tmp_path: Path, reply: bytes, nth: int
 ) -> None:
     server.settings["download_chunk_size"] = "1024"
@@ -113,19 +113,17 @@ def test_a_step_that_is_no_blob_is_an_error(
 
 
 @pytest.mark.parametrize("reply", [b"+2 OK", b"=5 1 :1 ", b"=8 3 _ _ _ ", b"=12 3 :-1 :1 :1 ", b":1 ", b"+3 abc"])
-def test_an_announcement_that_is_none_is_an_error(
-    server: Server, located: Located, tmp_path: Path, reply: bytes
-) -> None:
+def test_invalid_reply_to_download_is_an_error(server: Server, located: Located, tmp_path: Path, reply: bytes) -> None:
     server.faults.reply("DOWNLOAD DATABASE", reply)
     with pytest.raises(Garbled):
         snapshot(located(), tmp_path / "s.db")
 
 
-def test_announced_sizes_that_are_wrong_are_found_out(server: Server, located: Located, tmp_path: Path) -> None:
+def test_wrong_announced_size_is_an_error(server: Server, located: Located, tmp_path: Path) -> None:
     size = (server.data / NAME).stat().st_size
-    for said in ({"size": size + 1024}, {"size": size - 1024}, {"size": size - 1}, {"pages": 1}, {"size": 0}):
+    for announced in ({"size": size + 1024}, {"size": size - 1024}, {"size": size - 1}, {"pages": 1}, {"size": 0}):
         server.faults.clear()
-        server.faults.announce(**said)
+        server.faults.announce(**announced)
         with pytest.raises(SourceError):
             snapshot(located(), tmp_path / "s.db")
     server.faults.clear()
@@ -135,7 +133,7 @@ def test_announced_sizes_that_are_wrong_are_found_out(server: Server, located: L
     assert list(tmp_path.glob("s.db*")) == []
 
 
-def test_a_torn_download_is_refused(server: Server, located: Located, tmp_path: Path) -> None:
+def test_torn_download_is_refused(server: Server, located: Located, tmp_path: Path) -> None:
     server.settings["download_chunk_size"] = "2048"
 
     def grow(_: object) -> None:
@@ -145,12 +143,12 @@ def test_a_torn_download_is_refused(server: Server, located: Located, tmp_path: 
 
     server.faults.before("DOWNLOAD STEP", grow, nth=2)
     server.faults.torn_step(nth=2)
-    with pytest.raises(CorruptSource, match=r"quick_check says|came torn"):
+    with pytest.raises(CorruptSource, match=r"quick_check says|is inconsistent"):
         snapshot(located(), tmp_path / "s.db")
     assert list(tmp_path.glob("s.db*")) == []
 
 
-def test_a_damaged_database_is_refused_or_kept_as_it_is(server: Server, located: Located, tmp_path: Path) -> None:
+def test_damaged_database_is_refused_unless_allowed(server: Server, located: Located, tmp_path: Path) -> None:
     server.faults.alter("DOWNLOAD STEP", lambda reply: reply[:-900] + bytes(900), times=None)
     with pytest.raises(CorruptSource, match="--allow-corrupt"):
         snapshot(located(), tmp_path / "s.db")
@@ -158,22 +156,22 @@ def test_a_damaged_database_is_refused_or_kept_as_it_is(server: Server, located:
     assert kept.read_bytes().endswith(bytes(900))
 
 
-def test_a_database_that_is_not_there(located: Located, tmp_path: Path) -> None:
+def test_missing_database_is_an_error(located: Located, tmp_path: Path) -> None:
     with pytest.raises(CommandRefused, match="check the name"):
         snapshot(located("missing.sqlite"), tmp_path / "s.db")
-    with pytest.raises(SourceError, match="not there"):
-        look_at(located("missing.sqlite"))
+    with pytest.raises(SourceError, match="does not exist"):
+        describe(located("missing.sqlite"))
 
 
-def test_a_disabled_database_says_so(server: Server, located: Located, tmp_path: Path) -> None:
+def test_disabled_database_is_an_error(server: Server, located: Located, tmp_path: Path) -> None:
     server.catalog.get(NAME).disabled = True
     with pytest.raises(CommandRefused, match="disabled"):
         snapshot(located(), tmp_path / "s.db")
     with pytest.raises(SourceError, match="disabled"):
-        look_at(located())
+        describe(located())
 
 
-def test_a_download_that_breaks_off_begins_again(server: Server, located: Located, tmp_path: Path) -> None:
+def test_interrupted_download_is_retried(server: Server, located: Located, tmp_path: Path) -> None:
     server.settings["download_chunk_size"] = "1024"
     server.faults.cut("DOWNLOAD STEP", 700, nth=3)
     server.faults.cut("DOWNLOAD STEP", 0, reset=True, nth=6)
@@ -182,36 +180,36 @@ def test_a_download_that_breaks_off_begins_again(server: Server, located: Locate
     assert len(server.connections) == 4
 
 
-def test_a_node_that_falls_silent_is_given_up_in_the_end(server: Server, address: object, tmp_path: Path) -> None:
+def test_silent_node_times_out_after_all_attempts(server: Server, address: object, tmp_path: Path) -> None:
     let = threading.Event()
     server.faults.drip("DOWNLOAD STEP", lambda _: let.wait() and None, times=None)
     location = CloudLocation(replace(address, timeout=0.05), NAME)  # type: ignore[type-var]
-    with pytest.raises(TimedOut, match="no answer in time"):
+    with pytest.raises(TimedOut, match="no reply in time"):
         snapshot(location, tmp_path / "s.db")
     let.set()
     assert len(server.connections) == 4
     assert list(tmp_path.glob("s.db*")) == []
 
 
-def test_a_download_below_the_slowest_pace_is_given_up(
+def test_download_below_the_minimum_rate_times_out(
     server: Server, located: Located, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("shared.sqlitecloud.pace.SLOWEST", 1 << 60)  # any pace is below it
-    monkeypatch.setattr("shared.sqlitecloud.pace._SILENCES", 1e-9)  # the window is over at once
+    monkeypatch.setattr("shared.sqlitecloud.pace.SLOWEST", 1 << 60)  # any rate is below it
+    monkeypatch.setattr("shared.sqlitecloud.pace._SILENCES", 1e-9)  # the window ends at once
     monkeypatch.setattr("shared.sqlitecloud.pace._GRACE_WINDOWS", 1e15)
-    with pytest.raises(TimedOut, match="bytes came in"):
+    with pytest.raises(TimedOut, match="bytes arrived in"):
         snapshot(located(), tmp_path / "s.db")
     assert list(tmp_path.glob("s.db*")) == []
 
 
-def test_a_node_that_goes_away_at_any_byte_never_leaves_half_a_snapshot(
+def test_connection_lost_at_any_byte_leaves_no_partial_snapshot(
     server: Server, located: Located, tmp_path: Path
 ) -> None:
     stamina.set_testing(True, attempts=1)
     server.settings["download_chunk_size"] = "2048"
     whole = (server.data / NAME).read_bytes()
 
-    def comes_through(after: int) -> bool:
+    def succeeds(after: int) -> bool:
         server.faults.cut_connection(after)
         path = tmp_path / f"{after}.db"
         try:
@@ -224,9 +222,9 @@ def test_a_node_that_goes_away_at_any_byte_never_leaves_half_a_snapshot(
         return True
 
     step = 13
-    enough = next(after for after in range(0, 10_000, step) if comes_through(after))
+    enough = next(after for after in range(0, 10_000, step) if succeeds(after))
     assert enough > len(whole)
-    verdicts = [comes_through(after) for after in range(enough - step, enough + 1)]
+    verdicts = [succeeds(after) for after in range(enough - step, enough + 1)]
     assert verdicts == sorted(verdicts)
     assert verdicts.count(True) < len(verdicts)
 
@@ -237,7 +235,7 @@ def first_difference_of(path: Path, whole: bytes) -> int | None:
     return next((at for at, (one, other) in pairs if one != other), None)
 
 
-def test_after_any_cut_a_second_try_brings_the_whole(server: Server, located: Located, tmp_path: Path) -> None:
+def test_retry_after_a_cut_at_any_byte_is_complete(server: Server, located: Located, tmp_path: Path) -> None:
     server.settings["download_chunk_size"] = "2048"
     whole = snapshot(located(), tmp_path / "whole.db").read_bytes()
     for after in range(0, len(whole), len(whole) // 25):
@@ -246,7 +244,7 @@ def test_after_any_cut_a_second_try_brings_the_whole(server: Server, located: Lo
 
 
 @pytest.mark.parametrize("what", ["removed", "replaced", "disabled"])
-def test_a_database_that_changes_its_fate_meanwhile_is_whole_or_an_error(
+def test_database_removed_replaced_or_disabled_during_download_is_whole_or_an_error(
     server: Server, located: Located, tmp_path: Path, what: str
 ) -> None:
     server.settings["download_chunk_size"] = "1024"
@@ -270,7 +268,7 @@ def test_a_database_that_changes_its_fate_meanwhile_is_whole_or_an_error(
 
 
 @pytest.mark.parametrize("blob", [1, 100_000])
-def test_no_room_on_our_own_disk_is_said_so_and_not_tried_again(
+def test_full_local_disk_is_reported_and_not_retried(
     server: Server, located: Located, tmp_path: Path, blob: int
 ) -> None:
     make_database(server.data / "b.db", f"CREATE TABLE b (c); INSERT INTO b VALUES (zeroblob({blob}));")
@@ -284,7 +282,7 @@ def test_no_room_on_our_own_disk_is_said_so_and_not_tried_again(
     assert len(server.connections) == 1
 
 
-def test_memory_does_not_grow_with_a_step(server: Server, located: Located, tmp_path: Path) -> None:
+def test_memory_does_not_grow_with_the_step_size(server: Server, located: Located, tmp_path: Path) -> None:
     make_database(server.data / "big.db", f"{SCHEMA} CREATE TABLE b (c); INSERT INTO b VALUES (zeroblob(12000000));")
     server.settings["download_chunk_size"] = str(64 << 20)
     largest = 0
@@ -301,7 +299,7 @@ def test_memory_does_not_grow_with_a_step(server: Server, located: Located, tmp_
     assert largest <= 256 << 10
 
 
-def test_a_snapshot_under_writers_is_one_committed_state(server: Server, located: Located, tmp_path: Path) -> None:
+def test_snapshot_during_writes_is_one_committed_state(server: Server, located: Located, tmp_path: Path) -> None:
     make_database(
         server.data / "bank.db",
         "PRAGMA journal_mode = WAL; CREATE TABLE a (id INTEGER PRIMARY KEY, v);"

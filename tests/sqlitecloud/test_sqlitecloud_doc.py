@@ -1,4 +1,4 @@
-"""docs/sqlitecloud.md: the statements it prints make logins that can do what it says, and no more."""
+"""docs/sqlitecloud.md: its statements create logins that can do what the page says, and no more."""
 
 import re
 from datetime import timedelta
@@ -22,7 +22,7 @@ BLOCKS = re.findall(r"```sql\n(.*?)```", PAGE, re.DOTALL)
 
 
 def run(server: Server, block: str) -> str:
-    """Runs a block's statements as an administrator; returns the last one's answer, as text."""
+    """Runs a block's statements as an administrator. Returns the reply to the last one as text."""
     with Raw(server) as client:
         for statement in filter(None, (line.strip() for line in block.split(";"))):
             answer = client.ask(statement.replace("RANDOM", "a-password"))
@@ -30,7 +30,7 @@ def run(server: Server, block: str) -> str:
     return answer.partition(b" ")[2].decode()
 
 
-def test_the_page_has_a_login_for_backups_one_for_restores_and_one_for_settings() -> None:
+def test_page_has_logins_for_backups_restores_and_settings() -> None:
     assert [re.findall(r"CREATE ROLE (\w+)", block) for block in BLOCKS] == [
         ["backup_reader"],
         ["restore_writer"],
@@ -38,7 +38,7 @@ def test_the_page_has_a_login_for_backups_one_for_restores_and_one_for_settings(
     ]
 
 
-def test_the_backup_login_can_back_up_and_change_nothing(server: Server) -> None:
+def test_backup_login_can_back_up_and_change_nothing(server: Server) -> None:
     address = address_of(server, apikey=run(server, BLOCKS[0]))
     found = {one.name: one.ok for one in check(address, NAME, server.clock.now())}
     assert [found[name] for name in FOR_BACKUPS] == [True] * 3
@@ -47,7 +47,7 @@ def test_the_backup_login_can_back_up_and_change_nothing(server: Server) -> None
         native_backups.enable(address, NAME)
 
 
-def test_the_restore_login_can_restore_natively_too(server: Server, tmp_path: Path) -> None:
+def test_restore_login_can_restore_natively(server: Server, tmp_path: Path) -> None:
     native_backups.enable(address_of(server), NAME)
     moment = server.clock.now()
     server.clock.advance(60)
@@ -58,14 +58,14 @@ def test_the_restore_login_can_restore_natively_too(server: Server, tmp_path: Pa
     assert restore_native(order, clock=server.clock.now).rows == 60
 
 
-def test_the_settings_login_can_switch_native_backups_on_and_not_read(server: Server) -> None:
+def test_settings_login_can_enable_native_backups_and_not_read(server: Server) -> None:
     run(server, BLOCKS[2])
     address = address_of(server, login="backup_admin:a-password")
     assert native_backups.enable(address, NAME).settings.enabled
     assert {one.name: one.ok for one in check(address, NAME, server.clock.now())}["READ"] is False
 
 
-def test_every_option_of_its_table_is_taken() -> None:
+def test_every_documented_option_is_accepted() -> None:
     options = re.findall(r"^\| (`.*?) \|", PAGE, re.MULTILINE)
     named = [name for cell in options for name in re.findall(r"`(\w+)=", cell)]
     assert len(named) == 9

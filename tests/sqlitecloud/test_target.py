@@ -1,4 +1,4 @@
-"""Restoring to SQLite Cloud: whatever fails at whatever step, nothing is lost, and the error says what is where."""
+"""Restores to SQLite Cloud: a failure at any step loses nothing, and the error says where the data is."""
 
 import re
 import shutil
@@ -29,14 +29,14 @@ ITS_DOWNLOAD = f"DOWNLOAD DATABASE '{NAME}'"
 
 @pytest.fixture
 def image(tmp_path: Path) -> Path:
-    """What the backup held."""
+    """The database image to restore."""
     path = tmp_path / "image.db"
     make_database(path, "CREATE TABLE t (id INTEGER PRIMARY KEY, n TEXT); INSERT INTO t VALUES (1, 'from the backup');")
     return path
 
 
 class Place:
-    """A target with what was kept of it, and the eyes to see what is there, past all faults."""
+    """A target database, its old content and its safety backups. `holds` reads the node's files, bypassing faults."""
 
     def __init__(self, server: Server, target: CloudLocation, image: Path, scratch: Path) -> None:
         self.server, self.target, self.image, self.scratch = server, target, image, scratch
@@ -57,14 +57,14 @@ class Place:
         return path.name
 
     def holds(self, name: str, wanted: Path) -> bool:
-        """Whether the node has `name`, and it is the same as `wanted`."""
-        there = self.server.data / name
-        if not there.exists():
+        """Returns whether the node has the database `name` with the content of `wanted`."""
+        path = self.server.data / name
+        if not path.exists():
             return False
-        with closing(sqlite3.connect(there)) as connection:
+        with closing(sqlite3.connect(path)) as connection:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
-        copy = self.scratch / "look.db"
-        shutil.copyfile(there, copy)
+        copy = self.scratch / "copy.db"
+        shutil.copyfile(path, copy)
         return difference(copy, wanted) is None
 
     @property
@@ -85,7 +85,7 @@ def kept_place(server: Server, target: CloudLocation, image: Path, tmp_path: Pat
     yield Place(server, target, image, scratch)
 
 
-def test_a_new_database_is_made_and_proven(server: Server, located: Located, image: Path, tmp_path: Path) -> None:
+def test_new_database_is_created_and_verified(server: Server, located: Located, image: Path, tmp_path: Path) -> None:
     target = located("new one.db")
     check_target(target, in_place=False)
     create(target, image, tmp_path, silent)
@@ -94,7 +94,7 @@ def test_a_new_database_is_made_and_proven(server: Server, located: Located, ima
     assert list(tmp_path.glob("proof*")) == []
 
 
-def test_a_name_that_is_taken_is_refused_and_left_as_it_is(place: Place, located: Located, tmp_path: Path) -> None:
+def test_existing_name_is_refused_and_unchanged(place: Place, located: Located, tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="there already"):
         check_target(place.target, in_place=False)
     with pytest.raises(SourceError, match="already exists"):
@@ -104,13 +104,13 @@ def test_a_name_that_is_taken_is_refused_and_left_as_it_is(place: Place, located
         check_target(located("missing.db"), in_place=True)
 
 
-def test_a_disabled_name_is_taken_too(place: Place, located: Located) -> None:
+def test_name_of_a_disabled_database_is_refused(place: Place, located: Located) -> None:
     place.server.catalog.get(NAME).disabled = True
     with pytest.raises(UsageError, match="there already"):
         check_target(place.target, in_place=False)
 
 
-def test_what_reads_back_differently_is_removed_again(
+def test_database_that_differs_after_upload_is_removed(
     server: Server, located: Located, image: Path, tmp_path: Path
 ) -> None:
     server.faults.alter("DOWNLOAD STEP", _other_value)
@@ -119,7 +119,7 @@ def test_what_reads_back_differently_is_removed_again(
     assert server.catalog.names() == [NAME]
 
 
-def test_what_may_be_someone_elses_is_not_removed(
+def test_database_of_another_creator_is_not_removed(
     server: Server, located: Located, image: Path, tmp_path: Path
 ) -> None:
     def theirs(_: ServerSession) -> None:
@@ -133,7 +133,7 @@ def test_what_may_be_someone_elses_is_not_removed(
     assert "new.db" in server.catalog.names()
 
 
-def test_a_node_that_lays_out_pages_anew_is_no_reason_to_fail(
+def test_changed_page_layout_with_the_same_content_passes(
     server: Server, located: Located, image: Path, tmp_path: Path
 ) -> None:
     def tidy(_: ServerSession) -> None:
@@ -145,7 +145,7 @@ def test_a_node_that_lays_out_pages_anew_is_no_reason_to_fail(
     assert "new.db" in server.catalog.names()
 
 
-def test_in_place_brings_the_new_and_keeps_the_old(place: Place) -> None:
+def test_in_place_restore_replaces_the_database_and_backs_up_the_old(place: Place) -> None:
     safety, notes = place.replace()
     assert notes == []
     assert place.holds(NAME, place.image)
@@ -153,11 +153,13 @@ def test_in_place_brings_the_new_and_keeps_the_old(place: Place) -> None:
     assert place.server.catalog.names() == [NAME]
 
 
-def test_in_place_the_old_goes_only_when_the_new_is_proven_and_the_old_is_kept(place: Place) -> None:
+def test_in_place_restore_removes_the_old_only_after_verification_and_backup(place: Place) -> None:
     place.replace()
-    order = [text for one in place.server.connections for text in one.requests]
+    requests = [text for one in place.server.connections for text in one.requests]
     verbs = [
-        re.sub(r" .*restoring.*", " OWN", text) for text in order if re.match("UPLOAD DATABASE|DOWNLOAD DATA|REM", text)
+        re.sub(r" .*restoring.*", " OWN", text)
+        for text in requests
+        if re.match("UPLOAD DATABASE|DOWNLOAD DATA|REM", text)
     ]
     name = f" '{NAME}'"
     assert verbs == [
@@ -171,14 +173,14 @@ def test_in_place_the_old_goes_only_when_the_new_is_proven_and_the_old_is_kept(p
     ]
 
 
-def test_in_one_step_the_name_is_never_missing(place: Place) -> None:
+def test_one_step_replacement_never_leaves_the_name_missing(place: Place) -> None:
     missing: list[str] = []
 
-    def look(session: ServerSession) -> None:
+    def check_name(session: ServerSession) -> None:
         if place.server.catalog.find(NAME) is None:
             missing.append(session.record.requests[-1])
 
-    place.server.faults.after("", look, times=None)
+    place.server.faults.after("", check_name, times=None)
     safety, notes = place.replace(in_one_step=True)
     assert (notes, missing) == ([], [])
     assert place.holds(NAME, place.image)
@@ -189,7 +191,7 @@ def test_in_one_step_the_name_is_never_missing(place: Place) -> None:
     assert not any(text.startswith(f"REMOVE DATABASE '{NAME}'") for text in asked)
 
 
-def test_a_node_that_knows_no_replace_leaves_all_as_it_was(place: Place) -> None:
+def test_node_without_replace_leaves_the_database_unchanged(place: Place) -> None:
     place.server.faults.error("REPLACE", 10002, "Unable to find command")
     with pytest.raises(SourceError, match=r"Unable to find command .* is as it was"):
         place.replace(in_one_step=True)
@@ -197,7 +199,7 @@ def test_a_node_that_knows_no_replace_leaves_all_as_it_was(place: Place) -> None
     assert place.temporary == []
 
 
-def test_a_lost_answer_to_replace_that_did_nothing_is_told_and_not_sent_again(place: Place) -> None:
+def test_lost_reply_to_an_unexecuted_replace_is_reported_and_not_retried(place: Place) -> None:
     place.server.faults.reply("UPLOAD END", b"", nth=2)
     place.server.faults.cut("UPLOAD END", 0, nth=2)
     with pytest.raises(SourceError, match="may be the old still") as caught:
@@ -208,7 +210,7 @@ def test_a_lost_answer_to_replace_that_did_nothing_is_told_and_not_sent_again(pl
 
 
 @pytest.mark.parametrize("code", [10005, 10006])
-def test_a_replace_that_was_done_and_refused_is_looked_at_and_not_sent_again(place: Place, code: int) -> None:
+def test_executed_replace_with_an_error_reply_is_detected_and_not_retried(place: Place, code: int) -> None:
     refusal = wire.error(Refusal(code, "no leader"))
     place.server.faults.alter("UPLOAD END", lambda _: refusal, nth=2)
     place.replace(in_one_step=True)
@@ -216,7 +218,7 @@ def test_a_replace_that_was_done_and_refused_is_looked_at_and_not_sent_again(pla
     assert sum("REPLACE" in text for one in place.server.connections for text in one.requests) == 1
 
 
-def test_an_interruption_of_replace_says_what_is_where(place: Place) -> None:
+def test_interrupted_replace_leaves_the_old_database(place: Place) -> None:
     def interrupt(stage: str, done: int, total: int) -> None:
         if stage == "upload" and place.safeties:
             raise KeyboardInterrupt
@@ -228,7 +230,7 @@ def test_an_interruption_of_replace_says_what_is_where(place: Place) -> None:
     assert place.holds(NAME, place.old)
 
 
-def test_who_writes_during_the_safety_backup_has_it_taken_again(place: Place) -> None:
+def test_write_during_the_safety_backup_repeats_the_backup(place: Place) -> None:
     def write(_: ServerSession) -> None:
         with closing(sqlite3.connect(place.server.data / NAME)) as connection, connection:
             connection.execute("INSERT INTO t (n) VALUES ('late')")
@@ -241,7 +243,7 @@ def test_who_writes_during_the_safety_backup_has_it_taken_again(place: Place) ->
         assert connection.execute("SELECT count(*) FROM t WHERE n = 'late'").fetchone() == (1,)
 
 
-def test_who_never_stops_writing_is_asked_to(place: Place) -> None:
+def test_restore_with_endless_writes_asks_to_stop_the_application(place: Place) -> None:
     catalog = place.server.catalog
     place.server.faults.after(ITS_DOWNLOAD, lambda _: catalog.committed(catalog.get(NAME)), times=None)
     with pytest.raises(SourceError, match=r"stop the application; .* is as it was"):
@@ -250,7 +252,7 @@ def test_who_never_stops_writing_is_asked_to(place: Place) -> None:
     assert place.temporary == []
 
 
-def test_who_writes_after_it_is_in_place_is_not_undone(place: Place) -> None:
+def test_write_after_the_replacement_is_not_undone(place: Place) -> None:
     def write(_: ServerSession) -> None:
         with closing(sqlite3.connect(place.server.data / NAME)) as connection, connection:
             connection.execute("INSERT INTO t (n) VALUES ('new work')")
@@ -263,7 +265,7 @@ def test_who_writes_after_it_is_in_place_is_not_undone(place: Place) -> None:
         assert connection.execute("SELECT n FROM t ORDER BY id").fetchall() == [("from the backup",), ("new work",)]
 
 
-def test_an_interruption_where_the_old_is_gone_says_where_everything_is(place: Place) -> None:
+def test_interruption_after_the_removal_reports_where_everything_is(place: Place) -> None:
     def interrupt(stage: str, done: int, total: int) -> None:
         if stage == "upload" and not (place.server.data / NAME).exists():
             raise KeyboardInterrupt
@@ -273,7 +275,7 @@ def test_an_interruption_where_the_old_is_gone_says_where_everything_is(place: P
     assert_explained(place, str(caught.value))
 
 
-def test_an_interruption_before_that_leaves_all_as_it_was(place: Place) -> None:
+def test_interruption_before_the_removal_changes_nothing(place: Place) -> None:
     def interrupt(stage: str, done: int, total: int) -> None:
         if stage == "prove":
             raise KeyboardInterrupt
@@ -289,12 +291,12 @@ def _steps(server: Server) -> int:
 
 
 def _fail(server: Server, how: str, nth: int) -> None:
-    """From the nth request on (or at it alone) the node does as `how` says."""
+    """Injects the fault `how` at the nth request, and from then on if it ends with "for good"."""
     times = None if how.endswith("for good") else 1
-    if how.startswith("unheard"):  # it goes away without doing anything
+    if how.startswith("unheard"):  # disconnects without executing the request
         server.faults.reply("", b"", nth=nth, times=times)
         server.faults.cut("", 0, nth=nth, times=times)
-    elif how.startswith("unanswered"):  # it does what it was asked, and goes away
+    elif how.startswith("unanswered"):  # executes the request and disconnects without a reply
         server.faults.cut("", 0, nth=nth, times=times)
     elif how.startswith("half an answer"):
         server.faults.cut("", 2, reset=True, nth=nth, times=times)
@@ -307,7 +309,7 @@ HOWS = ["unheard", "unanswered", "half an answer", "refused"]
 
 @pytest.mark.parametrize("in_one_step", [False, True])
 @pytest.mark.parametrize("how", [*HOWS, *(f"{how}, for good" for how in HOWS)])
-def test_in_place_whatever_fails_at_whatever_step_nothing_is_lost(
+def test_failure_at_any_step_of_an_in_place_restore_loses_nothing(
     server: Server, located: Located, image: Path, tmp_path: Path, how: str, in_one_step: bool
 ) -> None:
     stamina.set_testing(True, attempts=2)
@@ -335,13 +337,13 @@ def test_in_place_whatever_fails_at_whatever_step_nothing_is_lost(
                 assert difference(place.scratch / "safety-0.db", place.old) is None
     expected = {"as it was", "by another name", "done"} if how.startswith("refused") else {"done"}
     if in_one_step and how.startswith("unheard"):
-        expected = {"by another name", "done"}  # whether REPLACE was done is not known, and it is not sent twice
-    # For good, even the last clean-up fails, and that is only a note.
+        expected = {"by another name", "done"}  # the outcome of REPLACE is unknown, and it is not retried
+    # With a lasting fault the last clean-up fails too, which is only a note.
     assert outcomes == ({"as it was", "by another name", "done"} if how.endswith("for good") else expected)
 
 
 def assert_explained(place: Place, message: str) -> str:
-    """What the error says is what is there; and the old, or all of it elsewhere, always is."""
+    """Checks the error against the state of the node and that the old content exists. Returns the outcome."""
     if "is as it was" in message:
         assert place.holds(NAME, place.old)
         assert set(place.temporary) == set() or "remove it by hand" in message
@@ -356,7 +358,7 @@ def assert_explained(place: Place, message: str) -> str:
 
 
 @pytest.mark.parametrize("how", [*HOWS, *(f"{how}, for good" for how in HOWS)])
-def test_a_new_database_is_there_and_whole_or_its_error_says_what_may_be_left(
+def test_failure_at_any_step_of_a_new_restore_reports_what_may_remain(
     server: Server, located: Located, image: Path, tmp_path: Path, how: str
 ) -> None:
     stamina.set_testing(True, attempts=2)
@@ -366,15 +368,15 @@ def test_a_new_database_is_there_and_whole_or_its_error_says_what_may_be_left(
         server.faults.clear()
         server.catalog.remove(server.catalog.get("new.db"))
         _fail(server, how, nth)
-        said = ""
+        message = ""
         try:
             create(located("new.db"), image, tmp_path, silent)
         except LitekeepError as error:
-            said = str(error)
+            message = str(error)
         server.faults.clear()
         left = "new.db" in server.catalog.names()
-        assert left or said
-        assert not (left and said) or re.search("may (still )?be there|may not be ours", said), said
+        assert left or message
+        assert not (left and message) or re.search("may (still )?be there|may not be ours", message), message
         if "new.db" not in server.catalog.names():
             make_database(server.data / "new.db")
 

@@ -84,7 +84,7 @@ def plan_native(order: NativeOrder, *, clock: Clock = utc_now) -> NativePlan:
             "restore --native), and the platform restores nowhere else: restore a backup of Litekeep's beside it with "
             f"litekeep restore --at {rfc3339(order.moment)} --to a new name, check it, and switch the application over"
         )
-    inventory = native_backups.look(order.target.address, order.target.database)
+    inventory = native_backups.read_inventory(order.target.address, order.target.database)
     native_backups.check_moment(inventory, order.moment, clock())
     oldest, newest = inventory.points[0].created, inventory.points[-1].created
     notes = []
