@@ -1,1 +1,1 @@
-"""The local SQLite Cloud server keeps the protocol's promises: bytes, rules, faults, real drivers."""
+"""Tests of the local SQLite Cloud server: protocol bytes, rules, faults, and the platform's own drivers."""

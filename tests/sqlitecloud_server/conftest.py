@@ -26,7 +26,7 @@ def data(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def server(data: Path) -> Iterator[Server]:
-    """A server without TLS, for what does not depend on it."""
+    """A server without TLS."""
     with Server(data, plain=True) as running:
         yield running
 
@@ -53,5 +53,5 @@ def connect(server: Server) -> Iterator[Callable[..., Raw]]:
 
 @pytest.fixture
 def client(connect: Callable[..., Raw]) -> Raw:
-    """Logged in, using `x.db`."""
+    """A connection that is logged in and uses `x.db`."""
     return connect("x.db")

@@ -1,4 +1,4 @@
-"""A client that knows only framing, so that tests see the server's very bytes."""
+"""A client that only splits replies into frames, so that tests see the server's exact bytes."""
 
 import re
 import socket
@@ -16,7 +16,7 @@ WAIT_SECONDS = 20.0
 
 
 class Gone(Exception):
-    """The server ended the connection; `got` is what came of the reply until then."""
+    """The server closed the connection. `got` is the part of the reply received until then."""
 
     def __init__(self, got: bytes) -> None:
         super().__init__(f"the connection ended after {len(got)} bytes of a reply")
@@ -24,7 +24,7 @@ class Gone(Exception):
 
 
 class Raw:
-    """One connection. With `login` it has said its API key and uses `database`, if one is named."""
+    """One connection. With `login` it logs in with the API key; it uses `database`, if one is given."""
 
     def __init__(self, server: Server, database: str = "", *, login: bool = True) -> None:
         self._stack = ExitStack()
@@ -54,7 +54,7 @@ class Raw:
         self._stack.close()
 
     def ask(self, text: str, *bindings: float | str | bytes | None) -> bytes:
-        """Send a command, with bindings as an array, and return its whole reply."""
+        """Sends a command, as an array if it has bindings, and returns the whole reply."""
         return self.send(array(text, *bindings) if bindings else b"+%d %b" % (len(text.encode()), text.encode()))
 
     def piece(self, content: bytes) -> bytes:
@@ -65,7 +65,7 @@ class Raw:
         return self.reply()
 
     def reply(self) -> bytes:
-        """One reply: a frame, or all chunks up to and with their end."""
+        """Reads one reply: a frame, or all chunks including the end chunk."""
         self._got.clear()
         whole = self._frame()
         while (whole.startswith((b"/", b"%")) and b"/" in whole[:24]) and not whole.endswith(END):
@@ -93,7 +93,7 @@ class Raw:
         return bytes(self._got[start:])
 
     def download(self, name: str) -> bytes:
-        """The bytes of a database, by steps, until the announced size is reached."""
+        """Downloads a database step by step, up to the announced size, and returns its bytes."""
         size, _, _ = numbers(self.ask(f"DOWNLOAD DATABASE '{name}'"))
         content = b""
         while len(content) < size:
@@ -101,7 +101,7 @@ class Raw:
         return content
 
     def upload(self, name: str, content: bytes, options: str = "", step: int = 4096) -> bytes:
-        """Upload by pieces; the reply is the first that is not OK, else that to the end."""
+        """Uploads in pieces. Returns the first reply that is not OK, else the reply to the end."""
         reply = self.ask(f"UPLOAD DATABASE '{name}'{options}")
         for at in range(0, len(content), step):
             if reply != b"+2 OK":
@@ -131,7 +131,7 @@ def _item(value: float | str | bytes | None) -> bytes:
 
 
 def numbers(reply: bytes) -> list[int]:
-    """The integers of an array reply."""
+    """Returns the integers of an array reply."""
     assert reply.startswith(b"="), reply
     return [int(number) for number in re.findall(rb":(-?\d+) ", reply)]
 
@@ -142,13 +142,13 @@ def blob(reply: bytes) -> bytes:
 
 
 def code(reply: bytes) -> int:
-    """The code of an error reply."""
+    """Returns the code of an error reply."""
     assert reply.startswith(b"-"), reply[:80]
     return int(reply[reply.index(b" ") + 1 :].split(b":")[0])
 
 
 def values(reply: bytes) -> list[str]:
-    """The values of a rowset of one column, as text, whatever its form; the first is the column's name."""
+    """Returns the column names and values of a rowset of expressions as text, in chunks or compressed or not."""
     found: list[str] = []
     for frame in frames(reply):
         body = frame[frame.index(b" ") + 1 :]
@@ -160,7 +160,7 @@ def values(reply: bytes) -> list[str]:
 
 
 def frames(reply: bytes) -> list[bytes]:
-    """The frames of a reply, decompressed, without the end of chunks."""
+    """Returns the frames of a reply, decompressed, without the end chunk."""
     found = []
     while reply and reply != END:
         length = int(reply[1 : reply.index(b" ")])
@@ -171,7 +171,7 @@ def frames(reply: bytes) -> list[bytes]:
 
 
 def plain(frame: bytes) -> bytes:
-    """A compressed frame as the server would have sent it plain."""
+    """Returns a compressed frame in its uncompressed form."""
     packed, size, rest = frame[frame.index(b" ") + 1 :].split(b" ", 2)
     header, data = rest[: -int(packed)], rest[-int(packed) :]
     assert header[1:3] == b"0 "

@@ -1,4 +1,4 @@
-"""Who may do what: logins, privileges, scopes, expiry."""
+"""Logins, privileges, scopes and expiry."""
 
 import base64
 import hashlib
@@ -18,7 +18,7 @@ JOB = "CREATE USER job PASSWORD secret ROLE reader"
 @pytest.mark.parametrize(
     "login", [f"AUTH USER {USER} PASSWORD {PASSWORD}", f"AUTH USER {USER} HASH {HASH}", f"AUTH TOKEN {TOKEN}"]
 )
-def test_every_kind_of_login_opens(connect: Callable[..., Raw], login: str) -> None:
+def test_every_kind_of_login_succeeds(connect: Callable[..., Raw], login: str) -> None:
     raw = connect(login=False)
     assert raw.ask(login) == b"+2 OK"
     assert raw.ask("GET USER") == b"+5 admin"
@@ -34,14 +34,14 @@ def test_every_kind_of_login_opens(connect: Callable[..., Raw], login: str) -> N
         "AUTH TOKEN wrong",
     ],
 )
-def test_a_failed_login_is_answered_and_closes(connect: Callable[..., Raw], login: str) -> None:
+def test_failed_login_gets_an_error_and_closes_the_connection(connect: Callable[..., Raw], login: str) -> None:
     raw = connect(login=False)
     assert code(raw.ask(login)) == 10004
     with pytest.raises(Gone):
         raw.ask("PING")
 
 
-def test_before_login_only_keys_of_the_connection_work(connect: Callable[..., Raw]) -> None:
+def test_only_client_keys_work_before_login(connect: Callable[..., Raw]) -> None:
     raw = connect(login=False)
     assert raw.ask("SET CLIENT KEY COMPRESSION TO 1") == b"+2 OK"
     for text in ("USE DATABASE x.db", "LIST DATABASES", "SELECT 1", "DOWNLOAD DATABASE x.db", "TEST STRING"):
@@ -59,7 +59,7 @@ def _as_job(client: Raw, connect: Callable[..., Raw], scope: str = "*") -> Raw:
     "text",
     ["USE DATABASE x.db; SELECT * FROM t", "DOWNLOAD DATABASE x.db", "LIST BACKUPS", "LIST DATABASES DETAILED"],
 )
-def test_a_reader_may_do_what_its_role_says(client: Raw, connect: Callable[..., Raw], text: str) -> None:
+def test_reader_may_use_its_privileges(client: Raw, connect: Callable[..., Raw], text: str) -> None:
     assert not _as_job(client, connect).ask(text).startswith(b"-")
 
 
@@ -77,11 +77,11 @@ def test_a_reader_may_do_what_its_role_says(client: Raw, connect: Callable[..., 
         "SET KEY a TO b",
     ],
 )
-def test_a_reader_may_do_nothing_else(client: Raw, connect: Callable[..., Raw], text: str) -> None:
+def test_reader_is_denied_everything_else(client: Raw, connect: Callable[..., Raw], text: str) -> None:
     assert code(_as_job(client, connect).ask(text)) == 10004
 
 
-def test_a_reader_cannot_write(client: Raw, connect: Callable[..., Raw]) -> None:
+def test_reader_cannot_write(client: Raw, connect: Callable[..., Raw]) -> None:
     raw = _as_job(client, connect)
     raw.ask("USE DATABASE x.db")
     for sql in ("INSERT INTO t VALUES (9, 'x')", "DROP TABLE t", "CREATE TABLE u (a)", "PRAGMA user_version = 3"):
@@ -90,7 +90,7 @@ def test_a_reader_cannot_write(client: Raw, connect: Callable[..., Raw]) -> None
     assert raw.ask("PRAGMA table_info(t)").startswith(b"*")
 
 
-def test_a_role_for_one_database_is_not_one_for_another(client: Raw, connect: Callable[..., Raw]) -> None:
+def test_role_for_one_database_grants_nothing_on_another(client: Raw, connect: Callable[..., Raw]) -> None:
     client.ask("CREATE DATABASE y.db")
     raw = _as_job(client, connect, scope="x.db")
     assert raw.ask("DOWNLOAD DATABASE x.db").startswith(b"=")
@@ -98,7 +98,7 @@ def test_a_role_for_one_database_is_not_one_for_another(client: Raw, connect: Ca
     assert code(raw.ask("USE DATABASE y.db")) == 10004
 
 
-def test_a_role_without_a_database_waits_for_one(client: Raw, connect: Callable[..., Raw]) -> None:
+def test_role_without_a_database_takes_effect_with_a_grant(client: Raw, connect: Callable[..., Raw]) -> None:
     client.ask("CREATE ROLE reader PRIVILEGE READ;" + JOB)
     raw = connect(login=False)
     raw.ask("AUTH USER job PASSWORD secret")
@@ -107,7 +107,7 @@ def test_a_role_without_a_database_waits_for_one(client: Raw, connect: Callable[
     assert raw.ask("USE DATABASE x.db") == b"+2 OK"
 
 
-def test_an_upload_that_replaces_needs_the_right_to_drop(client: Raw, connect: Callable[..., Raw]) -> None:
+def test_replacing_upload_needs_the_privilege_to_drop(client: Raw, connect: Callable[..., Raw]) -> None:
     client.ask("CREATE ROLE maker PRIVILEGE CREATE_DATABASE DATABASE *; CREATE USER m PASSWORD p ROLE maker")
     raw = connect(login=False)
     raw.ask("AUTH USER m PASSWORD p")
@@ -115,7 +115,9 @@ def test_an_upload_that_replaces_needs_the_right_to_drop(client: Raw, connect: C
     assert code(raw.ask("UPLOAD DATABASE x.db REPLACE")) == 10004
 
 
-def test_an_api_key_is_made_works_expires_and_goes(server: Server, client: Raw, connect: Callable[..., Raw]) -> None:
+def test_api_key_can_be_created_used_expires_and_removed(
+    server: Server, client: Raw, connect: Callable[..., Raw]
+) -> None:
     reply = client.ask('CREATE APIKEY USER admin NAME job EXPIRATION "2026-01-02 00:00:00"')
     key = reply.removeprefix(b"+43 ").decode()
     assert connect(login=False).ask(f"AUTH APIKEY {key}") == b"+2 OK"
@@ -125,14 +127,14 @@ def test_an_api_key_is_made_works_expires_and_goes(server: Server, client: Raw, 
     assert code(client.ask(f"REMOVE APIKEY {key}")) == 10001
 
 
-def test_a_disabled_user_is_kept_out(client: Raw, connect: Callable[..., Raw]) -> None:
+def test_disabled_user_cannot_log_in(client: Raw, connect: Callable[..., Raw]) -> None:
     client.ask("CREATE USER u PASSWORD p; DISABLE USER u")
     assert code(connect(login=False).ask("AUTH USER u PASSWORD p")) == 10004
     client.ask("ENABLE USER u")
     assert connect(login=False).ask("AUTH USER u PASSWORD p") == b"+2 OK"
 
 
-def test_credentials_with_privileges_are_given_in_process(server: Server, connect: Callable[..., Raw]) -> None:
+def test_credentials_with_privileges_can_be_set_in_process(server: Server, connect: Callable[..., Raw]) -> None:
     server.accounts.add_user("backup", None, "READ,DOWNLOAD")
     server.accounts.keys["k"] = ApiKey("k", "backup", "k", server.clock.now())
     raw = connect(login=False)
@@ -153,7 +155,7 @@ def test_privileges_follow_the_last_equals_sign(text: str, found: tuple[str, str
     assert credential(text) == found
 
 
-def test_a_connection_is_closed_by_another(client: Raw, connect: Callable[..., Raw]) -> None:
+def test_connection_can_be_closed_by_another(client: Raw, connect: Callable[..., Raw]) -> None:
     other = connect()
     number = other.ask("GET CLIENT KEY ID").split(b" ")[1].decode()
     assert client.ask(f"CLOSE CONNECTION {number}") == b"+2 OK"

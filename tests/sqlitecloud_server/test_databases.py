@@ -1,4 +1,4 @@
-"""Databases: names, life cycle, what the lists show."""
+"""Databases: names, life cycle and listings."""
 
 import shutil
 from collections.abc import Callable
@@ -14,7 +14,7 @@ NAMES = ["plain", "db space.sqlite", "dots.and.more.db", "ünïcode-Ω.db", "UPP
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("quote", ["'", '"'])
-def test_a_database_of_any_name_is_made_used_and_removed(client: Raw, name: str, quote: str) -> None:
+def test_database_with_any_valid_name_is_created_used_and_removed(client: Raw, name: str, quote: str) -> None:
     quoted = f"{quote}{name}{quote}"
     assert client.ask(f"CREATE DATABASE {quoted}") == b"+2 OK"
     assert name in values(client.ask("LIST DATABASES"))
@@ -27,7 +27,7 @@ def test_a_database_of_any_name_is_made_used_and_removed(client: Raw, name: str,
 @pytest.mark.parametrize(
     "name", ["a;b", "../x.db", "a/b", "a\\b", "", ".hidden", "x.db-wal", "tab\there", "quo`te", "n" * 300]
 )
-def test_names_that_are_no_file_of_the_folder_are_refused(client: Raw, name: str) -> None:
+def test_invalid_database_names_are_refused(client: Raw, name: str) -> None:
     for text in (
         "CREATE DATABASE ?",
         "USE DATABASE ?",
@@ -39,19 +39,19 @@ def test_names_that_are_no_file_of_the_folder_are_refused(client: Raw, name: str
         assert f"Database name contains invalid characters ({name}).".encode() in reply
 
 
-def test_a_name_made_to_inject_a_command_runs_none(client: Raw, data: Path) -> None:
+def test_name_with_an_injected_command_runs_nothing(client: Raw, data: Path) -> None:
     for text in ("USE DATABASE 'x.db; REMOVE DATABASE x.db'", 'DOWNLOAD DATABASE "x.db; REMOVE DATABASE x.db"'):
         assert code(client.ask(text)) == 10005
     assert (data / "x.db").exists()
 
 
-def test_a_file_put_into_the_folder_is_served(client: Raw, data: Path) -> None:
+def test_file_added_to_the_folder_is_served(client: Raw, data: Path) -> None:
     shutil.copy(data / "x.db", data / "later.db")
     assert values(client.ask("LIST DATABASES")) == ["name", "later.db", "x.db"]
     assert values(client.ask("USE DATABASE later.db; SELECT count(*) FROM t"))[1:] == ["2"]
 
 
-def test_creating_twice_is_an_error_unless_allowed(client: Raw) -> None:
+def test_creating_an_existing_database_is_an_error_unless_allowed(client: Raw) -> None:
     assert b"already exists" in client.ask("CREATE DATABASE x.db")
     assert client.ask("CREATE DATABASE x.db IF NOT EXISTS") == b"+2 OK"
 
@@ -63,28 +63,28 @@ def test_page_size_and_encoding_are_as_created(client: Raw) -> None:
     assert code(client.ask("CREATE DATABASE v.db PAGESIZE 999")) == 10005
 
 
-def test_removing_what_is_not_there_is_an_error_unless_allowed(client: Raw) -> None:
+def test_removing_a_missing_database_is_an_error_unless_allowed(client: Raw) -> None:
     assert code(client.ask("REMOVE DATABASE none.db")) == 10001
     assert client.ask("REMOVE DATABASE none.db IF EXISTS") == b"+2 OK"
 
 
-def test_a_database_in_use_by_oneself_is_not_removed(client: Raw) -> None:
+def test_connections_own_database_cannot_be_removed(client: Raw) -> None:
     assert code(client.ask("REMOVE DATABASE x.db")) == 10005
     assert client.ask("UNUSE DATABASE; REMOVE DATABASE x.db") == b"+2 OK"
 
 
-def test_whoever_used_a_removed_database_is_told(client: Raw, connect: Callable[..., Raw]) -> None:
+def test_user_of_a_removed_database_gets_an_error(client: Raw, connect: Callable[..., Raw]) -> None:
     other = connect("x.db")
     client.ask("UNUSE DATABASE; REMOVE DATABASE x.db; CREATE DATABASE x.db")
     assert b"x.db does not exist" in other.ask("SELECT * FROM t")
 
 
-def test_a_failing_use_keeps_the_database(client: Raw) -> None:
+def test_failed_use_keeps_the_current_database(client: Raw) -> None:
     assert code(client.ask("USE DATABASE none.db")) == 10001
     assert client.ask("GET DATABASE NAME") == b"+4 x.db"
 
 
-def test_a_disabled_database_cannot_be_used_or_seen(client: Raw, connect: Callable[..., Raw]) -> None:
+def test_disabled_database_cannot_be_used_or_listed(client: Raw, connect: Callable[..., Raw]) -> None:
     assert client.ask("UNUSE DATABASE; DISABLE DATABASE x.db") == b"+2 OK"
     other = connect()
     assert b"disabled" in other.ask("USE DATABASE x.db")
@@ -94,7 +94,7 @@ def test_a_disabled_database_cannot_be_used_or_seen(client: Raw, connect: Callab
     assert client.ask("ENABLE DATABASE x.db; USE DATABASE x.db") == b"+2 OK"
 
 
-def test_the_detailed_list_has_the_columns_of_the_platform(client: Raw) -> None:
+def test_detailed_list_has_the_columns_of_the_platform(client: Raw) -> None:
     names = ["name", "size", "connections", "encryption", "backup", "nread", "nwrite", "inbytes", "outbytes"]
     names += ["fragmentation", "pagesize", "encoding", "status", "wal_size", "shm_size", "cloudsync", "rls", "udf"]
     found = values(client.ask("LIST DATABASES DETAILED"))
@@ -104,14 +104,14 @@ def test_the_detailed_list_has_the_columns_of_the_platform(client: Raw) -> None:
     assert row["encryption"] == "NULL"
 
 
-def test_a_damaged_file_is_listed_as_in_error_beside_the_others(client: Raw, data: Path) -> None:
+def test_damaged_file_is_listed_as_in_error(client: Raw, data: Path) -> None:
     (data / "bad.db").write_bytes(b"SQLite format 3\0" + bytes(20_000))
     found = values(client.ask("LIST DATABASES DETAILED"))
     rows = [dict(zip(found[:18], found[at : at + 18], strict=True)) for at in range(18, len(found), 18)]
     assert [(row["name"], row["status"]) for row in rows] == [("bad.db", "4"), ("x.db", "1")]
 
 
-def test_keys_of_a_database_outlive_the_server(data: Path) -> None:
+def test_database_keys_survive_a_restart(data: Path) -> None:
     with Server(data, plain=True) as server, Raw(server) as raw:
         assert raw.ask("SET DATABASE x.db KEY backup TO 1") == b"+2 OK"
     with Server(data, plain=True) as server, Raw(server) as raw:
@@ -120,7 +120,7 @@ def test_keys_of_a_database_outlive_the_server(data: Path) -> None:
         assert raw.ask("REMOVE DATABASE x.db KEY backup; GET DATABASE x.db KEY backup") == b"_ "
 
 
-def test_metadata_and_tables_of_the_database_in_use(client: Raw) -> None:
+def test_metadata_and_tables_are_listed(client: Raw) -> None:
     assert client.ask("LIST METADATA").startswith(b"*")
     assert client.ask("LIST METADATA").split(b" ")[2:4] == [b"2", b"8"]
     assert client.ask("LIST METADATA main TABLE t").split(b" ")[2:4] == [b"2", b"6"]
@@ -133,14 +133,14 @@ def test_ten_thousand_databases_are_listed(client: Raw, data: Path) -> None:
     assert len(values(client.ask("LIST DATABASES"))) == 10_002
 
 
-def test_every_command_of_the_list_has_its_privileges(client: Raw) -> None:
+def test_listed_commands_have_their_privileges(client: Raw) -> None:
     assert b"DOWNLOAD STEP" not in client.ask("LIST COMMANDS")
     detailed = client.ask("LIST RESERVED COMMANDS DETAILED")
     assert b" DOWNLOAD DATABASE <db> [IF EXISTS]" in detailed
     assert b"privileges" in detailed
 
 
-def test_the_node_tells_about_itself(client: Raw, server: Server) -> None:
+def test_node_reports_its_status(client: Raw, server: Server) -> None:
     assert b"sqlite_version" in client.ask("LIST INFO")
     assert client.ask("GET USER") == b"+5 admin"
     assert b"Leader" in client.ask("LIST NODES")

@@ -1,4 +1,4 @@
-"""The platform's own Python driver works against the server, unchanged."""
+"""The platform's own Python driver, unchanged, works with the server."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -50,7 +50,7 @@ def test_errors_carry_code_and_text(connection: sqlitecloud.Connection) -> None:
         connection.execute("USE DATABASE missing.db")
 
 
-def test_transactions_are_undone(connection: sqlitecloud.Connection) -> None:
+def test_transactions_are_rolled_back(connection: sqlitecloud.Connection) -> None:
     connection.execute("BEGIN")
     connection.execute("DELETE FROM t")
     connection.execute("ROLLBACK")
@@ -67,12 +67,12 @@ def test_large_and_compressed_rowsets_arrive(connection: sqlitecloud.Connection)
 # The driver leaves its socket open after a refused login.
 @pytest.mark.filterwarnings("ignore::pytest.PytestUnraisableExceptionWarning")
 @pytest.mark.filterwarnings("ignore::ResourceWarning")
-def test_a_wrong_key_is_refused(secure: Server) -> None:
+def test_wrong_key_is_refused(secure: Server) -> None:
     with pytest.raises(SQLiteCloudError):
         sqlitecloud.connect(secure.url("x.db", apikey="wrong"))
 
 
-def test_the_driver_downloads_and_uploads(secure: Server, connection: sqlitecloud.Connection, tmp_path: Path) -> None:
+def test_driver_downloads_and_uploads(secure: Server, connection: sqlitecloud.Connection, tmp_path: Path) -> None:
     link = connection.sqlitecloud_connection
     download_db(link, "x.db", str(tmp_path / "down.db"))
     with closing(sqlite3.connect(tmp_path / "down.db")) as copy:

@@ -1,4 +1,4 @@
-"""Faults happen where and as often as they were asked for, and nowhere else."""
+"""Faults are injected exactly where and as often as a test requests."""
 
 import socket
 import threading
@@ -12,7 +12,7 @@ from tests.servers.sqlitecloud.session import Session
 from tests.sqlitecloud_server.raw import Gone, Raw, blob, code, numbers
 
 
-def test_a_connection_is_cut_at_every_byte_of_a_download(server: Server, client: Raw) -> None:
+def test_connection_can_be_cut_at_every_byte_of_a_download(server: Server, client: Raw) -> None:
     server.settings["download_chunk_size"] = "3000"
     expected = client.download("x.db")
     with Raw(server) as raw:
@@ -30,7 +30,7 @@ def _sent(server: Server, number: int) -> int:
 
 
 @pytest.mark.parametrize("reset", [False, True])
-def test_one_reply_is_cut(server: Server, client: Raw, connect: Callable[..., Raw], *, reset: bool) -> None:
+def test_single_reply_can_be_cut(server: Server, client: Raw, connect: Callable[..., Raw], *, reset: bool) -> None:
     server.faults.cut("DOWNLOAD STEP", 100, reset=reset, nth=2)
     server.settings["download_chunk_size"] = "4096"
     client.ask("DOWNLOAD DATABASE x.db")
@@ -41,20 +41,20 @@ def test_one_reply_is_cut(server: Server, client: Raw, connect: Callable[..., Ra
     assert len(connect().download("x.db")) > 8000
 
 
-def test_an_error_comes_for_the_named_request_only(server: Server, client: Raw) -> None:
+def test_error_is_sent_for_the_named_request_only(server: Server, client: Raw) -> None:
     server.faults.error("select 7", 10006, "RAFT leader change.", nth=2, times=2)
     found = [client.ask("SELECT 7")[:1] for _ in range(5)]
     assert found == [b"*", b"-", b"-", b"*", b"*"]
     assert client.ask("SELECT 8").startswith(b"*")
 
 
-def test_garbage_comes_as_it_was_given(server: Server, client: Raw) -> None:
+def test_injected_reply_is_sent_unchanged(server: Server, client: Raw) -> None:
     server.faults.reply("PING", b"^20 REMOVE DATABASE prod")
     assert client.ask("PING") == b"^20 REMOVE DATABASE prod"
     assert client.ask("PING") == b"+4 PONG"
 
 
-def test_steps_are_short_long_and_torn(server: Server, client: Raw, connect: Callable[..., Raw]) -> None:
+def test_steps_can_be_short_long_and_torn(server: Server, client: Raw, connect: Callable[..., Raw]) -> None:
     server.settings["download_chunk_size"] = "4096"
     server.faults.short_step(nth=1, by=5)
     client.ask("DOWNLOAD DATABASE x.db")
@@ -78,14 +78,14 @@ def test_steps_are_short_long_and_torn(server: Server, client: Raw, connect: Cal
     assert torn[4096:] == client.download("x.db")[4096:] != before[4096:]
 
 
-def test_the_announcement_lies(server: Server, client: Raw) -> None:
+def test_announced_size_can_be_wrong(server: Server, client: Raw) -> None:
     size, pages, raft = numbers(client.ask("DOWNLOAD DATABASE x.db"))
     server.faults.announce(size=size + 1, raft=0)
     assert numbers(client.ask("DOWNLOAD DATABASE x.db")) == [size + 1, pages, 0]
     assert numbers(client.ask("DOWNLOAD DATABASE x.db")) == [size, pages, raft]
 
 
-def test_a_reply_drips_as_fast_as_the_test_lets_it(server: Server, client: Raw) -> None:
+def test_reply_drips_under_control_of_the_test(server: Server, client: Raw) -> None:
     let = threading.Semaphore(0)
     seen: list[int] = []
 
@@ -101,7 +101,7 @@ def test_a_reply_drips_as_fast_as_the_test_lets_it(server: Server, client: Raw) 
     assert seen == [0, 2, 4, 6]
 
 
-def test_a_database_vanishes_in_the_middle(server: Server, client: Raw) -> None:
+def test_database_can_vanish_during_a_download(server: Server, client: Raw) -> None:
     client.ask("CREATE DATABASE y.db")
     server.faults.before("DOWNLOAD STEP", lambda _: server.catalog.remove(server.catalog.get("y.db")))
     server.faults.error("DOWNLOAD STEP", 10001, "Database y.db does not exist.")
@@ -110,14 +110,14 @@ def test_a_database_vanishes_in_the_middle(server: Server, client: Raw) -> None:
     assert code(client.ask("DOWNLOAD DATABASE y.db")) == 10001
 
 
-def test_an_upload_runs_out_of_quota(server: Server, client: Raw) -> None:
+def test_upload_can_exceed_the_quota(server: Server, client: Raw) -> None:
     content = client.download("x.db")
     server.faults.upload_quota(nth=2)
     assert b"quota" in client.upload("y.db", content, step=1000)
     assert client.ask("UPLOAD ABORT") == b"+2 OK"
 
 
-def test_a_quota_counts_pieces_and_not_the_command_before_them(server: Server, client: Raw) -> None:
+def test_quota_counts_pieces_and_not_the_command(server: Server, client: Raw) -> None:
     server.faults.upload_quota(nth=2)
     assert client.ask("UPLOAD DATABASE y.db") == b"+2 OK"
     assert client.piece(b"x" * 100) == b"+2 OK"
@@ -125,14 +125,14 @@ def test_a_quota_counts_pieces_and_not_the_command_before_them(server: Server, c
     assert b"quota" in client.piece(b"x" * 100)
 
 
-def test_what_was_sent_is_counted_by_the_time_it_is_there(server: Server, client: Raw) -> None:
+def test_sent_bytes_are_counted_before_the_reply_arrives(server: Server, client: Raw) -> None:
     for _ in range(200):
         before = _sent(server, 1)
         reply = client.ask("PING")
         assert _sent(server, 1) == before + len(reply)
 
 
-def test_a_piece_of_an_upload_is_answered_wrongly(server: Server, client: Raw) -> None:
+def test_upload_piece_can_get_a_wrong_reply(server: Server, client: Raw) -> None:
     server.faults.reply("UPLOAD END", b":0 ")
     client.ask("UPLOAD DATABASE y.db")
     assert client.piece(b"") == b":0 "
@@ -143,15 +143,15 @@ def test_requests_can_be_read_back(server: Server, client: Raw) -> None:
     assert server.connections[0].requests[1:] == ["USE DATABASE 'x.db'", "PING"]
 
 
-def _hear_out(raw: Raw) -> None:
-    """That its statement was interrupted may still be told before the end."""
+def _read_to_the_end(raw: Raw) -> None:
+    """Reads error replies until the connection ends: the interrupted statement may still report one."""
     while raw.reply()[:1] == b"-":
         pass
-    pytest.fail("a statement that was interrupted had a result")
+    pytest.fail("the interrupted statement returned a result")
 
 
 @pytest.mark.parametrize("plain", [True, False])
-def test_the_server_ends_while_clients_wait(data: Path, *, plain: bool) -> None:
+def test_server_stops_while_clients_wait(data: Path, *, plain: bool) -> None:
     slow = "WITH RECURSIVE r(i) AS (VALUES (0) UNION ALL SELECT i FROM r) SELECT count(*) FROM r"
     started = threading.Event()
     with Server(data, plain=plain) as server, Raw(server, "x.db") as busy, Raw(server) as idle:
@@ -163,4 +163,4 @@ def test_the_server_ends_while_clients_wait(data: Path, *, plain: bool) -> None:
         with pytest.raises(Gone):
             idle.reply()
         with pytest.raises(Gone):
-            _hear_out(busy)
+            _read_to_the_end(busy)

@@ -1,4 +1,4 @@
-"""The platform's own backups: nothing before APPLY, then every moment of the retention."""
+"""The platform's own backups: none before APPLY, then every time within the retention."""
 
 from collections.abc import Callable
 
@@ -15,13 +15,13 @@ def state(client: Raw) -> list[str]:
     return values(client.ask("SELECT group_concat(n) FROM t"))[1:]
 
 
-def test_a_database_without_backups_has_none(client: Raw) -> None:
+def test_database_without_backups_has_none(client: Raw) -> None:
     assert values(client.ask("LIST BACKUPS")) == ["name"]
     assert code(client.ask("LIST BACKUPS DATABASE x.db")) == 10005
     assert code(client.ask("RESTORE BACKUP DATABASE x.db")) == 10005
 
 
-def test_settings_count_from_their_application(client: Raw) -> None:
+def test_settings_take_effect_when_applied(client: Raw) -> None:
     client.ask("SET DATABASE x.db KEY backup TO 1")
     assert values(client.ask("LIST BACKUP SETTINGS"))[4:] == ["x.db", "1", "NULL", "NULL"]
     assert values(client.ask("LIST BACKUPS")) == ["name"]
@@ -29,7 +29,7 @@ def test_settings_count_from_their_application(client: Raw) -> None:
     assert values(client.ask("LIST BACKUPS")) == ["name", "x.db"]
 
 
-def test_every_moment_of_the_past_comes_back(server: Server, client: Raw) -> None:
+def test_every_past_time_can_be_restored(server: Server, client: Raw) -> None:
     assert client.ask(ENABLE) == b"+2 OK"
     for minute in range(1, 6):
         server.clock.advance(60)
@@ -38,12 +38,12 @@ def test_every_moment_of_the_past_comes_back(server: Server, client: Raw) -> Non
     for minute in (3, 0, 5, 2):
         expected = ",".join(["a", *map(str, range(1, minute + 1))])
         reply = client.ask(f"RESTORE BACKUP DATABASE x.db TIMESTAMP 2026-01-01T00:0{minute}:30Z")
-        # Each restore becomes a state of its own, later than all the minutes asked for.
+        # Each restore makes a new point, later than all the restored times.
         assert reply == b"+2 OK"
         assert state(client) == [expected]
 
 
-def test_a_transaction_counts_from_its_commit(server: Server, client: Raw) -> None:
+def test_transaction_is_backed_up_at_its_commit(server: Server, client: Raw) -> None:
     client.ask(ENABLE)
     server.clock.advance(60)
     client.ask("BEGIN; DELETE FROM t")
@@ -54,7 +54,7 @@ def test_a_transaction_counts_from_its_commit(server: Server, client: Raw) -> No
     client.ask("RESTORE BACKUP DATABASE x.db TIMESTAMP 2026-01-01T00:02:00Z")
 
 
-def test_a_restore_is_seen_by_other_connections(server: Server, client: Raw, connect: Callable[..., Raw]) -> None:
+def test_restore_is_visible_to_other_connections(server: Server, client: Raw, connect: Callable[..., Raw]) -> None:
     client.ask(ENABLE)
     other = connect("x.db")
     server.clock.advance(60)
@@ -63,7 +63,7 @@ def test_a_restore_is_seen_by_other_connections(server: Server, client: Raw, con
     assert state(other) == ["a"]
 
 
-def test_the_list_names_snapshots_and_logs_with_their_times(server: Server, client: Raw) -> None:
+def test_list_has_snapshots_and_logs_with_their_times(server: Server, client: Raw) -> None:
     client.ask(ENABLE)
     for _ in range(3):
         server.clock.advance(1800)
@@ -80,7 +80,7 @@ def test_the_list_names_snapshots_and_logs_with_their_times(server: Server, clie
     ]
 
 
-def test_what_is_older_than_the_retention_is_gone(server: Server, client: Raw) -> None:
+def test_points_older_than_the_retention_are_removed(server: Server, client: Raw) -> None:
     client.ask(ENABLE)
     server.clock.advance(3600)
     client.ask("INSERT INTO t (n) VALUES ('x')")
@@ -89,7 +89,7 @@ def test_what_is_older_than_the_retention_is_gone(server: Server, client: Raw) -
     assert code(client.ask("RESTORE BACKUP DATABASE x.db TIMESTAMP 2026-01-01T00:30:00Z")) == 10005
 
 
-def test_nothing_is_kept_once_backups_are_off(server: Server, client: Raw) -> None:
+def test_nothing_is_backed_up_once_disabled(server: Server, client: Raw) -> None:
     client.ask(ENABLE)
     client.ask("REMOVE DATABASE x.db KEY backup; APPLY BACKUP SETTINGS")
     server.clock.advance(60)

@@ -1,4 +1,4 @@
-"""The platform's JavaScript driver works against the server, where Node.js and the driver are installed."""
+"""The platform's JavaScript driver works with the server. Needs Node.js and the installed driver."""
 
 import json
 import shutil
@@ -15,7 +15,7 @@ NODE = shutil.which("node")
 
 
 @pytest.mark.skipif(not (NODE and DRIVER.exists()), reason="needs Node.js and tests/sqlitecloud_server/node/install")
-def test_the_javascript_driver_reads_and_writes(secure: Server) -> None:
+def test_javascript_driver_reads_and_writes(secure: Server) -> None:
     assert NODE is not None
     command = [NODE, str(HERE / "smoke.cjs"), "localhost", str(secure.port), APIKEY, str(DRIVER)]
     done = subprocess.run(command, capture_output=True, text=True, timeout=60, check=False)

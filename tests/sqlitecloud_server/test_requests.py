@@ -1,4 +1,4 @@
-"""What is no request drops the connection; what is one is read whole."""
+"""Malformed requests drop the connection; valid ones are read completely."""
 
 from collections.abc import Callable
 
@@ -32,7 +32,7 @@ from tests.sqlitecloud_server.raw import Gone, Raw
         b"^4 PING",
     ],
 )
-def test_bytes_that_are_no_request_drop_the_connection(client: Raw, request_bytes: bytes) -> None:
+def test_malformed_request_drops_the_connection(client: Raw, request_bytes: bytes) -> None:
     client.socket.sendall(request_bytes)
     client.socket.shutdown(1)
     with pytest.raises(Gone):
@@ -41,7 +41,7 @@ def test_bytes_that_are_no_request_drop_the_connection(client: Raw, request_byte
 
 @given(st.binary(max_size=60))
 @settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
-def test_no_bytes_at_all_harm_the_server(connect: Callable[..., Raw], noise: bytes) -> None:
+def test_no_input_harms_the_server(connect: Callable[..., Raw], noise: bytes) -> None:
     with connect(login=False) as raw:
         raw.socket.sendall(noise)
         raw.socket.shutdown(1)
@@ -51,17 +51,17 @@ def test_no_bytes_at_all_harm_the_server(connect: Callable[..., Raw], noise: byt
 
 
 def drain(raw: Raw) -> None:
-    """Read replies (bytes before the broken part may have been a request) until the connection ends."""
+    """Reads replies until the connection ends: the bytes before the malformed part may be a request."""
     while True:
         raw.reply()
 
 
-def test_a_request_of_twelve_megabytes_is_answered(client: Raw) -> None:
+def test_request_of_twelve_megabytes_is_answered(client: Raw) -> None:
     text = "x" * (12 << 20)
     assert client.ask(f"SELECT length('{text}') AS n").endswith(b":%d " % len(text))
 
 
-def test_a_request_above_the_limit_drops_the_connection(server: Server, client: Raw) -> None:
+def test_request_above_the_limit_drops_the_connection(server: Server, client: Raw) -> None:
     server.settings["request_limit"] = "1000"
     assert client.ask("SELECT 1 -- " + "x" * 900).startswith(b"*")
     with pytest.raises(Gone):
@@ -79,18 +79,18 @@ def test_statements_end_at_semicolons_outside_quotes_and_comments() -> None:
     ]
 
 
-def test_a_trigger_keeps_its_body() -> None:
+def test_trigger_body_is_not_split() -> None:
     trigger = "CREATE TRIGGER r AFTER INSERT ON t BEGIN UPDATE t SET n = ';'; DELETE FROM t; END;"
     assert split(f"{trigger} SELECT 1; {trigger}") == [trigger, "SELECT 1;", trigger]
 
 
 @given(st.lists(st.sampled_from(["SELECT 1", "PING", "SELECT ';'", 'SELECT "x"']), max_size=6))
 @settings(max_examples=50, deadline=None)
-def test_joined_statements_come_apart_again(statements: list[str]) -> None:
+def test_joined_statements_are_split_again(statements: list[str]) -> None:
     assert [found.rstrip(";") for found in split(";\n".join(statements))] == statements
 
 
-def test_names_are_read_in_every_way_of_quoting() -> None:
+def test_names_are_parsed_in_every_quoting_style() -> None:
     found = words("USE 'db space.sqlite' \"with \"\"quotes\"\"\" 'it''s' bare.db ?;")
     assert [(word.text, word.quoted) for word in found] == [
         ("USE", False),

@@ -1,4 +1,4 @@
-"""Chunks, compression and the keys a connection sets for its rowsets."""
+"""Rowsets: chunks, compression and the client keys that change them."""
 
 import pytest
 
@@ -9,7 +9,7 @@ MANY = "WITH RECURSIVE n(i) AS (VALUES (1) UNION ALL SELECT i + 1 FROM n LIMIT 1
 NUMBERS = [str(number) for number in range(1, 101)]
 
 
-def test_large_rowsets_come_in_chunks_of_whole_rows(server: Server, client: Raw) -> None:
+def test_large_rowsets_are_sent_in_chunks_of_whole_rows(server: Server, client: Raw) -> None:
     server.settings["max_chunk_size"] = "100"
     reply = client.ask(MANY)
     assert reply.endswith(END)
@@ -28,7 +28,7 @@ def test_maxrows_limits_the_rows_of_a_chunk(client: Raw) -> None:
 
 
 @pytest.mark.parametrize("chunk", [100, 1 << 20])
-def test_compressed_rowsets_hold_the_same(server: Server, client: Raw, chunk: int) -> None:
+def test_compressed_rowsets_have_the_same_content(server: Server, client: Raw, chunk: int) -> None:
     server.settings["min_compression_size"] = "50"
     server.settings["max_chunk_size"] = str(chunk)
     plain = client.ask(MANY)
@@ -44,7 +44,7 @@ def test_small_rowsets_are_not_compressed(client: Raw) -> None:
     assert client.ask("SELECT hex(zeroblob(20000))").startswith(b"%")
 
 
-def test_a_rowset_above_maxrowset_is_refused(client: Raw) -> None:
+def test_rowset_above_maxrowset_is_refused(client: Raw) -> None:
     client.ask("SET CLIENT KEY MAXROWSET TO 100")
     reply = client.ask(MANY)
     assert reply.endswith(b"10003:0:-1 RowSet too big to be sent (limit set to 100 bytes).")
@@ -56,7 +56,7 @@ def test_zerotext_ends_values_with_a_zero_but_not_names(client: Raw) -> None:
     assert client.ask("SELECT 'a' AS n").endswith(b"+1 n!2 a\0")
 
 
-def test_noblob_and_maxdata_leave_values_out(client: Raw) -> None:
+def test_noblob_and_maxdata_omit_values(client: Raw) -> None:
     client.ask("SET CLIENT KEY NOBLOB TO 1")
     assert values(client.ask("SELECT x'00', 'text'"))[2:] == ["NULL", "text"]
     client.ask("SET CLIENT KEY MAXDATA TO 3")

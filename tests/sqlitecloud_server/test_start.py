@@ -1,4 +1,4 @@
-"""The server as a program of its own."""
+"""The server as a separate program."""
 
 import signal
 import sqlite3
@@ -20,7 +20,7 @@ ROOT = Path(__file__).parents[2]
 
 @contextmanager
 def started(*arguments: str) -> Iterator[str]:
-    """The line the program prints when it is ready; afterwards it is interrupted and must end well."""
+    """Runs the program and yields the line that it prints when ready. Interrupts it, and expects exit code 0."""
     command = [sys.executable, "-W", "error", "-m", "tests.servers.sqlitecloud", "--ready", "--port", "0"]
     with subprocess.Popen(
         [*command, *arguments], cwd=ROOT, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, text=True
@@ -33,7 +33,7 @@ def started(*arguments: str) -> Iterator[str]:
             assert process.wait() == 0
 
 
-def test_it_prints_a_connection_string_for_a_sample(tmp_path: Path) -> None:
+def test_program_prints_a_connection_string_for_the_sample(tmp_path: Path) -> None:
     with started("--data", str(tmp_path)) as line:
         assert line.startswith("DATABASE_URL=sqlitecloud://localhost:")
         assert "/sample.db?apikey=" in line
@@ -42,17 +42,17 @@ def test_it_prints_a_connection_string_for_a_sample(tmp_path: Path) -> None:
         assert connection.execute("SELECT count(*) FROM orders").fetchone() == (2000,)
 
 
-def test_it_serves_the_databases_that_are_there(data: Path) -> None:
+def test_program_serves_the_existing_databases(data: Path) -> None:
     with started("--data", str(data), "--plain", "--apikey", "k=READ", "--download-chunk", "4096") as line:
         assert line.endswith("/x.db?apikey=k&insecure=1")
 
 
-def test_a_user_without_a_key_is_in_the_connection_string(data: Path) -> None:
+def test_connection_string_has_the_user_without_an_api_key(data: Path) -> None:
     with started("--data", str(data), "--plain", "--user", "me:pass/word=READ", "--tls-max", "1.2") as line:
         assert "sqlitecloud://me:pass%2Fword@localhost:" in line
 
 
-def test_a_certificate_of_ones_own_is_used(secure: Server, data: Path) -> None:
+def test_given_certificate_is_used(secure: Server, data: Path) -> None:
     assert secure._made is not None
     certificate, key = secure._made.make()
     with Server(data, certificate=(certificate, key)) as server:
@@ -61,12 +61,12 @@ def test_a_certificate_of_ones_own_is_used(secure: Server, data: Path) -> None:
             assert raw.ask("PING") == b"+4 PONG"
 
 
-def test_a_certificate_without_its_key_is_a_mistake(tmp_path: Path) -> None:
+def test_certificate_without_its_key_is_an_error(tmp_path: Path) -> None:
     with pytest.raises(SystemExit):
         main(["--data", str(tmp_path), "--cert", "c.pem"])
 
 
-def test_the_url_of_an_ipv6_address_is_one(tmp_path: Path) -> None:
+def test_url_of_an_ipv6_address_is_valid(tmp_path: Path) -> None:
     try:
         server = Server(tmp_path, host="::1", plain=True)
     except OSError:

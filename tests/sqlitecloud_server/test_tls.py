@@ -1,4 +1,4 @@
-"""TLS: what the server speaks, and the certificates that must be refused."""
+"""TLS versions of the server, and its certificates that clients must refuse."""
 
 import socket
 import ssl
@@ -10,7 +10,7 @@ from tests.servers.sqlitecloud import Server
 from tests.sqlitecloud_server.raw import Gone, Raw
 
 
-def test_connections_speak_tls_1_3(secure: Server) -> None:
+def test_connections_use_tls_1_3(secure: Server) -> None:
     with Raw(secure) as raw:
         assert raw.ask("PING") == b"+4 PONG"
         assert isinstance(raw.socket, ssl.SSLSocket)
@@ -18,7 +18,7 @@ def test_connections_speak_tls_1_3(secure: Server) -> None:
         assert b"TLSv1.3" in raw.ask("GET INFO tls")
 
 
-def test_the_newest_tls_may_be_1_2(secure: Server) -> None:
+def test_tls_can_be_limited_to_1_2(secure: Server) -> None:
     secure.faults.tls_maximum = "1.2"
     with Raw(secure) as raw:
         assert isinstance(raw.socket, ssl.SSLSocket)
@@ -33,7 +33,7 @@ def test_the_newest_tls_may_be_1_2(secure: Server) -> None:
         ("unknown-ca", "unable to get"),
     ],
 )
-def test_a_bad_certificate_is_refused_for_its_reason(secure: Server, kind: str, reason: str) -> None:
+def test_bad_certificate_is_refused_for_the_right_reason(secure: Server, kind: str, reason: str) -> None:
     secure.faults.certificate = kind
     with pytest.raises(ssl.SSLCertVerificationError, match=reason):
         Raw(secure)
@@ -42,13 +42,13 @@ def test_a_bad_certificate_is_refused_for_its_reason(secure: Server, kind: str, 
         assert raw.ask("PING") == b"+4 PONG"
 
 
-def test_a_connection_is_dropped_before_tls(secure: Server) -> None:
+def test_connection_can_be_dropped_before_the_handshake(secure: Server) -> None:
     secure.faults.drop_handshakes()
     with pytest.raises((ConnectionError, ssl.SSLError)):
         Raw(secure)
 
 
-def test_a_client_that_speaks_no_tls_gets_nothing_and_harms_nothing(secure: Server) -> None:
+def test_client_without_tls_gets_no_reply_and_does_no_harm(secure: Server) -> None:
     with socket.create_connection(("127.0.0.1", secure.port), 20) as plain:
         plain.sendall(b"+4 PING")
         with suppress(ConnectionResetError):
@@ -69,7 +69,7 @@ def test_both_addresses_of_localhost_are_served(secure: Server) -> None:
             assert wrapped.version() == "TLSv1.3"
 
 
-def test_a_cut_comes_through_tls(secure: Server) -> None:
+def test_connection_can_be_cut_under_tls(secure: Server) -> None:
     secure.faults.cut("PING", 3)
     with Raw(secure) as raw, pytest.raises(Gone) as gone:
         raw.ask("PING")

@@ -14,14 +14,14 @@ from tests.sqlitecloud_server.raw import Raw, blob, code, numbers, values
 
 
 def rows(content: bytes, path: Path) -> list[tuple[object, ...]]:
-    """What table t of a database with these bytes holds; the database is sound."""
+    """Returns the rows of table t in a database with these bytes, after an integrity check."""
     path.write_bytes(content)
     with closing(sqlite3.connect(f"file:{path}?immutable=1", uri=True)) as connection:
         assert connection.execute("PRAGMA integrity_check").fetchone() == ("ok",)
         return connection.execute("SELECT * FROM t ORDER BY id").fetchall()
 
 
-def test_a_download_is_announced_and_given_in_steps(server: Server, client: Raw, tmp_path: Path) -> None:
+def test_download_is_announced_and_sent_in_steps(server: Server, client: Raw, tmp_path: Path) -> None:
     server.settings["download_chunk_size"] = "5000"
     size, pages, raft = numbers(client.ask("DOWNLOAD DATABASE 'x.db'"))
     assert size == pages * 4096
@@ -31,13 +31,13 @@ def test_a_download_is_announced_and_given_in_steps(server: Server, client: Raw,
     assert rows(b"".join(steps), tmp_path / "copy.db") == [(1, "a"), (2, None)]
 
 
-def test_a_download_holds_what_is_only_in_the_log(client: Raw, data: Path, tmp_path: Path) -> None:
+def test_download_includes_what_is_only_in_the_wal(client: Raw, data: Path, tmp_path: Path) -> None:
     client.ask("INSERT INTO t VALUES (3, 'in the log')")
     assert (data / "x.db-wal").stat().st_size > 0
     assert rows(client.download("x.db"), tmp_path / "copy.db")[-1] == (3, "in the log")
 
 
-def test_a_download_is_the_state_of_its_beginning(
+def test_download_has_the_state_at_its_beginning(
     server: Server, client: Raw, connect: Callable[..., Raw], tmp_path: Path
 ) -> None:
     server.settings["download_chunk_size"] = "4096"
@@ -50,7 +50,7 @@ def test_a_download_is_the_state_of_its_beginning(
     assert numbers(client.ask("DOWNLOAD DATABASE x.db"))[2] == raft + 1
 
 
-def test_a_download_among_writers_is_one_committed_state(server: Server, client: Raw, tmp_path: Path) -> None:
+def test_download_during_writes_is_one_committed_state(server: Server, client: Raw, tmp_path: Path) -> None:
     client.ask("CREATE TABLE a (v); CREATE TABLE b (v); INSERT INTO a VALUES (0); INSERT INTO b VALUES (0)")
     stop = threading.Event()
 
@@ -76,7 +76,7 @@ def test_a_download_among_writers_is_one_committed_state(server: Server, client:
         assert one == other
 
 
-def test_the_raft_index_moves_with_writes_and_only_with_them(client: Raw) -> None:
+def test_raft_index_changes_only_with_writes(client: Raw) -> None:
     def raft() -> int:
         return numbers(client.ask("DOWNLOAD DATABASE x.db"))[2]
 
@@ -87,21 +87,21 @@ def test_the_raft_index_moves_with_writes_and_only_with_them(client: Raw) -> Non
     assert raft() > before
 
 
-def test_a_step_without_a_download_is_ok_and_no_blob(client: Raw) -> None:
+def test_step_without_a_download_replies_ok(client: Raw) -> None:
     assert client.ask("DOWNLOAD STEP") == b"+2 OK"
     client.ask("DOWNLOAD DATABASE x.db")
     assert client.ask("DOWNLOAD ABORT") == b"+2 OK"
     assert client.ask("DOWNLOAD STEP") == b"+2 OK"
 
 
-def test_a_missing_database_is_nothing_when_allowed(client: Raw) -> None:
+def test_download_if_exists_of_a_missing_database_is_empty(client: Raw) -> None:
     size, pages, raft = numbers(client.ask("DOWNLOAD DATABASE none.db IF EXISTS"))
     assert (size, pages) == (0, 0)
     assert raft > 0
     assert client.ask("DOWNLOAD STEP") == b"+2 OK"
 
 
-def test_an_upload_is_seen_only_when_it_is_complete(client: Raw, connect: Callable[..., Raw]) -> None:
+def test_upload_is_visible_only_when_complete(client: Raw, connect: Callable[..., Raw]) -> None:
     content, other = client.download("x.db"), connect()
     assert client.ask("UPLOAD DATABASE 'up load.db'") == b"+2 OK"
     assert client.piece(content[:1000]) == b"+2 OK"
@@ -113,7 +113,7 @@ def test_an_upload_is_seen_only_when_it_is_complete(client: Raw, connect: Callab
 
 
 @pytest.mark.parametrize("name", ["x.db", "reserved.db"])
-def test_an_upload_over_what_is_taken_is_refused_before_any_data(client: Raw, name: str) -> None:
+def test_upload_to_an_existing_name_is_refused_before_any_data(client: Raw, name: str) -> None:
     client.ask("RESERVE DATABASE reserved.db UUID u")
     assert client.ask(f"UPLOAD DATABASE {name}").startswith(b"-")
     assert client.ask("UPLOAD ABORT") == b"+2 OK"
@@ -121,13 +121,13 @@ def test_an_upload_over_what_is_taken_is_refused_before_any_data(client: Raw, na
     assert client.ask("UPLOAD DATABASE reserved.db") == b"+2 OK"
 
 
-def test_a_second_upload_of_a_connection_is_refused(client: Raw) -> None:
+def test_second_upload_of_a_connection_is_refused(client: Raw) -> None:
     client.ask("UPLOAD DATABASE one.db")
     assert b"another upload operation is in place" in client.ask("UPLOAD DATABASE two.db")
     assert client.ask("UPLOAD ABORT; UPLOAD DATABASE two.db") == b"+2 OK"
 
 
-def test_an_upload_that_became_taken_meanwhile_is_refused_at_its_end(client: Raw, connect: Callable[..., Raw]) -> None:
+def test_upload_to_a_name_taken_meanwhile_is_refused_at_its_end(client: Raw, connect: Callable[..., Raw]) -> None:
     content = client.download("x.db")
     client.ask("UPLOAD DATABASE new.db")
     client.piece(content)
@@ -136,13 +136,13 @@ def test_an_upload_that_became_taken_meanwhile_is_refused_at_its_end(client: Raw
 
 
 @pytest.mark.parametrize("content", [b"no database at all" * 100, b"SQLite format 3\0" + bytes(500), b"x"])
-def test_an_upload_that_is_no_database_is_refused(client: Raw, data: Path, content: bytes) -> None:
+def test_upload_that_is_not_a_database_is_refused(client: Raw, data: Path, content: bytes) -> None:
     assert code(client.upload("bad.db", content)) == 26
     assert values(client.ask("LIST DATABASES")) == ["name", "x.db"]
     assert not [file for file in (data / HIDDEN).iterdir() if file.name.startswith("tmp")]
 
 
-def test_an_upload_cut_off_leaves_nothing(server: Server, client: Raw, data: Path) -> None:
+def test_interrupted_upload_stores_nothing(server: Server, client: Raw, data: Path) -> None:
     with Raw(server) as raw:
         raw.ask("UPLOAD DATABASE gone.db")
         raw.piece(b"x" * 1000)
@@ -165,11 +165,11 @@ def test_replace_ends_a_transaction_with_an_error(client: Raw, connect: Callable
     assert values(other.ask("SELECT count(*) FROM t"))[1:] == ["2"]
 
 
-def test_a_piece_without_an_upload_is_refused(client: Raw) -> None:
+def test_piece_without_an_upload_is_refused(client: Raw) -> None:
     assert code(client.piece(b"abc")) == 10005
 
 
-def test_an_encrypted_database_comes_down_opaque_and_goes_up_with_its_key(client: Raw, tmp_path: Path) -> None:
+def test_encrypted_database_is_downloaded_as_ciphertext_and_uploaded_with_its_key(client: Raw, tmp_path: Path) -> None:
     assert client.ask("CREATE DATABASE e.db KEY k1; USE DATABASE e.db") == b"+2 OK"
     client.ask("CREATE TABLE t (id INTEGER PRIMARY KEY, n); INSERT INTO t VALUES (1, 'hidden')")
     content = client.download("e.db")
@@ -184,7 +184,7 @@ def test_an_encrypted_database_comes_down_opaque_and_goes_up_with_its_key(client
     assert rows(client.download("copy.db"), tmp_path / "copy.db") == [(1, "hidden")]
 
 
-def test_pages_of_an_encrypted_database_come_decrypted(client: Raw, tmp_path: Path) -> None:
+def test_pages_of_an_encrypted_database_are_decrypted(client: Raw, tmp_path: Path) -> None:
     client.ask("ENCRYPT DATABASE x.db KEY k1")
     numbers(client.ask("BACKUP INIT ? SOURCE ?", "main", "main"))
     page = client.ask("BACKUP STEP 0 PAGES 1").partition(b"$")[2].partition(b" ")[2]
@@ -192,11 +192,11 @@ def test_pages_of_an_encrypted_database_come_decrypted(client: Raw, tmp_path: Pa
     assert not client.download("x.db").startswith(b"SQLite")
 
 
-def test_a_plain_upload_with_a_key_is_refused(client: Raw) -> None:
+def test_unencrypted_upload_with_a_key_is_refused(client: Raw) -> None:
     assert code(client.upload("copy.db", client.download("x.db"), " KEY k")) == 26
 
 
-def test_an_encrypted_file_is_locked_until_its_key_is_set(client: Raw, connect: Callable[..., Raw]) -> None:
+def test_encrypted_file_is_locked_until_its_key_is_set(client: Raw, connect: Callable[..., Raw]) -> None:
     client.ask("ENCRYPT DATABASE x.db KEY k1; UNUSE DATABASE")
     assert client.ask("GET DATABASE x.db KEY database_key") == b"+2 k1"
     assert client.ask("REMOVE DATABASE x.db KEY database_key") == b"+2 OK"
@@ -208,7 +208,7 @@ def test_an_encrypted_file_is_locked_until_its_key_is_set(client: Raw, connect: 
     assert values(other.ask("SELECT count(*) FROM t"))[1:] == ["2"]
 
 
-def test_pages_with_their_offsets_make_the_database(client: Raw, tmp_path: Path) -> None:
+def test_pages_with_their_offsets_rebuild_the_database(client: Raw, tmp_path: Path) -> None:
     kind, index, size, total = numbers(client.ask("BACKUP INIT ? SOURCE ?", "main", "main"))
     assert (kind, index, size) == (40, 0, 4096)
     image = bytearray(size * total)

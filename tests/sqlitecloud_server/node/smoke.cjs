@@ -1,4 +1,4 @@
-// Talks to the local server with the JavaScript driver; prints one JSON object of what it saw.
+// Runs requests on the local server with the JavaScript driver, and prints the results as one JSON object.
 // Arguments: host, port, API key, and the installed driver's folder.
 const [host, port, apikey, driver] = process.argv.slice(2)
 const { Database } = require(driver)
