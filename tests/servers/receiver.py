@@ -1,4 +1,4 @@
-"""A receiver of notifications and heartbeats on this machine: what it was sent, and what it answers."""
+"""A local receiver of notifications and heartbeats. Records the requests, and has configurable responses."""
 
 import json
 from collections.abc import Iterator
@@ -11,7 +11,7 @@ from typing import Any
 
 @dataclass
 class Receiver:
-    """`status`: what it answers; `location`: where to, with a status of 3xx; `endless`: it never ends its answer."""
+    """`status` is the response status, `location` the redirect target, `endless` a body that never ends."""
 
     port: int = 0
     status: int = 200
@@ -21,7 +21,7 @@ class Receiver:
 
     @property
     def notify(self) -> str:
-        """An Apprise URL with a credential in its path and one in front."""
+        """An Apprise URL with credentials in its path and before the host."""
         return f"json://someone:Pa55w0rdOfSomeone@127.0.0.1:{self.port}/hook/T0kenOfTheHook"
 
     @property
@@ -58,7 +58,7 @@ def running_receiver() -> Iterator[Receiver]:
                 while receiver.endless:
                     self.wfile.write(b"x" * 65536)
             except OSError:
-                pass  # whoever asked has had enough
+                pass  # the client disconnected
 
         def log_message(self, *_arguments: Any) -> None:
             pass

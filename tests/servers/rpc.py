@@ -1,4 +1,4 @@
-"""A gRPC service on loopback, as Google's libraries call it."""
+"""A gRPC service on loopback, for Google's libraries."""
 
 from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
@@ -7,12 +7,12 @@ from typing import Any
 
 import grpc  # type: ignore[import-untyped]
 
-Method = tuple[Callable[..., Any], Any, Any]  # what answers, and the types of its request and response
+Method = tuple[Callable[..., Any], Any, Any]  # the handler, and its request and response types
 
 
 @contextmanager
 def serving(service: str, methods: Mapping[str, Method], *, port: int = 0, threads: int = 4) -> Iterator[str]:
-    """Answers the methods of a service during the block. Yields its endpoint, HOST:PORT."""
+    """Serves the methods of a service during the block. Yields its endpoint, HOST:PORT."""
     handlers = {
         name: grpc.unary_unary_rpc_method_handler(answer, request.deserialize, response.serialize)
         for name, (answer, request, response) in methods.items()

@@ -1,7 +1,6 @@
-"""A bucket of as many backups as are asked for, for listing and reading: it makes each answer when it is asked.
+"""A read-only bucket with any number of backups, whose responses are generated on request.
 
-For what a look at a store costs in requests and memory; a real server would have to be filled first. Nothing can be
-written to it.
+It serves to measure the requests and memory that reading a store costs, without filling a real server first.
 """
 
 import base64
@@ -32,9 +31,9 @@ _OBJECT = re.compile(r"/(?:download/)?storage/v1/b/[^/]+/o/(?P<name>[^/]+)")
 
 
 class Crowded:
-    """Hourly backups up to `newest`, `count` in all, shared by `databases`.
+    """`count` hourly backups up to `newest`, spread over `databases` databases.
 
-    Each has a manifest, SQL, a page image and a verdict.
+    Each has a manifest, a SQL dump, a page image and a verdict.
     """
 
     def __init__(self, count: int, databases: int, newest: datetime) -> None:
@@ -61,9 +60,9 @@ class Crowded:
     def _verified(self, own: BackupName) -> datetime:
         return self._taken(own) + timedelta(minutes=1)
 
-    @lru_cache(maxsize=8)  # noqa: B019 - it lives as long as its server
+    @lru_cache(maxsize=8)  # noqa: B019 - lives as long as its server
     def _documents(self, own: BackupName) -> tuple[bytes, dict[str, str], bytes, dict[str, str]]:
-        """The manifest and the verdict, each with what stands beside it."""
+        """Returns the manifest and the verdict, each with its object metadata."""
         taken = self._taken(own)
         manifest = seal_manifest(
             make_manifest(
@@ -79,22 +78,22 @@ class Crowded:
             None,
         )
         raw = manifest.to_json()
-        said = {"id": own.id, "ok": True, "level": "full", "checks": []}
-        verdict = seal_verdict(said, own, self._verified(own), opened_as(manifest, raw, None))
+        document = {"id": own.id, "ok": True, "level": "full", "checks": []}
+        verdict = seal_verdict(document, own, self._verified(own), opened_as(manifest, raw, None))
         return raw, beside_manifest(manifest), verdict, beside_verdict(read_verdict(verdict) or {})
 
     def content(self, name: str) -> tuple[bytes, dict[str, str]]:
-        """The bytes of an object, and its metadata."""
+        """Returns the bytes of an object, and its metadata."""
         parsed = parse(name)
         if parsed is None:
             return b"a mark", {}
-        raw, summary, verdict, said = self._documents(parsed.backup)
+        raw, summary, verdict, verdict_summary = self._documents(parsed.backup)
         if parsed.role == "manifest":
             return raw, summary
-        return (verdict, said) if parsed.verified_at else (b"0123456789", {})
+        return (verdict, verdict_summary) if parsed.verified_at else (b"0123456789", {})
 
     def item(self, name: str) -> dict[str, object]:
-        """As the JSON API describes an object."""
+        """Returns the description of an object in the JSON API."""
         content, metadata = self.content(name)
         return {
             "name": name,
@@ -109,12 +108,12 @@ class Crowded:
 
     @cached_property
     def _pattern(self) -> tuple[BackupName, dict[str, str]]:
-        """A backup, and how a listing shows its objects; others differ in nothing but id, database and time."""
+        """One backup and the listing items of its objects; the others differ only in id, database and time."""
         own = self._own[0]
         return own, {_role(name): json.dumps(self.item(name)) for name in self._objects(own)}
 
     def _listed(self, name: str) -> str:
-        """The item of a listing, made of another's: hashes and seals are true only where the object is asked for."""
+        """Returns a listing item, derived from the pattern: its hashes and seals are not those of the object."""
         parsed = parse(name)
         assert parsed is not None
         pattern, items = self._pattern
@@ -132,7 +131,7 @@ class Crowded:
         return item
 
     def page(self, query: dict[str, str]) -> str:
-        """One page of a listing."""
+        """Returns one page of a listing, as JSON."""
         prefix = query.get("prefix", "")
         start = int(query.get("pageToken") or bisect_left(self.names, max(prefix, query.get("startOffset", ""))))
         names = []
@@ -162,7 +161,7 @@ def _recorded(moment: datetime) -> str:
 
 @contextmanager
 def crowded_server(crowded: Crowded) -> Iterator[str]:
-    """Answers on this machine during the block; yields what STORAGE_EMULATOR_HOST is set to."""
+    """Serves the bucket on loopback during the block; yields the value for STORAGE_EMULATOR_HOST."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(crowded))
     thread = threading.Thread(target=server.serve_forever, daemon=True)
     thread.start()
@@ -212,11 +211,11 @@ def _handler(crowded: Crowded) -> Callable[..., BaseHTTPRequestHandler]:
         def do_POST(self) -> None:
             crowded.requests += 1
             self.rfile.read(int(self.headers.get("Content-Length") or 0))
-            self._answer(403, b'{"error": {"code": 403, "message": "nothing is written here"}}')
+            self._answer(403, b'{"error": {"code": 403, "message": "this bucket is read-only"}}')
 
-        do_PUT = do_DELETE = do_PATCH = do_POST  # noqa: N815 - the names that the server calls
+        do_PUT = do_DELETE = do_PATCH = do_POST  # noqa: N815 - names of http.server
 
-        def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - its name
+        def log_message(self, format: str, *arguments: object) -> None:  # noqa: A002 - name of http.server
             pass
 
     return Handler

@@ -1,4 +1,4 @@
-"""A bucket of as many points of a chain as are asked for: what a look at a week of them costs."""
+"""A read-only bucket with any number of points of a chain, to measure the cost of reading a week of them."""
 
 import json
 from datetime import datetime, timedelta
@@ -17,13 +17,13 @@ from tests.servers.gcs.crowded import Crowded
 
 _EVERY = timedelta(minutes=3)
 _A_DAY = timedelta(days=1) // _EVERY
-_VERIFIED = 20  # each so many, as by the hourly job
-_MARKS = 8  # a mark after each so many
+_VERIFIED = 20  # every 20th point, as by the hourly job
+_MARKS = 8  # a mark after every 8th point
 _KEPT = timedelta(days=7)
 
 
 class CrowdedChain(Crowded):
-    """Points up to `newest`, a base each day; each has a manifest, pages and an index, one an hour a verdict."""
+    """`points` points up to `newest`, with a base each day and a verdict each hour."""
 
     def __init__(self, points: int, database: str, newest: datetime) -> None:
         super().__init__(0, 1, newest)
@@ -56,7 +56,7 @@ class CrowdedChain(Crowded):
             began_at=self._taken(own),
         )
 
-    @lru_cache(maxsize=8)  # noqa: B019 - it lives as long as its server
+    @lru_cache(maxsize=8)  # noqa: B019 - lives as long as its server
     def _documents(self, own: BackupName) -> tuple[bytes, dict[str, str], bytes, dict[str, str]]:
         taken = self._taken(own)
         made = make_manifest(
@@ -72,8 +72,8 @@ class CrowdedChain(Crowded):
         )
         manifest = seal_manifest(made, None)
         raw = manifest.to_json()
-        said = {"id": own.id, "ok": True, "level": "full", "checks": []}
-        verdict = seal_verdict(said, own, self._verified(own), opened_as(manifest, raw, None))
+        document = {"id": own.id, "ok": True, "level": "full", "checks": []}
+        verdict = seal_verdict(document, own, self._verified(own), opened_as(manifest, raw, None))
         return raw, beside_manifest(manifest), verdict, beside_verdict(read_verdict(verdict) or {})
 
     def _listed(self, name: str) -> str:

@@ -1,4 +1,4 @@
-"""Fixtures for whoever tests against a bucket: import them into a conftest.py."""
+"""Fixtures for tests with a bucket: import them into a conftest.py."""
 
 import os
 import secrets
@@ -12,14 +12,14 @@ from tests.servers.gcs.server import make_bucket, running_server
 
 @pytest.fixture(scope="session")
 def gcs_port(tmp_path_factory: pytest.TempPathFactory) -> Iterator[int]:
-    """One server a test process; every test has its own bucket in it."""
+    """The port of the server, one per test process. Every test has its own bucket."""
     with running_server(tmp_path_factory.mktemp("gcs") / "log") as port:
         yield port
 
 
 @pytest.fixture
 def gcs(gcs_port: int, monkeypatch: pytest.MonkeyPatch) -> Iterator[Proxy]:
-    """The proxy, which Google's library takes for Cloud Storage during the test."""
+    """The proxy, which Google's library uses as Cloud Storage during the test."""
     with running_proxy(gcs_port) as proxy:
         monkeypatch.setenv("STORAGE_EMULATOR_HOST", proxy.url)
         for name in [name for name in os.environ if name.startswith("GOOGLE_")]:

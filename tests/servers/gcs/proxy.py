@@ -1,4 +1,4 @@
-"""Stands between Google's client and the server: records every request, and fails the ones it is told to."""
+"""A proxy between Google's client and the server: records every request, and injects faults."""
 
 import http.client
 import json
@@ -55,7 +55,7 @@ class Answer:
 
 
 class Fault:
-    """What to do to the next `times` requests that match. Subclasses say what."""
+    """A fault for the next `times` requests that match (negative: all). Subclasses define it."""
 
     def __init__(self, matches: Callable[[Seen], bool], times: int = 1) -> None:
         self._matches = matches
@@ -63,6 +63,7 @@ class Fault:
         self._lock = threading.Lock()
 
     def takes(self, seen: Seen) -> bool:
+        """Returns whether the fault applies to this request, and counts it."""
         with self._lock:
             if self._left and self._matches(seen):
                 self._left -= 1
@@ -70,12 +71,12 @@ class Fault:
             return False
 
     def strike(self, seen: Seen, forward: Callable[[], Answer]) -> Answer | None:
-        """What to answer; None to close the connection without a word."""
+        """Returns the response, or None to close the connection without one."""
         raise NotImplementedError
 
 
 class Refuse(Fault):
-    """Answers with `status`; with `after`, once the server has done the work."""
+    """Responds with `status`; with `after`, once the server has executed the request."""
 
     def __init__(
         self,
@@ -98,7 +99,7 @@ class Refuse(Fault):
 
 
 class Drop(Fault):
-    """Closes the connection; with `after`, once the server has done the work."""
+    """Closes the connection; with `after`, once the server has executed the request."""
 
     def __init__(self, matches: Callable[[Seen], bool], times: int = 1, *, after: bool = False) -> None:
         super().__init__(matches, times)
@@ -110,7 +111,7 @@ class Drop(Fault):
 
 
 class Change(Fault):
-    """Lets the request through, and changes the answer."""
+    """Forwards the request, and changes the response."""
 
     def __init__(self, matches: Callable[[Seen], bool], change: Callable[[Answer], Answer], times: int = 1) -> None:
         super().__init__(matches, times)
@@ -121,34 +122,35 @@ class Change(Fault):
 
 
 class Damage(Fault):
-    """Flips a bit of the object's bytes before the server, and its checks, see them."""
+    """Flips a bit of the object's bytes before they reach the server and its checks."""
 
     def strike(self, seen: Seen, forward: Callable[..., Answer]) -> Answer:
         body = bytearray(seen.body)
-        last = len(body) if seen.is_chunk else body.rindex(b"\r\n--")  # that ends a multipart upload
+        last = len(body) if seen.is_chunk else body.rindex(b"\r\n--")  # the end of a multipart upload
         body[last - 1] ^= 1
         return forward(bytes(body))
 
 
 def cut_short(answer: Answer) -> Answer:
-    """Half of the body, under the Content-Length of the whole: a connection that broke."""
+    """Truncates the body to half, with the Content-Length of the whole, as a broken connection does."""
     whole = {**answer.headers, "content-length": str(len(answer.body))}
     return Answer(answer.status, whole, answer.body[: len(answer.body) // 2])
 
 
 def shortened(answer: Answer) -> Answer:
-    """Half of the body, and nothing that shows it."""
+    """Truncates the body to half, with a matching Content-Length."""
     return Answer(answer.status, answer.headers, answer.body[: len(answer.body) // 2])
 
 
 def flipped(answer: Answer) -> Answer:
+    """Flips a bit in the middle of the body."""
     body = bytearray(answer.body)
     body[len(body) // 2] ^= 1
     return Answer(answer.status, answer.headers, bytes(body))
 
 
 def holding(answer: Answer) -> Answer:
-    """What Cloud Storage answers to a hold, and the server of these tests leaves out."""
+    """Adds `temporaryHold`, which Cloud Storage returns for a hold and the test server omits."""
     body = json.dumps(json.loads(answer.body) | {"temporaryHold": True}).encode()
     return Answer(answer.status, {**answer.headers, "content-length": str(len(body))}, body)
 
@@ -160,13 +162,14 @@ def refusal(status: int, reason: str, message: str) -> Answer:
 
 @dataclass
 class Proxy:
-    """Where to point STORAGE_EMULATOR_HOST, what was seen there, and what shall go wrong there."""
+    """The proxy's URL for STORAGE_EMULATOR_HOST, the requests it saw, and the faults to inject."""
 
     url: str = ""
     seen: list[Seen] = field(default_factory=list)
     faults: list[Fault] = field(default_factory=list)
 
     def asked(self, matches: Callable[[Seen], bool]) -> list[Seen]:
+        """Returns the requests that match."""
         return [seen for seen in list(self.seen) if matches(seen)]
 
 
@@ -195,20 +198,20 @@ class _Server(ThreadingHTTPServer):
     request_queue_size = 128
 
     def handle_error(self, request: Any, client_address: Any) -> None:
-        """A client that hangs up is what some tests are about."""
+        """Ignores errors: some tests make the client hang up."""
 
 
 class _Handler(BaseHTTPRequestHandler):
     protocol_version = "HTTP/1.1"
     disable_nagle_algorithm = True
-    wbufsize = -1  # an answer leaves in one piece, not headers first
+    wbufsize = -1  # send headers and body together
     proxy: Proxy
     rules: Rules
     server_port: int
     finished: dict[str, Answer]
 
     def log_message(self, *args: Any) -> None:
-        """Silent: tests look at `Proxy.seen`."""
+        """Logs nothing: tests read `Proxy.seen`."""
 
     def _serve(self) -> None:
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
@@ -227,13 +230,13 @@ class _Handler(BaseHTTPRequestHandler):
         else:
             self._reply(answer)
 
-    do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = _serve  # noqa: N815 - names that http.server asks for
+    do_GET = do_POST = do_PUT = do_DELETE = do_PATCH = _serve  # noqa: N815 - names of http.server
 
     def _forward(self, seen: Seen, body: bytes) -> Answer:
         with self.rules.lock:
-            there = self.rules.is_repeated(seen.target, seen.headers, body)
-            if there is not None:
-                partial = Answer(308, {"range": f"bytes=0-{there - 1}"}, b"")
+            stored = self.rules.is_repeated(seen.target, seen.headers, body)
+            if stored is not None:
+                partial = Answer(308, {"range": f"bytes=0-{stored - 1}"}, b"")
                 return self.finished.get(seen.query["upload_id"], partial)
             refused = self.rules.refusal(seen.method, seen.target, seen.headers, body)
             if refused is not None:

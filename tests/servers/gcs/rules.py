@@ -1,8 +1,8 @@
-"""What the real service does and fake-gcs-server does not: preconditions, checksums, chunks sent again.
+"""Rules of the real service that fake-gcs-server lacks: preconditions, checksums, repeated chunks.
 
-Google documents them: a request whose ifGenerationMatch does not hold gets 412, looked at when an upload
-begins and when it would appear; an upload whose bytes have another crc32c than its metadata says gets 400;
-bytes of a resumable upload that are there already are passed over, and a finished one answers as it did.
+They are documented by Google: a request whose ifGenerationMatch does not hold gets 412, checked when an upload
+begins and when it ends; an upload whose bytes do not match the crc32c of its metadata gets 400; bytes of a
+resumable upload that are already stored are skipped, and a finished upload repeats its response.
 """
 
 import base64
@@ -29,7 +29,7 @@ class _Session:
 
 
 class Rules:
-    """Judges requests before they go to the server. One at a time: `lock` is held from the look to the deed."""
+    """Checks requests before they are forwarded, one at a time: hold `lock` from the check until the response."""
 
     def __init__(self, port: int) -> None:
         self._port = port
@@ -37,7 +37,7 @@ class Rules:
         self.lock = threading.Lock()
 
     def refusal(self, method: str, target: str, headers: dict[str, str], body: bytes) -> int | None:
-        """The status that the real service would refuse this request with, if it would."""
+        """Returns the status with which the real service would refuse this request, or None."""
         url = urllib.parse.urlsplit(target)
         query = dict(urllib.parse.parse_qsl(url.query))
         bucket = _bucket_of(url.path)
@@ -56,7 +56,7 @@ class Rules:
         return None
 
     def is_repeated(self, target: str, headers: dict[str, str], body: bytes) -> int | None:
-        """How many bytes are there, when a chunk is sent that is there already. Notes the chunk otherwise."""
+        """Returns the number of stored bytes if the chunk is already stored. Otherwise records it; returns None."""
         query = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(target).query))
         session = self._sessions.get(query.get("upload_id", ""))
         found = _RANGE.fullmatch(headers.get("content-range", ""))
@@ -68,7 +68,7 @@ class Rules:
         return None
 
     def note_session(self, target: str, body: bytes, location: str) -> None:
-        """Remembers what an upload session was begun with."""
+        """Records the name and conditions of a new upload session."""
         query = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(target).query))
         upload = dict(urllib.parse.parse_qsl(urllib.parse.urlsplit(location).query))["upload_id"]
         metadata = json.loads(body)
@@ -84,14 +84,15 @@ class Rules:
         self, bucket: str, name: str, precondition: str | None, crc32c: str | None, content: bytes
     ) -> int | None:
         if precondition is not None:
-            there = self.generation(bucket, name)
-            if there != precondition and not (there is None and precondition == _NONE_YET):
-                return 404 if there is None else 412
+            current = self.generation(bucket, name)
+            if current != precondition and not (current is None and precondition == _NONE_YET):
+                return 404 if current is None else 412
         if crc32c is not None and crc32c != _encoded_crc32c(content):
             return 400
         return None
 
     def generation(self, bucket: str, name: str) -> str | None:
+        """Returns the object's current generation on the server, or None."""
         connection = http.client.HTTPConnection("127.0.0.1", self._port, timeout=30)
         try:
             connection.request("GET", f"/storage/v1/b/{bucket}/o/{urllib.parse.quote(name, safe='')}")
@@ -108,7 +109,7 @@ def _bucket_of(path: str) -> str:
 
 
 def _parts(headers: dict[str, str], body: bytes) -> tuple[dict[str, Any], bytes]:
-    """A multipart/related upload is two parts: the metadata as JSON, and the bytes."""
+    """Splits a multipart/related upload into its metadata (JSON) and the object's bytes."""
     found = re.search(r'boundary="?([^";]+)', headers["content-type"])
     assert found
     mark = b"--" + found[1].encode()

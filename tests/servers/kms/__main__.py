@@ -10,13 +10,13 @@ from tests.servers.kms.server import KmsServer
 
 def main() -> None:
     arguments = argparse.ArgumentParser(prog="python -m tests.servers.kms")
-    arguments.add_argument("--port", type=int, default=0, help="0 takes any free one")
+    arguments.add_argument("--port", type=int, default=0, help="0 means any free port")
     arguments.add_argument(
         "--key", action="append", required=True, help="projects/P/locations/L/keyRings/R/cryptoKeys/NAME"
     )
-    arguments.add_argument("--signing-key", action="append", default=[], help="one that signs: EC_SIGN_P256_SHA256")
-    arguments.add_argument("--state", type=Path, help="keeps the keys over a restart")
-    arguments.add_argument("--rotate", action="store_true", help="begins with a new version of each key")
+    arguments.add_argument("--signing-key", action="append", default=[], help="a signing key: EC_SIGN_P256_SHA256")
+    arguments.add_argument("--state", type=Path, help="file that keeps the keys over a restart")
+    arguments.add_argument("--rotate", action="store_true", help="adds a new version to each key")
     given = arguments.parse_args()
     server = KmsServer(load_keys(given.state) if given.state else {})
     for name in [*given.key, *given.signing_key]:

@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.utils import Prehashed
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
 _NONCE = 12
-_NUMBER = 4  # bytes that lead a ciphertext and tell its version
+_NUMBER = 4  # bytes at the front of a ciphertext: its version
 
 
 class State(StrEnum):
@@ -27,11 +27,11 @@ class State(StrEnum):
 
 
 class NotEnabled(Exception):
-    """A version that is disabled or destroyed was asked to work."""
+    """A disabled or destroyed version was used."""
 
 
 class Undecryptable(Exception):
-    """No version of this key made that ciphertext for that context."""
+    """The ciphertext was not made by this key for that context."""
 
 
 @dataclass
@@ -43,14 +43,14 @@ class Version:
 
 @dataclass
 class CryptoKey:
-    """`signing`: for ASYMMETRIC_SIGN with EC_SIGN_P256_SHA256, else for ENCRYPT_DECRYPT."""
+    """A key with its versions. `signing` means ASYMMETRIC_SIGN (EC_SIGN_P256_SHA256), else ENCRYPT_DECRYPT."""
 
     name: str
     versions: list[Version] = field(default_factory=list)
     signing: bool = False
 
     def rotate(self) -> Version:
-        """A new version, which is the primary one from now on."""
+        """Adds a new version and makes it the primary one."""
         secret = _p256() if self.signing else AESGCM.generate_key(256)
         self.versions.append(Version(len(self.versions) + 1, secret))
         return self.versions[-1]
@@ -94,7 +94,7 @@ class CryptoKey:
         return version
 
     def version(self, number: int) -> Version:
-        """The version that is to be used. Raises NotEnabled."""
+        """Returns the version. Raises NotEnabled."""
         return self._usable(self.versions[number - 1])
 
     def to_json(self) -> dict[str, Any]:

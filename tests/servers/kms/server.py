@@ -1,4 +1,4 @@
-"""Four calls of google.cloud.kms.v1.KeyManagementService, which wrap and sign, on loopback, with faults on demand."""
+"""The calls of google.cloud.kms.v1.KeyManagementService that wrap and sign, on loopback, with faults on demand."""
 
 from collections import deque
 from collections.abc import Iterator
@@ -28,21 +28,21 @@ class Right(StrEnum):
 
 
 class Damage(StrEnum):
-    """What can go wrong with an answer on its way."""
+    """Damage to a response in transit."""
 
     CHANGED_CONTENT = "a bit of the ciphertext or plaintext flips"
-    WRONG_CRC = "the CRC32C of the answer is another"
-    NO_CRC = "the answer says no CRC32C"
-    PLAINTEXT_UNVERIFIED = "the server did not see the CRC32C of the plaintext or digest"
-    CONTEXT_UNVERIFIED = "the server did not see the context's CRC32C"
-    WRONG_NAME = "the answer is of another key"
+    WRONG_CRC = "the CRC32C of the response is wrong"
+    NO_CRC = "the response has no CRC32C"
+    PLAINTEXT_UNVERIFIED = "the server did not verify the CRC32C of the plaintext or digest"
+    CONTEXT_UNVERIFIED = "the server did not verify the CRC32C of the context"
+    WRONG_NAME = "the response names another key"
 
 
 @dataclass
 class Quota:
-    """After `allowed` calls the next `refused` ones are over it, and so on: counted, so that no clock decides.
+    """Alternates `allowed` calls within the quota and `refused` calls above it: counted, independent of time.
 
-    `stop_after`: from that many calls on the caller has no right any more. `refusals` is how many were over it.
+    After `stop_after` calls permission is denied. `refusals` counts the calls above the quota.
     """
 
     allowed: int
@@ -63,14 +63,14 @@ class Quota:
 
 @dataclass
 class Call:
-    """What a client sent."""
+    """A request of a client."""
 
     method: str
     request: Any
 
 
 class KmsServer:
-    """`keys` may be changed while it runs; `rights` are those of every caller."""
+    """`keys` may be changed while it runs; `rights` apply to every caller."""
 
     def __init__(self, keys: dict[str, CryptoKey] | None = None) -> None:
         self.keys = keys if keys is not None else {}
@@ -88,11 +88,11 @@ class KmsServer:
         return key
 
     def fail(self, *faults: grpc.StatusCode | Damage) -> None:
-        """The next calls meet these, one each."""
+        """Injects these faults into the next calls, one each."""
         self._faults.extend(faults)
 
     def heal(self) -> None:
-        """Forgets the faults that no call has met."""
+        """Removes the faults that were not injected yet."""
         self._faults.clear()
 
     @contextmanager

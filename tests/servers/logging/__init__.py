@@ -1,1 +1,1 @@
-"""Cloud Logging on this machine: what google.logging.v2 does of it that Litekeep calls."""
+"""A local Cloud Logging with the calls of google.logging.v2 that Litekeep uses."""

@@ -12,6 +12,6 @@ URL = f"gcp-logging://{LOG}"
 
 @pytest.fixture
 def logging() -> Iterator[LoggingServer]:
-    """A running server that has no entries."""
+    """A running server without entries."""
     with LoggingServer().running() as server:
         yield server

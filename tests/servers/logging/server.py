@@ -25,7 +25,7 @@ _TERM = re.compile(r'([A-Za-z_.]+)(=|>=)("(?:[^"\\]|\\.)*")')
 
 
 class LoggingServer:
-    """`entries` are what was kept, in order of arrival; `may_write` and `may_read` are the rights of every caller."""
+    """`entries` are the stored ones, in order of arrival; `may_write` and `may_read` apply to every caller."""
 
     def __init__(self) -> None:
         self.entries: list[LogEntry] = []
@@ -36,15 +36,15 @@ class LoggingServer:
         self._lose = 0
 
     def fail(self, *faults: grpc.StatusCode) -> None:
-        """The next calls meet these, one each."""
+        """Fails the next calls with these statuses, one each."""
         self._faults.extend(faults)
 
     def lose_answers(self, count: int) -> None:
-        """The next writes are done, and their answers lost."""
+        """Executes the next `count` writes but loses their responses."""
         self._lose += count
 
     def payloads(self, log: str) -> list[dict[str, Any]]:
-        """What was written to `projects/P/logs/NAME`."""
+        """Returns the payloads written to the log `projects/P/logs/NAME`."""
         return [_payload(entry) for entry in self.entries if entry.log_name == log]
 
     @contextmanager
@@ -59,7 +59,7 @@ class LoggingServer:
     def _begin(self, allowed: bool, context: grpc.ServicerContext) -> None:
         self.calls += 1
         if self._faults:
-            context.abort(self._faults.popleft(), "a fault that was asked for")
+            context.abort(self._faults.popleft(), "injected fault")
         if not allowed:
             context.abort(grpc.StatusCode.PERMISSION_DENIED, "Permission denied for the caller.")
 
@@ -79,7 +79,7 @@ class LoggingServer:
                 self.entries.append(entry)
         if self._lose:
             self._lose -= 1
-            context.abort(grpc.StatusCode.UNAVAILABLE, "the answer is lost")
+            context.abort(grpc.StatusCode.UNAVAILABLE, "the response is lost")
         return WriteLogEntriesResponse()
 
     def _list(self, request: Any, context: grpc.ServicerContext) -> Any:
@@ -88,14 +88,14 @@ class LoggingServer:
         parsed = [found for term in terms if (found := _TERM.fullmatch(term))]
         if len(parsed) != len(terms):
             context.abort(grpc.StatusCode.INVALID_ARGUMENT, "the filter cannot be parsed")
-        fitting = [entry for entry in self.entries if all(_holds(entry, *term.groups()) for term in parsed)]
-        fitting.sort(key=lambda entry: entry.timestamp)
+        matching = [entry for entry in self.entries if all(_matches(entry, *term.groups()) for term in parsed)]
+        matching.sort(key=lambda entry: entry.timestamp)
         at, size = int(request.page_token or 0), request.page_size or 50
-        more = str(at + size) if at + size < len(fitting) else ""
-        return ListLogEntriesResponse(entries=fitting[at : at + size], next_page_token=more)
+        more = str(at + size) if at + size < len(matching) else ""
+        return ListLogEntriesResponse(entries=matching[at : at + size], next_page_token=more)
 
 
-def _holds(entry: LogEntry, field: str, operator: str, text: str) -> bool:
+def _matches(entry: LogEntry, field: str, operator: str, text: str) -> bool:
     wanted = json.loads(text)
     if field == "timestamp":
         return bool(entry.timestamp >= datetime.fromisoformat(wanted)) and operator == ">="

@@ -1,4 +1,4 @@
-"""A SQLite Cloud server for tests: the SCSP protocol in front of real SQLite. See README.md."""
+"""A SQLite Cloud server for tests: the SCSP protocol on top of real SQLite. See README.md."""
 
 from tests.servers.sqlitecloud.accounts import Accounts
 from tests.servers.sqlitecloud.clock import Clock

@@ -1,4 +1,4 @@
-"""`python -m tests.servers.sqlitecloud`: the server in a shell of its own, until it is interrupted."""
+"""`python -m tests.servers.sqlitecloud`: runs the server in the foreground until it is interrupted."""
 
 import argparse
 import signal
@@ -55,13 +55,13 @@ def main(arguments: list[str] | None = None) -> None:
 
 def _parser() -> argparse.ArgumentParser:
     parser = argparse.ArgumentParser(prog="python -m tests.servers.sqlitecloud", description=__doc__)
-    parser.add_argument("--port", type=int, default=8860, help="0 takes a free one")
+    parser.add_argument("--port", type=int, default=8860, help="0 means any free port")
     parser.add_argument("--host", default="localhost", help="address to listen on")
     parser.add_argument("--data", type=Path, metavar="DIR", help="folder of databases (default: a new one)")
     parser.add_argument("--cert", type=Path, metavar="FILE", help="certificate chain, PEM")
     parser.add_argument("--key", type=Path, metavar="FILE", help="its private key, PEM")
     parser.add_argument("--plain", action="store_true", help="TCP without TLS")
-    parser.add_argument("--tls-max", choices=["1.2", "1.3"], help="the newest TLS to speak")
+    parser.add_argument("--tls-max", choices=["1.2", "1.3"], help="the newest TLS version to offer")
     for name, form in (("user", "NAME:PASSWORD"), ("apikey", "KEY"), ("token", "TOKEN")):
         parser.add_argument(
             f"--{name}",
@@ -71,8 +71,8 @@ def _parser() -> argparse.ArgumentParser:
             help="may be repeated; without privileges it is ADMIN",
         )
     parser.add_argument("--download-chunk", type=int, metavar="BYTES", help="size of a DOWNLOAD STEP")
-    parser.add_argument("--max-chunk", type=int, metavar="BYTES", help="rowsets above this come in chunks")
-    parser.add_argument("--ready", action="store_true", help="make a sample if DIR is empty, print its URL")
+    parser.add_argument("--max-chunk", type=int, metavar="BYTES", help="larger rowsets are sent in chunks")
+    parser.add_argument("--ready", action="store_true", help="create a sample database if DIR is empty, print its URL")
     return parser
 
 

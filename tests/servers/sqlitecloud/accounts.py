@@ -1,4 +1,4 @@
-"""Users, API keys, access tokens, roles, and what each may do."""
+"""Users, API keys, access tokens, roles and privileges."""
 
 import base64
 import hashlib
@@ -29,7 +29,7 @@ ANY = "*"
 
 
 def expand(names: str) -> frozenset[str]:
-    """The privileges of a comma-separated list, each composed one with its parts."""
+    """Parses a comma-separated list of privileges, and expands composed ones."""
     found: set[str] = set()
     for name in (part.strip().upper() for part in names.split(",")):
         if name not in PRIVILEGES:
@@ -44,7 +44,7 @@ def new_key() -> str:
 
 @dataclass(frozen=True)
 class Role:
-    """Privileges, and the database they hold for; without one the role's user must name it."""
+    """Privileges, and the database that they apply to. If it is None, the grant to a user must name one."""
 
     name: str
     privileges: frozenset[str]
@@ -82,7 +82,7 @@ class Accounts:
         self.tokens: dict[str, str] = {}
 
     def add_user(self, name: str, password: str | None, privileges: str = "ADMIN", database: str = ANY) -> User:
-        """A user with a role of its own for these privileges on one database, or on any."""
+        """Adds a user with its own role: these privileges on one database, or on any."""
         role = Role(f"{name}-role", expand(privileges), database)
         self.roles[role.name] = role
         user = User(name, digest(password) if password is not None else None, roles=[(role.name, None, None)])
@@ -101,7 +101,7 @@ class Accounts:
         return found
 
     def by_password(self, name: str, password: bytes) -> User:
-        """Log in with the SHA-256 of a password."""
+        """Returns the user with this SHA-256 of a password. Raises Refusal."""
         user = self.users.get(name)
         if user is None or user.password is None or not secrets.compare_digest(user.password, password):
             raise refused()
@@ -125,7 +125,7 @@ class Accounts:
         return user
 
     def granted(self, user: User, database: str | None) -> frozenset[str]:
-        """What a user may do with a database, or, without one, anywhere at all."""
+        """Returns the user's privileges on a database; without one, those on any database."""
         found: set[str] = set()
         for name, scope, _ in user.roles:
             role = self.roles.get(name)
@@ -140,7 +140,7 @@ def digest(password: str) -> bytes:
 
 
 def from_hash(text: str) -> bytes:
-    """The SHA-256 that `AUTH USER .. HASH` gives in base64."""
+    """Decodes the base64 SHA-256 of `AUTH USER .. HASH`."""
     try:
         return base64.b64decode(text, validate=True)
     except ValueError:
@@ -152,7 +152,7 @@ def refused() -> Refusal:
 
 
 def credential(text: str) -> tuple[str, str]:
-    """`VALUE=PRIVILEGE,...` of the command line: a value may hold `=` where no privileges follow it."""
+    """Parses `VALUE[=PRIVILEGE,...]` of the command line. The value may contain `=` too."""
     found = re.fullmatch(r"(.+)=([A-Z_]+(?:,[A-Z_]+)*)", text)
     if found and all(name in PRIVILEGES for name in found[2].split(",")):
         return found[1], found[2]

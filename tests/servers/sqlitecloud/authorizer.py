@@ -1,4 +1,4 @@
-"""Which privilege each action of a statement needs, asked by SQLite itself while it compiles."""
+"""The SQLite authorizer: checks the privilege for each action of a statement while it is compiled."""
 
 from collections.abc import Callable
 
@@ -22,16 +22,16 @@ _NEEDS = {
     apsw.SQLITE_ALTER_TABLE: "ALTER_TABLE",
     apsw.SQLITE_ANALYZE: "ANALYZE",
 }
-_ASKING_PRAGMAS = frozenset(
+_READING_PRAGMAS = frozenset(
     {"table_info", "table_xinfo", "table_list", "index_list", "index_info", "index_xinfo", "foreign_key_list"}
     | {"integrity_check", "quick_check", "foreign_key_check"}
 )
-# These would take the database out of write-ahead logging, or its pages out of the server's hands.
+# These would disable write-ahead logging, or the server's control of the pages.
 _NEVER_SET = frozenset({"journal_mode", "locking_mode", "writable_schema", "wal_autocheckpoint"})
 
 
 class Authorizer:
-    """Answers SQLite's question for each action with what `may` says of the privilege."""
+    """Allows or denies each action by calling `may` with the privilege that it needs."""
 
     def __init__(self, may: Callable[[str], bool]) -> None:
         self._may = may
@@ -46,13 +46,13 @@ class Authorizer:
         elif action in _READ:
             allowed = self._may("READ")
         elif action in _NEEDS:
-            # SQLite writes its own tables while it makes and drops others.
+            # SQLite writes its own tables while it creates and drops others.
             allowed = str(one).startswith("sqlite_") or self._may(_NEEDS[action])
         else:
             allowed = True
         return apsw.SQLITE_OK if allowed else apsw.SQLITE_DENY
 
     def _pragma(self, name: str, argument: str | None) -> bool:
-        if argument is None or name in _ASKING_PRAGMAS:
+        if argument is None or name in _READING_PRAGMAS:
             return self._may("READ") or self._may("PRAGMA")
         return name not in _NEVER_SET and self._may("PRAGMA")

@@ -1,7 +1,7 @@
-"""The databases of the server: the files in its folder, and what is set for each.
+"""The databases of the server: the files in its folder, and their settings.
 
-A database lives in the file of its name. What the server keeps beside it (settings, unfinished uploads,
-copies for point-in-time restores) is in the hidden folder `.sqlitecloud`."""
+A database is the file of its name. The server's own data (settings, unfinished uploads, copies for
+point-in-time restores) is in the hidden folder `.sqlitecloud`."""
 
 import json
 import os
@@ -67,13 +67,13 @@ class Catalog:
         self._state = self.hidden / "state.json"
         self._known: dict[str, Database] = {}
         self._lock = threading.RLock()
-        # Commits are counted from inside statements, so never under the lock that waits for statements.
+        # Commits are counted inside statements, so not under the lock that waits for statements.
         self._counting = threading.Lock()
         self._idents = 0
         self._saved = json.loads(self._state.read_text()) if self._state.exists() else {}
 
     def temporary(self) -> Path:
-        """A new empty file that no one sees under a database name."""
+        """Creates an empty file that is not listed as a database."""
         handle, path = tempfile.mkstemp(dir=self.hidden)
         os.close(handle)
         return Path(path)
@@ -107,7 +107,7 @@ class Catalog:
         return database
 
     def usable(self, name: str) -> Database:
-        """A database to be used: there, enabled, and not locked."""
+        """Returns a database that exists, is enabled and not locked. Raises Refusal."""
         database = self.get(name)
         if database.disabled:
             raise Refusal(GENERIC, f"Database {name} is disabled.")
@@ -132,14 +132,14 @@ class Catalog:
             if encoding is not None:
                 connection.execute(f"PRAGMA encoding='{encoding.upper()}'")
             connection.pragma("page_size", size or 4096)
-            # SQLite writes the file with its first table, and keeps page size and encoding from then on.
+            # SQLite writes the file with its first table; page size and encoding are fixed from then on.
             connection.execute("CREATE TABLE first (a); DROP TABLE first; VACUUM")
         finally:
             connection.close()
         return self.publish(path, name, key=key)
 
     def publish(self, path: Path, name: str, *, key: str | None = None, replace: bool = False) -> Database:
-        """Put a finished plain file in its place under a name; whoever had the old one open notices."""
+        """Moves a finished plain file to a database name. Connections to an old database switch to the new file."""
         with self._lock:
             old = self.find(name)
             if old is not None and not replace:
@@ -173,17 +173,17 @@ class Catalog:
             self.save()
 
     def set_key(self, database: Database, name: str, content: str | None) -> None:
-        """Set or remove a database key; `database_key` also opens a locked file or locks it again."""
+        """Sets or removes a database key. `database_key` also unlocks or locks the file."""
         with self._lock:
             if name == KEY:
-                self._turn(database, content)
+                self._lock_or_unlock(database, content)
             if content is None:
                 database.keys.pop(name, None)
             else:
                 database.keys[name] = content
             self.save()
 
-    def _turn(self, database: Database, key: str | None) -> None:
+    def _lock_or_unlock(self, database: Database, key: str | None) -> None:
         with database.gate.alone():
             if key is not None and database.locked:
                 if not opens(database.path, key):
@@ -192,12 +192,12 @@ class Catalog:
             elif key is not None and database.key != key:
                 raise not_a_database()
             elif key is None and database.key is not None and not database.locked:
-                self.settle(database)
+                self.checkpoint(database)
                 scramble(database.path, database.key)
                 database.generation += 1
 
-    def settle(self, database: Database) -> None:
-        """Bring the write-ahead log into the file."""
+    def checkpoint(self, database: Database) -> None:
+        """Moves the write-ahead log into the file."""
         connection = apsw.Connection(str(database.path))
         try:
             connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
@@ -221,6 +221,6 @@ def _serves(name: str) -> bool:
 
 
 def check_name(name: str) -> None:
-    """Refuse what cannot be the name of one file in the folder."""
+    """Raises Refusal for a name that cannot be a file in the folder."""
     if not name or len(name.encode()) > 200 or not _serves(name):
         raise Refusal(GENERIC, f"Database name contains invalid characters ({name}).")

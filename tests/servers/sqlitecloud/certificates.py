@@ -1,4 +1,4 @@
-"""Certificates for localhost, sound ones and the ways they go wrong, made when needed."""
+"""Certificates for localhost, valid and invalid ones, made on demand."""
 
 import ipaddress
 import ssl
@@ -29,14 +29,14 @@ class Certificates:
     def __init__(self, folder: Path) -> None:
         folder.mkdir(parents=True, exist_ok=True)
         for stale in folder.glob("*.pem"):
-            stale.unlink()  # issued by the authority of an earlier start, whose key is gone
+            stale.unlink()  # issued by the authority of an earlier run, whose key is lost
         self._folder = folder
         self._issuer = _authority("sqlitecloud test authority")
         self.ca = folder / "ca.pem"
         self.ca.write_bytes(self._issuer.certificate.public_bytes(serialization.Encoding.PEM))
 
     def make(self, kind: str = "good") -> tuple[Path, Path]:
-        """Certificate and key files: `good`, `expired`, `wrong-host` or `unknown-ca`."""
+        """Returns the certificate and key files of a kind: `good`, `expired`, `wrong-host` or `unknown-ca`."""
         certificate, key = self._folder / f"{kind}.pem", self._folder / f"{kind}.key"
         if not certificate.exists():
             issuer = _authority("some other authority") if kind == "unknown-ca" else self._issuer
@@ -46,7 +46,7 @@ class Certificates:
 
 
 def context(certificate: Path, key: Path, maximum: str | None) -> ssl.SSLContext:
-    """TLS 1.2 and 1.3; no newer than `maximum` when that is given."""
+    """Returns a server context for TLS 1.2 and 1.3, up to `maximum` if given."""
     made = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
     made.minimum_version = ssl.TLSVersion.TLSv1_2
     if maximum is not None:

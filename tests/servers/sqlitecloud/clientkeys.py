@@ -1,4 +1,4 @@
-"""What a connection set for itself with `SET CLIENT KEY`."""
+"""The client keys of a connection, set with `SET CLIENT KEY`."""
 
 import uuid
 

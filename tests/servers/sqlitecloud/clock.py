@@ -1,4 +1,4 @@
-"""The server's time: standing still until moved, or running."""
+"""The server's clock: stopped until moved, or running."""
 
 import threading
 from datetime import UTC, datetime, timedelta
@@ -26,16 +26,16 @@ class Clock:
 
 
 def stamp(moment: datetime) -> str:
-    """`2026-01-01T00:00:00Z`, with a fraction only where there is one."""
+    """Formats a time as `2026-01-01T00:00:00Z`, with a fraction only if it has one."""
     return moment.astimezone(UTC).replace(tzinfo=None).isoformat() + "Z"
 
 
 def spaced(moment: datetime) -> str:
-    """`2026-01-01 00:00:00`, the form of connection and expiry dates."""
+    """Formats a time as `2026-01-01 00:00:00`, for connection and expiry dates."""
     return f"{moment.astimezone(UTC):%Y-%m-%d %H:%M:%S}"
 
 
 def parse(text: str) -> datetime:
-    """A moment in any ISO form; without a zone it is UTC. Raises ValueError."""
+    """Parses any ISO time; without a zone it is UTC. Raises ValueError."""
     moment = datetime.fromisoformat(text)
     return moment if moment.tzinfo else moment.replace(tzinfo=UTC)

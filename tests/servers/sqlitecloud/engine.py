@@ -1,4 +1,4 @@
-"""One connection's SQLite: statements in, rows with their columns' origins or counts of changes out."""
+"""A connection's SQLite: runs statements and returns rows with column origins, or counts of changes."""
 
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from tests.servers.sqlitecloud.wire import RawText, Value
 
 _CHANGES = frozenset({"INSERT", "UPDATE", "DELETE", "REPLACE", "WITH"})
 _CHECKPOINT_PAGES = 1000
-_STEPS_BETWEEN_LOOKS = 100_000
+_PROGRESS_STEPS = 100_000
 
 
 @dataclass(frozen=True)
@@ -53,11 +53,11 @@ class Engine:
         stopped: Callable[[], bool],
         busy: int,
     ) -> None:
-        """Statements ask `may` for privileges and end when `stopped` says so; `busy` is milliseconds."""
+        """`may` checks a privilege; statements are interrupted once `stopped` returns true; `busy` is milliseconds."""
         self._connection = apsw.Connection(path)
         self._on_commit = on_commit
         self._connection.set_busy_timeout(busy)
-        self._connection.set_progress_handler(stopped, _STEPS_BETWEEN_LOOKS)
+        self._connection.set_progress_handler(stopped, _PROGRESS_STEPS)
         if path != ":memory:":
             try:
                 self._connection.pragma("journal_mode", "wal")
@@ -74,7 +74,7 @@ class Engine:
             try:
                 connection.wal_checkpoint(mode=apsw.SQLITE_CHECKPOINT_PASSIVE)
             except apsw.BusyError:
-                return apsw.SQLITE_OK  # another connection is at it already
+                return apsw.SQLITE_OK  # another connection is checkpointing
         return apsw.SQLITE_OK
 
     def close(self) -> None:
@@ -92,7 +92,7 @@ class Engine:
         return self._connection.total_changes()
 
     def execute(self, sql: str, bindings: Iterator[Value]) -> Rows | Changes | None:
-        """Run one statement with as many of the bindings as it has parameters; missing ones are NULL."""
+        """Runs one statement, with as many bindings as it has parameters. Missing ones are NULL."""
         try:
             given = self._take(sql, bindings)
             described: list[tuple[str | None, ...]] = []
@@ -124,7 +124,7 @@ class Engine:
         return given + (None,) * (count - len(given))
 
     def _undecoded(self, sql: str, given: tuple[Value, ...], columns: int) -> list[tuple[Value, ...]]:
-        """The rows of a query in which some TEXT is no UTF-8: asked again, TEXT as blobs."""
+        """Repeats a query that returns TEXT that is not UTF-8, reading TEXT as blobs."""
         names = [f"c{number}" for number in range(columns)]
         parts = [f"typeof({n}), iif(typeof({n}) = 'text', CAST({n} AS BLOB), {n})" for n in names]
         query = f"WITH q({', '.join(names)}) AS ({sql.rstrip('; ')}) SELECT {', '.join(parts)} FROM q"

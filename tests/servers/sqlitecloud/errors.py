@@ -1,4 +1,4 @@
-"""What the server answers when it refuses: one error reply, `-LEN CODE:EXT:OFF TEXT`."""
+"""Error replies, `-LEN CODE:EXT:OFF TEXT`, and exceptions that end a connection."""
 
 MEMORY = 10000
 NOT_FOUND = 10001
@@ -12,7 +12,7 @@ NOT_A_DATABASE = 26
 
 class Refusal(Exception):
     """An error reply. `code` is a SQLite result code below 10000 or a platform code from 10000 on;
-    `ext` is the extended code; `offset` the byte in the SQL text, -1 when there is none."""
+    `ext` is the extended code; `offset` is the byte in the SQL text, or -1."""
 
     def __init__(self, code: int, text: str, *, ext: int = 0, offset: int = -1) -> None:
         super().__init__(text)
@@ -23,11 +23,11 @@ class Refusal(Exception):
 
 
 class Malformed(Exception):
-    """Bytes that are no request: the server drops the connection without a reply."""
+    """A malformed request: the server drops the connection without a reply."""
 
 
 class Hangup(Exception):
-    """The connection is to be closed at once; `reset` asks for a TCP reset instead of a normal end."""
+    """Closes the connection at once; `reset` sends a TCP reset instead of a normal end."""
 
     def __init__(self, *, reset: bool = False) -> None:
         super().__init__("hang up")

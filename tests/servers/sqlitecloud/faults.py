@@ -1,8 +1,8 @@
-"""Faults on demand. Each is a rule: which request it waits for, how often, and what happens then.
+"""Faults on demand. Each is a rule: the requests it applies to, how often, and what it does.
 
-A rule's `match` is a regular expression searched, ignoring case, in the request's whole text; pieces of an
-upload have the texts `UPLOAD DATA` and `UPLOAD END`. `nth` is the first matching request that is hit,
-`times` how many are from there on (None: all). Counting is per rule, over all connections."""
+A rule's `match` is a regular expression searched, ignoring case, in the whole text of a request; pieces of an
+upload have the texts `UPLOAD DATA` and `UPLOAD END`. The rule applies from the `nth` matching request on, to
+`times` requests (None: all). Each rule counts over all connections."""
 
 import re
 import threading
@@ -37,7 +37,7 @@ class Rule:
 
 @dataclass
 class Plan:
-    """What is to happen to one request and its reply."""
+    """The faults for one request and its reply."""
 
     before: list[Hook] = field(default_factory=list)
     after: list[Hook] = field(default_factory=list)
@@ -55,9 +55,9 @@ class Faults:
         self._handshakes = 0
         self._lock = threading.Lock()
         self.certificate: str = "good"
-        """`good`, `expired`, `wrong-host` or `unknown-ca`, for connections from now on."""
+        """The certificate for new connections: `good`, `expired`, `wrong-host` or `unknown-ca`."""
         self.tls_maximum: str | None = None
-        """`1.2` keeps new connections from TLS 1.3."""
+        """`1.2` limits new connections to TLS 1.2."""
 
     def clear(self) -> None:
         with self._lock:
@@ -73,7 +73,7 @@ class Faults:
         return plan
 
     def budget(self) -> int | None:
-        """How many bytes a new connection may send before it is cut."""
+        """Returns how many bytes a new connection may send before it is cut, or None."""
         with self._lock:
             return self._budgets.pop(0) if self._budgets else None
 
@@ -86,32 +86,32 @@ class Faults:
     # Connections
 
     def cut_connection(self, after: int) -> None:
-        """The next connection ends after `after` bytes of replies, wherever in a reply that is.
-        Called again, it holds for the connection after that."""
+        """Cuts the next connection after `after` bytes of replies. Further calls apply to the connections
+        after that."""
         with self._lock:
             self._budgets.append(after)
 
     def drop_handshakes(self, times: int = 1) -> None:
-        """The next connections are closed before TLS begins."""
+        """Closes the next connections before the TLS handshake."""
         with self._lock:
             self._handshakes += times
 
     # Replies
 
     def error(self, match: str, code: int, text: str, *, nth: int = 1, times: int | None = 1) -> None:
-        """An error reply instead of running the request."""
+        """Sends an error reply instead of running the request."""
         self.reply(match, wire.error(Refusal(code, text)), nth=nth, times=times)
 
     def reply(self, match: str, raw: bytes, *, nth: int = 1, times: int | None = 1) -> None:
-        """These bytes instead of running the request: garbage, `^` commands, wrong types."""
+        """Sends these bytes instead of running the request, such as garbage, `^` commands or wrong types."""
         self._add(match, nth, times, lambda plan: setattr(plan, "instead", raw))
 
     def alter(self, match: str, change: Alteration, *, nth: int = 1, times: int | None = 1) -> None:
-        """Run the request and send change(reply)."""
+        """Runs the request and sends change(reply)."""
         self._add(match, nth, times, lambda plan: plan.alter.append(change))
 
     def cut(self, match: str, after: int = 0, *, reset: bool = False, nth: int = 1, times: int | None = 1) -> None:
-        """Run the request, send the first `after` bytes of its reply, close; `reset` closes with a RST."""
+        """Runs the request, sends the first `after` bytes of its reply, and closes; `reset` closes with a RST."""
 
         def apply(plan: Plan) -> None:
             plan.cut, plan.reset = after, reset
@@ -121,45 +121,45 @@ class Faults:
     def drip(
         self, match: str, hook: Callable[[int], None], size: int = 1, *, nth: int = 1, times: int | None = 1
     ) -> None:
-        """Call hook(position) before each `size` bytes of the reply; it may wait for an event."""
+        """Calls hook(position) before each `size` bytes of the reply. The hook may wait for an event."""
         self._add(match, nth, times, lambda plan: setattr(plan, "drip", (size, hook)))
 
     def before(self, match: str, hook: Hook, *, nth: int = 1, times: int | None = 1) -> None:
-        """Call hook(session) before the request runs: remove or replace a database, move the clock."""
+        """Calls hook(session) before the request runs, to remove or replace a database or move the clock."""
         self._add(match, nth, times, lambda plan: plan.before.append(hook))
 
     def after(self, match: str, hook: Hook, *, nth: int = 1, times: int | None = 1) -> None:
-        """Call hook(session) when the request has run and its reply is not yet sent."""
+        """Calls hook(session) after the request has run, before its reply is sent."""
         self._add(match, nth, times, lambda plan: plan.after.append(hook))
 
     # Downloads and uploads
 
     def short_step(self, nth: int = 1, by: int = 1) -> None:
-        """The n-th step's blob lacks its last `by` bytes, as if the database were shorter."""
+        """Removes the last `by` bytes of the n-th step's blob, as if the database were shorter."""
         self.alter("DOWNLOAD STEP", lambda reply: wire.blob(blob_of(reply)[:-by]), nth=nth)
 
     def long_step(self, nth: int = 1, by: int = 1) -> None:
-        """The n-th step's blob has `by` bytes too many."""
+        """Appends `by` bytes to the n-th step's blob."""
         self.alter("DOWNLOAD STEP", lambda reply: wire.blob(blob_of(reply) + bytes(by)), nth=nth)
 
     def torn_step(self, nth: int = 2) -> None:
-        """From the n-th step on the bytes come from the database as it is then."""
+        """From the n-th step on, sends the bytes of the database as it is then."""
         self.before("DOWNLOAD STEP", lambda session: session.tear_download(), nth=nth)
 
     def announce(
         self, *, size: int | None = None, pages: int | None = None, raft: int | None = None, nth: int = 1
     ) -> None:
-        """Other numbers in the reply to DOWNLOAD DATABASE; the download itself is right."""
+        """Changes the numbers in the reply to DOWNLOAD DATABASE; the download itself is correct."""
 
         def change(reply: bytes) -> bytes:
-            true = [int(item[1:]) for item in reply.split()[2:]]
-            told = (size, pages, raft)
-            return wire.array(old if new is None else new for old, new in zip(true, told, strict=True))
+            actual = [int(item[1:]) for item in reply.split()[2:]]
+            announced = (size, pages, raft)
+            return wire.array(old if new is None else new for old, new in zip(actual, announced, strict=True))
 
         self.alter("DOWNLOAD DATABASE", change, nth=nth)
 
     def upload_quota(self, nth: int, text: str = "Storage quota exceeded.") -> None:
-        """The n-th piece of an upload and all later ones are refused."""
+        """Refuses the n-th piece of an upload and all later ones."""
         self.error("^UPLOAD DATA$", 10005, text, nth=nth, times=None)
 
     def _add(self, match: str, nth: int, times: int | None, apply: Callable[[Plan], None]) -> None:
@@ -168,5 +168,5 @@ class Faults:
 
 
 def blob_of(reply: bytes) -> bytes:
-    """The content of a `$` reply."""
+    """Returns the content of a `$` reply."""
     return reply[reply.index(b" ") + 1 :]

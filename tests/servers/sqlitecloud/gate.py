@@ -1,4 +1,4 @@
-"""Many statements at once, or one change of the file under them."""
+"""A lock for a database file: shared by statements, exclusive for a change of the file."""
 
 import threading
 from collections.abc import Iterator
@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 
 class Gate:
-    """A lock held shared by statements and alone by whoever swaps or removes a database file."""
+    """A shared/exclusive lock. Statements hold it shared; replacing or removing the file holds it alone."""
 
     def __init__(self) -> None:
         self._condition = threading.Condition()

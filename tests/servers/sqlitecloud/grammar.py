@@ -1,7 +1,7 @@
-"""The table of platform commands: syntax, needed privileges, handler.
+"""The table of platform commands: syntax, required privileges, handler.
 
-A syntax is written as the platform's documentation writes it: words in capitals are literal, `<name>`
-is one value (bare, quoted, or `?` taken from the bindings), `[...]` may be left out, in any order."""
+The syntax is that of the platform's documentation: words in capitals are literal, `<name>` is one value
+(bare, quoted, or `?` from the bindings), `[...]` parts are optional, in any order."""
 
 import re
 from collections.abc import Callable, Iterator
@@ -17,13 +17,13 @@ from tests.servers.sqlitecloud.wire import Reply, Value
 if TYPE_CHECKING:
     from tests.servers.sqlitecloud.session import Session
 
-# First words that SQL has too: what is no command there is left to SQLite to judge.
-_SHORT = 200  # letters
+_SHORT = 200  # characters
+# First words that SQL has too: statements that match no command are passed to SQLite.
 SHARED_WITH_SQL = frozenset({"CREATE", "DROP"})
 
 
 class Arguments:
-    """What a command's placeholders and options were given."""
+    """The values of a command's placeholders, and its options."""
 
     def __init__(self) -> None:
         self._values: dict[str, Value] = {}
@@ -74,7 +74,7 @@ _TABLE: dict[str, list[Entry]] = {}
 def command(
     syntax: str, *privileges: str, before_auth: bool = False, reserved: bool = False
 ) -> Callable[[AnyHandler], AnyHandler]:
-    """Enter a handler into the table. Any one of `privileges` is enough; none means any user."""
+    """Registers a handler for a command. One of `privileges` is required; none means any user."""
 
     def enter(handler: AnyHandler) -> AnyHandler:
         head, *tail = re.split(r"\s*\[", syntax)
@@ -91,7 +91,7 @@ def entries() -> list[Entry]:
 
 
 def find(statement: str, bindings: Iterator[Value]) -> tuple[Entry, Arguments] | None:
-    """The command that `statement` is, or None when it is SQL."""
+    """Returns the command and arguments of `statement`, or None for SQL. Raises Refusal for an unknown command."""
     verb = first_word(statement)
     candidates = _TABLE.get(verb)
     if candidates is None:
@@ -112,7 +112,7 @@ def _search(statement: str) -> tuple[Entry, list[tuple[str, Word | None]]] | Non
     return None
 
 
-# A download is the same few letters again and again.
+# Cached because a download repeats the same short statement.
 _first_match = lru_cache(maxsize=64)(_search)
 
 

@@ -1,4 +1,4 @@
-"""SQLite's keywords in the order of its own table, the one sqlite3_keyword_name() counts through."""
+"""SQLite's keywords, in the order of sqlite3_keyword_name()."""
 
 KEYWORDS = """
 REINDEX INDEXED INDEX DESC ESCAPE EACH CHECK KEY BEFORE FOREIGN FOR IGNORE REGEXP EXPLAIN INSTEAD ADD

@@ -1,7 +1,7 @@
-"""The platform's own continuous backups, with real states of the past.
+"""The platform's own continuous backups, as whole copies of the database.
 
-Each change of a database that has backups on is kept as a whole copy with the clock's time; what is older
-than the retention goes, except the newest of those, which the oldest reachable moment still needs."""
+Each change of a database with backups enabled is kept as a whole copy, with the clock's time. Copies older
+than the retention are removed, except the newest of them, which the oldest restorable time still needs."""
 
 import re
 import shutil
@@ -37,7 +37,7 @@ class Capture:
 
 @dataclass
 class Plan:
-    """Settings in force for one database since the last APPLY BACKUP SETTINGS."""
+    """The settings of one database as of the last APPLY BACKUP SETTINGS."""
 
     retention: timedelta
     interval: timedelta
@@ -56,7 +56,7 @@ class NativeBackups:
         self._folder.mkdir(exist_ok=True)
 
     def apply(self) -> None:
-        """Put the databases' `backup*` keys into force; a newly watched database is copied at once."""
+        """Applies the `backup*` keys of all databases. A newly enabled database is copied at once."""
         with self._lock:
             for database in self._catalog.all():
                 keys = database.keys
@@ -78,13 +78,13 @@ class NativeBackups:
         return sorted(self._plans)
 
     def after_write(self, database: Database) -> None:
-        """Keep the state of a watched database when it has changed since the last copy."""
+        """Keeps a copy of a watched database if it has changed since the last one."""
         plan = self._plans.get(database.name)
         if plan is not None and plan.commits != database.commits and not database.removed:
             self.capture(database)
 
     def capture(self, database: Database) -> None:
-        """Keep the state of this moment."""
+        """Keeps a copy of the current state."""
         with self._lock:
             plan = self._plans.get(database.name)
             if plan is None:
@@ -102,7 +102,7 @@ class NativeBackups:
             self._prune(database.name, plan)
 
     def kept(self, name: str) -> list[Capture]:
-        """What can be restored now. Raises Refusal when there is nothing."""
+        """Returns the copies that can be restored now. Raises Refusal if there are none."""
         with self._lock:
             if name in self._plans:
                 self._prune(name, self._plans[name])
@@ -114,7 +114,7 @@ class NativeBackups:
     def restore(
         self, name: str, moment: datetime | None, generation: str | None = None, index: int | None = None
     ) -> None:
-        """Put the newest kept state that is not after `moment` in the database's place."""
+        """Replaces the database with the newest copy that is not after `moment`."""
         with self._lock:
             usable = [
                 one
@@ -141,7 +141,7 @@ class NativeBackups:
 
 
 def duration(text: str) -> timedelta:
-    """`24h`, `90m`, `30s`, `7d`; a bare number is seconds, a guess."""
+    """Parses `24h`, `90m`, `30s` or `7d`. A bare number is taken for seconds, which is a guess."""
     found = re.fullmatch(r"(\d+)([smhd]?)", text)
     if not found:
         raise Refusal(GENERIC, f"Invalid duration {text}.")

@@ -1,4 +1,4 @@
-"""The way out of one connection: whole replies, cut ones, slow ones."""
+"""Sends the replies of one connection: whole, cut off or slowly."""
 
 import socket
 import struct
@@ -11,8 +11,8 @@ from tests.servers.sqlitecloud.wire import Reply
 
 @dataclass
 class Record:
-    """What tests may ask about a connection: the texts of its requests (the first
-    10,000, 2,000 letters of each) and how many bytes it was sent, counted before they leave."""
+    """What tests can read about a connection: the texts of its requests (the first 10,000,
+    2,000 characters of each) and the number of bytes sent, counted before they are sent."""
 
     number: int
     requests: list[str] = field(default_factory=list)
@@ -21,7 +21,7 @@ class Record:
 
 
 class Outlet:
-    """Counts what was sent, in bytes of the protocol (before TLS). `budget` ends the connection."""
+    """Counts the bytes sent (before TLS). `budget` is the number of bytes after which the connection is cut."""
 
     def __init__(self, sock: socket.socket, record: Record, budget: int | None = None) -> None:
         self._socket = sock
@@ -31,8 +31,8 @@ class Outlet:
     def send(
         self, reply: Reply, *, cut: int | None = None, drip: tuple[int, Callable[[int], None]] | None = None
     ) -> None:
-        """Send a reply, or its first `cut` bytes and hang up. With `drip` = (bytes, hook), hook(position)
-        runs before each piece of that many bytes."""
+        """Sends a reply, or its first `cut` bytes and then raises Hangup. With `drip` = (bytes, hook),
+        hook(position) runs before each piece of that many bytes."""
         view = memoryview(b"".join(reply) if isinstance(reply, list) else reply)
         end = len(view) if cut is None else min(cut, len(view))
         if self._budget is not None and self._budget - self._record.sent < end:
@@ -43,7 +43,7 @@ class Outlet:
             if hook is not None:
                 hook(at)
             piece = view[at : min(at + step, end)]
-            self._record.sent += len(piece)  # before whoever gets them can look
+            self._record.sent += len(piece)  # before the receiver can check
             self._socket.sendall(piece)
             at += len(piece)
         if cut is not None:
@@ -51,12 +51,12 @@ class Outlet:
 
 
 def close(sock: socket.socket, *, reset: bool = False) -> None:
-    """Close without TLS's farewell; with `reset` the peer sees a connection reset."""
+    """Closes without TLS's close_notify; with `reset` the peer gets a connection reset."""
     try:
         if reset:
             sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
         else:
             sock.shutdown(socket.SHUT_WR)
     except OSError:
-        pass  # the peer was faster
+        pass  # the peer has already closed
     sock.close()

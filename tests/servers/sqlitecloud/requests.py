@@ -1,6 +1,6 @@
-"""Requests off the wire: a command, a command with bindings, or a piece of an upload.
+"""Parses requests: a command, a command with bindings, or a piece of an upload.
 
-Three forms exist: `+LEN TEXT` (or `!LEN TEXT\\0`), `$LEN DATA`, and `=LEN N !LEN sql\\0 item...`.
+There are three forms: `+LEN TEXT` (or `!LEN TEXT\\0`), `$LEN DATA`, and `=LEN N !LEN sql\\0 item...`.
 Anything else, a length that does not fit, or a length above the limit raises Malformed."""
 
 from dataclasses import dataclass
@@ -13,7 +13,7 @@ HEADER_LIMIT = 32
 
 
 class Stream(Protocol):
-    """Reads as many bytes as asked for, fewer only at the end."""
+    """Reads exactly `size` bytes, fewer only at the end."""
 
     def read(self, size: int, /) -> bytes: ...
 
@@ -26,18 +26,18 @@ class Command:
 
 @dataclass(frozen=True)
 class Piece:
-    """Bytes of an upload; none at all mean its end."""
+    """A piece of an upload; an empty one means its end."""
 
     content: bytes
 
     @property
     def text(self) -> str:
-        """What stands for it where requests are matched by text."""
+        """The text of the piece, for faults and records."""
         return "UPLOAD DATA" if self.content else "UPLOAD END"
 
 
 def read_request(stream: Stream, limit: int) -> Command | Piece | None:
-    """The next request, or None when the client has gone between two requests."""
+    """Reads the next request; None if the client has disconnected. Raises Malformed."""
     kind = stream.read(1)
     if not kind:
         return None
@@ -60,19 +60,19 @@ def _length(stream: Stream, limit: int) -> int:
         if not byte:
             break
         header += byte
-    raise Malformed("a length without an end")
+    raise Malformed("a length without its blank")
 
 
 def _decimal(header: bytes, limit: int) -> int:
     if not header.isdigit() or int(header) > limit:
-        raise Malformed("a length that is no number or too large")
+        raise Malformed("a length that is not a number, or too large")
     return int(header)
 
 
 def _exactly(stream: Stream, size: int) -> bytes:
     body = stream.read(size)
     if len(body) != size:
-        raise Malformed("the client went away inside a request")
+        raise Malformed("the client disconnected within a request")
     return body
 
 
@@ -101,7 +101,7 @@ def _with_bindings(body: bytes) -> Command:
 def _number(body: bytes, at: int) -> tuple[bytes, int]:
     end = body.find(b" ", at, at + HEADER_LIMIT)
     if end < 0:
-        raise Malformed("a number without an end")
+        raise Malformed("a number without its blank")
     return body[at:end], end + 1
 
 
@@ -117,7 +117,7 @@ def _item(body: bytes, at: int) -> tuple[Value, int]:
             case b",":
                 return float(digits), start
     except ValueError:
-        raise Malformed("a number that is none") from None
+        raise Malformed("an invalid number") from None
     end = start + _decimal(digits, len(body))
     if end > len(body):
         raise Malformed("an item longer than its array")

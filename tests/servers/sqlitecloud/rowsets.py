@@ -1,6 +1,6 @@
-"""Rowsets: header, columns, values, in one piece or in chunks, plain or as LZ4 blocks.
+"""Encodes rowsets: header, columns, values, in one frame or in chunks, plain or as LZ4 blocks.
 
-`*LEN 0:VERS NROWS NCOLS DATA` in one piece; `/LEN IDX:VERS NROWS NCOLS DATA` in chunks ended by
+`*LEN 0:VERS NROWS NCOLS DATA` in one frame; `/LEN IDX:VERS NROWS NCOLS DATA` in chunks ended by
 `/6 0 0 0 `; `%LEN CLEN ULEN HEADER ZDATA` where DATA is compressed and HEADER says a length of 0."""
 
 from dataclasses import dataclass
@@ -16,7 +16,7 @@ CHUNKS_END = b"/6 0 0 0 "
 
 @dataclass(frozen=True)
 class Shape:
-    """How a connection wants its rowsets. Sizes are bytes; 0 is no limit."""
+    """The rowset options of a connection. Sizes are bytes; 0 means no limit."""
 
     zero_text: bool = False
     no_blob: bool = False
@@ -28,7 +28,7 @@ class Shape:
 
 
 def encode(rows: Rows, shape: Shape) -> Reply:
-    """A rowset as the connection wants it. Raises Refusal above its MAXROWSET."""
+    """Encodes a rowset with the options of the connection. Raises Refusal above its MAXROWSET."""
     version = 2 if any(column.table for column in rows.columns) else 1
     head = _head(rows.columns, version)
     encoded = [b"".join(_cell(cell, shape) for cell in row) for row in rows.rows]
@@ -42,7 +42,7 @@ def encode(rows: Rows, shape: Shape) -> Reply:
 
 
 def table(columns: list[str], rows: list[tuple[Value, ...]]) -> Rows:
-    """Rows that come from no database."""
+    """Returns rows that do not come from a database."""
     return Rows([Column(name, None, None, None, None) for name in columns], rows)
 
 

@@ -1,7 +1,7 @@
-"""Stands in for SQLite's encryption extension, which is not to be had here.
+"""Replaces SQLite's encryption extension, which is not available.
 
-The whole file is combined with a stream of bytes made from the key, so that it is opaque, has no SQLite
-header, and comes back only with the same key. It is no encryption to rely on, and the form is ours."""
+The whole file is XORed with a byte stream derived from the key, so that it is opaque, has no SQLite header,
+and can be read only with the same key. It is not secure, and the format is our own."""
 
 import hashlib
 import os
@@ -12,7 +12,7 @@ HEADER = b"SQLite format 3\0"
 
 
 def scramble(path: Path, key: str) -> None:
-    """Scramble a file in place, or bring it back: the two are the same."""
+    """Scrambles or unscrambles a file in place; both are the same operation."""
     with path.open("r+b") as file:
         for number in range((file.seek(0, os.SEEK_END) + BLOCK - 1) // BLOCK):
             file.seek(number * BLOCK)
@@ -22,13 +22,13 @@ def scramble(path: Path, key: str) -> None:
 
 
 def opens(path: Path, key: str) -> bool:
-    """Whether the scrambled file at `path` was made with `key`."""
+    """Returns whether the scrambled file at `path` was made with `key`."""
     with path.open("rb") as file:
         return _mix(file.read(len(HEADER)), key, 0) == HEADER
 
 
 def is_plain(path: Path) -> bool:
-    """Whether a file is an ordinary database (an empty file is one too)."""
+    """Returns whether a file is an ordinary database, or empty."""
     with path.open("rb") as file:
         return file.read(len(HEADER)) in {HEADER, b""}
 

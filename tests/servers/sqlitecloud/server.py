@@ -1,4 +1,4 @@
-"""The server: listens, gives each connection a thread, and ends them all when it is closed."""
+"""The server: listens, runs each connection in a thread, and ends them all when it is closed."""
 
 import selectors
 import socket
@@ -29,10 +29,10 @@ USER, PASSWORD, TOKEN = "admin", "local-password", "local-token"
 
 
 class Server:
-    """A SQLite Cloud node on this machine, serving the files of `data` (a temporary folder without it).
+    """A local SQLite Cloud node that serves the files of `data` (default: a temporary folder).
 
-    `certificate` is a pair of PEM files; without it one is made and its authority is at `ca`.
-    It starts with the admin `USER`, `PASSWORD`, `APIKEY`, `TOKEN` unless `accounts` are given."""
+    `certificate` is a pair of PEM files; without it one is made, and its authority is the file `ca`.
+    The admin has `USER`, `PASSWORD`, `APIKEY` and `TOKEN`, unless `accounts` are given."""
 
     def __init__(
         self,
@@ -81,22 +81,22 @@ class Server:
         self.close()
 
     def url(self, database: str = "", *, login: str = "", **options: str | int) -> str:
-        """A connection string with `login` (NAME:PASSWORD) or else the first API key; `options` add to
-        it or replace parts of it."""
+        """Returns a connection string with `login` (NAME:PASSWORD), or else the first API key. `options` are
+        added, or replace the default ones."""
         known: dict[str, str | int] = {}
         if not login and not {"apikey", "token"} & options.keys():
             known["apikey"] = next(iter(self.accounts.keys), "")
-        who = f"{quote(login, safe=':')}@" if login else ""
+        userinfo = f"{quote(login, safe=':')}@" if login else ""
         if self.plain:
             known["insecure"] = 1
         elif self.ca is not None:
             known["root_certificate"] = str(self.ca)
         query = urlencode(known | options, safe="/", quote_via=quote)
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return f"sqlitecloud://{who}{host}:{self.port}/{quote(database)}?{query}"
+        return f"sqlitecloud://{userinfo}{host}:{self.port}/{quote(database)}?{query}"
 
     def close(self) -> None:
-        """Stop listening, end every connection and wait for their threads."""
+        """Stops listening, ends every connection and waits for their threads."""
         self.stopping.set()
         self._wake.close()
         self._acceptor.join()
@@ -155,7 +155,7 @@ class Server:
                 self._threads.discard(threading.current_thread())
 
     def _secured(self, raw: socket.socket, record: Record) -> socket.socket | None:
-        """The connection after its TLS handshake, or None when that did not come about."""
+        """Returns the connection after its TLS handshake, or None if the handshake failed."""
         raw.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
         if self.faults.drops_handshake():
             close(raw)
@@ -163,7 +163,7 @@ class Server:
         if self.plain:
             return raw
         raw.settimeout(HANDSHAKE_SECONDS)
-        # The handshake is a step of its own, so that close() can end it: wrap_socket() takes `raw` away.
+        # The handshake is a separate step so that close() can end it: wrap_socket() detaches `raw`.
         sock = self._context().wrap_socket(raw, server_side=True, do_handshake_on_connect=False)
         try:
             with self._shaking_hands(sock):
@@ -204,7 +204,7 @@ def default_accounts(clock: Clock) -> Accounts:
 
 
 def _listen(host: str, port: int) -> list[socket.socket]:
-    """`localhost` means both its addresses, where the machine has both."""
+    """Listens on the host; `localhost` means both its addresses, if the machine has IPv6."""
     if host != "localhost":
         family = socket.AF_INET6 if ":" in host else socket.AF_INET
         return [socket.create_server((host, port), family=family)]

@@ -1,4 +1,4 @@
-"""One connection: who it is, which database it uses, what it has under way, and its loop of requests."""
+"""One connection: its user, current database and transfers, and the loop that serves its requests."""
 
 import socket
 from collections.abc import Iterator
@@ -35,11 +35,11 @@ if TYPE_CHECKING:
     from tests.servers.sqlitecloud.transfer import Download, PageBackup, Upload
 
 MEMORY = ":memory:"
-_KEPT_REQUESTS, _KEPT_LETTERS = 10_000, 2_000
+_KEPT_REQUESTS, _KEPT_CHARACTERS = 10_000, 2_000
 
 
 class Session:
-    """Everything here belongs to the connection's thread, except hang_up()."""
+    """One connection. Only its own thread may use it, except for hang_up()."""
 
     def __init__(self, server: "Server", sock: socket.socket, address: str, record: Record) -> None:
         self.server = server
@@ -63,7 +63,7 @@ class Session:
         self._granted: frozenset[str] = frozenset()
 
     def serve(self) -> None:
-        """Answer requests until the client goes, or has to."""
+        """Serves requests until the client disconnects or is disconnected."""
         reset = False
         try:
             with self._socket.makefile("rb", buffering=1 << 16) as stream:
@@ -75,24 +75,24 @@ class Session:
         except Hangup as hangup:
             reset = hangup.reset
         except (Malformed, OSError):
-            pass  # dropped, or gone by itself
+            pass  # a malformed request, or the client disconnected
         finally:
             self._release()
             close(self._socket, reset=reset)
 
     def hang_up(self) -> None:
-        """End the connection from another thread, a running statement included."""
+        """Ends the connection and its running statement, from another thread."""
         self.closing = True
         if (engine := self._engine) is not None:
             with suppress(Exception):
                 engine.interrupt()
         with suppress(OSError):
-            socket.socket.shutdown(self._socket, socket.SHUT_RDWR)  # under TLS, whose state is the thread's
+            socket.socket.shutdown(self._socket, socket.SHUT_RDWR)  # below TLS, whose state belongs to the thread
 
     def _answer(self, request: Command | Piece) -> None:
         text = request.text
         if len(self.record.requests) < _KEPT_REQUESTS:
-            self.record.requests.append(text[:_KEPT_LETTERS])
+            self.record.requests.append(text[:_KEPT_CHARACTERS])
         self.active = self.server.clock.now()
         plan = self.server.faults.plan(text)
         for hook in plan.before:
@@ -127,7 +127,7 @@ class Session:
             return wire.error(Refusal(INTERNAL, f"{failure.strerror}."))
 
     def _command(self, request: Command) -> Reply:
-        """Run the statements of a request; the last one's result is the reply."""
+        """Runs the statements of a request. The result of the last one is the reply."""
         statements = split(request.text)
         if not statements:
             raise Refusal(COMMAND, f"Unable to find command {request.text}")
@@ -158,19 +158,19 @@ class Session:
             case _:
                 return result
 
-    # Who may do what
+    # Privileges
 
     def require(self, privileges: frozenset[str], database: str | None) -> None:
-        """Refuse unless the user has one of `privileges` there; none named means any user will do."""
+        """Raises Refusal unless the user has one of `privileges` on the database. None required means any user."""
         if self.user is None:
             raise Refusal(AUTH, "Authentication is required before this command.")
         if privileges and not privileges & self.server.accounts.granted(self.user, database):
             raise Refusal(AUTH, "The current user does not have the privilege to execute this command.")
 
-    # The database in use
+    # The current database
 
     def use(self, name: str) -> None:
-        """Change the current database; when that fails the old one stays."""
+        """Changes the current database. If that fails, the old one remains current."""
         if name == MEMORY:
             engine = Engine(MEMORY, self._may, lambda: None, lambda: self.closing, 0)
             self.unuse()
@@ -190,7 +190,7 @@ class Session:
         self._engine, self.database, self.in_memory = None, None, False
 
     def sql(self, statement: str, bindings: Iterator[Value]) -> Rows | Changes | None:
-        """Run one SQL statement on the database in use."""
+        """Runs one SQL statement on the current database."""
         self.require(frozenset(), None)
         if self.in_memory and self._engine is not None:
             self._granted = PRIVILEGES
@@ -201,7 +201,7 @@ class Session:
             return self._current_engine(database).execute(statement, bindings)
 
     def current(self) -> Database:
-        """The database in use. Raises Refusal when there is none, or no longer."""
+        """Returns the current database. Raises Refusal if there is none, or it was removed or disabled."""
         database = self.database
         if database is None:
             raise Refusal(GENERIC, "No database is in use: send USE DATABASE first.")

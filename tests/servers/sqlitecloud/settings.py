@@ -1,4 +1,4 @@
-"""The server's settings, seen by `LIST KEYS` and changed by `SET KEY`. Sizes are bytes, times milliseconds."""
+"""The server's settings, for `LIST KEYS` and `SET KEY`. Sizes are bytes, times milliseconds."""
 
 DEFAULTS = {
     "autocheckpoint": "1000",
@@ -19,7 +19,7 @@ READ_ONLY = frozenset({"insecure", "tls_verify_client"})
 
 
 class Settings(dict[str, str]):
-    """Names and values as text; number() for those that are counted."""
+    """Settings as text, by name. number() returns one as an integer."""
 
     def __init__(self) -> None:
         super().__init__(DEFAULTS)

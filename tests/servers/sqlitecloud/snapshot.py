@@ -1,4 +1,4 @@
-"""One committed state of a database, copied page by page into a file of its own."""
+"""Copies one committed state of a database into a file, page by page."""
 
 from pathlib import Path
 
@@ -6,7 +6,7 @@ import apsw
 
 
 def copy_database(source: Path, target: Path) -> None:
-    """Copy what is committed at this moment, the write-ahead log's part included; writers go on."""
+    """Copies the current committed state, including the write-ahead log, without blocking writers."""
     reader = apsw.Connection(str(source), flags=apsw.SQLITE_OPEN_READWRITE)
     writer = apsw.Connection(str(target))
     try:
@@ -22,7 +22,7 @@ def copy_database(source: Path, target: Path) -> None:
 
 
 def page_size(path: Path) -> int:
-    """The page size an ordinary database names in its header, 4096 where there is none to read."""
+    """Returns the page size in the header of an ordinary database, or 4096 without a valid header."""
     with path.open("rb") as file:
         header = file.read(18)
     size = int.from_bytes(header[16:18])

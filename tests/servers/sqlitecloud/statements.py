@@ -1,4 +1,4 @@
-"""A request's text cut into its `;`-separated statements, and a statement into its words."""
+"""Splits the text of a request into its `;`-separated statements, and a statement into words."""
 
 import re
 from dataclasses import dataclass
@@ -20,8 +20,8 @@ class Word:
 
 
 def split(text: str) -> list[str]:
-    """The statements of `text`, each with its `;` where it has one, without leading blanks and comments.
-    A CREATE TRIGGER keeps the statements of its body."""
+    """Returns the statements of `text`, each with its `;` if it has one, without leading blanks and comments.
+    The body of a CREATE TRIGGER is not split."""
     if not _SPECIAL.search(text):
         return [text.strip()] if text.strip() else []
     found: list[str] = []
@@ -52,7 +52,7 @@ def first_word(statement: str) -> str:
 
 
 def words(statement: str) -> list[Word]:
-    """The words of a platform command; a doubled quote inside quotes is one quote."""
+    """Returns the words of a platform command. A doubled quote inside quotes is one quote."""
     found = []
     for match in _WORDS.finditer(statement):
         single, double, bare = match.groups()

@@ -1,4 +1,4 @@
-"""Databases on their way: downloads, uploads and page-by-page backups. Each belongs to one connection."""
+"""Transfers of databases: downloads, uploads and page-by-page backups. Each belongs to one connection."""
 
 import os
 import shutil
@@ -16,7 +16,7 @@ _NOTHING: tuple[memoryview, int, int] = (memoryview(b""), -1, -1)
 
 
 def take(catalog: Catalog, database: Database, *, opaque: bool = True) -> Path:
-    """A file with one committed state of a database, scrambled when the database is and it is to be `opaque`."""
+    """Makes a file with one committed state of a database; with `opaque`, scrambled if the database is."""
     path = catalog.temporary()
     with database.gate.shared():
         if database.locked:
@@ -29,8 +29,8 @@ def take(catalog: Catalog, database: Database, *, opaque: bool = True) -> Path:
 
 
 class Download:
-    """A snapshot taken at `DOWNLOAD DATABASE` and handed out from the front. The raft index is read
-    before the snapshot is taken, so it never claims a commit that is not in there."""
+    """A snapshot taken at `DOWNLOAD DATABASE` and sent in steps. The raft index is read before the
+    snapshot is taken, so it never includes a commit that the snapshot lacks."""
 
     def __init__(self, catalog: Catalog, database: Database, *, opaque: bool = True) -> None:
         self.database = database
@@ -54,7 +54,7 @@ class Download:
         return self.sent >= self.size
 
     def retake(self) -> None:
-        """Go on from a newer state of the database, as a torn download would."""
+        """Continues with a newer state of the database, as a torn download would."""
         path = take(self._catalog, self.database, opaque=self._opaque)
         self.close()
         self._prepared = _NOTHING
@@ -62,7 +62,7 @@ class Download:
         path.unlink()
 
     def step(self, limit: int) -> memoryview:
-        """The next blob, header included; the view holds until the next step or prepare()."""
+        """Returns the next blob with its header. The view is valid until the next step or prepare()."""
         self.prepare(limit)
         view, size, _ = self._prepared
         self._prepared = _NOTHING
@@ -70,7 +70,7 @@ class Download:
         return view
 
     def prepare(self, limit: int) -> None:
-        """Read ahead what the next step will send, while the client is still busy with the last one."""
+        """Reads the next step in advance, while the client processes the last one."""
         size = min(limit, self.size - self.sent)
         if self._prepared[1:] == (size, self.sent) or self.finished:
             return
@@ -83,7 +83,7 @@ class Download:
         while at < len(view):
             got = os.preadv(self._file, [view[at:]], self.sent + at - len(header))
             if not got:
-                view[at:] = bytes(len(view) - at)  # a torn download whose newer state is shorter
+                view[at:] = bytes(len(view) - at)  # a torn download with a shorter newer state
                 break
             at += got
         self._prepared = view, size, self.sent
@@ -95,7 +95,7 @@ class Download:
 
 
 class Upload:
-    """A file that grows out of sight and becomes a database when it is complete and sound."""
+    """An upload into a temporary file, which becomes a database when it is complete and valid."""
 
     def __init__(self, catalog: Catalog, name: str, *, key: str | None, replace: bool) -> None:
         check_name(name)
@@ -114,7 +114,7 @@ class Upload:
         self._file.write(content)
 
     def finish(self) -> Database:
-        """Check the header and size, and publish. Raises Refusal; the file is gone then."""
+        """Checks header and size, and publishes the database. Raises Refusal, and removes the file then."""
         self._file.close()
         try:
             self._check()
@@ -137,7 +137,7 @@ class Upload:
 
 
 class PageBackup:
-    """`BACKUP INIT`: pages with their offsets, from a snapshot of its own, decrypted as SQLite's backup reads them."""
+    """`BACKUP INIT`: pages with their offsets, from its own snapshot, decrypted as SQLite's backup reads them."""
 
     def __init__(self, catalog: Catalog, database: Database) -> None:
         self._catalog = catalog
@@ -151,12 +151,12 @@ class PageBackup:
         self.remaining = self.pages
 
     def restart(self) -> None:
-        """Begin anew from a newer state, as SQLite does when another connection has written."""
+        """Restarts with a newer state, as SQLite does after a write by another connection."""
         self._download.close()
         self._begin()
 
     def step(self, count: int) -> list[Value]:
-        """Number of pages given, and their records: 8 bytes of file offset, big-endian, then the page."""
+        """Returns the number of pages, and their records: 8 bytes of file offset, big-endian, then the page."""
         given = self.remaining if count < 0 else min(count, self.remaining)
         records = []
         for _ in range(given):

@@ -1,4 +1,4 @@
-"""SCSP replies as bytes: a type byte, for most types a length in bytes and a space, then the content."""
+"""Encodes SCSP replies: a type byte, for most types a length in bytes and a blank, then the content."""
 
 import json
 from collections.abc import Iterable
@@ -10,7 +10,7 @@ Reply = bytes | memoryview | list[bytes]
 
 
 class RawText(bytes):
-    """TEXT whose bytes are no UTF-8: it is sent as it is stored."""
+    """TEXT that is not UTF-8, sent as it is stored."""
 
 
 OK = b"+2 OK"
@@ -26,7 +26,7 @@ def string(text: str) -> bytes:
 
 
 def zero_string(text: str) -> bytes:
-    """A string whose length counts the zero byte at its end."""
+    """Encodes a string with a zero byte at its end, which its length includes."""
     return sized(b"!", text.encode() + b"\0")
 
 
@@ -47,12 +47,12 @@ def json_text(content: object) -> bytes:
 
 
 def client_command(text: str) -> bytes:
-    """A reply that asks the client to send this command back."""
+    """Encodes a reply that makes the client send this command."""
     return sized(b"^", text.encode())
 
 
 def value(content: Value, *, zero_text: bool = False) -> bytes:
-    """One value by its storage class."""
+    """Encodes a value by its storage class."""
     match content:
         case None:
             return NULL

@@ -1,8 +1,8 @@
-"""`python -m tests.servers.terraform_provider NAME FOLDER`: serves what `prepare.py` wrote into FOLDER.
+"""`python -m tests.servers.terraform_provider NAME FOLDER`: serves the files that `prepare.py` wrote into FOLDER.
 
-Terraform starts it like any provider and speaks plugin protocol 5 with it. It answers what `init`, `validate` and
-`test` with mock providers ask, and refuses what would need the real one; with STAND_IN_ACTS=1 it acts (`acting.py`).
-It listens on a unix socket only.
+Terraform starts it like any provider, with plugin protocol 5. It serves the calls of `init`, `validate` and `test` with
+mock providers, and refuses those that need the real provider, unless STAND_IN_ACTS=1 (`acting.py`). It listens on a
+unix socket only.
 """
 
 import json
@@ -27,18 +27,18 @@ COOKIE = ("TF_PLUGIN_MAGIC_COOKIE", "d602bf8f470bc67ca7faa0386276bbdd4330efaf76d
 
 
 def error(summary, detail, path=()):
-    """A Diagnostic; path is made of attribute names and list indexes."""
+    """Encodes a Diagnostic. `path` consists of attribute names and list indexes."""
     steps = [(1, wire.message((1, step) if isinstance(step, str) else (3, step))) for step in path]
     return wire.message((1, 1), (2, summary), (3, detail), (4, wire.message(*steps)))
 
 
 def decode(dynamic):
-    """A DynamicValue; what is unknown becomes an ExtType, which no check looks at."""
+    """Decodes a DynamicValue. Unknown values become ExtType, which the checks skip."""
     return msgpack.unpackb(wire.first(wire.read(dynamic), 1), raw=False, strict_map_key=False)
 
 
 def check(tree, value, path=()):
-    """Diagnostics for an object; prepare.py writes the tree of what to look at."""
+    """Yields diagnostics for an object. `tree` is the tree of checks that prepare.py wrote."""
     for name, allowed in tree["a"].items():
         given = value.get(name)
         if allowed is None:
@@ -63,7 +63,7 @@ def check(tree, value, path=()):
 
 
 class Provider:
-    """The answers; each method takes and returns an encoded message."""
+    """The provider's calls. Each method takes and returns an encoded message."""
 
     def __init__(self, name):
         self.name = name
@@ -105,7 +105,7 @@ class Provider:
         return wire.message((1, wire.message((2, wire.first(wire.read(raw), 1)))))
 
     def refuse(self, number):
-        """Refuse a call whose response has its diagnostics in field NUMBER."""
+        """Returns a method that refuses the call. `number` is the field of diagnostics in its response."""
 
         def answer(_):
             return wire.message(
@@ -153,7 +153,7 @@ class Provider:
 
 
 class Methods(grpc.GenericRpcHandler):
-    """Hands each call to its method, with the messages as bytes."""
+    """Passes each call to its method, with messages as bytes."""
 
     def __init__(self, methods, finished):
         self.methods, self.finished = methods, finished
@@ -172,13 +172,13 @@ class Methods(grpc.GenericRpcHandler):
 
 
 def listen(server, folder):
-    """Open the socket and return the line that tells Terraform of it."""
+    """Opens the socket and returns the handshake line for Terraform."""
     address = f"unix:{folder}/plugin.sock"
     if "PLUGIN_CLIENT_CERT" not in os.environ:
         server.add_insecure_port(address)
         return f"1|5|unix|{folder}/plugin.sock|grpc"
-    # Terraform trusts the certificate that this line carries.  It offers one of
-    # its own too, but on a key that the gRPC library's TLS doesn't do (P-521).
+    # Terraform trusts the certificate in this line. Its own client certificate is not used: the gRPC
+    # library's TLS does not support its key type (P-521).
     key, certificate = ((HERE / f"server.{part}").read_bytes() for part in ("key", "crt"))
     server.add_secure_port(address, grpc.ssl_server_credentials([(key, certificate)]))
     body = b"".join(certificate.split(b"-----")[2].split())
@@ -186,7 +186,7 @@ def listen(server, folder):
 
 
 def watch_parent(finished):
-    """Stop when Terraform is gone, however it went."""
+    """Stops the provider when Terraform has ended in any way."""
     parent = os.getppid()
     while os.getppid() == parent:
         time.sleep(2)
@@ -196,10 +196,10 @@ def watch_parent(finished):
 def main():
     if os.environ.get(COOKIE[0]) != COOKIE[1]:
         raise SystemExit("This is a Terraform plugin: Terraform starts it.")
-    signal.signal(signal.SIGINT, signal.SIG_IGN)  # it is meant for Terraform
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Terraform handles it
     finished = threading.Event()
     base = os.environ.get("PLUGIN_UNIX_SOCKET_DIR") or tempfile.gettempdir()
-    if len(base) > 70:  # a socket's path may take about 100 bytes
+    if len(base) > 70:  # the path of a unix socket is limited to about 100 bytes
         base = "/tmp"
     with tempfile.TemporaryDirectory(prefix="tf-", dir=base) as folder:
         server = grpc.server(ThreadPoolExecutor(4), options=[("grpc.max_receive_message_length", -1)])

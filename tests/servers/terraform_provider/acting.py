@@ -1,8 +1,7 @@
-"""What the stand-in does when it may act: plans, applies, reads and imports, with nothing behind it but the state.
+"""The stand-in with STAND_IN_ACTS=1: plans, applies, reads and imports, with only Terraform's state behind it.
 
-It is no Google Cloud: it takes every value, answers computed attributes with made-up ones of the right type, and
-remembers nothing but what Terraform hands it. It refuses what the provider refuses: to destroy a job that is protected
-or a bucket whose deletion is prevented.
+It does not simulate Google Cloud: it accepts every value, makes up computed attributes of the right type, and keeps no
+state of its own. Like the provider, it refuses to destroy a protected job or a bucket whose deletion is prevented.
 """
 
 import json
@@ -16,8 +15,8 @@ from tests.servers.terraform_provider import wire
 
 UNKNOWN = msgpack.ExtType(0, b"\x00")
 NUMBER = "123456789012"
-# Answers whose form other resources rely on, from the resource's own attributes.
-_ANSWERS = {
+# Computed attributes whose format other resources rely on, made of the resource's own attributes.
+_COMPUTED = {
     "google_kms_key_ring": {"id": "projects/{project}/locations/{location}/keyRings/{name}"},
     "google_kms_crypto_key": {"id": "{key_ring}/cryptoKeys/{name}"},
     "google_service_account": {
@@ -44,7 +43,7 @@ def pack(value):
 
 
 class Acting:
-    """The answers of the calls that act; `error` makes a diagnostic."""
+    """The calls that act. `error` makes a diagnostic."""
 
     def __init__(self, schemas: Path, error):
         self._schemas = schemas
@@ -55,8 +54,8 @@ class Acting:
             "ReadResource": self.read,
             "PlanResourceChange": self.plan,
             "ApplyResourceChange": self.apply,
-            "ImportResourceState": self.take_over,
-            "ReadDataSource": self.look_up,
+            "ImportResourceState": self.import_state,
+            "ReadDataSource": self.read_data,
         }
 
     def read(self, request):
@@ -79,28 +78,28 @@ class Acting:
                 refusal = self._error(f"cannot destroy {kind} without setting deletion_protection=false", "")
                 return wire.message((1, pack(prior)), (3, refusal))
             return wire.message((1, pack(None)))
-        self._answer("resource", kind, planned)
+        self._fill("resource", kind, planned)
         return wire.message((1, pack(planned)), (4, True))
 
-    def take_over(self, request):
+    def import_state(self, request):
         fields = wire.read(request)
         kind, name = wire.first(fields, 1), wire.first(fields, 2).decode()
         state = empty(self._schema("resource", kind.decode())) | {"id": name}
         return wire.message((1, wire.message((1, kind), (2, pack(state)))))
 
-    def look_up(self, request):
+    def read_data(self, request):
         fields = wire.read(request)
         kind, config = wire.first(fields, 1).decode(), unpack(wire.first(fields, 2))
-        self._answer("data", kind, config)
+        self._fill("data", kind, config)
         return wire.message((1, pack(config)))
 
-    def _answer(self, mode, kind, value):
-        answers = _ANSWERS.get(kind, {})
+    def _fill(self, mode, kind, value):
+        computed = _COMPUTED.get(kind, {})
         given = {name: text for name, text in value.items() if isinstance(text, str)}
 
         def made_up(name, of):
-            if name in answers:
-                return answers[name].format_map(given)
+            if name in computed:
+                return computed[name].format_map(given)
             if of == "string":
                 own = given.get("name") or given.get("secret_id") or given.get("account_id") or kind
                 return f"{own}-{name}" if name != "id" else f"{kind}/{own}"
@@ -108,14 +107,14 @@ class Acting:
 
         fill(self._schema(mode, kind), value, made_up)
 
-    @cache  # noqa: B019 - one for the process
+    @cache  # noqa: B019 - one instance per process
     def _schema(self, mode, kind):
         with zipfile.ZipFile(self._schemas) as schemas:
             return json.loads(schemas.read(f"{mode}/{kind}"))
 
 
 def fill(block, value, made_up):
-    """Puts something into each computed attribute that has no value, or an unknown one."""
+    """Sets each computed attribute that has no value or an unknown one."""
     for name, (flags, of, *_) in block.get("a", {}).items():
         if isinstance(value.get(name), msgpack.ExtType) or (value.get(name) is None and "c" in flags):
             value[name] = made_up(name, of)

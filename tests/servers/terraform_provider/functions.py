@@ -1,4 +1,4 @@
-"""The functions that the google provider brings, each from one string to another."""
+"""The functions of the google provider, each from one string to another."""
 
 import re
 
@@ -28,5 +28,5 @@ FUNCTIONS = {"google": GOOGLE, "google-beta": GOOGLE}
 
 
 def parameter(function):
-    """The name of a function's one parameter."""
+    """Returns the name of a function's only parameter."""
     return "zone" if function == "region_from_zone" else "id"

@@ -1,4 +1,4 @@
-"""Installs the stand-in where the real terraform finds it: a filesystem mirror in a folder of the test run."""
+"""Installs the stand-in for the real terraform, in a filesystem mirror in a folder of the test run."""
 
 import fcntl
 import json
@@ -11,14 +11,14 @@ from pathlib import Path
 from tests.servers.terraform_provider.prepare import prepare
 
 PROJECT = Path(__file__).resolve().parents[3]
-_HOST = "registry.terraform.io/hashicorp"  # the address that Terraform gives to `hashicorp/google`
+_HOST = "registry.terraform.io/hashicorp"  # Terraform's address of `hashicorp/google`
 _MACHINES = {"x86_64": "amd64", "aarch64": "arm64"}
 
 
 def install(folder: Path) -> dict[str, str]:
-    """Returns the environment variables that make terraform use the stand-in and nothing else.
+    """Returns the environment variables that make terraform use only the stand-in.
 
-    Several test processes may call it for one folder: the first prepares it, the others wait.
+    Several test processes may call it for the same folder: the first one prepares it, the others wait.
     """
     folder.mkdir(exist_ok=True)
     with (folder / "lock").open("w") as lock:

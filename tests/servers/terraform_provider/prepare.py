@@ -1,4 +1,4 @@
-"""Writes what the stand-in serves: the encoded schema, its own checks, and a certificate for its socket."""
+"""Prepares the files of the stand-in: the encoded schema, its checks, and a certificate for its socket."""
 
 import datetime
 import json
@@ -18,9 +18,9 @@ SCHEMA = Path(__file__).with_name("google-schema.json.xz")
 
 
 def checks(block):
-    """The parts of a block with something to check, in the form that provider.py walks.
+    """Returns the checks of a block, in the format that `check` in __main__.py reads.
 
-    Terraform itself lets a computed attribute be set: refusing is the provider's.
+    They include computed attributes that must not be set: Terraform leaves that check to the provider.
     """
     attributes = {}
     for name, (flags, _, *allowed) in block.get("a", {}).items():
@@ -61,14 +61,14 @@ def certificate(folder):
 
 
 def prepare(folder: Path) -> str:
-    """Writes what the stand-in serves into `folder`; returns the version that the schema is of."""
+    """Writes the files of the stand-in into `folder`. Returns the provider version of the schema."""
     schema = json.loads(lzma.decompress(SCHEMA.read_bytes()))
     name = schema["provider"]
     functions = {function: parameter(function) for function in FUNCTIONS.get(name, {})}
     (folder / f"{name}.schema").write_bytes(wire.provider_schema(schema, functions))
     tables = {mode: {kind: checks(block) for kind, block in schema[mode].items()} for mode in ("resource", "data")}
     for tree in tables["resource"].values():
-        tree["a"]["id"] = None  # it looks optional, but nobody may set it
+        tree["a"]["id"] = None  # declared optional, but must not be set
     (folder / f"{name}.checks").write_text(json.dumps(tables, separators=(",", ":")))
     with zipfile.ZipFile(folder / f"{name}.zip", "w") as schemas:
         for mode in ("resource", "data"):

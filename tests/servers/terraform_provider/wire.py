@@ -1,7 +1,7 @@
-"""As much of the protobuf wire format as the plugin protocol needs, by field number.
+"""The part of the protobuf wire format that the plugin protocol needs, by field number.
 
-The messages are those of Terraform's plugin protocol 5 (tfplugin5.proto in
-Terraform's repository); the numbers below are that file's.
+The messages and field numbers are those of Terraform's plugin protocol 5 (tfplugin5.proto in
+Terraform's repository).
 """
 
 import json
@@ -19,7 +19,7 @@ def varint(number):
 
 
 def field(number, value):
-    """One field; False is protobuf's default and takes no bytes."""
+    """Encodes a field. False is protobuf's default and takes no bytes."""
     if isinstance(value, str):
         value = value.encode()
     if isinstance(value, bytes):
@@ -28,12 +28,12 @@ def field(number, value):
 
 
 def message(*fields):
-    """A message from (number, value) pairs, in the order given."""
+    """Encodes a message from (number, value) pairs, in the order given."""
     return b"".join(field(number, value) for number, value in fields)
 
 
 def read(data):
-    """The fields of a message as {number: [value, ...]}; the last value counts."""
+    """Decodes the fields of a message as {number: [value, ...]}; the last value is the valid one."""
     found, at = {}, 0
 
     def number():
@@ -63,7 +63,8 @@ def first(fields, number, default=b""):
     return fields.get(number, [default])[-1]
 
 
-# Schemas, from the form that make-schema.py describes.
+# Schemas, from the format of google-schema.json.xz: `a` has the attributes as name: [flags, type, allowed values],
+# `b` the blocks as name: [nesting, minimum, maximum, block]. The flags are the initials that `attribute` tests.
 
 
 def attribute(name, flags, kind, *_):
@@ -93,21 +94,21 @@ def schema(content):
 
 
 def table(number, entries):
-    """The fields of a map<string, message>."""
+    """Encodes the fields of a map<string, message>."""
     return ((number, message((1, key), (2, value))) for key, value in sorted(entries.items()))
 
 
 def function(parameter):
-    """A function from one string to another."""
+    """Encodes a function from one string to another."""
     text = json.dumps("string")
     return message((1, message((1, parameter), (2, text))), (3, message((1, text))))
 
 
-CAPABILITIES = message((2, True))  # get_provider_schema_optional: Terraform may keep a copy
+CAPABILITIES = message((2, True))  # get_provider_schema_optional: Terraform may cache the schema
 
 
 def provider_schema(content, functions):
-    """GetProviderSchema.Response."""
+    """Encodes a GetProviderSchema.Response."""
     return message(
         (1, schema(content["config"])),
         *table(2, {name: schema(b) for name, b in content["resource"].items()}),

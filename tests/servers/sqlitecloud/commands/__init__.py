@@ -1,4 +1,4 @@
-"""The platform's commands, entered into the table of tests.servers.sqlitecloud.grammar on import."""
+"""The platform's commands, registered in tests.servers.sqlitecloud.grammar on import."""
 
 from tests.servers.sqlitecloud.commands import (
     access,

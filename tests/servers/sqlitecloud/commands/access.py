@@ -1,4 +1,4 @@
-"""Roles, users and API keys: the forms needed to set up least privilege."""
+"""Commands for roles, users and API keys, as needed to set up least privilege."""
 
 import re
 from dataclasses import replace
@@ -182,7 +182,7 @@ def _keys(session: "Session", user: str | None) -> Rows:
 @command("ADD ALLOWED IP <cidr> [ROLE <role>] [USER <user>]", "USERADMIN")
 @command("REMOVE ALLOWED IP <cidr> [ROLE <role>] [USER <user>]", "USERADMIN")
 def allowed_ip(session: "Session", given: Arguments) -> Reply:
-    """Accepted and checked for form, never enforced: every client here is local."""
+    """Checks the format but does not enforce it: every client is local."""
     if not re.fullmatch(r"[0-9A-Fa-f:.]+(/\d+)?", given.text("cidr")):
         raise Refusal(GENERIC, f"Invalid address {given.text('cidr')}.")
     return wire.OK

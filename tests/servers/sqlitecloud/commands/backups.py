@@ -1,4 +1,4 @@
-"""The platform's continuous backups: what is set, what is kept, and going back."""
+"""Commands for the platform's continuous backups: settings, listing and restore."""
 
 from typing import TYPE_CHECKING
 

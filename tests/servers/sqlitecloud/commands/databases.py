@@ -1,4 +1,4 @@
-"""Databases: use, create, remove, switch off, encrypt, and what is set for each."""
+"""Commands for databases: use, create, remove, disable, encrypt, and their keys."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Keys of the connection and settings of the server."""
+"""Commands for client keys and for settings of the server."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""Lists of databases, and of what is inside the one in use."""
+"""Commands that list databases, and the schema of the current one."""
 
 from typing import TYPE_CHECKING
 
@@ -54,7 +54,7 @@ def _details(session: "Session", database: "Database") -> tuple[Value, ...]:
 
 
 def _inside(path: "Path") -> tuple[int | None, str | None, str]:
-    """Page size, encoding, and the percentage of pages that are free, as text; a damaged file has none of them."""
+    """Returns page size, encoding, and the percentage of free pages as text; None for those of a damaged file."""
     connection = apsw.Connection(str(path), flags=apsw.SQLITE_OPEN_READWRITE)
     try:
         pages, free = connection.pragma("page_count"), connection.pragma("freelist_count")

@@ -1,4 +1,4 @@
-"""AUTH in its four forms. A failed one closes the connection after the reply."""
+"""The four forms of AUTH. A failed login closes the connection after the reply."""
 
 from typing import TYPE_CHECKING
 

@@ -1,4 +1,4 @@
-"""The node itself: alive, waiting, its facts, its connections, its commands."""
+"""Commands for the node: ping, sleep, info, connections, command list."""
 
 import platform
 from typing import TYPE_CHECKING
@@ -151,7 +151,7 @@ def _commands(given: Arguments, reserved: tuple[bool, ...]) -> Rows:
 
 @command("LIST LOG [FROM <from>] [TO <to>] [LEVEL <level>] [TYPE <type>] [ID] [LIMIT <limit>]", *_CLUSTER)
 def log(session: "Session", given: Arguments) -> Rows:
-    """Always empty: the server keeps no log of what it was told, so there is nothing to mask."""
+    """Returns an empty log: the server does not log requests, so nothing needs to be masked."""
     if given.has("LIMIT") and given.number("limit") < 1:
         raise Refusal(GENERIC, "Invalid LIMIT.")
     return table(["datetime", "log_type", "log_level", "description"], [])

@@ -1,4 +1,4 @@
-"""TEST: one reply of every kind, with the contents the drivers' own suites look for."""
+"""TEST: one reply of every type, with the contents that the drivers' test suites expect."""
 
 from collections.abc import Callable
 from dataclasses import replace

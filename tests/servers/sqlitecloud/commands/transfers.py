@@ -1,4 +1,4 @@
-"""DOWNLOAD, UPLOAD and the page-by-page BACKUP: one of each at a time per connection."""
+"""DOWNLOAD, UPLOAD and the page-by-page BACKUP. A connection has one download and one upload at a time."""
 
 from typing import TYPE_CHECKING
 
