@@ -16,7 +16,7 @@ _TO_DO = {
     errno.EACCES: _DENIED,
     errno.EPERM: _DENIED,
     errno.EROFS: "its file system is read-only: mount it writable, or name another store",
-    errno.ENOTDIR: "a file or a symlink stands where a folder should: move it away, or name another store",
+    errno.ENOTDIR: "a file or a symlink is in the place of a folder: move it away, or name another store",
     errno.ENAMETOOLONG: "the name is too long for its file system: use a shorter one",
     errno.EXDEV: "the file is not on the store's file system: write it in the store's staging folder",
 }
