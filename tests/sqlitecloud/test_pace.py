@@ -8,8 +8,8 @@ from shared.sqlitecloud.pace import SLOWEST, Pace, Transfer
 GIB = 1 << 30
 
 
-class Hours:
-    """A clock that the test moves."""
+class ManualClock:
+    """A clock that only the test advances."""
 
     now = 0.0
 
@@ -18,7 +18,7 @@ class Hours:
 
 
 def test_one_byte_every_two_seconds_times_out_after_a_window() -> None:
-    clock = Hours()
+    clock = ManualClock()
     pace = Pace(30.0, clock)
     for step in range(1, 15):
         clock.now = step * 2.0
@@ -30,7 +30,7 @@ def test_one_byte_every_two_seconds_times_out_after_a_window() -> None:
 
 @pytest.mark.parametrize("first", [0, GIB])
 def test_fast_start_does_not_compensate_for_a_slow_end(first: int) -> None:
-    clock = Hours()
+    clock = ManualClock()
     pace = Pace(30.0, clock)
     done, ended = first, None
     for second in range(1, 3600):
@@ -45,7 +45,7 @@ def test_fast_start_does_not_compensate_for_a_slow_end(first: int) -> None:
 
 
 def test_slow_line_above_the_minimum_rate_continues() -> None:
-    clock = Hours()
+    clock = ManualClock()
     transfer, done = Transfer(10.0, clock), 0
     attempt = transfer.attempt(GIB)
     for second in range(1, 3600):
@@ -55,7 +55,7 @@ def test_slow_line_above_the_minimum_rate_continues() -> None:
 
 
 def test_all_attempts_share_a_time_limit() -> None:
-    clock = Hours()
+    clock = ManualClock()
     transfer, size = Transfer(5.0, clock), 100 * SLOWEST
     most = 4 * 6 * 5 + 100
     for second in (0, most // 2, most):
@@ -68,7 +68,7 @@ def test_all_attempts_share_a_time_limit() -> None:
 
 
 def test_attempt_ends_at_the_limit_of_its_transfer() -> None:
-    clock = Hours()
+    clock = ManualClock()
     attempt = Transfer(5.0, clock).attempt(SLOWEST)
     clock.now = 121.5
     with pytest.raises(CloudError, match="over all attempts"):
