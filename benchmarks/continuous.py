@@ -37,7 +37,7 @@ from shared.errors import StoreError
 from shared.keys.keyfile import KeyFile
 from shared.model.kinds import Kind
 from shared.model.lock_names import marks_prefix, parse_unchanged
-from shared.operations.backup import BackupOrder, Taken
+from shared.operations.backup import BackupOptions, Taken
 from shared.operations.continuous import Memory, run_cycle
 from shared.operations.verify.whole import rebuild_backup
 from shared.sqlite.location import FileLocation
@@ -119,7 +119,7 @@ class Day:
 
     def _cycle(self, number: int, *, fails: bool) -> None:
         """Runs one cycle. Even numbers are cycles of a job, which has no memory, odd ones those of a loop."""
-        order = BackupOrder(self.location, self.store, self.key, Kind.CONTINUOUS, timedelta(days=7), "test")
+        order = BackupOptions(self.location, self.store, self.key, Kind.CONTINUOUS, timedelta(days=7), "test")
         self.store.requests, self.store.fails_at = 0, self.chance.randint(1, 8) if fails else -1
         began = time.perf_counter()
         try:
@@ -257,7 +257,7 @@ def cycle(options: argparse.Namespace) -> None:
     made = Day(options.folder, options.cycles, random.Random())
     if not made.location.path.exists():
         make_database(made.location.path, options.megabytes)
-    order = BackupOrder(made.location, made.store, made.key, Kind.CONTINUOUS, timedelta(days=7), "test")
+    order = BackupOptions(made.location, made.store, made.key, Kind.CONTINUOUS, timedelta(days=7), "test")
 
     def write() -> datetime:
         made.now += _EVERY

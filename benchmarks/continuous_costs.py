@@ -15,7 +15,7 @@ from benchmarks.contenders import environment
 from benchmarks.measure import Sample, measure
 from shared.keys.keyfile import KeyFile
 from shared.model.kinds import Kind
-from shared.operations.backup import BackupOrder
+from shared.operations.backup import BackupOptions
 from shared.operations.continuous import Memory, run_cycle
 from shared.sqlite.location import FileLocation
 from shared.stores.folder import FolderStore
@@ -65,7 +65,7 @@ def of_gigabytes(folder: Path, gigabytes: int) -> Iterator[str]:
     yield from commands(folder, "CREATE TABLE u(x); INSERT INTO u VALUES(1)")
 
 
-def cycles(order: BackupOrder, memory: Memory, rounds: int, write: Write, requests_so_far: Requests) -> Iterator[str]:
+def cycles(order: BackupOptions, memory: Memory, rounds: int, write: Write, requests_so_far: Requests) -> Iterator[str]:
     """Measures cycles in this process, each after a write: of a job, which has no memory, and of a loop."""
     for how, loop_memory in (("job", None), ("loop", memory)):
         found: list[tuple[float, float, int]] = []
@@ -109,7 +109,7 @@ def _fill(folder: Path, count: int) -> None:
         db.commit()
     store, key, memory = FolderStore(folder / "backups"), KeyFile.create(folder / "app.key"), Memory(folder / "memory")
     memory.folder.mkdir()
-    order = BackupOrder(FileLocation(database), store, key, Kind.CONTINUOUS, _WEEK, "development")
+    order = BackupOptions(FileLocation(database), store, key, Kind.CONTINUOUS, _WEEK, "development")
     began = datetime.now(UTC).replace(microsecond=0) - count * _EVERY
     for number in range(1, count + 1):
         with closing(sqlite3.connect(database)) as db:

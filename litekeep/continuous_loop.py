@@ -15,7 +15,7 @@ from jobs.backup.point import Skipped, back_up_point
 from shared.continuous.turn import Turn, turn_of
 from shared.errors import LitekeepError, StoreError
 from shared.events.log import Event, EventLog
-from shared.operations.backup import BackupOrder
+from shared.operations.backup import BackupOptions
 from shared.operations.continuous import Memory
 from shared.runtime.workspace import scratch_folder
 from shared.settings import Settings
@@ -43,7 +43,9 @@ class Ran:
 Tell = Callable[[str], None]
 
 
-def run_loop(order: BackupOrder, settings: Settings, log: EventLog, every: timedelta, *, once: bool, tell: Tell) -> Ran:
+def run_loop(
+    order: BackupOptions, settings: Settings, log: EventLog, every: timedelta, *, once: bool, tell: Tell
+) -> Ran:
     """Runs cycles until a signal comes or another loop begins; with `once` a single one, whose error is raised.
 
     A cycle that fails is reported, and tried again at the next time: the cause may have passed.
@@ -70,7 +72,7 @@ def run_loop(order: BackupOrder, settings: Settings, log: EventLog, every: timed
 
 
 def _cycle(
-    order: BackupOrder, settings: Settings, log: EventLog, memory: Memory, ran: Ran, *, once: bool, tell: Tell
+    order: BackupOptions, settings: Settings, log: EventLog, memory: Memory, ran: Ran, *, once: bool, tell: Tell
 ) -> None:
     try:
         done = back_up_point(order, settings, log, memory=memory)
@@ -99,7 +101,7 @@ def said_of(made: Made) -> str:
     return f"{manifest.id}: {figures}, {what}, {made.taken.duration_seconds:.1f} s"
 
 
-def _say_overrun(order: BackupOrder, log: EventLog, every: timedelta, overrun: int, tell: Tell) -> None:
+def _say_overrun(order: BackupOptions, log: EventLog, every: timedelta, overrun: int, tell: Tell) -> None:
     database = order.location.database
     why = f"the cycle before took longer than {every.total_seconds():g} s, and {overrun} were left out"
     fields = {"database": database, "kind": order.kind.value, "reason": "overrun"}

@@ -8,7 +8,7 @@ from shared.events.log import Event, EventLog, Field
 from shared.keys import WrappingKey, open_key
 from shared.model.kinds import Kind
 from shared.operations.copy import check_apart
-from shared.operations.rekey.run import Rekeyed, RekeyOrder, rekey
+from shared.operations.rekey.run import Rekeyed, RekeyOptions, rekey
 from shared.runtime.progress import Progress
 from shared.settings import Settings, check_key
 from shared.stores import Store, open_store
@@ -33,7 +33,7 @@ def run_rekey(settings: Settings, flags: RekeyFlags, *, as_json: bool, progress:
     log = event_log(settings, result_on_stdout=as_json)
     results: list[tuple[Store, Rekeyed]] = []
     for place in stores:
-        order = RekeyOrder(
+        order = RekeyOptions(
             place,
             old=lambda: _opened(settings.backup_key),
             new=lambda: _opened(to),
@@ -51,7 +51,7 @@ def run_rekey(settings: Settings, flags: RekeyFlags, *, as_json: bool, progress:
     return LitekeepError.exit_code if any(done.failed for _, done in results) else 0
 
 
-def _audited(order: RekeyOrder, settings: Settings, log: EventLog, to: str, progress: Progress) -> Rekeyed:
+def _audited(order: RekeyOptions, settings: Settings, log: EventLog, to: str, progress: Progress) -> Rekeyed:
     url, began = order.store.url, monotonic()
     with audited(log, settings, "rekey", url, database=order.database, reason=f"to {to}") as deed:
         deed.about = {"store": url}

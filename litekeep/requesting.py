@@ -14,7 +14,7 @@ from shared.clock import parse_time, rfc3339
 from shared.errors import UsageError
 from shared.events.log import Event
 from shared.model.kinds import Kind
-from shared.operations.restore.native_restore import NativeOrder, native_plan, plan_native
+from shared.operations.restore.native_restore import NativeRestoreOptions, native_plan, plan_native
 from shared.operations.restore.permitted import plan_of
 from shared.operations.rows.permitted import rows_plan
 from shared.settings import Settings
@@ -94,7 +94,7 @@ def _native(settings: Settings, flags: RestoreFlags) -> tuple[dict[str, Value], 
         moment = parse_time(flags.at)
     except ValueError:
         raise UsageError(f"--at {flags.at!r} is no time: write 2024-01-15T12:00:00Z") from None
-    order = NativeOrder(
+    order = NativeRestoreOptions(
         target=target,
         moment=moment,
         store=open_store(settings.backup_store),

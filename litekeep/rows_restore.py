@@ -16,7 +16,7 @@ from shared.clock import parse_time
 from shared.errors import NotGood, UsageError
 from shared.model.kinds import Kind
 from shared.model.names import BackupName
-from shared.operations.rows import RowsOrder, RowsPlan, RowsRestored, plan_rows, restore_rows
+from shared.operations.rows import RowsOptions, RowsPlan, RowsRestored, plan_rows, restore_rows
 from shared.operations.rows.apply import RowWritten
 from shared.runtime.progress import Progress
 from shared.settings import Settings
@@ -49,7 +49,7 @@ def run_rows_restore(settings: Settings, flags: RowsFlags, *, as_json: bool, pro
     name = order.backup.name
     log = event_log(settings, result_on_stdout=as_json)
     shown = order.target.display
-    order = replace(order, told=lambda erased: tell_erased(log, name, name.id, shown, erased))
+    order = replace(order, on_erased=lambda erased: tell_erased(log, name, name.id, shown, erased))
     with audited(
         log,
         settings,
@@ -95,7 +95,7 @@ def flags_of_request(permit: Permit, flags: RowsFlags) -> RowsFlags:
         raise NotGood(f"{permit.request.id} says not all that is to be known: ask again") from None
 
 
-def rows_order_of(settings: Settings, flags: RowsFlags, *, with_key: bool = True) -> RowsOrder:
+def rows_order_of(settings: Settings, flags: RowsFlags, *, with_key: bool = True) -> RowsOptions:
     """What the flags ask for. Raises UsageError for flags that clash."""
     if not flags.table:
         raise UsageError("--table T is missing: the table whose rows come back")
@@ -107,7 +107,7 @@ def rows_order_of(settings: Settings, flags: RowsFlags, *, with_key: bool = True
     target = location_of(flags.to, settings) if flags.to else source_of(settings)
     ref = flags.ref or LATEST
     database = flags.database or (_database(settings, flags) if ref in (LATEST, LATEST_VERIFIED) else None)
-    return RowsOrder(
+    return RowsOptions(
         catalog=catalog,
         backup=catalog.find(ref, database, _time(flags.at)),
         key=key_of(settings) if with_key else None,
@@ -195,7 +195,7 @@ def _show_plan(plan: RowsPlan, *, as_json: bool) -> int:
     return 1 if plan.conflicts else 0
 
 
-def _show_done(done: RowsRestored, order: RowsOrder, *, as_json: bool) -> int:
+def _show_done(done: RowsRestored, order: RowsOptions, *, as_json: bool) -> int:
     if as_json:
         say_json(asdict(done) | {"duration_seconds": round(done.duration_seconds, 3)})
         return 0

@@ -6,7 +6,7 @@ from jobs.backup.one import Made
 from jobs.backup.slot import Skipped, back_up_once
 from shared.errors import LitekeepError
 from shared.events.log import Event, EventLog, Field
-from shared.operations.backup import BackupOrder
+from shared.operations.backup import BackupOptions
 from shared.runtime.progress import Progress
 from shared.schedule.fleet import find_fleet
 from shared.settings import Settings
@@ -33,7 +33,7 @@ class FleetRun:
 
 
 def back_up_fleet(
-    settings: Settings, order: BackupOrder, log: EventLog, *, prove: bool, progress: Progress
+    settings: Settings, order: BackupOptions, log: EventLog, *, prove: bool, progress: Progress
 ) -> FleetRun:
     """Takes a backup of each database of BACKUP_DATABASES that falls to this task, the largest first.
 

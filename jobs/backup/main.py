@@ -8,7 +8,7 @@ from shared.events.log import safe_line
 from shared.model.kinds import Kind, kind_of_name
 from shared.model.names import WHOLE
 from shared.model.schedules import SCHEDULED
-from shared.operations.backup import BackupOrder, Taken
+from shared.operations.backup import BackupOptions, Taken
 from shared.operations.copy import check_apart
 from shared.runtime.progress import Progress
 from shared.settings import Settings
@@ -93,12 +93,12 @@ def _report(run: "FleetRun", settings: Settings, *, as_json: bool) -> None:
         raise LitekeepError(f"no new backup of {failed} ({names}): fix what their events name")
 
 
-def _order(settings: Settings, flags: BackupFlags, location: FileLocation | CloudLocation) -> BackupOrder:
+def _order(settings: Settings, flags: BackupFlags, location: FileLocation | CloudLocation) -> BackupOptions:
     name = flags.name
     kind = Kind(flags.kind) if flags.kind else kind_of_name(name)
     if kind is Kind.CONTINUOUS:
         _refuse_with_continuous(flags)
-    return BackupOrder(
+    return BackupOptions(
         location=location,
         store=open_store(settings.backup_store),
         key=key_of(settings, may_create=True),
@@ -170,7 +170,7 @@ def to_json(taken: Taken, proof: "Verification | None") -> dict[str, Any]:
     }
 
 
-def _say(taken: Taken, proof: "Verification | None", order: BackupOrder) -> None:
+def _say(taken: Taken, proof: "Verification | None", order: BackupOptions) -> None:
     manifest = taken.manifest
     figures = f"{count(manifest.tables, 'table')}, {count(manifest.rows, 'row')}, {taken.duration_seconds:.1f} s"
     say(f"Backed up {manifest.database}: {figures}")

@@ -7,7 +7,7 @@ from shared.catalog.listing import Catalog
 from shared.errors import NotGood, StoreError
 from shared.events.log import Event, EventLog, Field
 from shared.model.manifest import Manifest
-from shared.operations.backup import BackupOrder, Taken, take_backup
+from shared.operations.backup import BackupOptions, Taken, take_backup
 from shared.runtime.progress import Progress
 from shared.settings import Settings
 from shared.terminal.audit import audited
@@ -21,12 +21,12 @@ if TYPE_CHECKING:
 class Made:
     """A backup that exists, what was ordered, and its proof if that was wanted."""
 
-    order: BackupOrder
+    order: BackupOptions
     taken: Taken
     proof: "Verification | None"
 
 
-def back_up(order: BackupOrder, settings: Settings, log: EventLog, *, prove: bool, progress: Progress) -> Made:
+def back_up(order: BackupOptions, settings: Settings, log: EventLog, *, prove: bool, progress: Progress) -> Made:
     """Takes the backup and proves it if asked. Raises LitekeepError or OSError, once the events are out."""
     database = order.location.database
     audit = audited(log, settings, "backup", order.store.url, database=database, kind=order.kind.value)
@@ -43,7 +43,7 @@ def back_up(order: BackupOrder, settings: Settings, log: EventLog, *, prove: boo
     return Made(order, taken, proof)
 
 
-def copied(taken: Taken, order: BackupOrder) -> None:
+def copied(taken: Taken, order: BackupOptions) -> None:
     """Raises StoreError when the copy store does not hold it too."""
     if taken.copy_error:
         raise StoreError(
@@ -51,7 +51,7 @@ def copied(taken: Taken, order: BackupOrder) -> None:
         )
 
 
-def prove_backup(order: BackupOrder, manifest: Manifest, progress: Progress) -> "Verification":
+def prove_backup(order: BackupOptions, manifest: Manifest, progress: Progress) -> "Verification":
     """A restore into a scratch database. Raises NotGood when it does not pass."""
     from shared.operations.verify.ladder import verify_backup  # noqa: PLC0415 - most backups are proven later, by another job
 

@@ -6,7 +6,7 @@ from jobs.backup.one import Made, copied, figures, prove_backup
 from shared.errors import NotGood
 from shared.events.log import Event, EventLog, Field
 from shared.model.manifest import Manifest
-from shared.operations.backup import BackupOrder
+from shared.operations.backup import BackupOptions
 from shared.operations.continuous import Memory, Quiet, run_cycle
 from shared.runtime.progress import Progress, silent
 from shared.settings import Settings
@@ -23,7 +23,7 @@ class Skipped:
 
 
 def back_up_point(
-    order: BackupOrder,
+    order: BackupOptions,
     settings: Settings,
     log: EventLog,
     *,

@@ -13,7 +13,7 @@ from shared.events.log import Event, EventLog, Field
 from shared.model.kinds import Kind
 from shared.model.names import BackupName
 from shared.model.schedules import SCHEDULED
-from shared.operations.backup import BackupOrder
+from shared.operations.backup import BackupOptions
 from shared.operations.backup.unchanged import find_unchanged, mark_unchanged
 from shared.operations.copy import copy_backups
 from shared.runtime.progress import Progress
@@ -25,7 +25,7 @@ __all__ = ["Skipped", "back_up_once"]
 
 
 def back_up_once(
-    order: BackupOrder,
+    order: BackupOptions,
     settings: Settings,
     log: EventLog,
     *,
@@ -58,7 +58,7 @@ def back_up_once(
 
 
 def _unless_unchanged(
-    order: BackupOrder, settings: Settings, log: EventLog, *, prove: bool, progress: Progress, clock: Clock
+    order: BackupOptions, settings: Settings, log: EventLog, *, prove: bool, progress: Progress, clock: Clock
 ) -> Made | Skipped:
     if order.kind is Kind.CONTINUOUS:
         return back_up_point(order, settings, log, prove=prove, progress=progress)
@@ -71,7 +71,7 @@ def _unless_unchanged(
     return Skipped("unchanged", newest.id)
 
 
-def _unchanged(order: BackupOrder, clock: Clock) -> BackupName | None:
+def _unchanged(order: BackupOptions, clock: Clock) -> BackupName | None:
     """Returns the backup that already holds everything, or None if the store cannot say; the caller then takes one."""
     with suppress(LitekeepError):
         newest = find_unchanged(order, moment := clock())
@@ -81,13 +81,13 @@ def _unchanged(order: BackupOrder, clock: Clock) -> BackupName | None:
     return None
 
 
-def _is_backed_up(order: BackupOrder, since: datetime) -> bool:
+def _is_backed_up(order: BackupOptions, since: datetime) -> bool:
     found = Catalog(order.store).backups(order.kind, order.location.database)
     own = [backup for backup in found if backup.created_at >= since and backup.good]
     return bool(own) and (order.copy_store is None or _is_copied(order, own))
 
 
-def _is_copied(order: BackupOrder, own: list[Backup]) -> bool:
+def _is_copied(order: BackupOptions, own: list[Backup]) -> bool:
     """Whether the slot's backup is in the copy store too; what an earlier attempt left undone is made up for."""
     assert order.copy_store is not None
     try:

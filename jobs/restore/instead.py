@@ -9,14 +9,14 @@ from shared.catalog.listing import LATEST, LATEST_VERIFIED
 from shared.clock import rfc3339
 from shared.errors import NotGood
 from shared.model.kinds import Kind
-from shared.operations.restore import Restored, RestoreOrder, restore
+from shared.operations.restore import Restored, RestoreOptions, restore
 from shared.operations.verify.nearest import Search, said_of
 from shared.runtime.progress import Progress
 from shared.terminal.flags import RestoreFlags
 from shared.terminal.restore_order import hint_of, restorable
 
 
-def restore_or_name(order: RestoreOrder, flags: RestoreFlags, at: datetime | None, progress: Progress) -> Restored:
+def restore_or_name(order: RestoreOptions, flags: RestoreFlags, at: datetime | None, progress: Progress) -> Restored:
     """Restores; of what turns out not good it names what holds instead, and takes that if the flags ask for it."""
     passed = [f"passed over: {why}" for why in order.backup.passed_over]
     try:
@@ -34,7 +34,7 @@ def restore_or_name(order: RestoreOrder, flags: RestoreFlags, at: datetime | Non
         return replace(done, notes=[*passed, *_distance(instead, at), said, *done.notes])
 
 
-def _around(order: RestoreOrder, flags: RestoreFlags, at: datetime | None, error: NotGood) -> Backup:
+def _around(order: RestoreOptions, flags: RestoreFlags, at: datetime | None, error: NotGood) -> Backup:
     """The nearest earlier one, if the flags ask for it. Raises NotGood naming it and the nearest later one."""
     backup = order.backup
     others = [other for other in order.catalog.backups(database=backup.name.database) if other.name != backup.name]
@@ -44,7 +44,7 @@ def _around(order: RestoreOrder, flags: RestoreFlags, at: datetime | None, error
     raise NotGood(f"{error}; {said_of(earlier, later)}{hint_of(earlier) if at else ''}") from None
 
 
-def _older_one(order: RestoreOrder, flags: RestoreFlags, error: NotGood) -> Backup:
+def _older_one(order: RestoreOptions, flags: RestoreFlags, error: NotGood) -> Backup:
     """The newest older one that holds, if the flags ask for it. Raises NotGood that names it."""
     older = Search(order.catalog, order.key).first_that_holds(_older(order, verified=flags.ref == LATEST_VERIFIED))
     if older is None:
@@ -57,7 +57,7 @@ def _older_one(order: RestoreOrder, flags: RestoreFlags, error: NotGood) -> Back
     return older
 
 
-def _older(order: RestoreOrder, *, verified: bool) -> Iterator[Backup]:
+def _older(order: RestoreOptions, *, verified: bool) -> Iterator[Backup]:
     """The good backups of the same database before the one of the order, newest first."""
     passed = False
     for backup in restorable(order.catalog.backups(database=order.backup.name.database)):

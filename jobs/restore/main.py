@@ -5,7 +5,7 @@ from typing import Any
 
 from jobs.restore.instead import restore_or_name
 from shared.events.log import Event, Field
-from shared.operations.restore import Restored, RestoreOrder, plan_restore
+from shared.operations.restore import Restored, RestoreOptions, plan_restore
 from shared.runtime.progress import Progress
 from shared.settings import Settings
 from shared.terminal.approvals import tell_break_glass
@@ -67,7 +67,7 @@ def run_restore(flags: RestoreFlags, *, as_json: bool, progress: Progress) -> in
     return 0
 
 
-def _check_alone(settings: Settings, order: RestoreOrder, *, dry_run: bool = False) -> None:
+def _check_alone(settings: Settings, order: RestoreOptions, *, dry_run: bool = False) -> None:
     if order.permit is None:
         from jobs.restore.approved import check_restore_alone  # noqa: PLC0415 - `--help` must not wait for it
 
@@ -105,7 +105,7 @@ def _proof(done: Restored) -> list[str]:
     ]
 
 
-def _say_plan(order: RestoreOrder, *, as_json: bool) -> None:
+def _say_plan(order: RestoreOptions, *, as_json: bool) -> None:
     plan = plan_restore(order)
     if as_json:
         say_json(asdict(plan) | {"dry_run": True})

@@ -10,8 +10,8 @@ from shared.databases.location import on_cloud
 from shared.errors import UsageError
 from shared.events.log import Event
 from shared.model.kinds import Kind
-from shared.operations.restore.native_restore import NativeOrder, NativePlan, plan_native, restore_native
-from shared.operations.restore.order import Restored
+from shared.operations.restore.native_restore import NativePlan, NativeRestoreOptions, plan_native, restore_native
+from shared.operations.restore.options import Restored
 from shared.runtime.progress import Progress
 from shared.settings import Settings
 from shared.sqlitecloud.location import CloudLocation
@@ -41,7 +41,7 @@ def run_native(flags: RestoreFlags, permit: Permit | None = None, *, as_json: bo
     settings = settings_with(backup_store=flags.store)
     target = cloud_source(settings, flags.database)
     check_database(settings, target.display, "--native")
-    order = NativeOrder(
+    order = NativeRestoreOptions(
         target=target,
         moment=_time(flags.at),
         store=open_store(settings.backup_store),
@@ -71,7 +71,7 @@ def cloud_source(settings: Settings, database: str | None) -> CloudLocation:
     return found if database is None else found.named(check_name(database))
 
 
-def _restored(order: NativeOrder, settings: Settings, progress: Progress, *, as_json: bool) -> Restored:
+def _restored(order: NativeRestoreOptions, settings: Settings, progress: Progress, *, as_json: bool) -> Restored:
     log = event_log(settings, result_on_stdout=as_json)
     target = order.target.display
     named = {"database": order.target.database, "backup_id": order.id, "kind": "native"}

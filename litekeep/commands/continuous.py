@@ -33,7 +33,7 @@ def continuous(as_json: bool, every: str, once: bool, store: str | None, copy_to
     """
     from litekeep.continuous_loop import run_loop
     from shared.model.kinds import Kind
-    from shared.operations.backup import BackupOrder
+    from shared.operations.backup import BackupOptions
     from shared.operations.copy import check_apart
     from shared.stores import open_store
     from shared.terminal.parts import event_log, events_own_stdout, key_of, source_of
@@ -47,7 +47,7 @@ def continuous(as_json: bool, every: str, once: bool, store: str | None, copy_to
         what = "--copy-to" if copy_to else "BACKUP_COPY_STORE"
         check_apart(settings.backup_store, settings.backup_copy_store, what)
     quiet = as_json or events_own_stdout(settings)
-    order = BackupOrder(
+    order = BackupOptions(
         location=source_of(settings),
         store=open_store(settings.backup_store),
         key=key_of(settings, may_create=True),

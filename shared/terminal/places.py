@@ -25,7 +25,7 @@ def comparing(
             live=live,
             database=database or _database(settings),
             way=way_out_of(settings, without=False, absent=()),
-            told=lambda name, erased: tell_erased(log, name, name.id, action, erased),
+            on_erased=lambda name, erased: tell_erased(log, name, name.id, action, erased),
         )
 
 

@@ -12,7 +12,7 @@ from shared.errors import NotGood, UsageError
 from shared.keys import WrappingKey
 from shared.model.kinds import Kind
 from shared.model.names import SAFETY_PREFIX
-from shared.operations.restore import RestoreOrder
+from shared.operations.restore import RestoreOptions
 from shared.operations.verify.nearest import Search, said_of
 from shared.settings import Settings
 from shared.terminal.erasures import way_out_of
@@ -23,7 +23,7 @@ from shared.terminal.policy import check_database
 OpenKey = Callable[[], WrappingKey | None]
 
 
-def order_of(settings: Settings, flags: RestoreFlags, *, with_key: bool = True) -> RestoreOrder:
+def order_of(settings: Settings, flags: RestoreFlags, *, with_key: bool = True) -> RestoreOptions:
     """What the flags ask for. Raises UsageError for flags that clash, NotPermitted for a target outside the policy."""
     if flags.in_place and flags.to:
         raise UsageError("--to and --in-place exclude each other: give one")
@@ -51,7 +51,7 @@ def order_of(settings: Settings, flags: RestoreFlags, *, with_key: bool = True) 
             f"{backup.name.id} is a backup of {backup.name.database}, not of {target.display}: to put it there all the "
             f"same, add --database {backup.name.database}"
         )
-    return RestoreOrder(
+    return RestoreOptions(
         catalog=catalog,
         backup=backup,
         key=key_of(settings) if with_key else None,

@@ -13,8 +13,8 @@ from shared.approvals.desk import Desk, Submitted
 from shared.approvals.documents import Action
 from shared.catalog.listing import Catalog
 from shared.model.kinds import Kind
-from shared.operations.backup import BackupOrder, take_backup
-from shared.operations.restore import RestoreOrder, restore
+from shared.operations.backup import BackupOptions, take_backup
+from shared.operations.restore import RestoreOptions, restore
 from shared.operations.restore.permitted import plan_of
 from shared.policy.file import PolicyFile
 from shared.sqlite.location import FileLocation
@@ -46,14 +46,14 @@ class Office:
 
     def backup(self, name: str) -> None:
         location = FileLocation(self.live)
-        take_backup(BackupOrder(location, self.store, None, Kind.DAILY, timedelta(7), "production", name=name))
+        take_backup(BackupOptions(location, self.store, None, Kind.DAILY, timedelta(7), "production", name=name))
 
     def desk(self, file: PolicyFile | None = None) -> Desk:
         return Desk(file or self.file, self.stores, clock=lambda: self.now)
 
-    def order(self, ref: str = "one", **changes: object) -> RestoreOrder:
+    def order(self, ref: str = "one", **changes: object) -> RestoreOptions:
         catalog = Catalog(self.store)
-        made = RestoreOrder(
+        made = RestoreOptions(
             catalog=catalog,
             backup=catalog.find(ref),
             key=None,
@@ -63,7 +63,7 @@ class Office:
         )
         return replace(made, **changes)  # type: ignore[arg-type]
 
-    def ask(self, who: Signer = ANA, order: RestoreOrder | None = None, file: PolicyFile | None = None) -> str:
+    def ask(self, who: Signer = ANA, order: RestoreOptions | None = None, file: PolicyFile | None = None) -> str:
         order = order or self.order()
         _, raw = order.catalog.read_manifest(order.backup)
         return self.desk(file).request(who, Action.RESTORE, plan_of(order, raw), {}, "orders lost").id
@@ -74,7 +74,7 @@ class Office:
         desk = self.desk(file)
         return desk.decide(who, desk.state(request), decision, "seen")
 
-    def approved(self, order: RestoreOrder | None = None) -> str:
+    def approved(self, order: RestoreOptions | None = None) -> str:
         request = self.ask(order=order)
         self.decide(request)
         return request
@@ -82,7 +82,7 @@ class Office:
     def restore(
         self,
         request: str,
-        order: RestoreOrder | None = None,
+        order: RestoreOptions | None = None,
         file: PolicyFile | None = None,
         before_swap: Callable[[], None] | None = None,
     ) -> None:

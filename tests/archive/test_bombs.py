@@ -22,7 +22,7 @@ from shared.errors import NotGood
 from shared.model.kinds import Kind
 from shared.model.manifest import Manifest
 from shared.model.names import Format
-from shared.operations.backup import BackupOrder, take_backup
+from shared.operations.backup import BackupOptions, take_backup
 from shared.operations.transfer import export_backup
 from shared.sqlite.location import FileLocation
 from shared.stores.folder import FolderStore
@@ -104,7 +104,7 @@ def forged(folder: Path, form: Format, stored: bytes, plain_size: int) -> tuple[
         db.execute("CREATE TABLE t(a)")
     place = FolderStore(folder / "store")
     take_backup(
-        BackupOrder(
+        BackupOptions(
             location=FileLocation(folder / "app.db"),
             store=place,
             key=None,

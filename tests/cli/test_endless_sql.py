@@ -19,8 +19,8 @@ from shared.catalog.listing import Catalog
 from shared.errors import NotGood
 from shared.model.kinds import Kind
 from shared.model.names import Format
-from shared.operations.backup import BackupOrder, take_backup
-from shared.operations.restore import RestoreOrder, restore
+from shared.operations.backup import BackupOptions, take_backup
+from shared.operations.restore import RestoreOptions, restore
 from shared.operations.transfer import import_file
 from shared.operations.verify import allowances
 from shared.operations.verify.ladder import verify_backup, verify_file
@@ -54,7 +54,7 @@ def taken(folder: Path, form: Format) -> tuple[Catalog, Backup]:
     hostile(folder / "source.db")
     store = FolderStore(folder / "backups")
     take_backup(
-        BackupOrder(
+        BackupOptions(
             location=FileLocation(folder / "source.db"),
             store=store,
             key=None,
@@ -85,7 +85,7 @@ def test_verify_ends_and_calls_it_not_good(tmp_path: Path, form: Format) -> None
 @pytest.mark.parametrize("form", [Format.SQL, Format.SQLITE])
 def test_a_proven_restore_ends_without_a_database(tmp_path: Path, form: Format) -> None:
     catalog, backup = taken(tmp_path, form)
-    order = RestoreOrder(catalog, backup, None, FileLocation(tmp_path / "new.db"), prove=True)
+    order = RestoreOptions(catalog, backup, None, FileLocation(tmp_path / "new.db"), prove=True)
     with pytest.raises(NotGood, match="took more than 1 s of CPU time"):
         restore(order)
     assert not list(tmp_path.glob("new*"))

@@ -17,7 +17,7 @@ from console.serve import behind_iap
 from shared.clock import utc_now
 from shared.keys.signing import SigningFile
 from shared.model.kinds import Kind
-from shared.operations.backup import BackupOrder, take_backup
+from shared.operations.backup import BackupOptions, take_backup
 from shared.settings import read_settings
 from shared.sqlite.location import FileLocation
 from shared.stores import open_store
@@ -88,7 +88,7 @@ class Site:
         called: str | None = None,
     ) -> str:
         """Takes a backup and returns its id. `taken`: the time on its clock."""
-        order = BackupOrder(
+        order = BackupOptions(
             Called(self.folder / database, called or database),
             open_store(store or str(self.store)),
             None,

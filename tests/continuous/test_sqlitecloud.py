@@ -9,9 +9,9 @@ import apsw
 import pytest
 
 from shared.databases.snapshot import take_snapshot
-from shared.operations.backup import BackupOrder, Taken
+from shared.operations.backup import BackupOptions, Taken
 from shared.operations.continuous import Quiet
-from shared.operations.restore import RestoreOrder, restore
+from shared.operations.restore import RestoreOptions, restore
 from shared.sqlite.location import FileLocation
 from shared.sqlitecloud.location import CloudLocation
 from tests.continuous.yard import NUMBERS, Yard
@@ -32,8 +32,8 @@ class CloudYard(Yard):
         self.location = CloudLocation(address_of(self.node), NAME)
 
     @property
-    def order(self) -> BackupOrder:
-        return BackupOrder(**(super().order.__dict__ | {"location": self.location}))
+    def order(self) -> BackupOptions:
+        return BackupOptions(**(super().order.__dict__ | {"location": self.location}))
 
     def write(self, sql: str) -> None:
         assert self.node is not None
@@ -79,9 +79,9 @@ def test_a_point_is_restored_to_a_new_cloud_database(cloud: CloudYard) -> None:
     then = cloud.catalog.find("latest", NAME)
     cloud.point("UPDATE t SET n = 'now' WHERE id = 1")
     target = CloudLocation(cloud.location.address, "then.sqlite")
-    restore(RestoreOrder(cloud.catalog, then, None, target))
+    restore(RestoreOptions(cloud.catalog, then, None, target))
     copy = cloud.folder / "then"
     take_snapshot(target, copy)
-    restore(RestoreOrder(cloud.catalog, then, None, FileLocation(cloud.folder / "file.db")))
+    restore(RestoreOptions(cloud.catalog, then, None, FileLocation(cloud.folder / "file.db")))
     assert b"then" in copy.read_bytes()
     assert b"then" in (cloud.folder / "file.db").read_bytes()

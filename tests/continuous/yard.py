@@ -18,7 +18,7 @@ from shared.databases.snapshot import take_snapshot
 from shared.keys import WrappingKey
 from shared.model.kinds import Kind
 from shared.model.manifest import Manifest
-from shared.operations.backup import BackupOrder, Taken
+from shared.operations.backup import BackupOptions, Taken
 from shared.operations.continuous import Memory, Quiet, run_cycle
 from shared.operations.verify.whole import rebuild_backup
 from shared.sqlite.location import FileLocation
@@ -54,8 +54,8 @@ class Yard:
         return Catalog(self.store, lambda: self.now)
 
     @property
-    def order(self) -> BackupOrder:
-        return BackupOrder(
+    def order(self) -> BackupOptions:
+        return BackupOptions(
             location=FileLocation(self.path),
             store=self.store,
             key=self.key,

@@ -7,7 +7,7 @@ import pytest
 
 from shared.catalog.listing import Catalog
 from shared.keys import open_key
-from shared.operations.restore import RestoreOrder, restore
+from shared.operations.restore import RestoreOptions, restore
 from shared.operations.verify.ladder import verify_backup
 from shared.sqlite.location import FileLocation
 from shared.stores import open_store
@@ -42,7 +42,7 @@ def test_frozen_backup_verifies_and_restores_equal(
     backup = catalog.find("latest", f"{name}.sqlite") if chained else catalog.find(name)
     verification = verify_backup(catalog, backup, key)
     assert [check for check in verification.checks if not check.ok] == []
-    restore(RestoreOrder(catalog, backup, key, FileLocation(Path("back.db")), prove=True))
+    restore(RestoreOptions(catalog, backup, key, FileLocation(Path("back.db")), prove=True))
     original = frozen / (f"{name}.sqlite" if chained else "original.sqlite")
     assert_equal(original, frozen / "back.db")
 

@@ -9,8 +9,8 @@ from shared.catalog.listing import Catalog
 from shared.keys.keyfile import KeyFile
 from shared.model.kinds import Kind
 from shared.model.names import Format
-from shared.operations.backup import BackupOrder, take_backup
-from shared.operations.restore import Restored, RestoreOrder, restore
+from shared.operations.backup import BackupOptions, take_backup
+from shared.operations.restore import Restored, RestoreOptions, restore
 from shared.operations.verify.ladder import Verification, verify_backup
 from shared.sqlite.location import FileLocation
 from shared.stores.folder import FolderStore
@@ -27,8 +27,8 @@ class Place:
 
     def back_up(self, name: str = "one", formats: tuple[Format, ...] = (Format.SQLITE,)) -> None:
         location = FileLocation(self.folder / "app.db")
-        order = BackupOrder(location, self.catalog.store, self.key, Kind.DAILY, timedelta(days=1), "test")
-        take_backup(replace(order, formats=formats, name=name))
+        options = BackupOptions(location, self.catalog.store, self.key, Kind.DAILY, timedelta(days=1), "test")
+        take_backup(replace(options, formats=formats, name=name))
 
     def find(self, name: str = "one") -> Backup:
         return self.catalog.find(name)
@@ -39,10 +39,10 @@ class Place:
     def restore(self, name: str = "one", *, again: bool = False) -> Restored:
         target = self.folder / "back.db"
         target.unlink(missing_ok=True)
-        order = RestoreOrder(
+        options = RestoreOptions(
             self.catalog, self.find(name), self.key, FileLocation(target), prove=True, prove_again=again
         )
-        return restore(order)
+        return restore(options)
 
     def proven_by(self, name: str = "one", *, again: bool = False) -> str:
         proof = self.restore(name, again=again).proof

@@ -11,7 +11,7 @@ import stamina
 
 from shared.catalog.listing import Catalog
 from shared.errors import LitekeepError, UsageError
-from shared.operations.restore.native_restore import NativeOrder, restore_native
+from shared.operations.restore.native_restore import NativeRestoreOptions, restore_native
 from shared.operations.restore.same import difference
 from shared.operations.restore.to_cloud import check_secrecy, create, replace_database
 from shared.runtime.progress import silent
@@ -178,7 +178,7 @@ def test_native_restore_of_an_encrypted_database_takes_a_safety_backup_and_verif
     with Raw(locked, NAME) as raw:
         raw.ask("DELETE FROM t")
     store = open_store(str(tmp_path / "backups"))
-    order = NativeOrder(located(), moment, store, None, "test", timedelta(days=1))
+    order = NativeRestoreOptions(located(), moment, store, None, "test", timedelta(days=1))
     done = restore_native(order, clock=locked.clock.now)
     assert done.rows == 60
     assert [backup.name.id for backup in Catalog(store).backups()] == [done.safety]

@@ -11,8 +11,8 @@ import pytest
 
 from shared.catalog.listing import Catalog
 from shared.errors import CorruptSource, LitekeepError, NotGood, NotPermitted, SourceError, UsageError
-from shared.operations.restore import RestoreOrder, restore
-from shared.operations.restore.native_restore import NativeOrder, plan_native, restore_native
+from shared.operations.restore import RestoreOptions, restore
+from shared.operations.restore.native_restore import NativeRestoreOptions, plan_native, restore_native
 from shared.sqlite.location import FileLocation
 from shared.sqlitecloud import native_backups
 from shared.sqlitecloud.failures import CommandRefused, Lost
@@ -25,7 +25,7 @@ from tests.servers.sqlitecloud.session import Session
 from tests.sqlitecloud.conftest import NAME, address_of
 from tests.sqlitecloud_server.raw import Raw
 
-MakeOrder = Callable[..., NativeOrder]
+MakeOrder = Callable[..., NativeRestoreOptions]
 
 
 @pytest.fixture
@@ -38,8 +38,8 @@ def order(server: Server, tmp_path: Path) -> MakeOrder:
             server.clock.advance(60)
             client.ask("INSERT INTO t (n) VALUES (?)", f"minute {minute}")
 
-    def make(minute: float = 3, **other: object) -> NativeOrder:
-        made = NativeOrder(
+    def make(minute: float = 3, **other: object) -> NativeRestoreOptions:
+        made = NativeRestoreOptions(
             target=CloudLocation(address, NAME),
             moment=START + timedelta(minutes=minute),
             store=open_store(str(tmp_path / "backups")),
@@ -57,7 +57,7 @@ def rows(server: Server) -> int:
         return int(client.ask("SELECT count(*) FROM t").split(b":")[-1])
 
 
-def ids(order: NativeOrder) -> list[str]:
+def ids(order: NativeRestoreOptions) -> list[str]:
     return [backup.name.id for backup in Catalog(order.store).backups()]
 
 
@@ -83,7 +83,7 @@ def test_native_restore_returns_to_the_time_and_backs_up_the_replaced_database(
 
     catalog = Catalog(order().store)
     target = FileLocation(tmp_path / "safety.db")
-    restore(RestoreOrder(catalog, catalog.find(str(done.safety)), None, target, prove=True))
+    restore(RestoreOptions(catalog, catalog.find(str(done.safety)), None, target, prove=True))
     with closing(apsw.Connection(str(target.path))) as connection:
         assert connection.execute("SELECT id, n FROM t").fetchall() == was
 
@@ -261,7 +261,7 @@ def test_connection_lost_at_any_byte_keeps_the_old_database_or_its_backup(
         return
     catalog = Catalog(wanted.store)
     target = tmp_path / "safety.db"
-    restore(RestoreOrder(catalog, catalog.find(ids(wanted)[0]), None, FileLocation(target)))
+    restore(RestoreOptions(catalog, catalog.find(ids(wanted)[0]), None, FileLocation(target)))
     with closing(apsw.Connection(str(target))) as connection:
         assert connection.execute("SELECT count(*) FROM t").get == 65
 
@@ -273,7 +273,7 @@ def test_safety_backup_is_the_whole_database(server: Server, order: MakeOrder, t
     before.write_bytes((server.data / NAME).read_bytes())
     done = restore_native(order(0), clock=at(server))
     catalog = Catalog(order().store)
-    restore(RestoreOrder(catalog, catalog.find(str(done.safety)), None, FileLocation(tmp_path / "safety.db")))
+    restore(RestoreOptions(catalog, catalog.find(str(done.safety)), None, FileLocation(tmp_path / "safety.db")))
     assert_equal(before, tmp_path / "safety.db")
 
 

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.operations.restore.native_restore import NativeOrder, restore_native
+from shared.operations.restore.native_restore import NativeRestoreOptions, restore_native
 from shared.sqlitecloud import native_backups
 from shared.sqlitecloud.connection_string import parse_connection_string
 from shared.sqlitecloud.failures import CommandRefused
@@ -54,7 +54,7 @@ def test_restore_login_can_restore_natively(server: Server, tmp_path: Path) -> N
     address = address_of(server, apikey=run(server, BLOCKS[1]))
     assert all(one.ok for one in check(address, NAME, moment, restores=True) if one.name != "tls")
     store = open_store(str(tmp_path / "backups"))
-    order = NativeOrder(CloudLocation(address, NAME), moment, store, None, "test", timedelta(days=1))
+    order = NativeRestoreOptions(CloudLocation(address, NAME), moment, store, None, "test", timedelta(days=1))
     assert restore_native(order, clock=server.clock.now).rows == 60
 
 

@@ -6,13 +6,13 @@ from typing import Any
 from shared.model.manifest import VERDICT_SEAL, Integrity, Manifest, Source
 from shared.model.names import BackupName
 from shared.operations.backup.artifacts import Description
-from shared.operations.backup.order import BackupOrder
+from shared.operations.backup.options import BackupOptions
 from shared.version import TOOL
 
 
 def new_manifest(
     name: BackupName,
-    order: BackupOrder,
+    options: BackupOptions,
     description: Description,
     *,
     created_at: datetime,
@@ -28,7 +28,7 @@ def new_manifest(
         kind=name.kind,
         created_at=created_at,
         keep_until=created_at + keep_for,
-        environment=order.environment,
+        environment=options.environment,
         tool=TOOL,
         source=source,
         sqlite=description.database,
@@ -39,7 +39,7 @@ def new_manifest(
         rows=description.rows,
         integrity=integrity,
         reindex=description.reindex,
-        note=order.note,
+        note=options.note,
         verdict_seal=VERDICT_SEAL,
         **more,
     )

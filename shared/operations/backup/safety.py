@@ -11,7 +11,7 @@ from shared.databases.snapshot import Snapshot
 from shared.keys import WrappingKey
 from shared.model.kinds import Kind
 from shared.model.names import SAFETY_PREFIX, WHOLE, Format
-from shared.operations.backup.order import BackupOrder
+from shared.operations.backup.options import BackupOptions
 from shared.operations.backup.take import take_backup
 from shared.runtime.progress import Progress
 from shared.stores import Store
@@ -41,7 +41,7 @@ class Safety:
         Without `with_sql` the pages alone are kept: there is nothing that they cannot carry, and somebody waits.
         Raises what `take_backup` does.
         """
-        order = BackupOrder(
+        options = BackupOptions(
             location=self.location,
             store=self.store,
             key=self.key,
@@ -52,4 +52,4 @@ class Safety:
             prefix=SAFETY_PREFIX,
             allow_corrupt=allow_corrupt,
         )
-        return take_backup(order, snapshot=snapshot, clock=clock, progress=progress).manifest.id
+        return take_backup(options, snapshot=snapshot, clock=clock, progress=progress).manifest.id

@@ -26,7 +26,7 @@ from shared.model.manifest import Artifact, Integrity, Manifest, checked_name
 from shared.model.names import BackupName, Format, automatic_id
 from shared.operations.backup.artifacts import Description, describe_damaged, describe_snapshot, write_artifacts
 from shared.operations.backup.manifest import new_manifest
-from shared.operations.backup.order import BackupOrder
+from shared.operations.backup.options import BackupOptions
 from shared.operations.backup.publish import publish, publish_copy, stage_copies
 from shared.runtime.progress import Progress, silent
 from shared.runtime.workspace import scratch_folder
@@ -58,7 +58,7 @@ class _Moment:
 
 
 def take_backup(
-    order: BackupOrder,
+    options: BackupOptions,
     *,
     snapshot: Callable[[Path], Snapshot] | None = None,
     clock: Clock = utc_now,
@@ -73,41 +73,41 @@ def take_backup(
     backup exists all the same.
     """
     started = clock()
-    catalog = Catalog(order.store)
-    if order.name is not None:
-        check_free(catalog, checked_name(order.kind, order.location.database, order.name))
+    catalog = Catalog(options.store)
+    if options.name is not None:
+        check_free(catalog, checked_name(options.kind, options.location.database, options.name))
     with scratch_folder() as scratch:
         image = scratch / "snapshot.sqlite"
-        copied = snapshot(image) if snapshot else _copy(order, image, progress)
+        copied = snapshot(image) if snapshot else _copy(options, image, progress)
         # The time after the snapshot: what `--at` brings back never holds anything newer than was asked for.
         created_at = clock()
         # Quick ones: a search in each index for each row would take longer than all else. Verifying does that.
         with check_in_background(copied.path, quick=True) as integrity:
             moment = _Moment(copied, started, created_at, integrity)
-            for candidate in candidate_ids(order, created_at):
-                name = checked_name(order.kind, order.location.database, candidate)
+            for candidate in candidate_ids(options, created_at):
+                name = checked_name(options.kind, options.location.database, candidate)
                 try:
                     check_free(catalog, name)
-                    manifest, copy_error = _store_as(name, order, moment, progress)
+                    manifest, copy_error = _store_as(name, options, moment, progress)
                 except ObjectExists:
-                    if order.name is not None:
+                    if options.name is not None:
                         raise
                     continue  # someone took this second's id: one with more to it is as good
                 return Taken(manifest, (clock() - started).total_seconds(), copy_error)
     raise ObjectExists(
-        f"no free id near {automatic_id(created_at, order.prefix)} in {order.store.url}: start again in a minute"
+        f"no free id near {automatic_id(created_at, options.prefix)} in {options.store.url}: start again in a minute"
     )
 
 
-def _copy(order: BackupOrder, image: Path, progress: Progress) -> Snapshot:
-    return take_snapshot(order.location, image, allow_corrupt=order.allow_corrupt, progress=progress)
+def _copy(options: BackupOptions, image: Path, progress: Progress) -> Snapshot:
+    return take_snapshot(options.location, image, allow_corrupt=options.allow_corrupt, progress=progress)
 
 
-def candidate_ids(order: BackupOrder, created_at: datetime) -> Iterator[str]:
-    if order.name is not None:
-        yield order.name
+def candidate_ids(options: BackupOptions, created_at: datetime) -> Iterator[str]:
+    if options.name is not None:
+        yield options.name
         return
-    first = automatic_id(created_at, order.prefix)
+    first = automatic_id(created_at, options.prefix)
     yield first
     for _ in range(_TRIES_FOR_A_FREE_ID):  # random, so that nobody can take them all in advance
         yield f"{first}-{secrets.token_hex(2)}"
@@ -118,18 +118,20 @@ def check_free(catalog: Catalog, name: BackupName) -> None:
         raise ObjectExists(f"the name {name.id} is taken in {catalog.store.url}: choose another --name")
 
 
-def _store_as(name: BackupName, order: BackupOrder, moment: _Moment, progress: Progress) -> tuple[Manifest, str | None]:
-    data_key = DataKey.generate() if order.key else None
-    encryption = data_key.wrap(order.key, name) if data_key and order.key else None
+def _store_as(
+    name: BackupName, options: BackupOptions, moment: _Moment, progress: Progress
+) -> tuple[Manifest, str | None]:
+    data_key = DataKey.generate() if options.key else None
+    encryption = data_key.wrap(options.key, name) if data_key and options.key else None
     with ExitStack() as stack:
-        staging = stack.enter_context(order.store.staging_folder())
-        artifacts, description = _write(name, order, moment, staging, data_key, progress)
+        staging = stack.enter_context(options.store.staging_folder())
+        artifacts, description = _write(name, options, moment, staging, data_key, progress)
         manifest = new_manifest(
             name,
-            order,
+            options,
             description,
             created_at=moment.created_at,
-            keep_for=order.keep_for,
+            keep_for=options.keep_for,
             source=moment.snapshot.origin,
             integrity=description.integrity or moment.integrity.result(),
             artifacts=artifacts,
@@ -137,43 +139,43 @@ def _store_as(name: BackupName, order: BackupOrder, moment: _Moment, progress: P
             without_sql=description.without_sql,
             dump_format=DUMP_FORMAT,
             began_at=moment.began_at,
-        ).model_copy(update=dict(order.marks))
+        ).model_copy(update=dict(options.marks))
         manifest = seal_manifest(manifest, data_key)
-        copies = stage_copies(order.copy_store, manifest, staging, stack)
-        publish(order.store, manifest, staging, progress)
-        return manifest, publish_copy(order.copy_store, manifest, copies, progress)
+        copies = stage_copies(options.copy_store, manifest, staging, stack)
+        publish(options.store, manifest, staging, progress)
+        return manifest, publish_copy(options.copy_store, manifest, copies, progress)
 
 
 def _write(
     name: BackupName,
-    order: BackupOrder,
+    options: BackupOptions,
     moment: _Moment,
     staging: Path,
     data_key: DataKey | None,
     progress: Progress,
 ) -> tuple[list[Artifact], Description]:
     image = moment.snapshot
-    if order.allow_corrupt and not moment.integrity.result().good:
+    if options.allow_corrupt and not moment.integrity.result().good:
         # What is damaged cannot be dumped, only kept as it is.
         artifacts, _ = write_artifacts(name, image, moment.created_at, (Format.SQLITE,), staging, data_key, progress)
         return artifacts, describe_damaged(image)
     try:
         try:
             artifacts, counts = write_artifacts(
-                name, image, moment.created_at, order.formats, staging, data_key, progress
+                name, image, moment.created_at, options.formats, staging, data_key, progress
             )
         except NoSql as error:
-            if Format.SQLITE not in order.formats:
+            if Format.SQLITE not in options.formats:
                 raise
-            for form in order.formats:
+            for form in options.formats:
                 (staging / form).unlink(missing_ok=True)
             only_pages = (Format.SQLITE,)
             artifacts, _ = write_artifacts(name, image, moment.created_at, only_pages, staging, data_key, progress)
             return artifacts, replace(describe_snapshot(image, None), without_sql=str(error))
         description = describe_snapshot(image, counts)
     except (apsw.Error, SourceError) as error:
-        refuse_damaged(order, moment.integrity.result())  # the real reason, if that is what it was
-        if not order.allow_corrupt or not isinstance(error, NoSql):
+        refuse_damaged(options, moment.integrity.result())  # the real reason, if that is what it was
+        if not options.allow_corrupt or not isinstance(error, NoSql):
             raise
         # Names that are not text: nobody can say what it holds, and its pages are kept all the same.
         for form in Format:
@@ -182,14 +184,14 @@ def _write(
         return artifacts, replace(describe_damaged(image), unreadable=str(error))
     except UnicodeError:
         raise SourceError(
-            f"cannot back up {order.location.display}: its schema holds a name or collation that is not text; "
+            f"cannot back up {options.location.display}: its schema holds a name or collation that is not text; "
             "rename it in the database"
         ) from None
-    refuse_damaged(order, moment.integrity.result())
+    refuse_damaged(options, moment.integrity.result())
     return artifacts, description
 
 
-def refuse_damaged(order: BackupOrder, integrity: Integrity) -> None:
+def refuse_damaged(options: BackupOptions, integrity: Integrity) -> None:
     if not integrity.good:
         found = integrity.problems[0]
         what = f"is damaged, integrity_check says: {found}"
@@ -198,6 +200,6 @@ def refuse_damaged(order: BackupOrder, integrity: Integrity) -> None:
                 f"has a schema that SQLite cannot read (it is damaged, or of a newer SQLite or another engine): {found}"
             )
         raise CorruptSource(
-            f"{order.location.display} {what}; nothing was stored: "
+            f"{options.location.display} {what}; nothing was stored: "
             "restore a good backup over it, or add --allow-corrupt to keep its pages as they are"
         )

@@ -21,26 +21,28 @@ from shared.databases.snapshot import live_database
 from shared.keys import WrappingKey
 from shared.model.manifest import LARGEST_MANIFEST, Manifest
 from shared.model.names import BackupName
-from shared.operations.backup.order import BackupOrder
+from shared.operations.backup.options import BackupOptions
 from shared.stores import Store
 from shared.version import TOOL
 
 
-def find_unchanged(order: BackupOrder, now: datetime) -> BackupName | None:
+def find_unchanged(options: BackupOptions, now: datetime) -> BackupName | None:
     """The backup that makes a new one needless; None when one is to be taken.
 
     Always None for a file: nothing tells of it what a node tells of a database. Raises LitekeepError.
     """
-    database = live_database(order.location)
+    database = live_database(options.location)
     if not database.counts_writes:
         return None
-    catalog = Catalog(order.store)
-    own = catalog.backups(order.kind, order.location.database)
+    catalog = Catalog(options.store)
+    own = catalog.backups(options.kind, options.location.database)
     newest = next((backup for backup in own if not backup.future), None)
     if newest is None or not newest.good:
         return None
     manifest, _ = catalog.read_manifest(newest)
-    if not (_is_young(newest, manifest, order, now) and _is_as_ordered(manifest, order) and _is_there(manifest, order)):
+    if not (
+        _is_young(newest, manifest, options, now) and _is_as_ordered(manifest, options) and _is_there(manifest, options)
+    ):
         return None
     return newest.name if database.unchanged_since(manifest.source) else None
 
@@ -52,23 +54,23 @@ def mark_unchanged(store: Store, backup: BackupName, now: datetime, key: Wrappin
     write_mark(store, backup, sha256, now, key)
 
 
-def _is_young(newest: Backup, manifest: Manifest, order: BackupOrder, now: datetime) -> bool:
-    kept_for = min(order.keep_for, manifest.keep_until - manifest.created_at)
+def _is_young(newest: Backup, manifest: Manifest, options: BackupOptions, now: datetime) -> bool:
+    kept_for = min(options.keep_for, manifest.keep_until - manifest.created_at)
     return not is_future(newest.created_at, now) and now - newest.created_at < kept_for / 2
 
 
-def _is_as_ordered(manifest: Manifest, order: BackupOrder) -> bool:
+def _is_as_ordered(manifest: Manifest, options: BackupOptions) -> bool:
     key = manifest.encryption.key if manifest.encryption else None
-    wanted = order.key.name if order.key else None
+    wanted = options.key.name if options.key else None
     same = key == wanted if key is None or wanted is None else same_key(key, wanted)
     there = {artifact.format for artifact in manifest.artifacts}
-    return same and there.issuperset(order.formats) and manifest.tool == TOOL
+    return same and there.issuperset(options.formats) and manifest.tool == TOOL
 
 
-def _is_there(manifest: Manifest, order: BackupOrder) -> bool:
+def _is_there(manifest: Manifest, options: BackupOptions) -> bool:
     """The manifest and every artifact in its size, in the store and in the copy store."""
     wanted = {artifact.object: artifact.size_bytes for artifact in manifest.artifacts}
-    for store in filter(None, (order.store, order.copy_store)):
+    for store in filter(None, (options.store, options.copy_store)):
         found = {item.name: item.size_bytes for item in store.list_objects(manifest.name.prefix)}
         if manifest.name.manifest not in found or any(found.get(name) != size for name, size in wanted.items()):
             return False

@@ -26,7 +26,7 @@ from shared.errors import KeyProblem, LitekeepError, NotGood, ObjectExists, Obje
 from shared.model.kinds import Kind
 from shared.model.manifest import LARGEST_MANIFEST, Manifest, Source, checked_name, parse_manifest
 from shared.model.names import BackupName
-from shared.operations.backup import BackupOrder, Taken
+from shared.operations.backup import BackupOptions, Taken
 from shared.operations.backup.artifacts import describe_snapshot
 from shared.operations.backup.take import candidate_ids, refuse_damaged
 from shared.operations.backup.unchanged import mark_unchanged
@@ -76,7 +76,7 @@ class Memory:
 
 
 def run_cycle(
-    order: BackupOrder, memory: Memory | None = None, *, clock: Clock = utc_now, progress: Progress = silent
+    options: BackupOptions, memory: Memory | None = None, *, clock: Clock = utc_now, progress: Progress = silent
 ) -> Taken | Quiet:
     """Makes a point of the database, or says that nothing was written.
 
@@ -87,18 +87,18 @@ def run_cycle(
     with scratch_folder() as scratch:
         memory = memory or Memory(scratch)
         try:
-            return _Cycle(order, memory, scratch, clock, progress).run()
+            return _Cycle(options, memory, scratch, clock, progress).run()
         except BaseException:
             memory.forget()
             raise
 
 
 class _Cycle:
-    def __init__(self, order: BackupOrder, memory: Memory, scratch: Path, clock: Clock, progress: Progress) -> None:
-        self._order, self._memory, self._scratch, self._progress = order, memory, scratch, progress
+    def __init__(self, options: BackupOptions, memory: Memory, scratch: Path, clock: Clock, progress: Progress) -> None:
+        self._options, self._memory, self._scratch, self._progress = options, memory, scratch, progress
         self._clock = clock
-        self._catalog = Catalog(order.store, clock)
-        self._database = live_database(order.location)
+        self._catalog = Catalog(options.store, clock)
+        self._database = live_database(options.location)
         self._began = clock()
         self._newest: Step | None = None
 
@@ -123,7 +123,7 @@ class _Cycle:
             parent, before = coming.result()
             key = before.key if before else secrets.token_bytes(KEY)
             after = hash_pages(image, description.database.page_size, key, self._scratch / "after")
-            refuse_damaged(self._order, integrity.result())
+            refuse_damaged(self._options, integrity.result())
             if live is not None and before is not None:
                 self._refuse_to_go_back(live, created_at)
                 if after.identity == live.newest.identity:
@@ -149,8 +149,8 @@ class _Cycle:
 
     def _found(self) -> Live | None:
         """The chain as the store has it. A base serves for a day: what is older counts only where all is."""
-        database = self._order.location.database
-        for reach in (BASE_LIFE, self._order.keep_for):
+        database = self._options.location.database
+        for reach in (BASE_LIFE, self._options.keep_for):
             live = live_chain(self._catalog.backups(Kind.CONTINUOUS, database, self._began - reach))
             if live is not None:
                 return live
@@ -165,7 +165,7 @@ class _Cycle:
             )
 
     def _serving(self, live: Live | None) -> Live | None:
-        ends = self._began + self._order.keep_for
+        ends = self._began + self._options.keep_for
         return None if live is None or live.why_over(self._began, ends) else live
 
     def _is_as_newest(self, live: Live) -> bool:
@@ -184,18 +184,18 @@ class _Cycle:
 
     def _is_as_ordered(self, manifest: Manifest) -> bool:
         key = manifest.encryption.key if manifest.encryption else None
-        wanted = self._order.key.name if self._order.key else None
+        wanted = self._options.key.name if self._options.key else None
         return key == wanted if key is None or wanted is None else same_key(key, wanted)
 
     def _quiet(self, live: Live) -> Quiet:
         """Says in the store that the database is as the newest point has it. Raises StoreError when that is gone."""
-        name, order = live.newest.name, self._order
-        if (missing := copy_path(order, live.newest)) is not None:
-            raise StoreError(f"{name.id} is stored in {order.store.url}, but not in the copy store: {missing}")
+        name, options = live.newest.name, self._options
+        if (missing := copy_path(options, live.newest)) is not None:
+            raise StoreError(f"{name.id} is stored in {options.store.url}, but not in the copy store: {missing}")
         if self._newest is not None and self._newest.sha256 is not None:  # read in this cycle
-            write_mark(order.store, name, self._newest.sha256, self._began, order.key)
+            write_mark(options.store, name, self._newest.sha256, self._began, options.key)
         else:
-            mark_unchanged(order.store, name, self._began, order.key)
+            mark_unchanged(options.store, name, self._began, options.key)
         return Quiet(name, self._began)
 
     def _parent(self, live: Live | None) -> tuple[Point | None, State | None]:
@@ -208,9 +208,9 @@ class _Cycle:
         try:
             step = self._read(parent)
             if self._is_as_ordered(step.manifest) and self._database.is_source_of(step.manifest.source):
-                below = Below(self._order.key, live.listed_below(parent))
-                path = path_to(self._order.store, step.manifest, step.data_key, below)
-                return parent, rebuild_state(self._order.store, path, self._scratch / "before")
+                below = Below(self._options.key, live.listed_below(parent))
+                path = path_to(self._options.store, step.manifest, step.data_key, below)
+                return parent, rebuild_state(self._options.store, path, self._scratch / "before")
         except KeyProblem:
             if self._is_wrapped_by_ours(parent.name):  # a right is missing, and a base each time no way out
                 raise
@@ -219,24 +219,24 @@ class _Cycle:
         return None, None
 
     def _is_wrapped_by_ours(self, name: BackupName) -> bool:
-        with self._order.store.open(name.manifest) as stream:
+        with self._options.store.open(name.manifest) as stream:
             return self._is_as_ordered(parse_manifest(stream.read(LARGEST_MANIFEST), name))
 
     def _read_newest(self, live: Live) -> Manifest:
-        self._newest = read_step(self._order.store, live.newest.name, self._order.key, listed=live.newest.listed)
+        self._newest = read_step(self._options.store, live.newest.name, self._options.key, listed=live.newest.listed)
         return self._newest.manifest
 
     def _read(self, point: Point) -> Step:
         if self._newest is not None and self._newest.manifest.name == point.name:
             return self._newest
-        return read_step(self._order.store, point.name, self._order.key)
+        return read_step(self._options.store, point.name, self._options.key)
 
     def _stored(self, material: Material, live: Live | None) -> Taken:
-        for candidate in candidate_ids(self._order, material.created_at):
-            name = checked_name(Kind.CONTINUOUS, self._order.location.database, candidate)
+        for candidate in candidate_ids(self._options, material.created_at):
+            name = checked_name(Kind.CONTINUOUS, self._options.location.database, candidate)
             try:
-                _refuse_id_of_schedule(self._order.store, name)
-                manifest, copy_error = store_point(name, self._order, material, self._progress)
+                _refuse_id_of_schedule(self._options.store, name)
+                manifest, copy_error = store_point(name, self._options, material, self._progress)
             except ObjectExists:
                 continue  # someone took this second's id: one with more to it is as good
             point = point_of(manifest)
@@ -245,7 +245,7 @@ class _Cycle:
             live.add(point)
             self._memory.keep(live, manifest, material.after)
             return Taken(manifest, (self._clock() - self._began).total_seconds(), copy_error)
-        raise ObjectExists(f"no free id near {rfc3339(material.created_at)} in {self._order.store.url}: start again")
+        raise ObjectExists(f"no free id near {rfc3339(material.created_at)} in {self._options.store.url}: start again")
 
 
 def _refuse_id_of_schedule(store: Store, name: BackupName) -> None:

@@ -16,7 +16,7 @@ from shared.databases.snapshot import Snapshot
 from shared.errors import LitekeepError
 from shared.model.manifest import Artifact, Chain, Integrity, Manifest, Source
 from shared.model.names import BackupName, Format
-from shared.operations.backup import BackupOrder
+from shared.operations.backup import BackupOptions
 from shared.operations.backup.artifacts import Description
 from shared.operations.backup.manifest import new_manifest
 from shared.operations.backup.publish import publish, publish_copy, stage_copies
@@ -45,11 +45,11 @@ class Material:
 
 
 def store_point(
-    name: BackupName, order: BackupOrder, material: Material, progress: Progress
+    name: BackupName, options: BackupOptions, material: Material, progress: Progress
 ) -> tuple[Manifest, str | None]:
     """Stores it; returns its manifest, and why the copy store does not hold it too, if so. Raises StoreError."""
-    data_key = DataKey.generate() if order.key else None
-    encryption = data_key.wrap(order.key, name) if data_key and order.key else None
+    data_key = DataKey.generate() if options.key else None
+    encryption = data_key.wrap(options.key, name) if data_key and options.key else None
     chain = Chain(
         base=material.parent.base if material.parent else name.id,
         parent=material.parent.name.id if material.parent else None,
@@ -59,14 +59,14 @@ def store_point(
         began_at=material.began_at,
     )
     with ExitStack() as stack:
-        staging = stack.enter_context(order.store.staging_folder())
-        unsealed = _manifest(name, order, material, chain).model_copy(update={"encryption": encryption})
+        staging = stack.enter_context(options.store.staging_folder())
+        unsealed = _manifest(name, options, material, chain).model_copy(update={"encryption": encryption})
         artifacts = [_write(form, chunks, staging, unsealed, data_key) for form, chunks in _contents(material)]
         manifest = seal_manifest(unsealed.model_copy(update={"artifacts": artifacts}), data_key)
-        copies = stage_copies(order.copy_store, manifest, staging, stack)
-        publish(order.store, manifest, staging, progress, last_look=_parent_is_there(order, material))
-        missing = copy_path(order, material.parent)
-        return manifest, missing or publish_copy(order.copy_store, manifest, copies, progress)
+        copies = stage_copies(options.copy_store, manifest, staging, stack)
+        publish(options.store, manifest, staging, progress, last_look=_parent_is_there(options, material))
+        missing = copy_path(options, material.parent)
+        return manifest, missing or publish_copy(options.copy_store, manifest, copies, progress)
 
 
 def _contents(material: Material) -> Iterator[tuple[Format, Iterator[bytes]]]:
@@ -98,13 +98,13 @@ def _only(image: Path, page_size: int, numbers: Iterator[int]) -> Iterator[bytes
             yield pages.read(page_size)
 
 
-def _manifest(name: BackupName, order: BackupOrder, material: Material, chain: Chain) -> Manifest:
+def _manifest(name: BackupName, options: BackupOptions, material: Material, chain: Chain) -> Manifest:
     return new_manifest(
         name,
-        order,
+        options,
         material.description,
         created_at=material.created_at,
-        keep_for=order.keep_for if chain.parent else order.keep_for + BASE_LIFE,
+        keep_for=options.keep_for if chain.parent else options.keep_for + BASE_LIFE,
         source=material.origin,
         integrity=material.integrity,
         format=2,
@@ -113,12 +113,12 @@ def _manifest(name: BackupName, order: BackupOrder, material: Material, chain: C
     )
 
 
-def _parent_is_there(order: BackupOrder, material: Material) -> Callable[[], None]:
+def _parent_is_there(options: BackupOptions, material: Material) -> Callable[[], None]:
     """A point whose parent somebody has deleted meanwhile could not be restored: it must not be listed."""
 
     def look() -> None:
         parent = material.parent
-        if parent is not None and not is_stored(order.store, parent.name.manifest):
+        if parent is not None and not is_stored(options.store, parent.name.manifest):
             raise LitekeepError(
                 f"{parent.name.id}, which the new point builds on, was deleted this moment: the next cycle makes a base"
             )
@@ -126,15 +126,17 @@ def _parent_is_there(order: BackupOrder, material: Material) -> Callable[[], Non
     return look
 
 
-def copy_path(order: BackupOrder, parent: Point | None) -> str | None:
+def copy_path(options: BackupOptions, parent: Point | None) -> str | None:
     """Why the copy store lacks what the point builds on; None once it has it all."""
-    if order.copy_store is None or parent is None:
+    if options.copy_store is None or parent is None:
         return None
     try:
-        if is_stored(order.copy_store, parent.name.manifest):
+        if is_stored(options.copy_store, parent.name.manifest):
             return None
-        catalog = Catalog(order.store)
-        done = copy_backups(order.store, order.copy_store, [catalog.find(parent.name.manifest, parent.name.database)])
+        catalog = Catalog(options.store)
+        done = copy_backups(
+            options.store, options.copy_store, [catalog.find(parent.name.manifest, parent.name.database)]
+        )
     except LitekeepError as error:
         return str(error)
     return next(iter(done.failed.values()), None)

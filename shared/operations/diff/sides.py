@@ -32,7 +32,7 @@ class Place:
     live: FileLocation | CloudLocation | None
     database: str | None
     way: WayOut = USUAL
-    told: Callable[[BackupName, Replayed], None] = lambda _name, _erased: None  # of what a backup had to forget
+    on_erased: Callable[[BackupName, Replayed], None] = lambda _name, _erased: None  # called for erasures replayed
 
 
 @dataclass(frozen=True)
@@ -71,5 +71,5 @@ def make_side(text: str, place: Place, target: Path, *, progress: Progress = sil
     erased: list[Replayed] = []
     manifest = rebuild_backup(place.catalog, backup, place.key, target, way=place.way, erased=erased, progress=progress)
     for each in erased:
-        place.told(backup.name, each)
+        place.on_erased(backup.name, each)
     return Side(target, manifest.id, rfc3339(manifest.created_at))

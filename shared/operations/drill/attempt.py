@@ -17,7 +17,7 @@ from shared.model.names import BackupName
 from shared.operations.drill.app_checks import AppCheck
 from shared.operations.drill.app_run import run_app_checks
 from shared.operations.drill.proof import proof_of
-from shared.operations.restore import RestoreOrder, restore
+from shared.operations.restore import RestoreOptions, restore
 from shared.operations.verify.check import Check
 from shared.runtime.progress import Progress, silent
 from shared.runtime.workspace import scratch_folder
@@ -123,7 +123,7 @@ def _blamed(task: Task, begun: Attempt, error: Exception) -> Attempt:
 
 def _restored(task: Task, begun: Attempt, target: Path, stopwatch: Stopwatch, progress: Progress) -> Attempt:
     started = stopwatch()
-    order = RestoreOrder(task.catalog, task.backup, task.key, FileLocation(target), prove_if_erased=True)
+    order = RestoreOptions(task.catalog, task.backup, task.key, FileLocation(target), prove_if_erased=True)
     restored = restore(order, progress=progress)
     in_place = stopwatch()
     checks, source_damage = proof_of(task.catalog, task.backup, task.key, restored, target, progress=progress)

@@ -18,7 +18,7 @@ from shared.keys import open_key
 from shared.model.kinds import Kind
 from shared.model.names import BackupName
 from shared.operations.drill.proof import checks_of
-from shared.operations.restore import RestoreOrder, restore
+from shared.operations.restore import RestoreOptions, restore
 from shared.operations.verify.check import Check
 from shared.runtime.confined import module_path
 from shared.settings import environment_of_a_bare_machine
@@ -87,7 +87,7 @@ def _restored(request: dict[str, Any]) -> dict[str, Any]:
             gone = f"{wanted.id} is not in {catalog.store.url} any more: hold another drill"
             return {"error": gone, "not_good": False}
         target = Path(_TARGET).absolute()
-        done = restore(RestoreOrder(catalog, backup, key, FileLocation(target), prove_if_erased=True))
+        done = restore(RestoreOptions(catalog, backup, key, FileLocation(target), prove_if_erased=True))
         checks = checks_of(catalog, backup, key, done, target)
     except LitekeepError as error:
         return {"error": str(error), "not_good": isinstance(error, NotGood)}

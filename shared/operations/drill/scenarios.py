@@ -22,13 +22,13 @@ from shared.compare.rows import Counts
 from shared.databases.snapshot import live_database, take_snapshot
 from shared.errors import LitekeepError, NotGood
 from shared.model.kinds import Kind
-from shared.operations.backup import BackupOrder, take_backup
+from shared.operations.backup import BackupOptions, take_backup
 from shared.operations.diff.compare import Comparison, compare, open_pair
 from shared.operations.drill.bare_machine import restore_on_a_bare_machine
 from shared.operations.drill.proof import checks_of
 from shared.operations.drill.rehearsal import Ground, Location, Rehearsal
 from shared.operations.drill.targets import Scenario
-from shared.operations.restore import RestoreOrder, restore
+from shared.operations.restore import RestoreOptions, restore
 from shared.operations.verify.check import Check
 from shared.runtime.workspace import scratch_folder
 from shared.sqlite.location import FileLocation
@@ -61,7 +61,7 @@ def _minor(ground: Ground, found: Rehearsal, scratch: Path) -> None:
         take_snapshot(ground.live, before)
         shutil.copyfile(before, copy)
     else:
-        restore(RestoreOrder(ground.catalog, ground.newest, ground.key, FileLocation(copy)))
+        restore(RestoreOptions(ground.catalog, ground.newest, ground.key, FileLocation(copy)))
     _damage(copy)
     found.begin(ground, ground.newest, f"a damaged copy of {ground.database}, in place")
     order = _order(ground.catalog, ground.newest, ground, FileLocation(copy))
@@ -125,11 +125,13 @@ def _names_to_try(ground: Ground) -> list[object]:
 def _way_back(ground: Ground, hosted: Path, scratch: Path) -> Check:
     """A backup of the self-hosted file, restored into a new database where the old one was, and compared row by row."""
     private = FolderStore(scratch / "way-back")
-    order = BackupOrder(FileLocation(hosted), private, None, Kind.ON_DEMAND, timedelta(days=1), "test", name="way-back")
+    order = BackupOptions(
+        FileLocation(hosted), private, None, Kind.ON_DEMAND, timedelta(days=1), "test", name="way-back"
+    )
     take_backup(order)
     catalog = Catalog(private)
     with _new_database(ground, scratch, "back") as target:
-        restore(RestoreOrder(catalog, catalog.find("way-back"), None, target), progress=ground.progress)
+        restore(RestoreOptions(catalog, catalog.find("way-back"), None, target), progress=ground.progress)
         image = _read_back(target, scratch / "returned.sqlite")
         with open_pair(hosted, image) as both:
             differing = compare(both)
@@ -138,8 +140,8 @@ def _way_back(ground: Ground, hosted: Path, scratch: Path) -> Check:
     return Check("way back", differing.equal, detail)
 
 
-def _order(catalog: Catalog, backup: Backup, ground: Ground, target: Location) -> RestoreOrder:
-    return RestoreOrder(catalog, backup, ground.key, target, prove_if_erased=True)
+def _order(catalog: Catalog, backup: Backup, ground: Ground, target: Location) -> RestoreOptions:
+    return RestoreOptions(catalog, backup, ground.key, target, prove_if_erased=True)
 
 
 @contextmanager

@@ -17,7 +17,7 @@ from shared.keys import WrappingKey
 from shared.model.kinds import Kind
 from shared.model.manifest import Manifest
 from shared.model.names import BackupName, Format
-from shared.operations.backup import BackupOrder, take_backup
+from shared.operations.backup import BackupOptions, take_backup
 from shared.operations.erasure.ledger import Ledger, read_ledger
 from shared.operations.erasure.way_out import WayOut
 from shared.operations.restore.same import difference
@@ -130,7 +130,7 @@ def _make(order: RewriteOrder, catalog: Catalog, backup: Backup, manifest: Manif
 
         try:
             taken = take_backup(
-                BackupOrder(
+                BackupOptions(
                     location=_Named(image, manifest.database),
                     store=order.store,
                     key=order.key,

@@ -38,7 +38,7 @@ OpenKey = Callable[[], WrappingKey]
 
 
 @dataclass(frozen=True)
-class RekeyOrder:
+class RekeyOptions:
     """Each worker opens its own `old` and `new` key.
 
     `twin` is the store that was re-wrapped before, of which this is the copy: its sidecars are taken over.
@@ -65,19 +65,19 @@ class Rekeyed:
     ledger: str = "none"  # of erasures: `done`, `already` or `none`
 
 
-def rekey(order: RekeyOrder, *, clock: Clock = utc_now, progress: Progress = silent) -> Rekeyed:
+def rekey(options: RekeyOptions, *, clock: Clock = utc_now, progress: Progress = silent) -> Rekeyed:
     """Re-wraps every backup of a store, oldest first. One that fails does not keep the others from it.
 
     Raises KeyProblem when the new key cannot wrap and unwrap, or a key fails again and again; StoreError when the store
     cannot be listed.
     """
-    new = order.new()
+    new = options.new()
     if new.unwrap(new.wrap(_PROBE, _PROBE), _PROBE) != _PROBE:
         raise KeyProblem(f"the key {new.name} does not give back what it wrapped: use another")
-    done, worker = Rekeyed(new.name), _Worker(order, new.name, clock)
-    if not order.dry_run:  # first: without its ledger no backup comes back
-        done.ledger = rewrap_ledger(order.store, order.old(), new, new.name)
-    backups = deque(reversed(Catalog(order.store).backups(order.kind, order.database)))
+    done, worker = Rekeyed(new.name), _Worker(options, new.name, clock)
+    if not options.dry_run:  # first: without its ledger no backup comes back
+        done.ledger = rewrap_ledger(options.store, options.old(), new, new.name)
+    backups = deque(reversed(Catalog(options.store).backups(options.kind, options.database)))
     in_a_row = 0
     with ThreadPoolExecutor(_WORKERS, thread_name_prefix="rekey") as pool:
         running: dict[Future[str], Backup] = {}
@@ -114,9 +114,9 @@ def _note(future: "Future[str]", backup: Backup, done: Rekeyed) -> LitekeepError
 
 
 class _Worker:
-    def __init__(self, order: RekeyOrder, new_name: str, clock: Clock) -> None:
-        self._order = order
-        self._catalog = Catalog(order.store)
+    def __init__(self, options: RekeyOptions, new_name: str, clock: Clock) -> None:
+        self._options = options
+        self._catalog = Catalog(options.store)
         self._new_name = new_name  # of Cloud KMS the very version that wraps now
         self._clock = clock
         self._own = local()
@@ -130,27 +130,27 @@ class _Worker:
             return "in clear"
         if self._is_done(backup, manifest, raw):
             return "already"
-        if self._order.dry_run:
+        if self._options.dry_run:
             self._data_key(backup, manifest, raw)
             return "done"
         number, sidecar = self._from_twin(backup, manifest, raw) or self._make(backup, manifest, raw)
         stored = self._store(manifest.name, number, sidecar)
         self._prove(stored, manifest, raw)
-        if isinstance(self._order.store, Holding) and is_held(self._order.store, manifest.name):
-            self._order.store.set_hold(stored.name, stored.generation, held=True)
+        if isinstance(self._options.store, Holding) and is_held(self._options.store, manifest.name):
+            self._options.store.set_hold(stored.name, stored.generation, held=True)
         return "done"
 
     @property
     def _new(self) -> WrappingKey:
         if not hasattr(self._own, "new"):
-            self._own.new = self._order.new()
+            self._own.new = self._options.new()
         key: WrappingKey = self._own.new
         return key
 
     @property
     def _old(self) -> WrappingKey:
         if not hasattr(self._own, "old"):
-            self._own.old = self._order.old()
+            self._own.old = self._options.old()
         key: WrappingKey = self._own.old
         return key
 
@@ -158,7 +158,7 @@ class _Worker:
         """Returns whether the new key, in the version that wraps now, opens the backup. Looked at, not believed."""
         if manifest.encryption is not None and manifest.encryption.key == self._new_name:
             return open_sealed(manifest, raw, self._new) is not None
-        found = sidecars(self._order.store, backup)
+        found = sidecars(self._options.store, backup)
         return any(self._opens(read(), number, manifest, raw) for number, read in found)
 
     def _opens(self, sidecar: bytes, number: int, manifest: Manifest, raw: bytes) -> bool:
@@ -174,10 +174,10 @@ class _Worker:
     def _data_key(self, backup: Backup, manifest: Manifest, raw: bytes) -> DataKey:
         """By the old key, else by the new one: an older version of that may have wrapped it."""
         try:
-            data_key = open_sealed(manifest, raw, self._old, sidecars(self._order.store, backup))
+            data_key = open_sealed(manifest, raw, self._old, sidecars(self._options.store, backup))
         except KeyProblem as problem:
             try:
-                data_key = open_sealed(manifest, raw, self._new, sidecars(self._order.store, backup))
+                data_key = open_sealed(manifest, raw, self._new, sidecars(self._options.store, backup))
             except KeyProblem:
                 raise problem from None
         assert data_key is not None, "an encrypted backup has a data key"
@@ -186,14 +186,14 @@ class _Worker:
     def _make(self, backup: Backup, manifest: Manifest, raw: bytes) -> tuple[int, bytes]:
         data_key = self._data_key(backup, manifest, raw)
         number = 1 + max(self._genuine(backup, manifest, raw, data_key), default=0)
-        taken = {number for number, _ in sidecars(self._order.store, backup)}
+        taken = {number for number, _ in sidecars(self._options.store, backup)}
         while number in taken:  # somebody put something there that is no re-wrapping
             number += 1
         return number, make_rewrapping(manifest.name, number, data_key, self._new, self._clock())
 
     def _genuine(self, backup: Backup, manifest: Manifest, raw: bytes, data_key: DataKey) -> Sequence[int]:
         genuine = []
-        for number, read in sidecars(self._order.store, backup):
+        for number, read in sidecars(self._options.store, backup):
             sidecar = read()
             found = parse_rewrapping(sidecar, manifest.name, number)
             if found is not None and is_genuine(sidecar, found, data_key):
@@ -202,7 +202,7 @@ class _Worker:
 
     def _from_twin(self, backup: Backup, manifest: Manifest, raw: bytes) -> tuple[int, bytes] | None:
         """The sidecar that the other store has of the same backup, when the new key opens this one with it."""
-        twin, taken = self._order.twin, {number for number, _ in sidecars(self._order.store, backup)}
+        twin, taken = self._options.twin, {number for number, _ in sidecars(self._options.store, backup)}
         if twin is None:
             return None
         for item in twin.list_objects(f"{manifest.name.prefix}.rekey-"):
@@ -216,7 +216,7 @@ class _Worker:
 
     def _store(self, name: BackupName, number: int, sidecar: bytes) -> StoredObject:
         try:
-            return self._order.store.create(name.rewrapping(number), sidecar, {})
+            return self._options.store.create(name.rewrapping(number), sidecar, {})
         except ObjectExists:
             raise ObjectExists(
                 f"{name.rewrapping(number)} was stored by another run this very moment: run it again"
@@ -226,7 +226,7 @@ class _Worker:
         """Reads the sidecar back and opens the backup with it. Raises NotGood or StoreError."""
         parsed = names.parse(stored.name)
         try:
-            sidecar = read_small(self._order.store, stored)
+            sidecar = read_small(self._options.store, stored)
         except ObjectMissing:
             raise StoreError(f"{stored.name} was removed right after it was stored: run it again") from None
         if parsed is None or parsed.number is None:

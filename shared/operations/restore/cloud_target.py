@@ -9,7 +9,7 @@ from shared.databases.interface import Condition
 from shared.databases.snapshot import live_database
 from shared.errors import CorruptSource
 from shared.model.manifest import Manifest
-from shared.operations.restore.order import RestoreOrder
+from shared.operations.restore.options import RestoreOptions
 from shared.operations.restore.permitted import redeem
 from shared.operations.restore.target import safety_of, was_encrypted
 from shared.operations.restore.to_cloud import check_secrecy, check_target, create, replace_database
@@ -44,18 +44,18 @@ class CloudTarget:
         create(self._location, path, scratch, progress)
 
     def put(
-        self, path: Path, order: RestoreOrder, scratch: Path, clock: Clock, progress: Progress
+        self, path: Path, options: RestoreOptions, scratch: Path, clock: Clock, progress: Progress
     ) -> tuple[str | None, list[str]]:
-        if not order.in_place:
-            redeem(order)
+        if not options.in_place:
+            redeem(options)
             self.make_new(path, scratch, progress)
             return None, []
 
         def keep() -> str:
             try:
-                return safety_of(order).take(clock, progress)
+                return safety_of(options).take(clock, progress)
             except CorruptSource:
-                return safety_of(order).take(clock, progress, allow_corrupt=True)
+                return safety_of(options).take(clock, progress, allow_corrupt=True)
 
         return replace_database(
             self._location,
@@ -63,9 +63,9 @@ class CloudTarget:
             scratch,
             clock(),
             keep=keep,
-            may_swap=lambda: redeem(order),
+            may_swap=lambda: redeem(options),
             progress=progress,
-            in_one_step=order.in_one_step,
+            in_one_step=options.in_one_step,
         )
 
     def notes_of(self, manifest: Manifest) -> list[str]:

@@ -10,7 +10,7 @@ from shared.databases.file_database import of_file
 from shared.databases.interface import Condition, Snapshot
 from shared.errors import CorruptSource, UsageError
 from shared.model.manifest import Manifest
-from shared.operations.restore.order import RestoreOrder
+from shared.operations.restore.options import RestoreOptions
 from shared.operations.restore.permitted import redeem
 from shared.operations.restore.target import safety_of, was_encrypted
 from shared.runtime.disk import check_room, free_bytes
@@ -62,18 +62,18 @@ class FileTarget:
     def put(
         self,
         path: Path,
-        order: RestoreOrder,
+        options: RestoreOptions,
         scratch: Path,
         clock: Clock,
         progress: Progress,
     ) -> tuple[str | None, list[str]]:
-        if not order.in_place:
-            redeem(order)
+        if not options.in_place:
+            redeem(options)
             self.make_new(path, scratch, progress)
             return None, []
         with InPlace(self._path, clock()) as held:
-            safety = self._safety(held, order, clock, progress)
-            redeem(order)
+            safety = self._safety(held, options, clock, progress)
+            redeem(options)
             held.swap(path)
         return safety, []
 
@@ -94,15 +94,15 @@ class FileTarget:
             return [Condition("target", ok=False, detail=what)]
         return [Condition("target", ok=True, detail=f"{shown}: its folder can be written to")]
 
-    def _safety(self, held: InPlace, order: RestoreOrder, clock: Clock, progress: Progress) -> str:
+    def _safety(self, held: InPlace, options: RestoreOptions, clock: Clock, progress: Progress) -> str:
         """What is there now, kept: as a backup in the store, or byte for byte beside it when SQLite cannot open it."""
         if held.damaged:
             return str(held.keep_bytes())
 
         def copy(destination: Path) -> Snapshot:
-            return of_file(held.snapshot(destination), Path(order.target.display))
+            return of_file(held.snapshot(destination), Path(options.target.display))
 
         try:
-            return safety_of(order).take(clock, progress, snapshot=copy)
+            return safety_of(options).take(clock, progress, snapshot=copy)
         except CorruptSource:  # damage is why people restore: its pages are kept as they are, marked as not good
-            return safety_of(order).take(clock, progress, snapshot=copy, allow_corrupt=True)
+            return safety_of(options).take(clock, progress, snapshot=copy, allow_corrupt=True)

@@ -25,7 +25,7 @@ from shared.databases.snapshot import Snapshot, take_snapshot
 from shared.errors import CorruptSource, LitekeepError, NotGood, NotPermitted, SourceError
 from shared.keys import WrappingKey
 from shared.operations.backup.safety import Safety
-from shared.operations.restore.order import Restored
+from shared.operations.restore.options import Restored
 from shared.operations.restore.same import difference
 from shared.operations.restore.to_cloud import keep_quiet
 from shared.operations.verify.child import look
@@ -42,7 +42,7 @@ _SECONDS_BETWEEN = 5.0  # so ten minutes in all for the database to be usable ag
 
 
 @dataclass(frozen=True)
-class NativeOrder:
+class NativeRestoreOptions:
     """Which database, to which moment, and where the safety backup goes and for how long."""
 
     target: CloudLocation
@@ -71,50 +71,51 @@ class NativePlan:
     notes: list[str]
 
 
-def plan_native(order: NativeOrder, *, clock: Clock = utc_now) -> NativePlan:
+def plan_native(options: NativeRestoreOptions, *, clock: Clock = utc_now) -> NativePlan:
     """Checks all that can be checked without writing.
 
     Raises NotPermitted in production, UsageError for a time that is not on offer, SourceError when nothing is.
     """
-    if order.permit is not None:
-        order.permit.check(native_plan(order))
-    elif order.environment == "production":
+    if options.permit is not None:
+        options.permit.check(native_plan(options))
+    elif options.environment == "production":
         raise NotPermitted(
-            f"putting {order.target.display} back in production needs a second person's approval (litekeep request "
+            f"putting {options.target.display} back in production needs a second person's approval (litekeep request "
             "restore --native), and the platform restores nowhere else: restore a backup of Litekeep's beside it with "
-            f"litekeep restore --at {rfc3339(order.moment)} --to a new name, check it, and switch the application over"
+            f"litekeep restore --at {rfc3339(options.moment)} --to a new name, check it, and switch the application "
+            "over"
         )
-    inventory = native_backups.read_inventory(order.target.address, order.target.database)
-    native_backups.check_moment(inventory, order.moment, clock())
+    inventory = native_backups.read_inventory(options.target.address, options.target.database)
+    native_backups.check_moment(inventory, options.moment, clock())
     oldest, newest = inventory.points[0].created, inventory.points[-1].created
     notes = []
-    if order.moment > newest:
+    if options.moment > newest:
         notes.append(f"the newest native backup is of {native_backups.shown(newest)}: nothing later can come back")
     if not inventory.settings.enabled:
         notes.append("native backups are off: what is written from now on is in none, see litekeep native enable")
     return NativePlan(
-        order.id,
-        order.target.display,
-        rfc3339(order.moment),
+        options.id,
+        options.target.display,
+        rfc3339(options.moment),
         native_backups.shown(oldest),
         native_backups.shown(newest),
         notes,
     )
 
 
-def native_plan(order: NativeOrder) -> dict[str, Value]:
+def native_plan(options: NativeRestoreOptions) -> dict[str, Value]:
     """What an approval is held to."""
     return {
         "native": True,
-        "at": rfc3339(order.moment),
-        "database": order.target.database,
-        "target": order.target.display,
+        "at": rfc3339(options.moment),
+        "database": options.target.database,
+        "target": options.target.display,
         "in_place": True,
     }
 
 
 def restore_native(
-    order: NativeOrder,
+    options: NativeRestoreOptions,
     *,
     clock: Clock = utc_now,
     progress: Progress = silent,
@@ -126,46 +127,46 @@ def restore_native(
     is damaged; SourceError when it is not known what is there now. `pause` waits that many seconds.
     """
     started = clock()
-    plan = plan_native(order, clock=clock)
+    plan = plan_native(options, clock=clock)
     with scratch_folder() as scratch:
         before = scratch / "before.sqlite"
-        safety = keep_quiet(order.target, lambda: _keep(order, before, clock, progress))
-        if order.permit is not None:
-            order.permit.redeem(native_plan(order))
-        _restore(order, safety)
+        safety = keep_quiet(options.target, lambda: _keep(options, before, clock, progress))
+        if options.permit is not None:
+            options.permit.redeem(native_plan(options))
+        _restore(options, safety)
         try:
-            _wait_until_usable(order.target, pause)
-            tables, rows, same = _prove(order, before, scratch / "proof.sqlite", progress)
+            _wait_until_usable(options.target, pause)
+            tables, rows, same = _prove(options, before, scratch / "proof.sqlite", progress)
         except NotGood as error:
             raise NotGood(f"{error}; {_held_by(safety)}") from None
         except BaseException as error:
             raise SourceError(
-                f"the node has put {order.target.display} back, and that could not be proven: {_reason(error)}; "
+                f"the node has put {options.target.display} back, and that could not be proven: {_reason(error)}; "
                 f"look at it; {_held_by(safety)}"
             ) from error
     return Restored(
-        id=order.id,
-        target=order.target.display,
+        id=options.id,
+        target=options.target.display,
         tables=tables,
         rows=rows,
         verified=True,
         duration_seconds=(clock() - started).total_seconds(),
         artifact="the platform's own backups",
         safety=safety,
-        notes=[*plan.notes, *([_unchanged(order)] if same else [])],
+        notes=[*plan.notes, *([_unchanged(options)] if same else [])],
     )
 
 
-def _restore(order: NativeOrder, safety: str) -> None:
+def _restore(options: NativeRestoreOptions, safety: str) -> None:
     try:
-        native_backups.restore(order.target.address, order.target.database, order.moment)
+        native_backups.restore(options.target.address, options.target.database, options.moment)
     except native_backups.Unsettled as error:
-        raise SourceError(_unknown(str(error), order, safety)) from None
+        raise SourceError(_unknown(str(error), options, safety)) from None
     except LitekeepError as error:
-        error.args = (f"{error}; {order.target.display} was not put back; {_held_by(safety)}", *error.args[1:])
+        error.args = (f"{error}; {options.target.display} was not put back; {_held_by(safety)}", *error.args[1:])
         raise
     except BaseException as error:
-        raise SourceError(_unknown(_reason(error), order, safety)) from error
+        raise SourceError(_unknown(_reason(error), options, safety)) from error
 
 
 def _reason(error: BaseException) -> str:
@@ -175,17 +176,19 @@ def _reason(error: BaseException) -> str:
     return f"unexpected {type(error).__name__}" if isinstance(error, Exception) else "it was interrupted"
 
 
-def _keep(order: NativeOrder, image: Path, clock: Clock, progress: Progress) -> str:
+def _keep(options: NativeRestoreOptions, image: Path, clock: Clock, progress: Progress) -> str:
     """A safety backup; its snapshot stays at `image` to compare with. A damaged database is kept as it is."""
     try:
-        return _safety_backup(order, image, clock, progress, allow_corrupt=False)
+        return _safety_backup(options, image, clock, progress, allow_corrupt=False)
     except CorruptSource:
-        return _safety_backup(order, image, clock, progress, allow_corrupt=True)
+        return _safety_backup(options, image, clock, progress, allow_corrupt=True)
 
 
-def _safety_backup(order: NativeOrder, image: Path, clock: Clock, progress: Progress, *, allow_corrupt: bool) -> str:
+def _safety_backup(
+    options: NativeRestoreOptions, image: Path, clock: Clock, progress: Progress, *, allow_corrupt: bool
+) -> str:
     def snapshot(destination: Path) -> Snapshot:
-        taken = take_snapshot(order.target, destination, allow_corrupt=allow_corrupt, progress=progress)
+        taken = take_snapshot(options.target, destination, allow_corrupt=allow_corrupt, progress=progress)
         image.unlink(missing_ok=True)
         try:
             os.link(taken.path, image)
@@ -193,7 +196,7 @@ def _safety_backup(order: NativeOrder, image: Path, clock: Clock, progress: Prog
             shutil.copyfile(taken.path, image)
         return taken
 
-    safety = Safety(order.target, order.store, order.key, order.keep_safety_for, order.environment)
+    safety = Safety(options.target, options.store, options.key, options.keep_safety_for, options.environment)
     return safety.take(clock, progress, snapshot=snapshot, allow_corrupt=allow_corrupt, with_sql=True)
 
 
@@ -208,28 +211,29 @@ def _wait_until_usable(target: CloudLocation, pause: Callable[[float], None]) ->
     raise SourceError(f"{target.display} cannot be used yet after {_LOOKS * _SECONDS_BETWEEN / 60:.0f} minutes")
 
 
-def _prove(order: NativeOrder, before: Path, proof: Path, progress: Progress) -> tuple[int, int, bool]:
+def _prove(options: NativeRestoreOptions, before: Path, proof: Path, progress: Progress) -> tuple[int, int, bool]:
     """Tables, rows, and whether nothing at all has changed. Raises NotGood."""
-    snapshot_cloud(order.target, proof, allow_corrupt=True, watch=lambda done, total: progress("prove", done, total))
+    snapshot_cloud(options.target, proof, allow_corrupt=True, watch=lambda done, total: progress("prove", done, total))
     with Confined() as child:
-        found = look(child, proof, order.target.display)
+        found = look(child, proof, options.target.display)
     if not found.integrity.good:
         raise NotGood(
-            f"{order.target.display} is damaged as it was put back, integrity_check says: {found.integrity.problems[0]}"
+            f"{options.target.display} is damaged as it was put back, integrity_check says: "
+            f"{found.integrity.problems[0]}"
         )
     return found.tables, found.rows, difference(proof, before) is None
 
 
-def _unchanged(order: NativeOrder) -> str:
+def _unchanged(options: NativeRestoreOptions) -> str:
     return (
-        f"what is there now is what was there before: nothing was written since {rfc3339(order.moment)}, or the "
+        f"what is there now is what was there before: nothing was written since {rfc3339(options.moment)}, or the "
         "platform has not finished yet; look again in a minute"
     )
 
 
-def _unknown(reason: str, order: NativeOrder, safety: str) -> str:
+def _unknown(reason: str, options: NativeRestoreOptions, safety: str) -> str:
     return (
-        f"{reason}; whether {order.target.display} was put back is not known: look at it before anyone writes to it; "
+        f"{reason}; whether {options.target.display} was put back is not known: look at it before anyone writes to it; "
         f"{_held_by(safety)}"
     )
 

@@ -6,26 +6,26 @@ from shared.approvals.documents import Value
 from shared.databases.location import Location
 from shared.errors import NotPermitted, ObjectMissing
 from shared.model.manifest import LARGEST_MANIFEST
-from shared.operations.restore.order import RestoreOrder
+from shared.operations.restore.options import RestoreOptions
 
 
-def plan_of(order: RestoreOrder, manifest: bytes) -> dict[str, Value]:
+def plan_of(options: RestoreOptions, manifest: bytes) -> dict[str, Value]:
     """All that decides what is written where, without credentials. `manifest` is as it was read."""
-    name = order.backup.name
+    name = options.backup.name
     return {
         "backup_id": name.id,
         "database": name.database,
         "kind": name.kind.value,
         "manifest_sha256": hashlib.sha256(manifest).hexdigest(),
-        "in_place": order.in_place,
-        "any_source": order.any_source,
-        "verify": "full" if order.prove_again else order.prove,
-        "schema_only": order.schema_only,
-        "tables": sorted(order.tables),
-        "upload_replace": order.in_one_step,
-        "without_erasures": order.erasures.without,
-        "absent": sorted(order.erasures.absent),
-        **target_of(order.target),
+        "in_place": options.in_place,
+        "any_source": options.any_source,
+        "verify": "full" if options.prove_again else options.prove,
+        "schema_only": options.schema_only,
+        "tables": sorted(options.tables),
+        "upload_replace": options.in_one_step,
+        "without_erasures": options.erasures.without,
+        "absent": sorted(options.erasures.absent),
+        **target_of(options.target),
     }
 
 
@@ -35,25 +35,26 @@ def target_of(target: Location) -> dict[str, Value]:
     return {"target": where, "target_host": host}
 
 
-def check_permit(order: RestoreOrder, manifest: bytes) -> None:
+def check_permit(options: RestoreOptions, manifest: bytes) -> None:
     """Raises NotPermitted over live data in production without a permit, or with one for something else."""
-    if order.permit is not None:
-        order.permit.check(plan_of(order, manifest))
-    elif order.in_place and order.environment == "production":
+    if options.permit is not None:
+        options.permit.check(plan_of(options, manifest))
+    elif options.in_place and options.environment == "production":
         raise NotPermitted(
-            f"restoring over {order.target.display} in production needs a second person's approval: ask with litekeep "
-            f"request restore --backup {order.backup.name.id} --in-place --reason R where a policy names people, or "
-            f"restore beside it with --to {order.target.display}.restored, check it, and switch the application over"
+            f"restoring over {options.target.display} in production needs a second person's approval: ask with "
+            f"litekeep request restore --backup {options.backup.name.id} --in-place --reason R where a policy names "
+            f"people, or restore beside it with --to {options.target.display}.restored, check it, and switch the "
+            "application over"
         )
 
 
-def redeem(order: RestoreOrder) -> None:
+def redeem(options: RestoreOptions) -> None:
     """Uses the permit up, once the manifest of now, read anew by its name, is still the one that was approved."""
-    if order.permit is None:
+    if options.permit is None:
         return
     try:
-        with order.catalog.store.open(order.backup.name.manifest) as stream:
+        with options.catalog.store.open(options.backup.name.manifest) as stream:
             manifest = stream.read(LARGEST_MANIFEST + 1)
     except ObjectMissing:
-        raise NotPermitted(f"{order.backup.name.id} is gone since it was approved, and nothing was touched") from None
-    order.permit.redeem(plan_of(order, manifest))
+        raise NotPermitted(f"{options.backup.name.id} is gone since it was approved, and nothing was touched") from None
+    options.permit.redeem(plan_of(options, manifest))

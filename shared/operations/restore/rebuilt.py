@@ -10,7 +10,7 @@ from shared.continuous.path import Below
 from shared.errors import NotGood, StoreError
 from shared.model.manifest import Artifact, Manifest
 from shared.model.names import Format
-from shared.operations.restore.order import Proven, RestoreOrder
+from shared.operations.restore.options import Proven, RestoreOptions
 from shared.operations.verify.check import Check
 from shared.operations.verify.child import INSIDE, hold, prove
 from shared.operations.verify.identity import EarlierProof, earlier_proof, read_back
@@ -33,9 +33,9 @@ class Rebuilt:
     proof: Proven | None
 
 
-def first_present(order: RestoreOrder, manifest: Manifest) -> Artifact:
+def first_present(options: RestoreOptions, manifest: Manifest) -> Artifact:
     """The artifact that a restore would read first. Raises NotGood when the store has none in its size."""
-    sizes = {item.name: item.size_bytes for item in order.catalog.store.list_objects(manifest.name.prefix)}
+    sizes = {item.name: item.size_bytes for item in options.catalog.store.list_objects(manifest.name.prefix)}
     for artifact in _artifacts(manifest):
         if sizes.get(artifact.object) == artifact.size_bytes:
             return artifact
@@ -45,14 +45,14 @@ def first_present(order: RestoreOrder, manifest: Manifest) -> Artifact:
 
 
 def rebuild_first_good(
-    order: RestoreOrder, manifest: Manifest, opened: Opened, scratch: Path, progress: Progress
+    options: RestoreOptions, manifest: Manifest, opened: Opened, scratch: Path, progress: Progress
 ) -> Rebuilt:
     """Makes the file below `scratch`. Raises NotGood or StoreError when no artifact is good."""
     failures: list[NotGood | StoreError] = []
     for artifact in _artifacts(manifest):
         path = scratch / f"{artifact.format}.sqlite"
         try:
-            rebuilt = _rebuild(order, manifest, opened, artifact, path, progress)
+            rebuilt = _rebuild(options, manifest, opened, artifact, path, progress)
         except (NotGood, StoreError) as error:
             failures.append(error)
             path.unlink(missing_ok=True)
@@ -68,19 +68,19 @@ def _artifacts(manifest: Manifest) -> list[Artifact]:
 
 
 def _rebuild(
-    order: RestoreOrder, manifest: Manifest, opened: Opened, artifact: Artifact, path: Path, progress: Progress
+    options: RestoreOptions, manifest: Manifest, opened: Opened, artifact: Artifact, path: Path, progress: Progress
 ) -> Rebuilt:
-    store, data_key = order.catalog.store, opened.data_key
-    if artifact.format is Format.SQLITE and order.prove and not order.prove_again:
-        earlier = earlier_proof(order.catalog, order.backup, opened)
+    store, data_key = options.catalog.store, opened.data_key
+    if artifact.format is Format.SQLITE and options.prove and not options.prove_again:
+        earlier = earlier_proof(options.catalog, options.backup, opened)
         if earlier is not None:
             rebuild_image(store, manifest, artifact, data_key, path, progress=progress)
             read_back(path, artifact, progress)
             return _by_identity(path, artifact, earlier)
     with Confined(INSIDE) as child:
-        below = Below(order.key, manifests_below(order.backup))
+        below = Below(options.key, manifests_below(options.backup))
         rebuild(store, manifest, artifact, data_key, path, child, below=below, progress=progress)
-        return _held(child, path, artifact, manifest, order, progress)
+        return _held(child, path, artifact, manifest, options, progress)
 
 
 def _by_identity(path: Path, artifact: Artifact, earlier: EarlierProof) -> Rebuilt:
@@ -90,13 +90,13 @@ def _by_identity(path: Path, artifact: Artifact, earlier: EarlierProof) -> Rebui
 
 
 def _held(
-    child: Confined, path: Path, artifact: Artifact, manifest: Manifest, order: RestoreOrder, progress: Progress
+    child: Confined, path: Path, artifact: Artifact, manifest: Manifest, options: RestoreOptions, progress: Progress
 ) -> Rebuilt:
-    """The file compared with the manifest, or with `order.prove` proven by the whole ladder. Raises NotGood."""
+    """The file compared with the manifest, or with `options.prove` proven by the whole ladder. Raises NotGood."""
     if not manifest.integrity.good:
         # Asked for by its id, taken of a damaged database: its pages are all there is to hold it to.
         return Rebuilt(path, artifact, [], [], None)
-    proof = prove(child, path, manifest, artifact.format, progress=progress) if order.prove else None
+    proof = prove(child, path, manifest, artifact.format, progress=progress) if options.prove else None
     checks = proof.checks if proof else hold(child, path, manifest)
     failed = [check for check in checks if not check.ok]
     if failed:

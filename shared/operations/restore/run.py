@@ -16,7 +16,7 @@ from shared.model.names import Format
 from shared.operations.erasure.replayed import Replayed
 from shared.operations.erasure.way_out import pending_for
 from shared.operations.restore.migrations import compare_migrations, read_journal
-from shared.operations.restore.order import Restored, RestoreOrder, RestorePlan
+from shared.operations.restore.options import Restored, RestoreOptions, RestorePlan
 from shared.operations.restore.permitted import check_permit
 from shared.operations.restore.rebuilt import first_present, rebuild_first_good
 from shared.operations.restore.target import RestoreTarget, restore_target
@@ -26,53 +26,53 @@ from shared.runtime.progress import Progress, silent
 from shared.runtime.so_far import note
 
 
-def plan_restore(order: RestoreOrder) -> RestorePlan:
+def plan_restore(options: RestoreOptions) -> RestorePlan:
     """Checks all that can be checked without writing, and says what would be done."""
-    manifest, _ = _opened(order, restore_target(order.target))
-    artifact = first_present(order, manifest)
+    manifest, _ = _opened(options, restore_target(options.target))
+    artifact = first_present(options, manifest)
     return RestorePlan(
         id=manifest.id,
         created_at=rfc3339(manifest.created_at),
         artifact=artifact.object,
         bytes_to_read=artifact.size_bytes,
-        target=order.target.display,
-        replaces=order.in_place,
+        target=options.target.display,
+        replaces=options.in_place,
         tables=manifest.tables,
         rows=manifest.rows,
     )
 
 
-def restore(order: RestoreOrder, *, clock: Clock = utc_now, progress: Progress = silent) -> Restored:
+def restore(options: RestoreOptions, *, clock: Clock = utc_now, progress: Progress = silent) -> Restored:
     """Brings the backup back and returns once it is in its place, proven.
 
     Raises NotPermitted in place in production, NotGood when no artifact is good, UsageError for a
     target that is taken or a table that is not there, SourceError for the target's disk.
     """
-    started, target = clock(), restore_target(order.target)
-    journal = read_journal(order.migrations) if order.migrations else None
-    manifest, opened = _opened(order, target)
-    pending = pending_for(order.catalog.store, order.key, manifest, order.erasures)
-    if pending is not None and order.prove_if_erased:
-        order = replace(order, prove=True, prove_again=True)
-    note("file", f"{order.target.display} {'is as it was' if order.in_place else 'was not made'}")
+    started, target = clock(), restore_target(options.target)
+    journal = read_journal(options.migrations) if options.migrations else None
+    manifest, opened = _opened(options, target)
+    pending = pending_for(options.catalog.store, options.key, manifest, options.erasures)
+    if pending is not None and options.prove_if_erased:
+        options = replace(options, prove=True, prove_again=True)
+    note("file", f"{options.target.display} {'is as it was' if options.in_place else 'was not made'}")
     with target.scratch() as scratch:
-        rebuilt = rebuild_first_good(order, manifest, opened, scratch, progress)
+        rebuilt = rebuild_first_good(options, manifest, opened, scratch, progress)
         erased = pending.on(rebuilt.path) if pending else None
         path, tables, rows = rebuilt.path, manifest.tables, manifest.rows
-        if order.partial:
+        if options.partial:
             path = scratch / "part.sqlite"
             with Confined() as child:
-                part = take_part(child, rebuilt.path, path, manifest, order.tables, schema_only=order.schema_only)
+                part = take_part(child, rebuilt.path, path, manifest, options.tables, schema_only=options.schema_only)
             tables, rows = part.tables, part.rows
         elif erased is not None:
             with Confined() as child:
                 left = look(child, path, manifest.id)
             tables, rows = left.tables, left.rows
         migrations = compare_migrations(rebuilt.path, journal) if journal else None
-        safety, notes = target.put(path, order, scratch, clock, progress)
+        safety, notes = target.put(path, options, scratch, clock, progress)
     return Restored(
         id=manifest.id,
-        target=order.target.display,
+        target=options.target.display,
         tables=tables,
         rows=rows,
         verified=manifest.integrity.good,
@@ -94,23 +94,23 @@ def restore(order: RestoreOrder, *, clock: Clock = utc_now, progress: Progress =
     )
 
 
-def _opened(order: RestoreOrder, target: RestoreTarget) -> tuple[Manifest, Opened]:
+def _opened(options: RestoreOptions, target: RestoreTarget) -> tuple[Manifest, Opened]:
     """The manifest, authentic, once everything that needs no writing has been checked."""
-    if order.permit is None:
-        check_permit(order, b"")  # before anything is read
-    target.check(in_place=order.in_place)
-    if order.permit is not None:
-        check_permit(order, order.catalog.read_manifest(order.backup)[1])
-    manifest, opened = open_whole(order.catalog, order.backup, order.key)
+    if options.permit is None:
+        check_permit(options, b"")  # before anything is read
+    target.check(in_place=options.in_place)
+    if options.permit is not None:
+        check_permit(options, options.catalog.read_manifest(options.backup)[1])
+    manifest, opened = open_whole(options.catalog, options.backup, options.key)
     if not manifest.artifacts:
         raise NotGood(f"backup {manifest.id} names no artifact: use another backup")
-    if order.prove and not manifest.integrity.good:
+    if options.prove and not manifest.integrity.good:
         raise NotGood(
             f"backup {manifest.id} was taken of a damaged database and cannot be proven: use another backup, "
             "or leave out --verify to have its pages as they are"
         )
-    target.check_manifest(manifest, in_place=order.in_place, any_source=order.any_source)
-    target.check_space(manifest, partial=order.partial)
+    target.check_manifest(manifest, in_place=options.in_place, any_source=options.any_source)
+    target.check_space(manifest, partial=options.partial)
     return manifest, opened
 
 

@@ -9,7 +9,7 @@ from shared.databases.interface import Condition
 from shared.databases.location import Location
 from shared.model.manifest import Manifest
 from shared.operations.backup.safety import Safety
-from shared.operations.restore.order import RestoreOrder
+from shared.operations.restore.options import RestoreOptions
 from shared.runtime.progress import Progress
 from shared.sqlite.location import FileLocation
 
@@ -33,7 +33,7 @@ class RestoreTarget(Protocol):
         """Makes a new database of the closed file `path` in the scratch folder. Raises UsageError for a taken name."""
 
     def put(
-        self, path: Path, order: RestoreOrder, scratch: Path, clock: Clock, progress: Progress
+        self, path: Path, options: RestoreOptions, scratch: Path, clock: Clock, progress: Progress
     ) -> tuple[str | None, list[str]]:
         """Brings the prepared file `path` to its place. Returns what was there before, kept, and notes for people."""
 
@@ -63,7 +63,7 @@ def was_encrypted(manifest: Manifest) -> bool:
     return (manifest.source.model_extra or {}).get("encrypted") is True
 
 
-def safety_of(order: RestoreOrder) -> Safety:
-    """Returns how the safety backup of an order's target is taken."""
-    store, key = (order.safety_in, None) if order.safety_in else (order.catalog.store, order.key)
-    return Safety(order.target, store, key, order.keep_safety_for, order.environment)
+def safety_of(options: RestoreOptions) -> Safety:
+    """Returns how the safety backup of the target is taken."""
+    store, key = (options.safety_in, None) if options.safety_in else (options.catalog.store, options.key)
+    return Safety(options.target, store, key, options.keep_safety_for, options.environment)

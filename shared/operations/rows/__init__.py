@@ -1,6 +1,6 @@
 """Bringing back rows of one table from a backup into a live database, and nothing else."""
 
-from shared.operations.rows.order import RowsOrder, RowsPlan, RowsRestored
+from shared.operations.rows.options import RowsOptions, RowsPlan, RowsRestored
 from shared.operations.rows.restore import plan_rows, restore_rows
 
-__all__ = ["RowsOrder", "RowsPlan", "RowsRestored", "plan_rows", "restore_rows"]
+__all__ = ["RowsOptions", "RowsPlan", "RowsRestored", "plan_rows", "restore_rows"]

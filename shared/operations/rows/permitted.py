@@ -7,17 +7,17 @@ from shared.approvals.documents import Value
 from shared.errors import NotPermitted, ObjectMissing
 from shared.model.manifest import LARGEST_MANIFEST
 from shared.operations.restore.permitted import target_of
-from shared.operations.rows.order import RowsOrder
+from shared.operations.rows.options import RowsOptions
 
 
-def rows_plan(order: RowsOrder) -> dict[str, Value]:
+def rows_plan(options: RowsOptions) -> dict[str, Value]:
     """All that decides what is written where. Of keys, which are values of rows, it is their hash and their number.
 
     The manifest is read by its name, as it is now. Raises NotPermitted when it is gone.
     """
-    name = order.backup.name
+    name = options.backup.name
     try:
-        with order.catalog.store.open(name.manifest) as stream:
+        with options.catalog.store.open(name.manifest) as stream:
             manifest = stream.read(LARGEST_MANIFEST + 1)
     except ObjectMissing:
         raise NotPermitted(f"{name.id} is gone: ask again for a backup that is there") from None
@@ -26,29 +26,29 @@ def rows_plan(order: RowsOrder) -> dict[str, Value]:
         "database": name.database,
         "kind": name.kind.value,
         "manifest_sha256": sha256(manifest).hexdigest(),
-        "table": order.table,
-        "where": order.where,
-        "keys": None if order.keys is None else len(order.keys),
-        "keys_sha256": None if order.keys is None else sha256(json.dumps(order.keys).encode()).hexdigest(),
-        "triggers": order.triggers,
+        "table": options.table,
+        "where": options.where,
+        "keys": None if options.keys is None else len(options.keys),
+        "keys_sha256": None if options.keys is None else sha256(json.dumps(options.keys).encode()).hexdigest(),
+        "triggers": options.triggers,
         "in_place": True,
-        **target_of(order.target),
+        **target_of(options.target),
     }
 
 
-def check_rows_permit(order: RowsOrder) -> None:
+def check_rows_permit(options: RowsOptions) -> None:
     """Raises NotPermitted in production without a permit, or with one for something else."""
-    if order.permit is not None:
-        order.permit.check(rows_plan(order))
-    elif order.environment == "production":
+    if options.permit is not None:
+        options.permit.check(rows_plan(options))
+    elif options.environment == "production":
         raise NotPermitted(
-            f"restoring rows of {order.table} into {order.target.display} in production needs a second person's "
+            f"restoring rows of {options.table} into {options.target.display} in production needs a second person's "
             "approval: ask with litekeep request rows where a policy names people, or restore the table beside it with "
             "litekeep restore --table, and copy the rows from there"
         )
 
 
-def redeem_rows(order: RowsOrder) -> None:
+def redeem_rows(options: RowsOptions) -> None:
     """Uses the permit up, once everything holds as of now. Raises NotPermitted."""
-    if order.permit is not None:
-        order.permit.redeem(rows_plan(order))
+    if options.permit is not None:
+        options.permit.redeem(rows_plan(options))

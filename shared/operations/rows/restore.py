@@ -25,7 +25,7 @@ from shared.databases.snapshot import take_snapshot
 from shared.errors import UsageError
 from shared.operations.backup.safety import Safety
 from shared.operations.rows.apply import Conflict, Writing
-from shared.operations.rows.order import RowChange, RowsOrder, RowsPlan, RowsRestored
+from shared.operations.rows.options import RowChange, RowsOptions, RowsPlan, RowsRestored
 from shared.operations.rows.permitted import check_rows_permit, redeem_rows
 from shared.operations.rows.selection import attach_plan, choose_keys, choose_where, make_plan, on_plan
 from shared.operations.rows.target import Prepared, rows_target
@@ -43,33 +43,33 @@ _LISTED = 1000  # rows that a plan lists; it counts all
 _CODECS = {"UTF-8": "utf-8", "UTF-16le": "utf-16-le", "UTF-16be": "utf-16-be"}
 
 
-def plan_rows(order: RowsOrder, *, values: bool = False, progress: Progress = silent) -> RowsPlan:
+def plan_rows(options: RowsOptions, *, values: bool = False, progress: Progress = silent) -> RowsPlan:
     """Says what `restore_rows` would do, with `values` also the rows' values. Writes nothing.
 
     Raises UsageError for a table, condition or key that does not fit, NotGood for the backup, SourceError for the
     target.
     """
-    with _prepared(order, values=values, progress=progress) as prepared:
+    with _prepared(options, values=values, progress=progress) as prepared:
         return prepared.plan
 
 
-def restore_rows(order: RowsOrder, *, clock: Clock = utc_now, progress: Progress = silent) -> RowsRestored:
+def restore_rows(options: RowsOptions, *, clock: Clock = utc_now, progress: Progress = silent) -> RowsRestored:
     """Brings the rows back and returns once they are committed and proven.
 
     Raises NotPermitted in production without an approval, Conflict when a row cannot be written, RowWritten when
     somebody wrote a planned row meanwhile, and what `plan_rows` raises. Nothing is changed then.
     """
     started = clock()
-    check_rows_permit(order)
-    with _prepared(order, values=False, progress=progress) as prepared:
+    check_rows_permit(options)
+    with _prepared(options, values=False, progress=progress) as prepared:
         plan, safety = prepared.plan, None
         if plan.conflicts:
-            raise Conflict(f"cannot restore rows of {order.table}: {plan.conflicts[0]}")
+            raise Conflict(f"cannot restore rows of {options.table}: {plan.conflicts[0]}")
         if plan.inserted or plan.updated:
-            note("rows", f"nothing was changed in {order.target.display}")
-            safety = _safety_backup(order, clock, progress)
-            redeem_rows(order)
-            rows_target(order.target).write(prepared)
+            note("rows", f"nothing was changed in {options.target.display}")
+            safety = _safety_backup(options, clock, progress)
+            redeem_rows(options)
+            rows_target(options.target).write(prepared)
     return RowsRestored(
         id=plan.id,
         table=plan.table,
@@ -83,40 +83,40 @@ def restore_rows(order: RowsOrder, *, clock: Clock = utc_now, progress: Progress
 
 
 @contextmanager
-def _prepared(order: RowsOrder, *, values: bool, progress: Progress) -> Iterator[Prepared]:
-    rows_target(order.target).check()
+def _prepared(options: RowsOptions, *, values: bool, progress: Progress) -> Iterator[Prepared]:
+    rows_target(options.target).check()
     with scratch_folder() as scratch:
         backup, target, keys = scratch / "backup.sqlite", scratch / "target.sqlite", scratch / "plan.sqlite"
         erased: list[Replayed] = []
         manifest = rebuild_backup(
-            order.catalog, order.backup, order.key, backup, way=order.way, erased=erased, progress=progress
+            options.catalog, options.backup, options.key, backup, way=options.way, erased=erased, progress=progress
         )
         for each in erased:
-            order.told(each)
-        take_snapshot(order.target, target, progress=progress)
+            options.on_erased(each)
+        take_snapshot(options.target, target, progress=progress)
         one, other = read_shape(backup), read_shape(target)
-        _check_tables(order, manifest.id, one, other)
+        _check_tables(options, manifest.id, one, other)
         with pair(backup, target, one.encoding) as connection:
-            match = match_tables(connection, one.tables[order.table], other.tables[order.table])
+            match = match_tables(connection, one.tables[options.table], other.tables[options.table])
             if isinstance(match, str):
-                raise UsageError(f"cannot restore rows of {order.table}: {match}; restore the whole table with --to")
-            writing = Writing(match, other.tables[order.table], order.triggers)
+                raise UsageError(f"cannot restore rows of {options.table}: {match}; restore the whole table with --to")
+            writing = Writing(match, other.tables[options.table], options.triggers)
             attach_plan(connection, keys, match)
-            _choose(order, connection, backup, keys, match)
-            everything = order.where is None and order.keys is None
+            _choose(options, connection, backup, keys, match)
+            everything = options.where is None and options.keys is None
             inserted, updated, unchanged, absent = make_plan(connection, match, everything=everything)
             rows = list(_changes(connection, match, one.encoding, values=values))
         prepared = Prepared(
             RowsPlan(
                 id=manifest.id,
                 taken_at=rfc3339(manifest.created_at),
-                table=order.table,
-                target=order.target.display,
+                table=options.table,
+                target=options.target.display,
                 by=list(match.key.names),
                 inserted=inserted,
                 updated=updated,
                 unchanged=unchanged,
-                notes=_notes(order, match.key, one, other, absent),
+                notes=_notes(options, match.key, one, other, absent),
                 rows=rows,
             ),
             writing,
@@ -129,25 +129,27 @@ def _prepared(order: RowsOrder, *, values: bool, progress: Progress) -> Iterator
         yield prepared
 
 
-def _check_tables(order: RowsOrder, backup_id: str, one: Shape, other: Shape) -> None:
+def _check_tables(options: RowsOptions, backup_id: str, one: Shape, other: Shape) -> None:
     contents = {virtual.content for shape in (one, other) for virtual in shape.virtual.values()}
-    for shape, where in ((one, backup_id), (other, order.target.display)):
-        if order.table in shape.virtual:
+    for shape, where in ((one, backup_id), (other, options.target.display)):
+        if options.table in shape.virtual:
             raise UsageError(
-                f"--table {order.table!r} is a virtual table in {where}: restore the table that it is made of"
+                f"--table {options.table!r} is a virtual table in {where}: restore the table that it is made of"
             )
-        if order.table not in shape.tables or order.table in contents:
+        if options.table not in shape.tables or options.table in contents:
             there = ", ".join(sorted(shape.tables.keys() - contents))
-            raise UsageError(f"--table {order.table!r} is not in {where}; there are: {there}")
+            raise UsageError(f"--table {options.table!r} is not in {where}; there are: {there}")
     if one.encoding != other.encoding:
-        raise UsageError(f"{backup_id} is {one.encoding} and {order.target.display} {other.encoding}: export the table")
+        raise UsageError(
+            f"{backup_id} is {one.encoding} and {options.target.display} {other.encoding}: export the table"
+        )
 
 
-def _choose(order: RowsOrder, connection: apsw.Connection, backup: Path, plan: Path, match: Match) -> None:
-    if order.where is not None:
-        choose_where(backup, plan, match, order.where)
-    if order.keys is not None:
-        choose_keys(connection, match, order.keys)
+def _choose(options: RowsOptions, connection: apsw.Connection, backup: Path, plan: Path, match: Match) -> None:
+    if options.where is not None:
+        choose_where(backup, plan, match, options.where)
+    if options.keys is not None:
+        choose_keys(connection, match, options.keys)
 
 
 def _changes(connection: apsw.Connection, match: Match, encoding: str, *, values: bool) -> Iterator[RowChange]:
@@ -185,19 +187,19 @@ def _pairs(cells: list[Any]) -> list[tuple[str, Any]]:
     return [(cells[at], cells[at + 1]) for at in range(0, len(cells), 2)]
 
 
-def _notes(order: RowsOrder, key: Key, one: Shape, other: Shape, absent: int) -> list[str]:
+def _notes(options: RowsOptions, key: Key, one: Shape, other: Shape, absent: int) -> list[str]:
     notes = []
     if absent:
         notes.append(f"{absent} of the keys given are not in the backup")
     if key.is_rowid:
         notes.append("the table has no primary key: rows are matched by rowid, which VACUUM may have changed since")
-    before, after = one.tables[order.table], other.tables[order.table]
+    before, after = one.tables[options.table], other.tables[options.table]
     missing = {c.name for c in before.columns if not c.generated} - {c.name for c in after.columns}
     if missing:
         notes.append(f"columns that the target does not have are left out: {', '.join(sorted(missing))}")
-    named = [entry.name for entry in other.objects.values() if entry.kind == "trigger" and entry.table == order.table]
+    named = [entry.name for entry in other.objects.values() if entry.kind == "trigger" and entry.table == options.table]
     if named:
-        fire = "fire" if order.triggers else "do not fire (--triggers on)"
+        fire = "fire" if options.triggers else "do not fire (--triggers on)"
         notes.append(f"triggers of the application {fire}: {', '.join(sorted(named))}")
     return notes
 
@@ -216,6 +218,6 @@ def _tried(prepared: Prepared, trial: Path) -> list[str]:
     return []
 
 
-def _safety_backup(order: RowsOrder, clock: Clock, progress: Progress) -> str:
-    safety = Safety(order.target, order.catalog.store, order.key, order.keep_safety_for, order.environment)
+def _safety_backup(options: RowsOptions, clock: Clock, progress: Progress) -> str:
+    safety = Safety(options.target, options.catalog.store, options.key, options.keep_safety_for, options.environment)
     return safety.take(clock, progress)

@@ -6,7 +6,7 @@ from typing import Protocol
 
 from shared.databases.location import Location
 from shared.operations.rows.apply import Writing
-from shared.operations.rows.order import RowsPlan
+from shared.operations.rows.options import RowsPlan
 from shared.sqlite.location import FileLocation
 
 

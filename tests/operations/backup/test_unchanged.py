@@ -22,7 +22,7 @@ from shared.model.schedules import parse_schedules
 from shared.monitor.judge import judge
 from shared.monitor.look import look
 from shared.monitor.status import StatusLevel, status_of
-from shared.operations.backup import BackupOrder
+from shared.operations.backup import BackupOptions
 from shared.operations.backup.unchanged import find_unchanged, mark_unchanged
 from shared.runtime.progress import silent
 from shared.settings import Settings
@@ -47,8 +47,8 @@ def node(tmp_path: Path) -> Iterator[Server]:
 
 
 @pytest.fixture
-def order(node: Server, tmp_path: Path) -> BackupOrder:
-    return BackupOrder(
+def options(node: Server, tmp_path: Path) -> BackupOptions:
+    return BackupOptions(
         location=CloudLocation(address_of(node), NAME),
         store=open_store(str(tmp_path / "backups")),
         key=None,
@@ -60,10 +60,10 @@ def order(node: Server, tmp_path: Path) -> BackupOrder:
     )
 
 
-def run(order: BackupOrder, later: timedelta = timedelta(0)) -> str:
+def run(options: BackupOptions, later: timedelta = timedelta(0)) -> str:
     """The id of the backup that was taken, or the reason why none was."""
     settings = Settings()
-    done = back_up_once(order, settings, EventLog(), prove=False, progress=silent, clock=lambda: utc_now() + later)
+    done = back_up_once(options, settings, EventLog(), prove=False, progress=silent, clock=lambda: utc_now() + later)
     return done.reason if isinstance(done, Skipped) else done.taken.manifest.id
 
 
@@ -72,40 +72,40 @@ def write(node: Server) -> None:
         assert raw.ask("UPDATE t SET n = 'x' WHERE id = 1").startswith(b"=")
 
 
-def test_one_that_would_be_the_same_is_left_out_until_somebody_writes(node: Server, order: BackupOrder) -> None:
-    first = run(order)
-    assert [run(order), run(order, 24 * HOUR)] == ["unchanged", "unchanged"]
+def test_one_that_would_be_the_same_is_left_out_until_somebody_writes(node: Server, options: BackupOptions) -> None:
+    first = run(options)
+    assert [run(options), run(options, 24 * HOUR)] == ["unchanged", "unchanged"]
     write(node)
-    assert run(order) not in ("unchanged", first)
-    assert run(order) == "unchanged"
-    assert run(replace(order, skip_unchanged=False)) != "unchanged"
+    assert run(options) not in ("unchanged", first)
+    assert run(options) == "unchanged"
+    assert run(replace(options, skip_unchanged=False)) != "unchanged"
 
 
 @pytest.mark.parametrize("changes", [{"kind": Kind.ON_DEMAND}, {"kind": Kind.PRE_DEPLOYMENT}, {"kind": Kind.MILESTONE}])
-def test_what_somebody_asked_for_is_always_taken(order: BackupOrder, changes: dict[str, Kind]) -> None:
-    one = replace(order, **changes)
+def test_what_somebody_asked_for_is_always_taken(options: BackupOptions, changes: dict[str, Kind]) -> None:
+    one = replace(options, **changes)
     run(one)
     assert run(one) != "unchanged"
-    run(replace(order))
-    assert run(replace(order, name="by-name")) == "by-name"
+    run(replace(options))
+    assert run(replace(options, name="by-name")) == "by-name"
 
 
-def test_another_kind_is_no_reason(order: BackupOrder) -> None:
-    run(replace(order, kind=Kind.CONTINUOUS))
-    assert run(order) != "unchanged"
+def test_another_kind_is_no_reason(options: BackupOptions) -> None:
+    run(replace(options, kind=Kind.CONTINUOUS))
+    assert run(options) != "unchanged"
 
 
-def test_a_file_is_always_backed_up(order: BackupOrder, tmp_path: Path) -> None:
+def test_a_file_is_always_backed_up(options: BackupOptions, tmp_path: Path) -> None:
     make_database(tmp_path / NAME)
-    one = replace(order, location=FileLocation(tmp_path / NAME))
+    one = replace(options, location=FileLocation(tmp_path / NAME))
     run(one)
     assert run(one) != "unchanged"
 
 
 def gone(
-    order: BackupOrder, ending: str, *, copy: bool = False, change: Callable[[Path], object] = Path.unlink
+    options: BackupOptions, ending: str, *, copy: bool = False, change: Callable[[Path], object] = Path.unlink
 ) -> None:
-    store = order.copy_store if copy else order.store
+    store = options.copy_store if copy else options.store
     assert store is not None
     (path,) = Path(store.url).rglob(f"*{ending}")
     change(path)
@@ -113,16 +113,18 @@ def gone(
 
 @pytest.mark.parametrize("copy", [False, True])
 @pytest.mark.parametrize("ending", [".manifest.json", ".sql.gz", ".sqlite.zst"])
-def test_one_that_is_not_whole_in_every_store_is_taken_again(order: BackupOrder, ending: str, *, copy: bool) -> None:
-    run(order)
-    gone(order, ending, copy=copy)
-    assert run(order) != "unchanged"
+def test_one_that_is_not_whole_in_every_store_is_taken_again(
+    options: BackupOptions, ending: str, *, copy: bool
+) -> None:
+    run(options)
+    gone(options, ending, copy=copy)
+    assert run(options) != "unchanged"
 
 
-def test_one_that_is_cut_short_or_unreadable_is_taken_again(order: BackupOrder) -> None:
-    run(order)
-    gone(order, ".sql.gz", change=lambda path: path.write_bytes(b"x"))
-    assert run(order) != "unchanged"
+def test_one_that_is_cut_short_or_unreadable_is_taken_again(options: BackupOptions) -> None:
+    run(options)
+    gone(options, ".sql.gz", change=lambda path: path.write_bytes(b"x"))
+    assert run(options) != "unchanged"
 
 
 class _Bad:
@@ -132,54 +134,54 @@ class _Bad:
         return {"level": "restored", "ok": False}
 
 
-def test_one_that_failed_its_verification_is_taken_again(order: BackupOrder) -> None:
-    run(order)
-    (backup,) = Catalog(order.store).backups()
-    Catalog(order.store).record(backup.name, _Bad(), utc_now())
-    assert run(order) != "unchanged"
+def test_one_that_failed_its_verification_is_taken_again(options: BackupOptions) -> None:
+    run(options)
+    (backup,) = Catalog(options.store).backups()
+    Catalog(options.store).record(backup.name, _Bad(), utc_now())
+    assert run(options) != "unchanged"
 
 
 def test_other_formats_another_key_or_another_version_make_a_new_one(
-    order: BackupOrder, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    options: BackupOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    run(replace(order, formats=(Format.SQL,)))
-    assert run(order) != "unchanged"
-    assert run(replace(order, formats=(Format.SQL,))) == "unchanged"
+    run(replace(options, formats=(Format.SQL,)))
+    assert run(options) != "unchanged"
+    assert run(replace(options, formats=(Format.SQL,))) == "unchanged"
     KeyFile.create(tmp_path / "a.key")
     KeyFile.create(tmp_path / "b.key")
     for name in ("a.key", "b.key"):
-        keyed = replace(order, key=open_key(f"file:{tmp_path / name}"))
+        keyed = replace(options, key=open_key(f"file:{tmp_path / name}"))
         assert run(keyed) != "unchanged"
         assert run(keyed) == "unchanged"
-    assert run(order) != "unchanged"
+    assert run(options) != "unchanged"
     monkeypatch.setattr("shared.operations.backup.unchanged.TOOL", "litekeep 0.0.0-older")
-    assert run(order) != "unchanged"
+    assert run(options) != "unchanged"
 
 
-def test_it_is_taken_while_half_of_its_time_is_left(order: BackupOrder) -> None:
-    run(order)
-    assert find_unchanged(order, utc_now() + timedelta(days=3, hours=11)) is not None
-    assert find_unchanged(order, utc_now() + timedelta(days=3, hours=13)) is None
-    assert find_unchanged(replace(order, keep_for=timedelta(days=1)), utc_now() + 13 * HOUR) is None
-    assert find_unchanged(order, utc_now() - HOUR) is None  # it is dated in the future
+def test_it_is_taken_while_half_of_its_time_is_left(options: BackupOptions) -> None:
+    run(options)
+    assert find_unchanged(options, utc_now() + timedelta(days=3, hours=11)) is not None
+    assert find_unchanged(options, utc_now() + timedelta(days=3, hours=13)) is None
+    assert find_unchanged(replace(options, keep_for=timedelta(days=1)), utc_now() + 13 * HOUR) is None
+    assert find_unchanged(options, utc_now() - HOUR) is None  # it is dated in the future
 
 
 @pytest.mark.parametrize("request_", ["LIST DATABASES DETAILED", "DOWNLOAD DATABASE", "AUTH"])
-def test_where_the_node_does_not_tell_one_is_taken(node: Server, order: BackupOrder, request_: str) -> None:
-    run(order)
+def test_where_the_node_does_not_tell_one_is_taken(node: Server, options: BackupOptions, request_: str) -> None:
+    run(options)
     node.faults.error(request_, 10005, "not now")
-    assert run(order) != "unchanged"
+    assert run(options) != "unchanged"
 
 
-def test_where_the_store_does_not_take_the_mark_one_is_taken(order: BackupOrder) -> None:
-    run(order)
-    (Path(order.store.url) / "locks").write_bytes(b"in the way")
-    assert run(order) != "unchanged"
+def test_where_the_store_does_not_take_the_mark_one_is_taken(options: BackupOptions) -> None:
+    run(options)
+    (Path(options.store.url) / "locks").write_bytes(b"in the way")
+    assert run(options) != "unchanged"
 
 
-def test_a_mark_is_known_by_its_name_alone_and_is_no_backup(order: BackupOrder) -> None:
-    run(order)
-    (backup,) = Catalog(order.store).backups()
+def test_a_mark_is_known_by_its_name_alone_and_is_no_backup(options: BackupOptions) -> None:
+    run(options)
+    (backup,) = Catalog(options.store).backups()
     mark = Unchanged(backup.name, utc_now())
     assert parse_unchanged(mark.object) == mark
     assert parse(mark.object) is None
@@ -187,15 +189,15 @@ def test_a_mark_is_known_by_its_name_alone_and_is_no_backup(order: BackupOrder) 
         assert parse_unchanged(name) is None
 
 
-def test_a_quiet_database_is_not_stale_and_one_whose_schedule_stopped_is(order: BackupOrder) -> None:
-    run(order)
-    (backup,) = Catalog(order.store).backups()
+def test_a_quiet_database_is_not_stale_and_one_whose_schedule_stopped_is(options: BackupOptions) -> None:
+    run(options)
+    (backup,) = Catalog(options.store).backups()
     taken = backup.created_at
     for night in (1, 2, 3):
-        mark_unchanged(order.store, backup.name, taken + night * 24 * HOUR, None)
+        mark_unchanged(options.store, backup.name, taken + night * 24 * HOUR, None)
 
     def stale(after: timedelta) -> tuple[StatusLevel, bool, timedelta | None]:
-        listing, _ = look(order.store, taken + after)
+        listing, _ = look(options.store, taken + after)
         found = status_of(NAME, listing, DAILY, taken + after)
         said = [finding.event for finding in judge(listing, DAILY, taken + after)]
         return found.standing, "monitor.stale" in said, found.recovery_point
@@ -206,42 +208,42 @@ def test_a_quiet_database_is_not_stale_and_one_whose_schedule_stopped_is(order: 
     assert (standing, cries, behind) == (StatusLevel.STALE, True, 26 * HOUR + timedelta(minutes=1))
 
 
-def stale(order: BackupOrder, now: datetime, key: WrappingKey | None) -> tuple[bool, list[str]]:
+def stale(options: BackupOptions, now: datetime, key: WrappingKey | None) -> tuple[bool, list[str]]:
     """Whether the database is stale, and what is said of marks."""
-    listing, _ = look(order.store, now, open_key=lambda: key)
+    listing, _ = look(options.store, now, open_key=lambda: key)
     findings = [each for each in judge(listing, DAILY, now) if each.event is Event.MONITOR_NOT_SEALED]
     said = [each.message for each in findings]
     return status_of(NAME, listing, DAILY, now).standing is StatusLevel.STALE, said
 
 
-def forged(order: BackupOrder, mark: Unchanged, content: bytes) -> None:
-    order.store.create(mark.object, content, {})
+def forged(options: BackupOptions, mark: Unchanged, content: bytes) -> None:
+    options.store.create(mark.object, content, {})
 
 
-def test_a_mark_of_the_future_hides_nothing(order: BackupOrder) -> None:
-    run(order)
-    (backup,) = Catalog(order.store).backups()
+def test_a_mark_of_the_future_hides_nothing(options: BackupOptions) -> None:
+    run(options)
+    (backup,) = Catalog(options.store).backups()
     now = backup.created_at + 60 * HOUR
-    mark_unchanged(order.store, backup.name, now + HOUR, None)
-    assert stale(order, now, None) == (True, [])
+    mark_unchanged(options.store, backup.name, now + HOUR, None)
+    assert stale(options, now, None) == (True, [])
 
 
-def test_a_mark_that_names_a_backup_that_is_not_there_hides_nothing(order: BackupOrder) -> None:
-    run(order)
-    (backup,) = Catalog(order.store).backups()
+def test_a_mark_that_names_a_backup_that_is_not_there_hides_nothing(options: BackupOptions) -> None:
+    run(options)
+    (backup,) = Catalog(options.store).backups()
     now = backup.created_at + 60 * HOUR
     for name in (backup.name._replace(id="another"), backup.name._replace(kind=Kind.WEEKLY)):
-        write_mark(order.store, name, "0" * 64, now, None)
-    assert stale(order, now, None) == (True, [])
+        write_mark(options.store, name, "0" * 64, now, None)
+    assert stale(options, now, None) == (True, [])
 
 
 @pytest.fixture
-def keyed(order: BackupOrder, tmp_path: Path) -> BackupOrder:
-    return replace(order, key=KeyFile.create(tmp_path / "a.key"))
+def keyed(options: BackupOptions, tmp_path: Path) -> BackupOptions:
+    return replace(options, key=KeyFile.create(tmp_path / "a.key"))
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"null", b"[" * 10_000, b"\xff"])
-def test_a_mark_that_says_nothing_makes_nothing_fresh(keyed: BackupOrder, content: bytes) -> None:
+def test_a_mark_that_says_nothing_makes_nothing_fresh(keyed: BackupOptions, content: bytes) -> None:
     run(keyed)
     (backup,) = Catalog(keyed.store).backups()
     now = backup.created_at + 60 * HOUR
@@ -253,7 +255,7 @@ def test_a_mark_that_says_nothing_makes_nothing_fresh(keyed: BackupOrder, conten
 
 
 def test_a_mark_of_another_backup_or_without_a_true_seal_makes_nothing_fresh(
-    keyed: BackupOrder, tmp_path: Path
+    keyed: BackupOptions, tmp_path: Path
 ) -> None:
     run(keyed)
     (backup,) = Catalog(keyed.store).backups()
@@ -283,7 +285,7 @@ def test_a_mark_of_another_backup_or_without_a_true_seal_makes_nothing_fresh(
     assert listing.databases[NAME][0].unchanged_at == now, "without the key no seal can be told from another"
 
 
-def test_a_mark_that_a_run_makes_counts_with_and_without_the_key(keyed: BackupOrder) -> None:
+def test_a_mark_that_a_run_makes_counts_with_and_without_the_key(keyed: BackupOptions) -> None:
     run(keyed)
     (backup,) = Catalog(keyed.store).backups()
     assert run(keyed, 24 * HOUR) == "unchanged"

@@ -20,7 +20,7 @@ from shared.catalog.listing import Catalog
 from shared.clock import utc_now
 from shared.keys.keyfile import KeyFile
 from shared.model.kinds import Kind
-from shared.operations.backup import BackupOrder, take_backup
+from shared.operations.backup import BackupOptions, take_backup
 from shared.operations.drill.due import is_due
 from shared.operations.verify.ladder import verify_backup
 from shared.runtime.progress import silent
@@ -47,7 +47,7 @@ def verified(workplace: Workplace, *names: str, copied: bool = False, database: 
     key = workplace.folder / "litekeep.key"
     wrapping = KeyFile.read(key) if key.exists() else KeyFile.create(key)
     store = open_store(workplace.environment.get("BACKUP_STORE", str(workplace.store)))
-    order = BackupOrder(
+    options = BackupOptions(
         FileLocation(workplace.folder / database),
         store,
         wrapping,
@@ -57,7 +57,7 @@ def verified(workplace: Workplace, *names: str, copied: bool = False, database: 
         copy_store=FolderStore(workplace.folder / "copy") if copied else None,
     )
     for name in names:
-        take_backup(replace(order, name=name))
+        take_backup(replace(options, name=name))
         assert verify_backup(Catalog(store), Catalog(store).find(name, database), wrapping).ok
     return workplace
 

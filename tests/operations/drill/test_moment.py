@@ -29,8 +29,8 @@ def yard(tmp_path: Path) -> Yard:
 
 
 def _drill(yard: Yard, seed: int) -> Drill:
-    order = DrillOrder(yard.catalog, None, yard.key, [], seed)
-    return hold_drill(order, "app.db", yard.catalog.backups(), clock=lambda: yard.now + MINUTE)
+    options = DrillOrder(yard.catalog, None, yard.key, [], seed)
+    return hold_drill(options, "app.db", yard.catalog.backups(), clock=lambda: yard.now + MINUTE)
 
 
 def test_the_newest_point_at_or_before_the_moment_comes_back_and_its_age_is_told(yard: Yard) -> None:

@@ -172,9 +172,9 @@ def test_the_page_and_the_next_drill_show_how_long_it_took_before(yard: Yard) ->
 def test_the_schedule_plays_all_in_the_first_month_of_a_quarter(
     yard: Yard, asked: Asked, month: int, played: int
 ) -> None:
-    order = DrillOrder(yard.catalog, None, None, [], 1)
+    options = DrillOrder(yard.catalog, None, None, [], 1)
     today = datetime(2026, month, 4, 3, tzinfo=UTC)
-    found = with_scenarios(order, asked, Settings(), today)
+    found = with_scenarios(options, asked, Settings(), today)
     assert (len(found.scenarios), found.only_scenarios) == (played, bool(asked.scenarios))
 
 

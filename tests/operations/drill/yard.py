@@ -13,7 +13,7 @@ from shared.catalog.backup import Backup
 from shared.catalog.listing import Catalog
 from shared.model.kinds import Kind
 from shared.model.names import BackupName
-from shared.operations.backup import BackupOrder, take_backup
+from shared.operations.backup import BackupOptions, take_backup
 from shared.operations.drill import Drill, DrillOrder, hold_drill
 from shared.operations.drill.app_checks import AppCheck, parse_app_checks
 from shared.operations.verify.ladder import verify_backup
@@ -73,7 +73,7 @@ class Yard:
     ) -> BackupName:
         """A backup that was taken that long before the drill's Sunday."""
         moment = SUNDAY - timedelta(hours=hours_ago)
-        order = BackupOrder(
+        options = BackupOptions(
             FileLocation(self.folder / "app.db"),
             self.store,
             None,
@@ -83,7 +83,7 @@ class Yard:
             name=name,
             copy_store=self.copy if copied else None,
         )
-        taken = take_backup(order, clock=lambda: moment)
+        taken = take_backup(options, clock=lambda: moment)
         if verified:
             assert verify_backup(self.catalog, self.find(name), None, clock=lambda: moment).ok
         return taken.manifest.name
@@ -105,9 +105,9 @@ class Yard:
         **more: Any,
     ) -> Drill:
         app_checks: list[AppCheck] = parse_app_checks(checks, "checks.sql")
-        order = DrillOrder(self.catalog, Catalog(self.copy) if copy else None, None, app_checks, seed, **more)
+        options = DrillOrder(self.catalog, Catalog(self.copy) if copy else None, None, app_checks, seed, **more)
         found = self.catalog.backups() if backups is None else backups
-        return hold_drill(order, "app.db", found, clock=lambda: SUNDAY, stopwatch=Ticks(list(ticks)))
+        return hold_drill(options, "app.db", found, clock=lambda: SUNDAY, stopwatch=Ticks(list(ticks)))
 
 
 def damage(path: Path) -> None:

@@ -73,7 +73,7 @@ def test_what_was_erased_while_the_snapshot_was_being_made_is_forgotten(yard: Er
 def test_a_rewrite_makes_those_anew_that_a_fast_clock_dated(yard: ErasureYard) -> None:
     fast, later = (yard.backup(NOON + after) for after in (CLOCKS_DIFFER_BY, HOUR))
     yard.erase(7, NOON)
-    order = RewriteOrder(
+    options = RewriteOrder(
         yard.store,
         None,
         yard.key,
@@ -81,10 +81,10 @@ def test_a_rewrite_makes_those_anew_that_a_fast_clock_dated(yard: ErasureYard) -
         frozenset(),
         remove=lambda name: delete_backup(yard.store, name.manifest, force=True) and None,
     )
-    done = rewrite(order)
+    done = rewrite(options)
     assert (list(done.made), done.failed) == ([fast.id], {})
     (new,) = (each for each in Catalog(yard.store).backups() if each.name.id == done.made[fast.id])
     manifest, _ = Catalog(yard.store).read_manifest(new)
     assert forgets(yard, manifest)
-    assert not rewrite(order).made
+    assert not rewrite(options).made
     assert later.id in {each.name.id for each in Catalog(yard.store).backups()}

@@ -11,12 +11,12 @@ from shared.databases.snapshot import Snapshot, take_snapshot
 from shared.keys import WrappingKey
 from shared.model.kinds import Kind
 from shared.model.manifest import Manifest
-from shared.operations.backup import BackupOrder, Taken, take_backup
+from shared.operations.backup import BackupOptions, Taken, take_backup
 from shared.operations.continuous import run_cycle
 from shared.operations.erasure.record import EraseOrder, Recorded, record
 from shared.operations.erasure.way_out import WayOut
-from shared.operations.restore import RestoreOrder, restore
-from shared.operations.restore.order import Restored
+from shared.operations.restore import RestoreOptions, restore
+from shared.operations.restore.options import Restored
 from shared.sqlite.location import FileLocation
 from shared.stores.folder import FolderStore
 from tests.operations.erasure.builders import database
@@ -47,8 +47,8 @@ class ErasureYard:
     def file(self, name: str) -> Path:
         return self.folder / "backups" / name
 
-    def order(self, kind: Kind = Kind.DAILY) -> BackupOrder:
-        return BackupOrder(
+    def options(self, kind: Kind = Kind.DAILY) -> BackupOptions:
+        return BackupOptions(
             location=FileLocation(self.path),
             store=self.store,
             key=self.key,
@@ -66,19 +66,19 @@ class ErasureYard:
             now[0] += lasting
             return copied
 
-        return take_backup(self.order(), snapshot=snapshot, clock=lambda: now[0]).manifest
+        return take_backup(self.options(), snapshot=snapshot, clock=lambda: now[0]).manifest
 
     def point(self, at: datetime, *, lasting: timedelta = timedelta(0)) -> Manifest:
         """A point of the chain, or its base; its snapshot began then."""
         database(self.path, f"INSERT INTO users(email) VALUES('later{next(self._numbers)}@people.example')")
         times = itertools.chain([at], itertools.repeat(at + lasting))
-        done = run_cycle(self.order(Kind.CONTINUOUS), clock=lambda: next(times))
+        done = run_cycle(self.options(Kind.CONTINUOUS), clock=lambda: next(times))
         assert isinstance(done, Taken)
         return done.manifest
 
     def erase(self, person: int, at: datetime, store: FolderStore | None = None) -> Recorded:
         own = store is None
-        order = EraseOrder(
+        options = EraseOrder(
             store=store or self.store,
             copy_store=self.copies if own else None,
             key=self.key,
@@ -88,7 +88,7 @@ class ErasureYard:
             column="email",
             values=[f"person{person}@people.example"],
         )
-        return record(order, clock=lambda: at)
+        return record(options, clock=lambda: at)
 
     def backup_of(self, made: Manifest) -> Backup:
         return next(each for each in Catalog(self.store).backups() if each.name == made.name)
@@ -96,8 +96,10 @@ class ErasureYard:
     def restored(self, made: Manifest, target: Path, witness: FolderStore | None = None) -> Restored:
         """Restores it to a file by the usual way out."""
         way = WayOut(witness=witness)
-        order = RestoreOrder(Catalog(self.store), self.backup_of(made), self.key, FileLocation(target), erasures=way)
-        return restore(order)
+        options = RestoreOptions(
+            Catalog(self.store), self.backup_of(made), self.key, FileLocation(target), erasures=way
+        )
+        return restore(options)
 
 
 Harm = Callable[[ErasureYard], None]

@@ -14,7 +14,7 @@ from shared.keys import WrappingKey
 from shared.keys.keyfile import KeyFile
 from shared.model.kinds import Kind
 from shared.model.names import BackupName
-from shared.operations.rekey.run import Rekeyed, RekeyOrder, rekey
+from shared.operations.rekey.run import Rekeyed, RekeyOptions, rekey
 from shared.stores import Store
 from tests.archive.builders import manifest
 
@@ -34,7 +34,7 @@ class Place:
         return KeyFile.read(self.new_path)
 
     def rekey(self, store: Store | None = None, **changes: Any) -> Rekeyed:
-        return rekey(RekeyOrder(store or self.store, self.old, self.new, **changes))
+        return rekey(RekeyOptions(store or self.store, self.old, self.new, **changes))
 
     def opened_by(self, key: WrappingKey) -> set[str]:
         return opened_by(self.store, key)

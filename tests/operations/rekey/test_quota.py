@@ -10,7 +10,7 @@ import pytest
 from shared.errors import KeyProblem
 from shared.keys.keyfile import KeyFile
 from shared.keys.kms import CloudKey
-from shared.operations.rekey.run import Rekeyed, RekeyOrder, rekey
+from shared.operations.rekey.run import Rekeyed, RekeyOptions, rekey
 from shared.stores.folder import FolderStore
 from tests.operations.rekey.builders import opened_by, publish
 from tests.servers.kms.fixture import URI
@@ -29,7 +29,7 @@ def test_two_hundred_backups_over_a_quota_stopped_midway_and_continued(kms: KmsS
         publish(store, f"backup-{number:03d}", old)
 
     def run() -> Rekeyed:
-        new = RekeyOrder(store, lambda: old, lambda: CloudKey(URI, endpoint=kms.endpoint))
+        new = RekeyOptions(store, lambda: old, lambda: CloudKey(URI, endpoint=kms.endpoint))
         return rekey(new)
 
     kms.quota = Quota(allowed=60, refused=8, stop_after=200)

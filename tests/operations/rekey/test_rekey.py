@@ -12,8 +12,8 @@ from shared.keys.keyfile import KeyFile
 from shared.keys.kms import CloudKey
 from shared.model.kinds import Kind
 from shared.operations.copy import copy_backups
-from shared.operations.rekey.run import RekeyOrder, rekey
-from shared.operations.restore import RestoreOrder, restore
+from shared.operations.rekey.run import RekeyOptions, rekey
+from shared.operations.restore import RestoreOptions, restore
 from shared.retention.removal import delete_backup
 from shared.sqlite.location import FileLocation
 from shared.stores.folder import FolderStore
@@ -85,7 +85,7 @@ def test_backups_of_the_oldest_format_are_restored_with_the_new_key(frozen: Plac
     assert ([name.id for name in done.done], done.in_clear) == (["sealed"], 1)
     catalog = Catalog(frozen.store)
     target = FileLocation(tmp_path / "back.db")
-    restore(RestoreOrder(catalog, catalog.find("sealed"), frozen.new(), target, prove=True))
+    restore(RestoreOptions(catalog, catalog.find("sealed"), frozen.new(), target, prove=True))
     assert_equal(FROZEN / "original.sqlite", target.path)
 
 
@@ -159,8 +159,8 @@ def cloud(server: KmsServer, **more: float) -> CloudKey:
     return CloudKey(URI, endpoint=server.endpoint, **more)
 
 
-def in_cloud(place: Place, server: KmsServer, **more: float) -> RekeyOrder:
-    return RekeyOrder(place.store, place.old, lambda: cloud(server, **more))
+def in_cloud(place: Place, server: KmsServer, **more: float) -> RekeyOptions:
+    return RekeyOptions(place.store, place.old, lambda: cloud(server, **more))
 
 
 def test_from_a_file_to_cloud_kms_and_to_its_next_version_until_the_first_is_destroyed(
@@ -169,7 +169,7 @@ def test_from_a_file_to_cloud_kms_and_to_its_next_version_until_the_first_is_des
     rekey(in_cloud(place, kms))
     assert place.opened_by(cloud(kms)) == ALL
     kms.keys[KEY].rotate()
-    rotated = RekeyOrder(place.store, lambda: cloud(kms), lambda: cloud(kms))
+    rotated = RekeyOptions(place.store, lambda: cloud(kms), lambda: cloud(kms))
     assert len(rekey(rotated).done) == 6
     assert rekey(rotated).already == 6
     kms.keys[KEY].destroy(1)
@@ -194,9 +194,9 @@ def test_a_key_that_fails_again_and_again_ends_the_run(place: Place, kms: KmsSer
     for number in range(40):
         publish(place.store, f"more-{number}", cloud(kms))
     kms.keys[KEY].disable(1)
-    order = RekeyOrder(place.store, lambda: cloud(kms), place.new, kind=Kind.DAILY)
+    options = RekeyOptions(place.store, lambda: cloud(kms), place.new, kind=Kind.DAILY)
     with pytest.raises(KeyProblem, match="16 failures of a key in a row"):
-        rekey(order)
+        rekey(options)
 
 
 def test_damage_on_the_way_to_the_key_is_noticed(place: Place, kms: KmsServer) -> None:

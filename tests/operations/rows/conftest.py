@@ -10,34 +10,34 @@ import pytest
 
 from shared.catalog.listing import Catalog
 from shared.model.kinds import Kind
-from shared.operations.backup import BackupOrder, take_backup
-from shared.operations.rows import RowsOrder
+from shared.operations.backup import BackupOptions, take_backup
+from shared.operations.rows import RowsOptions
 from shared.sqlite.location import FileLocation
 from shared.stores import open_store
 
-Orders = Callable[..., RowsOrder]
+Orders = Callable[..., RowsOptions]
 
 
 @pytest.fixture
 def orders(tmp_path: Path) -> Orders:
-    """Backs up a database made by the first script, then runs the second on it; returns an order for its rows."""
+    """Backs up a database made by the first script, then runs the second on it; returns options that restore its rows."""
 
-    def make(before: str, after: str, **wanted: object) -> RowsOrder:
+    def make(before: str, after: str, **wanted: object) -> RowsOptions:
         path = tmp_path / "live.db"
         with closing(apsw.Connection(str(path))) as connection:
             connection.execute(before).fetchall()
         store = open_store(str(tmp_path / "store"))
-        take_backup(BackupOrder(FileLocation(path), store, None, Kind.DAILY, timedelta(days=7), "test"))
+        take_backup(BackupOptions(FileLocation(path), store, None, Kind.DAILY, timedelta(days=7), "test"))
         with closing(apsw.Connection(str(path))) as connection:
             connection.execute(after).fetchall()
         catalog = Catalog(store)
         chosen = {"table": "t"} | wanted
-        return RowsOrder(catalog, catalog.find("latest"), None, target=FileLocation(path), **chosen)  # type: ignore[arg-type]
+        return RowsOptions(catalog, catalog.find("latest"), None, target=FileLocation(path), **chosen)  # type: ignore[arg-type]
 
     return make
 
 
-def rows_of(order: RowsOrder, query: str = "SELECT * FROM t ORDER BY 1") -> list[tuple[object, ...]]:
-    assert isinstance(order.target, FileLocation)
-    with closing(apsw.Connection(str(order.target.path))) as connection:
+def rows_of(options: RowsOptions, query: str = "SELECT * FROM t ORDER BY 1") -> list[tuple[object, ...]]:
+    assert isinstance(options.target, FileLocation)
+    with closing(apsw.Connection(str(options.target.path))) as connection:
         return connection.execute(query).fetchall()

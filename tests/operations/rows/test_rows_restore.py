@@ -18,9 +18,9 @@ from shared.catalog.listing import Catalog
 from shared.compare.rows import Counts
 from shared.errors import NotPermitted, SourceError, UsageError
 from shared.model.kinds import Kind
-from shared.operations.backup import BackupOrder, take_backup
+from shared.operations.backup import BackupOptions, take_backup
 from shared.operations.diff.compare import compare, open_pair
-from shared.operations.rows import RowsOrder, plan_rows, restore_rows, to_file
+from shared.operations.rows import RowsOptions, plan_rows, restore_rows, to_file
 from shared.operations.rows import restore as module
 from shared.operations.rows.apply import Conflict, RowWritten
 from shared.operations.verify import allowances
@@ -35,37 +35,37 @@ SINCE = "DELETE FROM t WHERE id = 1; UPDATE t SET v = 'X' WHERE id = 2; INSERT I
 
 
 def test_missing_and_changed_rows_come_back_and_newer_ones_stay(orders: Orders) -> None:
-    order = orders(TABLE, SINCE)
-    done = restore_rows(order)
+    options = orders(TABLE, SINCE)
+    done = restore_rows(options)
     assert (done.inserted, done.updated, done.unchanged) == (1, 1, 1)
-    assert rows_of(order) == [(1, "a", 1), (2, "b", 2), (3, "c", 3), (4, "new", 4)]
+    assert rows_of(options) == [(1, "a", 1), (2, "b", 2), (3, "c", 3), (4, "new", 4)]
 
 
 def test_a_safety_backup_holds_what_was_there_before(orders: Orders) -> None:
-    order = orders(TABLE, SINCE)
-    before = rows_of(order)
-    done = restore_rows(order)
+    options = orders(TABLE, SINCE)
+    before = rows_of(options)
+    done = restore_rows(options)
     assert done.safety is not None
-    again = replace(order, backup=order.catalog.find(done.safety))
+    again = replace(options, backup=options.catalog.find(done.safety))
     assert restore_rows(again).updated == 1
-    assert [row for row in rows_of(order) if row[0] != 1] == before
+    assert [row for row in rows_of(options) if row[0] != 1] == before
 
 
 def test_a_dry_run_writes_nothing_and_shows_hashes_not_values(orders: Orders) -> None:
-    order = orders(TABLE, SINCE)
-    before = rows_of(order)
-    plan = plan_rows(order)
-    assert rows_of(order) == before
+    options = orders(TABLE, SINCE)
+    before = rows_of(options)
+    plan = plan_rows(options)
+    assert rows_of(options) == before
     assert [(row.action, row.key, row.then) for row in plan.rows] == [("update", [2], None), ("insert", [1], None)]
     assert plan.rows[0].hash_now != plan.rows[0].hash_then
-    assert plan_rows(order, values=True).rows[0].then == {"id": 2, "v": "b", "n": 2}
+    assert plan_rows(options, values=True).rows[0].then == {"id": 2, "v": "b", "n": 2}
 
 
 def test_where_and_keys_choose_rows_of_the_backup(orders: Orders) -> None:
-    order = orders(TABLE, "DELETE FROM t;", where="n > 1")
-    assert restore_rows(order).inserted == 2
-    assert restore_rows(replace(order, where=None, keys=[[1], [99]])).inserted == 1
-    assert len(rows_of(order)) == 3
+    options = orders(TABLE, "DELETE FROM t;", where="n > 1")
+    assert restore_rows(options).inserted == 2
+    assert restore_rows(replace(options, where=None, keys=[[1], [99]])).inserted == 1
+    assert len(rows_of(options)) == 3
 
 
 def test_a_condition_without_end_is_ended(orders: Orders, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -81,74 +81,74 @@ def test_a_condition_without_end_is_ended(orders: Orders, monkeypatch: pytest.Mo
 )
 def test_where_can_only_read_tables(orders: Orders, where: str) -> None:
     endless = "CREATE VIEW v AS WITH RECURSIVE c(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM c) SELECT id FROM c;"
-    order = orders(TABLE + endless, SINCE, where=where)
-    before = rows_of(order)
+    options = orders(TABLE + endless, SINCE, where=where)
+    before = rows_of(options)
     with pytest.raises((UsageError, NotPermitted)):
-        restore_rows(order)
-    assert rows_of(order) == before
+        restore_rows(options)
+    assert rows_of(options) == before
 
 
 def test_triggers_fire_only_when_asked_for(orders: Orders) -> None:
     log = "CREATE TABLE log (x); CREATE TRIGGER tr AFTER INSERT ON t BEGIN INSERT INTO log VALUES (NEW.id); END;"
-    order = orders(TABLE + log, SINCE)
-    restore_rows(order)
-    assert rows_of(order, "SELECT * FROM log") == [(4,)]
-    with closing(apsw.Connection(str(order.target.display))) as connection:
+    options = orders(TABLE + log, SINCE)
+    restore_rows(options)
+    assert rows_of(options, "SELECT * FROM log") == [(4,)]
+    with closing(apsw.Connection(str(options.target.display))) as connection:
         connection.execute("DELETE FROM t WHERE id = 1")
-    restore_rows(replace(order, triggers=True))
-    assert rows_of(order, "SELECT * FROM log") == [(4,), (1,)]
+    restore_rows(replace(options, triggers=True))
+    assert rows_of(options, "SELECT * FROM log") == [(4,), (1,)]
 
 
 def test_unique_values_may_change_places(orders: Orders) -> None:
     create = "CREATE TABLE t (id INTEGER PRIMARY KEY, u UNIQUE); INSERT INTO t VALUES (1, 'a'), (2, 'b');"
-    order = orders(
+    options = orders(
         create,
         "UPDATE t SET u = 'x' WHERE id = 1; UPDATE t SET u = 'a' WHERE id = 2; UPDATE t SET u = 'b' WHERE id = 1;",
     )
-    restore_rows(order)
-    assert rows_of(order) == [(1, "a"), (2, "b")]
+    restore_rows(options)
+    assert rows_of(options) == [(1, "a"), (2, "b")]
 
 
 def test_a_unique_value_that_a_newer_row_took_is_a_conflict(orders: Orders) -> None:
     create = "CREATE TABLE t (id INTEGER PRIMARY KEY, email UNIQUE); INSERT INTO t VALUES (1, 'a@b');"
-    order = orders(create, "DELETE FROM t; INSERT INTO t VALUES (2, 'a@b');")
-    assert "UNIQUE constraint failed: t.email" in plan_rows(order).conflicts[0]
+    options = orders(create, "DELETE FROM t; INSERT INTO t VALUES (2, 'a@b');")
+    assert "UNIQUE constraint failed: t.email" in plan_rows(options).conflicts[0]
     with pytest.raises(Conflict, match=r"UNIQUE constraint failed: t\.email"):
-        restore_rows(order)
-    assert rows_of(order) == [(2, "a@b")]
+        restore_rows(options)
+    assert rows_of(options) == [(2, "a@b")]
 
 
 def test_a_row_without_its_parent_is_a_conflict(orders: Orders) -> None:
     create = "CREATE TABLE p (id INTEGER PRIMARY KEY); INSERT INTO p VALUES (1), (2);"
     create += "CREATE TABLE t (id INTEGER PRIMARY KEY, p REFERENCES p); INSERT INTO t VALUES (1, 1), (2, 2);"
-    order = orders(create, "DELETE FROM t; DELETE FROM p WHERE id = 1;")
+    options = orders(create, "DELETE FROM t; DELETE FROM p WHERE id = 1;")
     with pytest.raises(Conflict, match="1 row of t would have no parent row"):
-        restore_rows(order)
-    restore_rows(replace(order, table="p"))
-    assert restore_rows(order).inserted == 2
+        restore_rows(options)
+    restore_rows(replace(options, table="p"))
+    assert restore_rows(options).inserted == 2
 
 
 def test_a_row_written_since_the_plan_stops_all(orders: Orders, monkeypatch: pytest.MonkeyPatch) -> None:
-    order = orders(TABLE, SINCE)
+    options = orders(TABLE, SINCE)
     real = module._safety_backup
 
     def meanwhile(*arguments: object) -> str:
-        with closing(apsw.Connection(order.target.display)) as connection:
+        with closing(apsw.Connection(options.target.display)) as connection:
             connection.execute("UPDATE t SET v = 'newest' WHERE id = 2")
         return real(*arguments)  # type: ignore[arg-type]
 
     monkeypatch.setattr(module, "_safety_backup", meanwhile)
     with pytest.raises(RowWritten) as raised:
-        restore_rows(order)
+        restore_rows(options)
     assert raised.value.keys == [[2]]
     assert "newest" not in str(raised.value)
-    assert rows_of(order) == [(2, "newest", 2), (3, "c", 3), (4, "new", 4)]
+    assert rows_of(options) == [(2, "newest", 2), (3, "c", 3), (4, "new", 4)]
 
 
 def test_rows_of_a_production_database_need_an_approval(orders: Orders) -> None:
-    order = orders(TABLE, SINCE, environment="production")
+    options = orders(TABLE, SINCE, environment="production")
     with pytest.raises(NotPermitted, match="second person"):
-        restore_rows(order)
+        restore_rows(options)
 
 
 @pytest.mark.parametrize(
@@ -156,46 +156,46 @@ def test_rows_of_a_production_database_need_an_approval(orders: Orders) -> None:
     [("nope", "is not in"), ("f", "virtual table"), ("v", "is not in"), ("f_content", "is not in")],
 )
 def test_only_ordinary_tables_get_rows_back(orders: Orders, table: str, message: str) -> None:
-    order = orders(f"{TABLE} CREATE VIRTUAL TABLE f USING fts5(a); CREATE VIEW v AS SELECT 1;", SINCE, table=table)
+    options = orders(f"{TABLE} CREATE VIRTUAL TABLE f USING fts5(a); CREATE VIEW v AS SELECT 1;", SINCE, table=table)
     with pytest.raises(UsageError, match=message):
-        restore_rows(order)
+        restore_rows(options)
 
 
 def test_a_hidden_rowid_that_a_newer_row_has_is_not_taken_from_it(orders: Orders) -> None:
     create = "CREATE TABLE t (k TEXT PRIMARY KEY, v); INSERT INTO t VALUES ('a', 1);"
-    order = orders(create, "DELETE FROM t; INSERT INTO t VALUES ('b', 2);")
-    restore_rows(order)
-    assert rows_of(order) == [("a", 1), ("b", 2)]
+    options = orders(create, "DELETE FROM t; INSERT INTO t VALUES ('b', 2);")
+    restore_rows(options)
+    assert rows_of(options) == [("a", 1), ("b", 2)]
 
 
 def test_columns_that_only_the_target_has_keep_their_values(orders: Orders) -> None:
-    order = orders(
+    options = orders(
         TABLE, SINCE + "ALTER TABLE t ADD COLUMN extra DEFAULT 'd'; UPDATE t SET extra = 'mine' WHERE id = 2;"
     )
-    restore_rows(order)
-    assert rows_of(order, "SELECT id, v, extra FROM t WHERE id < 3") == [(1, "a", "d"), (2, "b", "mine")]
+    restore_rows(options)
+    assert rows_of(options, "SELECT id, v, extra FROM t WHERE id < 3") == [(1, "a", "d"), (2, "b", "mine")]
 
 
 def test_a_locked_database_is_left_alone(orders: Orders, monkeypatch: pytest.MonkeyPatch) -> None:
-    order = orders(f"PRAGMA journal_mode=WAL; {TABLE}", SINCE)
+    options = orders(f"PRAGMA journal_mode=WAL; {TABLE}", SINCE)
     monkeypatch.setattr(to_file, "_BUSY_MILLISECONDS", 1)
-    with closing(apsw.Connection(order.target.display)) as writer:
+    with closing(apsw.Connection(options.target.display)) as writer:
         writer.execute("BEGIN IMMEDIATE; DELETE FROM t WHERE id = 3")
         with pytest.raises(SourceError, match="is locked by another program"):
-            restore_rows(order)
+            restore_rows(options)
         writer.execute("ROLLBACK")
-    assert (3, "c", 3) in rows_of(order)
+    assert (3, "c", 3) in rows_of(options)
 
 
 def test_killed_inside_the_transaction_nothing_is_changed(orders: Orders) -> None:
-    order = orders(f"PRAGMA journal_mode=WAL; {TABLE}", SINCE)
-    before = rows_of(order)
+    options = orders(f"PRAGMA journal_mode=WAL; {TABLE}", SINCE)
+    before = rows_of(options)
     program = """
 import os, sys
 from pathlib import Path
 from datetime import timedelta
 from shared.catalog.listing import Catalog
-from shared.operations.rows import RowsOrder, apply, restore_rows
+from shared.operations.rows import RowsOptions, apply, restore_rows
 from shared.sqlite.location import FileLocation
 from shared.stores import open_store
 catalog = Catalog(open_store(sys.argv[1]))
@@ -206,17 +206,17 @@ def kill(*arguments):
         os.kill(os.getpid(), 9)
     real(*arguments)
 apply._check_written = kill
-restore_rows(RowsOrder(catalog, catalog.find("latest"), None, "t", FileLocation(Path(sys.argv[2]))))
+restore_rows(RowsOptions(catalog, catalog.find("latest"), None, "t", FileLocation(Path(sys.argv[2]))))
 """
     root = Path(__file__).parents[3]
     done = subprocess.run(
-        [sys.executable, "-c", program, order.catalog.store.url, order.target.display],
+        [sys.executable, "-c", program, options.catalog.store.url, options.target.display],
         env=os.environ | {"PYTHONPATH": str(root)},
         check=False,
         capture_output=True,
     )
     assert done.returncode == -signal.SIGKILL, done.stderr
-    assert rows_of(order) == before
+    assert rows_of(options) == before
 
 
 VALUES = st.one_of(
@@ -256,13 +256,13 @@ def test_chosen_rows_equal_the_backup_and_no_other_row_changed(
                 connection.execute("INSERT OR REPLACE INTO t (k, v, w) VALUES (?, ?, ?)", (key, *pair))
             connection.execute(HOSTILE)
     store = open_store(str(folder / "store"))
-    take_backup(BackupOrder(FileLocation(then), store, None, Kind.DAILY, timedelta(days=7), "test"))
+    take_backup(BackupOptions(FileLocation(then), store, None, Kind.DAILY, timedelta(days=7), "test"))
     catalog = Catalog(store)
     keys = None if everything else [[key] for key in chosen]
-    done = restore_rows(RowsOrder(catalog, catalog.find("latest"), None, "t", FileLocation(live), keys=keys))
+    done = restore_rows(RowsOptions(catalog, catalog.find("latest"), None, "t", FileLocation(live), keys=keys))
     with open_pair(was, live) as both:
         tables = {table.name: table.counts for table in compare(both).tables}
     assert tables == {"t": Counts(added=done.inserted, changed=done.updated), "other": Counts()}
-    left = RowsOrder(catalog, catalog.find("latest"), None, "t", FileLocation(live), keys=keys)
+    left = RowsOptions(catalog, catalog.find("latest"), None, "t", FileLocation(live), keys=keys)
     plan = plan_rows(left)
     assert (plan.inserted, plan.updated) == (0, 0)

@@ -13,7 +13,7 @@ from shared.stores import Store
 
 
 @dataclass(frozen=True)
-class BackupOrder:
+class BackupOptions:
     """What to back up, to where, and as what. `key` None stores in clear. Without a `name` the time gives it one,
     after `prefix`.
 

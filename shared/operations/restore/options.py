@@ -21,7 +21,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class RestoreOrder:
+class RestoreOptions:
     """Which backup, to where, and how much of it.
 
     In place, only a backup of that very file goes, unless `any_source` says that it may be of another;

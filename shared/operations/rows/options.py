@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 
 @dataclass(frozen=True)
-class RowsOrder:
+class RowsOptions:
     """Which rows of which backup, and where to. Without `where` and `keys`: every row of the table.
 
     `keys` is one sequence of values for each row, in the order of the primary key. `triggers` says whether those of
@@ -37,7 +37,7 @@ class RowsOrder:
     keep_safety_for: timedelta = timedelta(days=30)
     permit: "Permit | None" = None  # what two persons have agreed on
     way: WayOut = USUAL
-    told: Callable[[Replayed], None] = lambda _erased: None  # of what the backup had to forget
+    on_erased: Callable[[Replayed], None] = lambda _erased: None  # called for erasures replayed on the backup
 
 
 @dataclass(frozen=True)
