@@ -1,1 +1,1 @@
-"""What Litekeep does, one package for each operation, each in the order that loses nothing."""
+"""The operations: one package each, whose effects come in an order that loses no data."""

@@ -1,9 +1,9 @@
-"""Bringing another store up to date: each backup that it lacks, and what belongs to backups there.
+"""Copies to another store each backup that it lacks, and the records that belong to its backups.
 
-Per backup the artifacts go first and the manifest last, so that the other store never shows a backup that is not whole;
-then its verdicts, its re-wrapped keys and its hold. Erasures, drill reports and the audit trail follow. What is there
-already is left, so an interrupted copy is continued by running it again. Every artifact is held to its manifest on the
-way: what is not as it was stored is not copied.
+Of each backup the artifacts are copied first and the manifest last, so that the other store never lists an incomplete
+backup. Its verdicts, re-wrapped keys and hold follow; then erasures, drill reports and the audit trail. Existing
+objects are left as they are, so running it again continues an interrupted copy. Every artifact is checked against its
+manifest on the way: a damaged one is not copied.
 """
 
 from collections.abc import Sequence
@@ -27,13 +27,13 @@ from shared.stores import Store, StoredObject
 from shared.text import count
 
 _PIECE = 1 << 20
-_RECORDS = ("verdict", "hold", "rekey")  # roles of what is stored beside a backup later
+_RECORDS = ("verdict", "hold", "rekey")  # roles of objects that are stored beside a backup later
 _LARGEST_RECORD = 64 << 20  # bytes of a verdict, hold or drill report
 
 
 @dataclass
 class Copied:
-    """What a copy did. `failed` says for each backup that could not be copied why."""
+    """The result of a copy. `failed` gives the reason for each backup or record that could not be copied."""
 
     backups: list[str] = field(default_factory=list)
     objects: int = 0
@@ -59,12 +59,12 @@ def _place(url: str) -> str:
 def copy_backups(
     source: Store, target: Store, backups: Sequence[Backup] | None = None, *, progress: Progress = silent
 ) -> Copied:
-    """Copies the given backups, or all that `target` lacks, oldest first, with what belongs to them.
+    """Copies the given backups, or all that `target` lacks, oldest first, with their records.
 
-    One that fails does not keep the others from being copied. Raises StoreError when a store cannot be listed.
+    Continues after a backup that fails. Raises StoreError when a store cannot be listed.
     """
     catalog = Catalog(source)
-    there = {item.name: item.size_bytes for item in target.list_objects(start=BESIDE_TRAIL)}
+    stored_sizes = {item.name: item.size_bytes for item in target.list_objects(start=BESIDE_TRAIL)}
     listed = list(source.list_objects(start=BESIDE_TRAIL))
     wanted = list(reversed(catalog.backups() if backups is None else _with_paths(catalog, backups)))
     chosen = {backup.name for backup in wanted}
@@ -73,11 +73,11 @@ def copy_backups(
     for number, backup in enumerate(wanted):
         progress("copy", number, len(wanted))
         try:
-            _copy_backup(catalog, target, backup, there, done)
+            _copy_backup(catalog, target, backup, stored_sizes, done)
         except (NotGood, StoreError) as error:
             done.failed[backup.name.id] = str(error)
     for item in listed:
-        if item.name not in there and _is_record(item, chosen, done, whole=backups is None):
+        if item.name not in stored_sizes and _is_record(item, chosen, done, whole=backups is None):
             _copy_record(source, target, item, done)
     if backups is None:
         _copy_trail(source, target, done)
@@ -85,19 +85,19 @@ def copy_backups(
 
 
 def _copy_trail(source: Store, target: Store, done: Copied) -> None:
-    from shared.audit.copy import copy_trail  # noqa: PLC0415 - most of who copies backups loads no signatures
+    from shared.audit.copy import copy_trail  # noqa: PLC0415 - it loads signatures, and most copies need none
 
     try:
-        brought = copy_trail(source, target)
+        copied = copy_trail(source, target)
     except LitekeepError as error:
         done.failed["the audit trail"] = str(error)
         return
-    done.objects += brought.objects
-    done.size_bytes += brought.size_bytes
+    done.objects += copied.objects
+    done.size_bytes += copied.size_bytes
 
 
 def _with_paths(catalog: Catalog, backups: Sequence[Backup]) -> list[Backup]:
-    """These and what they build on, newest first: the other store must not show a point that it cannot restore."""
+    """Adds the backups that these build on, newest first: the target must not list a point that it cannot restore."""
     wanted = {backup.name: backup for backup in backups}
     databases = {backup.name.database for backup in backups if parent_of(backup)}
     known = {backup.name: backup for database in databases for backup in catalog.backups(Kind.CONTINUOUS, database)}
@@ -115,29 +115,29 @@ def _cycle_of(backup: Backup) -> int:
     return backup.chain.cycle if backup.chain else 0
 
 
-def _copy_backup(catalog: Catalog, target: Store, backup: Backup, there: dict[str, int], done: Copied) -> None:
-    if backup.name.manifest in there:
+def _copy_backup(catalog: Catalog, target: Store, backup: Backup, stored_sizes: dict[str, int], done: Copied) -> None:
+    if backup.name.manifest in stored_sizes:
         return
     if backup.damaged:
         raise NotGood(backup.damaged)
     parent = parent_of(backup)
-    if parent is not None and parent.manifest not in there:
-        raise NotGood(f"{parent.id}, which it builds on, is not there: copy that first")
+    if parent is not None and parent.manifest not in stored_sizes:
+        raise NotGood(f"the target lacks {parent.id}, which it builds on: copy that first")
     manifest, raw = catalog.read_manifest(backup)
     for artifact in manifest.artifacts:
-        if there.get(artifact.object) == artifact.size_bytes:
+        if stored_sizes.get(artifact.object) == artifact.size_bytes:
             continue
         _copy_artifact(catalog.store, target, artifact)
         done.objects += 1
         done.size_bytes += artifact.size_bytes
     _create(target, manifest, raw)
-    there[backup.name.manifest] = len(raw)
+    stored_sizes[backup.name.manifest] = len(raw)
     done.objects += 1
     done.backups.append(manifest.id)
 
 
 def _copy_artifact(source: Store, target: Store, artifact: Artifact) -> None:
-    """Brings one artifact over, counted and hashed before it gets its name."""
+    """Copies one artifact, and checks its size and hash before it gets its name."""
     tally = StoredTally()
     with target.staging_folder() as staging:
         path = staging / "artifact"
@@ -146,7 +146,7 @@ def _copy_artifact(source: Store, target: Store, artifact: Artifact) -> None:
                 tally.add(piece)
                 file.write(piece)
         if (tally.size, tally.sha256) != (artifact.size_bytes, artifact.sha256):
-            raise NotGood(f"{artifact.object} is not as it was stored: it was not copied; use another backup")
+            raise NotGood(f"cannot copy {artifact.object}: its content differs from the manifest; use another backup")
         metadata = {"litekeep-sha256": artifact.sha256, "litekeep-format": artifact.format.value}
         target.create_from_file(artifact.object, path, int(tally.crc32c, 16), metadata)
 
@@ -155,16 +155,16 @@ def _create(target: Store, manifest: Manifest, raw: bytes) -> None:
     try:
         target.create(manifest.name.manifest, raw, beside_manifest(manifest))
     except ObjectExists:
-        return  # another run has copied it this very moment
+        return  # another run copied it at the same time
 
 
 def _is_record(item: StoredObject, chosen: set[names.BackupName], done: Copied, *, whole: bool) -> bool:
-    """Whether it belongs to a backup that was copied, or is a drill's report, an erasure, a request or a policy."""
+    """Returns whether an object belongs to a copied backup, or is a drill report, an erasure, a request or a policy."""
     parsed = names.parse(item.name)
     if parsed is not None:
         return parsed.role in _RECORDS and parsed.backup in chosen and parsed.backup.id not in done.failed
     if report_names.parse_erasure(item.name) is not None:
-        return True  # whatever is copied must not come back whole from there
+        return True  # a restore from the copy has to replay erasures too
     return whole and item.name.startswith((report_names.drill_prefix(), REQUESTS, POLICIES))
 
 

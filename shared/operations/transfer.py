@@ -1,4 +1,4 @@
-"""Plain files in and out: importing what others dumped, exporting what the stock shell opens."""
+"""Imports plain files that other tools dumped, and exports plain files that the stock shell opens."""
 
 import gzip
 import os
@@ -41,12 +41,13 @@ _SQL_ENDINGS = (".sql", ".sql.gz")
 _IMAGE_ENDINGS = (".sqlite", ".sqlite3", ".db")
 _PAGES_FIRST = (Format.SQLITE, Format.PAGES, Format.SQL)
 _SQL_FIRST = (Format.SQL, Format.SQLITE, Format.PAGES)
-_Keys = tuple[DataKey | None, WrappingKey | None]  # what opens a backup, and what opens those it builds on
 _DAMAGED = "NOT good: it was taken of a damaged database"
 
 
 @dataclass(frozen=True)
 class Imported:
+    """A file that was loaded into the new database `target`."""
+
     source: Path
     target: str
     tables: int
@@ -56,18 +57,29 @@ class Imported:
 
 @dataclass(frozen=True)
 class Exported:
-    """`notes` are what a person must know about the file."""
+    """A backup that was written as a plain file. `notes` tell people what is unusual about the file."""
 
     manifest: Manifest
     notes: list[str]
     erased: Replayed | None = None
 
 
+@dataclass(frozen=True)
+class _Opened:
+    """An opened backup, its data key, and the key of the backups that it builds on."""
+
+    catalog: Catalog
+    manifest: Manifest
+    data_key: DataKey | None
+    key: WrappingKey | None
+    progress: Progress
+
+
 def import_file(source: Path, target: Location, *, clock: Clock = utc_now, progress: Progress = silent) -> Imported:
-    """Makes a new database of a `.sql`, `.sql.gz`, `.sqlite` or `.sqlite.zst` file, as a restore would.
+    """Loads a `.sql`, `.sql.gz`, `.sqlite` or `.sqlite.zst` file into a new database, in the way of a restore.
 
     Raises NotGood when the file does not unpack, load, or pass SQLite's own checks; UsageError when
-    the target is taken.
+    the target exists.
     """
     started, place = clock(), restore_target(target)
     place.check(in_place=False)
@@ -80,7 +92,7 @@ def import_file(source: Path, target: Location, *, clock: Clock = utc_now, progr
 
 
 def _load_file(source: Path, made: Path, *, progress: Progress) -> tuple[int, int]:
-    """Makes the private new file `made` of such a file; returns tables and rows. Raises NotGood, as above."""
+    """Loads the file into the new private file `made`; returns its tables and rows. Raises NotGood."""
     refuse_incomplete_database(source)
     with Confined() as child:
         write_plain(counted(open_compressed(source), progress, "load"), made, source, child)
@@ -88,10 +100,10 @@ def _load_file(source: Path, made: Path, *, progress: Progress) -> tuple[int, in
 
 
 def check_export_name(output: Path) -> None:
-    """Raises UsageError for an ending that says nothing of the format, or a name that is taken."""
+    """Raises UsageError when the file exists, or its ending names no format."""
     if not output.name.endswith(_SQL_ENDINGS + _IMAGE_ENDINGS):
         allowed = ", ".join(_SQL_ENDINGS + _IMAGE_ENDINGS)
-        raise UsageError(f"--output {output} says no format by its ending: allowed are {allowed}")
+        raise UsageError(f"--output {output} has an ending that names no format: allowed are {allowed}")
     check_new(output)
 
 
@@ -104,10 +116,10 @@ def export_backup(
     way: WayOut = USUAL,
     progress: Progress = silent,
 ) -> Exported:
-    """Writes a backup as a plain file, in clear, for the stock `sqlite3`; the ending says which format.
+    """Writes a backup as a plain file, in clear, for the stock `sqlite3`. The ending of `output` decides the format.
 
-    What was erased since the backup was taken is not in it. Raises NotGood when the backup is not good, UsageError when
-    the file is there already, NotErased.
+    Erasures since the backup are replayed on it. Raises NotGood when the backup is not good, UsageError when the file
+    exists, NotErased when an erasure cannot be replayed.
     """
     check_export_name(output)
     note("file", f"{output} was not made")
@@ -115,6 +127,7 @@ def export_backup(
     as_sql = output.name.endswith(_SQL_ENDINGS)
     if (pending := pending_for(catalog.store, key, manifest, way)) is not None:
         return _export_erased(catalog, backup, key, output, pending, progress)
+    opened = _Opened(catalog, manifest, data_key, key, progress)
     failures: list[NotGood | StoreError] = []
     with scratch_beside(output) as scratch:
         made = scratch / "export"
@@ -124,10 +137,9 @@ def export_backup(
                 continue
             try:
                 if as_sql:
-                    pieces = _sql(catalog, manifest, (data_key, key), artifact, scratch, progress)
-                    _write_sql(pieces, made, packed=output.name.endswith(".gz"))
+                    _write_sql(_sql(opened, artifact, scratch), made, packed=output.name.endswith(".gz"))
                 else:
-                    _rebuild(catalog, manifest, (data_key, key), artifact, made, progress)
+                    _rebuild(opened, artifact, made)
             except (NotGood, StoreError) as error:
                 failures.append(error)
                 made.unlink(missing_ok=True)
@@ -141,7 +153,7 @@ def export_backup(
 def _export_erased(
     catalog: Catalog, backup: Backup, key: WrappingKey | None, output: Path, pending: Pending, progress: Progress
 ) -> Exported:
-    """The same by way of a whole database, which forgets first."""
+    """Exports by way of a whole database, on which the erasures are replayed first."""
     with scratch_beside(output) as scratch:
         image, made = scratch / "image.sqlite", scratch / "export"
         manifest = rebuild_backup(catalog, backup, key, image, way=WayOut(without=True), progress=progress)
@@ -157,30 +169,27 @@ def _export_erased(
     return Exported(manifest, notes if manifest.integrity.good else [*notes, _DAMAGED], erased)
 
 
-def _sql(
-    catalog: Catalog,
-    manifest: Manifest,
-    keys: _Keys,
-    artifact: Artifact,
-    scratch: Path,
-    progress: Progress,
-) -> Iterator[bytes]:
+def _sql(opened: _Opened, artifact: Artifact, scratch: Path) -> Iterator[bytes]:
+    """Yields the SQL of a dump, or of a rebuilt page image."""
+    manifest = opened.manifest
     if artifact.format is Format.SQL:
-        with catalog.store.open(artifact.object) as stored:
-            yield from counted(read_artifact(stored, artifact, keys[0], manifest.name), progress, "load")
+        with opened.catalog.store.open(artifact.object) as stored:
+            chunks = read_artifact(stored, artifact, opened.data_key, manifest.name)
+            yield from counted(chunks, opened.progress, "load")
         return
     image = scratch / "image.sqlite"
-    _rebuild(catalog, manifest, keys, artifact, image, progress)
+    _rebuild(opened, artifact, image)
     header = DumpHeader(manifest.database, rfc3339(manifest.created_at), manifest.schema_version)
     with closing(apsw.Connection(str(image), flags=apsw.SQLITE_OPEN_READWRITE)) as connection:
         yield from dump(connection, header)
 
 
-def _rebuild(
-    catalog: Catalog, manifest: Manifest, keys: _Keys, artifact: Artifact, target: Path, progress: Progress
-) -> None:
+def _rebuild(opened: _Opened, artifact: Artifact, target: Path) -> None:
+    """Rebuilds the database and checks it against the manifest. Raises NotGood."""
+    manifest, store = opened.manifest, opened.catalog.store
     with Confined() as child:
-        rebuild(catalog.store, manifest, artifact, keys[0], target, child, below=Below(keys[1]), progress=progress)
+        below = Below(opened.key)
+        rebuild(store, manifest, artifact, opened.data_key, target, child, below=below, progress=opened.progress)
         failed = [check for check in hold(child, target, manifest) if not check.ok]
     if failed and manifest.integrity.good:
         raise NotGood(f"{manifest.id} came back different: {'; '.join(check.detail for check in failed)}")

@@ -1,4 +1,4 @@
-"""From a snapshot to artifact files in staging, and what the manifest says of the snapshot."""
+"""Writes the artifacts of a snapshot to staging, and describes the snapshot for its manifest."""
 
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -22,15 +22,15 @@ from shared.model.names import BackupName, Format
 from shared.runtime.progress import GivenUp, Progress, counted
 from shared.sqlite.settings_of import describe, describe_by_header
 
-# Bytes of a row as SQL. Loading one takes about five times as much, and the jobs have 1 GiB of memory.
+# Most bytes of SQL in one row. Loading a row takes about five times its size, and the jobs have 1 GiB of memory.
 LONGEST_ROW = 128 << 20
 _PIECE = 1 << 20
-_PATIENCE = 10_000  # milliseconds; of a WAL database, whoever closes it last locks the others out for a moment
+_BUSY_MILLISECONDS = 10_000  # the last connection to close a WAL database locks the others out for a moment
 
 
 @dataclass(frozen=True)
 class Description:
-    """What the snapshot holds, as the manifest will say it."""
+    """The contents of a snapshot, as its manifest records them."""
 
     database: Database
     schema_hash: str
@@ -39,12 +39,12 @@ class Description:
     tables: int = 0
     rows: int = 0
     reindex: list[str] = field(default_factory=list)
-    without_sql: str | None = None  # why there is a page image only
-    unreadable: str | None = None  # why nobody can say more of it, for all that SQLite finds no damage
+    without_sql: str | None = None  # why the backup has a page image only
+    unreadable: str | None = None  # why the contents cannot be described although SQLite finds no damage
 
     @property
     def integrity(self) -> Integrity | None:
-        """What is to be said in place of SQLite's own check, if anything."""
+        """Overrides the result of SQLite's own check for unreadable contents; else None."""
         return Integrity(good=False, problems=[self.unreadable]) if self.unreadable else None
 
 
@@ -57,54 +57,59 @@ def write_artifacts(
     data_key: DataKey | None,
     progress: Progress,
 ) -> tuple[list[Artifact], DumpCounts | None]:
-    """Writes each format into `staging / FORMAT`; the counts are those of the dump, when one was made.
+    """Writes each format to `staging / FORMAT`. Returns the artifacts, and the dump's row counts if there is a dump.
 
-    Raises SourceError for what a dump cannot carry, apsw.Error when the pages cannot be read.
+    Raises SourceError for content that SQL cannot express, apsw.Error when pages cannot be read.
     """
     counts = DumpCounts()
-    given_up = Event()
+    cancelled = Event()
 
     def write(form: Format) -> Artifact:
         chunks = _dump(snapshot, name, created_at, counts) if form is Format.SQL else _pages(snapshot.path)
-        passing = counted(chunks, progress, str(form), snapshot.size_bytes)
+        chunks = counted(chunks, progress, str(form), snapshot.size_bytes)
         try:
-            artifact = write_artifact(_until(given_up, passing), staging / form, form, data_key, name)
+            artifact = write_artifact(_until_cancelled(chunks, cancelled), staging / form, form, data_key, name)
         except BaseException:
-            given_up.set()
+            cancelled.set()
             raise
-        progress(str(form), snapshot.size_bytes, snapshot.size_bytes)  # a dump may be smaller than its pages
+        progress(str(form), snapshot.size_bytes, snapshot.size_bytes)  # a dump may be smaller than the page image
         return artifact
 
-    return _side_by_side(write, formats, given_up), counts if Format.SQL in formats else None
+    return _write_in_parallel(write, formats, cancelled), counts if Format.SQL in formats else None
 
 
-def _side_by_side(write: Callable[[Format], Artifact], formats: tuple[Format, ...], given_up: Event) -> list[Artifact]:
-    """The first in this thread, where signals arrive, the others beside it; one that fails ends all."""
+def _write_in_parallel(
+    write: Callable[[Format], Artifact], formats: tuple[Format, ...], cancelled: Event
+) -> list[Artifact]:
+    """Writes the first format in this thread, which receives signals, and the others in threads of their own.
+
+    A failure cancels all of them.
+    """
     first, *others = formats
     with ThreadPoolExecutor(max(1, len(others)), thread_name_prefix="artifact") as pool:
         try:
-            beside = [pool.submit(write, form) for form in others]
+            pending = [pool.submit(write, form) for form in others]
             try:
                 made = write(first)
             except GivenUp:
-                for artifact in beside:
+                for artifact in pending:
                     artifact.result()  # raises the reason
                 raise
-            return [made, *(artifact.result() for artifact in beside)]
+            return [made, *(artifact.result() for artifact in pending)]
         except BaseException:
-            given_up.set()
+            cancelled.set()
             raise
 
 
-def _until(given_up: Event, chunks: Iterable[bytes]) -> Iterator[bytes]:
+def _until_cancelled(chunks: Iterable[bytes], cancelled: Event) -> Iterator[bytes]:
     for chunk in chunks:
-        if given_up.is_set():
+        if cancelled.is_set():
             raise GivenUp
         yield chunk
 
 
 def describe_snapshot(snapshot: Snapshot, counts: DumpCounts | None) -> Description:
-    """What a sound snapshot holds; rows are counted here when no dump has counted them."""
+    """Describes a sound snapshot. Counts its rows if no dump has counted them."""
     with closing(_open(snapshot)) as connection:
         row_counts = counts.row_counts if counts else count_rows(connection)
         own = user_tables(connection)
@@ -120,11 +125,11 @@ def describe_snapshot(snapshot: Snapshot, counts: DumpCounts | None) -> Descript
 
 
 def describe_damaged(snapshot: Snapshot) -> Description:
-    """As much of a damaged snapshot as can be told without trusting its tables."""
+    """Describes a damaged snapshot without reading its tables."""
     with closing(_open(snapshot)) as connection:
         try:
             return Description(describe(connection, snapshot.journal_mode), schema_hash(connection), "unknown")
-        except (apsw.Error, UnicodeError):  # not even the schema can be read
+        except (apsw.Error, UnicodeError):  # the schema cannot be read either
             return Description(describe_by_header(snapshot.path, snapshot.journal_mode), "0" * 64, "unknown")
 
 
@@ -143,5 +148,5 @@ def _pages(path: Path) -> Iterator[bytes]:
 
 def _open(snapshot: Snapshot) -> apsw.Connection:
     connection = apsw.Connection(str(snapshot.path), flags=apsw.SQLITE_OPEN_READWRITE)
-    connection.set_busy_timeout(_PATIENCE)
+    connection.set_busy_timeout(_BUSY_MILLISECONDS)
     return connection

@@ -1,4 +1,4 @@
-"""The manifest of a backup that is being taken, before it is sealed."""
+"""Builds the manifest of a new backup, not yet sealed."""
 
 from datetime import datetime, timedelta
 from typing import Any
@@ -19,9 +19,9 @@ def new_manifest(
     keep_for: timedelta,
     source: Source,
     integrity: Integrity,
-    **more: Any,
+    **fields: Any,
 ) -> Manifest:
-    """Returns what every manifest says, and `more`: what only this kind of backup has."""
+    """Returns a manifest with the fields that every backup has, and `fields` for those of this kind of backup."""
     return Manifest(
         id=name.id,
         database=name.database,
@@ -41,5 +41,5 @@ def new_manifest(
         reindex=description.reindex,
         note=options.note,
         verdict_seal=VERDICT_SEAL,
-        **more,
+        **fields,
     )

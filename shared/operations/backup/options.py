@@ -1,4 +1,4 @@
-"""What is asked for when a backup is asked for."""
+"""The options of a backup."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -14,10 +14,10 @@ from shared.stores import Store
 
 @dataclass(frozen=True)
 class BackupOptions:
-    """What to back up, to where, and as what. `key` None stores in clear. Without a `name` the time gives it one,
-    after `prefix`.
+    """Which database to back up, to which store, and as which kind.
 
-    `skip_unchanged`: a backup that a schedule asks for may be left out when nothing was written since the last one.
+    Without `key` the backup is stored in clear. Without `name` its id is `prefix` and the time. `skip_unchanged` skips
+    a scheduled backup when nothing was written since the last one.
     """
 
     location: FileLocation | CloudLocation
@@ -32,5 +32,5 @@ class BackupOptions:
     copy_store: Store | None = None
     allow_corrupt: bool = False
     skip_unchanged: bool = False
-    note: str | None = None  # a line for people, kept in the manifest
-    marks: Mapping[str, str | int] = field(default_factory=dict)  # further fields of the manifest
+    note: str | None = None  # a line for people, stored in the manifest
+    marks: Mapping[str, str | int] = field(default_factory=dict)  # more fields of the manifest

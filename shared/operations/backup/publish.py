@@ -1,4 +1,4 @@
-"""Storing staged artifacts and then their manifest; the same again for the copy store."""
+"""Stores staged artifacts and then their manifest, in the store and in the copy store."""
 
 import shutil
 from collections.abc import Callable, Mapping
@@ -15,7 +15,7 @@ from shared.stores import Store
 
 
 class _CopyFailed:
-    """The copy could not even be staged; the reason waits until the first store has its backup."""
+    """Staging the copy failed. Reported after the backup is published in the first store."""
 
     def __init__(self, reason: str) -> None:
         self.reason = reason
@@ -25,18 +25,23 @@ Copies = Path | _CopyFailed | None
 
 
 def publish(
-    store: Store, manifest: Manifest, staging: Path, progress: Progress, *, last_look: Callable[[], None] = lambda: None
+    store: Store,
+    manifest: Manifest,
+    staging: Path,
+    progress: Progress,
+    *,
+    before_manifest: Callable[[], None] = lambda: None,
 ) -> None:
-    """Stores the artifacts that lie in `staging / FORMAT`, then the manifest: the commit point.
+    """Stores the artifacts from `staging / FORMAT`, then the manifest, which is the commit point.
 
-    `last_look` comes between, and raises when the manifest may not be.
+    `before_manifest` is called between the two, and raises an error to prevent the commit.
     """
     for number, artifact in enumerate(manifest.artifacts):
         progress("store", number, len(manifest.artifacts))
         store.create_from_file(
             artifact.object, staging / artifact.format, int(artifact.crc32c, 16), _metadata(artifact)
         )
-    last_look()
+    before_manifest()
     what = f"safety backup {manifest.id}" if manifest.id.startswith(SAFETY_PREFIX) else f"backup {manifest.id}"
     what += f" of {manifest.database}"
     with unsure(
@@ -49,20 +54,20 @@ def publish(
 
 
 def stage_copies(copy_store: Store | None, manifest: Manifest, staging: Path, stack: ExitStack) -> Copies:
-    """Second files for the copy store, made before the first store takes the staged ones for itself."""
+    """Copies the staged files for the copy store, because publishing moves the originals into the first store."""
     if copy_store is None:
         return None
     try:
-        second = stack.enter_context(copy_store.staging_folder())
+        staged = stack.enter_context(copy_store.staging_folder())
         for artifact in manifest.artifacts:
-            shutil.copyfile(staging / artifact.format, second / artifact.format)
+            shutil.copyfile(staging / artifact.format, staged / artifact.format)
     except (LitekeepError, OSError) as error:
         return _CopyFailed(str(error))
-    return second
+    return staged
 
 
 def publish_copy(copy_store: Store | None, manifest: Manifest, copies: Copies, progress: Progress) -> str | None:
-    """Publishes in the copy store too. Returns why it could not: the first store's backup stands either way."""
+    """Publishes in the copy store too. Returns the error, if any: the backup in the first store is complete anyway."""
     if copy_store is None or copies is None:
         return None
     if isinstance(copies, _CopyFailed):

@@ -1,4 +1,4 @@
-"""The safety backup of what is about to be overwritten."""
+"""The safety backup, taken of a database before it is overwritten."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -8,6 +8,7 @@ from pathlib import Path
 from shared.clock import Clock
 from shared.databases.location import Location
 from shared.databases.snapshot import Snapshot
+from shared.errors import CorruptSource
 from shared.keys import WrappingKey
 from shared.model.kinds import Kind
 from shared.model.names import SAFETY_PREFIX, WHOLE, Format
@@ -18,8 +19,8 @@ from shared.stores import Store
 
 
 @dataclass(frozen=True)
-class Safety:
-    """What is kept, where, and for how long."""
+class SafetyBackup:
+    """Which database is backed up, to which store, and for how long the backup is kept."""
 
     location: Location
     store: Store
@@ -36,10 +37,10 @@ class Safety:
         allow_corrupt: bool = False,
         with_sql: bool = False,
     ) -> str:
-        """Takes it and returns its id. `snapshot` makes the copy where the target is held locked.
+        """Takes the backup and returns its id. `snapshot` copies a database that the caller holds locked.
 
-        Without `with_sql` the pages alone are kept: there is nothing that they cannot carry, and somebody waits.
-        Raises what `take_backup` does.
+        Without `with_sql` only the page image is stored: it is complete, and a restore is waiting for it.
+        Raises what `take_backup` raises.
         """
         options = BackupOptions(
             location=self.location,
@@ -53,3 +54,12 @@ class Safety:
             allow_corrupt=allow_corrupt,
         )
         return take_backup(options, snapshot=snapshot, clock=clock, progress=progress).manifest.id
+
+    def take_even_damaged(
+        self, clock: Clock, progress: Progress, *, snapshot: Callable[[Path], Snapshot] | None = None
+    ) -> str:
+        """Takes the backup and returns its id. Of a damaged database the pages are stored, marked as not good."""
+        try:
+            return self.take(clock, progress, snapshot=snapshot)
+        except CorruptSource:  # damage is why people restore
+            return self.take(clock, progress, snapshot=snapshot, allow_corrupt=True)

@@ -1,8 +1,7 @@
-"""The order of effects that makes a backup all or nothing.
+"""Takes a backup, all or nothing.
 
-Artifacts are written to staging first, whole and hashed; then stored; the manifest that names them is
-written only when every one of them is stored. Whatever stops a run before that leaves objects that no
-catalog takes for a backup.
+Artifacts are written to staging, complete and hashed, and then stored. The manifest is written last, when every
+artifact that it names is stored: an interrupted run never leaves a listable backup.
 """
 
 import secrets
@@ -40,7 +39,7 @@ _TRIES_FOR_A_FREE_ID = 20
 
 @dataclass(frozen=True)
 class Taken:
-    """A backup that exists. `copy_error` says why the copy store does not hold it too."""
+    """A published backup. `copy_error` says why the copy store lacks it, if it does."""
 
     manifest: Manifest
     duration_seconds: float
@@ -48,8 +47,8 @@ class Taken:
 
 
 @dataclass(frozen=True)
-class _Moment:
-    """One snapshot, and what is being found out about it on another core."""
+class _Capture:
+    """A snapshot and its integrity check, which runs in another thread."""
 
     snapshot: Snapshot
     began_at: datetime
@@ -64,13 +63,12 @@ def take_backup(
     clock: Clock = utc_now,
     progress: Progress = silent,
 ) -> Taken:
-    """Takes one backup and returns it once it exists.
+    """Takes one backup and returns it once it is published.
 
-    `snapshot` makes the copy when whoever calls holds the database locked and nobody else can read it.
+    `snapshot` copies the database when the caller holds it locked, so that nobody else can read it.
 
     Raises SourceError or CorruptSource for the database, StoreError for the store (ObjectExists when
-    the name is taken), KeyProblem for the key. A copy store's failure is returned, not raised: the
-    backup exists all the same.
+    the name is taken), KeyProblem for the key. A failure of the copy store is returned as `copy_error`, not raised.
     """
     started = clock()
     catalog = Catalog(options.store)
@@ -78,67 +76,69 @@ def take_backup(
         check_free(catalog, checked_name(options.kind, options.location.database, options.name))
     with scratch_folder() as scratch:
         image = scratch / "snapshot.sqlite"
-        copied = snapshot(image) if snapshot else _copy(options, image, progress)
-        # The time after the snapshot: what `--at` brings back never holds anything newer than was asked for.
+        copied = snapshot(image) if snapshot else _snapshot(options, image, progress)
+        # The time after the snapshot, so that `--at` never returns data newer than the requested moment.
         created_at = clock()
-        # Quick ones: a search in each index for each row would take longer than all else. Verifying does that.
+        # Quick: looking each row up in each index would take longer than all else. Verification does that.
         with check_in_background(copied.path, quick=True) as integrity:
-            moment = _Moment(copied, started, created_at, integrity)
+            capture = _Capture(copied, started, created_at, integrity)
             for candidate in candidate_ids(options, created_at):
                 name = checked_name(options.kind, options.location.database, candidate)
                 try:
                     check_free(catalog, name)
-                    manifest, copy_error = _store_as(name, options, moment, progress)
+                    manifest, copy_error = _store_as(name, options, capture, progress)
                 except ObjectExists:
                     if options.name is not None:
                         raise
-                    continue  # someone took this second's id: one with more to it is as good
+                    continue  # another run took the id of this second: try one with a random suffix
                 return Taken(manifest, (clock() - started).total_seconds(), copy_error)
     raise ObjectExists(
         f"no free id near {automatic_id(created_at, options.prefix)} in {options.store.url}: start again in a minute"
     )
 
 
-def _copy(options: BackupOptions, image: Path, progress: Progress) -> Snapshot:
+def _snapshot(options: BackupOptions, image: Path, progress: Progress) -> Snapshot:
     return take_snapshot(options.location, image, allow_corrupt=options.allow_corrupt, progress=progress)
 
 
 def candidate_ids(options: BackupOptions, created_at: datetime) -> Iterator[str]:
+    """Yields the ids to try: the given name only, or one of the time and then some with random suffixes."""
     if options.name is not None:
         yield options.name
         return
     first = automatic_id(created_at, options.prefix)
     yield first
-    for _ in range(_TRIES_FOR_A_FREE_ID):  # random, so that nobody can take them all in advance
+    for _ in range(_TRIES_FOR_A_FREE_ID):  # random, so that they cannot all be taken in advance
         yield f"{first}-{secrets.token_hex(2)}"
 
 
 def check_free(catalog: Catalog, name: BackupName) -> None:
+    """Raises ObjectExists when the store has a backup of that name."""
     if catalog.is_taken(name.database, name.id):
         raise ObjectExists(f"the name {name.id} is taken in {catalog.store.url}: choose another --name")
 
 
 def _store_as(
-    name: BackupName, options: BackupOptions, moment: _Moment, progress: Progress
+    name: BackupName, options: BackupOptions, capture: _Capture, progress: Progress
 ) -> tuple[Manifest, str | None]:
     data_key = DataKey.generate() if options.key else None
     encryption = data_key.wrap(options.key, name) if data_key and options.key else None
     with ExitStack() as stack:
         staging = stack.enter_context(options.store.staging_folder())
-        artifacts, description = _write(name, options, moment, staging, data_key, progress)
+        artifacts, description = _write(name, options, capture, staging, data_key, progress)
         manifest = new_manifest(
             name,
             options,
             description,
-            created_at=moment.created_at,
+            created_at=capture.created_at,
             keep_for=options.keep_for,
-            source=moment.snapshot.origin,
-            integrity=description.integrity or moment.integrity.result(),
+            source=capture.snapshot.origin,
+            integrity=description.integrity or capture.integrity.result(),
             artifacts=artifacts,
             encryption=encryption,
             without_sql=description.without_sql,
             dump_format=DUMP_FORMAT,
-            began_at=moment.began_at,
+            began_at=capture.began_at,
         ).model_copy(update=dict(options.marks))
         manifest = seal_manifest(manifest, data_key)
         copies = stage_copies(options.copy_store, manifest, staging, stack)
@@ -149,20 +149,20 @@ def _store_as(
 def _write(
     name: BackupName,
     options: BackupOptions,
-    moment: _Moment,
+    capture: _Capture,
     staging: Path,
     data_key: DataKey | None,
     progress: Progress,
 ) -> tuple[list[Artifact], Description]:
-    image = moment.snapshot
-    if options.allow_corrupt and not moment.integrity.result().good:
-        # What is damaged cannot be dumped, only kept as it is.
-        artifacts, _ = write_artifacts(name, image, moment.created_at, (Format.SQLITE,), staging, data_key, progress)
+    image = capture.snapshot
+    if options.allow_corrupt and not capture.integrity.result().good:
+        # A damaged database cannot be dumped: only its pages are stored.
+        artifacts, _ = write_artifacts(name, image, capture.created_at, (Format.SQLITE,), staging, data_key, progress)
         return artifacts, describe_damaged(image)
     try:
         try:
             artifacts, counts = write_artifacts(
-                name, image, moment.created_at, options.formats, staging, data_key, progress
+                name, image, capture.created_at, options.formats, staging, data_key, progress
             )
         except NoSql as error:
             if Format.SQLITE not in options.formats:
@@ -170,28 +170,29 @@ def _write(
             for form in options.formats:
                 (staging / form).unlink(missing_ok=True)
             only_pages = (Format.SQLITE,)
-            artifacts, _ = write_artifacts(name, image, moment.created_at, only_pages, staging, data_key, progress)
+            artifacts, _ = write_artifacts(name, image, capture.created_at, only_pages, staging, data_key, progress)
             return artifacts, replace(describe_snapshot(image, None), without_sql=str(error))
         description = describe_snapshot(image, counts)
     except (apsw.Error, SourceError) as error:
-        refuse_damaged(options, moment.integrity.result())  # the real reason, if that is what it was
+        refuse_damaged(options, capture.integrity.result())  # damage is the better explanation
         if not options.allow_corrupt or not isinstance(error, NoSql):
             raise
-        # Names that are not text: nobody can say what it holds, and its pages are kept all the same.
+        # Names that are not valid text: the contents cannot be described, but the pages are stored.
         for form in Format:
             (staging / form).unlink(missing_ok=True)
-        artifacts, _ = write_artifacts(name, image, moment.created_at, (Format.SQLITE,), staging, data_key, progress)
+        artifacts, _ = write_artifacts(name, image, capture.created_at, (Format.SQLITE,), staging, data_key, progress)
         return artifacts, replace(describe_damaged(image), unreadable=str(error))
     except UnicodeError:
         raise SourceError(
             f"cannot back up {options.location.display}: its schema holds a name or collation that is not text; "
             "rename it in the database"
         ) from None
-    refuse_damaged(options, moment.integrity.result())
+    refuse_damaged(options, capture.integrity.result())
     return artifacts, description
 
 
 def refuse_damaged(options: BackupOptions, integrity: Integrity) -> None:
+    """Raises CorruptSource for a damaged database."""
     if not integrity.good:
         found = integrity.problems[0]
         what = f"is damaged, integrity_check says: {found}"

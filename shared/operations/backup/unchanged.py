@@ -1,12 +1,12 @@
-"""Whether a backup that a schedule asks for may be left out: the newest one holds all that there is.
+"""Decides whether a scheduled backup can be skipped, because the newest backup still equals the database.
 
-It may when the node says that nothing was written since (see `unchanged_since`), and the newest backup of that kind is
-what a new one would be: there in every store, readable, not known to be bad, by this version, in these formats, under
-this key. Half of its time must be left, so that the next is there long before retention takes it, and so that one that
-is wrong for a reason nobody has thought of is not the only one for ever.
+It can when the node reports no writes since the newest backup of that kind (see `unchanged_since`), and that backup is
+what a new one would be: complete in every store, readable, not known to be bad, made by this version, with the same
+formats and key. It must also have half of its retention left, for two reasons: the next one is stored long before
+retention deletes it, and a backup that is wrong for an unforeseen reason is not the only one for ever.
 
-Then a mark beside the backups says so. It is what `status` and the monitor go by: a database that is quiet is not
-stale, and one whose schedule has stopped is, as no marks come either.
+A skip leaves a mark beside the backups. `status` and the monitor use it to tell a quiet database from a stopped
+schedule, which leaves no marks.
 """
 
 import hashlib
@@ -27,9 +27,9 @@ from shared.version import TOOL
 
 
 def find_unchanged(options: BackupOptions, now: datetime) -> BackupName | None:
-    """The backup that makes a new one needless; None when one is to be taken.
+    """Returns the backup that makes a new one unnecessary, or None if a backup must be taken.
 
-    Always None for a file: nothing tells of it what a node tells of a database. Raises LitekeepError.
+    Always None for a file, which has no count of writes. Raises LitekeepError.
     """
     database = live_database(options.location)
     if not database.counts_writes:
@@ -41,25 +41,27 @@ def find_unchanged(options: BackupOptions, now: datetime) -> BackupName | None:
         return None
     manifest, _ = catalog.read_manifest(newest)
     if not (
-        _is_young(newest, manifest, options, now) and _is_as_ordered(manifest, options) and _is_there(manifest, options)
+        _has_half_its_retention(newest, manifest, options, now)
+        and _has_same_options(manifest, options)
+        and _is_complete(manifest, options)
     ):
         return None
     return newest.name if database.unchanged_since(manifest.source) else None
 
 
 def mark_unchanged(store: Store, backup: BackupName, now: datetime, key: WrappingKey | None) -> None:
-    """Says in the store that the database was as that backup has it, at that moment. Raises LitekeepError."""
+    """Stores a mark that at `now` the database was as in that backup. Raises LitekeepError."""
     with store.open(backup.manifest) as stream:
         sha256 = hashlib.sha256(stream.read(LARGEST_MANIFEST)).hexdigest()
     write_mark(store, backup, sha256, now, key)
 
 
-def _is_young(newest: Backup, manifest: Manifest, options: BackupOptions, now: datetime) -> bool:
+def _has_half_its_retention(newest: Backup, manifest: Manifest, options: BackupOptions, now: datetime) -> bool:
     kept_for = min(options.keep_for, manifest.keep_until - manifest.created_at)
     return not is_future(newest.created_at, now) and now - newest.created_at < kept_for / 2
 
 
-def _is_as_ordered(manifest: Manifest, options: BackupOptions) -> bool:
+def _has_same_options(manifest: Manifest, options: BackupOptions) -> bool:
     key = manifest.encryption.key if manifest.encryption else None
     wanted = options.key.name if options.key else None
     same = key == wanted if key is None or wanted is None else same_key(key, wanted)
@@ -67,8 +69,8 @@ def _is_as_ordered(manifest: Manifest, options: BackupOptions) -> bool:
     return same and there.issuperset(options.formats) and manifest.tool == TOOL
 
 
-def _is_there(manifest: Manifest, options: BackupOptions) -> bool:
-    """The manifest and every artifact in its size, in the store and in the copy store."""
+def _is_complete(manifest: Manifest, options: BackupOptions) -> bool:
+    """Returns whether store and copy store have the manifest, and every artifact in its recorded size."""
     wanted = {artifact.object: artifact.size_bytes for artifact in manifest.artifacts}
     for store in filter(None, (options.store, options.copy_store)):
         found = {item.name: item.size_bytes for item in store.list_objects(manifest.name.prefix)}

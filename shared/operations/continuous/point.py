@@ -64,7 +64,7 @@ def store_point(
         artifacts = [_write(form, chunks, staging, unsealed, data_key) for form, chunks in _contents(material)]
         manifest = seal_manifest(unsealed.model_copy(update={"artifacts": artifacts}), data_key)
         copies = stage_copies(options.copy_store, manifest, staging, stack)
-        publish(options.store, manifest, staging, progress, last_look=_parent_is_there(options, material))
+        publish(options.store, manifest, staging, progress, before_manifest=_parent_is_there(options, material))
         missing = copy_path(options, material.parent)
         return manifest, missing or publish_copy(options.copy_store, manifest, copies, progress)
 

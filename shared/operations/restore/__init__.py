@@ -1,4 +1,4 @@
-"""Bringing a database back: into a new one, or in place."""
+"""Restores a backup, into a new database or in place."""
 
 from shared.operations.restore.options import Restored, RestoreOptions
 from shared.operations.restore.run import plan_restore, restore

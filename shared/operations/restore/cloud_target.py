@@ -1,4 +1,7 @@
-"""A restore to SQLite Cloud: prepared in a scratch folder, uploaded and proven by a download. Loads the driver."""
+"""The restore target on SQLite Cloud: prepared in a scratch folder, uploaded, and proven by a download.
+
+Loads the driver.
+"""
 
 import tempfile
 from contextlib import AbstractContextManager
@@ -7,18 +10,17 @@ from pathlib import Path
 from shared.clock import Clock, utc_now
 from shared.databases.interface import Condition
 from shared.databases.snapshot import live_database
-from shared.errors import CorruptSource
 from shared.model.manifest import Manifest
 from shared.operations.restore.options import RestoreOptions
 from shared.operations.restore.permitted import redeem
-from shared.operations.restore.target import safety_of, was_encrypted
+from shared.operations.restore.target import was_encrypted
 from shared.operations.restore.to_cloud import check_secrecy, check_target, create, replace_database
 from shared.runtime.disk import check_room
 from shared.runtime.progress import Progress
 from shared.runtime.workspace import scratch_folder
 from shared.sqlitecloud.location import CloudLocation
 
-_COPIES = 2.2  # what is sent and what comes back stand side by side
+_COPIES = 2.2  # the uploaded file and its download lie side by side
 
 
 class CloudTarget:
@@ -51,19 +53,13 @@ class CloudTarget:
             self.make_new(path, scratch, progress)
             return None, []
 
-        def keep() -> str:
-            try:
-                return safety_of(options).take(clock, progress)
-            except CorruptSource:
-                return safety_of(options).take(clock, progress, allow_corrupt=True)
-
         return replace_database(
             self._location,
             path,
             scratch,
             clock(),
-            keep=keep,
-            may_swap=lambda: redeem(options),
+            keep=lambda: options.safety_backup.take_even_damaged(clock, progress),
+            before_swap=lambda: redeem(options),
             progress=progress,
             in_one_step=options.in_one_step,
         )
@@ -71,17 +67,17 @@ class CloudTarget:
     def notes_of(self, manifest: Manifest) -> list[str]:
         if not was_encrypted(manifest) or self._location.address.key:
             return []
-        return ["it was encrypted where it was backed up, and is not here"]
+        return ["the backed-up database was encrypted, and this one is not"]
 
     def free_bytes(self) -> int | None:
-        return None  # the node does not tell
+        return None  # the node does not report it
 
     def conditions(self) -> list[Condition]:
-        return [_for_a_target(found) for found in live_database(self._location).health(utc_now(), restores=True)]
+        return [_for_target(found) for found in live_database(self._location).health(utc_now(), restores=True)]
 
 
-def _for_a_target(found: Condition) -> Condition:
-    # A restore makes the database that is not there.
+def _for_target(found: Condition) -> Condition:
+    # A missing database is no problem: the restore creates it.
     absent = found.name == "database" and found.ok is False and "is not there" in found.detail
     name = "target" if found.name == "source" else found.name
     return Condition(name, None if absent else found.ok, found.detail)

@@ -1,4 +1,4 @@
-"""A restore to a SQLite file: prepared beside it, and moved into place in one step."""
+"""The restore target that is a SQLite file: prepared beside it, and moved into place in one step."""
 
 import os
 import socket
@@ -8,11 +8,11 @@ from pathlib import Path
 from shared.clock import Clock
 from shared.databases.file_database import of_file
 from shared.databases.interface import Condition, Snapshot
-from shared.errors import CorruptSource, UsageError
+from shared.errors import UsageError
 from shared.model.manifest import Manifest
 from shared.operations.restore.options import RestoreOptions
 from shared.operations.restore.permitted import redeem
-from shared.operations.restore.target import safety_of, was_encrypted
+from shared.operations.restore.target import was_encrypted
 from shared.runtime.disk import check_room, free_bytes
 from shared.runtime.progress import Progress
 from shared.sqlite.beside import scratch_beside
@@ -20,7 +20,7 @@ from shared.sqlite.location import FileLocation
 from shared.sqlite.neighbours import refuse_foreign_place
 from shared.sqlite.replace import InPlace, check_new, publish_new
 
-PART_COPIES = 2.2  # the whole and the part stand side by side
+PART_COPIES = 2.2  # the whole database and the restored part lie side by side
 
 
 class FileTarget:
@@ -38,7 +38,7 @@ class FileTarget:
             refuse_foreign_place(self._path)
 
     def check_manifest(self, manifest: Manifest, *, in_place: bool, any_source: bool) -> None:
-        """Two files of one name share their backups in a store: in place, each gets only its own."""
+        """Refuses, in place, a backup of another file: files of one name share their backups in a store."""
         taken_of = manifest.source
         if not in_place or any_source or taken_of.path is None:
             return
@@ -80,7 +80,7 @@ class FileTarget:
     def notes_of(self, manifest: Manifest) -> list[str]:
         if not was_encrypted(manifest):
             return []
-        return ["it was encrypted on SQLite Cloud, and this file is not: keep it accordingly"]
+        return ["the database was encrypted on SQLite Cloud, and this file is not: protect it"]
 
     def free_bytes(self) -> int | None:
         return free_bytes(self._path.parent)
@@ -95,14 +95,14 @@ class FileTarget:
         return [Condition("target", ok=True, detail=f"{shown}: its folder can be written to")]
 
     def _safety(self, held: InPlace, options: RestoreOptions, clock: Clock, progress: Progress) -> str:
-        """What is there now, kept: as a backup in the store, or byte for byte beside it when SQLite cannot open it."""
+        """Backs up the current file: in the store, or byte for byte beside it if SQLite cannot open it.
+
+        Returns the backup's id or the path.
+        """
         if held.damaged:
             return str(held.keep_bytes())
 
         def copy(destination: Path) -> Snapshot:
             return of_file(held.snapshot(destination), Path(options.target.display))
 
-        try:
-            return safety_of(options).take(clock, progress, snapshot=copy)
-        except CorruptSource:  # damage is why people restore: its pages are kept as they are, marked as not good
-            return safety_of(options).take(clock, progress, snapshot=copy, allow_corrupt=True)
+        return options.safety_backup.take_even_damaged(clock, progress, snapshot=copy)

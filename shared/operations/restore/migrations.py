@@ -1,4 +1,4 @@
-"""Which of an application's migrations a restored database has had: Drizzle's journal beside Drizzle's table.
+"""Compares an application's migrations with those that a restored database has had: Drizzle's journal and table.
 
 Drizzle (drizzle-orm, `migrate` of its SQLite drivers) runs each entry of `meta/_journal.json` whose `when` is later
 than the newest `created_at` of `__drizzle_migrations`, and records its `when` there.
@@ -16,7 +16,7 @@ from shared.dump.schema import bounded, one_line
 from shared.errors import UsageError
 
 _TABLE = "__drizzle_migrations"
-_MOST = 100_000  # entries, and rows
+_MOST = 100_000  # entries of the journal, and rows of the table
 _LARGEST = 16 << 20  # bytes of the journal
 _LATEST = 1 << 53  # what a JavaScript number holds exactly
 
@@ -32,10 +32,10 @@ class _Journal(BaseModel):
 
 @dataclass(frozen=True)
 class Migrations:
-    """What a person has to do about the schema after a restore.
+    """The migrations that a restored database has had, and those that it lacks.
 
-    `pending` is what Drizzle would run now, in its order. `skipped` are older than the newest that the database had and
-    not among those it had: Drizzle never runs them. `unknown` counts what the database had and the application lacks.
+    `pending`: those that Drizzle would run now, in its order. `skipped`: missing, but older than the newest in the
+    database, so that Drizzle never runs them. `unknown`: the number of those that the application does not have.
     """
 
     folder: str
@@ -46,15 +46,15 @@ class Migrations:
 
     @property
     def lines(self) -> list[str]:
-        """The same in words, a line each."""
-        said = [f"migrations: {self.applied} of {self.folder} are in the backup"]
+        """The result in words, a line each."""
+        lines = [f"migrations: {self.applied} of {self.folder} are in the backup"]
         if self.pending:
-            said.append(f"migrations to run now: {', '.join(self.pending)}")
+            lines.append(f"migrations to run now: {', '.join(self.pending)}")
         if self.skipped:
-            said.append(f"never ran there, and Drizzle will not run them: {', '.join(self.skipped)}")
+            lines.append(f"never ran there, and Drizzle will not run them: {', '.join(self.skipped)}")
         if self.unknown:
-            said.append(f"the backup has {self.unknown} that the application does not have: the backup is newer")
-        return said if len(said) > 1 else [f"{said[0]}: nothing to run"]
+            lines.append(f"the backup has {self.unknown} that the application does not have: the backup is newer")
+        return lines if len(lines) > 1 else [f"{lines[0]}: nothing to run"]
 
 
 @dataclass(frozen=True)
@@ -74,14 +74,14 @@ def read_journal(folder: Path) -> Journal:
     except OSError as error:
         raise UsageError(f"--migrations: {path} cannot be read ({error.strerror}): name Drizzle's folder") from None
     try:
-        journal = _Journal.model_validate(json.loads(text[:_LARGEST]))  # a longer one is cut, and so no JSON
+        journal = _Journal.model_validate(json.loads(text[:_LARGEST]))  # a longer text is cut, and so invalid
     except (ValueError, ValidationError, RecursionError):
         raise UsageError(f"--migrations: {path} is no journal of Drizzle: name the folder that holds meta/") from None
     return Journal(folder, [(one_line(entry.tag), entry.when) for entry in journal.entries])
 
 
 def compare_migrations(database: Path, journal: Journal) -> Migrations:
-    """Holds the journal against the migrations that a database file says it had."""
+    """Compares the journal with the migrations that a database file records."""
     had = _applied(database)
     newest = max(had, default=-1)
     known = {when for _, when in journal.entries}
@@ -100,7 +100,7 @@ def _applied(database: Path) -> set[int]:
             "SELECT 1 FROM main.sqlite_schema WHERE type = 'table' AND rootpage > 0 AND name = ?", (_TABLE,)
         ).get
         if not real:
-            return set()  # a view of that name may be a query without end
+            return set()  # not read from a view: its query could run for ever
         try:
             with bounded(connection):
                 rows = connection.execute(

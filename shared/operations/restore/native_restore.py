@@ -1,13 +1,13 @@
-"""Putting a database on SQLite Cloud back to an earlier moment by the platform's own backups.
+"""Restores a database on SQLite Cloud to an earlier moment, by the platform's own backups.
 
-The platform overwrites in place and says no more than that it did, or not. So the order is:
+The platform overwrites the database in place, and reports only whether it did. So the order of effects is:
 
-    kept       a safety backup of what is there, which nobody has written to since it was begun
-    restored   by the node; tried again only where nothing can have happened
-    usable     the node lists the database as it did before
-    proven     downloaded afresh, and put through integrity_check
+    backed up   a safety backup of the database, to which nobody wrote meanwhile
+    restored    by the node; tried again only if nothing can have happened
+    usable      the node lists the database as before
+    proven      downloaded again, and checked by integrity_check
 
-From `kept` on, every error says which backup holds what was there.
+From the safety backup on, every error names it.
 """
 
 import os
@@ -24,10 +24,10 @@ from shared.clock import Clock, rfc3339, utc_now
 from shared.databases.snapshot import Snapshot, take_snapshot
 from shared.errors import CorruptSource, LitekeepError, NotGood, NotPermitted, SourceError
 from shared.keys import WrappingKey
-from shared.operations.backup.safety import Safety
+from shared.operations.backup.safety import SafetyBackup
 from shared.operations.restore.options import Restored
 from shared.operations.restore.same import difference
-from shared.operations.restore.to_cloud import keep_quiet
+from shared.operations.restore.to_cloud import take_while_quiet
 from shared.operations.verify.child import look
 from shared.runtime.confined import Confined
 from shared.runtime.progress import Progress, silent
@@ -37,13 +37,13 @@ from shared.sqlitecloud.location import CloudLocation
 from shared.sqlitecloud.snapshot import snapshot_cloud
 from shared.stores import Store
 
-_LOOKS = 120
-_SECONDS_BETWEEN = 5.0  # so ten minutes in all for the database to be usable again
+_ATTEMPTS = 120
+_SECONDS_BETWEEN = 5.0  # ten minutes in all for the database to become usable
 
 
 @dataclass(frozen=True)
 class NativeRestoreOptions:
-    """Which database, to which moment, and where the safety backup goes and for how long."""
+    """Which database to restore to which moment, and where and for how long its safety backup is kept."""
 
     target: CloudLocation
     moment: datetime
@@ -55,13 +55,18 @@ class NativeRestoreOptions:
 
     @property
     def id(self) -> str:
-        """What events and results call it: it is no backup of ours."""
+        """The id in events and results. It names no backup of Litekeep."""
         return f"native@{rfc3339(self.moment)}"
+
+    @property
+    def safety_backup(self) -> SafetyBackup:
+        """The safety backup of the database, not yet taken."""
+        return SafetyBackup(self.target, self.store, self.key, self.keep_safety_for, self.environment)
 
 
 @dataclass(frozen=True)
 class NativePlan:
-    """What would be done. Times are as the node lists them."""
+    """What a native restore would do. Times are as the node lists them."""
 
     id: str
     target: str
@@ -72,9 +77,10 @@ class NativePlan:
 
 
 def plan_native(options: NativeRestoreOptions, *, clock: Clock = utc_now) -> NativePlan:
-    """Checks all that can be checked without writing.
+    """Checks everything that needs no writing, and returns the plan.
 
-    Raises NotPermitted in production, UsageError for a time that is not on offer, SourceError when nothing is.
+    Raises NotPermitted in production without an approval, UsageError for a moment that the native backups do not
+    reach, SourceError when there are none.
     """
     if options.permit is not None:
         options.permit.check(native_plan(options))
@@ -104,7 +110,7 @@ def plan_native(options: NativeRestoreOptions, *, clock: Clock = utc_now) -> Nat
 
 
 def native_plan(options: NativeRestoreOptions) -> dict[str, Value]:
-    """What an approval is held to."""
+    """Returns the plan that an approval has to match."""
     return {
         "native": True,
         "at": rfc3339(options.moment),
@@ -121,16 +127,16 @@ def restore_native(
     progress: Progress = silent,
     pause: Callable[[float], None] = time.sleep,
 ) -> Restored:
-    """Puts the database back and returns once a fresh download of it is sound.
+    """Restores the database and returns once a new download of it is sound.
 
-    Raises as `plan_native` does, with nothing touched; CloudError when the node refused; NotGood when what came back
-    is damaged; SourceError when it is not known what is there now. `pause` waits that many seconds.
+    Raises what `plan_native` raises, with nothing changed; CloudError when the node refused; NotGood when the restored
+    database is damaged; SourceError when its state is unknown. `pause` waits for a number of seconds.
     """
     started = clock()
     plan = plan_native(options, clock=clock)
     with scratch_folder() as scratch:
         before = scratch / "before.sqlite"
-        safety = keep_quiet(options.target, lambda: _keep(options, before, clock, progress))
+        safety = take_while_quiet(options.target, lambda: _back_up(options, before, clock, progress))
         if options.permit is not None:
             options.permit.redeem(native_plan(options))
         _restore(options, safety)
@@ -138,11 +144,11 @@ def restore_native(
             _wait_until_usable(options.target, pause)
             tables, rows, same = _prove(options, before, scratch / "proof.sqlite", progress)
         except NotGood as error:
-            raise NotGood(f"{error}; {_held_by(safety)}") from None
+            raise NotGood(f"{error}; {_safety_hint(safety)}") from None
         except BaseException as error:
             raise SourceError(
                 f"the node has put {options.target.display} back, and that could not be proven: {_reason(error)}; "
-                f"look at it; {_held_by(safety)}"
+                f"look at it; {_safety_hint(safety)}"
             ) from error
     return Restored(
         id=options.id,
@@ -153,7 +159,7 @@ def restore_native(
         duration_seconds=(clock() - started).total_seconds(),
         artifact="the platform's own backups",
         safety=safety,
-        notes=[*plan.notes, *([_unchanged(options)] if same else [])],
+        notes=[*plan.notes, *([_unchanged_note(options)] if same else [])],
     )
 
 
@@ -161,33 +167,25 @@ def _restore(options: NativeRestoreOptions, safety: str) -> None:
     try:
         native_backups.restore(options.target.address, options.target.database, options.moment)
     except native_backups.Unsettled as error:
-        raise SourceError(_unknown(str(error), options, safety)) from None
+        raise SourceError(_unknown_state(str(error), options, safety)) from None
     except LitekeepError as error:
-        error.args = (f"{error}; {options.target.display} was not put back; {_held_by(safety)}", *error.args[1:])
+        error.args = (f"{error}; {options.target.display} was not put back; {_safety_hint(safety)}", *error.args[1:])
         raise
     except BaseException as error:
-        raise SourceError(_unknown(_reason(error), options, safety)) from error
+        raise SourceError(_unknown_state(_reason(error), options, safety)) from error
 
 
 def _reason(error: BaseException) -> str:
-    """Returns what the error says, or its type where that is a defect of ours: its text may hold anything."""
+    """Returns the error's text, or for a defect of ours only its type, because its text may hold anything."""
     if isinstance(error, LitekeepError | OSError):
         return str(error)
     return f"unexpected {type(error).__name__}" if isinstance(error, Exception) else "it was interrupted"
 
 
-def _keep(options: NativeRestoreOptions, image: Path, clock: Clock, progress: Progress) -> str:
-    """A safety backup; its snapshot stays at `image` to compare with. A damaged database is kept as it is."""
-    try:
-        return _safety_backup(options, image, clock, progress, allow_corrupt=False)
-    except CorruptSource:
-        return _safety_backup(options, image, clock, progress, allow_corrupt=True)
+def _back_up(options: NativeRestoreOptions, image: Path, clock: Clock, progress: Progress) -> str:
+    """Takes the safety backup, of a damaged database too, and leaves its snapshot at `image` for comparison."""
 
-
-def _safety_backup(
-    options: NativeRestoreOptions, image: Path, clock: Clock, progress: Progress, *, allow_corrupt: bool
-) -> str:
-    def snapshot(destination: Path) -> Snapshot:
+    def snapshot(destination: Path, *, allow_corrupt: bool) -> Snapshot:
         taken = take_snapshot(options.target, destination, allow_corrupt=allow_corrupt, progress=progress)
         image.unlink(missing_ok=True)
         try:
@@ -196,23 +194,34 @@ def _safety_backup(
             shutil.copyfile(taken.path, image)
         return taken
 
-    safety = Safety(options.target, options.store, options.key, options.keep_safety_for, options.environment)
-    return safety.take(clock, progress, snapshot=snapshot, allow_corrupt=allow_corrupt, with_sql=True)
+    def take(*, allow_corrupt: bool) -> str:
+        return options.safety_backup.take(
+            clock,
+            progress,
+            snapshot=lambda destination: snapshot(destination, allow_corrupt=allow_corrupt),
+            allow_corrupt=allow_corrupt,
+            with_sql=True,
+        )
+
+    try:
+        return take(allow_corrupt=False)
+    except CorruptSource:
+        return take(allow_corrupt=True)
 
 
 def _wait_until_usable(target: CloudLocation, pause: Callable[[float], None]) -> None:
-    """The platform says that a database cannot be used while it is put back, and not whether OK means finished."""
-    for looked in range(_LOOKS):
+    """Waits until the node lists the database as usable: its OK does not say whether the restore has finished."""
+    for attempt in range(1, _ATTEMPTS + 1):
         found = databases.on_node(target.address, lambda session: databases.find(session, target.database))
         if found is not None and found.trouble is None:
             return
-        if looked + 1 < _LOOKS:
+        if attempt < _ATTEMPTS:
             pause(_SECONDS_BETWEEN)
-    raise SourceError(f"{target.display} cannot be used yet after {_LOOKS * _SECONDS_BETWEEN / 60:.0f} minutes")
+    raise SourceError(f"{target.display} cannot be used yet after {_ATTEMPTS * _SECONDS_BETWEEN / 60:.0f} minutes")
 
 
 def _prove(options: NativeRestoreOptions, before: Path, proof: Path, progress: Progress) -> tuple[int, int, bool]:
-    """Tables, rows, and whether nothing at all has changed. Raises NotGood."""
+    """Downloads and checks the database. Returns tables, rows, and whether it equals `before`. Raises NotGood."""
     snapshot_cloud(options.target, proof, allow_corrupt=True, watch=lambda done, total: progress("prove", done, total))
     with Confined() as child:
         found = look(child, proof, options.target.display)
@@ -224,19 +233,19 @@ def _prove(options: NativeRestoreOptions, before: Path, proof: Path, progress: P
     return found.tables, found.rows, difference(proof, before) is None
 
 
-def _unchanged(options: NativeRestoreOptions) -> str:
+def _unchanged_note(options: NativeRestoreOptions) -> str:
     return (
-        f"what is there now is what was there before: nothing was written since {rfc3339(options.moment)}, or the "
-        "platform has not finished yet; look again in a minute"
+        f"the database is the same as before: nothing was written since {rfc3339(options.moment)}, or the platform "
+        "has not finished yet; check again in a minute"
     )
 
 
-def _unknown(reason: str, options: NativeRestoreOptions, safety: str) -> str:
+def _unknown_state(reason: str, options: NativeRestoreOptions, safety: str) -> str:
     return (
         f"{reason}; whether {options.target.display} was put back is not known: look at it before anyone writes to it; "
-        f"{_held_by(safety)}"
+        f"{_safety_hint(safety)}"
     )
 
 
-def _held_by(safety: str) -> str:
+def _safety_hint(safety: str) -> str:
     return f"what was there before is the backup {safety}, see litekeep restore --backup {safety}"

@@ -1,4 +1,4 @@
-"""What is asked for when a restore is asked for, and what came of it."""
+"""The options of a restore, its plan and its result."""
 
 from dataclasses import dataclass, field
 from datetime import timedelta
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Literal
 from shared.catalog.backup import Backup
 from shared.catalog.listing import Catalog
 from shared.keys import WrappingKey
+from shared.operations.backup.safety import SafetyBackup
 from shared.operations.erasure.replayed import Replayed
 from shared.operations.erasure.way_out import USUAL, WayOut
 from shared.operations.restore.migrations import Migrations
@@ -22,15 +23,14 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RestoreOptions:
-    """Which backup, to where, and how much of it.
+    """Which backup to restore, where to, and how much of it.
 
-    In place, only a backup of that very file goes, unless `any_source` says that it may be of another;
-    `keep_safety_for` is how long the safety backup of what was there is kept. `in_one_step`: in place on SQLite Cloud
-    by UPLOAD … REPLACE, which the platform does not document. `migrations`: the application's folder of them, compared
-    with what the backup had. `permit`: what two persons have agreed on. `erasures`: how what was erased since the
-    backup was taken is treated; with `prove_if_erased` a backup that must forget something is proven before it does.
-    `prove`: the whole proof before it goes into place; with `prove_again` also of a page image that has passed it.
-    `safety_in`: for drills, a private store that gets the safety backup, in clear, in place of the catalog's.
+    `any_source`: in place, allow a backup of another file. `in_one_step`: in place on SQLite Cloud, use UPLOAD …
+    REPLACE, which the platform does not document. `prove`: run the full proof before the database gets its name;
+    `prove_again`: also of a page image that passed it before. `keep_safety_for`: how long the safety backup is kept.
+    `migrations`: the application's folder of migrations, to compare with those in the backup. `permit`: the approval
+    of two persons. `erasures`: how erasures since the backup are treated; with `prove_if_erased` the backup is proven
+    before they are replayed. `safety_in`: for drills, a private store that gets the safety backup, in clear.
     """
 
     catalog: Catalog
@@ -54,7 +54,14 @@ class RestoreOptions:
 
     @property
     def partial(self) -> bool:
+        """Whether only the schema or some tables are restored."""
         return self.schema_only or bool(self.tables)
+
+    @property
+    def safety_backup(self) -> SafetyBackup:
+        """The safety backup of the target, not yet taken."""
+        store, key = (self.safety_in, None) if self.safety_in else (self.catalog.store, self.key)
+        return SafetyBackup(self.target, store, key, self.keep_safety_for, self.environment)
 
 
 @dataclass(frozen=True)
@@ -73,9 +80,9 @@ class RestorePlan:
 
 @dataclass(frozen=True)
 class Proven:
-    """How a restored database was proven: by the whole ladder now (`full`), or by `identity`.
+    """How a restored database was proven: by the full proof now (`full`), or by `identity`.
 
-    By identity: the disk holds the bytes with this SHA-256, which passed the full proof as that verdict says.
+    By identity: the file has the SHA-256 of bytes that passed the full proof earlier, as `verdict` records.
     """
 
     by: Literal["full", "identity"]
@@ -86,9 +93,9 @@ class Proven:
 
 @dataclass(frozen=True)
 class Restored:
-    """A database that is in its place. `notes` are what a person must know about how it got there.
+    """A restored database in its place. `notes` tell people what is unusual about it.
 
-    `erased`: what it had to forget; `checks`: what was proven before it did.
+    `erased`: the erasures that were replayed on it.
     """
 
     id: str
@@ -102,5 +109,5 @@ class Restored:
     notes: list[str] = field(default_factory=list)
     migrations: Migrations | None = None
     erased: Replayed | None = None
-    proof: Proven | None = None  # None when no proof was asked for
-    checks: list[Check] = field(default_factory=list)  # the whole proof, where it was made before erasing
+    proof: Proven | None = None  # None if no proof was requested
+    checks: list[Check] = field(default_factory=list)  # the full proof, if it was made before erasures were replayed

@@ -1,4 +1,4 @@
-"""What of a restore an approval is held to, and when: at its start, and once more right before anything is touched."""
+"""Checks a restore against its approval: when it starts, and again right before anything is changed."""
 
 import hashlib
 
@@ -10,7 +10,7 @@ from shared.operations.restore.options import RestoreOptions
 
 
 def plan_of(options: RestoreOptions, manifest: bytes) -> dict[str, Value]:
-    """All that decides what is written where, without credentials. `manifest` is as it was read."""
+    """Returns everything that decides what is written where, without credentials. `manifest`: its bytes as stored."""
     name = options.backup.name
     return {
         "backup_id": name.id,
@@ -30,13 +30,13 @@ def plan_of(options: RestoreOptions, manifest: bytes) -> dict[str, Value]:
 
 
 def target_of(target: Location) -> dict[str, Value]:
-    """A target as it resolves here: the same path on another machine is another target."""
+    """Returns the target as it resolves on this machine: the same path elsewhere is another target."""
     where, host = target.resolved
     return {"target": where, "target_host": host}
 
 
 def check_permit(options: RestoreOptions, manifest: bytes) -> None:
-    """Raises NotPermitted over live data in production without a permit, or with one for something else."""
+    """Raises NotPermitted for a restore over live data in production without a permit, or with one for another plan."""
     if options.permit is not None:
         options.permit.check(plan_of(options, manifest))
     elif options.in_place and options.environment == "production":
@@ -49,12 +49,12 @@ def check_permit(options: RestoreOptions, manifest: bytes) -> None:
 
 
 def redeem(options: RestoreOptions) -> None:
-    """Uses the permit up, once the manifest of now, read anew by its name, is still the one that was approved."""
+    """Uses the permit up. Raises NotPermitted if the stored manifest, read again, is not the approved one."""
     if options.permit is None:
         return
     try:
         with options.catalog.store.open(options.backup.name.manifest) as stream:
             manifest = stream.read(LARGEST_MANIFEST + 1)
     except ObjectMissing:
-        raise NotPermitted(f"{options.backup.name.id} is gone since it was approved, and nothing was touched") from None
+        raise NotPermitted(f"{options.backup.name.id} was deleted after its approval: nothing was changed") from None
     options.permit.redeem(plan_of(options, manifest))

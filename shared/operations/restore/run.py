@@ -1,8 +1,8 @@
-"""A restore, in the order that loses nothing.
+"""Restores a backup, in an order that loses no data.
 
-The database is rebuilt beside its target under a private name and held to its manifest there. Only then,
-in place, is the old one locked and a safety backup taken of it; and only after that does the new file take its name,
-in one step.
+The database is rebuilt as a private file beside its target, and checked against its manifest there. In place, the old
+database is then locked, and a safety backup of it is taken. Only after that does the new file take its name, in one
+step.
 """
 
 from dataclasses import replace
@@ -27,8 +27,8 @@ from shared.runtime.so_far import note
 
 
 def plan_restore(options: RestoreOptions) -> RestorePlan:
-    """Checks all that can be checked without writing, and says what would be done."""
-    manifest, _ = _opened(options, restore_target(options.target))
+    """Checks everything that needs no writing, and returns what a restore would do."""
+    manifest, _ = _open(options, restore_target(options.target))
     artifact = first_present(options, manifest)
     return RestorePlan(
         id=manifest.id,
@@ -43,14 +43,14 @@ def plan_restore(options: RestoreOptions) -> RestorePlan:
 
 
 def restore(options: RestoreOptions, *, clock: Clock = utc_now, progress: Progress = silent) -> Restored:
-    """Brings the backup back and returns once it is in its place, proven.
+    """Restores the backup and returns once the database is in its place, checked.
 
-    Raises NotPermitted in place in production, NotGood when no artifact is good, UsageError for a
-    target that is taken or a table that is not there, SourceError for the target's disk.
+    Raises NotPermitted in place in production without an approval, NotGood if no artifact is good, UsageError for a
+    target that exists or a table that does not, SourceError for the target's disk.
     """
     started, target = clock(), restore_target(options.target)
     journal = read_journal(options.migrations) if options.migrations else None
-    manifest, opened = _opened(options, target)
+    manifest, opened = _open(options, target)
     pending = pending_for(options.catalog.store, options.key, manifest, options.erasures)
     if pending is not None and options.prove_if_erased:
         options = replace(options, prove=True, prove_again=True)
@@ -66,8 +66,8 @@ def restore(options: RestoreOptions, *, clock: Clock = utc_now, progress: Progre
             tables, rows = part.tables, part.rows
         elif erased is not None:
             with Confined() as child:
-                left = look(child, path, manifest.id)
-            tables, rows = left.tables, left.rows
+                found = look(child, path, manifest.id)
+            tables, rows = found.tables, found.rows
         migrations = compare_migrations(rebuilt.path, journal) if journal else None
         safety, notes = target.put(path, options, scratch, clock, progress)
     return Restored(
@@ -94,8 +94,8 @@ def restore(options: RestoreOptions, *, clock: Clock = utc_now, progress: Progre
     )
 
 
-def _opened(options: RestoreOptions, target: RestoreTarget) -> tuple[Manifest, Opened]:
-    """The manifest, authentic, once everything that needs no writing has been checked."""
+def _open(options: RestoreOptions, target: RestoreTarget) -> tuple[Manifest, Opened]:
+    """Returns the authentic manifest, after every check that needs no writing."""
     if options.permit is None:
         check_permit(options, b"")  # before anything is read
     target.check(in_place=options.in_place)

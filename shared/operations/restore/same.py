@@ -1,4 +1,4 @@
-"""Is a database that came back the one that was sent? The same pages, or at least the same content."""
+"""Compares a downloaded database with the one that was sent: the same pages, or at least the same content."""
 
 import os
 from contextlib import closing
@@ -13,17 +13,17 @@ from shared.sqlite.header import read_header
 from shared.sqlite.read_back import first_difference
 from shared.sqlite.settings_of import describe
 
-_MODES = slice(18, 20)  # of the header: 1 for a rollback journal, 2 for WAL, which a node may set as it likes
+_MODES = slice(18, 20)  # bytes of the header: 1 for a rollback journal, 2 for WAL; a node may set either
 _SETTINGS = ("page_size", "encoding", "auto_vacuum", "user_version", "application_id")
 
 
 def difference(found: Path, wanted: Path) -> str | None:
-    """What differs between two closed files, or None. `found` is private: its journal mode becomes that of `wanted`.
+    """Returns how two closed files differ, or None. `found` is private: it gets the journal mode of `wanted`.
 
-    Pages are compared first. A node may lay them out anew, so where they differ the settings and the dumped SQL decide.
+    Compares the pages first. A node may lay them out anew; if they differ, the settings and the dumped SQL decide.
     """
     with found.open("r+b") as one, wanted.open("rb") as other:
-        _same_mode(one.fileno(), other.fileno())
+        _copy_journal_mode(one.fileno(), other.fileno())
         sizes = [os.fstat(file.fileno()).st_size for file in (one, other)]
         header = read_header(other.fileno())
         if header is not None and sizes[0] == sizes[1]:
@@ -33,7 +33,7 @@ def difference(found: Path, wanted: Path) -> str | None:
     return _content(found, wanted)
 
 
-def _same_mode(found: int, wanted: int) -> None:
+def _copy_journal_mode(found: int, wanted: int) -> None:
     modes = os.pread(wanted, 2, _MODES.start)
     if all(mode in (1, 2) for mode in (*modes, *os.pread(found, 2, _MODES.start))):
         os.pwrite(found, modes, _MODES.start)

@@ -23,7 +23,7 @@ from shared.compare.rows import Match, match_tables, pair
 from shared.compare.shapes import Shape, read_shape
 from shared.databases.snapshot import take_snapshot
 from shared.errors import UsageError
-from shared.operations.backup.safety import Safety
+from shared.operations.backup.safety import SafetyBackup
 from shared.operations.rows.apply import Conflict, Writing
 from shared.operations.rows.options import RowChange, RowsOptions, RowsPlan, RowsRestored
 from shared.operations.rows.permitted import check_rows_permit, redeem_rows
@@ -219,5 +219,5 @@ def _tried(prepared: Prepared, trial: Path) -> list[str]:
 
 
 def _safety_backup(options: RowsOptions, clock: Clock, progress: Progress) -> str:
-    safety = Safety(options.target, options.catalog.store, options.key, options.keep_safety_for, options.environment)
+    safety = SafetyBackup(options.target, options.catalog.store, options.key, options.keep_safety_for, options.environment)
     return safety.take(clock, progress)

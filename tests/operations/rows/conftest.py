@@ -20,7 +20,7 @@ Orders = Callable[..., RowsOptions]
 
 @pytest.fixture
 def orders(tmp_path: Path) -> Orders:
-    """Backs up a database made by the first script, then runs the second on it; returns options that restore its rows."""
+    """Backs up a database made by the first script, runs the second on it, and returns options for its rows."""
 
     def make(before: str, after: str, **wanted: object) -> RowsOptions:
         path = tmp_path / "live.db"
@@ -30,9 +30,8 @@ def orders(tmp_path: Path) -> Orders:
         take_backup(BackupOptions(FileLocation(path), store, None, Kind.DAILY, timedelta(days=7), "test"))
         with closing(apsw.Connection(str(path))) as connection:
             connection.execute(after).fetchall()
-        catalog = Catalog(store)
-        chosen = {"table": "t"} | wanted
-        return RowsOptions(catalog, catalog.find("latest"), None, target=FileLocation(path), **chosen)  # type: ignore[arg-type]
+        catalog = Catalog(store) chosen = {"table": "t"} | wanted return RowsOptions(catalog, catalog.find("latest"),
+        None, target=FileLocation(path), **chosen)  # type: ignore[arg-type]
 
     return make
 
