@@ -1,1 +1,1 @@
-"""Comparing two databases: which tables, schema objects and rows differ, by key, in bounded memory."""
+"""Compares two databases in bounded memory: which tables, schema objects and rows differ."""

@@ -1,4 +1,4 @@
-"""By what the rows of a table are matched: its primary key, or its rowid."""
+"""The key that the rows of a table are matched by: its primary key, or its rowid."""
 
 from dataclasses import dataclass
 
@@ -8,31 +8,31 @@ from shared.sqlite.names import quote_name
 
 @dataclass(frozen=True)
 class Key:
-    """`columns` are SQL names, quoted; `is_rowid` when they are the rowid and no column of the table."""
+    """One key. `columns` are quoted SQL names; `is_rowid`: the key is a rowid that is no column of the table."""
 
     columns: tuple[str, ...]
     names: tuple[str, ...]
     is_rowid: bool
 
     def match(self, one: str, other: str) -> str:
-        """The SQL condition that the rows of two aliases have the same key."""
+        """Returns the SQL condition that the rows of two aliases have the same key."""
         return " AND ".join(f"{one}.{column} = {other}.{column}" for column in self.columns)
 
     def of(self, alias: str) -> str:
-        """The key's columns of an alias, as an SQL list."""
+        """Returns the key's columns of an alias, as an SQL list."""
         return ", ".join(f"{alias}.{column}" for column in self.columns)
 
 
 @dataclass(frozen=True)
 class Keys:
-    """The keys that both tables have, the best first. `because` says why there is none."""
+    """The keys that both tables have, the best first. `because`: why there is none."""
 
     candidates: tuple[Key, ...]
     because: str = ""
 
 
 def shared_keys(one: Table, other: Table) -> Keys:
-    """The keys by which the rows of two versions of a table can be matched with an index on both sides."""
+    """Returns the keys that can match the rows of two versions of a table with an index on both sides."""
     found: list[Key] = []
     if (declared := _declared(one)) and declared == _declared(other):
         if _comparable(one, other, declared):
@@ -47,7 +47,7 @@ def shared_keys(one: Table, other: Table) -> Keys:
 
 
 def _declared(table: Table) -> tuple[str, ...]:
-    """The columns of the primary key, in the key's order."""
+    """Returns the columns of the primary key, in the key's order."""
     if table.alias is not None:
         return (table.columns[table.alias].name,)
     primary = _primary(table)
@@ -59,7 +59,7 @@ def _primary(table: Table) -> Constraint | None:
 
 
 def _comparable(one: Table, other: Table, declared: tuple[str, ...]) -> bool:
-    """Returns whether a lookup by this key uses the index of either table: same affinities, known collations."""
+    """Returns whether a lookup by this key can use an index: same affinities, known collations."""
     if (one.alias is None) != (other.alias is None):
         return False
     for name in declared:

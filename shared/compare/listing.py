@@ -1,4 +1,4 @@
-"""The rows that differ in one table, one after the other, by key and on demand with their values."""
+"""Lists the rows that differ in one table, by key, and on request with their values."""
 
 from collections.abc import Iterator, Sequence
 from typing import Any, Protocol
@@ -19,9 +19,9 @@ class Sides(Protocol):
 
 
 def listed_rows(both: Sides, table: str, *, values: bool = False) -> Iterator[dict[str, Any]]:
-    """`{change, key}` for each row that differs, with `values` also `a` and `b`: its columns on each side.
+    """Yields `{change, key}` for each row that differs, with `values` also `a` and `b`: its columns on each side.
 
-    A table whose rows cannot be matched lists nothing: the comparison says why.
+    Yields nothing if the rows cannot be matched; the comparison says why.
     """
     match = both.match(table)
     if isinstance(match, str):
@@ -49,5 +49,5 @@ def _item(change: str, match: Match, row: Sequence[Any], sides: dict[str, int]) 
 
 
 def shown(value: Any) -> Any:
-    """A value as JSON has it; a blob as an object with its bytes in hex."""
+    """Returns a value for JSON. A blob becomes an object with its bytes in hex."""
     return {"blob": bytes(value).hex()} if isinstance(value, bytes) else value

@@ -1,4 +1,4 @@
-"""Rows as SQL literals, one value at a time, exact for every storage class."""
+"""Rows as SQL literals, exact for every storage class."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -6,23 +6,30 @@ from typing import Any
 from shared.dump.literals import real_literal, text_literal
 from shared.sqlite.names import quote_name
 
+CODECS = {"UTF-8": "utf-8", "UTF-16le": "utf-16-le", "UTF-16be": "utf-16-be"}  # Python's codec of each encoding
+
 
 def fetched(alias: str, columns: Sequence[str]) -> list[str]:
-    """The expressions to select, two for each column: its storage class, and its value, text as bytes."""
+    """Returns the expressions to select, two for each column: its storage class, and its value with text as bytes."""
+    return fetched_sql(alias, [quote_name(name) for name in columns])
+
+
+def fetched_sql(alias: str, columns: Sequence[str]) -> list[str]:
+    """Returns the same for columns that are quoted SQL names already."""
     expressions = []
     for name in columns:
-        column = f"{alias}.{quote_name(name)}"
+        column = f"{alias}.{name}"
         expressions += [f"typeof({column})", f"iif(typeof({column}) = 'text', CAST({column} AS BLOB), {column})"]
     return expressions
 
 
 def literals(row: Sequence[Any], codec: str) -> list[str]:
-    """The literals of a row fetched with `fetched`; `codec` is Python's name of the database's encoding."""
+    """Returns the literals of a row selected by `fetched`. `codec`: Python's name of the database's encoding."""
     return [literal(row[at], row[at + 1], codec) for at in range(0, len(row), 2)]
 
 
 def literal(storage_class: str, value: Any, codec: str = "utf-8") -> str:
-    """One value. Text comes as its bytes."""
+    """Returns the literal of one value. Text is given as bytes."""
     if storage_class == "null":
         return "NULL"
     if storage_class == "integer":

@@ -1,4 +1,4 @@
-"""What differs between two schemas, in words."""
+"""Describes in words how two schemas differ."""
 
 from dataclasses import dataclass
 
@@ -8,7 +8,7 @@ from shared.dump.tables import Table
 
 @dataclass(frozen=True)
 class SchemaChange:
-    """An index, view, trigger or table that was added, removed or changed; `how` says what of a table changed."""
+    """An index, view, trigger or table that was added, removed or changed. `how`: what changed in a table."""
 
     kind: str
     name: str
@@ -20,7 +20,7 @@ class SchemaChange:
 
 
 def schema_changes(a: Shape, b: Shape) -> list[SchemaChange]:
-    """From `a` to `b`, tables first, each group by name. Shadow tables and SQLite's own are left out."""
+    """Returns the changes from `a` to `b`, tables first, each group by name, without shadow and internal tables."""
     shadows = _shadows(a) | _shadows(b)
     keys = sorted((a.objects.keys() | b.objects.keys()), key=lambda key: (key[0] != "table", key))
     changes = []

@@ -1,8 +1,8 @@
-"""Rows of a table that two databases have in common, matched by key: counted, or one after the other.
+"""Compares the rows of a table in two databases, matched by key: counts those that differ, or lists them.
 
-Both files are attached to one connection, and SQLite walks one table and looks each row up in the other, so memory
-does not grow with the tables. Values differ when their storage class or their bytes do; collations do not count,
-and -0.0 is not 0.0. Generated columns are not looked at: they follow from the others.
+Both files are attached to one connection. SQLite reads one table and looks each row up in the other, so memory does
+not grow with the tables. Values differ if their storage class or their bytes do: collations are ignored, and -0.0 is
+not 0.0. Generated columns are not compared: they follow from the others.
 
 SQLite's session extension compares the same way, but keeps all changed rows in memory and takes 1 for 1.0.
 """
@@ -18,16 +18,15 @@ import apsw
 from shared.compare.keys import Key, shared_keys
 from shared.dump.tables import Column, Table
 from shared.errors import SourceError
-from shared.runtime.progress import Progress, silent
 from shared.sqlite.connect import distrust, uri
 from shared.sqlite.names import quote_name
 
-_STEPS = 100_000  # of SQLite's machine, some milliseconds: Python then sees Ctrl-C
+_STEPS = 100_000  # instructions of SQLite, some milliseconds, after which Python handles Ctrl-C
 
 
 @dataclass(frozen=True)
 class Counts:
-    """Rows that only the second database has, that only the first has, and that both have with other values."""
+    """Rows that only `b` has (added), that only `a` has (removed), and that both have with other values (changed)."""
 
     added: int = 0
     removed: int = 0
@@ -40,12 +39,12 @@ class Match:
 
     table: str
     key: Key
-    columns: tuple[str, ...]  # those that both have and that are stored, key columns included
-    compared: tuple[str, ...]  # of these, what can differ: all but an INTEGER PRIMARY KEY
+    columns: tuple[str, ...]  # stored columns that both have, key columns included
+    compared: tuple[str, ...]  # those of them that can differ: all but an INTEGER PRIMARY KEY
     signed_zero: frozenset[str]
 
     def differs(self, one: str = "x", other: str = "y") -> str:
-        """The SQL condition that two rows of the same key have other values."""
+        """Returns the SQL condition that two rows of the same key have different values."""
         return " OR ".join(self._differs(quote_name(name), name, one, other) for name in self.compared) or "0"
 
     def _differs(self, column: str, name: str, one: str, other: str) -> str:
@@ -58,20 +57,20 @@ class Match:
 
 @contextmanager
 def pair(a: Path, b: Path, encoding: str) -> Iterator[apsw.Connection]:
-    """A connection on which the two closed private files are the databases `a` and `b`, read-only."""
+    """Opens a connection with two closed private files as the databases `a` and `b`, read-only."""
     flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_URI
     with closing(apsw.Connection(":memory:", flags=flags)) as connection:
         distrust(connection)
         connection.execute(f"PRAGMA encoding = '{encoding}'")
         for name, path in (("a", a), ("b", b)):
             connection.execute(f"ATTACH ? AS {name}", (uri(path, "mode=ro", "immutable=1"),))
-        connection.collation_needed(_stand_in)
+        connection.collation_needed(_add_collation)
         connection.set_progress_handler(lambda: False, _STEPS)
         yield connection
 
 
 def match_tables(connection: apsw.Connection, one: Table, other: Table) -> Match | str:
-    """How the rows of two versions of a table are matched, or why they cannot be."""
+    """Returns how the rows of two versions of a table are matched, or why they cannot be."""
     keys = shared_keys(one, other)
     if not keys.candidates:
         return keys.because
@@ -84,7 +83,7 @@ def match_tables(connection: apsw.Connection, one: Table, other: Table) -> Match
 def count(connection: apsw.Connection, match: Match) -> Counts:
     """Counts the rows that differ. Raises SourceError when a table cannot be read to its end."""
     with _compare_errors(match.table):
-        totals = [_number(connection, f"SELECT count(*) FROM {_of(side, match)}") for side in "ab"]
+        totals = [number_of(connection, f"SELECT count(*) FROM {_of(side, match)}") for side in "ab"]
         tables = f"{_of('a', match)} x CROSS JOIN {_of('b', match)} y ON {match.key.match('x', 'y')}"
         query = f"SELECT count(*), count(CASE WHEN {match.differs()} THEN 1 END) FROM {tables}"
         both, differing = connection.execute(query).fetchall()[0]
@@ -94,7 +93,7 @@ def count(connection: apsw.Connection, match: Match) -> Counts:
 
 
 def only_in(connection: apsw.Connection, match: Match, side: str, wanted: Sequence[str]) -> Iterator[tuple[Any, ...]]:
-    """The expressions `wanted`, over the alias x, of each row that only `side` ("a" or "b") has."""
+    """Yields the expressions `wanted`, over the alias x, of each row that only `side` ("a" or "b") has."""
     other = "b" if side == "a" else "a"
     with _compare_errors(match.table):
         yield from connection.execute(
@@ -104,21 +103,12 @@ def only_in(connection: apsw.Connection, match: Match, side: str, wanted: Sequen
 
 
 def changed(connection: apsw.Connection, match: Match, wanted: Sequence[str]) -> Iterator[tuple[Any, ...]]:
-    """The expressions `wanted`, over x in `a` and y in `b`, of each row that both have with other values."""
+    """Yields the expressions `wanted`, over x in `a` and y in `b`, of each row that both have with other values."""
     with _compare_errors(match.table):
         yield from connection.execute(
             f"SELECT {', '.join(wanted)} FROM {_of('a', match)} x CROSS JOIN {_of('b', match)} y"
             f" ON {match.key.match('x', 'y')} WHERE {match.differs()}"
         )
-
-
-def count_all(connection: apsw.Connection, matches: Sequence[Match], progress: Progress = silent) -> dict[str, Counts]:
-    """Counts for each matched table."""
-    found = {}
-    for number, match in enumerate(matches):
-        progress("compare", number, len(matches))
-        found[match.table] = count(connection, match)
-    return found
 
 
 def _match(one: Table, other: Table, key: Key) -> Match:
@@ -134,12 +124,12 @@ def _match(one: Table, other: Table, key: Key) -> Match:
 
 
 def _keeps_signed_zero(column: Column) -> bool:
-    """Only where no affinity turns it into the integer 0 does SQLite keep -0.0."""
+    """Returns whether SQLite stores -0.0 in the column, instead of turning it into the integer 0."""
     return column.affinity in ("BLOB", "REAL")
 
 
 def _has_null(connection: apsw.Connection, table: Table, key: Key) -> bool:
-    """Returns whether a row on either side has NULL in its key: such rows are equal to none, not even to themselves."""
+    """Returns whether a row on either side has NULL in its key: such a row equals no row, not even itself."""
     where = " OR ".join(f"{column} IS NULL" for column in key.columns)
     with _compare_errors(table.name):
         return any(
@@ -148,7 +138,8 @@ def _has_null(connection: apsw.Connection, table: Table, key: Key) -> bool:
         )
 
 
-def _number(connection: apsw.Connection, query: str) -> int:
+def number_of(connection: apsw.Connection, query: str) -> int:
+    """Runs a query whose result is one integer."""
     found = connection.execute(query).get
     assert isinstance(found, int)
     return found
@@ -168,5 +159,6 @@ def _compare_errors(table: str) -> Iterator[None]:
         ) from None
 
 
-def _stand_in(connection: apsw.Connection, name: str) -> None:
+def _add_collation(connection: apsw.Connection, name: str) -> None:
+    """Defines an application's collation, so that its tables can be read."""
     connection.create_collation(name, lambda one, two: (one > two) - (one < two))

@@ -1,4 +1,4 @@
-"""What a database file holds, read once from its schema: the tables that can be compared, and those that cannot."""
+"""Reads the schema of a database file: the tables that can be compared, and those that cannot."""
 
 from collections.abc import Mapping
 from contextlib import closing
@@ -17,7 +17,7 @@ _CONTENT_OF_FTS = {"fts3": "_content", "fts4": "_content", "fts5": "_content"}
 
 @dataclass(frozen=True)
 class Virtual:
-    """A virtual table; `content` is the ordinary table that holds its rows, if it has one of its own."""
+    """A virtual table. `content`: the ordinary table that holds its rows, if there is one."""
 
     name: str
     module: str
@@ -70,7 +70,7 @@ def _shape(connection: apsw.Connection, path: Path) -> Shape:
 
 
 def _is_ordinary(entry: SchemaObject, facts: Mapping[str, TableFacts]) -> bool:
-    """A table with pages of its own that people made: no shadow table, and none of SQLite's own."""
+    """Returns whether an entry is a user's ordinary table: not virtual, not a shadow table, not internal."""
     if entry.kind != "table" or not entry.root or is_internal(entry.name) or entry.name not in facts:
         return False
     return facts[entry.name].kind == "table"

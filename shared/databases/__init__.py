@@ -1,1 +1,1 @@
-"""The one seam for databases: where one is, and a snapshot of it, whatever its type."""
+"""Databases of every type: their location, and snapshots of them."""

@@ -1,4 +1,4 @@
-"""A database of a SQLite Cloud project as a live database. Loads the driver: only `live_database` imports this."""
+"""A live database on SQLite Cloud. Loads the driver, so only `live_database` imports this module."""
 
 from collections.abc import Iterator
 from datetime import datetime
@@ -29,7 +29,7 @@ class CloudDatabase:
     def pages(self, destination: Path) -> Path:
         return self.snapshot(destination, allow_corrupt=False, progress=silent).path
 
-    def look(self) -> str:
+    def describe(self) -> str:
         return snapshot.describe(self._location)
 
     def health(self, now: datetime, *, restores: bool) -> Iterator[Condition]:
@@ -37,10 +37,10 @@ class CloudDatabase:
             yield Condition(found.name, found.ok, found.detail)
 
     def fingerprint(self) -> str | None:
-        return None  # the manifest's source has the node's own counts
+        return None  # the manifest's source has the node's count of writes
 
-    def is_source_of(self, then: Source) -> bool:
-        return (then.type, then.host) == ("sqlitecloud", self._location.address.host)
+    def is_source_of(self, source: Source) -> bool:
+        return (source.type, source.host) == ("sqlitecloud", self._location.address.host)
 
-    def unchanged_since(self, then: Source) -> bool:
-        return snapshot.unchanged_since(self._location, then)
+    def unchanged_since(self, source: Source) -> bool:
+        return snapshot.unchanged_since(self._location, source)

@@ -1,4 +1,4 @@
-"""A SQLite file as a live database."""
+"""A live database that is a SQLite file."""
 
 import os
 import socket
@@ -37,7 +37,7 @@ class FileDatabase:
     def pages(self, destination: Path) -> Path:
         return self._path
 
-    def look(self) -> str:
+    def describe(self) -> str:
         shown = self._location.display
         try:
             with regular_file(self._path).open("rb") as file:
@@ -54,23 +54,23 @@ class FileDatabase:
 
     def health(self, now: datetime, *, restores: bool) -> Iterator[Condition]:
         try:
-            yield Condition("source", ok=True, detail=f"{self._location.display}: {self.look()}")
+            yield Condition("source", ok=True, detail=f"{self._location.display}: {self.describe()}")
         except LitekeepError as error:
             yield Condition("source", ok=False, detail=str(error))
 
     def fingerprint(self) -> str | None:
         return fingerprint(self._path)
 
-    def is_source_of(self, then: Source) -> bool:
-        return (then.type, then.host, then.path) == ("file", socket.gethostname(), str(self._path.resolve()))
+    def is_source_of(self, source: Source) -> bool:
+        return (source.type, source.host, source.path) == ("file", socket.gethostname(), str(self._path.resolve()))
 
-    def unchanged_since(self, then: Source) -> bool:
-        known = (then.model_extra or {}).get("fingerprint")
-        return self.is_source_of(then) and known is not None and known == self.fingerprint()
+    def unchanged_since(self, source: Source) -> bool:
+        known = (source.model_extra or {}).get("fingerprint")
+        return self.is_source_of(source) and known is not None and known == self.fingerprint()
 
 
 def of_file(found: FileSnapshot, source: Path) -> Snapshot:
-    """Returns a file's snapshot as one with this machine as its host."""
+    """Returns the snapshot of a file, with the file and this machine as its origin."""
     origin = Source(
         type="file",
         host=socket.gethostname(),

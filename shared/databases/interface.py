@@ -1,4 +1,4 @@
-"""What a database that can be backed up has to do, whatever its type."""
+"""The interface of live databases, for SQLite files and SQLite Cloud."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from shared.runtime.progress import Progress
 
 @dataclass(frozen=True)
 class Snapshot:
-    """A private file of pages, and what the manifest will say of where they came from."""
+    """A private copy of a database, and its origin for the manifest."""
 
     path: Path
     origin: Source
@@ -22,7 +22,7 @@ class Snapshot:
 
 @dataclass(frozen=True)
 class Condition:
-    """One thing that was looked at. `ok` None: not known, or not needed; `detail` ends in what fixes it."""
+    """The result of one check. `ok` is None if unknown or not needed; `detail` ends with the remedy."""
 
     name: str
     ok: bool | None
@@ -30,30 +30,30 @@ class Condition:
 
 
 class LiveDatabase(Protocol):
-    """A database where it lives. Every method raises SourceError when it cannot be reached."""
+    """A database in use. Every method raises SourceError when it cannot be reached."""
 
     counts_writes: bool  # whether a backup of any kind records what `unchanged_since` needs
 
     def snapshot(self, destination: Path, *, allow_corrupt: bool, progress: Progress) -> Snapshot:
-        """Copies it to `destination`, as it was at one moment. Raises CorruptSource when it is no whole database.
+        """Copies the database to `destination`, as of one moment. Raises CorruptSource for a damaged database.
 
         With `allow_corrupt` the bytes of a damaged file are taken as they are.
         """
 
     def pages(self, destination: Path) -> Path:
-        """Returns a file with its pages: its own, or a snapshot at `destination`."""
+        """Returns a file with the pages: the database itself, or a snapshot at `destination`."""
 
-    def look(self) -> str:
-        """Looks at it without copying it, and returns what it is. Raises CorruptSource as a snapshot would."""
+    def describe(self) -> str:
+        """Checks the database without copying it, and describes it. Raises CorruptSource as a snapshot would."""
 
     def health(self, now: datetime, *, restores: bool) -> Iterator[Condition]:
-        """Looks at each thing that a backup needs, and with `restores` a restore. Changes nothing."""
+        """Checks everything that a backup needs, and with `restores` a restore. Changes nothing."""
 
     def fingerprint(self) -> str | None:
-        """Returns what changes with every write, to be kept in a manifest; None if nothing is to be kept."""
+        """Returns a value for the manifest that changes with every write, or None if the manifest needs none."""
 
-    def is_source_of(self, then: Source) -> bool:
-        """Returns whether a manifest's source is this database, and none that shares its name in a store."""
+    def is_source_of(self, source: Source) -> bool:
+        """Returns whether a manifest's source is this database, not another of the same name."""
 
-    def unchanged_since(self, then: Source) -> bool:
-        """Returns whether nothing was written since that snapshot, as far as can be told without reading pages."""
+    def unchanged_since(self, source: Source) -> bool:
+        """Returns whether nothing was written since that snapshot. Reads no pages; False if unknown."""

@@ -1,4 +1,4 @@
-"""Reads the text that says where a database is: a SQLite file, or a database of a SQLite Cloud project."""
+"""Parses the location of a database: a SQLite file, or a database of a SQLite Cloud project."""
 
 import re
 from pathlib import Path
@@ -17,16 +17,15 @@ Location = FileLocation | CloudLocation
 
 
 def on_cloud(location: Location) -> CloudLocation | None:
-    """Returns the location if it is a SQLite Cloud project's, for what only that platform does; None for a file."""
+    """Returns the location if it is on SQLite Cloud, for features of that platform; None for a file."""
     return location if isinstance(location, CloudLocation) else None
 
 
 def parse_location(url: str, *, allow_insecure: bool = False, what: str = "the database location") -> Location:
-    """Reads a `DATABASE_URL` or `--to`. With `allow_insecure` a SQLite Cloud node may be spoken to without TLS.
+    """Parses a `DATABASE_URL` or `--to`. `allow_insecure` permits a SQLite Cloud node without TLS.
 
-    `file:PATH` takes the path as it is written (`file:///abs`, `file:/abs`, `file:rel`); nothing in it is
-    percent-decoded and nothing is an option. A text without a scheme is a path.
-    `what` is the setting or flag that errors name.
+    `file:PATH` takes the path as it is (`file:///abs`, `file:/abs`, `file:rel`), without percent-decoding or options. A
+    text without a scheme is a path. `what`: the setting or flag that errors name.
     Raises UsageError, which repeats nothing of a text that could hold a credential.
     """
     if not url.strip():

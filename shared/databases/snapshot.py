@@ -1,4 +1,4 @@
-"""The one seam for databases: what is done with a location where its type matters."""
+"""Opens a location as a live database of its type."""
 
 from pathlib import Path
 
@@ -23,10 +23,10 @@ def live_database(location: Location) -> LiveDatabase:
 def take_snapshot(
     location: Location, destination: Path, *, allow_corrupt: bool = False, progress: Progress = silent
 ) -> Snapshot:
-    """Copies the database to `destination`, see `LiveDatabase.snapshot`."""
+    """Copies the database to `destination`; see `LiveDatabase.snapshot`."""
     return live_database(location).snapshot(destination, allow_corrupt=allow_corrupt, progress=progress)
 
 
 def check_readable(location: Location) -> str:
-    """Looks at a database without copying it, and says what it is. Raises SourceError, as a snapshot would."""
-    return live_database(location).look()
+    """Checks a database without copying it, and describes it. Raises SourceError as a snapshot would."""
+    return live_database(location).describe()

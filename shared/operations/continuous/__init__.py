@@ -1,4 +1,4 @@
-"""Continuous backups: a cycle, which makes a point or finds that nothing was written, and the loop of cycles."""
+"""Continuous backups: a cycle stores a point, or finds that nothing was written."""
 
 from shared.operations.continuous.cycle import Memory, Quiet, run_cycle
 

@@ -1,7 +1,7 @@
-"""One cycle: has anything been written, and if so which pages, and so a point; or a base where no chain serves.
+"""One cycle of continuous backups: stores the pages that changed since an earlier point, if any did.
 
-The parent's page hashes come from what the loop remembers, or from the store while the snapshot is taken and checked.
-A new whole page image is made where there is no base that serves, where the parent cannot be read, and where most
+The page hashes of the parent come from the loop's memory, or else from the store, while the snapshot is taken and
+checked. The cycle stores a base, which is a whole page image, if no base is usable, the parent cannot be read, or most
 pages changed.
 """
 
@@ -40,7 +40,7 @@ from shared.stores import Store
 
 @dataclass(frozen=True)
 class Quiet:
-    """Nothing was written since that point; the store has a mark of it."""
+    """Nothing was written since `point`; the store has a mark that says so."""
 
     point: BackupName
     at: datetime
@@ -48,9 +48,9 @@ class Quiet:
 
 @dataclass
 class Memory:
-    """What a loop keeps from cycle to cycle, so that it needs no listing. `folder` is private, and gone with the loop.
+    """What a loop keeps from cycle to cycle, so that it needs no listing. `folder` is private to the loop.
 
-    `states` are the page hashes of the points that later cycles build on.
+    `states`: the page hashes of the points that later cycles build on.
     """
 
     folder: Path
@@ -59,13 +59,14 @@ class Memory:
     states: dict[str, State] = field(default_factory=dict)
 
     def forget(self) -> None:
-        """After a cycle that failed: the next one reads the store again."""
+        """Clears the memory after a failed cycle, so that the next one reads the store."""
         self.live = self.newest = None
         for state in self.states.values():
             state.path.unlink(missing_ok=True)
         self.states = {}
 
     def keep(self, live: Live, manifest: Manifest, state: State) -> None:
+        """Keeps the new point and the states that later cycles need; deletes the others."""
         self.live, self.newest = live, manifest
         self.states[manifest.id] = replace(state, path=state.path.rename(self.folder / f"{manifest.id}.hashes"))
         wanted = still_to_come(manifest.chain.cycle if manifest.chain else 0)
@@ -78,11 +79,11 @@ class Memory:
 def run_cycle(
     options: BackupOptions, memory: Memory | None = None, *, clock: Clock = utc_now, progress: Progress = silent
 ) -> Taken | Quiet:
-    """Makes a point of the database, or says that nothing was written.
+    """Stores a point of the database, or returns Quiet when nothing was written.
 
     Raises SourceError or CorruptSource for the database, StoreError for the store, KeyProblem for the key, and
-    LitekeepError when our clock is behind the newest point. After any error the next cycle goes on from what the store
-    holds.
+    LitekeepError when this machine's clock is behind the newest point. After an error the next cycle continues from
+    what the store holds.
     """
     with scratch_folder() as scratch:
         memory = memory or Memory(scratch)
@@ -103,31 +104,31 @@ class _Cycle:
         self._newest: Step | None = None
 
     def run(self) -> Taken | Quiet:
-        live = self._memory.live or self._found()
+        live = self._memory.live or self._find_chain()
         if live is not None:
-            self._refuse_to_go_back(live, self._began)
-            if self._is_as_newest(live):
+            self._check_clock(live, self._began)
+            if self._is_unchanged(live):
                 return self._quiet(live)
-        with ThreadPoolExecutor(1, "parent") as beside:
-            return self._made(self._serving(live), beside)
+        with ThreadPoolExecutor(1, "parent") as pool:
+            return self._store_changes(self._usable(live), pool)
 
-    def _made(self, live: Live | None, beside: ThreadPoolExecutor) -> Taken | Quiet:
-        """A point of a snapshot; its parent's page hashes come while that is taken and checked."""
-        coming = beside.submit(self._parent, live)
-        seen = self._database.fingerprint()  # before the snapshot: what is written meanwhile shows in the next cycle
+    def _store_changes(self, live: Live | None, pool: ThreadPoolExecutor) -> Taken | Quiet:
+        """Takes a snapshot and stores a point of it. Reads the parent's page hashes meanwhile."""
+        parent_read = pool.submit(self._parent, live)
+        fingerprint = self._database.fingerprint()  # before the snapshot: the next cycle sees what is written meanwhile
         image = self._scratch / "snapshot.sqlite"
         snapshot = self._database.snapshot(image, allow_corrupt=False, progress=self._progress)
         created_at = whole_second(self._clock())
         with check_in_background(image, quick=True) as integrity:
             description = describe_snapshot(snapshot, None)
-            parent, before = coming.result()
+            parent, before = parent_read.result()
             key = before.key if before else secrets.token_bytes(KEY)
             after = hash_pages(image, description.database.page_size, key, self._scratch / "after")
             refuse_damaged(self._options, integrity.result())
             if live is not None and before is not None:
-                self._refuse_to_go_back(live, created_at)
+                self._check_clock(live, created_at)
                 if after.identity == live.newest.identity:
-                    self._remember(live, seen)
+                    self._remember(live, fingerprint)
                     return self._quiet(live)
             changed = _changes(before, after)
             if changed is None:
@@ -140,15 +141,15 @@ class _Cycle:
                 description=description,
                 after=after,
                 changed=after.page_count if changed is None else changed,
-                origin=_origin(snapshot, seen),
+                origin=_origin(snapshot, fingerprint),
                 parent=parent,
                 before=before,
                 cycle=live.next_cycle if live is not None and parent is not None else 0,
             )
-            return self._stored(material, live)
+            return self._store(material, live)
 
-    def _found(self) -> Live | None:
-        """The chain as the store has it. A base serves for a day: what is older counts only where all is."""
+    def _find_chain(self) -> Live | None:
+        """Returns the chain in the store. Lists the last day first, as long as a base is used, then all points."""
         database = self._options.location.database
         for reach in (BASE_LIFE, self._options.keep_for):
             live = live_chain(self._catalog.backups(Kind.CONTINUOUS, database, self._began - reach))
@@ -156,7 +157,8 @@ class _Cycle:
                 return live
         return None
 
-    def _refuse_to_go_back(self, live: Live, now: datetime) -> None:
+    def _check_clock(self, live: Live, now: datetime) -> None:
+        """Raises LitekeepError if the newest point is dated after `now`."""
         newest = live.newest
         if newest.created_at > whole_second(now):
             raise LitekeepError(
@@ -164,31 +166,32 @@ class _Cycle:
                 f"{rfc3339(newest.created_at)}: no point was made; set the clock"
             )
 
-    def _serving(self, live: Live | None) -> Live | None:
-        ends = self._began + self._options.keep_for
-        return None if live is None or live.why_over(self._began, ends) else live
+    def _usable(self, live: Live | None) -> Live | None:
+        """Returns the chain, or None if a new base is due."""
+        keep_until = self._began + self._options.keep_for
+        return None if live is None or live.why_over(self._began, keep_until) else live
 
-    def _is_as_newest(self, live: Live) -> bool:
-        """Whether the source says that nothing was written since the newest point, and that one may go on to count."""
+    def _is_unchanged(self, live: Live) -> bool:
+        """Returns whether nothing was written since the newest point, and half of its retention is left."""
         with suppress(NotGood, ObjectMissing, KeyProblem, SourceError):
             manifest = self._memory.newest or self._read_newest(live)
             young = self._began - manifest.created_at < (manifest.keep_until - manifest.created_at) / 2
-            return young and self._is_as_ordered(manifest) and self._database.unchanged_since(manifest.source)
+            return young and self._has_same_key(manifest) and self._database.unchanged_since(manifest.source)
         return False
 
-    def _remember(self, live: Live, seen: str | None) -> None:
-        """The file has these pages by another fingerprint: the next cycle need not look at them."""
+    def _remember(self, live: Live, fingerprint: str | None) -> None:
+        """Remembers the file's new fingerprint for the same pages, so that the next cycle need not read them."""
         newest = self._memory.newest
-        if newest is not None and newest.name == live.newest.name and seen is not None:
-            self._memory.newest = newest.model_copy(update={"source": _with_fingerprint(newest.source, seen)})
+        if newest is not None and newest.name == live.newest.name and fingerprint is not None:
+            self._memory.newest = newest.model_copy(update={"source": _with_fingerprint(newest.source, fingerprint)})
 
-    def _is_as_ordered(self, manifest: Manifest) -> bool:
+    def _has_same_key(self, manifest: Manifest) -> bool:
         key = manifest.encryption.key if manifest.encryption else None
         wanted = self._options.key.name if self._options.key else None
         return key == wanted if key is None or wanted is None else same_key(key, wanted)
 
     def _quiet(self, live: Live) -> Quiet:
-        """Says in the store that the database is as the newest point has it. Raises StoreError when that is gone."""
+        """Stores a mark that the database equals the newest point. Raises StoreError if a store lacks it."""
         name, options = live.newest.name, self._options
         if (missing := copy_path(options, live.newest)) is not None:
             raise StoreError(f"{name.id} is stored in {options.store.url}, but not in the copy store: {missing}")
@@ -199,7 +202,7 @@ class _Cycle:
         return Quiet(name, self._began)
 
     def _parent(self, live: Live | None) -> tuple[Point | None, State | None]:
-        """What the new point builds on, and its page hashes; neither where a base is to be made."""
+        """Returns the point that the new one builds on and its page hashes; None and None if a base is to be stored."""
         if live is None:
             return None, None
         parent = live.parent()
@@ -207,20 +210,20 @@ class _Cycle:
             return parent, known
         try:
             step = self._read(parent)
-            if self._is_as_ordered(step.manifest) and self._database.is_source_of(step.manifest.source):
+            if self._has_same_key(step.manifest) and self._database.is_source_of(step.manifest.source):
                 below = Below(self._options.key, live.listed_below(parent))
                 path = path_to(self._options.store, step.manifest, step.data_key, below)
                 return parent, rebuild_state(self._options.store, path, self._scratch / "before")
         except KeyProblem:
-            if self._is_wrapped_by_ours(parent.name):  # a right is missing, and a base each time no way out
+            if self._is_wrapped_by_ours(parent.name):  # a permission is missing, and a base in each cycle is no remedy
                 raise
-        except (NotGood, ObjectMissing):  # what cannot be read is nothing to build on
+        except (NotGood, ObjectMissing):  # an unreadable parent: a base is stored instead
             pass
         return None, None
 
     def _is_wrapped_by_ours(self, name: BackupName) -> bool:
         with self._options.store.open(name.manifest) as stream:
-            return self._is_as_ordered(parse_manifest(stream.read(LARGEST_MANIFEST), name))
+            return self._has_same_key(parse_manifest(stream.read(LARGEST_MANIFEST), name))
 
     def _read_newest(self, live: Live) -> Manifest:
         self._newest = read_step(self._options.store, live.newest.name, self._options.key, listed=live.newest.listed)
@@ -231,14 +234,14 @@ class _Cycle:
             return self._newest
         return read_step(self._options.store, point.name, self._options.key)
 
-    def _stored(self, material: Material, live: Live | None) -> Taken:
+    def _store(self, material: Material, live: Live | None) -> Taken:
         for candidate in candidate_ids(self._options, material.created_at):
             name = checked_name(Kind.CONTINUOUS, self._options.location.database, candidate)
             try:
                 _refuse_id_of_schedule(self._options.store, name)
                 manifest, copy_error = store_point(name, self._options, material, self._progress)
             except ObjectExists:
-                continue  # someone took this second's id: one with more to it is as good
+                continue  # another run took the id of this second: try one with a random suffix
             point = point_of(manifest)
             if live is None or not point.cycle:
                 live = Live(point)
@@ -249,9 +252,9 @@ class _Cycle:
 
 
 def _refuse_id_of_schedule(store: Store, name: BackupName) -> None:
-    """Raises ObjectExists when a backup of a schedule, which may start at the same second, has this point's id.
+    """Raises ObjectExists when a daily or weekly backup, which may start in the same second, has this point's id.
 
-    No listing: a point's own name is refused by the store, and whoever takes a backup of another kind looks for points.
+    Needs no listing: the store refuses a second point of that name, and a backup of another kind looks for points.
     """
     for kind in (Kind.DAILY, Kind.WEEKLY):
         if is_stored(store, name._replace(kind=kind).manifest):
@@ -259,21 +262,21 @@ def _refuse_id_of_schedule(store: Store, name: BackupName) -> None:
 
 
 def whole_second(moment: datetime) -> datetime:
-    """Rounded up, as a manifest tells whole seconds: what `--at` brings back never holds anything newer."""
+    """Rounds up to the whole seconds of a manifest, so that `--at` never returns data newer than the given moment."""
     return moment if not moment.microsecond else moment.replace(microsecond=0) + timedelta(seconds=1)
 
 
 def _changes(before: State | None, after: State) -> int | None:
-    """How many pages changed; None if the whole page image is to be stored."""
+    """Returns how many pages changed, or None if the whole page image is to be stored."""
     if before is None or before.page_size != after.page_size:
         return None
     changed = sum(1 for _ in changed_pages(before, after))
     return None if 2 * changed > after.page_count else changed
 
 
-def _origin(snapshot: Snapshot, seen: str | None) -> Source:
-    return snapshot.origin if seen is None else _with_fingerprint(snapshot.origin, seen)
+def _origin(snapshot: Snapshot, fingerprint: str | None) -> Source:
+    return snapshot.origin if fingerprint is None else _with_fingerprint(snapshot.origin, fingerprint)
 
 
-def _with_fingerprint(source: Source, seen: str) -> Source:
-    return Source.model_validate(source.model_dump() | {"fingerprint": seen})
+def _with_fingerprint(source: Source, fingerprint: str) -> Source:
+    return Source.model_validate(source.model_dump() | {"fingerprint": fingerprint})

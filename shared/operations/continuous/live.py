@@ -1,4 +1,4 @@
-"""The chain that the next cycle goes on with: its base and its points, and which of them the next one builds on."""
+"""The current chain: its base and points, and the point that the next one builds on."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass, field
@@ -11,12 +11,12 @@ from shared.model.manifest import Manifest
 from shared.model.names import BackupName
 from shared.stores import StoredObject
 
-BASE_LIFE = timedelta(hours=24)  # a new base after that; so a base is kept that much longer than its points
+BASE_LIFE = timedelta(hours=24)  # then a new base is due; so a base is kept this much longer than its points
 
 
 @dataclass(frozen=True)
 class Point:
-    """A base or an increment, as far as choosing a parent goes."""
+    """A base or an increment, with what the choice of a parent needs."""
 
     name: BackupName
     created_at: datetime
@@ -25,12 +25,12 @@ class Point:
     cycle: int
     identity: str
     stored_bytes: int
-    listed: StoredObject | None = None  # its manifest
+    listed: StoredObject | None = None  # its manifest, if known from a listing
 
 
 @dataclass
 class Live:
-    """A base and the newest good point of each cycle since; `grown` is what all of them take in the store."""
+    """A base and the newest good point of each cycle since. `grown`: the stored bytes of all these points."""
 
     base: Point
     points: dict[int, Point] = field(default_factory=dict)
@@ -45,14 +45,14 @@ class Live:
         return max((self.base, *self.points.values()), key=lambda point: (point.created_at, point.cycle))
 
     def parent(self) -> Point:
-        """What the next cycle builds on: by the radix rule, or where that is not there by the rule for that."""
+        """Returns the point that the next cycle builds on: its nearest ancestor by the radix rule that exists."""
         return next(
             (self.points[cycle] for cycle in ancestors(self.next_cycle) if cycle in self.points),
             self.base,
         )
 
     def listed_below(self, point: Point) -> list[StoredObject]:
-        """The manifests of what a point builds on, nearest first, as far as a listing has them: a hint, no more."""
+        """Returns the manifests of a point's ancestors, nearest first, as far as a listing has them. Only a hint."""
         own = (self.points.get(cycle, self.base if not cycle else None) for cycle in ancestors(point.cycle))
         return [each.listed for each in own if each is not None and each.listed is not None]
 
@@ -62,7 +62,7 @@ class Live:
             self.grown += point.stored_bytes
 
     def why_over(self, now: datetime, keep_until: datetime) -> str | None:
-        """Why a new base is due; None while this one serves."""
+        """Returns why a new base is due, or None."""
         if now - self.base.created_at >= BASE_LIFE:
             return "the last base is a day old"
         if self.grown >= self.base.stored_bytes:
@@ -71,7 +71,7 @@ class Live:
 
 
 def live_chain(backups: Iterable[Backup]) -> Live | None:
-    """The newest base and its points, of the backups of kind continuous of one database; None without a base."""
+    """Returns the newest base and its points, of one database's continuous backups; None without a base."""
     points = sorted(
         (point for backup in backups if backup.good and (point := _point(backup)) is not None),
         key=lambda point: point.created_at,
@@ -87,7 +87,7 @@ def live_chain(backups: Iterable[Backup]) -> Live | None:
 
 
 def point_of(manifest: Manifest) -> Point:
-    """The point that it is of. Raises NotGood when it is in no chain."""
+    """Returns the point of a manifest. Raises NotGood when it is in no chain."""
     stored = sum(artifact.size_bytes for artifact in manifest.artifacts)
     chain = chain_of(manifest)
     return Point(

@@ -1,4 +1,4 @@
-"""Storing a point: the pages that changed, or all of them, their index, and the manifest last."""
+"""Stores a point: the changed pages or all of them, their index, and the manifest last."""
 
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
@@ -29,7 +29,7 @@ _PIECE = 1 << 20
 
 @dataclass(frozen=True)
 class Material:
-    """All that a point is made of. `before` is the state of its parent; a base has neither."""
+    """Everything that a point is made of. `before`: the page hashes of its parent; a base has neither."""
 
     snapshot: Snapshot
     began_at: datetime
@@ -47,7 +47,7 @@ class Material:
 def store_point(
     name: BackupName, options: BackupOptions, material: Material, progress: Progress
 ) -> tuple[Manifest, str | None]:
-    """Stores it; returns its manifest, and why the copy store does not hold it too, if so. Raises StoreError."""
+    """Stores the point. Returns its manifest, and why the copy store lacks it, if it does. Raises StoreError."""
     data_key = DataKey.generate() if options.key else None
     encryption = data_key.wrap(options.key, name) if data_key and options.key else None
     chain = Chain(
@@ -64,7 +64,7 @@ def store_point(
         artifacts = [_write(form, chunks, staging, unsealed, data_key) for form, chunks in _contents(material)]
         manifest = seal_manifest(unsealed.model_copy(update={"artifacts": artifacts}), data_key)
         copies = stage_copies(options.copy_store, manifest, staging, stack)
-        publish(options.store, manifest, staging, progress, before_manifest=_parent_is_there(options, material))
+        publish(options.store, manifest, staging, progress, before_manifest=_check_parent(options, material))
         missing = copy_path(options, material.parent)
         return manifest, missing or publish_copy(options.copy_store, manifest, copies, progress)
 
@@ -72,10 +72,10 @@ def store_point(
 def _contents(material: Material) -> Iterator[tuple[Format, Iterator[bytes]]]:
     after, before = material.after, material.before
     if before is None:
-        yield Format.SQLITE, _whole(material.snapshot.path)
+        yield Format.SQLITE, _all_pages(material.snapshot.path)
         yield Format.INDEX, whole_index(after)
     else:
-        yield Format.PAGES, _only(material.snapshot.path, after.page_size, changed_pages(before, after))
+        yield Format.PAGES, _some_pages(material.snapshot.path, after.page_size, changed_pages(before, after))
         yield Format.INDEX, index_of_changes(after, changed_pages(before, after), material.changed)
 
 
@@ -85,13 +85,13 @@ def _write(
     return write_artifact(chunks, staging / form, form, data_key, manifest.name, manifest.binding(form))
 
 
-def _whole(image: Path) -> Iterator[bytes]:
+def _all_pages(image: Path) -> Iterator[bytes]:
     with image.open("rb") as pages:
         while piece := pages.read(_PIECE):
             yield piece
 
 
-def _only(image: Path, page_size: int, numbers: Iterator[int]) -> Iterator[bytes]:
+def _some_pages(image: Path, page_size: int, numbers: Iterator[int]) -> Iterator[bytes]:
     with image.open("rb") as pages:
         for number in numbers:
             pages.seek((number - 1) * page_size)
@@ -113,21 +113,21 @@ def _manifest(name: BackupName, options: BackupOptions, material: Material, chai
     )
 
 
-def _parent_is_there(options: BackupOptions, material: Material) -> Callable[[], None]:
-    """A point whose parent somebody has deleted meanwhile could not be restored: it must not be listed."""
+def _check_parent(options: BackupOptions, material: Material) -> Callable[[], None]:
+    """Returns a check that the parent still exists: without it the new point could not be restored."""
 
-    def look() -> None:
+    def check() -> None:
         parent = material.parent
         if parent is not None and not is_stored(options.store, parent.name.manifest):
             raise LitekeepError(
-                f"{parent.name.id}, which the new point builds on, was deleted this moment: the next cycle makes a base"
+                f"{parent.name.id}, which the new point builds on, was deleted meanwhile: the next cycle stores a base"
             )
 
-    return look
+    return check
 
 
 def copy_path(options: BackupOptions, parent: Point | None) -> str | None:
-    """Why the copy store lacks what the point builds on; None once it has it all."""
+    """Copies to the copy store what the point builds on. Returns the error, or None when everything is there."""
     if options.copy_store is None or parent is None:
         return None
     try:

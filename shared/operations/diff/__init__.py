@@ -1,1 +1,1 @@
-"""What differs between two states of a database: backups, moments, or the live one."""
+"""Compares two states of a database: backups, moments, or the live database."""

@@ -18,9 +18,9 @@ from shared.sqlite.names import quote_name
 
 @dataclass(frozen=True)
 class TableDiff:
-    """One table. `change` is added, removed, same or schema: of its schema, its rows are counted apart.
+    """The differences of one table. `change`, of its definition: added, removed, same or schema. `counts`: of its rows.
 
-    `by` names the key by which rows were matched; `because` says why rows were not compared.
+    `by`: the key that the rows were matched by. `because`: why the rows were not compared.
     """
 
     name: str
@@ -48,9 +48,9 @@ class TableDiff:
 
 @dataclass(frozen=True)
 class Comparison:
-    """From `a` to `b`, by table; `changes` are all schema objects that differ.
+    """The differences from `a` to `b`, by table. `changes`: all schema objects that differ.
 
-    `whole` is False when only some tables were asked for.
+    `whole` is False if only some tables were compared.
     """
 
     tables: list[TableDiff]
@@ -59,7 +59,7 @@ class Comparison:
 
     @property
     def equal(self) -> bool:
-        """Whether nothing differs; tables that could not be compared leave it open."""
+        """Whether no difference was found. Tables that could not be compared do not count."""
         return not self.changes and not any(table.differs for table in self.tables)
 
 
@@ -72,7 +72,7 @@ class Pair:
     connection: apsw.Connection
 
     def match(self, table: str) -> Match | str:
-        """How the rows of a table that both have are matched, or why they cannot be."""
+        """Returns how the rows of a table on both sides are matched, or why they cannot be."""
         stored = stored_name(self, table)
         if stored is None:
             return "its rows are not stored by a table on both sides"
@@ -117,13 +117,13 @@ def _belongs(both: Pair, change: SchemaChange, only: frozenset[str]) -> bool:
 
 
 def _compare_table(both: Pair, name: str) -> TableDiff:
-    there = (_has(both.a, name), _has(both.b, name))
-    if there != (True, True):
-        shape, side = (both.a, "a") if there[0] else (both.b, "b")
+    in_a, in_b = _has(both.a, name), _has(both.b, name)
+    if not (in_a and in_b):
+        shape, side = (both.a, "a") if in_a else (both.b, "b")
         rows = _rows_of(both, shape, side, name)
-        counts = None if rows is None else Counts(removed=rows) if there[0] else Counts(added=rows)
+        counts = None if rows is None else Counts(removed=rows) if in_a else Counts(added=rows)
         because = "" if counts else "a virtual table without rows of its own"
-        return TableDiff(name, "removed" if there[0] else "added", counts, because=because)
+        return TableDiff(name, "removed" if in_a else "added", counts, because=because)
     change = "same" if both.a.objects[("table", name)].sql == both.b.objects[("table", name)].sql else "schema"
     stored = stored_name(both, name)
     if not stored:
@@ -136,7 +136,7 @@ def _compare_table(both: Pair, name: str) -> TableDiff:
 
 
 def stored_name(both: Pair, name: str) -> str | None:
-    """The ordinary table that holds a table's rows on both sides: itself, or the content of a full-text table."""
+    """Returns the ordinary table that holds a table's rows on both sides: itself, or a full-text table's content."""
     if name in both.a.tables and name in both.b.tables:
         return name
     one, other = both.a.virtual.get(name), both.b.virtual.get(name)

@@ -1,19 +1,20 @@
-"""The SQL that turns database B into database A, written in pieces and tried on a copy of B before anyone sees it.
+"""Writes the SQL that turns database B into database A, and tests it on a copy of B before publishing it.
 
-Triggers and views of B are dropped first, so that nothing fires and nothing stands in the way, and those of A are
-created last. A table whose schema differs is made anew; of the others only the rows that differ are written: removed
-first, then inserted, so that values of UNIQUE columns may change places.
+Triggers and views of B are dropped first, so that no trigger fires and no view depends on a changed table; those of A
+are created last. A table whose schema differs is created anew. In the other tables only rows that differ are written:
+deleted first, then inserted, so that values of UNIQUE columns may change places.
 """
 
 import os
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import closing
+from itertools import chain
 from pathlib import Path
 
 import apsw
 
-from shared.compare.literals import fetched, literals
+from shared.compare.literals import CODECS, fetched, fetched_sql, literals
 from shared.compare.rows import Match, changed, only_in
 from shared.compare.shapes import Shape
 from shared.dump.identifiers import spellings, survives_shells
@@ -28,19 +29,18 @@ from shared.text import printable
 
 _DROPPED = ("trigger", "view", "index", "table")
 _CREATED = ("table", "index", "view", "trigger")
-_CODECS = {"UTF-8": "utf-8", "UTF-16le": "utf-16-le", "UTF-16be": "utf-16-be"}
 
 
 def write_script(both: Pair, found: Comparison, target: Path, scratch: Path) -> None:
-    """Writes the script to the new file `target`, after it turned a copy of B into A in the folder `scratch`.
+    """Writes the script to the new file `target`, after testing it in the folder `scratch`.
 
-    Raises SourceError for what SQL cannot express, NotGood when the result of the script is not A.
+    Raises SourceError for what SQL cannot express, NotGood if the script turns B into something else than A.
     """
     written = scratch / "script.sql"
     with written.open("x", encoding="utf-8", errors="surrogateescape", newline="\n") as file:
         for piece in statements(both, found):
             file.write(piece)
-    _try(both, written, scratch, frozenset(table.name for table in found.tables))
+    _test(both, written, scratch, frozenset(table.name for table in found.tables))
     with private_file(target) as published, written.open("rb") as file:
         shutil.copyfileobj(file, published)
         published.flush()
@@ -48,43 +48,43 @@ def write_script(both: Pair, found: Comparison, target: Path, scratch: Path) -> 
 
 
 def statements(both: Pair, found: Comparison) -> Iterator[str]:
-    """The script, a statement or a comment a piece."""
+    """Yields the script, one statement or comment at a time."""
     yield "-- Turns database B into database A, as compared by litekeep diff A B.\n"
     for table in found.tables:
         if table.because:
             yield f"-- not compared: {_comment(table.name)}: {table.because}\n"
     yield "PRAGMA foreign_keys=OFF;\nBEGIN IMMEDIATE;\n"
     differing = [table for table in found.tables if table.differs and not table.because]
-    remade = {table.name for table in differing if table.change != "same"}
-    yield from _drops(both, found, remade)
+    recreated = {table.name for table in differing if table.change != "same"}
+    yield from _drops(both, found, recreated)
     for table in differing:
         yield from _rows(both, table)
-    yield from _creates(both, found, remade)
+    yield from _creates(both, found, recreated)
     for name in ("user_version", "application_id"):
         if getattr(both.a, name) != getattr(both.b, name):
             yield f"PRAGMA {name}={getattr(both.a, name)};\n"
     yield "COMMIT;\n"
 
 
-def _drops(both: Pair, found: Comparison, remade: set[str]) -> Iterator[str]:
-    """Triggers, views and indexes that stand in the way, then the tables that are gone or made anew."""
+def _drops(both: Pair, found: Comparison, recreated: set[str]) -> Iterator[str]:
+    """Drops triggers, views and indexes, then the tables that A does not have or that are created anew."""
     for kind, name in sorted(both.b.objects, key=lambda key: (_DROPPED.index(key[0]), key)):
-        if kind != "table" and _goes(both.b.objects[(kind, name)], both.a, found, remade):
+        if kind != "table" and _is_replaced(both.b.objects[(kind, name)], both.a, found, recreated):
             yield f"DROP {kind.upper()} IF EXISTS {quote_name(name)};\n"
-    for name in sorted(remade):
+    for name in sorted(recreated):
         if ("table", name) in both.b.objects:
             yield f"DROP TABLE IF EXISTS {quote_name(name)};\n"
 
 
-def _creates(both: Pair, found: Comparison, remade: set[str]) -> Iterator[str]:
-    """The indexes, views and triggers of A that `_drops` took or that B never had."""
+def _creates(both: Pair, found: Comparison, recreated: set[str]) -> Iterator[str]:
+    """Creates the indexes, views and triggers of A that `_drops` dropped or that B never had."""
     for kind, name in sorted(both.a.objects, key=lambda key: (_CREATED.index(key[0]), key)):
         entry = both.a.objects[(kind, name)]
-        if kind != "table" and entry.sql is not None and _goes(entry, both.b, found, remade):
+        if kind != "table" and entry.sql is not None and _is_replaced(entry, both.b, found, recreated):
             yield _create(entry)
 
 
-def _goes(entry: SchemaObject, others: Shape, found: Comparison, remade: set[str]) -> bool:
+def _is_replaced(entry: SchemaObject, others: Shape, found: Comparison, recreated: set[str]) -> bool:
     """Returns whether an index, view or trigger is dropped from B and, where A has it, created again."""
     if entry.sql is None:
         return False
@@ -94,7 +94,7 @@ def _goes(entry: SchemaObject, others: Shape, found: Comparison, remade: set[str
     if entry.kind == "trigger" and entry.table in chosen:
         return True
     if entry.kind == "index":
-        return entry.table in chosen and (differs or entry.table in remade)
+        return entry.table in chosen and (differs or entry.table in recreated)
     return differs and found.whole
 
 
@@ -109,6 +109,7 @@ def _create(entry: SchemaObject) -> str:
 
 
 def _rows(both: Pair, diff: TableDiff) -> Iterator[str]:
+    """Writes the rows of one table that differ, or all of a table that is created anew."""
     if diff.change == "added":
         return
     stored = diff.name if diff.name in both.a.tables else both.a.virtual[diff.name].content
@@ -117,41 +118,32 @@ def _rows(both: Pair, diff: TableDiff) -> Iterator[str]:
     table = both.a.tables[stored]
     if diff.change != "same":
         yield _create(both.a.objects[("table", diff.name)])
-        yield from _inserts(both, diff.name, table, _every(both, table))
+        yield from _inserts(both, diff.name, table, _all_rows(both, table))
         return
     match = both.match(diff.name)
     if isinstance(match, str):
         raise SourceError(f"cannot write the SQL: the rows of {diff.name!r} cannot be matched: {match}")
     yield from _deletes(both, diff.name, table, match)
-    keyed = fetched("x", _stored(table))
-    rows = list_of(keyed, table)
-    yield from _inserts(both, diff.name, table, only_in(both.connection, match, "a", rows))
-    yield from _inserts(both, diff.name, table, changed(both.connection, match, rows))
+    wanted = _whole_row(table)
+    yield from _inserts(both, diff.name, table, only_in(both.connection, match, "a", wanted))
+    yield from _inserts(both, diff.name, table, changed(both.connection, match, wanted))
 
 
 def _deletes(both: Pair, name: str, table: Table, match: Match) -> Iterator[str]:
-    codec = _CODECS[both.a.encoding]
+    codec = CODECS[both.a.encoding]
     columns = match.key.columns if name == table.name else ("rowid",)
-    wanted = _key_expressions("x", match)
-    old = _key_expressions("y", match)
-    for row in _chain(only_in(both.connection, match, "b", wanted), changed(both.connection, match, old)):
-        # The key's own index finds the row; IS would not use it everywhere, and keys hold no NULL.
+    removed = only_in(both.connection, match, "b", fetched_sql("x", match.key.columns))
+    replaced = changed(both.connection, match, fetched_sql("y", match.key.columns))
+    for row in chain(removed, replaced):
+        # `=` uses the key's index, which IS does not always do; keys hold no NULL.
         where = " AND ".join(f"{column}={text}" for column, text in zip(columns, literals(row, codec), strict=True))
         yield f"DELETE FROM {quote_name(name)} WHERE {where};\n"
 
 
-def _key_expressions(alias: str, match: Match) -> list[str]:
-    expressions = []
-    for column in match.key.columns:
-        named = f"{alias}.{column}"
-        expressions += [f"typeof({named})", f"iif(typeof({named}) = 'text', CAST({named} AS BLOB), {named})"]
-    return expressions
-
-
-def list_of(keyed: list[str], table: Table) -> list[str]:
-    """What to select of a row so that it can be inserted again: its rowid where no column is it, and its columns."""
-    rowid = _rowid(table)
-    return [f"typeof(x.{rowid})", f"x.{rowid}", *keyed] if rowid else keyed
+def _whole_row(table: Table) -> list[str]:
+    """Returns the expressions to select so that a row can be inserted again: a hidden rowid, and its columns."""
+    rowid, columns = _rowid(table), fetched("x", _stored(table))
+    return [f"typeof(x.{rowid})", f"x.{rowid}", *columns] if rowid else columns
 
 
 def _rowid(table: Table) -> str | None:
@@ -162,21 +154,20 @@ def _stored(table: Table) -> list[str]:
     return [column.name for column in table.columns if not column.generated]
 
 
-def _every(both: Pair, table: Table) -> Iterator[tuple[object, ...]]:
-    wanted = list_of(fetched("x", _stored(table)), table)
+def _all_rows(both: Pair, table: Table) -> Iterator[tuple[object, ...]]:
     try:
-        yield from both.connection.execute(f"SELECT {', '.join(wanted)} FROM a.{quote_name(table.name)} x")
+        yield from both.connection.execute(f"SELECT {', '.join(_whole_row(table))} FROM a.{quote_name(table.name)} x")
     except apsw.Error as error:
         raise SourceError(f"table {table.name!r} cannot be read: {kind_of(error)}; verify the backup") from None
 
 
 def _inserts(both: Pair, name: str, table: Table, rows: Iterable[tuple[object, ...]]) -> Iterator[str]:
-    codec = _CODECS[both.a.encoding]
+    codec = CODECS[both.a.encoding]
     if name == table.name:
         rowid = _rowid(table)
         columns = [rowid] if rowid else []
         columns += [quote_name(column) for column in _stored(table)]
-    else:  # a full-text table: its content's first column is the rowid, and the others follow in order
+    else:  # a full-text table: the columns of its content are the rowid and then its own, in order
         columns = ["rowid", *(quote_name(column) for column in _declared(both, name))]
     into = f"INSERT INTO {quote_name(name)}({','.join(columns)}) VALUES("
     for row in rows:
@@ -189,18 +180,13 @@ def _declared(both: Pair, name: str) -> list[str]:
         return [str(found) for (found,) in rows]
 
 
-def _chain(*many: Iterable[tuple[object, ...]]) -> Iterator[tuple[object, ...]]:
-    for one in many:
-        yield from one
-
-
 def _comment(text: str) -> str:
     return printable(text, "?")
 
 
-def _try(both: Pair, script: Path, scratch: Path, chosen: frozenset[str]) -> None:
-    """Runs the script on a copy of B and compares with A: what is written has been seen to work."""
-    copy = scratch / "tried.sqlite"
+def _test(both: Pair, script: Path, scratch: Path, chosen: frozenset[str]) -> None:
+    """Runs the script on a copy of B and compares the result with A. Raises SourceError or NotGood."""
+    copy = scratch / "tested.sqlite"
     shutil.copyfile(both.b.path, copy)
     try:
         with closing(apsw.Connection(str(copy))) as connection:

@@ -1,4 +1,4 @@
-"""The two databases of a comparison: a backup, a moment, or the live database, each as a private file."""
+"""Makes the two databases of a comparison, each as a private file: a backup, a moment, or the live database."""
 
 import re
 from collections.abc import Callable
@@ -25,7 +25,7 @@ _MOMENT = re.compile(r"\d{4}-\d{2}-\d{2}([T ]\d{2}:?\d{2}.*)?")
 
 @dataclass(frozen=True)
 class Place:
-    """Where both sides come from. `database` is the one that `latest` or a moment means."""
+    """Where both sides come from. `database`: the one that `latest` or a moment refers to."""
 
     catalog: Catalog
     key: WrappingKey | None
@@ -37,7 +37,7 @@ class Place:
 
 @dataclass(frozen=True)
 class Side:
-    """One side as a private file. `label` is what people read: an id, or the live database's location."""
+    """One side as a private file. `label` for people: a backup id, or the live database's location."""
 
     path: Path
     label: str
@@ -45,7 +45,7 @@ class Side:
 
 
 def moment_in(text: str) -> datetime | None:
-    """The time that `text` is, or None when it is no time. Raises UsageError for a time that does not exist."""
+    """Returns the time in `text`, or None if it is no time. Raises UsageError for a time that does not exist."""
     if not _MOMENT.fullmatch(text.strip()):
         return None
     try:
@@ -55,9 +55,9 @@ def moment_in(text: str) -> datetime | None:
 
 
 def make_side(text: str, place: Place, target: Path, *, progress: Progress = silent) -> Side:
-    """Makes the file `target` of `live`, a moment or a REF.
+    """Makes the file `target` from `live`, a moment or a REF.
 
-    Raises UsageError when there is no such backup, NotGood when it is not good, SourceError for the live database.
+    Raises UsageError if there is no such backup, NotGood if it is not good, SourceError for the live database.
     """
     if text == LIVE:
         if place.live is None:

@@ -1,1 +1,1 @@
-"""Keys over their life: wrapping data keys anew, which key is needed for what, and the recovery sheet."""
+"""Re-wraps data keys, reports which key is needed for what, and makes the recovery sheet."""

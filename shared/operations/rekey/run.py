@@ -1,8 +1,8 @@
 """Wraps the data key of each backup with another key. Manifests and artifacts stay as they are.
 
 Per backup: the data key is opened with the old key, wrapped with the new one, stored as a create-once sidecar, read
-back, unwrapped with the new key, and checked against the manifest's seal. What the new key opens already is left, so
-an interrupted run is continued by running it again, and a backup opens with the old key all the while.
+back, unwrapped with the new key, and checked against the manifest's seal. A backup that the new key opens already is
+left as it is, so running it again continues an interrupted run. The old key keeps opening every backup.
 """
 
 from collections import deque
@@ -30,8 +30,8 @@ from shared.stores import Store, StoredObject
 from shared.stores.interface import Holding
 
 _WORKERS = 8  # a call to Cloud KMS takes tens of milliseconds; its quota is 60,000 a minute
-_AHEAD = 4 * _WORKERS  # backups that are handed out at a time
-_MOST_IN_A_ROW = 16  # failures of a key; then it is the key that fails, not the backups
+_AHEAD = 4 * _WORKERS  # backups that are submitted at a time
+_MOST_IN_A_ROW = 16  # failures of a key: then the key is at fault, not the backups
 _PROBE = b"litekeep 1 probe"
 
 OpenKey = Callable[[], WrappingKey]
@@ -39,9 +39,9 @@ OpenKey = Callable[[], WrappingKey]
 
 @dataclass(frozen=True)
 class RekeyOptions:
-    """Each worker opens its own `old` and `new` key.
+    """Which backups to re-wrap. Each worker opens its own `old` and `new` key.
 
-    `twin` is the store that was re-wrapped before, of which this is the copy: its sidecars are taken over.
+    `twin`: the store that was re-wrapped before, and of which this one is the copy; its sidecars are reused.
     """
 
     store: Store
@@ -55,7 +55,7 @@ class RekeyOptions:
 
 @dataclass
 class Rekeyed:
-    """What came of each backup. `already`: the new key opens it; `failed` says why, by object name."""
+    """The result. `already`: backups that the new key opened before; `failed`: the reason, by object name."""
 
     key: str
     done: list[BackupName] = field(default_factory=list)
@@ -66,16 +66,16 @@ class Rekeyed:
 
 
 def rekey(options: RekeyOptions, *, clock: Clock = utc_now, progress: Progress = silent) -> Rekeyed:
-    """Re-wraps every backup of a store, oldest first. One that fails does not keep the others from it.
+    """Re-wraps every backup of a store, oldest first, and continues after one that fails.
 
-    Raises KeyProblem when the new key cannot wrap and unwrap, or a key fails again and again; StoreError when the store
-    cannot be listed.
+    Raises KeyProblem when the new key cannot wrap and unwrap, or a key fails 16 times in a row; StoreError when the
+    store cannot be listed.
     """
     new = options.new()
     if new.unwrap(new.wrap(_PROBE, _PROBE), _PROBE) != _PROBE:
-        raise KeyProblem(f"the key {new.name} does not give back what it wrapped: use another")
+        raise KeyProblem(f"the key {new.name} cannot unwrap what it wrapped: use another")
     done, worker = Rekeyed(new.name), _Worker(options, new.name, clock)
-    if not options.dry_run:  # first: without its ledger no backup comes back
+    if not options.dry_run:  # first: no backup can be restored without the ledger
         done.ledger = rewrap_ledger(options.store, options.old(), new, new.name)
     backups = deque(reversed(Catalog(options.store).backups(options.kind, options.database)))
     in_a_row = 0
@@ -87,18 +87,19 @@ def rekey(options: RekeyOptions, *, clock: Clock = utc_now, progress: Progress =
                     backup = backups.popleft()
                     running[pool.submit(worker.rewrap, backup)] = backup
                 for future in wait(running, return_when=FIRST_COMPLETED).done:
-                    problem = _note(future, running.pop(future), done)
+                    problem = _count(future, running.pop(future), done)
                     in_a_row = in_a_row + 1 if isinstance(problem, KeyProblem) else 0
                     if problem is not None and in_a_row == _MOST_IN_A_ROW:
                         raise KeyProblem(f"stopped after {in_a_row} failures of a key in a row, the last: {problem}")
-                told = len(done.done) + done.already + done.in_clear + len(done.failed)
-                progress("rekey", told, told + len(backups) + len(running))
+                finished = len(done.done) + done.already + done.in_clear + len(done.failed)
+                progress("rekey", finished, finished + len(backups) + len(running))
         finally:
             pool.shutdown(cancel_futures=True)
     return done
 
 
-def _note(future: "Future[str]", backup: Backup, done: Rekeyed) -> LitekeepError | None:
+def _count(future: "Future[str]", backup: Backup, done: Rekeyed) -> LitekeepError | None:
+    """Adds the outcome to `done`. Returns the error, if there was one."""
     try:
         outcome = future.result()
     except LitekeepError as error:
@@ -114,12 +115,14 @@ def _note(future: "Future[str]", backup: Backup, done: Rekeyed) -> LitekeepError
 
 
 class _Worker:
+    """Re-wraps backups, one at a time in each thread."""
+
     def __init__(self, options: RekeyOptions, new_name: str, clock: Clock) -> None:
         self._options = options
         self._catalog = Catalog(options.store)
-        self._new_name = new_name  # of Cloud KMS the very version that wraps now
+        self._new_name = new_name  # with Cloud KMS, of the key version that wraps now
         self._clock = clock
-        self._own = local()
+        self._thread = local()
 
     def rewrap(self, backup: Backup) -> str:
         """Returns `done`, `already` or `in clear`."""
@@ -142,20 +145,20 @@ class _Worker:
 
     @property
     def _new(self) -> WrappingKey:
-        if not hasattr(self._own, "new"):
-            self._own.new = self._options.new()
-        key: WrappingKey = self._own.new
+        if not hasattr(self._thread, "new"):
+            self._thread.new = self._options.new()
+        key: WrappingKey = self._thread.new
         return key
 
     @property
     def _old(self) -> WrappingKey:
-        if not hasattr(self._own, "old"):
-            self._own.old = self._options.old()
-        key: WrappingKey = self._own.old
+        if not hasattr(self._thread, "old"):
+            self._thread.old = self._options.old()
+        key: WrappingKey = self._thread.old
         return key
 
     def _is_done(self, backup: Backup, manifest: Manifest, raw: bytes) -> bool:
-        """Returns whether the new key, in the version that wraps now, opens the backup. Looked at, not believed."""
+        """Returns whether the new key, in the version that wraps now, opens the backup. Tries it."""
         if manifest.encryption is not None and manifest.encryption.key == self._new_name:
             return open_sealed(manifest, raw, self._new) is not None
         found = sidecars(self._options.store, backup)
@@ -172,7 +175,7 @@ class _Worker:
             return False
 
     def _data_key(self, backup: Backup, manifest: Manifest, raw: bytes) -> DataKey:
-        """By the old key, else by the new one: an older version of that may have wrapped it."""
+        """Opens the data key with the old key, or else with the new one, whose older version may have wrapped it."""
         try:
             data_key = open_sealed(manifest, raw, self._old, sidecars(self._options.store, backup))
         except KeyProblem as problem:
@@ -184,14 +187,16 @@ class _Worker:
         return data_key
 
     def _make(self, backup: Backup, manifest: Manifest, raw: bytes) -> tuple[int, bytes]:
+        """Makes the next re-wrapping: its number and its bytes."""
         data_key = self._data_key(backup, manifest, raw)
         number = 1 + max(self._genuine(backup, manifest, raw, data_key), default=0)
         taken = {number for number, _ in sidecars(self._options.store, backup)}
-        while number in taken:  # somebody put something there that is no re-wrapping
+        while number in taken:  # somebody stored an object there that is no re-wrapping
             number += 1
         return number, make_rewrapping(manifest.name, number, data_key, self._new, self._clock())
 
     def _genuine(self, backup: Backup, manifest: Manifest, raw: bytes, data_key: DataKey) -> Sequence[int]:
+        """Returns the numbers of the authentic re-wrappings."""
         genuine = []
         for number, read in sidecars(self._options.store, backup):
             sidecar = read()
@@ -201,7 +206,7 @@ class _Worker:
         return genuine
 
     def _from_twin(self, backup: Backup, manifest: Manifest, raw: bytes) -> tuple[int, bytes] | None:
-        """The sidecar that the other store has of the same backup, when the new key opens this one with it."""
+        """Returns the other store's re-wrapping of this backup, if the new key opens the backup with it."""
         twin, taken = self._options.twin, {number for number, _ in sidecars(self._options.store, backup)}
         if twin is None:
             return None
@@ -218,9 +223,7 @@ class _Worker:
         try:
             return self._options.store.create(name.rewrapping(number), sidecar, {})
         except ObjectExists:
-            raise ObjectExists(
-                f"{name.rewrapping(number)} was stored by another run this very moment: run it again"
-            ) from None
+            raise ObjectExists(f"another run stored {name.rewrapping(number)} at the same time: run it again") from None
 
     def _prove(self, stored: StoredObject, manifest: Manifest, raw: bytes) -> None:
         """Reads the sidecar back and opens the backup with it. Raises NotGood or StoreError."""

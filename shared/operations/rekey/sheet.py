@@ -1,4 +1,4 @@
-"""The recovery sheet: what to print and lock away, so that a bare machine and the store are enough for a restore.
+"""The recovery sheet, to print and lock away: with it a bare machine and the store are enough for a restore.
 
 Lines that begin with `$ ` are commands; those of the key are in the form that `litekeep keys enter` reads.
 """
@@ -14,7 +14,7 @@ _MOST = 40  # databases that get a line each
 
 @dataclass(frozen=True)
 class Sheet:
-    """What stands on the sheet. `lines`: the key file's content, none with Cloud KMS."""
+    """The content of the sheet. `lines`: the key file in printable form, empty with Cloud KMS."""
 
     made_at: str
     tool: str
@@ -27,7 +27,7 @@ class Sheet:
 
 
 def sheet_of(sheet: Sheet) -> str:
-    """The sheet as plain text."""
+    """Returns the sheet as plain text."""
     return "\n".join(_lines(sheet)) + "\n"
 
 
@@ -79,7 +79,7 @@ def _key(sheet: Sheet) -> Iterator[str]:
         yield "   None is needed."
     else:
         yield f"   {sheet.key}"
-        yield "   is in Cloud KMS and cannot be printed. Who restores needs roles/cloudkms.cryptoKeyDecrypter on it."
+        yield "   is in Cloud KMS and cannot be printed. A restore needs roles/cloudkms.cryptoKeyDecrypter on it."
         yield "   If its project or a key version is destroyed, the backups are lost."
 
 

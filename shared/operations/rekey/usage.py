@@ -1,7 +1,7 @@
-"""Which key versions wrap how many backups, and what would be lost if one of them were destroyed.
+"""Counts the backups that each key version wraps, and those that would be lost with it.
 
-A sidecar counts only when its seal was checked, with the data key that the configured key opens. One that cannot be
-checked protects nothing here: a forged one must not make anybody destroy a key that is needed.
+A sidecar counts only if its seal was checked, with the data key that the configured key opens. One that cannot be
+checked does not count: a forged one could make somebody destroy a key that is still needed.
 """
 
 from collections.abc import Iterable, Mapping
@@ -27,7 +27,7 @@ _WORKERS = 8
 
 @dataclass
 class KeyUse:
-    """One key version. `only`: the backups that no other key is known to open, which would be lost with it."""
+    """One key version. `only`: the backups that no other key is known to open; they would be lost with it."""
 
     key: str
     backups: int = 0
@@ -51,7 +51,10 @@ class KeyUse:
 
 @dataclass
 class KeyUsage:
-    """`unchecked`: backups with re-wrappings that the configured key cannot check; `unreadable` says why, by name."""
+    """The keys of a store. `unchecked`: backups with re-wrappings that the configured key cannot check.
+
+    `unreadable`: the reason for each backup that cannot be read, by name.
+    """
 
     store: str
     keys: dict[str, KeyUse] = field(default_factory=dict)
@@ -73,13 +76,15 @@ class KeyUsage:
 
 @dataclass(frozen=True)
 class _Wrapped:
+    """The keys that wrap one backup."""
+
     keys: frozenset[str]
     keep_until: datetime | None
     unchecked: bool
 
 
 def key_usage(catalog: Catalog, open_key: OpenKey | None, *, progress: Progress = silent) -> KeyUsage:
-    """Looks at every backup of a store. Raises StoreError when it cannot be listed or read."""
+    """Reads which keys wrap every backup of a store. Raises StoreError when it cannot be listed or read."""
     usage, reader = KeyUsage(catalog.store.url), _Reader(catalog, open_key)
     backups = catalog.backups()
     usage.erasures = sorted({name for raw in keys_of(catalog.store).values() if (name := named_key(raw))})
@@ -117,7 +122,7 @@ class _Reader:
     def __init__(self, catalog: Catalog, open_key: OpenKey | None) -> None:
         self._catalog = catalog
         self._open_key = open_key
-        self._own = local()
+        self._thread = local()
 
     def read(self, backup: Backup) -> "_Wrapped | NotGood | None":
         if backup.damaged:
@@ -135,7 +140,7 @@ class _Reader:
         unchecked = False
         if read:
             try:
-                data_key = open_sealed(manifest, raw, self._key(), _held(read))
+                data_key = open_sealed(manifest, raw, self._key(), _as_sidecars(read))
             except (KeyProblem, NotGood):
                 unchecked = True
             else:
@@ -146,11 +151,12 @@ class _Reader:
         return _Wrapped(frozenset(keys), manifest.keep_until, unchecked)
 
     def _key(self) -> Any:
-        if not hasattr(self._own, "key"):
-            self._own.key = self._open_key() if self._open_key else None
-        return self._own.key
+        if not hasattr(self._thread, "key"):
+            self._thread.key = self._open_key() if self._open_key else None
+        return self._thread.key
 
 
-def _held(read: Mapping[int, bytes]) -> Iterable[tuple[int, Any]]:
+def _as_sidecars(read: Mapping[int, bytes]) -> Iterable[tuple[int, Any]]:
+    """Returns re-wrappings that were read already, in the form of `sidecars`."""
     for number, sidecar in read.items():
         yield number, lambda sidecar=sidecar: sidecar

@@ -1,4 +1,4 @@
-"""Bringing back rows of one table from a backup into a live database, and nothing else."""
+"""Restores rows of one table from a backup into a live database."""
 
 from shared.operations.rows.options import RowsOptions, RowsPlan, RowsRestored
 from shared.operations.rows.restore import plan_rows, restore_rows

@@ -1,12 +1,11 @@
-"""Writing the planned rows into a database on one connection, all or nothing.
+"""Writes the planned rows into a database on one connection, all or nothing.
 
-On the connection: `main` is the database to write to, `a` the backup, `b` the target as it was planned on, `p` the
-plan.
-The caller has begun a transaction. Order of effects:
+On the connection, `main` is the database to write to, `a` the backup, `b` the copy of the target that was planned on,
+and `p` the plan. The caller has begun a transaction. The order of effects:
 
-1. Each planned row is compared with what the plan saw. One that somebody wrote since stops everything.
-2. Rows that differ are changed, then rows that are missing are inserted. Without triggers a changed row is removed and
-   inserted again under its rowid, so that values of UNIQUE columns may change places.
+1. Each planned row is compared with its state in the plan. If somebody wrote one since, nothing is written.
+2. Rows that differ are updated, then missing rows are inserted. Without triggers a row is deleted and inserted again
+   under its rowid instead of updated, so that values of UNIQUE columns may change places.
 3. Each planned row is compared with the backup, and foreign keys are counted again.
 """
 
@@ -17,7 +16,7 @@ from typing import Any
 
 import apsw
 
-from shared.compare.rows import Match
+from shared.compare.rows import Match, number_of
 from shared.dump.tables import Table
 from shared.errors import SourceError
 from shared.operations.rows.selection import on_plan
@@ -29,7 +28,7 @@ _SHOWN = 5
 
 
 class RowWritten(SourceError):
-    """Somebody wrote planned rows since the plan. `keys` are theirs; the message holds no value."""
+    """Planned rows were written since the plan was made. `keys`: the first few; the message holds no value."""
 
     def __init__(self, table: str, written: int, keys: list[list[Any]]) -> None:
         rows = count(written, "row was", "rows were")
@@ -45,7 +44,7 @@ class Conflict(SourceError):
 
 @dataclass(frozen=True)
 class Writing:
-    """The table as the target has it, how its rows are matched, and whether the application's triggers fire."""
+    """How rows are written: the target's table, how its rows are matched, and whether triggers fire."""
 
     match: Match
     target: Table
@@ -57,7 +56,7 @@ class Writing:
         return [quote_name(name) for name in self.match.columns]
 
     @property
-    def own(self) -> list[str]:
+    def target_only(self) -> list[str]:
         """The target's columns that the backup does not have."""
         known = {name.lower() for name in self.match.columns}
         return [
@@ -73,14 +72,14 @@ class Writing:
 
 
 def prepare(connection: apsw.Connection, *, triggers: bool) -> None:
-    """Before the transaction: whether triggers fire and foreign keys act."""
+    """Sets whether triggers fire and foreign keys act. To be called before the transaction."""
     connection.config(apsw.SQLITE_DBCONFIG_ENABLE_TRIGGER, int(triggers))
     connection.config(apsw.SQLITE_DBCONFIG_ENABLE_FKEY, int(triggers))
     connection.config(apsw.SQLITE_DBCONFIG_TRUSTED_SCHEMA, 0)
 
 
 def write_rows(connection: apsw.Connection, writing: Writing) -> None:
-    """Writes what the plan says and proves it. Raises RowWritten, Conflict, or SourceError."""
+    """Writes the planned rows and checks them. Raises RowWritten, Conflict, or SourceError."""
     _check_unwritten(connection, writing.match)
     related = [writing.match.table, *_children(connection, writing.match.table)]
     before = _violations(connection, related)
@@ -97,14 +96,14 @@ def write_rows(connection: apsw.Connection, writing: Writing) -> None:
 
 
 def changed_since(connection: apsw.Connection, match: Match) -> tuple[int, list[list[Any]]]:
-    """How many planned rows are not as the plan saw them, and the keys of the first few."""
+    """Returns how many planned rows were written since the plan, and the keys of the first few."""
     table = quote_name(match.table)
     condition = (
         f"FROM p.plan p LEFT JOIN main.{table} x ON {on_plan(match, 'x')}"
         f" LEFT JOIN b.{table} y ON {on_plan(match, 'y')}"
         f" WHERE (x.{match.key.columns[0]} IS NULL) <> (y.{match.key.columns[0]} IS NULL) OR {match.differs()}"
     )
-    count = _number(connection, f"SELECT count(*) {condition}")
+    count = number_of(connection, f"SELECT count(*) {condition}")
     keys = ", ".join(f"p.k{number}" for number in range(len(match.key.columns)))
     rows = connection.execute(f"SELECT {keys} {condition} LIMIT {_SHOWN}").fetchall() if count else []
     return count, [list(row) for row in rows]
@@ -118,7 +117,7 @@ def _check_unwritten(connection: apsw.Connection, match: Match) -> None:
 
 def _check_written(connection: apsw.Connection, match: Match) -> None:
     table = quote_name(match.table)
-    wrong = _number(
+    wrong = number_of(
         connection,
         f"SELECT count(*) FROM p.plan p JOIN a.{table} x ON {on_plan(match, 'x')} LEFT JOIN main.{table} y"
         f" ON {on_plan(match, 'y')} WHERE y.{match.key.columns[0]} IS NULL OR {match.differs()}",
@@ -146,9 +145,13 @@ def _update(connection: apsw.Connection, writing: Writing) -> None:
         else f"DELETE FROM main.{table} WHERE {match.key.columns[0]} IN (SELECT k0 FROM p.plan WHERE action = 'update')"
     )
     rowid = [writing.hidden_rowid] if writing.hidden_rowid else []
-    into = ", ".join([*rowid, *writing.columns, *writing.own])
+    into = ", ".join([*rowid, *writing.columns, *writing.target_only])
     values = ", ".join(
-        [*(f"y.{name}" for name in rowid), *(f"x.{name}" for name in writing.columns), *(f"y.{n}" for n in writing.own)]
+        [
+            *(f"y.{name}" for name in rowid),
+            *(f"x.{name}" for name in writing.columns),
+            *(f"y.{n}" for n in writing.target_only),
+        ]
     )
     connection.execute(
         f"INSERT INTO main.{table} ({into}) SELECT {values} FROM p.plan p CROSS JOIN a.{table} x"
@@ -158,7 +161,7 @@ def _update(connection: apsw.Connection, writing: Writing) -> None:
 
 def _insert(connection: apsw.Connection, writing: Writing) -> None:
     match, table = writing.match, quote_name(writing.match.table)
-    # A rowid that is no column is given anew, unless it is the key: a newer row may have the old one.
+    # A hidden rowid is assigned anew unless it is the key, because a newer row may have the old one.
     rowid = [match.key.columns[0]] if match.key.is_rowid and writing.hidden_rowid else []
     into = ", ".join([*rowid, *writing.columns])
     values = ", ".join(f"x.{name}" for name in [*rowid, *writing.columns])
@@ -169,7 +172,7 @@ def _insert(connection: apsw.Connection, writing: Writing) -> None:
 
 
 def _children(connection: apsw.Connection, table: str) -> list[str]:
-    """The tables whose foreign keys refer to this one."""
+    """Returns the tables whose foreign keys refer to this one."""
     rows: list[tuple[Any, ...]] = connection.execute(
         "SELECT DISTINCT s.name FROM main.sqlite_schema s, pragma_foreign_key_list(s.name, 'main') k"
         " WHERE s.type = 'table' AND s.rootpage <> 0 AND k.\"table\" = ? COLLATE NOCASE AND s.name <> ?",
@@ -183,7 +186,7 @@ def _violations(connection: apsw.Connection, tables: Sequence[str]) -> dict[str,
     for table in tables:
         try:
             found[table] = count_violations(connection, table)
-        except apsw.SQLError:  # a foreign key that SQLite cannot understand binds nothing
+        except apsw.SQLError:  # SQLite enforces no foreign key that it cannot resolve
             found[table] = 0
     return found
 
@@ -201,9 +204,3 @@ def _write_errors(table: str) -> Iterator[None]:
         raise SourceError(
             f"cannot write rows of {table}: {error}; the table needs something that only the application has"
         ) from None
-
-
-def _number(connection: apsw.Connection, query: str) -> int:
-    found = connection.execute(query).get
-    assert isinstance(found, int)
-    return found

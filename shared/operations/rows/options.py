@@ -1,4 +1,4 @@
-"""What is asked for when rows are asked for, what would be done, and what was done."""
+"""The options of a restore of rows, its plan and its result."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from shared.catalog.backup import Backup
 from shared.catalog.listing import Catalog
 from shared.keys import WrappingKey
+from shared.operations.backup.safety import SafetyBackup
 from shared.operations.erasure.replayed import Replayed
 from shared.operations.erasure.way_out import USUAL, WayOut
 from shared.sqlite.location import FileLocation
@@ -19,10 +20,10 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class RowsOptions:
-    """Which rows of which backup, and where to. Without `where` and `keys`: every row of the table.
+    """Which rows of which backup to restore, and where to. Without `where` and `keys`: every row of the table.
 
-    `keys` is one sequence of values for each row, in the order of the primary key. `triggers` says whether those of
-    the application fire, and whether foreign keys act. `keep_safety_for` is how long the safety backup is kept.
+    `keys`: a sequence of values for each row, in the order of the primary key. `triggers`: whether the application's
+    triggers fire and foreign keys act. `keep_safety_for`: how long the safety backup is kept.
     """
 
     catalog: Catalog
@@ -35,14 +36,19 @@ class RowsOptions:
     triggers: bool = False
     environment: str = "development"
     keep_safety_for: timedelta = timedelta(days=30)
-    permit: "Permit | None" = None  # what two persons have agreed on
+    permit: "Permit | None" = None  # the approval of two persons
     way: WayOut = USUAL
     on_erased: Callable[[Replayed], None] = lambda _erased: None  # called for erasures replayed on the backup
+
+    @property
+    def safety_backup(self) -> SafetyBackup:
+        """The safety backup of the target, not yet taken."""
+        return SafetyBackup(self.target, self.catalog.store, self.key, self.keep_safety_for, self.environment)
 
 
 @dataclass(frozen=True)
 class RowChange:
-    """One row that would be written. Hashes are SHA-256 over the literals of its values, in hex."""
+    """One row that would be written. Hashes are SHA-256, in hex, of its values as SQL literals."""
 
     action: str  # insert or update
     key: list[Any]
@@ -52,20 +58,20 @@ class RowChange:
     then: dict[str, Any] | None = None
 
     def to_json(self) -> dict[str, Any]:
-        found: dict[str, Any] = {
+        fields: dict[str, Any] = {
             "action": self.action,
             "key": self.key,
             "hash_now": self.hash_now,
             "hash_then": self.hash_then,
         }
         if self.then is not None:
-            found |= {"now": self.now, "then": self.then}
-        return found
+            fields |= {"now": self.now, "then": self.then}
+        return fields
 
 
 @dataclass(frozen=True)
 class RowsPlan:
-    """What would be written. `conflicts` are sentences; with any of them nothing is written."""
+    """What would be written. `conflicts` are sentences; if there are any, nothing is written."""
 
     id: str
     taken_at: str
@@ -97,7 +103,7 @@ class RowsPlan:
 
 @dataclass(frozen=True)
 class RowsRestored:
-    """Rows that are back. `safety` is the id of the backup of what was there before; None when nothing was written."""
+    """The result of a restore of rows. `safety`: the id of the safety backup; None if nothing was written."""
 
     id: str
     table: str

@@ -1,4 +1,4 @@
-"""What of a restore of rows an approval is held to."""
+"""Checks a restore of rows against its approval."""
 
 import json
 from hashlib import sha256
@@ -11,16 +11,16 @@ from shared.operations.rows.options import RowsOptions
 
 
 def rows_plan(options: RowsOptions) -> dict[str, Value]:
-    """All that decides what is written where. Of keys, which are values of rows, it is their hash and their number.
+    """Returns everything that decides what is written where. Keys are values of rows: they appear as number and hash.
 
-    The manifest is read by its name, as it is now. Raises NotPermitted when it is gone.
+    Reads the stored manifest. Raises NotPermitted when it is gone.
     """
     name = options.backup.name
     try:
         with options.catalog.store.open(name.manifest) as stream:
             manifest = stream.read(LARGEST_MANIFEST + 1)
     except ObjectMissing:
-        raise NotPermitted(f"{name.id} is gone: ask again for a backup that is there") from None
+        raise NotPermitted(f"{name.id} is gone: make a request for another backup") from None
     return {
         "backup_id": name.id,
         "database": name.database,
@@ -37,7 +37,7 @@ def rows_plan(options: RowsOptions) -> dict[str, Value]:
 
 
 def check_rows_permit(options: RowsOptions) -> None:
-    """Raises NotPermitted in production without a permit, or with one for something else."""
+    """Raises NotPermitted in production without a permit, or with one for another plan."""
     if options.permit is not None:
         options.permit.check(rows_plan(options))
     elif options.environment == "production":
@@ -49,6 +49,6 @@ def check_rows_permit(options: RowsOptions) -> None:
 
 
 def redeem_rows(options: RowsOptions) -> None:
-    """Uses the permit up, once everything holds as of now. Raises NotPermitted."""
+    """Uses the permit up. Raises NotPermitted if it does not match the plan as of now."""
     if options.permit is not None:
         options.permit.redeem(rows_plan(options))

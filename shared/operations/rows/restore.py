@@ -1,9 +1,9 @@
-"""Rows brought back, in the order that loses nothing.
+"""Restores rows, in an order that loses no data.
 
 1. The backup is rebuilt and the target copied, both into a private folder; the plan compares these two.
-2. The plan is tried on the copy, so that conflicts are known before the target is touched.
+2. The plan is tried on a copy of the target, so that conflicts are known before the target is changed.
 3. A safety backup of the target is taken.
-4. One transaction on the target compares each row once more, writes, proves, and commits.
+4. One transaction on the target compares each row again, writes, checks, and commits.
 """
 
 import shutil
@@ -18,12 +18,11 @@ import apsw
 from shared.clock import Clock, rfc3339, utc_now
 from shared.compare.keys import Key
 from shared.compare.listing import shown
-from shared.compare.literals import fetched, literals
+from shared.compare.literals import CODECS, fetched, literals
 from shared.compare.rows import Match, match_tables, pair
 from shared.compare.shapes import Shape, read_shape
 from shared.databases.snapshot import take_snapshot
 from shared.errors import UsageError
-from shared.operations.backup.safety import SafetyBackup
 from shared.operations.rows.apply import Conflict, Writing
 from shared.operations.rows.options import RowChange, RowsOptions, RowsPlan, RowsRestored
 from shared.operations.rows.permitted import check_rows_permit, redeem_rows
@@ -40,11 +39,10 @@ if TYPE_CHECKING:
     from shared.operations.erasure.replayed import Replayed
 
 _LISTED = 1000  # rows that a plan lists; it counts all
-_CODECS = {"UTF-8": "utf-8", "UTF-16le": "utf-16-le", "UTF-16be": "utf-16-be"}
 
 
 def plan_rows(options: RowsOptions, *, values: bool = False, progress: Progress = silent) -> RowsPlan:
-    """Says what `restore_rows` would do, with `values` also the rows' values. Writes nothing.
+    """Returns what `restore_rows` would do, with `values` including the rows' values. Writes nothing.
 
     Raises UsageError for a table, condition or key that does not fit, NotGood for the backup, SourceError for the
     target.
@@ -54,10 +52,10 @@ def plan_rows(options: RowsOptions, *, values: bool = False, progress: Progress 
 
 
 def restore_rows(options: RowsOptions, *, clock: Clock = utc_now, progress: Progress = silent) -> RowsRestored:
-    """Brings the rows back and returns once they are committed and proven.
+    """Restores the rows and returns once they are committed and checked.
 
     Raises NotPermitted in production without an approval, Conflict when a row cannot be written, RowWritten when
-    somebody wrote a planned row meanwhile, and what `plan_rows` raises. Nothing is changed then.
+    somebody wrote a planned row meanwhile, and what `plan_rows` raises. On an error nothing is changed.
     """
     started = clock()
     check_rows_permit(options)
@@ -67,7 +65,7 @@ def restore_rows(options: RowsOptions, *, clock: Clock = utc_now, progress: Prog
             raise Conflict(f"cannot restore rows of {options.table}: {plan.conflicts[0]}")
         if plan.inserted or plan.updated:
             note("rows", f"nothing was changed in {options.target.display}")
-            safety = _safety_backup(options, clock, progress)
+            safety = options.safety_backup.take(clock, progress)
             redeem_rows(options)
             rows_target(options.target).write(prepared)
     return RowsRestored(
@@ -125,7 +123,7 @@ def _prepared(options: RowsOptions, *, values: bool, progress: Progress) -> Iter
             target,
             keys,
         )
-        prepared.plan.conflicts.extend(_tried(prepared, scratch / "trial.sqlite"))
+        prepared.plan.conflicts.extend(_try(prepared, scratch / "trial.sqlite"))
         yield prepared
 
 
@@ -153,8 +151,8 @@ def _choose(options: RowsOptions, connection: apsw.Connection, backup: Path, pla
 
 
 def _changes(connection: apsw.Connection, match: Match, encoding: str, *, values: bool) -> Iterator[RowChange]:
-    """The first planned rows, hashed; with `values` also shown."""
-    table, codec = quote_name(match.table), _CODECS[encoding]
+    """Yields the first planned rows with their hashes, and with `values` also their values."""
+    table, codec = quote_name(match.table), CODECS[encoding]
     then, now = fetched("x", match.columns), fetched("y", match.columns)
     keys = [f"p.k{number}" for number in range(len(match.key.columns))]
     rows = connection.execute(
@@ -204,8 +202,8 @@ def _notes(options: RowsOptions, key: Key, one: Shape, other: Shape, absent: int
     return notes
 
 
-def _tried(prepared: Prepared, trial: Path) -> list[str]:
-    """Writes into a copy of the target: what stands in the way, as sentences."""
+def _try(prepared: Prepared, trial: Path) -> list[str]:
+    """Writes the rows into a copy of the target. Returns the conflicts, as sentences."""
     if not (prepared.plan.inserted or prepared.plan.updated):
         return []
     shutil.copyfile(prepared.target, trial)
@@ -216,8 +214,3 @@ def _tried(prepared: Prepared, trial: Path) -> list[str]:
     finally:
         trial.unlink()
     return []
-
-
-def _safety_backup(options: RowsOptions, clock: Clock, progress: Progress) -> str:
-    safety = SafetyBackup(options.target, options.catalog.store, options.key, options.keep_safety_for, options.environment)
-    return safety.take(clock, progress)

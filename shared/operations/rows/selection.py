@@ -1,4 +1,4 @@
-"""Which rows of the backup are wanted, and which of them differ in the target: keys in a private plan file.
+"""Chooses the wanted rows of the backup, and plans those that differ in the target: keys in a private plan file.
 
 The plan file is a SQLite database, so that memory does not grow with the number of rows.
 
@@ -13,7 +13,7 @@ from typing import Any
 
 import apsw
 
-from shared.compare.rows import Match
+from shared.compare.rows import Match, number_of
 from shared.errors import NotPermitted, UsageError
 from shared.operations.verify import allowances
 from shared.runtime.confined import Confined, Endless
@@ -27,7 +27,7 @@ _REFUSED_FUNCTIONS = frozenset({"load_extension", "fts3_tokenizer", "edit", "rea
 
 
 def attach_plan(connection: apsw.Connection, path: Path, match: Match) -> None:
-    """Makes the plan file and attaches it as `p`."""
+    """Creates the plan file and attaches it as `p`."""
     path.touch(0o600)
     connection.execute("ATTACH ? AS p", (uri(path, "mode=rw"),))
     columns = ", ".join(plan_columns(match))
@@ -36,12 +36,12 @@ def attach_plan(connection: apsw.Connection, path: Path, match: Match) -> None:
 
 
 def plan_columns(match: Match) -> list[str]:
-    """The key's columns in the plan file: without a type, so that values stay as they are."""
+    """Returns the key's columns in the plan file. They have no type, so that values stay as they are."""
     return [f"k{number}" for number in range(len(match.key.columns))]
 
 
 def on_plan(match: Match, alias: str, plan: str = "p") -> str:
-    """The SQL condition that a row of `alias` has the key of a row of the plan."""
+    """Returns the SQL condition that a row of `alias` has the key of a row of the plan."""
     pairs = zip(match.key.columns, plan_columns(match), strict=True)
     return " AND ".join(f"{alias}.{column} = {plan}.{planned}" for column, planned in pairs)
 
@@ -49,9 +49,8 @@ def on_plan(match: Match, alias: str, plan: str = "p") -> str:
 def choose_where(backup: Path, plan: Path, match: Match, where: str) -> None:
     """Evaluates the caller's condition on the backup, and keeps the keys of the rows that meet it.
 
-    That is done in a process of its own, for one function call in the condition, or in the schema of the backup, may
-    take hours. Raises UsageError when SQLite does not understand it or it takes too long, NotPermitted when it does
-    more than read.
+    Runs in a process with limits, because one function call in the condition or in the backup's schema may take hours.
+    Raises UsageError when the condition is invalid or takes too long, NotPermitted when it does more than read.
     """
     limits = allowances.ALLOWED.of(backup.stat().st_size)
     keys, width = match.key.of(quote_name(match.table)), len(match.key.columns)
@@ -77,7 +76,7 @@ def choose_where(backup: Path, plan: Path, match: Match, where: str) -> None:
 
 
 def keep_chosen(_call: Call, backup: str, plan: str, table: str, keys: str, width: int, where: str) -> None:
-    """In the process of its own: the rows that meet the condition, read under an authorizer, their keys kept."""
+    """Runs in that process: reads the rows that meet the condition, under an authorizer, and keeps their keys."""
     refusal: list[str] = []
 
     def allow(action: int, first: str | None, second: str | None, *_: str | None) -> int:
@@ -105,7 +104,7 @@ def keep_chosen(_call: Call, backup: str, plan: str, table: str, keys: str, widt
 
 
 def choose_keys(connection: apsw.Connection, match: Match, keys: Sequence[Sequence[Any]]) -> None:
-    """Keeps the keys that were given. Raises UsageError for one with another number of columns."""
+    """Keeps the given keys. Raises UsageError for one with another number of columns."""
     width = len(match.key.columns)
     for number, key in enumerate(keys, start=1):
         if len(key) != width:
@@ -123,7 +122,7 @@ def _keep(connection: apsw.Connection, schema: str, width: int, rows: Iterable[S
 
 
 def make_plan(connection: apsw.Connection, match: Match, *, everything: bool) -> tuple[int, int, int, int]:
-    """Fills the plan; returns rows to insert, to update, equal already, and wanted but not in the backup."""
+    """Fills the plan. Returns the number of rows to insert, to update, equal already, and not in the backup."""
     table, columns = quote_name(match.table), ", ".join(plan_columns(match))
     key = match.key.of("x")
     chosen = f"a.{table} x" if everything else f"w CROSS JOIN a.{table} x ON {on_plan(match, 'x', 'w')}"
@@ -137,14 +136,8 @@ def make_plan(connection: apsw.Connection, match: Match, *, everything: bool) ->
         connection.execute(
             f"{insert} 'insert', {key} FROM {chosen} WHERE NOT EXISTS (SELECT 1 FROM b.{table} y WHERE {same_key})"
         )
-    total = _number(connection, f"{distinct} SELECT count(*) FROM {chosen}")
-    inserted = _number(connection, "SELECT count(*) FROM p.plan WHERE action = 'insert'")
-    updated = _number(connection, "SELECT count(*) FROM p.plan WHERE action = 'update'")
-    asked = total if everything else _number(connection, f"{distinct} SELECT count(*) FROM w")
+    total = number_of(connection, f"{distinct} SELECT count(*) FROM {chosen}")
+    inserted = number_of(connection, "SELECT count(*) FROM p.plan WHERE action = 'insert'")
+    updated = number_of(connection, "SELECT count(*) FROM p.plan WHERE action = 'update'")
+    asked = total if everything else number_of(connection, f"{distinct} SELECT count(*) FROM w")
     return inserted, updated, total - inserted - updated, asked - total
-
-
-def _number(connection: apsw.Connection, query: str) -> int:
-    found = connection.execute(query).get
-    assert isinstance(found, int)
-    return found

@@ -1,4 +1,4 @@
-"""What bringing rows back does where it matters what kind of database they go to."""
+"""The interface of targets of restored rows, for SQLite files and SQLite Cloud."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -12,7 +12,7 @@ from shared.sqlite.location import FileLocation
 
 @dataclass(frozen=True)
 class Prepared:
-    """A plan with the private files that it was made of."""
+    """A plan with the private files that it was made from."""
 
     plan: RowsPlan
     writing: Writing
@@ -23,13 +23,13 @@ class Prepared:
 
 
 class RowsTarget(Protocol):
-    """A database that rows come back to."""
+    """A database that rows are restored into."""
 
     def check(self) -> None:
-        """Raises SourceError or UsageError when nothing can be written there."""
+        """Raises SourceError or UsageError when the database cannot be written to."""
 
     def write(self, prepared: Prepared) -> None:
-        """Writes the planned rows in one transaction. Raises RowWritten, Conflict, SourceError: nothing changed."""
+        """Writes the planned rows in one transaction, or raises RowWritten, Conflict or SourceError."""
 
 
 def rows_target(location: Location) -> RowsTarget:

@@ -1,8 +1,8 @@
-"""Writing the planned rows to a database on SQLite Cloud, by SQL in one transaction.
+"""Writes the planned rows to a database on SQLite Cloud, by SQL in one transaction.
 
-The node has neither the backup nor the plan, so both travel as literals, some rows at a time. Each group is compared
-before it is written (the rows as the plan saw them) and after (the rows as the backup has them), inside the
-transaction. A connection that breaks before COMMIT leaves nothing: the node rolls back. Without triggers, those of
+The node has neither the backup nor the plan, so both are sent as literals, some rows at a time. Inside the transaction
+each group is compared before it is written, with the rows in the plan, and after it, with the rows in the backup. If
+the connection breaks before COMMIT, the node rolls back. Without triggers, those of
 the table are dropped inside the transaction and created again, by their own text, before it commits.
 """
 
@@ -11,7 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from shared.compare.literals import fetched, literals
+from shared.compare.literals import CODECS, fetched, fetched_sql, literals
 from shared.compare.rows import pair
 from shared.errors import LitekeepError, SourceError
 from shared.operations.rows.apply import Conflict, RowWritten, Writing
@@ -32,12 +32,11 @@ if TYPE_CHECKING:
 
 _ROWS_TOGETHER = 50
 _BYTES_TOGETHER = 256 << 10
-_CODECS = {"UTF-8": "utf-8", "UTF-16le": "utf-16-le", "UTF-16be": "utf-16-be"}
 
 
 @dataclass(frozen=True)
 class _Row:
-    """One planned row in SQL: its key, its values in the target (None when missing) and in the backup."""
+    """One planned row as SQL: its key, and its values in the target (None if missing) and in the backup."""
 
     key: list[Any]
     where: str
@@ -53,14 +52,14 @@ class CloudRows:
         self._location = location
 
     def check(self) -> None:
-        """The node tells when rows are written."""
+        """Checks nothing: the node reports errors when rows are written."""
 
     def write(self, prepared: "Prepared") -> None:
         write_cloud(self._location, prepared)
 
 
 def write_cloud(target: CloudLocation, prepared: "Prepared") -> None:
-    """Writes the rows. Raises RowWritten, Conflict, or CloudError: unless the error says otherwise, nothing changed."""
+    """Writes the rows. Raises RowWritten, Conflict or CloudError; nothing is changed unless the error says so."""
     table = prepared.writing.match.table
     with Session(target.address) as session:
         session.ok(f"USE DATABASE {quoted(target.database)}")
@@ -103,7 +102,7 @@ def _triggers(session: Session, table: str) -> list[tuple[str, str]]:
 
 def _write_group(session: Session, prepared: "Prepared", group: Sequence[_Row]) -> None:
     table = quote_name(prepared.writing.match.table)
-    for row in _unlike(session, table, group):
+    for row in _changed_since(session, table, group):
         raise RowWritten(prepared.writing.match.table, 1, [row.key])
     session.write(";".join(row.statement for row in group))
     written = " OR ".join(f"({row.after})" for row in group)
@@ -114,12 +113,12 @@ def _write_group(session: Session, prepared: "Prepared", group: Sequence[_Row]) 
         )
 
 
-def _unlike(session: Session, table: str, group: Sequence[_Row]) -> Iterator[_Row]:
-    """The first row of the group that is not as the plan saw it, if any."""
+def _changed_since(session: Session, table: str, group: Sequence[_Row]) -> Iterator[_Row]:
+    """Yields the first row of the group that was written since the plan, if any."""
     expected = sum(row.before is not None for row in group)
-    there = " OR ".join(f"({row.where})" for row in group)
+    existing = " OR ".join(f"({row.where})" for row in group)
     same = " OR ".join(f"({row.before})" for row in group if row.before is not None) or "0"
-    found = session.rows(f"SELECT count(*) AS n, total({same}) AS same FROM {table} WHERE {there}")[0]
+    found = session.rows(f"SELECT count(*) AS n, total({same}) AS same FROM {table} WHERE {existing}")[0]
     if found["n"] == expected and int(float(str(found["same"]))) == expected:
         return
     for row in group:
@@ -145,9 +144,9 @@ def _groups(rows: Iterator[_Row]) -> Iterator[list[_Row]]:
 
 def _rows(prepared: "Prepared") -> Iterator[_Row]:
     match = prepared.writing.match
-    table, codec = quote_name(match.table), _CODECS[prepared.encoding]
+    table, codec = quote_name(match.table), CODECS[prepared.encoding]
     then, now = fetched("x", match.columns), fetched("y", match.columns)
-    keys = _key(prepared.writing)
+    keys = fetched_sql("x", match.key.columns)
     with pair(prepared.backup, prepared.target, prepared.encoding) as connection:
         connection.execute("ATTACH ? AS p", (uri(prepared.keys, "mode=ro", "immutable=1"),))
         rows: apsw.Cursor = connection.execute(
@@ -171,14 +170,6 @@ def _rows(prepared: "Prepared") -> Iterator[_Row]:
 
 def _shown(storage_class: str, value: Any, codec: str) -> Any:
     return bytes(value).decode(codec, "replace") if storage_class == "text" else value
-
-
-def _key(writing: Writing) -> list[str]:
-    wanted = []
-    for column in writing.match.key.columns:
-        named = f"x.{column}"
-        wanted += [f"typeof({named})", f"iif(typeof({named}) = 'text', CAST({named} AS BLOB), {named})"]
-    return wanted
 
 
 def _classes(cells: list[Any]) -> list[str]:
@@ -212,14 +203,14 @@ def _row(
     return _Row(
         key=shown,
         where=where,
-        before=None if before is None else f"{where} AND {_as(names, *before)}",
-        after=f"{where} AND {_as(names, classes, values)}",
+        before=None if before is None else f"{where} AND {_has_values(names, *before)}",
+        after=f"{where} AND {_has_values(names, classes, values)}",
         statement=statement,
     )
 
 
-def _as(names: list[str], classes: list[str], values: list[str]) -> str:
-    """The condition that a row has these values in these storage classes, flat however many columns there are."""
+def _has_values(names: list[str], classes: list[str], values: list[str]) -> str:
+    """Returns the condition that a row has these values in these storage classes, flat for any number of columns."""
     if len(names) == 1:
         return f"typeof({names[0]}) = {classes[0]} AND {names[0]} COLLATE BINARY IS {values[0]}"
     types = ", ".join(f"typeof({name})" for name in names)

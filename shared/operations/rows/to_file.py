@@ -1,4 +1,4 @@
-"""Writing the planned rows to a SQLite file, in one transaction."""
+"""Writes the planned rows to a SQLite file, in one transaction."""
 
 from collections.abc import Callable
 from contextlib import closing
@@ -34,7 +34,10 @@ class FileRows:
 
 
 def write_file(path: Path, prepared: Prepared, committed: Callable[[], None] = lambda: None) -> None:
-    """`committed` is called once the rows are there, also when an interruption arrives at that very moment."""
+    """Writes the rows. Calls `committed` after the commit, even if an interruption arrives at that moment.
+
+    Raises RowWritten, Conflict or SourceError, with nothing changed.
+    """
     flags = apsw.SQLITE_OPEN_READWRITE | apsw.SQLITE_OPEN_URI
     try:
         with closing(apsw.Connection(uri(path, "mode=rw"), flags=flags)) as connection:

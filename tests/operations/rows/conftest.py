@@ -30,8 +30,9 @@ def orders(tmp_path: Path) -> Orders:
         take_backup(BackupOptions(FileLocation(path), store, None, Kind.DAILY, timedelta(days=7), "test"))
         with closing(apsw.Connection(str(path))) as connection:
             connection.execute(after).fetchall()
-        catalog = Catalog(store) chosen = {"table": "t"} | wanted return RowsOptions(catalog, catalog.find("latest"),
-        None, target=FileLocation(path), **chosen)  # type: ignore[arg-type]
+        catalog = Catalog(store)
+        chosen = {"table": "t"} | wanted
+        return RowsOptions(catalog, catalog.find("latest"), None, target=FileLocation(path), **chosen)  # type: ignore[arg-type]
 
     return make
 
