@@ -1,4 +1,4 @@
-"""A folder with a database, a key and a store, and what is done with them in this process."""
+"""A folder with a database, a key and a store, for operations in this process."""
 
 from dataclasses import dataclass, replace
 from datetime import timedelta

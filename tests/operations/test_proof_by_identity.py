@@ -1,4 +1,4 @@
-"""`restore --verify`: a page image that passed the full proof, by a sealed verdict, is read back and compared."""
+"""`restore --verify`: a page image with a sealed verdict of a full proof is proven by its SHA-256."""
 
 import json
 import shutil
@@ -30,12 +30,12 @@ def place(tmp_path: Path) -> Place:
     return Place(tmp_path, KeyFile.create(tmp_path / "own.key"))
 
 
-def test_an_image_that_was_never_proven_climbs_the_ladder(place: Place) -> None:
+def test_unverified_image_gets_full_proof(place: Place) -> None:
     place.back_up()
     assert place.proven_by() == "full"
 
 
-def test_an_image_that_was_proven_is_proven_by_identity_and_says_by_which_verdict(place: Place) -> None:
+def test_verified_image_is_proven_by_identity_and_names_verdict(place: Place) -> None:
     place.back_up()
     place.verify()
     proof = place.restore().proof
@@ -47,19 +47,19 @@ def test_an_image_that_was_proven_is_proven_by_identity_and_says_by_which_verdic
     assert [proof.verdict] == [verdict.name for verdict in place.find().verdicts]
 
 
-def test_full_climbs_the_ladder_again(place: Place) -> None:
+def test_verify_full_repeats_full_proof(place: Place) -> None:
     place.back_up()
     place.verify()
     assert place.proven_by(again=True) == "full"
 
 
-def test_sql_is_always_proven_by_the_ladder(place: Place) -> None:
+def test_sql_dump_always_gets_full_proof(place: Place) -> None:
     place.back_up(formats=(Format.SQL,))
     place.verify()
     assert place.proven_by() == "full"
 
 
-def test_a_damaged_image_is_not_proven_by_its_verdict_and_the_sql_is_used_instead(place: Place) -> None:
+def test_damaged_image_is_not_proven_by_its_verdict_and_sql_is_used(place: Place) -> None:
     place.back_up(formats=(Format.SQL, Format.SQLITE))
     place.verify()
     (stored,) = (place.folder / "store" / "daily/app.db").glob("one.sqlite.zst.enc")
@@ -78,13 +78,13 @@ def verdict_of(place: Place, name: str) -> Path:
 
 
 def copied(place: Place) -> None:
-    """The true verdict on another backup."""
+    """Copies the genuine verdict of another backup."""
     path = verdict_of(place, "one")
     shutil.copy2(path, path.with_name(path.name.replace("one.", "two.", 1)))
 
 
 def renamed(place: Place) -> None:
-    """The same, made to speak of this one."""
+    """Copies the genuine verdict of another backup, with this backup's id in it."""
     path = verdict_of(place, "one")
     document = json.loads(path.read_text()) | {"id": "two"}
     path.with_name(path.name.replace("one.", "two.", 1)).write_text(json.dumps(document))
@@ -106,7 +106,7 @@ def of_another_level(place: Place) -> None:
 
 def not_good_since(place: Place) -> None:
     place.verify("two")
-    record(place, Verification("two", [Check("data", ok=False, detail="it was found wanting")]))
+    record(place, Verification("two", [Check("data", ok=False, detail="rows differ")]))
 
 
 def dated_in_the_future(place: Place) -> None:
@@ -125,7 +125,7 @@ def now() -> datetime:
 @pytest.mark.parametrize(
     "attack", [copied, renamed, sealed_by_another_key, of_another_level, not_good_since, dated_in_the_future]
 )
-def test_a_verdict_that_does_not_count_proves_nothing(place: Place, attack: Callable[[Place], None]) -> None:
+def test_invalid_verdict_proves_nothing(place: Place, attack: Callable[[Place], None]) -> None:
     place.back_up("one")
     place.verify("one")
     place.back_up("two")
@@ -134,14 +134,14 @@ def test_a_verdict_that_does_not_count_proves_nothing(place: Place, attack: Call
     assert place.proven_by("one") == "identity"
 
 
-def test_without_a_key_anybody_could_have_written_the_verdict_so_the_ladder_is_climbed(place: Place) -> None:
+def test_unencrypted_backup_always_gets_full_proof(place: Place) -> None:
     open_place = replace(place, key=None)
     open_place.back_up()
     open_place.verify()
     assert open_place.proven_by() == "full"
 
 
-def test_damage_of_the_source_is_told_also_by_identity(place: Place) -> None:
+def test_identity_proof_reports_source_damage(place: Place) -> None:
     with closing(apsw.Connection(str(place.folder / "app.db"))) as db:
         db.execute("CREATE TABLE u(a); INSERT INTO u VALUES (1), (1); CREATE INDEX i ON u(a)")
         db.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 0)
@@ -155,7 +155,7 @@ def test_damage_of_the_source_is_told_also_by_identity(place: Place) -> None:
     assert any("the source is damaged: non-unique entry in index i" in note for note in restored.notes)
 
 
-def test_a_disk_that_holds_other_bytes_is_the_disks_fault(place: Place) -> None:
+def test_read_back_reports_disk_that_holds_other_bytes(place: Place) -> None:
     place.back_up()
     manifest, _ = place.catalog.read_manifest(place.find())
     artifact = manifest.artifact(Format.SQLITE)

@@ -1,4 +1,4 @@
-"""Verifying both artifacts: at once where there is room, else one after the other, with the same verdicts."""
+"""Verification of both artifacts: in parallel with enough memory, else in sequence, with the same verdicts."""
 
 from collections.abc import Callable
 from contextlib import AbstractContextManager, closing
@@ -47,7 +47,7 @@ def details(found: Verification) -> dict[str, str]:
 
 
 @pytest.mark.usefixtures("_room")
-def test_each_artifact_is_held_to_what_it_can_show(place: Place) -> None:
+def test_each_artifact_gets_its_own_checks(place: Place) -> None:
     found = place.verify()
     assert found.ok
     assert details(found)["data"] == (
@@ -59,7 +59,7 @@ def test_each_artifact_is_held_to_what_it_can_show(place: Place) -> None:
 
 @pytest.mark.usefixtures("_room")
 @pytest.mark.parametrize("which", BOTH)
-def test_the_other_artifact_is_proven_all_the_same(place: Place, which: str) -> None:
+def test_damaged_artifact_does_not_stop_verification_of_the_other(place: Place, which: str) -> None:
     stored = place.folder / "store/daily/app.db" / f"one.{which}"
     stored.chmod(0o600)
     stored.write_bytes(stored.read_bytes()[:-1] + b"?")
@@ -88,7 +88,7 @@ def verify(place: Place, opening: Callable[[str], None], stages: list[str]) -> V
     )
 
 
-def test_with_room_neither_waits_for_the_other(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_artifacts_are_verified_in_parallel_with_enough_memory(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     set_room(monkeypatch, ENOUGH)
     meeting = Barrier(2)
 
@@ -99,7 +99,7 @@ def test_with_room_neither_waits_for_the_other(place: Place, monkeypatch: pytest
     assert verify(place, opening, []).ok
 
 
-def test_without_room_the_image_is_done_before_the_sql_is_fetched(
+def test_artifacts_are_verified_in_sequence_with_too_little_memory(
     place: Place, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     set_room(monkeypatch, TOO_LITTLE)
@@ -110,7 +110,7 @@ def test_without_room_the_image_is_done_before_the_sql_is_fetched(
 
 @pytest.mark.usefixtures("_room")
 @pytest.mark.parametrize("which", BOTH)
-def test_a_store_that_fails_says_nothing_of_the_backup_and_ends_both(place: Place, which: str) -> None:
+def test_store_error_ends_verification_without_verdict(place: Place, which: str) -> None:
     def opening(name: str) -> None:
         if name.endswith(which):
             raise StoreError("the store is out of reach")

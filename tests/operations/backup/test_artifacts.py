@@ -1,4 +1,4 @@
-"""Two artifacts of one snapshot, made side by side."""
+"""Writing both artifacts of a snapshot in parallel."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -32,7 +32,7 @@ def _written(snapshot: Snapshot, staging: Path, formats: tuple[Format, ...]) -> 
     return artifacts
 
 
-def test_both_are_as_if_each_had_been_made_alone(snapshot: Snapshot, tmp_path: Path) -> None:
+def test_artifacts_written_in_parallel_equal_those_written_alone(snapshot: Snapshot, tmp_path: Path) -> None:
     alone = [_written(snapshot, tmp_path / form, (form,))[0] for form in _BOTH]
     together = _written(snapshot, tmp_path / "both", _BOTH)
     assert [artifact.plain_sha256 for artifact in together] == [artifact.plain_sha256 for artifact in alone]
@@ -40,7 +40,7 @@ def test_both_are_as_if_each_had_been_made_alone(snapshot: Snapshot, tmp_path: P
 
 
 @pytest.mark.parametrize("blocked", _BOTH)
-def test_the_failure_of_either_ends_both_and_is_raised_as_itself(
+def test_failure_of_one_artifact_cancels_the_other_and_is_raised(
     snapshot: Snapshot, tmp_path: Path, blocked: Format
 ) -> None:
     staging = tmp_path / "staging"

@@ -1,4 +1,4 @@
-"""Backups of one second get ids of their own."""
+"""Ids of backups that are taken in the same second."""
 
 import re
 from datetime import UTC, datetime, timedelta
@@ -18,7 +18,7 @@ NOON = datetime(2024, 1, 15, 12, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("prefix", ["backup-", SAFETY_PREFIX])
-def test_backups_of_one_second_are_all_kept(tmp_path: Path, prefix: str) -> None:
+def test_backups_of_same_second_get_distinct_ids(tmp_path: Path, prefix: str) -> None:
     make_database(tmp_path / "app.db")
     options = BackupOptions(
         location=FileLocation(tmp_path / "app.db"),

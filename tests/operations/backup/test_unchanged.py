@@ -1,4 +1,4 @@
-"""A scheduled backup is left out only when the newest one holds all that there is, and somebody can see that."""
+"""A scheduled backup is skipped only if the newest one equals the database, and a sealed mark says so."""
 
 import json
 from collections.abc import Callable, Iterator
@@ -61,7 +61,7 @@ def options(node: Server, tmp_path: Path) -> BackupOptions:
 
 
 def run(options: BackupOptions, later: timedelta = timedelta(0)) -> str:
-    """The id of the backup that was taken, or the reason why none was."""
+    """Returns the id of the new backup, or the reason for the skip."""
     settings = Settings()
     done = back_up_once(options, settings, EventLog(), prove=False, progress=silent, clock=lambda: utc_now() + later)
     return done.reason if isinstance(done, Skipped) else done.taken.manifest.id
@@ -72,7 +72,7 @@ def write(node: Server) -> None:
         assert raw.ask("UPDATE t SET n = 'x' WHERE id = 1").startswith(b"=")
 
 
-def test_one_that_would_be_the_same_is_left_out_until_somebody_writes(node: Server, options: BackupOptions) -> None:
+def test_scheduled_backup_is_skipped_until_database_is_written(node: Server, options: BackupOptions) -> None:
     first = run(options)
     assert [run(options), run(options, 24 * HOUR)] == ["unchanged", "unchanged"]
     write(node)
@@ -82,7 +82,7 @@ def test_one_that_would_be_the_same_is_left_out_until_somebody_writes(node: Serv
 
 
 @pytest.mark.parametrize("changes", [{"kind": Kind.ON_DEMAND}, {"kind": Kind.PRE_DEPLOYMENT}, {"kind": Kind.MILESTONE}])
-def test_what_somebody_asked_for_is_always_taken(options: BackupOptions, changes: dict[str, Kind]) -> None:
+def test_requested_backup_is_never_skipped(options: BackupOptions, changes: dict[str, Kind]) -> None:
     one = replace(options, **changes)
     run(one)
     assert run(one) != "unchanged"
@@ -90,19 +90,19 @@ def test_what_somebody_asked_for_is_always_taken(options: BackupOptions, changes
     assert run(replace(options, name="by-name")) == "by-name"
 
 
-def test_another_kind_is_no_reason(options: BackupOptions) -> None:
+def test_backup_of_another_kind_does_not_allow_skip(options: BackupOptions) -> None:
     run(replace(options, kind=Kind.CONTINUOUS))
     assert run(options) != "unchanged"
 
 
-def test_a_file_is_always_backed_up(options: BackupOptions, tmp_path: Path) -> None:
+def test_sqlite_file_is_always_backed_up(options: BackupOptions, tmp_path: Path) -> None:
     make_database(tmp_path / NAME)
     one = replace(options, location=FileLocation(tmp_path / NAME))
     run(one)
     assert run(one) != "unchanged"
 
 
-def gone(
+def damage_stored(
     options: BackupOptions, ending: str, *, copy: bool = False, change: Callable[[Path], object] = Path.unlink
 ) -> None:
     store = options.copy_store if copy else options.store
@@ -113,17 +113,15 @@ def gone(
 
 @pytest.mark.parametrize("copy", [False, True])
 @pytest.mark.parametrize("ending", [".manifest.json", ".sql.gz", ".sqlite.zst"])
-def test_one_that_is_not_whole_in_every_store_is_taken_again(
-    options: BackupOptions, ending: str, *, copy: bool
-) -> None:
+def test_incomplete_backup_in_any_store_prevents_skip(options: BackupOptions, ending: str, *, copy: bool) -> None:
     run(options)
-    gone(options, ending, copy=copy)
+    damage_stored(options, ending, copy=copy)
     assert run(options) != "unchanged"
 
 
-def test_one_that_is_cut_short_or_unreadable_is_taken_again(options: BackupOptions) -> None:
+def test_truncated_artifact_prevents_skip(options: BackupOptions) -> None:
     run(options)
-    gone(options, ".sql.gz", change=lambda path: path.write_bytes(b"x"))
+    damage_stored(options, ".sql.gz", change=lambda path: path.write_bytes(b"x"))
     assert run(options) != "unchanged"
 
 
@@ -134,14 +132,14 @@ class _Bad:
         return {"level": "restored", "ok": False}
 
 
-def test_one_that_failed_its_verification_is_taken_again(options: BackupOptions) -> None:
+def test_failed_verification_prevents_skip(options: BackupOptions) -> None:
     run(options)
     (backup,) = Catalog(options.store).backups()
     Catalog(options.store).record(backup.name, _Bad(), utc_now())
     assert run(options) != "unchanged"
 
 
-def test_other_formats_another_key_or_another_version_make_a_new_one(
+def test_changed_formats_key_or_version_prevent_skip(
     options: BackupOptions, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     run(replace(options, formats=(Format.SQL,)))
@@ -158,28 +156,28 @@ def test_other_formats_another_key_or_another_version_make_a_new_one(
     assert run(options) != "unchanged"
 
 
-def test_it_is_taken_while_half_of_its_time_is_left(options: BackupOptions) -> None:
+def test_backup_past_half_its_retention_prevents_skip(options: BackupOptions) -> None:
     run(options)
     assert find_unchanged(options, utc_now() + timedelta(days=3, hours=11)) is not None
     assert find_unchanged(options, utc_now() + timedelta(days=3, hours=13)) is None
     assert find_unchanged(replace(options, keep_for=timedelta(days=1)), utc_now() + 13 * HOUR) is None
-    assert find_unchanged(options, utc_now() - HOUR) is None  # it is dated in the future
+    assert find_unchanged(options, utc_now() - HOUR) is None  # the backup is dated in the future
 
 
 @pytest.mark.parametrize("request_", ["LIST DATABASES DETAILED", "DOWNLOAD DATABASE", "AUTH"])
-def test_where_the_node_does_not_tell_one_is_taken(node: Server, options: BackupOptions, request_: str) -> None:
+def test_node_error_prevents_skip(node: Server, options: BackupOptions, request_: str) -> None:
     run(options)
     node.faults.error(request_, 10005, "not now")
     assert run(options) != "unchanged"
 
 
-def test_where_the_store_does_not_take_the_mark_one_is_taken(options: BackupOptions) -> None:
+def test_mark_that_cannot_be_stored_prevents_skip(options: BackupOptions) -> None:
     run(options)
     (Path(options.store.url) / "locks").write_bytes(b"in the way")
     assert run(options) != "unchanged"
 
 
-def test_a_mark_is_known_by_its_name_alone_and_is_no_backup(options: BackupOptions) -> None:
+def test_mark_is_parsed_from_its_name_and_is_no_backup(options: BackupOptions) -> None:
     run(options)
     (backup,) = Catalog(options.store).backups()
     mark = Unchanged(backup.name, utc_now())
@@ -189,7 +187,7 @@ def test_a_mark_is_known_by_its_name_alone_and_is_no_backup(options: BackupOptio
         assert parse_unchanged(name) is None
 
 
-def test_a_quiet_database_is_not_stale_and_one_whose_schedule_stopped_is(options: BackupOptions) -> None:
+def test_quiet_database_is_not_stale_but_stopped_schedule_is(options: BackupOptions) -> None:
     run(options)
     (backup,) = Catalog(options.store).backups()
     taken = backup.created_at
@@ -199,28 +197,28 @@ def test_a_quiet_database_is_not_stale_and_one_whose_schedule_stopped_is(options
     def stale(after: timedelta) -> tuple[StatusLevel, bool, timedelta | None]:
         listing, _ = look(options.store, taken + after)
         found = status_of(NAME, listing, DAILY, taken + after)
-        said = [finding.event for finding in judge(listing, DAILY, taken + after)]
-        return found.standing, "monitor.stale" in said, found.recovery_point
+        events = [finding.event for finding in judge(listing, DAILY, taken + after)]
+        return found.standing, "monitor.stale" in events, found.recovery_point
 
     assert stale(72 * HOUR + HOUR / 2) == (StatusLevel.OK, False, HOUR / 2)
     assert stale(96 * HOUR)[:2] == (StatusLevel.OK, False)
-    standing, cries, behind = stale(98 * HOUR + timedelta(minutes=1))
-    assert (standing, cries, behind) == (StatusLevel.STALE, True, 26 * HOUR + timedelta(minutes=1))
+    standing, alerts, behind = stale(98 * HOUR + timedelta(minutes=1))
+    assert (standing, alerts, behind) == (StatusLevel.STALE, True, 26 * HOUR + timedelta(minutes=1))
 
 
 def stale(options: BackupOptions, now: datetime, key: WrappingKey | None) -> tuple[bool, list[str]]:
-    """Whether the database is stale, and what is said of marks."""
+    """Returns whether the database is stale, and the messages about marks."""
     listing, _ = look(options.store, now, open_key=lambda: key)
     findings = [each for each in judge(listing, DAILY, now) if each.event is Event.MONITOR_NOT_SEALED]
-    said = [each.message for each in findings]
-    return status_of(NAME, listing, DAILY, now).standing is StatusLevel.STALE, said
+    messages = [each.message for each in findings]
+    return status_of(NAME, listing, DAILY, now).standing is StatusLevel.STALE, messages
 
 
 def forged(options: BackupOptions, mark: Unchanged, content: bytes) -> None:
     options.store.create(mark.object, content, {})
 
 
-def test_a_mark_of_the_future_hides_nothing(options: BackupOptions) -> None:
+def test_mark_dated_in_the_future_is_ignored(options: BackupOptions) -> None:
     run(options)
     (backup,) = Catalog(options.store).backups()
     now = backup.created_at + 60 * HOUR
@@ -228,7 +226,7 @@ def test_a_mark_of_the_future_hides_nothing(options: BackupOptions) -> None:
     assert stale(options, now, None) == (True, [])
 
 
-def test_a_mark_that_names_a_backup_that_is_not_there_hides_nothing(options: BackupOptions) -> None:
+def test_mark_of_missing_backup_is_ignored(options: BackupOptions) -> None:
     run(options)
     (backup,) = Catalog(options.store).backups()
     now = backup.created_at + 60 * HOUR
@@ -243,20 +241,20 @@ def keyed(options: BackupOptions, tmp_path: Path) -> BackupOptions:
 
 
 @pytest.mark.parametrize("content", [b"", b"{}", b"null", b"[" * 10_000, b"\xff"])
-def test_a_mark_that_says_nothing_makes_nothing_fresh(keyed: BackupOptions, content: bytes) -> None:
+def test_malformed_mark_is_ignored_and_reported(keyed: BackupOptions, content: bytes) -> None:
     run(keyed)
     (backup,) = Catalog(keyed.store).backups()
     now = backup.created_at + 60 * HOUR
     forged(keyed, Unchanged(backup.name, now - HOUR), content)
-    is_stale, (said,) = stale(keyed, now, keyed.key)
+    is_stale, (message,) = stale(keyed, now, keyed.key)
     assert is_stale
-    assert said.startswith(f"a mark that nothing was written since on {backup.name.id} of {NAME} counts for nothing, ")
-    assert look(keyed.store, now)[0].databases[NAME][0].unchanged_at is None, "nor without the key"
+    assert message.startswith(
+        f"a mark that nothing was written since on {backup.name.id} of {NAME} counts for nothing, "
+    )
+    assert look(keyed.store, now)[0].databases[NAME][0].unchanged_at is None, "not without the key either"
 
 
-def test_a_mark_of_another_backup_or_without_a_true_seal_makes_nothing_fresh(
-    keyed: BackupOptions, tmp_path: Path
-) -> None:
+def test_forged_mark_is_ignored_and_reported(keyed: BackupOptions, tmp_path: Path) -> None:
     run(keyed)
     (backup,) = Catalog(keyed.store).backups()
     now = backup.created_at + 60 * HOUR
@@ -275,17 +273,17 @@ def test_a_mark_of_another_backup_or_without_a_true_seal_makes_nothing_fresh(
             listing, _ = look(keyed.store, now, open_key=opening)
             (seen,) = listing.databases[NAME]
             assert (seen.unchanged_at, seen.mark_doubt) == (now - 30 * HOUR, why) or why in str(seen.mark_doubt)
-            assert seen.unchanged_at == now - 30 * HOUR, "the true one before it counts"
+            assert seen.unchanged_at == now - 30 * HOUR, "the genuine mark before it counts"
         (Path(keyed.store.url) / Unchanged(backup.name, now - minute * HOUR / 60).object).unlink()
     thief = KeyFile.create(tmp_path / "b.key")
     sha256 = true["manifest_sha256"]
     write_mark(keyed.store, backup.name, sha256, now, thief)
     assert stale(keyed, now, keyed.key)[1][0].count("its seal is wrong") == 1
     listing, _ = look(keyed.store, now)
-    assert listing.databases[NAME][0].unchanged_at == now, "without the key no seal can be told from another"
+    assert listing.databases[NAME][0].unchanged_at == now, "seals cannot be checked without the key"
 
 
-def test_a_mark_that_a_run_makes_counts_with_and_without_the_key(keyed: BackupOptions) -> None:
+def test_genuine_mark_counts_with_and_without_key(keyed: BackupOptions) -> None:
     run(keyed)
     (backup,) = Catalog(keyed.store).backups()
     assert run(keyed, 24 * HOUR) == "unchanged"

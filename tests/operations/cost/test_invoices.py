@@ -1,4 +1,4 @@
-"""Five invoices computed by hand, from list prices as they stand in prices.json.
+"""Five invoices computed by hand, from the list prices in prices.json.
 
 A month is 730 hours. Standard in us-central1: 0.02 a GiB, Nearline 0.01, Coldline 0.004; a write 0.005 and a read
 0.0004 per 1,000; retrieval from Nearline 0.01 a GiB, from Coldline 0.02.
@@ -59,11 +59,11 @@ def test_thirty_daily_backups_in_standard() -> None:
     found = invoice(*[backup(day + 0.5, 2) for day in range(30)])
     assert found.monthly == pytest.approx(1.2003)
     assert found.by("kind") == {"daily": pytest.approx(1.2003)}
-    # as many come as go: 30 days x 2 GiB x 0.02 = 1.20
+    # as many are added as deleted: 30 days x 2 GiB x 0.02 = 1.20
     assert found.in_30_days == pytest.approx(1.2, rel=0.02)
 
 
-def test_weekly_backups_of_which_most_have_moved_to_nearline() -> None:
+def test_weekly_backups_mostly_in_nearline() -> None:
     # 13 weeks x 5 GiB: 5 younger than 30 days in Standard = 25 x 0.02 = 0.50; 8 in Nearline = 40 x 0.01 = 0.40
     # writes of the last 30 days: 5 x 2 / 1000 x 0.005 = 0.00005
     weeks = [7 * week + 1 for week in range(13)]
@@ -73,7 +73,7 @@ def test_weekly_backups_of_which_most_have_moved_to_nearline() -> None:
     assert found.by("storage_class") == {"NEARLINE": pytest.approx(0.4), "STANDARD": pytest.approx(0.50005)}
 
 
-def test_verifying_a_milestone_in_coldline_costs_its_retrieval() -> None:
+def test_verifying_coldline_milestone_costs_retrieval() -> None:
     # 10 GiB x 0.004 = 0.04 storage; 10 GiB x 0.02 = 0.20 retrieval; one verdict written 0.000005;
     # the manifest is in Standard: 1 read 0.0000004; reads in Coldline have no sourced price
     kept = {"kind": Kind.MILESTONE, "kept": 365, "storage_class": "COLDLINE", "verified_days_ago": 2}
@@ -82,7 +82,7 @@ def test_verifying_a_milestone_in_coldline_costs_its_retrieval() -> None:
     assert "operations in COLDLINE: no price" in found.not_counted
 
 
-def test_continuous_backups_by_themselves_with_keys_runs_and_schedules() -> None:
+def test_continuous_backups_with_keys_runs_and_schedules() -> None:
     # 288 a day for 7 days, 0.01 GiB each: 2016 x 0.01 x 0.02 = 0.4032; writes 2016 x 2 / 1000 x 0.005 = 0.02016
     # keys: 1 x 0.06 + 2016 / 10000 x 0.03 = 0.06 + 0.006048
     # runs of 100 s on 2 vCPU, 4 GiB: 403,200 vCPU-s - 240,000 = 163,200 x 0.000018 = 2.9376;
@@ -106,7 +106,7 @@ def test_two_databases_in_another_location_with_soft_deleted_bytes() -> None:
 # Advice
 
 
-def test_moving_weekly_backups_has_its_figure_for_each_class_with_early_deletion_billed() -> None:
+def test_moving_weekly_backups_is_priced_per_class_with_early_deletion() -> None:
     # weekly, kept 90 days: 60 left. Nearline: 30 d x 0.02 + 60 d x 0.01 = 1.2 per GiB instead of 1.8, over 730/24 days:
     # 0.6 / 30.4167 = 0.019726 a GiB, and 20 GiB come in 30 days: 0.394521
     # Coldline: 90 days are billed for 60: 30 x 0.02 + 90 x 0.004 = 0.96 instead of 1.8: 0.84 / 30.4167 x 20 = 0.552329
@@ -120,7 +120,7 @@ def test_moving_weekly_backups_has_its_figure_for_each_class_with_early_deletion
     assert coldline.note == "though 90 d are billed for 60; reading it costs 0.02 a GiB"
 
 
-def test_a_class_that_bills_longer_than_the_rest_of_a_short_life_does_not_pay() -> None:
+def test_class_with_minimum_duration_beyond_retention_does_not_pay() -> None:
     # kept 35 days: 5 left. Archive: 30 x 0.02 + 365 x 0.0012 = 1.038 instead of 35 x 0.02 = 0.7
     found = advice(*[backup(day + 0.5, 2, kept=35) for day in range(30)])
     archive = found["daily: move artifacts to ARCHIVE after 30 d"]
@@ -133,7 +133,7 @@ def test_daily_backups_gain_nothing_from_a_colder_class() -> None:
     assert not [change for change in found if "move artifacts" in change]
 
 
-def test_a_shorter_retention_says_what_it_saves_and_how_far_back_it_reaches() -> None:
+def test_shorter_retention_reports_saving_and_reach() -> None:
     # older than 15 days: 15 of 30 backups x 2 GiB x 0.02 = 0.60
     found = advice(*[backup(day + 0.5, 2) for day in range(30)])
     half = found["daily: keep for 15 d instead of 30 d"]
@@ -141,7 +141,7 @@ def test_a_shorter_retention_says_what_it_saves_and_how_far_back_it_reaches() ->
     assert "nothing of this kind from before 15 days ago" in half.note
 
 
-def test_a_second_format_and_soft_delete_have_their_price() -> None:
+def test_second_format_and_soft_delete_are_priced() -> None:
     both = backup(1, 3)
     sql = Item("daily", "orders", both[0].backup, "sql", "STANDARD", 2 * GIB, both[0].created_at, both[0].keep_until)
     found = advice([*both, sql], deleted=backup(40, 5)[:1])
@@ -150,7 +150,7 @@ def test_a_second_format_and_soft_delete_have_their_price() -> None:
     assert found["soft delete off"].saves_monthly == pytest.approx(0.10)
 
 
-def test_points_of_the_continuous_chain_have_no_second_format_to_leave_out() -> None:
+def test_continuous_points_have_no_second_format_to_drop() -> None:
     point = backup(1, 3, kind=Kind.CONTINUOUS, kept=7)
     parts = [
         Item(
@@ -161,7 +161,7 @@ def test_points_of_the_continuous_chain_have_no_second_format_to_leave_out() -> 
     assert not [change for change in advice([*point, *parts]) if change.startswith("BACKUP_FORMATS")]
 
 
-def test_a_location_or_class_without_a_sourced_price_is_never_guessed() -> None:
+def test_unknown_location_or_class_is_never_guessed() -> None:
     with pytest.raises(UsageError, match="has no sourced price"):
         invoice(backup(1, 1), location="mars-north1")
     found = invoice(backup(1, 1, storage_class="RAPID"))

@@ -1,4 +1,4 @@
-"""Two files compared: what was added, removed and changed, counted by key, whatever the table."""
+"""Comparison of two files: rows added, removed and changed, counted by key, for every kind of table."""
 
 from contextlib import closing
 from pathlib import Path
@@ -45,13 +45,13 @@ AFTER = "INSERT INTO t (k, v) VALUES ('1', 'a'), ('2', 'B'), ('3', 'c'), ('4', 4
 
 
 @pytest.mark.parametrize("kind", TABLES)
-def test_rows_are_counted_by_the_key_of_the_table(tmp_path: Path, kind: str) -> None:
+def test_changed_rows_are_counted_by_table_key(tmp_path: Path, kind: str) -> None:
     create, by = TABLES[kind]
     found = table(compared(tmp_path, f"{create};{BEFORE}", f"{create};{AFTER}"), "t")
     assert (found.counts, found.by, found.change) == (Counts(added=2, changed=2), by, "same")
 
 
-def test_rows_removed_are_counted(tmp_path: Path) -> None:
+def test_removed_rows_are_counted(tmp_path: Path) -> None:
     create = TABLES["a text key"][0]
     found = table(compared(tmp_path, f"{create};{AFTER}", f"{create};{BEFORE}"), "t")
     assert found.counts == Counts(removed=2, changed=2)
@@ -61,18 +61,18 @@ def test_rows_removed_are_counted(tmp_path: Path) -> None:
     ("one", "other"),
     [("1", "1.0"), ("'1'", "1"), ("0.0", "-0.0"), ("NULL", "''"), ("X'61'", "'a'"), ("'a'", "'A'"), ("'a'", "'a '")],
 )
-def test_values_that_sqlite_takes_for_equal_are_told_apart(tmp_path: Path, one: str, other: str) -> None:
+def test_values_that_compare_equal_in_sqlite_are_distinguished(tmp_path: Path, one: str, other: str) -> None:
     create = "CREATE TABLE t (k INTEGER PRIMARY KEY, v COLLATE NOCASE); INSERT INTO t VALUES (1, "
     assert table(compared(tmp_path, f"{create}{one});", f"{create}{other});"), "t").counts == Counts(changed=1)
 
 
-def test_keys_that_hold_null_are_matched_by_rowid(tmp_path: Path) -> None:
+def test_table_with_null_in_key_is_matched_by_rowid(tmp_path: Path) -> None:
     create = "CREATE TABLE t (k PRIMARY KEY, v); INSERT INTO t VALUES (NULL, 1), (NULL, 2), "
     found = table(compared(tmp_path, f"{create}(3, 3);", f"{create}(3, 4);"), "t")
     assert (found.counts, found.by) == (Counts(changed=1), "rowid")
 
 
-def test_a_full_text_table_is_compared_by_its_content(tmp_path: Path) -> None:
+def test_full_text_table_is_compared_by_its_content(tmp_path: Path) -> None:
     for module in ("fts3(a)", "fts4(a)", "fts5(a)"):
         folder = tmp_path / module
         folder.mkdir()
@@ -82,13 +82,13 @@ def test_a_full_text_table_is_compared_by_its_content(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("module", ["fts5(a, content='')", "fts5(a, content='x')", "rtree(id, x0, x1)"])
-def test_a_virtual_table_without_rows_of_its_own_is_named_as_not_compared(tmp_path: Path, module: str) -> None:
+def test_virtual_table_without_own_rows_is_reported_as_not_compared(tmp_path: Path, module: str) -> None:
     found = table(compared(tmp_path, *[f"CREATE TABLE x (a); CREATE VIRTUAL TABLE t USING {module};"] * 2), "t")
     assert found.counts is None
     assert "virtual table" in found.because
 
 
-def test_schema_changes_are_told_in_words(tmp_path: Path) -> None:
+def test_schema_changes_are_described_in_words(tmp_path: Path) -> None:
     before = "CREATE TABLE t (a, b); CREATE TABLE gone (x); CREATE INDEX i ON t (a); CREATE VIEW v AS SELECT 1;"
     after = "CREATE TABLE t (a, c TEXT); CREATE TABLE neu (x); CREATE INDEX i ON t (c); CREATE VIEW v AS SELECT 1;"
     words = [change.words() for change in compared(tmp_path, before, after).changes]
@@ -100,19 +100,19 @@ def test_schema_changes_are_told_in_words(tmp_path: Path) -> None:
     ]
 
 
-def test_a_table_with_another_schema_is_compared_on_the_columns_that_both_have(tmp_path: Path) -> None:
+def test_table_with_changed_schema_is_compared_on_common_columns(tmp_path: Path) -> None:
     before = "CREATE TABLE t (k INTEGER PRIMARY KEY, v, old); INSERT INTO t VALUES (1, 1, 1), (2, 2, 2);"
     after = "CREATE TABLE t (k INTEGER PRIMARY KEY, v, new); INSERT INTO t VALUES (1, 1, 9), (2, 3, 9);"
     found = table(compared(tmp_path, before, after), "t")
     assert (found.change, found.counts) == ("schema", Counts(changed=1))
 
 
-def test_other_text_encodings_are_refused(tmp_path: Path) -> None:
+def test_different_text_encodings_are_refused(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match="UTF-8 and the other UTF-16le"):
         compared(tmp_path, "CREATE TABLE t (a);", "PRAGMA encoding = 'UTF-16le'; CREATE TABLE t (a);")
 
 
-def test_a_view_that_never_ends_is_not_asked(tmp_path: Path) -> None:
+def test_endless_view_is_not_queried(tmp_path: Path) -> None:
     endless = "CREATE VIEW v AS WITH RECURSIVE c(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM c) SELECT i FROM c;"
     assert compared(tmp_path, endless, endless).equal
 
@@ -137,7 +137,7 @@ TRIGGER = "CREATE TRIGGER tr AFTER DELETE ON t BEGIN DELETE FROM t; END"
 
 @settings(max_examples=120, deadline=None)
 @given(schema=st.sampled_from(SCHEMAS), before=ROWS, after=ROWS)
-def test_the_sql_of_a_diff_turns_b_into_a(
+def test_diff_sql_turns_b_into_a(
     tmp_path_factory: pytest.TempPathFactory,
     schema: str,
     before: dict[object, tuple[object, object]],
@@ -158,7 +158,7 @@ def test_the_sql_of_a_diff_turns_b_into_a(
         assert compare(both).equal
 
 
-def test_sql_that_does_not_lead_to_a_is_never_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_diff_sql_that_fails_its_test_is_not_published(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     create = "CREATE TABLE t (k INTEGER PRIMARY KEY, v);"
     a, b = make(tmp_path / "a.db", f"{create} INSERT INTO t VALUES (1, 1);"), make(tmp_path / "b.db", create)
     monkeypatch.setattr("shared.operations.diff.script._inserts", lambda *_: iter(()))
@@ -167,7 +167,7 @@ def test_sql_that_does_not_lead_to_a_is_never_shown(tmp_path: Path, monkeypatch:
     assert not (tmp_path / "out.sql").exists()
 
 
-def test_a_text_that_a_shell_would_change_is_refused_in_sql(tmp_path: Path) -> None:
+def test_diff_sql_refuses_text_that_a_shell_would_change(tmp_path: Path) -> None:
     create = "CREATE VIEW v AS SELECT 1\n/\n2 AS x"
     a, b = make(tmp_path / "a.db", create), make(tmp_path / "b.db", "CREATE TABLE t (x)")
     with open_pair(a, b) as both, pytest.raises(SourceError, match="would not pass through a shell"):

@@ -1,4 +1,4 @@
-"""The application's own checks: what the file may say, and that queries only read and show nothing."""
+"""The application's own checks: the syntax of the file, and queries that only read and show no values."""
 
 from contextlib import closing
 from pathlib import Path
@@ -32,14 +32,14 @@ def database(tmp_path: Path) -> Path:
     return path
 
 
-def ask(database: Path, sql: str, expect: str, *, seconds: float = 30) -> Check:
+def run_check(database: Path, sql: str, expect: str, *, seconds: float = 30) -> Check:
     checks = parse_app_checks(f"-- name: it\n-- expect: {expect}\n{sql}", "checks.sql")
     (verdict,) = run_app_checks(database, checks, seconds_each=seconds)
     assert SECRET not in repr(verdict)
     return verdict
 
 
-def test_a_file_reads_as_it_is_documented() -> None:
+def test_check_file_parses_as_documented() -> None:
     text = (
         "-- The checks of our shop.\n\n-- name: no order is lost\n-- expect: 0\n"
         "SELECT count(*) FROM orders\n-- in between\nWHERE lost;\n\n"
@@ -53,7 +53,7 @@ def test_a_file_reads_as_it_is_documented() -> None:
 
 
 @pytest.mark.parametrize(
-    ("text", "line", "said"),
+    ("text", "line", "message"),
     [
         ("SELECT 1;", 1, "without a name"),
         ("-- name: x\nSELECT 1;", 1, "expect"),
@@ -69,20 +69,20 @@ def test_a_file_reads_as_it_is_documented() -> None:
         ("-- name: x\n-- expect: 1\nSELECT 1;\n-- name: x\n-- expect: 1\nSELECT 1;", 4, "second check"),
     ],
 )
-def test_what_is_wrong_with_a_file_is_said_by_line(text: str, line: int, said: str) -> None:
-    with pytest.raises(UsageError, match=rf"checks\.sql, line {line}: .*{said}"):
+def test_check_file_error_names_line(text: str, line: int, message: str) -> None:
+    with pytest.raises(UsageError, match=rf"checks\.sql, line {line}: .*{message}"):
         parse_app_checks(text, "checks.sql")
 
 
 @pytest.mark.parametrize("content", [b"", b"-- only words\n", b"\xff\xfe", b"-- name: x\n" + b"x" * (1 << 20)])
-def test_a_file_without_a_check_or_no_text_at_all_is_refused(tmp_path: Path, content: bytes) -> None:
+def test_check_file_without_checks_is_refused(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "checks.sql"
     path.write_bytes(content)
     with pytest.raises(UsageError, match="BACKUP_DRILL_SQL"):
         read_app_checks(path)
 
 
-def test_a_file_that_is_not_there_is_a_setting_that_is_wrong(tmp_path: Path) -> None:
+def test_missing_check_file_is_a_setting_error(tmp_path: Path) -> None:
     with pytest.raises(UsageError, match=r"BACKUP_DRILL_SQL.*No such file"):
         read_app_checks(tmp_path / "none.sql")
 
@@ -105,12 +105,12 @@ def test_a_file_that_is_not_there_is_a_setting_that_is_wrong(tmp_path: Path) -> 
         ("SELECT integrity_check FROM pragma_integrity_check", "'ok'"),
     ],
 )
-def test_what_is_as_expected_passes(database: Path, sql: str, expect: str) -> None:
-    assert ask(database, sql, expect) == Check("it", ok=True, detail="as expected")
+def test_expected_result_passes(database: Path, sql: str, expect: str) -> None:
+    assert run_check(database, sql, expect) == Check("it", ok=True, detail="as expected")
 
 
 @pytest.mark.parametrize(
-    ("sql", "expect", "said"),
+    ("sql", "expect", "message"),
     [
         ("SELECT count(*) FROM t", "4", "other than expected"),
         ("SELECT b FROM t WHERE a = 1", "'x'", "other than expected"),
@@ -127,17 +127,15 @@ def test_what_is_as_expected_passes(database: Path, sql: str, expect: str) -> No
         ("-- nothing", "no rows", "no column"),
         ("SELECT x FROM odd", "1", "not UTF-8"),
         ("SELECT zeroblob(900000000)", "1", "failed while it ran"),
-        # What SQLite says of these quotes the row.
+        # SQLite's messages for these quote the row.
         ("SELECT json(b) FROM t WHERE a = 1", "1", "failed while it ran"),
         ("SELECT count(*) FROM words WHERE words MATCH (SELECT b || '(' FROM t)", "1", "failed while it ran"),
     ],
 )
-def test_what_is_not_as_expected_does_not_pass_and_shows_no_value(
-    database: Path, sql: str, expect: str, said: str
-) -> None:
-    verdict = ask(database, sql, expect)
+def test_unexpected_result_fails_without_showing_values(database: Path, sql: str, expect: str, message: str) -> None:
+    verdict = run_check(database, sql, expect)
     assert not verdict.ok
-    assert said in verdict.detail
+    assert message in verdict.detail
 
 
 @pytest.mark.parametrize(
@@ -158,22 +156,22 @@ def test_what_is_not_as_expected_does_not_pass_and_shows_no_value(
         "BEGIN",
     ],
 )
-def test_a_query_only_reads(database: Path, sql: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_query_can_only_read(database: Path, sql: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.chdir(database.parent)
-    before, there = database.read_bytes(), sorted(database.parent.iterdir())
+    before, files = database.read_bytes(), sorted(database.parent.iterdir())
     text = "\n".join(f"-- name: {expect}\n-- expect: {expect}\n{sql}" for expect in ("1", "no rows", "NULL"))
     assert [verdict.ok for verdict in run_app_checks(database, parse_app_checks(text, "f"))] == [False] * 3
     assert database.read_bytes() == before
-    assert sorted(database.parent.iterdir()) == there
+    assert sorted(database.parent.iterdir()) == files
 
 
-def test_a_query_without_end_is_ended(database: Path) -> None:
+def test_endless_query_is_stopped(database: Path) -> None:
     endless = "WITH RECURSIVE c(x) AS (SELECT 1 UNION ALL SELECT x + 1 FROM c) SELECT count(*) FROM c"
-    verdict = ask(database, endless, "1", seconds=0.1)
+    verdict = run_check(database, endless, "1", seconds=0.1)
     assert verdict == Check("it", ok=False, detail="the query took longer than 0.1 s")
 
 
-def test_one_call_of_a_function_without_end_is_ended_and_the_next_check_runs(database: Path) -> None:
+def test_endless_function_call_is_stopped_and_next_check_runs(database: Path) -> None:
     endless = "SELECT instr(hex(zeroblob(4000000)), hex(zeroblob(2000000)) || '1')"
     text = f"-- name: a\n-- expect: 1\n{endless};\n-- name: b\n-- expect: 1\nSELECT 1;"
     first, second = run_app_checks(database, parse_app_checks(text, "f"), seconds_each=0.1)
@@ -181,14 +179,14 @@ def test_one_call_of_a_function_without_end_is_ended_and_the_next_check_runs(dat
     assert second.ok
 
 
-def test_one_check_that_fails_does_not_keep_the_next_from_running(database: Path) -> None:
+def test_failed_check_does_not_stop_the_next(database: Path) -> None:
     text = "-- name: a\n-- expect: 1\nSELEKT;\n-- name: b\n-- expect: 1\nSELECT 1;"
     assert [verdict.ok for verdict in run_app_checks(database, parse_app_checks(text, "f"))] == [False, True]
 
 
-def test_a_file_that_is_no_database_is_a_check_that_did_not_pass(tmp_path: Path) -> None:
+def test_checks_fail_on_file_that_is_no_database(tmp_path: Path) -> None:
     path = tmp_path / "app.db"
     path.write_bytes(b"nothing of the kind" * 100)
-    verdict = ask(path, "SELECT 1", "1")
+    verdict = run_check(path, "SELECT 1", "1")
     assert not verdict.ok
     assert "cannot be read" in verdict.detail

@@ -1,4 +1,4 @@
-"""Which backups a drill restores."""
+"""The backups that a drill restores."""
 
 import random
 from dataclasses import replace
@@ -27,13 +27,13 @@ def backup(hours_ago: float, *, verified: bool | None = True, good: bool = True,
     return replace(made, **changes)
 
 
-def test_the_latest_is_the_newest_that_was_verified() -> None:
+def test_latest_is_newest_verified_backup() -> None:
     choice = choose([backup(1, verified=None), backup(2, verified=False), backup(3), backup(4)], 1)
     assert choice.latest is not None
     assert choice.latest.name.id == "b3"
 
 
-def test_the_older_one_is_none_that_is_known_to_be_bad() -> None:
+def test_older_backup_is_never_a_known_bad_one() -> None:
     backups = [
         backup(1),
         backup(2, verified=False),
@@ -52,21 +52,19 @@ def test_without_a_verified_backup_nothing_is_chosen() -> None:
     assert (choice.latest, choice.older, choice.candidates) == (None, None, 0)
 
 
-def test_a_latest_one_whose_manifest_was_damaged_since_is_not_passed_over() -> None:
+def test_latest_backup_with_damaged_manifest_is_still_chosen() -> None:
     choice = choose([backup(1, damaged="its manifest is no JSON"), backup(2)], 1)
     assert choice.latest is not None
     assert choice.latest.damaged
 
 
-def test_a_single_backup_has_no_older_one() -> None:
+def test_single_backup_has_no_older_one() -> None:
     assert choose([backup(1)], 1).older is None
 
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.integers(1, 10_000), min_size=2, max_size=40, unique=True), st.integers(0, 1 << 32), st.randoms())
-def test_the_seed_alone_decides_in_whatever_order_the_store_lists(
-    hours: list[int], seed: int, chance: random.Random
-) -> None:
+def test_choice_depends_on_seed_not_on_listing_order(hours: list[int], seed: int, chance: random.Random) -> None:
     backups = [backup(hour) for hour in hours]
     first = choose(backups, seed)
     chance.shuffle(backups)
@@ -76,7 +74,7 @@ def test_the_seed_alone_decides_in_whatever_order_the_store_lists(
     assert first.older.created_at < first.latest.created_at
 
 
-def test_every_older_one_can_be_chosen() -> None:
+def test_every_older_backup_can_be_chosen() -> None:
     backups = [backup(hour) for hour in range(1, 12)]
     chosen = {choice.older.name.id for seed in range(300) if (choice := choose(backups, seed)).older}
     assert chosen == {f"b{hour}" for hour in range(2, 12)}

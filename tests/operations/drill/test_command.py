@@ -1,4 +1,4 @@
-"""`litekeep drill`, and the drill job: as people and schedules call them."""
+"""`litekeep drill` and the drill job, as run by people and schedules."""
 
 import json
 import os
@@ -37,13 +37,13 @@ CHECKS = "-- name: there are users\n-- expect: > 10\nSELECT count(*) FROM users;
 
 
 def alone(workplace: Workplace, **settings: str) -> Workplace:
-    """A machine that has the store and the key, and has never heard of the database."""
+    """A machine that has the store and the key, but no `DATABASE_URL`."""
     environment = {name: value for name, value in workplace.environment.items() if name != "DATABASE_URL"}
     return replace(workplace, environment=environment | settings)
 
 
 def verified(workplace: Workplace, *names: str, copied: bool = False, database: str = "app.db") -> Workplace:
-    """Takes backups under the default key and verifies them, without a process for each."""
+    """Takes backups under the default key and verifies them, in this process."""
     key = workplace.folder / "litekeep.key"
     wrapping = KeyFile.read(key) if key.exists() else KeyFile.create(key)
     store = open_store(workplace.environment.get("BACKUP_STORE", str(workplace.store)))
@@ -71,7 +71,7 @@ def left_behind(workplace: Workplace) -> list[Path]:
     return [Path(place, name) for place, _, names in os.walk(workplace.folder / "tmp") for name in names]
 
 
-def test_a_drill_needs_the_store_and_the_key_and_nothing_else(workplace: Workplace) -> None:
+def test_drill_needs_only_store_and_key(workplace: Workplace) -> None:
     verified(workplace, "one", "two")
     workplace.database.unlink()
     (workplace.folder / "checks.sql").write_text(CHECKS)
@@ -86,7 +86,7 @@ def test_a_drill_needs_the_store_and_the_key_and_nothing_else(workplace: Workpla
     assert json.loads((machine.store / report["report"]).read_text()) == report
 
 
-def test_it_is_skipped_on_any_other_day_with_exit_code_0(
+def test_drill_is_skipped_on_other_days_with_exit_code_0(
     workplace: Workplace, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(workplace.folder)
@@ -94,13 +94,13 @@ def test_it_is_skipped_on_any_other_day_with_exit_code_0(
         monkeypatch.delenv(name, raising=False)
     monday = SUNDAY.replace(day=5)
     assert run_drill("nowhere", None, asked=Asked(), as_json=False, progress=silent, clock=lambda: monday) == 0
-    said = capsys.readouterr()
-    assert "drill.skipped" in said.err
-    assert "2024-03-03" in said.out
+    output = capsys.readouterr()
+    assert "drill.skipped" in output.err
+    assert "2024-03-03" in output.out
     assert not (workplace.folder / "nowhere").exists()
 
 
-def test_the_weekly_job_decides_by_the_date(workplace: Workplace) -> None:
+def test_weekly_job_decides_by_date(workplace: Workplace) -> None:
     verified(workplace, "one")
     outcome = alone(workplace).run("--drill", module="jobs.verify", LOG_FORMAT="json", CLOUD_RUN_JOB="drill")
     assert outcome.code == 0
@@ -108,7 +108,7 @@ def test_the_weekly_job_decides_by_the_date(workplace: Workplace) -> None:
     assert event["event"] == ("drill.succeeded" if is_due(utc_now()) else "drill.skipped")
 
 
-def test_the_job_held_now_writes_its_event_with_figures(workplace: Workplace) -> None:
+def test_drill_job_emits_event_with_figures(workplace: Workplace) -> None:
     verified(workplace, "one")
     job = {"LOG_FORMAT": "json", "CLOUD_RUN_JOB": "drill"}
     outcome = alone(workplace).run("--drill", "--now", module="jobs.verify", **job)
@@ -121,7 +121,7 @@ def test_the_job_held_now_writes_its_event_with_figures(workplace: Workplace) ->
     assert (audit["action"], audit["outcome"]) == ("drill", "succeeded")
 
 
-def test_damage_of_the_source_itself_is_told_and_fails_no_drill(workplace: Workplace) -> None:
+def test_source_damage_is_reported_and_drill_passes(workplace: Workplace) -> None:
     with closing(apsw.Connection(str(workplace.database))) as connection:
         connection.execute("CREATE TABLE twice (x); INSERT INTO twice VALUES (1), (1); CREATE INDEX i ON twice (x)")
         connection.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 0)
@@ -136,7 +136,7 @@ def test_damage_of_the_source_itself_is_told_and_fails_no_drill(workplace: Workp
     assert "non-unique entry in index i" in damaged["message"]
 
 
-def test_a_backup_that_is_not_good_ends_with_3_and_is_in_the_report(workplace: Workplace) -> None:
+def test_bad_backup_exits_3_and_is_reported(workplace: Workplace) -> None:
     verified(workplace, "one", "two")
     for path in (workplace.store / "on-demand/app.db").glob("two.s*"):
         damage(path)
@@ -153,7 +153,7 @@ def test_a_backup_that_is_not_good_ends_with_3_and_is_in_the_report(workplace: W
     assert left_behind(workplace) == []
 
 
-def test_without_a_verified_backup_it_ends_with_1_and_a_report(workplace: Workplace) -> None:
+def test_no_verified_backup_exits_1_with_report(workplace: Workplace) -> None:
     workplace.good("backup", "--name", "one")
     outcome = alone(workplace).run("drill", "--now")
     assert outcome.code == 1
@@ -161,21 +161,21 @@ def test_without_a_verified_backup_it_ends_with_1_and_a_report(workplace: Workpl
     assert len(list((workplace.store / "drills/app.db").glob("*.failed.md"))) == 1
 
 
-def test_a_store_without_backups_fails_and_is_no_wrong_usage(workplace: Workplace) -> None:
+def test_empty_store_exits_1(workplace: Workplace) -> None:
     outcome = alone(workplace).run("drill", "--now", BACKUP_KEY="none")
     assert outcome.code == 1
     assert "no backups" in outcome.err
     assert not workplace.store.exists()
 
 
-def test_without_the_key_it_fails_before_anything_and_says_so(workplace: Workplace) -> None:
+def test_missing_key_fails_drill_before_any_work(workplace: Workplace) -> None:
     verified(workplace, "one")
     (workplace.folder / "litekeep.key").unlink()
     outcome = alone(workplace).run("drill", "--now", LOG_FORMAT="json")
     assert outcome.code == 1
     (event,) = events(outcome)
     assert (event["event"], event["database"]) == ("drill.failed", "app.db")
-    assert not (workplace.folder / "litekeep.key").exists(), "a key is made for a backup alone"
+    assert not (workplace.folder / "litekeep.key").exists(), "only a backup creates a key"
 
 
 @pytest.mark.parametrize(
@@ -189,7 +189,7 @@ def test_without_the_key_it_fails_before_anything_and_says_so(workplace: Workpla
         ("verify", "--again", "--backup", "one"),
     ],
 )
-def test_flags_that_do_not_fit_are_wrong_usage(workplace: Workplace, arguments: tuple[str, ...]) -> None:
+def test_conflicting_flags_are_usage_errors(workplace: Workplace, arguments: tuple[str, ...]) -> None:
     workplace.good("backup", "--name", "one")
     assert workplace.run(*arguments).code == 2
 
@@ -197,7 +197,7 @@ def test_flags_that_do_not_fit_are_wrong_usage(workplace: Workplace, arguments: 
 @pytest.mark.parametrize(
     "checks", ["SELECT 1;", "", "-- name: x\n-- database: other.db\n-- expect: 1\nSELECT 1;", None]
 )
-def test_a_wrong_file_of_checks_ends_with_2_before_anything(workplace: Workplace, checks: str | None) -> None:
+def test_invalid_check_file_exits_2_before_any_work(workplace: Workplace, checks: str | None) -> None:
     verified(workplace, "one")
     if checks is not None:
         (workplace.folder / "checks.sql").write_text(checks)
@@ -207,13 +207,13 @@ def test_a_wrong_file_of_checks_ends_with_2_before_anything(workplace: Workplace
     assert not (workplace.store / "drills").exists()
 
 
-def test_a_report_that_cannot_be_stored_is_a_drill_that_failed(workplace: Workplace) -> None:
+def test_report_that_cannot_be_stored_fails_drill(workplace: Workplace) -> None:
     verified(workplace, "one")
     (workplace.store / "drills").write_text("in the way")
     outcome = alone(workplace).run("drill", "--now")
     assert outcome.code == 1
     assert "could not be stored" in outcome.out
-    assert "minor corruption" in outcome.out, "what was found out is said all the same"
+    assert "minor corruption" in outcome.out, "the result is shown anyway"
     assert "The report:" not in outcome.out
 
 
@@ -231,7 +231,7 @@ def test_past_drills_are_listed_and_plotted(workplace: Workplace) -> None:
     assert "No drills" in alone(workplace).good("drill", "--list", "--database", "other.db").out
 
 
-def test_the_copy_store_is_drilled_too(workplace: Workplace) -> None:
+def test_copy_store_is_drilled_too(workplace: Workplace) -> None:
     verified(workplace, "one", copied=True)
     machine = alone(workplace, BACKUP_COPY_STORE="copy")
     (report,) = machine.good("drill", "--now", "--json").json
@@ -243,7 +243,7 @@ def test_the_copy_store_is_drilled_too(workplace: Workplace) -> None:
     assert "the copy store lacks it" in outcome.out
 
 
-def test_tasks_share_the_databases_out(workplace: Workplace) -> None:
+def test_tasks_share_the_databases(workplace: Workplace) -> None:
     databases = ["app.db", "b.db", "c.db"]
     for name in databases[1:]:
         (workplace.folder / name).write_bytes(workplace.database.read_bytes())
@@ -258,7 +258,7 @@ def test_tasks_share_the_databases_out(workplace: Workplace) -> None:
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
-def test_a_drill_that_is_interrupted_leaves_no_report_and_no_data(workplace: Workplace, how: signal.Signals) -> None:
+def test_interrupted_drill_leaves_no_report_and_no_data(workplace: Workplace, how: signal.Signals) -> None:
     workplace.database.unlink()
     make_sample(workplace.database, scale=1)
     verified(workplace, "one")
@@ -273,17 +273,17 @@ def test_a_drill_that_is_interrupted_leaves_no_report_and_no_data(workplace: Wor
     while running.poll() is None and not any(path.suffix == ".sqlite" for path in left_behind(workplace)):
         pass
     running.send_signal(how)
-    _, said = running.communicate(timeout=60)
-    assert running.returncode != 0, "it was caught in the middle"
-    assert "Traceback" not in said
+    _, output = running.communicate(timeout=60)
+    assert running.returncode != 0, "the drill was interrupted"
+    assert "Traceback" not in output
     assert not (workplace.store / "drills").exists()
     if how is signal.SIGKILL:
-        workplace.good("drill", "--now")  # the next one sweeps what a killed one left
+        workplace.good("drill", "--now")  # the next drill removes what a killed one left
     assert left_behind(workplace) == []
     assert workplace.good("list", "--json").json[0]["verified"] is True
 
 
-def test_a_drill_from_a_bucket_leaves_its_report_there(workplace: Workplace, gcs: Proxy, bucket: str) -> None:
+def test_drill_of_bucket_stores_report_there(workplace: Workplace, gcs: Proxy, bucket: str) -> None:
     cloud = {"STORAGE_EMULATOR_HOST": gcs.url, "BACKUP_STORE": f"gs://{bucket}/team"}
     workplace = replace(workplace, environment=workplace.environment | cloud)
     verified(workplace, "one")
@@ -296,7 +296,7 @@ def test_a_drill_from_a_bucket_leaves_its_report_there(workplace: Workplace, gcs
     assert (past["report"], past["backup_id"]) == (report["report"], "one")
 
 
-def test_help_of_the_drill_imports_nothing_heavy(workplace: Workplace) -> None:
+def test_drill_help_imports_nothing_heavy(workplace: Workplace) -> None:
     program = (
         "import sys; from litekeep.app import litekeep; litekeep(['drill', '--help'], standalone_mode=False);"
         "heavy = ('apsw', 'pydantic', 'rich', 'tink', 'shared.operations.drill');"

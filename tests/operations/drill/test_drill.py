@@ -1,4 +1,4 @@
-"""Drills of real backups: what passes, and everything that must not."""
+"""Drills of real backups: those that pass, and those that must fail."""
 
 import json
 import os
@@ -35,7 +35,7 @@ def yard(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[Yard]:
     assert left == [], "a drill cleans up"
 
 
-def test_a_drill_restores_the_latest_and_an_older_one_and_the_copy(yard: Yard) -> None:
+def test_drill_restores_latest_older_and_copy(yard: Yard) -> None:
     yard.take("older", hours_ago=27)
     yard.take("newest", copied=True)
     yard.take("not-yet-verified", hours_ago=1, verified=False)
@@ -50,10 +50,10 @@ def test_a_drill_restores_the_latest_and_an_older_one_and_the_copy(yard: Yard) -
     assert drill.data_age_seconds == 3 * 3600
 
 
-def test_times_are_those_of_the_stopwatch_and_add_up_by_scenario(yard: Yard) -> None:
+def test_recovery_times_add_up_by_scenario(yard: Yard) -> None:
     yard.take("older", hours_ago=27)
     yard.take("newest", copied=True)
-    # started, restored, checked, application's checks done: for the latest, the older one, the copy
+    # started, restored, checked, application's checks done: of the latest, the older one, the copy
     drill = yard.drill(copy=True, ticks=[0, 10, 5, 2, 0, 100, 50, 20, 0, 1000, 500, 200])
     assert {time.scenario: time.seconds for time in drill.times} == {
         Scenario.MINOR_CORRUPTION: 15,
@@ -79,7 +79,7 @@ HOUR = 3600.0
         ([0, 0, 0, 0, 0, 4 * HOUR, 1, 0], ["major disaster"]),
     ],
 )
-def test_a_recovery_time_over_its_target_fails_the_drill(yard: Yard, ticks: list[float], missed: list[str]) -> None:
+def test_recovery_time_over_target_fails_drill(yard: Yard, ticks: list[float], missed: list[str]) -> None:
     yard.take("older", hours_ago=27)
     yard.take("newest", copied=True)
     drill = yard.drill(copy=True, ticks=ticks + [0] * (12 - len(ticks)))
@@ -88,7 +88,7 @@ def test_a_recovery_time_over_its_target_fails_the_drill(yard: Yard, ticks: list
     assert len(drill.findings) == len(missed)
 
 
-def test_without_a_copy_store_a_regional_outage_is_not_measured_and_not_held_against_anyone(yard: Yard) -> None:
+def test_regional_outage_is_not_measured_without_copy_store(yard: Yard) -> None:
     yard.take("newest")
     drill = yard.drill()
     assert [(time.met, time.seconds) for time in drill.times if time.scenario is Scenario.REGIONAL_OUTAGE] == [
@@ -97,7 +97,7 @@ def test_without_a_copy_store_a_regional_outage_is_not_measured_and_not_held_aga
     assert drill.exit_code == 0
 
 
-def test_with_a_single_backup_there_is_no_older_one_and_the_report_says_so(yard: Yard) -> None:
+def test_single_backup_passes_and_report_says_there_is_no_older_one(yard: Yard) -> None:
     yard.take("only")
     drill = yard.drill()
     assert [attempt.role for attempt in drill.attempts] == [Role.LATEST]
@@ -105,7 +105,7 @@ def test_with_a_single_backup_there_is_no_older_one_and_the_report_says_so(yard:
     assert "no older backup" in next(time.note for time in drill.times if time.scenario is Scenario.MAJOR_DISASTER)
 
 
-def test_a_latest_backup_that_was_damaged_since_is_not_good(yard: Yard) -> None:
+def test_damaged_latest_backup_is_not_good(yard: Yard) -> None:
     yard.take("older", hours_ago=27)
     name = yard.take("newest")
     for ending in ("sqlite.zst", "sql.gz"):
@@ -115,11 +115,11 @@ def test_a_latest_backup_that_was_damaged_since_is_not_good(yard: Yard) -> None:
     assert drill.exit_code == 3
     assert any("newest" in finding and "not good" in finding for finding in drill.findings)
     assert [time.met for time in drill.times] == [False, False, False, None]
-    assert yard.find("newest").verified is False, "the verdict stands beside the backup"
-    assert drill.attempts[1].ok, "the older one is drilled all the same"
+    assert yard.find("newest").verified is False, "the verdict is stored"
+    assert drill.attempts[1].ok, "the older one is drilled too"
 
 
-def test_a_bad_image_costs_the_backup_its_name_even_where_the_dump_brings_the_data_back(yard: Yard) -> None:
+def test_damaged_image_is_not_good_even_if_the_dump_restores(yard: Yard) -> None:
     name = yard.take("newest")
     damage(yard.path(f"{name.prefix}.sqlite.zst"))
     latest = yard.drill().attempt(Role.LATEST)
@@ -129,7 +129,7 @@ def test_a_bad_image_costs_the_backup_its_name_even_where_the_dump_brings_the_da
     assert [(check.name, check.ok) for check in latest.checks] == [("restore", False), ("schema", True), ("data", True)]
 
 
-def test_a_damaged_manifest_of_the_latest_is_not_good(yard: Yard) -> None:
+def test_latest_backup_with_damaged_manifest_is_not_good(yard: Yard) -> None:
     yard.take("older", hours_ago=27)
     name = yard.take("newest")
     yard.path(name.manifest).write_text("{")
@@ -138,7 +138,7 @@ def test_a_damaged_manifest_of_the_latest_is_not_good(yard: Yard) -> None:
     assert drill.exit_code == 3
 
 
-def test_a_missing_artifact_is_a_backup_that_is_not_good(yard: Yard) -> None:
+def test_backup_with_missing_artifacts_is_not_good(yard: Yard) -> None:
     name = yard.take("newest")
     for ending in ("sqlite.zst", "sql.gz"):
         yard.path(f"{name.prefix}.{ending}").unlink()
@@ -147,7 +147,7 @@ def test_a_missing_artifact_is_a_backup_that_is_not_good(yard: Yard) -> None:
     assert drill.attempts[0].not_good
 
 
-def test_a_backup_that_a_cleanup_took_meanwhile_is_not_called_bad(yard: Yard) -> None:
+def test_backup_deleted_during_drill_is_not_called_bad(yard: Yard) -> None:
     name = yard.take("newest")
     backups = yard.catalog.backups()
     for path in yard.path(name.prefix).parent.iterdir():
@@ -158,7 +158,7 @@ def test_a_backup_that_a_cleanup_took_meanwhile_is_not_called_bad(yard: Yard) ->
     assert drill.exit_code == 1
 
 
-def test_an_older_backup_that_is_not_good_fails_the_drill(yard: Yard) -> None:
+def test_bad_older_backup_fails_drill(yard: Yard) -> None:
     name = yard.take("older", hours_ago=27, verified=False)
     yard.take("newest")
     damage(yard.path(f"{name.prefix}.sqlite.zst"))
@@ -167,7 +167,7 @@ def test_an_older_backup_that_is_not_good_fails_the_drill(yard: Yard) -> None:
     assert [time.met for time in drill.times] == [True, True, False, None]
 
 
-def test_without_a_verified_backup_the_drill_fails_and_says_what_to_do(yard: Yard) -> None:
+def test_no_verified_backup_fails_drill_with_remedy(yard: Yard) -> None:
     yard.take("newest", verified=False)
     drill = yard.drill(copy=True)
     assert drill.attempts == []
@@ -177,7 +177,7 @@ def test_without_a_verified_backup_the_drill_fails_and_says_what_to_do(yard: Yar
     assert [time.met for time in drill.times] == [False] * 4
 
 
-def test_a_copy_store_that_lacks_the_backup_could_not_have_saved_anyone(yard: Yard) -> None:
+def test_copy_store_without_the_backup_fails_drill(yard: Yard) -> None:
     yard.take("older", hours_ago=27, copied=True)
     yard.take("newest")
     drill = yard.drill(copy=True)
@@ -186,7 +186,7 @@ def test_a_copy_store_that_lacks_the_backup_could_not_have_saved_anyone(yard: Ya
     assert drill.exit_code == 1
 
 
-def test_a_damaged_copy_is_not_good_and_the_first_store_keeps_its_good_verdict(yard: Yard) -> None:
+def test_damaged_copy_is_not_good_and_primary_keeps_its_verdict(yard: Yard) -> None:
     name = yard.take("newest", copied=True)
     damage(yard.path(f"{name.prefix}.sqlite.zst", copy=True))
     drill = yard.drill(copy=True)
@@ -194,7 +194,7 @@ def test_a_damaged_copy_is_not_good_and_the_first_store_keeps_its_good_verdict(y
     assert yard.find("newest").verified is True
 
 
-def test_a_copy_store_out_of_reach_is_a_finding_and_no_verdict(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_unreachable_copy_store_is_a_finding(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
     yard.take("newest", copied=True)
     listing = FolderStore.list_objects
 
@@ -209,18 +209,18 @@ def test_a_copy_store_out_of_reach_is_a_finding_and_no_verdict(yard: Yard, monke
     assert "the copy cannot be reached" in drill.findings[0]
 
 
-def test_an_application_check_that_fails_fails_the_drill_and_shows_no_value(yard: Yard) -> None:
+def test_failed_application_check_fails_drill_without_showing_values(yard: Yard) -> None:
     yard.take("newest")
     drill = yard.drill(checks=CHECKS)
-    assert drill.exit_code == 1, "the backup is what the source was: it is the application that did not expect it"
+    assert drill.exit_code == 1, "the backup equals the source: the application expected something else"
     assert not drill.attempts[0].not_good
     assert any("'nobody is called that' did not pass: other than expected" in finding for finding in drill.findings)
-    assert [time.met for time in drill.times][:2] == [True, False], "the data is back, the application is not"
+    assert [time.met for time in drill.times][:2] == [True, False], "the data is restored, but the application is not"
     assert SECRET not in json.dumps(to_json(drill))
     assert SECRET not in repr(drill)
 
 
-def test_a_check_of_another_database_is_not_asked_here(yard: Yard) -> None:
+def test_check_of_another_database_is_not_run(yard: Yard) -> None:
     yard.take("newest")
     other = "-- name: not ours\n-- expect: 1\n-- database: other.db\nSELECT a FROM nowhere;"
     drill = yard.drill(checks=other)
@@ -232,7 +232,7 @@ def test_a_check_of_another_database_is_not_asked_here(yard: Yard) -> None:
     ("kind", "hours_ago", "met"),
     [
         (Kind.CONTINUOUS, 4 / 60, True),
-        (Kind.CONTINUOUS, 10 / 60, True),  # five minutes, and the next one is on its way
+        (Kind.CONTINUOUS, 10 / 60, True),  # five minutes, and the next point is being taken
         (Kind.CONTINUOUS, 11 / 60, False),
         (Kind.DAILY, 24, True),
         (Kind.DAILY, 24.1, False),
@@ -240,28 +240,28 @@ def test_a_check_of_another_database_is_not_asked_here(yard: Yard) -> None:
         (Kind.WEEKLY, 7 * 24 + 0.1, False),
     ],
 )
-def test_data_may_be_as_old_as_its_kind_allows(yard: Yard, kind: Kind, hours_ago: float, met: bool) -> None:
+def test_data_age_is_judged_by_kind(yard: Yard, kind: Kind, hours_ago: float, met: bool) -> None:
     yard.take("newest", kind=kind, hours_ago=hours_ago)
     drill = yard.drill()
     assert [(point.kind, point.met) for point in drill.points] == [(kind, met)]
     assert drill.exit_code == (0 if met else 1)
 
 
-def test_the_age_of_data_is_that_of_the_newest_backup_that_could_be_used(yard: Yard) -> None:
+def test_data_age_is_that_of_newest_usable_backup(yard: Yard) -> None:
     yard.take("good", hours_ago=30)
     yard.take("from-next-year", hours_ago=-9000, verified=False)
     (point,) = yard.drill().points
     assert (point.backup_id, point.met) == ("good", False)
 
 
-def test_kinds_without_a_target_are_held_to_none(yard: Yard) -> None:
+def test_kind_without_recovery_point_target_is_not_judged(yard: Yard) -> None:
     yard.take("newest", kind=Kind.MILESTONE, hours_ago=5000)
     drill = yard.drill()
     assert list(drill.points) == []
     assert drill.passed
 
 
-def test_the_report_says_by_which_seed_the_older_one_was_chosen(yard: Yard) -> None:
+def test_report_records_seed_of_the_choice(yard: Yard) -> None:
     for number in range(4):
         yard.take(f"b{number}", hours_ago=3 + 24 * number)
     report = to_json(yard.drill(seed=77))

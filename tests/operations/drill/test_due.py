@@ -6,7 +6,7 @@ import pytest
 
 from shared.operations.drill.due import is_due, next_due
 
-# Read off a printed calendar. In 2023 January and October, in 2024 September and December, in 2026 February, March and
+# From a printed calendar. In 2023 January and October, in 2024 September and December, in 2026 February, March and
 # November begin on a Sunday.
 FIRST_SUNDAYS = {
     2023: "01-01 02-05 03-05 04-02 05-07 06-04 07-02 08-06 09-03 10-01 11-05 12-03",
@@ -16,7 +16,7 @@ FIRST_SUNDAYS = {
 
 
 @pytest.mark.parametrize("year", FIRST_SUNDAYS)
-def test_it_is_due_on_these_days_of_the_year_and_on_no_other(year: int) -> None:
+def test_drill_is_due_on_first_sundays_only(year: int) -> None:
     day, due = datetime(year, 1, 1, 3, tzinfo=UTC), []
     while day.year == year:
         if is_due(day):
@@ -25,18 +25,18 @@ def test_it_is_due_on_these_days_of_the_year_and_on_no_other(year: int) -> None:
     assert " ".join(due) == FIRST_SUNDAYS[year]
 
 
-def test_a_job_that_starts_every_sunday_holds_one_drill_a_month() -> None:
+def test_weekly_job_holds_one_drill_a_month() -> None:
     sundays = [datetime(2024, 1, 7, 3, tzinfo=UTC) + timedelta(weeks=week) for week in range(52)]
     months = [sunday.month for sunday in sundays if is_due(sunday)]
     assert months == list(range(1, 13))
 
 
 @pytest.mark.parametrize("time", ["00:00:00", "23:59:59"])
-def test_the_whole_day_counts(time: str) -> None:
+def test_drill_is_due_the_whole_day(time: str) -> None:
     assert is_due(datetime.fromisoformat(f"2024-02-04T{time}+00:00"))
 
 
-def test_the_date_is_that_in_utc() -> None:
+def test_due_date_is_in_utc() -> None:
     tokyo, new_york = timezone(timedelta(hours=9)), timezone(timedelta(hours=-5))
     assert not is_due(datetime(2024, 2, 4, 8, tzinfo=tokyo))  # still Saturday in UTC
     assert is_due(datetime(2024, 2, 5, 8, tzinfo=tokyo))
@@ -54,5 +54,5 @@ def test_the_date_is_that_in_utc() -> None:
         ("2024-02-29", date(2024, 3, 3)),
     ],
 )
-def test_the_next_one_is_named(today: str, upcoming: date) -> None:
+def test_next_due_date_is_computed(today: str, upcoming: date) -> None:
     assert next_due(datetime.fromisoformat(f"{today}T12:00:00+00:00")) == upcoming

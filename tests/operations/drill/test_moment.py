@@ -1,4 +1,4 @@
-"""A drill brings back a moment of the chain, chosen by its seed, and says how much older the data is."""
+"""A drill restores a moment of the chain, chosen by its seed, and reports the age of the data."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -33,7 +33,7 @@ def _drill(yard: Yard, seed: int) -> Drill:
     return hold_drill(options, "app.db", yard.catalog.backups(), clock=lambda: yard.now + MINUTE)
 
 
-def test_the_newest_point_at_or_before_the_moment_comes_back_and_its_age_is_told(yard: Yard) -> None:
+def test_drill_restores_newest_point_before_moment_and_reports_its_age(yard: Yard) -> None:
     points, chosen = yard.points(), set()
     for seed in (1, 2, 3):
         drill = _drill(yard, seed)
@@ -53,15 +53,15 @@ def test_the_newest_point_at_or_before_the_moment_comes_back_and_its_age_is_told
     assert "any moment" in draw([_point(drill)])
 
 
-def test_the_same_seed_asks_for_the_same_moment(yard: Yard) -> None:
+def test_same_seed_chooses_same_moment(yard: Yard) -> None:
     one, other = (_drill(yard, 7).attempt(Role.MOMENT) for _ in range(2))
     assert one is not None
     assert other is not None
     assert (one.moment, one.backup) == (other.moment, other.backup)
 
 
-def test_a_moment_that_does_not_come_back_fails_the_drill(yard: Yard) -> None:
-    first = yard.points()[1]  # all later ones build on it
+def test_moment_that_cannot_be_restored_fails_drill(yard: Yard) -> None:
+    first = yard.points()[1]  # all later points build on it
     path = yard.folder / "backups" / f"{first.name.prefix}.pages.zst.enc"
     content = bytearray(path.read_bytes())
     content[len(content) // 2] ^= 1

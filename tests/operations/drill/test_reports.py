@@ -1,4 +1,4 @@
-"""What a drill leaves in the store: names, the page, the plot; and what it makes of reports that others left there."""
+"""The reports of drills in the store: names, page and plot; and reading reports that others stored there."""
 
 import json
 import random
@@ -95,15 +95,13 @@ def stored(store: FolderStore) -> dict[str, str]:
 @settings(max_examples=100, deadline=None)
 @given(
     st.one_of(st.text(min_size=1, max_size=30), st.sampled_from(HOSTILE)),
-    st.datetimes(datetime(1900, 1, 1), datetime(9999, 1, 1)),  # noqa: DTZ001 - the zone comes next
+    st.datetimes(datetime(1900, 1, 1), datetime(9999, 1, 1)),  # noqa: DTZ001 - the time zone is set below
     st.booleans(),
 )
-def test_every_name_of_a_drill_is_read_back_and_stays_in_its_folder(
-    database: str, held_at: datetime, passed: bool
-) -> None:
+def test_drill_names_round_trip_and_stay_in_their_folder(database: str, held_at: datetime, passed: bool) -> None:
     try:
         names.encode_database(database)
-    except UsageError:  # no backup could have that name either
+    except UsageError:  # no backup can have that name either
         return
     name = DrillName(database, held_at.replace(tzinfo=UTC), passed)
     assert report_names.parse_drill(name.report) == name
@@ -111,7 +109,7 @@ def test_every_name_of_a_drill_is_read_back_and_stays_in_its_folder(
         assert object_name.count("/") == 2
         assert object_name.startswith("drills/")
         assert "/." not in object_name
-        assert names.parse(object_name) is None, "it is no part of a backup"
+        assert names.parse(object_name) is None, "it belongs to no backup"
 
 
 @pytest.mark.parametrize(
@@ -133,11 +131,11 @@ def test_every_name_of_a_drill_is_read_back_and_stays_in_its_folder(
         "drills/app.db/00010101T000000000000Z.passed.json",
     ],
 )
-def test_what_is_not_exactly_a_drills_name_is_no_drill(name: str) -> None:
+def test_malformed_drill_names_are_rejected(name: str) -> None:
     assert report_names.parse_drill(name) is None
 
 
-def test_the_report_is_written_last(store: FolderStore, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_report_is_written_last(store: FolderStore, monkeypatch: pytest.MonkeyPatch) -> None:
     order = []
     create = FolderStore.create
 
@@ -152,7 +150,7 @@ def test_the_report_is_written_last(store: FolderStore, monkeypatch: pytest.Monk
 
 @pytest.mark.parametrize("ending", ["svg", "md", "json"])
 @pytest.mark.parametrize("error", [StoreError("full"), KeyboardInterrupt()])
-def test_a_report_that_could_not_be_finished_leaves_nothing(
+def test_failed_report_leaves_no_objects(
     store: FolderStore, monkeypatch: pytest.MonkeyPatch, ending: str, error: BaseException
 ) -> None:
     create = FolderStore.create
@@ -168,7 +166,7 @@ def test_a_report_that_could_not_be_finished_leaves_nothing(
     assert stored(store) == {}
 
 
-def test_the_next_drill_finds_the_figures_of_the_last(store: FolderStore) -> None:
+def test_next_drill_reads_figures_of_the_last(store: FolderStore) -> None:
     publish(store, drill(), [])
     (found,) = past_drills(store, "app.db")
     assert (found.name, found.backup_id, found.readable) == (drill().name, "b1", True)
@@ -177,7 +175,7 @@ def test_the_next_drill_finds_the_figures_of_the_last(store: FolderStore) -> Non
     assert past_drills(store, "other.db") == []
 
 
-def test_a_restore_that_was_not_good_has_no_place_in_the_plot(store: FolderStore) -> None:
+def test_bad_restore_is_not_plotted(store: FolderStore) -> None:
     bad = attempt(not_good=True)
     publish(store, drill(attempts=[bad], findings=["it is not good"]), [])
     (found,) = past_drills(store)
@@ -204,7 +202,7 @@ REPORTS = [
 
 
 @pytest.mark.parametrize("content", REPORTS, ids=range(len(REPORTS)))
-def test_whatever_stands_in_an_old_report_only_numbers_come_of_it(store: FolderStore, content: bytes) -> None:
+def test_only_valid_numbers_are_read_from_old_reports(store: FolderStore, content: bytes) -> None:
     old = DrillName("app.db", SUNDAY - timedelta(days=28), True)
     store.create(old.report, content, {})
     (found,) = past_drills(store, "app.db")
@@ -214,21 +212,21 @@ def test_whatever_stands_in_an_old_report_only_numbers_come_of_it(store: FolderS
 
 
 @pytest.mark.parametrize("text", HOSTILE)
-def test_no_name_becomes_markup(store: FolderStore, text: str) -> None:
+def test_hostile_names_do_not_become_markup(store: FolderStore, text: str) -> None:
     bad = Check(text, ok=False, detail=text)
     held = drill(text, attempts=[attempt(database=text, app_checks=[bad], error=text)], findings=[text], store=text)
     page = to_markdown(held)
     plain = to_markdown(
         drill(attempts=[attempt(app_checks=[replace(bad, name="x", detail="x")], error="x")], findings=["x"])
     )
-    assert page.count("\n") == plain.count("\n"), "it makes no line of its own"
+    assert page.count("\n") == plain.count("\n"), "no new line"
     assert "<script" not in page
     assert "](http" not in page
     assert "://evil" not in page.replace(":\\//", "")
     assert "\x1b" not in page
     assert "\u202e" not in page
     for line, other in zip(page.splitlines(), plain.splitlines(), strict=True):
-        assert line.replace("\\|", "").count("|") == other.count("|"), "it makes no cell of its own"
+        assert line.replace("\\|", "").count("|") == other.count("|"), "no new cell"
     publish(store, held, [])
     assert drill_names(store) == [held.name]
     svg = stored(store)[held.name.plot]
@@ -238,7 +236,7 @@ def test_no_name_becomes_markup(store: FolderStore, text: str) -> None:
 
 @settings(max_examples=60, deadline=None)
 @given(st.lists(st.tuples(st.booleans(), st.dictionaries(st.sampled_from(list(Role)), st.floats(0, 1e9))), max_size=40))
-def test_every_plot_is_whole_and_within_its_frame(past: list[tuple[bool, dict[Role, float]]]) -> None:
+def test_plot_marks_every_drill_within_its_frame(past: list[tuple[bool, dict[Role, float]]]) -> None:
     points = [
         PlottedDrill(SUNDAY + timedelta(days=28 * n), passed, seconds) for n, (passed, seconds) in enumerate(past)
     ]
@@ -253,7 +251,7 @@ def test_every_plot_is_whole_and_within_its_frame(past: list[tuple[bool, dict[Ro
     assert drawn == shown + (1 if shown else 0), "a mark for each drill that measured it, and one in the legend"
 
 
-def test_a_slower_recovery_stands_higher_and_a_target_where_it_is() -> None:
+def test_plot_places_slower_recoveries_higher() -> None:
     points = [PlottedDrill(SUNDAY, True, {Role.LATEST: seconds}) for seconds in (1.0, 60.0, 3600.0)]
     svg = ET.fromstring(draw(points))
     marks = [float(e.attrib["cy"]) for e in svg.iter() if e.tag.endswith("circle")][:3]
@@ -263,7 +261,7 @@ def test_a_slower_recovery_stands_higher_and_a_target_where_it_is() -> None:
     assert targets == sorted(targets, reverse=True)
 
 
-def test_the_page_tells_the_whole_drill(store: FolderStore) -> None:
+def test_report_page_shows_the_whole_drill(store: FolderStore) -> None:
     held = drill(findings=["something"], candidates=3)
     page = to_markdown(held)
     assert "\u274c failed" in page.splitlines()[0]
@@ -273,7 +271,7 @@ def test_the_page_tells_the_whole_drill(store: FolderStore) -> None:
     assert "one of 3, chosen by the seed 7" in page
 
 
-def test_drills_are_listed_newest_first_by_one_listing(store: FolderStore) -> None:
+def test_drills_are_listed_newest_first(store: FolderStore) -> None:
     moments = [SUNDAY + timedelta(days=28 * n) for n in range(5)]
     random.Random(1).shuffle(moments)
     for number, moment in enumerate(moments):
@@ -285,17 +283,17 @@ def test_drills_are_listed_newest_first_by_one_listing(store: FolderStore) -> No
 
 
 @pytest.mark.parametrize(
-    ("seconds", "said"),
+    ("seconds", "text"),
     [
         (0, "0.00 s"), (0.424, "0.42 s"), (9.99, "9.99 s"), (9.996, "10 s"), (59.4, "59 s"), (59.6, "1 min"),
         (250, "4 min 10 s"), (3600, "1 h"), (7500, "2 h 5 min"), (86400, "1 d"), (273600, "3 d 4 h"), (-5, "-5.00 s"),
     ],
 )  # fmt: skip
-def test_durations_read_as_people_say_them(seconds: float, said: str) -> None:
-    assert duration(seconds) == said
+def test_durations_are_formatted_for_people(seconds: float, text: str) -> None:
+    assert duration(seconds) == text
 
 
-def test_the_json_report_has_no_value_that_json_does_not_know(store: FolderStore) -> None:
+def test_json_report_contains_only_valid_json_values(store: FolderStore) -> None:
     publish(store, drill(), [])
 
     def refuse(text: str) -> None:
@@ -306,7 +304,7 @@ def test_the_json_report_has_no_value_that_json_does_not_know(store: FolderStore
     assert report["recovery_times"][3]["met"] is None
 
 
-def test_past_drills_of_a_bucket_take_a_listing_and_one_request_each(gcs: Proxy, bucket: str) -> None:
+def test_past_drills_of_bucket_cost_one_listing_and_one_request_each(gcs: Proxy, bucket: str) -> None:
     store = BucketStore(bucket)
     held = [DrillName("app.db", datetime(2024, 1, day, tzinfo=UTC), day % 2 == 0) for day in range(1, 13)]
     for name in held:

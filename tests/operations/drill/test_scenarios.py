@@ -1,4 +1,4 @@
-"""The four scenarios, played: what each starts from, measures, leaves behind, and says when it goes wrong."""
+"""The four scenarios: what each starts from, measures, leaves behind, and reports on failure."""
 
 import sqlite3
 from contextlib import closing
@@ -40,7 +40,7 @@ def play(yard: Yard, *scenarios: Scenario, **more: object) -> tuple[Drill, dict[
     return drill, {found.scenario: found for found in drill.rehearsals}
 
 
-def test_each_is_timed_from_the_first_command_to_the_applications_checks(yard: Yard) -> None:
+def test_scenarios_are_timed_until_application_checks_are_done(yard: Yard) -> None:
     yard.take("one", copied=True)
     drill, found = play(yard, *ALL, copy=True)
     assert drill.passed, drill.findings
@@ -56,7 +56,7 @@ def test_each_is_timed_from_the_first_command_to_the_applications_checks(yard: Y
     assert [object_.name for object_ in yard.store.list_objects("on-demand/")] == []
 
 
-def test_minor_puts_the_newest_point_over_a_damaged_copy_and_counts_what_is_lost(yard: Yard) -> None:
+def test_minor_corruption_scenario_counts_lost_rows(yard: Yard) -> None:
     yard.take("older", hours_ago=9)
     yard.take("newest", hours_ago=1, kind=Kind.ON_DEMAND, verified=False)
     live = yard.folder / "app.db"
@@ -73,7 +73,7 @@ def test_minor_puts_the_newest_point_over_a_damaged_copy_and_counts_what_is_lost
     assert not [item.name for item in yard.store.list_objects("") if "before-restore" in item.name]
 
 
-def test_major_knows_the_key_and_the_store_and_no_setting(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_major_disaster_scenario_uses_only_key_and_store(yard: Yard, monkeypatch: pytest.MonkeyPatch) -> None:
     yard.take("one")
     for name in ("DATABASE_URL", "BACKUP_STORE", "BACKUP_KEY", "BACKUP_POLICY", "HOME"):
         monkeypatch.setenv(name, "/nowhere/at/all")
@@ -81,11 +81,11 @@ def test_major_knows_the_key_and_the_store_and_no_setting(yard: Yard, monkeypatc
     assert found[Scenario.MAJOR_DISASTER].ok
     KeyFile.create(yard.folder / "other.key")
     name = yard.find("one").name
-    with pytest.raises(NotGood, match="is not encrypted though BACKUP_KEY is set"):  # by the key that was brought along
+    with pytest.raises(NotGood, match="is not encrypted though BACKUP_KEY is set"):  # by the key that was given
         restore_on_a_bare_machine(yard.store.url, f"file:{yard.folder}/other.key", name, yard.folder / "machine")
 
 
-def test_without_a_copy_store_the_lost_region_is_not_played_and_one_that_lacks_it_fails(yard: Yard) -> None:
+def test_regional_outage_scenario_needs_copy_of_the_backup(yard: Yard) -> None:
     yard.take("one")
     assert play(yard, *ALL)[1].keys() == set(ALL) - {Scenario.REGIONAL_OUTAGE}
     drill, found = play(yard, Scenario.REGIONAL_OUTAGE, copy=True)
@@ -94,7 +94,7 @@ def test_without_a_copy_store_the_lost_region_is_not_played_and_one_that_lacks_i
 
 
 @pytest.mark.parametrize("scenario", [Scenario.INSTANCE_FAILURE, Scenario.MAJOR_DISASTER])
-def test_a_backup_that_is_not_good_is_exit_code_3(yard: Yard, scenario: Scenario) -> None:
+def test_bad_backup_in_scenario_exits_3(yard: Yard, scenario: Scenario) -> None:
     taken = yard.take("one")
     for form in ("sql.gz", "sqlite.zst"):
         damage(yard.path(f"{taken.prefix}.{form}"))
@@ -104,7 +104,7 @@ def test_a_backup_that_is_not_good_is_exit_code_3(yard: Yard, scenario: Scenario
     assert any("recovery did not succeed" in finding for finding in drill.findings)
 
 
-def test_a_check_of_the_application_that_fails_is_a_finding_and_no_recovery(yard: Yard) -> None:
+def test_failed_application_check_is_no_recovery(yard: Yard) -> None:
     yard.take("one")
     checks = "-- name: nobody\n-- expect: 0\nSELECT count(*) FROM users;\n"
     drill = yard.drill(checks=checks, scenarios=[Scenario.INSTANCE_FAILURE], only_scenarios=True)
@@ -112,7 +112,7 @@ def test_a_check_of_the_application_that_fails_is_a_finding_and_no_recovery(yard
     assert "the application's check 'nobody' did not pass" in drill.findings[0]
 
 
-def test_without_any_backup_each_says_so(yard: Yard) -> None:
+def test_scenario_without_backups_reports_it(yard: Yard) -> None:
     (yard.folder / "backups").mkdir()
     drill, found = play(yard, Scenario.MINOR_CORRUPTION)
     assert "no" in (found[Scenario.MINOR_CORRUPTION].error or "")
@@ -120,7 +120,7 @@ def test_without_any_backup_each_says_so(yard: Yard) -> None:
 
 
 @pytest.mark.parametrize("scenario", [Scenario.INSTANCE_FAILURE, Scenario.REGIONAL_OUTAGE])
-def test_on_the_platform_the_new_database_is_read_back_and_removed(yard: Yard, scenario: Scenario) -> None:
+def test_scenario_on_sqlite_cloud_verifies_and_removes_new_database(yard: Yard, scenario: Scenario) -> None:
     yard.take("one", copied=True)
     (yard.folder / "node").mkdir()
     with Server(yard.folder / "node", plain=True) as node:
@@ -133,7 +133,7 @@ def test_on_the_platform_the_new_database_is_read_back_and_removed(yard: Yard, s
     assert ".drill-20240204T030000Z-" in uploads[0]
 
 
-def test_a_place_that_the_policy_does_not_list_is_a_finding(yard: Yard) -> None:
+def test_target_outside_policy_is_a_finding(yard: Yard) -> None:
     yard.take("one")
 
     def refuse(_name: str) -> CloudLocation:
@@ -143,7 +143,7 @@ def test_a_place_that_the_policy_does_not_list_is_a_finding(yard: Yard) -> None:
     assert "the policy lists no such target" in drill.findings[0]
 
 
-def test_the_page_and_the_next_drill_show_how_long_it_took_before(yard: Yard) -> None:
+def test_report_and_next_drill_show_previous_times(yard: Yard) -> None:
     yard.take("one")
     first, _ = play(yard, Scenario.INSTANCE_FAILURE)
     publish(yard.store, first, [])
@@ -169,16 +169,14 @@ def test_the_page_and_the_next_drill_show_how_long_it_took_before(yard: Yard) ->
         (Asked(now=True, scenarios=[Scenario.MAJOR_DISASTER]), 1, 1),
     ],
 )
-def test_the_schedule_plays_all_in_the_first_month_of_a_quarter(
-    yard: Yard, asked: Asked, month: int, played: int
-) -> None:
+def test_scheduled_drill_plays_all_scenarios_once_a_quarter(yard: Yard, asked: Asked, month: int, played: int) -> None:
     options = DrillOrder(yard.catalog, None, None, [], 1)
     today = datetime(2026, month, 4, 3, tzinfo=UTC)
     found = with_scenarios(options, asked, Settings(), today)
     assert (len(found.scenarios), found.only_scenarios) == (played, bool(asked.scenarios))
 
 
-def test_flags_are_held_to_what_there_is() -> None:
+def test_scenario_flags_are_validated() -> None:
     assert asked_for(now=False, full=False, names=["all"]) == Asked(now=True, scenarios=ALL)
     with pytest.raises(UsageError, match="minor, instance, major, regional, all"):
         asked_for(now=False, full=False, names=["flood"])

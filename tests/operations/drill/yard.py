@@ -30,7 +30,7 @@ CREATE TABLE orders (id INTEGER PRIMARY KEY, user INTEGER REFERENCES users, cent
 
 @dataclass
 class Ticks:
-    """A stopwatch that moves on by the next of `steps` each time it is read."""
+    """A stopwatch that advances by the next of `steps` each time it is read."""
 
     steps: list[float] = field(default_factory=list)
     at: float = 0.0
@@ -71,7 +71,7 @@ class Yard:
         verified: bool = True,
         copied: bool = False,
     ) -> BackupName:
-        """A backup that was taken that long before the drill's Sunday."""
+        """Takes a backup, dated that long before the Sunday of the drill."""
         moment = SUNDAY - timedelta(hours=hours_ago)
         options = BackupOptions(
             FileLocation(self.folder / "app.db"),

@@ -1,4 +1,4 @@
-"""Erasures for tests, without a store: what is recorded is what the schema at that time gives."""
+"""Erasures for tests, without a store, recorded from the schema of a database."""
 
 import secrets
 from collections.abc import Sequence
@@ -49,6 +49,6 @@ def rows(path: Path, sql: str) -> list[tuple[object, ...]]:
 
 
 def traces(path: Path, value: str) -> list[str]:
-    """Under which encodings the bytes of a value stand anywhere in the file."""
+    """Returns the encodings in which the bytes of a value are anywhere in the file."""
     content = path.read_bytes()
     return [codec for codec in ("utf-8", "utf-16-le", "utf-16-be") if value.encode(codec) in content]

@@ -1,4 +1,4 @@
-"""After a replay no byte of an erased value is anywhere in the file, and every other row is what and where it was."""
+"""After a replay no byte of an erased value is in the file, and every other row is unchanged."""
 
 from contextlib import closing
 from pathlib import Path
@@ -67,7 +67,7 @@ def _databases(draw: st.DrawFn) -> dict[str, Any]:
 
 
 def _email(person: str, number: int, *, long: bool) -> str:
-    """Long enough that it is nowhere by chance; some do not fit a page."""
+    """Returns an address long enough to be in no file by chance; some do not fit in a page."""
     return f"{person}-{number:04d}-zq7w@people.example" + (
         "+" + f"x{number:04d}tail" * 150 if long and number % 3 == 0 else ""
     )
@@ -103,14 +103,14 @@ def _make(path: Path, spec: dict[str, Any]) -> list[str]:
             db.execute("INSERT INTO replies(post, body) VALUES(?, ?)", (number + 1, f"reply {number}"))
         if _FULL_TEXT[spec["full_text"]]:
             db.execute(_FULL_TEXT[spec["full_text"]])
-            if spec["full_text"].endswith("own"):  # filled, and filled again: what was there before stays in segments
+            if spec["full_text"].endswith("own"):  # filled twice: the first contents stay in segments
                 for _ in range(2):
                     db.execute("DELETE FROM found")
                     db.executemany(
                         "INSERT INTO found(email, number) VALUES(?, ?)", [(e, i) for i, e in enumerate(emails)]
                     )
             db.execute("INSERT INTO found(found) VALUES('rebuild')")
-        for number in range(spec["churn"]):  # free pages and slack that hold what was there before
+        for number in range(spec["churn"]):  # free pages and slack space that keep old contents
             db.execute("INSERT INTO orders(owner, note) VALUES(?, ?)", (emails[0], "y" * 400 + str(number)))
         db.execute("DELETE FROM orders WHERE note LIKE 'yyy%'")
         if spec["analyze"]:
@@ -137,7 +137,7 @@ def _kept(path: Path, erased: set[str]) -> dict[str, list[Any]]:
 
 @settings(max_examples=200, suppress_health_check=[HealthCheck.too_slow])
 @given(_databases())
-def test_no_byte_of_an_erased_value_is_left_and_nothing_else_is_lost(spec: dict[str, Any]) -> None:
+def test_replay_removes_every_byte_of_erased_values_and_nothing_else(spec: dict[str, Any]) -> None:
     with TemporaryDirectory() as folder:
         path = Path(folder) / "app.db"
         emails = _make(path, spec)

@@ -1,4 +1,4 @@
-"""A ledger that was cut at its end, without a copy store: the checkpoints of the audit trail tell of it."""
+"""A truncated ledger without a copy store is detected by the checkpoints of the audit trail."""
 
 import shutil
 from datetime import timedelta
@@ -20,7 +20,7 @@ ENTRIES = [report_names.erasure(number) for number in (1, 2, 3)]
 
 @pytest.fixture
 def yard(tmp_path: Path) -> ErasureYard:
-    """Three erasures, which a checkpoint has."""
+    """Three erasures, covered by a checkpoint."""
     yard = ErasureYard(tmp_path, KeyFile.create(tmp_path / "app.key"))
     for number in range(1, 4):
         yard.erase(number, NOON + number * HOUR)
@@ -29,7 +29,7 @@ def yard(tmp_path: Path) -> ErasureYard:
 
 
 def checkpoint(yard: ErasureYard) -> list[str]:
-    """Returns what it says of erasures."""
+    """Takes a checkpoint and returns its problems with erasures."""
     taken = take_checkpoint(Order(yard.store, frozenset()))
     return [f"{each.object} {each.what}" for each in taken.problems if each.object.startswith("erasures/")]
 
@@ -41,30 +41,30 @@ def refused(yard: ErasureYard, made: Manifest, why: str) -> None:
 
 
 @pytest.mark.parametrize("left", [2, 1, 0])
-def test_entries_that_were_removed_from_the_end_stop_a_restore(yard: ErasureYard, left: int) -> None:
+def test_entries_removed_from_ledger_end_stop_restore(yard: ErasureYard, left: int) -> None:
     made = yard.backup(NOON)
     for name in ENTRIES[left:]:
         yard.file(name).unlink()
     refused(yard, made, f"{ENTRIES[left]} of .* is missing, and the newest checkpoint of the audit trail has it")
 
 
-def test_a_ledger_that_is_gone_altogether_stops_a_restore_hours_later_too(yard: ErasureYard) -> None:
+def test_missing_ledger_stops_restore(yard: ErasureYard) -> None:
     made = yard.backup(NOON)
     shutil.move(yard.file("erasures"), yard.folder / "taken")
     for _ in range(3):
-        told = checkpoint(yard)
-        assert f"{ENTRIES[0]} is gone since it was under a checkpoint" in told
+        problems = checkpoint(yard)
+        assert f"{ENTRIES[0]} is gone since it was under a checkpoint" in problems
         refused(yard, made, "is missing, and the newest checkpoint")
     shutil.move(yard.folder / "taken", yard.file("erasures"))
     assert checkpoint(yard) == []
     assert yard.restored(made, yard.folder / "back.db").erased is not None
 
 
-def test_a_ledger_that_was_set_back_and_went_on_stops_a_restore(yard: ErasureYard) -> None:
+def test_ledger_rolled_back_and_extended_stops_restore(yard: ErasureYard) -> None:
     made = yard.backup(NOON)
     for name in ENTRIES[1:]:
         yard.file(name).unlink()
-    (yard.file("audit")).rename(yard.folder / "aside")  # as somebody records who does not look
+    (yard.file("audit")).rename(yard.folder / "aside")  # recorded by somebody who does not check the trail
     ledger = read_ledger(yard.store, yard.key)
     assert ledger is not None
     for number in (2, 3):
@@ -73,14 +73,14 @@ def test_a_ledger_that_was_set_back_and_went_on_stops_a_restore(yard: ErasureYar
     refused(yard, made, f"{ENTRIES[1]} of .* is another than the newest checkpoint")
 
 
-def test_nothing_more_is_recorded_in_a_ledger_that_was_cut(yard: ErasureYard) -> None:
+def test_truncated_ledger_accepts_no_new_entry(yard: ErasureYard) -> None:
     yard.file(ENTRIES[2]).unlink()
     shutil.rmtree(yard.folder / "copies")
     with pytest.raises(NotErased, match="is missing, and the newest checkpoint"):
         yard.erase(4, NOON + 4 * HOUR)
 
 
-def test_what_was_recorded_since_the_checkpoint_changes_nothing(yard: ErasureYard) -> None:
+def test_entries_recorded_after_checkpoint_are_accepted(yard: ErasureYard) -> None:
     made = yard.backup(NOON)
     yard.erase(4, NOON + 4 * HOUR)
     done = yard.restored(made, yard.folder / "back.db")

@@ -1,4 +1,4 @@
-"""Whatever is done to the ledger of erasures in a store: no restore comes of it that has not forgotten."""
+"""Attacks on the ledger of erasures: none leads to a restore without the erasures."""
 
 import json
 import re
@@ -61,7 +61,7 @@ def removed(*objects: str) -> Harm:
 
 
 def put(number: int, source: int) -> Harm:
-    """Another entry of the same ledger in its place."""
+    """Replaces an entry by another one of the same ledger."""
     return lambda yard: shutil.copyfile(yard.file(entry(source)), yard.file(entry(number))) and None
 
 
@@ -78,7 +78,7 @@ def _swap(yard: ErasureYard) -> None:
 
 
 def _from_an_older_state(yard: ErasureYard) -> None:
-    """The third entry as it was recorded before the store was set back to one entry and went on from there."""
+    """Puts back the third entry from before the ledger was rolled back to one entry and extended."""
     third = yard.file(entry(3)).read_bytes()
     for number in (2, 3):
         yard.file(entry(number)).unlink()
@@ -88,7 +88,7 @@ def _from_an_older_state(yard: ErasureYard) -> None:
 
 
 def _of_another_store(yard: ErasureYard) -> FolderStore:
-    """Another store under the same wrapping key, with as many erasures."""
+    """Returns another store under the same wrapping key, with as many erasures."""
     other = yard.store_at("other")
     for number in range(1, 4):
         yard.erase(number + 50, NOON + number * HOUR, other)
@@ -101,7 +101,7 @@ def _entry_of_another_store(yard: ErasureYard) -> None:
 
 
 def _next_entry_of_another_database(yard: ErasureYard) -> None:
-    """Recorded for another database of this very store, and put as the next one once more."""
+    """Records an entry for another database of this store, and copies it as the next one."""
     ledger = read_ledger(yard.store, yard.key)
     assert ledger is not None
     other = ledger.entries[-1].model_copy(update={"database": "other.db", "number": 4})
@@ -153,7 +153,7 @@ BRING_BACK = "bring it back from the copy store (litekeep copy)"
         pytest.param(_beyond_every_number, "remove what is no entry of yours", id="number beyond all"),
     ],
 )
-def test_a_ledger_that_is_not_as_recorded_stops_a_restore_and_says_what_to_do(
+def test_tampered_ledger_stops_restore_with_remedy(
     yard: ErasureYard, made: Manifest, tmp_path: Path, harm: Harm, what_to_do: str
 ) -> None:
     harm(yard)
@@ -163,14 +163,14 @@ def test_a_ledger_that_is_not_as_recorded_stops_a_restore_and_says_what_to_do(
 
 
 def _as_another_store_has_it(yard: ErasureYard) -> None:
-    """All of it, whole and under the same wrapping key, but of other persons."""
+    """Replaces the whole ledger by one of other persons, under the same wrapping key."""
     _of_another_store(yard)
     shutil.rmtree(yard.file("erasures"))
     shutil.copytree(yard.folder / "other/erasures", yard.file("erasures"))
 
 
 def _set_back_and_gone_on(yard: ErasureYard) -> None:
-    """As many entries as before under the same secret, of which the newest are others."""
+    """Replaces the newest entries by others under the same secret."""
     for number in (2, 3):
         yard.file(entry(number)).unlink()
     ledger = read_ledger(yard.store, yard.key)
@@ -194,7 +194,7 @@ def _set_back_and_gone_on(yard: ErasureYard) -> None:
         pytest.param(_set_back_and_gone_on, "find out which", id="set back and gone on from there"),
     ],
 )
-def test_a_whole_ledger_that_is_not_the_copy_store_s_stops_a_restore_and_says_what_to_do(
+def test_ledger_that_differs_from_copy_store_stops_restore_with_remedy(
     yard: ErasureYard, made: Manifest, tmp_path: Path, harm: Harm, what_to_do: str
 ) -> None:
     harm(yard)
@@ -203,9 +203,7 @@ def test_a_whole_ledger_that_is_not_the_copy_store_s_stops_a_restore_and_says_wh
     assert not (tmp_path / "back.db").exists()
 
 
-def test_a_copy_store_that_lacks_the_newest_entries_stops_nothing(
-    yard: ErasureYard, made: Manifest, tmp_path: Path
-) -> None:
+def test_copy_store_behind_the_ledger_does_not_stop_restore(yard: ErasureYard, made: Manifest, tmp_path: Path) -> None:
     (yard.folder / "copies" / entry(3)).unlink()
     done = yard.restored(made, tmp_path / "back.db", witness=yard.copies)
     assert done.erased is not None
@@ -213,7 +211,7 @@ def test_a_copy_store_that_lacks_the_newest_entries_stops_nothing(
 
 
 @pytest.mark.parametrize("wrapped_by", ["another key file", "nothing"])
-def test_a_secret_that_the_key_did_not_wrap_is_never_taken(
+def test_secret_not_wrapped_by_the_key_is_never_used(
     yard: ErasureYard, made: Manifest, tmp_path: Path, wrapped_by: str
 ) -> None:
     other = KeyFile.create(tmp_path / "other.key") if wrapped_by == "another key file" else None
@@ -223,13 +221,13 @@ def test_a_secret_that_the_key_did_not_wrap_is_never_taken(
     with pytest.raises(KeyProblem, match=r"BACKUP_KEY is another: set it to that one, or run litekeep rekey"):
         yard.restored(made, tmp_path / "back.db")
     assert not (tmp_path / "back.db").exists()
-    path.write_bytes(whole)  # beside the genuine one it changes nothing
+    path.write_bytes(whole)  # next to the genuine one it has no effect
     yard.file(report_names.erasure_key(2)).write_bytes(key_object(bytes(68), other))
     yard.restored(made, tmp_path / "back.db")
     assert traces(tmp_path / "back.db", "person1@people.example") == []
 
 
-def test_another_secret_under_the_same_key_is_taken_only_if_it_opens_the_entries(
+def test_second_secret_under_same_key_is_used_only_if_it_opens_entries(
     yard: ErasureYard, made: Manifest, tmp_path: Path
 ) -> None:
     yard.file(report_names.erasure_key(2)).write_bytes(key_object(bytes(68), yard.key))
@@ -240,7 +238,7 @@ def test_another_secret_under_the_same_key_is_taken_only_if_it_opens_the_entries
         yard.restored(made, tmp_path / "again.db")
 
 
-def test_an_entry_of_another_database_is_no_reason_to_forget(yard: ErasureYard, made: Manifest, tmp_path: Path) -> None:
+def test_entry_of_another_database_is_not_replayed(yard: ErasureYard, made: Manifest, tmp_path: Path) -> None:
     ledger = read_ledger(yard.store, yard.key)
     assert ledger is not None
     other = yard.erase(77, NOON + 4 * HOUR, yard.store_at("scratch")).entry

@@ -1,4 +1,4 @@
-"""What goes with an erased row, what stays, and what stops a replay."""
+"""The rows that a replay deletes, those that stay, and what stops a replay."""
 
 from contextlib import closing
 from pathlib import Path
@@ -35,7 +35,7 @@ def erase(path: Path, *values: str, column: str = "email", also: tuple[str, ...]
         ("ON DELETE SET DEFAULT", [(1, 3), (2, 2)]),
     ],
 )
-def test_rows_that_refer_to_an_erased_one_go_or_lose_the_reference(
+def test_rows_referring_to_erased_row_are_deleted_or_lose_reference(
     tmp_path: Path, on_delete: str, left: list[tuple[object, ...]]
 ) -> None:
     path = database(
@@ -48,7 +48,7 @@ def test_rows_that_refer_to_an_erased_one_go_or_lose_the_reference(
     assert rows(path, "SELECT id, author FROM posts ORDER BY id") == left
 
 
-def test_a_chain_a_cycle_and_a_table_that_refers_to_itself_are_followed_to_their_end(tmp_path: Path) -> None:
+def test_chains_cycles_and_self_references_are_followed(tmp_path: Path) -> None:
     path = database(
         tmp_path / "a.db",
         *PEOPLE,
@@ -90,7 +90,7 @@ def test_composite_keys_and_tables_without_rowid_are_followed(tmp_path: Path) ->
         ("x'00ff'", "x'00ff'"),
     ],
 )
-def test_a_value_is_found_as_whatever_it_is_stored(tmp_path: Path, stored: object, given: str) -> None:
+def test_value_is_found_in_every_storage_class(tmp_path: Path, stored: object, given: str) -> None:
     path = database(tmp_path / "a.db", "CREATE TABLE users(email)")
     with closing(apsw.Connection(str(path))) as db:
         db.execute("INSERT INTO users VALUES(?), ('other'), (NULL), (420), (4.2)", (stored,))  # type: ignore[arg-type]
@@ -98,7 +98,7 @@ def test_a_value_is_found_as_whatever_it_is_stored(tmp_path: Path, stored: objec
     assert rows(path, "SELECT count(*) FROM users") == [(4,)]
 
 
-def test_case_counts_unless_the_columns_collation_ignores_it(tmp_path: Path) -> None:
+def test_case_matters_unless_collation_ignores_it(tmp_path: Path) -> None:
     path = database(
         tmp_path / "a.db",
         *PEOPLE,
@@ -110,7 +110,7 @@ def test_case_counts_unless_the_columns_collation_ignores_it(tmp_path: Path) -> 
     assert rows(path, "SELECT count(*) FROM news") == [(0,)]
 
 
-def test_a_key_that_only_the_backups_schema_declares_is_followed_too(tmp_path: Path) -> None:
+def test_foreign_key_only_in_backup_schema_is_followed(tmp_path: Path) -> None:
     now = database(tmp_path / "now.db", *PEOPLE)
     then = database(
         tmp_path / "then.db",
@@ -122,7 +122,7 @@ def test_a_key_that_only_the_backups_schema_declares_is_followed_too(tmp_path: P
     assert replay(then, [entry], HASHER, what="then").deleted == {"users": 1, "old": 1}
 
 
-def test_many_erasures_are_one_pass_and_each_counts(tmp_path: Path) -> None:
+def test_many_erasures_are_replayed_in_one_pass(tmp_path: Path) -> None:
     path = database(tmp_path / "a.db", *PEOPLE)
     entries = [
         recorded(path, "users", "email", ["ana@people.example"], number=1),
@@ -134,17 +134,17 @@ def test_many_erasures_are_one_pass_and_each_counts(tmp_path: Path) -> None:
     assert rows(path, "SELECT id FROM users") == [(3,)]
 
 
-def test_what_was_deleted_before_the_backup_leaves_its_free_pages_too(tmp_path: Path) -> None:
+def test_replay_clears_free_pages_of_rows_deleted_earlier(tmp_path: Path) -> None:
     path = database(tmp_path / "a.db", *PEOPLE, "PRAGMA secure_delete=0", "DELETE FROM users WHERE id = 1")
     assert traces(path, "ana@people.example") == ["utf-8"]
     erase(path, "ana@people.example")
     assert traces(path, "ana@people.example") == []
 
 
-# What stops it
+# Errors
 
 
-def test_a_column_or_table_that_is_gone_stops_it_with_what_to_do(tmp_path: Path) -> None:
+def test_missing_column_or_table_stops_replay_with_remedy(tmp_path: Path) -> None:
     path = database(tmp_path / "a.db", *PEOPLE)
     entry = recorded(path, "users", "email", ["ana@people.example"])
     for change, missing in [
@@ -159,7 +159,7 @@ def test_a_column_or_table_that_is_gone_stops_it_with_what_to_do(tmp_path: Path)
         assert replay(path, [entry], HASHER, what="one", absent={missing}).passed_over == [missing]
 
 
-def test_a_full_text_table_without_content_stops_it_by_name(tmp_path: Path) -> None:
+def test_contentless_full_text_table_stops_replay(tmp_path: Path) -> None:
     path = database(
         tmp_path / "a.db",
         *PEOPLE,
@@ -171,7 +171,7 @@ def test_a_full_text_table_without_content_stops_it_by_name(tmp_path: Path) -> N
         replay(path, [entry], HASHER, what="one")
 
 
-def test_a_collation_that_is_unknown_here_stops_it_by_name(tmp_path: Path) -> None:
+def test_unknown_collation_stops_replay(tmp_path: Path) -> None:
     path = tmp_path / "a.db"
     with closing(apsw.Connection(str(path))) as db:
         db.create_collation("klingon", lambda one, other: (one > other) - (one < other))
@@ -182,7 +182,7 @@ def test_a_collation_that_is_unknown_here_stops_it_by_name(tmp_path: Path) -> No
         replay(path, [entry], HASHER, what="one")
 
 
-def test_a_not_null_reference_that_would_become_null_stops_it_without_a_value_in_the_error(tmp_path: Path) -> None:
+def test_not_null_violation_stops_replay_without_value_in_error(tmp_path: Path) -> None:
     path = database(
         tmp_path / "a.db",
         *PEOPLE,
@@ -195,10 +195,10 @@ def test_a_not_null_reference_that_would_become_null_stops_it_without_a_value_in
     assert "people.example" not in str(stopped.value)
 
 
-# What is recorded
+# Ledger entries
 
 
-def test_an_entry_holds_no_value(tmp_path: Path) -> None:
+def test_ledger_entry_contains_no_value(tmp_path: Path) -> None:
     path = database(tmp_path / "a.db", *PEOPLE)
     text = recorded(path, "users", "email", ["ana@people.example"]).model_dump_json()
     assert "ana" not in text
@@ -208,12 +208,12 @@ def test_an_entry_holds_no_value(tmp_path: Path) -> None:
 def test_hashes_are_keyed_and_sorted() -> None:
     hashes, coarse = hash_values(HASHER, ["b", "a", "42"], fold=False)
     assert hashes == sorted(hashes)
-    assert len(hashes) == 4  # 42 is also looked for as 42.0
+    assert len(hashes) == 4  # 42 is also searched as 42.0
     assert len(coarse) <= 4
     assert forms_of("042", fold=False) == {b"042"}
 
 
-def test_views_shadow_tables_and_indexes_of_other_tables_are_no_place(tmp_path: Path) -> None:
+def test_views_shadow_and_index_tables_cannot_be_erased_from(tmp_path: Path) -> None:
     path = database(
         tmp_path / "a.db",
         *PEOPLE,
@@ -223,13 +223,13 @@ def test_views_shadow_tables_and_indexes_of_other_tables_are_no_place(tmp_path: 
         "CREATE VIRTUAL TABLE r USING rtree(id, x, y)",
     )
     with closing(apsw.Connection(str(path))) as db:
-        assert plan_erasure(db, "f", "x", []).places[0].table == "f"  # it holds its rows itself
+        assert plan_erasure(db, "f", "x", []).places[0].table == "f"  # it stores its rows itself
         for name in ("v", "g", "r", "f_content", "sqlite_nothing"):
             with pytest.raises(UsageError):
                 plan_erasure(db, name, "x", [])
 
 
-def test_values_are_bounded_in_number_and_length() -> None:
+def test_erased_values_are_limited_in_number_and_length() -> None:
     import io  # noqa: PLC0415
 
     assert read_values(io.StringIO("a\r\n\nb\na\n")) == ["a", "b"]

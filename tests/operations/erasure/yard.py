@@ -1,4 +1,4 @@
-"""A database of people, its backups at chosen times in a store, and erasures in the store's ledger."""
+"""A database of people, its backups at chosen times, and erasures in the store's ledger."""
 
 import itertools
 from collections.abc import Callable
@@ -58,7 +58,7 @@ class ErasureYard:
         )
 
     def backup(self, at: datetime, *, lasting: timedelta = timedelta(0)) -> Manifest:
-        """A backup whose snapshot began then."""
+        """Takes a backup whose snapshot begins at that time."""
         now = [at]
 
         def snapshot(target: Path) -> Snapshot:
@@ -69,7 +69,7 @@ class ErasureYard:
         return take_backup(self.options(), snapshot=snapshot, clock=lambda: now[0]).manifest
 
     def point(self, at: datetime, *, lasting: timedelta = timedelta(0)) -> Manifest:
-        """A point of the chain, or its base; its snapshot began then."""
+        """Stores a point of the chain, or its base, whose snapshot begins at that time."""
         database(self.path, f"INSERT INTO users(email) VALUES('later{next(self._numbers)}@people.example')")
         times = itertools.chain([at], itertools.repeat(at + lasting))
         done = run_cycle(self.options(Kind.CONTINUOUS), clock=lambda: next(times))
@@ -94,7 +94,7 @@ class ErasureYard:
         return next(each for each in Catalog(self.store).backups() if each.name == made.name)
 
     def restored(self, made: Manifest, target: Path, witness: FolderStore | None = None) -> Restored:
-        """Restores it to a file by the usual way out."""
+        """Restores the backup to a file, with the usual replay of erasures."""
         way = WayOut(witness=witness)
         options = RestoreOptions(
             Catalog(self.store), self.backup_of(made), self.key, FileLocation(target), erasures=way

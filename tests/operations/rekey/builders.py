@@ -1,4 +1,4 @@
-"""Stores of backups for tests of keys; the backups have manifests that are sealed for real, and no artifacts."""
+"""Stores of backups for tests of keys. The backups have sealed manifests, but no artifacts."""
 
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
@@ -50,7 +50,7 @@ def publish(store: Store, backup_id: str, key: WrappingKey | None, database: str
 
 
 def opened_by(store: Store, key: WrappingKey) -> set[str]:
-    """The ids of the backups that a key opens."""
+    """Returns the ids of the backups that a key opens."""
     catalog, found = Catalog(store), set()
     for backup in catalog.backups():
         try:

@@ -27,7 +27,7 @@ def place(tmp_path: Path) -> Place:
 
 @pytest.fixture
 def frozen(tmp_path: Path) -> Place:
-    """Whole backups of the oldest format, one encrypted and one in clear."""
+    """A store with complete backups of the oldest format, one encrypted and one in clear."""
     shutil.copytree(FROZEN, tmp_path / "frozen")
     old, new = tmp_path / "frozen" / "frozen.key", tmp_path / "new.key"
     old.chmod(0o600)

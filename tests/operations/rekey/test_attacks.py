@@ -1,4 +1,4 @@
-"""A sidecar that was swapped, forged or replayed opens nothing, and hides nothing that opens."""
+"""A swapped, forged or replayed sidecar opens nothing, and hides no sidecar that does."""
 
 import json
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from tests.operations.rekey.builders import TAKEN, Place, publish
 
 
 @pytest.fixture
-def two(place: Place) -> Place:
+def rekeyed(place: Place) -> Place:
     place.rekey()
     return place
 
@@ -32,7 +32,7 @@ def sidecar(place: Place, backup_id: str, number: int = 1) -> Path:
     return folder(place) / f"{backup_id}.rekey-{number}.json"
 
 
-def put(path: Path, content: bytes) -> None:
+def overwrite(path: Path, content: bytes) -> None:
     path.unlink(missing_ok=True)
     path.write_bytes(content)
 
@@ -45,37 +45,40 @@ def opens(place: Place, backup_id: str, key: KeyFile) -> bool:
         return False
 
 
-def test_swapped_sidecars_open_nothing(two: Place) -> None:
-    first, second = sidecar(two, "backup-0"), sidecar(two, "backup-1")
+def test_swapped_sidecars_open_nothing(rekeyed: Place) -> None:
+    first, second = sidecar(rekeyed, "backup-0"), sidecar(rekeyed, "backup-1")
     one, other = first.read_bytes(), second.read_bytes()
-    put(first, other)
-    put(second, one)
-    assert not opens(two, "backup-0", two.new())
-    assert not opens(two, "backup-1", two.new())
-    assert opens(two, "backup-0", two.old())
+    overwrite(first, other)
+    overwrite(second, one)
+    assert not opens(rekeyed, "backup-0", rekeyed.new())
+    assert not opens(rekeyed, "backup-1", rekeyed.new())
+    assert opens(rekeyed, "backup-0", rekeyed.old())
 
 
-def test_a_sidecar_with_another_backups_wrapping_opens_nothing(two: Place) -> None:
-    own, other = (json.loads(sidecar(two, name).read_bytes()) for name in ("backup-0", "backup-1"))
+def test_sidecar_with_wrapped_key_of_another_backup_opens_nothing(rekeyed: Place) -> None:
+    own, other = (json.loads(sidecar(rekeyed, name).read_bytes()) for name in ("backup-0", "backup-1"))
     own["encryption"] = other["encryption"]
-    put(sidecar(two, "backup-0"), json.dumps(own, indent=2).encode() + b"\n")
-    assert not opens(two, "backup-0", two.new())
+    overwrite(sidecar(rekeyed, "backup-0"), json.dumps(own, indent=2).encode() + b"\n")
+    assert not opens(rekeyed, "backup-0", rekeyed.new())
 
 
-def test_a_forgers_own_data_key_wrapped_by_the_real_key_opens_nothing_and_hides_nothing(two: Place) -> None:
-    """Who may encrypt with the key can wrap a key of his own; the manifest's seal is not by that one."""
-    name = next(backup.name for backup in Catalog(two.store).backups() if backup.name.id == "backup-0")
+def test_forged_data_key_wrapped_by_real_key_opens_nothing_and_hides_nothing(rekeyed: Place) -> None:
+    """An attacker who may encrypt with the key can wrap a data key, but the manifest's seal does not match it."""
+    name = next(backup.name for backup in Catalog(rekeyed.store).backups() if backup.name.id == "backup-0")
     for number in (2, 3, 999_999_999):
-        put(sidecar(two, "backup-0", number), make_rewrapping(name, number, DataKey.generate(), two.new(), TAKEN))
-    assert opens(two, "backup-0", two.new())
-    sidecar(two, "backup-0").unlink()
-    assert not opens(two, "backup-0", two.new())
+        overwrite(
+            sidecar(rekeyed, "backup-0", number),
+            make_rewrapping(name, number, DataKey.generate(), rekeyed.new(), TAKEN),
+        )
+    assert opens(rekeyed, "backup-0", rekeyed.new())
+    sidecar(rekeyed, "backup-0").unlink()
+    assert not opens(rekeyed, "backup-0", rekeyed.new())
 
 
-def test_a_sidecar_replayed_under_a_later_number_opens_nothing(two: Place) -> None:
-    put(sidecar(two, "backup-0", 7), sidecar(two, "backup-0").read_bytes())
-    sidecar(two, "backup-0").unlink()
-    assert not opens(two, "backup-0", two.new())
+def test_sidecar_replayed_under_later_number_opens_nothing(rekeyed: Place) -> None:
+    overwrite(sidecar(rekeyed, "backup-0", 7), sidecar(rekeyed, "backup-0").read_bytes())
+    sidecar(rekeyed, "backup-0").unlink()
+    assert not opens(rekeyed, "backup-0", rekeyed.new())
 
 
 @pytest.mark.parametrize(
@@ -83,17 +86,17 @@ def test_a_sidecar_replayed_under_a_later_number_opens_nothing(two: Place) -> No
     [b"", b"{", b"[]", b"null", b"\xff" * 50, b"[" * 10_000, b'{"format": 2}', b"0" * 70_000],
     ids=["empty", "cut", "list", "null", "no text", "deep", "newer", "large"],
 )
-def test_rubbish_hides_nothing(two: Place, content: bytes) -> None:
-    put(sidecar(two, "backup-0", 5), content)
-    assert opens(two, "backup-0", two.new())
-    assert opens(two, "backup-0", two.old())
+def test_malformed_sidecar_does_not_hide_valid_ones(rekeyed: Place, content: bytes) -> None:
+    overwrite(sidecar(rekeyed, "backup-0", 5), content)
+    assert opens(rekeyed, "backup-0", rekeyed.new())
+    assert opens(rekeyed, "backup-0", rekeyed.old())
 
 
-def test_a_thousand_sidecars_of_a_forger_cost_a_bounded_number_of_tries(place: Place) -> None:
+def test_many_forged_sidecars_cost_bounded_number_of_unwraps(place: Place) -> None:
     name = publish(place.store, "target", place.old())
     forged = make_rewrapping(name, 1, DataKey.generate(), place.old(), TAKEN)
     for number in range(1, 301):
-        put(sidecar(place, "target", number), forged.replace(b'"number": 1,', f'"number": {number},'.encode()))
+        overwrite(sidecar(place, "target", number), forged.replace(b'"number": 1,', f'"number": {number},'.encode()))
     tries = 0
 
     class Counting(KeyFile):
@@ -106,8 +109,8 @@ def test_a_thousand_sidecars_of_a_forger_cost_a_bounded_number_of_tries(place: P
     assert tries <= 101
 
 
-def test_a_forged_sidecar_does_not_stop_a_rekey(place: Place) -> None:
-    put(sidecar(place, "backup-0", 1), b"{}")
+def test_forged_sidecar_does_not_stop_rekey(place: Place) -> None:
+    overwrite(sidecar(place, "backup-0", 1), b"{}")
     done = place.rekey()
     assert (len(done.done), done.failed) == (6, {})
     assert opens(place, "backup-0", place.new())
@@ -117,11 +120,11 @@ def _each_byte(content: bytes) -> Callable[[int], bytes]:
     return lambda at: content[:at] + bytes([content[at] ^ 1]) + content[at + 1 :]
 
 
-def test_a_flip_of_any_byte_of_a_sidecar_opens_nothing(two: Place) -> None:
-    catalog = Catalog(two.store)
+def test_sidecar_with_any_flipped_byte_opens_nothing(rekeyed: Place) -> None:
+    catalog = Catalog(rekeyed.store)
     backup = catalog.find("backup-0")
-    raw = (folder(two) / "backup-0.manifest.json").read_bytes()
-    manifest, key, content = parse_manifest(raw, backup.name), two.new(), sidecar(two, "backup-0").read_bytes()
+    raw = (folder(rekeyed) / "backup-0.manifest.json").read_bytes()
+    manifest, key, content = parse_manifest(raw, backup.name), rekeyed.new(), sidecar(rekeyed, "backup-0").read_bytes()
     assert open_rewrapping(content, 1, manifest, raw, key) is not None
     changed = _each_byte(content)
     for at in range(len(content)):
@@ -135,7 +138,7 @@ def _opened(content: bytes, manifest: Any, raw: bytes, key: KeyFile) -> DataKey 
         return None
 
 
-def test_the_names_of_sidecars_are_read_exactly() -> None:
+def test_sidecar_names_are_parsed_strictly() -> None:
     from shared.model.names import parse  # noqa: PLC0415
 
     found = parse("daily/orders/a.rekey-12.json")

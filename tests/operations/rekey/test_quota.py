@@ -1,6 +1,6 @@
-"""Re-wrapping against a Cloud KMS whose quota is used up again and again: it waits, and goes on by itself.
+"""Re-wrapping with a Cloud KMS whose quota is exceeded repeatedly: calls wait and are retried.
 
-Ten thousand backups so, with 50 refusals after each thousand calls, take 52 s of CPU, the server's included.
+Ten thousand backups, with 50 refusals after each thousand calls, take 52 s of CPU, including the server.
 """
 
 from pathlib import Path
@@ -23,7 +23,7 @@ def sidecars(store: FolderStore) -> list[str]:
     return [item.name for item in store.list_objects("daily/") if ".rekey-" in item.name]
 
 
-def test_two_hundred_backups_over_a_quota_stopped_midway_and_continued(kms: KmsServer, tmp_path: Path) -> None:
+def test_rekey_of_200_backups_over_kms_quota_can_be_resumed(kms: KmsServer, tmp_path: Path) -> None:
     store, old = FolderStore(tmp_path / "store"), KeyFile.create(tmp_path / "old.key")
     for number in range(COUNT):
         publish(store, f"backup-{number:03d}", old)
@@ -45,7 +45,7 @@ def test_two_hundred_backups_over_a_quota_stopped_midway_and_continued(kms: KmsS
     assert kms.quota.refusals >= 3 * 8
     probe, each_done, each_already = 2, 2, 1
     wanted = probe + each_done * len(again.done) + each_already * again.already
-    assert len(kms.calls) - kms.quota.refusals == wanted  # none is asked for twice
+    assert len(kms.calls) - kms.quota.refusals == wanted  # none is called twice
     assert sorted(sidecars(store)) == [f"daily/orders/backup-{number:03d}.rekey-1.json" for number in range(COUNT)]
     kms.quota = None
     assert len(opened_by(store, CloudKey(URI, endpoint=kms.endpoint))) == COUNT

@@ -1,4 +1,4 @@
-"""`rekey`: after it either key opens every backup, whatever happened on the way."""
+"""`rekey`: afterwards both keys open every backup, whatever fails meanwhile."""
 
 from pathlib import Path
 
@@ -27,13 +27,13 @@ from tests.servers.kms.server import KmsServer
 ALL = {f"backup-{number}" for number in range(6)}
 
 
-def test_after_it_either_key_opens_every_backup(place: Place) -> None:
+def test_both_keys_open_every_backup_after_rekey(place: Place) -> None:
     done = place.rekey()
     assert ({name.id for name in done.done}, done.failed) == (ALL, {})
     assert place.opened_by(place.new()) == place.opened_by(place.old()) == ALL
 
 
-def test_a_second_run_finds_nothing_to_do_and_a_third_key_follows(place: Place, tmp_path: Path) -> None:
+def test_second_run_does_nothing_and_third_key_can_follow(place: Place, tmp_path: Path) -> None:
     place.rekey()
     again = place.rekey()
     assert (again.done, again.already) == ([], 6)
@@ -43,15 +43,15 @@ def test_a_second_run_finds_nothing_to_do_and_a_third_key_follows(place: Place, 
     assert place.opened_by(third) == place.opened_by(place.new()) == place.opened_by(place.old()) == ALL
 
 
-def test_a_dry_run_writes_nothing_and_says_what_would_be_done(place: Place) -> None:
+def test_dry_run_writes_nothing_and_lists_backups(place: Place) -> None:
     before = list(place.store.list_objects(""))
     done = place.rekey(dry_run=True)
     assert {name.id for name in done.done} == ALL
     assert list(place.store.list_objects("")) == before
 
 
-class Stops(FolderStore):
-    """A store whose machine stops at the given create: before it, or right after it."""
+class FailingStore(FolderStore):
+    """A store that fails at the given `create` and later ones: before storing the object, or right after it."""
 
     def __init__(self, root: Path, at: int, *, after: bool) -> None:
         super().__init__(root)
@@ -69,10 +69,10 @@ class Stops(FolderStore):
 
 @pytest.mark.parametrize("after", [False, True])
 @pytest.mark.parametrize("at", range(6))
-def test_stopped_at_any_object_every_backup_still_opens_and_the_next_run_finishes(
+def test_rekey_interrupted_at_any_object_is_finished_by_next_run(
     place: Place, tmp_path: Path, at: int, after: bool
 ) -> None:
-    place.rekey(Stops(tmp_path / "store", at, after=after))
+    place.rekey(FailingStore(tmp_path / "store", at, after=after))
     assert place.opened_by(place.old()) == ALL
     assert at <= len(place.opened_by(place.new())) <= 6
     finished = place.rekey()
@@ -80,7 +80,7 @@ def test_stopped_at_any_object_every_backup_still_opens_and_the_next_run_finishe
     assert place.opened_by(place.new()) == place.opened_by(place.old()) == ALL
 
 
-def test_backups_of_the_oldest_format_are_restored_with_the_new_key(frozen: Place, tmp_path: Path) -> None:
+def test_backup_of_oldest_format_restores_with_new_key(frozen: Place, tmp_path: Path) -> None:
     done = frozen.rekey()
     assert ([name.id for name in done.done], done.in_clear) == (["sealed"], 1)
     catalog = Catalog(frozen.store)
@@ -89,14 +89,14 @@ def test_backups_of_the_oldest_format_are_restored_with_the_new_key(frozen: Plac
     assert_equal(FROZEN / "original.sqlite", target.path)
 
 
-def test_only_the_kind_and_database_that_were_named(place: Place) -> None:
+def test_rekey_of_one_kind_or_database_leaves_the_others(place: Place) -> None:
     publish(place.store, "weekly-1", place.old(), kind=Kind.WEEKLY)
     publish(place.store, "other-1", place.old(), database="other")
     assert [name.id for name in place.rekey(kind=Kind.WEEKLY).done] == ["weekly-1"]
     assert [name.id for name in place.rekey(database="other").done] == ["other-1"]
 
 
-def test_a_backup_that_the_old_key_does_not_open_is_named_and_the_others_are_done(place: Place, tmp_path: Path) -> None:
+def test_backup_under_unknown_key_is_reported_and_others_are_rewrapped(place: Place, tmp_path: Path) -> None:
     publish(place.store, "foreign", KeyFile.create(tmp_path / "foreign.key"))
     done = place.rekey()
     assert {name.id for name in done.done} == ALL
@@ -104,7 +104,7 @@ def test_a_backup_that_the_old_key_does_not_open_is_named_and_the_others_are_don
     assert "is not the one that wrapped" in done.failed["daily/orders/foreign"]
 
 
-def test_the_copy_store_gets_the_same_sidecars_and_its_own_backups_too(place: Place, tmp_path: Path) -> None:
+def test_copy_store_gets_same_sidecars_and_its_own_backups_are_rewrapped(place: Place, tmp_path: Path) -> None:
     copy = FolderStore(tmp_path / "copy")
     for backup in Catalog(place.store).backups():
         copy.create(backup.manifest.name, (tmp_path / "store" / backup.manifest.name).read_bytes(), {})
@@ -116,7 +116,7 @@ def test_the_copy_store_gets_the_same_sidecars_and_its_own_backups_too(place: Pl
     assert (tmp_path / "copy" / name).read_bytes() == (tmp_path / "store" / name).read_bytes()
 
 
-def test_a_copy_brings_sidecars_along_also_those_that_came_later(frozen: Place, tmp_path: Path) -> None:
+def test_copy_includes_sidecars_added_later(frozen: Place, tmp_path: Path) -> None:
     copy = FolderStore(tmp_path / "copy")
     copy_backups(frozen.store, copy)
     frozen.rekey()
@@ -124,22 +124,20 @@ def test_a_copy_brings_sidecars_along_also_those_that_came_later(frozen: Place, 
     assert opened_by(copy, frozen.new()) == {"sealed"}
 
 
-def test_a_deleted_backup_leaves_no_sidecar(place: Place) -> None:
+def test_deleting_backup_deletes_its_sidecars(place: Place) -> None:
     place.rekey()
     delete_backup(place.store, "backup-2", force=True)
     assert not [item.name for item in place.store.list_objects("") if "backup-2" in item.name]
 
 
-def test_a_held_backup_is_rewrapped_too(place: Place) -> None:
+def test_held_backup_is_rewrapped_and_its_sidecar_is_held(place: Place) -> None:
     vault = Vault(Path(place.store.url))
     hold(vault, "backup-1", "evidence", "ana")
     assert len(place.rekey(vault).done) == 6
     assert {name.rsplit("/")[-1] for name in vault.held} == {"backup-1.manifest.json", "backup-1.rekey-1.json"}
 
 
-def test_the_newest_rewrapping_has_the_highest_number_though_one_before_it_was_deleted(
-    place: Place, tmp_path: Path
-) -> None:
+def test_new_rewrapping_gets_highest_number_even_after_deletions(place: Place, tmp_path: Path) -> None:
     place.rekey()
     KeyFile.create(tmp_path / "third.key")
     Place(place.store, place.new_path, tmp_path / "third.key").rekey()
@@ -163,9 +161,7 @@ def in_cloud(place: Place, server: KmsServer, **more: float) -> RekeyOptions:
     return RekeyOptions(place.store, place.old, lambda: cloud(server, **more))
 
 
-def test_from_a_file_to_cloud_kms_and_to_its_next_version_until_the_first_is_destroyed(
-    place: Place, kms: KmsServer
-) -> None:
+def test_rekey_from_file_to_kms_and_to_next_key_version(place: Place, kms: KmsServer) -> None:
     rekey(in_cloud(place, kms))
     assert place.opened_by(cloud(kms)) == ALL
     kms.keys[KEY].rotate()
@@ -176,13 +172,13 @@ def test_from_a_file_to_cloud_kms_and_to_its_next_version_until_the_first_is_des
     assert place.opened_by(cloud(kms)) == ALL
 
 
-def test_too_many_requests_are_waited_out(place: Place, kms: KmsServer) -> None:
+def test_kms_rate_limit_errors_are_retried(place: Place, kms: KmsServer) -> None:
     kms.fail(*[grpc.StatusCode.RESOURCE_EXHAUSTED] * 6)
     done = rekey(in_cloud(place, kms))
     assert (len(done.done), done.failed) == (6, {})
 
 
-def test_a_new_key_that_cannot_unwrap_is_refused_before_anything_is_stored(place: Place, kms: KmsServer) -> None:
+def test_new_key_that_cannot_unwrap_is_refused_before_any_write(place: Place, kms: KmsServer) -> None:
     before = list(place.store.list_objects(""))
     kms.keys[KEY].disable(1)
     with pytest.raises(KeyProblem, match="DISABLED"):
@@ -190,7 +186,7 @@ def test_a_new_key_that_cannot_unwrap_is_refused_before_anything_is_stored(place
     assert list(place.store.list_objects("")) == before
 
 
-def test_a_key_that_fails_again_and_again_ends_the_run(place: Place, kms: KmsServer) -> None:
+def test_repeated_key_failures_end_the_run(place: Place, kms: KmsServer) -> None:
     for number in range(40):
         publish(place.store, f"more-{number}", cloud(kms))
     kms.keys[KEY].disable(1)
@@ -199,7 +195,7 @@ def test_a_key_that_fails_again_and_again_ends_the_run(place: Place, kms: KmsSer
         rekey(options)
 
 
-def test_damage_on_the_way_to_the_key_is_noticed(place: Place, kms: KmsServer) -> None:
+def test_damaged_wrapped_key_is_detected(place: Place, kms: KmsServer) -> None:
     rekey(in_cloud(place, kms))
     path = Path(place.store.url) / "daily/orders/backup-0.rekey-1.json"
     path.chmod(0o600)

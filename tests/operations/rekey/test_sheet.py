@@ -3,7 +3,7 @@
 from shared.operations.rekey.sheet import Sheet, sheet_of
 
 
-def test_the_way_to_the_copy_store_is_on_it_where_there_is_one() -> None:
+def test_recovery_sheet_names_copy_store() -> None:
     sheet = Sheet("2026-11-29", "litekeep 1", "gs://main", "gs://copy of it", "file:k", "file:1", ["AAAA"], ["app.db"])
     assert "If the store is lost: export BACKUP_STORE='gs://copy of it'" in sheet_of(sheet)
     alone = Sheet("2026-11-29", "litekeep 1", "gs://main", None, "file:k", "file:1", ["AAAA"], ["app.db"])

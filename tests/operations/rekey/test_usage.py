@@ -1,4 +1,4 @@
-"""`keys`: which key is needed for what. A sidecar that was not checked never makes a key look dispensable."""
+"""`keys`: which key is needed for what. An unchecked sidecar never makes a key dispensable."""
 
 import json
 from collections.abc import Callable
@@ -22,7 +22,7 @@ def lost(found: KeyUsage) -> dict[str, int]:
     return {key: len(use.only) for key, use in found.keys.items()}
 
 
-def test_before_a_rekey_all_is_lost_with_the_old_key_and_after_it_nothing_with_either(place: Place) -> None:
+def test_rekey_makes_either_key_dispensable(place: Place) -> None:
     old, new = place.old().name, place.new().name
     assert lost(usage(place, place.old)) == {old: 6}
     place.rekey()
@@ -30,14 +30,14 @@ def test_before_a_rekey_all_is_lost_with_the_old_key_and_after_it_nothing_with_e
         assert lost(usage(place, key)) == {old: 0, new: 0}
 
 
-def test_it_says_until_when_the_key_is_needed_and_what_is_held(place: Place) -> None:
+def test_usage_reports_needed_until_and_held_backups(place: Place) -> None:
     publish(place.store, "long", place.old(), keep_until=TAKEN + timedelta(days=400))
     hold(place.store, "backup-1", "evidence", "ana")
     found = usage(place, place.old).keys[place.old().name]
     assert (found.needed_until, found.held) == (TAKEN + timedelta(days=400), 1)
 
 
-def test_backups_in_clear_and_damaged_manifests_are_counted_apart(place: Place) -> None:
+def test_unencrypted_and_unreadable_backups_are_counted_separately(place: Place) -> None:
     publish(place.store, "plain", None)
     (Path(place.store.url) / "daily/orders/backup-1.manifest.json").write_text("{")
     found = usage(place, place.old)
@@ -45,14 +45,14 @@ def test_backups_in_clear_and_damaged_manifests_are_counted_apart(place: Place) 
     assert lost(found) == {place.old().name: 5}
 
 
-def test_without_the_key_a_rewrapping_does_not_count(place: Place) -> None:
+def test_rewrapping_does_not_count_without_key(place: Place) -> None:
     place.rekey()
     found = usage(place, None)
     assert lost(found) == {place.old().name: 6}
     assert len(found.unchecked) == 6
 
 
-def test_a_forged_sidecar_does_not_make_the_old_key_look_dispensable(place: Place) -> None:
+def test_forged_sidecar_does_not_make_old_key_dispensable(place: Place) -> None:
     for backup in Catalog(place.store).backups():
         forged = make_rewrapping(backup.name, 1, DataKey.generate(), place.new(), TAKEN)
         place.store.create(backup.name.rewrapping(1), forged, {})
@@ -60,7 +60,7 @@ def test_a_forged_sidecar_does_not_make_the_old_key_look_dispensable(place: Plac
         assert lost(usage(place, key))[place.old().name] == 6
 
 
-def test_a_sidecar_that_claims_another_key_does_not_count(place: Place) -> None:
+def test_sidecar_that_claims_another_key_does_not_count(place: Place) -> None:
     place.rekey()
     path = Path(place.store.url) / "daily/orders/backup-0.rekey-1.json"
     document = json.loads(path.read_text())

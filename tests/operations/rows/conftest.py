@@ -1,4 +1,4 @@
-"""A backup in a folder store, and a live file that has gone on since."""
+"""A backup in a folder store, and a live file that was written since."""
 
 from collections.abc import Callable
 from contextlib import closing
@@ -15,11 +15,11 @@ from shared.operations.rows import RowsOptions
 from shared.sqlite.location import FileLocation
 from shared.stores import open_store
 
-Orders = Callable[..., RowsOptions]
+MakeOptions = Callable[..., RowsOptions]
 
 
 @pytest.fixture
-def orders(tmp_path: Path) -> Orders:
+def make_options(tmp_path: Path) -> MakeOptions:
     """Backs up a database made by the first script, runs the second on it, and returns options for its rows."""
 
     def make(before: str, after: str, **wanted: object) -> RowsOptions:

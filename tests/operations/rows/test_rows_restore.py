@@ -1,4 +1,4 @@
-"""Rows come back as the backup has them, newer rows stay, and nothing else changes: all of it, or nothing."""
+"""Rows are restored as in the backup, newer rows stay, and nothing else changes: all or nothing."""
 
 import os
 import signal
@@ -15,18 +15,20 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from shared.catalog.listing import Catalog
+from shared.clock import Clock
 from shared.compare.rows import Counts
 from shared.errors import NotPermitted, SourceError, UsageError
 from shared.model.kinds import Kind
 from shared.operations.backup import BackupOptions, take_backup
+from shared.operations.backup.safety import SafetyBackup
 from shared.operations.diff.compare import compare, open_pair
 from shared.operations.rows import RowsOptions, plan_rows, restore_rows, to_file
-from shared.operations.rows import restore as module
 from shared.operations.rows.apply import Conflict, RowWritten
 from shared.operations.verify import allowances
+from shared.runtime.progress import Progress
 from shared.sqlite.location import FileLocation
 from shared.stores import open_store
-from tests.operations.rows.conftest import Orders, rows_of
+from tests.operations.rows.conftest import MakeOptions, rows_of
 
 TABLE = (
     "CREATE TABLE t (id INTEGER PRIMARY KEY, v TEXT, n INTEGER); INSERT INTO t VALUES (1,'a',1), (2,'b',2), (3,'c',3);"
@@ -34,15 +36,15 @@ TABLE = (
 SINCE = "DELETE FROM t WHERE id = 1; UPDATE t SET v = 'X' WHERE id = 2; INSERT INTO t VALUES (4, 'new', 4);"
 
 
-def test_missing_and_changed_rows_come_back_and_newer_ones_stay(orders: Orders) -> None:
-    options = orders(TABLE, SINCE)
+def test_missing_and_changed_rows_are_restored_and_newer_rows_stay(make_options: MakeOptions) -> None:
+    options = make_options(TABLE, SINCE)
     done = restore_rows(options)
     assert (done.inserted, done.updated, done.unchanged) == (1, 1, 1)
     assert rows_of(options) == [(1, "a", 1), (2, "b", 2), (3, "c", 3), (4, "new", 4)]
 
 
-def test_a_safety_backup_holds_what_was_there_before(orders: Orders) -> None:
-    options = orders(TABLE, SINCE)
+def test_safety_backup_contains_rows_before_restore(make_options: MakeOptions) -> None:
+    options = make_options(TABLE, SINCE)
     before = rows_of(options)
     done = restore_rows(options)
     assert done.safety is not None
@@ -51,8 +53,8 @@ def test_a_safety_backup_holds_what_was_there_before(orders: Orders) -> None:
     assert [row for row in rows_of(options) if row[0] != 1] == before
 
 
-def test_a_dry_run_writes_nothing_and_shows_hashes_not_values(orders: Orders) -> None:
-    options = orders(TABLE, SINCE)
+def test_dry_run_writes_nothing_and_shows_hashes_not_values(make_options: MakeOptions) -> None:
+    options = make_options(TABLE, SINCE)
     before = rows_of(options)
     plan = plan_rows(options)
     assert rows_of(options) == before
@@ -61,36 +63,36 @@ def test_a_dry_run_writes_nothing_and_shows_hashes_not_values(orders: Orders) ->
     assert plan_rows(options, values=True).rows[0].then == {"id": 2, "v": "b", "n": 2}
 
 
-def test_where_and_keys_choose_rows_of_the_backup(orders: Orders) -> None:
-    options = orders(TABLE, "DELETE FROM t;", where="n > 1")
+def test_where_and_keys_select_rows_of_the_backup(make_options: MakeOptions) -> None:
+    options = make_options(TABLE, "DELETE FROM t;", where="n > 1")
     assert restore_rows(options).inserted == 2
     assert restore_rows(replace(options, where=None, keys=[[1], [99]])).inserted == 1
     assert len(rows_of(options)) == 3
 
 
-def test_a_condition_without_end_is_ended(orders: Orders, monkeypatch: pytest.MonkeyPatch) -> None:
-    """One function call: SQLite asks nobody whether to go on."""
+def test_endless_where_condition_is_stopped(make_options: MakeOptions, monkeypatch: pytest.MonkeyPatch) -> None:
+    """A single function call, which SQLite cannot interrupt."""
     monkeypatch.setattr(allowances, "ALLOWED", replace(allowances.ALLOWED, cpu_seconds=1, cpu_seconds_per_mb=0))
     endless = "n = instr(hex(zeroblob(4000000)), hex(zeroblob(2000000)) || '1')"
     with pytest.raises(UsageError, match="--where took more than 1 s of CPU time on the backup: write it by the key"):
-        plan_rows(orders(TABLE, "DELETE FROM t;", where=endless))
+        plan_rows(make_options(TABLE, "DELETE FROM t;", where=endless))
 
 
 @pytest.mark.parametrize(
     "where", ["1); DELETE FROM t; --", "id IN (SELECT id FROM v)", "load_extension('x')", "1; DROP TABLE t"]
 )
-def test_where_can_only_read_tables(orders: Orders, where: str) -> None:
+def test_where_condition_can_only_read_tables(make_options: MakeOptions, where: str) -> None:
     endless = "CREATE VIEW v AS WITH RECURSIVE c(id) AS (SELECT 1 UNION ALL SELECT id + 1 FROM c) SELECT id FROM c;"
-    options = orders(TABLE + endless, SINCE, where=where)
+    options = make_options(TABLE + endless, SINCE, where=where)
     before = rows_of(options)
     with pytest.raises((UsageError, NotPermitted)):
         restore_rows(options)
     assert rows_of(options) == before
 
 
-def test_triggers_fire_only_when_asked_for(orders: Orders) -> None:
+def test_triggers_fire_only_on_request(make_options: MakeOptions) -> None:
     log = "CREATE TABLE log (x); CREATE TRIGGER tr AFTER INSERT ON t BEGIN INSERT INTO log VALUES (NEW.id); END;"
-    options = orders(TABLE + log, SINCE)
+    options = make_options(TABLE + log, SINCE)
     restore_rows(options)
     assert rows_of(options, "SELECT * FROM log") == [(4,)]
     with closing(apsw.Connection(str(options.target.display))) as connection:
@@ -99,9 +101,9 @@ def test_triggers_fire_only_when_asked_for(orders: Orders) -> None:
     assert rows_of(options, "SELECT * FROM log") == [(4,), (1,)]
 
 
-def test_unique_values_may_change_places(orders: Orders) -> None:
+def test_rows_can_swap_unique_values(make_options: MakeOptions) -> None:
     create = "CREATE TABLE t (id INTEGER PRIMARY KEY, u UNIQUE); INSERT INTO t VALUES (1, 'a'), (2, 'b');"
-    options = orders(
+    options = make_options(
         create,
         "UPDATE t SET u = 'x' WHERE id = 1; UPDATE t SET u = 'a' WHERE id = 2; UPDATE t SET u = 'b' WHERE id = 1;",
     )
@@ -109,35 +111,35 @@ def test_unique_values_may_change_places(orders: Orders) -> None:
     assert rows_of(options) == [(1, "a"), (2, "b")]
 
 
-def test_a_unique_value_that_a_newer_row_took_is_a_conflict(orders: Orders) -> None:
+def test_unique_value_taken_by_newer_row_is_a_conflict(make_options: MakeOptions) -> None:
     create = "CREATE TABLE t (id INTEGER PRIMARY KEY, email UNIQUE); INSERT INTO t VALUES (1, 'a@b');"
-    options = orders(create, "DELETE FROM t; INSERT INTO t VALUES (2, 'a@b');")
+    options = make_options(create, "DELETE FROM t; INSERT INTO t VALUES (2, 'a@b');")
     assert "UNIQUE constraint failed: t.email" in plan_rows(options).conflicts[0]
     with pytest.raises(Conflict, match=r"UNIQUE constraint failed: t\.email"):
         restore_rows(options)
     assert rows_of(options) == [(2, "a@b")]
 
 
-def test_a_row_without_its_parent_is_a_conflict(orders: Orders) -> None:
+def test_row_without_parent_is_a_conflict(make_options: MakeOptions) -> None:
     create = "CREATE TABLE p (id INTEGER PRIMARY KEY); INSERT INTO p VALUES (1), (2);"
     create += "CREATE TABLE t (id INTEGER PRIMARY KEY, p REFERENCES p); INSERT INTO t VALUES (1, 1), (2, 2);"
-    options = orders(create, "DELETE FROM t; DELETE FROM p WHERE id = 1;")
+    options = make_options(create, "DELETE FROM t; DELETE FROM p WHERE id = 1;")
     with pytest.raises(Conflict, match="1 row of t would have no parent row"):
         restore_rows(options)
     restore_rows(replace(options, table="p"))
     assert restore_rows(options).inserted == 2
 
 
-def test_a_row_written_since_the_plan_stops_all(orders: Orders, monkeypatch: pytest.MonkeyPatch) -> None:
-    options = orders(TABLE, SINCE)
-    real = module._safety_backup
+def test_row_written_since_the_plan_stops_restore(make_options: MakeOptions, monkeypatch: pytest.MonkeyPatch) -> None:
+    options = make_options(TABLE, SINCE)
+    real = SafetyBackup.take
 
-    def meanwhile(*arguments: object) -> str:
+    def take_and_write(safety: SafetyBackup, clock: Clock, progress: Progress) -> str:
         with closing(apsw.Connection(options.target.display)) as connection:
             connection.execute("UPDATE t SET v = 'newest' WHERE id = 2")
-        return real(*arguments)  # type: ignore[arg-type]
+        return real(safety, clock, progress)
 
-    monkeypatch.setattr(module, "_safety_backup", meanwhile)
+    monkeypatch.setattr(SafetyBackup, "take", take_and_write)
     with pytest.raises(RowWritten) as raised:
         restore_rows(options)
     assert raised.value.keys == [[2]]
@@ -145,8 +147,8 @@ def test_a_row_written_since_the_plan_stops_all(orders: Orders, monkeypatch: pyt
     assert rows_of(options) == [(2, "newest", 2), (3, "c", 3), (4, "new", 4)]
 
 
-def test_rows_of_a_production_database_need_an_approval(orders: Orders) -> None:
-    options = orders(TABLE, SINCE, environment="production")
+def test_production_database_needs_approval(make_options: MakeOptions) -> None:
+    options = make_options(TABLE, SINCE, environment="production")
     with pytest.raises(NotPermitted, match="second person"):
         restore_rows(options)
 
@@ -155,29 +157,31 @@ def test_rows_of_a_production_database_need_an_approval(orders: Orders) -> None:
     ("table", "message"),
     [("nope", "is not in"), ("f", "virtual table"), ("v", "is not in"), ("f_content", "is not in")],
 )
-def test_only_ordinary_tables_get_rows_back(orders: Orders, table: str, message: str) -> None:
-    options = orders(f"{TABLE} CREATE VIRTUAL TABLE f USING fts5(a); CREATE VIEW v AS SELECT 1;", SINCE, table=table)
+def test_only_ordinary_tables_can_be_restored(make_options: MakeOptions, table: str, message: str) -> None:
+    options = make_options(
+        f"{TABLE} CREATE VIRTUAL TABLE f USING fts5(a); CREATE VIEW v AS SELECT 1;", SINCE, table=table
+    )
     with pytest.raises(UsageError, match=message):
         restore_rows(options)
 
 
-def test_a_hidden_rowid_that_a_newer_row_has_is_not_taken_from_it(orders: Orders) -> None:
+def test_newer_row_keeps_its_hidden_rowid(make_options: MakeOptions) -> None:
     create = "CREATE TABLE t (k TEXT PRIMARY KEY, v); INSERT INTO t VALUES ('a', 1);"
-    options = orders(create, "DELETE FROM t; INSERT INTO t VALUES ('b', 2);")
+    options = make_options(create, "DELETE FROM t; INSERT INTO t VALUES ('b', 2);")
     restore_rows(options)
     assert rows_of(options) == [("a", 1), ("b", 2)]
 
 
-def test_columns_that_only_the_target_has_keep_their_values(orders: Orders) -> None:
-    options = orders(
+def test_columns_missing_in_backup_keep_their_values(make_options: MakeOptions) -> None:
+    options = make_options(
         TABLE, SINCE + "ALTER TABLE t ADD COLUMN extra DEFAULT 'd'; UPDATE t SET extra = 'mine' WHERE id = 2;"
     )
     restore_rows(options)
     assert rows_of(options, "SELECT id, v, extra FROM t WHERE id < 3") == [(1, "a", "d"), (2, "b", "mine")]
 
 
-def test_a_locked_database_is_left_alone(orders: Orders, monkeypatch: pytest.MonkeyPatch) -> None:
-    options = orders(f"PRAGMA journal_mode=WAL; {TABLE}", SINCE)
+def test_locked_database_is_not_changed(make_options: MakeOptions, monkeypatch: pytest.MonkeyPatch) -> None:
+    options = make_options(f"PRAGMA journal_mode=WAL; {TABLE}", SINCE)
     monkeypatch.setattr(to_file, "_BUSY_MILLISECONDS", 1)
     with closing(apsw.Connection(options.target.display)) as writer:
         writer.execute("BEGIN IMMEDIATE; DELETE FROM t WHERE id = 3")
@@ -187,8 +191,8 @@ def test_a_locked_database_is_left_alone(orders: Orders, monkeypatch: pytest.Mon
     assert (3, "c", 3) in rows_of(options)
 
 
-def test_killed_inside_the_transaction_nothing_is_changed(orders: Orders) -> None:
-    options = orders(f"PRAGMA journal_mode=WAL; {TABLE}", SINCE)
+def test_kill_inside_transaction_changes_nothing(make_options: MakeOptions) -> None:
+    options = make_options(f"PRAGMA journal_mode=WAL; {TABLE}", SINCE)
     before = rows_of(options)
     program = """
 import os, sys
@@ -239,7 +243,7 @@ CREATE TRIGGER d_ BEFORE DELETE ON t BEGIN DELETE FROM other; END;"""
 @given(
     schema=st.sampled_from(SCHEMAS), before=ROWS, after=ROWS, chosen=st.sets(KEYS, max_size=6), everything=st.booleans()
 )
-def test_chosen_rows_equal_the_backup_and_no_other_row_changed(
+def test_selected_rows_equal_backup_and_no_other_row_changes(
     tmp_path_factory: pytest.TempPathFactory,
     schema: str,
     before: dict[object, tuple[object, object]],
