@@ -116,7 +116,7 @@ def test_plan_shows_the_restorable_range_and_writes_nothing(server: Server, orde
 def test_time_after_the_newest_point_is_noted_in_the_plan(server: Server, order: MakeOrder) -> None:
     server.clock.advance(60)
     plan = plan_native(order(6), clock=at(server))
-    assert plan.notes == ["the newest native backup is of 2026-01-01T00:05:00Z: nothing later can come back"]
+    assert plan.notes == ["the newest native backup is of 2026-01-01T00:05:00Z: later data cannot be restored"]
 
 
 def test_unchanged_database_is_noted_as_possibly_unfinished(server: Server, order: MakeOrder) -> None:
@@ -156,7 +156,7 @@ def test_database_that_cannot_be_decrypted_is_not_restored(server: Server, order
 
 def test_refused_restore_changes_nothing_and_names_the_safety_backup(server: Server, order: MakeOrder) -> None:
     server.faults.error("RESTORE", 10005, "not on this plan")
-    with pytest.raises(CommandRefused, match="was not put back; what was there before is the backup before-restore-"):
+    with pytest.raises(CommandRefused, match="was not restored; what was there before is the backup before-restore-"):
         restore_native(order(), clock=at(server))
     assert (rows(server), len(ids(order()))) == (65, 1)
 
@@ -172,7 +172,7 @@ def test_lost_reply_to_a_restore_is_not_retried_and_not_success(server: Server, 
         server.faults.cut("RESTORE", after=2)
     else:
         server.faults.reply("RESTORE", b"+4 what")
-    with pytest.raises(SourceError, match=r"whether .* was put back is not known.*the backup before-restore-"):
+    with pytest.raises(SourceError, match=r"not known whether .* was restored.*the backup before-restore-"):
         restore_native(order(), clock=at(server))
     assert restores(server) == 1
     assert rows(server) == (63 if ran else 65)

@@ -75,7 +75,7 @@ def publish_copy(copy_store: Store | None, manifest: Manifest, copies: Copies, p
     note("copy", f"the copy of {manifest.id} is not in {copy_store.url}: litekeep copy brings it there")
     try:
         publish(copy_store, manifest, copies, progress)
-        note("copy", f"so is its copy in {copy_store.url}")
+        note("copy", f"its copy is stored in {copy_store.url}")
     except LitekeepError as error:
         return str(error)
     return None

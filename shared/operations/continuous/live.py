@@ -67,7 +67,7 @@ class Live:
             return "the last base is a day old"
         if self.grown >= self.base.stored_bytes:
             return "the increments have grown as large as their base"
-        return "the base would go before its point" if self.base.keep_until < keep_until else None
+        return "the base would expire before its point" if self.base.keep_until < keep_until else None
 
 
 def live_chain(backups: Iterable[Backup]) -> Live | None:

@@ -33,7 +33,7 @@ class FileTarget:
         if not in_place:
             check_new(self._path)
         elif not self._path.exists():
-            raise UsageError(f"--in-place: {self._path} is not there; leave out --in-place to make it anew")
+            raise UsageError(f"--in-place: {self._path} does not exist; leave out --in-place to create it")
         else:
             refuse_foreign_place(self._path)
 

@@ -86,19 +86,18 @@ def plan_native(options: NativeRestoreOptions, *, clock: Clock = utc_now) -> Nat
         options.permit.check(native_plan(options))
     elif options.environment == "production":
         raise NotPermitted(
-            f"putting {options.target.display} back in production needs a second person's approval (litekeep request "
-            "restore --native), and the platform restores nowhere else: restore a backup of Litekeep's beside it with "
-            f"litekeep restore --at {rfc3339(options.moment)} --to a new name, check it, and switch the application "
-            "over"
+            f"a native restore of {options.target.display} in production needs a second person's approval: ask with "
+            "litekeep request restore --native, or restore a backup of Litekeep's beside it with litekeep restore --at "
+            f"{rfc3339(options.moment)} --to a new name, check it, and switch the application over"
         )
     inventory = native_backups.read_inventory(options.target.address, options.target.database)
     native_backups.check_moment(inventory, options.moment, clock())
     oldest, newest = inventory.points[0].created, inventory.points[-1].created
     notes = []
     if options.moment > newest:
-        notes.append(f"the newest native backup is of {native_backups.shown(newest)}: nothing later can come back")
+        notes.append(f"the newest native backup is of {native_backups.shown(newest)}: later data cannot be restored")
     if not inventory.settings.enabled:
-        notes.append("native backups are off: what is written from now on is in none, see litekeep native enable")
+        notes.append("native backups are off, so later writes are in none of them: see litekeep native enable")
     return NativePlan(
         options.id,
         options.target.display,
@@ -147,8 +146,8 @@ def restore_native(
             raise NotGood(f"{error}; {_safety_hint(safety)}") from None
         except BaseException as error:
             raise SourceError(
-                f"the node has put {options.target.display} back, and that could not be proven: {_reason(error)}; "
-                f"look at it; {_safety_hint(safety)}"
+                f"the node restored {options.target.display}, but that could not be proven: {_reason(error)}; "
+                f"check the database; {_safety_hint(safety)}"
             ) from error
     return Restored(
         id=options.id,
@@ -169,7 +168,7 @@ def _restore(options: NativeRestoreOptions, safety: str) -> None:
     except native_backups.Unsettled as error:
         raise SourceError(_unknown_state(str(error), options, safety)) from None
     except LitekeepError as error:
-        error.args = (f"{error}; {options.target.display} was not put back; {_safety_hint(safety)}", *error.args[1:])
+        error.args = (f"{error}; {options.target.display} was not restored; {_safety_hint(safety)}", *error.args[1:])
         raise
     except BaseException as error:
         raise SourceError(_unknown_state(_reason(error), options, safety)) from error
@@ -227,7 +226,7 @@ def _prove(options: NativeRestoreOptions, before: Path, proof: Path, progress: P
         found = look(child, proof, options.target.display)
     if not found.integrity.good:
         raise NotGood(
-            f"{options.target.display} is damaged as it was put back, integrity_check says: "
+            f"{options.target.display} is damaged after its native restore, integrity_check says: "
             f"{found.integrity.problems[0]}"
         )
     return found.tables, found.rows, difference(proof, before) is None
@@ -242,8 +241,8 @@ def _unchanged_note(options: NativeRestoreOptions) -> str:
 
 def _unknown_state(reason: str, options: NativeRestoreOptions, safety: str) -> str:
     return (
-        f"{reason}; whether {options.target.display} was put back is not known: look at it before anyone writes to it; "
-        f"{_safety_hint(safety)}"
+        f"{reason}; it is not known whether {options.target.display} was restored: check it before anyone writes to "
+        f"it; {_safety_hint(safety)}"
     )
 
 

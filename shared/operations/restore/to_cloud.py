@@ -85,7 +85,7 @@ def check_target(target: CloudLocation, *, in_place: bool) -> None:
     """Raises UsageError when a new database would have a taken name, or there is nothing to replace."""
     there = databases.on_node(target.address, lambda session: databases.find(session, target.database))
     if there is None and in_place:
-        raise UsageError(f"--in-place: {target.display} is not there; leave out --in-place to make it anew")
+        raise UsageError(f"--in-place: {target.display} does not exist; leave out --in-place to create it")
     if there is not None and not in_place:
         raise UsageError(f"{target.display} is there already: choose another name, or --in-place to replace it")
 
