@@ -149,7 +149,7 @@ class _Cycle:
             return self._store(material, live)
 
     def _find_chain(self) -> Live | None:
-        """Returns the chain in the store. Lists the last day first, as long as a base is used, then all points."""
+        """Returns the chain in the store. Lists the last day first, because no base is used longer; then all."""
         database = self._options.location.database
         for reach in (BASE_LIFE, self._options.keep_for):
             live = live_chain(self._catalog.backups(Kind.CONTINUOUS, database, self._began - reach))
