@@ -194,7 +194,7 @@ def test_interrupted_restore_reports_the_state_and_the_safety_backup(
         raise stop
 
     monkeypatch.setattr(native_backups, "restore", interrupted)
-    with pytest.raises(SourceError, match=message + r"; whether .* is not known.*before-restore-") as caught:
+    with pytest.raises(SourceError, match=message + r"; it is not known whether .*before-restore-") as caught:
         restore_native(order(), clock=at(server))
     assert "SECRET" not in str(caught.value)
 
