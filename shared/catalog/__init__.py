@@ -1,1 +1,1 @@
-"""A store seen as backups: the listing, which backup a REF means, holds."""
+"""The backups in a store: listing them, resolving a REF to one, holding them."""

@@ -1,7 +1,7 @@
-"""The backups that a listing makes, one kind of one database at a time.
+"""Builds backups from a listing, one kind of one database at a time.
 
-A listing is in the order of names, and those begin with kind and database. So nothing of a group is needed once its
-backups are made but what these hold themselves: of a hundred thousand only that is in memory.
+A listing is sorted by object name, and names begin with kind and database. A group is therefore complete before the
+next one starts, and only its `Backup` objects stay in memory: this matters with a hundred thousand backups.
 """
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
@@ -29,16 +29,16 @@ from shared.model.names import BackupName, ObjectName
 from shared.stores import Store, StoredObject
 from shared.stores.interface import without_metadata
 
-_NONE = Weighed(None)  # of a backup without a verdict
+_NONE = Weighed(None)  # for a backup without a verdict
 
 Listed = tuple[ObjectName, StoredObject]
 
 
 @dataclass(frozen=True, slots=True)
 class Group:
-    """The backups of one kind of one database, in any order, and every object that is named as one of theirs.
+    """The backups of one kind of one database, in any order, and every object that belongs to them by its name.
 
-    Neither holds the metadata of the objects any more.
+    The objects are stored here without their metadata.
     """
 
     backups: list[Backup]
@@ -46,7 +46,10 @@ class Group:
 
 
 def groups(store: Store, listed: Iterable[Listed], now: datetime) -> Iterator[Group]:
-    """What the `named` objects of a listing make. Raises StoreError when a manifest or a hold cannot be read."""
+    """Yields the groups of a listing. `listed` is the result of `named`.
+
+    Raises StoreError when a manifest or a hold cannot be read.
+    """
     for _, found in groupby(listed, key=lambda each: (each[0].backup.kind, each[0].backup.database)):
         yield _group(store, list(found), now)
 
@@ -62,7 +65,7 @@ def _group(store: Store, found: Sequence[Listed], now: datetime) -> Group:
     backups, last_known = [], latest_known(now)
     for name, summary in summaries.items():
         if summary is None:
-            continue  # it was removed since the listing began
+            continue  # the manifest was removed after the listing began
         manifest, good = kept[manifests[name].name], summary if isinstance(summary, Summary) else None
         created_at = good.created_at if good else manifest.created_at
         verdict, opinion = weighed.get(name, (None, _NONE))
@@ -92,7 +95,7 @@ def _group(store: Store, found: Sequence[Listed], now: datetime) -> Group:
 def _summaries(
     store: Store, manifests: Mapping[BackupName, StoredObject], listed: Mapping[str, StoredObject]
 ) -> dict[BackupName, Read | None]:
-    """Takes them from the metadata beside the manifests, or else from the manifests themselves."""
+    """Returns a summary of each manifest: from its object's metadata if possible, else from its content."""
     keeper = store if isinstance(store, KeepsSummaries) else None
     found: dict[BackupName, Read | None] = {}
     for name, item in manifests.items():

@@ -16,34 +16,35 @@ from shared.stores import StoredObject
 class Backup:
     """One backup as a listing shows it.
 
-    `damaged` says why its manifest could not be read, `missing` which artifact is not there as it was stored; `future`
-    that it is dated ahead of our clock. A verdict dated ahead of our clock is none.
+    `damaged` is the reason why its manifest could not be read. `missing` names the artifact that is missing or has
+    another size. `future` means that the backup is dated ahead of our clock. Verdicts dated ahead of our clock are
+    ignored.
     """
 
     name: BackupName
     created_at: datetime
     manifest: StoredObject
-    summary: Summary | None  # None of one that is damaged
+    summary: Summary | None  # None if damaged
     verdict: StoredObject | None = None
     verified: bool | None = None
     damaged: str | None = None
-    verified_level: str | None = None  # how far up the ladder the newest verification went
-    source_damage: str | None = None  # what that found in the source itself, of which the backup is faithful
-    verdicts: tuple[StoredObject, ...] = ()  # all of them, newest first
-    trust: Trust | None = None  # how far the one that counts was looked into
-    doubt: str | None = None  # why the newest of them counts for nothing
-    checked: bool = False  # its manifest's seal was looked at, with the key, and holds
-    unopened: str | None = None  # why it cannot be looked at with the key that is at hand
+    verified_level: str | None = None  # the level of the newest verification
+    source_damage: str | None = None  # damage of the source itself, which the backup reproduces faithfully
+    verdicts: tuple[StoredObject, ...] = ()  # all verdicts, newest first
+    trust: Trust | None = None  # how `verdict` was checked
+    doubt: str | None = None  # why the newest verdict is ignored
+    checked: bool = False  # the key was available and the manifest's seal is valid
+    unopened: str | None = None  # why the configured key does not open the backup
     missing: str | None = None
     future: bool = False
     hold: Hold | None = None
-    rewrappings: tuple[StoredObject, ...] = ()  # of its data key (`litekeep rekey`), the newest first
-    passed_over: tuple[str, ...] = ()  # of what `latest` found: why each newer one counts for nothing
-    builds_on: "Backup | None" = field(default=None, compare=False, repr=False)  # as the listing has it
+    rewrappings: tuple[StoredObject, ...] = ()  # re-wrapped data keys (`litekeep rekey`), newest first
+    passed_over: tuple[str, ...] = ()  # for the result of `latest`: why each newer backup was not chosen
+    builds_on: "Backup | None" = field(default=None, compare=False, repr=False)  # its parent in the same listing
 
     @property
     def sound(self) -> bool:
-        """Whether its manifest can be read, and its database was sound when it was taken."""
+        """Whether the manifest can be read and the database was sound when the backup was taken."""
         return self.damaged is None and self.summary is not None and self.summary.good
 
     @property
@@ -52,7 +53,7 @@ class Backup:
 
     @property
     def stored_bytes(self) -> int:
-        """Of its artifacts."""
+        """The total size of the artifacts in bytes."""
         return sum(artifact.size_bytes for artifact in self.artifacts)
 
     @property
@@ -69,22 +70,22 @@ class Backup:
 
     @property
     def began_at(self) -> datetime:
-        """When its snapshot began, at the latest."""
+        """When the snapshot began, or a later time if the manifest does not record that."""
         return (self.summary.began_at if self.summary else None) or self.created_at
 
     @property
     def erased_through(self) -> int:
-        """The last erasure after which it was made anew without the erased rows; 0 for none."""
+        """The number of the last erasure that was applied to the stored backup by a rewrite; 0 for none."""
         return (self.summary.erased_through if self.summary else None) or 0
 
     @property
     def chain(self) -> ChainSummary | None:
-        """Its place in a continuous chain; None of one that stands alone."""
+        """The backup's position in a continuous chain; None for a backup outside any chain."""
         return self.summary.chain if self.summary else None
 
     @property
     def wrong(self) -> str | None:
-        """Why it counts for nothing in `latest` and the like; None when nothing is known against it."""
+        """Why `latest` and other automatic choices ignore the backup; None if no problem is known."""
         if self.damaged or self.missing:
             return self.damaged or self.missing
         if self.future:
@@ -95,7 +96,7 @@ class Backup:
 
     @property
     def good(self) -> bool:
-        """Whether nothing is known against it."""
+        """Whether no problem is known."""
         return self.wrong is None
 
     def to_json(self) -> dict[str, Any]:
@@ -122,7 +123,7 @@ class Backup:
 
 
 def with_verdict(backup: Backup, verdict: StoredObject, weighed: Weighed) -> Backup:
-    """The backup with what its newest verdict that counts comes to; with none, if `weighed` says that none does."""
+    """Returns the backup with the result of this verdict; without a verdict if `weighed.ok` is None."""
     counts = weighed.ok is not None
     return replace(
         backup,

@@ -1,9 +1,9 @@
-"""Looking at the seals of backups and verdicts with the key, where it is at hand.
+"""Checks the seals of manifests and verdicts if the key is available.
 
-A listing is not enough for what others build on: `latest-verified`, cleanup, `status`, the monitor, "not read again".
-For the few backups that decide there, the manifest is checked against its seal and then each verdict against its own,
-newest first, until one counts. Without the key (no key file, no right to decrypt, Cloud KMS out of reach) all stays as
-the listing has it: "not checked here".
+A listing alone is not proof enough for `latest-verified`, cleanup, `status`, the monitor and skipped verifications.
+For the few backups that decide the result there, the manifest is checked against its seal, and then the verdicts
+against theirs, newest first, until one is valid. If the key is not available (no key file, no right to decrypt, Cloud
+KMS out of reach) the backup stays as listed, with its verdict "not checked here".
 """
 
 from collections.abc import Callable, Iterator, Sequence
@@ -30,19 +30,22 @@ if TYPE_CHECKING:
 
 OpenKey = Callable[[], WrappingKey | None]
 
-_MOST_OF_A_DATABASE = 50  # that are looked at until one of each kind holds
+_MOST_OF_A_DATABASE = 50  # backups of a database that `settle` checks
 
 
 @dataclass(frozen=True)
 class Known:
-    """What was read of a backup: its manifest, whose seal was not looked at by that, and the bytes of it."""
+    """The manifest of a backup as read, with its raw bytes. Its seal has not been checked."""
 
     manifest: Manifest
     raw: bytes
 
 
 class Checker:
-    """Opens the key when it is first needed. `why_not` says why it is not at hand; None while it may be."""
+    """Checks backups with a key that is opened on first use.
+
+    `why_not` is the reason why the key is not available; None until opening or using it has failed.
+    """
 
     def __init__(self, open_key: OpenKey | None) -> None:
         self._open_key = open_key
@@ -53,7 +56,7 @@ class Checker:
 
     @property
     def key(self) -> WrappingKey | None:
-        """The key, or None for backups that are not encrypted. Raises LitekeepError when it is not at hand."""
+        """The key, or None for backups that are not encrypted. Raises LitekeepError when it is not available."""
         if self._open_key is None or self.why_not is not None:
             raise KeyProblem(self.why_not or "no key was given")
         if not self._is_open:
@@ -67,11 +70,14 @@ class Checker:
 
     @property
     def opened_key(self) -> WrappingKey | None:
-        """The same for what takes no right to decrypt. Raises LitekeepError when it cannot be opened at all."""
+        """The key for uses that need no right to decrypt, so it is returned even after `why_not` was set.
+
+        Raises LitekeepError when the key cannot be opened.
+        """
         return self._key if self._is_open else self.key
 
     def __call__(self, catalog: Catalog, backup: Backup) -> Backup:
-        """The backup as it turns out to be; as it was where the key is not at hand.
+        """Returns the backup with the results of the checks; unchanged if the key is not available.
 
         Raises StoreError when the store cannot be read.
         """
@@ -79,33 +85,35 @@ class Checker:
             return backup
         try:
             opened = self._open(catalog, backup)
-            held = self._of_its_manifest(catalog, backup) if opened is None else weigh_verdicts(catalog, backup, opened)
-            return replace(held, checked=opened is not None)
+            found = (
+                self._check_signed_hash(catalog, backup) if opened is None else weigh_verdicts(catalog, backup, opened)
+            )
+            return replace(found, checked=opened is not None)
         except NotGood as error:
             return replace(backup, damaged=str(error), verified=None, verdict=None, trust=None)
         except ObjectMissing:
             return replace(backup, missing="it was removed meanwhile")
         except (OtherKey, KeyVersionGone) as error:
             return replace(backup, unopened=str(error))
-        except KeyProblem as error:  # then it opens none of the others
+        except KeyProblem as error:  # the key cannot open any other backup either
             self.why_not = str(error)
             return backup
 
     def settle(self, catalog: Catalog, newest_first: Sequence[Backup]) -> list[Backup]:
-        """The backups of one database with those looked at that decide: the newest good one of each kind, and the
-        newest that is verified. What is dated in the future decides nothing.
+        """Returns the backups of one database after checking those that decide: the newest good one of each kind and
+        the newest verified one. Backups dated in the future are not checked.
         """
         settled: dict[BackupName, Backup] = {}
         waiting: set[Kind | None] = {*Kind, None}  # None stands for the newest that is verified
         for backup in newest_first:
             if backup.future or backup.damaged or backup.missing:
                 continue
-            says_good = backup.verified is True and backup.good
-            asks = backup.name.kind in waiting or (None in waiting and (says_good or bool(backup.verdicts)))
-            if not asks:
+            is_listed_good = backup.verified is True and backup.good
+            decides = backup.name.kind in waiting or (None in waiting and (is_listed_good or bool(backup.verdicts)))
+            if not decides:
                 continue
             if len(settled) >= _MOST_OF_A_DATABASE:
-                found = replace(backup, unopened=f"not looked at, as {_MOST_OF_A_DATABASE} that are newer do not hold")
+                found = replace(backup, unopened=f"not checked: {_MOST_OF_A_DATABASE} newer backups failed the check")
             else:
                 found = self(catalog, backup)
             settled[backup.name] = found
@@ -116,36 +124,36 @@ class Checker:
         return [settled.get(backup.name, backup) for backup in newest_first]
 
     def read(self, catalog: Catalog, backup: Backup) -> Known:
-        """Its manifest, read once. Raises NotGood, ObjectMissing or StoreError."""
+        """Returns the backup's manifest, which is read once. Raises NotGood, ObjectMissing or StoreError."""
         if backup.name not in self._known:
             self._known[backup.name] = Known(*catalog.read_manifest(backup))
         return self._known[backup.name]
 
     def forget(self) -> None:
-        """Lets go of the manifests that were read: of a thousand databases they are too many to keep."""
+        """Drops the cached manifests: those of a thousand databases would take too much memory."""
         self._known.clear()
 
     def _open(self, catalog: Catalog, backup: Backup) -> Opened | None:
-        """Returns the manifest once its seal is checked; None without the key."""
+        """Returns the manifest after checking its seal; None if the key is not available."""
         try:
             key = self.key
         except LitekeepError:
-            self._hold_to_name(catalog, backup)
+            self._check_key_name(catalog, backup)
             return None
         known = self.read(catalog, backup)
         return open_read(catalog.store, backup, known.manifest, known.raw, key)
 
-    def _of_its_manifest(self, catalog: Catalog, backup: Backup) -> Backup:
-        """Without the key a signed verdict can still be checked against the stored manifest: it holds its SHA-256."""
+    def _check_signed_hash(self, catalog: Catalog, backup: Backup) -> Backup:
+        """Compares the SHA-256 in a signed verdict with the stored manifest, which takes no key."""
         if not is_signature_needed() or not backup.verified or backup.verdict is None:
             return backup
-        said = read_verdict(read_object(catalog.store, backup.verdict)) or {}
-        if said.get("manifest_sha256") == sha256(self.read(catalog, backup).raw).hexdigest():
+        document = read_verdict(read_object(catalog.store, backup.verdict)) or {}
+        if document.get("manifest_sha256") == sha256(self.read(catalog, backup).raw).hexdigest():
             return backup
         return with_verdict(backup, backup.verdict, Weighed(None, doubt="it is of another manifest"))
 
-    def _hold_to_name(self, catalog: Catalog, backup: Backup) -> None:
-        """Who may not decrypt can still tell another key by its name. Raises OtherKey for one."""
+    def _check_key_name(self, catalog: Catalog, backup: Backup) -> None:
+        """Compares the key's name with the one in the manifest, which takes no right to decrypt. Raises OtherKey."""
         if not self._is_open or self._key is None or backup.rewrappings:
             return
         encryption = self.read(catalog, backup).manifest.encryption
@@ -154,9 +162,9 @@ class Checker:
 
 
 def weigh_verdicts(catalog: Catalog, backup: Backup, opened: Opened) -> Backup:
-    """The backup with its newest verdict that counts; of those that do not, why the newest does not.
+    """Returns the backup with its newest valid verdict, and in `doubt` why a newer one is ignored.
 
-    `opened` is its manifest, whose seal holds. Raises StoreError when a verdict cannot be read.
+    `opened` is the manifest after its seal was checked. Raises StoreError when a verdict cannot be read.
     """
     doubt: str | None = None
     for verdict, weighed in _each(catalog, backup, opened):
@@ -177,5 +185,5 @@ def _each(catalog: Catalog, backup: Backup, opened: Opened) -> Iterator[tuple[St
             raw = b""
         except ObjectMissing:
             continue
-        said = read_verdict(raw)
-        yield verdict, weigh(said, backup.name, time_of(verdict), opened.verdict_seal, opened=opened, raw=raw)
+        document = read_verdict(raw)
+        yield verdict, weigh(document, backup.name, time_of(verdict), opened.verdict_seal, opened=opened, raw=raw)

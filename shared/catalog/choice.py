@@ -1,4 +1,4 @@
-"""Which backup `latest` and `latest-verified` mean."""
+"""Chooses the backup for `latest` and `latest-verified`."""
 
 from typing import TYPE_CHECKING
 
@@ -10,28 +10,28 @@ if TYPE_CHECKING:
 
     from shared.catalog.backup import Backup
 
-_MOST_IN_DOUBT = 20  # that are passed over and took a look with the key
+_MOST_CHECKED = 20  # backups checked with the key before giving up
 
 
 def choose(
     newest_first: "Iterable[Backup]", ref: str, url: str, check: "Callable[[Backup], Backup] | None"
 ) -> "tuple[Backup | None, list[str]]":
-    """The newest that `ref` means, and of each newer one that could have been it why it is not.
+    """Returns the newest backup that fits `ref`, or None, and for each newer candidate the reason why it was passed.
 
-    `check` looks at seals with the key; it is asked only where a verdict decides. What is under another key is taken
-    only when nothing else fits: who needs it has the key that opens it.
+    `check` checks seals with the key; it is called only if a verdict decides. A backup under another key is returned
+    only if no other fits: the caller may have the key for it.
     """
     passed: list[str] = []
     unopened: Backup | None = None
-    looked_at = 0
+    checked = 0
     for listed in newest_first:
         backup = listed
-        if check is not None and _needs_a_look(listed, ref):
-            looked_at += 1
-            if looked_at > _MOST_IN_DOUBT:
+        if check is not None and _needs_check(listed, ref):
+            checked += 1
+            if checked > _MOST_CHECKED:
                 raise LitekeepError(
-                    f"{_MOST_IN_DOUBT} backups in {url} that say they are newer do not hold: see litekeep list, and "
-                    "name one by its id"
+                    f"cannot choose the {ref} backup in {url}: the {_MOST_CHECKED} newest failed their checks; "
+                    "see litekeep list, and name one by its id"
                 )
             backup = check(listed)
         fits = backup.good and (ref == LATEST or backup.verified is True)
@@ -44,8 +44,8 @@ def choose(
     return unopened, passed
 
 
-def _needs_a_look(backup: "Backup", ref: str) -> bool:
-    """Returns whether a verdict decides over it: `latest` asks only whether one that says "not good" is true."""
+def _needs_check(backup: "Backup", ref: str) -> bool:
+    """Returns whether a verdict decides over the backup. For `latest` only a verdict "not good" does."""
     if not backup.verdicts or backup.future or backup.missing or backup.damaged:
         return False
     return ref == LATEST_VERIFIED or backup.verified is False

@@ -1,4 +1,4 @@
-"""All that a store says of one backup, as `litekeep show` and the console show it."""
+"""The full description of one backup for `litekeep show` and the console."""
 
 import json
 from collections.abc import Iterator
@@ -15,7 +15,9 @@ _LARGEST_VERDICT = 1 << 20
 
 
 def document_of(catalog: Catalog, backup: Backup) -> dict[str, Any]:
-    """The item of `list`, the manifest without wrapped keys and seal, and each verdict, newest first."""
+    """Returns the item of `list --json` with the manifest, without wrapped keys and seal, and the verdicts, newest
+    first.
+    """
     manifest, _ = catalog.read_manifest(backup)
     stored = manifest.model_dump(mode="json", exclude={"seal", "encryption"})
     stored["encrypted_with"] = manifest.encryption.key if manifest.encryption else None

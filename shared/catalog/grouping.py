@@ -1,4 +1,4 @@
-"""The objects of a listing, grouped into backups."""
+"""Groups the objects of a listing by backup."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from datetime import datetime
@@ -12,11 +12,14 @@ from shared.model.manifest import parse_manifest
 from shared.model.names import BackupName, ObjectName
 from shared.stores import StoredObject
 
-Read = Summary | NotGood  # or why it cannot be read
+Read = Summary | NotGood  # a summary, or why the manifest cannot be read
 
 
 def what_is_missing(summary: Summary, listed: Mapping[str, StoredObject]) -> str | None:
-    """Which artifact of a backup is not there in its size; `listed` are the objects of a listing by their names."""
+    """Returns which artifact is missing or has another size; None if all are present.
+
+    `listed` maps names to the objects of a listing.
+    """
     if not summary.artifacts:
         return "its manifest names no artifact"
     for artifact in summary.artifacts:
@@ -28,12 +31,12 @@ def what_is_missing(summary: Summary, listed: Mapping[str, StoredObject]) -> str
 
 
 def by_time(backup: Backup) -> tuple[datetime, datetime, str]:
-    """Of one second, the one that was stored later is the later backup."""
+    """Sort key. Of two backups created in the same second the one stored later is the newer."""
     return (backup.created_at, backup.manifest.created_at, backup.name.id)
 
 
 def named(found: Iterable[StoredObject]) -> Iterator[tuple[ObjectName, StoredObject]]:
-    """Those objects of a listing that belong to backups, each with what its name means."""
+    """Yields the objects of a listing that belong to backups, each with its parsed name."""
     for item in found:
         parsed = names.parse(item.name)
         if parsed is not None:
@@ -41,7 +44,7 @@ def named(found: Iterable[StoredObject]) -> Iterator[tuple[ObjectName, StoredObj
 
 
 def rewrappings_of(found: Iterable[tuple[ObjectName, StoredObject]]) -> dict[BackupName, tuple[StoredObject, ...]]:
-    """The sidecars of each backup that has any, the highest number first."""
+    """Returns the re-wrapped data keys of each backup that has any, highest number first."""
     by_backup: dict[BackupName, list[tuple[int, StoredObject]]] = {}
     for parsed, item in found:
         if parsed.number is not None:
@@ -55,9 +58,9 @@ def rewrappings_of(found: Iterable[tuple[ObjectName, StoredObject]]) -> dict[Bac
 def manifests_and_verdicts(
     found: Iterable[tuple[ObjectName, StoredObject]], now: datetime
 ) -> tuple[dict[BackupName, StoredObject], dict[BackupName, tuple[StoredObject, ...]]]:
-    """The manifest of each backup, and its verdicts, newest first.
+    """Returns the manifest of each backup, and its verdicts, newest first.
 
-    A verdict dated in the future counts for nothing: it would hide all later ones.
+    Verdicts dated in the future are ignored: they would hide all later ones.
     """
     manifests: dict[BackupName, StoredObject] = {}
     verdicts: dict[BackupName, list[tuple[datetime, str, StoredObject]]] = {}
@@ -74,11 +77,12 @@ def manifests_and_verdicts(
 
 
 def seal_format(summary: Read | None) -> int:
+    """Returns the manifest's `verdict_seal`; 0 if the manifest cannot be read."""
     return summary.verdict_seal if isinstance(summary, Summary) else 0
 
 
 def summary_in(content: bytes | NotGood, name: BackupName, listed: Mapping[str, StoredObject]) -> Read:
-    """Returns the summary of a manifest's bytes, or why they are no manifest of that backup."""
+    """Returns the summary of a manifest's bytes, or the error why they are not the manifest of that backup."""
     try:
         return content if isinstance(content, NotGood) else summarise(parse_manifest(content, name), listed)
     except NotGood as error:

@@ -1,8 +1,8 @@
-"""Holding a backup: while it is held nothing deletes it, whatever its age.
+"""Holds on backups. Nothing deletes a held backup, however old it is.
 
-A hold is an object of its own beside the backup, create-once: a second one on the same backup is
-refused. Where the store itself can hold objects (Cloud Storage's temporary hold), it does so too: the
-manifest and every artifact then cannot be deleted by anyone, by any tool or lifecycle rule, until released.
+A hold is a separate object beside the backup. It is created only if none exists, so a second hold is refused. If the
+store can hold objects itself (Cloud Storage's temporary hold), its holds are set too: no person, tool or lifecycle rule
+can then delete the manifest or an artifact until the hold is released.
 """
 
 import json
@@ -25,12 +25,12 @@ from shared.text import printable
 
 _LARGEST = 64 << 10  # bytes
 _LONGEST_REASON = 500
-_LONGEST_PATH = 1000  # of a point to its base
+_LONGEST_PATH = 1000  # backups from a point to its base
 
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Who holds a backup, since when, and why. `by_store`: whether the store holds its objects too."""
+    """A hold on a backup. `by_store`: whether the store itself holds the objects too."""
 
     backup: BackupName
     reason: str
@@ -50,17 +50,17 @@ class Hold:
         }
 
     def beside_backup(self) -> dict[str, Any]:
-        """The `hold` of a backup in JSON."""
+        """Returns the field `hold` of a backup in JSON output."""
         return {"reason": self.reason, "by": self.held_by, "since": rfc3339(self.held_at) if self.held_at else None}
 
 
 def hold(
     store: Store, backup_id: str, reason: str, held_by: str, *, database: str | None = None, clock: Clock = utc_now
 ) -> Hold:
-    """Holds the backup of that id.
+    """Holds the backup with that id.
 
-    Raises UsageError when there is no such backup, several, or no reason; ObjectExists when it is held
-    already; StoreError when the store refuses, or the backup went away meanwhile.
+    Raises UsageError if no backup or several match or the reason is empty; ObjectExists if it is already held;
+    StoreError if the store refuses or the backup was deleted meanwhile.
     """
     reason = _checked_reason(reason)
     name = _the_only_one(store, backup_id, database, role="manifest")
@@ -71,7 +71,7 @@ def hold(
             stored = store.create(name.hold, content, {})
     except ObjectExists:
         raise ObjectExists(f"{name.id} is held already ({read_hold(store, name).reason}): release it first") from None
-    # Only now, when no cleanup that begins will touch it: did one that was at work take it away?
+    # Checked after the hold is stored: a cleanup that starts now respects the hold, but one already running may not.
     if not is_stored(store, name.manifest):
         store.delete(stored.name, stored.generation)
         raise StoreError(f"{name.id} was deleted while it was being held: hold another one")
@@ -82,9 +82,9 @@ def hold(
 
 
 def release(store: Store, backup_id: str, *, database: str | None = None) -> Hold:
-    """Ends the hold of the backup of that id and returns what it was.
+    """Releases the hold on the backup with that id and returns the ended hold.
 
-    Raises UsageError when none of that id is held, or several are; StoreError when the store refuses.
+    Raises UsageError if no held backup or several match; StoreError if the store refuses.
     """
     name = _the_only_one(store, backup_id, database, role="hold")
     ended = read_hold(store, name)
@@ -92,7 +92,7 @@ def release(store: Store, backup_id: str, *, database: str | None = None) -> Hol
         for each in _needed_by_no_other(store, name):
             _set_store_holds(store, store, each, held=False)
     note("hold", f"whether {name.id} is still held is shown by litekeep list: run litekeep release again")
-    # Last: while this object exists, an interrupted release can be run again, and the backup is still held.
+    # Deleted last: until then the backup is still held, and an interrupted release can be run again.
     for item in _objects_of(store, name):
         if item.name == name.hold:
             store.delete(item.name, item.generation)
@@ -101,7 +101,7 @@ def release(store: Store, backup_id: str, *, database: str | None = None) -> Hol
 
 
 def read_hold(store: Store, name: BackupName) -> Hold:
-    """What the hold of that backup says; one that says nothing readable holds all the same."""
+    """Reads the hold of a backup. An unreadable hold is a hold too, with an unknown reason."""
     try:
         with store.open(name.hold) as stream:
             content = json.loads(stream.read(_LARGEST))
@@ -112,12 +112,12 @@ def read_hold(store: Store, name: BackupName) -> Hold:
 
 
 def is_held(store: Store, name: BackupName) -> bool:
-    """Asks for the hold by its name, whatever a listing said. Raises StoreError when the store does not tell."""
+    """Returns whether the backup is held, by a read of the object and not by a listing. Raises StoreError."""
     return is_stored(store, name.hold)
 
 
 def is_stored(store: Store, object_name: str, generation: str | None = None) -> bool:
-    """Asks for one object by its name. Raises StoreError when the store does not tell."""
+    """Returns whether the object exists, by a read of it and not by a listing. Raises StoreError."""
     try:
         with store.open(object_name, generation):
             return True
@@ -126,7 +126,10 @@ def is_stored(store: Store, object_name: str, generation: str | None = None) -> 
 
 
 def rests_on(store: Store, name: BackupName) -> list[BackupName]:
-    """What a point of a chain builds on, nearest first, as far as the manifests there say; nothing of other backups."""
+    """Returns the backups that a point of a chain builds on, nearest first; an empty list for other backups.
+
+    Stops at a manifest that is missing or cannot be read.
+    """
     found: list[BackupName] = []
     at = name
     for _ in range(_LONGEST_PATH):
@@ -143,7 +146,7 @@ def rests_on(store: Store, name: BackupName) -> list[BackupName]:
 
 
 def _needed_by_no_other(store: Store, name: BackupName) -> list[BackupName]:
-    """The backup and what it builds on, without what another held one builds on."""
+    """Returns the backup and those it builds on, except those that another held backup builds on."""
     path = [name, *rests_on(store, name)]
     if name.kind is not Kind.CONTINUOUS:
         return path
@@ -153,7 +156,10 @@ def _needed_by_no_other(store: Store, name: BackupName) -> list[BackupName]:
 
 
 def _the_only_one(store: Store, backup_id: str, database: str | None, *, role: str) -> BackupName:
-    """The backup of that id that has such an object, found by names alone: a damaged one can be held too."""
+    """Returns the one backup with that id that has an object of that role. Raises UsageError.
+
+    Only names are compared, so that a damaged backup can be held too.
+    """
     fitting = [name for name in _named(store.list_objects(start=BESIDE_TRAIL), role) if name.id == backup_id]
     if database is not None:
         fitting = [name for name in fitting if name.database == database]

@@ -1,7 +1,7 @@
-"""A store seen as backups: what there is, which one a REF means, and publishing one more.
+"""The catalog of a store: lists backups, resolves a REF to one, and publishes new ones.
 
-A listing alone tells all that `list` shows where the store keeps metadata beside objects (a bucket).
-A folder keeps none: there the manifests themselves are read, which is as cheap as a listing.
+In a bucket the listing's object metadata contains everything that `list` shows. A folder has no object metadata, so the
+manifests are read; that is as cheap as a listing there.
 """
 
 from collections.abc import Callable, Iterable
@@ -31,7 +31,7 @@ LATEST_VERIFIED = names.LATEST_VERIFIED
 
 
 class Verdict(Protocol):
-    """What a verification has to say of itself to be recorded."""
+    """The result of a verification, as `Catalog.record` stores it."""
 
     @property
     def ok(self) -> bool: ...
@@ -40,7 +40,10 @@ class Verdict(Protocol):
 
 
 class Catalog:
-    """`check` looks at a backup's seals with the key, where it is at hand (see `shared.catalog.checker`)."""
+    """The backups of one store.
+
+    `check` checks a backup's seals if the key is available (see `shared.catalog.checker`).
+    """
 
     def __init__(
         self, store: Store, clock: Clock = utc_now, *, check: Callable[["Catalog", Backup], Backup] | None = None
@@ -52,10 +55,10 @@ class Catalog:
     def backups(
         self, kind: Kind | None = None, database: str | None = None, since: datetime | None = None
     ) -> list[Backup]:
-        """Every backup, newest first; of that kind and database only, when they are given.
+        """Returns all backups, newest first, or those of the given kind and database.
 
-        `since`, with both: only those with an id of that time or later; a point whose parent is older counts as one
-        whose parent is missing. Raises StoreError when the store cannot be listed.
+        `since` needs both and returns only backups with an automatic id of that time or later; a point whose parent is
+        older than that is reported as if its parent were missing. Raises StoreError when the store cannot be listed.
         """
         if since is not None and kind is not None and database is not None:
             start = names.kind_prefix(kind, database) + names.automatic_id(since)
@@ -68,10 +71,10 @@ class Catalog:
             )
 
     def find(self, ref: str, database: str | None = None, at: datetime | None = None) -> Backup:
-        """The backup that `ref` means: an id, an artifact's file name or path, `latest` or `latest-verified`.
+        """Returns the backup for `ref`: an id, an artifact's file name or path, `latest` or `latest-verified`.
 
-        With `at`, the newest good one that was taken at or before that time.
-        Raises UsageError when nothing fits or several do, NotGood when what fits is not good.
+        With `at`, returns the newest good backup created at or before that time.
+        Raises UsageError if no backup or several match, NotGood if the matching backup is not good.
         """
         if at is not None or ref in (LATEST, LATEST_VERIFIED):
             return self._newest(ref, database, at)
@@ -92,7 +95,7 @@ class Catalog:
         return fitting[0]
 
     def is_taken(self, database: str, backup_id: str) -> bool:
-        """Returns whether the database has any object of that id, of whichever kind."""
+        """Returns whether the database has an object with that id, under any kind."""
         return any(
             parsed is not None and parsed.backup.id == backup_id
             for kind in Kind
@@ -101,26 +104,26 @@ class Catalog:
         )
 
     def read_manifest(self, backup: Backup) -> tuple[Manifest, bytes]:
-        """The manifest and its bytes as stored. Raises NotGood when they are not a manifest of that backup."""
+        """Returns the manifest and its bytes as stored. Raises NotGood if they are not the manifest of that backup."""
         raw = read_object(self.store, backup.manifest)
         manifest = parse_manifest(raw, backup.name)
         if backup.summary is not None and summarise(manifest).created_at != backup.summary.created_at:
             raise NotGood(
-                f"the listing dates {backup.name.id} otherwise than its manifest, as if its metadata had been changed: "
+                f"the creation time of {backup.name.id} in the object's metadata is not the one in its manifest: "
                 "use another backup"
             )
         return manifest, raw
 
     def publish(self, manifest: Manifest) -> StoredObject:
-        """Writes the manifest: from then on the backup exists. Its artifacts must be stored already."""
+        """Stores the manifest. This publishes the backup, so its artifacts must be stored before."""
         return self.store.create(manifest.name.manifest, manifest.to_json(), beside_manifest(manifest))
 
     def record(
         self, name: BackupName, verdict: Verdict, moment: datetime, opened: Opened | None = None
     ) -> StoredObject:
-        """Stores what a verification found, beside the backup, sealed by its data key.
+        """Stores the verdict of a verification beside the backup, sealed under the backup's data key.
 
-        `opened` is the manifest that was looked at; None if that was not good: then nothing can seal a verdict.
+        `opened` is the checked manifest; None if the manifest is not good, and then the verdict has no seal.
         """
         content = seal_verdict(verdict.to_json() | {"ok": verdict.ok}, name, moment, opened)
         return self.store.create(name.verdict(moment), content, beside_verdict(read_verdict(content) or {}))
@@ -128,7 +131,7 @@ class Catalog:
     def _newest(self, ref: str, database: str | None, at: datetime | None) -> Backup:
         if ref not in (LATEST, LATEST_VERIFIED):
             raise UsageError("--at goes with --backup latest or latest-verified, or without --backup")
-        # What an in-place restore kept of the database it replaced is brought back by its id alone.
+        # Safety backups of in-place restores are restored by id only.
         fitting = [
             backup
             for backup in self.backups(database=database)
@@ -153,9 +156,9 @@ class Catalog:
         return replace(found, passed_over=tuple(passed))
 
     def newest_of_each(self, ref: str) -> dict[str, Backup | None]:
-        """Returns what `latest` or `latest-verified` means for each database of the store; None if nothing fits.
+        """Returns the `latest` or `latest-verified` backup of each database in the store; None if no backup fits.
 
-        A database of which there are only safety backups is left out, as `find` leaves it out.
+        Databases that have only safety backups are left out, as in `find`.
         """
         own: dict[str, list[Backup]] = {}
         for backup in self.backups():
@@ -176,7 +179,7 @@ class Catalog:
         return good[-1] if good else None
 
     def assemble(self, listed: Iterable[tuple[ObjectName, StoredObject]]) -> list[Backup]:
-        """The backups that a listing's `named` objects make, newest first; for whoever lists the store by itself."""
+        """Returns the backups of a listing, newest first. `listed` is the result of `named`."""
         made = (backup for group in groups(self.store, listed, self._clock()) for backup in group.backups)
         return sorted(made, key=by_time, reverse=True)
 
@@ -186,6 +189,6 @@ def _kinds(kind: Kind | None) -> list[Kind]:
 
 
 def id_in(ref: str) -> str:
-    """Returns the id that a REF names: itself, or what an artifact's or manifest's file name begins with."""
+    """Returns the id in a REF: the REF itself, or the part before the suffix of an artifact's or manifest's name."""
     parsed = names.parse(f"{Kind.DAILY}/x/{ref.rsplit('/', 1)[-1]}")
     return parsed.backup.id if parsed else ref

@@ -1,9 +1,9 @@
-"""Marks that a quiet database was as a backup has it: `locks/unchanged/…`, and whether one counts.
+"""Marks that a database has not changed since a backup (`locks/unchanged/…`): writes them and checks them.
 
-A mark says which backup it confirms (database, kind, id, the manifest's SHA-256) and when, and is sealed under the key
-that wraps data keys: the run that writes it may encrypt and not decrypt, so the data key is out of its reach. Whoever
-may decrypt checks the seal. Elsewhere a mark counts only if what it says fits the backup and, on a bucket, the time at
-which the bucket itself took it.
+A mark names the backup it confirms (database, kind, id, the manifest's SHA-256) and a time. It is sealed under the key
+that wraps data keys and not under the data key, because the run that writes it may encrypt but not decrypt. A process
+that may decrypt checks the seal. Without that right a mark is valid if its content matches the backup and, in a bucket,
+its time matches the time at which the bucket stored it.
 """
 
 import base64
@@ -27,52 +27,52 @@ from shared.stores.interface import OwnTime
 _LARGEST = 16 << 10  # bytes
 _TOKEN = b"litekeep unchanged"
 _UNKEYED = "sha256:"
-_WRITTEN_WITHIN = timedelta(minutes=10)  # of the moment that a mark names, by a bucket's own clock
+_WRITTEN_WITHIN = timedelta(minutes=10)  # between the time in a mark and the bucket's own time for the object
 
 
 def write_mark(
     store: Store, backup: BackupName, manifest_sha256: str, now: datetime, key: WrappingKey | None
 ) -> StoredObject:
-    """Says in the store that the database was as that backup has it, at that moment. Raises StoreError, KeyProblem."""
+    """Stores a mark that the database is unchanged since that backup at time `now`. Raises StoreError, KeyProblem."""
     mark = Unchanged(backup, now)
-    said = _said(mark, manifest_sha256)
+    content = _content(mark, manifest_sha256)
     if key is None:
-        seal = _UNKEYED + hashlib.sha256(canonical_json(said)).hexdigest()
+        seal = _UNKEYED + hashlib.sha256(canonical_json(content)).hexdigest()
     else:
-        seal = base64.b64encode(key.wrap(_TOKEN, _context(said))).decode()
-    content = json.dumps(said | {"seal": seal}, ensure_ascii=False).encode() + b"\n"
-    return store.create(mark.object, content, {})
+        seal = base64.b64encode(key.wrap(_TOKEN, _context(content))).decode()
+    sealed = json.dumps(content | {"seal": seal}, ensure_ascii=False).encode() + b"\n"
+    return store.create(mark.object, sealed, {})
 
 
 def doubt_of_mark(
     store: Store, stored: StoredObject, mark: Unchanged, manifest_sha256: str, checker: Checker
 ) -> str | None:
-    """Why a mark on a backup with that manifest counts for nothing; None when it counts. Raises StoreError."""
-    content = _read(store, stored)
-    if content is None:
-        return "it says nothing that can be read"
-    seal = content.pop("seal", None)
-    said = _said(mark, manifest_sha256)
+    """Returns why a mark on the backup with that manifest is not valid; None if it is valid. Raises StoreError."""
+    found = _read(store, stored)
+    if found is None:
+        return "it cannot be read"
+    seal = found.pop("seal", None)
+    content = _content(mark, manifest_sha256)
     if not isinstance(seal, str) or not seal:
-        return "it carries no seal"
-    if content != said:
+        return "it has no seal"
+    if found != content:
         return "it is of another backup, database or time"
     if isinstance(store, OwnTime) and store.has_own_time and abs(stored.created_at - mark.at) > _WRITTEN_WITHIN:
         return "it was stored at another time than it names"
-    return _doubt_of_seal(seal, said, checker)
+    return _doubt_of_seal(seal, content, checker)
 
 
-def _doubt_of_seal(seal: str, said: Mapping[str, Any], checker: Checker) -> str | None:
+def _doubt_of_seal(seal: str, content: Mapping[str, Any], checker: Checker) -> str | None:
     wrong = "its seal is wrong, so somebody without the key wrote or changed it"
     try:
         key = checker.key
     except LitekeepError:
-        return None  # it cannot be checked here
+        return None  # without the key the seal cannot be checked
     if key is None:
-        wanted = _UNKEYED + hashlib.sha256(canonical_json(said)).hexdigest()
+        wanted = _UNKEYED + hashlib.sha256(canonical_json(content)).hexdigest()
         return None if hmac.compare_digest(wanted.encode(), seal.encode()) else wrong
     try:
-        return None if key.unwrap(base64.b64decode(seal, validate=True), _context(said)) == _TOKEN else wrong
+        return None if key.unwrap(base64.b64decode(seal, validate=True), _context(content)) == _TOKEN else wrong
     except (NotGood, binascii.Error, ValueError):
         return wrong
     except LitekeepError as error:
@@ -80,7 +80,7 @@ def _doubt_of_seal(seal: str, said: Mapping[str, Any], checker: Checker) -> str 
         return None
 
 
-def _said(mark: Unchanged, manifest_sha256: str) -> dict[str, Any]:
+def _content(mark: Unchanged, manifest_sha256: str) -> dict[str, Any]:
     backup = mark.backup
     return {
         "kind": backup.kind.value,
@@ -91,8 +91,8 @@ def _said(mark: Unchanged, manifest_sha256: str) -> dict[str, Any]:
     }
 
 
-def _context(said: Mapping[str, Any]) -> bytes:
-    return canonical_json({"purpose": "litekeep 1 unchanged mark", **said})
+def _context(content: Mapping[str, Any]) -> bytes:
+    return canonical_json({"purpose": "litekeep 1 unchanged mark", **content})
 
 
 def _read(store: Store, stored: StoredObject) -> dict[str, Any] | None:

@@ -1,4 +1,4 @@
-"""Opening a backup: its manifest, authentic, and the data key by the newest wrapping that the configured key opens."""
+"""Opens a backup: checks the manifest's seal and unwraps the data key with the newest wrapping the key can open."""
 
 from collections.abc import Iterator
 from functools import partial
@@ -18,27 +18,27 @@ if TYPE_CHECKING:
 
 
 def open_manifest(catalog: Catalog, backup: Backup, key: WrappingKey | None) -> "tuple[Manifest, DataKey | None]":
-    """The manifest once its seal is checked, and the data key; None stands for a backup in clear.
+    """Returns the manifest after checking its seal, and the data key; None for the key if the backup is not encrypted.
 
-    Raises NotGood when any byte was changed, KeyProblem when the key is missing, wrong or out of reach, StoreError.
+    Raises NotGood if any byte was changed, KeyProblem if the key is missing, wrong or out of reach, StoreError.
     """
     manifest, opened = open_whole(catalog, backup, key)
     return manifest, opened.data_key
 
 
 def open_whole(catalog: Catalog, backup: Backup, key: WrappingKey | None) -> "tuple[Manifest, Opened]":
-    """The same with what holds a verdict to this very manifest."""
+    """Like `open_manifest`, but returns `Opened`, against which verdicts are checked."""
     manifest, raw = catalog.read_manifest(backup)
     return manifest, open_read(catalog.store, backup, manifest, raw, key)
 
 
 def open_read(store: Store, backup: Backup, manifest: "Manifest", raw: bytes, key: WrappingKey | None) -> Opened:
-    """The same of a manifest that was read already."""
+    """Like `open_whole`, for a manifest that was already read."""
     return opened_as(manifest, raw, open_sealed(manifest, raw, key, sidecars(store, backup)))
 
 
 def sidecars(store: Store, backup: Backup) -> Iterator[tuple[int, Read]]:
-    """The re-wrappings of a backup, the newest first: the number, and how to read it."""
+    """Yields the re-wrapped data keys of a backup, newest first: the number, and a function that reads the object."""
     for item in backup.rewrappings:
         parsed = names.parse(item.name)
         if parsed is not None and parsed.number is not None:
@@ -46,6 +46,6 @@ def sidecars(store: Store, backup: Backup) -> Iterator[tuple[int, Read]]:
 
 
 def read_small(store: Store, item: StoredObject) -> bytes:
-    """The bytes of a small object, and one more than it may have where it has too many."""
+    """Returns the bytes of a small object; one byte more than the limit if the object is too large."""
     with store.open(item.name, item.generation) as stream:
         return stream.read(LARGEST + 1)

@@ -1,4 +1,4 @@
-"""What the verdicts that a listing shows come to: for each backup the newest that counts, as far as one can tell."""
+"""Chooses the verdict of each backup in a listing: the newest valid one, as far as can be checked without the key."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
@@ -10,7 +10,7 @@ from shared.model import names
 from shared.model.names import BackupName
 from shared.stores import StoredObject
 
-MOST = 20  # verdicts on one backup that are looked at: of more, the others are not there
+MOST = 20  # verdicts examined per backup, newest first; the rest are ignored
 
 ReadEach = Callable[
     [Mapping[BackupName, StoredObject], Mapping[BackupName, Any]], Iterator[tuple[BackupName, bytes | NotGood]]
@@ -20,20 +20,20 @@ ReadEach = Callable[
 def opinions(
     verdicts: Mapping[BackupName, Sequence[StoredObject]], sealing: Mapping[BackupName, int], read: ReadEach
 ) -> dict[BackupName, tuple[StoredObject, Weighed]]:
-    """For each backup its newest verdict that counts; where none does, the newest of all and why it does not.
+    """Returns the newest valid verdict of each backup; if none is valid, the newest one and why it is not.
 
-    `verdicts` are newest first, `sealing` is what each manifest says of the verdicts on it, `read` gives the bytes of
-    those of which the listing tells nothing.
+    `verdicts` are newest first, `sealing` is each manifest's `verdict_seal`, and `read` reads the verdicts that have no
+    metadata in the listing.
     """
     found: dict[BackupName, tuple[StoredObject, Weighed]] = {}
     doubts: dict[BackupName, str] = {}
     pending = {name: items[0] for name, items in verdicts.items() if items}
     for number in range(MOST):
-        said = {name: verdict_of(item) for name, item in pending.items()}
-        for name, content in read(pending, said):
-            said[name] = None if isinstance(content, NotGood) else dict(read_verdict(content) or {}) or None
+        documents = {name: verdict_of(item) for name, item in pending.items()}
+        for name, content in read(pending, documents):
+            documents[name] = None if isinstance(content, NotGood) else dict(read_verdict(content) or {}) or None
         for name, item in pending.items():
-            weighed = weigh(said[name], name, time_of(item), sealing.get(name, 0))
+            weighed = weigh(documents[name], name, time_of(item), sealing.get(name, 0))
             if weighed.doubt is not None:
                 found.setdefault(name, (item, weighed))
                 doubts.setdefault(name, weighed.doubt)
@@ -52,11 +52,11 @@ def opinions(
 
 
 def time_of(verdict: StoredObject) -> Any:
-    """The time in a verdict's name."""
+    """Returns the time in a verdict's name."""
     parsed = names.parse(verdict.name)
     return parsed.verified_at if parsed else None
 
 
 def _doubted(weighed: Weighed, doubt: str) -> Weighed:
-    """One that counts, though a newer one does not, which is worth telling."""
+    """Returns a valid verdict with the reason why a newer one is ignored."""
     return Weighed(weighed.ok, weighed.trust, weighed.level, weighed.source_damage, doubt)

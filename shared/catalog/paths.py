@@ -1,4 +1,4 @@
-"""Points of a chain, judged by what they rest on: one whose path is not whole cannot be restored."""
+"""Marks points of a chain that cannot be restored because a backup they build on is missing or not good."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -11,11 +11,11 @@ if TYPE_CHECKING:
     from shared.catalog.backup import Backup
     from shared.stores import StoredObject
 
-_LONGEST = 1000  # steps, as in `shared.continuous.path`
+_LONGEST = 1000  # backups in a path, as in `shared.continuous.path`
 
 
 def with_paths(backups: Sequence["Backup"]) -> "list[Backup]":
-    """The same backups; a point whose parent is missing or not good says so as its own `missing`."""
+    """Returns the backups with `builds_on` set, and `missing` where a backup below is missing or not good."""
     if not any(backup.summary and backup.summary.needs for backup in backups):
         return list(backups)
     known = {backup.name: backup for backup in backups}
@@ -33,7 +33,7 @@ def with_paths(backups: Sequence["Backup"]) -> "list[Backup]":
 
 
 def manifests_below(backup: "Backup") -> list["StoredObject"]:
-    """Those of what a point builds on, nearest first, as far as its listing says: a hint of what will be read."""
+    """Returns the manifests that a point builds on, nearest first, by its listing: a hint of what will be read."""
     found: list[StoredObject] = []
     at = backup.builds_on
     while at is not None and len(found) < _LONGEST:
@@ -43,7 +43,7 @@ def manifests_below(backup: "Backup") -> list["StoredObject"]:
 
 
 def parent_of(backup: "Backup") -> BackupName | None:
-    """What a point builds on, as its listing says; None for any other backup."""
+    """Returns the parent of a point, by its listing; None for any other backup."""
     needs = backup.summary.needs if backup.summary else ()
     return BackupName(Kind.CONTINUOUS, backup.name.database, needs[0]) if needs else None
 
@@ -53,23 +53,23 @@ def _cycle(backup: "Backup") -> int:
 
 
 def _judge(name: BackupName, known: dict[BackupName, "Backup"], why: dict[BackupName, str | None]) -> None:
-    """Fills in why that backup, and each that it rests on, cannot be restored, or None."""
-    climb: list[BackupName] = []
+    """Sets in `why` the reason why that backup, and each one below it, cannot be restored, or None."""
+    path: list[BackupName] = []
     at: BackupName | None = name
     while at is not None and at in known and at not in why:
-        climb.append(at)
-        why[at] = f"it builds on {at.id}, which builds on itself"  # until it is known: a listing is hostile
+        path.append(at)
+        why[at] = f"it builds on {at.id}, which builds on itself"  # replaced below unless a hostile listing has a cycle
         at = parent_of(known[at])
     below = None if at is None else why.get(at, f"it builds on {at.id}, which is missing")
     if at is not None and at in known:
         below = below or _own_trouble(known[at])
-    for each in reversed(climb):
-        why[each] = below  # the reason at the root: it is the same for all that rest on that
+    for each in reversed(path):
+        why[each] = below  # the problem nearest to the base is reported for every point above it
         below = below or _own_trouble(known[each])
 
 
 def _own_trouble(backup: "Backup") -> str | None:
-    """What is known against it and so against all that rests on it; a clock that was wrong is not."""
+    """Returns the problem of a backup that makes all points above it unusable. A date in the future is none."""
     own = backup.damaged or backup.missing
     if own is None and backup.verified is False:
         own = "it failed its verification"

@@ -1,4 +1,4 @@
-"""Reads the small objects that describe backups. Their content is not trusted: sizes are bounded."""
+"""Reads manifests and verdicts. Their content is not trusted, so their size is limited."""
 
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, Protocol, runtime_checkable
@@ -14,21 +14,21 @@ from shared.text import count
 
 @runtime_checkable
 class KeepsSummaries(Protocol):
-    """A store that keeps the summaries of manifests by name and generation: the bytes of a generation never change."""
+    """A store with a cache of manifest summaries, by name and generation: one generation's bytes never change."""
 
     def kept_summary(self, manifest: StoredObject) -> Summary | None:
-        """Returns the summary of that generation, if it was kept."""
+        """Returns the cached summary of this generation, or None."""
 
     def keep_summary(self, manifest: StoredObject, summary: Summary) -> None:
-        """Keeps it for the next listing."""
+        """Caches the summary for the next listing."""
 
 
 def contents(
     store: Store, items: Mapping[BackupName, StoredObject], known: Mapping[BackupName, Any]
 ) -> Iterator[tuple[BackupName, bytes | NotGood]]:
-    """The bytes of those of which nothing is known yet, or why they are not read; nothing of those that are gone.
+    """Yields the content of each object whose `known` is None, or NotGood if it is too large.
 
-    Raises StoreError.
+    Objects that were deleted meanwhile are skipped. Raises StoreError.
     """
     unread = {name: item for name, item in items.items() if known[name] is None}
     small = {name: item for name, item in unread.items() if item.size_bytes <= LARGEST_MANIFEST}
@@ -54,6 +54,7 @@ def _read_each(store: Store, items: Iterable[StoredObject]) -> Iterator[bytes | 
 
 
 def read_object(store: Store, item: StoredObject) -> bytes:
+    """Returns the object's bytes. Raises NotGood if it is larger than any manifest, ObjectMissing, StoreError."""
     if item.size_bytes > LARGEST_MANIFEST:
         raise _too_large(item)
     with store.open(item.name, item.generation) as stream:

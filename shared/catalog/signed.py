@@ -1,7 +1,7 @@
-"""Whose signature verdicts and drill reports need, and which key signs those of this process.
+"""The signature that verdicts and drill reports need, and the key with which this process signs them.
 
-A policy that names a verifier rules over every reader of a process alike: what it has not signed counts for nothing
-wherever it is read. So both are said once, when the settings are read, and hold for the process.
+If the policy names a verifier, every reader in the process ignores verdicts and reports without its signature. Both
+keys are therefore set once per process, when the settings are read.
 """
 
 import json
@@ -11,30 +11,31 @@ from typing import Any
 
 from shared.errors import KeyProblem, NotGood
 
-_verifier: str | None = None  # the PEM of the key whose signatures alone count
+_verifier: str | None = None  # PEM of the only public key whose signatures are accepted
 _signing: str | None = None  # BACKUP_SIGNING_KEY
 
 
 def count_only_signed_by(pem: str | None) -> None:
-    """From now on verdicts and drill reports count only with the signature of that key; None: without any."""
-    global _verifier  # noqa: PLW0603 - of the process
+    """Makes this process ignore verdicts and drill reports without a signature of that key; None accepts all."""
+    global _verifier  # noqa: PLW0603 - one setting per process
     _verifier = pem
 
 
 def sign_with(setting: str | None) -> None:
-    """From now on this process signs the verdicts and drill reports that it writes with that key."""
-    global _signing  # noqa: PLW0603 - of the process
+    """Makes this process sign the verdicts and drill reports that it writes with that key."""
+    global _signing  # noqa: PLW0603 - one setting per process
     _signing = setting
 
 
 def is_signature_needed() -> bool:
+    """Returns whether the policy names a verifier."""
     return _verifier is not None
 
 
-def signature_on(kind: str, said: Mapping[str, Any]) -> str | None:
-    """A statement of that kind that says exactly this, signed; None when this process signs nothing and need not.
+def signature_on(kind: str, content: Mapping[str, Any]) -> str | None:
+    """Returns a signed statement of that kind with exactly this content; None if this process does not sign.
 
-    Raises KeyProblem when the key cannot sign, or is not the one whose signatures count.
+    Raises KeyProblem if the key cannot sign, or is not the one that the policy requires.
     """
     if _signing is None and _verifier is None:
         return None
@@ -50,11 +51,11 @@ def signature_on(kind: str, said: Mapping[str, Any]) -> str | None:
             f"the policy counts only what its verifier, {wanted.id[:16]}, has signed, and BACKUP_SIGNING_KEY is "
             f"{signer.public.id[:16]}"
         )
-    return sign(signer, StatementKind(kind), _payload(said)).decode()
+    return sign(signer, StatementKind(kind), _payload(content)).decode()
 
 
-def doubt_of_signature(kind: str, signed: object, said: Mapping[str, Any]) -> str | None:
-    """Why that is not exactly this with the signature that counts; None when it is, or when none is needed."""
+def doubt_of_signature(kind: str, signed: object, content: Mapping[str, Any]) -> str | None:
+    """Returns why `signed` is not the verifier's signature on exactly this content; None if it is or none is needed."""
     if _verifier is None:
         return None
     from shared.statements import PublicKey, StatementKind, verify  # noqa: PLC0415 - only under such a policy
@@ -63,11 +64,11 @@ def doubt_of_signature(kind: str, signed: object, said: Mapping[str, Any]) -> st
         return "it is not signed, and the policy counts only what its verifier has signed"
     with suppress(NotGood, UnicodeEncodeError):
         found = verify(signed.encode(), StatementKind(kind), [PublicKey.read(_verifier)])
-        if json.loads(found.payload) == json.loads(_payload(said)):
+        if json.loads(found.payload) == json.loads(_payload(content)):
             return None
-        return "its signature is of something else"
+        return "its signature belongs to another content"
     return "its signature is not one of the verifier that the policy names"
 
 
-def _payload(said: Mapping[str, Any]) -> bytes:
-    return json.dumps(dict(said), sort_keys=True).encode()
+def _payload(content: Mapping[str, Any]) -> bytes:
+    return json.dumps(dict(content), sort_keys=True).encode()

@@ -1,4 +1,4 @@
-"""A drill's report and its signature: under a policy with a verifier a drill counts only when that has signed it."""
+"""Signatures on drill reports. If the policy names a verifier, only drills that it has signed are accepted."""
 
 import hashlib
 import json
@@ -13,26 +13,26 @@ from shared.stores import Store
 
 _KIND = "drill"
 _LARGEST = 4 << 20  # bytes of a report
-_MOST = 60  # reports of a database that are read; older ones are not there then
+_MOST = 60  # reports read per database if signatures are needed; older ones are ignored
 
 
 def with_signature(document: Mapping[str, Any], name: DrillName) -> dict[str, Any]:
-    """The report, signed where this process signs. Raises KeyProblem when it must be and cannot be."""
-    signed = signature_on(_KIND, _said(document, name))
+    """Returns the report, with a signature if this process signs. Raises KeyProblem if a required signature fails."""
+    signed = signature_on(_KIND, _signed_content(document, name))
     return dict(document) if signed is None else {**document, "signed": signed}
 
 
 def doubt_of_report(document: object, name: DrillName) -> str | None:
-    """Why the drill of that name counts for nothing; None when it counts."""
+    """Returns why the drill report is not accepted; None if it is."""
     if not is_signature_needed():
         return None
     if not isinstance(document, dict):
         return "its report cannot be read"
-    return doubt_of_signature(_KIND, document.get("signed"), _said(document, name))
+    return doubt_of_signature(_KIND, document.get("signed"), _signed_content(document, name))
 
 
 def counted(store: Store, newest_first: Iterable[DrillName]) -> tuple[list[DrillName], dict[DrillName, str]]:
-    """The drills of one database that count, and why each of the others does not. Raises StoreError."""
+    """Returns the accepted drills of one database, and why each of the others is not. Raises StoreError."""
     drills = list(newest_first)
     if not is_signature_needed():
         return drills, {}
@@ -50,7 +50,7 @@ def _doubt(store: Store, name: DrillName) -> str | None:
     return doubt_of_report(document, name)
 
 
-def _said(document: Mapping[str, Any], name: DrillName) -> dict[str, Any]:
-    """Returns what is signed: the whole report, by its hash, and its object's name."""
+def _signed_content(document: Mapping[str, Any], name: DrillName) -> dict[str, Any]:
+    """Returns the signed content: the hash of the whole report, its object's name and its result."""
     rest = {field: value for field, value in document.items() if field != "signed"}
     return {"report": name.report, "sha256": hashlib.sha256(canonical_json(rest)).hexdigest(), "passed": name.passed}

@@ -1,4 +1,4 @@
-"""What a listing tells of a backup by itself, where the store keeps metadata beside objects."""
+"""Summaries of manifests and verdicts in object metadata, so that a listing of a bucket needs no read per backup."""
 
 import json
 from collections.abc import Mapping
@@ -16,7 +16,7 @@ from shared.stores import StoredObject
 
 _SUMMARY = "litekeep-summary"
 _VERDICT = "litekeep-verdict"
-_OF_VERDICT = ("id", "database", "kind", "recorded_at", "manifest_sha256", "seal", "signed")
+_VERDICT_FIELDS = ("id", "database", "kind", "recorded_at", "manifest_sha256", "seal", "signed")
 _LONGEST_DAMAGE = 500  # characters
 _METADATA_LIMIT = 7000  # bytes; Cloud Storage takes 8 KiB of custom metadata an object
 
@@ -37,7 +37,7 @@ class ArtifactSummary:
 
 @dataclass(frozen=True, slots=True)
 class ChainSummary:
-    """Its place in a chain."""
+    """The position of a backup in a chain."""
 
     base: str
     parent: str | None
@@ -51,10 +51,10 @@ class ChainSummary:
 
 @dataclass(frozen=True, slots=True)
 class Summary:
-    """What a listing must know of a backup, small enough to stand beside its manifest. Times are whole seconds.
+    """The facts of a backup that a listing shows, small enough for object metadata. Times are in whole seconds.
 
-    `needs`: ids of backups that it cannot be restored without. `erased_through`: up to which erasure it was made anew
-    without the erased rows. `format`: of the manifest, where a later Litekeep says it.
+    `needs`: ids of the backups that it cannot be restored without. `erased_through`: the last erasure that was applied
+    to the stored backup by a rewrite. `format`: the format of the manifest, if a newer Litekeep recorded it.
     """
 
     __pydantic_config__ = ConfigDict(strict=True)
@@ -75,7 +75,7 @@ class Summary:
     format: int | None = None
 
     def to_json(self) -> dict[str, Any]:
-        """As it is stored beside a manifest."""
+        """Returns the JSON stored in the manifest's object metadata."""
         return {
             "created_at": rfc3339(self.created_at),
             "began_at": rfc3339(self.began_at or self.created_at),
@@ -92,7 +92,7 @@ class Summary:
         }
 
     def sharing(self, listed: Mapping[str, StoredObject]) -> "Summary":
-        """The same, with the names of its artifacts as the listing has them: they are in memory once."""
+        """Returns an equal summary that shares the artifact names of the listing, to save memory."""
         artifacts = tuple(
             ArtifactSummary(each.format, listed[each.object].name, each.size_bytes, each.sha256, each.encrypted)
             if each.object in listed
@@ -119,12 +119,12 @@ class Summary:
 
 @cache
 def _as_stored() -> TypeAdapter[Summary]:
-    """Reads what `to_json` makes, as it comes back from a store that anyone may have written to."""
+    """Returns the validator for metadata from a store, whose content is not trusted."""
     return TypeAdapter(Summary)
 
 
 def summarise(manifest: Manifest, listed: Mapping[str, StoredObject] = MappingProxyType({})) -> Summary:
-    """Returns what a listing must know of a backup. Takes the names of its artifacts from `listed`, as `sharing`."""
+    """Returns the summary of a manifest. Shares the names of artifacts with `listed`, like `sharing`."""
     chain, through = manifest.chain, (manifest.model_extra or {}).get("erased_through")
     created_at, began_at = _second(manifest.created_at), _second(manifest.snapshot_began_at)
     artifacts = tuple(
@@ -161,20 +161,20 @@ def _second(moment: datetime) -> datetime:
 
 
 def beside_manifest(manifest: Manifest) -> dict[str, str]:
-    """The metadata that a manifest is stored with."""
+    """Returns the object metadata for a manifest."""
     return _as_metadata(_SUMMARY, summarise(manifest).to_json())
 
 
 def beside_verdict(document: Mapping[str, Any]) -> dict[str, str]:
-    """The metadata that a verification's verdict is stored with."""
+    """Returns the object metadata for a verdict."""
     damage = document.get("source_damage")
-    said = {field: document[field] for field in _OF_VERDICT if field in document}
+    copied = {field: document[field] for field in _VERDICT_FIELDS if field in document}
     of_source = {"source_damage": str(damage)[:_LONGEST_DAMAGE]} if damage else {}
-    return _as_metadata(_VERDICT, {"ok": document.get("ok"), "level": document.get("level"), **said, **of_source})
+    return _as_metadata(_VERDICT, {"ok": document.get("ok"), "level": document.get("level"), **copied, **of_source})
 
 
 def summary_of(manifest: StoredObject) -> Summary | None:
-    """The summary beside a manifest; None when there is none, or it is not one that we would write."""
+    """Returns the summary in a manifest's object metadata; None if there is none or it is not valid."""
     text = manifest.metadata.get(_SUMMARY)
     try:
         return None if text is None else _as_stored().validate_json(text)

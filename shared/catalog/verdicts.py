@@ -1,12 +1,13 @@
-"""Whether a verdict on a backup counts. Only `weigh` decides.
+"""Decides whether a verdict on a backup is valid. Only `weigh` decides.
 
-Who can only create objects in a store can write a verdict, copy one, or put a manifest and its verdict under a new
-name. So a verdict says what it is of: id, database, kind, the manifest's SHA-256, result, rungs and time; and it has a
-seal under the backup's data key, as the manifest has: whoever verifies can decrypt. Manifests say in themselves, under
-their own seal, that verdicts on them have one (`verdict_seal`); only those of older backups may do without.
+Anyone who can create objects in a store can write a verdict, copy one, or store a manifest and its verdict under a new
+name. Therefore a verdict contains what it belongs to (id, database, kind, the manifest's SHA-256, result, rungs and
+time) and has a seal under the backup's data key, like the manifest: a verifier can decrypt. The sealed part of the
+manifest says that verdicts on it have a seal (`verdict_seal`); only verdicts on older backups may lack one.
 
-Without the key all but the seal is looked at, and the verdict counts as recorded, "not checked here". "Good" without a
-seal counts for nothing then; "not good" does, as nobody can tell here whether the manifest itself was changed.
+Without the key everything but the seal is checked, and a valid verdict is shown as "not checked here". A verdict "good"
+without a seal is then ignored. A verdict "not good" without a seal is accepted, because the manifest itself may have
+been changed.
 """
 
 import hashlib
@@ -25,23 +26,23 @@ from shared.model.names import BackupName
 if TYPE_CHECKING:
     from shared.archive.data_key import DataKey
 
-VERDICT = "verdict"  # what such a seal is on
+VERDICT = "verdict"  # the purpose in a verdict's seal and signature
 _ELSEWHERE = "it is of another backup or another time"
 _BOUND = ("id", "database", "kind", "recorded_at")
 
 
 class Trust(StrEnum):
-    """How far a verdict that counts was looked into."""
+    """How a valid verdict was checked."""
 
     SEALED = "checked"
-    UNSEALED = "not sealed"  # of a backup that was taken before verdicts had seals
-    SIGNED = "signed"  # by the verifier that the policy names; its seal was not looked at here
+    UNSEALED = "not sealed"  # the backup was taken before verdicts had seals
+    SIGNED = "signed"  # by the verifier that the policy names; the seal was not checked here
     UNCHECKED = "not checked here"
 
 
 @dataclass(frozen=True)
 class Opened:
-    """A manifest whose seal holds: the hash of its bytes, and its data key, or None where nothing is encrypted."""
+    """A manifest with a valid seal: the hash of its bytes, and its data key; None if the backup is not encrypted."""
 
     sha256: str
     data_key: "DataKey | None"
@@ -50,7 +51,7 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Weighed:
-    """What a verdict comes to. `ok` is None when it counts for nothing, and then `doubt` says why."""
+    """The decision on a verdict. `ok` is None if the verdict is ignored, and then `doubt` says why."""
 
     ok: bool | None
     trust: Trust = Trust.UNCHECKED
@@ -60,14 +61,14 @@ class Weighed:
 
 
 def opened_as(manifest: Manifest, raw: bytes, data_key: "DataKey | None") -> Opened:
-    """What holds verdicts to a manifest whose seal was found to hold."""
+    """Returns what verdicts are checked against, for a manifest whose seal was found valid."""
     return Opened(hashlib.sha256(raw).hexdigest(), data_key, manifest.verdict_seal)
 
 
 def seal_verdict(document: Mapping[str, Any], name: BackupName, moment: datetime, opened: Opened | None) -> bytes:
-    """The bytes of a verdict of that moment; None for `opened` where the manifest itself is not good: then no seal.
+    """Returns the bytes of a verdict of that moment. `opened` is None if the manifest is not good: then it has no seal.
 
-    Signed besides, where this process has a key for that. Raises KeyProblem when it must be and cannot be.
+    The verdict is also signed if this process has a signing key. Raises KeyProblem if a required signature fails.
     """
     whole = {**document, **_binding(name, moment)}
     if opened is not None:
@@ -81,7 +82,7 @@ def seal_verdict(document: Mapping[str, Any], name: BackupName, moment: datetime
 
 
 def read_verdict(content: bytes) -> Mapping[str, Any] | None:
-    """The document in a verdict's bytes; None when there is none."""
+    """Returns the JSON object in a verdict's bytes; None if there is none."""
     try:
         found = json.loads(content)
     except (ValueError, RecursionError):
@@ -90,7 +91,7 @@ def read_verdict(content: bytes) -> Mapping[str, Any] | None:
 
 
 def weigh(
-    said: Mapping[str, Any] | None,
+    document: Mapping[str, Any] | None,
     name: BackupName,
     moment: datetime | None,
     sealing: int,
@@ -98,29 +99,29 @@ def weigh(
     opened: Opened | None = None,
     raw: bytes = b"",
 ) -> Weighed:
-    """Decides over one verdict.
+    """Decides on one verdict.
 
-    `said` is what it says (None if nothing readable), `name` and `moment` what its object's name says, `sealing` the
-    manifest's `verdict_seal`. With the key at hand `opened` is the manifest and `raw` the verdict's bytes.
+    `document` is its content (None if it cannot be read), `name` and `moment` come from its object's name, `sealing` is
+    the manifest's `verdict_seal`. If the key is available, `opened` is the manifest and `raw` the verdict's bytes.
     """
-    if said is None:
-        doubt, sure = "it cannot be read", is_signature_needed() or (opened is not None and sealing)
-        return Weighed(None, doubt=doubt) if sure else Weighed(False)
-    level, of_source = said.get("level"), said.get("source_damage")
+    if document is None:
+        is_proof_needed = is_signature_needed() or (opened is not None and sealing)
+        return Weighed(None, doubt="it cannot be read") if is_proof_needed else Weighed(False)
+    level, of_source = document.get("level"), document.get("source_damage")
     weighed = Weighed(
-        said.get("ok") is True,
+        document.get("ok") is True,
         level=level if isinstance(level, str) else None,
         source_damage=of_source if isinstance(of_source, str) else None,
     )
-    unsigned = doubt_of_signature(VERDICT, said.get("signed"), _signed_part(said))
-    if unsigned is None and is_signature_needed() and (moment is None or not _is_bound(said, name, moment)):
+    unsigned = doubt_of_signature(VERDICT, document.get("signed"), _signed_part(document))
+    if unsigned is None and is_signature_needed() and (moment is None or not _is_bound(document, name, moment)):
         unsigned = _ELSEWHERE
     if unsigned is not None:
         return Weighed(None, doubt=unsigned)
-    seal = said.get("seal")
+    seal = document.get("seal")
     if seal is None and not sealing:
         return _with(weighed, Trust.UNSEALED)
-    why_not = _doubt(said, seal, name, moment, weighed, opened, raw)
+    why_not = _doubt(document, seal, name, moment, weighed, opened, raw)
     if why_not is not None:
         return Weighed(None, doubt=why_not)
     if opened is not None:
@@ -129,7 +130,7 @@ def weigh(
 
 
 def _doubt(
-    said: Mapping[str, Any],
+    document: Mapping[str, Any],
     seal: object,
     name: BackupName,
     moment: datetime | None,
@@ -138,26 +139,26 @@ def _doubt(
     raw: bytes,
 ) -> str | None:
     if not isinstance(seal, str) or not seal:
-        return "it carries no seal" if weighed.ok or opened is not None else None
-    if moment is None or not _is_bound(said, name, moment):
+        return "it has no seal" if weighed.ok or opened is not None else None
+    if moment is None or not _is_bound(document, name, moment):
         return _ELSEWHERE
     if opened is None:
         return None
     if not is_record_sealed(raw, seal, VERDICT, opened.data_key):
         return "its seal is wrong, so somebody without the key wrote or changed it"
-    if said.get("manifest_sha256") != opened.sha256:
+    if document.get("manifest_sha256") != opened.sha256:
         return "it is of another manifest"
     return None
 
 
-def _is_bound(said: Mapping[str, Any], name: BackupName, moment: datetime) -> bool:
+def _is_bound(document: Mapping[str, Any], name: BackupName, moment: datetime) -> bool:
     wanted = _binding(name, moment)
-    return all(said.get(field) == wanted[field] for field in _BOUND)
+    return all(document.get(field) == wanted[field] for field in _BOUND)
 
 
-def _signed_part(said: Mapping[str, Any]) -> dict[str, Any]:
-    """What a signature covers: short, so that a listing can carry it."""
-    return {field: said.get(field) for field in (*_BOUND, "manifest_sha256", "ok", "level")}
+def _signed_part(document: Mapping[str, Any]) -> dict[str, Any]:
+    """Returns what a signature covers: short, so that it fits in object metadata."""
+    return {field: document.get(field) for field in (*_BOUND, "manifest_sha256", "ok", "level")}
 
 
 def _with(weighed: Weighed, trust: Trust) -> Weighed:
@@ -165,6 +166,6 @@ def _with(weighed: Weighed, trust: Trust) -> Weighed:
 
 
 def _binding(name: BackupName, moment: datetime) -> dict[str, str]:
-    """What ties a verdict to its place: the same as its object's name says, to the microsecond."""
+    """Returns the fields that bind a verdict to its object's name, to the microsecond."""
     at = f"{moment.astimezone(UTC):%Y-%m-%dT%H:%M:%S.%fZ}"
     return {"id": name.id, "database": name.database, "kind": name.kind.value, "recorded_at": at}

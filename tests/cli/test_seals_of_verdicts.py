@@ -127,7 +127,7 @@ def test_list_says_that_it_checks_no_seal_and_what_it_sees_without(attacked: Wor
     }
     shown = attacked.good("list")
     assert "verified: as recorded, seals not checked here" in shown.out
-    assert "new: a verdict on it counts for nothing, it carries no seal" in shown.err
+    assert "new: a verdict on it counts for nothing, it has no seal" in shown.err
 
 
 def test_without_the_key_a_verdict_counts_as_recorded_and_that_is_said(attacked: Workplace) -> None:

@@ -85,7 +85,7 @@ def test_a_verdict_that_is_changed_copied_or_signed_by_another_counts_for_none(p
     said = json.loads(other.read_text()) | {"id": "one"}
     copied.chmod(0o600)
     for signed, doubt in (
-        (said["signed"], "its signature is of something else"),
+        (said["signed"], "its signature belongs to another content"),
         (None, "it is not signed"),
         ("x", "not one of the verifier"),
         (

@@ -264,8 +264,8 @@ def test_forged_mark_is_ignored_and_reported(keyed: BackupOptions, tmp_path: Pat
     attacks = [
         (true, "it is of another backup, database or time"),  # an old one under a new name
         (true | {"database": "other"}, "it is of another backup, database or time"),
-        ({field: value for field, value in true.items() if field != "seal"}, "it carries no seal"),
-        ({"kind": "daily", "database": NAME, "id": backup.name.id}, "it carries no seal"),
+        ({field: value for field, value in true.items() if field != "seal"}, "it has no seal"),
+        ({"kind": "daily", "database": NAME, "id": backup.name.id}, "it has no seal"),
     ]
     for minute, (content, why) in enumerate(attacks, 1):
         forged(keyed, Unchanged(backup.name, now - minute * HOUR / 60), json.dumps(content).encode())
