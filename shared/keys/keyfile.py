@@ -1,4 +1,4 @@
-"""A wrapping key in a file: a Tink keyset in JSON, in clear, with one AES256_GCM key in it."""
+"""A wrapping key in a file: a cleartext Tink keyset in JSON with one AES256_GCM key."""
 
 import hashlib
 import hmac
@@ -21,42 +21,44 @@ aead.register()
 
 
 class KeyFile:
-    """Its name is `file:` and 16 hex digits that tell keys apart and nothing about the key."""
+    """A key file. Its name is `file:` and a fingerprint of 16 hex digits, which reveals nothing about the key."""
 
     def __init__(self, keyset: tink.KeysetHandle) -> None:
         self._aead = keyset.primitive(aead.Aead)  # type: ignore[type-abstract]
-        self.name = f"file:{_fingerprint(keyset)}"  # after Tink has found it to be whole
+        self.name = f"file:{_fingerprint(keyset)}"  # after Tink has validated the keyset
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Raises KeyProblem when the file is missing, open to others, or not such a key."""
+        """Reads a key file. Raises KeyProblem if it is missing, open to others, or not a key file."""
         try:
             return cls(_read(path))
         except (tink.TinkError, ValueError):
-            # Nothing of the cause: it could quote the key.
+            # The cause is dropped: its message could quote the key.
             raise KeyProblem(
                 f"key file {path} is not a key that `litekeep keygen` made: restore it from where you keep it"
             ) from None
 
     @classmethod
     def create(cls, path: Path) -> Self:
-        """Makes a key and its file, with mode 0600, whole or not at all, never over anything.
+        """Creates a key and its file, atomically and with mode 0600.
 
-        Raises UsageError when something is at `path` already, KeyProblem when the folder refuses.
+        Raises UsageError if `path` exists, KeyProblem if the folder cannot be written.
         """
         return cls._write(path, tink.new_keyset_handle(aead.aead_key_templates.AES256_GCM))
 
     @classmethod
     def create_again(cls, path: Path, secret: bytes) -> Self:
-        """Makes the file of a key of which only `secret_in` is left, as `create` does.
+        """Creates the file of an existing key from the bytes that `secret_in` returned.
 
-        Raises UsageError when it is no such secret, too.
+        Raises like `create`, and UsageError if `secret` is not such a key.
         """
         try:
             keyset = proto_keyset_format.parse(secret, secret_key_access.TOKEN)
             _fingerprint(keyset)
         except (tink.TinkError, ValueError):
-            raise UsageError("these lines are no key of Litekeep: look at the sheet, and type them again") from None
+            raise UsageError(
+                "these lines are not a Litekeep key: compare them with the sheet and type them again"
+            ) from None
         return cls._write(path, keyset)
 
     @classmethod
@@ -78,21 +80,21 @@ class KeyFile:
 
 
 def secret_in(path: Path) -> bytes:
-    """The key in a file, in as few bytes as it takes to make the file again. Raises KeyProblem as `KeyFile.read`."""
+    """Returns the key in a file as bytes, for `KeyFile.create_again`. Raises KeyProblem like `KeyFile.read`."""
     KeyFile.read(path)
     return bytes(proto_keyset_format.serialize(_read(path), secret_key_access.TOKEN))
 
 
 def _read(path: Path) -> tink.KeysetHandle:
-    """The keyset in a file. Raises KeyProblem when it cannot be read, TinkError or ValueError for another content."""
+    """Reads the keyset in a file. Raises KeyProblem if it cannot be read, TinkError or ValueError if malformed."""
     content = read_private(path, "BACKUP_KEY", f"for a first backup, litekeep keygen {path}")
     return json_proto_keyset_format.parse(content.decode(), secret_key_access.TOKEN)
 
 
 def _fingerprint(keyset: tink.KeysetHandle) -> str:
-    """Names the one key in a keyset. Raises ValueError for any other keyset.
+    """Returns the fingerprint of a keyset's one key. Raises ValueError for any other keyset.
 
-    HMAC-SHA-256 under the key itself, cut to 64 bits: it can be shown to anyone.
+    It is an HMAC-SHA-256 under the key itself, truncated to 64 bits, so it can be shown to anyone.
     """
     serialized = proto_keyset_format.serialize(keyset, secret_key_access.TOKEN)
     keys = tink_pb2.Keyset.FromString(serialized).key  # type: ignore[attr-defined]

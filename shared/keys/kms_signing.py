@@ -1,7 +1,7 @@
-"""A signing key in Cloud KMS: EC_SIGN_P256_SHA256. The digest goes there, the signature comes back and is verified.
+"""A signing key in Cloud KMS (EC_SIGN_P256_SHA256). Only the digest is sent, and the returned signature is verified.
 
-It needs roles/cloudkms.signerVerifier on the key: cloudkms.cryptoKeyVersions.useToSign and viewPublicKey. With IAM on
-a key of one person's own, Cloud Audit Logs say who signed. Whoever verifies needs no right and no network.
+Signing needs roles/cloudkms.signerVerifier on the key: cloudkms.cryptoKeyVersions.useToSign and viewPublicKey. If each
+person has their own key, Cloud Audit Logs record who signed. Verifying needs no right and no network.
 """
 
 import hashlib
@@ -11,47 +11,39 @@ import google_crc32c
 from google.cloud import kms_v1
 
 from shared.errors import KeyProblem, UsageError
-from shared.keys.kms_calls import KmsCalls
+from shared.keys.kms_calls import KmsResource
 from shared.statements import PublicKey
 
-_SCHEME = "gcp-kms://"
 _ALGORITHM = kms_v1.CryptoKeyVersion.CryptoKeyVersionAlgorithm.EC_SIGN_P256_SHA256
 _ROLE = "roles/cloudkms.signerVerifier"
 
 
-class CloudSigner:
-    """`client`, `endpoint` and `patience` are as in `KmsCalls`."""
+class CloudSigner(KmsResource):
+    """A version of an asymmetric signing key in Cloud KMS."""
 
-    def __init__(
-        self,
-        uri: str,
-        *,
-        client: kms_v1.KeyManagementServiceClient | None = None,
-        endpoint: str | None = None,
-        patience: float = 60.0,
-    ) -> None:
-        self._version = uri.removeprefix(_SCHEME)
-        self._calls = KmsCalls(self._version, "BACKUP_SIGNING_KEY", client=client, endpoint=endpoint, patience=patience)
+    setting = "BACKUP_SIGNING_KEY"
 
     @cached_property
     def public(self) -> PublicKey:
-        request = kms_v1.GetPublicKeyRequest(name=self._version)
+        """The public key, fetched once. Raises KeyProblem."""
+        request = kms_v1.GetPublicKeyRequest(name=self._resource)
 
         def is_sound(answer: kms_v1.PublicKey) -> bool:
-            return bool(answer.name == self._version and answer.pem_crc32c == google_crc32c.value(answer.pem.encode()))
+            return bool(answer.name == self._resource and answer.pem_crc32c == google_crc32c.value(answer.pem.encode()))
 
-        answer = self._calls.ask(self._calls.open().get_public_key, request, is_sound, _ROLE, self._another_kind())
+        answer = self._call(self._open_client().get_public_key, request, is_sound, _ROLE, self._wrong_algorithm())
         if answer.algorithm != _ALGORITHM:
-            raise self._another_kind()
+            raise self._wrong_algorithm()
         try:
             return PublicKey.read(answer.pem)
         except UsageError as error:
-            raise KeyProblem(f"Cloud KMS key {self._version}: {error}") from None
+            raise KeyProblem(f"Cloud KMS key {self._resource}: {error}") from None
 
     def sign(self, message: bytes) -> bytes:
+        """Returns the signature of `message`, after verifying it. Raises KeyProblem."""
         digest = hashlib.sha256(message).digest()
         request = kms_v1.AsymmetricSignRequest(
-            name=self._version,
+            name=self._resource,
             digest=kms_v1.Digest(sha256=digest),
             digest_crc32c=google_crc32c.value(digest),
         )
@@ -61,15 +53,15 @@ class CloudSigner:
             return bool(
                 answer.verified_digest_crc32c
                 and answer.signature_crc32c == google_crc32c.value(answer.signature)
-                and answer.name == self._version
+                and answer.name == self._resource
                 and public.verifies(message, answer.signature)
             )
 
-        answer = self._calls.ask(self._calls.open().asymmetric_sign, request, is_sound, _ROLE, self._another_kind())
+        answer = self._call(self._open_client().asymmetric_sign, request, is_sound, _ROLE, self._wrong_algorithm())
         return bytes(answer.signature)
 
-    def _another_kind(self) -> KeyProblem:
+    def _wrong_algorithm(self) -> KeyProblem:
         return KeyProblem(
-            f"Cloud KMS key {self._version}: it refused to sign: BACKUP_SIGNING_KEY must be a version of a key for "
+            f"Cloud KMS key {self._resource} cannot sign: set BACKUP_SIGNING_KEY to a version of a key for "
             "ASYMMETRIC_SIGN with EC_SIGN_P256_SHA256"
         )

@@ -1,4 +1,4 @@
-"""A file that holds a secret key: made whole with mode 0600 and never over anything, read only when it is guarded."""
+"""Files with a secret key: created atomically with mode 0600, never overwritten, and refused if open to others."""
 
 import os
 import stat
@@ -12,9 +12,9 @@ _LARGEST = 64 << 10  # bytes; ours have about 400
 
 
 def key_path(setting: str) -> Path:
-    """Returns where the key file of a setting (`file:PATH`) is.
+    """Returns the path in a setting `file:PATH`.
 
-    Raises KeyProblem for the home of a user who has none, UsageError when another user owns the file or can write it.
+    Raises KeyProblem if `~` cannot be expanded, UsageError if another user owns the file or can write it.
     """
     path = Path(setting.removeprefix("file:"))
     try:
@@ -26,30 +26,33 @@ def key_path(setting: str) -> Path:
 
 
 def create_private(path: Path, content: bytes) -> None:
-    """Makes the file and the folders above it, whole or not at all.
+    """Creates the file, atomically, and the folders above it.
 
-    Raises UsageError when something is at `path` already, KeyProblem when the folder refuses.
+    Raises UsageError if `path` exists, KeyProblem if the folder cannot be created or written.
     """
     try:
         _make_folder(path.parent)
     except OSError as error:
-        raise KeyProblem(f"key file {path} cannot be made: its folder cannot be ({error.strerror})") from None
+        raise KeyProblem(
+            f"cannot create key file {path}: its folder cannot be created ({error.strerror}); name another folder"
+        ) from None
     try:
-        write_new(path, content, "key", claiming=False)  # without links there are no modes either
+        write_new(path, content, "key", claiming=False)  # a file system without hard links has no modes either
     except FileExistsError:
         raise UsageError(
-            f"{path} is there already and was left as it is, for a lost key cannot be remade: name another"
+            f"cannot create key file {path}: it exists, and a lost key cannot be recovered; name another file"
         ) from None
     except OSError as error:
         raise KeyProblem(
-            f"key file {path} cannot be made: {error.strerror}; name a file in a folder that you can write"
+            f"cannot create key file {path}: {error.strerror}; name a file in a folder that you can write"
         ) from None
 
 
 def read_private(path: Path, setting: str, first: str) -> bytes:
-    """The file's bytes. `setting` is what names the file, and `first` how one is made.
+    """Returns the file's bytes. For the error line, `setting` is the setting that names the file, and `first` says how
+    to create one.
 
-    Raises KeyProblem when it is missing, open to others, or no plain file.
+    Raises KeyProblem if it is missing, open to others, or not a regular file.
     """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC | os.O_NONBLOCK)
@@ -69,7 +72,7 @@ def read_private(path: Path, setting: str, first: str) -> bytes:
 
 
 def _make_folder(folder: Path) -> None:
-    """Makes a folder and those above it where they are missing, each so that it outlives a crash. Raises OSError."""
+    """Creates a folder and its missing parents, each synced to disk. Raises OSError."""
     if folder.is_dir():
         return
     _make_folder(folder.parent)

@@ -1,4 +1,4 @@
-"""The key that signs statements: a file (Ed25519), or a version of a key in Cloud KMS (P-256)."""
+"""Signing keys: a file (Ed25519), or a version of a key in Cloud KMS (P-256)."""
 
 from pathlib import Path
 from typing import Self
@@ -13,10 +13,10 @@ from shared.statements import PublicKey, Signer
 
 
 def open_signer(setting: str) -> Signer:
-    """The key that `BACKUP_SIGNING_KEY` names: `file:PATH` or `gcp-kms://…/cryptoKeyVersions/N`.
+    """Opens the key that `BACKUP_SIGNING_KEY` names: `file:PATH` or `gcp-kms://…/cryptoKeyVersions/N`.
 
-    Raises KeyProblem when a key file is missing, readable by others or malformed, UsageError when another user owns it
-    or can write to it. Cloud KMS is asked only once something is to be signed.
+    Cloud KMS is not called before something is signed. Raises KeyProblem if a key file is missing, readable by others
+    or malformed, UsageError if another user owns it or can write to it.
     """
     if setting.startswith("gcp-kms://"):
         from shared.keys.kms_signing import CloudSigner  # noqa: PLC0415 - Google's library takes 0.3 s to import
@@ -34,12 +34,12 @@ class SigningFile:
 
     @classmethod
     def read(cls, path: Path) -> Self:
-        """Raises KeyProblem when the file is missing, open to others, or not such a key."""
+        """Reads a key file. Raises KeyProblem if it is missing, open to others, or not a signing key."""
         content = read_private(path, "BACKUP_SIGNING_KEY", f"for a first one, litekeep keygen --signing {path}")
         try:
             key = serialization.load_pem_private_key(content, password=None)
         except (ValueError, TypeError, UnsupportedAlgorithm):
-            key = None  # nothing of the cause: it could quote the key
+            key = None  # the cause is dropped: its message could quote the key
         if not isinstance(key, Ed25519PrivateKey):
             raise KeyProblem(
                 f"key file {path} is not a key that `litekeep keygen --signing` made: restore it from where you keep it"
@@ -48,9 +48,9 @@ class SigningFile:
 
     @classmethod
     def create(cls, path: Path) -> Self:
-        """Makes a key and its file, with mode 0600, whole or not at all, never over anything.
+        """Creates a key and its file, atomically and with mode 0600.
 
-        Raises UsageError when something is at `path` already, KeyProblem when the folder refuses.
+        Raises UsageError if `path` exists, KeyProblem if the folder cannot be written.
         """
         key = Ed25519PrivateKey.generate()
         encoding, form = serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8

@@ -1,4 +1,4 @@
-"""A key file: made once, whole, for its owner only; refused when it is anything else."""
+"""Key files: created atomically and readable by their owner only; other content is refused."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ from shared.keys import open_key
 from shared.keys.keyfile import KeyFile
 
 
-def test_a_new_key_wraps_what_it_unwraps_when_read_again(tmp_path: Path) -> None:
+def test_created_key_file_unwraps_after_reading_it_again(tmp_path: Path) -> None:
     path = tmp_path / "key"
     made = KeyFile.create(path)
     read = KeyFile.read(path)
@@ -27,7 +27,7 @@ def test_a_new_key_wraps_what_it_unwraps_when_read_again(tmp_path: Path) -> None
     assert opened.name == made.name
 
 
-def test_a_key_file_is_its_owners_alone(tmp_path: Path) -> None:
+def test_key_file_has_mode_0600_whatever_the_umask(tmp_path: Path) -> None:
     before = os.umask(0)
     try:
         KeyFile.create(tmp_path / "key")
@@ -38,7 +38,7 @@ def test_a_key_file_is_its_owners_alone(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("there", ["file", "empty file", "folder", "link to nothing"])
-def test_a_key_is_never_made_over_anything(tmp_path: Path, there: str) -> None:
+def test_key_file_never_overwrites_an_existing_path(tmp_path: Path, there: str) -> None:
     path = tmp_path / "key"
     match there:
         case "file":
@@ -50,21 +50,21 @@ def test_a_key_is_never_made_over_anything(tmp_path: Path, there: str) -> None:
         case _:
             path.symlink_to(tmp_path / "nowhere")
     before = path.lstat()
-    with pytest.raises(UsageError, match="is there already"):
+    with pytest.raises(UsageError, match="it exists"):
         KeyFile.create(path)
     assert path.lstat() == before
     assert [path.name for path in tmp_path.iterdir()] == ["key"]
 
 
-def test_a_key_in_a_place_that_can_be_no_folder_is_refused(tmp_path: Path) -> None:
+def test_key_file_below_a_regular_file_is_refused(tmp_path: Path) -> None:
     (tmp_path / "file").touch()
-    with pytest.raises(KeyProblem, match="cannot be made"):
+    with pytest.raises(KeyProblem, match="cannot create key file"):
         KeyFile.create(tmp_path / "file" / "deeper" / "key")
 
 
 @pytest.mark.parametrize("call", ["fsync", "link"])
-def test_a_kill_leaves_a_whole_key_or_none(tmp_path: Path, call: str) -> None:
-    """Killed right before the bytes are durable, and right before they get their name."""
+def test_kill_during_creation_leaves_no_partial_key_file(tmp_path: Path, call: str) -> None:
+    """The process is killed right before the bytes are synced, and right before the file gets its name."""
     script = f"""
 import os, sys, signal
 from pathlib import Path
@@ -80,7 +80,7 @@ KeyFile.create(Path(sys.argv[1]))
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o660, 0o644, 0o620, 0o602, 0o610, 0o601])
-def test_a_key_that_others_may_touch_is_refused(tmp_path: Path, mode: int) -> None:
+def test_key_file_open_to_others_is_refused(tmp_path: Path, mode: int) -> None:
     path = tmp_path / "key"
     KeyFile.create(path)
     path.chmod(mode)
@@ -88,13 +88,13 @@ def test_a_key_that_others_may_touch_is_refused(tmp_path: Path, mode: int) -> No
         KeyFile.read(path)
 
 
-def test_a_missing_key_says_how_to_get_it_back_or_make_one(tmp_path: Path) -> None:
+def test_missing_key_file_error_says_how_to_restore_or_create_it(tmp_path: Path) -> None:
     path = tmp_path / "key"
     with pytest.raises(KeyProblem, match=f"restore it from where you keep it.*litekeep keygen {path}"):
         KeyFile.read(path)
 
 
-def test_what_is_no_file_is_no_key(tmp_path: Path) -> None:
+def test_folder_or_pipe_is_refused_as_key_file(tmp_path: Path) -> None:
     os.mkfifo(tmp_path / "pipe", 0o600)
     for path, what in ((tmp_path, "a folder"), (tmp_path / "pipe", "not a regular file")):
         with pytest.raises(KeyProblem, match=what):
@@ -124,7 +124,7 @@ def _keyset(template: object) -> bytes:
         _keyset(aead.aead_key_templates.AES256_GCM)[:-20],
     ],
 )
-def test_what_is_not_such_a_key_is_refused_without_quoting_it(tmp_path: Path, content: bytes) -> None:
+def test_malformed_key_file_is_refused_without_quoting_it(tmp_path: Path, content: bytes) -> None:
     path = tmp_path / "key"
     path.write_bytes(content)
     path.chmod(0o600)
@@ -134,8 +134,8 @@ def test_what_is_not_such_a_key_is_refused_without_quoting_it(tmp_path: Path, co
     assert "\n" not in str(refused.value)
 
 
-def test_no_byte_of_a_key_file_can_change_the_key_unseen(tmp_path: Path) -> None:
-    """A changed file is refused, or has another name, or still is the same key."""
+def test_changed_byte_in_key_file_is_detected(tmp_path: Path) -> None:
+    """A changed file is refused, has another fingerprint, or is still the same key."""
     path = tmp_path / "key"
     key = KeyFile.create(path)
     wrapped = key.wrap(b"secret", b"context")
@@ -150,10 +150,10 @@ def test_no_byte_of_a_key_file_can_change_the_key_unseen(tmp_path: Path) -> None
             try:
                 assert changed.unwrap(wrapped, b"context") == b"secret"
             except NotGood:
-                continue  # the key's number was changed, which leads each ciphertext
+                continue  # the key id was changed, with which each ciphertext begins
 
 
-def test_wrong_context_key_or_content_unwraps_nothing(tmp_path: Path) -> None:
+def test_unwrap_refuses_wrong_key_context_or_content(tmp_path: Path) -> None:
     key, other = KeyFile.create(tmp_path / "key"), KeyFile.create(tmp_path / "other")
     wrapped = key.wrap(b"secret", b"context")
     assert key.name != other.name
@@ -162,12 +162,12 @@ def test_wrong_context_key_or_content_unwraps_nothing(tmp_path: Path) -> None:
         (key, wrapped[:n] + bytes([wrapped[n] ^ 1]) + wrapped[n + 1 :], b"context") for n in range(len(wrapped))
     ]
     attempts += [(key, wrapped[:n], b"context") for n in range(len(wrapped))]
-    for who, what, context in attempts:
-        with pytest.raises(NotGood, match=who.name):
-            who.unwrap(what, context)
+    for used, content, context in attempts:
+        with pytest.raises(NotGood, match=used.name):
+            used.unwrap(content, context)
 
 
-def test_the_name_is_short_and_shows_nothing_of_the_key(tmp_path: Path) -> None:
+def test_key_name_is_a_short_fingerprint_without_key_material(tmp_path: Path) -> None:
     key = KeyFile.create(tmp_path / "key")
     kind, _, fingerprint = key.name.partition(":")
     assert kind == "file"
@@ -175,5 +175,5 @@ def test_the_name_is_short_and_shows_nothing_of_the_key(tmp_path: Path) -> None:
     assert fingerprint not in (tmp_path / "key").read_text()
 
 
-def test_none_is_no_key() -> None:
+def test_setting_none_opens_no_key() -> None:
     assert open_key("none") is None

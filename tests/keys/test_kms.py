@@ -1,4 +1,4 @@
-"""A key in Cloud KMS, through Google's own client and a local server: checked both ways, clear when refused."""
+"""Keys in Cloud KMS, with Google's client and a local server: checksums, retries and error lines."""
 
 from functools import partial
 
@@ -26,20 +26,20 @@ def cloud_key(server: KmsServer, uri: str = URI, patience: float = 10.0) -> Clou
     return CloudKey(uri, endpoint=server.endpoint, patience=patience)
 
 
-def test_what_was_wrapped_is_unwrapped_by_another_process_alike(kms: KmsServer) -> None:
+def test_wrapped_secret_is_unwrapped_by_another_client(kms: KmsServer) -> None:
     wrapped = cloud_key(kms).wrap(SECRET, CONTEXT)
     assert SECRET not in wrapped
     assert cloud_key(kms).unwrap(wrapped, CONTEXT) == SECRET
 
 
-def test_a_client_of_ones_own_can_be_passed(kms: KmsServer) -> None:
+def test_custom_client_can_be_passed(kms: KmsServer) -> None:
     with grpc.insecure_channel(kms.endpoint) as channel:
         transport = KeyManagementServiceGrpcTransport(channel=channel)
         key = CloudKey(URI, client=kms_v1.KeyManagementServiceClient(transport=transport))
         assert key.unwrap(key.wrap(SECRET, CONTEXT), CONTEXT) == SECRET
 
 
-def test_the_name_is_the_version_that_wrapped(kms: KmsServer) -> None:
+def test_key_name_is_the_version_of_the_last_wrap(kms: KmsServer) -> None:
     key = cloud_key(kms)
     assert key.name == URI
     key.wrap(SECRET, CONTEXT)
@@ -49,7 +49,7 @@ def test_the_name_is_the_version_that_wrapped(kms: KmsServer) -> None:
     assert key.name == f"{URI}/cryptoKeyVersions/2"
 
 
-def test_what_an_older_version_wrapped_outlives_rotation(kms: KmsServer) -> None:
+def test_data_key_unwraps_after_key_rotation(kms: KmsServer) -> None:
     encryption = DataKey.generate().wrap(cloud_key(kms), NAME)
     kms.keys[KEY].rotate()
     assert encryption.key == f"{URI}/cryptoKeyVersions/1"
@@ -58,7 +58,7 @@ def test_what_an_older_version_wrapped_outlives_rotation(kms: KmsServer) -> None
         DataKey.unwrap(encryption, cloud_key(kms), LATER)
 
 
-def test_each_request_carries_its_checksums_and_the_key_not_a_version(kms: KmsServer) -> None:
+def test_requests_carry_checksums_and_name_the_key_not_a_version(kms: KmsServer) -> None:
     key = cloud_key(kms)
     wrapped = key.wrap(SECRET, CONTEXT)
     key.unwrap(wrapped, CONTEXT)
@@ -72,7 +72,7 @@ def test_each_request_carries_its_checksums_and_the_key_not_a_version(kms: KmsSe
         assert request.additional_authenticated_data_crc32c == google_crc32c.value(CONTEXT)
 
 
-def test_wrapping_needs_the_encrypter_role_alone_and_unwrapping_the_decrypter(kms: KmsServer) -> None:
+def test_wrap_needs_only_the_encrypter_role_and_unwrap_the_decrypter_role(kms: KmsServer) -> None:
     kms.rights = {Right.ENCRYPT}
     wrapped = cloud_key(kms).wrap(SECRET, CONTEXT)
     with pytest.raises(KeyProblem, match=r"permission denied.*roles/cloudkms.cryptoKeyDecrypter"):
@@ -84,7 +84,7 @@ def test_wrapping_needs_the_encrypter_role_alone_and_unwrapping_the_decrypter(km
 
 
 @pytest.mark.parametrize("damage", Damage)
-def test_a_damaged_answer_to_wrap_is_asked_for_again(kms: KmsServer, damage: Damage) -> None:
+def test_damaged_wrap_answer_is_retried(kms: KmsServer, damage: Damage) -> None:
     kms.fail(damage, damage)
     key = cloud_key(kms)
     wrapped = key.wrap(SECRET, CONTEXT)
@@ -93,7 +93,7 @@ def test_a_damaged_answer_to_wrap_is_asked_for_again(kms: KmsServer, damage: Dam
 
 
 @pytest.mark.parametrize("damage", Damage)
-def test_answers_to_wrap_that_stay_damaged_are_refused(kms: KmsServer, damage: Damage) -> None:
+def test_repeatedly_damaged_wrap_answers_are_refused(kms: KmsServer, damage: Damage) -> None:
     kms.fail(*[damage] * 9)
     key = cloud_key(kms)
     with pytest.raises(KeyProblem, match="answers in a row were damaged"):
@@ -103,7 +103,7 @@ def test_answers_to_wrap_that_stay_damaged_are_refused(kms: KmsServer, damage: D
 
 
 @pytest.mark.parametrize("damage", [Damage.CHANGED_CONTENT, Damage.WRONG_CRC, Damage.NO_CRC])
-def test_a_damaged_answer_to_unwrap_is_asked_for_again_then_refused(kms: KmsServer, damage: Damage) -> None:
+def test_damaged_unwrap_answer_is_retried_then_refused(kms: KmsServer, damage: Damage) -> None:
     key = cloud_key(kms)
     wrapped = key.wrap(SECRET, CONTEXT)
     kms.fail(damage)
@@ -116,22 +116,22 @@ def test_a_damaged_answer_to_unwrap_is_asked_for_again_then_refused(kms: KmsServ
 @pytest.mark.parametrize(
     "status", [DOWN, grpc.StatusCode.DEADLINE_EXCEEDED, grpc.StatusCode.INTERNAL, grpc.StatusCode.RESOURCE_EXHAUSTED]
 )
-def test_a_passing_fault_is_waited_out(kms: KmsServer, status: grpc.StatusCode) -> None:
+def test_transient_error_is_retried(kms: KmsServer, status: grpc.StatusCode) -> None:
     kms.fail(status, status)
     assert cloud_key(kms).wrap(SECRET, CONTEXT)
     assert len(kms.calls) == 3
 
 
-def test_a_server_that_stays_away_is_given_up_in_time() -> None:
+def test_unreachable_server_is_an_error_after_patience() -> None:
     server = KmsServer()
     with server.running():
-        pass  # only for a port where nobody listens now
+        pass  # only to get a port on which nothing listens now
     with pytest.raises(KeyProblem, match=r"out of reach for 0\.3 s"):
         cloud_key(server, patience=0.3).wrap(SECRET, CONTEXT)
 
 
 @pytest.mark.parametrize(("state", "word"), [("disable", "DISABLED"), ("destroy", "DESTROYED")])
-def test_a_version_that_is_not_enabled_is_told(kms: KmsServer, state: str, word: str) -> None:
+def test_error_names_the_state_of_a_key_version_that_is_not_enabled(kms: KmsServer, state: str, word: str) -> None:
     key = cloud_key(kms)
     wrapped = key.wrap(SECRET, CONTEXT)
     getattr(kms.keys[KEY], state)(1)
@@ -143,7 +143,7 @@ def test_a_version_that_is_not_enabled_is_told(kms: KmsServer, state: str, word:
     assert key.unwrap(key.wrap(SECRET, CONTEXT), CONTEXT) == SECRET
 
 
-def test_a_version_that_is_enabled_again_opens_again(kms: KmsServer) -> None:
+def test_reenabled_key_version_unwraps_again(kms: KmsServer) -> None:
     key = cloud_key(kms)
     wrapped = key.wrap(SECRET, CONTEXT)
     kms.keys[KEY].disable(1)
@@ -151,17 +151,17 @@ def test_a_version_that_is_enabled_again_opens_again(kms: KmsServer) -> None:
     assert key.unwrap(wrapped, CONTEXT) == SECRET
 
 
-def test_a_key_that_is_not_there_is_told(kms: KmsServer) -> None:
+def test_missing_key_is_reported(kms: KmsServer) -> None:
     with pytest.raises(KeyProblem, match="there is no such key"):
         cloud_key(kms, URI + "2").wrap(SECRET, CONTEXT)
 
 
-def test_wrong_context_key_or_content_unwraps_nothing(kms: KmsServer) -> None:
+def test_unwrap_refuses_wrong_key_context_or_content(kms: KmsServer) -> None:
     kms.add_key(KEY + "2")
     key, other = cloud_key(kms), cloud_key(kms, URI + "2")
     wrapped = key.wrap(SECRET, CONTEXT)
     changed = wrapped[:-1] + bytes([wrapped[-1] ^ 1])
-    for who, what, context in (
+    for used, content, context in (
         (other, wrapped, CONTEXT),
         (key, wrapped, b""),
         (key, wrapped, CONTEXT + b"."),
@@ -170,11 +170,11 @@ def test_wrong_context_key_or_content_unwraps_nothing(kms: KmsServer) -> None:
         (key, b"", CONTEXT),
     ):
         with pytest.raises(NotGood, match="did not wrap this, or it was changed"):
-            who.unwrap(what, context)
+            used.unwrap(content, context)
 
 
 @pytest.mark.parametrize("status", [status for status in grpc.StatusCode if status is not grpc.StatusCode.OK])
-def test_every_refusal_is_one_line_that_names_the_key_and_no_secret(kms: KmsServer, status: grpc.StatusCode) -> None:
+def test_every_kms_error_is_one_line_with_the_key_and_no_secret(kms: KmsServer, status: grpc.StatusCode) -> None:
     wrapped = cloud_key(kms).wrap(SECRET, CONTEXT)
     key = cloud_key(kms, patience=0.05)
     for use in (partial(key.wrap, SECRET, CONTEXT), partial(key.unwrap, wrapped, CONTEXT)):
@@ -189,7 +189,7 @@ def test_every_refusal_is_one_line_that_names_the_key_and_no_secret(kms: KmsServ
         assert refused.value.__suppress_context__
 
 
-def test_the_setting_leads_to_the_local_server(kms: KmsServer, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_endpoint_setting_is_used(kms: KmsServer, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("LITEKEEP_KMS_ENDPOINT", kms.endpoint)
     key = open_key(URI)
     assert key is not None
@@ -211,18 +211,18 @@ def test_the_setting_leads_to_the_local_server(kms: KmsServer, monkeypatch: pyte
         "127.0.0.1:80\n",
     ],
 )
-def test_a_plain_endpoint_must_be_this_machine(monkeypatch: pytest.MonkeyPatch, endpoint: str) -> None:
+def test_endpoint_without_tls_must_be_loopback(monkeypatch: pytest.MonkeyPatch, endpoint: str) -> None:
     monkeypatch.setenv("LITEKEEP_KMS_ENDPOINT", endpoint)
     with pytest.raises(UsageError, match="LITEKEEP_KMS_ENDPOINT is wrong"):
         open_key(URI)
 
 
-def test_without_the_setting_there_is_no_plain_endpoint(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_endpoint_is_none_by_default(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("LITEKEEP_KMS_ENDPOINT", raising=False)
     assert kms_endpoint() is None
 
 
-def test_missing_credentials_are_told(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_missing_credentials_are_reported(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("LITEKEEP_KMS_ENDPOINT", raising=False)
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", "/nowhere/credentials.json")
     with pytest.raises(KeyProblem, match="gcloud auth application-default login"):

@@ -1,4 +1,4 @@
-"""Replies that Cloud KMS never gives: each is told of the key and of the reply, never in Python's words."""
+"""Malformed replies of Cloud KMS: each is one error line about the key, without Python's own error text."""
 
 from collections.abc import Callable
 from types import SimpleNamespace
@@ -47,8 +47,8 @@ _REQUESTS = {
     "AsymmetricSign": service.AsymmetricSignRequest,
     "GetPublicKey": service.GetPublicKeyRequest,
 }
-# A key may have no versions, and Cloud KMS may get a state that is not known yet.
-_SAID = {
+# Not errors: a key may have no versions, and Cloud KMS may introduce a state that the client does not know.
+_EXPECTED = {
     ("states", "nothing"): {},
     ("states", "a number where text belongs"): {},
     ("states", "a state that nobody knows"): {f"{URI}/cryptoKeyVersions/1": "UNKNOWN_77"},
@@ -57,13 +57,13 @@ _SAID = {
 
 @pytest.mark.parametrize("call", _CALLS)
 @pytest.mark.parametrize("reply", _REPLIES)
-def test_a_malformed_reply_is_told_of_the_key(reply: str, call: str) -> None:
+def test_malformed_reply_is_reported_with_the_key(reply: str, call: str) -> None:
     methods = {name: (lambda _request, _context: _REPLIES[reply], request, _RAW) for name, request in _REQUESTS.items()}
     with serving("google.cloud.kms.v1.KeyManagementService", methods) as endpoint:
-        if (call, reply) in _SAID:
-            assert _CALLS[call](endpoint) == _SAID[call, reply]
+        if (call, reply) in _EXPECTED:
+            assert _CALLS[call](endpoint) == _EXPECTED[call, reply]
             return
-        with pytest.raises(LitekeepError, match=r"^Cloud KMS( key|:)") as told:
+        with pytest.raises(LitekeepError, match=r"^Cloud KMS( key|:)") as refused:
             _CALLS[call](endpoint)
-    assert "secret" not in str(told.value)
-    assert not any(word in str(told.value) for word in ("Error", "Traceback", "object", "NoneType", "\n"))
+    assert "secret" not in str(refused.value)
+    assert not any(word in str(refused.value) for word in ("Error", "Traceback", "object", "NoneType", "\n"))

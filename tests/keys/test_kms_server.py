@@ -1,4 +1,4 @@
-"""The local Cloud KMS itself: what it must refuse, and that its keys outlive it."""
+"""The local Cloud KMS server for tests: it refuses wrong requests, and its keys persist across restarts."""
 
 import os
 import signal
@@ -27,7 +27,7 @@ def client(kms: KmsServer) -> Iterator[kms_v1.KeyManagementServiceClient]:
 
 
 @pytest.mark.parametrize("field", ["plaintext", "additional_authenticated_data"])
-def test_a_request_to_encrypt_whose_checksum_is_wrong_is_refused(
+def test_server_refuses_encrypt_request_with_wrong_checksum(
     client: kms_v1.KeyManagementServiceClient, field: str
 ) -> None:
     request = kms_v1.EncryptRequest(name=KEY, plaintext=b"x", additional_authenticated_data=b"y")
@@ -37,7 +37,7 @@ def test_a_request_to_encrypt_whose_checksum_is_wrong_is_refused(
 
 
 @pytest.mark.parametrize("field", ["ciphertext", "additional_authenticated_data"])
-def test_a_request_to_decrypt_whose_checksum_is_wrong_is_refused(
+def test_server_refuses_decrypt_request_with_wrong_checksum(
     client: kms_v1.KeyManagementServiceClient, field: str
 ) -> None:
     ciphertext = client.encrypt(request={"name": KEY, "plaintext": b"x"}).ciphertext
@@ -47,7 +47,7 @@ def test_a_request_to_decrypt_whose_checksum_is_wrong_is_refused(
         client.decrypt(request=request)
 
 
-def test_only_checksums_that_were_sent_are_called_verified(client: kms_v1.KeyManagementServiceClient) -> None:
+def test_server_reports_only_sent_checksums_as_verified(client: kms_v1.KeyManagementServiceClient) -> None:
     answer = client.encrypt(request={"name": KEY, "plaintext": b"x"})
     assert not answer.verified_plaintext_crc32c
     assert not answer.verified_additional_authenticated_data_crc32c
@@ -55,7 +55,7 @@ def test_only_checksums_that_were_sent_are_called_verified(client: kms_v1.KeyMan
     assert client.encrypt(request={"name": KEY, "plaintext": b"x", "plaintext_crc32c": crc}).verified_plaintext_crc32c
 
 
-def test_more_than_64_kib_is_refused(client: kms_v1.KeyManagementServiceClient) -> None:
+def test_server_refuses_more_than_64_kib(client: kms_v1.KeyManagementServiceClient) -> None:
     with pytest.raises(exceptions.InvalidArgument, match="too large"):
         client.encrypt(request={"name": KEY, "plaintext": bytes((64 << 10) + 1)})
 
@@ -72,7 +72,7 @@ def _running(state: Path, *more: str) -> Iterator[str]:
             assert process.wait(10) == 0
 
 
-def test_a_key_outlives_its_server(tmp_path: Path) -> None:
+def test_server_keys_persist_across_restarts(tmp_path: Path) -> None:
     state = tmp_path / "kms.json"
     with _running(state) as endpoint:
         wrapped = CloudKey(URI, endpoint=endpoint).wrap(b"secret", b"")

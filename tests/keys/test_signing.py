@@ -1,4 +1,4 @@
-"""Signing keys: a file that nobody else may read, or a version in Cloud KMS through Google's own client."""
+"""Signing keys: a file that only its owner can read, or a version in Cloud KMS with Google's client."""
 
 from collections.abc import Callable
 from pathlib import Path
@@ -28,7 +28,7 @@ def ana(kms: KmsServer) -> Callable[..., CloudSigner]:
     return signer
 
 
-def test_a_file_signs_and_its_public_half_verifies(tmp_path: Path) -> None:
+def test_file_key_signs_and_its_public_key_verifies(tmp_path: Path) -> None:
     made = SigningFile.create(tmp_path / "new" / "ana.key")
     read = open_signer(f"file:{tmp_path}/new/ana.key")
     assert read.public == made.public
@@ -36,23 +36,23 @@ def test_a_file_signs_and_its_public_half_verifies(tmp_path: Path) -> None:
     assert (tmp_path / "new" / "ana.key").stat().st_mode & 0o777 == 0o600
 
 
-def test_nothing_is_ever_overwritten(tmp_path: Path) -> None:
+def test_signing_key_file_never_overwrites_an_existing_file(tmp_path: Path) -> None:
     SigningFile.create(tmp_path / "key")
     before = (tmp_path / "key").read_bytes()
-    with pytest.raises(UsageError, match="left as it is"):
+    with pytest.raises(UsageError, match="it exists"):
         SigningFile.create(tmp_path / "key")
     assert (tmp_path / "key").read_bytes() == before
 
 
 @pytest.mark.parametrize("mode", [0o640, 0o604, 0o602, 0o660])
-def test_a_file_that_is_open_to_others_is_refused(tmp_path: Path, mode: int) -> None:
+def test_signing_key_file_open_to_others_is_refused(tmp_path: Path, mode: int) -> None:
     SigningFile.create(tmp_path / "key")
     (tmp_path / "key").chmod(mode)
     with pytest.raises((KeyProblem, UsageError), match="chmod"):
         open_signer(f"file:{tmp_path}/key")
 
 
-def test_what_is_no_signing_key_is_refused_without_quoting_it(tmp_path: Path) -> None:
+def test_malformed_signing_key_file_is_refused_without_quoting_it(tmp_path: Path) -> None:
     KeyFile.create(tmp_path / "wrapping")
     (tmp_path / "text").write_text("-----BEGIN PRIVATE KEY-----\nc2VjcmV0\n-----END PRIVATE KEY-----\n")
     (tmp_path / "text").chmod(0o600)
@@ -65,14 +65,14 @@ def test_what_is_no_signing_key_is_refused_without_quoting_it(tmp_path: Path) ->
         open_signer(f"file:{tmp_path}/none")
 
 
-def test_cloud_kms_signs_and_anyone_verifies_offline(ana: Callable[..., CloudSigner], kms: KmsServer) -> None:
+def test_kms_signature_verifies_offline(ana: Callable[..., CloudSigner], kms: KmsServer) -> None:
     raw = sign(ana(), StatementKind.DECISION, b"{}")
     public = ana().public
     kms.rights = set()
     assert verify(raw, StatementKind.DECISION, [public]).key == public
 
 
-def test_each_request_carries_its_checksum(ana: Callable[..., CloudSigner], kms: KmsServer) -> None:
+def test_sign_request_carries_its_checksum(ana: Callable[..., CloudSigner], kms: KmsServer) -> None:
     ana().sign(MESSAGE)
     (request,) = (call.request for call in kms.calls if call.method == "AsymmetricSign")
     assert request.name == f"{SIGNING_KEY}/cryptoKeyVersions/1"
@@ -80,7 +80,7 @@ def test_each_request_carries_its_checksum(ana: Callable[..., CloudSigner], kms:
 
 
 @pytest.mark.parametrize("damage", [damage for damage in Damage if damage is not Damage.CONTEXT_UNVERIFIED])
-def test_a_damaged_signature_is_asked_for_again_then_refused(
+def test_damaged_signature_is_retried_then_refused(
     ana: Callable[..., CloudSigner], kms: KmsServer, damage: Damage
 ) -> None:
     key = ana()
@@ -93,7 +93,7 @@ def test_a_damaged_signature_is_asked_for_again_then_refused(
 
 
 @pytest.mark.parametrize("damage", [Damage.CHANGED_CONTENT, Damage.WRONG_CRC, Damage.NO_CRC, Damage.WRONG_NAME])
-def test_a_damaged_public_key_is_asked_for_again_then_refused(
+def test_damaged_public_key_is_retried_then_refused(
     ana: Callable[..., CloudSigner], kms: KmsServer, damage: Damage
 ) -> None:
     kms.fail(damage)
@@ -103,16 +103,14 @@ def test_a_damaged_public_key_is_asked_for_again_then_refused(
         _ = ana().public
 
 
-def test_signing_needs_both_rights_and_says_which_role(ana: Callable[..., CloudSigner], kms: KmsServer) -> None:
+def test_signing_error_names_the_missing_role(ana: Callable[..., CloudSigner], kms: KmsServer) -> None:
     for missing in (Right.SIGN, Right.VIEW):
         kms.rights = set(Right) - {missing}
         with pytest.raises(KeyProblem, match=r"permission denied.*roles/cloudkms.signerVerifier"):
             ana().sign(MESSAGE)
 
 
-def test_a_version_that_is_disabled_or_missing_or_for_wrapping_is_told(
-    ana: Callable[..., CloudSigner], kms: KmsServer
-) -> None:
+def test_disabled_missing_or_wrapping_key_version_is_reported(ana: Callable[..., CloudSigner], kms: KmsServer) -> None:
     with pytest.raises(KeyProblem, match="there is no such key: set BACKUP_SIGNING_KEY"):
         ana(SIGNING_URI.replace("/1", "/2")).sign(MESSAGE)
     with pytest.raises(KeyProblem, match="EC_SIGN_P256_SHA256"):
@@ -124,18 +122,18 @@ def test_a_version_that_is_disabled_or_missing_or_for_wrapping_is_told(
 
 
 @pytest.mark.parametrize("status", [status for status in grpc.StatusCode if status is not grpc.StatusCode.OK])
-def test_every_refusal_is_one_line_that_names_the_key(
+def test_every_signing_error_is_one_line_with_the_key(
     ana: Callable[..., CloudSigner], kms: KmsServer, status: grpc.StatusCode
 ) -> None:
     key = ana(patience=0.05)
-    key.public = ana().public  # asked for with the usual patience: a busy machine may take longer than this one has
+    key.public = ana().public  # fetched with the usual patience: a busy machine may take longer than 0.05 s
     kms.fail(*[status] * 30)
     with pytest.raises(KeyProblem, match=SIGNING_KEY) as refused:
         key.sign(MESSAGE)
     assert "\n" not in str(refused.value)
 
 
-def test_the_setting_leads_to_the_local_server(
+def test_endpoint_setting_is_used(
     ana: Callable[..., CloudSigner], kms: KmsServer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("LITEKEEP_KMS_ENDPOINT", kms.endpoint)
