@@ -2,7 +2,7 @@
 
 from shared.audit.checkpoint import read_checkpoint
 from shared.audit.recent import Problem, checkpoint_numbers
-from shared.audit.take import CheckpointTaken, Order, take_checkpoint
+from shared.audit.take import CheckpointOptions, CheckpointTaken, take_checkpoint
 from shared.clock import Clock
 from shared.errors import LitekeepError, NotGood, ObjectMissing
 from shared.events.log import Event, EventLog
@@ -39,7 +39,7 @@ def _checkpoint(settings: Settings, store: Store, inventory: Inventory, log: Eve
         signer = _signer(settings, PublicKey.read(mounted.policy.monitor.key))
         if signer is None:
             return _unsigned(settings, store, keys, clock)
-    order = Order(
+    options = CheckpointOptions(
         store=store,
         backups=frozenset(inventory.backups),
         leaving=frozenset(inventory.strays),
@@ -48,7 +48,7 @@ def _checkpoint(settings: Settings, store: Store, inventory: Inventory, log: Eve
         keys=keys,
         policy=mounted.digest if mounted else None,
     )
-    taken = take_checkpoint(order, clock)
+    taken = take_checkpoint(options, clock)
     _tell(log, store, taken)
     note_failure(settings, TRAIL, None)
     unlogged = anchor_checkpoint(settings, taken.stored) if taken.stored else None

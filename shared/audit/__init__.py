@@ -1,1 +1,1 @@
-"""The audit trail in a store: events as objects, and checkpoints that show when one is removed, changed or added."""
+"""The audit trail in a store: one object per event, and checkpoints that reveal removed, changed and added events."""

@@ -1,4 +1,4 @@
-"""Whether the audit trail is whole: every checkpoint, every event under one, and the anchors outside the store."""
+"""Verifies the audit trail: all checkpoints, all events under them, and the anchors outside the store."""
 
 import hashlib
 from collections import defaultdict
@@ -8,8 +8,8 @@ from datetime import datetime, timedelta
 from itertools import pairwise
 from typing import Any
 
-from shared.audit.anchors import Anchor, differences, lacking
-from shared.audit.checkpoint import Checkpoint, Stored, read_standing
+from shared.audit.anchors import Anchor, differences, missing_numbers
+from shared.audit.checkpoint import Checkpoint, Stored, read_inventory
 from shared.audit.kept import LARGEST as LARGEST_KEPT
 from shared.audit.kept import PREFIXES
 from shared.audit.read import LARGEST, contents, parse_entry
@@ -23,14 +23,14 @@ from shared.stores import Store, StoredObject
 from shared.stores.interface import OwnTime
 from shared.text import count
 
-KEPT_FOR = timedelta(days=395)  # older ones may be gone by the store's own rule
+KEPT_FOR = timedelta(days=395)  # older objects may have been deleted by the store's lifecycle rule
 _OVERDUE = timedelta(hours=3)
-_AT_ONCE = 500  # objects that are read together
+_AT_ONCE = 500  # objects read in one batch
 
 
 @dataclass
 class Report:
-    """`ok`: nothing was found. `notes` say what could not be shown."""
+    """The result of a verification. `uncovered` counts events under no checkpoint; `notes` say what is unverified."""
 
     checkpoints: int = 0
     events: int = 0
@@ -54,8 +54,11 @@ class Report:
 
 
 @dataclass(frozen=True)
-class Wanted:
-    """`keys`: whose signatures count. `must_sign`: the newest checkpoint must bear one. `since`: only what is newer."""
+class CheckOptions:
+    """Options of a verification.
+
+    `keys`: the accepted signers. `must_sign`: the newest checkpoint must be signed. `since`: ignore older events.
+    """
 
     keys: Collection[PublicKey] = ()
     must_sign: bool = False
@@ -63,64 +66,69 @@ class Wanted:
 
 
 def check_trail(
-    store: Store, wanted: Wanted, anchors: Iterable[Anchor], *, progress: Progress = silent, clock: Clock = utc_now
+    store: Store,
+    options: CheckOptions,
+    anchors: Iterable[Anchor],
+    *,
+    progress: Progress = silent,
+    clock: Clock = utc_now,
 ) -> Report:
-    """Reads all of the trail, or what is of `since` or newer. Raises StoreError when the store cannot be read."""
+    """Verifies the whole trail, or the part since `options.since`. Raises StoreError when the store cannot be read."""
     report, now = Report(), clock()
-    stored = _checkpoints(store, wanted, now, report)
-    _check_events(store, stored, wanted, now, report, progress)
+    stored = _checkpoints(store, options, now, report)
+    _check_events(store, stored, options, now, report, progress)
     _check_kept(store, stored, report)
     for anchor in anchors:
         report.findings += differences(anchor, stored)
-        if not anchor.refilled and (missing := lacking(anchor, stored)):
+        if not anchor.refilled and (missing := missing_numbers(anchor, stored)):
             report.notes.append(f"{anchor.place} lacks {count(len(missing), 'checkpoint')}, the first {missing[0]}")
     return report
 
 
-def _checkpoints(store: Store, wanted: Wanted, now: datetime, report: Report) -> list[Stored]:
-    """Those that are checkpoints, oldest first; with `since`, from the last one before that on."""
+def _checkpoints(store: Store, options: CheckOptions, now: datetime, report: Report) -> list[Stored]:
+    """Returns the valid checkpoints, oldest first; with `since`, only from the last one before that time."""
     found: list[Stored] = []
-    for number, stored in read_checkpoints(store, checkpoint_objects(store), wanted.keys):
+    for number, stored in read_checkpoints(store, checkpoint_objects(store), options.keys):
         if not isinstance(stored, Stored):
             report.findings.append(Problem(checkpoint_object(number), stored or "is gone"))
             continue
         found.append(replace(stored, raw=b""))
-        if wanted.since is not None and stored.checkpoint.taken_at < wanted.since:
+        if options.since is not None and stored.checkpoint.taken_at < options.since:
             break
     found.reverse()
     report.checkpoints = len(found)
-    report.findings += _of_the_chain(found, wanted, now)
+    report.findings += _chain_problems(found, options, now)
     return found
 
 
-def _of_the_chain(found: list[Stored], wanted: Wanted, now: datetime) -> Iterator[Problem]:
+def _chain_problems(found: list[Stored], options: CheckOptions, now: datetime) -> Iterator[Problem]:
     if not found:
         yield Problem(CHECKPOINTS, "there is no checkpoint: run litekeep monitor, which takes one each time")
         return
     first, newest = found[0].checkpoint, found[-1].checkpoint
-    if first.previous is not None and wanted.since is None and now - first.taken_at < KEPT_FOR:
-        yield Problem(checkpoint_object(first.number), "names one before it, and that is gone")
+    if first.previous is not None and options.since is None and now - first.taken_at < KEPT_FOR:
+        yield Problem(checkpoint_object(first.number), "names a checkpoint before it, which is missing")
     for gone in first.vanished:
         yield _vanished(gone, first)
     for before, each in pairwise(found):
-        yield from _of_a_step(before, each.checkpoint)
-    yield from _of_signatures(found, wanted)
+        yield from _step_problems(before, each.checkpoint)
+    yield from _signature_problems(found, options)
     name = checkpoint_object(newest.number)
     if is_future(newest.taken_at, now):
         yield Problem(name, "is dated in the future")
     elif now - newest.taken_at > _OVERDUE:
-        what = f"is the newest, of {rfc3339(newest.taken_at)}: the monitor stands still, or newer ones were removed"
+        what = f"is the newest, of {rfc3339(newest.taken_at)}: the monitor does not run, or newer ones were removed"
         yield Problem(name, what)
 
 
-def _of_a_step(before: Stored, checkpoint: Checkpoint) -> Iterator[Problem]:
+def _step_problems(before: Stored, checkpoint: Checkpoint) -> Iterator[Problem]:
     name = checkpoint_object(checkpoint.number)
     if checkpoint.number != before.checkpoint.number + 1:
         yield Problem(name, f"follows checkpoint {before.checkpoint.number}: those between are missing")
     if checkpoint.previous != before.sha256:
-        yield Problem(name, "does not name the one before it, which was changed or put in between")
+        yield Problem(name, "does not name the one before it, which was changed or inserted")
     if checkpoint.taken_at < before.checkpoint.taken_at:
-        yield Problem(name, "is dated before the one that it follows")
+        yield Problem(name, "is dated before the checkpoint that it follows")
     for gone in checkpoint.vanished:
         if gone not in before.checkpoint.vanished:
             yield _vanished(gone, checkpoint)
@@ -130,24 +138,24 @@ def _vanished(backup: str, checkpoint: Checkpoint) -> Problem:
     return Problem(backup, f"was gone at {rfc3339(checkpoint.taken_at)}, without its deletion in the trail")
 
 
-def _of_signatures(found: list[Stored], wanted: Wanted) -> Iterator[Problem]:
-    """From the first signed one on each must be; where the policy names a monitor, the newest in any case."""
+def _signature_problems(found: list[Stored], options: CheckOptions) -> Iterator[Problem]:
+    """Yields unsigned checkpoints after the first signed one, and the newest if it must be signed and none is."""
     signed = False
     for each in found:
         if signed and not each.signed:
             name = checkpoint_object(each.checkpoint.number)
             yield Problem(name, "is not signed by the monitor that the policy names, and those before it are")
         signed = signed or each.signed
-    if wanted.must_sign and not signed:
+    if options.must_sign and not signed:
         name = checkpoint_object(found[-1].checkpoint.number)
         yield Problem(name, "is not signed by the monitor that the policy names")
 
 
 def _check_events(
-    store: Store, stored: list[Stored], wanted: Wanted, now: datetime, report: Report, progress: Progress
+    store: Store, stored: list[Stored], options: CheckOptions, now: datetime, report: Report, progress: Progress
 ) -> None:
     covered = {name: (digest, each) for each in stored for name, digest in each.checkpoint.objects.items()}
-    begin = stored[0].checkpoint.taken_at - LATE if wanted.since is not None and stored else None
+    begin = stored[0].checkpoint.taken_at - LATE if options.since is not None and stored else None
     listed = list(events_since(store, begin))
     if begin is not None:
         listed = [item for item in listed if not _is_older(item.name, begin)]
@@ -156,7 +164,9 @@ def _check_events(
     for name, (_, by) in covered.items():
         if name not in there and now - by.checkpoint.taken_at < KEPT_FOR:
             report.findings.append(Problem(name, f"was removed: it is under checkpoint {by.checkpoint.number}"))
-    look = _Look(now, isinstance(store, OwnTime) and store.has_own_time, stored[-1].checkpoint if stored else None)
+    check = _EventCheck(
+        now, isinstance(store, OwnTime) and store.has_own_time, stored[-1].checkpoint if stored else None
+    )
     for at in range(0, len(listed), _AT_ONCE):
         progress("check", at, len(listed))
         part = listed[at : at + _AT_ONCE]
@@ -166,10 +176,10 @@ def _check_events(
             report.events += 1
             digest = covered[item.name][0] if item.name in covered else None
             report.uncovered += digest is None
-            if what := look.at(item, content, digest):
+            if what := check.problem(item, content, digest):
                 report.findings.append(Problem(item.name, what))
-    if wanted.since is None:
-        report.findings += _of_writers(look.writers)
+    if options.since is None:
+        report.findings += _writer_problems(check.writers)
     if report.uncovered:
         report.notes.append(
             f"not under a checkpoint yet, until litekeep monitor takes one: {count(report.uncovered, 'event')}"
@@ -178,16 +188,16 @@ def _check_events(
 
 
 @dataclass
-class _Look:
-    """A look at one event after another. `writers`: number, hash and previous hash of each good one."""
+class _EventCheck:
+    """Checks one event after the other. `writers` collects the number, hash and previous hash of the valid ones."""
 
     now: datetime
     own_time: bool
     newest: Checkpoint | None
     writers: dict[str, list[tuple[int, str, str | None]]] = field(default_factory=lambda: defaultdict(list))
 
-    def at(self, item: StoredObject, content: bytes, digest: str | None) -> str | None:
-        """What is wrong with it. `digest` is that of the checkpoint which covers it."""
+    def problem(self, item: StoredObject, content: bytes, digest: str | None) -> str | None:
+        """Returns what is wrong with an event, or None. `digest` is its hash in the checkpoint that covers it."""
         if digest is not None and hashlib.sha256(content).hexdigest() != digest:
             return "was changed since it was under a checkpoint"
         name = parse_event(item.name)
@@ -200,7 +210,7 @@ class _Look:
         if is_future(name.at, self.now):
             return "is dated in the future"
         if digest is None and self.own_time and abs(item.created_at - name.at) > LATE:
-            return f"is dated otherwise than the store, which took it at {rfc3339(item.created_at)}"
+            return f"has another time than the store, which stored it at {rfc3339(item.created_at)}"
         return None
 
 
@@ -210,8 +220,8 @@ def _is_older(name: str, moment: datetime) -> bool:
 
 
 def _late_covered(stored: list[Stored]) -> Iterator[Problem]:
-    """Events that came under a checkpoint although they are dated before the one before it."""
-    base: Checkpoint | None = None  # the last one of the run before: one run may take several
+    """Yields events under a checkpoint that are dated before the previous one, and so were added later."""
+    base: Checkpoint | None = None  # the last checkpoint of the previous run: one run may take several
     for before, each in pairwise(stored):
         if before.checkpoint.taken_at != each.checkpoint.taken_at:
             base = before.checkpoint
@@ -221,8 +231,8 @@ def _late_covered(stored: list[Stored]) -> Iterator[Problem]:
                     yield Problem(name, f"was added after checkpoint {base.number}, with an older date")
 
 
-def _of_writers(writers: Mapping[str, list[tuple[int, str, str | None]]]) -> Iterator[Problem]:
-    """Holes in the numbers of a writer's events, and events that do not name the one before them."""
+def _writer_problems(writers: Mapping[str, list[tuple[int, str, str | None]]]) -> Iterator[Problem]:
+    """Yields gaps in the numbers of a writer's events, and events that do not name the one before them."""
     for writer, events in writers.items():
         events.sort()
         last, last_digest = 0, None
@@ -232,17 +242,17 @@ def _of_writers(writers: Mapping[str, list[tuple[int, str, str | None]]]) -> Ite
                     f"{writer}.{last + 1:06d}", "an event of this writer is missing: removed, or never stored"
                 )
             elif previous != last_digest:
-                yield Problem(f"{writer}.{number:06d}", "does not name its writer's event before it")
+                yield Problem(f"{writer}.{number:06d}", "does not name the writer's previous event")
             last, last_digest = number, digest
 
 
 def _check_kept(store: Store, stored: list[Stored], report: Report) -> None:
-    """Requests, policies and erasures, by the newest list of what was stored."""
+    """Compares requests, policies and erasures with the newest checkpoint's inventory."""
     if not stored:
         return
     newest = stored[-1].checkpoint
     try:
-        kept = read_standing(store, newest).kept
+        kept = read_inventory(store, newest).kept
     except NotGood as error:
         report.findings.append(Problem(newest.standing, str(error)))
         return

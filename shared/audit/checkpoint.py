@@ -1,7 +1,7 @@
-"""What a checkpoint says, its signature, and the list of what was stored at that moment.
+"""Checkpoints: their content, their signature, and the inventory of the objects stored at that time.
 
-Each names the hash of the one before it, so that none can be changed, removed or put in between unseen. What is signed
-are the bytes that are stored; without a signing key they stand in the same envelope, signed by nobody.
+Each checkpoint names the hash of the one before it, so that none can be changed, removed or inserted unnoticed. The
+signature is on the stored bytes; without a signing key the same envelope has no signature.
 """
 
 import gzip
@@ -16,22 +16,24 @@ from typing import Literal
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from shared.errors import NotGood, ObjectMissing
-from shared.model.trail_names import checkpoint_object, parse_standing
+from shared.model.trail_names import checkpoint_object, parse_inventory
 from shared.statements import PublicKey, Signer, StatementKind, open_statement, sign, unsigned, verify
 from shared.stores import Store
 
-MOST_OBJECTS = 3000  # events under one checkpoint; more go under another
+MOST_OBJECTS = 3000  # events under one checkpoint; further events go under the next
 MOST_VANISHED = 1000
 LARGEST = 1 << 20  # bytes of a checkpoint
-_LARGEST_STANDING = 16 << 20  # bytes of a list as it is stored
+_LARGEST_INVENTORY = 16 << 20  # bytes of an inventory as stored
 _LARGEST_UNPACKED = 128 << 20
 _SHA256 = r"^[0-9a-f]{64}$"
 
 
 class Checkpoint(BaseModel):
-    """`objects`: the events that are new since the one before, with the SHA-256 of each.
+    """The signed content of a checkpoint.
 
-    `vanished`: backups that are gone without their deletion in the trail, and the checkpoint that first missed each.
+    `objects` are the events since the previous checkpoint, with the SHA-256 of each. `standing` is the name of the
+    inventory. `vanished` are backups that are gone without a deletion in the trail, with the time of the checkpoint
+    that first missed each.
     """
 
     model_config = ConfigDict(extra="forbid", frozen=True, hide_input_in_errors=True)
@@ -50,10 +52,10 @@ class Checkpoint(BaseModel):
 
 
 @dataclass(frozen=True)
-class Standing:
-    """What was stored: backups by the start of their objects' names, and requests, policies and erasures by hash.
+class CheckpointInventory:
+    """The objects stored at a checkpoint: backups by name prefix, and requests, policies and erasures by hash (`kept`).
 
-    `leaving` are backups without a manifest of which artifacts are left: a deletion was under way, or cut short.
+    `leaving` are backups without a manifest that still have artifacts: their deletion was in progress or interrupted.
     """
 
     backups: frozenset[str]
@@ -65,8 +67,8 @@ class Standing:
         return gzip.compress(json.dumps(document | {"kept": dict(sorted(self.kept.items()))}).encode(), mtime=0)
 
     @classmethod
-    def read(cls, content: bytes) -> "Standing":
-        """Raises NotGood when it is no such list."""
+    def read(cls, content: bytes) -> "CheckpointInventory":
+        """Parses the bytes of an inventory. Raises NotGood."""
         try:
             with gzip.GzipFile(fileobj=io.BytesIO(content)) as file:
                 found = json.loads(file.read(_LARGEST_UNPACKED))
@@ -74,12 +76,12 @@ class Standing:
             kept = {str(name): str(digest) for name, digest in found["kept"].items()}
             return cls(frozenset(map(str, backups)), kept, frozenset(map(str, leaving)))
         except (OSError, EOFError, zlib.error, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-            raise NotGood("it is no list of what was stored") from None
+            raise NotGood("it is not an inventory") from None
 
 
 @dataclass(frozen=True)
 class Stored:
-    """A checkpoint as a store has it. `signed` is whether one of the keys that were asked about signed it."""
+    """A checkpoint as stored. `signed`: whether one of the accepted keys signed it."""
 
     checkpoint: Checkpoint
     sha256: str
@@ -88,7 +90,7 @@ class Stored:
 
 
 def sealed(checkpoint: Checkpoint, signer: Signer | None) -> bytes:
-    """The bytes of a checkpoint's object. Raises KeyProblem when the key cannot sign."""
+    """Returns the bytes of a checkpoint's object, signed if there is a key. Raises KeyProblem."""
     payload = checkpoint.model_dump_json().encode()
     return (
         unsigned(StatementKind.CHECKPOINT, payload)
@@ -98,24 +100,24 @@ def sealed(checkpoint: Checkpoint, signer: Signer | None) -> bytes:
 
 
 def read_checkpoint(store: Store, number: int, keys: Collection[PublicKey]) -> Stored:
-    """Raises ObjectMissing when there is none of that number, NotGood when it is not one, StoreError."""
+    """Reads one checkpoint. Raises ObjectMissing, NotGood if it is not valid, StoreError."""
     with store.open(checkpoint_object(number)) as stream:
         raw = stream.read(LARGEST + 1)
     return parse_checkpoint_bytes(raw, number, keys)
 
 
 def parse_checkpoint_bytes(raw: bytes, number: int, keys: Collection[PublicKey]) -> Stored:
-    """The checkpoint in these bytes. Raises NotGood when it is not the one of that number."""
+    """Parses the bytes of a checkpoint. Raises NotGood if they are not the checkpoint of that number."""
     payload = open_statement(raw, StatementKind.CHECKPOINT)
     try:
         checkpoint = Checkpoint.model_validate_json(payload)
     except ValidationError as error:
         first = error.errors(include_input=False, include_url=False)[0]
-        raise NotGood(f"it is no checkpoint: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
+        raise NotGood(f"it is not a checkpoint: {'.'.join(map(str, first['loc']))}: {first['msg']}") from None
     if checkpoint.number != number:
-        raise NotGood(f"it is checkpoint {checkpoint.number}, put under another name")
-    if parse_standing(checkpoint.standing) is None:
-        raise NotGood("it names no list of what was stored")
+        raise NotGood(f"it is checkpoint {checkpoint.number}, stored under another name")
+    if parse_inventory(checkpoint.standing) is None:
+        raise NotGood("it names no inventory")
     try:
         verify(raw, StatementKind.CHECKPOINT, keys)
     except NotGood:
@@ -123,13 +125,13 @@ def parse_checkpoint_bytes(raw: bytes, number: int, keys: Collection[PublicKey])
     return Stored(checkpoint, hashlib.sha256(raw).hexdigest(), signed=True, raw=raw)
 
 
-def read_standing(store: Store, checkpoint: Checkpoint) -> Standing:
-    """What was stored at that checkpoint. Raises NotGood when the list is gone or changed, StoreError."""
+def read_inventory(store: Store, checkpoint: Checkpoint) -> CheckpointInventory:
+    """Reads the inventory of a checkpoint. Raises NotGood if it is missing or was changed, StoreError."""
     try:
         with store.open(checkpoint.standing) as stream:
-            content = stream.read(_LARGEST_STANDING)
+            content = stream.read(_LARGEST_INVENTORY)
     except ObjectMissing:
-        raise NotGood("the list of what was stored is gone") from None
+        raise NotGood("the inventory of the checkpoint is gone") from None
     if hashlib.sha256(content).hexdigest() != checkpoint.standing_sha256:
-        raise NotGood("the list of what was stored was changed")
-    return Standing.read(content)
+        raise NotGood("the inventory of the checkpoint was changed")
+    return CheckpointInventory.read(content)

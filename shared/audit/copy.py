@@ -1,7 +1,7 @@
-"""Brings the audit trail to another store, so that it can be verified there alone.
+"""Copies the audit trail to another store, so that it can be verified there without the first one.
 
-Copied are the events under a checkpoint, and what that checkpoint names: the list of what was stored. The checkpoint
-follows them, so that one in the other store says that its events came with it. Nothing there is overwritten.
+The events under a checkpoint and its inventory are copied first, and the checkpoint last. A checkpoint in the other
+store therefore means that its events are there too. Nothing is overwritten.
 """
 
 from collections.abc import Iterable, Iterator
@@ -15,32 +15,32 @@ from shared.errors import ObjectExists
 from shared.model.trail_names import CHECKPOINTS, TRAIL, parse_checkpoint, parse_event
 from shared.stores import Store, StoredObject
 
-_AT_ONCE = 200  # objects that are in memory together
+_AT_ONCE = 200  # objects in memory at the same time
 _WRITERS = 8
-_LARGEST = 16 << 20  # bytes; a larger object is none of the trail
+_LARGEST = 16 << 20  # bytes; a larger object does not belong to the trail
 
 
 @dataclass
-class Brought:
-    """How many objects were copied."""
+class Copied:
+    """The number and size of the copied objects."""
 
     objects: int = 0
     size_bytes: int = 0
 
 
-def copy_trail(source: Store, target: Store) -> Brought:
-    """Copies all that `target` lacks of what is under a checkpoint. Raises StoreError."""
+def copy_trail(source: Store, target: Store) -> Copied:
+    """Copies the covered events, inventories and checkpoints that `target` lacks. Raises StoreError."""
     there = {item.name for item in target.list_objects(TRAIL)}
     missing = {item.name: item for item in events_since(source, None) if item.name not in there}
     covered = _covered(source, missing)
     beside = [item for item in source.list_objects(CHECKPOINTS) if item.name not in there]
     beside.sort(key=lambda item: (parse_checkpoint(item.name) is not None, item.name))
-    return bring(source, target, [*covered, *beside])
+    return copy_objects(source, target, [*covered, *beside])
 
 
-def bring(source: Store, target: Store, items: Iterable[StoredObject]) -> Brought:
-    """Copies these objects; a checkpoint among them comes after all that it covers. Raises StoreError."""
-    done = Brought()
+def copy_objects(source: Store, target: Store, items: Iterable[StoredObject]) -> Copied:
+    """Copies these objects in order; a checkpoint must come after what it covers. Raises StoreError."""
+    done = Copied()
     with ThreadPoolExecutor(_WRITERS, "trail") as pool:
 
         def create(item: StoredObject, content: bytes | None) -> int | None:
@@ -60,7 +60,7 @@ def bring(source: Store, target: Store, items: Iterable[StoredObject]) -> Brough
 
 
 def _parts(items: Iterable[StoredObject]) -> Iterator[list[StoredObject]]:
-    """Some at a time, and checkpoints apart from what they cover."""
+    """Yields the objects in batches, with checkpoints never in one batch with the events that they cover."""
     waiting = list[StoredObject]()
     for item in items:
         if item.size_bytes > _LARGEST:
@@ -79,7 +79,7 @@ def _is_checkpoint(item: StoredObject) -> bool:
 
 
 def _covered(source: Store, missing: dict[str, StoredObject]) -> list[StoredObject]:
-    """Those of the events that a checkpoint covers, by checkpoints from the newest to the oldest that can."""
+    """Returns the missing events that a checkpoint covers. Reads checkpoints back to the time of the oldest event."""
     times = [event.at for name in missing if (event := parse_event(name)) is not None]
     if not times:
         return []

@@ -1,10 +1,10 @@
-"""Objects that nothing ever deletes, under the checkpoints too: requests, decisions, uses, policies, erasures."""
+"""Checkpoints for objects that are never deleted: requests, decisions, uses, policies, erasures."""
 
 import hashlib
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 
-from shared.audit.checkpoint import Checkpoint, read_checkpoint, read_standing
+from shared.audit.checkpoint import Checkpoint, read_checkpoint, read_inventory
 from shared.audit.read import contents
 from shared.audit.recent import LATE, Problem, checkpoint_numbers
 from shared.errors import NotGood, ObjectMissing
@@ -13,18 +13,18 @@ from shared.model.request_names import POLICIES, REQUESTS, parse_request_object
 from shared.stores import Store
 
 PREFIXES = (ERASURES, POLICIES, REQUESTS)
-_MOST_BACK = 50  # checkpoints that are tried, from the newest on
+_MOST_BACK = 50  # checkpoints to try, newest first
 _MISSED_FOR = timedelta(days=7)
-LARGEST = 4 << 20  # bytes; of a larger object only the beginning counts
+LARGEST = 4 << 20  # bytes; of a larger object only the beginning is hashed
 
 
-def look_at_kept(
+def check_kept(
     store: Store, before: Mapping[str, str], newest: Checkpoint | None, now: datetime
 ) -> tuple[dict[str, str], list[Problem]]:
-    """The hash of each such object, and what is gone or changed since the checkpoint. Raises StoreError.
+    """Returns the hash of each such object, and those that were removed or changed since the checkpoint.
 
-    Read is what is new, or has a new date. What is gone stays under the checkpoints, so that it is missed for as long
-    as it matters: a request for a week, all else until it is back.
+    Only objects that are new or have a new date are read. A removed object stays in the inventory and is reported again
+    by each checkpoint: a request for a week, any other until it is back. Raises StoreError.
     """
     listed = [item for prefix in PREFIXES for item in store.list_objects(prefix)]
     since = None if newest is None else newest.taken_at - LATE
@@ -51,13 +51,13 @@ def _is_over(name: str, now: datetime) -> bool:
 
 
 def kept_before(store: Store, prefix: str) -> Mapping[str, str]:
-    """Names that begin so, with their hashes, as the newest checkpoint that can be read has them. Raises StoreError.
+    """Returns the kept objects with that prefix and their hashes, from the newest readable checkpoint.
 
-    Of an object that is larger than `LARGEST` the hash is of its beginning: `beginning`.
+    The hash of an object larger than `LARGEST` covers only its `beginning`. Raises StoreError.
     """
     for number in reversed(checkpoint_numbers(store)[-_MOST_BACK:]):
         try:
-            kept = read_standing(store, read_checkpoint(store, number, ()).checkpoint).kept
+            kept = read_inventory(store, read_checkpoint(store, number, ()).checkpoint).kept
         except (NotGood, ObjectMissing):
             continue
         return {name: digest for name, digest in kept.items() if name.startswith(prefix)}
@@ -65,5 +65,5 @@ def kept_before(store: Store, prefix: str) -> Mapping[str, str]:
 
 
 def beginning(content: bytes) -> bytes:
-    """What of an object's bytes the hash of a checkpoint is of."""
+    """Returns the part of an object's bytes that a checkpoint's hash covers."""
     return content[: LARGEST + 1]

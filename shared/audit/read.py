@@ -1,4 +1,4 @@
-"""Reads objects of the audit trail. What a store holds under such a name may be anything."""
+"""Reads objects of the audit trail. Their content is not trusted."""
 
 import hashlib
 import json
@@ -11,12 +11,12 @@ from shared.model.trail_names import EventName, parse_event
 from shared.stores import Store, StoredObject
 from shared.stores.interface import ReadsMany
 
-LARGEST = 256 << 10  # bytes of an event's object; of a larger one only the beginning is read
+LARGEST = 256 << 10  # bytes of an event's object; larger ones are read only up to this
 
 
 @dataclass(frozen=True)
 class Entry:
-    """An event as it is stored. `event` None: its object holds no event of that writer and number."""
+    """A stored event. `event` is None if the object's content is not an event of that writer and number."""
 
     object: str
     name: EventName
@@ -26,7 +26,7 @@ class Entry:
 
 
 def read_entries(store: Store, items: Iterable[StoredObject]) -> Iterator[Entry]:
-    """The events of these objects; what is gone since it was listed is left out. Raises StoreError."""
+    """Yields the events in these objects; objects deleted since the listing are left out. Raises StoreError."""
     listed = [(name, item) for item in items if (name := parse_event(item.name)) is not None]
     for (name, item), content in zip(listed, contents(store, [item for _, item in listed]), strict=True):
         if content is not None:
@@ -34,7 +34,7 @@ def read_entries(store: Store, items: Iterable[StoredObject]) -> Iterator[Entry]
 
 
 def parse_entry(name: EventName, object_name: str, content: bytes) -> Entry:
-    """The event in these bytes."""
+    """Parses the bytes of an event's object."""
     digest = hashlib.sha256(content).hexdigest()
     try:
         found = json.loads(content)
@@ -47,7 +47,7 @@ def parse_entry(name: EventName, object_name: str, content: bytes) -> Entry:
 
 
 def contents(store: Store, items: list[StoredObject], largest: int = LARGEST) -> Iterator[bytes | None]:
-    """The bytes of each object, cut one byte after `largest`; None for one that is gone. Raises StoreError."""
+    """Yields the bytes of each object, at most `largest` + 1 of them; None for a deleted object. Raises StoreError."""
     small = _small(store, [item for item in items if item.size_bytes <= largest])
     for item in items:
         yield next(small) if item.size_bytes <= largest else _opened(store, item, largest)

@@ -1,4 +1,4 @@
-"""The newest checkpoints of a store, and the events around them: what the next checkpoint is held against."""
+"""Reads the newest checkpoints of a store and the events since then, with which the next checkpoint is compared."""
 
 import hashlib
 from collections.abc import Collection, Iterator, Sequence
@@ -19,15 +19,15 @@ from shared.model.trail_names import (
 from shared.statements import PublicKey
 from shared.stores import Store, StoredObject
 
-LATE = timedelta(minutes=10)  # as long as an event may take from its time to its place in the store
+LATE = timedelta(minutes=10)  # how long after its time an event may be stored
 _OVERLAP = timedelta(hours=1)
-_AT_ONCE = 50  # checkpoints that are fetched together
-_MOST_DAYS = 400  # that are listed one by one; a longer time is listed at once
+_AT_ONCE = 50  # checkpoints fetched in one batch
+_MOST_DAYS = 400  # days listed one by one; a longer time is one listing
 
 
 @dataclass(frozen=True)
 class Problem:
-    """What is wrong with an object of the trail."""
+    """A problem with one object of the trail."""
 
     object: str
     what: str
@@ -35,9 +35,9 @@ class Problem:
 
 @dataclass
 class Recent:
-    """`newest_first`: the checkpoints since the beginning of the first day that is listed.
+    """The checkpoints since the beginning of the first day that `events_around` lists.
 
-    `previous` is the hash of the newest one, also of one that cannot be read.
+    `previous` is the hash of the newest one, even if that is not valid. `number` is its number.
     """
 
     newest_first: list[Stored] = field(default_factory=list)
@@ -47,7 +47,7 @@ class Recent:
 
     @property
     def newest(self) -> Checkpoint | None:
-        """The newest that can be read."""
+        """The newest valid checkpoint."""
         return self.newest_first[0].checkpoint if self.newest_first else None
 
     @property
@@ -57,13 +57,13 @@ class Recent:
 
 
 def checkpoint_numbers(store: Store) -> list[int]:
-    """The numbers of the checkpoints that a store has, in order. Raises StoreError."""
+    """Returns the numbers of the stored checkpoints, ascending. Raises StoreError."""
     found = (parse_checkpoint(item.name) for item in store.list_objects(CHECKPOINTS))
     return sorted(number for number in found if number is not None)
 
 
 def checkpoint_objects(store: Store) -> list[tuple[int, StoredObject]]:
-    """The numbers and objects of the checkpoints that a store has, newest first. Raises StoreError."""
+    """Returns the numbers and objects of the stored checkpoints, newest first. Raises StoreError."""
     listed = [(parse_checkpoint(item.name), item) for item in store.list_objects(CHECKPOINTS)]
     return [(number, item) for number, item in reversed(listed) if number is not None]
 
@@ -71,7 +71,7 @@ def checkpoint_objects(store: Store) -> list[tuple[int, StoredObject]]:
 def read_checkpoints(
     store: Store, items: Sequence[tuple[int, StoredObject]], keys: Collection[PublicKey]
 ) -> Iterator[tuple[int, Stored | str | None]]:
-    """Each checkpoint in the order given, some fetched together: why it is none, or None when it is gone.
+    """Yields each checkpoint in the given order; the reason if it is not valid, None if it was deleted.
 
     Raises StoreError.
     """
@@ -88,7 +88,7 @@ def read_checkpoints(
 
 
 def events_since(store: Store, since: datetime | None) -> Iterator[StoredObject]:
-    """All of the trail but its checkpoints, from that day on. Raises StoreError."""
+    """Yields the trail's objects without checkpoints, from the day of `since` on. Raises StoreError."""
     start = "" if since is None else day_prefix(since.astimezone(UTC).date())
     for item in store.list_objects(TRAIL, start):
         if item.name.startswith(CHECKPOINTS):
@@ -98,7 +98,7 @@ def events_since(store: Store, since: datetime | None) -> Iterator[StoredObject]
 
 
 def read_recent(store: Store, numbers: list[int], keys: Collection[PublicKey]) -> Recent:
-    """Reads the newest checkpoint, and those before it that are of the days that `events_around` lists."""
+    """Reads the newest checkpoint, and earlier ones from the days that `events_around` lists."""
     recent = Recent(number=numbers[-1] if numbers else 0)
     first_day: datetime | None = None
     expected: tuple[int, str | None] | None = None
@@ -122,7 +122,7 @@ def read_recent(store: Store, numbers: list[int], keys: Collection[PublicKey]) -
 
 
 def events_around(store: Store, newest: Checkpoint | None, now: datetime) -> Iterator[StoredObject]:
-    """The objects of the days since shortly before that checkpoint, or of all days. Raises StoreError."""
+    """Yields the events since the day of `newest`, less an overlap; all events without it. Raises StoreError."""
     days = [] if newest is None else list(_days(first_listed(newest), (now + _OVERLAP).date()))
     if not days:
         yield from events_since(store, None if newest is None else _first_moment(newest))
@@ -132,7 +132,7 @@ def events_around(store: Store, newest: Checkpoint | None, now: datetime) -> Ite
 
 
 def first_listed(newest: Checkpoint) -> date:
-    """The first of the days that `events_around` lists."""
+    """Returns the first day that `events_around` lists."""
     return _first_moment(newest).date()
 
 

@@ -1,7 +1,7 @@
-"""Takes a checkpoint: what is new in the trail, what is stored, and what does not fit the checkpoints before.
+"""Takes a checkpoint: covers the new events, records the inventory, and reports differences from earlier checkpoints.
 
-Order of effects: the list of what is stored first, then the checkpoint that names it, then its copy. An interrupted run
-leaves a list that no checkpoint names.
+Order of effects: first the inventory, then the checkpoint that names it, then the copy. An interrupted run leaves an
+inventory that no checkpoint names.
 """
 
 import hashlib
@@ -9,9 +9,17 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from shared.audit.checkpoint import MOST_OBJECTS, MOST_VANISHED, Checkpoint, Standing, Stored, read_standing, sealed
-from shared.audit.copy import bring
-from shared.audit.kept import look_at_kept
+from shared.audit.checkpoint import (
+    MOST_OBJECTS,
+    MOST_VANISHED,
+    Checkpoint,
+    CheckpointInventory,
+    Stored,
+    read_inventory,
+    sealed,
+)
+from shared.audit.copy import copy_objects
+from shared.audit.kept import check_kept
 from shared.audit.read import Entry, contents, parse_entry
 from shared.audit.recent import (
     LATE,
@@ -28,18 +36,21 @@ from shared.errors import LitekeepError, NotGood, ObjectExists
 from shared.model import names
 from shared.model.kinds import Kind
 from shared.model.names import BackupName
-from shared.model.trail_names import checkpoint_object, day_prefix, new_nonce, parse_event, standing_object
+from shared.model.trail_names import checkpoint_object, day_prefix, inventory_object, new_nonce, parse_event
 from shared.statements import PublicKey, Signer
 from shared.stores import Store, StoredObject
 from shared.stores.interface import OwnTime
 
-_SHOWN_FOR = timedelta(hours=24)  # how long a backup that vanished is reported
+_SHOWN_FOR = timedelta(hours=24)  # how long a vanished backup is reported
 _MOST_PROBLEMS = 100
 
 
 @dataclass(frozen=True)
-class Order:
-    """`backups` are stored, `leaving` are backups of which artifacts are left without a manifest."""
+class CheckpointOptions:
+    """The input of `take_checkpoint`.
+
+    `backups` are the stored backups; `leaving` are backups without a manifest that still have artifacts.
+    """
 
     store: Store
     backups: frozenset[BackupName]
@@ -52,7 +63,10 @@ class Order:
 
 @dataclass
 class CheckpointTaken:
-    """`stored` None: another run took the checkpoint at the same moment. `uncopied`: why the copy store lacks it."""
+    """The result of a run. `stored` is None if another run took the checkpoint at the same time.
+
+    `uncopied` is the reason why the copy store lacks it.
+    """
 
     stored: Stored | None = None
     events: int = 0
@@ -61,34 +75,34 @@ class CheckpointTaken:
     uncopied: str | None = None
 
 
-def take_checkpoint(order: Order, clock: Clock = utc_now) -> CheckpointTaken:
-    """Raises StoreError when the store cannot be read or written, KeyProblem when the key cannot sign."""
+def take_checkpoint(options: CheckpointOptions, clock: Clock = utc_now) -> CheckpointTaken:
+    """Takes a checkpoint. Raises StoreError when the store cannot be read or written, KeyProblem."""
     now, taken = clock(), CheckpointTaken()
-    numbers = checkpoint_numbers(order.store)
-    copies = _numbers_in_copy(order, taken)
-    recent = read_recent(order.store, numbers, order.keys)
+    numbers = checkpoint_numbers(options.store)
+    copies = _numbers_in_copy(options, taken)
+    recent = read_recent(options.store, numbers, options.keys)
     taken.problems += recent.problems + _rolled_back(recent, copies)
-    before = _standing_before(order.store, recent, taken.problems)
-    new = _new_events(order.store, recent, now, taken.problems)
+    before = _previous_inventory(options.store, recent, taken.problems)
+    new = _new_events(options.store, recent, now, taken.problems)
     taken.events = len(new)
-    pending = _look_for_vanished(order, recent, before, new, now, taken)
-    kept, problems = look_at_kept(order.store, before.kept if before else {}, recent.newest, now)
+    pending = _find_vanished(options, recent, before, new, now, taken)
+    kept, problems = check_kept(options.store, before.kept if before else {}, recent.newest, now)
     taken.problems += problems
-    backups = frozenset(_text(name) for name in order.backups | pending)
-    standing = Standing(backups, kept, frozenset(_text(name) for name in pending))
-    made = _store(order, recent, new, standing, now, taken, max([recent.number, *copies]) + 1)
+    backups = frozenset(_text(name) for name in options.backups | pending)
+    inventory = CheckpointInventory(backups, kept, frozenset(_text(name) for name in pending))
+    made = _store(options, recent, new, inventory, now, taken, max([recent.number, *copies]) + 1)
     if made:
         taken.stored = made[-1]
-        taken.uncopied = taken.uncopied or _copy(order, [*made, *recent.newest_first], copies)
+        taken.uncopied = taken.uncopied or _copy(options, [*made, *recent.newest_first], copies)
     del taken.problems[_MOST_PROBLEMS:]
     return taken
 
 
-def _numbers_in_copy(order: Order, taken: CheckpointTaken) -> list[int]:
-    if order.copy is None:
+def _numbers_in_copy(options: CheckpointOptions, taken: CheckpointTaken) -> list[int]:
+    if options.copy is None:
         return []
     try:
-        return checkpoint_numbers(order.copy)
+        return checkpoint_numbers(options.copy)
     except LitekeepError as error:
         taken.uncopied = str(error)
         return []
@@ -101,18 +115,18 @@ def _rolled_back(recent: Recent, copies: list[int]) -> list[Problem]:
     return [Problem(checkpoint_object(copies[-1]), what)]
 
 
-def _standing_before(store: Store, recent: Recent, problems: list[Problem]) -> Standing | None:
+def _previous_inventory(store: Store, recent: Recent, problems: list[Problem]) -> CheckpointInventory | None:
     if recent.newest is None:
         return None
     try:
-        return read_standing(store, recent.newest)
+        return read_inventory(store, recent.newest)
     except NotGood as error:
         problems.append(Problem(recent.newest.standing, str(error)))
         return None
 
 
 def _new_events(store: Store, recent: Recent, now: datetime, problems: list[Problem]) -> dict[str, Entry | str]:
-    """What no checkpoint covers yet, by name: an event, or of what is none the hash. In order of time."""
+    """Returns the objects that no checkpoint covers, by name: the event, or the hash of an object that is not one."""
     listed = {item.name: item for item in events_around(store, recent.newest, now)}
     covered = recent.covered
     if recent.newest is not None:
@@ -146,47 +160,50 @@ def _misdated(name: str, item: StoredObject, newest: Checkpoint | None, *, own_t
     if newest is not None and event.at < newest.taken_at - LATE:
         return f"was added after checkpoint {newest.number} of {rfc3339(newest.taken_at)} with an older date"
     if own_time and abs(item.created_at - event.at) > LATE:
-        return f"is dated otherwise than the store, which took it at {rfc3339(item.created_at)}"
+        return f"has another time than the store, which stored it at {rfc3339(item.created_at)}"
     return None
 
 
-def _look_for_vanished(
-    order: Order,
+def _find_vanished(
+    options: CheckpointOptions,
     recent: Recent,
-    before: Standing | None,
+    before: CheckpointInventory | None,
     new: Mapping[str, Entry | str],
     now: datetime,
     taken: CheckpointTaken,
 ) -> frozenset[BackupName]:
-    """Notes what is gone without its deletion in the trail. Returns what is waited for until the next checkpoint."""
-    there = {_text(name): name for name in order.backups | order.leaving}
+    """Records in `taken` the backups that are gone without a deletion in the trail.
+
+    Returns the backups whose deletion seems to be in progress: the next checkpoint decides on them.
+    """
+    there = {_text(name): name for name in options.backups | options.leaving}
     known = recent.newest.vanished if recent.newest else {}
     for text, since in known.items():
         name = _name(text)
-        if name is not None and name not in order.backups and now - since < _SHOWN_FOR:
+        if name is not None and name not in options.backups and now - since < _SHOWN_FOR:
             taken.vanished[name] = since
     if before is None:
         return frozenset()
-    gone = {name for text in before.backups if (name := _name(text)) is not None and name not in order.backups}
-    gone -= _deleted(new.values(), order)
+    gone = {name for text in before.backups if (name := _name(text)) is not None and name not in options.backups}
+    gone -= _deleted(new.values(), options)
     pending = {name for name in gone if _text(name) in there and _text(name) not in before.leaving}
-    if missing := gone - pending:  # its event may have come since the events were listed
-        later = [item for item in events_around(order.store, recent.newest, now) if item.name not in new]
+    if missing := gone - pending:  # the deletion may have been stored after the events were listed
+        later = [item for item in events_around(options.store, recent.newest, now) if item.name not in new]
         covered = recent.covered
         later = [item for item in later if item.name not in covered]
-        missing -= _deleted(_read(order.store, later).values(), order)
+        missing -= _deleted(_read(options.store, later).values(), options)
     taken.vanished |= {name: now for name in sorted(missing, key=_text) if name not in taken.vanished}
     return frozenset(pending)
 
 
-def _deleted(entries: Iterable[Entry | str], order: Order) -> set[BackupName]:
-    """The backups that these events say were deleted from this store."""
-    elsewhere = order.copy.url if order.copy else None
+def _deleted(entries: Iterable[Entry | str], options: CheckpointOptions) -> set[BackupName]:
+    """Returns the backups that were deleted from this store according to these events."""
+    elsewhere = options.copy.url if options.copy else None
     found: set[BackupName] = set()
     for entry in entries:
         event = {} if isinstance(entry, str) else entry.event or {}
         if (event.get("event"), event.get("action")) != ("audit", "delete") or event.get("outcome") == "refused":
-            continue  # one that failed may have removed the manifest before it did
+            continue  # a failed deletion counts: it may have removed the manifest before it failed
         if event.get("target") == elsewhere:
             continue
         kind, database, backup_id = (event.get(field) for field in ("kind", "database", "backup_id"))
@@ -205,18 +222,18 @@ def _name(text: str) -> BackupName | None:
 
 
 def _store(
-    order: Order,
+    options: CheckpointOptions,
     recent: Recent,
     new: Mapping[str, Entry | str],
-    standing: Standing,
+    inventory: CheckpointInventory,
     now: datetime,
     taken: CheckpointTaken,
     number: int,
 ) -> list[Stored]:
-    """Stores the list, and as many checkpoints as the new events need; none when another run was faster."""
-    content = standing.to_bytes()
-    place = standing_object(number, new_nonce())
-    order.store.create(place, content, {})
+    """Stores the inventory and the checkpoints that the new events need; none if another run stored that number."""
+    content = inventory.to_bytes()
+    place = inventory_object(number, new_nonce())
+    options.store.create(place, content, {})
     digests = [(name, each if isinstance(each, str) else each.sha256) for name, each in sorted(new.items())]
     parts = [dict(digests[at : at + MOST_OBJECTS]) for at in range(0, len(digests), MOST_OBJECTS)] or [{}]
     previous, made = recent.previous, list[Stored]()
@@ -224,38 +241,38 @@ def _store(
         checkpoint = Checkpoint(
             number=number + offset,
             taken_at=now,
-            store=order.store.url,
+            store=options.store.url,
             previous=previous,
-            policy=order.policy,
+            policy=options.policy,
             objects=objects,
             standing=place,
             standing_sha256=hashlib.sha256(content).hexdigest(),
-            backups=len(standing.backups),
+            backups=len(inventory.backups),
             vanished={_text(name): since for name, since in list(taken.vanished.items())[:MOST_VANISHED]},
         )
-        raw = sealed(checkpoint, order.signer)
+        raw = sealed(checkpoint, options.signer)
         try:
-            order.store.create(checkpoint_object(checkpoint.number), raw, {})
+            options.store.create(checkpoint_object(checkpoint.number), raw, {})
         except ObjectExists:
             return made
         previous = hashlib.sha256(raw).hexdigest()
-        made.append(Stored(checkpoint, previous, signed=order.signer is not None, raw=raw))
+        made.append(Stored(checkpoint, previous, signed=options.signer is not None, raw=raw))
     return made
 
 
-def _copy(order: Order, checkpoints: list[Stored], copies: list[int]) -> str | None:
-    """Brings what the copy store lacks of these, with their events. Returns why it could not."""
+def _copy(options: CheckpointOptions, checkpoints: list[Stored], copies: list[int]) -> str | None:
+    """Copies the checkpoints that the copy store lacks, with their events. Returns why that failed, or None."""
     lacking = sorted((each for each in checkpoints if each.checkpoint.number not in copies), key=_number)
-    if order.copy is None or not lacking:
+    if options.copy is None or not lacking:
         return None
     failed: str | None = None
     try:
-        bring(order.store, order.copy, _beneath(order.store, lacking))
+        copy_objects(options.store, options.copy, _covered_objects(options.store, lacking))
     except LitekeepError as error:
-        failed = str(error)  # the checkpoints are the anchor: they go there all the same
+        failed = str(error)  # the checkpoints are copied all the same: they are the anchor
     for each in lacking:
         try:
-            order.copy.create(checkpoint_object(each.checkpoint.number), each.raw, {})
+            options.copy.create(checkpoint_object(each.checkpoint.number), each.raw, {})
         except ObjectExists:
             continue
         except LitekeepError as error:
@@ -263,8 +280,8 @@ def _copy(order: Order, checkpoints: list[Stored], copies: list[int]) -> str | N
     return failed
 
 
-def _beneath(store: Store, checkpoints: list[Stored]) -> Iterator[StoredObject]:
-    """The events under these checkpoints, and their lists of what was stored."""
+def _covered_objects(store: Store, checkpoints: list[Stored]) -> Iterator[StoredObject]:
+    """Yields the events under these checkpoints, and their inventories."""
     names = {name for each in checkpoints for name in each.checkpoint.objects}
     times = [event.at for name in names if (event := parse_event(name)) is not None]
     events = events_since(store, min(times)) if times else ()

@@ -1,7 +1,7 @@
-"""Writes the audit trail: each event is an object of its own, with the hash of its writer's last one.
+"""Writes the audit trail: one object per event, with the hash of the writer's previous event.
 
-Writers share nothing, so that jobs which run at the same time never wait for one another. A writer is a process; its
-events are numbered, so that one which could not be stored leaves a gap that `litekeep audit verify` names.
+Each process is a writer of its own, so that jobs which run at the same time never wait for each other. A writer numbers
+its events, so that an event which could not be stored leaves a gap that `litekeep audit verify` reports.
 """
 
 import hashlib
@@ -15,11 +15,11 @@ from shared.errors import LitekeepError
 from shared.model.trail_names import EventName, new_nonce
 from shared.stores import Store
 
-_AGAIN_AFTER = timedelta(minutes=1)  # a store that failed is not waited for at each event
+_RETRY_AFTER = timedelta(minutes=1)  # so that a store that is down does not delay each event
 
 
 class TrailWriter:
-    """Stores the events of this process. `open_store` is called at the first one; None means that there is no store."""
+    """Stores the events of this process. `open_store` is called for the first one; it may return None for no store."""
 
     def __init__(self, open_store: Callable[[], Store | None], clock: Clock = utc_now) -> None:
         self._open_store = open_store
@@ -31,18 +31,18 @@ class TrailWriter:
         self._failed_at: datetime | None = None
 
     def write(self, event: Mapping[str, Any]) -> str | None:
-        """Stores one event. Returns why it could not be stored; never raises for a store that refuses."""
+        """Stores one event. Returns why that failed, or None; never raises an error of the store."""
         now = self._clock()
         self._number += 1
-        if self._failed_at is not None and now - self._failed_at < _AGAIN_AFTER:
-            return None  # the gap was reported, and the missing number shows this one too
+        if self._failed_at is not None and now - self._failed_at < _RETRY_AFTER:
+            return None  # the failure was reported already, and the missing number reveals this event too
         try:
             self._store = self._store or self._open_store()
             if self._store is None:
                 self._number -= 1
                 return None
             name = EventName(now, self._writer, self._number)
-            content = content_of(name, self._previous, event)
+            content = _event_bytes(name, self._previous, event)
             self._store.create(name.object, content, {})
         except (LitekeepError, OSError) as error:
             self._failed_at = now
@@ -51,7 +51,7 @@ class TrailWriter:
         return None
 
 
-def content_of(name: EventName, previous: str | None, event: Mapping[str, Any]) -> bytes:
-    """The bytes of an event's object."""
+def _event_bytes(name: EventName, previous: str | None, event: Mapping[str, Any]) -> bytes:
+    """Returns the bytes of an event's object."""
     about = {"version": 1, "writer": name.writer, "number": name.number, "previous": previous}
     return json.dumps(about | {"event": dict(event)}, ensure_ascii=False).encode("utf-8", "replace") + b"\n"

@@ -1,1 +1,1 @@
-"""The words of the contract as types: kinds, names of objects, schedules, the manifest."""
+"""The terms of the contract as types: kinds, object names, schedules, the manifest."""

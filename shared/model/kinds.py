@@ -1,4 +1,4 @@
-"""Why a backup was taken, and for how long that kind is kept by default."""
+"""Kinds of backups and their default retention."""
 
 from collections.abc import Mapping
 from datetime import timedelta
@@ -13,7 +13,7 @@ class Kind(StrEnum):
     ON_DEMAND = "on-demand"
     MILESTONE = "milestone"
 
-    __hash__ = str.__hash__  # an Enum's own is Python code, and the names of all backups are hashed by it
+    __hash__ = str.__hash__  # faster than Enum's own: a listing hashes the name of every backup
 
 
 _EVERYWHERE = {
@@ -28,12 +28,12 @@ _IN_PRODUCTION = {Kind.DAILY: timedelta(days=30), Kind.WEEKLY: timedelta(days=90
 
 
 def default_retention(environment: str) -> Mapping[Kind, timedelta]:
-    """How long each kind is kept in that environment, before any override."""
+    """Returns how long each kind is kept in that environment by default."""
     return _EVERYWHERE | (_IN_PRODUCTION if environment == "production" else {})
 
 
 def kind_of_name(name: str | None) -> Kind:
-    """The kind that a `--name` implies when none is given."""
+    """Returns the kind implied by a `--name`, for a backup without `--kind`."""
     for kind in (Kind.PRE_DEPLOYMENT, Kind.MILESTONE):
         if name is not None and name.startswith(kind):
             return kind

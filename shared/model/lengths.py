@@ -1,4 +1,4 @@
-"""Lengths of time as settings write them: `30d`, `daily=30d,weekly=90d`."""
+"""Parses lengths of time in settings: `30d`, `daily=30d,weekly=90d`."""
 
 import re
 from datetime import timedelta
@@ -7,11 +7,11 @@ from shared.model.kinds import Kind
 
 _LENGTH = re.compile(r"([1-9]\d{0,5})([hdwy])", re.ASCII)
 _HOURS = {"h": 1, "d": 24, "w": 7 * 24, "y": 365 * 24}
-_LONGEST = timedelta(days=365_000)  # no calendar ends before that
+_LONGEST = timedelta(days=365_000)  # 1000 years: added to a date of today it stays in Python's calendar
 
 
 def parse_length(text: str) -> timedelta:
-    """Reads `30d`. Raises ValueError."""
+    """Parses `30d`. Raises ValueError."""
     found = _LENGTH.fullmatch(text.strip())
     if found is None:
         raise ValueError("allowed is a length such as 30d; units h, d, w, y")
@@ -19,7 +19,7 @@ def parse_length(text: str) -> timedelta:
 
 
 def parse_retention(text: str) -> dict[Kind, timedelta]:
-    """Reads `daily=30d,weekly=90d`. Raises ValueError."""
+    """Parses `daily=30d,weekly=90d`. Raises ValueError."""
     lengths: dict[Kind, timedelta] = {}
     for pair in text.split(","):
         kind, _, length = (part.strip() for part in pair.partition("="))

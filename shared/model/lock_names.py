@@ -1,10 +1,10 @@
 """Object names under `locks/`: leases, claims on slots, marks, retirements, retention rules.
 
-locks/TASK.NUMBER.json                       a lease; of a task's leases the highest number counts
-locks/slots/KIND/DATABASE/TIME.NUMBER.json   a claim on a schedule's slot; the highest number counts
+locks/TASK.NUMBER.json                       a lease; the highest number of a task is the valid one
+locks/slots/KIND/DATABASE/TIME.NUMBER.json   a claim on a schedule's slot; the highest number is the valid one
 locks/retired/DATABASE.json                  the database is retired
 locks/rules/TIME.WHAT.json                   retention rules that a cleanup applied, or (`seen`) a dry run showed
-locks/unchanged/KIND/DATABASE/TIME.ID.json   no backup was taken: nothing was written since backup ID
+locks/unchanged/KIND/DATABASE/TIME.ID.json   no backup was taken, because nothing was written since backup ID
 """
 
 import re
@@ -26,14 +26,14 @@ from shared.model.names import (
 _CLAIM = re.compile(r"(\d{8}T\d{4})Z\.(\d{1,9})\.json", re.ASCII)
 _UNCHANGED = re.compile(rf"(\d{{8}}T\d{{12}}Z)\.({ID_PATTERN.pattern})\.json", re.ASCII)
 _RULES = re.compile(r"locks/rules/(\d{8}T\d{12}Z)\.(applied|seen)\.json", re.ASCII)
-_MOST_LEASES = 1_000_000  # one a run, and they begin again when none is left
+_MOST_LEASES = 1_000_000  # one per run; numbers start again at 1 when no lease is stored
 _LETTERS = str.maketrans("0123456789abcdef", "abcdefghijklmnop")
 _LEASE = re.compile(r"locks/([a-z]{1,40})\.(\d{1,18})\.json", re.ASCII)
 
 
 @dataclass(frozen=True)
 class Slot:
-    """One time, to the minute, that a schedule of a kind means for a database."""
+    """One scheduled time of a kind and database, to the minute."""
 
     kind: Kind
     database: str
@@ -54,14 +54,14 @@ RULES = "locks/rules/"  # the prefix of all records of retention rules
 
 @dataclass(frozen=True)
 class Unchanged:
-    """A mark: at that moment the database was as the backup has it. The listing alone tells."""
+    """A mark that the database was unchanged since the backup at that time. Its name contains everything."""
 
     backup: BackupName
     at: datetime
 
     @property
     def object(self) -> str:
-        # The microseconds keep two runs of one second apart.
+        # Microseconds, so that two runs in the same second get different names.
         folder = f"{UNCHANGED}{self.backup.kind}/{encode_database(self.backup.database)}"
         return f"{folder}/{self.at.astimezone(UTC):%Y%m%dT%H%M%S%fZ}.{self.backup.id}.json"
 
@@ -71,7 +71,7 @@ def lease(task: str, number: int) -> str:
 
 
 def loop_task(database: str) -> str:
-    """The task of a database's loop of cycles: a lease's task is letters only."""
+    """Returns the lease task for a database's continuous loop. It is letters only, so the database's name is hashed."""
     digest = blake2b(database.encode(), digest_size=12).hexdigest()
     return "continuous" + digest.translate(_LETTERS)
 
@@ -81,20 +81,20 @@ def lease_prefix(task: str) -> str:
 
 
 def lease_number(task: str, name: str) -> int | None:
-    """The number of one of that task's leases; None for any other object, and for a number that no run has reached."""
+    """Returns the number of a lease of that task; None for any other object, and for an impossibly high number."""
     found = _LEASE.fullmatch(name)
     number = int(found[2]) if found and found[1] == task else None
     return None if number is None or number > _MOST_LEASES else number
 
 
 def claims_prefix(kind: Kind, database: str, day: datetime | None = None) -> str:
-    """The listing prefix for the claims on all slots of a kind and database, or on those of one day in UTC."""
+    """Returns the listing prefix of the claims of a kind and database, or of those on one day in UTC."""
     of_day = "" if day is None else f"{day.astimezone(UTC):%Y%m%d}"
     return f"locks/slots/{kind}/{encode_database(database)}/{of_day}"
 
 
 def parse_claim(name: str) -> tuple[Slot, int] | None:
-    """The slot that is claimed, and the claim's number; None for any other object."""
+    """Returns the claimed slot and the claim's number; None for any other object."""
     parts = name.split("/")
     found = _CLAIM.fullmatch(parts[4]) if len(parts) == 5 and parts[:2] == ["locks", "slots"] else None
     if found is None or parts[2] not in KIND_NAMES:
@@ -106,7 +106,7 @@ def parse_claim(name: str) -> tuple[Slot, int] | None:
 
 
 def parse_unchanged(name: str) -> Unchanged | None:
-    """The mark that has exactly that name; None for any other object."""
+    """Parses the name of a mark; None for any other object."""
     parts = name.split("/")
     found = _UNCHANGED.fullmatch(parts[4]) if len(parts) == 5 and parts[:2] == ["locks", "unchanged"] else None
     if found is None or parts[2] not in KIND_NAMES:
@@ -116,31 +116,31 @@ def parse_unchanged(name: str) -> Unchanged | None:
 
 
 def marks_prefix(kind: Kind, database: str) -> str:
-    """The listing prefix for the marks of one kind and database."""
+    """Returns the listing prefix of the marks of one kind and database."""
     return f"{UNCHANGED}{kind}/{encode_database(database)}/"
 
 
 def retired(database: str) -> str:
-    """The object that says that a database is no more."""
+    """Returns the name of the object that retires a database."""
     return f"{RETIRED}{encode_database(database)}.json"
 
 
 def parse_retired(name: str) -> str | None:
-    """The database whose retirement has exactly that name; None for any other object."""
-    if not name.startswith(RETIRED):  # nearly all of a listing
+    """Returns the database that an object retires; None for any other object."""
+    if not name.startswith(RETIRED):  # a quick answer for nearly all objects of a listing
         return None
     encoded = name.removeprefix(RETIRED).removesuffix(".json")
     return decode_database(encoded) if name == f"{RETIRED}{encoded}.json" and "/" not in encoded else None
 
 
 def rules_record(moment: datetime, *, applied: bool) -> str:
-    """The record that retention rules were applied by a cleanup at that moment, or shown by a dry run."""
-    # The microseconds keep two runs of one second apart.
+    """Returns the name of the record that a cleanup applied retention rules at that time, or a dry run showed them."""
+    # Microseconds, so that two runs in the same second get different names.
     return f"{RULES}{moment.astimezone(UTC):%Y%m%dT%H%M%S%fZ}.{'applied' if applied else 'seen'}.json"
 
 
 def parse_rules_record(name: str) -> tuple[datetime, bool] | None:
-    """When, and whether they were applied; None for any other object."""
+    """Returns the time of a record, and whether its rules were applied; None for any other object."""
     found = _RULES.fullmatch(name)
     at = parse_moment(found[1]) if found else None
     return (at, found[2] == "applied") if found and at else None

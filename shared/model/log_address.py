@@ -1,4 +1,4 @@
-"""`gcp-logging://projects/P/logs/NAME`: which log BACKUP_EVENTS names."""
+"""Addresses of logs in BACKUP_EVENTS: `gcp-logging://projects/P/logs/NAME`."""
 
 import re
 
@@ -6,14 +6,14 @@ _ADDRESS = re.compile(r"gcp-logging://(projects/[a-z][a-z0-9.:-]{3,62}/logs/[A-Z
 
 
 def log_name(url: str) -> str:
-    """`projects/P/logs/NAME`. The settings have checked it."""
+    """Returns `projects/P/logs/NAME`. `url` must be a valid address."""
     found = _ADDRESS.fullmatch(url)
     assert found is not None
     return found[1]
 
 
 def checkpoint_log(url: str) -> str:
-    """The log beside it that holds checkpoints alone, so that a bucket with locked retention can take just these."""
+    """Returns the log for checkpoints only, so that a log bucket with locked retention can receive just these."""
     return f"{log_name(url)}-checkpoints"
 
 

@@ -1,11 +1,11 @@
-"""The manifest: what is needed to judge a backup without opening its artifacts.
+"""The manifest, which describes a backup without its artifacts being opened.
 
-It is one JSON object in UTF-8. Format 1 is of a backup that stands alone; format 2 is of one in a chain of increments,
-which may need others (`chain`): a Litekeep that knows only format 1 deletes nothing that such a one may need.
-Its `seal` authenticates every other byte of it as stored: with encryption it is made under the data key of the backup,
-without it is a hash, which shows damage but not malice (see `shared.archive.seals`).
+It is one JSON object in UTF-8. Format 1 is for a backup that needs no other; format 2 is for one in a chain of
+increments, which may need others (`chain`). A Litekeep that knows only format 1 refuses format 2, and so deletes
+nothing that such a backup needs. The `seal` authenticates all other bytes as stored. For an encrypted backup it is made
+under the data key; otherwise it is a hash, which detects damage but not tampering (see `shared.archive.seals`).
 
-Fields are only ever added. A manifest of a newer format is refused, never guessed at.
+Fields are only added, never changed. A manifest of a newer format is refused.
 """
 
 import json
@@ -19,13 +19,13 @@ from shared.errors import NotGood, UsageError
 from shared.model.kinds import Kind
 from shared.model.names import BackupName, Format, check_id
 
-FORMAT = 2  # the newest that is read
-VERDICT_SEAL = 1  # what new manifests say of the verdicts on them
+FORMAT = 2  # the newest supported format
+VERDICT_SEAL = 1  # `verdict_seal` of new manifests
 _ALONE, _IN_CHAIN = 1, 2
 LARGEST_MANIFEST = 8 << 20  # bytes; a thousand tables take about 100 KB, and reading one takes 40 times its size
 
 Moment = Annotated[datetime, AfterValidator(in_utc), PlainSerializer(rfc3339, when_used="json")]
-Count = Annotated[int, Field(ge=0, lt=1 << 63)]  # SQLite and file systems count no further
+Count = Annotated[int, Field(ge=0, lt=1 << 63)]  # the range of SQLite and file systems
 Id = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9._-]{0,127}$")]
 Sha256 = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
 
@@ -48,7 +48,7 @@ class Artifact(_ManifestPart):
 
 
 class Encryption(_ManifestPart):
-    """How the data key is kept: wrapped (base64) by the key that `key` names."""
+    """The wrapped data key, in base64, and the name of the key that wrapped it."""
 
     scheme: Literal["tink-streaming-aead-aes256-gcm-hkdf-1mb"]
     key: str
@@ -56,7 +56,7 @@ class Encryption(_ManifestPart):
 
 
 class Source(_ManifestPart):
-    """Where the snapshot came from; never a credential."""
+    """The source of the snapshot, without credentials."""
 
     type: Literal["file", "sqlitecloud"]
     host: str
@@ -66,7 +66,7 @@ class Source(_ManifestPart):
 
 
 class Database(_ManifestPart):
-    """What SQLite says of the snapshot."""
+    """SQLite's properties of the snapshot."""
 
     page_size: Count
     page_count: Count
@@ -78,7 +78,7 @@ class Database(_ManifestPart):
 
 
 class Integrity(_ManifestPart):
-    """Results of SQLite's checks on the snapshot; a restore is compared with them."""
+    """The results of SQLite's checks on the snapshot. A restored database is compared with them."""
 
     good: bool
     problems: list[str] = []
@@ -86,10 +86,10 @@ class Integrity(_ManifestPart):
 
 
 class Chain(_ManifestPart):
-    """Where a backup stands in a chain: what it builds on, and which state its pages make (docs/format.md).
+    """The position of a backup in a chain (docs/format.md).
 
     A base is a whole page image: it has no parent, is its own base, and its cycle is 0. `identity` is a keyed hash of
-    all pages of the state. The snapshot began at `began_at`; `created_at` is when it had ended.
+    all pages of the database at this point. The snapshot began at `began_at` and ended at the manifest's `created_at`.
     """
 
     base: Id
@@ -101,6 +101,8 @@ class Chain(_ManifestPart):
 
 
 class Manifest(_ManifestPart):
+    """The manifest of one backup."""
+
     format: int = _ALONE
     id: str
     database: str
@@ -121,11 +123,11 @@ class Manifest(_ManifestPart):
     encryption: Encryption | None = None
     reindex: list[str] = []
     note: Annotated[str, Field(max_length=500)] | None = None
-    without_sql: str | None = None  # why there is no dump, though one was ordered
-    dump_format: Count = 1  # of the SQL dump, so that it can be made once more byte for byte
-    began_at: Moment | None = None  # when the snapshot began; `created_at` is when it had ended
+    without_sql: str | None = None  # why there is no dump, although one was requested
+    dump_format: Count = 1  # version of the dump format: the same database gives the same bytes again
+    began_at: Moment | None = None  # when the snapshot began; it ended at `created_at`
     chain: Chain | None = None
-    verdict_seal: Count = 0  # 1: a verdict counts only with a seal (`shared.catalog.verdicts`)
+    verdict_seal: Count = 0  # 1: a verdict is valid only with a seal (`shared.catalog.verdicts`)
     seal: str = ""
 
     @property
@@ -134,7 +136,7 @@ class Manifest(_ManifestPart):
 
     @property
     def snapshot_began_at(self) -> datetime:
-        """What was written after this moment may be missing. Older manifests only say when the snapshot had ended."""
+        """When the snapshot began: later writes may be missing from it. Older manifests record only its end."""
         began_at = self.chain.began_at if self.chain else self.began_at
         return self.created_at if began_at is None else min(began_at, self.created_at)
 
@@ -142,7 +144,7 @@ class Manifest(_ManifestPart):
         return next((artifact for artifact in self.artifacts if artifact.format == form), None)
 
     def binding(self, form: Format) -> dict[str, str]:
-        """What an artifact of a chain is bound to besides its name: under another parent it does not open."""
+        """Returns the extra associated data of a chain's artifact: under another parent it cannot be decrypted."""
         if self.chain is None or form not in (Format.PAGES, Format.INDEX):
             return {}
         return {"parent": self.chain.parent or "", "identity": self.chain.identity}
@@ -152,24 +154,23 @@ class Manifest(_ManifestPart):
 
 
 def canonical_json(value: Any) -> bytes:
-    """Keys sorted, no white space, UTF-8: the same bytes for the same value."""
+    """Returns JSON with sorted keys and no white space, in UTF-8: equal values give equal bytes."""
     return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False).encode()
 
 
 def parse_manifest(raw: bytes, expected: BackupName) -> Manifest:
-    """Reads a stored manifest and holds it to the name that it stands under.
+    """Parses a stored manifest and checks it against the name of its object.
 
-    The seal is not checked here: that takes the key (see `shared.archive`).
-    Raises NotGood when it is not JSON, not a manifest, of a newer format, of another
-    backup, or when it names artifacts that are not its own.
+    The seal is not checked, because that needs the key (see `shared.archive`). Raises NotGood if the manifest is
+    malformed, has a newer format, belongs to another backup or names artifacts of another backup.
     """
     try:
         manifest = Manifest.model_validate_json(raw)
     except ValidationError as error:
-        raise _not_ours(raw, expected, _first_problem(error)) from None
+        raise _unreadable(raw, expected, _first_problem(error)) from None
     wanted = _ALONE if manifest.chain is None else _IN_CHAIN
-    if manifest.format != wanted:  # newer, or of the other kind of backup
-        raise _not_ours(raw, expected, "its format is one that this Litekeep does not know")
+    if manifest.format != wanted:  # newer, or not the one for such a backup
+        raise _unreadable(raw, expected, "its format is one that this Litekeep does not know")
     if manifest.name != expected:
         raise NotGood(f"manifest at {expected.manifest} belongs to {manifest.name.manifest}; use another backup")
     for artifact in manifest.artifacts:
@@ -179,8 +180,8 @@ def parse_manifest(raw: bytes, expected: BackupName) -> Manifest:
     return manifest
 
 
-def _not_ours(raw: bytes, expected: BackupName, problem: str) -> NotGood:
-    """Why it cannot be read. Of a newer format nothing else counts: then nothing in it need be as we know it."""
+def _unreadable(raw: bytes, expected: BackupName, problem: str) -> NotGood:
+    """Returns the error for a manifest that cannot be read. A newer format is the reason for any other problem."""
     try:
         found = json.loads(raw)
     except (ValueError, RecursionError):
@@ -200,7 +201,7 @@ def _first_problem(error: ValidationError) -> str:
 
 
 def checked_name(kind: Kind, database: str, backup_id: str) -> BackupName:
-    """A name for a new backup. Raises UsageError when the store could not hold it."""
+    """Returns the name for a new backup. Raises UsageError if the id is not valid or too long for a file name."""
     name = BackupName(kind, database, check_id(backup_id))
     if len(name.prefix.rsplit("/", 1)[-1]) + len(".verified-20240115T000000000000Z.json") > 255:
         raise UsageError(f"--name {backup_id!r} is too long to be a file's name")

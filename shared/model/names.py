@@ -1,17 +1,17 @@
-"""Object names of backups: builds them and parses them.
+"""Builds and parses the object names of backups.
 
     KIND/DATABASE/ID.sql.gz[.enc]         the SQL dump
     KIND/DATABASE/ID.sqlite.zst[.enc]     the page image
-    KIND/DATABASE/ID.pages.zst[.enc]      of an increment: the pages that differ from its parent's
+    KIND/DATABASE/ID.pages.zst[.enc]      an increment: the pages that differ from its parent's
     KIND/DATABASE/ID.index[.enc]          the page index: a hash of each of those pages
-    KIND/DATABASE/ID.manifest.json        the commit point
-    KIND/DATABASE/ID.verified-TIME.json   one a verification
-    KIND/DATABASE/ID.hold.json            somebody holds the backup: it is not deleted
-    KIND/DATABASE/ID.rekey-NUMBER.json    its data key, wrapped once more by another key; the highest number counts
+    KIND/DATABASE/ID.manifest.json        the manifest, written last: it publishes the backup
+    KIND/DATABASE/ID.verified-TIME.json   the verdict of one verification
+    KIND/DATABASE/ID.hold.json            a hold: the backup is not deleted
+    KIND/DATABASE/ID.rekey-NUMBER.json    the data key, wrapped again by another key; the highest number is the newest
 
-Other modules name the objects that are no backups: `lock_names.py` those under locks/, `report_names.py` drills, cost
-reviews and erasures, `request_names.py` requests and policies. No module outside these puts a name together or parses
-one. Names from a store are hostile until `parse` has accepted them.
+The other names are in `lock_names.py` (locks/), `report_names.py` (drills, cost reviews, erasures), `request_names.py`
+(requests, policies) and `trail_names.py` (the audit trail). No other module builds or parses a name. Names from a store
+are not trusted until `parse` has accepted them.
 """
 
 import re
@@ -24,10 +24,10 @@ from urllib.parse import quote, unquote
 from shared.errors import UsageError
 from shared.model.kinds import Kind
 
-SAFETY_PREFIX = "before-restore-"  # ids of what an in-place restore keeps of what was there
+SAFETY_PREFIX = "before-restore-"  # ids of the safety backups that in-place restores take
 
 ID_PATTERN = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,127}")
-_LONGEST_DATABASE = 200  # bytes once encoded: a file system takes 255 a name
+_LONGEST_DATABASE = 200  # bytes when encoded: file systems allow 255 for a name
 KIND_NAMES = frozenset(Kind)
 _RESERVED = (".manifest", ".sql", ".sqlite", ".verified-")
 _HOLDS_RESERVED = re.compile("|".join(map(re.escape, _RESERVED)))
@@ -42,7 +42,7 @@ class Format(StrEnum):
     INDEX = "index"
 
 
-WHOLE = (Format.SQL, Format.SQLITE)  # those of which one alone makes the database, and that a person can ask for
+WHOLE = (Format.SQL, Format.SQLITE)  # formats that contain the whole database; the values of `--format`
 _SUFFIX = {
     Format.SQL: ".sql.gz",
     Format.SQLITE: ".sqlite.zst",
@@ -55,7 +55,7 @@ _MANIFEST = ".manifest.json"
 _HOLD = ".hold.json"
 _ROLES = {_MANIFEST: "manifest", _HOLD: "hold"} | {suffix: form.value for form, suffix in _SUFFIX.items()}
 _ROLES |= {suffix + _ENCRYPTED: form.value for form, suffix in _SUFFIX.items()}
-# All of a file's name in one match: a store of ten thousand backups has forty thousand of them.
+# One match for the whole file name, for speed: a store of ten thousand backups has forty thousand objects.
 _FILE = re.compile(
     rf"({ID_PATTERN.pattern}?)(?:({'|'.join(map(re.escape, _ROLES))})|\.verified-(\d{{8}}T\d{{6}}(?:\d{{6}})?Z)\.json"
     r"|\.rekey-([1-9]\d{0,8})\.json)",
@@ -64,9 +64,9 @@ _FILE = re.compile(
 
 
 class BackupName(NamedTuple):
-    """Identifies one backup in a store: its kind, its database and its id.
+    """The name of a backup in a store: its kind, database and id.
 
-    A tuple, because it is hashed and compared dozens of times a backup, and a tuple does both in C.
+    It is a tuple for speed: a name is hashed and compared dozens of times per backup.
     """
 
     kind: Kind
@@ -92,21 +92,21 @@ class BackupName(NamedTuple):
         return self.prefix + _SUFFIX[form] + (_ENCRYPTED if encrypted else "")
 
     def verdict(self, moment: datetime) -> str:
-        """One a verification; the microseconds keep two verifiers of one second apart."""
+        """Returns the name of the verdict of that time; microseconds keep two verdicts of the same second apart."""
         return f"{self.prefix}.verified-{moment.astimezone(UTC):%Y%m%dT%H%M%S%fZ}.json"
 
 
 class ObjectName(NamedTuple):
-    """What a name in a store means: a manifest, an artifact, a verdict, a hold or a re-wrapping of a backup."""
+    """A parsed object name: a manifest, an artifact, a verdict, a hold or a re-wrapped data key of a backup."""
 
     backup: BackupName
     role: str  # "manifest", "verdict", "hold", "rekey" or a format
     verified_at: datetime | None = None
-    number: int | None = None  # of a re-wrapping
+    number: int | None = None  # of a re-wrapped data key
 
 
 def check_id(name: str) -> str:
-    """Returns `name` when it can be a backup's id. Raises UsageError, saying what is allowed."""
+    """Returns `name` if it is a valid backup id. Raises UsageError with what is allowed."""
     if not ID_PATTERN.fullmatch(name):
         raise UsageError(
             f"--name {name[:140]!r} is not allowed: 1 to 128 of A-Z a-z 0-9 . _ - that begin with a letter or digit"
@@ -120,15 +120,15 @@ def check_id(name: str) -> str:
 
 
 def automatic_id(moment: datetime, prefix: str = "backup-") -> str:
-    """The prefix, then `YYYY-MM-DD-HHMMSS`, UTC."""
+    """Returns the prefix and `YYYY-MM-DD-HHMMSS` in UTC."""
     return f"{prefix}{moment.astimezone(UTC):%Y-%m-%d-%H%M%S}"
 
 
-@lru_cache(maxsize=1024)  # a listing asks for the same few, once an object
+@lru_cache(maxsize=1024)  # a listing asks for the same few names, once per object
 def encode_database(database: str) -> str:
-    """A database's name as one path part: percent-encoded, so that it can neither climb nor hide.
+    """Percent-encodes a database's name as one path part. The result contains no `/` and does not begin with a dot.
 
-    Raises UsageError for a name that is empty, not UTF-8, or too long to be a file name.
+    Raises UsageError for a name that is empty, not UTF-8, or too long for a file name.
     """
     try:
         encoded = quote(database, safe="")
@@ -145,7 +145,7 @@ def encode_database(database: str) -> str:
 
 @lru_cache(maxsize=1024)
 def decode_database(encoded: str) -> str | None:
-    """The database's name, or None when no database of ours is encoded that way."""
+    """Decodes a database's name; None if `encode_database` does not produce this encoding."""
     database = unquote(encoded, errors="replace")
     try:
         return database if encode_database(database) == encoded else None
@@ -154,7 +154,7 @@ def decode_database(encoded: str) -> str | None:
 
 
 def parse(name: str) -> ObjectName | None:
-    """What an object is by its name alone; None for anything that is not exactly one of ours."""
+    """Parses an object's name; None if it is not exactly the name of a backup's object."""
     parts = name.split("/")
     if len(parts) != 3 or parts[0] not in KIND_NAMES:
         return None
@@ -174,12 +174,13 @@ def parse(name: str) -> ObjectName | None:
 
 
 def is_manifest(name: str) -> bool:
-    """Returns whether an object of that name is a manifest, if it is one of ours at all."""
+    """Returns whether a name ends like that of a manifest. The rest of the name is not checked."""
     return name.endswith(_MANIFEST)
 
 
-@lru_cache(maxsize=1024)  # in a listing the objects of a backup follow one another
+@lru_cache(maxsize=1024)  # in a listing the objects of a backup are next to each other
 def backup_name(kind: str, encoded_database: str, backup_id: str) -> BackupName | None:
+    """Returns the name of a backup from the parts of an object's name; None if the database or id is not valid."""
     database = decode_database(encoded_database)
     if database is None or _HOLDS_RESERVED.search(backup_id):
         return None
@@ -187,8 +188,9 @@ def backup_name(kind: str, encoded_database: str, backup_id: str) -> BackupName 
 
 
 def parse_moment(text: str) -> datetime | None:
+    """Parses `YYYYMMDDTHHMMSS[ffffff]Z`; None if there is no such time."""
     second, microsecond = text[13:15], text[15:-1] or "0"
-    try:  # by hand: four times as fast as strptime, and a listing has thousands
+    try:  # four times as fast as strptime, and a listing has thousands
         year, month, day = int(text[:4]), int(text[4:6]), int(text[6:8])
         hour, minute = int(text[9:11]), int(text[11:13])
         return datetime(year, month, day, hour, minute, int(second), int(microsecond), UTC)
@@ -197,7 +199,7 @@ def parse_moment(text: str) -> datetime | None:
 
 
 def kind_prefix(kind: Kind | None, database: str | None = None) -> str:
-    """The listing prefix for a kind, or for one database of a kind."""
+    """Returns the listing prefix of a kind, or of one database of a kind."""
     if kind is None:
         return ""
     return f"{kind}/" if database is None else f"{kind}/{encode_database(database)}/"

@@ -1,10 +1,10 @@
 """Object names of drill reports, cost reviews and the erasure ledger.
 
 drills/DATABASE/TIME.VERDICT.json     a drill's report, written last; VERDICT is `passed` or `failed`
-drills/DATABASE/TIME.VERDICT.md       the same report for people; `.svg` is its plot
+drills/DATABASE/TIME.VERDICT.md       the same report as text; `.svg` is its plot
 cost/TIME.md                          a cost review
 erasures/NUMBER.json                  an erasure, sealed, with the hash of the previous one
-erasures/key-NUMBER.json              the ledger's secret, wrapped; the highest number that opens counts
+erasures/key-NUMBER.json              the ledger's wrapped secret; the highest number that the key opens is used
 """
 
 import re
@@ -20,7 +20,7 @@ ERASURES = "erasures/"  # the prefix of the erasure ledger
 
 @dataclass(frozen=True)
 class DrillName:
-    """One drill: of which database, when it was held, and whether it passed. The listing alone tells."""
+    """One drill: its database, time and result. All three are in the name."""
 
     database: str
     held_at: datetime
@@ -28,7 +28,7 @@ class DrillName:
 
     @property
     def report(self) -> str:
-        """The JSON object, by which the drill exists."""
+        """The JSON report, written last: it publishes the drill."""
         return f"{self._stem}.json"
 
     @property
@@ -41,39 +41,39 @@ class DrillName:
 
     @property
     def _stem(self) -> str:
-        # The microseconds keep two drills of one second apart.
+        # Microseconds, so that two drills in the same second get different names.
         moment = f"{self.held_at.astimezone(UTC):%Y%m%dT%H%M%S%fZ}"
         return f"{drill_prefix(self.database)}{moment}.{'passed' if self.passed else 'failed'}"
 
 
 def erasure(number: int) -> str:
-    """The object of the ledger's entry of that number."""
+    """Returns the name of a ledger entry."""
     return f"{ERASURES}{number}.json"
 
 
 def erasure_key(number: int) -> str:
-    """The object that holds the ledger's secret, wrapped for the NUMBERth time."""
+    """Returns the name of the ledger's wrapped secret of that number."""
     return f"{ERASURES}key-{number}.json"
 
 
 def parse_erasure(name: str) -> tuple[str, int] | None:
-    """`entry` or `key` and its number; None for any other object."""
+    """Returns `entry` or `key` and its number; None for any other object."""
     found = _ERASURE.fullmatch(name)
     return None if found is None else ("key" if found[1] else "entry", int(found[2]))
 
 
 def cost_review(moment: datetime) -> str:
-    """The object of a cost review."""
+    """Returns the name of a cost review."""
     return f"cost/{moment.astimezone(UTC):%Y%m%dT%H%M%S%fZ}.md"
 
 
 def drill_prefix(database: str | None = None) -> str:
-    """The listing prefix for all drills, or for those of one database."""
+    """Returns the listing prefix of all drills, or of those of one database."""
     return "drills/" if database is None else f"drills/{encode_database(database)}/"
 
 
 def parse_drill(name: str) -> DrillName | None:
-    """The drill whose report has exactly that name; None for any other object."""
+    """Parses the name of a drill's JSON report; None for any other object."""
     parts = name.split("/")
     found = _DRILL.fullmatch(parts[2]) if len(parts) == 3 and parts[0] == "drills" else None
     if found is None:

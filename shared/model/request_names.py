@@ -1,12 +1,12 @@
-"""What the objects of requests and policies are called in a store, as `names.py` does for backups.
+"""Builds and parses the object names of requests and policies.
 
-    requests/ID.request.json          what somebody asks for
-    requests/ID.approved.PERSON.json  that person approves it
-    requests/ID.refused.PERSON.json   that person refuses it, which ends it
-    requests/ID.used.json             it was carried out, or begun to be: it holds no second time
+    requests/ID.request.json          a request
+    requests/ID.approved.PERSON.json  an approval by that person
+    requests/ID.refused.PERSON.json   a refusal by that person, which ends the request
+    requests/ID.used.json             the request was carried out or begun: it cannot be used again
     policies/SHA256.json              a policy that was in force
 
-Names that come from a store are hostile until `parse_request_object` has taken them apart.
+Names from a store are not trusted until `parse_request_object` has accepted them.
 """
 
 import re
@@ -17,7 +17,7 @@ from datetime import UTC, datetime
 REQUESTS = "requests/"
 POLICIES = "policies/"
 
-_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"  # none that could be taken for another
+_ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"  # without characters that look alike
 _ID = re.compile(r"\d{8}T\d{6}Z-[a-z0-9]{8}", re.ASCII)
 _OBJECT = re.compile(
     rf"requests/({_ID.pattern})\.(request|used|(?:approved|refused)\.[A-Za-z0-9][A-Za-z0-9._+@-]{{0,99}})\.json",
@@ -28,7 +28,7 @@ _POLICY = re.compile(r"policies/([0-9a-f]{64})\.json", re.ASCII)
 
 @dataclass(frozen=True)
 class RequestObject:
-    """An object of a request: its role is request, approved, refused or used; `person` is whom the name names."""
+    """A parsed object name. The role is request, approved, refused or used; `person` is who decided."""
 
     id: str
     role: str
@@ -36,7 +36,7 @@ class RequestObject:
 
     @property
     def asked_at(self) -> datetime:
-        """The time that the id names; the oldest there is for one that names none."""
+        """The time in the id; the earliest possible time if the id contains no valid one."""
         try:
             return datetime.strptime(f"{self.id[:16]}+0000", "%Y%m%dT%H%M%SZ%z")
         except ValueError:
@@ -44,7 +44,7 @@ class RequestObject:
 
 
 def new_request_id(moment: datetime) -> str:
-    """The time, and 8 random characters."""
+    """Returns a new id: the time and 8 random characters."""
     return f"{moment.astimezone(UTC):%Y%m%dT%H%M%SZ}-{''.join(secrets.choice(_ALPHABET) for _ in range(8))}"
 
 
@@ -53,7 +53,7 @@ def is_request_id(text: str) -> bool:
 
 
 def request_prefix(request_id: str) -> str:
-    """The listing prefix for all objects of a request."""
+    """Returns the listing prefix of all objects of a request."""
     return f"{REQUESTS}{request_id}."
 
 
@@ -70,7 +70,7 @@ def used_object(request_id: str) -> str:
 
 
 def parse_request_object(name: str) -> RequestObject | None:
-    """What an object is by its name alone; None for anything that is not exactly one of ours."""
+    """Parses an object's name; None if it is not exactly the name of a request's object."""
     found = _OBJECT.fullmatch(name)
     if found is None:
         return None
@@ -83,6 +83,6 @@ def policy_object(digest: str) -> str:
 
 
 def parse_policy_object(name: str) -> str | None:
-    """The SHA-256 of the policy that has exactly that name; None for any other object."""
+    """Returns the SHA-256 in the name of a policy; None for any other object."""
     found = _POLICY.fullmatch(name)
     return found[1] if found else None

@@ -1,6 +1,6 @@
-"""When backups of a kind are due: five cron fields, in UTC, as Cloud Scheduler reads them.
+"""Backup schedules: five cron fields in UTC, as in Cloud Scheduler.
 
-UTC has no daylight saving, so each slot comes once, and a day has 24 hours.
+UTC has no daylight saving time, so each slot occurs once.
 """
 
 import re
@@ -17,38 +17,38 @@ _ITEM = rf"{_VALUE}(?:-{_VALUE})?(?:/\d{{1,2}})?"
 _FIELD = re.compile(rf"{_ITEM}(?:,{_ITEM})*", re.ASCII | re.IGNORECASE)
 _ANY_TIME = datetime(2024, 1, 1, tzinfo=UTC)
 
-# How long after its slot a backup may be there: it is started late, takes its time, or is tried again.
+# How late a backup may be stored after its slot: runs start late, take time and are retried.
 _GRACE = {Kind.CONTINUOUS: timedelta(minutes=2), Kind.DAILY: timedelta(hours=1), Kind.WEEKLY: timedelta(days=1)}
 SCHEDULED = tuple(_GRACE)
 
 
 @dataclass(frozen=True)
 class Schedule:
-    """When backups of that kind are taken."""
+    """The schedule of one kind."""
 
     kind: Kind
     cron: str
 
     def next_after(self, now: datetime) -> datetime:
-        """The first slot that is later than `now`."""
+        """Returns the first slot after `now`."""
         return next(CronSim(self.cron, now.astimezone(UTC)))
 
     def slot_at(self, now: datetime) -> datetime:
-        """The newest slot that is not later than `now`."""
+        """Returns the newest slot at or before `now`."""
         until = now.astimezone(UTC).replace(microsecond=0) + timedelta(seconds=1)
         return next(CronSim(self.cron, until, reverse=True))
 
     def allowed_age(self, now: datetime) -> timedelta:
-        """How old the newest backup may be: 25 hours daily, 8 days weekly, 5 minutes every 3 minutes.
+        """Returns how old the newest backup may be: 25 hours daily, 8 days weekly, 5 minutes for every 3 minutes.
 
-        That is from one slot to the next, and a grace. Where slots are not evenly spaced, a backup of the last slot
-        that is due is never too old, and one of an earlier slot is, once the grace is over.
+        This is the time between two slots plus a grace period. If slots are not evenly spaced, a backup of the last due
+        slot is never too old, and one of an earlier slot is too old after the grace period.
         """
         due, before = self._last_two_due(now)
         return max(now - due, due - before + _GRACE[self.kind])
 
     def last_due(self, now: datetime) -> datetime:
-        """The last slot whose backup should be there by now, with the grace over."""
+        """Returns the last slot whose grace period is over: its backup should be stored by now."""
         return self._last_two_due(now)[0]
 
     def _last_two_due(self, now: datetime) -> tuple[datetime, datetime]:
@@ -65,7 +65,7 @@ DEFAULT_SCHEDULES: Mapping[Kind, Schedule] = {
 
 
 def parse_schedules(text: str) -> dict[Kind, Schedule]:
-    """Reads `daily=0 0 * * *;weekly=0 0 * * 0`, or `off` for none at all. Raises ValueError."""
+    """Parses `daily=0 0 * * *;weekly=0 0 * * 0`, or `off` for no schedule. Raises ValueError."""
     if text.strip() == "off":
         return {}
     found: dict[Kind, Schedule] = {}

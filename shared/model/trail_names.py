@@ -1,10 +1,10 @@
-"""What the objects of the audit trail are called in a store, as `names.py` does for backups.
+"""Builds and parses the object names of the audit trail.
 
     audit/YYYY-MM-DD/TIME.WRITER.NUMBER.json               one event; NUMBER counts the events of a writer (a process)
-    audit/checkpoints/NUMBER.json                          what the trail held when the monitor looked
-    audit/checkpoints/NUMBER.NONCE.backups.json.gz         the backups and approvals that were stored then
+    audit/checkpoints/NUMBER.json                          a checkpoint of the trail, taken by the monitor
+    audit/checkpoints/NUMBER.NONCE.backups.json.gz         the inventory: the backups and approvals stored at that time
 
-Names that come from a store are hostile until they are parsed here.
+Names from a store are not trusted until they are parsed here.
 """
 
 import re
@@ -14,20 +14,20 @@ from datetime import UTC, date, datetime
 
 TRAIL = "audit/"
 CHECKPOINTS = "audit/checkpoints/"
-AFTER_CHECKPOINTS = "audit/checkpoints0"  # where the names after those of all checkpoints begin
-BESIDE_TRAIL = "audit0"  # where the names after all of the trail's begin; a listing from here on leaves the trail out
+AFTER_CHECKPOINTS = "audit/checkpoints0"  # sorts after the names of all checkpoints
+BESIDE_TRAIL = "audit0"  # sorts after all names of the trail: a listing that starts here leaves the trail out
 
 _EVENT = re.compile(
     r"audit/(\d{4}-\d{2}-\d{2})/(\d{8}T\d{6})(\d{6})Z\.([a-z0-9]{12})\.([1-9]\d{0,8}|\d{6})\.json", re.ASCII
 )
 _CHECKPOINT = re.compile(r"audit/checkpoints/(\d{8})\.json", re.ASCII)
-_STANDING = re.compile(r"audit/checkpoints/(\d{8})\.([a-z0-9]{12})\.backups\.json\.gz", re.ASCII)
+_INVENTORY = re.compile(r"audit/checkpoints/(\d{8})\.([a-z0-9]{12})\.backups\.json\.gz", re.ASCII)
 _ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
 
 
 @dataclass(frozen=True)
 class EventName:
-    """One event: when it was written, by which process, and as which of its events."""
+    """The name of one event: its time, its writer, and its number among the writer's events."""
 
     at: datetime
     writer: str
@@ -40,12 +40,12 @@ class EventName:
 
 
 def new_nonce() -> str:
-    """Twelve random characters: the name of a writer."""
+    """Returns twelve random characters, for the name of a writer or an inventory."""
     return "".join(secrets.choice(_ALPHABET) for _ in range(12))
 
 
 def parse_event(name: str) -> EventName | None:
-    """The event whose object has exactly that name; None for any other object."""
+    """Parses the name of an event; None for any other object."""
     found = _EVENT.fullmatch(name)
     if found is None:
         return None
@@ -58,12 +58,12 @@ def parse_event(name: str) -> EventName | None:
 
 
 def day_prefix(day: date) -> str:
-    """The listing prefix of one day's events."""
+    """Returns the listing prefix of one day's events."""
     return f"{TRAIL}{day:%Y-%m-%d}/"
 
 
 def month_prefix(day: date) -> str:
-    """The listing prefix of the events of that day's month."""
+    """Returns the listing prefix of the events in that day's month."""
     return f"{TRAIL}{day:%Y-%m}-"
 
 
@@ -71,18 +71,18 @@ def checkpoint_object(number: int) -> str:
     return f"{CHECKPOINTS}{number:08d}.json"
 
 
-def standing_object(number: int, nonce: str) -> str:
-    """The list of what was stored at that checkpoint; the nonce keeps an interrupted run's apart."""
+def inventory_object(number: int, nonce: str) -> str:
+    """Returns the name of a checkpoint's inventory. The nonce keeps it apart from that of an interrupted run."""
     return f"{CHECKPOINTS}{number:08d}.{nonce}.backups.json.gz"
 
 
 def parse_checkpoint(name: str) -> int | None:
-    """The number of the checkpoint that has exactly that name; None for any other object."""
+    """Returns the number of a checkpoint; None for any other object."""
     found = _CHECKPOINT.fullmatch(name)
     return int(found[1]) if found and int(found[1]) else None
 
 
-def parse_standing(name: str) -> int | None:
-    """The number of the checkpoint that such a list belongs to; None for any other object."""
-    found = _STANDING.fullmatch(name)
+def parse_inventory(name: str) -> int | None:
+    """Returns the number of the checkpoint that an inventory belongs to; None for any other object."""
+    found = _INVENTORY.fullmatch(name)
     return int(found[1]) if found else None

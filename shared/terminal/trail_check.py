@@ -3,7 +3,7 @@
 from datetime import datetime
 
 from shared.audit.anchors import Anchor, copy_anchor
-from shared.audit.check import Report, Wanted, check_trail
+from shared.audit.check import CheckOptions, Report, check_trail
 from shared.clock import Clock, utc_now
 from shared.runtime.progress import Progress, silent
 from shared.settings import Settings
@@ -26,7 +26,7 @@ def checked_trail(
     """
     policy = policy_file(settings)
     must_sign = policy is not None and policy.policy.monitor is not None
-    wanted = Wanted(monitor_keys(settings), must_sign=must_sign, since=since)
+    wanted = CheckOptions(monitor_keys(settings), must_sign=must_sign, since=since)
     store = store or open_store(settings.backup_store)
     report = check_trail(store, wanted, _anchors(settings), progress=progress, clock=clock)
     if not settings.backup_copy_store and not settings.backup_events:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 from shared.approvals.documents import Action
-from shared.audit.take import Order, take_checkpoint
+from shared.audit.take import CheckpointOptions, take_checkpoint
 from shared.errors import NotPermitted
 from shared.keys.kms_signing import CloudSigner
 from shared.model import request_names as names
@@ -131,7 +131,7 @@ def settings(office: Office) -> Settings:
 
 
 def checkpoint(office: Office) -> None:
-    take_checkpoint(Order(office.store, frozenset(), copy=office.stores[1]))
+    take_checkpoint(CheckpointOptions(office.store, frozenset(), copy=office.stores[1]))
 
 
 @pytest.mark.parametrize("role", ["used", "refused"])

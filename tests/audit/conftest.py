@@ -10,8 +10,8 @@ from typing import Any
 import pytest
 
 from shared.audit.anchors import copy_anchor
-from shared.audit.check import Report, Wanted, check_trail
-from shared.audit.take import CheckpointTaken, Order, take_checkpoint
+from shared.audit.check import CheckOptions, Report, check_trail
+from shared.audit.take import CheckpointOptions, CheckpointTaken, take_checkpoint
 from shared.audit.trail import TrailWriter
 from shared.model.kinds import Kind
 from shared.model.names import BackupName
@@ -29,7 +29,7 @@ def event(action: str = "backup", name: BackupName | None = None, **more: Any) -
 
 @dataclass
 class Trail:
-    """`backups` are what a listing shows; `leaving` those whose manifest is gone."""
+    """A store and a copy store. `backups` are those in the listing; `leaving` those without a manifest."""
 
     folder: Path
     store: Store
@@ -44,16 +44,16 @@ class Trail:
         return TrailWriter(lambda: store or self.store, clock=lambda: self.now)
 
     def write(self, *events: dict[str, Any]) -> None:
-        """As one process."""
+        """Writes events as one process."""
         writer = self.writer()
         for each in events:
             assert writer.write(each) is None
 
     def take(self) -> CheckpointTaken:
-        order = Order(
+        options = CheckpointOptions(
             self.store, frozenset(self.backups), frozenset(self.leaving), self.copy, self.signer, self.keys, None
         )
-        return take_checkpoint(order, clock=lambda: self.now)
+        return take_checkpoint(options, clock=lambda: self.now)
 
     def later(self, hours: float = 1) -> None:
         self.now += timedelta(hours=hours)
@@ -61,7 +61,7 @@ class Trail:
     def check(self, since: datetime | None = None, *, must_sign: bool = False) -> Report:
         anchors = [copy_anchor(self.copy)] if self.copy else []
         return check_trail(
-            self.store, Wanted(self.keys, must_sign=must_sign, since=since), anchors, clock=lambda: self.now
+            self.store, CheckOptions(self.keys, must_sign=must_sign, since=since), anchors, clock=lambda: self.now
         )
 
     def found(self, **flags: Any) -> list[tuple[str, str]]:
@@ -99,7 +99,7 @@ Change = Callable[[Path], None]
 
 
 def rewrite(path: Path, change: Callable[[dict[str, Any]], None]) -> None:
-    """Changes the JSON in a file, as somebody does who may write to the folder."""
+    """Changes the JSON in a file, like an attacker with write access to the folder."""
     document = json.loads(path.read_bytes())
     change(document)
     path.chmod(0o600)

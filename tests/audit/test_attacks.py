@@ -1,4 +1,4 @@
-"""Each way to make the trail say something else, after a day of work: `litekeep audit verify` names it."""
+"""Attacks on a day's trail, one test for each. `litekeep audit verify` must report it."""
 
 import json
 from collections.abc import Callable
@@ -19,7 +19,7 @@ def overwrite(path: Path, content: bytes) -> None:
     path.write_bytes(content)
 
 
-def test_a_day_of_work_is_whole(day: Trail) -> None:
+def test_trail_of_a_day_verifies(day: Trail) -> None:
     report = day.check()
     assert (report.findings, report.checkpoints, report.events, report.uncovered) == ([], 24, 72, 0)
     day.write(event())
@@ -28,7 +28,7 @@ def test_a_day_of_work_is_whole(day: Trail) -> None:
     assert report.notes == ["not under a checkpoint yet, until litekeep monitor takes one: 1 event"]
 
 
-def test_an_event_that_was_removed(day: Trail) -> None:
+def test_removed_events_are_reported(day: Trail) -> None:
     first, second = day.events()[30:32]
     for gone in (first, second):
         gone.unlink()
@@ -36,7 +36,7 @@ def test_an_event_that_was_removed(day: Trail) -> None:
     assert found == [(day.name(path), "was removed: it is under checkpoint 11") for path in (first, second)]
 
 
-def test_the_first_event_of_a_process_that_was_removed_is_missed_before_any_checkpoint(trail: Trail) -> None:
+def test_removed_first_event_of_a_writer_is_reported_before_any_checkpoint(trail: Trail) -> None:
     trail.take()
     trail.write(event(), event("delete", ONE))
     trail.events()[0].unlink()
@@ -44,59 +44,59 @@ def test_the_first_event_of_a_process_that_was_removed_is_missed_before_any_chec
     assert what == "an event of this writer is missing: removed, or never stored"
 
 
-def test_an_event_that_was_changed(day: Trail) -> None:
+def test_changed_event_is_reported(day: Trail) -> None:
     path = day.events()[40]
     rewrite(path, lambda document: document["event"].update(actor="mallory"))
     assert (day.name(path), "was changed since it was under a checkpoint") in day.found()
 
 
-def test_an_event_that_was_changed_before_any_checkpoint_breaks_its_writers_chain(trail: Trail) -> None:
+def test_event_changed_before_any_checkpoint_breaks_the_writers_chain(trail: Trail) -> None:
     trail.take()
     trail.write(event(), event())
     rewrite(trail.events()[0], lambda document: document["event"].update(actor="mallory"))
     ((_, what),) = trail.found()
-    assert what == "does not name its writer's event before it"
+    assert what == "does not name the writer's previous event"
 
 
-def added(day: Trail) -> str:
-    """An event that somebody puts in with a date of hours ago."""
+def add_old_event(day: Trail) -> str:
+    """Adds an event with a date of hours ago, like an attacker."""
     name = EventName(NOON.replace(hour=14), "abcdefghijkm", 1)
     about = {"version": 1, "writer": name.writer, "number": 1, "previous": None, "event": event("restore")}
     day.store.create(name.object, json.dumps(about).encode(), {})
     return name.object
 
 
-def test_an_event_that_was_added_with_an_old_date(day: Trail) -> None:
-    name = added(day)
+def test_event_added_with_an_old_date_is_reported(day: Trail) -> None:
+    name = add_old_event(day)
     assert day.found() == [(name, "is older than checkpoint 24 and under none: it was added later")]
     day.take()
     assert day.found() == [(name, "is older than checkpoint 25 and under none: it was added later")]
 
 
-def test_an_event_that_was_added_with_the_date_of_hours_ago_and_came_under_a_checkpoint(trail: Trail) -> None:
+def test_event_added_with_an_old_date_is_reported_even_under_a_checkpoint(trail: Trail) -> None:
     trail.now = NOON.replace(hour=18)
     trail.take()
-    name = added(trail)
+    name = add_old_event(trail)
     trail.later()
     trail.take()
     assert trail.found() == [(name, "was added after checkpoint 1, with an older date")]
 
 
-def test_an_event_with_a_date_ahead(day: Trail) -> None:
+def test_event_dated_in_the_future_is_reported(day: Trail) -> None:
     early, day.now = day.now, day.now.replace(year=2025)
     day.write(event())
     day.now = early
     assert [what for _, what in day.found()] == ["is dated in the future"]
 
 
-def test_what_is_no_event_of_the_trail(day: Trail) -> None:
+def test_object_that_is_not_an_event_is_reported(day: Trail) -> None:
     day.store.create("audit/2024-01-15/else.json", b"{}", {})
     day.store.create(EventName(day.now, "abcdefghijkm", 1).object, b"{" * 2000, {})
     assert [what for _, what in day.found()] == ["is no event", "is no event"]
 
 
 def cut(day: Trail, place: str = "store") -> None:
-    """All that is after the tenth checkpoint is removed."""
+    """Removes everything after the tenth checkpoint."""
     for path in day.checkpoints(place)[10:]:
         path.unlink()
     if place == "store":
@@ -105,15 +105,15 @@ def cut(day: Trail, place: str = "store") -> None:
                 path.unlink()
 
 
-def test_a_trail_that_was_cut_at_its_end(day: Trail) -> None:
+def test_trail_cut_at_its_end_is_reported(day: Trail) -> None:
     cut(day)
     gone = [f"audit/checkpoints/{number:08d}.json" for number in range(11, 25)]
     why = f"is gone, and the copy store {day.folder / 'copy'} has it: the trail was cut or rolled back"
     assert [each for each in day.found() if each[1] == why] == [(name, why) for name in gone]
 
 
-def test_a_trail_that_was_cut_and_went_on(day: Trail) -> None:
-    """The monitor's next checkpoint after the cut tells of it, and so does each check."""
+def test_trail_that_was_cut_and_continued_is_reported(day: Trail) -> None:
+    """The next checkpoint after the cut reports it, and so does each verification."""
     cut(day)
     day.write(event())
     taken = day.take()
@@ -123,16 +123,16 @@ def test_a_trail_that_was_cut_and_went_on(day: Trail) -> None:
     assert len([what for _, what in found if "cut or rolled back" in what]) == 14
 
 
-def test_a_trail_that_was_cut_in_both_stores_shows_by_its_age_alone(day: Trail) -> None:
+def test_trail_cut_in_both_stores_is_reported_as_overdue(day: Trail) -> None:
     cut(day)
     cut(day, "copy")
     ((name, what),) = day.found()
     assert name == "audit/checkpoints/00000010.json"
-    assert what.startswith("is the newest, of 2024-01-15T21:30:00Z: the monitor stands still, or newer ones")
+    assert what.startswith("is the newest, of 2024-01-15T21:30:00Z: the monitor does not run, or newer ones")
 
 
-def test_checkpoints_rolled_back_to_an_older_state(trail: Trail) -> None:
-    """The newest are removed and made again, without an event that was under them."""
+def test_rolled_back_checkpoints_are_reported(trail: Trail) -> None:
+    """The newest checkpoints are removed and taken again, without one of their events."""
     trail.write(event())
     trail.take()
     trail.later()
@@ -144,24 +144,24 @@ def test_checkpoints_rolled_back_to_an_older_state(trail: Trail) -> None:
     trail.take()
     trail.copy = copy
     assert trail.found() == [
-        ("audit/checkpoints/00000002.json", f"is another one in the copy store {trail.folder / 'copy'}")
+        ("audit/checkpoints/00000002.json", f"differs from the one in the copy store {trail.folder / 'copy'}")
     ]
 
 
-def test_a_checkpoint_in_the_middle_that_was_removed(day: Trail) -> None:
+def test_removed_checkpoint_in_the_middle_is_reported(day: Trail) -> None:
     day.checkpoints()[5].unlink()
     found = day.found()
     assert ("audit/checkpoints/00000007.json", "follows checkpoint 6: those between are missing") not in found
     assert ("audit/checkpoints/00000007.json", "follows checkpoint 5: those between are missing") in found
 
 
-def test_the_oldest_checkpoints_that_were_removed(day: Trail) -> None:
+def test_removed_oldest_checkpoints_are_reported(day: Trail) -> None:
     for path in day.checkpoints()[:5]:
         path.unlink()
-    assert ("audit/checkpoints/00000006.json", "names one before it, and that is gone") in day.found()
+    assert ("audit/checkpoints/00000006.json", "names a checkpoint before it, which is missing") in day.found()
 
 
-def test_all_checkpoints_that_were_removed(day: Trail) -> None:
+def test_removal_of_all_checkpoints_is_reported(day: Trail) -> None:
     for path in day.checkpoints():
         path.unlink()
     found = day.found()
@@ -169,7 +169,7 @@ def test_all_checkpoints_that_were_removed(day: Trail) -> None:
     assert len([what for _, what in found if "cut or rolled back" in what]) == 24
 
 
-def test_trails_end_with_their_time_and_that_is_no_finding(day: Trail) -> None:
+def test_expired_events_and_checkpoints_are_not_reported(day: Trail) -> None:
     for path in [*day.checkpoints()[:5], *day.events()[:15]]:
         path.unlink()
     day.later(24 * 400)
@@ -180,7 +180,7 @@ def test_trails_end_with_their_time_and_that_is_no_finding(day: Trail) -> None:
 
 @pytest.fixture
 def signed(trail: Trail) -> Trail:
-    """Under a policy that names a monitor."""
+    """A trail whose checkpoints the monitor signs."""
     trail.signer, trail.keys = VERIFIER, [VERIFIER.public]
     for _ in range(3):
         trail.write(event())
@@ -190,8 +190,10 @@ def signed(trail: Trail) -> Trail:
     return trail
 
 
-def forged(trail: Trail, number: int, change: Callable[[dict[str, Any]], None], make: Callable[[bytes], bytes]) -> None:
-    """Puts another checkpoint in the place of that one, in both stores."""
+def replace_checkpoint(
+    trail: Trail, number: int, change: Callable[[dict[str, Any]], None], make: Callable[[bytes], bytes]
+) -> None:
+    """Replaces a checkpoint in both stores."""
     for place in ("store", "copy"):
         path = trail.checkpoints(place)[number - 1]
         document = json.loads(open_statement(path.read_bytes(), StatementKind.CHECKPOINT))
@@ -199,43 +201,43 @@ def forged(trail: Trail, number: int, change: Callable[[dict[str, Any]], None], 
         overwrite(path, make(json.dumps(document).encode()))
 
 
-def unsigned_one(payload: bytes) -> bytes:
+def without_signature(payload: bytes) -> bytes:
     return sealed(Checkpoint.model_validate_json(payload), None)
 
 
 @pytest.mark.parametrize(
     "make",
     [
-        unsigned_one,
+        without_signature,
         lambda payload: sign(MALLORY, StatementKind.CHECKPOINT, payload),
         lambda payload: sign(ANA, StatementKind.CHECKPOINT, payload),
     ],
     ids=["signed by nobody", "signed by an outsider", "signed by a person of the policy"],
 )
-def test_a_forged_checkpoint(signed: Trail, make: Callable[[bytes], bytes]) -> None:
-    forged(signed, 3, lambda document: document["objects"].clear(), make)
+def test_forged_checkpoint_is_reported(signed: Trail, make: Callable[[bytes], bytes]) -> None:
+    replace_checkpoint(signed, 3, lambda document: document["objects"].clear(), make)
     assert (
         "audit/checkpoints/00000003.json",
         "is not signed by the monitor that the policy names, and those before it are",
     ) in (signed.found(must_sign=True))
 
 
-def test_a_signature_of_the_monitor_on_something_else(signed: Trail) -> None:
-    forged(signed, 3, lambda document: None, lambda payload: sign(VERIFIER, StatementKind.DRILL, payload))
+def test_monitor_signature_on_another_statement_is_reported(signed: Trail) -> None:
+    replace_checkpoint(signed, 3, lambda document: None, lambda payload: sign(VERIFIER, StatementKind.DRILL, payload))
     assert (
         "audit/checkpoints/00000003.json",
         "this checkpoint is a signed statement of another kind",
     ) in signed.found()
 
 
-def test_a_checkpoint_of_the_monitor_under_another_number(signed: Trail) -> None:
+def test_checkpoint_stored_under_another_number_is_reported(signed: Trail) -> None:
     _, second, third = signed.checkpoints()
     overwrite(third, second.read_bytes())
-    assert ("audit/checkpoints/00000003.json", "it is checkpoint 2, put under another name") in signed.found()
+    assert ("audit/checkpoints/00000003.json", "it is checkpoint 2, stored under another name") in signed.found()
 
 
-def test_all_checkpoints_made_anew_without_the_key(signed: Trail) -> None:
-    """Whole and consistent in both stores, but for the signature."""
+def test_checkpoints_retaken_without_the_key_lack_the_signature(signed: Trail) -> None:
+    """Everything is complete and consistent in both stores, except the signature."""
     for place in ("store", "copy"):
         for path in signed.checkpoints(place):
             path.unlink()
@@ -247,7 +249,7 @@ def test_all_checkpoints_made_anew_without_the_key(signed: Trail) -> None:
     ]
 
 
-def test_checkpoints_from_before_the_policy_need_no_signature(trail: Trail) -> None:
+def test_checkpoints_older_than_the_policy_need_no_signature(trail: Trail) -> None:
     trail.take()
     trail.later()
     trail.signer, trail.keys = VERIFIER, [VERIFIER.public]
@@ -255,7 +257,7 @@ def test_checkpoints_from_before_the_policy_need_no_signature(trail: Trail) -> N
     assert trail.found(must_sign=True) == []
 
 
-def test_a_use_of_a_request_that_was_removed_or_changed(trail: Trail) -> None:
+def test_removed_or_changed_request_is_reported(trail: Trail) -> None:
     names = [f"requests/20240115T12000{number}Z-abcdefgh.used.json" for number in (1, 2)]
     for name in names:
         trail.store.create(name, b"{}", {})
@@ -268,7 +270,7 @@ def test_a_use_of_a_request_that_was_removed_or_changed(trail: Trail) -> None:
     ]
 
 
-def test_what_is_older_is_left_out_with_since(day: Trail) -> None:
+def test_since_ignores_older_events_and_checkpoints(day: Trail) -> None:
     path = day.events()[2]
     path.unlink()
     assert day.found(since=NOON.replace(hour=18)) == []
@@ -288,7 +290,7 @@ def test_what_is_older_is_left_out_with_since(day: Trail) -> None:
         {"more": 1},
     ],
 )
-def test_a_checkpoint_of_another_form_is_none(trail: Trail, change: dict[str, Any]) -> None:
+def test_malformed_checkpoint_is_reported(trail: Trail, change: dict[str, Any]) -> None:
     trail.take()
     raw = trail.checkpoints()[0].read_bytes()
     document = json.loads(open_statement(raw, StatementKind.CHECKPOINT))

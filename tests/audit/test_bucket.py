@@ -1,4 +1,4 @@
-"""The trail in a bucket, whose own time shows an event with another date at once."""
+"""The trail in a bucket. The bucket's own times reveal events with a wrong date."""
 
 from datetime import UTC, datetime
 from pathlib import Path
@@ -18,7 +18,7 @@ def trail(tmp_path: Path, gcs: Proxy, bucket: str) -> Trail:  # noqa: F811
     return Trail(tmp_path, stores[0], stores[1], now=datetime.now(UTC))
 
 
-def test_a_trail_in_a_bucket_is_whole_until_somebody_deletes(trail: Trail) -> None:
+def test_deleted_event_and_backup_in_a_bucket_are_reported(trail: Trail) -> None:
     trail.write(event("backup", ONE), event("verify", ONE))
     assert trail.take().problems == []
     trail.backups.remove(TWO)
@@ -31,7 +31,7 @@ def test_a_trail_in_a_bucket_is_whole_until_somebody_deletes(trail: Trail) -> No
     assert [each.what for each in trail.take().problems] == ["is gone since it was under a checkpoint"]
 
 
-def test_an_event_that_says_another_time_than_the_store(trail: Trail) -> None:
+def test_event_with_another_time_than_the_bucket_is_reported(trail: Trail) -> None:
     trail.take()
     trail.later(-0.5)
     trail.write(event())
@@ -41,13 +41,13 @@ def test_an_event_that_says_another_time_than_the_store(trail: Trail) -> None:
     assert len(trail.take().problems) == 1
 
 
-def test_a_listing_of_backups_passes_the_trail_over(trail: Trail) -> None:
+def test_listing_from_beside_trail_skips_the_trail(trail: Trail) -> None:
     trail.write(event())
     trail.store.create(ONE.manifest, b"{}", {})
     assert [item.name for item in trail.store.list_objects(start=BESIDE_TRAIL)] == [ONE.manifest]
 
 
-def test_a_trail_is_verified_with_a_request_for_each_object_and_each_thousand_that_are_listed(
+def test_verification_takes_one_request_per_object_and_listing_page(
     trail: Trail,
     gcs: Proxy,  # noqa: F811
 ) -> None:
@@ -60,7 +60,9 @@ def test_a_trail_is_verified_with_a_request_for_each_object_and_each_thousand_th
     asked = gcs.seen[before:]
     media = [seen for seen in asked if seen.is_media]
     events, checkpoints, copies = 20, 3, 3
-    assert len(media) == events + checkpoints + copies + 1  # the list of what was stored
+    assert len(media) == events + checkpoints + copies + 1  # the inventory
     listings = [seen for seen in asked if seen.path.endswith("/o")]
-    assert len(listings) == 7  # checkpoints here and in the copy store, events before and after them, three sorts kept
-    assert len(asked) == len(media) + len(listings) + 1  # what that list is, as it is read by its name
+    assert (
+        len(listings) == 7
+    )  # checkpoints here and in the copy store, events before and after them, three kinds of kept objects
+    assert len(asked) == len(media) + len(listings) + 1  # the inventory's metadata, as it is read by its name

@@ -1,4 +1,4 @@
-"""A checkpoint covers what is new, once; and says what is gone, changed or added since the ones before."""
+"""A checkpoint covers each new event once, and reports what was removed, changed or added since earlier ones."""
 
 import gzip
 import json
@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.audit.checkpoint import MOST_OBJECTS, Standing, read_checkpoint, read_standing
+from shared.audit.checkpoint import MOST_OBJECTS, CheckpointInventory, read_checkpoint, read_inventory
 from shared.audit.kept import kept_before
 from shared.errors import NotGood
 from shared.model.trail_names import EventName
@@ -22,7 +22,7 @@ def covered(trail: Trail, number: int) -> int:
     return len(read_checkpoint(trail.store, number, ()).checkpoint.objects)
 
 
-def test_each_event_comes_under_one_checkpoint(trail: Trail) -> None:
+def test_each_event_is_covered_by_one_checkpoint(trail: Trail) -> None:
     trail.write(event(), event())
     assert trail.take().events == 2
     trail.later()
@@ -35,7 +35,7 @@ def test_each_event_comes_under_one_checkpoint(trail: Trail) -> None:
     assert [path.read_bytes() for path in trail.checkpoints()] == [p.read_bytes() for p in trail.checkpoints("copy")]
 
 
-def test_more_events_than_one_checkpoint_takes_go_under_several(trail: Trail) -> None:
+def test_many_events_are_split_over_several_checkpoints(trail: Trail) -> None:
     folder = trail.folder / "store/audit/2024-01-15"
     trail.write(event())
     for number in range(2, MOST_OBJECTS + 3):
@@ -48,7 +48,7 @@ def test_more_events_than_one_checkpoint_takes_go_under_several(trail: Trail) ->
     assert taken.problems == []
 
 
-def test_two_monitors_at_the_same_moment_take_one_checkpoint(trail: Trail, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_two_monitors_at_the_same_time_take_one_checkpoint(trail: Trail, monkeypatch: pytest.MonkeyPatch) -> None:
     trail.write(event())
     real = trail.store.create
 
@@ -64,7 +64,7 @@ def test_two_monitors_at_the_same_moment_take_one_checkpoint(trail: Trail, monke
     assert trail.check().ok
 
 
-def test_a_backup_that_is_gone_without_its_deletion_is_found_for_a_day(trail: Trail) -> None:
+def test_vanished_backup_is_reported_for_a_day(trail: Trail) -> None:
     trail.take()
     trail.backups.remove(TWO)
     trail.later()
@@ -78,7 +78,7 @@ def test_a_backup_that_is_gone_without_its_deletion_is_found_for_a_day(trail: Tr
     ]
 
 
-def test_a_backup_that_comes_back_is_no_longer_missed(trail: Trail) -> None:
+def test_backup_that_comes_back_is_no_longer_reported(trail: Trail) -> None:
     trail.take()
     trail.backups.remove(TWO)
     trail.later()
@@ -89,7 +89,7 @@ def test_a_backup_that_comes_back_is_no_longer_missed(trail: Trail) -> None:
 
 
 @pytest.mark.parametrize("outcome", ["succeeded", "failed"])
-def test_a_backup_whose_deletion_is_in_the_trail_has_not_vanished(trail: Trail, outcome: str) -> None:
+def test_backup_deleted_according_to_the_trail_is_not_reported(trail: Trail, outcome: str) -> None:
     trail.take()
     trail.backups.remove(TWO)
     trail.write(event("delete", TWO, outcome=outcome))
@@ -97,7 +97,7 @@ def test_a_backup_whose_deletion_is_in_the_trail_has_not_vanished(trail: Trail, 
     assert list(trail.take().vanished) == []
 
 
-def test_the_deletion_of_another_or_elsewhere_or_one_that_was_refused_explains_nothing(trail: Trail) -> None:
+def test_unrelated_or_refused_deletion_does_not_explain_a_vanished_backup(trail: Trail) -> None:
     assert trail.copy is not None
     trail.take()
     trail.backups.remove(TWO)
@@ -107,7 +107,7 @@ def test_the_deletion_of_another_or_elsewhere_or_one_that_was_refused_explains_n
     assert list(trail.take().vanished) == [TWO]
 
 
-def test_a_deletion_under_way_is_waited_for_until_the_next_checkpoint(trail: Trail) -> None:
+def test_deletion_in_progress_is_reported_only_by_the_next_checkpoint(trail: Trail) -> None:
     trail.take()
     trail.backups.remove(TWO)
     trail.leaving.add(TWO)
@@ -117,7 +117,7 @@ def test_a_deletion_under_way_is_waited_for_until_the_next_checkpoint(trail: Tra
     assert list(trail.take().vanished) == [TWO]
 
 
-def test_a_deletion_that_ends_between_two_checkpoints_is_none_that_vanished(trail: Trail) -> None:
+def test_deletion_that_ends_between_two_checkpoints_is_not_reported(trail: Trail) -> None:
     trail.take()
     trail.backups.remove(TWO)
     trail.leaving.add(TWO)
@@ -133,7 +133,7 @@ def problems(trail: Trail) -> list[str]:
     return [f"{Path(each.object).name} {each.what}" for each in trail.take().problems]
 
 
-def test_the_next_checkpoint_tells_of_what_was_removed_or_changed_before(trail: Trail) -> None:
+def test_next_checkpoint_reports_removed_and_changed_objects(trail: Trail) -> None:
     trail.write(event(), event())
     trail.store.create("requests/20240115T120000Z-abcdefgh.used.json", b"{}", {})
     trail.store.create("policies/" + "0" * 64 + ".json", b"{}", {})
@@ -152,7 +152,7 @@ def test_the_next_checkpoint_tells_of_what_was_removed_or_changed_before(trail: 
     ]
 
 
-def test_what_is_kept_for_good_is_missed_by_every_later_checkpoint_and_a_request_for_a_week(trail: Trail) -> None:
+def test_removed_erasure_is_reported_until_it_is_back_and_request_for_a_week(trail: Trail) -> None:
     used, erased = f"requests/{NOON:%Y%m%dT%H%M%SZ}-abcdefgh.used.json", "erasures/1.json"
     for name in (used, erased):
         trail.store.create(name, b"{}", {})
@@ -171,7 +171,7 @@ def test_what_is_kept_for_good_is_missed_by_every_later_checkpoint_and_a_request
     assert trail.take().problems == []
 
 
-def test_the_next_checkpoint_tells_of_an_event_with_an_old_date_and_of_what_is_none(trail: Trail) -> None:
+def test_next_checkpoint_reports_old_dates_and_objects_that_are_not_events(trail: Trail) -> None:
     trail.take()
     trail.later()
     late = EventName(NOON.replace(hour=11), "abcdefghijkm", 1)
@@ -197,7 +197,7 @@ def test_the_next_checkpoint_tells_of_an_event_with_an_old_date_and_of_what_is_n
         (None, "is missing"),
     ],
 )
-def test_a_checkpoint_that_is_damaged_or_gone_is_told_and_the_next_is_taken(
+def test_damaged_or_missing_checkpoint_is_reported_and_the_next_is_taken(
     trail: Trail, damage: bytes | None, what: str
 ) -> None:
     for _ in range(3):
@@ -216,7 +216,7 @@ def test_a_checkpoint_that_is_damaged_or_gone_is_told_and_the_next_is_taken(
     assert taken.stored.checkpoint.number == 4
 
 
-def test_a_trail_that_is_shorter_than_its_copy_was_cut(trail: Trail) -> None:
+def test_trail_shorter_than_its_copy_is_reported_as_cut(trail: Trail) -> None:
     for _ in range(3):
         trail.write(event())
         trail.take()
@@ -230,7 +230,7 @@ def test_a_trail_that_is_shorter_than_its_copy_was_cut(trail: Trail) -> None:
     assert taken.stored.checkpoint.number == 4  # not under a number that the copy store has
 
 
-def test_a_copy_store_out_of_reach_keeps_no_checkpoint_from_being_taken(trail: Trail) -> None:
+def test_checkpoint_is_taken_without_the_copy_store(trail: Trail) -> None:
     (trail.folder / "copy").write_bytes(b"no folder")
     taken = trail.take()
     assert taken.stored is not None
@@ -242,7 +242,7 @@ def test_a_copy_store_out_of_reach_keeps_no_checkpoint_from_being_taken(trail: T
     assert [path.name for path in trail.checkpoints("copy")] == ["00000001.json", "00000002.json"]
 
 
-def test_a_checkpoint_is_signed_by_the_key_of_the_monitor(trail: Trail) -> None:
+def test_checkpoint_is_signed_with_the_monitors_key(trail: Trail) -> None:
     trail.signer, trail.keys = VERIFIER, [VERIFIER.public]
     trail.take()
     assert read_checkpoint(trail.store, 1, [VERIFIER.public]).signed
@@ -261,19 +261,19 @@ def test_a_checkpoint_is_signed_by_the_key_of_the_monitor(trail: Trail) -> None:
         packed(b"{}")[:-4],
     ],
 )
-def test_a_list_that_is_none_is_refused(content: bytes) -> None:
-    with pytest.raises(NotGood, match="no list of what was stored"):
-        Standing.read(content)
+def test_malformed_inventory_is_refused(content: bytes) -> None:
+    with pytest.raises(NotGood, match="not an inventory"):
+        CheckpointInventory.read(content)
 
 
-def test_a_list_that_was_changed_or_removed_is_refused_and_told(trail: Trail) -> None:
+def test_changed_or_removed_inventory_is_refused_and_reported(trail: Trail) -> None:
     trail.take()
     checkpoint = read_checkpoint(trail.store, 1, ()).checkpoint
     path = trail.folder / "store" / checkpoint.standing
     path.chmod(0o600)
-    path.write_bytes(Standing(frozenset()).to_bytes())
+    path.write_bytes(CheckpointInventory(frozenset()).to_bytes())
     with pytest.raises(NotGood, match="was changed"):
-        read_standing(trail.store, checkpoint)
+        read_inventory(trail.store, checkpoint)
     path.unlink()
     trail.later()
-    assert [each.what for each in trail.take().problems] == ["the list of what was stored is gone"]
+    assert [each.what for each in trail.take().problems] == ["the inventory of the checkpoint is gone"]

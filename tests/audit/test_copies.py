@@ -1,4 +1,4 @@
-"""The trail in the copy store: it is verified there alone, when the first store is lost."""
+"""The trail in the copy store can be verified without the first store."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -16,7 +16,7 @@ from tests.servers.gcs.proxy import Proxy
 
 @pytest.fixture
 def alone(day: Trail) -> Trail:
-    """The copy store, and nothing else, after a day of work."""
+    """Only the copy store, after a day of work."""
     assert day.copy is not None
     return replace(day, store=day.copy, copy=None)
 
@@ -25,7 +25,7 @@ def copied_events(trail: Trail) -> list[Path]:
     return sorted((trail.folder / "copy/audit").glob("2*/*.json"))
 
 
-def test_what_the_monitor_copies_is_verified_in_the_copy_store_alone(day: Trail, alone: Trail) -> None:
+def test_monitors_copy_verifies_without_the_first_store(day: Trail, alone: Trail) -> None:
     report = alone.check()
     assert (report.findings, report.checkpoints, report.events, report.uncovered) == ([], 24, 72, 0)
     event_file = copied_events(day)[5]
@@ -34,7 +34,7 @@ def test_what_the_monitor_copies_is_verified_in_the_copy_store_alone(day: Trail,
     assert (name, "was removed: it is under checkpoint 2") in alone.found()
 
 
-def test_the_trail_goes_on_in_the_copy_store(day: Trail, alone: Trail) -> None:
+def test_trail_continues_in_the_copy_store(day: Trail, alone: Trail) -> None:
     alone.write(event("restore", TWO))
     alone.later()
     taken = alone.take()
@@ -44,8 +44,8 @@ def test_the_trail_goes_on_in_the_copy_store(day: Trail, alone: Trail) -> None:
     assert alone.check().ok
 
 
-def test_a_copy_brings_all_that_is_under_a_checkpoint_and_nothing_that_is_not(day: Trail, alone: Trail) -> None:
-    """As after an older version, which brought the checkpoints alone; and an event has come since."""
+def test_copy_contains_exactly_the_covered_events(day: Trail, alone: Trail) -> None:
+    """The copy store has checkpoints only, as an older version left it, and one event is newer than all of them."""
     assert day.copy is not None
     for path in copied_events(day):
         path.unlink()
@@ -53,15 +53,15 @@ def test_a_copy_brings_all_that_is_under_a_checkpoint_and_nothing_that_is_not(da
         path.unlink()
     day.write(event("backup", ONE))
     assert not alone.check().ok
-    brought = copy_trail(day.store, day.copy)
-    assert brought.objects == 72 + 24
-    assert brought.size_bytes > 10_000
+    copied = copy_trail(day.store, day.copy)
+    assert copied.objects == 72 + 24
+    assert copied.size_bytes > 10_000
     report = alone.check()
     assert (report.findings, report.events) == ([], 72)
     assert copy_trail(day.store, day.copy).objects == 0
 
 
-def test_a_checkpoint_follows_what_it_covers(day: Trail, tmp_path: Path) -> None:
+def test_checkpoint_is_copied_after_the_events_it_covers(day: Trail, tmp_path: Path) -> None:
     other = tmp_path / "other"
     (other / "audit").mkdir(parents=True)
     in_the_way = other / "audit" / day.events()[0].parent.name
@@ -74,7 +74,7 @@ def test_a_checkpoint_follows_what_it_covers(day: Trail, tmp_path: Path) -> None
     assert replace(day, store=open_store(str(other)), copy=None).check().ok
 
 
-def test_a_checkpoint_is_an_anchor_also_where_its_events_cannot_be_copied(trail: Trail) -> None:
+def test_checkpoint_is_copied_even_if_its_events_cannot_be(trail: Trail) -> None:
     (trail.folder / "copy/audit").mkdir(parents=True)
     (trail.folder / "copy/audit/2024-01-15").write_bytes(b"no folder")
     trail.write(event("backup", ONE))
@@ -83,7 +83,7 @@ def test_a_checkpoint_is_an_anchor_also_where_its_events_cannot_be_copied(trail:
     assert len(trail.checkpoints("copy")) == 1
 
 
-def test_a_bucket_that_took_the_copies_later_than_they_are_dated(
+def test_copy_in_a_bucket_with_later_object_times_verifies(
     day: Trail,
     gcs: Proxy,  # noqa: F811
     bucket: str,  # noqa: F811

@@ -65,7 +65,7 @@ def test_a_trail_that_was_cut_in_both_stores_is_noticed_by_the_log(watched: Work
     )
     watched.run("monitor")
     findings = watched.run("audit", "verify", "--json").json["findings"]
-    assert {each["what"] for each in findings} == {f"is another one in Cloud Logging, {LOG}-checkpoints"}
+    assert {each["what"] for each in findings} == {f"differs from the one in Cloud Logging, {LOG}-checkpoints"}
 
 
 def test_a_log_that_cannot_be_read_is_told_and_nothing_is_called_whole(

@@ -1,4 +1,4 @@
-"""Names of objects: what goes in comes out, and nothing hostile comes through."""
+"""Object names: they round-trip, and hostile ones are refused."""
 
 from datetime import UTC, datetime
 
@@ -20,9 +20,7 @@ DATABASES = st.text(min_size=1, max_size=15)
 
 
 @given(kind=st.sampled_from(Kind), database=DATABASES, backup_id=IDS, encrypted=st.booleans())
-def test_every_name_we_make_is_read_back_as_what_it_is(
-    kind: Kind, database: str, backup_id: str, encrypted: bool
-) -> None:
+def test_object_name_round_trip(kind: Kind, database: str, backup_id: str, encrypted: bool) -> None:
     name = BackupName(kind, database, backup_id)
     roles = {name.manifest: "manifest", name.verdict(NOON): "verdict"}
     roles |= {name.artifact(form, encrypted=encrypted): form.value for form in Format}
@@ -34,7 +32,7 @@ def test_every_name_we_make_is_read_back_as_what_it_is(
 
 
 @given(DATABASES)
-def test_a_database_name_is_one_path_part_that_cannot_climb_or_hide(database: str) -> None:
+def test_encoded_database_name_is_one_visible_path_part(database: str) -> None:
     encoded = names.encode_database(database)
     assert "/" not in encoded
     assert "\0" not in encoded
@@ -67,34 +65,34 @@ def test_a_database_name_is_one_path_part_that_cannot_climb_or_hide(database: st
         "daily/app.db/" + "x" * 200 + ".manifest.json",
     ],
 )
-def test_a_name_that_is_not_exactly_ours_is_nothing(name: str) -> None:
+def test_unknown_or_inexact_names_are_not_parsed(name: str) -> None:
     assert names.parse(name) is None
 
 
 @pytest.mark.parametrize(
     "name", ["", ".", "..", "../x", "a/b", "-rf", ".hidden", "a b", "a\nb", "ä", "x" * 129, "v1.sqlite", "a.manifest"]
 )
-def test_an_id_that_could_leave_the_store_or_confuse_it_is_refused(name: str) -> None:
+def test_unsafe_or_ambiguous_id_is_refused(name: str) -> None:
     with pytest.raises(UsageError, match="not allowed"):
         names.check_id(name)
 
 
 @pytest.mark.parametrize("name", ["backup-2024-01-15-000000", "pre-deployment-v1.5.0", "0", "A_b-c.d", "x" * 128])
-def test_an_id_within_the_rules_is_taken_as_it_is(name: str) -> None:
+def test_valid_id_is_accepted_unchanged(name: str) -> None:
     assert checked_name(Kind.DAILY, "app.db", name).id == name
 
 
-def test_the_automatic_id_is_the_time_in_utc() -> None:
+def test_automatic_id_is_the_time_in_utc() -> None:
     assert names.automatic_id(NOON) == "backup-2024-01-15-120000"
 
 
-def test_a_name_tells_its_kind() -> None:
+def test_name_implies_its_kind() -> None:
     assert kind_of_name("pre-deployment-v1.5.0") is Kind.PRE_DEPLOYMENT
     assert kind_of_name("milestone-1") is Kind.MILESTONE
     assert kind_of_name("before-lunch") is Kind.ON_DEMAND
     assert kind_of_name(None) is Kind.ON_DEMAND
 
 
-def test_a_database_name_too_long_for_a_file_name_is_refused() -> None:
+def test_database_name_too_long_for_a_file_name_is_refused() -> None:
     with pytest.raises(UsageError, match="too long"):
         names.encode_database("ä" * 40)

@@ -1,4 +1,4 @@
-"""Cron in UTC: when the next backup is due, and how old the newest may be."""
+"""Schedules in UTC: the next slot, and how old the newest backup may be."""
 
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
@@ -17,7 +17,7 @@ def utc(text: str) -> datetime:
     return datetime.fromisoformat(text).replace(tzinfo=UTC)
 
 
-def test_pairs_are_read_in_any_order_with_room_around_them() -> None:
+def test_schedules_are_parsed_in_any_order_with_white_space() -> None:
     found = parse_schedules(" weekly = 30 2 * * SUN ; daily=0,30  0-6/2 * * * ")
     assert found == {
         Kind.WEEKLY: Schedule(Kind.WEEKLY, "30 2 * * SUN"),
@@ -49,7 +49,7 @@ def test_pairs_are_read_in_any_order_with_room_around_them() -> None:
         "daily=\N{ARABIC-INDIC DIGIT ZERO} 0 * * *",
     ],
 )
-def test_what_is_no_schedule_is_refused_with_what_is_allowed(text: str) -> None:
+def test_malformed_schedule_is_refused_with_what_is_allowed(text: str) -> None:
     with pytest.raises(ValueError, match="allowed are off, or pairs such as"):
         parse_schedules(text)
 
@@ -68,14 +68,14 @@ def test_what_is_no_schedule_is_refused_with_what_is_allowed(text: str) -> None:
         ("*/5 * * * *", "2024-01-15 00:57:30", "2024-01-15 01:00:00"),
     ],
 )
-def test_the_next_slot_over_leap_days_and_month_ends(cron: str, now: str, expected: str) -> None:
+def test_next_slot_over_leap_days_and_month_ends(cron: str, now: str, expected: str) -> None:
     assert Schedule(Kind.DAILY, cron).next_after(utc(now)) == utc(expected)
 
 
 @pytest.mark.parametrize("zone", ["Europe/Berlin", "America/New_York", "Australia/Lord_Howe"])
 @pytest.mark.parametrize("day", ["2024-03-10", "2024-03-31", "2024-10-27", "2024-11-03", "2024-04-07"])
-def test_the_clocks_that_change_elsewhere_move_nothing(zone: str, day: str) -> None:
-    """In UTC a day has 24 hours, whatever zone a time comes in."""
+def test_daylight_saving_time_does_not_move_slots(zone: str, day: str) -> None:
+    """In UTC a day always has 24 hours, also for times given in other zones."""
     night = utc(f"{day} 02:30:00")
     schedule = Schedule(Kind.DAILY, "30 2 * * *")
     assert schedule.next_after(night.astimezone(ZoneInfo(zone))) == night + timedelta(days=1)
@@ -86,7 +86,7 @@ def test_the_clocks_that_change_elsewhere_move_nothing(zone: str, day: str) -> N
 
 @settings(max_examples=200, deadline=None)
 @given(st.floats(0, 20 * 365.25 * 86400))
-def test_the_limits_of_the_default_table_hold_at_any_moment(seconds: float) -> None:
+def test_default_schedules_have_constant_allowed_ages(seconds: float) -> None:
     now = utc("2020-01-01") + timedelta(seconds=seconds)
     limits = {kind: schedule.allowed_age(now) for kind, schedule in DEFAULT_SCHEDULES.items()}
     assert limits == {
@@ -99,12 +99,16 @@ def test_the_limits_of_the_default_table_hold_at_any_moment(seconds: float) -> N
 @pytest.mark.parametrize(
     ("now", "taken", "late"),
     [
-        ("2024-01-15 06:59:59", "2024-01-12 06:00:05", False),  # Monday: Friday's, its grace not over yet
-        ("2024-01-15 07:00:10", "2024-01-12 06:00:05", True),  # Monday's is missing
+        ("2024-01-15 06:59:59", "2024-01-12 06:00:05", False),  # Monday: the grace period of its slot is not over
+        ("2024-01-15 07:00:10", "2024-01-12 06:00:05", True),  # the backup of Monday is missing
         ("2024-01-14 12:00:00", "2024-01-12 06:00:05", False),  # Sunday: there is no newer slot
-        ("2024-01-12 07:00:10", "2024-01-11 06:00:05", True),  # Friday's is missing, though the next slot is far
+        (
+            "2024-01-12 07:00:10",
+            "2024-01-11 06:00:05",
+            True,
+        ),  # the backup of Friday is missing, although the next slot is on Monday
     ],
 )
-def test_of_slots_that_are_not_evenly_spaced_the_last_due_one_counts(now: str, taken: str, late: bool) -> None:
+def test_allowed_age_with_unevenly_spaced_slots(now: str, taken: str, late: bool) -> None:
     schedule = Schedule(Kind.DAILY, "0 6 * * 1-5")
     assert (utc(now) - utc(taken) > schedule.allowed_age(utc(now))) is late

@@ -88,7 +88,7 @@ WRITTEN = {
         {"backup", "cleanup", "restore", "verify"}, [EventName(NOW, "abcdefghijkm", 1).object]
     ),
     "the checkpoint": Written(
-        {"monitor"}, [trail_names.checkpoint_object(1), trail_names.standing_object(1, "abcdefghijkm")]
+        {"monitor"}, [trail_names.checkpoint_object(1), trail_names.inventory_object(1, "abcdefghijkm")]
     ),
     "the probe": Written({"monitor"}, [PROBE]),
 }

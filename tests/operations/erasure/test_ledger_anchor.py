@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.audit.take import Order, take_checkpoint
+from shared.audit.take import CheckpointOptions, take_checkpoint
 from shared.errors import NotErased
 from shared.keys.keyfile import KeyFile
 from shared.model import report_names
@@ -30,7 +30,7 @@ def yard(tmp_path: Path) -> ErasureYard:
 
 def checkpoint(yard: ErasureYard) -> list[str]:
     """Takes a checkpoint and returns its problems with erasures."""
-    taken = take_checkpoint(Order(yard.store, frozenset()))
+    taken = take_checkpoint(CheckpointOptions(yard.store, frozenset()))
     return [f"{each.object} {each.what}" for each in taken.problems if each.object.startswith("erasures/")]
 
 
