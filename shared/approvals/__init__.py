@@ -1,1 +1,1 @@
-"""What needs two persons: requests, the decisions on them, and the permit that comes of both, once."""
+"""Approval by two persons: requests, decisions on them, and the single-use permit for an approved request."""

@@ -1,8 +1,8 @@
-"""Which policy is in force, as the stores remember it: none older, none of another line, and not none any more.
+"""Checks that the mounted policy is the newest one that the stores have recorded.
 
-What is mounted can be changed by whoever may mount; what a store has seen cannot be changed unseen. So each policy that
-names people is kept in the stores once it was used. The first of them that everybody whom it names has signed begins
-the line, and each further one is signed by two people of the one before.
+Somebody who may change the mount could mount an older policy, another one, or none. Therefore each policy that names
+people is stored once it is used. The history begins with the first policy, signed by everybody whom it names. Each
+later policy is signed by two people of its predecessor.
 """
 
 from collections.abc import Sequence
@@ -14,7 +14,7 @@ from shared.model import request_names as names
 from shared.policy.file import LARGEST, PolicyFile, lacking_signatures, parse_policy
 from shared.stores import Store
 
-_MOST = 1000  # policies that are looked at
+_MOST = 1000  # stored policies to read
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class _PolicyInForce:
 
 
 def check_in_force(mounted: PolicyFile | None, stores: Sequence[Store]) -> None:
-    """Holds what is mounted, or that nothing is, to what the stores have seen. Raises NotPermitted."""
+    """Compares the mounted policy, or its absence, with the policies in the stores. Raises NotPermitted."""
     newest = _newest(stores)
     if mounted is None or not mounted.policy.people:
         if newest is not None:
@@ -38,8 +38,8 @@ def check_in_force(mounted: PolicyFile | None, stores: Sequence[Store]) -> None:
     if newest is None:
         if mounted.policy.predecessor is not None:
             raise NotPermitted(
-                f"the policy follows {mounted.policy.predecessor[:16]}, which {stores[0].url} has never seen: copy "
-                "policies/ of the store that has, or begin with a first policy"
+                f"the policy follows {mounted.policy.predecessor[:16]}, which is not in {stores[0].url}: copy "
+                "policies/ from the store that has it, or begin with a first policy"
             )
     elif mounted.digest != newest.digest and not _follows(mounted, newest):
         raise NotPermitted(
@@ -48,10 +48,10 @@ def check_in_force(mounted: PolicyFile | None, stores: Sequence[Store]) -> None:
         )
 
 
-def keep(mounted: PolicyFile, stores: Sequence[Store]) -> None:
-    """Keeps the policy in each store, so that what came before it holds no more. Raises StoreError.
+def record(mounted: PolicyFile, stores: Sequence[Store]) -> None:
+    """Stores the policy in each store, so that earlier policies are no longer valid. Raises StoreError.
 
-    A job that carries out finds it there already, from the request, and needs no right to create it.
+    A job that carries out a request finds the policy stored already, and needs no right to create it.
     """
     name = names.policy_object(mounted.digest)
     for store in stores:
@@ -67,13 +67,13 @@ def keep(mounted: PolicyFile, stores: Sequence[Store]) -> None:
 
 
 def _newest(stores: Sequence[Store]) -> PolicyFile | None:
-    """The last of the line; None when there is no line."""
-    found = line(stores)
+    """Returns the newest recorded policy; None if there is none."""
+    found = history(stores)
     return found[-1] if found else None
 
 
-def line(stores: Sequence[Store]) -> list[PolicyFile]:
-    """The policies that were in force, the first one first. Raises StoreError."""
+def history(stores: Sequence[Store]) -> list[PolicyFile]:
+    """Returns the recorded policies in order, the first one first. Raises StoreError."""
     kept: dict[str, _PolicyInForce] = {}
     for store in stores:
         for each in _kept_in(store):
@@ -90,7 +90,7 @@ def line(stores: Sequence[Store]) -> list[PolicyFile]:
 
 
 def _kept_in(store: Store) -> list[_PolicyInForce]:
-    """What is a policy under its own name, with the signatures that it needs; nothing else there counts."""
+    """Returns the stored policies that have their own name and the required signatures."""
     found = []
     for number, item in enumerate(store.list_objects(names.POLICIES)):
         digest = names.parse_policy_object(item.name)

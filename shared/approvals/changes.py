@@ -1,4 +1,4 @@
-"""What is otherwise now than when a request was made: whoever decides is to see it."""
+"""Finds what has changed since a request was made, to show it to the person who decides."""
 
 from hashlib import sha256
 
@@ -13,12 +13,12 @@ from shared.text import count
 
 
 def changes_since(catalog: Catalog, desk: Desk, state: RequestState) -> tuple[list[str], str | None]:
-    """What is otherwise now than when it was asked for, a sentence each; and why it cannot be approved, if so."""
+    """Returns a sentence for each change since the request was made, and why it cannot be approved, or None."""
     request, changes = state.request, []
     if request is None:
         return [], None
     if request.policy != desk.file.digest:
-        changes.append(f"the policy is another now, {desk.file.digest[:16]}")
+        changes.append(f"the policy was replaced by {desk.file.digest[:16]}")
     if "manifest_sha256" not in request.plan:
         return changes, None
     backups = catalog.backups(database=str(request.plan.get("database")))
@@ -47,7 +47,7 @@ def _replaced(catalog: Catalog, backup: Backup, digest: str) -> str | None:
 
 
 def text_of(value: Value) -> str:
-    """A value of a plan, for people."""
+    """Returns a value of a plan as text for people."""
     if isinstance(value, list):
         return ", ".join(value)
     return (

@@ -1,4 +1,4 @@
-"""Where requests are made, decided on and carried out: the policy in force, the stores, and the clock."""
+"""Makes requests, decides on them and permits what they ask for, under the policy in force."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -14,7 +14,7 @@ from shared.approvals.documents import (
     checked_reason,
     differences,
 )
-from shared.approvals.people import attested, person_of
+from shared.approvals.people import check_attests, person_of
 from shared.approvals.state import APPROVED, EXPIRED, REFUSED, USED, WAITING, RequestState, read_states
 from shared.clock import Clock, rfc3339, utc_now
 from shared.errors import NotPermitted, ObjectExists, UsageError
@@ -29,7 +29,7 @@ Plan = Mapping[str, Value]
 
 @dataclass(frozen=True)
 class Submitted:
-    """A request or a decision that is in the stores, and who made it."""
+    """A stored request or decision, and the person who made it."""
 
     id: str
     person: str
@@ -37,9 +37,9 @@ class Submitted:
 
 
 class Desk:
-    """`stores` are the store and, where there is one, the copy store: what is said is said in each of them.
+    """Requests and decisions in the given stores: the store and, if there is one, the copy store.
 
-    Raises NotPermitted where the policy that is mounted is not the one in force, or there is none.
+    Every statement is written to each store. Raises NotPermitted if no policy is mounted, or not the one in force.
     """
 
     def __init__(self, mounted: PolicyFile | None, stores: Sequence[Store], clock: Clock = utc_now) -> None:
@@ -54,13 +54,13 @@ class Desk:
         self._clock = clock
 
     def states(self) -> list[RequestState]:
-        """All requests, newest first."""
+        """Returns all requests, newest first."""
         return read_states(self.policy, self._stores, self._clock())
 
     def state(self, request_id: str) -> RequestState:
-        """Raises UsageError when there is no such request."""
+        """Returns the state of one request. Raises UsageError if there is no such request."""
         if not names.is_request_id(request_id):
-            raise UsageError(f"{request_id[:60]!r} is no request's id: see litekeep requests")
+            raise UsageError(f"{request_id[:60]!r} is not the id of a request: see litekeep requests")
         found = read_states(self.policy, self._stores, self._clock(), request_id)
         if not found:
             raise UsageError(f"no request {request_id} in {self._stores[0].url}: see litekeep requests")
@@ -77,10 +77,10 @@ class Desk:
         speaks_for: str | None = None,
         request_id: str | None = None,
     ) -> Submitted:
-        """Asks for exactly that plan. Raises NotPermitted when the signer is none of the policy's people.
+        """Stores a signed request for exactly that plan.
 
-        `speaks_for`: the console signs what that person did, whom it has identified. With a `request_id` the same
-        request made again raises ObjectExists.
+        `speaks_for`: the person for whom the console signs, after it has identified them. With `request_id`, a repeated
+        call raises ObjectExists. Raises NotPermitted if the signer is not one of the policy's people.
         """
         person, now = self._person(signer, StatementKind.REQUEST, speaks_for), self._clock()
         request = Request(
@@ -95,20 +95,20 @@ class Desk:
             expires_at=now + APPROVE_WITHIN,
             policy=self.file.digest,
         )
-        anchor.keep(self.file, self._stores)
+        anchor.record(self.file, self._stores)
         self._create(names.request_object(request.id), sign(signer, StatementKind.REQUEST, request.payload()))
         return Submitted(request.id, person)
 
     def check_may_decide(
         self, signer: Signer, state: RequestState, decision: str, *, speaks_for: str | None = None
     ) -> str:
-        """Who would decide. Raises NotPermitted when it is not his to decide, or no longer open."""
+        """Returns the person who would decide. Raises NotPermitted if they may not, or the request is not open."""
         person = self._person(signer, StatementKind.DECISION, speaks_for)
         request = state.request
         if request is None:
-            raise NotPermitted(f"{state.id} is no request that counts: {state.problems[0]}")
+            raise NotPermitted(f"{state.id} is not a valid request: {state.problems[0]}")
         if decision == APPROVED and person == request.person and person != BREAK_GLASS:
-            raise NotPermitted(f"{state.id} was asked for by {person}: nobody approves what he asked for himself")
+            raise NotPermitted(f"cannot approve {state.id}: {person} made it, and nobody may approve their own request")
         if state.state in (USED, REFUSED) or (decision == APPROVED and state.state != WAITING):
             raise NotPermitted(f"{state.id} is {state.state}, so there is nothing to decide: see litekeep requests")
         return person
@@ -116,7 +116,7 @@ class Desk:
     def decide(
         self, signer: Signer, state: RequestState, decision: str, reason: str, *, speaks_for: str | None = None
     ) -> Submitted:
-        """Approves or refuses what was shown as `state`. Raises NotPermitted as `check_may_decide`."""
+        """Stores a signed decision on the request as shown in `state`. Raises NotPermitted like `check_may_decide`."""
         person = self.check_may_decide(signer, state, decision, speaks_for=speaks_for)
         now = self._clock()
         content = Decision.model_validate(
@@ -130,16 +130,16 @@ class Desk:
                 "expires_at": now + EXECUTE_WITHIN,
             }
         )
-        anchor.keep(self.file, self._stores)
+        anchor.record(self.file, self._stores)
         self._create(
             names.decision_object(state.id, decision, person), sign(signer, StatementKind.DECISION, content.payload())
         )
         return Submitted(state.id, person, person == BREAK_GLASS)
 
     def permit(self, request_id: str, actions: Collection[Action], signer: Signer | None = None) -> "Permit":
-        """What an approved request allows; `signer` signs that it was used.
+        """Returns the permit of an approved request. `signer` signs the record of its use.
 
-        Raises NotPermitted when it allows nothing, or not that.
+        Raises NotPermitted if the request is not approved, or not for one of these actions.
         """
         state = self._approved(request_id)
         assert state.request is not None
@@ -148,24 +148,27 @@ class Desk:
         return Permit(self, state, signer)
 
     def redeem(self, approved: RequestState, plan: Plan, signer: Signer | None) -> None:
-        """Holds the plan of now to what was approved, looks at everything anew, and uses the request up."""
+        """Reads the request again, compares the current plan with it, and records its use. Raises NotPermitted."""
         state = self._approved(approved.id)
         if state.request != approved.request or state.request is None:
-            raise NotPermitted(f"{approved.id} was changed since it was begun")
+            raise NotPermitted(f"cannot carry out {approved.id}: the request was changed after this run began")
         check_plan(state.request, plan)
         used = f'{{"request": "{state.id}", "used_at": "{rfc3339(self._clock())}"}}\n'.encode()
         content = used if signer is None else sign(signer, StatementKind.USED, used)
-        anchor.keep(self.file, self._stores)
+        anchor.record(self.file, self._stores)
         for store in self._stores:
             try:
                 store.create(names.used_object(state.id), content, {})
             except ObjectExists:
-                raise NotPermitted(f"{state.id} is used already: another run was faster; ask again") from None
+                raise NotPermitted(
+                    f"cannot carry out {state.id}: it is used already, by another run; make a new request"
+                ) from None
 
     def _person(self, signer: Signer, kind: StatementKind, speaks_for: str | None) -> str:
         if speaks_for is None:
             return person_of(self.policy, signer.public)
-        return attested(self.policy, signer.public, speaks_for, kind)
+        check_attests(self.policy, signer.public, speaks_for, kind)
+        return speaks_for
 
     def _approved(self, request_id: str) -> RequestState:
         state = self.state(request_id)
@@ -178,13 +181,13 @@ class Desk:
                 )
             return state
         why = {
-            USED: "it is used already, and holds only once: ask again",
+            USED: "it is used already, and valid only once: make a new request",
             REFUSED: f"it was refused by {state.refused_by}",
-            EXPIRED: "its time is over: ask again",
+            EXPIRED: "it has expired: make a new request",
             WAITING: "nobody has approved it yet",
         }.get(state.state, "")
         more = "; ".join([why, *state.problems] if why else state.problems)
-        raise NotPermitted(f"{request_id} allows nothing: {more}")
+        raise NotPermitted(f"cannot carry out {request_id}: {more}")
 
     def _create(self, name: str, content: bytes) -> None:
         for store in self._stores:
@@ -193,7 +196,7 @@ class Desk:
 
 @dataclass(frozen=True)
 class Permit:
-    """What was approved, for one run. `check` at its start, `redeem` right before anything is touched."""
+    """The permit of an approved request, for one run: `check` it first, and `redeem` it right before the change."""
 
     desk: Desk
     state: RequestState
@@ -209,16 +212,16 @@ class Permit:
         return bool(self.state.approval and self.state.approval.break_glass)
 
     def check(self, plan: Plan) -> None:
-        """Raises NotPermitted where the plan of now is another than the one that was approved."""
+        """Raises NotPermitted if the plan differs from the approved one."""
         check_plan(self.request, plan)
 
     def redeem(self, plan: Plan) -> None:
-        """Uses it up, once everything holds as of now. Raises NotPermitted."""
+        """Checks the request and the plan once more, and records the use. Raises NotPermitted."""
         self.desk.redeem(self.state, plan, self.signer)
 
 
 def check_plan(request: Request, plan: Plan) -> None:
-    """Raises NotPermitted where the plan of now is another than the one that was approved."""
+    """Raises NotPermitted if the plan differs from the approved one."""
     different = differences(request.plan, dict(plan))
     if different:
-        raise NotPermitted(f"{request.id} was approved for something else: {different[0]}; ask again")
+        raise NotPermitted(f"{request.id} was approved for something else: {different[0]}; make a new request")

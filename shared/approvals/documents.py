@@ -1,4 +1,4 @@
-"""What a request and a decision say, as they are signed."""
+"""The signed content of requests and decisions."""
 
 import hashlib
 import json
@@ -19,7 +19,7 @@ Value = str | int | bool | list[str] | None
 
 
 class Action(StrEnum):
-    """What is asked for."""
+    """What a request asks for."""
 
     RESTORE = "restore"
     NATIVE = "native restore"
@@ -38,17 +38,17 @@ class _Document(BaseModel):
 
     @classmethod
     def read(cls, payload: bytes) -> Self:
-        """Raises NotGood when it is no such document."""
+        """Parses the payload of a signed statement. Raises NotGood."""
         try:
             return cls.model_validate_json(payload)
         except ValidationError as error:
             first = error.errors(include_input=False, include_url=False)[0]
             where = ".".join(map(str, first["loc"]))
-            raise NotGood(f"it was signed, and is no {cls.__name__.lower()}: {where}: {first['msg']}") from None
+            raise NotGood(f"it is signed, but not a valid {cls.__name__.lower()}: {where}: {first['msg']}") from None
 
 
 class Request(_Document):
-    """Who asks for what, and why. `plan` is what holds: carried out is exactly that. `about` is only for people."""
+    """A request. Exactly `plan` is carried out; `about` is additional information for the person who decides."""
 
     id: str
     action: Action
@@ -63,12 +63,12 @@ class Request(_Document):
 
     @property
     def approve_until(self) -> datetime:
-        """A request that grants itself more time has no more."""
+        """When the request expires: at `expires_at`, but never later than `APPROVE_WITHIN` allows."""
         return min(self.expires_at, self.requested_at + APPROVE_WITHIN)
 
 
 class Decision(_Document):
-    """Who approves or refuses exactly which request: the SHA-256 is of the request's bytes as they are stored."""
+    """An approval or refusal of one request. `request_sha256` is of the request's bytes as stored."""
 
     request: str
     request_sha256: str
@@ -80,11 +80,12 @@ class Decision(_Document):
 
     @property
     def execute_until(self) -> datetime:
+        """When the approval expires: at `expires_at`, but never later than `EXECUTE_WITHIN` allows."""
         return min(self.expires_at, self.decided_at + EXECUTE_WITHIN)
 
 
 def checked_reason(reason: str) -> str:
-    """The reason in one line. Raises UsageError when it says nothing, or too much."""
+    """Returns the reason as one line. Raises UsageError if it is empty or too long."""
     line = safe_line(reason)
     if not line or len(line) > _LONGEST_REASON:
         raise UsageError(f"--reason is empty or longer than {_LONGEST_REASON} characters: say in a line why")
@@ -96,13 +97,13 @@ def sha256(raw: bytes) -> str:
 
 
 def differences(approved: dict[str, Value], now: dict[str, Any]) -> list[str]:
-    """Where a plan of now is not the one that was approved, a sentence each."""
+    """Returns a sentence for each difference between the approved plan and the current one."""
     return [
-        f"{name} is {_shown(now.get(name))}, and was {_shown(approved.get(name))}"
+        f"{name} is {_as_text(now.get(name))}, and was {_as_text(approved.get(name))}"
         for name in sorted(approved.keys() | now.keys())
         if approved.get(name) != now.get(name)
     ]
 
 
-def _shown(value: Any) -> str:
+def _as_text(value: Any) -> str:
     return safe_line(value if isinstance(value, str) else json.dumps(value))[:200]

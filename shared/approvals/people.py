@@ -1,4 +1,4 @@
-"""Whose signature a statement bears: a person's own, the console's for a person, or an offline key's."""
+"""Checks who signed a statement: a person, the console for a person, or an offline key."""
 
 from dataclasses import dataclass
 
@@ -10,7 +10,7 @@ from shared.statements import PublicKey, Statement, StatementKind, verify
 
 @dataclass(frozen=True)
 class SignedStatement:
-    """A statement that counts, and how it was signed."""
+    """A statement with a valid signature, and the kind of key that signed it."""
 
     statement: Statement
     by_console: bool = False
@@ -18,7 +18,10 @@ class SignedStatement:
 
 
 def verified(policy: Policy, raw: bytes, kind: StatementKind) -> SignedStatement:
-    """A statement that somebody of the policy signed; who, `check_person` tells. Raises NotGood for any other."""
+    """Verifies a statement against all keys of the policy. Raises NotGood.
+
+    Use `check_person` to compare the signer with the person named in it.
+    """
     console = public_key(policy.console.key) if policy.console else None
     offline = [public_key(pem) for pem in policy.break_glass.keys] if policy.break_glass else []
     people = [public_key(person.key) for person in policy.people]
@@ -27,7 +30,7 @@ def verified(policy: Policy, raw: bytes, kind: StatementKind) -> SignedStatement
 
 
 def check_person(policy: Policy, signed: SignedStatement, person: str, kind: StatementKind) -> None:
-    """Holds the name in a statement to its signature. Raises NotGood when that key does not speak for that person."""
+    """Checks that the signer may act for the person named in a statement. Raises NotGood."""
     if signed.break_glass:
         if person != BREAK_GLASS:
             raise NotGood(f"this {kind} is signed by an offline key and says that {person} made it")
@@ -47,7 +50,7 @@ def check_person(policy: Policy, signed: SignedStatement, person: str, kind: Sta
 
 
 def person_of(policy: Policy, key: PublicKey) -> str:
-    """Who signs with that key. Raises NotPermitted for a key that the policy does not know."""
+    """Returns the person with that key. Raises NotPermitted if the key is not in the policy."""
     for person in policy.people:
         if public_key(person.key) == key:
             return person.name
@@ -59,13 +62,12 @@ def person_of(policy: Policy, key: PublicKey) -> str:
     )
 
 
-def attested(policy: Policy, key: PublicKey, person: str, kind: StatementKind) -> str:
-    """That the key is the console's, and may sign for that person whom it has identified. Raises NotPermitted."""
+def check_attests(policy: Policy, key: PublicKey, person: str, kind: StatementKind) -> None:
+    """Checks that the key is the console's and that the console may sign for that person. Raises NotPermitted."""
     console = policy.console
     if console is None or public_key(console.key) != key:
-        raise NotPermitted("BACKUP_SIGNING_KEY is not the key of the policy's console, so nothing counts that it signs")
+        raise NotPermitted("BACKUP_SIGNING_KEY is not the key of the policy's console, so its signatures are not valid")
     if all(each.name != person for each in policy.people) or not console.attests(person):
         raise NotPermitted(f"the policy does not let the console speak for {person}")
     if kind is not StatementKind.REQUEST and not console.may_decide:
         raise NotPermitted("by the policy the console attests requests and decides nothing: use litekeep approve")
-    return person

@@ -1,4 +1,4 @@
-"""The state of a request: read from the stores and checked against the policy, each time anew."""
+"""Reads the state of requests from the stores and checks it against the policy, without any cache."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
@@ -16,15 +16,15 @@ from shared.statements import StatementKind
 from shared.stores import Store, StoredObject
 
 WAITING, APPROVED, REFUSED, USED, EXPIRED = "waiting", "approved", "refused", "used", "expired"
-INVALID = "invalid"  # not signed by anybody who counts: it is shown, and holds for nothing
+INVALID = "invalid"  # without a valid signature: it is shown, but has no effect
 
 _LARGEST = 256 << 10  # bytes of one statement
-_MOST = 2000  # objects of requests that are read at once
+_MOST = 2000  # objects read per store, the newest names
 
 
 @dataclass(frozen=True)
 class Approval:
-    """A decision that counts."""
+    """A valid approval."""
 
     decision: Decision
     break_glass: bool
@@ -32,9 +32,9 @@ class Approval:
 
 @dataclass(frozen=True)
 class RequestState:
-    """`request` None: what is stored under that id counts for nothing; `problems` say why, and what else does not.
+    """The state of a request. `request` is None if it is not valid.
 
-    `sha256` is of the request's bytes as they are stored.
+    `problems` say why it is not, and why decisions on it are not. `sha256` is of the request's bytes as stored.
     """
 
     id: str
@@ -52,7 +52,7 @@ class RequestState:
         return self.request.approve_until if self.request else None
 
     def to_json(self) -> dict[str, Any]:
-        """An item of `requests --json`."""
+        """Returns an item of `requests --json`."""
         request, approval = self.request, self.approval
         return {
             "id": self.id,
@@ -75,11 +75,11 @@ Found = dict[tuple[str, str | None], bytes]  # by role and person
 
 
 def read_states(policy: Policy, stores: Sequence[Store], now: datetime, only: str | None = None) -> list[RequestState]:
-    """All requests, newest first, or only the one of that id. Raises StoreError when a store cannot be read."""
+    """Reads all requests, newest first, or only the one with id `only`. Raises StoreError."""
     prefix = names.REQUESTS if only is None else names.request_prefix(only)
     found: dict[str, Found] = {}
     for store in stores:
-        listed = [(parsed, item) for item in store.list_objects(prefix) if (parsed := _ours(item, only))]
+        listed = [(parsed, item) for item in store.list_objects(prefix) if (parsed := _parse(item, only))]
         for parsed, item in listed[-_MOST:]:
             content = _read(store, item)
             if content is not None:
@@ -87,13 +87,13 @@ def read_states(policy: Policy, stores: Sequence[Store], now: datetime, only: st
     return [_state_of(policy, request_id, found[request_id], now) for request_id in sorted(found, reverse=True)]
 
 
-def _ours(item: StoredObject, only: str | None) -> RequestObject | None:
+def _parse(item: StoredObject, only: str | None) -> RequestObject | None:
     parsed = names.parse_request_object(item.name)
     return parsed if parsed is not None and only in (None, parsed.id) else None
 
 
 def _read(store: Store, item: StoredObject) -> bytes | None:
-    """Returns the object's content, or the beginning of one that is too large to be a statement; None if it is gone."""
+    """Returns the object's content, only the beginning if it is too large for a statement; None if it was deleted."""
     try:
         with store.open(item.name, item.generation) as stream:
             return stream.read(_LARGEST + 1)
@@ -105,7 +105,7 @@ def _state_of(policy: Policy, request_id: str, found: Found, now: datetime) -> R
     raw = found.get(("request", None))
     problems: list[str] = []
     if raw is None:
-        return RequestState(request_id, INVALID, problems=["there is no request, only what was said to it"])
+        return RequestState(request_id, INVALID, problems=["the request is missing, only decisions on it are stored"])
     try:
         request = _request_in(policy, raw, request_id, now)
     except NotGood as error:
@@ -116,12 +116,12 @@ def _state_of(policy: Policy, request_id: str, found: Found, now: datetime) -> R
             continue
         if role == "refused":
             refused_by = person
-            problems += _doubts(policy, content, request_id, raw, person)
+            problems += _refusal_problems(policy, content, request_id, raw, person)
             continue
         try:
             approvals.append(_approval(policy, content, request, raw, person, now))
         except NotGood as error:
-            problems.append(f"the approval of {person} counts for nothing: {error}")
+            problems.append(f"the approval of {person} is not valid: {error}")
     approval = max(approvals, key=lambda each: each.decision.execute_until, default=None)
     state = _named_state(found, request, approval, refused_by, now)
     return RequestState(request_id, state, request, sha256(raw), approval, refused_by, problems)
@@ -148,7 +148,7 @@ def _request_in(policy: Policy, raw: bytes, request_id: str, now: datetime) -> R
     request = Request.read(signed.statement.payload)
     check_person(policy, signed, request.person, StatementKind.REQUEST)
     if request.id != request_id:
-        raise NotGood(f"this request is {request.id}, put under another id")
+        raise NotGood(f"this request is {request.id}, stored under another id")
     if is_future(request.requested_at, now):
         raise NotGood(f"this request is of {rfc3339(request.requested_at)}, in the future: a clock is wrong")
     return request
@@ -157,7 +157,7 @@ def _request_in(policy: Policy, raw: bytes, request_id: str, now: datetime) -> R
 def _approval(policy: Policy, content: bytes, request: Request, raw: bytes, person: str, now: datetime) -> Approval:
     decision, signed = _decision_in(policy, content, request.id, raw, person, "approved")
     if decision.person == request.person and not signed.break_glass:
-        raise NotGood("nobody approves what he asked for himself")
+        raise NotGood("nobody may approve their own request")
     if decision.decided_at > request.approve_until:
         raise NotGood(f"it came at {rfc3339(decision.decided_at)}, after the request had expired")
     if is_future(request.requested_at, decision.decided_at):
@@ -174,16 +174,16 @@ def _decision_in(
     decision = Decision.read(signed.statement.payload)
     check_person(policy, signed, decision.person, StatementKind.DECISION)
     if (decision.decision, decision.person) != (wanted, person):
-        raise NotGood(f"it says that {decision.person} {decision.decision}, and is put under another name")
+        raise NotGood(f"it says that {decision.person} {decision.decision}, and is stored under another name")
     if decision.request != request_id or decision.request_sha256 != sha256(raw):
         raise NotGood("it is of another request, or the request was changed since")
     return decision, signed
 
 
-def _doubts(policy: Policy, content: bytes, request_id: str, raw: bytes, person: str) -> list[str]:
-    """Anybody's refusal ends a request; one that nobody of the policy signed is reported."""
+def _refusal_problems(policy: Policy, content: bytes, request_id: str, raw: bytes, person: str) -> list[str]:
+    """Returns why a refusal is not valid. Even such a refusal ends the request, so the problem is only reported."""
     try:
         _decision_in(policy, content, request_id, raw, person, "refused")
     except NotGood as error:
-        return [f"the refusal of {person} ends it, and is not what it should be: {error}"]
+        return [f"the refusal of {person} ends the request, but is not valid: {error}"]
     return []

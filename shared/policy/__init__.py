@@ -1,1 +1,1 @@
-"""The policy file: what runs may touch, whatever the environment and the flags of a run say."""
+"""The policy file, which limits what runs may touch. Settings and flags cannot override it."""

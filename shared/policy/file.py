@@ -1,4 +1,4 @@
-"""Reads the policy file: `/etc/litekeep/policy/policy.json`, or where BACKUP_POLICY points when that does not exist.
+"""Reads the policy file: `/etc/litekeep/policy/policy.json`, or the file in BACKUP_POLICY if that does not exist.
 
     {"environment": "production",
      "stores": ["gs://acme-backups", "gs://acme-backups-copy"],
@@ -10,13 +10,13 @@
      "console": {"key": "PEM", "may_attest": ["*@example.com"], "may_decide": false},
      "verifier": {"key": "PEM"}, "monitor": {"key": "PEM"}, "break_glass": {"keys": ["PEM", "PEM"]}}
 
-Who may start a run may override its environment and its arguments, but not what is mounted into it. So this file rules:
-a store, copy store, key, source or target that it does not list is refused before anything is read. `none` among the
-keys allows backups in clear. A list that is left out allows nothing.
+A person who may start a run can override its environment and arguments, but not the files mounted into it. This file
+therefore limits every run: a store, copy store, key, source or target that it does not list is refused before anything
+is read. `none` in `keys` allows backups without encryption. A list that is left out allows nothing.
 
-A policy that names people is signed (`litekeep policy sign`): the file is then the signed statement that holds it. The
-first one by everybody whom it names, each later one, which names the SHA-256 of its `predecessor`, by two people of
-that one.
+A policy that names people is signed (`litekeep policy sign`), and the file is then the signed statement. Everybody whom
+it names signs the first policy. Two people of its predecessor sign each later policy, which names the SHA-256 of its
+`predecessor`.
 """
 
 import hashlib
@@ -46,13 +46,13 @@ from shared.settings import Environment
 from shared.statements import StatementKind, open_statement, verify
 
 LARGEST = 1 << 20  # bytes
-_TRUSTED = (0,)  # whose file it may be besides the caller's own
+_TRUSTED = (0,)  # user ids that may own the file, besides the caller's
 
 Action = Literal["in_place", "job", "beside", "delete", "cleanup_force"]
 
 
 class Policy(BaseModel):
-    """The whole file; a field that is not known here is an error, as it would rule nothing."""
+    """The whole file. An unknown field is an error, because it would have no effect."""
 
     model_config = ConfigDict(extra="forbid", frozen=True, strict=True, hide_input_in_errors=True)
 
@@ -72,7 +72,7 @@ class Policy(BaseModel):
     predecessor: str | None = Field(default=None, pattern=r"^[0-9a-f]{64}$")
 
     def needs_two(self, action: Action) -> bool:
-        """Returns whether that needs two persons. Over live data in production it always does."""
+        """Returns whether the action needs two persons. Over live data in production it always does."""
         if action == "delete":
             return self.delete == "two-persons"
         if action == "cleanup_force":
@@ -85,7 +85,7 @@ class Policy(BaseModel):
 
 @dataclass(frozen=True)
 class PolicyFile:
-    """A policy with the bytes that it was read from. `payload` is the policy alone, without signatures."""
+    """A policy and the bytes it was read from. `payload` is the policy without signatures."""
 
     policy: Policy
     payload: bytes
@@ -93,7 +93,7 @@ class PolicyFile:
 
     @property
     def digest(self) -> str:
-        """SHA-256 of the policy: how a successor names it."""
+        """The SHA-256 of the policy, by which a successor names it."""
         return hashlib.sha256(self.payload).hexdigest()
 
     @property
@@ -101,7 +101,7 @@ class PolicyFile:
         return self.raw is not self.payload
 
     def signers(self, people: list[Person]) -> list[str]:
-        """Who of these people signed it."""
+        """Returns the names of those people who signed the policy."""
         try:
             found = verify(self.raw, StatementKind.POLICY, [public_key(person.key) for person in people])
         except NotGood:
@@ -110,16 +110,15 @@ class PolicyFile:
 
 
 def read_policy(wanted: Path | None) -> Policy | None:
-    """The policy in force; None when there is none. Raises UsageError as `read_policy_file` does."""
+    """Returns the policy in force; None if there is none. Raises UsageError like `read_policy_in_force`."""
     found = read_policy_in_force(wanted)
     return None if found is None else found.policy
 
 
 def read_policy_in_force(wanted: Path | None) -> PolicyFile | None:
-    """The policy in force with its signatures; None when there is none.
+    """Returns the policy in force with its signatures; None if there is none.
 
-    Raises UsageError for a file that is missing though it was named, is not a policy, could be another user's, or
-    names people and lacks a signature.
+    Raises UsageError if the named file is missing, malformed, can be written by another user, or lacks a signature.
     """
     path = policy_path(wanted)
     if path is None:
@@ -131,7 +130,7 @@ def read_policy_in_force(wanted: Path | None) -> PolicyFile | None:
 
 
 def read_policy_file(path: Path) -> PolicyFile:
-    """The policy in that file, whoever has signed it so far. Raises UsageError."""
+    """Reads a policy file without checking its signatures. Raises UsageError."""
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         with os.fdopen(descriptor, "rb") as file:
@@ -148,7 +147,7 @@ def read_policy_file(path: Path) -> PolicyFile:
 
 
 def parse_policy(raw: bytes) -> PolicyFile:
-    """The policy that these bytes hold, plain or in a signed statement. Raises ValueError, saying what is wrong."""
+    """Parses a policy, plain or in a signed statement. Raises ValueError with the reason."""
     try:
         document = _document(raw)
         payload = open_statement(raw, StatementKind.POLICY) if "payloadType" in document else raw
@@ -169,7 +168,7 @@ def parse_policy(raw: bytes) -> PolicyFile:
 
 
 def lacking_signatures(found: PolicyFile) -> str | None:
-    """What is missing for it to be in force, as far as the file alone can tell; None when nothing is."""
+    """Returns which signature is missing, as far as the file alone shows; None if none is."""
     people = found.policy.people
     if not people:
         return None if not found.signed else "it is signed and names no people, so nobody can have signed it"
@@ -183,16 +182,16 @@ def lacking_signatures(found: PolicyFile) -> str | None:
 
 
 def _document(raw: bytes) -> dict[str, Any]:
-    """Raises ValueError for anything but one JSON object in which each name stands once."""
+    """Parses one JSON object. Raises ValueError for anything else, and for a name that occurs twice."""
 
     def once_each(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
         if len(dict(pairs)) != len(pairs):
-            raise ValueError("a name stands twice")
+            raise ValueError("a name occurs twice")
         return dict(pairs)
 
     document = json.loads(raw, object_pairs_hook=once_each)
     if not isinstance(document, dict):
-        raise ValueError("not an object")  # noqa: TRY004 - the caller makes one error of both
+        raise ValueError("not an object")  # noqa: TRY004 - the caller handles both errors as one
     return document
 
 
@@ -210,7 +209,7 @@ def _problem_of(policy: Policy) -> str | None:
 
 
 def _check_owner(path: Path, found: os.stat_result) -> None:
-    """A file that decides belongs to root or to the caller, and nobody else may write to it."""
+    """Raises UsageError unless the file belongs to root or the caller and only they can write it."""
     if not stat.S_ISREG(found.st_mode):
         raise UsageError(f"policy file {path} is not a plain file")
     if found.st_uid not in (*_TRUSTED, os.getuid()) or found.st_mode & 0o022:

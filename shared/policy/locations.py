@@ -1,11 +1,11 @@
-"""Holds the locations of a run to the policy. What is compared never holds a credential."""
+"""Checks the locations of a run against the policy. The compared texts contain no credentials."""
 
 from pathlib import Path
 
 from shared.errors import NotPermitted
 from shared.policy.file import Policy
 
-IN_CLEAR = "none"
+UNENCRYPTED = "none"
 
 
 def check_store(policy: Policy, url: str, what: str) -> None:
@@ -15,11 +15,11 @@ def check_store(policy: Policy, url: str, what: str) -> None:
 
 
 def check_key(policy: Policy, key: str, what: str = "BACKUP_KEY") -> None:
-    """Raises NotPermitted for a key that the policy does not list; `none` is one like any other."""
+    """Raises NotPermitted for a key that the policy does not list. `none` must be listed too."""
     if key not in policy.keys:
         raise NotPermitted(
-            f"{what}=none is refused: the policy's keys do not list none, so nothing may leave in clear"
-            if key == IN_CLEAR
+            f"{what}=none is refused: the policy's keys do not list none, so every backup must be encrypted"
+            if key == UNENCRYPTED
             else f"{what} is refused: the policy's keys do not list it; use one that they list"
         )
 

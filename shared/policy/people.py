@@ -1,4 +1,4 @@
-"""The part of the policy file that says who may ask, who may decide, and whose signature counts for what."""
+"""The part of the policy file about people and keys: who may request and decide, and who signs what."""
 
 import re
 from fnmatch import fnmatchcase
@@ -10,7 +10,7 @@ from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 from shared.errors import UsageError
 from shared.statements import PublicKey
 
-BREAK_GLASS = "break-glass"  # the name that an offline key acts under
+BREAK_GLASS = "break-glass"  # the name under which an offline key acts
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+@-]{0,99}", re.ASCII)
 
 Rule = Literal["two-persons", "one-person"]
@@ -18,7 +18,7 @@ Rule = Literal["two-persons", "one-person"]
 
 @lru_cache(maxsize=256)
 def public_key(pem: str) -> PublicKey:
-    """The key of a PEM that was validated."""
+    """Returns the key in a PEM. Raises UsageError if it is not valid."""
     return PublicKey.read(pem)
 
 
@@ -44,44 +44,44 @@ class _Part(BaseModel):
 
 
 class Person(_Part):
-    """Somebody who may ask and decide, with the key that signs for nobody else."""
+    """A person who may request and decide, with their own key."""
 
     name: Annotated[str, AfterValidator(_name)]
     key: Pem
 
 
 class Console(_Part):
-    """The console signs what a person did whom it has identified: requests, and with `may_decide` decisions."""
+    """The console, which signs for people it has identified: requests, and with `may_decide` also decisions."""
 
     key: Pem
     may_attest: list[str] = Field(min_length=1, max_length=100)
     may_decide: bool = False
-    may_view: list[str] | None = Field(default=None, max_length=100)  # None: whoever is let in
+    may_view: list[str] | None = Field(default=None, max_length=100)  # None: everybody who can log in
 
     def attests(self, person: str) -> bool:
         return any(fnmatchcase(person.casefold(), pattern.casefold()) for pattern in self.may_attest)
 
 
 class Verifier(_Part):
-    """Signs verdicts and drill reports."""
+    """The key that signs verdicts and drill reports."""
 
     key: Pem
 
 
 class Monitor(_Part):
-    """Signs checkpoints of the audit trail."""
+    """The key that signs checkpoints of the audit trail."""
 
     key: Pem
 
 
 class BreakGlass(_Part):
-    """Keys that are kept offline: each of them may approve alone."""
+    """Keys kept offline. Each of them may approve without a second person."""
 
     keys: list[Pem] = Field(min_length=1, max_length=10)
 
 
 class RestoreRules(_Part):
-    """What a restore needs; a rule that is left out is the default of its environment."""
+    """The rules for restores. A missing rule means the default of the environment."""
 
     in_place: Rule | None = None  # over live data, also by native backups and row by row
     job: Rule | None = None  # in a Cloud Run job, whatever it writes to
@@ -95,17 +95,17 @@ def problem_of(
     monitor: Monitor | None,
     break_glass: BreakGlass | None,
 ) -> str | None:
-    """What is wrong with these together: the same person or the same key twice, or too few people."""
+    """Returns what is wrong with the combination: a person or a key twice, or too few people; None if nothing is."""
     if len(people) == 1:
-        return "people: one person alone approves nothing of his own: name two or more, or none"
+        return "people: one person cannot approve their own requests: name two or more, or none"
     if not people and (console or break_glass):
         return "console and break_glass go with people: name two or more"
     names = [person.name.casefold() for person in people]
     if len(set(names)) != len(names):
-        return "people: a name stands twice, and whoever has two keys would be two persons"
+        return "people: a name occurs twice, and a person with two keys would count as two"
     keys = [public_key(person.key) for person in people]
     keys += [public_key(part.key) for part in (console, verifier, monitor) if part is not None]
     keys += [public_key(pem) for pem in (break_glass.keys if break_glass else [])]
     if len(set(keys)) != len(keys):
-        return "a key stands twice: people, console, verifier, monitor and break_glass each need keys of their own"
+        return "a key occurs twice: people, console, verifier, monitor and break_glass each need keys of their own"
     return None

@@ -1,4 +1,4 @@
-"""Where the policy file is."""
+"""The path of the policy file."""
 
 from pathlib import Path
 
@@ -6,5 +6,5 @@ FIXED_PATH = Path("/etc/litekeep/policy/policy.json")
 
 
 def policy_path(wanted: Path | None) -> Path | None:
-    """None when there is no policy. `wanted` counts only where nothing is at the fixed path."""
+    """Returns the fixed path if a file exists there, else `wanted`; None means that there is no policy."""
     return FIXED_PATH if FIXED_PATH.exists() else wanted

@@ -52,8 +52,8 @@ def _check_not_removed(store: Store, request_id: str) -> None:
         found = parse_request_object(name)
         if found is not None and found.role in ("used", "refused"):
             raise NotPermitted(
-                f"{request_id} allows nothing: by the audit trail it was {found.role}, and {name} was removed since: "
-                "see litekeep audit verify, and ask again"
+                f"cannot carry out {request_id}: by the audit trail it was {found.role}, and {name} was removed since: "
+                "see litekeep audit verify, and make a new request"
             )
 
 

@@ -62,8 +62,8 @@ def monitor_keys(settings: Settings) -> "list[PublicKey]":
     mounted = policy_file(settings)
     if mounted is None:
         return []
-    from shared.approvals.anchor import line  # noqa: PLC0415 - as above
+    from shared.approvals.anchor import history  # noqa: PLC0415 - as above
     from shared.policy.people import public_key  # noqa: PLC0415
 
-    known = [mounted, *line([open_store(settings.backup_store)])]
+    known = [mounted, *history([open_store(settings.backup_store)])]
     return [public_key(each.policy.monitor.key) for each in known if each.policy.monitor is not None]

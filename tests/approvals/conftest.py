@@ -1,4 +1,4 @@
-"""A store with a backup of a live database, under a policy of Ana and Ben, and a clock that the test sets."""
+"""A store with a backup of a live database, a policy that names Ana and Ben, and a clock that the test sets."""
 
 from collections.abc import Callable
 from contextlib import closing
@@ -25,7 +25,7 @@ from tests.approvals.people import ANA, BEN, policy
 
 @dataclass
 class Office:
-    """`now` is what every clock says; `file` is the policy that is mounted."""
+    """The stores, the live database and the mounted policy (`file`). `now` is the time of every clock."""
 
     folder: Path
     now: datetime
@@ -86,7 +86,7 @@ class Office:
         file: PolicyFile | None = None,
         before_swap: Callable[[], None] | None = None,
     ) -> None:
-        """As the restore job does: the permit at its start, and `before_swap` in between."""
+        """Restores like the restore job: takes the permit first, and calls `before_swap` before it is redeemed."""
         permit = self.desk(file).permit(request, [Action.RESTORE])
 
         def progress(stage: str, done: int, total: int) -> None:

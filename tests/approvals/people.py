@@ -19,7 +19,7 @@ def person(name: str, signer: Signer) -> dict[str, str]:
 
 
 def document(**more: Any) -> dict[str, Any]:
-    """Production, with Ana and Ben."""
+    """Returns a production policy that names Ana and Ben."""
     people = [person("ana", ANA), person("ben", BEN)]
     return {"environment": "production", "people": people} | more
 
@@ -33,7 +33,7 @@ def policy(*signers: Signer, **more: Any) -> PolicyFile:
 
 
 def allowing(folder: Path, **more: Any) -> dict[str, Any]:
-    """What a policy lists for the workplace of a test."""
+    """Returns the lists of a policy that allows the workplace of a test."""
     return {
         "stores": [str(folder / "backups"), str(folder / "copy")],
         "keys": ["file:own.key"],

@@ -1,4 +1,4 @@
-"""Each way round two persons that somebody could try, against a real store and a real restore: none overwrites."""
+"""Attacks on the approval by two persons, with a real store and restore. None may change the live database."""
 
 import json
 import threading
@@ -25,12 +25,12 @@ EMPTY: list[tuple[object, ...]] = []
 
 
 def put(office: Office, name: str, content: bytes) -> None:
-    """As somebody does who may create objects in the store."""
+    """Creates an object, like an attacker with the right to create in the store."""
     office.store.create(name, content, {})
 
 
-def forged(office: Office, request: str, by: Signer, name: str, **changes: object) -> None:
-    """An approval in the name of `name`, signed by `by`."""
+def put_approval(office: Office, request: str, by: Signer, name: str, **changes: object) -> None:
+    """Stores an approval in the name of `name`, signed by `by`."""
     raw = office.object(request, "request").read_bytes()
     decision = Decision(
         request=request,
@@ -44,49 +44,49 @@ def forged(office: Office, request: str, by: Signer, name: str, **changes: objec
     put(office, names.decision_object(request, "approved", name), sign(by, StatementKind.DECISION, decision.payload()))
 
 
-def refused(office: Office, request: str, why: str, **more: object) -> None:
+def assert_refused(office: Office, request: str, why: str, **more: object) -> None:
     with pytest.raises(NotPermitted, match=why):
         office.restore(request, **more)  # type: ignore[arg-type]
     assert office.run("SELECT * FROM t") == EMPTY
 
 
-def test_two_persons_is_good_and_once(office: Office) -> None:
+def test_approved_restore_runs_once(office: Office) -> None:
     request = office.approved()
     office.restore(request)
     assert office.run("SELECT * FROM t") == [("kept",)]
     office.run("DELETE FROM t")
-    refused(office, request, "used already")
+    assert_refused(office, request, "used already")
     assert [path.name for path in (office.folder / "copy" / "requests").glob("*.used.json")] == [f"{request}.used.json"]
 
 
-def test_nobody_approves_what_he_asked_for(office: Office) -> None:
+def test_requester_cannot_approve_their_own_request(office: Office) -> None:
     request = office.ask(ANA)
-    with pytest.raises(NotPermitted, match="nobody approves what he asked for"):
+    with pytest.raises(NotPermitted, match="nobody may approve their own request"):
         office.decide(request, ANA)
-    forged(office, request, ANA, "ana@example.com")
-    refused(office, request, "nobody approves what he asked for")
-    forged(office, request, ANA, "ben@example.com")
-    refused(office, request, "another person signed it")
+    put_approval(office, request, ANA, "ana@example.com")
+    assert_refused(office, request, "nobody may approve their own request")
+    put_approval(office, request, ANA, "ben@example.com")
+    assert_refused(office, request, "another person signed it")
 
 
 @pytest.mark.parametrize(("who", "why"), [("ana", "another person signed it"), ("eve", "who is not among the people")])
-def test_nobody_asks_in_the_name_of_another_and_approves_it(office: Office, who: str, why: str) -> None:
-    request = attested(office, f"{who}@example.com", office.desk(), by=BEN)
-    forged(office, request, BEN, "ben@example.com")
-    refused(office, request, why)
+def test_request_in_another_persons_name_is_refused(office: Office, who: str, why: str) -> None:
+    request = put_request(office, f"{who}@example.com", office.desk(), by=BEN)
+    put_approval(office, request, BEN, "ben@example.com")
+    assert_refused(office, request, why)
 
 
-def test_who_is_not_in_the_policy_neither_asks_nor_approves(office: Office) -> None:
+def test_outsider_can_neither_request_nor_approve(office: Office) -> None:
     with pytest.raises(NotPermitted, match="none of the policy's people"):
         office.ask(MALLORY)
     request = office.ask()
     with pytest.raises(NotPermitted, match="none of the policy's people"):
         office.decide(request, MALLORY)
-    forged(office, request, MALLORY, "ben@example.com")
-    refused(office, request, "signed by an unknown key")
+    put_approval(office, request, MALLORY, "ben@example.com")
+    assert_refused(office, request, "signed by an unknown key")
 
 
-def test_one_person_under_two_keys_makes_no_policy() -> None:
+def test_policy_with_one_person_or_key_twice_is_refused() -> None:
     for people in (
         [person("ana", ANA), person("ana", BEN)],
         [person("ana", ANA), person("Ana", BEN)],
@@ -94,14 +94,14 @@ def test_one_person_under_two_keys_makes_no_policy() -> None:
     ):
         with pytest.raises(ValueError, match="twice"):
             policy(people=people)
-    with pytest.raises(ValueError, match="a key stands twice"):
+    with pytest.raises(ValueError, match="a key occurs twice"):
         policy(console={"key": ANA.public.pem, "may_attest": ["*"]})
-    with pytest.raises(ValueError, match="a key stands twice"):
+    with pytest.raises(ValueError, match="a key occurs twice"):
         policy(break_glass={"keys": [BEN.public.pem]})
 
 
 @pytest.mark.parametrize("may_decide", [True, False])
-def test_the_console_decides_for_a_person_only_where_the_policy_lets_it(office: Office, may_decide: bool) -> None:
+def test_console_decides_only_if_the_policy_allows_it(office: Office, may_decide: bool) -> None:
     office.file = policy(**console_policy(may_decide=may_decide))
     desk = office.desk()
     state = desk.state(office.ask())
@@ -117,8 +117,8 @@ def console_policy(**more: object) -> dict[str, object]:
     return {"console": {"key": CONSOLE.public.pem, "may_attest": ["*@example.com"]} | more}
 
 
-def attested(office: Office, who: str, desk: Desk, by: Signer = CONSOLE) -> str:
-    """A request that the console, or who is not `who`, signs for somebody."""
+def put_request(office: Office, who: str, desk: Desk, by: Signer = CONSOLE) -> str:
+    """Stores a request in the name of `who`, signed by the console or another key."""
     order = office.order()
     _, raw = order.catalog.read_manifest(order.backup)
     request = Request(
@@ -136,59 +136,61 @@ def attested(office: Office, who: str, desk: Desk, by: Signer = CONSOLE) -> str:
     return request.id
 
 
-def test_asked_through_the_console_and_approved_by_ones_own_key(office: Office) -> None:
+def test_request_through_the_console_cannot_be_approved_by_the_requester(office: Office) -> None:
     office.file = policy(**console_policy())
-    request = attested(office, "ana@example.com", office.desk())
-    forged(office, request, ANA, "ana@example.com")
-    refused(office, request, "nobody approves what he asked for")
+    request = put_request(office, "ana@example.com", office.desk())
+    put_approval(office, request, ANA, "ana@example.com")
+    assert_refused(office, request, "nobody may approve their own request")
 
 
-def test_the_console_taken_over_approves_nothing(office: Office) -> None:
+def test_console_without_may_decide_cannot_approve(office: Office) -> None:
     office.file = policy(**console_policy())
-    request = attested(office, "ana@example.com", office.desk())
-    forged(office, request, CONSOLE, "ben@example.com")
-    refused(office, request, "may attest requests and decide nothing")
+    request = put_request(office, "ana@example.com", office.desk())
+    put_approval(office, request, CONSOLE, "ben@example.com")
+    assert_refused(office, request, "may attest requests and decide nothing")
 
 
-def test_a_console_that_may_decide_still_needs_two_people_of_the_policy(office: Office) -> None:
+def test_console_with_may_decide_still_needs_two_people(office: Office) -> None:
     office.file = policy(**console_policy(may_decide=True, may_attest=["ana@*", "eve@*"]))
-    request = attested(office, "ana@example.com", office.desk())
-    forged(office, request, CONSOLE, "ana@example.com")
-    refused(office, request, "nobody approves what he asked for")
-    forged(office, request, CONSOLE, "ben@example.com")
-    refused(office, request, "may not speak for ben")
-    forged(office, request, CONSOLE, "eve@example.com")
-    refused(office, request, "eve@example.com, who is not among the people")
+    request = put_request(office, "ana@example.com", office.desk())
+    put_approval(office, request, CONSOLE, "ana@example.com")
+    assert_refused(office, request, "nobody may approve their own request")
+    put_approval(office, request, CONSOLE, "ben@example.com")
+    assert_refused(office, request, "may not speak for ben")
+    put_approval(office, request, CONSOLE, "eve@example.com")
+    assert_refused(office, request, "eve@example.com, who is not among the people")
 
 
-def test_an_approval_holds_for_its_own_backup_target_option_database_and_store(office: Office, tmp_path: Path) -> None:
+def test_approval_is_bound_to_backup_target_options_and_stores(office: Office, tmp_path: Path) -> None:
     office.backup("two")
     request = office.approved()
     other = tmp_path / "other.db"
     other.write_bytes(office.live.read_bytes())
-    refused(office, request, "backup_id is two", order=office.order("two"))
-    refused(office, request, "target is .*other.db", order=office.order(target=FileLocation(other), any_source=False))
-    refused(office, request, "any_source is true", order=office.order(any_source=True))
-    refused(office, request, "verify is true", order=office.order(prove=True))
-    refused(
+    assert_refused(office, request, "backup_id is two", order=office.order("two"))
+    assert_refused(
+        office, request, "target is .*other.db", order=office.order(target=FileLocation(other), any_source=False)
+    )
+    assert_refused(office, request, "any_source is true", order=office.order(any_source=True))
+    assert_refused(office, request, "verify is true", order=office.order(prove=True))
+    assert_refused(
         office,
         request,
         "in_place is false",
         order=office.order(in_place=False, target=FileLocation(tmp_path / "new.db")),
     )
     office.stores = [office.stores[0], open_store(str(tmp_path / "elsewhere"))]
-    refused(office, request, "was made for .*copy, and this run uses .*elsewhere")
+    assert_refused(office, request, "was made for .*copy, and this run uses .*elsewhere")
     office.stores = office.stores[:1]
-    refused(office, request, "was made for")
+    assert_refused(office, request, "was made for")
 
 
-def test_an_approval_for_one_thing_is_none_for_another(office: Office) -> None:
+def test_approval_is_bound_to_its_action(office: Office) -> None:
     request = office.approved()
     with pytest.raises(NotPermitted, match="approved for restore, not for delete"):
         office.desk().permit(request, [Action.DELETE])
 
 
-def test_of_two_restores_in_the_same_moment_one_goes_on(office: Office) -> None:
+def test_only_one_of_several_concurrent_restores_proceeds(office: Office) -> None:
     request = office.approved()
     permits = [office.desk().permit(request, [Action.RESTORE]) for _ in range(4)]
     _, raw = office.order().catalog.read_manifest(office.order().backup)
@@ -210,34 +212,34 @@ def test_of_two_restores_in_the_same_moment_one_goes_on(office: Office) -> None:
     assert all("used already" in outcome for outcome in outcomes if outcome != "goes on")
 
 
-def test_times_expired_not_yet_valid_and_clock_steps(office: Office) -> None:
+def test_expired_and_future_approvals_are_refused(office: Office) -> None:
     begun = office.now
     waiting, approved = office.ask(), office.approved()
     office.now = begun + timedelta(hours=4, minutes=1)
-    refused(office, approved, "its time is over")
+    assert_refused(office, approved, "it has expired")
     office.now = begun + timedelta(hours=24, minutes=1)
     with pytest.raises(NotPermitted, match="is expired"):
         office.decide(waiting)
-    forged(office, waiting, BEN, "ben@example.com")
-    refused(office, waiting, "after the request had expired")
+    put_approval(office, waiting, BEN, "ben@example.com")
+    assert_refused(office, waiting, "after the request had expired")
     office.now = begun - timedelta(minutes=6)
-    refused(office, approved, "in the future: a clock is wrong")
+    assert_refused(office, approved, "in the future: a clock is wrong")
 
 
-def test_nobody_grants_himself_more_time(office: Office) -> None:
+def test_approval_cannot_extend_its_own_lifetime(office: Office) -> None:
     request = office.ask()
-    forged(office, request, BEN, "ben@example.com", expires_at=office.now + timedelta(days=400))
+    put_approval(office, request, BEN, "ben@example.com", expires_at=office.now + timedelta(days=400))
     office.now += timedelta(hours=4, minutes=1)
-    refused(office, request, "its time is over")
+    assert_refused(office, request, "it has expired")
 
 
-def test_an_approval_of_before_the_request_counts_for_nothing(office: Office) -> None:
+def test_approval_dated_before_the_request_is_refused(office: Office) -> None:
     request = office.ask()
-    forged(office, request, BEN, "ben@example.com", decided_at=office.now - timedelta(hours=1))
-    refused(office, request, "dated before the request")
+    put_approval(office, request, BEN, "ben@example.com", decided_at=office.now - timedelta(hours=1))
+    assert_refused(office, request, "dated before the request")
 
 
-def test_a_request_that_was_changed_after_its_approval(office: Office) -> None:
+def test_request_changed_after_approval_is_refused(office: Office) -> None:
     request = office.approved()
     office.backup("two")
     path = office.object(request, "request")
@@ -245,9 +247,9 @@ def test_a_request_that_was_changed_after_its_approval(office: Office) -> None:
     changed = content.model_copy(update={"plan": content.plan | {"backup_id": "two"}})
     path.chmod(0o600)
     path.write_bytes(sign(ANA, StatementKind.REQUEST, changed.payload()))
-    refused(office, request, "the request was changed since")
+    assert_refused(office, request, "the request was changed since")
     path.write_bytes(path.read_bytes().replace(b'"sig": "', b'"sig": "AAAA', 1))
-    refused(office, request, "changed since it was signed, or its signature is forged")
+    assert_refused(office, request, "changed since it was signed, or its signature is forged")
 
 
 def office_payload(path: Path) -> bytes:
@@ -255,7 +257,7 @@ def office_payload(path: Path) -> bytes:
 
 
 def replace_manifest(office: Office, name: str, by: str) -> None:
-    """Deletes the manifest, and creates another one's content under its name."""
+    """Replaces a manifest by the content of another backup's manifest."""
     folder = office.folder / "store" / "daily" / "live.db"
     content = (folder / f"{by}.manifest.json").read_bytes().replace(f'"{by}"'.encode(), f'"{name}"'.encode())
     content = content.replace(f"/{by}.".encode(), f"/{name}.".encode())
@@ -263,23 +265,23 @@ def replace_manifest(office: Office, name: str, by: str) -> None:
     (folder / f"{name}.manifest.json").write_bytes(content)
 
 
-def test_a_manifest_that_was_replaced_between_approval_and_start(office: Office) -> None:
+def test_manifest_replaced_between_approval_and_start_is_refused(office: Office) -> None:
     office.backup("two")
     request = office.approved()
     replace_manifest(office, "one", "two")
-    refused(office, request, "manifest_sha256 is")
+    assert_refused(office, request, "manifest_sha256 is")
 
 
-def test_a_manifest_that_was_replaced_between_start_and_swap(office: Office) -> None:
+def test_manifest_replaced_between_start_and_swap_is_refused(office: Office) -> None:
     office.backup("two")
     request = office.approved()
-    refused(office, request, "manifest_sha256 is", before_swap=lambda: replace_manifest(office, "one", "two"))
+    assert_refused(office, request, "manifest_sha256 is", before_swap=lambda: replace_manifest(office, "one", "two"))
     assert not office.object(request, "used").exists()
 
 
 @pytest.mark.parametrize("moment", ["start", "swap"])
 @pytest.mark.parametrize("by", [BEN, MALLORY, None])
-def test_a_refusal_of_anybody_ends_it_until_the_last_moment(office: Office, moment: str, by: Signer | None) -> None:
+def test_any_refusal_ends_the_request_until_the_swap(office: Office, moment: str, by: Signer | None) -> None:
     request = office.approved()
 
     def refuse() -> None:
@@ -291,60 +293,60 @@ def test_a_refusal_of_anybody_ends_it_until_the_last_moment(office: Office, mome
 
     if moment == "start":
         refuse()
-        refused(office, request, "refused by (ben@example.com|mallory)")
+        assert_refused(office, request, "refused by (ben@example.com|mallory)")
     else:
-        refused(office, request, "refused by (ben@example.com|mallory)", before_swap=refuse)
-    told = office.desk().state(request)
-    assert (told.state, bool(told.problems)) == ("refused", by is not BEN)
+        assert_refused(office, request, "refused by (ben@example.com|mallory)", before_swap=refuse)
+    state = office.desk().state(request)
+    assert (state.state, bool(state.problems)) == ("refused", by is not BEN)
 
 
-def test_used_put_there_by_anybody_stops_it(office: Office) -> None:
+def test_forged_use_stops_the_request(office: Office) -> None:
     request = office.approved()
     put(office, names.used_object(request), b"")
-    refused(office, request, "used already")
+    assert_refused(office, request, "used already")
 
 
-def test_used_that_was_deleted_gives_no_second_run(office: Office) -> None:
+def test_deleted_use_in_one_store_allows_no_second_run(office: Office) -> None:
     request = office.approved()
     office.restore(request)
     office.run("DELETE FROM t")
     office.object(request, "used").unlink()
-    refused(office, request, "used already")
+    assert_refused(office, request, "used already")
 
 
-def test_a_person_who_was_removed_since_approves_no_more(office: Office) -> None:
+def test_approval_of_a_removed_person_is_refused(office: Office) -> None:
     request = office.approved()
     people = [person("ana", ANA), person("carla", CARLA)]
     later = policy(ANA, BEN, people=people, predecessor=office.file.digest)
-    refused(office, request, "signed by an unknown key", file=later)
+    assert_refused(office, request, "signed by an unknown key", file=later)
 
 
-def test_statements_of_one_kind_are_none_of_another(office: Office) -> None:
+def test_statement_of_another_kind_is_refused(office: Office) -> None:
     request = office.ask()
     raw = office.object(request, "request").read_bytes()
     put(office, names.decision_object(request, "approved", "ben@example.com"), raw)
-    refused(office, request, "signed statement of another kind")
+    assert_refused(office, request, "signed statement of another kind")
     decision = json.loads(sign(BEN, StatementKind.REQUEST, b"{}")) | {
         "payloadType": StatementKind.DECISION.payload_type
     }
     put(office, names.decision_object(request, "approved", "carla@example.com"), json.dumps(decision).encode())
-    refused(office, request, "signature is forged")
+    assert_refused(office, request, "signature is forged")
 
 
-def test_an_approval_under_another_request_or_name_counts_for_nothing(office: Office) -> None:
+def test_approval_copied_to_another_request_or_name_is_refused(office: Office) -> None:
     approved, waiting = office.approved(), office.ask()
     content = office.object(approved, "approved.ben@example.com").read_bytes()
     put(office, names.decision_object(waiting, "approved", "ben@example.com"), content)
-    refused(office, waiting, "it is of another request")
+    assert_refused(office, waiting, "it is of another request")
     put(office, names.decision_object(waiting, "approved", "carla@example.com"), content)
-    refused(office, waiting, "put under another name")
+    assert_refused(office, waiting, "stored under another name")
     other = names.new_request_id(office.now)
     put(office, names.request_object(other), office.object(approved, "request").read_bytes())
     put(office, names.decision_object(other, "approved", "ben@example.com"), content)
-    refused(office, other, "put under another id")
+    assert_refused(office, other, "stored under another id")
 
 
-def test_an_older_policy_mounted_again(office: Office) -> None:
+def test_older_or_unrelated_policy_is_refused(office: Office) -> None:
     first = office.file
     office.ask()
     second = policy(ANA, BEN, people=[person("ben", BEN), person("carla", CARLA)], predecessor=first.digest)
@@ -356,14 +358,14 @@ def test_an_older_policy_mounted_again(office: Office) -> None:
 
 
 @pytest.mark.parametrize("signers", [[ANA], [CARLA, MALLORY], [ANA, MALLORY]])
-def test_a_policy_that_two_people_of_the_one_before_have_not_signed(office: Office, signers: list[Signer]) -> None:
+def test_policy_without_two_signatures_of_its_predecessor_is_refused(office: Office, signers: list[Signer]) -> None:
     office.ask()
     people = [person("carla", CARLA), person("mallory", MALLORY)]
     with pytest.raises(NotPermitted, match="nor signed by two people"):
         office.desk(policy(*signers, people=people, predecessor=office.file.digest))
 
 
-def test_a_policy_that_somebody_only_puts_into_the_store_changes_nothing(office: Office) -> None:
+def test_rogue_policy_in_the_store_has_no_effect(office: Office) -> None:
     request = office.approved()
     people = [person("carla", CARLA), person("mallory", MALLORY)]
     for rogue in (policy(CARLA, MALLORY, people=people), policy(CARLA, people=people, predecessor=office.file.digest)):
@@ -372,27 +374,27 @@ def test_a_policy_that_somebody_only_puts_into_the_store_changes_nothing(office:
     assert office.desk().state(request).state == "approved"
 
 
-def test_a_job_that_finds_the_policy_in_the_store_needs_no_right_to_create_it(office: Office) -> None:
+def test_recorded_policy_needs_no_right_to_create(office: Office) -> None:
     class ReadOnly(FolderStore):
         def create(self, name: str, *more: object) -> StoredObject:
             raise StoreError(f"{name} is not to be created")
 
     office.ask()
-    anchor.keep(office.file, [ReadOnly(Path(store.url)) for store in office.stores])
+    anchor.record(office.file, [ReadOnly(Path(store.url)) for store in office.stores])
 
 
-def test_no_policy_where_the_store_has_seen_one(office: Office) -> None:
+def test_missing_policy_is_refused_if_the_store_has_one(office: Office) -> None:
     office.approved()
     with pytest.raises(NotPermitted, match="no such policy is in force here"):
         Desk(None, office.stores)
 
 
-def test_without_a_permit_nothing_is_restored_over_production(office: Office) -> None:
+def test_in_place_restore_in_production_needs_a_permit(office: Office) -> None:
     with pytest.raises(NotPermitted, match="needs a second person's approval"):
         restore(office.order())
 
 
-def test_break_glass_alone_is_good_for_both_parts(office: Office) -> None:
+def test_break_glass_key_can_request_and_approve_alone(office: Office) -> None:
     office.file = policy(break_glass={"keys": [GLASS.public.pem]})
     request = office.ask(GLASS)
     made = office.decide(request, GLASS)
@@ -403,31 +405,31 @@ def test_break_glass_alone_is_good_for_both_parts(office: Office) -> None:
     assert office.run("SELECT * FROM t") == [("kept",)]
 
 
-def test_an_offline_key_speaks_for_nobody_else(office: Office) -> None:
+def test_break_glass_key_cannot_sign_for_a_person(office: Office) -> None:
     office.file = policy(break_glass={"keys": [GLASS.public.pem]})
     request = office.ask()
-    forged(office, request, GLASS, "ben@example.com")
-    refused(office, request, "signed by an offline key and says that ben")
+    put_approval(office, request, GLASS, "ben@example.com")
+    assert_refused(office, request, "signed by an offline key and says that ben")
 
 
-def test_what_somebody_heaps_up_hides_no_used_and_no_refusal(office: Office) -> None:
-    """Thousands of forged decisions under a request leave what stops it within what is looked at."""
+def test_thousands_of_forged_decisions_do_not_hide_the_use(office: Office) -> None:
+    """With thousands of forged decisions, the use and the refusals of a request are still read."""
     request = office.approved()
     for number in range(2100):
         put(office, names.decision_object(request, "approved", f"a{number:05d}"), b"x")
     put(office, names.used_object(request), b"")
-    refused(office, request, "used already")
+    assert_refused(office, request, "used already")
 
 
-def test_an_id_that_is_none_is_told(office: Office) -> None:
+def test_unknown_request_id_is_reported(office: Office) -> None:
     for request in ("", "../x", "20240115T120000Z-aaaaaaaa", names.new_request_id(office.now)):
         with pytest.raises(UsageError, match="litekeep requests"):
             office.desk().state(request)
 
 
-def test_a_target_that_became_another_is_noticed(office: Office, tmp_path: Path) -> None:
-    """The same path, as a link to another file."""
+def test_target_replaced_by_a_link_is_refused(office: Office, tmp_path: Path) -> None:
+    """The path becomes a link to another file."""
     request = office.approved()
     office.live.rename(tmp_path / "moved.db")
     office.live.symlink_to(tmp_path / "moved.db")
-    refused(office, request, "target is .*moved.db", order=office.order())
+    assert_refused(office, request, "target is .*moved.db", order=office.order())

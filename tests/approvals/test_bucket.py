@@ -1,4 +1,4 @@
-"""Two persons whose keys are in Cloud KMS, and stores that are buckets: the main paths, and what must fail."""
+"""Approval by two persons with keys in Cloud KMS and stores in buckets."""
 
 import threading
 from collections.abc import Iterator
@@ -58,33 +58,35 @@ def approved(office: Office, signers: dict[str, Signer]) -> str:
 
 
 def remove(office: Office, name: str, places: int = 2) -> None:
-    """As somebody does who may delete in the bucket."""
+    """Deletes objects, like an attacker with the right to delete in the bucket."""
     for store in office.stores[:places]:
         for item in list(store.list_objects(name)):
             store.delete(item.name, item.generation)
 
 
-def refused(office: Office, request: str, why: str) -> None:
+def assert_refused(office: Office, request: str, why: str) -> None:
     with pytest.raises(NotPermitted, match=why):
         office.restore(request)
     assert office.run("SELECT * FROM t") == EMPTY
 
 
-def test_a_restore_in_place_by_two_persons_once(office: Office, signers: dict[str, Signer]) -> None:
+def test_approved_restore_with_kms_keys_runs_once(office: Office, signers: dict[str, Signer]) -> None:
     request = approved(office, signers)
     office.restore(request)
     assert office.run("SELECT * FROM t") == [("kept",)]
     office.run("DELETE FROM t")
-    refused(office, request, "used already")
+    assert_refused(office, request, "used already")
     used = names.used_object(request)
     assert [len(list(store.list_objects(used))) for store in office.stores] == [1, 1]
 
 
-def test_nobody_alone_and_nobody_of_two_restores_at_once(office: Office, signers: dict[str, Signer]) -> None:
+def test_one_person_alone_is_refused_and_concurrent_restores_run_once(
+    office: Office, signers: dict[str, Signer]
+) -> None:
     request = office.ask(signers["ana"])
-    with pytest.raises(NotPermitted, match="nobody approves what he asked for"):
+    with pytest.raises(NotPermitted, match="nobody may approve their own request"):
         office.decide(request, signers["ana"])
-    refused(office, request, "nobody has approved it yet")
+    assert_refused(office, request, "nobody has approved it yet")
     office.decide(request, signers["ben"])
     outcomes: list[str] = []
     both = threading.Barrier(2)
@@ -106,19 +108,19 @@ def test_nobody_alone_and_nobody_of_two_restores_at_once(office: Office, signers
     assert ("used already" in first, second) == (True, "restored")
 
 
-def test_a_refusal_ends_it(office: Office, signers: dict[str, Signer]) -> None:
+def test_refusal_ends_the_request(office: Office, signers: dict[str, Signer]) -> None:
     request = approved(office, signers)
     office.decide(request, signers["ben"], "refused")
-    refused(office, request, "it was refused by ben@example.com")
+    assert_refused(office, request, "it was refused by ben@example.com")
 
 
-def test_a_manifest_that_was_deleted_and_created_anew(office: Office, signers: dict[str, Signer]) -> None:
+def test_manifest_deleted_and_created_again_is_refused(office: Office, signers: dict[str, Signer]) -> None:
     request = approved(office, signers)
     remove(office, "daily/live.db/one", places=1)
     office.run("INSERT INTO t VALUES ('other')")
     office.backup("one")
     office.run("DELETE FROM t")
-    refused(office, request, "was approved for something else: manifest_sha256")
+    assert_refused(office, request, "was approved for something else: manifest_sha256")
 
 
 @pytest.fixture
@@ -135,7 +137,7 @@ def checkpoint(office: Office) -> None:
 
 
 @pytest.mark.parametrize("role", ["used", "refused"])
-def test_a_use_or_a_refusal_that_was_deleted_everywhere_stands_in_the_checkpoint(
+def test_use_or_refusal_deleted_everywhere_is_known_from_the_checkpoint(
     office: Office, signers: dict[str, Signer], settings: Settings, role: str
 ) -> None:
     request = approved(office, signers)
@@ -147,7 +149,7 @@ def test_a_use_or_a_refusal_that_was_deleted_everywhere_stands_in_the_checkpoint
         office.decide(request, signers["ben"], "refused")
     checkpoint(office)
     remove(office, f"requests/{request}.{role}")
-    checkpoint(office)  # the next ones miss it, and so remember it
+    checkpoint(office)  # later checkpoints report it as missing, and keep it in the inventory
     checkpoint(office)
     with pytest.raises(NotPermitted, match=f"by the audit trail it was {role}, and requests/.* was removed since"):
         permit_of(settings, request, Action.RESTORE)

@@ -1,4 +1,4 @@
-"""A policy is read whole or not at all, and what is mounted rules over what a run is told."""
+"""The policy file: wrong or unsigned ones are refused, and the mounted one overrides the settings."""
 
 import json
 from pathlib import Path
@@ -30,10 +30,10 @@ TWO = [person("ana", ANA), person("ben", BEN)]
         ({"people": [TWO[0], {"name": "break-glass", "key": BEN.public.pem}]}, "not break-glass"),
         ({"people": [TWO[0], {"name": "ben", "key": "hunter2"}]}, "it is not the PEM of a public key"),
         ({"people": [TWO[0], {"name": "ben", "key": ""}]}, "it is not the PEM of a public key"),
-        ({"people": [*TWO, {"name": "BEN@example.com", "key": CARLA.public.pem}]}, "a name stands twice"),
-        ({"people": [*TWO, {"name": "c", "key": BEN.public.pem + "\n"}]}, "a key stands twice"),
-        ({"verifier": {"key": ANA.public.pem}}, "a key stands twice"),
-        ({"break_glass": {"keys": [GLASS.public.pem, GLASS.public.pem]}}, "a key stands twice"),
+        ({"people": [*TWO, {"name": "BEN@example.com", "key": CARLA.public.pem}]}, "a name occurs twice"),
+        ({"people": [*TWO, {"name": "c", "key": BEN.public.pem + "\n"}]}, "a key occurs twice"),
+        ({"verifier": {"key": ANA.public.pem}}, "a key occurs twice"),
+        ({"break_glass": {"keys": [GLASS.public.pem, GLASS.public.pem]}}, "a key occurs twice"),
         ({"break_glass": {"keys": []}}, "break_glass.keys"),
         ({"console": {"key": CONSOLE.public.pem}}, "may_attest"),
         ({"predecessor": "abc"}, "predecessor"),
@@ -41,15 +41,15 @@ TWO = [person("ana", ANA), person("ben", BEN)]
         ({"poeple": TWO}, "poeple"),
     ],
 )
-def test_a_wrong_policy_is_none_and_says_why(tmp_path: Path, change: dict[str, Any], why: str) -> None:
+def test_wrong_policy_is_refused_with_the_reason(tmp_path: Path, change: dict[str, Any], why: str) -> None:
     path = tmp_path / "policy.json"
     path.write_bytes(signed(document(**change), [ANA, BEN]))
-    with pytest.raises(UsageError, match="is wrong: .*" + why) as told:
+    with pytest.raises(UsageError, match="is wrong: .*" + why) as refused:
         read_policy_in_force(path)
-    assert "hunter2" not in str(told.value)
+    assert "hunter2" not in str(refused.value)
 
 
-def test_one_that_names_people_and_is_not_signed_by_each_is_not_in_force(tmp_path: Path) -> None:
+def test_first_policy_needs_the_signature_of_each_person(tmp_path: Path) -> None:
     path = tmp_path / "policy.json"
     for content, why in (
         (json.dumps(document()).encode(), "is not signed"),
@@ -64,7 +64,7 @@ def test_one_that_names_people_and_is_not_signed_by_each_is_not_in_force(tmp_pat
     assert read_policy_in_force(path) is not None
 
 
-def test_a_changed_policy_has_no_signatures() -> None:
+def test_changed_policy_has_no_valid_signatures() -> None:
     envelope = json.loads(policy().raw)
     other = json.loads(signed(document(environment="test"), [CARLA]))
     found = parse_policy(json.dumps(envelope | {"payload": other["payload"]}).encode())
@@ -72,14 +72,12 @@ def test_a_changed_policy_has_no_signatures() -> None:
     assert found.signers(found.policy.people) == []
 
 
-def test_a_verifier_needs_no_people() -> None:
+def test_policy_with_a_verifier_needs_no_people() -> None:
     found = parse_policy(json.dumps({"environment": "test", "verifier": {"key": VERIFIER.public.pem}}).encode())
     assert lacking_signatures(found) is None
 
 
-def test_what_is_at_the_fixed_path_rules_over_environment_and_working_folder(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_policy_at_the_fixed_path_overrides_the_settings(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     mounted, own = tmp_path / "mounted.json", tmp_path / "own.json"
     mounted.write_bytes(policy().raw)
     own.write_text(json.dumps({"environment": "test"}))
@@ -101,6 +99,6 @@ def test_what_is_at_the_fixed_path_rules_over_environment_and_working_folder(
         ({"delete": "two-persons", "cleanup_force": "two-persons"}, {"in_place", "job", "delete", "cleanup_force"}),
     ],
 )
-def test_what_needs_two_persons(rules: dict[str, Any], needs: set[str]) -> None:
+def test_actions_that_need_two_persons(rules: dict[str, Any], needs: set[str]) -> None:
     actions: list[Any] = ["in_place", "job", "beside", "delete", "cleanup_force"]
     assert {action for action in actions if policy(**rules).policy.needs_two(action)} == needs

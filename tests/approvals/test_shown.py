@@ -1,4 +1,4 @@
-"""What whoever decides is shown of a request."""
+"""The changes since a request was made, as shown to the person who decides."""
 
 from shared.approvals.changes import changes_since
 from shared.approvals.desk import Desk, Plan
@@ -10,7 +10,7 @@ from tests.approvals.conftest import Office
 from tests.approvals.people import ANA
 
 
-def asked(office: Office, desk: Desk, about: Plan) -> str:
+def make_request(office: Office, desk: Desk, about: Plan) -> str:
     order = office.order()
     _, raw = order.catalog.read_manifest(order.backup)
     return desk.request(ANA, Action.RESTORE, plan_of(order, raw), about, "orders lost").id
@@ -18,17 +18,17 @@ def asked(office: Office, desk: Desk, about: Plan) -> str:
 
 def changes(office: Office, about: Plan) -> tuple[list[str], str | None]:
     desk = office.desk()
-    return changes_since(Catalog(office.store), desk, desk.state(asked(office, desk, about)))
+    return changes_since(Catalog(office.store), desk, desk.state(make_request(office, desk, about)))
 
 
-def test_only_what_is_otherwise_than_when_it_was_asked_for_is_a_change(office: Office) -> None:
+def test_only_differences_since_the_request_are_shown(office: Office) -> None:
     backup = Catalog(office.store).find("one")
     now: Plan = {"verified": backup.verified, "wrong": backup.wrong}
     assert changes(office, now) == changes(office, {}) == ([], None)
     assert changes(office, {**now, "verified": True}) == (["verified is not known now, and was yes"], None)
 
 
-def test_a_request_waits_a_day_and_its_approval_holds_four_hours(office: Office) -> None:
+def test_request_expires_after_a_day_and_approval_after_four_hours(office: Office) -> None:
     request = office.ask()
     asked_at = office.now
     assert office.desk().state(request).to_json()["expires_at"] == rfc3339(asked_at + APPROVE_WITHIN)

@@ -47,7 +47,7 @@ def test_requester_cannot_approve_own_request(office: Site) -> None:
 
     answer = office.decide(request, ANA)
     assert answer.status_code == 403
-    assert "nobody approves what he asked for himself" in answer.text
+    assert "nobody may approve their own request" in answer.text
     assert stored(office) == [f"{request}.request.json"]
 
 
