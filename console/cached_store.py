@@ -19,7 +19,7 @@ from shared.errors import ObjectMissing
 from shared.model.names import is_manifest
 from shared.model.request_names import POLICIES, REQUESTS
 from shared.model.trail_names import BESIDE_TRAIL, TRAIL
-from shared.runtime.collector import all_of_it_stays
+from shared.runtime.collector import garbage_collection_paused
 from shared.stores import Store, StoredObject
 from shared.stores.interface import OwnTime, ReadsMany, SoftDeletes
 
@@ -65,7 +65,7 @@ class CachedStore:
         with self._lock:
             if self._listed is None or self._monotonic() - self._listed > SECONDS:
                 at = self._clock()
-                with all_of_it_stays():
+                with garbage_collection_paused():
                     self._list_again()
                 self._listed, self.listed_at = self._monotonic(), at
             return self._listing

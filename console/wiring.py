@@ -12,7 +12,7 @@ from console.rate_limit import RateLimit
 from console.roles import Roles
 from shared.clock import Clock, utc_now
 from shared.events.log import EventLog
-from shared.runtime.collector import all_of_it_stays
+from shared.runtime.collector import garbage_collection_paused
 from shared.settings import Settings
 from shared.stores import open_store
 from shared.terminal.overall import Look, look_at
@@ -54,7 +54,7 @@ class Wiring:
 
     def look(self) -> Look:
         """Returns the state of all databases, from the listing only; cached as long as it. Raises StoreError."""
-        with all_of_it_stays():
+        with garbage_collection_paused():
             listing = self.store.listing()
             if self._last_look is None or self._last_look[0] is not listing:
                 look = look_at(self.settings, self.store, None, self.clock(), listing_alone=True)

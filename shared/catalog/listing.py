@@ -23,7 +23,7 @@ from shared.model.kinds import Kind
 from shared.model.manifest import Manifest, parse_manifest
 from shared.model.names import BackupName, ObjectName
 from shared.model.trail_names import BESIDE_TRAIL
-from shared.runtime.collector import all_of_it_stays
+from shared.runtime.collector import garbage_collection_paused
 from shared.stores import Store, StoredObject
 
 LATEST = names.LATEST
@@ -62,10 +62,10 @@ class Catalog:
         """
         if since is not None and kind is not None and database is not None:
             start = names.kind_prefix(kind, database) + names.automatic_id(since)
-            with all_of_it_stays():
+            with garbage_collection_paused():
                 return self.assemble(named(self.store.list_objects(names.kind_prefix(kind, database), start)))
         prefixes = [""] if kind is None and database is None else [names.kind_prefix(k, database) for k in _kinds(kind)]
-        with all_of_it_stays():
+        with garbage_collection_paused():
             return self.assemble(
                 named(found for prefix in prefixes for found in self.store.list_objects(prefix, BESIDE_TRAIL))
             )

@@ -123,7 +123,7 @@ class EventLog:
         clock: Clock = utc_now,
         origin: RunOrigin | None = None,
         keep_audit: Callable[[str], None] | None = None,
-        tell: Callable[[Event, str, Mapping[str, Field]], None] | None = None,
+        on_event: Callable[[Event, str, Mapping[str, Field]], None] | None = None,
         trail: Callable[[Mapping[str, Any]], str | None] | None = None,
         send: Callable[[Mapping[str, Any]], None] | None = None,
     ) -> None:
@@ -132,7 +132,7 @@ class EventLog:
         self._clock = clock
         self._origin = origin or RunOrigin()
         self._keep_audit = keep_audit
-        self._tell = tell
+        self._on_event = on_event
         self._trail = trail
         self._send = send
 
@@ -154,11 +154,11 @@ class EventLog:
             self._send(document)
         if event is Event.AUDIT and self._keep_audit is not None:
             self._keep_audit(json.dumps(document, ensure_ascii=False))
-        if self._tell is not None:
-            self._tell(event, text, known)
+        if self._on_event is not None:
+            self._on_event(event, text, known)
         if event in IN_TRAIL and self._trail is not None and (why := self._trail(document)) is not None:
             self.emit(Event.AUDIT_GAP, f"the audit trail in the store lacks this event: {why}", {})
-        if problems := unlike_the_contract(event, known):
+        if problems := contract_problems(event, known):
             raise ValueError(f"event {event} is not as events.json has it: {'; '.join(problems)}")
 
 
@@ -174,7 +174,7 @@ def contract() -> Mapping[str, Any]:
     return content
 
 
-def unlike_the_contract(event: Event, fields: Mapping[str, Field]) -> list[str]:
+def contract_problems(event: Event, fields: Mapping[str, Field]) -> list[str]:
     """What is wrong with such fields of such an event: nothing, if all is well."""
     about, types = contract()["events"][event], contract()["fields"]
     problems = [f"{name} is missing" for name in about["required"] if name not in fields]

@@ -25,7 +25,7 @@ from shared.monitor.quiet import Marks, with_marks
 from shared.retention.inventory import Inventory, inventory_of
 from shared.retention.plan import Candidate
 from shared.retention.retired import is_retired
-from shared.runtime.collector import all_of_it_stays
+from shared.runtime.collector import garbage_collection_paused
 from shared.stores import Store, StoredObject
 
 if TYPE_CHECKING:
@@ -55,7 +55,7 @@ def look(  # noqa: PLR0913 - each is another thing that may be looked at or not
     Raises StoreError when the first store cannot be listed.
     """
     beside = _Beside(now)
-    with all_of_it_stays():
+    with garbage_collection_paused():
         inventory = inventory_of(store, beside.noting(store.list_objects(start=BESIDE_TRAIL)))
     catalog, checker = Catalog(store), Checker(open_key)
     copies, unread = _copies(copy_store, copy_url)

@@ -41,15 +41,15 @@ def update(kept: Mapping[str, Kept], seen: Iterable[Notice], looked_at: Callable
     return after
 
 
-def untold(kept: Mapping[str, Kept]) -> tuple[list[Kept], list[Kept]]:
+def unsent(kept: Mapping[str, Kept]) -> tuple[list[Kept], list[Kept]]:
     """What began and what ended, as far as people were not told; errors first."""
     began = [each for each in kept.values() if not each.told]
     ended = [each for each in kept.values() if each.ended]
     return sorted(began, key=lambda each: not each.is_error), ended
 
 
-def all_told(kept: Mapping[str, Kept]) -> dict[str, Kept]:
-    """The notices once a message with all that was untold has been delivered."""
+def mark_sent(kept: Mapping[str, Kept]) -> dict[str, Kept]:
+    """The notices once a message with all that was unsent has been delivered."""
     return {key: replace(each, told=True) for key, each in kept.items() if not each.ended}
 
 

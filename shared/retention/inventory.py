@@ -18,7 +18,7 @@ from shared.model.names import BackupName
 from shared.model.trail_names import BESIDE_TRAIL
 from shared.retention.plan import Candidate
 from shared.retention.retired import noting_retired
-from shared.runtime.collector import all_of_it_stays
+from shared.runtime.collector import garbage_collection_paused
 from shared.stores import Store, StoredObject
 from shared.stores.interface import OwnTime
 
@@ -83,7 +83,7 @@ class Inventory:
 
 def take_inventory(store: Store) -> Inventory:
     """Lists the store once. Raises StoreError when it cannot be listed or read."""
-    with all_of_it_stays():
+    with garbage_collection_paused():
         return inventory_of(store, store.list_objects(start=BESIDE_TRAIL))
 
 

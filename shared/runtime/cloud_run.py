@@ -13,7 +13,7 @@ _LONGEST = 256  # bytes of an answer
 
 
 @lru_cache(maxsize=8)
-def ask(path: str) -> str | None:
+def metadata_value(path: str) -> str | None:
     """One value, such as `instance/service-accounts/default/email`; None if the server does not answer in time."""
     from http.client import HTTPConnection, HTTPException  # noqa: PLC0415 - most machines have no such server
 
@@ -30,8 +30,8 @@ def ask(path: str) -> str | None:
 
 
 def service_account() -> str | None:
-    return ask("instance/service-accounts/default/email")
+    return metadata_value("instance/service-accounts/default/email")
 
 
 def project() -> str | None:
-    return ask("project/project-id")
+    return metadata_value("project/project-id")

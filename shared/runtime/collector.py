@@ -6,7 +6,7 @@ from contextlib import contextmanager
 
 
 @contextmanager
-def all_of_it_stays() -> Iterator[None]:
+def garbage_collection_paused() -> Iterator[None]:
     """For a block whose many values all stay: ten thousand backups are a million of them.
 
     Looking through these for garbage takes a fifth of the time and finds none.

@@ -44,7 +44,7 @@ _HEADER = 4  # bytes of length, before each message and each piece of a stream
 _CRASHES = frozenset({signal.SIGSEGV, signal.SIGABRT, signal.SIGILL, signal.SIGFPE})
 
 
-class Endless(NotGood):
+class CpuTimeExceeded(NotGood):
     """It took more CPU time than anything of its size can need."""
 
 
@@ -198,7 +198,7 @@ class Confined:
     def _died(self, what: str, limits: Limits) -> None:
         number = -self._process.wait()
         if number == signal.SIGXCPU:
-            raise Endless(
+            raise CpuTimeExceeded(
                 f"{what} took more than {limits.cpu_seconds:g} s of CPU time, more than its size can need: "
                 "it computes without end, use another"
             )

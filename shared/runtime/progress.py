@@ -22,5 +22,5 @@ def counted(pieces: Iterable[bytes], progress: Progress, stage: str, total: int 
         progress(stage, min(done, total) if total else done, total)
 
 
-class GivenUp(Exception):
+class Cancelled(Exception):
     """Work beside this one has failed, and its error is the one that counts."""

@@ -30,8 +30,8 @@ from shared.settings.values import (
     check_key,
     check_store,
     in_files,
+    minimal_settings,
     only_in_environment,
-    place_alone,
     read_settings,
 )
 
@@ -55,9 +55,9 @@ __all__ = [
     "in_files",
     "kms_endpoint",
     "logging_endpoint",
+    "minimal_settings",
     "named_credentials_file",
     "only_in_environment",
-    "place_alone",
     "read_settings",
     "rerouted",
     "run_endpoint",

@@ -258,7 +258,7 @@ def _names() -> frozenset[str]:
     return frozenset(map(str.upper, Settings.model_fields))
 
 
-def place_alone() -> Settings:
+def minimal_settings() -> Settings:
     """Where this runs and how it logs, and of all else the defaults: for the last words of a run whose settings are
     wrong.
     """

@@ -5,7 +5,7 @@ An alert fires on what is logged. So each failed run of a job says so by its own
 
 from shared.errors import UsageError
 from shared.events.log import Event
-from shared.settings import place_alone, read_settings
+from shared.settings import minimal_settings, read_settings
 from shared.terminal.parts import event_log
 
 
@@ -14,7 +14,7 @@ def report_failure(event: Event, why: str, arguments: list[str]) -> None:
     try:
         settings = read_settings()
     except UsageError:
-        settings = place_alone()
+        settings = minimal_settings()
     if settings.logs_json and "--dry-run" not in arguments:
         log = event_log(settings, result_on_stdout="--json" in arguments)
         what = event.partition(".")[0]

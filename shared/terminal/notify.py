@@ -14,7 +14,7 @@ from pathlib import Path
 from shared.events.log import Event, Field, safe_line
 from shared.model.notify_urls import schema_of
 from shared.monitor.finding import Finding
-from shared.notify.notices import Notice, all_told, message_of, untold, update
+from shared.notify.notices import Notice, mark_sent, message_of, unsent, update
 from shared.notify.state import NotifyState, changing, read_state, state_path
 from shared.settings import Settings, state_folder
 
@@ -124,14 +124,14 @@ def _notices(findings: Iterable[Finding]) -> list[Notice]:
 
 
 def _tell(settings: Settings, seen: Iterable[Notice], looked_at: Callable[[str], bool]) -> None:
-    """Updates the state and sends what is untold; what could not be sent is tried again the next time."""
+    """Updates the state and sends what is unsent; what could not be sent is tried again the next time."""
     from shared.notify.send import send  # noqa: PLC0415 - most runs need none
 
     notices = [Notice(each.key, safe_line(each.message), each.is_error) for each in seen]
 
     def change(state: NotifyState) -> None:
         state.kept = update(state.kept, notices, looked_at)
-        began, ended = untold(state.kept)
+        began, ended = unsent(state.kept)
         if not began and not ended:
             return
         title, body = message_of(socket.gethostname(), began, ended)
@@ -140,7 +140,7 @@ def _tell(settings: Settings, seen: Iterable[Notice], looked_at: Callable[[str],
         for url, why in zip(settings.backup_notify, answers, strict=True):
             _note(state, _name_of(url), why)
         if None in answers:
-            state.kept = all_told(state.kept)
+            state.kept = mark_sent(state.kept)
 
     _change(settings, change)
 

@@ -118,7 +118,7 @@ def event_log(settings: Settings, *, result_on_stdout: bool, trail: bool = True)
         as_json=settings.logs_json,
         origin=origin_of(settings) if settings.logs_json else None,
         keep_audit=None if in_cloud_run else lambda line: append(path, line),
-        tell=tell_of_run(settings),
+        on_event=tell_of_run(settings),
         trail=trail_of(settings) if trail else None,
         send=sender_of(settings),
     )

@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from shared.events.log import Event, unlike_the_contract
+from shared.events.log import Event, contract_problems
 from tests.cli.conftest import Workplace
 
 
@@ -88,7 +88,7 @@ def test_events_are_as_the_contract_has_them_and_hold_no_secret(workplace: Workp
     always = ("severity", "message", "time", "event")
     for line in lines:
         fields = {name: value for name, value in line.items() if name not in always}
-        assert unlike_the_contract(Event(line["event"]), fields) == []
+        assert contract_problems(Event(line["event"]), fields) == []
     assert not any(len(word) > 30 and word in said for word in key.replace('"', " ").split())
 
 

@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.events.log import Event, EventLog, RunOrigin, contract, severity_of, unlike_the_contract
+from shared.events.log import Event, EventLog, RunOrigin, contract, contract_problems, severity_of
 
 ROOT = Path(__file__).parents[2]
 NOON = datetime(2024, 1, 15, 12, tzinfo=UTC)
@@ -78,7 +78,7 @@ def test_an_event_that_differs_is_written_and_raised_as_a_defect(fields: dict[st
 def test_a_value_that_is_not_allowed_is_a_defect() -> None:
     fields = {"database": "a", "kind": "daily", "reason": "because"}
     said = "reason is none of unchanged, slot taken, disabled, overrun"
-    assert unlike_the_contract(Event.BACKUP_SKIPPED, fields) == [said]
+    assert contract_problems(Event.BACKUP_SKIPPED, fields) == [said]
 
 
 def test_what_is_not_known_is_left_out() -> None:

@@ -41,9 +41,9 @@ def _nobody(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[None]:
     monkeypatch.setenv("CLOUDSDK_CONFIG", str(tmp_path))
     monkeypatch.setenv("GCE_METADATA_HOST", "127.0.0.1:1")  # nobody listens there
     monkeypatch.chdir(tmp_path)
-    cloud_run.ask.cache_clear()
+    cloud_run.metadata_value.cache_clear()
     yield
-    cloud_run.ask.cache_clear()
+    cloud_run.metadata_value.cache_clear()
 
 
 @pytest.fixture

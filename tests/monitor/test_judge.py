@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from shared.events.log import Event, unlike_the_contract
+from shared.events.log import Event, contract_problems
 from shared.model.kinds import Kind
 from shared.model.report_names import DrillName
 from shared.model.schedules import Schedule, parse_schedules
@@ -197,7 +197,7 @@ def test_whatever_was_seen_each_finding_is_as_the_contract_has_it(own: list[obje
     look = listing(newest_first, drilled=None, copy_url="copy")  # type: ignore[arg-type]
     found = judge(look, ALL, NOW)
     for finding in [*found, *ages(look, NOW)]:
-        assert unlike_the_contract(finding.event, finding.fields) == []
+        assert contract_problems(finding.event, finding.fields) == []
     fresh = [each for each in look.databases["app.db"] if each.kind is Kind.DAILY and not each.wrong]
     fresh = [each for each in fresh if not each.is_future(NOW) and each.age(NOW) <= hours(25)]
     stale = [each for each in found if each.event is Event.MONITOR_STALE and each.fields["kind"] == "daily"]

@@ -3,7 +3,7 @@
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.notify.notices import Kept, Notice, all_told, message_of, untold, update
+from shared.notify.notices import Kept, Notice, mark_sent, message_of, unsent, update
 
 KEYS = "abcd"
 
@@ -18,22 +18,22 @@ def test_each_beginning_and_end_is_told_once_however_often_sending_fails(looks: 
     known: set[str] = set()  # of what people were told that it began, and not that it ended
     for seen, delivered in looks:
         kept = update(kept, notices("".join(sorted(seen))), lambda _key: True)
-        began, ended = untold(kept)
+        began, ended = unsent(kept)
         assert {each.message[-1] for each in began} == seen - known
         assert {each.message[-1] for each in ended} == known - seen
         if delivered:
-            kept, known = all_told(kept), set(seen)
+            kept, known = mark_sent(kept), set(seen)
 
 
 def test_what_was_not_looked_at_has_not_ended() -> None:
-    kept = all_told(update({}, notices("ab"), lambda _key: True))
-    _, ended = untold(update(kept, [], lambda key: key == "a"))
+    kept = mark_sent(update({}, notices("ab"), lambda _key: True))
+    _, ended = unsent(update(kept, [], lambda key: key == "a"))
     assert [each.message for each in ended] == ["message of a"]
 
 
 def test_a_message_stays_short_and_puts_errors_first() -> None:
     kept = {str(number): Kept("long " * 200, is_error=number > 30) for number in range(40)}
-    title, body = message_of("host", *untold(kept))
+    title, body = message_of("host", *unsent(kept))
     assert title == "Litekeep on host: 40 began"
     lines = body.splitlines()
     assert len(lines) == 21

@@ -13,7 +13,7 @@ import pytest
 from shared.errors import NotGood, SourceError
 from shared.operations.verify import allowances
 from shared.operations.verify.child import load, look
-from shared.runtime.confined import Confined, Endless
+from shared.runtime.confined import Confined, CpuTimeExceeded
 
 SOUND = b"CREATE TABLE t(a); INSERT INTO t VALUES(1);"
 # One opcode that takes an hour: SQLite asks nobody meanwhile.
@@ -39,7 +39,7 @@ def gone(pid: int) -> bool:
 
 @pytest.mark.usefixtures("lowered")
 def test_an_endless_statement_is_ended_and_leaves_nothing(tmp_path: Path) -> None:
-    with Confined() as child, pytest.raises(Endless, match=r"^loading x\.sql took more than 1 s of CPU time"):
+    with Confined() as child, pytest.raises(CpuTimeExceeded, match=r"^loading x\.sql took more than 1 s of CPU time"):
         load(child, [ENDLESS], tmp_path / "new.db", "delete", "x.sql")
     assert gone(child.pid)
     assert not list(tmp_path.iterdir())

@@ -6,7 +6,7 @@ from datetime import timedelta
 import pytest
 
 from litekeep.native_screen import NativeLook, look_natively
-from shared.events.log import Event, unlike_the_contract
+from shared.events.log import Event, contract_problems
 from shared.monitor.native_probe import probe_native
 from shared.sqlitecloud import native_backups
 from shared.sqlitecloud.connection_string import Address
@@ -48,7 +48,7 @@ def test_stale_native_backups_during_writes_are_an_event_of_the_contract(server:
     (found,) = probe_native(watched, [NAME], clock=server.clock.now, pause=writing(server, []))
     assert found.event is Event.MONITOR_NATIVE_STALE
     assert found.fields == {"database": NAME, "age_seconds": 600.0, "allowed_seconds": 300.0}
-    assert unlike_the_contract(found.event, found.fields) == []
+    assert contract_problems(found.event, found.fields) == []
     assert NAME in found.message
 
 
@@ -74,7 +74,7 @@ def test_enabled_without_points_is_an_event(server: Server, watched: Address) ->
     server.faults.error("LIST BACKUPS DATABASE", 10005, "No backups found.", times=None)
     (found,) = probe_native(watched, [NAME], clock=server.clock.now, pause=never)
     assert found.event is Event.MONITOR_NATIVE_STALE
-    assert unlike_the_contract(found.event, found.fields) == []
+    assert contract_problems(found.event, found.fields) == []
 
 
 def test_disabled_and_missing_databases_are_no_event(server: Server, watched: Address) -> None:
@@ -91,7 +91,7 @@ def test_failed_check_is_an_event_and_not_ok(server: Server, watched: Address) -
     server.faults.cut("LIST BACKUP SETTINGS")
     (found,) = probe_native(watched, [NAME], clock=server.clock.now, pause=never)
     assert found.event is Event.MONITOR_FAILED
-    assert unlike_the_contract(found.event, found.fields) == []
+    assert contract_problems(found.event, found.fields) == []
 
 
 def test_many_databases_are_checked_over_one_connection(server: Server, address: Address) -> None:

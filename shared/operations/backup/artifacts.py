@@ -19,7 +19,7 @@ from shared.dump.schema import count_rows, schema_hash, schema_version, user_tab
 from shared.dump.unique import refuse_broken_unique
 from shared.model.manifest import Artifact, Database, Integrity
 from shared.model.names import BackupName, Format
-from shared.runtime.progress import GivenUp, Progress, counted
+from shared.runtime.progress import Cancelled, Progress, counted
 from shared.sqlite.settings_of import describe, describe_by_header
 
 # Most bytes of SQL in one row. Loading a row takes about five times its size, and the jobs have 1 GiB of memory.
@@ -91,7 +91,7 @@ def _write_in_parallel(
             pending = [pool.submit(write, form) for form in others]
             try:
                 made = write(first)
-            except GivenUp:
+            except Cancelled:
                 for artifact in pending:
                     artifact.result()  # raises the reason
                 raise
@@ -104,7 +104,7 @@ def _write_in_parallel(
 def _until_cancelled(chunks: Iterable[bytes], cancelled: Event) -> Iterator[bytes]:
     for chunk in chunks:
         if cancelled.is_set():
-            raise GivenUp
+            raise Cancelled
         yield chunk
 
 

@@ -9,7 +9,7 @@ from shared.catalog.listing import Catalog
 from shared.model import names
 from shared.model.names import BackupName, Format
 from shared.operations.cost.prices import STANDARD
-from shared.runtime.collector import all_of_it_stays
+from shared.runtime.collector import garbage_collection_paused
 from shared.stores import Store, StoredObject
 from shared.stores.interface import SoftDeletes
 
@@ -45,7 +45,7 @@ class Usage:
 
 def take_usage(store: Store) -> Usage:
     """Lists the store once, and once more for what is soft-deleted. Raises StoreError."""
-    with all_of_it_stays():
+    with garbage_collection_paused():
         listed = list(store.list_objects(""))
         until = {backup.name: backup.keep_until for backup in Catalog(store).assemble(named(listed))}
         items = list(_items(listed, until))

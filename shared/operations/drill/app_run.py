@@ -9,7 +9,7 @@ from shared.operations.drill.app_checks import AppCheck
 from shared.operations.drill.app_question import ask
 from shared.operations.verify import allowances
 from shared.operations.verify.check import Check
-from shared.runtime.confined import Confined, Endless
+from shared.runtime.confined import Confined, CpuTimeExceeded
 from shared.runtime.limits import Limits
 
 SECONDS_EACH = 60.0
@@ -48,7 +48,7 @@ def _until_it_ends(
                 limits=limits,
                 what="the query",
             )
-        except Endless:
+        except CpuTimeExceeded:
             return [*verdicts, Check(check.name, ok=False, detail=f"the query took longer than {seconds:g} s")]
         except NotGood as error:
             return [*verdicts, Check(check.name, ok=False, detail=str(error))]

@@ -16,7 +16,7 @@ import apsw
 from shared.compare.rows import Match, number_of
 from shared.errors import NotPermitted, UsageError
 from shared.operations.verify import allowances
-from shared.runtime.confined import Confined, Endless
+from shared.runtime.confined import Confined, CpuTimeExceeded
 from shared.runtime.confined_child import Call
 from shared.sqlite.connect import open_snapshot, uri
 from shared.sqlite.names import quote_name
@@ -68,7 +68,7 @@ def choose_where(backup: Path, plan: Path, match: Match, where: str) -> None:
                 limits=limits,
                 what=what,
             )
-        except Endless:
+        except CpuTimeExceeded:
             raise UsageError(
                 f"--where took more than {limits.cpu_seconds:g} s of CPU time on the backup:"
                 " write it by the key or an indexed column"

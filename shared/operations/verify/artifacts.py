@@ -24,7 +24,7 @@ from shared.operations.verify.rungs import Noted, Rungs
 from shared.runtime.confined import Confined
 from shared.runtime.disk import KEPT_FREE, free_bytes
 from shared.runtime.memory import free_memory
-from shared.runtime.progress import GivenUp, Progress
+from shared.runtime.progress import Cancelled, Progress
 from shared.runtime.workspace import scratch_folder
 from shared.stores import Store
 from shared.text import count
@@ -70,13 +70,13 @@ def _both(image: "_Climb", sql: "_Climb", progress: Progress) -> list[Rungs]:
 
     def unless_given_up(stage: str, done: int, total: int) -> None:
         if given_up.is_set():
-            raise GivenUp
+            raise Cancelled
         progress(stage, done, total)
 
     with Confined(INSIDE) as child, _beside(image, unless_given_up, given_up) as beside:
         try:
             found = sql(child, unless_given_up)
-        except GivenUp:
+        except Cancelled:
             beside.result()  # raises the reason
             raise
         while not wait([beside], timeout=_GLANCE).done:
