@@ -1,1 +1,1 @@
-"""Log events and the audit trail: what happened, for alerts and for people."""
+"""Log events and the audit file, for alerts and for people."""

@@ -1,7 +1,7 @@
-"""The audit trail on this machine: a line of JSON for each thing that was done, mode 0600, only ever appended to.
+"""The audit file on this machine: one line of JSON for each action, mode 0600, append-only.
 
-It lies with the user who acts, not in a store: a store keeps what it has for ever and may be out of reach, and one
-who restores from a copy should leave a trace all the same. On Cloud Run, Cloud Logging keeps it.
+It belongs to the user who acts and is not in a store: a store may be out of reach, and a restore from a copy must be
+recorded too. On Cloud Run, Cloud Logging keeps these lines instead.
 """
 
 import os
@@ -14,27 +14,27 @@ _FLAGS = os.O_WRONLY | os.O_APPEND | os.O_CREAT | os.O_NOFOLLOW | os.O_NONBLOCK 
 
 
 def audit_path(state_folder: Path | None) -> Path | None:
-    """`$XDG_STATE_HOME/litekeep/audit.jsonl`; None without any folder for such things."""
+    """Returns `$XDG_STATE_HOME/litekeep/audit.jsonl`; None if the user has no state folder."""
     return None if state_folder is None else state_folder / "litekeep" / "audit.jsonl"
 
 
 def log_path(state_folder: Path | None) -> Path | None:
-    """`$XDG_STATE_HOME/litekeep/log`: the log of runs on a terminal; None without any folder for such things."""
+    """Returns `$XDG_STATE_HOME/litekeep/log`, the log of runs on a terminal; None if the user has no state folder."""
     return None if state_folder is None else state_folder / "litekeep" / "log"
 
 
 def open_log(path: Path) -> TextIO:
-    """The log file for adding lines: a plain file of this user's. Raises OSError."""
+    """Opens the log file for appending. It must be a regular file. Raises OSError."""
     return os.fdopen(os.open(path, _FLAGS, 0o600), "a", encoding="utf-8", errors="backslashreplace")
 
 
 def append(path: Path | None, line: str) -> None:
-    """Adds a line. Where that cannot be done it says so on stderr, and whoever asked goes on.
+    """Appends a line. Prints a warning to stderr if that fails, and raises nothing.
 
-    What was done is done: an error here would deny it. The line itself is on stderr already.
+    The action has already happened, so it must not be reported as failed. The line itself is on stderr already.
     """
     if path is None:
-        _complain("no home folder to keep it in: set XDG_STATE_HOME")
+        _warn("no home folder to keep it in: set XDG_STATE_HOME")
         return
     try:
         path.parent.mkdir(mode=0o700, parents=True, exist_ok=True)
@@ -44,16 +44,16 @@ def append(path: Path | None, line: str) -> None:
         finally:
             os.close(descriptor)
     except OSError as error:
-        _complain(f"{path} cannot be written: {error.strerror or type(error).__name__}")
+        _warn(f"{path} cannot be written: {error.strerror or type(error).__name__}")
 
 
 def _write(descriptor: int, content: bytes) -> None:
-    """In one call, so that lines of several processes do not mix."""
+    """Writes the line in one call, so that lines of several processes do not mix. Raises OSError."""
     if not stat.S_ISREG(os.fstat(descriptor).st_mode):
-        raise OSError(0, "it is not a plain file")
+        raise OSError(0, "it is not a regular file")
     if os.write(descriptor, content) != len(content):
-        raise OSError(0, "the disk took only a part of the line")
+        raise OSError(0, "only a part of the line was written")
 
 
-def _complain(what: str) -> None:
+def _warn(what: str) -> None:
     print(f"warning: the audit line above was not kept in the audit file: {what}", file=sys.stderr, flush=True)

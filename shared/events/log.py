@@ -1,9 +1,9 @@
-"""Log events: one JSON object a line in Cloud Logging's structured form, or one line of text.
+"""Log events: one JSON object per line in Cloud Logging's structured form, or one line of text.
 
-The names are the contract: alert policies match them. `events.json` beside this says what each is, how severe, and
-which fields it has; what differs from it is a defect, and is raised as one. Fields never hold a credential,
-key material or a value out of a row.
-Source of the form: Cloud Logging, "Structured logging" (special JSON fields).
+The names are a contract, because alert policies match them. `events.json` defines the meaning, severity and fields of
+each event; an event that differs from it is a defect and raises ValueError. Fields never contain a credential, key
+material or a value of a row.
+The form is described in Cloud Logging, "Structured logging" (special JSON fields).
 """
 
 import json
@@ -80,7 +80,7 @@ class Event(StrEnum):
 
 Field = str | int | float | bool | None
 
-# What is kept in the store's audit trail: who did, asked for, approved or refused what.
+# The events that are stored in the audit trail: actions, requests and decisions.
 IN_TRAIL = frozenset(
     {
         Event.AUDIT,
@@ -94,7 +94,7 @@ IN_TRAIL = frozenset(
 
 @dataclass(frozen=True)
 class RunOrigin:
-    """Which run writes: `labels` and `trace` (`projects/P/traces/ID`) of its lines in Cloud Logging."""
+    """The run that writes: `labels` and `trace` (`projects/P/traces/ID`) for its lines in Cloud Logging."""
 
     labels: Mapping[str, str] = field(default_factory=dict)
     trace: str | None = None
@@ -109,10 +109,11 @@ class RunOrigin:
 
 
 class EventLog:
-    """Writes events to a stream as they happen, each line flushed.
+    """Writes events to a stream, and flushes each line.
 
-    `keep_audit` also gets each audit event, as a line of JSON; `tell` gets every event. `trail` stores what belongs to
-    the audit trail, and returns why it could not: that is an event of its own. `send` gets each event as it is logged.
+    Callbacks: `keep_audit` gets each audit event as a line of JSON. `on_event` gets the parts of every event. `trail`
+    stores events of the audit trail and returns why that failed, which is logged as another event. `send` gets the JSON
+    document of every event.
     """
 
     def __init__(
@@ -137,9 +138,9 @@ class EventLog:
         self._send = send
 
     def emit(self, event: Event, message: str, fields: Mapping[str, Field]) -> None:
-        """Writes one line; a field that is None is left out.
+        """Writes one line. Fields that are None are left out.
 
-        Raises ValueError, after the line is written, when events.json knows no such event with such fields.
+        Raises ValueError, after writing the line, if the event differs from events.json.
         """
         severity, time = severity_of(event), rfc3339(self._clock())
         text = safe_line(message)
@@ -159,32 +160,32 @@ class EventLog:
         if event in IN_TRAIL and self._trail is not None and (why := self._trail(document)) is not None:
             self.emit(Event.AUDIT_GAP, f"the audit trail in the store lacks this event: {why}", {})
         if problems := contract_problems(event, known):
-            raise ValueError(f"event {event} is not as events.json has it: {'; '.join(problems)}")
+            raise ValueError(f"event {event} differs from events.json: {'; '.join(problems)}")
 
 
 def severity_of(event: Event) -> str:
-    """INFO, NOTICE, WARNING, ERROR, CRITICAL or EMERGENCY, as events.json has it."""
+    """Returns INFO, NOTICE, WARNING, ERROR, CRITICAL or EMERGENCY, from events.json."""
     return str(contract()["events"][event]["severity"])
 
 
 @lru_cache(maxsize=1)
 def contract() -> Mapping[str, Any]:
-    """What events.json says."""
+    """Returns the content of events.json."""
     content: Mapping[str, Any] = json.loads(files("shared.events").joinpath("events.json").read_text("utf-8"))
     return content
 
 
 def contract_problems(event: Event, fields: Mapping[str, Field]) -> list[str]:
-    """What is wrong with such fields of such an event: nothing, if all is well."""
+    """Returns how the event differs from events.json; an empty list if it does not."""
     about, types = contract()["events"][event], contract()["fields"]
     problems = [f"{name} is missing" for name in about["required"] if name not in fields]
     for name, value in fields.items():
         if name not in about["required"] and name not in about["optional"]:
-            problems.append(f"{name} is none of its fields")
+            problems.append(f"{name} is not one of its fields")
         elif not _is_of_type(value, types[name]["type"]):
-            problems.append(f"{name} is no {types[name]['type']}")
+            problems.append(f"{name} is not a {types[name]['type']}")
         elif name in about.get("values", {}) and value not in about["values"][name]:
-            problems.append(f"{name} is none of {', '.join(about['values'][name])}")
+            problems.append(f"{name} is not one of {', '.join(about['values'][name])}")
     return problems
 
 
@@ -197,6 +198,6 @@ def _is_of_type(value: Field, name: str) -> bool:
 
 
 def safe_line(text: str) -> str:
-    """One line of it, without credentials: names come from outside, and must not steer a terminal."""
+    """Returns the text as one line without credentials and control characters, which could come from a name."""
     line = redact(" ".join(text.split()))
     return printable(line)

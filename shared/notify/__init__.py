@@ -1,1 +1,1 @@
-"""Findings that begin and end, told to people where there is no Cloud Monitoring; and the heartbeat."""
+"""Notifications of findings that begin and end, and the heartbeat, for machines without Cloud Monitoring."""

@@ -1,4 +1,4 @@
-"""What began and what ended since people were last told: pure functions of the kept state and what is seen now."""
+"""Which findings began and ended since the last notification: pure functions of the stored state and the findings."""
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
@@ -6,7 +6,7 @@ from dataclasses import dataclass, replace
 
 @dataclass(frozen=True)
 class Notice:
-    """One thing that people should know of. `key` stays the same for as long as it is the same thing."""
+    """A finding or failure to notify people of. `key` identifies it across runs."""
 
     key: str
     message: str
@@ -14,8 +14,8 @@ class Notice:
 
 
 @dataclass(frozen=True)
-class Kept:
-    """A notice that has begun. `told`: people know of it. `ended`: it is over, and they do not know that yet."""
+class NoticeState:
+    """The stored state of a notice. `told`: its beginning was sent. `ended`: it is over, and that was not sent yet."""
 
     message: str
     is_error: bool
@@ -23,13 +23,16 @@ class Kept:
     ended: bool = False
 
 
-def update(kept: Mapping[str, Kept], seen: Iterable[Notice], looked_at: Callable[[str], bool]) -> dict[str, Kept]:
-    """The notices after a look. What `looked_at` covers and is not seen any more has ended.
+def update(
+    kept: Mapping[str, NoticeState], seen: Iterable[Notice], looked_at: Callable[[str], bool]
+) -> dict[str, NoticeState]:
+    """Returns the state after a run that found `seen`.
 
-    What ended before anybody was told of it is dropped.
+    A notice that is not found any more has ended if `looked_at` is true for its key, that is, if the run checked for
+    it. A notice that ended before its beginning was sent is dropped.
     """
     now = {notice.key: notice for notice in seen}
-    after: dict[str, Kept] = {}
+    after: dict[str, NoticeState] = {}
     for key, old in kept.items():
         if key in now or not looked_at(key):
             after[key] = old
@@ -37,19 +40,19 @@ def update(kept: Mapping[str, Kept], seen: Iterable[Notice], looked_at: Callable
             after[key] = replace(old, ended=True)
     for key, notice in now.items():
         told = key in after and after[key].told
-        after[key] = Kept(notice.message, notice.is_error, told=told)
+        after[key] = NoticeState(notice.message, notice.is_error, told=told)
     return after
 
 
-def unsent(kept: Mapping[str, Kept]) -> tuple[list[Kept], list[Kept]]:
-    """What began and what ended, as far as people were not told; errors first."""
+def unsent(kept: Mapping[str, NoticeState]) -> tuple[list[NoticeState], list[NoticeState]]:
+    """Returns the beginnings, errors first, and the ends that were not sent yet."""
     began = [each for each in kept.values() if not each.told]
     ended = [each for each in kept.values() if each.ended]
     return sorted(began, key=lambda each: not each.is_error), ended
 
 
-def mark_sent(kept: Mapping[str, Kept]) -> dict[str, Kept]:
-    """The notices once a message with all that was unsent has been delivered."""
+def mark_sent(kept: Mapping[str, NoticeState]) -> dict[str, NoticeState]:
+    """Returns the state after a message with all unsent beginnings and ends was delivered."""
     return {key: replace(each, told=True) for key, each in kept.items() if not each.ended}
 
 
@@ -57,8 +60,8 @@ _LINES = 20
 _LONGEST = 400  # characters
 
 
-def message_of(machine: str, began: list[Kept], ended: list[Kept]) -> tuple[str, str]:
-    """Title and text for people."""
+def message_of(machine: str, began: list[NoticeState], ended: list[NoticeState]) -> tuple[str, str]:
+    """Returns the title and the text of a message."""
     counts = [f"{len(found)} {word}" for found, word in ((began, "began"), (ended, "ended")) if found]
     lines = [f"{'❌' if each.is_error else '⚠️'} {each.message[:_LONGEST]}" for each in began]
     lines += [f"✅ Over: {each.message[:_LONGEST]}" for each in ended]

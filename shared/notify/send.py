@@ -1,4 +1,4 @@
-"""Sends notifications and heartbeats by a process of their own, within a deadline."""
+"""Sends notifications and heartbeats in a child process, with a deadline."""
 
 import json
 import subprocess
@@ -9,27 +9,27 @@ from typing import Any
 _NOTIFY_SECONDS = 60
 _HEARTBEAT_SECONDS = 20
 _MOST_OF_AN_ANSWER = 64 << 10  # characters
-# With the very modules that run here, whatever folder or environment this was started in.
+# The child uses the module path of this process, whatever its working folder or environment is.
 _START = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from shared.notify.child import main; main()"
 
 
 def send(urls: Sequence[str], title: str, body: str, kind: str) -> list[str | None]:
-    """Sends one message to each Apprise URL. Returns for each why it did not work, or None. Raises nothing."""
-    return _ask({"heartbeat": False, "title": title, "body": body, "type": kind}, urls, _NOTIFY_SECONDS)
+    """Sends one message to each Apprise URL. Returns why each failed, or None. Raises nothing."""
+    return _run_child({"heartbeat": False, "title": title, "body": body, "type": kind}, urls, _NOTIFY_SECONDS)
 
 
 def call_heartbeat(url: str) -> str | None:
-    """Calls the URL once. Returns why it did not work, or None. Raises nothing."""
-    return _ask({"heartbeat": True}, [url], _HEARTBEAT_SECONDS)[0]
+    """Calls the URL once. Returns why that failed, or None. Raises nothing."""
+    return _run_child({"heartbeat": True}, [url], _HEARTBEAT_SECONDS)[0]
 
 
-def _ask(order: dict[str, Any], urls: Sequence[str], seconds: int) -> list[str | None]:
+def _run_child(request: dict[str, Any], urls: Sequence[str], seconds: int) -> list[str | None]:
     command = [sys.executable, "-I", "-c", _START, json.dumps(sys.path)]
-    order = {**order, "urls": list(urls)}
+    request = {**request, "urls": list(urls)}
     try:
         done = subprocess.run(  # noqa: S603 - our own program
             command,
-            input=json.dumps(order).encode(),
+            input=json.dumps(request).encode(),
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             timeout=seconds,
@@ -37,9 +37,9 @@ def _ask(order: dict[str, Any], urls: Sequence[str], seconds: int) -> list[str |
         )
         answer, missing = done.stdout, "it could not be called: its process ended early"
     except subprocess.TimeoutExpired as late:
-        answer, missing = late.stdout or b"", f"it gave no answer within {seconds} s"
+        answer, missing = late.stdout or b"", f"it did not answer within {seconds} s"
     except OSError as error:
-        answer, missing = b"", f"no process could be started for it ({error.strerror})"
+        answer, missing = b"", f"its process could not be started ({error.strerror})"
     found = _lines(answer)
     return [*found[: len(urls)], *([missing] * (len(urls) - len(found)))]
 

@@ -1,1 +1,1 @@
-"""Units and timers for a machine with systemd: what Terraform's jobs and schedules are on Google Cloud."""
+"""Units and timers for a server with systemd, in place of the jobs and schedules on Google Cloud."""

@@ -1,4 +1,4 @@
-"""Cron fields as systemd's OnCalendar= expressions."""
+"""Converts cron fields to systemd's OnCalendar= expressions."""
 
 from collections.abc import Collection
 from datetime import UTC, datetime
@@ -10,10 +10,10 @@ _ANY_TIME = datetime(2024, 1, 1, tzinfo=UTC)
 
 
 def calendar_of(cron: str) -> list[str]:
-    """The OnCalendar= expressions that together elapse at the times of five cron fields, in UTC.
+    """Returns OnCalendar= expressions that together elapse at the times of five cron fields, in UTC.
 
-    There are two where cron takes day of the month and day of the week as OR: systemd takes them as AND.
-    `cron` is one that `shared.model.schedules` accepts.
+    If both the day of the month and the day of the week are given, cron means OR and systemd AND, so two expressions
+    are needed. `cron` must be one that `shared.model.schedules` accepts.
     """
     found = CronSim(cron, _ANY_TIME)
     weekdays = {(int(day) - 1) % 7 for day in found.weekdays if not isinstance(day, tuple)}  # cron: 0 and 7 are Sunday
@@ -25,7 +25,7 @@ def calendar_of(cron: str) -> list[str]:
 
 
 def _weekdays(days: set[int]) -> str:
-    """With a blank behind; nothing where every day is meant."""
+    """Returns the names of the days and a blank; an empty text for every day."""
     return "" if len(days) == len(_DAYS) else ",".join(_DAYS[day] for day in sorted(days)) + " "
 
 

@@ -1,4 +1,4 @@
-"""Units become files, and systemd is told of them. The only module that runs systemctl."""
+"""Installs the units as files and enables their timers. This is the only module that runs systemctl."""
 
 import os
 import shutil
@@ -18,20 +18,20 @@ _LARGEST = 64 << 10  # bytes; ours have about 1,500
 
 @dataclass(frozen=True)
 class Installed:
-    """`started`: systemd runs here, and the timers with it; else they start with the next boot."""
+    """The result of an installation. `started`: systemd is running, so the timers are; else they start at boot."""
 
     removed: tuple[str, ...]
     started: bool
 
 
 def install(folder: Path, units: Mapping[str, str], *, of_user: bool) -> Installed:
-    """Writes the units, removes those of ours that are no longer wanted, and enables the timers.
+    """Writes the units, removes units from earlier installations that are no longer needed, and enables the timers.
 
-    A file that `--install` did not write is never touched. Raises UsageError for one in the way, LitekeepError when
-    the folder or systemd refuses.
+    Files that `--install` did not write are never changed. Raises UsageError if one has the name of a unit,
+    LitekeepError if the folder cannot be written or systemctl fails.
     """
     if shutil.which("systemctl") is None:
-        raise UsageError("systemctl is not there: this machine has no systemd; see litekeep systemd --print")
+        raise UsageError("cannot install units: this machine has no systemctl; use litekeep systemd --print")
     for name in units:
         if os.path.lexists(folder / name) and not _is_ours(folder / name):
             raise UsageError(f"{folder / name} was not written by litekeep systemd: move it away first")
@@ -46,7 +46,7 @@ def install(folder: Path, units: Mapping[str, str], *, of_user: bool) -> Install
         for name, content in units.items():
             replace_whole(folder / name, content.encode(errors="surrogateescape"), 0o644)
     except OSError as error:
-        raise LitekeepError(f"units cannot be written into {folder}: {error.strerror}") from None
+        raise LitekeepError(f"cannot write units into {folder}: {error.strerror}") from None
     if _RUNNING.is_dir():
         _systemctl("daemon-reload", [], of_user=of_user, now=False)
     _systemctl("enable", [name for name in units if name.endswith(".timer")], of_user=of_user, now=True)
@@ -79,8 +79,8 @@ def _systemctl(verb: str, names: Iterable[str], *, of_user: bool, now: bool) -> 
         )
     except subprocess.TimeoutExpired:
         raise LitekeepError(
-            f"systemctl {verb} did not end within {_LONGEST} s: see journalctl, and try again"
+            f"systemctl {verb} did not finish within {_LONGEST} s: see journalctl, and try again"
         ) from None
     if done.returncode:
-        said = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
-        raise LitekeepError(f"systemctl {verb} failed after the units were written: {said[:200]}")
+        reason = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
+        raise LitekeepError(f"systemctl {verb} failed after the units were written: {reason[:200]}")

@@ -1,4 +1,4 @@
-"""The text of each unit: a service for each task, hardened, and a timer that starts it."""
+"""Generates the units: a hardened service for each task, and a timer that starts it."""
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from shared.systemd.calendar import calendar_of
 MARK = "# Written by litekeep systemd; --install replaces it."
 PREFIX = "litekeep-"
 
-# When the tasks that are no backups start. The same times are the defaults of Terraform's `schedules`.
+# When the tasks other than backups start. The defaults of Terraform's `schedules` are the same times.
 VERIFY, CLEANUP, MONITOR, DRILL = "20 */6 * * *", "0 4 * * *", "10 * * * *", "0 3 * * 0"
 RESTORE_CHECK = "0 5 1 * *"
 _WITHOUT_SETTING = (Kind.DAILY, Kind.WEEKLY)
@@ -27,7 +27,7 @@ RestrictAddressFamilies=AF_UNIX AF_INET AF_INET6 AF_NETLINK
 SystemCallArchitectures=native
 SystemCallFilter=@system-service
 SystemCallErrorNumber=EPERM"""
-# A user's service manager may not mount anything, so these are for the system's units alone.
+# These need the right to mount, which a user's service manager does not have, so they are for system units only.
 _SYSTEM_ONLY = """\
 ProtectSystem=strict
 ProtectHome=read-only
@@ -42,17 +42,17 @@ RestrictNamespaces=yes
 StateDirectory=litekeep
 StateDirectoryMode=0700
 Environment=XDG_STATE_HOME=%S TMPDIR=/var/tmp"""
-# What root needs to read and replace files of others; any other user gets no capability at all.
+# The capabilities that root needs to read and replace files of other users. Any other user gets none.
 _OF_ROOT = "CAP_CHOWN CAP_DAC_OVERRIDE CAP_FOWNER"
 
 
 @dataclass(frozen=True)
 class Machine:
-    """Where the units run. All paths are absolute.
+    """The machine that the units run on. All paths are absolute.
 
-    `user`: who runs the tasks; None for units of a user's own service manager. `written`: folders of stores.
-    `source`: the folder of the database file, where SQLite may have to write beside it. `environment`: what the units
-    set.
+    `user`: who runs the tasks; None for units of a user's own service manager. `written`: the folders of stores.
+    `source`: the folder of the database file, in which SQLite may have to write. `environment`: variables that the
+    units set.
     """
 
     program: tuple[str, ...]
@@ -66,7 +66,7 @@ class Machine:
 
 @dataclass(frozen=True)
 class ScheduledCommand:
-    """A command and when it starts. `reads_key`: it fails without the key; `reads_source`: it opens the database."""
+    """A command with its schedule. `reads_key`: it fails without the key; `reads_source`: it opens the database."""
 
     name: str
     about: str
@@ -77,7 +77,7 @@ class ScheduledCommand:
 
 
 def tasks_of(schedules: Mapping[Kind, Schedule] | None) -> list[ScheduledCommand]:
-    """A backup for each schedule (daily and weekly where BACKUP_SCHEDULES is not set), and what proves and watches."""
+    """Returns a backup for each schedule (daily and weekly if BACKUP_SCHEDULES is not set), and the other tasks."""
     if schedules is None:
         schedules = {kind: DEFAULT_SCHEDULES[kind] for kind in _WITHOUT_SETTING}
     backups = [
@@ -93,15 +93,13 @@ def tasks_of(schedules: Mapping[Kind, Schedule] | None) -> list[ScheduledCommand
     ]
     return [
         *backups,
-        ScheduledCommand(
-            "verify", "proof of new backups by restores", ("verify", "--since", "7d"), VERIFY, reads_key=True
-        ),
-        ScheduledCommand("cleanup", "removal of backups whose time is over", ("cleanup",), CLEANUP),
-        ScheduledCommand("monitor", "look for what is missing", ("monitor",), MONITOR),
-        ScheduledCommand("drill", "restore drill, where one is due", ("drill",), DRILL, reads_key=True),
+        ScheduledCommand("verify", "verification of new backups", ("verify", "--since", "7d"), VERIFY, reads_key=True),
+        ScheduledCommand("cleanup", "removal of expired backups", ("cleanup",), CLEANUP),
+        ScheduledCommand("monitor", "check for missing and bad backups", ("monitor",), MONITOR),
+        ScheduledCommand("drill", "restore drill, if one is due", ("drill",), DRILL, reads_key=True),
         ScheduledCommand(
             "restore-check",
-            "look whether a restore would reach its target",
+            "check whether a restore would reach its target",
             ("restore", "--check"),
             RESTORE_CHECK,
             reads_key=True,
@@ -111,7 +109,7 @@ def tasks_of(schedules: Mapping[Kind, Schedule] | None) -> list[ScheduledCommand
 
 
 def units_of(machine: Machine, tasks: list[ScheduledCommand]) -> dict[str, str]:
-    """File name -> content, a service and a timer for each task."""
+    """Returns the content of each unit by file name: a service and a timer for each task."""
     units: dict[str, str] = {}
     for task in tasks:
         units[f"{PREFIX}{task.name}.service"] = "\n".join(_service(machine, task)) + "\n"
@@ -126,7 +124,7 @@ def _service(machine: Machine, task: ScheduledCommand) -> Iterator[str]:
         for folder in machine.written:
             yield f"RequiresMountsFor={_word(folder)}"
     if task.reads_key and machine.key_file is not None:
-        yield "# Without its key the task is left out; litekeep-monitor runs all the same, and reports that."
+        yield "# The task is skipped while the key file is missing; litekeep-monitor still runs, and reports that."
         yield f"ConditionPathExists={_plain(machine.key_file)}"
     yield from ("", "[Service]", "Type=oneshot", f"WorkingDirectory={_plain(machine.folder)}")
     yield f"ExecStart={' '.join(_argument(part) for part in (*machine.program, *task.arguments))}"
@@ -135,15 +133,15 @@ def _service(machine: Machine, task: ScheduledCommand) -> Iterator[str]:
         yield f"User={machine.user}"
         yield f"CapabilityBoundingSet={_OF_ROOT if machine.user == 'root' else ''}"
         yield _SYSTEM_ONLY
-        yield from () if _lies_in_tmp(machine) else ("PrivateTmp=yes",)
+        yield from () if _uses_tmp(machine) else ("PrivateTmp=yes",)
         written = [*machine.written, *([machine.source] if task.reads_source and machine.source else [])]
         for folder in dict.fromkeys(written):
-            yield f"ReadWritePaths={_word(f'-{folder}')}"  # -: one that is missing is reported by the task itself
+            yield f"ReadWritePaths={_word(f'-{folder}')}"  # -: the task itself reports a missing folder
     yield _ANYWHERE
 
 
-def _lies_in_tmp(machine: Machine) -> bool:
-    """Returns whether PrivateTmp= would hide from a task what it works with."""
+def _uses_tmp(machine: Machine) -> bool:
+    """Returns whether PrivateTmp= would hide files that the tasks need."""
     paths = [machine.folder, *machine.written, *(path for path in (machine.source, machine.key_file) if path)]
     return any(path.is_relative_to(place) for path in paths for place in ("/tmp", "/var/tmp"))  # noqa: S108 - names only
 
@@ -156,16 +154,16 @@ def _timer(task: ScheduledCommand) -> Iterator[str]:
 
 
 def _plain(path: Path) -> str:
-    """A value that systemd takes to the end of the line, with %-specifiers."""
+    """Escapes a value that extends to the end of the line. systemd expands %-specifiers in it."""
     return str(path).replace("%", "%%")
 
 
 def _word(text: Path | str) -> str:
-    """One word of a list: quoted, with %-specifiers."""
+    """Quotes one word of a list, and escapes %-specifiers."""
     escaped = str(text).replace("\\", "\\\\").replace('"', '\\"').replace("%", "%%")
     return f'"{escaped}"' if any(not (c.isalnum() or c in "/._-=%:+@") for c in escaped) else escaped
 
 
 def _argument(text: str) -> str:
-    """One word of a command line, where $ stands for a variable besides."""
+    """Quotes one word of a command line, in which systemd also expands $ variables."""
     return _word(text).replace("$", "$$")

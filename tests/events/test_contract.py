@@ -1,4 +1,4 @@
-"""The code is held to shared/events/events.json: by name here, field by field each time that an event is written."""
+"""Events are checked against shared/events/events.json: their names here, their fields whenever one is written."""
 
 import ast
 import io
@@ -25,11 +25,11 @@ def written(event: Event, fields: Mapping[str, object], *, as_json: bool = True,
     return stream.getvalue()
 
 
-def test_code_and_contract_know_the_same_events() -> None:
+def test_code_and_events_json_have_the_same_events() -> None:
     assert {event.value for event in Event} == set(contract()["events"])
 
 
-def test_each_event_is_written_somewhere() -> None:
+def test_each_event_is_used_in_the_code() -> None:
     assert set(_members_used()) == set(Event)
 
 
@@ -42,7 +42,7 @@ def _members_used() -> Iterator[Event]:
 
 
 @pytest.mark.parametrize("event", Event)
-def test_an_event_with_all_that_it_must_have_is_written_in_cloud_loggings_form(event: Event) -> None:
+def test_event_with_required_fields_is_written_in_cloud_loggings_form(event: Event) -> None:
     samples = {"string": "x", "integer": 3, "number": 1.5}
     about, types = contract()["events"][event], contract()["fields"]
     fields = {name: samples[types[name]["type"]] for name in about["required"]}
@@ -61,31 +61,31 @@ def test_an_event_with_all_that_it_must_have_is_written_in_cloud_loggings_form(e
     ("fields", "problem"),
     [
         ({"database": "a", "kind": "daily"}, "backup_id is missing"),
-        (GOOD | {"rows": 3}, "rows is none of its fields"),
-        (GOOD | {"database": 3}, "database is no string"),
-        (GOOD | {"duration_seconds": "3"}, "duration_seconds is no number"),
-        (GOOD | {"duration_seconds": True}, "duration_seconds is no number"),
-        (GOOD | {"duration_seconds": float("nan")}, "duration_seconds is no number"),
+        (GOOD | {"rows": 3}, "rows is not one of its fields"),
+        (GOOD | {"database": 3}, "database is not a string"),
+        (GOOD | {"duration_seconds": "3"}, "duration_seconds is not a number"),
+        (GOOD | {"duration_seconds": True}, "duration_seconds is not a number"),
+        (GOOD | {"duration_seconds": float("nan")}, "duration_seconds is not a number"),
     ],
 )
-def test_an_event_that_differs_is_written_and_raised_as_a_defect(fields: dict[str, object], problem: str) -> None:
+def test_event_that_differs_from_the_contract_is_written_and_raises(fields: dict[str, object], problem: str) -> None:
     stream = io.StringIO()
     with pytest.raises(ValueError, match=problem):
         EventLog(stream, as_json=True).emit(Event.VERIFY_SUCCEEDED, "said", fields)  # type: ignore[arg-type]
     assert json.loads(stream.getvalue())["event"] == "verify.succeeded"
 
 
-def test_a_value_that_is_not_allowed_is_a_defect() -> None:
+def test_value_that_is_not_allowed_is_a_contract_problem() -> None:
     fields = {"database": "a", "kind": "daily", "reason": "because"}
-    said = "reason is none of unchanged, slot taken, disabled, overrun"
-    assert contract_problems(Event.BACKUP_SKIPPED, fields) == [said]
+    problem = "reason is not one of unchanged, slot taken, disabled, overrun"
+    assert contract_problems(Event.BACKUP_SKIPPED, fields) == [problem]
 
 
-def test_what_is_not_known_is_left_out() -> None:
+def test_fields_that_are_none_are_left_out() -> None:
     assert "duration_seconds" not in json.loads(written(Event.VERIFY_SUCCEEDED, GOOD | {"duration_seconds": None}))
 
 
-def test_labels_and_trace_stand_where_cloud_logging_looks_for_them() -> None:
+def test_labels_and_trace_use_cloud_loggings_field_names() -> None:
     origin = RunOrigin({"execution": "e-1", "task_index": "0"}, "projects/p/traces/00")
     line = json.loads(written(Event.VERIFY_SUCCEEDED, GOOD, origin=origin))
     assert line["logging.googleapis.com/labels"] == {"execution": "e-1", "task_index": "0"}
@@ -94,14 +94,14 @@ def test_labels_and_trace_stand_where_cloud_logging_looks_for_them() -> None:
 
 @settings(max_examples=150, deadline=None)
 @given(st.text(), st.booleans())
-def test_whatever_a_name_holds_an_event_is_one_line_of_text(name: str, as_json: bool) -> None:
+def test_event_is_one_printable_line_for_any_name(name: str, as_json: bool) -> None:
     line = written(Event.VERIFY_SUCCEEDED, GOOD | {"database": name}, as_json=as_json)
     assert line.endswith("\n")
     assert line[:-1].isprintable()
     line.encode()
 
 
-def test_only_audit_events_are_kept() -> None:
+def test_only_audit_events_go_to_the_audit_file() -> None:
     kept: list[str] = []
     written(Event.VERIFY_SUCCEEDED, GOOD, keep_audit=kept.append)
     deed = {"actor": "me", "action": "verify", "target": "t", "outcome": "succeeded"}

@@ -1,4 +1,4 @@
-"""Who acts: read from Google's credentials where there are any, without a secret and without a wait."""
+"""The actor of an event: read from Google's credentials if there are any, without secrets and without waiting."""
 
 import json
 from collections.abc import Iterator
@@ -31,7 +31,7 @@ class _Metadata(BaseHTTPRequestHandler):
         self.wfile.write((known or "no").encode())
 
     def log_message(self, *_arguments: object) -> None:
-        """Tests are silent."""
+        """Logs nothing."""
 
 
 @pytest.fixture(autouse=True)
@@ -78,7 +78,7 @@ def credentials(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str) -
         ),
     ],
 )
-def test_the_account_of_a_credentials_file_is_the_actor(
+def test_account_of_the_credentials_file_is_the_actor(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: dict[str, object], account: str
 ) -> None:
     credentials(monkeypatch, tmp_path, json.dumps(content))
@@ -86,7 +86,7 @@ def test_the_account_of_a_credentials_file_is_the_actor(
 
 
 @pytest.mark.parametrize("content", ["", "[]", "{}", '{"account": ""}', '{"client_email": "SECRET"}', '{"account": 3}'])
-def test_a_file_that_names_no_account_leaves_the_user_of_the_system(
+def test_credentials_file_without_account_leaves_the_system_user_as_actor(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, content: str
 ) -> None:
     user = actor_of(Settings())
@@ -95,7 +95,7 @@ def test_a_file_that_names_no_account_leaves_the_user_of_the_system(
 
 
 @pytest.mark.usefixtures("metadata")
-def test_a_cloud_run_job_acts_as_its_service_account_and_labels_its_lines() -> None:
+def test_cloud_run_job_acts_as_its_service_account_and_labels_its_lines() -> None:
     settings = Settings(**ON_CLOUD_RUN)
     assert actor_of(settings) == "backup@acme.iam.gserviceaccount.com"
     origin = origin_of(settings)
@@ -111,11 +111,11 @@ def test_a_cloud_run_job_acts_as_its_service_account_and_labels_its_lines() -> N
     assert origin == origin_of(settings)
 
 
-def test_without_an_answer_the_job_itself_is_named_and_no_trace_is_made_up() -> None:
+def test_without_metadata_server_the_job_is_the_actor_and_there_is_no_trace() -> None:
     settings = Settings(**ON_CLOUD_RUN)
     assert "backup-daily" in actor_of(settings)
     assert origin_of(settings).trace is None
 
 
-def test_elsewhere_lines_have_no_labels() -> None:
+def test_lines_outside_cloud_run_have_no_labels() -> None:
     assert origin_of(Settings()).to_json() == {}

@@ -1,9 +1,9 @@
-"""People are told once that something began, and once that it ended."""
+"""The beginning and the end of a finding are each sent once."""
 
 from hypothesis import given
 from hypothesis import strategies as st
 
-from shared.notify.notices import Kept, Notice, mark_sent, message_of, unsent, update
+from shared.notify.notices import Notice, NoticeState, mark_sent, message_of, unsent, update
 
 KEYS = "abcd"
 
@@ -13,10 +13,10 @@ def notices(keys: str) -> list[Notice]:
 
 
 @given(st.lists(st.tuples(st.sets(st.sampled_from(KEYS)), st.booleans()), max_size=12))
-def test_each_beginning_and_end_is_told_once_however_often_sending_fails(looks: list[tuple[set[str], bool]]) -> None:
-    kept: dict[str, Kept] = {}
-    known: set[str] = set()  # of what people were told that it began, and not that it ended
-    for seen, delivered in looks:
+def test_each_beginning_and_end_is_sent_once_even_if_sending_fails(runs: list[tuple[set[str], bool]]) -> None:
+    kept: dict[str, NoticeState] = {}
+    known: set[str] = set()  # notices whose beginning was sent, but not their end
+    for seen, delivered in runs:
         kept = update(kept, notices("".join(sorted(seen))), lambda _key: True)
         began, ended = unsent(kept)
         assert {each.message[-1] for each in began} == seen - known
@@ -25,14 +25,14 @@ def test_each_beginning_and_end_is_told_once_however_often_sending_fails(looks: 
             kept, known = mark_sent(kept), set(seen)
 
 
-def test_what_was_not_looked_at_has_not_ended() -> None:
+def test_notice_that_was_not_checked_has_not_ended() -> None:
     kept = mark_sent(update({}, notices("ab"), lambda _key: True))
     _, ended = unsent(update(kept, [], lambda key: key == "a"))
     assert [each.message for each in ended] == ["message of a"]
 
 
-def test_a_message_stays_short_and_puts_errors_first() -> None:
-    kept = {str(number): Kept("long " * 200, is_error=number > 30) for number in range(40)}
+def test_message_is_short_and_lists_errors_first() -> None:
+    kept = {str(number): NoticeState("long " * 200, is_error=number > 30) for number in range(40)}
     title, body = message_of("host", *unsent(kept))
     assert title == "Litekeep on host: 40 began"
     lines = body.splitlines()

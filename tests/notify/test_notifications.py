@@ -1,4 +1,4 @@
-"""Findings and failures reach a receiver once, good backups call the heartbeat, and neither costs a backup anything."""
+"""Findings and failures are sent once, good backups call the heartbeat, and an error with either fails no backup."""
 
 import socket
 from collections.abc import Iterator
@@ -27,20 +27,20 @@ def place(workplace: Workplace, receiver: Receiver) -> Workplace:  # noqa: F811 
     return workplace
 
 
-def without_secrets(place: Workplace, outcome: Outcome) -> None:
+def assert_without_secrets(place: Workplace, outcome: Outcome) -> None:
     kept = "".join(path.read_text() for path in (place.folder / "state").rglob("*") if path.is_file())
     for secret in SECRETS:
         assert secret not in outcome.out + outcome.err + kept
 
 
-def test_a_failed_backup_is_told_once_and_its_end_too(place: Workplace, receiver: Receiver) -> None:
+def test_failed_backup_and_its_recovery_are_each_sent_once(place: Workplace, receiver: Receiver) -> None:
     bad = place.folder / "app.db"
     good = bad.read_bytes()
     bad.write_bytes(b"no database at all, " * 100)
     for _ in range(2):
         outcome = place.run("backup", "--kind", "daily")
         assert outcome.code != 0
-        without_secrets(place, outcome)
+        assert_without_secrets(place, outcome)
     (message,) = receiver.messages
     assert message["type"] == "failure"
     assert message["title"] == f"Litekeep on {socket.gethostname()}: 1 began"
@@ -53,7 +53,7 @@ def test_a_failed_backup_is_told_once_and_its_end_too(place: Workplace, receiver
     assert "Over: backup.failed" in receiver.messages[1]["message"]
 
 
-def test_findings_of_the_monitor_are_told_when_they_begin_and_end_and_not_each_hour(
+def test_monitor_findings_are_sent_when_they_begin_and_end(
     place: Workplace, receiver: Receiver
 ) -> None:
     settings = {"BACKUP_SCHEDULES": "daily=0 0 * * *"}
@@ -67,13 +67,13 @@ def test_findings_of_the_monitor_are_told_when_they_begin_and_end_and_not_each_h
     assert ["Over: monitor.stale" in each["message"] for each in receiver.messages] == [False, True]
 
 
-def test_a_look_at_one_database_ends_nothing_of_the_others(place: Workplace, receiver: Receiver) -> None:
+def test_monitor_of_one_database_ends_no_finding_of_another(place: Workplace, receiver: Receiver) -> None:
     assert place.run("monitor", BACKUP_SCHEDULES="daily=0 0 * * *").code == 1
     assert place.run("monitor", "--database", "other.db", BACKUP_SCHEDULES="off").code == 0
     assert len(receiver.messages) == 1
 
 
-def test_a_receiver_that_refuses_fails_no_backup_and_is_a_finding_until_it_works(
+def test_failing_receiver_fails_no_backup_and_is_a_finding_until_it_works(
     place: Workplace, receiver: Receiver
 ) -> None:
     receiver.status = 500
@@ -82,34 +82,34 @@ def test_a_receiver_that_refuses_fails_no_backup_and_is_a_finding_until_it_works
     outcome = place.run("backup", "--kind", "daily", **settings)
     assert outcome.code == 0
     assert "warning: BACKUP_HEARTBEAT_URL did not work: it answers with HTTP 500" in outcome.err
-    without_secrets(place, outcome)
+    assert_without_secrets(place, outcome)
     for command in ("status", "monitor"):
         shown = place.run(command, **settings)
         assert shown.code == 1
         assert "monitor.notify_failed: BACKUP_HEARTBEAT_URL failed the last time" in shown.out
         assert "monitor.notify_failed: BACKUP_NOTIFY (json://…) failed the last time" in shown.out
-        without_secrets(place, shown)
+        assert_without_secrets(place, shown)
     receiver.status = 200
     place.good("backup", "--kind", "daily", **settings)
     place.run("monitor", **settings)
     last = receiver.messages[-1]["message"]
-    assert "monitor.notify_failed: BACKUP_NOTIFY" in last  # people learn that they were not told
+    assert "monitor.notify_failed: BACKUP_NOTIFY" in last  # people learn that notifications had failed
     place.good("monitor", **settings)
     place.good("status", **settings)
 
 
-def test_one_url_that_works_is_enough_and_the_other_is_named(place: Workplace, receiver: Receiver) -> None:
+def test_one_working_url_is_enough_and_the_failing_one_is_reported(place: Workplace, receiver: Receiver) -> None:
     settings = {
         "BACKUP_NOTIFY": f"nosuchservice://T0kenOfTheHook {receiver.notify}",
         "BACKUP_SCHEDULES": "daily=0 0 * * *",
     }
     outcome = place.run("monitor", **settings)
-    assert "BACKUP_NOTIFY (nosuchservice://…) failed the last time: Apprise knows no such URL" in outcome.out
-    without_secrets(place, outcome)
+    assert "BACKUP_NOTIFY (nosuchservice://…) failed the last time: Apprise does not support this URL" in outcome.out
+    assert_without_secrets(place, outcome)
     assert len(receiver.messages) == 1
 
 
-def test_the_heartbeat_is_called_after_each_good_backup_and_after_no_other(
+def test_heartbeat_is_called_only_after_good_backups(
     place: Workplace, receiver: Receiver
 ) -> None:
     settings = {"BACKUP_HEARTBEAT_URL": receiver.heartbeat}
@@ -122,30 +122,30 @@ def test_the_heartbeat_is_called_after_each_good_backup_and_after_no_other(
     assert len(receiver.beats) == 2
 
 
-def test_a_heartbeat_follows_no_redirect_and_reads_no_endless_answer(place: Workplace, receiver: Receiver) -> None:
+def test_heartbeat_follows_no_redirect_and_reads_no_endless_answer(place: Workplace, receiver: Receiver) -> None:
     receiver.status, receiver.location = 302, f"http://127.0.0.1:{receiver.port}/elsewhere"
     outcome = place.good("backup", BACKUP_HEARTBEAT_URL=receiver.heartbeat)
-    assert "leads elsewhere and is not followed" in outcome.err
+    assert "a redirect, which is not followed" in outcome.err
     assert receiver.beats == ["/ping/T0kenOfTheHeartbeat"]
     receiver.status, receiver.location, receiver.endless = 200, None, True
     outcome = place.good("backup", BACKUP_HEARTBEAT_URL=receiver.heartbeat)
     assert "warning" not in outcome.err
 
 
-def test_a_notification_follows_no_redirect(place: Workplace, receiver: Receiver) -> None:
+def test_notification_follows_no_redirect(place: Workplace, receiver: Receiver) -> None:
     receiver.status, receiver.location = 307, f"http://127.0.0.1:{receiver.port}/elsewhere"
     place.run("monitor", BACKUP_SCHEDULES="daily=0 0 * * *")
     assert [path for _, path, _ in receiver.requests] == ["/hook/T0kenOfTheHook"]
 
 
-def test_whoever_never_answers_is_given_up(receiver: Receiver) -> None:
+def test_receiver_that_never_answers_times_out(receiver: Receiver) -> None:
     with socket.create_server(("127.0.0.1", 0)) as silent:
-        order = {"heartbeat": True}
+        request = {"heartbeat": True}
         urls = [receiver.heartbeat, f"http://127.0.0.1:{silent.getsockname()[1]}/"]
-        assert send._ask(order, urls, 3) == [None, "it gave no answer within 3 s"]
+        assert send._run_child(request, urls, 3) == [None, "it did not answer within 3 s"]
 
 
-def test_a_damaged_state_tells_once_more(place: Workplace, receiver: Receiver) -> None:
+def test_damaged_state_file_sends_notifications_again(place: Workplace, receiver: Receiver) -> None:
     settings = {"BACKUP_SCHEDULES": "daily=0 0 * * *"}
     place.run("monitor", **settings)
     (state,) = (place.folder / "state" / "litekeep").glob("notices-*.json")
@@ -167,21 +167,21 @@ def test_a_damaged_state_tells_once_more(place: Workplace, receiver: Receiver) -
         ("BACKUP_HEARTBEAT_URL", "'https://h/S3cr3tOfMine'"),
     ],
 )
-def test_a_wrong_url_is_refused_and_not_repeated(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
+def test_wrong_url_is_refused_without_repeating_it(monkeypatch: pytest.MonkeyPatch, name: str, value: str) -> None:
     monkeypatch.setenv(name, value)
     with pytest.raises(UsageError, match=f"{name} is wrong: ") as caught:
         read_settings()
     assert "S3cr3tOfMine" not in str(caught.value)
 
 
-def test_cloud_run_has_cloud_monitoring_for_that(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_notify_settings_are_refused_on_cloud_run(monkeypatch: pytest.MonkeyPatch) -> None:
     for name, value in {"BACKUP_NOTIFY": "json://host/", "CLOUD_RUN_JOB": "litekeep"}.items():
         monkeypatch.setenv(name, value)
     with pytest.raises(UsageError, match="unset it on Cloud Run"):
         read_settings()
 
 
-def test_nothing_is_said_where_nobody_asked(workplace: Workplace, receiver: Receiver) -> None:  # noqa: F811 - the fixture
+def test_without_settings_nothing_is_sent_or_stored(workplace: Workplace, receiver: Receiver) -> None:  # noqa: F811 - the fixture
     workplace.run("monitor", BACKUP_SCHEDULES="daily=0 0 * * *")
     workplace.good("backup")
     assert receiver.requests == []

@@ -38,14 +38,14 @@ def gone(pid: int) -> bool:
 
 
 @pytest.mark.usefixtures("lowered")
-def test_an_endless_statement_is_ended_and_leaves_nothing(tmp_path: Path) -> None:
+def test_endless_statement_is_killed_and_leaves_no_file(tmp_path: Path) -> None:
     with Confined() as child, pytest.raises(CpuTimeExceeded, match=r"^loading x\.sql took more than 1 s of CPU time"):
         load(child, [ENDLESS], tmp_path / "new.db", "delete", "x.sql")
     assert gone(child.pid)
     assert not list(tmp_path.iterdir())
 
 
-def test_one_process_does_several_things(tmp_path: Path) -> None:
+def test_one_process_runs_several_calls(tmp_path: Path) -> None:
     with Confined() as child:
         load(child, [SOUND[:20], SOUND[20:]], tmp_path / "new.db", "wal", "x.sql")
         found = look(child, tmp_path / "new.db", "x.sql")
@@ -55,7 +55,7 @@ def test_one_process_does_several_things(tmp_path: Path) -> None:
     assert gone(child.pid)
 
 
-def test_what_takes_more_memory_than_its_size_can_need_is_not_good(
+def test_dump_that_exceeds_the_memory_limit_is_not_good(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(allowances, "ALLOWED", replace(allowances.ALLOWED, memory_bytes=90 << 20))
@@ -66,7 +66,7 @@ def test_what_takes_more_memory_than_its_size_can_need_is_not_good(
     assert [path.name for path in tmp_path.iterdir()] == ["sound.db"]
 
 
-def test_a_file_that_grows_beyond_what_its_size_can_need_is_not_good(
+def test_dump_that_exceeds_the_file_size_limit_is_not_good(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(allowances, "ALLOWED", replace(allowances.ALLOWED, file_bytes=4 << 20, file_per_byte=0))
@@ -77,7 +77,7 @@ def test_a_file_that_grows_beyond_what_its_size_can_need_is_not_good(
     assert not list(tmp_path.iterdir())
 
 
-def test_the_limits_grow_with_the_dump(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_limits_grow_with_the_dump(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """What comes after 30 MB of SQL may take more than what comes first."""
     allowed = replace(allowances.ALLOWED, memory_bytes=90 << 20, memory_per_byte=20)
     monkeypatch.setattr(allowances, "ALLOWED", allowed)
@@ -90,7 +90,7 @@ def test_the_limits_grow_with_the_dump(tmp_path: Path, monkeypatch: pytest.Monke
 
 
 @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGKILL, signal.SIGBUS])
-def test_a_process_that_ends_by_itself_says_so(tmp_path: Path, number: signal.Signals) -> None:
+def test_process_killed_by_a_signal_is_reported(tmp_path: Path, number: signal.Signals) -> None:
     """A crash is the text's doing; a kill, such as for lack of memory, is not."""
 
     def pieces() -> Iterator[bytes]:
@@ -109,7 +109,7 @@ def test_a_process_that_ends_by_itself_says_so(tmp_path: Path, number: signal.Si
     assert not list(tmp_path.iterdir())
 
 
-def test_a_failing_stream_is_told_as_it_failed(tmp_path: Path) -> None:
+def test_error_of_the_stream_is_raised_unchanged(tmp_path: Path) -> None:
     def pieces() -> Iterator[bytes]:
         yield SOUND
         raise NotGood("the store's bytes are others")
@@ -119,7 +119,7 @@ def test_a_failing_stream_is_told_as_it_failed(tmp_path: Path) -> None:
     assert not list(tmp_path.iterdir())
 
 
-def test_a_dump_that_is_refused_early_is_not_read_to_its_end(tmp_path: Path) -> None:
+def test_refused_dump_is_not_read_to_its_end(tmp_path: Path) -> None:
     read = 0
 
     def pieces() -> Iterator[bytes]:
@@ -134,7 +134,7 @@ def test_a_dump_that_is_refused_early_is_not_read_to_its_end(tmp_path: Path) -> 
     assert read < 1000
 
 
-def test_it_knows_no_setting(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_confined_process_has_no_settings(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("DATABASE_URL", "sqlitecloud://h/d?apikey=QX7SECRET")
     with Confined() as child:
         load(child, [SOUND], tmp_path / "new.db", "delete", "x.sql")
@@ -143,7 +143,7 @@ def test_it_knows_no_setting(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) ->
     assert b"QX7SECRET" not in environment + command
 
 
-def test_a_program_planted_where_it_starts_is_not_run(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_modules_in_the_working_folder_are_not_imported(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     for name in ("json.py", "apsw.py", "sitecustomize.py"):
         (tmp_path / name).write_text("open('planted', 'w')")
     monkeypatch.chdir(tmp_path)

@@ -10,13 +10,13 @@ from shared.runtime.disk import check_room, free_bytes, has_room, no_room
 _TOO_MUCH = 1 << 62
 
 
-def test_what_fits_is_let_through(tmp_path: Path) -> None:
+def test_enough_room_raises_nothing(tmp_path: Path) -> None:
     assert free_bytes(tmp_path) > 0
     assert has_room(tmp_path, 1)
     check_room(tmp_path, 1, "app.db")
 
 
-def test_what_does_not_fit_names_need_room_place_and_remedy(tmp_path: Path) -> None:
+def test_too_little_room_error_names_place_sizes_and_remedy(tmp_path: Path) -> None:
     with pytest.raises(SourceError) as caught:
         check_room(tmp_path, _TOO_MUCH, "app.db")
     line = str(caught.value)
@@ -27,11 +27,11 @@ def test_what_does_not_fit_names_need_room_place_and_remedy(tmp_path: Path) -> N
 @pytest.mark.parametrize(
     ("otherwise", "end"), [(None, "): free some"), ("choose another --to", "): free some, or choose another --to")]
 )
-def test_the_remedy_is_one_that_helps_there(tmp_path: Path, otherwise: str | None, end: str) -> None:
+def test_remedy_can_be_chosen_or_left_out(tmp_path: Path, otherwise: str | None, end: str) -> None:
     assert str(no_room(tmp_path, "app.db", otherwise=otherwise)).endswith(end)
 
 
-def test_a_place_that_cannot_be_looked_at_is_an_error_and_no_room_still_says_the_rest(tmp_path: Path) -> None:
+def test_unreadable_place_is_an_error_and_no_room_reports_unknown_free_space(tmp_path: Path) -> None:
     gone = tmp_path / "gone"
     with pytest.raises(SourceError, match=f"cannot see how much space is left at {gone}"):
         free_bytes(gone)

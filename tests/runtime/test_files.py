@@ -22,7 +22,7 @@ def _without_links(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.mark.parametrize("mode", [0o600, 0o644])
-def test_a_new_file_has_content_mode_and_nothing_beside_it(tmp_path: Path, mode: int) -> None:
+def test_new_file_has_its_content_and_mode_and_leaves_no_temporary(tmp_path: Path, mode: int) -> None:
     write_new(tmp_path / "new", b"content", "file", mode=mode)
     assert (tmp_path / "new").read_bytes() == b"content"
     assert stat.S_IMODE((tmp_path / "new").stat().st_mode) == mode
@@ -30,7 +30,7 @@ def test_a_new_file_has_content_mode_and_nothing_beside_it(tmp_path: Path, mode:
 
 
 @pytest.mark.parametrize("links", [True, False])
-def test_a_name_that_is_taken_stays_as_it_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, links: bool) -> None:
+def test_existing_file_is_never_overwritten(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, *, links: bool) -> None:
     if not links:
         _without_links(monkeypatch)
     (tmp_path / "there").write_bytes(b"old")
@@ -40,7 +40,7 @@ def test_a_name_that_is_taken_stays_as_it_is(tmp_path: Path, monkeypatch: pytest
     assert _names(tmp_path) == ["there"]
 
 
-def test_without_hard_links_a_file_is_made_only_where_an_empty_one_does_no_harm(
+def test_without_hard_links_a_file_is_created_only_with_claiming(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     _without_links(monkeypatch)
@@ -51,7 +51,7 @@ def test_without_hard_links_a_file_is_made_only_where_an_empty_one_does_no_harm(
     assert (tmp_path / "sheet").read_bytes() == b"content"
 
 
-def test_a_file_that_is_replaced_has_the_new_content_and_mode(tmp_path: Path) -> None:
+def test_replaced_file_has_the_new_content_and_mode(tmp_path: Path) -> None:
     (tmp_path / "state").write_bytes(b"a longer old content")
     replace_whole(tmp_path / "state", b"new", 0o644)
     assert (tmp_path / "state").read_bytes() == b"new"
@@ -59,7 +59,7 @@ def test_a_file_that_is_replaced_has_the_new_content_and_mode(tmp_path: Path) ->
     assert _names(tmp_path) == ["state"]
 
 
-def test_a_replacement_that_fails_leaves_the_old_file_and_nothing_beside_it(
+def test_failed_replacement_leaves_the_old_file_and_no_temporary(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def fail(_descriptor: int) -> None:
@@ -73,7 +73,7 @@ def test_a_replacement_that_fails_leaves_the_old_file_and_nothing_beside_it(
     assert _names(tmp_path) == ["state"]
 
 
-def test_what_was_published_is_gone_under_its_old_name(tmp_path: Path) -> None:
+def test_published_file_loses_its_temporary_name(tmp_path: Path) -> None:
     (tmp_path / "made").write_bytes(b"content")
     publish(tmp_path / "made", tmp_path / "app.db", "file")
     assert _names(tmp_path) == ["app.db"]

@@ -42,7 +42,7 @@ def folder_of(process: subprocess.Popen[str]) -> Path:
     return Path(process.stdout.readline().strip())
 
 
-def test_a_scratch_folder_is_private_and_gone_after_its_block(place: Path) -> None:
+def test_scratch_folder_is_private_and_removed_after_its_block(place: Path) -> None:
     with scratch_folder(place) as folder:
         assert stat.S_IMODE(folder.stat().st_mode) == 0o700
         assert stat.S_IMODE(place.stat().st_mode) == 0o700
@@ -50,13 +50,13 @@ def test_a_scratch_folder_is_private_and_gone_after_its_block(place: Path) -> No
     assert list(place.iterdir()) == []
 
 
-def test_an_error_in_the_block_passes_through_and_leaves_nothing(place: Path) -> None:
+def test_error_in_the_block_passes_through_and_the_folder_is_removed(place: Path) -> None:
     with pytest.raises(OSError, match="of the block"), scratch_folder(place):
         raise OSError(5, "of the block")
     assert list(place.iterdir()) == []
 
 
-def test_the_folder_of_a_killed_run_is_removed_by_the_next(place: Path) -> None:
+def test_folder_of_a_killed_run_is_removed_by_the_next(place: Path) -> None:
     with start(place) as process:
         folder = folder_of(process)
         process.send_signal(signal.SIGKILL)
@@ -67,7 +67,7 @@ def test_the_folder_of_a_killed_run_is_removed_by_the_next(place: Path) -> None:
     assert list(place.iterdir()) == []
 
 
-def test_the_folder_of_a_living_run_is_left_alone(place: Path) -> None:
+def test_folder_of_a_running_process_is_kept(place: Path) -> None:
     with start(place) as process:
         folder = folder_of(process)
         with scratch_folder(place):
@@ -77,7 +77,7 @@ def test_the_folder_of_a_living_run_is_left_alone(place: Path) -> None:
     assert list(place.iterdir()) == []
 
 
-def test_many_at_once_do_not_disturb_each_other(place: Path) -> None:
+def test_concurrent_scratch_folders_do_not_interfere(place: Path) -> None:
     wrong: list[BaseException] = []
 
     def work() -> None:
@@ -99,7 +99,7 @@ def test_many_at_once_do_not_disturb_each_other(place: Path) -> None:
 
 
 @pytest.mark.parametrize("name", ["new-x", "run-x"])
-def test_a_folder_without_a_lock_is_removed_only_when_it_is_old(place: Path, name: str) -> None:
+def test_folder_without_a_lock_is_removed_only_if_old(place: Path, name: str) -> None:
     (place / name).mkdir(parents=True)
     with scratch_folder(place):
         assert (place / name).exists()
@@ -108,7 +108,7 @@ def test_a_folder_without_a_lock_is_removed_only_when_it_is_old(place: Path, nam
         assert not (place / name).exists()
 
 
-def test_what_others_put_there_is_left_alone(place: Path) -> None:
+def test_foreign_files_and_links_are_kept(place: Path) -> None:
     outside = place.parent / "outside"
     outside.mkdir(parents=True)
     (outside / "file").write_bytes(b"theirs")
@@ -124,7 +124,7 @@ def test_what_others_put_there_is_left_alone(place: Path) -> None:
     assert {path.name for path in place.iterdir()} == {"run-link", "run-file", "other"}
 
 
-def test_a_place_that_leads_elsewhere_is_refused(place: Path) -> None:
+def test_parent_folder_that_is_a_link_is_refused(place: Path) -> None:
     (place.parent / "elsewhere").mkdir()
     place.symlink_to(place.parent / "elsewhere")
     with pytest.raises(SourceError, match="is a link"), scratch_folder(place):
@@ -132,14 +132,14 @@ def test_a_place_that_leads_elsewhere_is_refused(place: Path) -> None:
 
 
 @pytest.mark.parametrize("below", [False, True])
-def test_a_place_that_cannot_be_made_is_named(place: Path, below: bool) -> None:
+def test_parent_folder_that_cannot_be_created_is_named(place: Path, below: bool) -> None:
     place.write_bytes(b"a file")
     where = place / "sub" if below else place
     with pytest.raises(SourceError, match=str(where)), scratch_folder(where):
         pass
 
 
-def test_the_usual_place_is_the_users_own_below_tmpdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_default_parent_is_the_users_folder_below_tmpdir(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     with scratch_folder() as folder:
         assert folder.parent == tmp_path / f"litekeep-{os.getuid()}"
@@ -149,7 +149,7 @@ def test_the_usual_place_is_the_users_own_below_tmpdir(tmp_path: Path, monkeypat
 
 
 @pytest.mark.parametrize("planted", ["link", "file", "writable by others"])
-def test_a_place_that_another_user_took_first_stops_nobody(
+def test_default_parent_taken_by_another_user_is_avoided(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, planted: str
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
@@ -173,7 +173,7 @@ def test_a_place_that_another_user_took_first_stops_nobody(
     assert planted != "writable by others" or list(usual.iterdir()) == []
 
 
-def test_a_link_at_the_usual_place_stops_nothing_and_leftovers_still_go(
+def test_leftovers_are_removed_from_the_alternative_parent(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))

@@ -1,4 +1,4 @@
-"""Units as systemd itself reads them, and their commands in the surroundings that a unit makes."""
+"""Reads units as systemd does, and runs their commands in a sandbox like that of the unit."""
 
 import os
 import re
@@ -11,7 +11,7 @@ from tempfile import TemporaryDirectory
 
 SYSTEMD = "/usr/lib/systemd/systemd"
 NOBODY = 65534
-# What systemd does for ProtectSystem=strict and ReadWritePaths=: all is read-only but these.
+# Like ProtectSystem=strict with ReadWritePaths=: everything is read-only except these paths.
 _SANDBOX = """
 set -e
 mount --make-rprivate /
@@ -28,7 +28,7 @@ exec setpriv --no-new-privs --bounding-set "$CAPABILITIES" -- "$@"
 
 @dataclass(frozen=True)
 class Unit:
-    """One service: its settings, each with all its values."""
+    """A service unit: all values of each setting."""
 
     name: str
     values: dict[str, list[str]]
@@ -80,7 +80,7 @@ def may_mount() -> bool:
 
 
 def as_systemd_reads(units: Mapping[str, str], unit: str) -> dict[str, list[str]]:
-    """The properties of one of these units out of systemd's own dump, which it makes as an unprivileged user only."""
+    """Returns the properties of one unit from systemd's own dump, which it writes only as an unprivileged user."""
     with TemporaryDirectory() as folder:
         for name, text in units.items():
             (Path(folder) / name).write_text(text)
@@ -105,6 +105,6 @@ def as_systemd_reads(units: Mapping[str, str], unit: str) -> dict[str, list[str]
 
 
 def verify(units: Iterable[Path]) -> str:
-    """What systemd-analyze has to complain of."""
+    """Returns the output of `systemd-analyze verify`, which is empty for valid units."""
     done = subprocess.run(["systemd-analyze", "verify", *units], capture_output=True, text=True, check=False)
     return done.stderr + done.stdout + ("" if done.returncode == 0 else f"exit code {done.returncode}")

@@ -1,4 +1,4 @@
-"""A timer elapses exactly when the cron fields of BACKUP_SCHEDULES say: systemd's own reading against cron's."""
+"""Timers elapse exactly at the times of the cron fields in BACKUP_SCHEDULES, according to systemd itself."""
 
 import os
 import re
@@ -14,11 +14,13 @@ from shared.model.schedules import parse_schedules
 from shared.systemd.calendar import calendar_of
 
 HOW_MANY = 12
-BASE = datetime(2024, 1, 27, 22, 58, 30, tzinfo=UTC)  # before the end of a month, a leap day and a change of the clocks
+BASE = datetime(
+    2024, 1, 27, 22, 58, 30, tzinfo=UTC
+)  # before the end of a month, a leap day and the start of daylight saving time
 
 
 def elapses(expressions: list[str]) -> list[datetime]:
-    """When systemd would start the timer, by systemd itself, on a machine that has daylight saving."""
+    """Returns when systemd would start the timer, in a time zone with daylight saving time."""
     command = ["systemd-analyze", "calendar", f"--iterations={HOW_MANY}", f"--base-time={BASE:%Y-%m-%d %H:%M:%S} UTC"]
     environment = os.environ | {"TZ": "Europe/Berlin", "LC_ALL": "C.UTF-8"}
     done = subprocess.run([*command, *expressions], env=environment, capture_output=True, text=True, check=True)
@@ -28,7 +30,7 @@ def elapses(expressions: list[str]) -> list[datetime]:
     return sorted({datetime.fromisoformat(text).replace(tzinfo=UTC) for text in found})[:HOW_MANY]
 
 
-def cron_says(cron: str) -> list[datetime]:
+def cron_times(cron: str) -> list[datetime]:
     slots = CronSim(cron, BASE)
     return [next(slots) for _ in range(HOW_MANY)]
 
@@ -51,12 +53,12 @@ def cron_says(cron: str) -> list[datetime]:
         "* * * * *",
     ],
 )
-def test_a_timer_elapses_when_cron_says(cron: str) -> None:
-    assert elapses(calendar_of(cron)) == cron_says(cron)
+def test_timer_elapses_at_the_cron_times(cron: str) -> None:
+    assert elapses(calendar_of(cron)) == cron_times(cron)
 
 
 def field(first: int, last: int, names: str = "") -> st.SearchStrategy[str]:
-    """Any form of a field that BACKUP_SCHEDULES takes."""
+    """Generates any form of a field that BACKUP_SCHEDULES accepts."""
     number = st.integers(first, last).map(str)
     value = st.one_of(number, st.sampled_from(names.split())) if names else number
     pair = st.tuples(st.integers(first, last), st.integers(first, last)).map(lambda two: f"{min(two)}-{max(two)}")
@@ -76,9 +78,9 @@ CRON = st.tuples(
 
 @settings(max_examples=25)
 @given(CRON)
-def test_each_schedule_that_is_accepted_is_kept_by_systemd(cron: str) -> None:
+def test_any_accepted_schedule_elapses_at_the_cron_times(cron: str) -> None:
     try:
         (schedule,) = parse_schedules(f"daily={cron}").values()
     except ValueError:
-        return  # a day that no month has
-    assert elapses(calendar_of(schedule.cron)) == cron_says(cron)
+        return  # no month has such a day
+    assert elapses(calendar_of(schedule.cron)) == cron_times(cron)

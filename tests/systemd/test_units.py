@@ -1,4 +1,4 @@
-"""Units that systemd accepts, whose commands work with no more than the unit allows them."""
+"""Units are valid for systemd, and their commands work with the rights that the units allow."""
 
 import re
 import shlex
@@ -17,7 +17,7 @@ TASKS = ["backup-daily", "backup-weekly", "cleanup", "drill", "monitor", "restor
 
 @pytest.fixture
 def server(workplace: Workplace) -> Workplace:  # noqa: F811 - the fixture
-    """A machine with its settings in a file, a key, and a database."""
+    """A machine with a settings file, a key and a database."""
     text = "DATABASE_URL=data/app.db\nBACKUP_KEY=file:own.key\nBACKUP_SCHEDULES=daily=0 0 * * *;weekly=0 0 * * 0\n"
     (workplace.folder / ".env").write_text(text)
     (workplace.folder / "data").mkdir()
@@ -30,7 +30,7 @@ def server(workplace: Workplace) -> Workplace:  # noqa: F811 - the fixture
 
 
 def written(server: Workplace, *flags: str) -> dict[str, Path]:
-    """The units that --print shows, as files."""
+    """Writes the units that --print shows to files."""
     folder = server.folder / "units"
     folder.mkdir(exist_ok=True)
     for unit in server.good("systemd", "--print", "--json", *flags).json["units"]:
@@ -39,26 +39,26 @@ def written(server: Workplace, *flags: str) -> dict[str, Path]:
 
 
 @pytest.mark.parametrize("flags", [(), ("--user",)])
-def test_systemd_finds_nothing_wrong_with_them(server: Workplace, flags: tuple[str, ...]) -> None:
+def test_systemd_accepts_the_units(server: Workplace, flags: tuple[str, ...]) -> None:
     units = written(server, *flags)
     assert sorted(units) == sorted(f"litekeep-{task}.{what}" for task in TASKS for what in ("service", "timer"))
     assert verify(units.values()) == ""
 
 
-def test_systemd_finds_what_is_wrong(server: Workplace) -> None:
+def test_verify_reports_a_wrong_unit(server: Workplace) -> None:
     path = written(server)["litekeep-verify.service"]
     path.write_text(path.read_text().replace("ProtectSystem=strict", "ProtectSystem=very"))
     assert "Failed to parse protect system value" in verify([path])
 
 
-def test_services_are_hardened_by_what_systemd_counts(server: Workplace) -> None:
+def test_services_have_a_low_systemd_exposure_score(server: Workplace) -> None:
     path = written(server, "--run-as", "nobody")["litekeep-backup-daily.service"]
     command = ["systemd-analyze", "security", "--offline=true", "--threshold=25", str(path)]
     done = subprocess.run(command, capture_output=True, text=True, check=False)
     assert done.returncode == 0, done.stdout[-300:]  # an exposure of at most 2.5 of 10
 
 
-def test_each_command_works_with_what_its_unit_allows_and_no_more(server: Workplace) -> None:
+def test_each_command_works_within_the_sandbox_of_its_unit(server: Workplace) -> None:
     if not may_mount():
         pytest.skip("only root may mount, and not everywhere")
     units = written(server)
@@ -75,7 +75,7 @@ def test_each_command_works_with_what_its_unit_allows_and_no_more(server: Workpl
     assert (state / "litekeep" / "audit.jsonl").exists()
 
 
-def test_a_missing_key_leaves_tasks_out_and_is_reported_by_the_monitor(server: Workplace) -> None:
+def test_missing_key_skips_tasks_and_is_reported_by_the_monitor(server: Workplace) -> None:
     units = {name: path.read_text() for name, path in written(server).items() if name.endswith(".service")}
     condition = f"ConditionPathExists={server.folder}/own.key"
     assert {name for name, text in units.items() if condition in text} == {
@@ -87,7 +87,7 @@ def test_a_missing_key_leaves_tasks_out_and_is_reported_by_the_monitor(server: W
     assert (outcome.code, "monitor.key_unusable" in outcome.out) == (1, True)
 
 
-def test_odd_names_reach_a_command_as_they_are() -> None:
+def test_special_characters_are_escaped_in_units() -> None:
     odd = "a b\"c\\d%i$HOME'é;#"
     machine = Machine(
         program=("/bin/true", f"/{odd}"),
@@ -106,14 +106,14 @@ def test_odd_names_reach_a_command_as_they_are() -> None:
     assert command[:2] == ["/bin/true", f"/{odd}".replace("$", "$$")]
 
 
-def test_paths_that_may_be_written_are_read_as_they_are(tmp_path: Path) -> None:
+def test_special_characters_are_escaped_in_writable_paths(tmp_path: Path) -> None:
     odd = 'a b"c\\d%i'
     machine = Machine(("/bin/true",), Path("/srv"), "root", written=(Path(f"/{odd}"),))
     text = units_of(machine, [tasks_of(None)[0]])["litekeep-backup-daily.service"]
     assert 'ReadWritePaths="-/a b\\"c\\\\d%%i"' in text.splitlines()
 
 
-def test_install_enables_the_timers_and_removes_what_is_no_longer_wanted(server: Workplace) -> None:
+def test_install_enables_timers_and_removes_stale_units(server: Workplace) -> None:
     folder = server.folder / "config" / "systemd" / "user"
     done = server.good("systemd", "--user", "--install", "--json").json
     assert {path.name for path in (folder / "timers.target.wants").iterdir()} == set(done["timers"])
@@ -126,7 +126,7 @@ def test_install_enables_the_timers_and_removes_what_is_no_longer_wanted(server:
     assert {path.name for path in (folder / "timers.target.wants").iterdir()} == set(again["timers"])
 
 
-def test_a_unit_of_somebody_else_is_left_alone(server: Workplace) -> None:
+def test_install_does_not_overwrite_a_foreign_unit(server: Workplace) -> None:
     folder = server.folder / "config" / "systemd" / "user"
     folder.mkdir(parents=True)
     theirs = folder / "litekeep-monitor.service"
@@ -138,7 +138,7 @@ def test_a_unit_of_somebody_else_is_left_alone(server: Workplace) -> None:
 
 
 @pytest.mark.parametrize(
-    ("flags", "settings", "said"),
+    ("flags", "settings", "error"),
     [
         (("--user", "--install"), {"BACKUP_STORE": "elsewhere"}, "BACKUP_STORE: set in this shell alone"),
         (("--user", "--install"), {"BACKUP_KEY": ""}, "BACKUP_KEY: set in this shell alone"),
@@ -148,18 +148,18 @@ def test_a_unit_of_somebody_else_is_left_alone(server: Workplace) -> None:
         (("--print", "--install"), {}, "exclude each other"),
     ],
 )
-def test_what_units_could_not_do_is_refused(
-    server: Workplace, flags: tuple[str, ...], settings: dict[str, str], said: str
+def test_settings_that_units_cannot_use_are_refused(
+    server: Workplace, flags: tuple[str, ...], settings: dict[str, str], error: str
 ) -> None:
-    if not said:
+    if not error:
         (server.folder / "own.key").unlink()
-        said = "own.key is not there: litekeep keygen"
+        error = "own.key is not there: litekeep keygen"
     outcome = server.run("systemd", *flags, **settings)
-    assert (outcome.code, said in outcome.err) == (2, True), outcome.err
+    assert (outcome.code, error in outcome.err) == (2, True), outcome.err
     assert not (server.folder / "config").exists()
 
 
-def test_the_times_are_those_of_terraform() -> None:
+def test_default_times_equal_those_of_terraform() -> None:
     terraform = (ROOT / "terraform" / "variables_jobs.tf").read_text()
     schedules = terraform.partition('variable "schedules"')[2].partition("\n}\n")[0]
     theirs = dict(re.findall(r'^    (\w+) +=+ optional\(string, "([^"]+)"\)$', schedules, re.MULTILINE))
