@@ -1,28 +1,29 @@
-"""Every error that a person is meant to read, and the exit code it ends with.
+"""All errors for the user, and the exit code of each.
 
-    LitekeepError            1  it failed, or something needs attention
+    LitekeepError            1  the operation failed, or something needs attention
     ├── UsageError           2  wrong usage or setting; nothing was touched
     ├── SourceError          1  the database could not be read or written
-    │   ├── NoMemory         1  a limit or the machine had not the memory for it
+    │   ├── NoSql            1  the database cannot be dumped as SQL
+    │   ├── NoMemory         1  a memory limit was reached
     │   └── CorruptSource    3  the database itself is damaged
     ├── StoreError           1  a store refused, or is out of reach
-    │   ├── ObjectExists     1  the name is taken; nothing was overwritten
-    │   └── ObjectMissing    1  no such object
+    │   ├── ObjectExists     1  the object exists; nothing was overwritten
+    │   └── ObjectMissing    1  there is no such object
     ├── KeyProblem           1  the key is missing, wrong, or may not be used
-    │   ├── OtherKey         1  this backup is under another key
-    │   ├── KeyDenied        1  this identity may not use the key so
-    │   └── KeyVersionGone   1  the version of the key that this backup needs is disabled or destroyed
+    │   ├── OtherKey         1  the backup is under another key
+    │   ├── KeyDenied        1  this identity may not use the key in this way
+    │   └── KeyVersionGone   1  the key version that the backup needs is disabled or destroyed
     ├── NotErased            1  an erasure cannot be replayed, so nothing was restored
-    ├── NotGood              3  a backup, artifact or dump is not what it should be
+    ├── NotGood              3  a backup, artifact or dump is damaged or not authentic
     └── NotPermitted         4  an approval is missing
 
-A message is one line: what failed, on what, and what to do next. It never
-holds a credential, key material or a value out of a row.
+A message is one line: what failed, on what, and what to do next. It never contains a credential, key material or a
+value of a row.
 """
 
 
 class LitekeepError(Exception):
-    """What failed, on what, and what to do, in one line."""
+    """The base class. The message says in one line what failed, on what, and what to do."""
 
     exit_code = 1
 
@@ -38,15 +39,15 @@ class SourceError(LitekeepError):
 
 
 class NoSql(SourceError):
-    """A database holds what a SQL dump cannot carry. Its page image can be kept."""
+    """A database contains something that a SQL dump cannot represent. A page image can still be stored."""
 
 
 class NoMemory(SourceError):
-    """What was asked takes more memory than there is, or than it may have."""
+    """The operation needs more memory than the machine has or its limit allows."""
 
 
 class CorruptSource(SourceError):
-    """A database is damaged: SQLite's own checks say so."""
+    """A database is damaged, according to SQLite's own checks."""
 
     exit_code = 3
 
@@ -56,40 +57,40 @@ class StoreError(LitekeepError):
 
 
 class ObjectExists(StoreError):
-    """An object of that name is there already; it was left as it is."""
+    """An object of that name exists. It was not overwritten."""
 
 
 class ObjectMissing(StoreError):
-    """The store holds no object of that name."""
+    """The store has no object of that name."""
 
 
 class KeyProblem(LitekeepError):
-    """The wrapping key is missing, malformed, or refused to do its work."""
+    """A key is missing or malformed, or cannot be used."""
 
 
 class OtherKey(KeyProblem):
-    """A backup is under another key than the one that is configured. It says nothing of other backups."""
+    """A backup is under another key than the configured one. The configured key may still open other backups."""
 
 
 class KeyDenied(KeyProblem):
-    """This identity has no right to use the key in that way."""
+    """This identity has no right to use the key in this way."""
 
 
 class KeyVersionGone(KeyProblem):
-    """The version of a key that a backup needs is disabled or destroyed. It says nothing of other backups."""
+    """The key version that a backup needs is disabled or destroyed. Other versions may still open other backups."""
 
 
 class NotErased(LitekeepError):
-    """What must be forgotten cannot be: the ledger is not whole, or an erasure does not fit the backup."""
+    """Erasures cannot be replayed: the ledger is incomplete, or an erasure does not fit the backup."""
 
 
 class NotGood(LitekeepError):
-    """A backup, artifact, manifest or dump is not whole, not authentic, or not loadable."""
+    """A backup, artifact, manifest or dump is incomplete, not authentic, or cannot be loaded."""
 
     exit_code = 3
 
 
 class NotPermitted(LitekeepError):
-    """The operation needs an approval that is not there."""
+    """The operation needs an approval that is missing."""
 
     exit_code = 4

@@ -24,7 +24,7 @@ def size(amount: int) -> str:
 
 
 def age(seconds: float) -> str:
-    """`3 h`: the largest unit that is not zero."""
+    """Formats an age in its largest non-zero unit: `3 h`."""
     if seconds < 0:
         return "in the future"
     for unit, length in (("d", 86400), ("h", 3600), ("min", 60)):
@@ -34,19 +34,19 @@ def age(seconds: float) -> str:
 
 
 def moment(when: datetime) -> str:
-    """`2024-01-15 00:00:00 UTC`; `when` is in UTC."""
+    """Formats a time in UTC: `2024-01-15 00:00:00 UTC`."""
     return f"{when:%Y-%m-%d %H:%M:%S} UTC"
 
 
 def printable(text: str, instead: str = "\N{REPLACEMENT CHARACTER}") -> str:
-    """Returns the text with `instead` for each character that could end a line or steer a terminal."""
+    """Replaces each non-printable character, such as a line break or a terminal escape, by `instead`."""
     if text.isprintable():
         return text
     return "".join(character if character.isprintable() else instead for character in text)
 
 
 def span(length: timedelta) -> str:
-    """`26 h`: in the largest unit of which there are three; `48 h` rather than two days."""
+    """Formats a length of time in the largest unit with a value of at least three: `26 h`, `48 h` and not `2 d`."""
     seconds = length.total_seconds()
     for unit, size in (("d", 86400), ("h", 3600), ("min", 60)):
         if seconds >= 3 * size:
@@ -55,7 +55,10 @@ def span(length: timedelta) -> str:
 
 
 def duration(seconds: float) -> str:
-    """`0.42 s`, `12 s`, `4 min 10 s`, `2 h 5 min`, `3 d 4 h`; seconds are rounded, larger units cut off."""
+    """Formats a duration: `0.42 s`, `12 s`, `4 min 10 s`, `2 h 5 min`, `3 d 4 h`.
+
+    Seconds are rounded, and units below the second one are cut off.
+    """
     if seconds < 0:
         return f"-{duration(-seconds)}"
     if seconds < 9.995:

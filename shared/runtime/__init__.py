@@ -1,1 +1,1 @@
-"""What a run has around it: scratch folders, progress, the platform it runs on."""
+"""The environment of a run: scratch folders, files, limits, progress, and the platform."""

@@ -1,7 +1,7 @@
-"""What Cloud Run's metadata server tells a job of itself: its service account, its project.
+"""Reads a job's service account and project from Cloud Run's metadata server.
 
-Source: Cloud Run, "Container runtime contract", metadata server. Asked once each, and for a second at most: these are
-for log lines, which must never hold a run up.
+See Cloud Run, "Container runtime contract", metadata server. Each value is requested once, for at most a second: the
+values are for log lines, which must never delay a run.
 """
 
 from functools import lru_cache
@@ -14,7 +14,7 @@ _LONGEST = 256  # bytes of an answer
 
 @lru_cache(maxsize=8)
 def metadata_value(path: str) -> str | None:
-    """One value, such as `instance/service-accounts/default/email`; None if the server does not answer in time."""
+    """Returns one value, such as `instance/service-accounts/default/email`; None without an answer in time."""
     from http.client import HTTPConnection, HTTPException  # noqa: PLC0415 - most machines have no such server
 
     connection = HTTPConnection(google_metadata_host(), timeout=_SECONDS)

@@ -1,4 +1,4 @@
-"""Python's garbage collector, and when it only costs time."""
+"""Control of Python's garbage collector."""
 
 import gc
 from collections.abc import Iterator
@@ -7,9 +7,9 @@ from contextlib import contextmanager
 
 @contextmanager
 def garbage_collection_paused() -> Iterator[None]:
-    """For a block whose many values all stay: ten thousand backups are a million of them.
+    """Pauses the garbage collector for a block that creates many objects and discards few.
 
-    Looking through these for garbage takes a fifth of the time and finds none.
+    Ten thousand backups are a million objects. Searching them for garbage takes a fifth of the time and finds none.
     """
     was_on = gc.isenabled()
     gc.disable()

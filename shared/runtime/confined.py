@@ -1,14 +1,14 @@
-"""Runs a function of ours in a process of its own, for work on what others wrote: SQL, schemas, pages.
+"""Runs our functions in a child process for work on untrusted input: SQL, schemas, pages.
 
-One opcode of SQLite can run for minutes without asking anybody, or take gigabytes; a process can be ended. It has
-limits on CPU time, memory and the size of files, holds no key and no setting, and does not outlive this one, not even
-when this one is killed: it ends when the pipe that it is told by closes.
+One opcode of SQLite can run for minutes without calling back, or take gigabytes; a process can be killed. The child has
+limits on CPU time, memory and file sizes, and gets no key and no setting. It never outlives this process, even if this
+one is killed: it ends when its input pipe is closed.
 
     with Confined() as child:
         child.call(load, target, stream=plain, limits=…, what="the dump")
         child.call(check, target, limits=…, what="the database")
 
-Arguments and results are JSON; what comes back is data from a process that others' text ran in, and never run.
+Arguments and results are JSON. Results are untrusted data, and are never executed.
 """
 
 import fcntl
@@ -36,26 +36,26 @@ _START = (
     "import json, sys; sys.path[:] = json.loads(sys.argv[1]);"
     " from shared.runtime.confined_child import serve; serve(sys.argv[2])"
 )
-_GLANCE = 200  # milliseconds; a signal that another thread was given is noticed all the same
+_POLL_MILLISECONDS = 200  # so that a signal delivered to another thread is handled soon
 _PIPE_BYTES = 1 << 20
 _SLICE = 1 << 20
 _LARGEST_REPLY = 64 << 20
-_HEADER = 4  # bytes of length, before each message and each piece of a stream
+_HEADER = 4  # bytes of the length before each message and each piece of a stream
 _CRASHES = frozenset({signal.SIGSEGV, signal.SIGABRT, signal.SIGILL, signal.SIGFPE})
 
 
 class CpuTimeExceeded(NotGood):
-    """It took more CPU time than anything of its size can need."""
+    """The call used more CPU time than input of its size can need."""
 
 
 class Defect(Exception):
-    """The function raised an unexpected error; the note is its traceback."""
+    """The function raised an unexpected error. The note contains its traceback."""
 
 
 class Confined:
-    """One process, for the calls of one piece of work; it starts at once and is gone after the block.
+    """A child process for several calls. It starts when the block is entered and is killed at its end.
 
-    `module` is imported before the first call, while the caller does something else; empty if it would only wait.
+    `module` is imported before the first call, in parallel with the caller; empty if the caller would only wait.
     """
 
     def __init__(self, module: str = "") -> None:
@@ -86,10 +86,10 @@ class Confined:
         self._to, self._from = self._process.stdin.fileno(), self._process.stdout.fileno()
         os.set_blocking(self._to, False)
         if hasattr(fcntl, "F_SETPIPE_SZ"):
-            with suppress(OSError):  # the user has many pipes open: slower, and no more
+            with suppress(OSError):  # the user has too many pipes: a small pipe only makes it slower
                 fcntl.fcntl(self._to, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
         self._received = bytearray()
-        self._heard: dict[str, Any] | None = None
+        self._reply: dict[str, Any] | None = None
         self._progress: Progress = silent
         return self
 
@@ -97,7 +97,7 @@ class Confined:
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
         self._process.kill()
-        with self._process:  # closes the pipes, and waits
+        with self._process:  # closes the pipes and waits
             pass
 
     @property
@@ -105,7 +105,7 @@ class Confined:
         return self._process.pid
 
     def end(self) -> None:
-        """Ends the process, from whichever thread: the call that is going on raises SourceError."""
+        """Kills the process; may be called from any thread. The call in progress raises SourceError."""
         self._process.kill()
 
     def call(
@@ -117,12 +117,12 @@ class Confined:
         stream: Iterable[bytes] | None = None,
         progress: Progress = silent,
     ) -> Any:
-        """Calls a function of a module of ours with these arguments (after a `Call`), and returns what it returned.
+        """Calls a module-level function with a `Call` and these arguments, and returns its result.
 
-        `function` is the function, or `module:name` where the caller has no use for the module itself.
-        `stream` is what the function reads as `call.stream()`; an error that comes out of it is raised as it is, and
-        ends the process. Raises the LitekeepError that the function raised, and NotGood, with `what` as the subject,
-        when the process went beyond its limits or crashed. After that there are no more calls.
+        `function` is the function, or `module:name` if the caller does not import the module itself.
+        `stream` is the data that the function reads with `call.stream()`. An error raised by `stream` passes through
+        unchanged and ends the process. Raises the LitekeepError that the function raised; NotGood, with `what` as its
+        subject, if the process exceeded its limits or crashed. No further calls are possible then.
         """
         request = {
             "function": function if isinstance(function, str) else f"{function.__module__}:{function.__qualname__}",
@@ -131,13 +131,13 @@ class Confined:
             "what": what,
             "stream": stream is not None,
         }
-        self._heard = None
+        self._reply = None
         self._progress = progress
         if self._send(json.dumps(request).encode()) and stream is not None:
             self._send_all(stream)
-        while self._heard is None:
-            self._listen()
-        return _answer(self._heard) if self._heard else self._died(what, limits)
+        while self._reply is None:
+            self._wait_for_reply()
+        return _result(self._reply) if self._reply else self._raise_exit(what, limits)
 
     def _send_all(self, stream: Iterable[bytes]) -> None:
         for piece in stream:
@@ -147,55 +147,56 @@ class Confined:
         self._send(b"")
 
     def _send(self, payload: bytes) -> bool:
-        """Sends the whole message; whether the other side takes more, or is done already."""
+        """Sends a message. Returns whether the child still reads; False once it has replied or is gone."""
         rest = memoryview(len(payload).to_bytes(_HEADER, "big") + payload)
         both = select.poll()
         both.register(self._to, select.POLLOUT)
         both.register(self._from, select.POLLIN)
-        while rest and self._heard is None:
-            for descriptor, _ in both.poll(_GLANCE):
+        while rest and self._reply is None:
+            for descriptor, _ in both.poll(_POLL_MILLISECONDS):
                 if descriptor == self._from:
-                    self._take()
+                    self._receive()
                     continue
                 try:
                     rest = rest[os.write(self._to, rest) :]
                 except BlockingIOError:
                     continue
-                except BrokenPipeError:  # it has an answer, or is gone
+                except BrokenPipeError:  # the child has replied, or is gone
                     return False
-        return self._heard is None
+        return self._reply is None
 
-    def _listen(self) -> None:
+    def _wait_for_reply(self) -> None:
         waiting = select.poll()
         waiting.register(self._from, select.POLLIN)
-        if waiting.poll(_GLANCE):
-            self._take()
+        if waiting.poll(_POLL_MILLISECONDS):
+            self._receive()
 
-    def _take(self) -> None:
-        """Takes what is there. The answer is {} when the process is gone."""
+    def _receive(self) -> None:
+        """Reads the available messages. Sets the reply to {} if the process is gone."""
         received = os.read(self._from, _PIPE_BYTES)
         if not received:
-            self._heard = {}
+            self._reply = {}
         self._received += received
         for message in self._messages():
             if "progress" in message:
                 stage, done, total = message["progress"]
                 self._progress(str(stage), int(done), int(total))
             else:
-                self._heard = message
+                self._reply = message
 
     def _messages(self) -> Iterator[dict[str, Any]]:
         while len(self._received) >= _HEADER:
             size = int.from_bytes(self._received[:_HEADER], "big")
             if size > _LARGEST_REPLY:
-                raise Defect("a confined process said more than it may")
+                raise Defect("the reply of a confined process is too large")
             if len(self._received) < _HEADER + size:
                 return
             message = json.loads(self._received[_HEADER : _HEADER + size])
             del self._received[: _HEADER + size]
             yield message
 
-    def _died(self, what: str, limits: Limits) -> None:
+    def _raise_exit(self, what: str, limits: Limits) -> None:
+        """Raises the error for a process that ended without a reply."""
         number = -self._process.wait()
         if number == signal.SIGXCPU:
             raise CpuTimeExceeded(
@@ -204,7 +205,7 @@ class Confined:
             )
         if number == signal.SIGXFSZ:
             raise _too_large(what, limits.file_bytes)
-        if number == signal.SIGBUS:  # a page of a mapped file that the disk does not give
+        if number == signal.SIGBUS:  # a page of a mapped file could not be read from disk
             raise SourceError(f"the disk failed while {what} read from it: repair it, or set TMPDIR, and try again")
         if number in _CRASHES:
             raise NotGood(f"{what} crashed the process that worked on it ({signal.Signals(number).name}): use another")
@@ -219,17 +220,17 @@ def _too_large(what: str, size: int) -> LitekeepError:
 
 
 def module_path() -> list[str]:
-    """Where this process finds its modules: with the place of this very package first, and no relative one."""
+    """Returns the module path of this process: this package's own folder first, and no relative folders."""
     return list(dict.fromkeys([str(Path(shared.__path__[0]).parent), *filter(os.path.isabs, sys.path)]))
 
 
-def _answer(message: dict[str, Any]) -> Any:
+def _result(message: dict[str, Any]) -> Any:
     if "error" not in message:
         return message["result"]
-    name, said = message["error"]
+    name, text = message["error"]
     kind = getattr(errors, str(name), None)
     if isinstance(kind, type) and issubclass(kind, LitekeepError):
-        raise kind(str(said))
+        raise kind(str(text))
     defect = Defect(str(name))
-    defect.add_note(str(said))
+    defect.add_note(str(text))
     raise defect

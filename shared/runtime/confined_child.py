@@ -1,4 +1,4 @@
-"""The other side of `confined`: what runs in the process of its own. Nothing here is called by anyone else."""
+"""The child process of `confined`. `serve` is its main function; nothing else uses this module."""
 
 import gc
 import importlib
@@ -24,7 +24,7 @@ _HEADER = 4
 
 
 class Call:
-    """What a function that is called here has of the other side."""
+    """The connection to the parent process, passed to each called function."""
 
     def __init__(self, replies: int, limits: Limits, *, has_stream: bool) -> None:
         self.limits = limits
@@ -35,12 +35,12 @@ class Call:
         self._allowance.set(limits)
 
     def allow(self, limits: Limits) -> None:
-        """Sets other limits, because more of the work is known."""
+        """Replaces the limits, for a function that knows more about its work."""
         self.limits = limits
         self._allowance.set(limits)
 
     def stream(self) -> Iterator[bytes]:
-        """What the other side sends, to its end; it may be read once."""
+        """Yields the pieces that the parent sends. The stream can be read once."""
         while self._left:
             size = int.from_bytes(_exactly(_HEADER), "big")
             self._left = size > 0
@@ -50,40 +50,42 @@ class Call:
                 yield piece
 
     def progress(self, stage: str, done: int, total: int) -> None:
+        """Reports progress to the parent, at most every 0.1 s."""
         now = time.monotonic()
         if now >= self._next_report or done >= total:
             self._next_report = now + _SECONDS_BETWEEN_REPORTS
-            _tell(self._replies, {"progress": [stage, done, total]})
+            _send(self._replies, {"progress": [stage, done, total]})
 
     @property
     def is_whole(self) -> bool:
+        """Whether the whole stream was read."""
         return not self._left
 
 
 def serve(module: str) -> None:
-    """Answer one call after the other until there are no more, or the process that asks is gone.
+    """Runs one call after the other, until the parent closes the pipe or is gone.
 
-    Import `module`, if any, before the first.
+    Imports `module`, if any, before the first call.
     """
-    gc.set_threshold(50_000)  # of the objects that are imported none is garbage
+    gc.set_threshold(50_000)  # imported objects are never garbage
     for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
-        signal.signal(number, signal.SIG_IGN)  # a signal is for the one that asks, and it ends this one
-    for number in (signal.SIGXCPU, signal.SIGXFSZ):  # SQLite would say "disk I/O error" of the second, as of a bad disk
+        signal.signal(number, signal.SIG_IGN)  # the parent handles these signals and kills this process
+    for number in (signal.SIGXCPU, signal.SIGXFSZ):  # if ignored, SQLite would report SIGXFSZ as "disk I/O error"
         signal.signal(number, signal.SIG_DFL)
     no_core()
     replies = os.dup(1)
-    os.dup2(2, 1)  # whatever prints, prints no answer
-    threading.Thread(target=_end_with_the_other_side, daemon=True).start()
+    os.dup2(2, 1)  # so that printed text does not mix with replies
+    threading.Thread(target=_exit_with_parent, daemon=True).start()
     if module:
         _imported(module)
     while True:
         request = json.loads(_exactly(int.from_bytes(_exactly(_HEADER), "big")))
-        function = _function(request["function"])  # imported before the work is timed
+        function = _function(request["function"])  # imported before the CPU limit is set
         call = Call(replies, Limits(**request["limits"]), has_stream=request["stream"])
         answer = _answer(call, function, request)
-        if not call.is_whole:  # nobody reads the rest of the stream: who sends it is told so, and then why
+        if not call.is_whole:  # closing the pipe stops the parent, which is still sending; then it reads the answer
             os.close(0)
-        _tell(replies, answer)
+        _send(replies, answer)
         if not call.is_whole:
             os._exit(0)
 
@@ -95,7 +97,7 @@ def _answer(call: Call, function: Callable[..., Any], request: dict[str, Any]) -
         return {"error": _no_memory(call.limits, request["what"])}
     except LitekeepError as error:
         return {"error": [type(error).__name__, str(error)]}
-    except Exception as error:  # noqa: BLE001 - it is raised on the other side
+    except Exception as error:  # noqa: BLE001 - the parent raises it
         if isinstance(error, MemoryError) or type(error).__name__ == "NoMemError":
             return {"error": _no_memory(call.limits, request["what"])}
         return {"error": [f"unexpected {type(error).__name__}", traceback.format_exc()]}
@@ -120,10 +122,10 @@ def _imported(module: str) -> ModuleType:
     return importlib.import_module(module)
 
 
-def _end_with_the_other_side() -> None:
-    gone = select.poll()
-    gone.register(0, 0)  # reports nothing but that the pipe has no writer any more
-    gone.poll()
+def _exit_with_parent() -> None:
+    closed = select.poll()
+    closed.register(0, 0)  # without events to wait for, poll reports only that the pipe has no writer
+    closed.poll()
     os._exit(1)
 
 
@@ -142,7 +144,7 @@ def _some(most: int) -> bytes:
     return piece
 
 
-def _tell(replies: int, message: dict[str, Any]) -> None:
+def _send(replies: int, message: dict[str, Any]) -> None:
     payload = json.dumps(message).encode()
     rest = memoryview(len(payload).to_bytes(_HEADER, "big") + payload)
     while rest:

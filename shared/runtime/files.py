@@ -1,4 +1,4 @@
-"""Files that a crash leaves whole or absent: content on disk first, then the name, then the folder on disk."""
+"""Atomic creation of files: sync the content, give the file its name, then sync the folder."""
 
 import errno
 import os
@@ -11,12 +11,12 @@ from shared.runtime.so_far import note
 
 NO_HARD_LINKS = frozenset(
     (errno.EPERM, errno.EOPNOTSUPP, errno.ENOTSUP, errno.ENOSYS, errno.EMLINK, errno.EXDEV)
-)  # what os.link answers on FAT and some network disks
-_LONGEST = 100  # characters of a name that is made longer
+)  # errors of os.link on FAT and some network file systems
+_LONGEST = 100  # characters of a name in the name of its temporary file
 
 
 def sync(path: Path) -> None:
-    """Puts a file's content, or a folder's names, on disk. Raises OSError."""
+    """Syncs a file or a folder to disk. Raises OSError."""
     descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
     try:
         os.fsync(descriptor)
@@ -25,17 +25,17 @@ def sync(path: Path) -> None:
 
 
 def publish(temporary: Path, target: Path, topic: str, *, claiming: bool = True) -> None:
-    """Moves the closed file `temporary`, on the same file system, to the free name `target`, never over anything.
+    """Moves the closed file `temporary` to the free name `target` on the same file system. Never overwrites.
 
-    Killed in between, `target` is whole or is not there; with `claiming`, on file systems without hard links, it may
-    also be an empty file. Without it such a file system is refused. An interruption reports the outcome under `topic`.
-    Raises FileExistsError, or OSError when the file system refuses.
+    If the process is killed meanwhile, `target` is complete or does not exist. On file systems without hard links,
+    `claiming` allows that it may also be an empty file then; without `claiming` such a file system is an error. An
+    interrupted run reports the outcome under `topic`. Raises FileExistsError, OSError.
     """
     own = temporary.stat()
     note(topic, lambda: f"{target} {'is whole' if _is_at(own, target) else 'was not made'}")
     sync(temporary)
     give_name(temporary, target, claiming=claiming)
-    if temporary.parent.absolute() == target.parent.absolute():  # one sync puts both changes of the folder on disk
+    if temporary.parent.absolute() == target.parent.absolute():  # one sync covers both changes of the folder
         temporary.unlink(missing_ok=True)
         sync(target.parent)
     else:
@@ -44,13 +44,13 @@ def publish(temporary: Path, target: Path, topic: str, *, claiming: bool = True)
 
 
 def write_new(path: Path, content: bytes, topic: str, *, mode: int = 0o600, claiming: bool = True) -> None:
-    """Makes the file as `publish` does. Raises FileExistsError, OSError."""
+    """Creates a file with this content like `publish`. Raises FileExistsError, OSError."""
     with _written(path, content, mode) as temporary:
         publish(temporary, path, topic, claiming=claiming)
 
 
 def replace_whole(path: Path, content: bytes, mode: int = 0o600) -> None:
-    """Makes the file or replaces it: a machine that loses power has the old one or the new one. Raises OSError."""
+    """Creates or replaces a file. After a power cut either the old or the new content is there. Raises OSError."""
     with _written(path, content, mode) as temporary:
         sync(temporary)
         temporary.replace(path)
@@ -58,7 +58,7 @@ def replace_whole(path: Path, content: bytes, mode: int = 0o600) -> None:
 
 
 def give_name(temporary: Path, target: Path, *, claiming: bool = True) -> None:
-    """Gives the file its name, unlike a rename never over anything; see `publish`."""
+    """Gives the file its name without overwriting, unlike a rename; see `publish`."""
     try:
         os.link(temporary, target)
     except FileExistsError:
@@ -66,7 +66,7 @@ def give_name(temporary: Path, target: Path, *, claiming: bool = True) -> None:
     except OSError as error:
         if not claiming or error.errno not in NO_HARD_LINKS:
             raise
-        # Without hard links the name is claimed by an empty file, and that one replaced.
+        # Without hard links, an empty file claims the name and is then replaced.
         os.close(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600))
         try:
             temporary.replace(target)
@@ -76,7 +76,7 @@ def give_name(temporary: Path, target: Path, *, claiming: bool = True) -> None:
 
 
 def _is_at(own: os.stat_result, target: Path) -> bool:
-    """Whether the file of that number has the name; asked when a run is interrupted around the moment it gets it."""
+    """Returns whether the file has its name already, for the report of an interrupted run."""
     try:
         return os.path.samestat(own, target.lstat())
     except OSError:
@@ -85,7 +85,7 @@ def _is_at(own: os.stat_result, target: Path) -> bool:
 
 @contextmanager
 def _written(path: Path, content: bytes, mode: int) -> Iterator[Path]:
-    """A file of its own beside `path`, which is gone after the block unless it was given another name."""
+    """Yields a temporary file beside `path` with this content. It is removed if the block raises."""
     descriptor, name = tempfile.mkstemp(prefix=f".{path.name[:_LONGEST]}-", dir=path.parent)  # mode 0600
     temporary = Path(name)
     try:

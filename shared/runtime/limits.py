@@ -1,4 +1,4 @@
-"""How much a confined process may use. Limits that the kernel keeps: SQLite cannot forget to look at them."""
+"""Limits of a confined process. The kernel enforces them, so they do not depend on SQLite."""
 
 import math
 import resource
@@ -6,12 +6,12 @@ import time
 from dataclasses import dataclass
 
 _LIMITS_OF_MEMORY = (resource.RLIMIT_DATA, resource.RLIMIT_AS)
-_MAPPED = 1 << 30  # addresses that are no memory: libraries, stacks, what malloc sets aside for each thread
+_MAPPED = 1 << 30  # address space that is not memory: libraries, stacks, malloc's arenas for threads
 
 
 @dataclass(frozen=True)
 class Limits:
-    """For one call: seconds of CPU time of all its threads, memory in bytes, and the bytes of each file it writes."""
+    """The limits of one call: CPU time of all threads in seconds, memory in bytes, and bytes per written file."""
 
     cpu_seconds: float
     memory_bytes: int
@@ -19,7 +19,7 @@ class Limits:
 
 
 class Allowance:
-    """What this process may use from now on; it can be raised as more of the work becomes known."""
+    """Sets the limits of this process for a call. They can be raised when more of the work is known."""
 
     def __init__(self) -> None:
         self._spent = time.process_time()
@@ -32,18 +32,18 @@ class Allowance:
 
 
 def limits_memory(size: int) -> bool:
-    """Returns whether it is this limit that ends a process which wants more, and none that the machine has set."""
+    """Returns whether this limit is below the hard memory limits that the machine has set."""
     return all(hard == resource.RLIM_INFINITY or hard > size for _, hard in map(resource.getrlimit, _LIMITS_OF_MEMORY))
 
 
 def limits_files(size: int) -> bool:
-    """The same of the size of files."""
+    """Returns whether this limit is below the hard limit on file sizes."""
     _, hard = resource.getrlimit(resource.RLIMIT_FSIZE)
     return hard == resource.RLIM_INFINITY or hard > size
 
 
 def no_core() -> None:
-    """A core file would hold rows."""
+    """Disables core files, which would contain rows."""
     _set(resource.RLIMIT_CORE, 0)
 
 

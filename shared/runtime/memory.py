@@ -1,4 +1,4 @@
-"""How much memory is left for more work at the same time."""
+"""The free memory, which limits how much work runs in parallel."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ _GROUP_USED = Path("/sys/fs/cgroup/memory.current")
 
 
 def free_memory() -> int | None:
-    """Bytes that this process may still use, by the machine and by its control group; None if nobody says."""
+    """Returns the bytes that the machine and the control group have left; None if unknown."""
     try:
         line = next(line for line in _MEMORY.read_text().splitlines() if line.startswith("MemAvailable:"))
         free = int(line.split()[1]) << 10
@@ -16,6 +16,6 @@ def free_memory() -> int | None:
         return None
     try:
         free = min(free, int(_GROUP_LIMIT.read_text()) - int(_GROUP_USED.read_text()))
-    except (OSError, ValueError):  # no group of its own, or "max"
+    except (OSError, ValueError):  # no control group, or no limit ("max")
         return free
     return max(0, free)

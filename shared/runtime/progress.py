@@ -1,12 +1,14 @@
-"""How an operation says how far it is, without knowing who listens."""
+"""Progress callbacks: `(stage, done, total)`."""
 
 from collections.abc import Iterable, Iterator
 from typing import Protocol
 
 
 class Progress(Protocol):
+    """A progress callback."""
+
     def __call__(self, stage: str, done: int, total: int) -> None:
-        """`done` of `total` bytes of that stage; `total` is 0 when it cannot be known."""
+        """Reports that `done` of `total` bytes of a stage are done; `total` is 0 if unknown."""
 
 
 def silent(stage: str, done: int, total: int) -> None:
@@ -14,7 +16,7 @@ def silent(stage: str, done: int, total: int) -> None:
 
 
 def counted(pieces: Iterable[bytes], progress: Progress, stage: str, total: int = 0) -> Iterator[bytes]:
-    """Yields the same pieces; after each was used, `progress` hears of all so far, never of more than a known total."""
+    """Yields the pieces, and reports the bytes so far after each one was used, never more than a known total."""
     done = 0
     for piece in pieces:
         yield piece
@@ -23,4 +25,4 @@ def counted(pieces: Iterable[bytes], progress: Progress, stage: str, total: int 
 
 
 class Cancelled(Exception):
-    """Work beside this one has failed, and its error is the one that counts."""
+    """This work was stopped because work in parallel has failed. The error of that work is the one to report."""

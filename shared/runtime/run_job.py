@@ -1,6 +1,6 @@
-"""Cloud Run's API: starts a job, with arguments. It takes run.jobs.run and run.jobs.runWithOverrides on that job.
+"""Starts a Cloud Run job with arguments. This needs run.jobs.run and run.jobs.runWithOverrides on the job.
 
-Source: Cloud Run Admin API v2, projects.locations.jobs.run.
+See Cloud Run Admin API v2, projects.locations.jobs.run.
 """
 
 from collections.abc import Sequence
@@ -21,9 +21,9 @@ _SECONDS = 30.0
 
 
 def run_job(job: str, arguments: Sequence[str]) -> None:
-    """Starts one execution of `projects/P/locations/L/jobs/NAME`, and does not wait for its end.
+    """Starts one execution of `projects/P/locations/L/jobs/NAME`, without waiting for it to finish.
 
-    Raises NotPermitted when this identity may not, LitekeepError when it could not be started.
+    Raises NotPermitted if this identity may not start it, LitekeepError if it could not be started.
     """
     endpoint = run_endpoint()
     body = {"overrides": {"containerOverrides": [{"args": list(arguments)}]}}
@@ -33,7 +33,7 @@ def run_job(job: str, arguments: Sequence[str]) -> None:
             url = f"{f'http://{endpoint}' if endpoint else _API}/v2/{job}:run"
             answer = session.post(url, json=body, timeout=_SECONDS, allow_redirects=False)
     except (GoogleAuthError, requests.RequestException) as error:
-        raise LitekeepError(f"cannot start {job}: {type(error).__name__}; try again, or start it by gcloud") from None
+        raise LitekeepError(f"cannot start {job}: {type(error).__name__}; try again, or start it with gcloud") from None
     if answer.status_code in (401, 403):
         raise NotPermitted(f"cannot start {job}: this identity needs run.jobs.runWithOverrides on it")
     if answer.status_code != 200:

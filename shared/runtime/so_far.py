@@ -1,7 +1,7 @@
-"""What an interrupted run has already done, in words, for the error line.
+"""Notes about what a run has done so far, for the error line of an interrupted run.
 
-A run notes it by topic, and of a topic the newest note counts. Between two steps of a program a signal may arrive, so
-that what only the effect itself can tell is noted as a function, which is asked when it is needed.
+A note belongs to a topic and replaces the earlier note on it. A signal may arrive right before or after an effect, so a
+note can be a function that checks the actual state when the error line is written.
 """
 
 from collections.abc import Callable, Iterator
@@ -15,23 +15,23 @@ _noted: dict[str, Words] = {}
 
 
 def note(topic: str, words: Words) -> None:
-    """From now on that is what is to be said of that topic."""
-    _noted.pop(topic, None)  # the newest comes last
+    """Sets the note on a topic: a text, or a function that returns it."""
+    _noted.pop(topic, None)  # so that the newest note comes last
     _noted[topic] = words
 
 
 @contextmanager
 def unsure(topic: str, during: str, after: str) -> Iterator[None]:
-    """Notes `during` for the block, whose effect may or may not have come when it is left early, and then `after`."""
+    """Notes `during` for a block with an effect, and `after` when it has ended without an error."""
     note(topic, during)
     yield
     note(topic, after)
 
 
 def so_far() -> str:
-    """All that was noted, in a line; nothing when nothing was."""
-    said = []
+    """Returns all notes in one line; an empty text if there are none."""
+    texts = []
     for words in list(_noted.values()):
-        with suppress(Exception):  # what cannot be asked any more is not known, and the rest is
-            said.append(words if isinstance(words, str) else words())
-    return "; ".join(said if len(said) <= _MOST else [f"{len(said) - _MOST} more before these", *said[-_MOST:]])
+        with suppress(Exception):  # a state that cannot be checked must not hide the other notes
+            texts.append(words if isinstance(words, str) else words())
+    return "; ".join(texts if len(texts) <= _MOST else [f"{len(texts) - _MOST} more before these", *texts[-_MOST:]])

@@ -1,7 +1,7 @@
-"""Private scratch folders that do not outlive their run, not even one that was killed.
+"""Private scratch folders, which are removed after the run even if it was killed.
 
-Each folder holds a lock file, locked for as long as its process lives. Whoever makes the next
-folder removes those whose lock is free: their makers are gone.
+Each folder contains a lock file that is locked as long as its process lives. The next run removes all folders whose
+lock is free, because their processes are gone.
 """
 
 import fcntl
@@ -25,9 +25,9 @@ _UNREADY_FOR_SECONDS = 3600
 
 @contextmanager
 def scratch_folder(parent: Path | None = None) -> Iterator[Path]:
-    """A new folder, readable by its owner only, below `parent` (or the user's place under TMPDIR).
+    """Creates a folder, readable by its owner only, in `parent` or in the user's folder below TMPDIR.
 
-    Raises SourceError when it cannot be made. Errors of the block pass through as they are.
+    Removes it after the block. Raises SourceError if it cannot be created. Errors of the block pass through unchanged.
     """
     below_tmpdir = parent is None
     with ExitStack() as stack:
@@ -38,31 +38,34 @@ def scratch_folder(parent: Path | None = None) -> Iterator[Path]:
             stack.callback(shutil.rmtree, folder, ignore_errors=True)
             lock = stack.enter_context((folder / _LOCK).open("xb"))
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
-            # Only now does it get the name that sweepers look at: they never see it unlocked while we live.
+            # Renamed after it was locked: a sweep by another run never finds the folder unlocked while we live.
             ready = parent / (_READY + folder.name.removeprefix(_UNREADY))
             stack.callback(shutil.rmtree, ready, ignore_errors=True)
             folder.rename(ready)
         except OSError as error:
             to_do = "repair it, or set TMPDIR" if below_tmpdir else "let this user write there, or choose another place"
             raise SourceError(
-                f"scratch folder in {parent or 'TMPDIR'} cannot be made ({error.strerror}): {to_do}"
+                f"cannot create a scratch folder in {parent or 'TMPDIR'} ({error.strerror}): {to_do}"
             ) from error
         yield ready
 
 
 def _temporary_folder() -> Path:
-    """TMPDIR when it is set, and never another folder in its stead: plain copies of databases lie there."""
+    """Returns TMPDIR, or the system's default if it is not set. Raises SourceError if TMPDIR is unusable.
+
+    There is no fallback then, because unencrypted copies of databases are stored there.
+    """
     wanted = wanted_tmpdir()
     if wanted is not None and not (Path(wanted).is_dir() and os.access(wanted, os.W_OK)):
-        raise SourceError(f"TMPDIR={wanted} is no folder that can be written: correct it, or unset it")
+        raise SourceError(f"TMPDIR={wanted} is not a writable folder: correct it, or unset it")
     return Path(wanted or tempfile.gettempdir())
 
 
 def _place_below(temporary: Path) -> Path:
-    """This user's place below TMPDIR, made if needed.
+    """Returns this user's folder below TMPDIR, and creates it if needed.
 
-    Another user can take the usual name, which anyone can guess: then it is one with a random end, found again by the
-    next run, which removes what a killed one left.
+    The usual name can be guessed and taken by another user. Then the folder has a random suffix, and the next run finds
+    it again, so that folders of killed runs are still removed.
     """
     usual = temporary / f"litekeep-{os.getuid()}"
     for place in (usual, *sorted(temporary.glob(f"{usual.name}-*"))):
@@ -75,7 +78,7 @@ def _place_below(temporary: Path) -> Path:
         usual.mkdir(mode=0o700)
     except FileExistsError:
         if _is_own_folder(usual.lstat()):
-            return usual  # made by another run of ours this moment
+            return usual  # another run of this user has just created it
         return Path(tempfile.mkdtemp(prefix=f"{usual.name}-", dir=temporary))
     return usual
 
@@ -105,9 +108,9 @@ def _is_abandoned(folder: Path) -> bool:
         with (folder / _LOCK).open("r+b") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except FileNotFoundError:
-        return _is_old(folder)  # being removed by its owner this moment, or by one that was killed doing so
+        return _is_old(folder)  # its owner is just removing it, or was killed while doing so
     except OSError:
-        return False  # locked: its maker lives
+        return False  # locked: its process lives
     return True
 
 

@@ -1,4 +1,4 @@
-"""Work on what others wrote runs in a process of its own: it has limits, knows no secret, and is gone afterwards."""
+"""Confined processes for untrusted input: they have limits, no secrets, and are gone afterwards."""
 
 import os
 import signal
@@ -16,7 +16,7 @@ from shared.operations.verify.child import load, look
 from shared.runtime.confined import Confined, CpuTimeExceeded
 
 SOUND = b"CREATE TABLE t(a); INSERT INTO t VALUES(1);"
-# One opcode that takes an hour: SQLite asks nobody meanwhile.
+# One opcode that takes an hour, during which SQLite calls no progress handler.
 ENDLESS = b"CREATE TABLE t(a); INSERT INTO t VALUES(instr(hex(zeroblob(4000000)), hex(zeroblob(2000000)) || '1'));"
 TWENTY_LARGE_VALUES = (
     b"CREATE TABLE t(a); INSERT INTO t SELECT length(" + b" || ".join([b"hex(zeroblob(700000))"] * 20) + b");"
@@ -25,12 +25,12 @@ TWENTY_LARGE_VALUES = (
 
 @pytest.fixture
 def lowered(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Less than anybody gets outside of tests, so that they end soon."""
+    """Lowers the CPU limit, so that the tests end soon."""
     monkeypatch.setattr(allowances, "ALLOWED", replace(allowances.ALLOWED, cpu_seconds=1, cpu_seconds_per_mb=0))
 
 
 def gone(pid: int) -> bool:
-    """Whether a process has ended; one that nobody has asked about yet counts as ended."""
+    """Returns whether a process has ended, including zombies."""
     try:
         return Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].startswith("Z")
     except (FileNotFoundError, ProcessLookupError):
@@ -55,9 +55,7 @@ def test_one_process_runs_several_calls(tmp_path: Path) -> None:
     assert gone(child.pid)
 
 
-def test_dump_that_exceeds_the_memory_limit_is_not_good(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_dump_that_exceeds_the_memory_limit_is_not_good(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(allowances, "ALLOWED", replace(allowances.ALLOWED, memory_bytes=90 << 20))
     with Confined() as child:
         load(child, [SOUND], tmp_path / "sound.db", "delete", "x.sql")
@@ -66,19 +64,17 @@ def test_dump_that_exceeds_the_memory_limit_is_not_good(
     assert [path.name for path in tmp_path.iterdir()] == ["sound.db"]
 
 
-def test_dump_that_exceeds_the_file_size_limit_is_not_good(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_dump_that_exceeds_the_file_size_limit_is_not_good(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(allowances, "ALLOWED", replace(allowances.ALLOWED, file_bytes=4 << 20, file_per_byte=0))
     two = b"CREATE TABLE t(a); INSERT INTO t VALUES(zeroblob(3000000)), (zeroblob(3000000));"
-    said = r"^loading x\.sql takes a file of more than 4 MiB, more than its size can need"
-    with Confined() as child, pytest.raises(NotGood, match=said):
+    message = r"^loading x\.sql takes a file of more than 4 MiB, more than its size can need"
+    with Confined() as child, pytest.raises(NotGood, match=message):
         load(child, [two], tmp_path / "new.db", "delete", "x.sql")
     assert not list(tmp_path.iterdir())
 
 
 def test_limits_grow_with_the_dump(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    """What comes after 30 MB of SQL may take more than what comes first."""
+    """After 30 MB of SQL, a statement may take more memory than at the beginning."""
     allowed = replace(allowances.ALLOWED, memory_bytes=90 << 20, memory_per_byte=20)
     monkeypatch.setattr(allowances, "ALLOWED", allowed)
     comment = b"-- " + b"x" * (1 << 20) + b"\n"
@@ -91,7 +87,7 @@ def test_limits_grow_with_the_dump(tmp_path: Path, monkeypatch: pytest.MonkeyPat
 
 @pytest.mark.parametrize("number", [signal.SIGSEGV, signal.SIGKILL, signal.SIGBUS])
 def test_process_killed_by_a_signal_is_reported(tmp_path: Path, number: signal.Signals) -> None:
-    """A crash is the text's doing; a kill, such as for lack of memory, is not."""
+    """A crash is caused by the dump; a kill, for example for lack of memory, is not."""
 
     def pieces() -> Iterator[bytes]:
         yield SOUND
@@ -99,12 +95,12 @@ def test_process_killed_by_a_signal_is_reported(tmp_path: Path, number: signal.S
         while True:
             yield b"SELECT 1;\n" * 10_000
 
-    kind, said = {
+    kind, message = {
         signal.SIGSEGV: (NotGood, "crashed"),
         signal.SIGKILL: (SourceError, "ended by SIGKILL"),
         signal.SIGBUS: (SourceError, "the disk failed"),
     }[number]
-    with Confined() as child, pytest.raises(kind, match=said):
+    with Confined() as child, pytest.raises(kind, match=message):
         load(child, pieces(), tmp_path / "new.db", "delete", "x.sql")
     assert not list(tmp_path.iterdir())
 

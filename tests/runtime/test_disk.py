@@ -1,4 +1,4 @@
-"""Free space: what does not fit is refused in one line that says what, how much, where, and what helps."""
+"""Free space: if there is too little, one error line names the file, the place, the sizes and a remedy."""
 
 from pathlib import Path
 
@@ -33,6 +33,6 @@ def test_remedy_can_be_chosen_or_left_out(tmp_path: Path, otherwise: str | None,
 
 def test_unreadable_place_is_an_error_and_no_room_reports_unknown_free_space(tmp_path: Path) -> None:
     gone = tmp_path / "gone"
-    with pytest.raises(SourceError, match=f"cannot see how much space is left at {gone}"):
+    with pytest.raises(SourceError, match=f"cannot read the free space at {gone}"):
         free_bytes(gone)
     assert "(free space unknown, 2.0 kB needed)" in str(no_room(gone, "app.db", 2000))

@@ -1,4 +1,4 @@
-"""Files that a crash leaves whole or absent, and names that are never taken from another file."""
+"""Files are created atomically and never overwritten."""
 
 import errno
 import os

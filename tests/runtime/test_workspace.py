@@ -1,4 +1,4 @@
-"""Scratch folders are private, and none outlives its run for long."""
+"""Scratch folders are private, and removed after their run, even if it was killed."""
 
 import os
 import signal
@@ -145,7 +145,7 @@ def test_default_parent_is_the_users_folder_below_tmpdir(tmp_path: Path, monkeyp
         assert folder.parent == tmp_path / f"litekeep-{os.getuid()}"
     folder.parent.chmod(0o755)
     with scratch_folder() as another:
-        assert another.parent == folder.parent, "others may look, and write nothing"
+        assert another.parent == folder.parent, "others may read the folder, but not write"
 
 
 @pytest.mark.parametrize("planted", ["link", "file", "writable by others"])
@@ -168,14 +168,12 @@ def test_default_parent_taken_by_another_user_is_avoided(
         assert first.parent.name.startswith(f"{usual.name}-")
         assert stat.S_IMODE(first.parent.stat().st_mode) == 0o700
     with scratch_folder() as second:
-        assert second.parent == first.parent, "else nobody would remove what a killed run leaves"
+        assert second.parent == first.parent, "otherwise folders of killed runs would never be removed"
     assert list(outside.iterdir()) == []
     assert planted != "writable by others" or list(usual.iterdir()) == []
 
 
-def test_leftovers_are_removed_from_the_alternative_parent(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_leftovers_are_removed_from_the_alternative_parent(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
     (tmp_path / "elsewhere").mkdir()
     (tmp_path / f"litekeep-{os.getuid()}").symlink_to(tmp_path / "elsewhere")
