@@ -165,15 +165,15 @@ def test_environment_overrides_litekeep_toml(monkeypatch: pytest.MonkeyPatch, tm
 @pytest.mark.parametrize(
     ("content", "message"),
     [
-        ('BACKUP_STOR = "x"', "BACKUP_STOR in litekeep.toml is no setting"),
-        ('"sqlitecloud://h?apikey=SECRET99" = "x"', "a name in litekeep.toml is no setting"),
+        ('BACKUP_STOR = "x"', "BACKUP_STOR in litekeep.toml is not a setting"),
+        ('"sqlitecloud://h?apikey=SECRET99" = "x"', "a name in litekeep.toml is not a setting"),
         ('BACKUP_STORE = ["x"]', "BACKUP_STORE in litekeep.toml is wrong"),
-        ('ENVIRONMENT = "test"\nBACKUP_STORE = SECRET99', "litekeep.toml is no TOML at line 2"),
+        ('ENVIRONMENT = "test"\nBACKUP_STORE = SECRET99', "litekeep.toml is not valid TOML at line 2"),
         ('ENVIRONMENT = "test"', "ENVIRONMENT is set in .env and in litekeep.toml"),
         ('BACKUP_KEY = "SECRET99"', "BACKUP_KEY is wrong"),
-        ("x = " + "[" * 100_000, "litekeep.toml is no TOML"),
+        ("x = " + "[" * 100_000, "litekeep.toml is not valid TOML"),
         ("#" * (1 << 21), "more than"),
-        ("# \N{LATIN SMALL LETTER A WITH DIAERESIS}".encode("latin-1"), "litekeep.toml is no TOML"),
+        ("# \N{LATIN SMALL LETTER A WITH DIAERESIS}".encode("latin-1"), "litekeep.toml is not valid TOML"),
     ],
 )
 def test_invalid_litekeep_toml_is_refused(tmp_path: Path, content: str | bytes, message: str) -> None:

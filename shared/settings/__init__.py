@@ -1,6 +1,7 @@
-"""Every setting and environment variable. No other package reads the environment.
+"""All settings and environment variables. No other package reads the environment.
 
-`values.py` has the settings, `files.py` reads `.env` and `litekeep.toml`, `process.py` has the other variables.
+`values.py` defines the settings, `files.py` reads `.env` and `litekeep.toml`, and `process.py` reads all other
+environment variables.
 """
 
 from shared.settings.process import (

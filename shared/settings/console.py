@@ -1,4 +1,4 @@
-"""How the settings of the console are written."""
+"""Parses the settings of the console."""
 
 import re
 
@@ -10,7 +10,7 @@ _JOB = re.compile(r"projects/[a-z0-9][a-z0-9.:-]{1,60}/locations/[a-z0-9-]{1,40}
 
 
 def parse_audiences(value: str) -> tuple[str, ...]:
-    """Returns the console's audiences, as Identity-Aware Proxy writes them. Raises ValueError with what is allowed."""
+    """Parses the audiences of Identity-Aware Proxy, separated by blanks. Raises ValueError with what is allowed."""
     audiences = tuple(value.split())
     if not all(map(_AUDIENCE.fullmatch, audiences)):
         raise ValueError(
@@ -21,7 +21,7 @@ def parse_audiences(value: str) -> tuple[str, ...]:
 
 
 def check_job(value: str) -> str:
-    """Returns `value` when it can name a Cloud Run job. Raises ValueError, saying what is allowed."""
+    """Returns `value` if it is the name of a Cloud Run job. Raises ValueError with what is allowed."""
     if not _JOB.fullmatch(value):
         raise ValueError("allowed is projects/PROJECT/locations/REGION/jobs/NAME")
     return value

@@ -1,4 +1,4 @@
-"""Environment variables that are not settings: of the system, of Google's libraries, of tests."""
+"""Environment variables that are not settings: those of the system, of Google's libraries, and for tests."""
 
 import os
 import re
@@ -7,7 +7,7 @@ from pathlib import Path
 from shared.errors import UsageError
 
 _LOOPBACK = re.compile(r"(127\.0\.0\.1|\[::1\]):[1-9]\d{0,4}", re.ASCII)
-_OF_CHILDREN = ("TMPDIR", "SQLITE_TMPDIR", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH")
+_FOR_CHILDREN = ("TMPDIR", "SQLITE_TMPDIR", "LANG", "LC_ALL", "LC_CTYPE", "TZ", "LD_LIBRARY_PATH")
 _REROUTING = (
     "STORAGE_EMULATOR_HOST",
     "LITEKEEP_KMS_ENDPOINT",
@@ -25,25 +25,25 @@ def debug_wanted() -> bool:
 
 
 def kms_endpoint() -> str | None:
-    """`LITEKEEP_KMS_ENDPOINT`: a Cloud KMS stand-in on this machine, as 127.0.0.1:PORT, without TLS.
+    """Returns `LITEKEEP_KMS_ENDPOINT`: a local Cloud KMS server for tests, as 127.0.0.1:PORT, without TLS.
 
-    For tests alone, so neither `.env` nor any other machine will do. Raises UsageError for those.
+    It is not read from `.env`. Raises UsageError for an address of another machine.
     """
     return _loopback("LITEKEEP_KMS_ENDPOINT")
 
 
 def logging_endpoint() -> str | None:
-    """`LITEKEEP_LOGGING_ENDPOINT`: a stand-in for Cloud Logging, as `kms_endpoint`."""
+    """Returns `LITEKEEP_LOGGING_ENDPOINT`: a local Cloud Logging server for tests, like `kms_endpoint`."""
     return _loopback("LITEKEEP_LOGGING_ENDPOINT")
 
 
 def iap_endpoint() -> str | None:
-    """`LITEKEEP_IAP_ENDPOINT`: a stand-in for where Google publishes the keys of IAP, as `kms_endpoint`."""
+    """Returns `LITEKEEP_IAP_ENDPOINT`: a local server of the public keys of IAP for tests, like `kms_endpoint`."""
     return _loopback("LITEKEEP_IAP_ENDPOINT")
 
 
 def run_endpoint() -> str | None:
-    """`LITEKEEP_RUN_ENDPOINT`: a stand-in for Cloud Run's API, as `kms_endpoint`."""
+    """Returns `LITEKEEP_RUN_ENDPOINT`: a local server of Cloud Run's API for tests, like `kms_endpoint`."""
     return _loopback("LITEKEEP_RUN_ENDPOINT")
 
 
@@ -57,12 +57,12 @@ def _loopback(name: str) -> str | None:
 
 
 def rerouted() -> list[str]:
-    """Returns the variables that are set and send Google's libraries to another store, key or identity."""
+    """Returns the names of set variables that direct Google's libraries to another store, key or identity."""
     return [name for name in _REROUTING if os.environ.get(name)]
 
 
 def state_folder() -> Path | None:
-    """Returns the folder for this user's state (XDG Base Directory), or None without a home."""
+    """Returns the folder for this user's state (XDG Base Directory); None without a home folder."""
     named = os.environ.get("XDG_STATE_HOME", "")
     if named.startswith("/"):
         return Path(named)
@@ -76,7 +76,7 @@ def config_folder() -> Path:
 
 
 def data_folder() -> Path:
-    """Returns the folder for what programs install for this user. Raises UsageError without a home."""
+    """Returns the folder for data that programs install for this user. Raises UsageError without a home folder."""
     return _xdg_folder("XDG_DATA_HOME", ".local/share")
 
 
@@ -94,7 +94,7 @@ def named_credentials_file() -> Path | None:
 
 
 def google_credentials_file() -> Path | None:
-    """Returns the file from which Google's libraries take credentials: the named one, or gcloud's."""
+    """Returns the file from which Google's libraries read credentials: the named one, or gcloud's."""
     if named := named_credentials_file():
         return named
     home = os.environ.get("HOME", "")
@@ -103,23 +103,23 @@ def google_credentials_file() -> Path | None:
 
 
 def google_metadata_host() -> str:
-    """Where Cloud Run answers what account and project a job has, by the variable that Google's libraries take.
+    """Returns the host of the metadata server, from the variable that Google's libraries use.
 
-    By default its address rather than its name: looking a name up can take longer than any log line may wait.
+    The default is an IP address, because resolving a name could delay log lines.
     """
     return os.environ.get("GCE_METADATA_HOST") or "169.254.169.254"
 
 
 def environment_of_children() -> dict[str, str]:
-    """Returns the environment of a confined process: temporary folder, language and time zone, and no setting."""
-    kept = {name: value for name in _OF_CHILDREN if (value := os.environ.get(name)) is not None}
-    return kept | {"PYDANTIC_DISABLE_PLUGINS": "__all__"}  # else it asks every installed package for some: 10 ms
+    """Returns the environment for a confined process: temporary folder, language and time zone, but no settings."""
+    kept = {name: value for name in _FOR_CHILDREN if (value := os.environ.get(name)) is not None}
+    return kept | {"PYDANTIC_DISABLE_PLUGINS": "__all__"}  # searching all packages for plugins takes 10 ms
 
 
 def environment_of_a_bare_machine(home: Path) -> dict[str, str]:
-    """Returns the environment of a process on a machine with nothing but `home`: Google's identity, and no setting."""
+    """Returns an environment with `home` and Google's identity, but without settings, like on a fresh machine."""
     known = {
-        name: value for name in (*_OF_CHILDREN, *_REROUTING, "GCE_METADATA_HOST") if (value := os.environ.get(name))
+        name: value for name in (*_FOR_CHILDREN, *_REROUTING, "GCE_METADATA_HOST") if (value := os.environ.get(name))
     }
     credentials = google_credentials_file()
     if credentials is not None and credentials.is_file():
@@ -128,5 +128,5 @@ def environment_of_a_bare_machine(home: Path) -> dict[str, str]:
 
 
 def wanted_tmpdir() -> str | None:
-    """`TMPDIR`, as the system gives it to every program."""
+    """Returns `TMPDIR`, or None if it is not set."""
     return os.environ.get("TMPDIR") or None

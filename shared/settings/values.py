@@ -1,7 +1,7 @@
-"""Every setting, read from the environment, `.env` or `litekeep.toml`. No other module reads the environment.
+"""The settings, read from the environment, `.env` or `litekeep.toml`.
 
-A wrong setting ends in a UsageError that names it, says what is wrong and what is allowed,
-and repeats nothing of a value that could be a secret.
+A wrong setting raises a UsageError that names it and says what is wrong and what is allowed. It repeats no part of a
+value that could be a secret.
 """
 
 import os
@@ -47,7 +47,7 @@ class LogFormat(StrEnum):
 
 
 class Settings(BaseModel):
-    """The settings, by their names in the environment. `read_settings` reads them; `Settings()` has the defaults."""
+    """The settings, by their names in the environment. Use `read_settings` to read them; `Settings()` has defaults."""
 
     model_config = ConfigDict(
         alias_generator=str.upper,
@@ -90,7 +90,7 @@ class Settings(BaseModel):
     @model_validator(mode="before")
     @classmethod
     def _without_line_ends(cls, values: Any) -> Any:
-        """Removes the line break that values from a secret store or a Windows file often end with."""
+        """Removes the line break at the end of values, which is common in secret stores and Windows files."""
         if not isinstance(values, dict):
             return values
         return {name: value.rstrip("\r\n") if isinstance(value, str) else value for name, value in values.items()}
@@ -179,7 +179,7 @@ class Settings(BaseModel):
         return None if value is None else parse_heartbeat(value)
 
     @model_validator(mode="after")
-    def _notified_once(self) -> Self:
+    def _no_notifications_on_cloud_run(self) -> Self:
         if self.cloud_run_job is not None and (self.backup_notify or self.backup_heartbeat_url):
             raise ValueError("it is for machines without Cloud Monitoring: unset it on Cloud Run")
         return self
@@ -193,7 +193,7 @@ class Settings(BaseModel):
 
 
 def check_store(value: str) -> str:
-    """Returns `value` when it can name a store. Raises ValueError, saying what is allowed."""
+    """Returns `value` if it is a valid store. Raises ValueError with what is allowed."""
     if value.startswith("gs://"):
         if not _BUCKET.fullmatch(value) or "//" in value[5:] or "/../" in value + "/":
             raise ValueError("allowed is gs://BUCKET or gs://BUCKET/PREFIX")
@@ -203,7 +203,7 @@ def check_store(value: str) -> str:
 
 
 def check_key(value: str) -> str:
-    """Returns `value` when it can name a key. Raises ValueError, saying what is allowed."""
+    """Returns `value` if it is a valid key. Raises ValueError with what is allowed."""
     if value == "none" or _KMS_KEY.fullmatch(value):
         return value
     if value.startswith("file:") and len(value) > 5:
@@ -216,10 +216,7 @@ def check_key(value: str) -> str:
 
 
 def read_settings(**given: Any) -> Settings:
-    """Returns the settings; those that are given by name win.
-
-    Raises UsageError for the first that is wrong.
-    """
+    """Reads the settings. Those passed by name take precedence. Raises UsageError for the first wrong one."""
     check_own_file(ENV_FILE)
     check_own_file(TOML_FILE)
     try:
@@ -233,14 +230,14 @@ def read_settings(**given: Any) -> Settings:
 
 
 def in_files(env_file: Path = ENV_FILE) -> dict[str, Any]:
-    """Returns the settings that files set, as they would be written in the environment."""
+    """Returns the settings in the files, as text like in the environment."""
     in_env_file = read_env_file(env_file)
     own = {name: value for name, value in in_env_file.items() if name in _names() and value}
     return own | read_toml(_names(), in_env_file)
 
 
 def _set_outside() -> dict[str, Any]:
-    """Returns what the environment and the files set. The environment wins; empty there, it stands for the default."""
+    """Returns the settings in the environment and the files. The environment takes precedence; empty means default."""
     return {name: value for name, value in (in_files() | _in_environment()).items() if value}
 
 
@@ -249,9 +246,9 @@ def _in_environment() -> dict[str, str]:
 
 
 def only_in_environment() -> list[str]:
-    """Returns the names that the environment sets otherwise than the files: another process would not have them."""
-    there = in_files()
-    return sorted(name for name, value in _in_environment().items() if value != there.get(name, ""))
+    """Returns the settings whose value in the environment differs from the files: other processes would lack them."""
+    stored = in_files()
+    return sorted(name for name, value in _in_environment().items() if value != stored.get(name, ""))
 
 
 def _names() -> frozenset[str]:
@@ -259,8 +256,9 @@ def _names() -> frozenset[str]:
 
 
 def minimal_settings() -> Settings:
-    """Where this runs and how it logs, and of all else the defaults: for the last words of a run whose settings are
-    wrong.
+    """Returns the settings of the Cloud Run job and the log format, and defaults for all others.
+
+    They are for the failure event of a run whose settings are wrong.
     """
     names = ("CLOUD_RUN_JOB", "CLOUD_RUN_EXECUTION", "CLOUD_RUN_TASK_ATTEMPT", "GOOGLE_CLOUD_PROJECT")
     place: dict[str, Any] = {name: os.environ.get(name) or None for name in names}
