@@ -204,11 +204,13 @@ class Permit:
 
     @property
     def request(self) -> Request:
+        """The approved request."""
         assert self.state.request is not None
         return self.state.request
 
     @property
     def break_glass(self) -> bool:
+        """Whether an offline key approved the request."""
         return bool(self.state.approval and self.state.approval.break_glass)
 
     def check(self, plan: Plan) -> None:

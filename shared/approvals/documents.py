@@ -93,6 +93,7 @@ def checked_reason(reason: str) -> str:
 
 
 def sha256(raw: bytes) -> str:
+    """Returns the SHA-256 of the bytes in hex."""
     return hashlib.sha256(raw).hexdigest()
 
 

@@ -47,6 +47,7 @@ class RequestState:
 
     @property
     def expires_at(self) -> datetime | None:
+        """When the approval expires, or else the request; None if the request is not valid."""
         if self.approval is not None:
             return self.approval.decision.execute_until
         return self.request.approve_until if self.request else None

@@ -40,9 +40,11 @@ class Report:
 
     @property
     def ok(self) -> bool:
+        """Whether there are no findings."""
         return not self.findings
 
     def to_json(self) -> dict[str, Any]:
+        """Returns the output of `audit verify --json`."""
         return {
             "ok": self.ok,
             "checkpoints": self.checkpoints,

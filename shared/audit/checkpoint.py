@@ -63,6 +63,7 @@ class CheckpointInventory:
     leaving: frozenset[str] = frozenset()
 
     def to_bytes(self) -> bytes:
+        """Returns the bytes to store: JSON, compressed with gzip."""
         document = {"version": 1, "backups": sorted(self.backups), "leaving": sorted(self.leaving)}
         return gzip.compress(json.dumps(document | {"kept": dict(sorted(self.kept.items()))}).encode(), mtime=0)
 

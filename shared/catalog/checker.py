@@ -44,7 +44,7 @@ class Known:
 class Checker:
     """Checks backups with a key that is opened on first use.
 
-    `why_not` is the reason why the key is not available; None until opening or using it has failed.
+    `why_not` is the reason why the key is not available; None as long as it may be.
     """
 
     def __init__(self, open_key: OpenKey | None) -> None:
@@ -113,7 +113,7 @@ class Checker:
             if not decides:
                 continue
             if len(settled) >= _MOST_OF_A_DATABASE:
-                found = replace(backup, unopened=f"not checked: {_MOST_OF_A_DATABASE} newer backups failed the check")
+                found = replace(backup, unopened=f"not checked: {_MOST_OF_A_DATABASE} newer ones were checked first")
             else:
                 found = self(catalog, backup)
             settled[backup.name] = found

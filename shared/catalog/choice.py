@@ -30,7 +30,7 @@ def choose(
             checked += 1
             if checked > _MOST_CHECKED:
                 raise LitekeepError(
-                    f"cannot choose the {ref} backup in {url}: the {_MOST_CHECKED} newest failed their checks; "
+                    f"cannot choose the {ref} backup in {url}: {_MOST_CHECKED} newer ones failed their checks; "
                     "see litekeep list, and name one by its id"
                 )
             backup = check(listed)

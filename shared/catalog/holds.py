@@ -39,6 +39,7 @@ class Hold:
     by_store: bool = False
 
     def to_json(self) -> dict[str, Any]:
+        """Returns the JSON stored in the hold's object and shown by `hold --json`."""
         return {
             "id": self.backup.id,
             "database": self.backup.database,

@@ -22,6 +22,8 @@ from shared.text import printable
 
 
 class Event(StrEnum):
+    """The names of all events; events.json defines them."""
+
     AUDIT = "audit"
     AUDIT_CHECKPOINT = "audit.checkpoint"
     AUDIT_GAP = "audit.gap"
@@ -100,6 +102,7 @@ class RunOrigin:
     trace: str | None = None
 
     def to_json(self) -> dict[str, Any]:
+        """Returns the fields in Cloud Logging's structured form."""
         document: dict[str, Any] = {}
         if self.labels:
             document["logging.googleapis.com/labels"] = dict(self.labels)

@@ -68,9 +68,11 @@ class KeyFile:
         return cls(keyset)
 
     def wrap(self, secret: bytes, context: bytes) -> bytes:
+        """Encrypts `secret` with `context` as associated data."""
         return bytes(self._aead.encrypt(secret, context))
 
     def unwrap(self, wrapped: bytes, context: bytes) -> bytes:
+        """Decrypts `wrapped`. Raises NotGood if this key did not wrap it with that context."""
         try:
             return bytes(self._aead.decrypt(wrapped, context))
         except tink.TinkError:

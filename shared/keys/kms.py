@@ -27,6 +27,7 @@ class CloudKey(KmsResource):
         return SCHEME + (self._version or self._resource)
 
     def wrap(self, secret: bytes, context: bytes) -> bytes:
+        """Encrypts `secret` with `context` as associated data. Raises KeyProblem."""
         request = kms_v1.EncryptRequest(
             name=self._resource,
             plaintext=secret,
@@ -56,6 +57,7 @@ class CloudKey(KmsResource):
         return bytes(answer.ciphertext)
 
     def unwrap(self, wrapped: bytes, context: bytes) -> bytes:
+        """Decrypts `wrapped`. Raises KeyProblem, NotGood if this key did not wrap it with that context."""
         request = kms_v1.DecryptRequest(
             name=self._resource,
             ciphertext=wrapped,

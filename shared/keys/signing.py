@@ -58,4 +58,5 @@ class SigningFile:
         return cls(key)
 
     def sign(self, message: bytes) -> bytes:
+        """Returns the Ed25519 signature of `message`."""
         return self._key.sign(message)

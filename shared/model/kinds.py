@@ -6,6 +6,8 @@ from enum import StrEnum
 
 
 class Kind(StrEnum):
+    """Why a backup was taken, which decides how long it is kept."""
+
     CONTINUOUS = "continuous"
     DAILY = "daily"
     WEEKLY = "weekly"

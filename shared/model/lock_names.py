@@ -41,9 +41,11 @@ class Slot:
 
     @property
     def prefix(self) -> str:
+        """The listing prefix of the slot's claims."""
         return f"{claims_prefix(self.kind, self.database)}{self.begins_at.astimezone(UTC):%Y%m%dT%H%MZ}."
 
     def claim(self, number: int) -> str:
+        """Returns the name of the claim with that number."""
         return f"{self.prefix}{number:03d}.json"
 
 
@@ -61,12 +63,14 @@ class Unchanged:
 
     @property
     def object(self) -> str:
+        """The name of the mark."""
         # Microseconds, so that two runs in the same second get different names.
         folder = f"{UNCHANGED}{self.backup.kind}/{encode_database(self.backup.database)}"
         return f"{folder}/{self.at.astimezone(UTC):%Y%m%dT%H%M%S%fZ}.{self.backup.id}.json"
 
 
 def lease(task: str, number: int) -> str:
+    """Returns the name of a task's lease."""
     return f"{lease_prefix(task)}{number:06d}.json"
 
 
@@ -77,6 +81,7 @@ def loop_task(database: str) -> str:
 
 
 def lease_prefix(task: str) -> str:
+    """Returns the listing prefix of a task's leases."""
     return f"locks/{task}."
 
 

@@ -18,4 +18,5 @@ def checkpoint_log(url: str) -> str:
 
 
 def is_address(url: str) -> bool:
+    """Returns whether `url` is a valid address of a log."""
     return _ADDRESS.fullmatch(url) is not None

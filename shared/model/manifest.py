@@ -132,6 +132,7 @@ class Manifest(_ManifestPart):
 
     @property
     def name(self) -> BackupName:
+        """The name of the backup."""
         return BackupName(self.kind, self.database, self.id)
 
     @property
@@ -141,6 +142,7 @@ class Manifest(_ManifestPart):
         return self.created_at if began_at is None else min(began_at, self.created_at)
 
     def artifact(self, form: Format) -> Artifact | None:
+        """Returns the artifact of that format, or None."""
         return next((artifact for artifact in self.artifacts if artifact.format == form), None)
 
     def binding(self, form: Format) -> dict[str, str]:
@@ -150,6 +152,7 @@ class Manifest(_ManifestPart):
         return {"parent": self.chain.parent or "", "identity": self.chain.identity}
 
     def to_json(self) -> bytes:
+        """Returns the bytes to store."""
         return self.model_dump_json(indent=2).encode() + b"\n"
 
 

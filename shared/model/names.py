@@ -36,6 +36,8 @@ LATEST_VERIFIED = "latest-verified"
 
 
 class Format(StrEnum):
+    """The format of an artifact."""
+
     SQL = "sql"
     SQLITE = "sqlite"
     PAGES = "pages"
@@ -75,20 +77,25 @@ class BackupName(NamedTuple):
 
     @property
     def prefix(self) -> str:
+        """The listing prefix of the backup's objects; other ids can begin with it too."""
         return f"{self.kind}/{encode_database(self.database)}/{self.id}"
 
     @property
     def manifest(self) -> str:
+        """The name of the manifest."""
         return self.prefix + _MANIFEST
 
     @property
     def hold(self) -> str:
+        """The name of the hold."""
         return self.prefix + _HOLD
 
     def rewrapping(self, number: int) -> str:
+        """Returns the name of the re-wrapped data key with that number."""
         return f"{self.prefix}.rekey-{number}.json"
 
     def artifact(self, form: Format, *, encrypted: bool) -> str:
+        """Returns the name of the artifact of that format."""
         return self.prefix + _SUFFIX[form] + (_ENCRYPTED if encrypted else "")
 
     def verdict(self, moment: datetime) -> str:

@@ -33,10 +33,12 @@ class DrillName:
 
     @property
     def page(self) -> str:
+        """The report as text, in Markdown."""
         return f"{self._stem}.md"
 
     @property
     def plot(self) -> str:
+        """The plot of the report, in SVG."""
         return f"{self._stem}.svg"
 
     @property

@@ -49,6 +49,7 @@ def new_request_id(moment: datetime) -> str:
 
 
 def is_request_id(text: str) -> bool:
+    """Returns whether `text` has the form of a request's id."""
     return _ID.fullmatch(text) is not None
 
 
@@ -58,14 +59,17 @@ def request_prefix(request_id: str) -> str:
 
 
 def request_object(request_id: str) -> str:
+    """Returns the name of a request."""
     return f"{REQUESTS}{request_id}.request.json"
 
 
 def decision_object(request_id: str, decision: str, person: str) -> str:
+    """Returns the name of a person's decision: `approved` or `refused`."""
     return f"{REQUESTS}{request_id}.{decision}.{person}.json"
 
 
 def used_object(request_id: str) -> str:
+    """Returns the name of the record of a request's use."""
     return f"{REQUESTS}{request_id}.used.json"
 
 
@@ -79,6 +83,7 @@ def parse_request_object(name: str) -> RequestObject | None:
 
 
 def policy_object(digest: str) -> str:
+    """Returns the name of the policy with that SHA-256."""
     return f"{POLICIES}{digest}.json"
 
 

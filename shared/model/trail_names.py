@@ -35,6 +35,7 @@ class EventName:
 
     @property
     def object(self) -> str:
+        """The name of the event's object."""
         at = self.at.astimezone(UTC)
         return f"{TRAIL}{at:%Y-%m-%d}/{at:%Y%m%dT%H%M%S%fZ}.{self.writer}.{self.number:06d}.json"
 
@@ -68,6 +69,7 @@ def month_prefix(day: date) -> str:
 
 
 def checkpoint_object(number: int) -> str:
+    """Returns the name of a checkpoint."""
     return f"{CHECKPOINTS}{number:08d}.json"
 
 

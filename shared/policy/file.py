@@ -98,6 +98,7 @@ class PolicyFile:
 
     @property
     def signed(self) -> bool:
+        """Whether the file is a signed statement."""
         return self.raw is not self.payload
 
     def signers(self, people: list[Person]) -> list[str]:

@@ -59,6 +59,7 @@ class Console(_Part):
     may_view: list[str] | None = Field(default=None, max_length=100)  # None: everybody who can log in
 
     def attests(self, person: str) -> bool:
+        """Returns whether the console may sign for that person."""
         return any(fnmatchcase(person.casefold(), pattern.casefold()) for pattern in self.may_attest)
 
 

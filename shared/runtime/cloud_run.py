@@ -30,8 +30,10 @@ def metadata_value(path: str) -> str | None:
 
 
 def service_account() -> str | None:
+    """Returns the email address of the job's service account; None outside of Google Cloud."""
     return metadata_value("instance/service-accounts/default/email")
 
 
 def project() -> str | None:
+    """Returns the id of the job's project; None outside of Google Cloud."""
     return metadata_value("project/project-id")

@@ -102,6 +102,7 @@ class Confined:
 
     @property
     def pid(self) -> int:
+        """The id of the process."""
         return self._process.pid
 
     def end(self) -> None:

@@ -25,6 +25,7 @@ class Allowance:
         self._spent = time.process_time()
 
     def set(self, limits: Limits) -> None:
+        """Sets the limits, counted from the creation of this object."""
         _set(resource.RLIMIT_CPU, math.ceil(self._spent + limits.cpu_seconds))
         _set(resource.RLIMIT_FSIZE, limits.file_bytes)
         for kind in _LIMITS_OF_MEMORY:

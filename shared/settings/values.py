@@ -35,6 +35,8 @@ _BUCKET = re.compile(r"gs://[a-z0-9][a-z0-9._-]{1,220}[a-z0-9](/.*)?", re.ASCII)
 
 
 class Environment(StrEnum):
+    """The kinds of environments."""
+
     PRODUCTION = "production"
     STAGING = "staging"
     DEVELOPMENT = "development"
@@ -42,6 +44,8 @@ class Environment(StrEnum):
 
 
 class LogFormat(StrEnum):
+    """The formats of log lines."""
+
     JSON = "json"
     TEXT = "text"
 
@@ -185,10 +189,12 @@ class Settings(BaseModel):
         return self
 
     def retention_of(self, kind: Kind) -> timedelta:
+        """Returns how long backups of that kind are kept."""
         return self.backup_retention.get(kind, default_retention(self.environment)[kind])
 
     @property
     def logs_json(self) -> bool:
+        """Whether log lines are JSON: as set, else only on Cloud Run."""
         return (self.log_format or (LogFormat.JSON if self.cloud_run_job else LogFormat.TEXT)) == LogFormat.JSON
 
 
