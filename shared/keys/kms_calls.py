@@ -1,7 +1,7 @@
 """Calls to Cloud KMS, with retries while it is unavailable and for damaged answers, and with clear error lines.
 
-Cloud KMS does not protect requests and answers in transit by itself. Each request carries CRC32C checksums, and each
-answer is checked against its own (see "Verifying end-to-end data integrity" in its documentation).
+Cloud KMS does not check the integrity of requests and answers by itself. Each request carries CRC32C checksums, and
+each answer is checked against its own (see "Verifying end-to-end data integrity" in its documentation).
 """
 
 import re
