@@ -21,14 +21,14 @@ _LARGEST = 16 << 20  # bytes; a larger object does not belong to the trail
 
 
 @dataclass
-class Copied:
+class CopiedObjects:
     """The number and size of the copied objects."""
 
     objects: int = 0
     size_bytes: int = 0
 
 
-def copy_trail(source: Store, target: Store) -> Copied:
+def copy_trail(source: Store, target: Store) -> CopiedObjects:
     """Copies the covered events, inventories and checkpoints that `target` lacks. Raises StoreError."""
     there = {item.name for item in target.list_objects(TRAIL)}
     missing = {item.name: item for item in events_since(source, None) if item.name not in there}
@@ -38,9 +38,9 @@ def copy_trail(source: Store, target: Store) -> Copied:
     return copy_objects(source, target, [*covered, *beside])
 
 
-def copy_objects(source: Store, target: Store, items: Iterable[StoredObject]) -> Copied:
+def copy_objects(source: Store, target: Store, items: Iterable[StoredObject]) -> CopiedObjects:
     """Copies these objects in order; a checkpoint must come after what it covers. Raises StoreError."""
-    done = Copied()
+    done = CopiedObjects()
     with ThreadPoolExecutor(_WRITERS, "trail") as pool:
 
         def create(item: StoredObject, content: bytes | None) -> int | None:
