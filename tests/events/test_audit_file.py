@@ -54,9 +54,7 @@ def test_link_or_pipe_is_not_written_to_and_warned_about(
     assert "was not kept in the audit file" in warning(capsys)
 
 
-def test_unusable_folder_and_missing_home_are_warned_about(
-    tmp_path: Path, capsys: pytest.CaptureFixture[str]
-) -> None:
+def test_unusable_folder_and_missing_home_are_warned_about(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     (tmp_path / "file").write_text("")
     append(tmp_path / "file" / "audit.jsonl", "line")
     assert str(tmp_path) in warning(capsys)

@@ -53,9 +53,7 @@ def test_failed_backup_and_its_recovery_are_each_sent_once(place: Workplace, rec
     assert "Over: backup.failed" in receiver.messages[1]["message"]
 
 
-def test_monitor_findings_are_sent_when_they_begin_and_end(
-    place: Workplace, receiver: Receiver
-) -> None:
+def test_monitor_findings_are_sent_when_they_begin_and_end(place: Workplace, receiver: Receiver) -> None:
     settings = {"BACKUP_SCHEDULES": "daily=0 0 * * *"}
     for _ in range(2):
         assert place.run("monitor", **settings).code == 1
@@ -73,9 +71,7 @@ def test_monitor_of_one_database_ends_no_finding_of_another(place: Workplace, re
     assert len(receiver.messages) == 1
 
 
-def test_failing_receiver_fails_no_backup_and_is_a_finding_until_it_works(
-    place: Workplace, receiver: Receiver
-) -> None:
+def test_failing_receiver_fails_no_backup_and_is_a_finding_until_it_works(place: Workplace, receiver: Receiver) -> None:
     receiver.status = 500
     settings = {"BACKUP_SCHEDULES": "daily=0 0 * * *", "BACKUP_HEARTBEAT_URL": receiver.heartbeat}
     place.run("monitor", **settings)
@@ -109,9 +105,7 @@ def test_one_working_url_is_enough_and_the_failing_one_is_reported(place: Workpl
     assert len(receiver.messages) == 1
 
 
-def test_heartbeat_is_called_only_after_good_backups(
-    place: Workplace, receiver: Receiver
-) -> None:
+def test_heartbeat_is_called_only_after_good_backups(place: Workplace, receiver: Receiver) -> None:
     settings = {"BACKUP_HEARTBEAT_URL": receiver.heartbeat}
     place.good("backup", **settings)
     place.good("backup", "--kind", "daily", "--skip-unchanged", **settings)
