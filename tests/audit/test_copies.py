@@ -68,7 +68,7 @@ def test_checkpoint_is_copied_after_the_events_it_covers(day: Trail, tmp_path: P
     in_the_way.write_bytes(b"no folder")
     with pytest.raises(StoreError):
         copy_trail(day.store, open_store(str(other)))
-    assert not (other / "audit/checkpoints").exists()
+    assert not list((other / "audit/checkpoints").glob("*.json"))  # inventories may be there already
     in_the_way.unlink()
     copy_trail(day.store, open_store(str(other)))
     assert replace(day, store=open_store(str(other)), copy=None).check().ok
