@@ -36,11 +36,15 @@ _EXISTS = re.compile(r"exist", re.IGNORECASE)
 
 @dataclass(frozen=True)
 class Health:
-    """The result of one check. `ok` is None if it is unknown or not needed; `detail` ends with the remedy."""
+    """The result of one check. `ok` is None if it is unknown or not needed; `detail` ends with the remedy.
+
+    `missing` is True if the check failed because the database does not exist, or is not visible to the login.
+    """
 
     name: str
     ok: bool | None
     detail: str
+    missing: bool = False
 
 
 def check(address: Address, database: str, now: datetime, *, restores: bool = False) -> Iterator[Health]:
@@ -102,7 +106,8 @@ def _database(session: Session, name: str, found: list[Listed]) -> Health:
     listed = databases.find(session, name)
     if listed is None:
         remedy = "check the name, or bring it back with litekeep restore --backup latest --to"
-        return Health("database", ok=False, detail=f"{name} does not exist, or this role may not see it: {remedy}")
+        detail = f"{name} does not exist, or this role may not see it: {remedy}"
+        return Health("database", ok=False, detail=detail, missing=True)
     found.append(listed)
     size = "of unknown size" if listed.size is None else count(listed.size, "byte")
     if listed.trouble:

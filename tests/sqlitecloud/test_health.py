@@ -104,6 +104,7 @@ def test_missing_database_is_reported_and_the_other_checks_run(address: Address)
     found = checked(address, "missing.db", restores=True)
     assert found["database"].ok is False
     assert "litekeep restore" in found["database"].detail
+    assert [name for name, one in found.items() if one.missing] == ["database"]
     assert (found["READ"].ok, found["CREATE_DATABASE"].ok) == (None, None)
     assert (found["DOWNLOAD"].ok, found["BACKUP"].ok, found["DROP_DATABASE"].ok) == (True, True, True)
 

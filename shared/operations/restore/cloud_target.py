@@ -9,7 +9,6 @@ from pathlib import Path
 
 from shared.clock import Clock, utc_now
 from shared.databases.interface import Condition
-from shared.databases.snapshot import live_database
 from shared.model.manifest import Manifest
 from shared.operations.restore.options import RestoreOptions
 from shared.operations.restore.permitted import redeem
@@ -18,6 +17,7 @@ from shared.operations.restore.to_cloud import check_secrecy, check_target, crea
 from shared.runtime.disk import check_room
 from shared.runtime.progress import Progress
 from shared.runtime.workspace import scratch_folder
+from shared.sqlitecloud import health
 from shared.sqlitecloud.location import CloudLocation
 
 _COPIES = 2.2  # the uploaded file and its download lie side by side
@@ -73,11 +73,11 @@ class CloudTarget:
         return None  # the node does not report it
 
     def conditions(self) -> list[Condition]:
-        return [_for_target(found) for found in live_database(self._location).health(utc_now(), restores=True)]
+        results = health.check(self._location.address, self._location.database, utc_now(), restores=True)
+        return [_for_target(result) for result in results]
 
 
-def _for_target(found: Condition) -> Condition:
+def _for_target(result: health.Health) -> Condition:
     # A missing database is no problem: the restore creates it.
-    absent = found.name == "database" and found.ok is False and "is not there" in found.detail
-    name = "target" if found.name == "source" else found.name
-    return Condition(name, None if absent else found.ok, found.detail)
+    name = "target" if result.name == "source" else result.name
+    return Condition(name, None if result.missing else result.ok, result.detail)
