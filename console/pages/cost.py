@@ -4,7 +4,7 @@ from flask import Blueprint, Response, request
 
 from console.rendering import page
 from console.wiring import wiring
-from shared.terminal.costs import counted, document_of
+from shared.terminal.costs import document_of, invoice_of
 from shared.terminal.flags import CostFlags
 
 blueprint = Blueprint("cost", __name__)
@@ -15,5 +15,5 @@ _DEFAULT_LOCATION = "us-central1"  # the default of `litekeep cost`
 def show() -> Response:
     """Shows the cost at the list prices of `location`. Raises UsageError for an unknown location."""
     parts, location = wiring(), request.args.get("location", _DEFAULT_LOCATION).lower()
-    invoice, advice, prices = counted(parts.settings, parts.store, CostFlags(location=location))
+    invoice, advice, prices = invoice_of(parts.settings, parts.store, CostFlags(location=location))
     return page("cost.html", document_of(invoice, advice, prices, location), locations=sorted(prices.storage_gib_month))

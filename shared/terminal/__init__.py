@@ -1,1 +1,1 @@
-"""What the command line and the jobs' entry points have in common: flags, exit codes, what people see."""
+"""Shared by the command line and the jobs' entry points: flags, exit codes, terminal output."""

@@ -1,4 +1,4 @@
-"""Opens the approval desk from settings, and refuses what needs a second person."""
+"""Opens the approval desk from settings, and refuses actions that need a second person."""
 
 from typing import TYPE_CHECKING
 
@@ -18,14 +18,14 @@ if TYPE_CHECKING:
 
 
 def desk_of(settings: Settings) -> "Desk":
-    """Raises NotPermitted where approvals are not in force, UsageError for a wrong policy."""
+    """Returns the approval desk. Raises NotPermitted if approvals are not in force, UsageError for a wrong policy."""
     from shared.approvals.desk import Desk  # noqa: PLC0415 - only where approvals are asked about
 
     return Desk(_mounted(settings), _stores(settings))
 
 
 def signer_of(settings: Settings) -> "Signer":
-    """The key that BACKUP_SIGNING_KEY names. Raises UsageError when it names none, KeyProblem."""
+    """Returns the key of BACKUP_SIGNING_KEY. Raises UsageError if it is not set, KeyProblem."""
     if settings.backup_signing_key is None:
         raise UsageError(
             "BACKUP_SIGNING_KEY is not set: set it to your own file:PATH (litekeep keygen --signing PATH makes one) or "
@@ -37,7 +37,7 @@ def signer_of(settings: Settings) -> "Signer":
 
 
 def permit_of(settings: Settings, request_id: str, *actions: "Action") -> "Permit":
-    """What that request allows this run. Raises NotPermitted when it allows nothing, or not that."""
+    """Returns the permit of the request for one of the actions. Raises NotPermitted if it allows none of them."""
     signer = signer_of(settings) if settings.backup_signing_key else None
     permit = desk_of(settings).permit(request_id, actions, signer)
     _check_not_removed(_stores(settings)[0], request_id)
@@ -45,7 +45,7 @@ def permit_of(settings: Settings, request_id: str, *actions: "Action") -> "Permi
 
 
 def _check_not_removed(store: Store, request_id: str) -> None:
-    """Raises NotPermitted where a use or a refusal was under a checkpoint, and no store has it any more."""
+    """Raises NotPermitted if a checkpoint covers a use or a refusal of the request that is no longer stored."""
     from shared.audit.kept import kept_before  # noqa: PLC0415 - as above
 
     for name in sorted(kept_before(store, request_prefix(request_id))):
@@ -57,8 +57,8 @@ def _check_not_removed(store: Store, request_id: str) -> None:
             )
 
 
-def tell_break_glass(log: EventLog, permit: "Permit | None", target: str) -> None:
-    """An approval by an offline key alone is told as what it is, each time that it has an effect."""
+def emit_break_glass(log: EventLog, permit: "Permit | None", target: str) -> None:
+    """Emits the break-glass event if the permit was approved by an offline key alone."""
     if permit is None or not permit.break_glass:
         return
     fields = fields_of(permit.request, "break-glass") | {"target": target}
@@ -68,7 +68,7 @@ def tell_break_glass(log: EventLog, permit: "Permit | None", target: str) -> Non
 
 
 def fields_of(request: "Request", person: str) -> dict[str, Field]:
-    """What events say of a request."""
+    """Returns the event fields of a request."""
     plan = request.plan
     named = {"database": plan.get("database"), "backup_id": plan.get("backup_id"), "kind": plan.get("kind")}
     return {
@@ -82,8 +82,10 @@ def fields_of(request: "Request", person: str) -> dict[str, Field]:
 
 
 def check_alone(settings: Settings, actions: "list[Guarded]", what: str, how: str) -> None:
-    """Raises NotPermitted for what the policy wants two persons for, and where a store was used under a policy that is
-    not in force here. `what` would be done, and `how` is how to ask for it.
+    """Raises NotPermitted if the policy requires two persons for one of the actions.
+
+    Also raises it if a store was used under a policy that is not in force here. `what` is the refused operation and
+    `how` the command that requests it, for the error line.
     """
     mounted = _mounted(settings)
     if mounted is not None and any(mounted.policy.needs_two(action) for action in actions):

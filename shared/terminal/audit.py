@@ -1,4 +1,4 @@
-"""The events of an operation: its own, and the audit event that says who did, or tried to do, what to what."""
+"""The events of an operation: its own, and one audit event with actor, action, target and outcome."""
 
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
@@ -14,11 +14,11 @@ _LONGEST_REASON = 500
 
 
 @dataclass
-class Deed:
-    """What is being done, and `failed` with a reason when it ends badly without an error.
+class Operation:
+    """An operation in progress. Set `failed` and `reason` if it fails without raising an error.
 
-    What is not known at first (the id of a backup that is being taken) is filled in on the way. Its own events have
-    the fields `about`; without any, they are about the database, backup and kind.
+    Set fields that are not known at first, such as the id of a new backup, once they are. The operation's own events
+    carry the fields `about`, or database, backup and kind if that is empty.
     """
 
     log: EventLog
@@ -29,18 +29,18 @@ class Deed:
     kind: str | None = None
     reason: str | None = None
     failed: bool = False
-    actor: str | None = None  # where it is somebody else than the account that this process has
-    nothing_done: bool = False  # it turned out that there was nothing to do: no event tells of that
+    actor: str | None = None  # if it is not the account of this process
+    nothing_done: bool = False  # there was nothing to do: no audit event is written
     about: Mapping[str, Field] = field(default_factory=dict)
 
     def emit(self, event: Event, message: str, more: Mapping[str, Field] | None = None) -> None:
-        """Emits an event of the operation with its fields, and `more`."""
+        """Emits an event of the operation with its fields and those in `more`."""
         own = {"database": self.database, "backup_id": self.backup_id, "kind": self.kind}
         self.log.emit(event, message, {**(self.about or own), **(more or {})})
 
     @contextmanager
     def step(self, failed: Event, what: str) -> Iterator[None]:
-        """Emits `failed` with the message `WHAT: WHY` when the block is left by an error, which goes on as it was."""
+        """Emits the event `failed` with the message `WHAT: ERROR` if the block raises; the error goes on unchanged."""
         with reported(lambda why: self.emit(failed, f"{what}: {why}")):
             yield
 
@@ -56,47 +56,47 @@ def audited(
     backup_id: str | None = None,
     kind: str | None = None,
     reason: str | None = None,
-) -> Iterator[Deed]:
-    """Writes one audit event when the block ends, however it ends; errors go on as they were.
+) -> Iterator[Operation]:
+    """Writes one audit event when the block ends, also after an error, which is raised unchanged.
 
-    The operation's own events go out by the `emit` and `step` of what this yields.
-
-    `target` is what was written to or acted on, without credentials. `reason` is why it is done; of what failed or
-    was refused, the event says why instead.
+    Yields the operation, whose `emit` and `step` send its own events. `target` is what is written to or acted on,
+    without credentials. `reason` is why it is done; a failed or refused operation's event has the error instead.
     """
-    deed = Deed(log, action, target, database, backup_id, kind, reason)
+    operation = Operation(log, action, target, database, backup_id, kind, reason)
     try:
-        yield deed
+        yield operation
     except NotPermitted as error:
-        _write(settings, deed, "refused", str(error))
+        _write(settings, operation, "refused", str(error))
         raise
     except (LitekeepError, OSError) as error:
-        _write(settings, deed, "failed", _what_failed(error))
+        _write(settings, operation, "failed", _what_failed(error))
         raise
-    except BaseException as error:  # also an interruption, and a defect: its text may hold anything
-        _write(settings, deed, "failed", type(error).__name__)
+    except (
+        BaseException
+    ) as error:  # an interruption or a defect: its text may hold anything, so only the type is written
+        _write(settings, operation, "failed", type(error).__name__)
         raise
-    if not deed.nothing_done:
-        _write(settings, deed, "failed" if deed.failed else "succeeded", deed.reason)
+    if not operation.nothing_done:
+        _write(settings, operation, "failed" if operation.failed else "succeeded", operation.reason)
 
 
 def _what_failed(error: LitekeepError | OSError) -> str:
     return str(error) if isinstance(error, LitekeepError) else error.strerror or type(error).__name__
 
 
-def _write(settings: Settings, deed: Deed, outcome: str, reason: str | None) -> None:
-    actor = deed.actor or actor_of(settings)
+def _write(settings: Settings, operation: Operation, outcome: str, reason: str | None) -> None:
+    actor = operation.actor or actor_of(settings)
     why = None if reason is None else safe_line(reason)[:_LONGEST_REASON]
     fields: dict[str, Field] = {
         "actor": actor,
-        "action": deed.action,
-        "target": deed.target,
+        "action": operation.action,
+        "target": operation.target,
         "outcome": outcome,
-        "database": deed.database,
-        "backup_id": deed.backup_id,
-        "kind": deed.kind,
+        "database": operation.database,
+        "backup_id": operation.backup_id,
+        "kind": operation.kind,
         "reason": why,
     }
-    what = f"{deed.action} {deed.backup_id or deed.database or ''}".rstrip()
-    message = f"{actor}: {what}, {deed.target}: {outcome}{f' ({why})' if why else ''}"
-    deed.log.emit(Event.AUDIT, message, fields)
+    what = f"{operation.action} {operation.backup_id or operation.database or ''}".rstrip()
+    message = f"{actor}: {what}, {operation.target}: {outcome}{f' ({why})' if why else ''}"
+    operation.log.emit(Event.AUDIT, message, fields)

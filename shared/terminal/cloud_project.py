@@ -1,4 +1,4 @@
-"""Which SQLite Cloud project to ask for its native backups, if there is one."""
+"""Finds the SQLite Cloud project whose native backups are monitored, if there is one."""
 
 from collections.abc import Collection
 
@@ -11,7 +11,7 @@ from shared.terminal.parts import project_of, source_of
 
 
 def cloud_project(settings: Settings) -> Address | None:
-    """The project that DATABASE_URL names; None for a file, or without one. Raises UsageError for a wrong one."""
+    """Returns the project of DATABASE_URL; None for a file or if it is not set. Raises UsageError if it is invalid."""
     if settings.database_url is None:
         return None
     if settings.backup_databases is not None:
@@ -21,7 +21,7 @@ def cloud_project(settings: Settings) -> Address | None:
 
 
 def native_alarms(settings: Settings, databases: Collection[str], *, clock: Clock = utc_now) -> list[Finding]:
-    """What the monitor finds of those databases' native backups; nothing where there is no project."""
+    """Returns the monitor's findings on the native backups of these databases; none without a project."""
     address = cloud_project(settings)
     if address is None:
         return []

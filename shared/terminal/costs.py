@@ -1,4 +1,4 @@
-"""What a store costs by these settings, as `litekeep cost` and the console show it."""
+"""The monthly cost of a store, for `litekeep cost` and the console."""
 
 from typing import Any
 
@@ -14,9 +14,10 @@ from shared.terminal.flags import CostFlags
 _OTHER_SCHEDULES = 4  # verify, drill, cleanup, monitor
 
 
-def counted(settings: Settings, store: Store, flags: CostFlags) -> tuple[Invoice, list[Advice], Prices]:
+def invoice_of(settings: Settings, store: Store, flags: CostFlags) -> tuple[Invoice, list[Advice], Prices]:
+    """Returns the invoice of the store, what would save money, and the prices. Raises UsageError, StoreError."""
     prices, now = read_prices(flags.prices), utc_now()
-    prices.storage(flags.location)  # a wrong one is refused before anything is listed
+    prices.storage(flags.location)  # refuses an unknown location before the store is listed
     usage = take_usage(store)
     scheduled = len(settings.backup_schedules or {})
     terms = Terms(
@@ -29,6 +30,7 @@ def counted(settings: Settings, store: Store, flags: CostFlags) -> tuple[Invoice
 
 
 def document_of(invoice: Invoice, advice: list[Advice], prices: Prices, location: str) -> dict[str, Any]:
+    """Returns the document of `litekeep cost --json`."""
     return {
         "currency": invoice.currency,
         "monthly": _rounded(invoice.monthly),

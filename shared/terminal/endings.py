@@ -1,8 +1,8 @@
-"""How a run ends before its time: with a report, and soon enough.
+"""Ends an interrupted run in time, with a report.
 
-Cloud Run sends SIGTERM and kills 10 seconds later. A stopped run clears up behind itself, and that may have to wait for
-SQLite or the network for longer. So SIGTERM also starts a countdown: at its end what is not reported yet is reported,
-and the process ends as it is. That is no worse than being killed, which never leaves half a backup.
+Cloud Run sends SIGTERM, and SIGKILL 10 seconds later. Cleaning up may wait longer than that for SQLite or the network.
+So SIGTERM also starts a countdown: when it ends, pending reports are sent and the process exits without cleaning up.
+That is no worse than SIGKILL, which never leaves a partial backup that a listing shows.
 Source: Cloud Run, "Container runtime contract", forced termination.
 """
 
@@ -26,24 +26,25 @@ from shared.terminal.streams import ReaderLeft
 
 GRACE_SECONDS = 7.0
 _ENDINGS = (signal.SIGTERM, signal.SIGHUP)
-_WAIT_FOR_A_REPORT = 0.5  # seconds; it may be under way when the countdown ends
+_WAIT_FOR_A_REPORT = 0.5  # seconds; another thread may be sending it when the countdown ends
 
 
 class Stopped(BaseException):
     """SIGTERM arrived, or the terminal was closed.
 
-    Not an Exception, so that nothing takes it for a failure that can be handled.
+    Not an Exception, so that no `except Exception` catches it.
     """
 
 
-def heed_sigterm() -> None:
-    """From now on SIGTERM raises Stopped in the main thread, and the process ends within GRACE_SECONDS.
+def handle_stop_signals() -> None:
+    """Makes SIGTERM raise Stopped in the main thread, and end the process within GRACE_SECONDS.
 
-    So does SIGHUP, unless whoever started us had it ignored (nohup).
+    So does SIGHUP, unless the parent process ignores it (nohup).
     """
     reader, writer = os.pipe()
     os.set_blocking(writer, False)
-    # Python runs its handlers between two steps of the main thread, and a step may be a long query. This does not wait.
+    # Python runs handlers between two bytecode steps of the main thread. A step may be a long query; the pipe is
+    # written to at once.
     signal.set_wakeup_fd(writer, warn_on_full_buffer=False)
     Thread(target=_watch, args=(reader,), name="sigterm", daemon=True).start()
     for number in _ENDINGS:
@@ -51,32 +52,32 @@ def heed_sigterm() -> None:
             signal.signal(number, _stop)
 
 
-def heed_no_more() -> None:
-    """Ignores signals from now on: the work is done and its exit code is decided.
+def ignore_stop_signals() -> None:
+    """Ignores signals from now on: the work is done and the exit code is decided.
 
-    Python would set these back to their default while it ends, and that kills a run that has succeeded.
+    At exit Python restores the default handlers, and a signal would then kill a run that has succeeded.
     """
     for number in (*_ENDINGS, signal.SIGINT):
         signal.signal(number, signal.SIG_IGN)
 
 
 def at_end(act: Callable[[], None]) -> None:
-    """Registers `act` to be called at the end of the run, however it ends, before the interpreter shuts down."""
+    """Registers a callback for the end of the run, before the interpreter shuts down. It runs after errors too."""
     _ends.append(act)
 
 
-def over() -> None:
-    """Calls what `at_end` has registered, newest first."""
+def run_end_callbacks() -> None:
+    """Calls the callbacks registered by `at_end`, newest first."""
     while _ends:
         _ends.pop()()
 
 
 @contextmanager
 def reported(report: Callable[[str], None]) -> Iterator[None]:
-    """Calls `report` with the reason, once, when the block is left by an error or a stop, or is still there too late.
+    """Calls `report` once with the reason if the block fails, is stopped, or has not ended when the countdown ends.
 
-    Errors go on as they were. The reason is one line without a secret: the text of a defect may hold anything, so of
-    that only its type is told.
+    Errors are raised unchanged. The reason is one line without secrets: of an unexpected exception it names only the
+    type, because its text may hold anything.
     """
     once = _Once(report)
     _reports.append(once)
@@ -92,31 +93,31 @@ def reported(report: Callable[[str], None]) -> Iterator[None]:
 
 
 def reason_of(error: BaseException) -> str:
-    """Returns the error as one line for people, without a secret."""
+    """Returns the error as one line for people, without secrets."""
     if isinstance(error, LitekeepError):
         return str(error)
     if isinstance(error, click.ClickException):
-        # Click repeats what it was given, and that may be a location with its key.
+        # Click's message repeats the argument, which may be a location with its key.
         return redact(" ".join(error.format_message().split()).rstrip("."))
     if isinstance(error, Stopped | KeyboardInterrupt | click.Abort):
-        return f"it was stopped before its end; {so_far() or 'nothing half-made counts as a backup'}"
+        return f"interrupted; {so_far() or 'no partial backup is listed'}"
     if not isinstance(error, OSError):
         return f"unexpected {type(error).__name__}, a defect of Litekeep: run it again with --debug and report it"
     if error.errno == errno.ENOSPC:
-        place = error.filename or "the scratch folder, or of where the output goes"
-        return f"no space left on the disk of {place}: make room, or set TMPDIR"
-    return f"{error.strerror or type(error).__name__}: {error.filename or 'an operation of the system'}"
+        place = error.filename or "the scratch folder or of the output"
+        return f"no space left on the disk of {place}: free some space, or set TMPDIR"
+    return f"{error.strerror or type(error).__name__}: {error.filename or 'a system call failed'}"
 
 
 @contextmanager
-def reported_at_all(report: Callable[[str], None]) -> Iterator[None]:
-    """The same for a whole run: calls `report` only when nothing in the block was reported."""
+def reported_once(report: Callable[[str], None]) -> Iterator[None]:
+    """Like `reported`, for a whole run: calls `report` only if nothing in the block has reported yet."""
     with reported(lambda why: None if _Once.any_made else report(why)):
         yield
 
 
 class _Once:
-    """A report that goes out at most once, whichever thread comes first."""
+    """A report that is sent at most once, by the thread that comes first."""
 
     any_made: ClassVar[bool] = False
 
@@ -143,7 +144,7 @@ _ends: list[Callable[[], None]] = []
 
 def _stop(_signal: int, _frame: FrameType | None) -> NoReturn:
     for number in _ENDINGS:
-        signal.signal(number, signal.SIG_IGN)  # one is enough: cleaning up must not be interrupted
+        signal.signal(number, signal.SIG_IGN)  # a second signal must not interrupt the cleaning up
     raise Stopped
 
 

@@ -1,6 +1,6 @@
-"""How a run treats erasures, for the commands that bring data out of a backup.
+"""Erasure options and events of the commands that read data out of a backup.
 
-Jobs that never do so must not import this: replaying needs SQLite, which their images do not have.
+Other jobs must not import this module: replaying needs SQLite, which their images do not have.
 """
 
 from collections.abc import Iterable
@@ -16,9 +16,9 @@ from shared.text import count
 
 
 def way_out_of(settings: Settings, *, without: bool, absent: Iterable[str], alone: bool = True) -> WayOut:
-    """How erasures are treated. Raises NotPermitted where they must be replayed unless two persons agree.
+    """Returns how erasures are replayed. Raises NotPermitted where --without-erasures needs two persons.
 
-    `alone`: nobody has been asked; else whoever calls holds the run to a permit.
+    `alone=False` skips that check: the caller checks the run against a permit.
     """
     if without and alone:
         check_without_erasures(settings)
@@ -26,8 +26,8 @@ def way_out_of(settings: Settings, *, without: bool, absent: Iterable[str], alon
     return WayOut(without=without, absent=frozenset(absent), witness=witness)
 
 
-def tell_erased(log: EventLog, name: BackupName, backup_id: str, target: str, erased: Replayed | None) -> None:
-    """Writes the event of a replay, if there was one."""
+def emit_erasures(log: EventLog, name: BackupName, backup_id: str, target: str, erased: Replayed | None) -> None:
+    """Emits the event of a replay, if there was one."""
     if erased is None:
         return
     fields: dict[str, Field] = {

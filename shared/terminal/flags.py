@@ -1,4 +1,4 @@
-"""The flags of the commands that have many, typed. A flag that was not given has its default."""
+"""Typed flags of the commands that have many. A flag that was not given has its default value."""
 
 from dataclasses import dataclass, fields
 from pathlib import Path
@@ -32,7 +32,7 @@ class VerifyFlags:
 
 @dataclass(frozen=True, kw_only=True)
 class RestoreFlags:
-    """Of `restore`, `request restore` and `native restore`, and of the console's form. `prove` may be `full`."""
+    """Flags of `restore`, `request restore`, `native restore` and the console's form. `prove` may be `full`."""
 
     ref: str | None = None
     at: str | None = None
@@ -57,7 +57,7 @@ class RestoreFlags:
 
 @dataclass(frozen=True, kw_only=True)
 class RowsFlags:
-    """Of `rows restore` and `request rows`."""
+    """Flags of `rows restore` and `request rows`."""
 
     ref: str | None = None
     at: str | None = None
@@ -84,7 +84,7 @@ class CopyFlags:
 
 @dataclass(frozen=True, kw_only=True)
 class CostFlags:
-    """Of `cost` and `cost review`, and of the console's page."""
+    """Flags of `cost`, `cost review` and the console's page."""
 
     location: str
     prices: Path | None = None
@@ -129,12 +129,12 @@ class AuditFlags:
     store: str | None = None
 
 
-def given(flags: Any) -> list[str]:
-    """Returns the names of the fields whose flags were given: what was not is false, None or empty."""
+def given_flags(flags: Any) -> list[str]:
+    """Returns the names of the flags that were given: those whose value is not false, None or empty."""
     return [field.name for field in fields(flags) if getattr(flags, field.name)]
 
 
-def spelled(name: str) -> str:
-    """Returns a restore's or backup's flag as it is written on the command line."""
+def flag_name(name: str) -> str:
+    """Returns the flag of a field of RestoreFlags or BackupFlags as written on the command line: `--to`."""
     written = {"ref": "backup", "prove": "verify", "tables": "table", "formats": "format"}.get(name, name)
     return f"--{written.replace('_', '-')}"

@@ -1,4 +1,4 @@
-"""Who acts, and in which run: for audit events and for the labels of log lines."""
+"""Identifies the actor of audit events and the run of log lines."""
 
 import hashlib
 import json
@@ -16,10 +16,10 @@ _LARGEST = 64 << 10  # bytes
 
 
 def actor_of(settings: Settings) -> str:
-    """The service account or person of Google's credentials, else the user of the operating system.
+    """Returns the account of Google's credentials, else the user of the operating system.
 
-    On Cloud Run that is the job's service account. Elsewhere the credentials file says it, if there is one and it
-    names an account (what gcloud writes for a person need not); nobody is asked over the network.
+    On Cloud Run it is the job's service account. Elsewhere it is the account in the credentials file, if there is one
+    and it names an account (a person's file written by gcloud may not). Nothing is sent over the network.
     """
     if settings.cloud_run_job is not None:
         return cloud_run.service_account() or f"the service account of {safe_line(settings.cloud_run_job)}"
@@ -27,9 +27,9 @@ def actor_of(settings: Settings) -> str:
 
 
 def origin_of(settings: Settings) -> RunOrigin:
-    """Labels of the execution, and a trace that all its tasks' lines share; nothing outside Cloud Run.
+    """Returns the labels of the execution and a trace shared by all its tasks; empty outside Cloud Run.
 
-    A job has no request to take a trace from: its id is made from the execution's name.
+    A job has no request with a trace, so the trace id is a hash of the execution's name.
     """
     if settings.cloud_run_job is None:
         return RunOrigin()
@@ -48,7 +48,7 @@ def origin_of(settings: Settings) -> RunOrigin:
 
 
 def _account_in(path: Path | None) -> str | None:
-    """The account that a credentials file names. Of its content nothing else is kept."""
+    """Returns the account in a credentials file, or None. Nothing else of the file is kept."""
     if path is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""JSON as text, piece by piece: a list of a hundred thousand backups is never in memory as a whole."""
+"""Writes JSON in pieces, so that a list of a hundred thousand backups is never in memory as a whole."""
 
 import json
 from collections.abc import Iterator
@@ -8,13 +8,13 @@ _STEP = "  "
 
 
 def json_pieces(document: Any, indent: str = "") -> Iterator[str]:
-    """The text of a document in pieces, indented by two. Iterators in it are written as arrays, item by item."""
+    """Yields the text of a document in pieces, indented by two spaces. Iterators are written as arrays."""
     if isinstance(document, Iterator):
         yield from _inside("[", "]", (("", item) for item in document), indent)
     elif isinstance(document, dict) and _is_in_parts(document):
         yield from _inside("{", "}", ((f"{json.dumps(key)}: ", value) for key, value in document.items()), indent)
     else:
-        yield _whole(document).replace("\n", f"\n{indent}")  # within strings there is none
+        yield _whole(document).replace("\n", f"\n{indent}")  # strings hold no newline: JSON escapes it
 
 
 def _is_in_parts(value: Any) -> bool:
@@ -36,5 +36,5 @@ def _whole(document: Any) -> str:
 
     try:
         return TypeAdapter(Any).dump_json(document, indent=2, ensure_ascii=True).decode()
-    except ValueError:  # a path that is no UTF-8: Python's own module takes it, five times as slow
+    except ValueError:  # a path that is not UTF-8: Python's json module accepts it, at a fifth of the speed
         return json.dumps(document, indent=2)

@@ -1,6 +1,7 @@
-"""Tells people of findings that begin and end, and calls the heartbeat, where the settings ask for it.
+"""Notifies people of findings that begin and end, and calls the heartbeat, if the settings ask for it.
 
-What fails here fails no run: it is kept, and is a finding of `litekeep status` and the monitor until it works again.
+A failed notification fails no run. It is recorded, and is a finding of `litekeep status` and the monitor until the next
+one succeeds.
 """
 
 import atexit
@@ -21,10 +22,10 @@ from shared.settings import Settings, state_folder
 TRAIL = "the audit trail in the store"
 EVENTS = "BACKUP_EVENTS"
 _HEARTBEAT = "BACKUP_HEARTBEAT_URL"
-_OF_UNITS = Path("/var/lib")  # where `litekeep systemd` has the system's units keep their state
+_OF_UNITS = Path("/var/lib")  # state folder of the system units of `litekeep systemd`
 _EACH_IS_ITS_OWN = (Event.MONITOR_NOT_GOOD, Event.MONITOR_FUTURE)
 _LOOK, _RUN = "look ", "run "
-# What a run of a task says when it failed, and when it did not.
+# Events of a failed and of a successful run, by task.
 _FAILED = {
     Event.BACKUP_FAILED: "backup",
     Event.CLEANUP_FAILED: "cleanup",
@@ -40,8 +41,8 @@ _SUCCEEDED = {
 }
 
 
-def tell_of_run(settings: Settings) -> Callable[[Event, str, Mapping[str, Field]], None] | None:
-    """For an event log: remembers which tasks failed and succeeded, and tells people when the process ends."""
+def notify_of_run(settings: Settings) -> Callable[[Event, str, Mapping[str, Field]], None] | None:
+    """Returns a function that records failed and successful tasks; people are notified when the process ends."""
     if not settings.backup_notify:
         return None
     failed: dict[str, Notice] = {}
@@ -65,14 +66,14 @@ def tell_of_run(settings: Settings) -> Callable[[Event, str, Mapping[str, Field]
     return remember
 
 
-def tell_of_look(settings: Settings, findings: Sequence[Finding]) -> None:
-    """Tells people what the monitor's findings have begun and ended since the last time."""
+def notify_of_findings(settings: Settings, findings: Sequence[Finding]) -> None:
+    """Notifies people of the monitor's findings that have begun or ended since the last time."""
     if settings.backup_notify:
         _tell(settings, _notices(findings), lambda key: key.startswith(_LOOK))
 
 
-def beat_at_end(settings: Settings) -> None:
-    """Has the heartbeat called when the process ends: the run was good."""
+def call_heartbeat_at_end(settings: Settings) -> None:
+    """Registers the heartbeat call for the end of the process, after a successful run."""
     url = settings.backup_heartbeat_url
     if url is None:
         return
@@ -86,7 +87,7 @@ def beat_at_end(settings: Settings) -> None:
 
 
 def failures_of(settings: Settings) -> list[Finding]:
-    """What did not work the last time: of these settings, as this user or the system's units keep it."""
+    """Returns the recorded failures that concern these settings, of this user and of the system units."""
     wanted = {_name_of(url) for url in settings.backup_notify} | {TRAIL}
     wanted |= {_HEARTBEAT} if settings.backup_heartbeat_url else set()
     wanted |= {EVENTS} if settings.backup_events else set()
@@ -97,9 +98,9 @@ def failures_of(settings: Settings) -> list[Finding]:
 
 
 def note_failure(settings: Settings, name: str, why: str | None) -> None:
-    """Remembers what did not work, or with None that it works again, for `failures_of` on this machine."""
+    """Records a failure for `failures_of` on this machine; `why=None` removes it."""
     if settings.cloud_run_job is not None:
-        return  # nothing stays there, and the event has its alert
+        return  # its file system does not last, and alerts match the event
     folder = state_folder()
     if folder is not None and (why is not None or name in read_state(_path(settings, folder)).failures):
         _record(settings, {name: why})
@@ -108,11 +109,11 @@ def note_failure(settings: Settings, name: str, why: str | None) -> None:
 def _failure(name: str, why: str) -> Finding:
     if name == TRAIL:
         return Finding(Event.AUDIT_GAP, f"{name} lacks events since the last look: {why}", {})
-    return Finding(Event.MONITOR_NOTIFY_FAILED, f"{name} failed the last time: {why}; correct it, or unset it", {})
+    return Finding(Event.MONITOR_NOTIFY_FAILED, f"{name} failed the last time: {why}; fix it, or unset it", {})
 
 
 def _notices(findings: Iterable[Finding]) -> list[Notice]:
-    """With a key that stays while ages and newest backups change."""
+    """Returns the findings as notices. Their keys do not change with ages and newest backups."""
     notices: list[Notice] = []
     counts: dict[str, int] = {}
     for each in findings:
@@ -164,14 +165,14 @@ def _note(state: NotifyState, name: str, why: str | None) -> None:
 def _change(settings: Settings, change: Callable[[NotifyState], None]) -> None:
     folder = state_folder()
     if folder is None:
-        _warn("nobody was told, as there is no home folder to keep what was told in: set XDG_STATE_HOME")
+        _warn("no notification was sent: there is no home folder for their state; set XDG_STATE_HOME")
         return
     path = _path(settings, folder)
     try:
         with changing(path) as state:
             change(state)
-    except Exception as error:  # noqa: BLE001 - no notification is worth a run that has done its work
-        _warn(f"what people were told could not be kept in {path.parent} ({type(error).__name__})")
+    except Exception as error:  # noqa: BLE001 - a failed notification must not fail a finished run
+        _warn(f"the state of notifications could not be stored in {path.parent} ({type(error).__name__})")
 
 
 def _path(settings: Settings, folder: Path) -> Path:

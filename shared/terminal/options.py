@@ -1,4 +1,4 @@
-"""Flags that several commands share, and the settings that they become."""
+"""Options shared by several commands, and the settings that they override."""
 
 from collections.abc import Callable
 from functools import wraps
@@ -25,19 +25,19 @@ _prove = click.option(
     is_flag=False,
     flag_value="once",
     type=click.Choice(["once", "full"]),
-    help="The whole proof before it goes into place, not the quick one. A page image that a verification has proven "
-    "is read back and compared by its SHA-256; =full proves it again.",
+    help="Run all checks before the result is put in place. A page image that was verified before is only read back "
+    "and compared by its SHA-256; =full checks it again.",
 )
 _verbose = click.option(
-    "--verbose", is_flag=True, expose_value=False, help="On a terminal, show events and audit lines too."
+    "--verbose", is_flag=True, expose_value=False, help="On a terminal, also show events and audit lines."
 )
 _debug = click.option("--debug", is_flag=True, expose_value=False, help="Add a traceback to an error. [DEBUG]")
 
 
 def erasures(function: Function) -> Function:
-    """The flags of what brings data out of a backup: how erasures are treated."""
+    """Adds the options for erasures, for commands that read data out of a backup."""
     without = click.option(
-        "--without-erasures", is_flag=True, help="Leave in what was erased since. Refused in production."
+        "--without-erasures", is_flag=True, help="Do not replay recorded erasures. Refused in production."
     )
     absent = click.option(
         "--absent", multiple=True, metavar="T[.C]", help="An erased table or column that this backup never had."
@@ -46,19 +46,19 @@ def erasures(function: Function) -> Function:
 
 
 def what_and_where(function: Function) -> Function:
-    """The flags of a restore and of the request for one: which backup, to where, and how much of it."""
+    """Adds the options of a restore and of a request for one: which backup, the target, and which parts."""
     options = (
         click.option(
             "--backup", "ref", metavar="REF", help="An id, an artifact's file name, latest, or latest-verified."
         ),
         click.option(
-            "--at", metavar="TIME", help="The newest backup taken at or before that time (UTC unless it says so)."
+            "--at", metavar="TIME", help="The newest backup taken at or before that time (UTC unless it has an offset)."
         ),
         click.option("--to", metavar="URL", help="A new database. [beside the source, named after the backup]"),
-        click.option("--in-place", is_flag=True, help="Over the source, after a safety backup of what is there."),
+        click.option("--in-place", is_flag=True, help="Overwrite the source, after a safety backup of it."),
         _prove,
         click.option("--schema-only", is_flag=True, help="Tables, indexes, views and triggers without rows."),
-        click.option("--table", "tables", multiple=True, metavar="T", help="Only this table; may be given again."),
+        click.option("--table", "tables", multiple=True, metavar="T", help="Only this table; may be repeated."),
     )
     for option in reversed(options):
         function = option(function)
@@ -66,7 +66,7 @@ def what_and_where(function: Function) -> Function:
 
 
 def common(function: Function) -> Function:
-    """The flags of every command. It is the lowest decorator, so that it can look at what the others gave."""
+    """Adds the options of every command. It must be the lowest decorator, to check the values of all options."""
 
     @wraps(function)
     def checked(*arguments: Any, **flags: Any) -> Any:
@@ -77,7 +77,7 @@ def common(function: Function) -> Function:
 
 
 def _refuse_empty(context: click.Context) -> None:
-    """Refuses an empty value: `--backup "$ID"` in a script where ID is unset must not mean the latest."""
+    """Raises UsageError for an empty value: `--backup "$ID"` with an unset ID must not mean the latest backup."""
     for parameter in context.command.params:
         value = context.params.get(parameter.name or "")
         if value == "" or (isinstance(value, tuple) and "" in value):
@@ -86,9 +86,9 @@ def _refuse_empty(context: click.Context) -> None:
 
 
 def settings_with(**overrides: object) -> "Settings":
-    """The settings, with flags laid over them; a flag that was not given is None and changes nothing.
+    """Returns the settings, overridden by the flags that are not None.
 
-    Raises UsageError for a wrong setting or flag, NotPermitted for what the policy does not list.
+    Raises UsageError for a wrong setting or flag, NotPermitted for a place or key that the policy does not list.
     """
     from shared.settings import check_store, read_settings  # noqa: PLC0415 - `--help` must not wait for it
 

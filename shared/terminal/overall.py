@@ -1,4 +1,4 @@
-"""The look that `litekeep status` takes, and what it says of all databases together."""
+"""The status of all databases, for `litekeep status`, `litekeep` alone and the console."""
 
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
@@ -18,12 +18,12 @@ from shared.stores import Store, open_store
 from shared.terminal.notify import failures_of
 from shared.terminal.options import settings_with
 from shared.terminal.retention import retention_policy
-from shared.terminal.watch import look_by
+from shared.terminal.watch import look_at_stores
 
 
 @dataclass(frozen=True)
 class Look:
-    """`others`: findings that belong to no single database. `policy` and `now` are what retention plans by."""
+    """The status of each database. `others` are findings of no single database; retention uses `policy` and `now`."""
 
     listing: Listing
     statuses: list[Status]
@@ -38,7 +38,7 @@ class Look:
 
     @property
     def retired(self) -> list[str]:
-        """Databases that are no more: of these no backup is kept for being the last."""
+        """Retired databases: their last backups are deleted too when the retention ends."""
         return [
             name
             for name, own in sorted(self.inventory.databases.items())
@@ -72,7 +72,7 @@ class Look:
 
 
 def take_look(store_url: str | None, database: str | None, *, clock: Clock = utc_now) -> Look:
-    """Looks at the stores that the settings name; writes nothing. Raises StoreError."""
+    """Reads the stores of the settings; writes nothing. Raises StoreError."""
     settings = settings_with(backup_store=store_url)
     return look_at(settings, open_store(settings.backup_store), database, clock())
 
@@ -86,15 +86,17 @@ def look_at(
     listing_alone: bool = False,
     with_key: bool = True,
 ) -> Look:
-    """The same by these settings. With `listing_alone` no manifest is read, without `with_key` no key is asked."""
-    listing, inventory = look_by(settings, store, now, only=database, listing_alone=listing_alone, with_key=with_key)
+    """Like `take_look`, with these settings. See `look_at_stores` for `listing_alone` and `with_key`."""
+    listing, inventory = look_at_stores(
+        settings, store, now, only=database, listing_alone=listing_alone, with_key=with_key
+    )
     listing = replace(listing, problems=(*listing.problems, *failures_of(settings)))
     statuses = [status_of(name, listing, settings.backup_schedules, now) for name in sorted(listing.databases)]
     return Look(listing, statuses, inventory, retention_policy(settings), now)
 
 
 def overall(look: Look) -> dict[str, Any]:
-    """The contract's fields for several databases, or for none: the worst of each."""
+    """Returns the fields of `status --json` for several databases, or for none: the worst value of each."""
     slots = [each.next_scheduled for each in look.statuses if each.next_scheduled]
     soonest = min(slots, key=lambda slot: slot.at, default=None)
     findings = [*look.others, *(finding for each in look.statuses for finding in each.findings)]
@@ -141,7 +143,7 @@ def _proof(proven: Seen | None) -> dict[str, Any] | None:
 
 
 def _most(lengths: list[timedelta | None]) -> int | None:
-    """Returns the longest, or None if one of them is unknown, which is worse than any."""
+    """Returns the longest in seconds; None if one of them is unknown, because that is the worst case."""
     known = [length for length in lengths if length is not None]
     return _seconds(max(known)) if known and len(known) == len(lengths) else None
 

@@ -1,4 +1,4 @@
-"""From settings to the parts that an operation works with: source, stores, key, event log."""
+"""Opens the parts of an operation from settings: source, stores, key, event log."""
 
 import atexit
 import sys
@@ -21,8 +21,8 @@ from shared.sqlitecloud.connection_string import Address, parse_connection_strin
 from shared.sqlitecloud.location import CloudLocation
 from shared.stores import open_store
 from shared.terminal.identity import origin_of
-from shared.terminal.notify import tell_of_run
-from shared.terminal.own_project import with_own_key
+from shared.terminal.notify import notify_of_run
+from shared.terminal.own_project import with_project_credentials
 from shared.terminal.policy import check_database
 from shared.terminal.remote import sender_of
 from shared.terminal.trail import trail_of
@@ -31,7 +31,7 @@ _PATIENCE_OF_A_LOOK = 10.0  # seconds
 
 
 def source_of(settings: Settings) -> FileLocation | CloudLocation:
-    """Returns the database that DATABASE_URL names, or the sample database once it has been made."""
+    """Returns the database of DATABASE_URL, or the sample database if it exists. Raises UsageError."""
     if settings.database_url is not None:
         return location_of(settings.database_url, settings, "DATABASE_URL")
     if SAMPLE_DATABASE.exists():
@@ -42,21 +42,21 @@ def source_of(settings: Settings) -> FileLocation | CloudLocation:
 
 
 def location_of(url: str, settings: Settings, what: str = "--to") -> FileLocation | CloudLocation:
-    """Reads a location as the settings allow it: in production nothing goes over the network without TLS.
+    """Parses a location, and checks it against the settings and the policy: production requires TLS.
 
-    `what` is the flag or setting that errors name.
+    `what` is the flag or setting named in errors. Raises UsageError, NotPermitted.
     """
-    own = with_own_key(url, settings.database_url)
+    own = with_project_credentials(url, settings.database_url)
     found = parse_location(own, allow_insecure=_allow_insecure(settings), what=what)
     check_database(settings, found.display, what)
     return found
 
 
 def project_of(settings: Settings) -> Address:
-    """Returns the SQLite Cloud project that DATABASE_URL names, with or without a database."""
+    """Returns the SQLite Cloud project of DATABASE_URL, which may name a database or not. Raises UsageError."""
     url = settings.database_url or ""
     if url[:12].lower() != "sqlitecloud:":
-        raise UsageError("BACKUP_DATABASES goes with a DATABASE_URL that begins with sqlitecloud://")
+        raise UsageError("BACKUP_DATABASES needs a DATABASE_URL that begins with sqlitecloud://")
     address = parse_connection_string(url, allow_insecure=_allow_insecure(settings), what="DATABASE_URL").address
     check_database(settings, f"{address.display}/", "DATABASE_URL")
     return address
@@ -67,33 +67,33 @@ def _allow_insecure(settings: Settings) -> bool:
 
 
 def key_of(settings: Settings, *, may_create: bool = False) -> WrappingKey | None:
-    """Returns the key that BACKUP_KEY names. Creates only the default key file, and only for a backup."""
+    """Returns the key of BACKUP_KEY. With `may_create`, creates the default key file if none is configured."""
     default = Path(DEFAULT_KEY.removeprefix("file:"))
     if may_create and "backup_key" not in settings.model_fields_set and not default.exists():
         from shared.keys.keyfile import KeyFile  # noqa: PLC0415
 
         _check_may_last(settings)
         KeyFile.create(default)
-        loud = f"NEW KEY {default.resolve()}: copy it to a safe place NOW; without it no backup can ever be read"
-        click.secho(loud, fg="yellow", bold=True, err=True)
+        warning = f"NEW KEY {default.resolve()}: copy it to a safe place NOW; without it no backup can ever be read"
+        click.secho(warning, fg="yellow", bold=True, err=True)
     return open_key(settings.backup_key)
 
 
 def catalog_of(settings: Settings) -> Catalog:
-    """Returns the catalog of BACKUP_STORE; with the key, `latest-verified` means a backup whose seals hold."""
+    """Returns the catalog of BACKUP_STORE. It uses the key to check the seals of `latest-verified`."""
     return Catalog(open_store(settings.backup_store), check=Checker(lambda: key_of(settings)))
 
 
-def looking_key_of(settings: Settings) -> WrappingKey | None:
-    """The key for a look at seals, which can do without: it waits less for Cloud KMS. Raises LitekeepError."""
+def seal_key_of(settings: Settings) -> WrappingKey | None:
+    """Returns the key for optional seal checks, with a short timeout for Cloud KMS. Raises LitekeepError."""
     return open_key(settings.backup_key, patience=_PATIENCE_OF_A_LOOK)
 
 
 def _check_may_last(settings: Settings) -> None:
-    """Raises KeyProblem if a new default key would be lost with this machine, or is not the key in use."""
+    """Raises KeyProblem if a new default key would be lost with this machine, or would not be the store's key."""
     if settings.cloud_run_job is not None or settings.environment is Environment.PRODUCTION:
         raise KeyProblem(
-            "BACKUP_KEY is not set: a key made by itself would not outlive this machine; make one with litekeep keygen "
+            "BACKUP_KEY is not set, and a default key would be lost with this machine: make one with litekeep keygen "
             "PATH, keep a copy elsewhere, and set BACKUP_KEY=file:PATH or gcp-kms://…"
         )
     store = open_store(settings.backup_store)
@@ -105,10 +105,10 @@ def _check_may_last(settings: Settings) -> None:
 
 
 def event_log(settings: Settings, *, result_on_stdout: bool, trail: bool = True) -> EventLog:
-    """In a Cloud Run job, JSON lines on stdout; elsewhere, or when stdout carries a JSON document, stderr.
+    """Returns the event log of a run.
 
-    Audit events are also kept in the store, unless `trail` says that what is done has nothing to do with it; and
-    outside Cloud Run in a file of this user's.
+    It writes JSON lines to stdout in a Cloud Run job; elsewhere, or if stdout carries a JSON document, to stderr. Audit
+    events are also written to the store unless `trail` is false, and outside Cloud Run to a file of this user.
     """
     to_stdout = events_own_stdout(settings) and not result_on_stdout
     in_cloud_run = settings.cloud_run_job is not None
@@ -118,14 +118,14 @@ def event_log(settings: Settings, *, result_on_stdout: bool, trail: bool = True)
         as_json=settings.logs_json,
         origin=origin_of(settings) if settings.logs_json else None,
         keep_audit=None if in_cloud_run else lambda line: append(path, line),
-        on_event=tell_of_run(settings),
+        on_event=notify_of_run(settings),
         trail=trail_of(settings) if trail else None,
         send=sender_of(settings),
     )
 
 
 def _log_stream() -> TextIO:
-    """Where log lines go outside Cloud Run: stderr; on a terminal the log file, unless --verbose asks to see them."""
+    """Returns stderr, or the log file if stderr is a terminal and --verbose is not given."""
     path = log_path(state_folder())
     if not sys.stderr.isatty() or path is None or "--verbose" in sys.argv[1:]:
         return sys.stderr
@@ -139,12 +139,12 @@ def _log_stream() -> TextIO:
 
 
 def events_own_stdout(settings: Settings) -> bool:
-    """Returns whether stdout carries events alone: in a Cloud Run job it is the log."""
+    """Returns whether stdout is reserved for events, as it is in a Cloud Run job."""
     return settings.cloud_run_job is not None and settings.logs_json
 
 
 def database_of(settings: Settings) -> str | None:
-    """Returns the database that a REF without one means: DATABASE_URL's, if it is set."""
+    """Returns the database that a REF refers to by default: that of DATABASE_URL, if it is set."""
     try:
         return source_of(settings).database
     except UsageError:

@@ -1,4 +1,4 @@
-"""The places that `diff` and `rows` compare: the store, the key, and the live database."""
+"""Opens the places of a comparison for `diff` and the console: the store, the key, and the live database."""
 
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -7,7 +7,7 @@ from shared.errors import UsageError
 from shared.operations.diff.sides import LIVE, Place
 from shared.settings import Settings
 from shared.terminal.audit import audited
-from shared.terminal.erasures import tell_erased, way_out_of
+from shared.terminal.erasures import emit_erasures, way_out_of
 from shared.terminal.parts import catalog_of, database_of, event_log, key_of, source_of
 
 
@@ -15,7 +15,7 @@ from shared.terminal.parts import catalog_of, database_of, event_log, key_of, so
 def comparing(
     settings: Settings, action: str, sides: Sequence[str], database: str | None, *, as_json: bool
 ) -> Iterator[Place]:
-    """The places for a comparison of `sides`, which is audited because a comparison reads rows."""
+    """Yields the places for comparing `sides`. Writes an audit event, because a comparison reads rows."""
     live = source_of(settings) if LIVE in sides else None
     log = event_log(settings, result_on_stdout=as_json)
     with audited(log, settings, action, " ".join(sides), database=database):
@@ -25,7 +25,7 @@ def comparing(
             live=live,
             database=database or _database(settings),
             way=way_out_of(settings, without=False, absent=()),
-            on_erased=lambda name, erased: tell_erased(log, name, name.id, action, erased),
+            on_erased=lambda name, erased: emit_erasures(log, name, name.id, action, erased),
         )
 
 

@@ -1,4 +1,4 @@
-"""Holds a run's settings and flags to the policy, where there is one. Where there is none, nothing is imported."""
+"""Checks settings and flags against the policy, if there is one. Without a policy its modules are not imported."""
 
 from typing import TYPE_CHECKING
 
@@ -14,9 +14,10 @@ _IN_CLEAR = "none"
 
 
 def under_policy(settings: Settings) -> Settings:
-    """The settings as the policy allows them: its environment rules, its lists are enforced.
+    """Returns the settings with the policy's environment. Raises NotPermitted for what the policy does not allow.
 
-    Without a policy nothing changes, but on Cloud Run no backup leaves in clear. Raises NotPermitted or UsageError.
+    Without a policy the settings are unchanged, but Cloud Run refuses BACKUP_KEY=none. Raises UsageError for a wrong
+    policy.
     """
     policy = policy_of(settings)
     verifier = policy.verifier if policy is not None else None
@@ -25,8 +26,8 @@ def under_policy(settings: Settings) -> Settings:
     if policy is None:
         if settings.cloud_run_job is not None and settings.backup_key == _IN_CLEAR:
             raise NotPermitted(
-                "BACKUP_KEY=none is refused on Cloud Run: who may start a job could take the database out in clear; "
-                "set a key, or list none in a policy file"
+                "BACKUP_KEY=none is refused on Cloud Run, where anyone who starts a job could copy the database in "
+                "clear: set a key, or list none in a policy file"
             )
         return settings
     from shared.policy.locations import check_key, check_store  # noqa: PLC0415 - only where there is a policy
@@ -57,7 +58,7 @@ def check_database(settings: Settings, display: str, what: str) -> None:
 
 
 def check_without_erasures(settings: Settings) -> None:
-    """Raises NotPermitted where what was erased may not come back by one person's word."""
+    """Raises NotPermitted where --without-erasures needs two persons: in production and under a policy."""
     if settings.environment is Environment.PRODUCTION or policy_of(settings) is not None:
         raise NotPermitted(
             "--without-erasures needs two persons in production and under a policy: leave it out, or ask with litekeep "
@@ -66,7 +67,7 @@ def check_without_erasures(settings: Settings) -> None:
 
 
 def check_other_key(settings: Settings, key: str) -> None:
-    """Raises NotPermitted for a key to wrap with that the policy does not list."""
+    """Raises NotPermitted if the policy does not list the key of `rekey --to`."""
     policy = policy_of(settings)
     if policy is not None:
         from shared.policy.locations import check_key  # noqa: PLC0415 - as above
@@ -75,7 +76,7 @@ def check_other_key(settings: Settings, key: str) -> None:
 
 
 def check_other_store(settings: Settings, url: str, what: str) -> None:
-    """Raises NotPermitted for a store to copy to that the policy does not list."""
+    """Raises NotPermitted if the policy does not list the store to copy to."""
     policy = policy_of(settings)
     if policy is not None:
         from shared.policy.locations import check_store  # noqa: PLC0415 - as above
@@ -84,7 +85,7 @@ def check_other_store(settings: Settings, url: str, what: str) -> None:
 
 
 def policy_of(settings: Settings) -> "Policy | None":
-    """The policy in force; None when there is none. Raises UsageError for a wrong one."""
+    """Returns the policy in force, or None. Raises UsageError if it is invalid."""
     if policy_path(settings.backup_policy) is None:
         return None
     from shared.policy.file import read_policy  # noqa: PLC0415 - as above

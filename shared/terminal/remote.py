@@ -1,4 +1,4 @@
-"""Cloud Logging, where BACKUP_EVENTS names a log: events of machines outside Cloud Run, checkpoints as an anchor."""
+"""Writes events and checkpoints to Cloud Logging if BACKUP_EVENTS names a log, and reads the checkpoints back."""
 
 import atexit
 import socket
@@ -25,7 +25,7 @@ _EVENT = "audit.checkpoint"
 
 
 def sender_of(settings: Settings) -> Callable[[Mapping[str, Any]], None] | None:
-    """For an event log: sends each event. On Cloud Run stdout is the log already."""
+    """Returns a function that sends each event; None without BACKUP_EVENTS and on Cloud Run, which logs stdout."""
     url = settings.backup_events
     if url is None or settings.cloud_run_job is not None:
         return None
@@ -36,7 +36,7 @@ def sender_of(settings: Settings) -> Callable[[Mapping[str, Any]], None] | None:
 
 
 def anchor_checkpoint(settings: Settings, stored: "Stored") -> str | None:
-    """Writes the checkpoint's hash to the log of checkpoints, if there is one. Returns why it could not."""
+    """Writes the checkpoint's hash to the log of checkpoints, if there is one. Returns the error, or None."""
     if settings.backup_events is None:
         return None
     checkpoint = stored.checkpoint
@@ -52,9 +52,9 @@ def anchor_checkpoint(settings: Settings, stored: "Stored") -> str | None:
 
 
 def logged_checkpoints(settings: Settings) -> "Anchor | None":
-    """What the log of checkpoints knows of that store; None if BACKUP_EVENTS names no log. Raises LitekeepError.
+    """Returns the checkpoints of this store in Cloud Logging; None without BACKUP_EVENTS. Raises LitekeepError.
 
-    Of two entries for one checkpoint the one that arrived first counts.
+    If a checkpoint has several entries, the first one counts.
     """
     if settings.backup_events is None:
         return None
@@ -72,7 +72,7 @@ def logged_checkpoints(settings: Settings) -> "Anchor | None":
 
 
 def _place(settings: Settings) -> str:
-    """The store, as it is called from everywhere."""
+    """Returns a name of the store that is the same on every machine: a folder's includes its host."""
     url = settings.backup_store
     return url.rstrip("/") if url.startswith("gs://") else f"{socket.gethostname()}:{Path(url).expanduser().resolve()}"
 
@@ -84,5 +84,5 @@ def _log(name: str) -> Log:
 
 
 def _flush_late(sender: Sender) -> None:
-    with suppress(RuntimeError):  # an interpreter that ends starts no thread any more
+    with suppress(RuntimeError):  # no thread can be started while the interpreter shuts down
         sender.flush()

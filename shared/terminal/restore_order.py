@@ -1,4 +1,4 @@
-"""From the flags of a restore, or of a request for one, to its order: which backup, to where, how much of it."""
+"""Turns the flags of a restore, or of a request for one, into a RestoreOrder."""
 
 from collections.abc import Callable
 from datetime import datetime
@@ -24,7 +24,7 @@ OpenKey = Callable[[], WrappingKey | None]
 
 
 def order_of(settings: Settings, flags: RestoreFlags, *, with_key: bool = True) -> RestoreOptions:
-    """What the flags ask for. Raises UsageError for flags that clash, NotPermitted for a target outside the policy."""
+    """Returns the options. Raises UsageError for flags that clash, NotPermitted for a target outside the policy."""
     if flags.in_place and flags.to:
         raise UsageError("--to and --in-place exclude each other: give one")
     if flags.in_place and (flags.tables or flags.schema_only):
@@ -32,24 +32,24 @@ def order_of(settings: Settings, flags: RestoreFlags, *, with_key: bool = True) 
     if flags.upload_replace and not flags.in_place:
         raise UsageError("--upload-replace goes with --in-place")
     if flags.nearest and not flags.at:
-        raise UsageError("--nearest goes with --at: it takes what can be restored nearest before that moment")
+        raise UsageError("--nearest needs --at: it restores the nearest good backup before that moment")
     if not (flags.ref or flags.at):
         raise UsageError("--backup REF is missing: an id, latest, or latest-verified; see litekeep list")
-    place = _place(settings, flags)  # first: a target outside the policy is refused before anything is read
+    place = _place(settings, flags)  # before the store is read: a target outside the policy is refused first
     catalog = catalog_of(settings)
     ref = flags.ref or LATEST
     database = flags.database or (database_of(settings) if ref in (LATEST, LATEST_VERIFIED) else None)
     at = moment_of(flags.at)
     backup = catalog.find(ref, database, at)
     if at is not None and not flags.nearest:
-        refuse_stand_in(catalog, backup, at, lambda: key_of(settings))
+        check_restorable_at(catalog, backup, at, lambda: key_of(settings))
     target = place if flags.to or flags.in_place else place.beside(backup.name.id)
     if flags.upload_replace and on_cloud(target) is None:
         raise UsageError(f"--upload-replace is for SQLite Cloud, and {target.display} is a file: leave it out")
     if flags.in_place and backup.name.database not in (target.database, flags.database):
         raise UsageError(
-            f"{backup.name.id} is a backup of {backup.name.database}, not of {target.display}: to put it there all the "
-            f"same, add --database {backup.name.database}"
+            f"{backup.name.id} is a backup of {backup.name.database}, not of {target.display}: to restore it there "
+            f"anyway, add --database {backup.name.database}"
         )
     return RestoreOptions(
         catalog=catalog,
@@ -76,7 +76,7 @@ def order_of(settings: Settings, flags: RestoreFlags, *, with_key: bool = True) 
 
 
 def _place(settings: Settings, flags: RestoreFlags) -> Location:
-    """Returns what --to says, else the source, beside which the new database goes unless it is replaced."""
+    """Returns the location of --to, else the source: a new database is made beside it, or it is replaced."""
     if not flags.to and not flags.in_place and settings.database_url is None:
         raise UsageError("--to is missing, and DATABASE_URL is not set: name the new database")
     place = location_of(flags.to, settings) if flags.to else source_of(settings)
@@ -86,17 +86,17 @@ def _place(settings: Settings, flags: RestoreFlags) -> Location:
 
 
 def moment_of(text: str | None) -> datetime | None:
-    """What --at says. Raises UsageError."""
+    """Returns the moment of --at, or None. Raises UsageError."""
     try:
         return None if text is None else parse_time(text)
     except ValueError:
-        raise UsageError(f"--at {text!r} is no time: write 2024-01-15T12:00:00Z") from None
+        raise UsageError(f"--at {text!r} is not a time: write 2024-01-15T12:00:00Z") from None
 
 
-def refuse_stand_in(catalog: Catalog, found: Backup, at: datetime, key: OpenKey) -> None:
-    """Raises NotGood where the newest backup at or before the moment is a point of a chain that cannot be restored.
+def check_restorable_at(catalog: Catalog, found: Backup, at: datetime, key: OpenKey) -> None:
+    """Raises NotGood if the newest backup at or before the moment is a point that cannot be restored.
 
-    `found` is the newest good one: hours may lie between, so only who asks for it gets it.
+    `found` is the newest good one. It may be hours older, so it is restored only with --nearest.
     """
     if not found.passed_over:
         return
@@ -104,14 +104,16 @@ def refuse_stand_in(catalog: Catalog, found: Backup, at: datetime, key: OpenKey)
     meant = next(backup for backup in own if backup.created_at <= at and not backup.future)
     if meant.name.kind is Kind.CONTINUOUS and not meant.good:
         earlier, later = Search(catalog, key()).around(own, at)
-        raise NotGood(f"{meant.name.id} cannot be restored: {meant.wrong}; {said_of(earlier, later)}{hint_of(earlier)}")
+        raise NotGood(
+            f"{meant.name.id} cannot be restored: {meant.wrong}; {said_of(earlier, later)}{nearest_hint(earlier)}"
+        )
 
 
 def restorable(backups: list[Backup]) -> list[Backup]:
-    """Without those that an in-place restore kept of what it replaced."""
+    """Returns the backups without the safety backups of in-place restores."""
     return [backup for backup in backups if not backup.name.id.startswith(SAFETY_PREFIX)]
 
 
-def hint_of(earlier: Backup | None) -> str:
-    """How the nearest earlier one is taken, if there is one."""
+def nearest_hint(earlier: Backup | None) -> str:
+    """Returns the end of an error line that says how to restore the nearest earlier backup, if there is one."""
     return ": restore one by its id, or add --nearest for the earlier one" if earlier else ""

@@ -1,4 +1,4 @@
-"""Runs a command: one line for each error, the contract's exit codes, and a clean end on Ctrl-C and SIGTERM."""
+"""Runs a command: one line for an error, the documented exit code, and a clean end on Ctrl-C and SIGTERM."""
 
 import atexit
 import errno
@@ -17,10 +17,17 @@ import click
 from shared.errors import LitekeepError, UsageError
 from shared.redaction import redact
 from shared.runtime.so_far import so_far
-from shared.terminal.endings import Stopped, heed_no_more, heed_sigterm, over, reason_of, reported_at_all
+from shared.terminal.endings import (
+    Stopped,
+    handle_stop_signals,
+    ignore_stop_signals,
+    reason_of,
+    reported_once,
+    run_end_callbacks,
+)
 from shared.terminal.screen import end_bars
 from shared.terminal.streams import ReaderLeft, leave, prepare_streams
-from shared.terminal.wrapping import fitting
+from shared.terminal.wrapping import fit_to_terminal
 from shared.text import printable
 
 if TYPE_CHECKING:
@@ -36,29 +43,29 @@ def run(
     failure: "Event | None" = None,
     wrong_usage: "Event | None" = None,
 ) -> NoReturn:
-    """Runs `command` and ends the process with the exit code that its outcome has.
+    """Runs `command` and ends the process with its exit code.
 
-    `failure` is the event that a job writes when it fails before it could write any; `wrong_usage` instead of that,
-    where a wrong flag or setting must not look like the failure of what was never begun.
+    `failure` is the event to emit if the job fails before it has emitted one. `wrong_usage` replaces it for a wrong
+    flag or setting, for jobs where that must not look like a failed verification or drill.
     """
     try:
         _run(command, name, failure, wrong_usage)
     finally:
-        over()
+        run_end_callbacks()
 
 
 def _run(command: click.Command, name: str | None, failure: "Event | None", wrong_usage: "Event | None") -> NoReturn:
     arguments = sys.argv[1:]
-    gc.set_threshold(50_000)  # of the 100,000 objects that are imported none is garbage: 10 ms
-    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # else it asks every installed package: 10 ms
-    atexit.register(gc.freeze)  # a process that ends need not look for garbage first: 40 ms
+    gc.set_threshold(50_000)  # saves 10 ms: imports make 100,000 objects, and none is garbage
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")  # saves 10 ms: no search through installed packages
+    atexit.register(gc.freeze)  # saves 40 ms: no garbage collection at exit
     prepare_streams()
-    heed_sigterm()
+    handle_stop_signals()
     try:
         with _reported(failure, wrong_usage or failure, arguments):
             code = _outcome(command, name, arguments)
-        sys.stdout.flush()  # while what it says can still be told in a line
-        heed_no_more()
+        sys.stdout.flush()  # here an error can still be reported in one line
+        ignore_stop_signals()
         sys.exit(code if isinstance(code, int) else 0)
     except click.ClickException as error:
         where = f"; see: {error.ctx.command_path} --help" if isinstance(error, click.UsageError) and error.ctx else ""
@@ -66,13 +73,13 @@ def _run(command: click.Command, name: str | None, failure: "Event | None", wron
     except LitekeepError as error:
         _end(str(error), error.exit_code, arguments)
     except (KeyboardInterrupt, click.Abort, Stopped):
-        rest = "what was not finished was removed, and nothing half-made counts as a backup"
+        rest = "unfinished files were removed, and no partial backup is listed"
         _end(f"interrupted: {so_far() or rest}", 1, arguments)
     except ReaderLeft:
         leave(_EXIT_READER_LEFT)
     except OSError as error:
         _end(reason_of(error), 1, arguments)
-    except Exception as error:  # noqa: BLE001 - the last resort: whatever it is, it ends in one line
+    except Exception as error:  # noqa: BLE001 - the last handler: every error ends in one line
         kind = type(error).__name__
         _end(
             f"unexpected {kind}, a defect of Litekeep: run it again with --debug and report what it prints",
@@ -82,7 +89,7 @@ def _run(command: click.Command, name: str | None, failure: "Event | None", wron
 
 
 def _outcome(command: click.Command, name: str | None, arguments: list[str]) -> object:
-    """Runs the command and returns its exit code, or what it returns."""
+    """Runs the command. Returns its exit code or return value."""
     stdout = sys.stdout
     try:
         return command.main(arguments, prog_name=name, standalone_mode=False)
@@ -92,7 +99,9 @@ def _outcome(command: click.Command, name: str | None, arguments: list[str]) -> 
     except SystemExit:
         if sys.stdout is stdout:
             raise
-        sys.stdout = stdout  # click takes each broken pipe for stdout's and ends without a line, but ours is ReaderLeft
+        # On any BrokenPipeError click replaces stdout and exits silently. A broken stdout is a ReaderLeft here, so this
+        # one came from something else.
+        sys.stdout = stdout
         raise BrokenPipeError(errno.EPIPE, os.strerror(errno.EPIPE)) from None
 
 
@@ -101,12 +110,12 @@ def _reported(failure: "Event | None", wrong_usage: "Event | None", arguments: l
     event = failure
 
     def report(why: str) -> None:
-        from shared.terminal.last_word import report_failure  # noqa: PLC0415 - `--help` must not wait for it
+        from shared.terminal.early_failure import emit_early_failure  # noqa: PLC0415 - `--help` must not wait for it
 
         if event is not None:
-            report_failure(event, why, arguments)
+            emit_early_failure(event, why, arguments)
 
-    with reported_at_all(report):
+    with reported_once(report):
         try:
             yield
         except (UsageError, click.UsageError):
@@ -121,13 +130,13 @@ def _end(message: str, code: int, arguments: list[str]) -> NoReturn:
         click.echo(redact(traceback.format_exc()), err=True, nl=False)
     end_bars()
     line = printable(redact(" ".join(message.split())))
-    shown = fitting(f"error: {line}", sys.stderr).removeprefix("error: ")
+    shown = fit_to_terminal(f"error: {line}", sys.stderr).removeprefix("error: ")
     try:
         click.echo(f"{click.style('error:', fg='red', bold=True)} {shown}", err=True)
         if "--json" in arguments:
             click.echo(json.dumps({"error": line, "exit_code": code}))
         sys.stdout.flush()
-    except (OSError, ReaderLeft):  # nobody takes what we say: the exit code remains
+    except (OSError, ReaderLeft):  # the output cannot be written; the exit code still tells
         leave(code)
-    heed_no_more()
+    ignore_stop_signals()
     sys.exit(code)

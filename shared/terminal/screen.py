@@ -1,4 +1,4 @@
-"""What people see: progress on a terminal, tables, sizes, ages. Rich is imported only when something is drawn."""
+"""Terminal output: lines, tables, JSON and progress bars. Rich is imported only when something is drawn."""
 
 import os
 import shutil
@@ -11,20 +11,21 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from shared.runtime.progress import Progress, silent
+from shared.terminal.columns import fit_columns
 from shared.terminal.json_text import json_pieces
-from shared.terminal.wrapping import fitting
+from shared.terminal.wrapping import cell_width, fit_to_terminal
 from shared.text import printable
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
 
 GOOD, BAD, UNKNOWN = "✓", "✗", "·"
-_LONG = 300  # rows; Rich takes half a millisecond for each
+_LONG = 300  # rows, above which Rich is not used: it takes half a millisecond for each
 _PIECES = 1000  # of JSON that are written together
 
 
-def how_to_call() -> str:
-    """Returns how to call `litekeep` from here: by name, or by path if it is not in PATH."""
+def command_name() -> str:
+    """Returns the command that starts `litekeep` here: its name, or its relative path if it is not in PATH."""
     called = Path(sys.argv[0])
     if called.name != "litekeep" or shutil.which("litekeep"):
         return "litekeep"
@@ -32,15 +33,15 @@ def how_to_call() -> str:
 
 
 def say(line: str = "") -> None:
-    """Prints a line of the result on stdout once the progress bars are gone; a terminal breaks it between words."""
+    """Prints a line of the result on stdout, after erasing the progress bars. On a terminal it is wrapped."""
     end_bars()
-    click.echo(fitting(printable(line), sys.stdout))
+    click.echo(fit_to_terminal(printable(line), sys.stdout))
 
 
 def say_json(document: Any) -> None:
-    """Prints the document as indented JSON in ASCII, so that every terminal's encoding can show it.
+    """Prints the document as indented JSON in ASCII, so that every terminal can show it.
 
-    An iterator, as the document or as a value in it, becomes an array that is written while its items are made.
+    An iterator, as the document or as a value in it, is written as an array, item by item.
     """
     end_bars()
     block: list[str] = []
@@ -58,19 +59,23 @@ def table(
     *,
     right: frozenset[int] = frozenset(),
     droppable: Sequence[str] = (),
+    shortened: Sequence[str] = (),
     wide: bool = False,
+    all_columns: str = "--json",
 ) -> None:
-    """Prints a plain table on stdout: as wide as the terminal, or as its content without one, or if it is long.
+    """Prints a plain table on stdout. `right` holds the indexes of right-aligned columns.
 
-    On a terminal that is too narrow the columns named in `droppable` are left out, in that order, until the rest fits,
-    and a last line says so; not with `wide`.
+    If a terminal is too narrow, `fit_columns` leaves out columns of `droppable` and cuts cells of those in `shortened`.
+    A last line then names the columns left out and the flags that show them, `all_columns`. `wide` prints all columns.
     """
     end_bars()
     cells = [[printable(cell) for cell in row] for row in rows]
+    left_out: list[str] = []
     if sys.stdout.isatty() and not wide:
-        columns, cells, right, left_out = _fitting(columns, cells, right, droppable)
-    else:
-        left_out = []
+        room = shutil.get_terminal_size().columns
+        kept, cells = fit_columns(columns, cells, room, droppable=droppable, shortened=shortened)
+        left_out = [name for name in droppable if columns.index(name) not in kept]
+        columns, right = [columns[at] for at in kept], frozenset(new for new, at in enumerate(kept) if at in right)
     if len(cells) > _LONG or wide:
         _long_table(columns, cells, right)
         return
@@ -87,42 +92,15 @@ def table(
     console = Console(width=None if sys.stdout.isatty() else 200)
     console.print(drawn)
     if left_out:
-        say(f"Left out to fit {shutil.get_terminal_size().columns} columns: {', '.join(left_out)} (--wide, --json)")
-
-
-def _fitting(
-    columns: Sequence[str], cells: list[list[str]], right: frozenset[int], droppable: Sequence[str]
-) -> tuple[Sequence[str], list[list[str]], frozenset[int], list[str]]:
-    """Returns the table without the droppable columns for which the terminal has no room, and their names."""
-    from rich.cells import cell_len  # noqa: PLC0415
-
-    widths = [max(map(cell_len, column)) for column in zip(columns, *cells, strict=True)]
-    kept, left_out = list(range(len(columns))), []
-    room = shutil.get_terminal_size().columns
-    for name in droppable:
-        if sum(widths[at] for at in kept) + 3 * (len(kept) - 1) <= room:
-            break
-        kept.remove(columns.index(name))
-        left_out.append(name)
-    return (
-        [columns[at] for at in kept],
-        [[row[at] for at in kept] for row in cells],
-        frozenset(new for new, at in enumerate(kept) if at in right),
-        left_out,
-    )
+        say(f"Left out to fit {shutil.get_terminal_size().columns} columns: {', '.join(left_out)} ({all_columns})")
 
 
 def _long_table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: frozenset[int]) -> None:
-    from rich.cells import cell_len  # noqa: PLC0415
-
-    def width_of(cell: str) -> int:
-        return len(cell) if cell.isascii() else cell_len(cell)
-
     def padded(cell: str, width: int, *, to_the_right: bool) -> str:
-        room = width if cell.isascii() else width + len(cell) - cell_len(cell)
+        room = width + len(cell) - cell_width(cell)
         return cell.rjust(room) if to_the_right else cell.ljust(room)
 
-    widths = [max(map(width_of, column)) for column in zip(columns, *rows, strict=True)]
+    widths = [max(map(cell_width, column)) for column in zip(columns, *rows, strict=True)]
     shape = [(width, number in right) for number, width in enumerate(widths)]
     for row in (columns, ["─" * width for width in widths], *rows):
         cells = (padded(cell, width, to_the_right=on) for cell, (width, on) in zip(row, shape, strict=True))
@@ -131,7 +109,7 @@ def _long_table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: fr
 
 @contextmanager
 def progress_bars(*, wanted: bool = True) -> Iterator[Progress]:
-    """Yields a callback that draws progress bars on stderr if that is a terminal, and otherwise does nothing."""
+    """Yields a progress callback. It draws bars on stderr if that is a terminal, and does nothing otherwise."""
     if not (wanted and sys.stderr.isatty()):
         yield silent
         return
@@ -165,13 +143,13 @@ _live: list["Bars"] = []
 
 
 def end_bars() -> None:
-    """Erases the bars that are drawn: what is printed while they are live would be wiped with them."""
+    """Erases the progress bars. Text printed while they are shown would be erased with them."""
     for bars in _live:
         bars.stop()
 
 
 class _Tracker:
-    """Draws a bar for each stage, and none before the first or after the result has begun."""
+    """A progress callback that draws one bar for each stage, from the first call on."""
 
     def __init__(self, bars: "Bars") -> None:
         self._bars = bars

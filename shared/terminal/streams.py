@@ -1,4 +1,4 @@
-"""stdout and stderr, made fit for any terminal, any pipe and any name."""
+"""Prepares stdout and stderr for any terminal, pipe and file name."""
 
 import os
 import stat
@@ -9,9 +9,9 @@ from typing import Any, NoReturn
 
 
 class ReaderLeft(BaseException):
-    """Whoever read stdout or stderr has closed the pipe, as `head` does.
+    """The reader of stdout or stderr has closed the pipe, as `head` does.
 
-    Not a BrokenPipeError: click and Rich take that for an end with exit code 1, also when a server broke a connection.
+    Not a BrokenPipeError: click and Rich exit with 1 on any of these, also on one from a server's connection.
     """
 
 
@@ -26,13 +26,13 @@ class _Pipe(FileIO):
 def prepare_streams() -> None:
     """Prepares both streams.
 
-    A closed one discards what it gets, a pipe raises ReaderLeft when its reader has gone, and a character that the
-    terminal's encoding lacks is escaped.
+    A closed stream discards its output. A pipe raises ReaderLeft once its reader has closed it. Characters that the
+    encoding lacks are escaped.
     """
     for name, descriptor in (("stdout", 1), ("stderr", 2)):
         stream = getattr(sys, name)
         if stream is None:
-            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115  as long as we live
+            setattr(sys, name, open(os.devnull, "w", encoding="utf-8"))  # noqa: PTH123, SIM115 - open until the process ends
         elif isinstance(stream, TextIOWrapper):
             stream.reconfigure(errors="backslashreplace")
             if _is_pipe(stream, descriptor):
@@ -40,7 +40,7 @@ def prepare_streams() -> None:
 
 
 def leave(code: int) -> NoReturn:
-    """Ends the process where a stream is broken: Python would try to flush it once more, and say so."""
+    """Ends the process after a stream broke. Redirects both to /dev/null, so that the flush at exit does not fail."""
     for descriptor in (1, 2):
         with suppress(OSError):
             os.dup2(os.open(os.devnull, os.O_WRONLY), descriptor)

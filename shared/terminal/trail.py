@@ -1,4 +1,4 @@
-"""The audit trail in the store that the settings name: where events are kept that `shared/events` says belong there."""
+"""Opens the audit trail in the store of the settings, and the keys that its checkpoints are checked with."""
 
 from collections.abc import Callable, Mapping
 from datetime import timedelta
@@ -15,12 +15,12 @@ if TYPE_CHECKING:
     from shared.policy.file import PolicyFile
     from shared.statements import PublicKey
 
-OVERDUE = timedelta(hours=3)  # a newest checkpoint that is older shows that none are taken
-_PATIENCE = 10.0  # seconds: what was done is done, and must not wait long to be written down
+OVERDUE = timedelta(hours=3)  # if the newest checkpoint is older, no monitor takes any
+_PATIENCE = 10.0  # seconds; the operation is done, and its result must not wait long for its audit event
 
 
 def trail_of(settings: Settings) -> Callable[[Mapping[str, Any]], str | None]:
-    """For an event log: stores one event, and returns why it could not. A failure is remembered as a finding."""
+    """Returns a function that stores one event, and returns the error or None. An error becomes a finding of status."""
     writer = TrailWriter(lambda: _store(settings))
 
     def keep(event: Mapping[str, Any]) -> str | None:
@@ -33,20 +33,20 @@ def trail_of(settings: Settings) -> Callable[[Mapping[str, Any]], str | None]:
 
 
 def _store(settings: Settings) -> Store | None:
-    """The store; None if there is none yet: an event alone makes no store."""
+    """Returns the store; None if it does not exist yet, because an event alone creates no store."""
     return open_store(settings.backup_store, patience_seconds=_PATIENCE) if is_store(settings.backup_store) else None
 
 
 def is_store(url: str) -> bool:
-    """Returns whether that is a bucket, or a folder that is there. Raises OSError where nobody may look."""
+    """Returns whether the URL is a bucket or an existing folder. Raises OSError if the folder cannot be looked at."""
     try:
         return url.startswith("gs://") or Path(url).expanduser().is_dir()
-    except RuntimeError:  # there is no such user
+    except RuntimeError:  # ~name of a user who does not exist
         return False
 
 
 def policy_file(settings: Settings) -> "PolicyFile | None":
-    """The policy in force with its hash; None when there is none."""
+    """Returns the policy in force with its hash, or None."""
     if policy_path(settings.backup_policy) is None:
         return None
     from shared.policy.file import read_policy_in_force  # noqa: PLC0415 - only where there is a policy
@@ -55,7 +55,7 @@ def policy_file(settings: Settings) -> "PolicyFile | None":
 
 
 def monitor_keys(settings: Settings) -> "list[PublicKey]":
-    """The keys whose checkpoints count: of the monitor that the policy names, and of those that policies before named.
+    """Returns the keys whose checkpoints count: those of the monitors in the policy and its predecessors.
 
     Raises StoreError.
     """

@@ -1,4 +1,4 @@
-"""Whether the audit trail of the store that the settings name is whole, against the policy and the copy store."""
+"""Checks the audit trail of BACKUP_STORE against the policy, the copy store and Cloud Logging."""
 
 from datetime import datetime
 
@@ -20,9 +20,9 @@ def checked_trail(
     progress: Progress = silent,
     clock: Clock = utc_now,
 ) -> Report:
-    """Reads the trail since then, or all of it; `store` is the same store, for whoever reads it some other way.
+    """Checks the trail from `since` on, or all of it. `store` replaces the client of BACKUP_STORE.
 
-    Raises StoreError when a store cannot be read.
+    Raises StoreError if a store cannot be read.
     """
     policy = policy_file(settings)
     must_sign = policy is not None and policy.policy.monitor is not None
@@ -31,11 +31,11 @@ def checked_trail(
     report = check_trail(store, wanted, _anchors(settings), progress=progress, clock=clock)
     if not settings.backup_copy_store and not settings.backup_events:
         report.notes.append(
-            "neither BACKUP_COPY_STORE nor BACKUP_EVENTS is set: a trail that was cut at its end would not show"
+            "neither BACKUP_COPY_STORE nor BACKUP_EVENTS is set: a removed end of the trail would not be noticed"
         )
     if not must_sign:
         report.notes.append(
-            "no policy names a monitor: checkpoints are not signed, and who can delete could make others"
+            "no policy names a monitor: checkpoints are not signed, so anyone who can delete them can forge others"
         )
     return report
 

@@ -1,4 +1,4 @@
-"""A look at the stores that the settings name: what `litekeep status` and the monitor job judge."""
+"""Reads the stores of the settings for `litekeep status` and the monitor job."""
 
 from datetime import datetime
 
@@ -10,10 +10,10 @@ from shared.monitor.look import look
 from shared.retention.inventory import Inventory
 from shared.settings import Settings
 from shared.stores import Store, open_store
-from shared.terminal.parts import database_of, looking_key_of, project_of
+from shared.terminal.parts import database_of, project_of, seal_key_of
 
 
-def look_by(
+def look_at_stores(
     settings: Settings,
     store: Store,
     now: datetime,
@@ -22,11 +22,10 @@ def look_by(
     listing_alone: bool = False,
     with_key: bool = True,
 ) -> tuple[Listing, Inventory]:
-    """What the stores hold of what should be backed up, and of whatever else they hold; or `only` of one database.
+    """Returns what the stores hold: of every database that should be backed up or has backups, or of `only` one.
 
-    With `listing_alone` no manifest is read, so rows are not compared; without `with_key` no key is asked.
-
-    Raises StoreError when the first store cannot be looked at, UsageError for a wrong DATABASE_URL.
+    With `listing_alone`, no manifest is read, so rows are not compared. Without `with_key`, no seal is checked. Raises
+    StoreError if BACKUP_STORE cannot be listed, UsageError if DATABASE_URL is invalid.
     """
     copy_url = settings.backup_copy_store
     expected, problems = _expected(settings)
@@ -38,13 +37,13 @@ def look_by(
         expected=expected,
         only=only,
         problems=problems,
-        open_key=(lambda: looking_key_of(settings)) if with_key and not listing_alone else None,
+        open_key=(lambda: seal_key_of(settings)) if with_key and not listing_alone else None,
         listing_alone=listing_alone,
     )
 
 
 def _expected(settings: Settings) -> tuple[tuple[str, ...], tuple[Finding, ...]]:
-    """Returns the databases that should be backed up. A project that does not list its databases is a finding."""
+    """Returns the databases that should be backed up, and a finding if a project does not list its databases."""
     named = settings.backup_databases
     if named is None:
         found = database_of(settings)
@@ -52,10 +51,10 @@ def _expected(settings: Settings) -> tuple[tuple[str, ...], tuple[Finding, ...]]
     if "*" not in named:
         return named, ()
     address = project_of(settings)
-    from shared.sqlitecloud.databases import names, on_node  # noqa: PLC0415 - only for those who back up a whole project
+    from shared.sqlitecloud.databases import names, on_node  # noqa: PLC0415 - only to back up a whole project
 
     try:
         return tuple(on_node(address, names)), ()
     except LitekeepError as error:
-        message = f"which databases there are to back up is not known: {error}"
+        message = f"the databases to back up cannot be listed: {error}"
         return (), (Finding(Event.MONITOR_FAILED, message, {}),)

@@ -1,4 +1,4 @@
-"""Lines that fit a terminal: broken between words, and indented so that they read as one."""
+"""Wraps long lines for a terminal between words, with the following pieces indented."""
 
 import os
 import re
@@ -7,40 +7,44 @@ from typing import IO
 _COLUMN = re.compile(r"\S {2,}(?=\S)")
 
 
-def fitting(line: str, stream: IO[str]) -> str:
-    """Returns the line, broken where it is wider than the terminal that `stream` is; as it is if that is none."""
+def fit_to_terminal(line: str, stream: IO[str]) -> str:
+    """Returns the line, wrapped to the width of the terminal. Unchanged if `stream` is not a terminal."""
     try:
         width = os.get_terminal_size(stream.fileno()).columns
     except (OSError, ValueError):
         return line
-    return "\n".join(broken(line, width)) if width else line
+    return "\n".join(wrap(line, width)) if width else line
 
 
-def broken(line: str, width: int) -> list[str]:
-    """Returns the line in pieces of at most `width` cells; a word that is longer than that stays whole.
+def wrap(line: str, width: int) -> list[str]:
+    """Returns the line in pieces of at most `width` columns. A longer word stays whole.
 
-    Every piece but the first is indented as the line's second column is, or by two blanks more than the line.
+    Every piece but the first is indented to the line's second column, or by two spaces more than the line.
     """
-    if cells(line) <= width:
+    if cell_width(line) <= width:
         return [line]
     least = len(line) - len(line.lstrip(" ")) + 2
     column = _COLUMN.search(line)
-    indent = max(least, cells(line[: column.end()])) if column and cells(line[: column.end()]) <= width // 3 else least
+    indent = (
+        max(least, cell_width(line[: column.end()]))
+        if column and cell_width(line[: column.end()]) <= width // 3
+        else least
+    )
     pieces, piece = [], ""
     for part in re.findall(r" *[^ ]+", line):
         word = part.lstrip(" ")
-        if not piece or cells(piece + part) <= width:
+        if not piece or cell_width(piece + part) <= width:
             piece += part
         else:
             pieces.append(piece)
-            piece = " " * (indent if indent + cells(word) <= width else least) + word
+            piece = " " * (indent if indent + cell_width(word) <= width else least) + word
     return [*pieces, piece]
 
 
-def cells(text: str) -> int:
-    """Returns how many columns of a terminal the text takes."""
+def cell_width(text: str) -> int:
+    """Returns the width of the text in terminal columns."""
     if text.isascii():
         return len(text)
-    from rich.cells import cell_len  # noqa: PLC0415 - most lines need no table of characters
+    from rich.cells import cell_len  # noqa: PLC0415 - only text that is not ASCII needs it
 
     return cell_len(text)

@@ -1,6 +1,6 @@
-"""The event of a job's run that failed before it could report by itself: a wrong setting, no key, no store.
+"""Reports a job that failed before it had an event log: a wrong setting, no key, no store.
 
-An alert fires on what is logged. So each failed run of a job says so by its own event, however early it failed.
+Alerts match events, so every failed run of a job emits one, however early it fails.
 """
 
 from shared.errors import UsageError
@@ -9,8 +9,8 @@ from shared.settings import minimal_settings, read_settings
 from shared.terminal.parts import event_log
 
 
-def report_failure(event: Event, why: str, arguments: list[str]) -> None:
-    """Writes the event where events are read by machines; who started it on a terminal reads the error itself."""
+def emit_early_failure(event: Event, why: str, arguments: list[str]) -> None:
+    """Emits the event if the log is JSON. On a terminal the error itself is enough."""
     try:
         settings = read_settings()
     except UsageError:
@@ -18,5 +18,5 @@ def report_failure(event: Event, why: str, arguments: list[str]) -> None:
     if settings.logs_json and "--dry-run" not in arguments:
         log = event_log(settings, result_on_stdout="--json" in arguments)
         what = event.partition(".")[0]
-        how = "was not begun" if event.endswith(".refused") else "failed"
+        how = "was not started" if event.endswith(".refused") else "failed"
         log.emit(event, f"{what} {how}: {why}", {})
