@@ -5,6 +5,7 @@ from shared.terminal.run import run
 
 
 def main() -> None:
+    """Runs the command line and ends the process."""
     run(litekeep, name="litekeep")
 
 

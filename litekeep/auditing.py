@@ -1,4 +1,4 @@
-"""What `litekeep audit` and `litekeep audit verify` do and show."""
+"""Implements `litekeep audit` and `litekeep audit verify`."""
 
 from datetime import datetime
 
@@ -16,12 +16,12 @@ from shared.terminal.screen import BAD, GOOD, say, say_json, table
 from shared.terminal.trail_check import checked_trail
 from shared.text import count
 
-_SHOWN = 50  # findings; the rest is counted
+_SHOWN = 50  # findings that are listed; the rest is only counted
 _COLUMNS = ("time", "who", "what", "of", "outcome", "reason")
 
 
 def run_audit(settings: Settings, flags: AuditFlags, *, as_json: bool) -> None:
-    """Lists events. Raises UsageError for a flag that is no time, StoreError."""
+    """Lists audit events. Raises UsageError for a flag that is not a time, StoreError."""
     named = ("actor", "action", "outcome", "database", "backup_id")
     wanted = Filter(
         since=_since(flags.since), until=_time("--until", flags.until), **{name: getattr(flags, name) for name in named}
@@ -32,17 +32,17 @@ def run_audit(settings: Settings, flags: AuditFlags, *, as_json: bool) -> None:
         say_json([{**(entry.event or {}), "object": entry.object} for entry in found])
         return
     if not found:
-        say(f"No such event in the audit trail of {store.url}")
+        say(f"No matching event in the audit trail of {store.url}")
         return
-    table(_COLUMNS, map(_row, found), droppable=("reason", "outcome"))
+    table(_COLUMNS, map(_row, found), droppable=("reason", "outcome", "who", "what"), shortened=("who", "what"))
     if len(found) == flags.limit:
-        say(f"The newest {len(found)}; for more: --limit, --since")
+        say(f"These are the newest {len(found)}; for more: --limit, --since")
 
 
 def run_verify(
     settings: Settings, since: str | None, *, as_json: bool, progress: Progress, clock: Clock = utc_now
 ) -> int:
-    """Returns 3 when the trail is not whole. Raises StoreError when a store cannot be read."""
+    """Checks the audit trail. Returns 3 if it is not whole, else 0. Raises StoreError if a store cannot be read."""
     report = checked_trail(settings, _since(since), progress=progress, clock=clock)
     if as_json:
         say_json(report.to_json())
@@ -94,4 +94,4 @@ def _time(flag: str, text: str | None) -> datetime | None:
     try:
         return None if text is None else parse_time(text)
     except ValueError:
-        raise UsageError(f"{flag} {text!r} is no time: write 24h, 7d or 2024-01-15T12:00:00Z") from None
+        raise UsageError(f"{flag} {text!r} is not a time: write 24h, 7d or 2024-01-15T12:00:00Z") from None

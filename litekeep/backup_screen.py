@@ -1,4 +1,4 @@
-"""What `litekeep show` says of one backup."""
+"""Text output of `litekeep show`."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -7,7 +7,7 @@ from shared.text import count, size
 
 
 def lines_of(document: dict[str, Any]) -> Iterator[str]:
-    """The same in words."""
+    """Yields the lines that describe the backup of `document`, which is the output of `show --json`."""
     yield f"{document['id']}: backup of kind {document['kind']} of {document['database']}"
     yield from _about(document)
     yield from _content(document["manifest"])

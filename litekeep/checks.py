@@ -1,4 +1,4 @@
-"""Whether source, store and key do their work: what `litekeep health` shows and `litekeep init` tries."""
+"""Checks of source, store and key for `litekeep health` and `litekeep init`."""
 
 from collections.abc import Callable
 
@@ -17,7 +17,7 @@ from shared.terminal.parts import source_of
 
 
 def check(name: str, look: Callable[[], str]) -> Condition:
-    """What `look` says, or why it failed."""
+    """Returns the result of `look` as a condition; a LitekeepError makes it a failed one."""
     try:
         return Condition(name, ok=True, detail=look())
     except LitekeepError as error:
@@ -25,7 +25,10 @@ def check(name: str, look: Callable[[], str]) -> Condition:
 
 
 def check_source(settings: Settings, *, restores: bool = False) -> list[Condition]:
-    """Of a file a line, of SQLite Cloud one for each thing that a backup needs, and with `restores` a restore."""
+    """Checks the source: one condition for a file, one for each need of a backup on SQLite Cloud.
+
+    `restores` adds the needs of a restore on SQLite Cloud.
+    """
     try:
         location = source_of(settings)
     except LitekeepError as error:
@@ -34,14 +37,14 @@ def check_source(settings: Settings, *, restores: bool = False) -> list[Conditio
 
 
 def try_store(url: str) -> str:
-    """Lists it, writes and removes a tiny object. Raises StoreError."""
+    """Lists the store, and writes and removes a small object. Returns the result in words. Raises StoreError."""
     opened = open_store(url)
     probe(opened)
     return f"{opened.url}: listed, written, removed"
 
 
 def try_key(key: WrappingKey | None) -> str:
-    """Wraps and unwraps a fresh data key, as a backup and a restore would. Raises KeyProblem."""
+    """Wraps and unwraps a new data key, as backup and restore do. Returns the result in words. Raises KeyProblem."""
     if key is None:
         return "none: backups are NOT encrypted"
     name = BackupName(Kind.ON_DEMAND, "health", "health")

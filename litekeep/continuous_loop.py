@@ -1,4 +1,4 @@
-"""The loop of cycles: a point whenever something was written, until it is stopped or another loop takes its turn."""
+"""The loop of `litekeep continuous`: takes a point after each change, until it is stopped or another loop starts."""
 
 import signal
 from collections.abc import Callable, Iterator
@@ -26,8 +26,12 @@ _ENDINGS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT)
 
 
 @dataclass
-class Ran:
-    """What a loop did. `ended`: once, stopped, or gave way. `last`: the id of the newest point, as far as it knows."""
+class LoopResult:
+    """The result of a loop.
+
+    `quiet` cycles found no change; `left_out` were skipped because one before took too long. `ended` is `once`,
+    `stopped` or `gave way`. `last` is the id of the newest point, if the loop knows it.
+    """
 
     points: int = 0
     quiet: int = 0
@@ -40,59 +44,66 @@ class Ran:
         return asdict(self)
 
 
-Tell = Callable[[str], None]
+Print = Callable[[str], None]
 
 
 def run_loop(
-    order: BackupOptions, settings: Settings, log: EventLog, every: timedelta, *, once: bool, tell: Tell
-) -> Ran:
-    """Runs cycles until a signal comes or another loop begins; with `once` a single one, whose error is raised.
+    order: BackupOptions, settings: Settings, log: EventLog, every: timedelta, *, once: bool, tell: Print
+) -> LoopResult:
+    """Runs cycles until a signal arrives or another loop starts on the same database and store.
 
-    A cycle that fails is reported, and tried again at the next time: the cause may have passed.
+    A failed cycle is reported and retried at the next time. With `once`, runs one cycle and raises its error.
     """
-    ran = Ran()
+    result = LoopResult()
     with scratch_folder() as folder, _stoppable() as stop, turn_of(order.store, order.location.database) as turn:
         memory = Memory(folder)
         while True:
             began = monotonic()
-            _cycle(order, settings, log, memory, ran, once=once, tell=tell)
+            _cycle(order, settings, log, memory, result, once=once, tell=tell)
             if once:
-                return ran
+                return result
             overrun = int((monotonic() - began) / every.total_seconds())
             if overrun:
-                ran.left_out += overrun
+                result.left_out += overrun
                 _say_overrun(order, log, every, overrun, tell)
             if stop.wait(max(0.0, began + (overrun + 1) * every.total_seconds() - monotonic())):
-                ran.ended = "stopped"
-                return ran
+                result.ended = "stopped"
+                return result
             if not _is_ours(turn):
-                ran.ended = "gave way"
-                tell("another loop has begun on this database and store: this one gives way")
-                return ran
+                result.ended = "gave way"
+                tell("another loop has started on this database and store: this one ends")
+                return result
 
 
 def _cycle(
-    order: BackupOptions, settings: Settings, log: EventLog, memory: Memory, ran: Ran, *, once: bool, tell: Tell
+    order: BackupOptions,
+    settings: Settings,
+    log: EventLog,
+    memory: Memory,
+    result: LoopResult,
+    *,
+    once: bool,
+    tell: Print,
 ) -> None:
     try:
         done = back_up_point(order, settings, log, memory=memory)
     except (LitekeepError, OSError) as error:
         if once:
             raise
-        ran.failed += 1
-        tell(f"no point was made: {reason_of(error)}")
+        result.failed += 1
+        tell(f"no point was taken: {reason_of(error)}")
         return
     if isinstance(done, Skipped):
-        ran.quiet += 1
-        ran.last = done.backup_id
+        result.quiet += 1
+        result.last = done.backup_id
         return
-    ran.points += 1
-    ran.last = done.taken.manifest.id
-    tell(said_of(done))
+    result.points += 1
+    result.last = done.taken.manifest.id
+    tell(describe_point(done))
 
 
-def said_of(made: Made) -> str:
-    """A point in a line."""
+def describe_point(made: Made) -> str:
+    """Returns one line about a new point: its pages, bytes, parent and duration."""
     manifest, chain = made.taken.manifest, made.taken.manifest.chain
     stored = sum(artifact.size_bytes for artifact in manifest.artifacts)
     what = "a base" if chain is None or chain.parent is None else f"on {chain.parent}"
@@ -101,11 +112,11 @@ def said_of(made: Made) -> str:
     return f"{manifest.id}: {figures}, {what}, {made.taken.duration_seconds:.1f} s"
 
 
-def _say_overrun(order: BackupOptions, log: EventLog, every: timedelta, overrun: int, tell: Tell) -> None:
+def _say_overrun(order: BackupOptions, log: EventLog, every: timedelta, overrun: int, tell: Print) -> None:
     database = order.location.database
-    why = f"the cycle before took longer than {every.total_seconds():g} s, and {overrun} were left out"
+    why = f"the last cycle took longer than {every.total_seconds():g} s, so {count(overrun, 'cycle')} left out"
     fields = {"database": database, "kind": order.kind.value, "reason": "overrun"}
-    log.emit(Event.BACKUP_SKIPPED, f"{database} was not backed up: {why}; give --every more time", dict(fields))
+    log.emit(Event.BACKUP_SKIPPED, f"{database} was not backed up: {why}; use a longer --every", dict(fields))
     tell(why)
 
 
@@ -113,14 +124,14 @@ def _is_ours(turn: Turn) -> bool:
     try:
         return turn.is_ours()
     except StoreError:
-        return True  # not known; the cycle itself will say what is wrong with the store
+        return True  # unknown; if the store is at fault, the next cycle reports it
 
 
 @contextmanager
 def _stoppable() -> Iterator[Flag]:
-    """Within the block a signal to end does not break into a cycle: it is a flag that is looked at between two.
+    """Yields a flag that SIGTERM, SIGHUP and SIGINT set, so that they do not interrupt a cycle.
 
-    What then takes longer than the grace of a stop is ended all the same (see `shared.terminal.endings`).
+    A cycle that takes longer than the grace period after SIGTERM is still ended (see `shared.terminal.endings`).
     """
     flag = Flag()
 

@@ -1,4 +1,4 @@
-"""What `litekeep copy` does with its flags, and what it shows."""
+"""Implements `litekeep copy`."""
 
 from time import monotonic
 from typing import Any
@@ -19,28 +19,28 @@ from shared.text import count, size
 
 
 def run_copy(settings: Settings, flags: CopyFlags, *, as_json: bool, progress: Progress) -> int:
-    """Copies what the flags ask for. Returns 1 when a backup could not be copied."""
+    """Copies the backups that the flags select. Returns 1 if one could not be copied, else 0."""
     target_url = _target(settings, flags)
     if flags.ref and flags.missing:
         raise UsageError("--backup and --missing exclude each other: give one")
     catalog, target = Catalog(open_store(settings.backup_store)), open_store(target_url)
     log = event_log(settings, result_on_stdout=as_json)
     began = monotonic()
-    with audited(log, settings, "copy", f"{catalog.store.url} to {target.url}", database=flags.database) as deed:
-        deed.about = {"store": target.url}
-        with deed.step(Event.COPY_FAILED, f"copy to {target.url} failed"):
+    with audited(log, settings, "copy", f"{catalog.store.url} to {target.url}", database=flags.database) as operation:
+        operation.about = {"store": target.url}
+        with operation.step(Event.COPY_FAILED, f"copy to {target.url} failed"):
             done = copy_backups(catalog.store, target, _chosen(catalog, settings, flags), progress=progress)
         if done.failed:
             first, why = next(iter(done.failed.items()))
-            deed.failed, deed.reason = True, f"{first}: {why}"
+            operation.failed, operation.reason = True, f"{first}: {why}"
             failed = count(len(done.failed), "backup was", "backups were")
             message = f"{failed} not copied to {target.url}, the first {first}: {why}"
-            deed.emit(Event.COPY_FAILED, message, {"missing": len(done.failed)})
+            operation.emit(Event.COPY_FAILED, message, {"missing": len(done.failed)})
         else:
             figures = {"copied": len(done.backups), "size_bytes": done.size_bytes}
             seconds = round(monotonic() - began, 3)
             message = f"{count(len(done.backups), 'backup was', 'backups were')} copied to {target.url}"
-            deed.emit(Event.COPY_SUCCEEDED, message, figures | {"duration_seconds": seconds})
+            operation.emit(Event.COPY_SUCCEEDED, message, figures | {"duration_seconds": seconds})
     if as_json:
         say_json({"to": target.url, "copied": done.backups, "size_bytes": done.size_bytes, "failed": done.failed})
     elif not events_own_stdout(settings):

@@ -1,4 +1,4 @@
-"""What `litekeep cost` and `litekeep cost review` do with their flags, and what they show."""
+"""Implements `litekeep cost` and `litekeep cost review`."""
 
 from shared.clock import utc_now
 from shared.model.report_names import cost_review
@@ -9,15 +9,15 @@ from shared.operations.cost.prices import Prices
 from shared.settings import Settings
 from shared.stores import open_store
 from shared.terminal.audit import audited
-from shared.terminal.costs import counted, document_of
+from shared.terminal.costs import document_of, invoice_of
 from shared.terminal.flags import CostFlags
 from shared.terminal.parts import event_log
 from shared.terminal.screen import say, say_json, table
 
 
 def run_cost(settings: Settings, flags: CostFlags, *, as_json: bool) -> None:
-    """Shows the invoice of the store. Raises UsageError for prices, StoreError for the store."""
-    invoice, advice, prices = counted(settings, open_store(settings.backup_store), flags)
+    """Shows what the store costs. Raises UsageError for a wrong price file or location, StoreError."""
+    invoice, advice, prices = invoice_of(settings, open_store(settings.backup_store), flags)
     if as_json:
         say_json(document_of(invoice, advice, prices, flags.location))
         return
@@ -25,11 +25,11 @@ def run_cost(settings: Settings, flags: CostFlags, *, as_json: bool) -> None:
 
 
 def run_review(settings: Settings, flags: CostFlags, *, as_json: bool) -> None:
-    """Writes the page into the store, under a name of its own."""
+    """Writes the costs as a new page into the store. Raises UsageError, StoreError."""
     now, store = utc_now(), open_store(settings.backup_store)
     name = cost_review(now)
     with audited(event_log(settings, result_on_stdout=as_json), settings, "cost review", f"{store.url}/{name}"):
-        invoice, advice, prices = counted(settings, open_store(settings.backup_store), flags)
+        invoice, advice, prices = invoice_of(settings, open_store(settings.backup_store), flags)
         page = to_markdown(store.url, invoice, advice, prices, flags.location, now)
         store.create(name, page.encode(), {})
     if as_json:

@@ -1,4 +1,4 @@
-"""What `litekeep approve` and `refuse` do: the plan in full, what has changed since, and a signature."""
+"""Implements `litekeep approve` and `litekeep refuse`."""
 
 import sys
 
@@ -22,9 +22,12 @@ _EVENTS = {"approved": Event.REQUEST_APPROVED, "refused": Event.REQUEST_REFUSED}
 
 
 def decide(settings: Settings, request_id: str, decision: str, reason: str, *, sure: bool, as_json: bool) -> int:
-    """Shows what is to be decided, asks, signs, and tells it as an event."""
+    """Shows the request and what has changed since, asks for confirmation, signs the decision, and emits its event.
+
+    Raises UsageError without a terminal unless `sure`, NotPermitted, and NotGood if the plan cannot be carried out.
+    """
     if not sure and (as_json or not sys.stdin.isatty()):
-        raise UsageError("nobody can be asked here: read litekeep requests first, and add --yes")
+        raise UsageError("there is no terminal to ask on: read litekeep requests first, and add --yes")
     desk, signer = desk_of(settings), signer_of(settings)
     state = desk.state(request_id)
     log = event_log(settings, result_on_stdout=as_json)
@@ -45,14 +48,14 @@ def decide(settings: Settings, request_id: str, decision: str, reason: str, *, s
     fields = fields_of(state.request, person)
     log.emit(_EVENTS[decision], f"{person} has {decision} {state.request.action} of {target}", fields)
     if made.break_glass and decision == APPROVED:
-        told = f"an offline key alone has approved {state.request.action} of {target}"
-        log.emit(Event.RESTORE_BREAK_GLASS, told, fields)
+        message = f"an offline key alone has approved {state.request.action} of {target}"
+        log.emit(Event.RESTORE_BREAK_GLASS, message, fields)
     _say_done(desk.state(request_id), changes, person, as_json=as_json)
     return 0
 
 
 def say_request(state: RequestState) -> None:
-    """All that the request says."""
+    """Prints the request with its plan, what the requester saw, and its problems."""
     request = state.request
     if request is None:
         say(f"{state.id}: {state.state}")
@@ -64,7 +67,7 @@ def say_request(state: RequestState) -> None:
                 say(f"  {name}: {text_of(value)}")
         for name, value in request.about.items():
             if value is not None:
-                say(f"  then {name}: {text_of(value)}")  # what the requester saw; it decides nothing
+                say(f"  then {name}: {text_of(value)}")  # what the requester saw; it has no effect
         if request.plan.get("in_place"):
             say("  IN PLACE: what is there is overwritten, after a safety backup")
     for problem in state.problems:

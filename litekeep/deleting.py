@@ -1,4 +1,4 @@
-"""What `litekeep delete` does: alone where the policy allows that, else what two persons have agreed on."""
+"""Implements `litekeep delete`, by one person or by an approved request."""
 
 from collections.abc import Callable
 from hashlib import sha256
@@ -12,17 +12,17 @@ from shared.model.names import BackupName
 from shared.retention.removal import Removed, delete_backup
 from shared.settings import Settings
 from shared.stores import Store, open_store
-from shared.terminal.approvals import check_alone, permit_of, tell_break_glass
+from shared.terminal.approvals import check_alone, emit_break_glass, permit_of
 from shared.terminal.audit import audited
 from shared.terminal.parts import event_log
 from shared.terminal.screen import say, say_json
 from shared.text import count, size
 
-Leave = Callable[[Backup], None]
+CheckPermission = Callable[[Backup], None]
 
 
 def delete_plan(store: Store, name: BackupName, *, force: bool) -> dict[str, Value]:
-    """Returns what an approval is bound to. Raises ObjectMissing when the backup is gone."""
+    """Returns the plan that an approval of this deletion is bound to. Raises ObjectMissing if the backup is gone."""
     with store.open(name.manifest) as stream:
         manifest = stream.read(LARGEST_MANIFEST + 1)
     return {
@@ -37,46 +37,59 @@ def delete_plan(store: Store, name: BackupName, *, force: bool) -> dict[str, Val
 def delete_alone(
     settings: Settings, backup_id: str, reason: str, database: str | None, *, force: bool, as_json: bool
 ) -> None:
-    """Raises NotPermitted where the policy wants two persons for it."""
+    """Deletes a backup. Raises NotPermitted if the policy requires two persons."""
 
-    def leave(_: Backup) -> None:
+    def check_permission(_: Backup) -> None:
         how = f"litekeep request delete {backup_id} --reason R"
         check_alone(settings, ["delete"], f"deleting {backup_id}", how)
 
-    _say(_delete(settings, backup_id, reason, database, leave, force=force, as_json=as_json), as_json=as_json)
+    _say(
+        _delete(settings, backup_id, reason, database, check_permission, force=force, as_json=as_json), as_json=as_json
+    )
 
 
 def delete_requested(settings: Settings, request: str, *, as_json: bool) -> None:
-    """Raises NotPermitted where the request allows nothing, or not that."""
+    """Deletes the backup of an approved request. Raises NotPermitted if the request does not allow it."""
     permit = permit_of(settings, request, Action.DELETE)
     plan, store = permit.request.plan, open_store(settings.backup_store)
     try:
         name = BackupName(Kind(str(plan["kind"])), str(plan["database"]), str(plan["backup_id"]))
         force = plan["force"] is True
     except (KeyError, ValueError):
-        raise NotGood(f"{request} says not all that is to be known: ask again") from None
+        raise NotGood(f"request {request} is incomplete: make a new one") from None
     log = event_log(settings, result_on_stdout=as_json)
 
-    def leave(backup: Backup) -> None:
+    def check_permission(backup: Backup) -> None:
         permit.redeem(delete_plan(store, backup.name, force=force))
-        tell_break_glass(log, permit, store.url)
+        emit_break_glass(log, permit, store.url)
 
     reason = f"{request}: {permit.request.reason}"
-    _say(_delete(settings, name.manifest, reason, None, leave, force=force, as_json=as_json), as_json=as_json)
+    _say(
+        _delete(settings, name.manifest, reason, None, check_permission, force=force, as_json=as_json), as_json=as_json
+    )
 
 
 def _delete(
-    settings: Settings, backup_id: str, reason: str, database: str | None, leave: Leave, *, force: bool, as_json: bool
+    settings: Settings,
+    backup_id: str,
+    reason: str,
+    database: str | None,
+    check_permission: CheckPermission,
+    *,
+    force: bool,
+    as_json: bool,
 ) -> Removed:
     log, place = event_log(settings, result_on_stdout=as_json), open_store(settings.backup_store)
-    with audited(log, settings, "delete", place.url, database=database, backup_id=backup_id, reason=reason) as deed:
+    with audited(
+        log, settings, "delete", place.url, database=database, backup_id=backup_id, reason=reason
+    ) as operation:
 
-        def known(backup: Backup) -> None:
+        def fill_in_and_check(backup: Backup) -> None:
             name = backup.name
-            deed.database, deed.kind, deed.backup_id = name.database, name.kind, name.id
-            leave(backup)
+            operation.database, operation.kind, operation.backup_id = name.database, name.kind, name.id
+            check_permission(backup)
 
-        return delete_backup(place, backup_id, database=database, force=force, leave=known)
+        return delete_backup(place, backup_id, database=database, force=force, leave=fill_in_and_check)
 
 
 def _say(gone: Removed, *, as_json: bool) -> None:

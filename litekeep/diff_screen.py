@@ -1,4 +1,4 @@
-"""What `litekeep diff` shows people."""
+"""Text output of `litekeep diff`."""
 
 from collections.abc import Iterator, Mapping
 from itertools import islice
@@ -14,7 +14,7 @@ _SIGNS = {"removed": "-", "added": "+", "changed": "~"}
 
 
 def show(a: Side, b: Side, found: Comparison, rows: Mapping[str, Iterator[dict[str, Any]]]) -> None:
-    """The whole comparison: sides, schema, tables, and the rows of the tables that were named."""
+    """Prints the comparison: sides, schema, tables, and the differing rows of the tables in `rows`."""
     say(f"From A {_label(a)}")
     say(f"  to B {_label(b)}")
     for change in found.changes:
@@ -33,7 +33,7 @@ def show(a: Side, b: Side, found: Comparison, rows: Mapping[str, Iterator[dict[s
 
 
 def document_of(a: Side, b: Side, found: Comparison) -> dict[str, Any]:
-    """The comparison for `--json`, without rows."""
+    """Returns the comparison for `--json`, without rows."""
     return {
         "a": a.label,
         "b": b.label,

@@ -1,4 +1,4 @@
-"""What `litekeep erase` does with its flags, and what it shows. No value is ever shown."""
+"""Implements `litekeep erase`. Erased values are never printed."""
 
 import sys
 from dataclasses import asdict
@@ -34,7 +34,7 @@ from shared.text import count
 
 
 def run_erase(settings: Settings, flags: EraseFlags, *, as_json: bool, progress: Progress) -> None:
-    """Records an erasure, or with --dry-run shows what it would say."""
+    """Records an erasure; with --dry-run only shows it. Raises UsageError."""
     if not (flags.table and flags.column):
         raise UsageError("--table and --column are missing: name the column whose values you give")
     if flags.value_from != "-":
@@ -69,7 +69,7 @@ def run_erase(settings: Settings, flags: EraseFlags, *, as_json: bool, progress:
 
 
 def run_report(settings: Settings, erasure_id: str, *, as_json: bool) -> None:
-    """Shows what was recorded, and which backups still hold the data, until when."""
+    """Shows a recorded erasure, how many backups still hold the data, and until when."""
     store, copies = open_store(settings.backup_store), _copy_store(settings)
     ledger = read_ledger(store, key_of(settings), copies)
     entry = find_entry(ledger, erasure_id)
@@ -91,25 +91,25 @@ def run_report(settings: Settings, erasure_id: str, *, as_json: bool) -> None:
         held = f", {each['of_these_held']} held" if each["of_these_held"] else ""
         kept = count(each["backups_taken_before"], "backup taken before is", "backups taken before are")
         say(f"  {each['store']}: {kept} kept{until}{held};")
-    say("  whatever is restored, exported or compared from them has forgotten these rows.")
+    say("  the erasure is replayed on everything restored, exported or compared from them.")
 
 
 def run_rewrite(settings: Settings, flags: EraseFlags, *, as_json: bool, progress: Progress) -> int:
-    """Makes backups anew without what was erased since. Returns 1 when one could not be."""
+    """Rewrites backups without the rows erased since they were taken. Returns 1 if one could not be, else 0."""
     if flags.table or flags.column or flags.value_from or flags.also:
-        raise UsageError("--rewrite works on what is recorded: record an erasure first, then --rewrite by itself")
+        raise UsageError("--rewrite applies recorded erasures: record one first, then use --rewrite without a column")
     store, copies = open_store(settings.backup_store), _copy_store(settings)
     log = event_log(settings, result_on_stdout=as_json)
 
     def remove(name: BackupName) -> None:
-        ask = f"litekeep delete {name.id} --reason R"
+        delete = f"litekeep delete {name.id} --reason R"
         if settings.environment is Environment.PRODUCTION:
-            raise NotPermitted(f"in production the old backup is removed apart: {ask}")
+            raise NotPermitted(f"in production the old backup must be deleted separately: {delete}")
         check_alone(settings, ["delete"], f"deleting {name.id}", f"litekeep request delete {name.id} --reason R")
         for place in (store, *([copies] if copies else [])):
             if is_stored(place, name.manifest):
                 about = {"database": name.database, "backup_id": name.id, "kind": name.kind.value}
-                with audited(log, settings, "delete", place.url, **about, reason="made anew without what was erased"):
+                with audited(log, settings, "delete", place.url, **about, reason="rewritten without erased rows"):
                     delete_backup(place, name.manifest, force=True)
 
     order = RewriteOrder(
@@ -124,11 +124,11 @@ def run_rewrite(settings: Settings, flags: EraseFlags, *, as_json: bool, progres
     if flags.dry_run:
         done = rewrite(order, progress=progress)
     else:
-        with audited(log, settings, "erase --rewrite", store.url, database=flags.database) as deed:
+        with audited(log, settings, "erase --rewrite", store.url, database=flags.database) as operation:
             done = rewrite(order, progress=progress)
             if done.failed:
                 first, why = next(iter(done.failed.items()))
-                deed.failed, deed.reason = True, f"{first}: {why}"
+                operation.failed, operation.reason = True, f"{first}: {why}"
     if as_json:
         say_json(asdict(done))
     else:
@@ -139,22 +139,22 @@ def run_rewrite(settings: Settings, flags: EraseFlags, *, as_json: bool, progres
 def _say_rewritten(done: Rewritten, *, dry_run: bool) -> None:
     for old, why in done.failed.items():
         say(f"{BAD} {old}: {why}")
-    verb = "Would make" if dry_run else "Made"
+    verb = "Would rewrite" if dry_run else "Rewrote"
     removed = "" if dry_run else f", and removed {count(len(done.removed), 'old one')}"
-    say(f"{verb} {count(len(done.made), 'backup')} anew{removed}")
+    say(f"{verb} {count(len(done.made), 'backup')}{removed}")
     for old, new in done.made.items():
         say(f"  {old} -> {new}")
     for old, why in done.kept.items():
         say(f"  {old} stays: {why}")
     if done.points:
         points = count(len(done.points), "point of the continuous chain stays", "points of the continuous chain stay")
-        say(f"{points} until the retention ends; restores replay there")
+        say(f"{points} until the retention ends; restores replay the erasures on them")
     if dry_run:
         say("Nothing was written.")
 
 
 def _live(settings: Settings, database: str | None) -> FileLocation | CloudLocation | None:
-    """The live database, whose schema counts; None when there is none, or --database names another."""
+    """Returns the live database; None if DATABASE_URL is not set or --database names another database."""
     try:
         found = source_of(settings)
     except UsageError:
@@ -176,7 +176,7 @@ def _bring_schema(
         take_snapshot(live, target, progress=progress)
         return
     catalog = Catalog(store)
-    # Its erasures must not be replayed here: what counts is the schema, and the file is gone at the end.
+    # No erasure is replayed: only the schema is needed, and the scratch file is removed at the end.
     way = WayOut(without=True)
     rebuild_backup(catalog, catalog.find(LATEST, database), key_of(settings), target, way=way, progress=progress)
 
@@ -188,10 +188,10 @@ def _copy_store(settings: Settings) -> Store | None:
 def _recorded(order: EraseOrder, settings: Settings, *, as_json: bool) -> Recorded:
     log = event_log(settings, result_on_stdout=as_json)
     target = f"{order.table}.{order.column}"
-    with audited(log, settings, "erase", target, database=order.database, reason=order.reason or None) as deed:
+    with audited(log, settings, "erase", target, database=order.database, reason=order.reason or None) as operation:
         done = record(order)
         if done.copy_error:
-            deed.failed, deed.reason = True, f"the copy store does not have it: {done.copy_error}"
+            operation.failed, operation.reason = True, f"the copy store does not have it: {done.copy_error}"
         log.emit(
             Event.ERASE_RECORDED,
             f"erasure {done.entry.id} of {count(done.entry.values, 'value')} in {target} was recorded as {done.object}",
@@ -227,7 +227,7 @@ def _say(done: Recorded, *, live: bool) -> None:
         say(f"  {line}")
     if live and done.still_there:
         found = ", ".join(f"{count(rows, 'row')} by {place}" for place, rows in done.still_there.items())
-        say(f"{BAD} The live database still has {found}: delete them there, or later backups have them again")
+        say(f"{BAD} The live database still has {found}: delete them there, or later backups will hold them again")
     if not done.object:
         say("Nothing was written.")
         return

@@ -1,4 +1,4 @@
-"""What `litekeep keys` shows."""
+"""Implements `litekeep keys`."""
 
 from collections.abc import Callable
 
@@ -15,7 +15,7 @@ from shared.text import count
 
 
 def run_keys(settings: Settings, *, as_json: bool, progress: Progress) -> None:
-    """Shows each store's keys. Raises StoreError when one cannot be read."""
+    """Shows the keys of each store. Raises StoreError if one cannot be read."""
     urls = [settings.backup_store, *([settings.backup_copy_store] if settings.backup_copy_store else [])]
     key = _key(settings)
     usages = [key_usage(Catalog(open_store(url)), key, progress=progress) for url in urls]
@@ -28,7 +28,10 @@ def run_keys(settings: Settings, *, as_json: bool, progress: Progress) -> None:
 
 
 def _key(settings: Settings) -> Callable[[], WrappingKey] | None:
-    """How to open the configured key; None when it is `none` or not here. What it would check is then unchecked."""
+    """Returns a function that opens the configured key; None if it is `none` or not available.
+
+    Without it, re-wrappings are not checked.
+    """
 
     def opened() -> WrappingKey:
         key = open_key(settings.backup_key)
@@ -57,7 +60,7 @@ def _say(usage: KeyUsage, configured: str | None) -> None:
     if usage.in_clear:
         say(f"{count(usage.in_clear, 'backup is', 'backups are')} in clear: no key is needed")
     if usage.erasures:
-        say(f"The erasures, without which nothing comes back, are under {', '.join(usage.erasures)}")
+        say(f"The list of erasures, which every restore needs, is under {', '.join(usage.erasures)}")
     if usage.unchecked:
         backups = count(len(usage.unchecked), "backup has", "backups have")
         ignored = f"{backups} re-wrappings that could not be checked and are ignored"

@@ -1,4 +1,4 @@
-"""`litekeep keys sheet` and `litekeep keys enter`: the key on paper, and back into a file."""
+"""Implements `litekeep keys sheet`, which prints the key, and `litekeep keys enter`, which reads it back."""
 
 import sys
 from pathlib import Path
@@ -18,11 +18,14 @@ from shared.terminal.parts import event_log
 from shared.terminal.screen import say, say_json
 from shared.version import TOOL
 
-_LARGEST = 64 << 10  # characters that are typed
+_LARGEST = 64 << 10  # characters of input
 
 
 def run_sheet(settings: Settings, output: Path | None, *, as_json: bool) -> None:
-    """Writes the sheet. Raises KeyProblem when the key is not here, StoreError when the store cannot be listed."""
+    """Writes the recovery sheet to `output` or stdout.
+
+    Raises KeyProblem if the key cannot be opened, StoreError if the store cannot be listed.
+    """
     catalog = Catalog(open_store(settings.backup_store))
     key = open_key(settings.backup_key)
     log = event_log(settings, result_on_stdout=True)
@@ -45,19 +48,19 @@ def run_sheet(settings: Settings, output: Path | None, *, as_json: bool) -> None
     if as_json:
         say_json({"output": str(output) if output else None, "sheet": None if output else text})
     elif output is not None:
-        say(f"Made {output}: print it, lock it away, and remove the file")
+        say(f"Wrote {output}: print it, lock it away, and remove the file")
     else:
         sys.stdout.write(text)
 
 
 def run_enter(path: Path, *, as_json: bool) -> None:
-    """Reads the lines of a sheet from stdin and makes the key file again."""
+    """Reads the lines of a sheet from stdin, and creates the key file from them. Raises UsageError, KeyProblem."""
     settings = read_settings()
     if sys.stdin.isatty():
         say("Type the lines of the sheet, each with its number and checksum; then Ctrl-D on a line of its own:")
     text = sys.stdin.read(_LARGEST + 1)
     if len(text) > _LARGEST:
-        raise UsageError("stdin holds more than a sheet: give the lines of one key")
+        raise UsageError("stdin is longer than a sheet: give the lines of one key")
     with audited(event_log(settings, result_on_stdout=as_json, trail=False), settings, "keys enter", str(path)):
         key = KeyFile.create_again(path, from_lines(text))
     if as_json:
@@ -79,6 +82,6 @@ def _write(output: Path, text: str) -> None:
     try:
         write_new(output, text.encode(), "sheet")
     except FileExistsError:
-        raise UsageError(f"--output {output} is there already and was left as it is: name another") from None
+        raise UsageError(f"cannot write --output {output}: the file exists; choose another name") from None
     except OSError as error:
-        raise UsageError(f"--output {output} cannot be made: {error.strerror}") from None
+        raise UsageError(f"cannot write --output {output}: {error.strerror}") from None

@@ -1,4 +1,4 @@
-"""The manual page, made from the same commands that `--help` shows."""
+"""Generates the manual page from the same text as `--help`."""
 
 import re
 from collections.abc import Iterator
@@ -8,11 +8,11 @@ import click
 
 from shared.version import VERSION
 
-_BLOCK = "\b"  # click's mark of a paragraph whose lines stay as they are
+_BLOCK = "\b"  # click's mark of a paragraph that is not re-wrapped
 
 
 def manual_page(root: click.Group, today: date) -> str:
-    """Returns the page of `root` and of all its commands as roff, for `man`."""
+    """Returns the manual page of `root` and all its commands as roff."""
     context = click.Context(root, info_name="litekeep")
     lines = [
         f'.TH LITEKEEP 1 "{today:%Y-%m-%d}" "litekeep {VERSION}" "User commands"',
@@ -33,7 +33,7 @@ def manual_page(root: click.Group, today: date) -> str:
 
 
 def _commands(context: click.Context, group: click.Group) -> Iterator[tuple[click.Command, click.Context]]:
-    """Every command below the group with its context, groups before what is in them."""
+    """Yields every command below the group with its context, groups before their commands."""
     for name in group.list_commands(context):
         command = group.get_command(context, name)
         if command is None or command.hidden:
@@ -56,7 +56,7 @@ def _options(command: click.Command, context: click.Context) -> Iterator[str]:
 
 
 def _text(text: str) -> Iterator[str]:
-    """Paragraphs as roff fills them; those that begin with click's mark line by line."""
+    """Yields the text as roff paragraphs; those that begin with click's mark keep their lines."""
     for paragraph in re.split(r"\n\s*\n", text.strip()):
         lines = [line.rstrip() for line in paragraph.splitlines()]
         yield ".PP"
@@ -67,6 +67,6 @@ def _text(text: str) -> Iterator[str]:
 
 
 def _inline(text: str) -> str:
-    """Text that roff prints as it is, whatever it begins with or holds."""
+    """Returns the text escaped for roff."""
     plain = text.replace("\\", "\\e").replace("-", "\\-")
     return f"\\&{plain}" if plain.startswith((".", "'")) else plain

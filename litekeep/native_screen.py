@@ -1,4 +1,4 @@
-"""What `litekeep native` shows of the platform's own backups, to people and to programs."""
+"""Output of `litekeep native`, and the part of `litekeep status` about native backups."""
 
 from collections.abc import Collection
 from dataclasses import dataclass, field
@@ -14,14 +14,15 @@ from shared.terminal.screen import BAD, GOOD, UNKNOWN, say, table
 from shared.text import age, count, size
 
 
-def judged(inventory: NativeInventory, *, wrote: bool | None, now: datetime | None = None) -> NativeFindings:
+def evaluate(inventory: NativeInventory, *, wrote: bool | None, now: datetime | None = None) -> NativeFindings:
+    """Evaluates the native backups. `wrote` tells whether writes are going on; None if unknown."""
     return native_findings(
         inventory.database, inventory.settings, inventory.points, now or utc_now(), wrote_recently=wrote
     )
 
 
 def to_json(inventory: NativeInventory, found: NativeFindings, *, wrote: bool | None) -> dict[str, Any]:
-    """One document; times in RFC 3339, lengths in seconds, and null for what is not known."""
+    """Returns the document of `native status --json`: times in RFC 3339, lengths in seconds, null if unknown."""
     return {
         "database": inventory.database,
         "enabled": found.enabled,
@@ -44,7 +45,7 @@ def say_state(inventory: NativeInventory, found: NativeFindings, *, wrote: bool 
         every = f", a snapshot every {settings.interval}" if settings.interval else ""
         say(f"{GOOD} {inventory.database}: native backups are on, kept for {settings.retention or '24h'}{every}")
     else:
-        say(f"{UNKNOWN} {inventory.database}: native backups are off; switch them on with litekeep native enable")
+        say(f"{UNKNOWN} {inventory.database}: native backups are off; enable them with litekeep native enable")
     if found.newest is None or found.oldest is None or found.gap is None:
         say(f"  nothing to restore{f': {inventory.refusal}' if inventory.refusal else ''}")
     else:
@@ -56,9 +57,9 @@ def say_state(inventory: NativeInventory, found: NativeFindings, *, wrote: bool 
 
 @dataclass(frozen=True)
 class NativeLook:
-    """What `litekeep status` says of them: a document and a line for each database that has them on.
+    """The native backups in `litekeep status`: a document and a line for each database that has them enabled.
 
-    `failed`: why nothing is known of any.
+    `failed` is the error if none could be read.
     """
 
     documents: dict[str, dict[str, Any]] = field(default_factory=dict)
@@ -67,19 +68,19 @@ class NativeLook:
 
     @property
     def alerts(self) -> list[dict[str, str]]:
-        """Items as `alerts` has them: each is a reason to look."""
+        """Items for the field `alerts` of `status --json`."""
         found: list[dict[str, str]] = [alert for document in self.documents.values() for alert in document["alerts"]]
         if self.failed is not None:
-            found.append({"name": "monitor.failed", "message": f"native backups were not looked at: {self.failed}"})
+            found.append({"name": "monitor.failed", "message": f"native backups could not be read: {self.failed}"})
         return found
 
 
-def look_natively(address: Address | None, databases: Collection[str]) -> NativeLook:
-    """Asks the node once, without much patience. A login without the privilege BACKUP was not meant to watch them."""
+def look_at_native_backups(address: Address | None, databases: Collection[str]) -> NativeLook:
+    """Reads the native backups from the node, with one try. A login without the privilege BACKUP is not an error."""
     if address is None:
         return NativeLook()
     try:
-        found = [(one, judged(one, wrote=None)) for one in read_inventories(address, databases)]
+        found = [(one, evaluate(one, wrote=None)) for one in read_inventories(address, databases)]
     except CloudError as error:
         if isinstance(error, CommandRefused) and error.code == AUTH:
             return NativeLook()
@@ -98,6 +99,7 @@ def _line(inventory: NativeInventory, found: NativeFindings) -> str:
 
 
 def say_points(points: tuple[NativePoint, ...]) -> None:
+    """Prints the points as a table, newest first."""
     rows = [
         (
             shown(point.created),
@@ -123,8 +125,8 @@ def point_json(point: NativePoint) -> dict[str, Any]:
 
 def _meaning(wrote: bool | None) -> str:
     if wrote is None:
-        return "; whether anyone wrote since is not known (--watch 60 finds out whether writes go on)"
-    return ", and writes go on" if wrote else ", and nobody writes"
+        return "; it is unknown whether anything was written since (--watch 60 checks for writes)"
+    return ", and writes go on" if wrote else ", and nothing is written"
 
 
 def _time(moment: datetime | None) -> str | None:

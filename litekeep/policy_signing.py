@@ -1,4 +1,4 @@
-"""What `litekeep policy sign` does: one signature more on a policy, in a file of its own."""
+"""Implements `litekeep policy sign`, which adds a signature to a policy and writes a new file."""
 
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,13 +15,18 @@ from shared.terminal.parts import event_log
 
 @dataclass(frozen=True)
 class SignedPolicy:
+    """The signed policy: its SHA-256, the people who have signed it, and which signatures it lacks."""
+
     digest: str
     signed_by: list[str]
     lacking: str | None
 
 
 def sign_policy(settings: Settings, file: Path, output: Path, *, as_json: bool) -> SignedPolicy:
-    """Raises UsageError for a policy that is wrong, no signing key, or an `output` that is there; KeyProblem."""
+    """Signs the policy in `file` and writes it to `output`.
+
+    Raises UsageError for a wrong policy, a missing signing key or an existing `output`; KeyProblem.
+    """
     found = read_policy_file(file)
     if not found.policy.people:
         raise UsageError(f"{file} names no people, so it needs no signature: put it where the policy is mounted")
@@ -42,6 +47,6 @@ def _create(output: Path, raw: bytes) -> None:
     try:
         write_new(output, raw, "policy", mode=0o644)
     except FileExistsError:
-        raise UsageError(f"--output {output} is there already and was left as it is: name another") from None
+        raise UsageError(f"cannot write --output {output}: the file exists; choose another name") from None
     except OSError as error:
-        raise UsageError(f"--output {output} cannot be made: {error.strerror}") from None
+        raise UsageError(f"cannot write --output {output}: {error.strerror}") from None

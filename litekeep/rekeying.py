@@ -1,4 +1,4 @@
-"""What `litekeep rekey` does with its flags, and what it shows."""
+"""Implements `litekeep rekey`."""
 
 from time import monotonic
 from typing import Any
@@ -19,13 +19,13 @@ from shared.terminal.policy import check_other_key
 from shared.terminal.screen import BAD, say, say_json
 from shared.text import count
 
-_PATIENCE = 600.0  # seconds that a call to Cloud KMS waits while the quota of a minute is used up
+_PATIENCE = 600.0  # seconds that a call to Cloud KMS may wait for quota
 
 
 def run_rekey(settings: Settings, flags: RekeyFlags, *, as_json: bool, progress: Progress) -> int:
-    """Re-wraps the store and then the copy store. Returns 1 when a backup could not be re-wrapped."""
+    """Re-wraps the backups of the store, then of the copy store. Returns 1 if one could not be re-wrapped, else 0."""
     to = _checked(settings, flags.to)
-    _opened(settings.backup_key), _opened(to)  # a missing file is reported once, before anything
+    _opened(settings.backup_key), _opened(to)  # reports a missing key file before anything is done
     stores = [open_store(settings.backup_store)]
     if settings.backup_copy_store:
         check_apart(settings.backup_store, settings.backup_copy_store)
@@ -53,19 +53,19 @@ def run_rekey(settings: Settings, flags: RekeyFlags, *, as_json: bool, progress:
 
 def _audited(order: RekeyOptions, settings: Settings, log: EventLog, to: str, progress: Progress) -> Rekeyed:
     url, began = order.store.url, monotonic()
-    with audited(log, settings, "rekey", url, database=order.database, reason=f"to {to}") as deed:
-        deed.about = {"store": url}
+    with audited(log, settings, "rekey", url, database=order.database, reason=f"to {to}") as operation:
+        operation.about = {"store": url}
         done = rekey(order, progress=progress)
         if done.failed:
             first, why = next(iter(done.failed.items()))
-            deed.failed, deed.reason = (
+            operation.failed, operation.reason = (
                 True,
                 f"{count(len(done.failed), 'backup was', 'backups were')} not re-wrapped, the first {first}: {why}",
             )
             return done
         figures: dict[str, Field] = {"target": done.key, "rewrapped": len(done.done)}
         figures["duration_seconds"] = round(monotonic() - began, 3)
-        deed.emit(
+        operation.emit(
             Event.REKEY_SUCCEEDED, f"{count(len(done.done), 'backup')} in {url} re-wrapped by {done.key}", figures
         )
     return done
@@ -78,10 +78,10 @@ def _checked(settings: Settings, to: str) -> str:
         raise UsageError(f"--to is wrong: {error}") from None
     if "none" in (to, settings.backup_key):
         raise UsageError(
-            "a backup in clear has no data key to wrap: with --to and BACKUP_KEY name the new and the old key"
+            "a backup in clear has no data key to wrap: set --to to the new key and BACKUP_KEY to the old one"
         )
     if to == settings.backup_key and to.startswith("file:"):
-        raise UsageError("--to is the key that BACKUP_KEY names: make a new one with litekeep keygen PATH")
+        raise UsageError("--to and BACKUP_KEY name the same key: make a new one with litekeep keygen PATH")
     check_other_key(settings, to)
     return to
 
@@ -111,10 +111,10 @@ def _say(results: list[tuple[Store, Rekeyed]], to: str, *, dry_run: bool) -> Non
             count(done.already, "was already", "were already"),
             count(done.in_clear, "is in clear", "are in clear"),
         )
-        said = ", ".join(each for each in others if not each.startswith("0 "))
-        say(f"{verb} {count(len(done.done), 'backup')} in {place.url}{f'; {said}' if said else ''}")
+        rest = ", ".join(each for each in others if not each.startswith("0 "))
+        say(f"{verb} {count(len(done.done), 'backup')} in {place.url}{f'; {rest}' if rest else ''}")
     if dry_run:
         say("Nothing was written.")
         return
     say(f"Now set BACKUP_KEY={to} wherever backups are made and restored. The old key still opens what it wrapped:")
-    say("keep it until litekeep keys shows that nothing would be lost with it.")
+    say("keep it until litekeep keys shows 0 backups lost with it.")

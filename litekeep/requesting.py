@@ -1,4 +1,4 @@
-"""What `litekeep request restore` does: the plan in full, signed by whoever asks."""
+"""Implements `litekeep request`: makes a signed request with the full plan of the operation."""
 
 from collections.abc import Mapping
 
@@ -31,7 +31,7 @@ Plan = Mapping[str, Value]
 
 
 def request_restore(settings: Settings, flags: RestoreFlags, reason: str, *, as_json: bool) -> int:
-    """Asks for the restore that the flags say. Needs no key that opens backups, and touches no database."""
+    """Requests a restore. Needs no key that opens backups, and changes no database."""
     if flags.native:
         plan, about = _native(settings, flags)
         return ask(settings, Action.NATIVE, plan, about, reason, as_json=as_json)
@@ -42,7 +42,7 @@ def request_restore(settings: Settings, flags: RestoreFlags, reason: str, *, as_
 
 
 def request_rows(settings: Settings, flags: RowsFlags, reason: str, *, as_json: bool) -> int:
-    """Requests rows. The request holds the condition as it is, for whoever decides, and only the hash of keys."""
+    """Requests rows. The request holds the text of --where, which the approver reads, and only a hash of the keys."""
     order = rows_order_of(settings, flags, with_key=False)
     return ask(settings, Action.ROWS, rows_plan(order), about_backup(order.backup), reason, as_json=as_json)
 
@@ -50,7 +50,7 @@ def request_rows(settings: Settings, flags: RowsFlags, reason: str, *, as_json: 
 def request_delete(
     settings: Settings, backup_id: str, database: str | None, reason: str, *, force: bool, as_json: bool
 ) -> int:
-    """Asks for the deletion of one backup before its time."""
+    """Requests the deletion of one backup before its retention ends."""
     store = open_store(settings.backup_store)
     backup = Catalog(store).find(backup_id, database)
     plan = delete_plan(store, backup.name, force=force)
@@ -58,17 +58,17 @@ def request_delete(
 
 
 def request_cleanup(settings: Settings, database: str | None, reason: str, *, as_json: bool) -> int:
-    """Asks for a cleanup by the rules of now, also where more than half would go."""
+    """Requests a forced cleanup by the current rules, even if it deletes more than half of the backups."""
     return ask(settings, Action.CLEANUP, cleanup_plan(settings, database), {}, reason, as_json=as_json)
 
 
 def about_backup(backup: Backup) -> dict[str, Value]:
-    """What people want to know of a backup when they decide; nothing that is carried out depends on it."""
+    """Returns what the approver reads about a backup. It has no effect on what is carried out."""
     return {"taken_at": rfc3339(backup.created_at), "verified": backup.verified, "wrong": backup.wrong}
 
 
 def ask(settings: Settings, action: Action, plan: Plan, about: Plan, reason: str, *, as_json: bool) -> int:
-    """Makes the request, tells it as an event, and shows how it goes on."""
+    """Makes the request, emits its event, and shows the next steps. Returns 0."""
     desk, signer = desk_of(settings), signer_of(settings)
     log = event_log(settings, result_on_stdout=as_json)
     target = str(plan.get("target") or settings.backup_store)
@@ -76,8 +76,8 @@ def ask(settings: Settings, action: Action, plan: Plan, about: Plan, reason: str
         made = desk.request(signer, action, plan, about, reason)
     state = desk.state(made.id)
     if state.request is not None:
-        told = f"{made.person} asks for {action} of {target}: {state.request.reason}"
-        log.emit(Event.REQUEST_MADE, told, fields_of(state.request, made.person))
+        message = f"{made.person} asks for {action} of {target}: {state.request.reason}"
+        log.emit(Event.REQUEST_MADE, message, fields_of(state.request, made.person))
     if as_json:
         say_json(state.to_json())
     else:
@@ -87,19 +87,19 @@ def ask(settings: Settings, action: Action, plan: Plan, about: Plan, reason: str
 
 def _native(settings: Settings, flags: RestoreFlags) -> tuple[dict[str, Value], dict[str, Value]]:
     if not flags.at or flags.to or flags.ref or flags.tables or flags.schema_only:
-        raise UsageError("--native goes with --at TIME alone: it puts the whole database back where it is")
+        raise UsageError("--native takes only --at TIME: it restores the whole database in place")
     target = cloud_source(settings, flags.database)
     check_database(settings, target.display, "--native")
     try:
         moment = parse_time(flags.at)
     except ValueError:
-        raise UsageError(f"--at {flags.at!r} is no time: write 2024-01-15T12:00:00Z") from None
+        raise UsageError(f"--at {flags.at!r} is not a time: write 2024-01-15T12:00:00Z") from None
     order = NativeRestoreOptions(
         target=target,
         moment=moment,
         store=open_store(settings.backup_store),
         key=None,
-        environment="",  # production is what the approval is for
+        environment="",  # not production, where native restores without an approval are refused
         keep_safety_for=settings.retention_of(Kind.ON_DEMAND),
     )
     offered = plan_native(order)
@@ -110,7 +110,7 @@ def _say(made: Submitted, action: Action) -> None:
     say(f"Requested {action}: {made.id}, as {made.person}")
     say("  within 24 hours another person runs:")
     say(f"    litekeep approve {made.id}")
-    say("  and within 4 hours from then it holds once:")
+    say("  and within 4 hours from then you run, once:")
     say(f"    litekeep {_COMMAND[action]} --request {made.id}")
 
 

@@ -1,4 +1,4 @@
-"""Shows the retention rules in force, and where each comes from, for `litekeep status`."""
+"""The retention rules in `litekeep status`, and where each one comes from."""
 
 import textwrap
 from collections.abc import Collection, Iterator

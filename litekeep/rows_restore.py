@@ -1,4 +1,4 @@
-"""What `litekeep rows restore` does with its flags, and what it shows."""
+"""Implements `litekeep rows restore`."""
 
 import json
 import sys
@@ -20,10 +20,10 @@ from shared.operations.rows import RowsOptions, RowsPlan, RowsRestored, plan_row
 from shared.operations.rows.apply import RowWritten
 from shared.runtime.progress import Progress
 from shared.settings import Settings
-from shared.terminal.approvals import check_alone, permit_of, tell_break_glass
+from shared.terminal.approvals import check_alone, emit_break_glass, permit_of
 from shared.terminal.audit import audited
-from shared.terminal.erasures import tell_erased, way_out_of
-from shared.terminal.flags import RowsFlags, given
+from shared.terminal.erasures import emit_erasures, way_out_of
+from shared.terminal.flags import RowsFlags, given_flags
 from shared.terminal.parts import (
     catalog_of,
     database_of,
@@ -40,7 +40,7 @@ _LONGEST_KEYS = 64 << 20  # bytes of a file of keys
 
 
 def run_rows_restore(settings: Settings, flags: RowsFlags, *, as_json: bool, progress: Progress) -> Callable[[], int]:
-    """Does what the flags ask for; what it returns shows the result, once the progress bars are gone."""
+    """Plans or restores the rows. Returns a function that shows the result, to call after the progress bars end."""
     permit = None
     if flags.request:
         permit = permit_of(settings, flags.request, Action.ROWS)
@@ -49,7 +49,7 @@ def run_rows_restore(settings: Settings, flags: RowsFlags, *, as_json: bool, pro
     name = order.backup.name
     log = event_log(settings, result_on_stdout=as_json)
     shown = order.target.display
-    order = replace(order, on_erased=lambda erased: tell_erased(log, name, name.id, shown, erased))
+    order = replace(order, on_erased=lambda erased: emit_erasures(log, name, name.id, shown, erased))
     with audited(
         log,
         settings,
@@ -58,29 +58,29 @@ def run_rows_restore(settings: Settings, flags: RowsFlags, *, as_json: bool, pro
         database=name.database,
         backup_id=name.id,
         kind=name.kind.value,
-    ) as deed:
+    ) as operation:
         if flags.dry_run:
             plan = plan_rows(order, values=flags.values, progress=progress)
             return lambda: _show_plan(plan, as_json=as_json)
         if permit is None:
             how = f"litekeep request rows --from {name.id} --table {order.table} --reason R"
             check_alone(settings, ["in_place"], f"restoring rows into {order.target.display}", how)
-        tell_break_glass(log, permit, order.target.display)
+        emit_break_glass(log, permit, order.target.display)
         try:
             done = restore_rows(order, progress=progress)
         except RowWritten as error:
-            # The keys are the caller's to see; they are values of rows, so they stay out of events and errors.
+            # Keys are row values: they are shown to the caller only, not in events and errors.
             click.echo(f"written since the plan: {printable(', '.join(map(repr, error.keys)))}", err=True)
             raise
-        deed.reason = f"{done.inserted} inserted, {done.updated} updated, {done.unchanged} unchanged"
+        operation.reason = f"{done.inserted} inserted, {done.updated} updated, {done.unchanged} unchanged"
     return lambda: _show_done(done, order, as_json=as_json)
 
 
 def flags_of_request(permit: Permit, flags: RowsFlags) -> RowsFlags:
-    """The flags that the request stands for; the keys, which are values of rows, come from the file again."""
+    """Returns the flags that the request describes. Keys come from --keys again: the request holds only their hash."""
     for name in ("ref", "at", "table", "where", "to", "database"):
-        if name in given(flags):
-            raise UsageError("--request says all that is to be done: beside it only --keys FILE and --store go")
+        if name in given_flags(flags):
+            raise UsageError("--request defines the whole restore: only --keys FILE and --store go with it")
     plan = permit.request.plan
     try:
         backup = BackupName(Kind(str(plan["kind"])), str(plan["database"]), str(plan["backup_id"]))
@@ -92,11 +92,11 @@ def flags_of_request(permit: Permit, flags: RowsFlags) -> RowsFlags:
         }
         return replace(flags, **meant, table=table, where=where)
     except (KeyError, ValueError):
-        raise NotGood(f"{permit.request.id} says not all that is to be known: ask again") from None
+        raise NotGood(f"request {permit.request.id} is incomplete: make a new one") from None
 
 
 def rows_order_of(settings: Settings, flags: RowsFlags, *, with_key: bool = True) -> RowsOptions:
-    """What the flags ask for. Raises UsageError for flags that clash."""
+    """Returns the options. Raises UsageError for flags that clash."""
     if not flags.table:
         raise UsageError("--table T is missing: the table whose rows come back")
     if (flags.ref is None) == (flags.at is None):
@@ -123,7 +123,7 @@ def rows_order_of(settings: Settings, flags: RowsFlags, *, with_key: bool = True
 
 
 def _database(settings: Settings, flags: RowsFlags) -> str | None:
-    """The database that `latest` means: DATABASE_URL's, else the one that --to names."""
+    """Returns the database that `latest` refers to: that of DATABASE_URL, else that of --to."""
     if settings.database_url is None and flags.to:
         return location_of(flags.to, settings).database
     return database_of(settings)
@@ -137,7 +137,7 @@ def _time(text: str | None) -> Any:
 
 
 def _keys(path: Path) -> list[list[Any]]:
-    """One key a line. A line that is not JSON is a text."""
+    """Reads one key per line; a line that is not JSON is a text. Raises UsageError."""
     try:
         raw = sys.stdin.buffer.read(_LONGEST_KEYS + 1) if str(path) == "-" else _read(path)
     except OSError as error:
@@ -187,11 +187,7 @@ def _show_plan(plan: RowsPlan, *, as_json: bool) -> int:
         say(f"  note: {note}")
     for conflict in plan.conflicts:
         say(f"  conflict: {conflict}")
-    say(
-        "Nothing was written."
-        if not plan.conflicts
-        else "Nothing was written, and nothing can be until that is solved."
-    )
+    say("Nothing was written." if not plan.conflicts else "Nothing was written: resolve the conflicts first.")
     return 1 if plan.conflicts else 0
 
 

@@ -1,4 +1,4 @@
-"""A database like an application's, for a first try without one of one's own."""
+"""A sample database like that of an application, to try Litekeep with."""
 
 import random
 from contextlib import closing
@@ -52,8 +52,8 @@ _START = 1_700_000_000  # seconds since 1970
 
 
 def make_sample(path: Path, *, scale: float = 1.0) -> int:
-    """Makes the database at `path` and returns its rows; the same ones every time. `scale` 1 is about 9 MB."""
-    chance = random.Random(20240115)  # noqa: S311 - the same rows every time is what is wanted
+    """Makes the database at `path`, always with the same rows. Returns their number. `scale` 1 is about 9 MB."""
+    chance = random.Random(20240115)  # noqa: S311 - the rows must be the same every time
     users, events, messages = (max(1, int(count * scale)) for count in (_USERS, _EVENTS, _MESSAGES))
     with closing(apsw.Connection(str(path))) as connection, connection:
         connection.execute(_SCHEMA)

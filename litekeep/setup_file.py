@@ -1,4 +1,4 @@
-"""The settings file that `litekeep init` writes: mode 0600, whole or not at all, and never over another."""
+"""Writes the settings file of `litekeep init`: mode 0600, atomically, and never over an existing file."""
 
 import json
 import os
@@ -18,36 +18,36 @@ _BARE = re.compile(r"[A-Za-z0-9_./:@,*+-]+", re.ASCII)
 
 
 def choose_file(wanted: str | None) -> Path:
-    """The file to write: the wanted one, else `.env`, or `litekeep.toml` where another program's `.env` is.
+    """Returns the file to write: `wanted`, else `.env`, or `litekeep.toml` if there is a `.env` of another program.
 
-    Raises UsageError when it is there already, or when settings are.
+    Raises UsageError if the file exists or settings are already in a file here.
     """
     for name in in_files():
-        raise UsageError(f"{name} is set in .env or litekeep.toml here already: edit that file, or move it away")
+        raise UsageError(f"{name} is already set in .env or litekeep.toml here: edit that file, or move it away")
     path = Path(wanted) if wanted else TOML_FILE if os.path.lexists(ENV_FILE) else ENV_FILE
     if os.path.lexists(path):
-        raise UsageError(f"{path} is there already, and is not overwritten: edit it, or move it away")
+        raise UsageError(f"cannot write {path}: the file exists; edit it, or move it away")
     return path
 
 
 def write_settings(path: Path, values: Mapping[str, str]) -> None:
-    """Writes the file, once it is sure that it will be read as it was meant. Raises LitekeepError."""
+    """Writes the file, after checking that it reads back with the same values. Raises LitekeepError, UsageError."""
     text = _HEAD + (_as_toml(values) if path.name == TOML_FILE.name else _as_env(values))
     try:
         descriptor, name = tempfile.mkstemp(prefix=f".{path.name}-", dir=path.parent)
     except OSError as error:
-        raise LitekeepError(f"{path} cannot be written: {error.strerror}") from None
+        raise LitekeepError(f"cannot write {path}: {error.strerror}") from None
     temporary = Path(name)
     try:
         with os.fdopen(descriptor, "w", encoding="utf-8") as file:
             file.write(text)
         if _read_back(temporary, path) != dict(values):
-            raise UsageError(f"{path} cannot hold one of these values as it is: write the file by hand")
+            raise UsageError(f"cannot write {path}: one of the values would read back differently; write it by hand")
         publish(temporary, path, "settings")
     except FileExistsError:
-        raise UsageError(f"{path} is there already, and is not overwritten: edit it, or move it away") from None
+        raise UsageError(f"cannot write {path}: the file exists; edit it, or move it away") from None
     except (OSError, UnicodeEncodeError) as error:
-        raise LitekeepError(f"{path} cannot be written: {getattr(error, 'strerror', None) or 'no UTF-8'}") from None
+        raise LitekeepError(f"cannot write {path}: {getattr(error, 'strerror', None) or 'not UTF-8'}") from None
     finally:
         temporary.unlink(missing_ok=True)
 

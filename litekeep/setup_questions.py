@@ -1,4 +1,4 @@
-"""The five questions of `litekeep init`: what each asks, and how its answer is tried before it is taken."""
+"""The five questions of `litekeep init`, and the check of each answer."""
 
 import socket
 from collections.abc import Callable, Iterator, Mapping
@@ -22,7 +22,7 @@ Trial = Callable[[Settings], Iterator[str]]
 
 @dataclass(frozen=True)
 class Question:
-    """`default`: what Enter means, and what is taken where nobody can be asked; None where there is none."""
+    """A question. `default` is the answer for Enter and without a terminal; None if an answer is required."""
 
     setting: str
     flag: str
@@ -32,7 +32,7 @@ class Question:
 
 
 def questions_of(here: Settings) -> list[Question]:
-    """The questions, with what the environment says already as the default."""
+    """Returns the questions, with the values of the environment as defaults."""
     schedules = "daily=0 0 * * *;weekly=0 0 * * 0"
     return [
         Question("DATABASE_URL", "--source", "Database (a path, or sqlitecloud://…)", here.database_url, _try_source),
@@ -43,14 +43,14 @@ def questions_of(here: Settings) -> list[Question]:
     ]
 
 
-def tried(question: Question, answers: Mapping[str, str]) -> list[str]:
-    """Tries the newest answer, and says what came of it. Raises LitekeepError when it does not work."""
+def try_answer(question: Question, answers: Mapping[str, str]) -> list[str]:
+    """Checks the newest answer, and returns the results in words. Raises LitekeepError if it does not work."""
     given = {name: value for name, value in answers.items() if value}
     return list(question.trial(under_policy(read_settings(**given))))
 
 
-def key_to_make(settings: Settings) -> Path | None:
-    """The key file that BACKUP_KEY names and that is not there yet."""
+def missing_key_file(settings: Settings) -> Path | None:
+    """Returns the key file of BACKUP_KEY if it does not exist yet, else None."""
     if not settings.backup_key.startswith("file:"):
         return None
     path = Path(settings.backup_key.removeprefix("file:")).expanduser()
@@ -71,13 +71,13 @@ def _try_store(settings: Settings) -> Iterator[str]:
 
 
 def _try_key(settings: Settings) -> Iterator[str]:
-    missing = key_to_make(settings)
+    missing = missing_key_file(settings)
     if missing is None:
         yield f"key: {try_key(key_of(settings))}"
         return
     if any(item.name.endswith(".enc") for item in open_store(settings.backup_store).list_objects(start=BESIDE_TRAIL)):
         raise KeyProblem(
-            f"{settings.backup_store} holds backups under a key, and {missing} is not there: name the key that it was"
+            f"{settings.backup_store} holds encrypted backups, and {missing} does not exist: name the key that they use"
         )
     yield f"key: {missing} will be made"
 
@@ -85,7 +85,7 @@ def _try_key(settings: Settings) -> Iterator[str]:
 def _try_schedules(settings: Settings) -> Iterator[str]:
     now = utc_now()
     if not settings.backup_schedules:
-        yield "schedule: no backup is taken by itself"
+        yield "schedule: none, so no backup is taken automatically"
     for kind, schedule in (settings.backup_schedules or {}).items():
         yield f"schedule: the next {kind} backup is due {moment(schedule.next_after(now))}"
 
@@ -94,7 +94,7 @@ def _try_notify(settings: Settings) -> Iterator[str]:
     if not settings.backup_notify:
         yield "notifications: none"
         return
-    text = "This is a test: from now on you hear of findings when they begin and when they end."
+    text = "This is a test: from now on you get a message when a finding begins and when it ends."
     answers = send(settings.backup_notify, f"Litekeep on {socket.gethostname()}", text, "info")
     for url, why in zip(settings.backup_notify, answers, strict=True):
         if why is not None:

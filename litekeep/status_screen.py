@@ -1,4 +1,4 @@
-"""What `litekeep status` shows of one database: a line each, in a fixed order, and then what to do."""
+"""Text output of `litekeep status` for one database: its lines in a fixed order, then the findings."""
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
@@ -22,12 +22,12 @@ _SEALS: dict[Trust | None, str] = {
 
 
 def screen(status: Status, going: NextDeletion | None) -> list[str]:
-    """The lines for one database."""
+    """Returns the lines for one database."""
     return [safe_line(status.database), *_backup_lines(status), *_proof_lines(status), *_plan_lines(status, going)]
 
 
 def finding_lines(findings: Sequence[Finding]) -> list[str]:
-    """What needs attention, errors first, as far as it fits a screen."""
+    """Returns a line for each finding, at most ten; the last line counts the rest."""
     lines = [f"{WRONG if each.is_error else ODD} {each.event}: {safe_line(each.message)}" for each in findings]
     left = len(lines) - _MOST_FINDINGS
     return lines if left <= 0 else [*lines[:_MOST_FINDINGS], f"{ODD} and {left} more: litekeep status --json"]
@@ -60,7 +60,7 @@ def _proof_lines(status: Status) -> Iterator[str]:
 
 
 def _how_sure(proven: Seen) -> str:
-    """Its id, and what is to be said of the seal of its verdict unless that was looked at and holds."""
+    """Returns its id, followed by the state of its verdict's seal unless the seal was checked and is valid."""
     return f"{proven.name.id}{_SEALS.get(proven.trust, '')}"
 
 

@@ -1,4 +1,4 @@
-"""The machine that units are written for: its program, user and folders, from settings and flags."""
+"""Describes this machine for systemd units: program, user and folders, from settings and flags."""
 
 import os
 import pwd
@@ -15,10 +15,13 @@ from shared.terminal.parts import source_of
 
 
 def machine_of(settings: Settings, *, of_user: bool, run_as: str | None) -> Machine:
-    """Raises UsageError for what units could not do: settings of this shell alone, no database, no such user."""
+    """Returns the description.
+
+    Raises UsageError if units could not run here: settings that only this shell has, no database, an unknown user.
+    """
     if strangers := only_in_environment():
         raise UsageError(
-            f"{', '.join(strangers)}: set in this shell alone, where no unit finds it; write it into .env or "
+            f"{', '.join(strangers)}: set only in this shell, which units do not see; write it into .env or "
             "litekeep.toml here, or unset it"
         )
     user = _user(run_as)
@@ -49,12 +52,12 @@ def _user(name: str | None) -> pwd.struct_passwd:
 
 
 def _program() -> tuple[str, ...]:
-    """How a unit calls this very program; isolated from the folder it is called in where it has no name of its own."""
+    """Returns the command that starts this program in a unit. `-I` keeps Python from importing from the folder."""
     called = shutil.which(sys.argv[0]) if Path(sys.argv[0]).name == "litekeep" else None
     return (sys.executable, "-I", "-m", "litekeep") if called is None else (str(Path(called).absolute()),)
 
 
 def _absolute(text: str, home: Path, here: Path) -> Path:
-    """`~` is the home of who will run the units."""
+    """Returns the absolute path; `~` is the home of the user who runs the units."""
     path = home / text.removeprefix("~/") if text.startswith("~/") else Path(text).expanduser()
     return Path(os.path.normpath(here / path))

@@ -1,4 +1,4 @@
-"""What `litekeep timeline` shows of one database."""
+"""Text output of `litekeep timeline` for one database."""
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
@@ -15,7 +15,7 @@ _MOST = 10
 
 
 def screen(found: Timeline) -> Iterator[str]:
-    """The lines for one database: ranges and gaps in the order of time, what changed when, and what a restore reads."""
+    """Yields the lines for one database: ranges and gaps by time, when data changed, and what a restore reads."""
     yield safe_line(found.database)
     chain = [point for point in found.points if point.backup.name.kind is Kind.CONTINUOUS]
     others = len(found.points) - len(chain)
@@ -43,7 +43,7 @@ def screen(found: Timeline) -> Iterator[str]:
 
 
 def sparkline(points: Sequence[Moment]) -> str:
-    """The bytes that the increments hold, over time; a base is no change."""
+    """Returns a chart of the bytes stored by increments over time. Bases are not counted: they are no change."""
     begins, ends = points[0].backup.created_at, points[-1].backup.created_at
     step = max((ends - begins) / _WIDTH, timedelta(seconds=1))
     sums = [0] * (min(_WIDTH, int((ends - begins) / step)) + 1)

@@ -1,4 +1,4 @@
-"""Backups of several databases in one run: one that fails does not keep the others from theirs."""
+"""Backs up several databases in one run. A failed one does not stop the others."""
 
 from dataclasses import dataclass, field, replace
 
@@ -17,7 +17,7 @@ from shared.terminal.parts import project_of
 
 @dataclass(frozen=True)
 class Failure:
-    """A database without a new backup, and why."""
+    """A database without a new backup, and the reason."""
 
     database: str
     reason: str
@@ -25,7 +25,7 @@ class Failure:
 
 @dataclass(frozen=True)
 class FleetRun:
-    """What came of a run. `left_out` are disabled on the node, another run's, or unchanged."""
+    """The result of a run. Databases in `left_out` are disabled on the node, backed up by another run, or unchanged."""
 
     made: list[Made] = field(default_factory=list)
     failures: list[Failure] = field(default_factory=list)
@@ -35,16 +35,17 @@ class FleetRun:
 def back_up_fleet(
     settings: Settings, order: BackupOptions, log: EventLog, *, prove: bool, progress: Progress
 ) -> FleetRun:
-    """Takes a backup of each database of BACKUP_DATABASES that falls to this task, the largest first.
+    """Backs up each database of BACKUP_DATABASES that is assigned to this task, the largest first.
 
-    `order` says all but the database. Raises LitekeepError only when the databases cannot be listed.
+    `order` is used for each database; its own database is ignored. Raises LitekeepError only if the databases cannot be
+    listed.
     """
     address = project_of(settings)
     wanted = settings.backup_databases or ()
     fleet = find_fleet(address, wanted, settings.cloud_run_task_index, settings.cloud_run_task_count)
     run = FleetRun()
     for name in fleet.disabled:
-        message = f"{name} was not backed up: it is disabled on its node; name it in BACKUP_DATABASES to insist"
+        message = f"{name} was not backed up: it is disabled on its node; name it in BACKUP_DATABASES to back it up"
         fields: dict[str, Field] = {"database": name, "kind": order.kind.value, "reason": "disabled"}
         log.emit(Event.BACKUP_SKIPPED, message, fields)
         run.left_out.append(Failure(name, "disabled"))
@@ -60,6 +61,6 @@ def back_up_fleet(
             run.failures.append(Failure(name, str(error)))
         except OSError as error:
             run.failures.append(Failure(name, error.strerror or type(error).__name__))
-        except Exception as error:  # noqa: BLE001 - a defect that one database brings out must not cost the others theirs
+        except Exception as error:  # noqa: BLE001 - a defect with one database must not stop the others
             run.failures.append(Failure(name, reason_of(error)))
     return run

@@ -1,4 +1,4 @@
-"""The backup job: settings and flags in, a backup of each database out, one event either way."""
+"""The backup job: backs up one database or several, and reports the result."""
 
 from typing import TYPE_CHECKING, Any
 
@@ -15,11 +15,11 @@ from shared.settings import Settings
 from shared.sqlite.location import FileLocation
 from shared.sqlitecloud.location import CloudLocation
 from shared.stores import open_store
-from shared.terminal.flags import BackupFlags, given, spelled
-from shared.terminal.notify import beat_at_end
+from shared.terminal.flags import BackupFlags, flag_name, given_flags
+from shared.terminal.notify import call_heartbeat_at_end
 from shared.terminal.options import settings_with
 from shared.terminal.parts import event_log, events_own_stdout, key_of, project_of, source_of
-from shared.terminal.screen import BAD, UNKNOWN, how_to_call, say, say_json
+from shared.terminal.screen import BAD, UNKNOWN, command_name, say, say_json
 from shared.text import count, size
 
 if TYPE_CHECKING:
@@ -31,7 +31,10 @@ _LONGEST_NOTE = 500
 
 
 def run_backup(flags: BackupFlags, *, prove: bool, as_json: bool, progress: Progress) -> int:
-    """Takes the backup that flags and settings ask for, proves it if asked, and says what was done."""
+    """Takes the backups of flags and settings, verifies them with `prove`, and prints the result.
+
+    Returns 1 if a backup of several failed, else 0. Raises LitekeepError.
+    """
     settings = settings_with(
         backup_store=flags.store,
         backup_copy_store=_copy_store(flags),
@@ -42,16 +45,18 @@ def run_backup(flags: BackupFlags, *, prove: bool, as_json: bool, progress: Prog
         check_apart(settings.backup_store, settings.backup_copy_store, what)
     log = event_log(settings, result_on_stdout=as_json)
     if settings.backup_databases is not None:
-        order = _order(settings, flags, CloudLocation(project_of(settings), ""))  # each name is filled in
-        from jobs.backup.fleet import back_up_fleet  # noqa: PLC0415 - a file needs no driver
+        order = _order(
+            settings, flags, CloudLocation(project_of(settings), "")
+        )  # the name is filled in for each database
+        from jobs.backup.fleet import back_up_fleet  # noqa: PLC0415 - imports the driver, which a file does not need
 
         run = back_up_fleet(settings, order, log, prove=prove, progress=progress)
         if not run.failures:
-            beat_at_end(settings)
+            call_heartbeat_at_end(settings)
         _report(run, settings, as_json=as_json)
         return LitekeepError.exit_code if run.failures else 0
     one = back_up_once(_order(settings, flags, source_of(settings)), settings, log, prove=prove, progress=progress)
-    beat_at_end(settings)
+    call_heartbeat_at_end(settings)
     if isinstance(one, Skipped):
         return _say_skipped(one, settings, as_json=as_json)
     if as_json:
@@ -71,7 +76,7 @@ def _say_skipped(skipped: Skipped, settings: Settings, *, as_json: bool) -> int:
 
 
 def _report(run: "FleetRun", settings: Settings, *, as_json: bool) -> None:
-    """Raises LitekeepError when any has failed; a JSON document says so by itself."""
+    """Prints the result of several databases. Raises LitekeepError if one failed, unless `as_json`."""
     if as_json:
         documents = [to_json(one.taken, one.proof) for one in run.made]
         documents += [{"database": one.database, "error": one.reason} for one in run.failures]
@@ -86,11 +91,11 @@ def _report(run: "FleetRun", settings: Settings, *, as_json: bool) -> None:
         for left in run.left_out:
             say(f"{UNKNOWN} {left.database} was left out: {left.reason}")
         databases = count(len(run.made) + len(run.failures), "database")
-        say(f"Backed up {len(run.made)} of {databases}")
+        say(f"{len(run.made)} of {databases} backed up")
     if run.failures:
         names = ", ".join(failure.database for failure in run.failures[:5])
         failed = count(len(run.failures), "database")
-        raise LitekeepError(f"no new backup of {failed} ({names}): fix what their events name")
+        raise LitekeepError(f"no new backup of {failed} ({names}): see the reason in their events")
 
 
 def _order(settings: Settings, flags: BackupFlags, location: FileLocation | CloudLocation) -> BackupOptions:
@@ -115,11 +120,11 @@ def _order(settings: Settings, flags: BackupFlags, location: FileLocation | Clou
 
 
 def _refuse_with_continuous(flags: BackupFlags) -> None:
-    """A point is named by its time, made of pages, and rests on sound ones."""
+    """Raises UsageError for flags that a point of a chain does not support."""
     clashing = ("name", "formats", "allow_corrupt", "skip_unchanged")
-    if clash := [name for name in clashing if name in given(flags)]:
+    if clash := [name for name in clashing if name in given_flags(flags)]:
         raise UsageError(
-            f"{spelled(clash[0])} goes not with --kind continuous: leave it out, or take a backup of another kind"
+            f"{flag_name(clash[0])} does not go with --kind continuous: leave it out, or take a backup of another kind"
         )
 
 
@@ -128,23 +133,23 @@ def _note(flags: BackupFlags) -> str | None:
         return None
     note = safe_line(flags.note)
     if len(note) > _LONGEST_NOTE:
-        raise UsageError(f"--note is longer than {_LONGEST_NOTE} characters: say it in a line")
+        raise UsageError(f"--note is longer than {_LONGEST_NOTE} characters: shorten it")
     return note
 
 
 def _skips_unchanged(settings: Settings, flags: BackupFlags, kind: Kind) -> bool:
     if flags.skip_unchanged and (flags.name or kind not in SCHEDULED):
         raise UsageError(
-            f"--skip-unchanged goes with --kind {', '.join(SCHEDULED)}, and without --name: what is asked for is taken"
+            f"--skip-unchanged needs --kind {', '.join(SCHEDULED)} and no --name: other backups are always taken"
         )
     return flags.skip_unchanged or settings.backup_skip_unchanged
 
 
 def _copy_store(flags: BackupFlags) -> str | None:
-    """`--upload-gcs [--bucket B]` is another way to write `--copy-to gs://B`."""
+    """Returns the copy store of the flags; `--upload-gcs --bucket B` means `--copy-to gs://B`. Raises UsageError."""
     copy_to, bucket = flags.copy_to, flags.bucket
     if bucket and not flags.upload_gcs:
-        raise UsageError("--bucket goes with --upload-gcs")
+        raise UsageError("--bucket needs --upload-gcs")
     if flags.upload_gcs and bucket:
         if copy_to:
             raise UsageError("--copy-to and --upload-gcs --bucket name two copy stores: give one")
@@ -157,7 +162,7 @@ def _copy_store(flags: BackupFlags) -> str | None:
 
 
 def to_json(taken: Taken, proof: "Verification | None") -> dict[str, Any]:
-    """Returns the contract's fields of a backup, and the others that are known."""
+    """Returns the document of `backup --json`: the documented fields, and the others of the manifest."""
     manifest = taken.manifest
     document = manifest.model_dump(mode="json", exclude={"artifacts", "seal", "encryption", "format"})
     document["artifacts"] = [
@@ -192,5 +197,5 @@ def _say(taken: Taken, proof: "Verification | None", order: BackupOptions) -> No
     if proof:
         say(f"Proven by a restore: {', '.join(check.name for check in proof.checks)} — all good")
     else:
-        say(f"Prove it:   {how_to_call()} verify --backup {manifest.id}")
-    say(f"Restore it: {how_to_call()} restore --backup {manifest.id} --to restored.db")
+        say(f"Verify it:  {command_name()} verify --backup {manifest.id}")
+    say(f"Restore it: {command_name()} restore --backup {manifest.id} --to restored.db")

@@ -1,4 +1,4 @@
-"""One backup, start to end, with an event either way."""
+"""Takes one backup, and emits its events."""
 
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Made:
-    """A backup that exists, what was ordered, and its proof if that was wanted."""
+    """A finished backup with its order, and its verification if one was requested."""
 
     order: BackupOptions
     taken: Taken
@@ -27,24 +27,24 @@ class Made:
 
 
 def back_up(order: BackupOptions, settings: Settings, log: EventLog, *, prove: bool, progress: Progress) -> Made:
-    """Takes the backup and proves it if asked. Raises LitekeepError or OSError, once the events are out."""
+    """Takes the backup, and verifies it with `prove`. Raises LitekeepError or OSError after the events are sent."""
     database = order.location.database
     audit = audited(log, settings, "backup", order.store.url, database=database, kind=order.kind.value)
-    with audit as deed:
-        with deed.step(Event.BACKUP_FAILED, f"backup of {database} failed"):
+    with audit as operation:
+        with operation.step(Event.BACKUP_FAILED, f"backup of {database} failed"):
             taken = take_backup(order, progress=progress)
-            deed.backup_id = taken.manifest.id
+            operation.backup_id = taken.manifest.id
             proof = prove_backup(order, taken.manifest, progress) if prove else None
             copied(taken, order)
         message = f"backup {taken.manifest.id} of {database}" + _without_sql(taken.manifest)
-        deed.emit(Event.BACKUP_SUCCEEDED, message, figures(taken))
+        operation.emit(Event.BACKUP_SUCCEEDED, message, figures(taken))
         if proof and proof.source_damage:
-            deed.emit(Event.SOURCE_DAMAGED, f"{database} itself is damaged: {proof.source_damage}")
+            operation.emit(Event.SOURCE_DAMAGED, f"{database} itself is damaged: {proof.source_damage}")
     return Made(order, taken, proof)
 
 
 def copied(taken: Taken, order: BackupOptions) -> None:
-    """Raises StoreError when the copy store does not hold it too."""
+    """Raises StoreError if copying the backup to the copy store failed."""
     if taken.copy_error:
         raise StoreError(
             f"{taken.manifest.id} is stored in {order.store.url}, but not in the copy store: {taken.copy_error}"
@@ -52,17 +52,17 @@ def copied(taken: Taken, order: BackupOptions) -> None:
 
 
 def prove_backup(order: BackupOptions, manifest: Manifest, progress: Progress) -> "Verification":
-    """A restore into a scratch database. Raises NotGood when it does not pass."""
-    from shared.operations.verify.ladder import verify_backup  # noqa: PLC0415 - most backups are proven later, by another job
+    """Verifies the backup by a restore into a scratch database. Raises NotGood if it does not pass."""
+    from shared.operations.verify.ladder import verify_backup  # noqa: PLC0415 - most backups are verified later, by another job
 
     catalog = Catalog(order.store)
     backup: Backup = catalog.find(manifest.id, manifest.database)
     proof = verify_backup(catalog, backup, order.key, progress=progress)
     if proof.unrecorded:
-        raise StoreError(f"{manifest.id} is stored, but the verdict on it could not be: {proof.unrecorded}")
+        raise StoreError(f"{manifest.id} is stored, but its verdict could not be stored: {proof.unrecorded}")
     if not proof.ok:
         failed = next(check for check in proof.checks if not check.ok)
-        raise NotGood(f"{manifest.id} is stored and did not pass its own proof ({failed.name}): {failed.detail}")
+        raise NotGood(f"{manifest.id} is stored and did not pass its verification ({failed.name}): {failed.detail}")
     return proof
 
 
@@ -71,6 +71,7 @@ def _without_sql(manifest: Manifest) -> str:
 
 
 def figures(taken: Taken) -> dict[str, Field]:
+    """Returns the event fields with the sizes, counts and duration of a backup."""
     manifest = taken.manifest
     return {
         "size_bytes": sum(artifact.size_bytes for artifact in manifest.artifacts),

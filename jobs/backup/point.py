@@ -1,4 +1,4 @@
-"""One cycle of continuous backups, start to end, with an event either way."""
+"""Runs one cycle of continuous backups, and emits its events."""
 
 from dataclasses import dataclass
 
@@ -16,7 +16,7 @@ from shared.text import count
 
 @dataclass(frozen=True)
 class Skipped:
-    """No backup was taken. `reason` is one of the event's; `backup_id` holds what a new one would have."""
+    """No backup was taken. `reason` is that of the event; `backup_id` is a backup that holds the same data."""
 
     reason: str
     backup_id: str | None = None
@@ -31,26 +31,29 @@ def back_up_point(
     prove: bool = False,
     progress: Progress = silent,
 ) -> Made | Skipped:
-    """Makes a point, or marks that nothing was written. Raises LitekeepError or OSError, once the events are out."""
+    """Takes a point, or records that nothing was written.
+
+    Raises LitekeepError or OSError after the events are sent.
+    """
     database = order.location.database
     audit = audited(log, settings, "backup", order.store.url, database=database, kind=order.kind.value)
-    with audit as deed:
-        with deed.step(Event.BACKUP_FAILED, f"backup of {database} failed"):
+    with audit as operation:
+        with operation.step(Event.BACKUP_FAILED, f"backup of {database} failed"):
             taken = run_cycle(order, memory, progress=progress)
             if isinstance(taken, Quiet):
-                deed.backup_id = taken.point.id
-                deed.nothing_done = True
+                operation.backup_id = taken.point.id
+                operation.nothing_done = True
             else:
-                deed.backup_id = taken.manifest.id
+                operation.backup_id = taken.manifest.id
                 proof = prove_backup(order, taken.manifest, progress) if prove else None
                 copied(taken, order)
         if isinstance(taken, Quiet):
             message = f"{database} was not backed up: nothing was written since {taken.point.id}"
-            deed.emit(Event.BACKUP_SKIPPED, message, {"reason": "unchanged"})
+            operation.emit(Event.BACKUP_SKIPPED, message, {"reason": "unchanged"})
             return Skipped("unchanged", taken.point.id)
         manifest = taken.manifest
         message = f"backup {manifest.id} of {database}, {_kind_of_point(manifest)}"
-        deed.emit(Event.BACKUP_SUCCEEDED, message, figures(taken) | _changes(manifest))
+        operation.emit(Event.BACKUP_SUCCEEDED, message, figures(taken) | _changes(manifest))
         return Made(order, taken, proof)
 
 
@@ -63,6 +66,6 @@ def _kind_of_point(manifest: Manifest) -> str:
 
 def _changes(manifest: Manifest) -> dict[str, Field]:
     if manifest.chain is None:
-        raise NotGood(f"{manifest.id} is no point of a chain")
+        raise NotGood(f"{manifest.id} is not a point of a chain")
     changed = manifest.chain.changed_pages
     return {"changed_pages": changed, "changed_bytes": changed * manifest.sqlite.page_size}

@@ -1,4 +1,4 @@
-"""One backup for each slot of a schedule, however often Cloud Run is told to start, or tries again."""
+"""Takes one backup per slot of a schedule, even if Cloud Run starts or retries the job several times."""
 
 from contextlib import ExitStack, suppress
 from datetime import datetime
@@ -33,10 +33,10 @@ def back_up_once(
     progress: Progress,
     clock: Clock = utc_now,
 ) -> Made | Skipped:
-    """Takes the backup; on Cloud Run one of a scheduled kind only if no other run has its slot.
+    """Takes the backup. On Cloud Run, a scheduled kind is skipped if another run has claimed the slot.
 
-    What is named, or of a kind without a schedule, was asked for by someone, and is always taken.
-    Raises LitekeepError or OSError, once the events are out.
+    Backups with a name, or of a kind without a schedule, are always taken. Raises LitekeepError or OSError after the
+    events are sent.
     """
     if order.name is not None or order.kind not in SCHEDULED:
         return back_up(order, settings, log, prove=prove, progress=progress)
@@ -52,7 +52,7 @@ def back_up_once(
             mine = stack.enter_context(claimed(order.store, slot, runner, lambda at: _is_backed_up(order, at), clock))
         if mine:
             return _unless_unchanged(order, settings, log, prove=prove, progress=progress, clock=clock)
-    why = f"another run has the {kind} slot of {slot.begins_at:%H:%M} UTC; one of kind on-demand is always taken"
+    why = f"another run has the {kind} slot of {slot.begins_at:%H:%M} UTC; use --kind on-demand to take one anyway"
     log.emit(Event.BACKUP_SKIPPED, f"{database} was not backed up: {why}", fields | {"reason": "slot taken"})
     return Skipped("slot taken")
 
@@ -88,7 +88,7 @@ def _is_backed_up(order: BackupOptions, since: datetime) -> bool:
 
 
 def _is_copied(order: BackupOptions, own: list[Backup]) -> bool:
-    """Whether the slot's backup is in the copy store too; what an earlier attempt left undone is made up for."""
+    """Copies the slot's backups that the copy store lacks. Returns whether it now holds them all."""
     assert order.copy_store is not None
     try:
         return not copy_backups(order.store, order.copy_store, own).failed
@@ -97,7 +97,7 @@ def _is_copied(order: BackupOptions, own: list[Backup]) -> bool:
 
 
 def _runner(settings: Settings) -> Runner | None:
-    """Returns which attempt of which task this is; None outside Cloud Run, where only people start backups."""
+    """Returns the task and attempt of this run; None outside Cloud Run, where no slot is claimed."""
     if settings.cloud_run_execution is None:
         return None
     attempt = settings.cloud_run_task_attempt or "0"

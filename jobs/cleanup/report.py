@@ -1,4 +1,4 @@
-"""What a cleanup, or its dry run, tells people and programs."""
+"""The report of a cleanup or its dry run, as text and as JSON."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -12,12 +12,12 @@ from shared.retention.plan import RetentionDecision
 from shared.terminal.screen import say, table
 from shared.text import age, count, size
 
-FEW = 20  # errors and the like that are listed one by one; --json lists all
+FEW = 20  # errors and attention lines that are listed; --json lists all
 
 
 @dataclass(frozen=True)
 class Cleaned:
-    """A store and what came of it; without an outcome, `error` says why."""
+    """The result for a store: its outcome, or the error."""
 
     url: str
     outcome: Outcome | None
@@ -29,9 +29,9 @@ class Cleaned:
 
 
 def to_json(done: Sequence[Cleaned], *, dry_run: bool) -> dict[str, Any]:
-    """The main store's plan, what was done of it, and what needs attention; in `copy` the same of the copy store.
+    """Returns the document of the main store: plan, deletions, attention; the field `copy` has that of the copy store.
 
-    For `say_json`: the backups of a plan are made while they are written.
+    Its lists are iterators, which `say_json` writes item by item.
     """
     main, *copies = (_of_one(each, dry_run=dry_run) for each in done)
     return main | {"copy": next(iter(copies), None)}
@@ -66,7 +66,7 @@ def _of_one(cleaned: Cleaned, *, dry_run: bool) -> dict[str, Any]:
 
 
 def say_outcomes(done: Sequence[Cleaned], *, dry_run: bool) -> None:
-    """Of each store the plan as a table for a dry run, else what was deleted; then what needs attention, on stderr."""
+    """Prints the plan of each store for a dry run, else what was deleted; errors and attention go to stderr."""
     for number, each in enumerate(done):
         if len(done) > 1:
             say(f"{'Copy store' if number else 'Store'} {each.url}:")
@@ -82,13 +82,13 @@ def say_outcomes(done: Sequence[Cleaned], *, dry_run: bool) -> None:
 
 
 def say_errors(done: Sequence[Cleaned]) -> None:
-    """What was not done, on stderr."""
+    """Prints the errors on stderr."""
     for each in done:
         say_lines("✗", each.outcome.errors if each.outcome else [each.error or ""])
 
 
 def say_lines(sign: str, lines: Sequence[str]) -> None:
-    """The first of them, on stderr."""
+    """Prints the first lines on stderr, and the number of the others."""
     for line in lines[:FEW]:
         click.echo(f"{sign} {line}", err=True)
     if len(lines) > FEW:
@@ -103,7 +103,7 @@ def _say_plan(outcome: Outcome) -> None:
     columns = ("id", "database", "kind", "age", "size", "verified", "verdict", "reason", "frees")
     table(columns, rows, right=frozenset({3, 4, 8}), droppable=("frees", "size", "age", "verified", "database", "kind"))
     for item in outcome.orphans:
-        say(f"orphan, of no backup: {item.name} ({size(item.size_bytes)})")
+        say(f"orphaned object: {item.name} ({size(item.size_bytes)})")
     say(
         f"Would delete {len(outcome.going)} of {count(len(outcome.plan.decisions), 'backup')} "
         f"and {count(len(outcome.orphans), 'orphaned object')}, and free {size(_planned_bytes(outcome))}."
@@ -115,7 +115,7 @@ def _say_done(outcome: Outcome) -> None:
         if decision.backup.name in outcome.deleted:
             say(f"deleted {decision.backup.name.id} of {decision.backup.name.database}: {decision.reason}")
     for item in outcome.swept:
-        say(f"deleted {item.name}, which belonged to no backup")
+        say(f"deleted the orphaned object {item.name}")
     say(
         f"Deleted {count(len(outcome.deleted), 'backup')} and {count(len(outcome.swept), 'orphaned object')}, "
         f"freed {size(outcome.freed_bytes)}; {count(outcome.kept, 'backup stays', 'backups stay')}."

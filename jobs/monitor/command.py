@@ -10,11 +10,11 @@ from shared.terminal.options import common, database, store
 @store
 @common
 def monitor(as_json: bool, database: str | None, store: str | None) -> int:
-    """Look for what is missing, and write an event for each finding: what the hourly job does.
+    """Check the stores, and emit an event for each finding. This is what the hourly job runs.
 
-    Judges by what the stores hold: ages, sizes, rows, verifications, drills, the copy; and tries key and stores.
-    Exits with 1 when anything needs attention. In a Cloud Run job it is the events that say so, and the exit code
-    only whether it could look at everything.
+    Checks ages, sizes, rows, verifications, drills and the copy store, and tries the key and the stores. Exits with 1
+    if anything needs attention; in a Cloud Run job only if something could not be checked, and events report the
+    findings.
 
     \b
     Examples:

@@ -1,4 +1,4 @@
-"""The monitor job: one look, one event for each finding, `monitor.ok` when there is none."""
+"""The monitor job: checks the stores once, and emits an event for each finding, or `monitor.ok`."""
 
 from dataclasses import replace
 
@@ -14,18 +14,18 @@ from shared.settings import Settings
 from shared.stores import Store, open_store
 from shared.terminal.cloud_project import native_alarms
 from shared.terminal.endings import reported
-from shared.terminal.notify import failures_of, tell_of_look
+from shared.terminal.notify import failures_of, notify_of_findings
 from shared.terminal.options import settings_with
 from shared.terminal.parts import event_log, events_own_stdout, key_of
 from shared.terminal.screen import say, say_json
-from shared.terminal.watch import look_by
+from shared.terminal.watch import look_at_stores
 
 
 def run_monitor(store_url: str | None, database: str | None, *, as_json: bool, clock: Clock = utc_now) -> int:
-    """Reports what needs attention.
+    """Checks the stores, and reports what needs attention.
 
-    Returns 1 for any of it; but 0 on Cloud Run, where a run that failed is run again, and is an alarm by itself, unless
-    something could not be looked at.
+    Returns 1 if anything does, else 0. On Cloud Run it returns 1 only if something could not be checked, because a
+    failed run is retried and raises an alert.
     """
     settings = settings_with(backup_store=store_url)
     log = event_log(settings, result_on_stdout=as_json)
@@ -34,10 +34,10 @@ def run_monitor(store_url: str | None, database: str | None, *, as_json: bool, c
     with reported(lambda why: log.emit(Event.MONITOR_FAILED, f"the monitor saw nothing: {why}", {"store": store.url})):
         measured, findings, unseen, inventory = _look(settings, store, database, clock)
     before = failures_of(settings)
-    if database is None:  # of a look at one database nothing follows for the others
+    if database is None:  # one database says nothing about the others
         findings += checkpoint(settings, store, inventory, log, clock)
-        tell_of_look(settings, [*findings, *before])
-    after = failures_of(settings)  # what did not work just now, too; a checkpoint ends what the trail lacked
+        notify_of_findings(settings, [*findings, *before])
+    after = failures_of(settings)  # with the failures of this run; the new checkpoint has ended old gaps of the trail
     findings += [*(each for each in before if each.event is Event.AUDIT_GAP and each not in after), *after]
     for each in [*measured, *findings]:
         log.emit(each.event, each.message, each.fields)
@@ -54,9 +54,9 @@ def run_monitor(store_url: str | None, database: str | None, *, as_json: bool, c
 def _look(
     settings: Settings, store: Store, database: str | None, clock: Clock
 ) -> tuple[list[Finding], list[Finding], str | None, Inventory]:
-    """What was measured, what was found, what there is no right to look at, and what is stored."""
+    """Returns the measured ages, the findings, what this account may not look at, and the inventory."""
     now, copy_url = clock(), settings.backup_copy_store
-    listing, inventory = look_by(settings, store, now, only=database)
+    listing, inventory = look_at_stores(settings, store, now, only=database)
     if not listing.databases:
         listing = replace(listing, problems=(*listing.problems, _nothing_to_watch(store.url)))
     findings = judge(listing, settings.backup_schedules, now)

@@ -1,4 +1,4 @@
-"""The monitor's checkpoint of the audit trail, and what it finds amiss there."""
+"""Takes the monitor's checkpoint of the audit trail, and returns the findings."""
 
 from shared.audit.checkpoint import read_checkpoint
 from shared.audit.recent import Problem, checkpoint_numbers
@@ -17,11 +17,11 @@ from shared.terminal.remote import anchor_checkpoint
 from shared.terminal.trail import OVERDUE, is_store, monitor_keys, policy_file
 from shared.text import count
 
-_MOST = 20  # findings of a kind
+_MOST = 20  # findings of each kind
 
 
 def checkpoint(settings: Settings, store: Store, inventory: Inventory, log: EventLog, clock: Clock) -> list[Finding]:
-    """Takes a checkpoint and returns what does not fit the ones before. A checkpoint that fails is a finding too."""
+    """Takes a checkpoint, and returns what does not match earlier ones. A failed checkpoint is a finding too."""
     if not is_store(settings.backup_store):
         return []
     try:
@@ -67,7 +67,7 @@ def _tell(log: EventLog, store: Store, taken: CheckpointTaken) -> None:
 
 
 def _signer(settings: Settings, wanted: PublicKey) -> Signer | None:
-    """The monitor's key, if it is the one that this process has. Raises KeyProblem."""
+    """Returns the key of BACKUP_SIGNING_KEY if it is the monitor's, else None. Raises KeyProblem."""
     if settings.backup_signing_key is None:
         return None
     from shared.keys.signing import open_signer  # noqa: PLC0415 - only where something is signed
@@ -77,7 +77,10 @@ def _signer(settings: Settings, wanted: PublicKey) -> Signer | None:
 
 
 def _unsigned(settings: Settings, store: Store, keys: list[PublicKey], clock: Clock) -> list[Finding]:
-    """Whoever looks without the monitor's key takes no checkpoint; that nobody does is a finding."""
+    """Returns a finding if no checkpoint is taken: always on Cloud Run, elsewhere if the newest one is overdue.
+
+    A process without the monitor's key cannot take one.
+    """
     why = "the policy names a monitor, and BACKUP_SIGNING_KEY is not its key"
     if settings.cloud_run_job is None:
         numbers = checkpoint_numbers(store)
@@ -87,7 +90,7 @@ def _unsigned(settings: Settings, store: Store, keys: list[PublicKey], clock: Cl
             newest = None
         if newest is not None and clock() - newest < OVERDUE:
             return []
-        why = "none is newer than three hours: see that the monitor runs, with the key that the policy names"
+        why = "none is newer than three hours: check that the monitor runs with the key that the policy names"
     return [Finding(Event.AUDIT_GAP, f"no checkpoint of the audit trail was taken: {why}", {"store": store.url})]
 
 

@@ -1,4 +1,4 @@
-"""What an approved request makes of the flags of a restore; and what nobody restores alone."""
+"""Approved requests for restores, and the check for restores that need one."""
 
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
@@ -10,7 +10,7 @@ from shared.model.kinds import Kind
 from shared.model.names import BackupName
 from shared.settings import Settings
 from shared.terminal.approvals import check_alone, permit_of
-from shared.terminal.flags import RestoreFlags, given, spelled
+from shared.terminal.flags import RestoreFlags, flag_name, given_flags
 
 if TYPE_CHECKING:
     from shared.policy.file import Action as Guarded
@@ -19,20 +19,20 @@ _MAY_GO_ALONG = ("request", "store", "dry_run")
 
 
 def flags_of_request(settings: Settings, flags: RestoreFlags) -> tuple[RestoreFlags, Permit]:
-    """The flags that the request of `flags` stands for, and the permit for them.
+    """Returns the flags that the request of `flags` describes, and its permit.
 
-    Raises UsageError for any other flag beside it, NotPermitted when the request allows nothing.
+    Raises UsageError for other flags beside --request, NotPermitted if the request does not allow a restore.
     """
-    for name in given(flags):
+    for name in given_flags(flags):
         if name not in _MAY_GO_ALONG:
-            what = f"{spelled(name)} does not go with --request"
-            raise UsageError(f"{what}, which says all that is to be done: leave it out")
+            what = f"{flag_name(name)} does not go with --request"
+            raise UsageError(f"{what}, which defines the whole restore: leave it out")
     permit = permit_of(settings, flags.request or "", Action.RESTORE, Action.NATIVE)
     plan = permit.request.plan
     try:
         meant = _native(plan) if permit.request.action is Action.NATIVE else _restore(plan)
     except (KeyError, ValueError):
-        raise NotGood(f"{permit.request.id} says not all that a restore needs to know: ask again") from None
+        raise NotGood(f"request {permit.request.id} is incomplete: make a new one") from None
     return replace(flags, **meant), permit
 
 
@@ -57,9 +57,9 @@ def _native(plan: dict[str, Value]) -> dict[str, Any]:
 
 
 def check_restore_alone(settings: Settings, target: str, *, in_place: bool, dry_run: bool = False) -> None:
-    """Raises NotPermitted where a restore like that needs two persons and comes without a request.
+    """Raises NotPermitted if such a restore needs two persons; call it for restores without a request.
 
-    A dry run writes nothing; only a job, which holds the credentials of production, must match its request even then.
+    A dry run needs one only in a job, which has the credentials of production.
     """
     actions: list[Guarded] = []
     if in_place and not dry_run:

@@ -1,4 +1,4 @@
-"""`--check`: whether a restore would reach its target and may do there what it must. Writes nothing."""
+"""`restore --check`: checks whether a restore could reach and write its target. Writes nothing."""
 
 from collections.abc import Callable
 from dataclasses import asdict
@@ -12,7 +12,7 @@ from shared.model.names import BackupName
 from shared.operations.restore.target import restore_target
 from shared.settings import Settings
 from shared.terminal.endings import reported
-from shared.terminal.flags import RestoreFlags, given, spelled
+from shared.terminal.flags import RestoreFlags, flag_name, given_flags
 from shared.terminal.parts import catalog_of, event_log, events_own_stdout, key_of, location_of
 from shared.terminal.screen import BAD, GOOD, UNKNOWN, say, say_json
 from shared.text import count
@@ -21,7 +21,7 @@ _SIGNS = {True: GOOD, False: BAD, None: UNKNOWN}
 
 
 def run_check(settings: Settings, flags: RestoreFlags, *, as_json: bool) -> int:
-    """Looks at target, store and key, and reports what is missing as one event. Returns the exit code."""
+    """Checks target, store and key, and emits one event. Returns 1 if a check failed, else 0."""
     log = event_log(settings, result_on_stdout=as_json)
     fields: dict[str, Field] = {}
 
@@ -29,9 +29,11 @@ def run_check(settings: Settings, flags: RestoreFlags, *, as_json: bool) -> int:
         log.emit(Event.RESTORE_CHECK_FAILED, f"a restore would fail: {why}", fields)
 
     with reported(failed):
-        for name in given(flags):
+        for name in given_flags(flags):
             if name not in ("check", "store"):
-                raise UsageError(f"{spelled(name)} does not go with --check, which looks at DATABASE_URL: leave it out")
+                raise UsageError(
+                    f"{flag_name(name)} does not go with --check, which looks at DATABASE_URL: leave it out"
+                )
         if settings.database_url is None:
             raise UsageError("DATABASE_URL is not set: set it to the target of restores")
         target = location_of(settings.database_url, settings, "DATABASE_URL of the target")
@@ -63,7 +65,7 @@ def _store(settings: Settings) -> str:
 
 
 def _key(settings: Settings) -> str:
-    """Wraps a fresh data key, for the safety backup, and unwraps it."""
+    """Wraps and unwraps a new data key, as a safety backup does. Returns the result in words."""
     key = key_of(settings)
     if key is None:
         return "none: backups are NOT encrypted"

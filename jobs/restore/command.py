@@ -14,23 +14,21 @@ from shared.terminal.screen import progress_bars
 @click.option(
     "--upload-replace", is_flag=True, help="In place on SQLite Cloud in one step, by an undocumented command."
 )
-@click.option("--native", is_flag=True, help="By SQLite Cloud's own backups, in place, to the moment that --at names.")
+@click.option("--native", is_flag=True, help="Restore SQLite Cloud's own backup of the moment of --at, in place.")
+@click.option("--or-older", is_flag=True, help="If the latest is not good, restore the newest good one before it.")
+@click.option("--migrations", metavar="FOLDER", help="Drizzle's folder: list the migrations that the backup lacks.")
 @click.option(
-    "--or-older", is_flag=True, help="If the latest turns out not good, the newest before it that holds; it says so."
+    "--nearest", is_flag=True, help="With --at: if that point is not good, restore the nearest one before it."
 )
-@click.option("--migrations", metavar="FOLDER", help="Drizzle's folder: name the migrations that the backup lacks.")
-@click.option(
-    "--nearest", is_flag=True, help="With --at: if that point turns out not good, the nearest before it; it says so."
-)
-@click.option("--request", metavar="ID", help="What that request asks for, once a second person has approved it.")
+@click.option("--request", metavar="ID", help="Carry out this request, after a second person has approved it.")
 @erasures
-@click.option("--check", is_flag=True, help="Look whether a restore would reach DATABASE_URL and may write there.")
-@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+@click.option("--check", is_flag=True, help="Check whether a restore could reach and write DATABASE_URL.")
+@click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
 @database
 @store
 @common
 def restore(as_json: bool, **flags: Any) -> int:
-    """Bring a backup back, into a new database or in place.
+    """Restore a backup into a new database or in place.
 
     \b
     Examples:

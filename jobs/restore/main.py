@@ -1,16 +1,16 @@
-"""The restore job: which backup to where, and what was done, with its events."""
+"""The restore job: restores a backup, emits its events, and prints the result."""
 
 from dataclasses import asdict, replace
 from typing import Any
 
-from jobs.restore.instead import restore_or_name
+from jobs.restore.fallback import restore_or_suggest
 from shared.events.log import Event, Field
 from shared.operations.restore import Restored, RestoreOptions, plan_restore
 from shared.runtime.progress import Progress
 from shared.settings import Settings
-from shared.terminal.approvals import tell_break_glass
+from shared.terminal.approvals import emit_break_glass
 from shared.terminal.audit import audited
-from shared.terminal.erasures import tell_erased
+from shared.terminal.erasures import emit_erasures
 from shared.terminal.flags import RestoreFlags
 from shared.terminal.options import settings_with
 from shared.terminal.parts import (
@@ -23,14 +23,14 @@ from shared.text import count, size
 
 
 def run_restore(flags: RestoreFlags, *, as_json: bool, progress: Progress) -> int:
-    """Restores what the flags ask for, or with --dry-run says what it would do."""
+    """Restores a backup by the flags; with --dry-run only shows the plan. Returns the exit code."""
     settings, permit = settings_with(backup_store=flags.store), None
     if flags.check:
-        from jobs.restore.check import run_check  # noqa: PLC0415 - a restore has no use for it
+        from jobs.restore.check import run_check  # noqa: PLC0415 - only for --check
 
         return run_check(settings, flags, as_json=as_json)
     if flags.request:
-        from jobs.restore.approved import flags_of_request  # noqa: PLC0415 - only where somebody asked
+        from jobs.restore.approved import flags_of_request  # noqa: PLC0415 - only for --request
 
         flags, permit = flags_of_request(settings, flags)
     if flags.native:
@@ -45,21 +45,21 @@ def run_restore(flags: RestoreFlags, *, as_json: bool, progress: Progress) -> in
     log = event_log(settings, result_on_stdout=as_json)
     name, target = order.backup.name, order.target.display
     named = {"database": name.database, "backup_id": name.id, "kind": name.kind.value}
-    with audited(log, settings, "restore", target, **named) as deed:
-        deed.about = named | {"target": target}
+    with audited(log, settings, "restore", target, **named) as operation:
+        operation.about = named | {"target": target}
         _check_alone(settings, order)
-        tell_break_glass(log, permit, target)
-        deed.emit(Event.RESTORE_STARTED, f"restoring {name.id} to {target}")
-        with deed.step(Event.RESTORE_FAILED, f"restore of {name.id} failed"):
-            done = restore_or_name(order, flags, moment_of(flags.at), progress)
-        deed.backup_id = done.id
-        tell_erased(log, name, done.id, target, done.erased)
+        emit_break_glass(log, permit, target)
+        operation.emit(Event.RESTORE_STARTED, f"restoring {name.id} to {target}")
+        with operation.step(Event.RESTORE_FAILED, f"restore of {name.id} failed"):
+            done = restore_or_suggest(order, flags, moment_of(flags.at), progress)
+        operation.backup_id = done.id
+        emit_erasures(log, name, done.id, target, done.erased)
         figures: dict[str, Field] = {
             "backup_id": done.id,
             "rows": done.rows,
             "duration_seconds": round(done.duration_seconds, 3),
         }
-        deed.emit(Event.RESTORE_SUCCEEDED, f"restored {done.id} to {target}", figures)
+        operation.emit(Event.RESTORE_SUCCEEDED, f"restored {done.id} to {target}", figures)
     if as_json:
         say_json(_to_json(done))
     elif not events_own_stdout(settings):
@@ -93,7 +93,7 @@ def _say(done: Restored) -> None:
 
 
 def _proof(done: Restored) -> list[str]:
-    """How it was proven, in lines; none when no proof was asked for."""
+    """Returns the lines on how the result was verified; none without --verify."""
     if done.proof is None:
         return []
     before = ", before the erasures were replayed" if done.erased else ""

@@ -1,4 +1,4 @@
-"""A native restore: the platform puts the database back to a moment, with a safety backup, events and a result."""
+"""A native restore: SQLite Cloud restores the database to a moment, after a safety backup."""
 
 from dataclasses import asdict, replace
 from datetime import datetime
@@ -17,9 +17,9 @@ from shared.settings import Settings
 from shared.sqlitecloud.location import CloudLocation
 from shared.sqlitecloud.names import check_name
 from shared.stores import open_store
-from shared.terminal.approvals import tell_break_glass
+from shared.terminal.approvals import emit_break_glass
 from shared.terminal.audit import audited
-from shared.terminal.flags import RestoreFlags, given
+from shared.terminal.flags import RestoreFlags, given_flags
 from shared.terminal.options import settings_with
 from shared.terminal.parts import event_log, events_own_stdout, key_of, source_of
 from shared.terminal.policy import check_database
@@ -30,10 +30,10 @@ _ELSEWHERE = ("ref", "to", "prove", "schema_only", "tables", "upload_replace")
 
 
 def run_native(flags: RestoreFlags, permit: Permit | None = None, *, as_json: bool, progress: Progress) -> int:
-    """What `litekeep restore --native` and `litekeep native restore` do. Raises UsageError for flags that clash."""
-    if any(name in _ELSEWHERE for name in given(flags)):
+    """Implements `litekeep restore --native` and `litekeep native restore`. Raises UsageError for flags that clash."""
+    if any(name in _ELSEWHERE for name in given_flags(flags)):
         raise UsageError(
-            "--native puts the whole database back where it is, and proves it by a download: leave out --backup, --to, "
+            "--native restores the whole database in place, and verifies it by a download: leave out --backup, --to, "
             "--verify, --schema-only, --table and --upload-replace"
         )
     if not flags.at:
@@ -62,7 +62,7 @@ def run_native(flags: RestoreFlags, permit: Permit | None = None, *, as_json: bo
 
 
 def cloud_source(settings: Settings, database: str | None) -> CloudLocation:
-    """DATABASE_URL, or another database of its project. Raises UsageError when it is no SQLite Cloud."""
+    """Returns DATABASE_URL or another database of its project. Raises UsageError if it is not on SQLite Cloud."""
     found = on_cloud(source_of(settings))
     if found is None:
         raise UsageError(
@@ -75,17 +75,17 @@ def _restored(order: NativeRestoreOptions, settings: Settings, progress: Progres
     log = event_log(settings, result_on_stdout=as_json)
     target = order.target.display
     named = {"database": order.target.database, "backup_id": order.id, "kind": "native"}
-    with audited(log, settings, "restore", target, **named) as deed:
-        deed.about = named | {"target": target}
+    with audited(log, settings, "restore", target, **named) as operation:
+        operation.about = named | {"target": target}
         if order.permit is None:
             check_restore_alone(settings, target, in_place=True)
-        tell_break_glass(log, order.permit, target)
-        deed.emit(Event.RESTORE_STARTED, f"putting {target} back, {order.id}")
-        with deed.step(Event.RESTORE_FAILED, f"{order.id} failed"):
-            plan_native(order)  # before a key is made for a restore that cannot be
+        emit_break_glass(log, order.permit, target)
+        operation.emit(Event.RESTORE_STARTED, f"putting {target} back, {order.id}")
+        with operation.step(Event.RESTORE_FAILED, f"{order.id} failed"):
+            plan_native(order)  # fails before a key file is created
             done = restore_native(replace(order, key=key_of(settings, may_create=True)), progress=progress)
         figures = {"rows": done.rows, "duration_seconds": round(done.duration_seconds, 3)}
-        deed.emit(Event.RESTORE_SUCCEEDED, f"put {target} back, {order.id}", figures)
+        operation.emit(Event.RESTORE_SUCCEEDED, f"put {target} back, {order.id}", figures)
     return done
 
 
@@ -93,7 +93,7 @@ def _time(text: str) -> datetime:
     try:
         return parse_time(text)
     except ValueError:
-        raise UsageError(f"--at {text!r} is no time: write 2024-01-15T12:00:00Z") from None
+        raise UsageError(f"--at {text!r} is not a time: write 2024-01-15T12:00:00Z") from None
 
 
 def _say(done: Restored) -> None:

@@ -1,8 +1,8 @@
-"""Verification on arrival: a service that storage events start proves each backup minutes after it was written.
+"""Verification on arrival: a service that verifies each backup minutes after it was written.
 
-Events come at least once, in any order, and for every object of the bucket. What calls for a proof is the manifest of
-a backup of our store that nobody has judged yet; anything else is answered and forgotten. An error of the store
-or the key says nothing about the backup: the event is refused, so that it is delivered again.
+Storage events start it. They arrive at least once, in any order, and for every object of the bucket. Only the manifest
+of a backup without a verdict is verified; other events are ignored. An error of the store or the key says nothing about
+the backup: the service then answers 503, so that the event is delivered again.
 Source: CloudEvents 1.0, and the event type google.cloud.storage.object.v1.finalized.
 """
 
@@ -13,7 +13,7 @@ import functions_framework
 from cloudevents.http import CloudEvent
 from werkzeug.exceptions import ServiceUnavailable
 
-from jobs.verify.told import event_fields, tell_verdict
+from jobs.verify.verdict_events import emit_verdict, event_fields
 from shared.catalog.backup import Backup
 from shared.catalog.grouping import named
 from shared.catalog.listing import Catalog
@@ -34,7 +34,7 @@ _FINALIZED = "google.cloud.storage.object.v1.finalized"
 
 @functions_framework.cloud_event
 def arrived(event: CloudEvent) -> None:
-    """Proves the backup whose manifest has arrived. Answers 503 if it cannot find out whether the backup is good."""
+    """Verifies the backup whose manifest has arrived. Answers 503 if it could not be verified."""
     settings = read_settings()
     name = backup_in(event, settings.backup_store)
     if name is None:
@@ -49,7 +49,7 @@ def arrived(event: CloudEvent) -> None:
 
 
 def backup_in(event: CloudEvent, store_url: str) -> BackupName | None:
-    """The backup of that store whose manifest the event announces; None for any other event, whatever is in it."""
+    """Returns the backup whose manifest the event announces; None for any other event, even a malformed one."""
     data = event.get_data()
     if event.get_attributes().get("type") != _FINALIZED or not isinstance(data, dict):
         return None
@@ -60,12 +60,12 @@ def backup_in(event: CloudEvent, store_url: str) -> BackupName | None:
         return None
     found = names.parse(name.removeprefix(prefix))
     if found is None or found.role != "manifest" or found.backup.kind is Kind.CONTINUOUS:
-        return None  # of points the newest is proven every hour, with all that it rests on
+        return None  # the newest point is verified every hour, with its whole chain
     return found.backup
 
 
 def _unjudged(store: Store, name: BackupName) -> Backup | None:
-    """Returns the backup as the store has it; None if it is gone, or was verified since it was written."""
+    """Returns the backup as stored; None if it is gone or has a verdict already."""
     found = Catalog(store).assemble(named(store.list_objects(f"{name.prefix}.")))
     backup = next((backup for backup in found if backup.name == name), None)
     return backup if backup is not None and backup.verdict is None else None
@@ -76,19 +76,19 @@ def _prove(catalog: Catalog, backup: Backup, settings: Settings, log: EventLog) 
     fields = event_fields(name)
     with reported(lambda why: log.emit(Event.VERIFY_FAILED, f"{name.id} could not be verified: {why}", fields)):
         if not _fits(catalog, backup):
-            why = "no room for it here: it is left to the scheduled verification"
+            why = "too large for this service: the scheduled verification will do it"
             log.emit(Event.VERIFY_SKIPPED, f"{name.id} was not verified, {why}", fields | {"reason": "too large"})
             return
         found = verify_backup(catalog, backup, key_of(settings))
         if found.unrecorded:
             raise StoreError(f"the verdict could not be stored: {found.unrecorded}")
-    tell_verdict(log, name, found)
+    emit_verdict(log, name, found)
 
 
 def _fits(catalog: Catalog, backup: Backup) -> bool:
-    """Returns whether the proof has room here: each artifact as it is stored, and the database that it becomes.
+    """Returns whether the disk has room for each stored artifact and the database restored from it.
 
-    A manifest that cannot be read needs none: it is the proof that tells what is wrong with it.
+    True for an unreadable manifest: the verification will report it.
     """
     try:
         manifest, _ = catalog.read_manifest(backup)

@@ -1,4 +1,4 @@
-"""`litekeep verify`, which is also what the verify job runs; with `--drill` the drill job."""
+"""`litekeep verify`, which is also what the verify job runs, and with `--drill` the drill job."""
 
 from typing import Any
 
@@ -14,7 +14,7 @@ from shared.terminal.screen import progress_bars
 @click.option("--backup", "ref", metavar="REF", help="An id, an artifact's file name, latest, or latest-verified.")
 @click.option("--all", "every", is_flag=True, help="Every backup in the store, newest first.")
 @click.option("--since", metavar="24h", help="Every backup taken since then: 24h, 7d, or a time.")
-@click.option("--again", is_flag=True, help="With --all or --since: also those that were found good before.")
+@click.option("--again", is_flag=True, help="With --all or --since: also those that were good before.")
 @click.option("--file", "file", metavar="F", type=click.Path(), help="A .sql, .sql.gz, .sqlite or .sqlite.zst file.")
 @click.option("--drill", is_flag=True, hidden=True)
 @click.option("--now", is_flag=True, hidden=True)
@@ -24,11 +24,11 @@ from shared.terminal.screen import progress_bars
 @store
 @common
 def verify(as_json: bool, drill: bool, now: bool, **flags: Any) -> int:
-    """Prove backups good by restoring them into a scratch database.
+    """Verify backups by restoring them into a scratch database.
 
-    Without a flag, the latest backup of DATABASE_URL. In a store of several databases, --backup latest and
-    latest-verified mean the newest of each, unless --database names one. Exits with 3 if any is not good, and with 1
-    if one could not be verified. Cloud Run tasks share the list of --all and --since out among them.
+    Without a flag, verifies the latest backup of DATABASE_URL. In a store of several databases, --backup latest and
+    latest-verified mean the newest of each, unless --database names one. Exits with 3 if one is not good, and with 1
+    if one could not be verified. Cloud Run tasks share the backups of --all and --since.
 
     \b
     Examples:
@@ -39,15 +39,15 @@ def verify(as_json: bool, drill: bool, now: bool, **flags: Any) -> int:
     """
     full, scenarios = flags.pop("full"), flags.pop("scenarios")
     if (now or full or scenarios) and not drill:
-        raise UsageError("--now, --full and --scenario go with --drill")
+        raise UsageError("--now, --full and --scenario need --drill")
     if drill and any(flags[name] for name in ("ref", "every", "since", "again", "file")):
-        raise UsageError("--drill chooses its backups by itself: leave --backup, --all, --since, --again, --file out")
+        raise UsageError("--drill chooses its own backups: leave out --backup, --all, --since, --again and --file")
     with progress_bars(wanted=not as_json) as progress:
         if drill:
             from jobs.verify.drill import run_drill
-            from jobs.verify.drill_places import asked_for
+            from jobs.verify.drill_places import drill_request
 
-            asked = asked_for(now=now, full=full, names=scenarios)
+            asked = drill_request(now=now, full=full, names=scenarios)
             return run_drill(flags["store"], flags["database"], asked=asked, as_json=as_json, progress=progress)
         from jobs.verify.main import run_verify
 

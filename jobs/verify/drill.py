@@ -1,11 +1,11 @@
-"""The drill: which databases are this task's, a drill of each, its report and its events."""
+"""The drill job: runs a drill of each database of this task, stores the reports, and emits the events."""
 
 import secrets
 from collections.abc import Sequence
 from dataclasses import replace
 from datetime import datetime
 
-from jobs.verify.drill_places import Asked, with_scenarios
+from jobs.verify.drill_places import DrillRequest, with_scenarios
 from jobs.verify.drill_screen import say_drill, say_list
 from shared.catalog.backup import Backup
 from shared.catalog.listing import Catalog
@@ -35,14 +35,15 @@ def run_drill(
     store_url: str | None,
     database: str | None,
     *,
-    asked: Asked,
+    asked: DrillRequest,
     as_json: bool,
     progress: Progress,
     clock: Clock = utc_now,
 ) -> int:
-    """Holds a drill of each database if one is due, or was `asked` for now. Returns 0, 1 or 3.
+    """Runs a drill of each database if one is due or `asked` requests one.
 
-    What it needs is the store and the key. Only for the scenarios it takes DATABASE_URL, where that is set.
+    Returns 0 if all passed, 3 if a backup is not good, 1 for any other finding. Needs only the store and the key; the
+    scenarios also use DATABASE_URL if it is set.
     """
     settings = settings_with(backup_store=store_url)
     log = event_log(settings, result_on_stdout=as_json)
@@ -53,8 +54,8 @@ def run_drill(
     catalog = Catalog(open_store(settings.backup_store))
     by_database = _of_each_database(catalog, database)
     _check_databases(app_checks, by_database)
-    index, count = settings.cloud_run_task_index, settings.cloud_run_task_count
-    mine = share(sorted(by_database if database is None else [database]), index, count, name=str)
+    index, tasks = settings.cloud_run_task_index, settings.cloud_run_task_count
+    mine = share(sorted(by_database if database is None else [database]), index, tasks, name=str)
     with reported(lambda why: _say_none_held(log, mine, why)):
         order = with_scenarios(_order(settings, catalog, app_checks), asked, settings, today)
     drills: list[Drill] = []
@@ -62,7 +63,7 @@ def run_drill(
     for name in mine:
         try:
             drills.append(_hold(order, name, by_database[name], settings, log, clock, progress))
-        except LitekeepError as error:  # its event is out, and the others get their drill all the same
+        except LitekeepError as error:  # its event is sent; the other databases still get their drill
             failures.append(error)
     if failures and as_json:
         raise failures[0]
@@ -78,7 +79,7 @@ def run_drill(
 
 
 def run_list(store_url: str | None, database: str | None, *, as_json: bool) -> int:
-    """Past drills, newest first."""
+    """Lists past drills, newest first. Returns 0."""
     store = open_store(settings_with(backup_store=store_url).backup_store)
     drills = past_drills(store, database)
     if as_json:
@@ -95,7 +96,7 @@ def _skip(settings: Settings, log: EventLog, today: datetime, *, as_json: bool) 
     if as_json:
         say_json([])
     elif not events_own_stdout(settings):
-        say(f"No drill is due today. The next one is on {upcoming}; hold one now: litekeep drill --now")
+        say(f"No drill is due today. The next one is on {upcoming}; run one now: litekeep drill --now")
     return 0
 
 
@@ -111,11 +112,11 @@ def _of_each_database(catalog: Catalog, database: str | None) -> dict[str, list[
 
 
 def _check_databases(app_checks: Sequence[AppCheck], by_database: dict[str, list[Backup]]) -> None:
-    """A check of a database that does not exist would pass by never being made."""
+    """Raises UsageError for a check of a database without backups: it would never run, and so never fail."""
     for check in app_checks:
         if check.database is not None and check.database not in by_database:
             raise UsageError(
-                f"BACKUP_DRILL_SQL: the check {check.name!r} is of a database that the store holds no backup of: "
+                f"BACKUP_DRILL_SQL: the database of the check {check.name!r} has no backup in the store: "
                 "correct its `-- database:`"
             )
 
@@ -135,21 +136,21 @@ def _hold(
     clock: Clock,
     progress: Progress,
 ) -> Drill:
-    """A drill, and its report in the store: without that it did not succeed."""
-    with audited(log, settings, "drill", order.catalog.store.url, database=database) as deed:
-        with deed.step(Event.DRILL_FAILED, f"drill of {database} could not be held"):
+    """Runs a drill and stores its report. A drill whose report cannot be stored is not passed."""
+    with audited(log, settings, "drill", order.catalog.store.url, database=database) as operation:
+        with operation.step(Event.DRILL_FAILED, f"drill of {database} could not be run"):
             note(f"drill of {database}", f"the drill of {database} was not finished, and has no report")
             drill = hold_drill(order, database, backups, clock=clock, progress=progress)
             try:
                 past = past_drills(order.catalog.store, database)
                 drill = replace(drill, trends=trends(past))
                 publish(order.catalog.store, drill, past)
-                note(f"drill of {database}", f"the drill of {database} is done, and its report stored")
+                note(f"drill of {database}", f"the drill of {database} is done, and its report is stored")
             except LitekeepError as error:
                 reason = f"the report of this drill could not be stored: {error}"
                 drill = replace(drill, findings=[*drill.findings, reason], reported=False)
-        deed.failed = not drill.passed
-        deed.reason = drill.findings[0] if drill.findings else None
+        operation.failed = not drill.passed
+        operation.reason = drill.findings[0] if drill.findings else None
         log.emit(*_event(drill))
         _say_source_damaged(log, drill)
     return drill
@@ -165,7 +166,7 @@ def _say_source_damaged(log: EventLog, drill: Drill) -> None:
 
 def _say_none_held(log: EventLog, databases: Sequence[str], why: str) -> None:
     for name in databases:
-        log.emit(Event.DRILL_FAILED, f"drill of {name} could not be held: {why}", {"database": name})
+        log.emit(Event.DRILL_FAILED, f"drill of {name} could not be run: {why}", {"database": name})
 
 
 def _event(drill: Drill) -> tuple[Event, str, dict[str, Field]]:
@@ -188,7 +189,7 @@ def _event(drill: Drill) -> tuple[Event, str, dict[str, Field]]:
 
 
 def _of_rehearsals(drill: Drill) -> dict[str, Field]:
-    """Of the slowest scenario that was played."""
+    """Returns the event fields of the slowest scenario."""
     slowest = max(drill.rehearsals, key=lambda found: found.recovery_seconds or 0.0)
     fields: dict[str, Field] = {}
     if slowest.backup is not None:

@@ -1,4 +1,4 @@
-"""What a full drill takes of the settings: which scenarios, the live database, and a place for a new one."""
+"""The scenarios of a drill, and the databases they use: the live one, and a place for new ones."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -20,26 +20,29 @@ _NAMES = (*(scenario.short for scenario in Scenario), _ALL)
 
 
 @dataclass(frozen=True)
-class Asked:
-    """What a person asked for; nothing of it by a schedule. `scenarios` are played alone, `full` beside the rest."""
+class DrillRequest:
+    """The flags of a drill; all unset if a schedule started it.
+
+    `scenarios` are run alone, `full` runs all of them in addition to the ordinary drill.
+    """
 
     now: bool = False
     full: bool = False
     scenarios: Sequence[Scenario] = ()
 
 
-def asked_for(*, now: bool, full: bool, names: Sequence[str]) -> Asked:
-    """Of flags. Whoever names a scenario, or wants all, wants them now. Raises UsageError for flags that clash."""
+def drill_request(*, now: bool, full: bool, names: Sequence[str]) -> DrillRequest:
+    """Returns the request of the flags. `full` and `names` imply `now`. Raises UsageError for flags that clash."""
     if names and full:
-        raise UsageError("--full plays every scenario: leave --scenario out, or --full")
+        raise UsageError("--full runs every scenario: leave out --scenario or --full")
     if unknown := set(names).difference(_NAMES):
-        raise UsageError(f"--scenario {min(unknown)!r} is none: allowed are {', '.join(_NAMES)}")
+        raise UsageError(f"--scenario {min(unknown)!r} is unknown: use one of {', '.join(_NAMES)}")
     wanted = [scenario for scenario in Scenario if _ALL in names or scenario.short in names]
-    return Asked(now or full or bool(names), full, wanted)
+    return DrillRequest(now or full or bool(names), full, wanted)
 
 
-def with_scenarios(order: DrillOrder, asked: Asked, settings: Settings, today: datetime) -> DrillOrder:
-    """The order with what is to be played: by a schedule, everything in the first month of a quarter."""
+def with_scenarios(order: DrillOrder, asked: DrillRequest, settings: Settings, today: datetime) -> DrillOrder:
+    """Returns the order with the scenarios to run; a scheduled drill runs all in the first month of a quarter."""
     if asked.scenarios:
         order = replace(order, scenarios=asked.scenarios, only_scenarios=True)
     elif asked.full or (not asked.now and is_full(today)):
@@ -50,7 +53,7 @@ def with_scenarios(order: DrillOrder, asked: Asked, settings: Settings, today: d
 
 
 def _live_of(settings: Settings) -> Callable[[str], Location | None]:
-    """Where a database is now, as far as DATABASE_URL tells: that very one, or another of the same project."""
+    """Returns a function that finds a live database by name: that of DATABASE_URL, or another of its project."""
     if settings.database_url is None:
         return lambda _database: None
     source = source_of(settings)
@@ -68,9 +71,10 @@ def _live_of(settings: Settings) -> Callable[[str], Location | None]:
 
 
 def _beside_of(settings: Settings) -> Callable[[str], CloudLocation] | None:
-    """Makes the location of a new database on the project of DATABASE_URL; None if that is no SQLite Cloud project.
+    """Returns a function that makes the location of a new database in the project of DATABASE_URL.
 
-    The policy's targets must allow the location: a drill's database is named NAME.drill-….
+    Returns None if that is not a SQLite Cloud project. The policy's targets must allow the location: a drill's database
+    is named NAME.drill-….
     """
     project = None if settings.database_url is None else on_cloud(source_of(settings))
     if project is None:

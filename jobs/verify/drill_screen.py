@@ -1,4 +1,4 @@
-"""What people see of drills on a terminal."""
+"""Text output of drills."""
 
 from collections.abc import Sequence
 
@@ -14,7 +14,7 @@ _SIGNS = {True: GOOD, False: BAD, None: UNKNOWN}
 
 
 def say_drill(drill: Drill) -> None:
-    """The report: verdict, times and ages against their targets, checks, and where its page is."""
+    """Prints the drill: verdict, times and ages with their targets, checks, and the location of its report."""
     say(f"{_SIGNS[drill.passed]} Restore drill of {drill.database} {'passed' if drill.passed else 'FAILED'}")
     for time in drill.times:
         took = "not measured" if time.seconds is None else duration(time.seconds)
@@ -36,8 +36,9 @@ def say_drill(drill: Drill) -> None:
 
 
 def say_list(drills: Sequence[PastDrill], store_url: str) -> None:
+    """Prints past drills as a table."""
     if not drills:
-        say(f"No drills in {store_url}. Hold one: litekeep drill --now")
+        say(f"No drills in {store_url}. Run one: litekeep drill --now")
         return
     rows = [
         (

@@ -1,4 +1,4 @@
-"""The verify job: which backups, one verdict each, one event each."""
+"""The verify job: verifies backups or a file, emits an event for each, and prints the verdicts."""
 
 import re
 from dataclasses import replace
@@ -6,7 +6,7 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 from jobs.verify.many import KnownGood, Missing, Unproven, Verdict, verify_many, verify_one
-from jobs.verify.told import tell_verdict
+from jobs.verify.verdict_events import emit_verdict
 from shared.catalog.backup import Backup
 from shared.catalog.checker import Checker
 from shared.catalog.listing import LATEST, LATEST_VERIFIED, Catalog
@@ -22,7 +22,7 @@ from shared.schedule.task_share import share
 from shared.settings import Settings
 from shared.stores import open_store
 from shared.terminal.audit import audited
-from shared.terminal.flags import VerifyFlags, given
+from shared.terminal.flags import VerifyFlags, given_flags
 from shared.terminal.options import settings_with
 from shared.terminal.parts import database_of, event_log, events_own_stdout, key_of
 from shared.terminal.screen import BAD, GOOD, UNKNOWN, say, say_json
@@ -33,15 +33,15 @@ _MINUTES = {"min": 1, "h": 60, "d": 24 * 60, "w": 7 * 24 * 60}
 
 
 def run_verify(flags: VerifyFlags, *, as_json: bool, progress: Progress) -> int:
-    """Verifies what the flags ask for and says each verdict.
+    """Verifies the backups that the flags select, and prints the verdicts.
 
-    Returns 0, 3 if any is not good, or 1 if all that were judged are good and some could not be.
+    Returns 3 if one is not good, 1 if one could not be verified, else 0.
     """
-    chosen = [name for name in ("ref", "every", "since", "file") if name in given(flags)]
+    chosen = [name for name in ("ref", "every", "since", "file") if name in given_flags(flags)]
     if len(chosen) > 1:
         raise UsageError("--backup, --all, --since and --file exclude each other: give one")
     if flags.again and not (flags.every or flags.since):
-        raise UsageError("--again goes with --all or --since: one backup that is named is verified in any case")
+        raise UsageError("--again needs --all or --since: a single backup is always verified again")
     settings = settings_with(backup_store=flags.store)
     if flags.file:
         file = flags.file
@@ -61,13 +61,13 @@ def run_verify(flags: VerifyFlags, *, as_json: bool, progress: Progress) -> int:
 
 
 def since(text: str, now: datetime) -> datetime:
-    """`24h`, `7d`, `90min`, or a time. Raises UsageError."""
+    """Returns the start of a period such as `24h`, `7d` or `90min` before now, or the given time. Raises UsageError."""
     try:
         if match := _SPAN.fullmatch(text):
             return now - timedelta(minutes=int(match[1]) * _MINUTES[match[2]])
         return parse_time(text)
     except (ValueError, OverflowError):
-        raise UsageError(f"--since {text!r} is no span: write 24h, 7d, 90min, or a time such as 2024-01-15") from None
+        raise UsageError(f"--since {text!r} is not a period: write 24h, 7d, 90min, or a time like 2024-01-15") from None
 
 
 def _of_file(path: Path, progress: Progress) -> Verification:
@@ -105,8 +105,8 @@ def _newest_of_each(
 ) -> list[Verdict]:
     """Verifies the newest backup of each database. A database without one gets a verdict that is not ok."""
     key = key_of(settings)
-    index, count = settings.cloud_run_task_index, settings.cloud_run_task_count
-    backups = share([each for each in newest.values() if each], index, count, name=lambda backup: backup.name.prefix)
+    index, tasks = settings.cloud_run_task_index, settings.cloud_run_task_count
+    backups = share([each for each in newest.values() if each], index, tasks, name=lambda backup: backup.name.prefix)
     found = verify_many(
         catalog.store, backups, lambda backup: _one(catalog, backup, key, settings, log, progress), again=True
     )
@@ -119,7 +119,7 @@ def _newest_of_each(
 
 
 def _several(catalog: Catalog, settings: Settings, flags: VerifyFlags) -> list[Backup]:
-    """What `--all` or `--since` means, newest first, and of it what is this task's to do."""
+    """Returns the backups of --all or --since that are assigned to this task, newest first."""
     backups = catalog.backups(database=flags.database)
     if flags.since:
         start = since(flags.since, utc_now())
@@ -128,12 +128,12 @@ def _several(catalog: Catalog, settings: Settings, flags: VerifyFlags) -> list[B
         backups = _a_point_an_hour(backups)
     elif not backups:
         raise LitekeepError(f"no backups in {catalog.store.url}: take one with litekeep backup")
-    index, count = settings.cloud_run_task_index, settings.cloud_run_task_count
-    return share(backups, index, count, name=lambda backup: backup.name.prefix)
+    index, tasks = settings.cloud_run_task_index, settings.cloud_run_task_count
+    return share(backups, index, tasks, name=lambda backup: backup.name.prefix)
 
 
 def _a_point_an_hour(backups: list[Backup]) -> list[Backup]:
-    """Without the points of a chain that others of the same hour stand for: each proves all that it rests on."""
+    """Returns the backups with only the newest point of each hour: verifying a point verifies its whole chain."""
     seen: set[tuple[str, datetime]] = set()
     kept = []
     for backup in backups:  # newest first
@@ -146,7 +146,7 @@ def _a_point_an_hour(backups: list[Backup]) -> list[Backup]:
 
 
 def _last_read(backup: Backup) -> datetime:
-    """When it was verified last; of one that never was, when it was taken."""
+    """Returns when the backup was last verified, or when it was taken if it never was."""
     parsed = parse(backup.verdict.name) if backup.verdict else None
     return (parsed.verified_at if parsed else None) or backup.created_at
 
@@ -161,11 +161,11 @@ def _one(
 ) -> Verification:
     name = backup.name
     named = {"database": name.database, "backup_id": name.id, "kind": name.kind.value}
-    with audited(log, settings, "verify", _place(catalog, name), **named) as deed:
-        with deed.step(Event.VERIFY_FAILED, f"{name.id} could not be verified"):
+    with audited(log, settings, "verify", _place(catalog, name), **named) as operation:
+        with operation.step(Event.VERIFY_FAILED, f"{name.id} could not be verified"):
             verification = verify_backup(catalog, backup, key, progress=progress)
-        deed.reason = tell_verdict(log, name, verification)
-        deed.failed = deed.reason is not None
+        operation.reason = emit_verdict(log, name, verification)
+        operation.failed = operation.reason is not None
     return replace(verification, passed_over=backup.passed_over)
 
 
@@ -175,7 +175,7 @@ def _place(catalog: Catalog, name: BackupName) -> str:
 
 def _say(verdict: Verdict) -> None:
     if isinstance(verdict, KnownGood):
-        say(f"{GOOD} {verdict.id} not read again: good by its verification of {verdict.verified_on}")
+        say(f"{GOOD} {verdict.id} not read again: it was good on {verdict.verified_on}")
     elif isinstance(verdict, Unproven):
         say(f"{UNKNOWN} {verdict.id} could not be verified: {verdict.error}")
     elif isinstance(verdict, Missing):
@@ -187,7 +187,7 @@ def _say(verdict: Verdict) -> None:
         for check in verdict.checks:
             say(f"    {GOOD if check.ok else BAD} {check.name:<9} {check.detail}")
         if verdict.disregarded:
-            say(f"    {BAD} an earlier verdict on it counts for nothing: {verdict.disregarded}")
+            say(f"    {BAD} an earlier verdict was ignored: {verdict.disregarded}")
         if verdict.unrecorded:
             say(f"    {BAD} this verdict could not be stored: {verdict.unrecorded}")
 

@@ -1,4 +1,4 @@
-"""Verifying many backups: each is reported, and one that cannot be reached does not hide the others."""
+"""Verifies many backups. Each gets a verdict, even if others cannot be read."""
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -15,12 +15,12 @@ from shared.runtime.so_far import note
 from shared.stores import Store
 from shared.text import count
 
-_GIVE_UP_AFTER = 5  # in a row; the store or the key is out of order then, and each attempt takes its time
+_GIVE_UP_AFTER = 5  # failures in a row: the store or the key is at fault then, and each attempt takes long
 
 
 @dataclass(frozen=True)
 class KnownGood:
-    """A backup that was found good at the same level before."""
+    """A backup that was verified as good at the same level before, and is not read again."""
 
     backup: Backup
 
@@ -34,7 +34,7 @@ class KnownGood:
 
     @property
     def verified_on(self) -> str:
-        """When that was, RFC 3339."""
+        """The time of that verification in RFC 3339."""
         parsed = names.parse(self.backup.verdict.name) if self.backup.verdict else None
         return rfc3339(parsed.verified_at) if parsed and parsed.verified_at else "an unknown time"
 
@@ -53,7 +53,7 @@ class KnownGood:
 
 @dataclass(frozen=True)
 class Unproven:
-    """A backup of which nothing can be said: the store, the key or the disk refused."""
+    """A backup that could not be verified: the store, the key or the disk failed."""
 
     backup: Backup
     error: str
@@ -80,7 +80,7 @@ class Unproven:
 
 @dataclass(frozen=True)
 class Missing:
-    """A database without a backup that could be the wanted one. `unproven`: it has good ones, but none was verified."""
+    """A database without a backup to verify. `unproven`: it has good backups, but none was verified."""
 
     database: str
     unproven: bool = False
@@ -93,8 +93,7 @@ class Missing:
     def error(self) -> str:
         if self.unproven:
             return f"no backup of {self.database} was verified: run litekeep verify --database {self.database}"
-        listed = f"litekeep list --database {self.database}"
-        return f"no backup of {self.database} that is good as far as is known: see {listed}"
+        return f"no good backup of {self.database}: see litekeep list --database {self.database}"
 
     def to_json(self) -> dict[str, Any]:
         return {"id": None, "ok": False, "level": LEVEL, "checks": [], "database": self.database, "error": self.error}
@@ -112,13 +111,11 @@ def verify_many(
     look: Callable[[Backup], Backup] | None = None,
     read_before: datetime | None = None,
 ) -> list[Verdict]:
-    """A verdict for each backup, in the order given.
+    """Returns a verdict for each backup, in the given order. Backups deleted meanwhile are left out.
 
-    Not read again are those that were found good at the same level, unless `again`, and only while their sizes are as
-    stored, `look` (with the key) finds the seals of manifest and verdict to hold, and that verdict is not older than
-    `read_before`. Those that are deleted meanwhile are left out.
-    One that was found wanting is always looked at again: it may have been brought back. After five in a row that could
-    not be judged, the rest is not tried.
+    A backup that was good at the same level is not read again, unless `again`. This requires unchanged sizes, valid
+    seals of manifest and verdict by `look` (which uses the key), and a verdict since `read_before`. A backup that was
+    not good is always read again: it may have been repaired. After five failures in a row the rest is not tried.
     """
     found: list[Verdict] = []
     in_a_row = 0
@@ -138,29 +135,29 @@ def verify_many(
         except (LitekeepError, OSError) as error:
             if isinstance(error, ObjectMissing) and _is_gone(store, backup):
                 continue
-            # A key that one backup names says nothing of the others: only what is out of reach stops the rest.
+            # A missing key concerns only this backup. Only an unreachable store or disk stops the rest.
             in_a_row += 0 if isinstance(error, KeyProblem) else 1
             found.append(Unproven(backup, _said(error)))
     return found
 
 
 def verify_one(what: str, verify: Callable[[], Verification]) -> list[Verdict]:
-    """The verdict on one backup or file."""
-    note("verify", f"{what} was not proven")
+    """Returns the verdict on one backup or file, in a list."""
+    note("verify", f"{what} was not verified")
     verdict = verify()
     note("verify", f"{what} is {'good' if verdict.ok else 'NOT good'}")
     return [verdict]
 
 
 def _so_far(found: Sequence[Verdict], total: int) -> str:
-    """For whoever interrupts."""
+    """Returns the progress for the message of an interrupted run."""
     good = sum(isinstance(verdict, Verification) and verdict.ok for verdict in found)
     bad = sum(verdict.ok is False for verdict in found)
     return f"{count(total, 'backup')}: {good} proven good, {bad} found NOT good"
 
 
 def _looked_at(backup: Backup, look: Callable[[Backup], Backup] | None) -> Backup | None:
-    """Returns the backup as the key shows it; None if it cannot be opened: its verification says why."""
+    """Returns the backup with its seals checked; None if that failed, and the verification will report why."""
     if look is None or not backup.verdicts:
         return backup
     try:
@@ -176,14 +173,14 @@ def _is_known_good(backup: Backup, read_before: datetime | None) -> bool:
 
 
 def _is_due(backup: Backup, read_before: datetime | None) -> bool:
-    """Returns whether its last verification is so old that it is to be read again."""
+    """Returns whether its last verification is older than `read_before`."""
     parsed = names.parse(backup.verdict.name) if backup.verdict else None
     at = parsed.verified_at if parsed else None
     return read_before is not None and (at is None or at < read_before)
 
 
 def _is_gone(store: Store, backup: Backup) -> bool:
-    """Returns whether a cleanup took the whole backup while we were at work."""
+    """Returns whether the backup was deleted meanwhile."""
     try:
         return not is_stored(store, backup.name.manifest)
     except StoreError:

@@ -4,20 +4,20 @@ import click
 
 from shared.terminal.options import common, settings_with, store
 
-_yes = click.option("--yes", "sure", is_flag=True, help="Do not ask; for scripts.")
+_yes = click.option("--yes", "sure", is_flag=True, help="Do not ask for confirmation; for scripts.")
 _id = click.argument("request_id", metavar="ID")
 
 
 @click.command()
 @_id
-@click.option("--reason", metavar="TEXT", help="What you have looked at, in a line.")
+@click.option("--reason", metavar="TEXT", help="What you have checked, in one line.")
 @_yes
 @store
 @common
 def approve(as_json: bool, request_id: str, reason: str | None, sure: bool, store: str | None) -> int:
-    """Approve what another person asks for: shows the whole plan and what has changed since, then signs.
+    """Approve a request of another person: shows the plan and what has changed since, then signs.
 
-    An approval holds for 4 hours and for one run. A break-glass key approves alone; that is alerted.
+    An approval is valid for 4 hours and for one run. A break-glass key approves alone, and raises an alert.
 
     \b
     Example:
@@ -30,12 +30,12 @@ def approve(as_json: bool, request_id: str, reason: str | None, sure: bool, stor
 
 @click.command()
 @_id
-@click.option("--reason", required=True, metavar="TEXT", help="Why, in a line.")
+@click.option("--reason", required=True, metavar="TEXT", help="Why, in one line.")
 @_yes
 @store
 @common
 def refuse(as_json: bool, request_id: str, reason: str, sure: bool, store: str | None) -> int:
-    """Refuse a request, which ends it; also one that is approved already, and your own.
+    """Refuse a request. Approved ones and your own can be refused too.
 
     \b
     Example:

@@ -10,19 +10,23 @@ from shared.terminal.screen import progress_bars
 
 
 @click.group(invoke_without_command=True)
-@click.option("--since", metavar="24h", help="Only events since then: 24h, 7d, or a time.")
-@click.option("--until", metavar="TIME", help="Only events up to then.")
-@click.option("--actor", metavar="NAME", help="Only what this account or person did.")
-@click.option("--action", metavar="VERB", help="Only this: restore, delete, approve, and so on.")
-@click.option("--outcome", type=click.Choice(["succeeded", "failed", "refused"]), help="Only what ended so.")
-@click.option("--backup", "backup_id", metavar="ID", help="Only what was done with this backup.")
-@click.option("--limit", type=click.IntRange(1, 100_000), default=50, show_default=True, help="At most so many.")
+@click.option("--since", metavar="24h", help="Only events of this period: 24h, 7d, or since a time.")
+@click.option("--until", metavar="TIME", help="Only events up to this time.")
+@click.option("--actor", metavar="NAME", help="Only events of this account or person.")
+@click.option("--action", metavar="VERB", help="Only this action: restore, delete, approve, and so on.")
+@click.option("--outcome", type=click.Choice(["succeeded", "failed", "refused"]), help="Only events with this outcome.")
+@click.option("--backup", "backup_id", metavar="ID", help="Only events of this backup.")
+@click.option(
+    "--limit", type=click.IntRange(1, 100_000), default=50, show_default=True, help="Maximum number of events."
+)
 @database
 @store
 @common
 @click.pass_context
 def audit(context: click.Context, /, as_json: bool, **flags: Any) -> None:
-    """List who did what, newest first: the audit trail that the store keeps.
+    """List the audit trail in the store, newest first: who did what, and when.
+
+    On a narrow terminal, reason and outcome are left out first; --json shows all fields.
 
     \b
     Examples:
@@ -38,14 +42,14 @@ def audit(context: click.Context, /, as_json: bool, **flags: Any) -> None:
 
 
 @audit.command()
-@click.option("--since", metavar="24h", help="Only checkpoints and events since then: 24h, 7d, or a time.")
+@click.option("--since", metavar="24h", help="Only checkpoints and events of this period: 24h, 7d, or since a time.")
 @store
 @common
 def verify(as_json: bool, since: str | None, store: str | None) -> int:
     """Check that the audit trail is whole: nothing removed, changed or added later. Exits with 3 if it is not.
 
-    Holds each event to the checkpoint that covers it, the checkpoints to one another and to the policy's monitor, and
-    the newest to the copy store.
+    Checks events against their checkpoints, and checkpoints against each other, the monitor's key in the policy, the
+    copy store and the log of BACKUP_EVENTS.
 
     \b
     Examples:

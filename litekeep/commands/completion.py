@@ -8,12 +8,14 @@ from click.shell_completion import get_completion_class
 from shared.errors import UsageError
 from shared.terminal.options import common
 
-_MARK = "_LITEKEEP_COMPLETE"  # in each script that click makes for us
+_MARK = "_LITEKEEP_COMPLETE"  # in each script that click generates for Litekeep
 
 
 @click.command()
 @click.argument("shell", type=click.Choice(["bash", "zsh", "fish"]))
-@click.option("--install", "installing", is_flag=True, help="Write it to where that shell looks for completions.")
+@click.option(
+    "--install", "installing", is_flag=True, help="Write it to the folder from which the shell loads completions."
+)
 @common
 @click.pass_context
 def completion(context: click.Context, as_json: bool, shell: str, installing: bool) -> None:
@@ -28,7 +30,7 @@ def completion(context: click.Context, as_json: bool, shell: str, installing: bo
 
     found = get_completion_class(shell)
     if found is None:
-        raise UsageError(f"no completion for {shell}: bash, zsh and fish have one")
+        raise UsageError(f"no completion for {shell}: choose bash, zsh or fish")
     script = found(context.find_root().command, {}, "litekeep", _MARK).source()
     path = _install(shell, script) if installing else None
     if as_json:
@@ -39,11 +41,11 @@ def completion(context: click.Context, as_json: bool, shell: str, installing: bo
         say(f"Installed {path}")
         if shell == "zsh":
             say(f"In ~/.zshrc, before compinit: fpath=({path.parent} $fpath)")
-        say("It is there in each new shell" + (" that has bash-completion" if shell == "bash" else ""))
+        say("It works in each new shell" + (" that has bash-completion" if shell == "bash" else ""))
 
 
 def _install(shell: str, script: str) -> Path:
-    """Writes the script to where the shell loads it from by itself; never over a file that is not such a script."""
+    """Writes the script to where the shell loads completions from, and returns its path. Raises UsageError."""
     from litekeep.own_files import write_own_file
     from shared.settings import config_folder, data_folder
 
@@ -52,5 +54,5 @@ def _install(shell: str, script: str) -> Path:
         "zsh": lambda: data_folder() / "zsh" / "site-functions" / "_litekeep",
         "fish": lambda: config_folder() / "fish" / "completions" / "litekeep.fish",
     }[shell]()
-    write_own_file(path, script + "\n", mark=_MARK, what="completion of Litekeep's")
+    write_own_file(path, script + "\n", mark=_MARK, what="completion of Litekeep")
     return path

@@ -9,14 +9,14 @@ from shared.terminal.options import common, settings_with, store
 
 
 @click.command()
-@click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0 takes a free one.")
-@click.option("--allow-requests", is_flag=True, help="Let requests be made and decided on, signed with your own key.")
+@click.option("--port", type=click.IntRange(0, 65535), default=8080, show_default=True, help="0 chooses a free one.")
+@click.option("--allow-requests", is_flag=True, help="Allow making and deciding requests, signed with your own key.")
 @store
 @common
 def console(as_json: bool, port: int, allow_requests: bool, store: str | None) -> None:
-    """Show how backups stand in a browser on this machine. Only 127.0.0.1 is listened on; Ctrl-C ends it.
+    """Show the state of backups in a browser on this machine. It listens on 127.0.0.1 only; Ctrl-C ends it.
 
-    The address that is printed lets one browser in, once. Nothing can be changed without --allow-requests.
+    The printed address works once, for one browser. Without --allow-requests, nothing can be changed.
 
     \b
     Examples:
@@ -34,7 +34,7 @@ def console(as_json: bool, port: int, allow_requests: bool, store: str | None) -
     with listening(port) as there:
         port = there.getsockname()[1]
         app, address = on_laptop(settings, actor_of(settings), port, may_change=allow_requests)
-        with suppress(KeyboardInterrupt):  # Ctrl-C before the server heeds it
+        with suppress(KeyboardInterrupt):  # Ctrl-C before the server handles it
             if as_json:
                 say_json({"address": address})
             else:

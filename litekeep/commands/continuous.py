@@ -15,15 +15,15 @@ _SHORTEST, _LONGEST = timedelta(seconds=5), timedelta(hours=1)
 
 
 @click.command()
-@click.option("--every", default="30s", show_default=True, metavar="LENGTH", help="From one cycle to the next.")
-@click.option("--once", is_flag=True, help="One cycle, and its error if it fails.")
+@click.option("--every", default="30s", show_default=True, metavar="LENGTH", help="Time between cycles.")
+@click.option("--once", is_flag=True, help="Run one cycle, and exit with its error if it fails.")
 @store
-@click.option("--copy-to", metavar="URL", help="A second store that gets each point too. [BACKUP_COPY_STORE]")
+@click.option("--copy-to", metavar="URL", help="A second store for each point. [BACKUP_COPY_STORE]")
 @common
 def continuous(as_json: bool, every: str, once: bool, store: str | None, copy_to: str | None) -> int:
-    """Make a point of DATABASE_URL whenever something was written, again and again.
+    """Take continuous backups of DATABASE_URL: a point after each change.
 
-    Runs until it is stopped, and gives way to another that begins on the same database and store.
+    Runs until it is stopped, or until another one starts on the same database and store.
 
     \b
     Examples:
@@ -42,7 +42,7 @@ def continuous(as_json: bool, every: str, once: bool, store: str | None, copy_to
     length = _length(every)
     settings = settings_with(backup_store=store, backup_copy_store=copy_to)
     if settings.backup_databases is not None:
-        raise UsageError("a loop is of one database: unset BACKUP_DATABASES, and run one for each")
+        raise UsageError("litekeep continuous takes one database: unset BACKUP_DATABASES, and run one for each")
     if settings.backup_copy_store:
         what = "--copy-to" if copy_to else "BACKUP_COPY_STORE"
         check_apart(settings.backup_store, settings.backup_copy_store, what)
@@ -57,13 +57,13 @@ def continuous(as_json: bool, every: str, once: bool, store: str | None, copy_to
         copy_store=open_store(settings.backup_copy_store) if settings.backup_copy_store else None,
     )
     log = event_log(settings, result_on_stdout=as_json)
-    ran = run_loop(order, settings, log, length, once=once, tell=(lambda _: None) if quiet else say)
+    result = run_loop(order, settings, log, length, once=once, tell=(lambda _: None) if quiet else say)
     if as_json:
-        say_json(ran.to_json())
+        say_json(result.to_json())
     elif not quiet:
         say(
-            f"{count(ran.points, 'point')}, {count(ran.quiet, 'time')} nothing written, {ran.failed} failed; "
-            f"newest: {ran.last or '-'}"
+            f"{count(result.points, 'point')}, {count(result.quiet, 'time')} nothing written, {result.failed} failed; "
+            f"newest: {result.last or '-'}"
         )
     return 0
 

@@ -19,7 +19,8 @@ from shared.terminal.screen import progress_bars
 def copy(as_json: bool, **flags: Any) -> int:
     """Bring another store up to date: artifacts, manifests, verdicts, holds and drill reports.
 
-    What is there already is left. Each artifact is checked on the way. Run it again after an interruption.
+    Existing objects are left unchanged. Each artifact is checked while it is copied. After an interruption, run it
+    again.
 
     \b
     Examples:

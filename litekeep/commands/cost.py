@@ -15,13 +15,13 @@ def _terms(function: Function) -> Function:
             "--prices",
             metavar="FILE",
             type=click.Path(path_type=Path),
-            help="A price file of your own, in the form of prices.json.",
+            help="Your own price file, in the format of prices.json.",
         ),
         click.option("--location", default="us-central1", show_default=True, help="Where the bucket is."),
         click.option(
             "--run-seconds",
             type=click.FloatRange(0, 604_800),
-            help="How long a backup's run takes on Cloud Run (2 vCPU, 4 GiB). Without it, runs are not counted.",
+            help="Duration of a backup run on Cloud Run (2 vCPU, 4 GiB). Without it, runs are not counted.",
         ),
     ):
         function = option(function)
@@ -34,10 +34,10 @@ def _terms(function: Function) -> Function:
 @common
 @click.pass_context
 def cost(context: click.Context, /, as_json: bool, **flags: Any) -> None:
-    """Show what the store costs a month, in 30 days at this rate, and what each change would save.
+    """Show what the store costs per month, now and in 30 days at this rate, and what each change would save.
 
-    By the store's listing alone, at list prices of one dated file; what has no sourced price is not counted, and is
-    named. A folder is shown as if it were a bucket.
+    Computed from the store's listing and a dated file of list prices. Items without a price are named and not counted.
+    A folder is priced as if it were a bucket.
 
     \b
     Examples:
@@ -56,7 +56,7 @@ def cost(context: click.Context, /, as_json: bool, **flags: Any) -> None:
 @store
 @common
 def review(as_json: bool, **flags: Any) -> None:
-    """Write the same as a page into the store, for the quarterly review.
+    """Write the costs as a page into the store, for the quarterly review.
 
     \b
     Example:

@@ -7,9 +7,9 @@ from shared.terminal.options import common, database, settings_with, store
 
 @click.command()
 @click.argument("backup_id", metavar="[ID]", required=False)
-@click.option("--reason", metavar="TEXT", help="Why, in a line: it goes into the audit trail.")
+@click.option("--reason", metavar="TEXT", help="Why, in one line, for the audit trail.")
 @click.option("--force", is_flag=True, help="Even if it is the last good backup of its database.")
-@click.option("--request", metavar="ID", help="What that request asks for, once a second person has approved it.")
+@click.option("--request", metavar="ID", help="Carry out this request, after a second person has approved it.")
 @database
 @store
 @common
@@ -22,7 +22,7 @@ def delete(
     database: str | None,
     store: str | None,
 ) -> None:
-    """Delete one backup before its time. A held one is never deleted.
+    """Delete one backup before its retention ends. A held backup is never deleted.
 
     \b
     Examples:
@@ -34,7 +34,7 @@ def delete(
 
     if request is not None:
         if backup_id or reason or force or database:
-            raise UsageError("--request says all that is to be done: beside it only --store goes")
+            raise UsageError("--request defines the whole deletion: only --store goes with it")
         delete_requested(settings_with(backup_store=store), request, as_json=as_json)
     elif backup_id is None or reason is None:
         raise UsageError(f"{'ID' if backup_id is None else '--reason'} is missing; see: litekeep delete --help")

@@ -12,8 +12,8 @@ from shared.terminal.screen import progress_bars, say, say_json
 @click.command()
 @click.argument("a")
 @click.argument("b", default="live")
-@click.option("--table", "tables", multiple=True, metavar="T", help="Only this table, with the keys of its rows.")
-@click.option("--values", is_flag=True, help="With --table: also the values of the rows. They are not masked.")
+@click.option("--table", "tables", multiple=True, metavar="T", help="Only this table, with the keys of differing rows.")
+@click.option("--values", is_flag=True, help="With --table: also the values of the rows, unmasked.")
 @click.option("--sql", metavar="F", type=click.Path(path_type=Path), help="Write the SQL that turns B into A to F.")
 @database
 @store
@@ -22,7 +22,7 @@ def diff(as_json: bool, a: str, b: str, **flags: Any) -> int:
     """Show what differs from A to B: tables, schema, and rows by key.
 
     A and B are each a backup (an id, latest, latest-verified), a moment, or `live`: the database that
-    DATABASE_URL names. B is `live` when it is left out. Exit code 0, whether they differ or not.
+    DATABASE_URL names. B is `live` by default. The exit code is 0 whether they differ or not.
 
     \b
     Examples:

@@ -8,16 +8,16 @@ from shared.terminal.screen import progress_bars
 
 
 @click.command()
-@click.option("--now", is_flag=True, help="Hold a drill whatever day it is.")
-@click.option("--full", is_flag=True, help="Now, and with the four scenarios, as each quarter.")
+@click.option("--now", is_flag=True, help="Run a drill now, on any day.")
+@click.option("--full", is_flag=True, help="Run a drill now, with the four scenarios of the quarterly drill.")
 @click.option(
     "--scenario",
     "scenarios",
     multiple=True,
     metavar="S",
-    help="Play only this one, now: minor, instance, major, regional, all; may be given again.",
+    help="Run only this scenario, now: minor, instance, major, regional, all; may be repeated.",
 )
-@click.option("--list", "listing", is_flag=True, help="Show past drills, and hold none.")
+@click.option("--list", "listing", is_flag=True, help="List past drills, and run none.")
 @database
 @store
 @common
@@ -30,17 +30,19 @@ def drill(
     database: str | None,
     store: str | None,
 ) -> int:
-    """Rehearse recovery from what the store holds, with a report.
+    """Rehearse recovery from the store, with a report.
 
-    On the first Sunday of a month (UTC), or with --now: restores the latest verified backup of each database, an
-    older one by chance, and the latest from BACKUP_COPY_STORE, with nothing but the store and the key, into scratch
-    databases. Checks them, also by the queries in BACKUP_DRILL_SQL; holds recovery time and age of the data to their
-    targets; stores the report under drills/. Exits with 3 if a backup is not good, 1 if anything else was found.
+    On the first Sunday of a month (UTC), or with --now, restores three backups of each database into scratch
+    databases, with only the store and the key: the latest verified one, a random older one, and the latest one in
+    BACKUP_COPY_STORE. Checks the results, also with the queries in BACKUP_DRILL_SQL, compares recovery time and age of
+    the data with their targets, and stores the report under drills/. Exits with 3 if a backup is not good, with 1 for
+    any other finding.
 
-    In January, April, July and October, or with --full, four scenarios are played from the first command to the
+    In January, April, July and October, or with --full, it also runs four scenarios, from the first command to the
     application's checks: damaged pages, restored in place on a copy (minor); a new database on the platform (instance);
-    an empty machine with store and key alone (major); the copy store, a self-hosted file and the way back (regional).
-    With DATABASE_URL set, the copy is one of the live database, and new databases go on its project and are removed.
+    an empty machine with only the store and the key (major); the copy store, a self-hosted file, and back to the
+    platform (regional). With DATABASE_URL set, the copy is made from the live database, and new databases are created
+    in its project and removed afterwards.
 
     \b
     Examples:
@@ -50,12 +52,12 @@ def drill(
       litekeep drill --list
     """
     if listing and (now or full or scenarios):
-        raise UsageError("--list holds no drill: leave --now, --full and --scenario out")
+        raise UsageError("--list runs no drill: leave out --now, --full and --scenario")
     from jobs.verify.drill import run_drill, run_list
-    from jobs.verify.drill_places import asked_for
+    from jobs.verify.drill_places import drill_request
 
     if listing:
         return run_list(store, database, as_json=as_json)
     with progress_bars(wanted=not as_json) as progress:
-        asked = asked_for(now=now, full=full, names=scenarios)
+        asked = drill_request(now=now, full=full, names=scenarios)
         return run_drill(store, database, asked=asked, as_json=as_json, progress=progress)

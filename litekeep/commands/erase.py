@@ -11,22 +11,26 @@ from shared.terminal.screen import progress_bars
 
 @click.command()
 @click.option("--table", metavar="T", help="The table with the person's rows.")
-@click.option("--column", metavar="C", help="The column whose values are given.")
-@click.option("--value-from", metavar="-", help="- : the values, one a line, from stdin. Never on the command line.")
+@click.option("--column", metavar="C", help="The column that the values are compared with.")
+@click.option(
+    "--value-from", metavar="-", help="- reads the values from stdin, one per line. Never on the command line."
+)
 @click.option("--also", multiple=True, metavar="T.C", help="Another column with the same values; may be repeated.")
-@click.option("--reason", metavar="TEXT", help="Such as the number of the request; no personal data.")
-@click.option("--report", "report_id", metavar="ID", help="Report on an erasure that was recorded.")
-@click.option("--rewrite", is_flag=True, help="Make anew every backup that has not forgotten, and remove the old ones.")
-@click.option("--absent", multiple=True, metavar="T[.C]", help="With --rewrite: what old backups never had.")
-@click.option("--dry-run", is_flag=True, help="Show what would go with these rows, and record nothing.")
+@click.option("--reason", metavar="TEXT", help="Such as a ticket number; no personal data.")
+@click.option("--report", "report_id", metavar="ID", help="Report on a recorded erasure.")
+@click.option("--rewrite", is_flag=True, help="Rewrite every backup that still has the rows, and remove the old ones.")
+@click.option(
+    "--absent", multiple=True, metavar="T[.C]", help="With --rewrite: a table or column old backups never had."
+)
+@click.option("--dry-run", is_flag=True, help="Show which other rows are affected, and record nothing.")
 @database
 @store
 @common
 def erase(as_json: bool, **flags: Any) -> int:
-    """Record an erasure, so that whatever comes out of a backup taken until now has forgotten these rows.
+    """Record an erasure, so that no restore of a backup taken until now brings these rows back.
 
-    Backups stay as they are. Restores, exports, drills, `diff` and `rows restore` replay the erasure before
-    anything gets its name. The live database is not touched: delete there first. See docs/privacy.md.
+    Backups stay unchanged. Restores, exports, drills, `diff` and `rows restore` replay the erasure before they put
+    anything in place. The live database is not changed: delete the rows there first. See docs/privacy.md.
 
     \b
     Examples:

@@ -9,16 +9,18 @@ from shared.catalog.listing import LATEST, LATEST_VERIFIED
 from shared.errors import UsageError
 from shared.operations.transfer import check_export_name, export_backup
 from shared.terminal.audit import audited
-from shared.terminal.erasures import tell_erased, way_out_of
+from shared.terminal.erasures import emit_erasures, way_out_of
 from shared.terminal.options import common, database, erasures, settings_with, store
 from shared.terminal.parts import catalog_of, database_of, event_log, key_of
-from shared.terminal.restore_order import moment_of, refuse_stand_in
+from shared.terminal.restore_order import check_restorable_at, moment_of
 from shared.terminal.screen import progress_bars, say, say_json
 
 
 @click.command()
 @click.option("--backup", "ref", metavar="REF", help="An id, latest, or latest-verified.")
-@click.option("--at", metavar="TIME", help="The newest backup taken at or before that time (UTC unless it says so).")
+@click.option(
+    "--at", metavar="TIME", help="The newest backup taken at or before that time (UTC unless it has an offset)."
+)
 @click.option(
     "--output",
     required=True,
@@ -50,7 +52,7 @@ def export(as_json: bool, ref: str | None, at: str | None, output: Path, **flags
     newest = wanted in (LATEST, LATEST_VERIFIED)
     backup = catalog.find(wanted, flags["database"] or (database_of(settings) if newest else None), moment)
     if moment is not None:
-        refuse_stand_in(catalog, backup, moment, lambda: key_of(settings))
+        check_restorable_at(catalog, backup, moment, lambda: key_of(settings))
     log, name = event_log(settings, result_on_stdout=as_json), backup.name
     about = {"database": name.database, "backup_id": name.id, "kind": name.kind}
     with (
@@ -58,12 +60,12 @@ def export(as_json: bool, ref: str | None, at: str | None, output: Path, **flags
         progress_bars(wanted=not as_json) as progress,
     ):
         done = export_backup(catalog, backup, key_of(settings), output, way=way, progress=progress)
-        tell_erased(log, name, name.id, str(output), done.erased)
+        emit_erasures(log, name, name.id, str(output), done.erased)
     notes = [*(f"passed over: {why}" for why in backup.passed_over), *done.notes]
     if as_json:
         size = output.stat().st_size
         say_json({"id": done.manifest.id, "output": str(output), "size_bytes": size, "notes": notes})
         return
-    say(f"Exported {done.manifest.id} to {output}, in clear: keep it as safe as the database")
+    say(f"Exported {done.manifest.id} to {output}, not encrypted: keep it as safe as the database")
     for note in notes:
         say(f"  note: {note}")

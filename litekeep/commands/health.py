@@ -17,14 +17,13 @@ _SIGNS = {True: GOOD, False: BAD, None: UNKNOWN}
 
 
 @click.command()
-@click.option("--restores", is_flag=True, help="Of a SQLite Cloud login, also require what restores there need.")
+@click.option("--restores", is_flag=True, help="Also require the privileges that restores to SQLite Cloud need.")
 @store
 @common
 def health(as_json: bool, restores: bool, store: str | None) -> int:
-    """Check source, store and key: reachable, readable, writable, in order; a line each.
+    """Check source, store, key and approvals: reachable, readable, writable, in order; one line each.
 
-    Of SQLite Cloud also TLS, the login, the database, and each privilege. Exits with 1 when something is not as it
-    should be.
+    On SQLite Cloud, also checks TLS, the login, the database and each privilege. Exits with 1 if a check fails.
 
     \b
     Examples:
@@ -49,7 +48,7 @@ def health(as_json: bool, restores: bool, store: str | None) -> int:
 
 
 def _approvals(settings: Settings) -> Condition:
-    """Whether two persons can restore over live data, and whether the policy is the one that the stores have seen."""
+    """Returns whether approvals are in force, and whether the policy is the newest one recorded in the stores."""
     policy = policy_of(settings)
     if policy is None or not policy.people:
         why = "no policy file names people, so nothing is restored over production; see docs/approvals.md"

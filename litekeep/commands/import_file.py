@@ -16,14 +16,14 @@ from shared.text import count
 
 
 @click.command(name="import")
-@click.option("--file", "file", required=True, metavar="F", type=click.Path(path_type=Path), help="What to load.")
-@click.option("--to", metavar="URL", help="The new database. [F's name with .db, beside it]")
+@click.option("--file", "file", required=True, metavar="F", type=click.Path(path_type=Path), help="The file to load.")
+@click.option("--to", metavar="URL", help="The new database. [beside F, with the name of F and .db]")
 @common
 def import_file(as_json: bool, file: Path, to: str | None) -> None:
-    """Make a new database of a .sql, .sql.gz, .sqlite or .sqlite.zst file.
+    """Load a .sql, .sql.gz, .sqlite or .sqlite.zst file into a new database.
 
-    Dumps of Litekeep and of the stock sqlite3 shell load. They run under guard: a dump can
-    create and fill tables, and can not reach any other file.
+    Loads dumps made by Litekeep and by the stock sqlite3 shell. A dump runs with limits: it can create and fill tables,
+    and cannot access any other file.
 
     \b
     Examples:

@@ -22,17 +22,17 @@ _FLAGS = {
 @click.command()
 @click.option("--source", metavar="URL", help="The database: a path, or sqlitecloud://…")
 @click.option("--store", metavar="URL", help="Where backups live: a folder or gs://BUCKET[/PREFIX].")
-@click.option("--key", metavar="KEY", help="file:PATH, gcp-kms://… or none; a file that is missing is made.")
+@click.option("--key", metavar="KEY", help="file:PATH, gcp-kms://… or none; a missing file is created.")
 @click.option("--schedule", metavar="CRON", help="kind=cron pairs, UTC, such as daily=0 0 * * *")
-@click.option("--notify", metavar="URLS", help="Apprise URLs for findings, with blanks between.")
-@click.option("--heartbeat", metavar="URL", help="What is called after each good backup.")
-@click.option("--file", "file", type=click.Choice([".env", "litekeep.toml"]), help="What to write. [.env]")
+@click.option("--notify", metavar="URLS", help="Apprise URLs for findings, separated by spaces.")
+@click.option("--heartbeat", metavar="URL", help="A URL to call after each successful backup.")
+@click.option("--file", "file", type=click.Choice([".env", "litekeep.toml"]), help="The file to write. [.env]")
 @common
 def init(as_json: bool, file: str | None, heartbeat: str | None, **flags: str | None) -> None:
-    """Ask for source, store, key, schedule and notifications, try each, and write the settings file.
+    """Ask for source, store, key, schedule and notifications, check each, and write the settings file.
 
-    What a flag answers is not asked; without a terminal nothing is asked, and what no flag says is the default.
-    The file has mode 0600. No file that is there is overwritten.
+    A flag answers its question. Without a terminal nothing is asked, and the defaults are used. The file has mode 0600,
+    and never overwrites another.
 
     \b
     Examples:
@@ -40,7 +40,7 @@ def init(as_json: bool, file: str | None, heartbeat: str | None, **flags: str | 
       litekeep init --source /srv/app/app.db --store /mnt/backups --notify ntfys://ntfy.sh/my-topic
     """
     from litekeep.setup_file import choose_file, write_settings
-    from litekeep.setup_questions import key_to_make, questions_of
+    from litekeep.setup_questions import missing_key_file, questions_of
     from shared.settings import read_settings
     from shared.terminal.audit import audited
     from shared.terminal.parts import event_log
@@ -53,7 +53,7 @@ def init(as_json: bool, file: str | None, heartbeat: str | None, **flags: str | 
         checks += lines
     values = {name: value for name, value in answers.items() if value}
     settings = read_settings(**values)
-    missing = key_to_make(settings)
+    missing = missing_key_file(settings)
     with audited(event_log(read_settings(), result_on_stdout=as_json, trail=False), settings, "init", str(path)):
         if missing is not None:
             from shared.keys.keyfile import KeyFile
@@ -64,8 +64,11 @@ def init(as_json: bool, file: str | None, heartbeat: str | None, **flags: str | 
 
 
 def _ask(question: "Question", given: str | None, answers: dict[str, str], *, quiet: bool) -> list[str]:
-    """Adds the answer to `answers` once it works. On a terminal a wrong one is asked again; else it is the error."""
-    from litekeep.setup_questions import tried
+    """Adds the answer to `answers` once it works, and returns the results of its check.
+
+    On a terminal a wrong answer is asked for again; otherwise its error is raised.
+    """
+    from litekeep.setup_questions import try_answer
     from shared.errors import LitekeepError
     from shared.terminal.screen import BAD, GOOD, say
 
@@ -75,7 +78,7 @@ def _ask(question: "Question", given: str | None, answers: dict[str, str], *, qu
         if asking:
             value = str(click.prompt(question.text, default=question.default, show_default=_may_be_shown(question)))
         try:
-            lines = tried(question, answers | {question.setting: value})
+            lines = try_answer(question, answers | {question.setting: value})
         except LitekeepError as error:
             if not asking:
                 raise
@@ -89,14 +92,14 @@ def _ask(question: "Question", given: str | None, answers: dict[str, str], *, qu
 
 
 def _may_be_shown(question: "Question") -> bool:
-    """A default out of the environment may hold a credential."""
+    """Returns whether the default may be shown: one from the environment may hold a credential."""
     from shared.redaction import redact
 
     return bool(question.default) and redact(question.default or "") == question.default
 
 
 def _say(path: str, values: dict[str, str], checks: list[str], new_key: str | None, *, as_json: bool) -> None:
-    from shared.terminal.screen import how_to_call, say, say_json
+    from shared.terminal.screen import command_name, say, say_json
 
     if as_json:
         document: dict[str, Any] = {"file": path, "settings": list(values), "checks": checks, "new_key": new_key}
@@ -105,5 +108,5 @@ def _say(path: str, values: dict[str, str], checks: list[str], new_key: str | No
     if new_key:
         say(f"NEW KEY {new_key}: copy it to a safe place NOW; without it no backup can ever be read")
     say(f"Wrote {path}, readable by you alone.")
-    say(f"Take a backup:   {how_to_call()} backup --kind daily --verify")
-    say(f"Then by itself:  {how_to_call()} systemd --user --install")
+    say(f"Take a backup:   {command_name()} backup --kind daily --verify")
+    say(f"Automate it:     {command_name()} systemd --user --install")

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
 
 @click.command()
 @click.argument("path", type=click.Path(path_type=Path))
-@click.option("--signing", is_flag=True, help="A pair of signing keys: the public half goes to stdout.")
+@click.option("--signing", is_flag=True, help="Make a pair of signing keys, and print the public one on stdout.")
 @common
 def keygen(as_json: bool, path: Path, signing: bool) -> None:
     """Make a key file at PATH: mode 0600, never over an existing file.
@@ -54,7 +54,7 @@ def _signing(path: Path, settings: "Settings", *, as_json: bool) -> None:
     if as_json:
         say_json({"path": str(path), "key_id": key.public.id, "public_key": key.public.pem})
         return
-    click.echo(f"Made {path}: it signs in your name, so keep it to yourself. Use it: export ", err=True, nl=False)
-    click.echo(f"BACKUP_SIGNING_KEY=file:{path}. The public half, for the policy file:", err=True)
+    click.echo(f"Made {path}: it signs in your name, so keep it secret. Use it: export ", err=True, nl=False)
+    click.echo(f"BACKUP_SIGNING_KEY=file:{path}. The public key, for the policy file:", err=True)
     for line in key.public.pem.splitlines():
         say(line)

@@ -14,9 +14,9 @@ from shared.terminal.screen import progress_bars
 @common
 @click.pass_context
 def keys(context: click.Context, as_json: bool, store: str | None) -> None:
-    """Show which key versions wrap how many backups, until when each is needed, and what would be lost with it.
+    """Show which key versions wrap how many backups, until when each is needed, and how many would be lost with it.
 
-    A re-wrapping counts only where BACKUP_KEY opens the backup, so that it can be checked.
+    A re-wrapping counts only if BACKUP_KEY opens the backup, so that it can be checked.
 
     \b
     Examples:
@@ -36,9 +36,9 @@ def keys(context: click.Context, as_json: bool, store: str | None) -> None:
 @store
 @common
 def sheet(as_json: bool, **flags: Any) -> None:
-    """Print the recovery sheet: stores, key, and the commands of a restore on a bare machine.
+    """Print the recovery sheet: stores, key, and the commands of a restore on a new machine.
 
-    A key file is on it as text: whoever has the sheet and the store has the data. Lock it away.
+    It contains the key file as text: with the sheet and the store anyone can read the data. Lock it away.
 
     \b
     Examples:
@@ -54,7 +54,7 @@ def sheet(as_json: bool, **flags: Any) -> None:
 @click.argument("path", type=click.Path(path_type=Path))
 @common
 def enter(as_json: bool, path: Path) -> None:
-    """Make the key file at PATH again from the lines of a recovery sheet, typed on stdin.
+    """Make the key file at PATH from the lines of a recovery sheet, typed on stdin.
 
     \b
     Example:

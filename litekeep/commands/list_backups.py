@@ -14,7 +14,7 @@ from shared.terminal.options import common, database, settings_with, store
 from shared.terminal.screen import BAD, GOOD, say, say_json, table
 from shared.text import age, count, moment, printable, size
 
-_FOLDED = 2  # points from which on they are one line
+_FOLDED = 2  # a chain of at least this many points is shown as one line
 _SHORT = 12  # characters of a schema version
 _DROPPABLE = ("schema", "rows", "size", "database", "kept until", "kind", "age")
 
@@ -26,7 +26,7 @@ _DROPPABLE = ("schema", "rows", "size", "database", "kept until", "kind", "age")
     help="Only backups of this kind.",
 )
 @click.option("--held", is_flag=True, help="Only held backups, with who holds them and why.")
-@click.option("--wide", is_flag=True, help="Every column in full, whatever the width of the terminal.")
+@click.option("--wide", is_flag=True, help="Every column in full, at any width of the terminal.")
 @database
 @store
 @common
@@ -35,7 +35,7 @@ def list_backups(
 ) -> None:
     """List the backups in a store, newest first.
 
-    The points of a continuous chain are one line for each database, unless --kind continuous asks for all.
+    The points of a continuous chain are shown as one line per database; --kind continuous lists them all.
 
     \b
     Examples:
@@ -68,7 +68,7 @@ def _draw(backups: list[Backup], *, wide: bool, folded: bool) -> None:
     rows = [
         (
             GOOD if backup.good else BAD,
-            said,
+            label,
             backup.name.database,
             backup.name.kind.value,
             age((now - backup.created_at).total_seconds()),
@@ -78,9 +78,9 @@ def _draw(backups: list[Backup], *, wide: bool, folded: bool) -> None:
             {True: "yes", False: "NO", None: "not yet"}[backup.verified],
             "held" if backup.hold else f"{backup.keep_until:%Y-%m-%d}" if backup.keep_until else "",
         )
-        for backup, said, stored in lines
+        for backup, label, stored in lines
     ]
-    table(columns, rows, right=frozenset({4, 5, 6}), droppable=_DROPPABLE, wide=wide)
+    table(columns, rows, right=frozenset({4, 5, 6}), droppable=_DROPPABLE, wide=wide, all_columns="--wide, --json")
     for backup in backups:
         if backup.hold:
             since = f" since {moment(backup.hold.held_at)}" if backup.hold.held_at else ""
@@ -96,15 +96,15 @@ def _draw(backups: list[Backup], *, wide: bool, folded: bool) -> None:
 
 
 class ListLine(NamedTuple):
-    """A backup as one row: its id and stored bytes, or those of the whole chain of points of which it is the newest."""
+    """A row: a backup with its id and stored bytes, or the newest point of a chain with those of the whole chain."""
 
     backup: Backup
-    said: str
+    label: str
     stored_bytes: int
 
 
 def fold(backups: list[Backup]) -> list[ListLine]:
-    """A line for each backup, and one for all good points of a database, where the newest would stand."""
+    """Returns a line for each backup, and one for all good points of a database in place of the newest."""
     points: dict[str, list[Backup]] = {}
     for backup in backups:
         if backup.name.kind is Kind.CONTINUOUS and backup.good:
@@ -121,6 +121,6 @@ def fold(backups: list[Backup]) -> list[ListLine]:
 
 
 def _schema_version(backup: Backup, *, wide: bool) -> str:
-    """Migration hashes are 64 digits long: their beginning tells them apart."""
+    """Returns the schema version, shortened unless `wide`: the first digits of a migration hash are enough."""
     version = backup.schema_version or ""
     return version if wide or len(version) <= _SHORT else f"{version[: _SHORT - 1]}…"

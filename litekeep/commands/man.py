@@ -6,13 +6,15 @@ from shared.terminal.options import common
 
 
 @click.command()
-@click.option("--install", "installing", is_flag=True, help="Write it to where `man litekeep` finds it, for yourself.")
+@click.option(
+    "--install", "installing", is_flag=True, help="Write it to your own folder, where `man litekeep` finds it."
+)
 @common
 @click.pass_context
 def man(context: click.Context, as_json: bool, installing: bool) -> None:
     """Print the manual page, or install it for yourself.
 
-    It is made from the same text as --help.
+    It has the same text as --help.
 
     \b
     Examples:
@@ -31,7 +33,7 @@ def man(context: click.Context, as_json: bool, installing: bool) -> None:
     path = None
     if installing:
         path = data_folder() / "man" / "man1" / "litekeep.1"
-        write_own_file(path, page, mark=".TH LITEKEEP 1 ", what="manual page of Litekeep's")
+        write_own_file(path, page, mark=".TH LITEKEEP 1 ", what="manual page of Litekeep")
     if as_json:
         say_json({"page": page, "path": None if path is None else str(path)})
     elif path is None:

@@ -20,9 +20,9 @@ _database = click.option("--database", metavar="NAME", help="Another database of
 
 @click.group()
 def native() -> None:
-    """SQLite Cloud's own continuous backups: look at them, switch them on, go back by them.
+    """Manage SQLite Cloud's own continuous backups: show, enable and restore them.
 
-    The platform keeps them beside the database: they complement backups that lie elsewhere.
+    The platform stores them next to the database: use them in addition to backups elsewhere.
 
     \b
     Example:
@@ -32,22 +32,22 @@ def native() -> None:
 
 @native.command()
 @click.option(
-    "--watch", metavar="SECONDS", type=click.IntRange(1, 3600), help="See for that long whether writes go on."
+    "--watch", metavar="SECONDS", type=click.IntRange(1, 3600), help="Watch this long whether anything is written."
 )
 @_database
 @common
 def status(as_json: bool, watch: int | None, database: str | None) -> int:
-    """Show retention, the newest point and its age; exit with 1 when it falls behind what is written.
+    """Show retention, the newest point and its age. Exits with 1 if the newest point is too old while writes go on.
 
     \b
     Examples:
       litekeep native status
       litekeep native status --watch 60
     """
-    from litekeep.native_screen import judged, say_state, to_json
+    from litekeep.native_screen import evaluate, say_state, to_json
 
     inventory, wrote = watched(_location(database), watch, time.sleep)
-    found = judged(inventory, wrote=wrote)
+    found = evaluate(inventory, wrote=wrote)
     if as_json:
         say_json(to_json(inventory, found, wrote=wrote))
     else:
@@ -56,21 +56,21 @@ def status(as_json: bool, watch: int | None, database: str | None) -> int:
 
 
 @native.command()
-@click.option("--retention", default="7d", show_default=True, metavar="LENGTH", help="How far back one can go.")
-@click.option("--interval", default="24h", show_default=True, metavar="LENGTH", help="A whole snapshot that often.")
+@click.option("--retention", default="7d", show_default=True, metavar="LENGTH", help="How far back a restore can go.")
+@click.option("--interval", default="24h", show_default=True, metavar="LENGTH", help="Time between full snapshots.")
 @click.option("--shorten", is_flag=True, help="Allow a retention below the one in force.")
 @_database
 @common
 def enable(as_json: bool, retention: str, interval: str, shorten: bool, database: str | None) -> None:
-    """Switch native backups on, or change what is kept.
+    """Enable native backups, or change their retention.
 
-    The platform applies pending backup settings of all databases of the project with it.
+    This also applies pending backup settings of the project's other databases.
 
     \b
     Example:
       litekeep native enable --retention 168h --interval 24h
     """
-    from litekeep.native_screen import judged, say_state, to_json
+    from litekeep.native_screen import evaluate, say_state, to_json
     from shared.sqlitecloud.native_backups import enable as switch_on
     from shared.sqlitecloud.native_backups import given_length
     from shared.terminal.audit import audited
@@ -81,8 +81,8 @@ def enable(as_json: bool, retention: str, interval: str, shorten: bool, database
     log = event_log(settings, result_on_stdout=True)
     with audited(log, settings, "enable", place.display, database=place.database, kind="native"):
         inventory = switch_on(place.address, place.database, retention=kept, interval=every, may_shorten=shorten)
-    # The platform takes a moment for its first point: that there is none yet is no finding here.
-    found = replace(judged(inventory, wrote=None), problem=None)
+    # The platform takes a moment to make its first point, so a missing one is no problem yet.
+    found = replace(evaluate(inventory, wrote=None), problem=None)
     if as_json:
         say_json(to_json(inventory, found, wrote=None))
     else:
@@ -110,19 +110,19 @@ def list_points(as_json: bool, database: str | None) -> None:
         say_points(inventory.points)
     else:
         why = f" ({inventory.refusal})" if inventory.refusal else ""
-        say(f"No native backups of {place.database}{why}. Switch them on: litekeep native enable")
+        say(f"No native backups of {place.database}{why}. Enable them: litekeep native enable")
 
 
 @native.command()
-@click.option("--at", metavar="TIME", required=True, help="The moment to go back to (UTC unless it says so).")
-@click.option("--dry-run", is_flag=True, help="Say what would be done, and do nothing.")
+@click.option("--at", metavar="TIME", required=True, help="The moment to restore (UTC unless it has an offset).")
+@click.option("--dry-run", is_flag=True, help="Show what would be done, and do nothing.")
 @_database
 @store
 @common
 def restore(as_json: bool, **flags: Any) -> int:
-    """Put the database back to a moment, in place, after a safety backup of what is there.
+    """Restore the database to a moment, in place, after a safety backup of it.
 
-    Stop the application first. In production it is refused: see litekeep restore --at --to.
+    Stop the application first. In production this is refused: use litekeep restore --at --to.
 
     \b
     Examples:
@@ -138,7 +138,7 @@ def restore(as_json: bool, **flags: Any) -> int:
 def watched(
     place: "CloudLocation", seconds: int | None, pause: Callable[[float], None]
 ) -> tuple["NativeInventory", bool | None]:
-    """What there is, and whether writes went on while we looked; None when nobody was to look."""
+    """Returns the native backups, and whether anything was written within `seconds`; None without `seconds`."""
     from shared.sqlitecloud.native_backups import read_inventory
     from shared.sqlitecloud.native_findings import wrote_between
 

@@ -16,7 +16,7 @@ _file = click.argument("file", required=False, type=click.Path(path_type=Path))
 
 @click.group()
 def policy() -> None:
-    """The policy file, which rules over environment and flags.
+    """Check, show or sign the policy file, which takes precedence over settings and flags.
 
     \b
     Example:
@@ -28,7 +28,7 @@ def policy() -> None:
 @_file
 @common
 def check(as_json: bool, file: Path | None) -> int:
-    """Read the policy file whole, or FILE, and say whether it is in force, and who has signed it.
+    """Check the policy file, or FILE: whether it is valid and in force, and who has signed it.
 
     \b
     Examples:
@@ -45,7 +45,7 @@ def check(as_json: bool, file: Path | None) -> int:
         document = {"in_force": in_force, "path": path, "sha256": digest, "signed_by": signed_by, "lacking": lacking}
         say_json(document | {"approvals": bool(found and found.policy.people)})
     elif found is None:
-        say("No policy file: settings and flags alone decide what a run may touch")
+        say("No policy file: only settings and flags decide what a run may do")
     else:
         say(f"{path} is {'in force, and is valid' if in_force else 'valid'}")
         say(f"  sha256 {digest}")
@@ -59,7 +59,7 @@ def check(as_json: bool, file: Path | None) -> int:
 @_file
 @common
 def show(as_json: bool, file: Path | None) -> None:
-    """Show the policy that is in force, or the one in FILE.
+    """Show the policy in force, or the one in FILE.
 
     \b
     Example:
@@ -76,13 +76,18 @@ def show(as_json: bool, file: Path | None) -> None:
 
 @policy.command()
 @click.argument("file", type=click.Path(path_type=Path))
-@click.option("--output", required=True, type=click.Path(path_type=Path), help="The signed file; never over another.")
+@click.option(
+    "--output",
+    required=True,
+    type=click.Path(path_type=Path),
+    help="The signed file; an existing file is not overwritten.",
+)
 @common
 def sign(as_json: bool, file: Path, output: Path) -> int:
-    """Add your signature to the policy in FILE, by BACKUP_SIGNING_KEY.
+    """Sign the policy in FILE with BACKUP_SIGNING_KEY.
 
-    A first policy is signed by everybody whom it names; a later one, which names the SHA-256 of its predecessor, by two
-    people of that one.
+    The first policy must be signed by everybody it names. A later one names the SHA-256 of its predecessor, and must be
+    signed by two people of that one.
 
     \b
     Example:
@@ -102,7 +107,7 @@ def sign(as_json: bool, file: Path, output: Path) -> int:
 
 
 def _found(file: Path | None) -> "tuple[PolicyFile | None, str | None, bool]":
-    """A policy, where it is, and whether it is in force."""
+    """Returns the policy, its path, and whether it is in force."""
     from shared.policy.file import read_policy_file, read_policy_in_force
     from shared.policy.place import policy_path
     from shared.settings import read_settings
@@ -149,7 +154,7 @@ def _needed(policy: "Policy", action: Any) -> str:
     if policy.needs_two(action):
         return "two persons"
     if action == "in_place" and policy.environment == "production":
-        return "refused, for it names no people"
+        return "refused, because the policy names no people"
     return "one person"
 
 

@@ -20,10 +20,10 @@ from shared.terminal.screen import progress_bars
 def rekey(as_json: bool, **flags: Any) -> int:
     """Wrap the data keys of all backups with another key, so that either key opens them.
 
-    BACKUP_KEY is the old key. Manifests and artifacts stay as they are: each backup gets a sidecar,
-    which is read back and proven by unwrapping. The copy store follows. What the new key opens
-    already is left, so run it again after an interruption. With a Cloud KMS key that was rotated,
-    --to is the same key: the backups are wrapped by its newest version.
+    BACKUP_KEY is the old key. Manifests and artifacts stay unchanged: each backup gets an additional object, which is
+    read back and unwrapped to check it. The copy store is re-wrapped too. Backups that the new key already opens are
+    skipped, so run it again after an interruption. For a rotated Cloud KMS key, --to names the same key: backups are
+    then wrapped by its newest version.
 
     \b
     Examples:

@@ -8,12 +8,12 @@ import click
 from shared.terminal.flags import RestoreFlags, RowsFlags
 from shared.terminal.options import common, database, erasures, settings_with, store, what_and_where
 
-_reason = click.option("--reason", required=True, metavar="TEXT", help="Why, in a line: whoever decides reads it.")
+_reason = click.option("--reason", required=True, metavar="TEXT", help="Why, in one line, for the person who decides.")
 
 
 @click.group()
 def request() -> None:
-    """Ask for what needs two persons by the policy. BACKUP_SIGNING_KEY signs in your name.
+    """Request an operation that needs two persons by the policy. BACKUP_SIGNING_KEY signs in your name.
 
     \b
     Example:
@@ -24,14 +24,14 @@ def request() -> None:
 @request.command()
 @what_and_where
 @click.option("--upload-replace", is_flag=True, help="In place on SQLite Cloud in one step.")
-@click.option("--native", is_flag=True, help="By SQLite Cloud's own backups, in place, to the moment that --at names.")
+@click.option("--native", is_flag=True, help="Restore SQLite Cloud's own backup of the moment of --at, in place.")
 @_reason
 @erasures
 @database
 @store
 @common
 def restore(as_json: bool, reason: str, **flags: Any) -> int:
-    """Ask for a restore: another person approves it, and `litekeep restore --request ID` carries it out, once.
+    """Request a restore. Once another person has approved it, `litekeep restore --request ID` carries it out, once.
 
     \b
     Examples:
@@ -47,7 +47,7 @@ def restore(as_json: bool, reason: str, **flags: Any) -> int:
 @request.command()
 @click.option("--from", "ref", metavar="REF", help="The backup: an id, latest, or latest-verified.")
 @click.option("--at", metavar="TIME", help="Instead of --from: the newest good backup at or before that time.")
-@click.option("--table", required=True, metavar="T", help="The table whose rows come back.")
+@click.option("--table", required=True, metavar="T", help="The table to restore rows of.")
 @click.option("--where", metavar="SQL", help="Only the rows that meet this condition; it is stored in the request.")
 @click.option("--keys", metavar="FILE", type=click.Path(path_type=Path), help="Only the rows with these keys.")
 @click.option("--to", metavar="URL", help="The live database. [DATABASE_URL]")
@@ -57,7 +57,7 @@ def restore(as_json: bool, reason: str, **flags: Any) -> int:
 @store
 @common
 def rows(as_json: bool, reason: str, **flags: Any) -> int:
-    """Ask for rows of a table: `litekeep rows restore --request ID` carries it out, once.
+    """Request rows of a table. Once approved, `litekeep rows restore --request ID` carries it out, once.
 
     \b
     Example:
@@ -76,7 +76,7 @@ def rows(as_json: bool, reason: str, **flags: Any) -> int:
 @store
 @common
 def delete(as_json: bool, backup_id: str, force: bool, reason: str, database: str | None, store: str | None) -> int:
-    """Ask for the deletion of a backup before its time: `litekeep delete --request ID` carries it out.
+    """Request the deletion of a backup. Once approved, `litekeep delete --request ID` carries it out.
 
     \b
     Example:
@@ -94,7 +94,7 @@ def delete(as_json: bool, backup_id: str, force: bool, reason: str, database: st
 @store
 @common
 def cleanup(as_json: bool, reason: str, database: str | None, store: str | None) -> int:
-    """Ask for a cleanup --force by the rules of now: `litekeep cleanup --request ID` carries it out.
+    """Request a cleanup --force by the current rules. Once approved, `litekeep cleanup --request ID` carries it out.
 
     \b
     Example:

@@ -10,7 +10,7 @@ from shared.terminal.screen import say, say_json, table
 @store
 @common
 def requests(as_json: bool, store: str | None) -> None:
-    """List what was asked for, newest first: who asked, who decided, and until when it holds.
+    """List requests, newest first: who asked, who decided, and until when the approval is valid.
 
     \b
     Example:
@@ -27,20 +27,20 @@ def requests(as_json: bool, store: str | None) -> None:
         return
     rows = []
     for state in states:
-        told = state.to_json()
+        document = state.to_json()
         rows.append(
             (
                 state.id,
                 state.state,
-                told["action"] or "",
-                told["requester"] or "",
-                told["approved_by"] or (f"refused by {state.refused_by}" if state.refused_by else ""),
-                told["expires_at"] or "",
-                str((told["plan"] or {}).get("target") or ""),
+                document["action"] or "",
+                document["requester"] or "",
+                document["approved_by"] or (f"refused by {state.refused_by}" if state.refused_by else ""),
+                document["expires_at"] or "",
+                str((document["plan"] or {}).get("target") or ""),
             )
         )
     columns = ("request", "state", "what", "asked by", "approved by", "until", "target")
-    table(columns, rows, droppable=("what", "until", "target"))
+    table(columns, rows, droppable=("what", "until", "target"), shortened=("asked by", "approved by"))
     for state in states:
         for problem in state.problems:
             say(f"{state.id}: {problem}")

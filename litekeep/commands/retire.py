@@ -7,14 +7,14 @@ from shared.terminal.screen import say, say_json
 
 
 @click.command()
-@click.option("--database", required=True, metavar="NAME", help="The database that is no more.")
-@click.option("--reason", required=True, metavar="TEXT", help="Why, in a line: it goes into the audit trail.")
+@click.option("--database", required=True, metavar="NAME", help="The database that no longer exists.")
+@click.option("--reason", required=True, metavar="TEXT", help="Why, in one line, for the audit trail.")
 @store
 @common
 def retire(as_json: bool, database: str, reason: str, store: str | None) -> None:
-    """Say that a database is no more: its backups go when their time is over, and nothing alarms for it.
+    """Retire a database that no longer exists: its backups are deleted when their retention ends, without alerts.
 
-    A backup that is taken of it later brings it back.
+    A later backup of it ends the retirement.
 
     \b
     Example:
@@ -36,4 +36,4 @@ def retire(as_json: bool, database: str, reason: str, store: str | None) -> None
     if as_json:
         say_json(made)
         return
-    say(f"Retired {database}: its backups are kept as long as was promised, then they go")
+    say(f"Retired {database}: its backups are deleted when their retention ends")

@@ -1,4 +1,4 @@
-"""`litekeep rows`: rows of one table, brought back without the rest of the database."""
+"""`litekeep rows`: restores rows of one table."""
 
 from pathlib import Path
 from typing import Any
@@ -12,7 +12,7 @@ from shared.terminal.screen import progress_bars
 
 @click.group()
 def rows() -> None:
-    """Bring rows back from a backup, not the whole database.
+    """Restore rows from a backup, not the whole database.
 
     \b
     Example:
@@ -23,13 +23,13 @@ def rows() -> None:
 @rows.command()
 @click.option("--from", "ref", metavar="REF", help="The backup: an id, latest, or latest-verified.")
 @click.option("--at", metavar="TIME", help="Instead of --from: the newest good backup at or before that time.")
-@click.option("--table", metavar="T", help="The table whose rows come back.")
-@click.option("--where", metavar="SQL", help="Only the rows that meet this condition in the backup.")
+@click.option("--table", metavar="T", help="The table to restore rows of.")
+@click.option("--where", metavar="SQL", help="Only rows that meet this condition in the backup.")
 @click.option(
     "--keys",
     metavar="FILE",
     type=click.Path(path_type=Path),
-    help="Only the rows with these keys: one a line, as JSON; a list for a key of several columns. - is stdin.",
+    help="Only rows with these keys: one per line, as JSON; a list for a key of several columns. - is stdin.",
 )
 @click.option("--to", metavar="URL", help="The live database. [DATABASE_URL]")
 @click.option(
@@ -37,19 +37,19 @@ def rows() -> None:
     type=click.Choice(["on", "off"]),
     default="off",
     show_default=True,
-    help="Whether the application's triggers fire and its foreign keys act.",
+    help="Whether the application's triggers and foreign key actions run.",
 )
-@click.option("--values", is_flag=True, help="Show the rows' values in the plan. They are not masked.")
-@click.option("--request", metavar="ID", help="What that request asks for, once a second person has approved it.")
+@click.option("--values", is_flag=True, help="Show the rows' values in the plan, unmasked.")
+@click.option("--request", metavar="ID", help="Carry out this request, after a second person has approved it.")
 @click.option("--dry-run", is_flag=True, help="Show the plan, and write nothing.")
 @database
 @store
 @common
 def restore(as_json: bool, **flags: Any) -> int:
-    """Bring back the rows of a table that are missing or differ; newer rows stay.
+    """Restore rows of a table that are missing or differ. Newer rows are kept.
 
-    Without --where and --keys, every row of the table that the backup has. All rows are written in one
-    transaction, or none. A safety backup is taken first.
+    Without --where and --keys, restores every row of the table in the backup. All rows are written in one transaction,
+    after a safety backup.
 
     \b
     Examples:

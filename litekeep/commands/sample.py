@@ -1,4 +1,4 @@
-"""`litekeep sample`: what `make backup` calls when there is no database yet."""
+"""`litekeep sample`, which `make backup` calls if there is no database yet."""
 
 import click
 
@@ -10,7 +10,7 @@ from shared.text import count
 
 @click.command(hidden=True)
 def sample() -> None:
-    """Make the sample database, unless DATABASE_URL is set or it is there already."""
+    """Make the sample database, unless DATABASE_URL is set or the file exists."""
     if read_settings().database_url is None and not SAMPLE_DATABASE.exists():
         rows = make_sample(SAMPLE_DATABASE)
         say(f"Made {SAMPLE_DATABASE}: a sample database of {count(rows, 'row')}, as DATABASE_URL is not set")

@@ -13,7 +13,7 @@ from shared.terminal.options import common, database, settings_with, store
 @store
 @common
 def show(as_json: bool, ref: str, database: str | None, store: str | None) -> None:
-    """Show all that a backup's manifest and verdicts say. Neither its seal nor its artifacts are checked.
+    """Show the manifest and the verdicts of a backup. Its seal and its artifacts are not checked.
 
     \b
     Examples:

@@ -12,7 +12,7 @@ from shared.terminal.options import common, database, store
 @store
 @common
 def status(as_json: bool, database: str | None, store: str | None) -> int:
-    """Show how the backups of one database stand, or of all: fresh, proven, drilled, and what to do.
+    """Show the state of the backups of one database, or of all: age, verification, drills, and what to do.
 
     Exits with 1 when anything needs attention.
 
@@ -21,7 +21,7 @@ def status(as_json: bool, database: str | None, store: str | None) -> int:
       litekeep status
       litekeep status --database app.db --json
     """
-    from litekeep.native_screen import look_natively
+    from litekeep.native_screen import look_at_native_backups
     from litekeep.retention_screen import retention_document, retention_lines
     from litekeep.status_screen import finding_lines, screen
     from shared.terminal.cloud_project import cloud_project
@@ -31,7 +31,7 @@ def status(as_json: bool, database: str | None, store: str | None) -> int:
 
     settings = settings_with()
     look = take_look(store, database)
-    native = look_natively(cloud_project(settings), [each.database for each in look.statuses])
+    native = look_at_native_backups(cloud_project(settings), [each.database for each in look.statuses])
     if as_json:
         documents = [each | {"native": native.documents.get(each["database"])} for each in look.documents]
         whole = overall(look)
@@ -46,10 +46,10 @@ def status(as_json: bool, database: str | None, store: str | None) -> int:
         for line in [*finding_lines(look.others), *retention_lines(settings, look.retired)]:
             say(line)
         if native.failed:
-            say(f"⚠️ Native backups: not known, as {native.failed}")
+            say(f"⚠️ Native backups: unknown, {native.failed}")
     return 1 if look.needs_attention or native.alerts else 0
 
 
 def _document(documents: list[dict[str, Any]], whole: dict[str, Any]) -> dict[str, Any]:
-    """Of one database its own, as the contract has it; of several the same fields for all, and each one below."""
+    """Returns the document of one database; for several, the fields for all and each document in `databases`."""
     return documents[0] | {"alerts": whole["alerts"]} if len(documents) == 1 else whole | {"databases": documents}

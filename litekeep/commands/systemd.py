@@ -14,15 +14,15 @@ _SYSTEM = Path("/etc/systemd/system")
 @click.command()
 @click.option("--print", "printing", is_flag=True, help="Show the units, and write nothing. This is the default.")
 @click.option("--install", "installing", is_flag=True, help="Write the units, and enable their timers.")
-@click.option("--user", "of_user", is_flag=True, help="For your own service manager instead of the system's.")
-@click.option("--run-as", metavar="NAME", help="The user whose rights the system's units have. [you]")
+@click.option("--user", "of_user", is_flag=True, help="Use your own service manager instead of the system's.")
+@click.option("--run-as", metavar="NAME", help="The user that the system's units run as. [you]")
 @common
 def systemd(as_json: bool, printing: bool, installing: bool, of_user: bool, run_as: str | None) -> None:
-    """Write systemd units that back up, verify, clean up, watch and rehearse on this machine.
+    """Write systemd units for backup, verify, cleanup, monitor and drill on this machine.
 
-    A service and a timer for each kind in BACKUP_SCHEDULES (daily and weekly where it is not set), and for verify,
-    cleanup, monitor and drill. They run in the working folder with the settings in its .env or litekeep.toml; so call
-    this there. The services are hardened: they can write to the stores and beside the database, and nowhere else.
+    There is a service and a timer for each kind in BACKUP_SCHEDULES (daily and weekly if it is not set), and for
+    verify, cleanup, monitor and drill. They run in the current folder with the settings in its .env or litekeep.toml.
+    The services are hardened: they can write only to the stores and to the folder of the database.
 
     \b
     Examples:
@@ -39,7 +39,7 @@ def systemd(as_json: bool, printing: bool, installing: bool, of_user: bool, run_
     if printing and installing:
         raise UsageError("--print and --install exclude each other: give one")
     if of_user and run_as:
-        raise UsageError("--run-as goes with the system's units: your own run as you")
+        raise UsageError("--run-as is for the system's units: with --user they run as you")
     settings = settings_with()
     machine = machine_of(settings, of_user=of_user, run_as=run_as)
     units = units_of(machine, tasks_of(settings.backup_schedules))
@@ -50,7 +50,9 @@ def systemd(as_json: bool, printing: bool, installing: bool, of_user: bool, run_
         if not of_user and os.geteuid() != 0:
             raise UsageError(f"only root writes into {folder}: use sudo, or --user for units of your own")
         if machine.key_file is not None and not machine.key_file.exists():
-            raise UsageError(f"key file {machine.key_file} is not there: litekeep keygen {machine.key_file} makes one")
+            raise UsageError(
+                f"key file {machine.key_file} does not exist: litekeep keygen {machine.key_file} makes one"
+            )
         document |= _install(folder, units, of_user=of_user, as_json=as_json)
     elif not as_json:
         for name, text in units.items():
@@ -76,7 +78,7 @@ def _install(folder: Path, units: dict[str, str], *, of_user: bool, as_json: boo
         for name in timers:
             say(f"  {name}")
         for name in done.removed:
-            say(f"Removed {name}, which is no longer wanted")
+            say(f"Removed {name}, which is no longer needed")
         if not done.started:
             say("systemd does not run here: they start with the next boot")
         flag = "--user " if of_user else ""

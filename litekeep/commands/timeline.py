@@ -9,13 +9,13 @@ from shared.terminal.options import common, database, settings_with, store
 
 
 @click.command()
-@click.option("--from", "since", metavar="TIME", help="Only moments from then on (UTC unless it says so).")
-@click.option("--to", "until", metavar="TIME", help="Only moments up to then. [now]")
+@click.option("--from", "since", metavar="TIME", help="Only moments from this time on (UTC unless it has an offset).")
+@click.option("--to", "until", metavar="TIME", help="Only moments up to this time. [now]")
 @database
 @store
 @common
 def timeline(as_json: bool, since: str | None, until: str | None, database: str | None, store: str | None) -> None:
-    """Show the moments that can be reached, and the gaps.
+    """Show the moments that can be restored, and the gaps.
 
     \b
     Examples:
@@ -57,4 +57,4 @@ def _time(flag: str, text: str | None) -> datetime | None:
     try:
         return None if text is None else parse_time(text)
     except ValueError:
-        raise UsageError(f"{flag} {text!r} is no time: write 2024-01-15T12:00:00Z") from None
+        raise UsageError(f"{flag} {text!r} is not a time: write 2024-01-15T12:00:00Z") from None

@@ -1,4 +1,4 @@
-"""Turns the flags of a restore, or of a request for one, into a RestoreOrder."""
+"""Turns the flags of a restore, or of a request for one, into a RestoreOptions."""
 
 from collections.abc import Callable
 from datetime import datetime

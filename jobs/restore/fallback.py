@@ -1,4 +1,4 @@
-"""What is restored, or named, where the backup that was meant turns out not good: never another one unasked."""
+"""Restores another backup if the chosen one is not good and the flags allow it; otherwise names it in the error."""
 
 from collections.abc import Iterator
 from dataclasses import replace
@@ -13,11 +13,14 @@ from shared.operations.restore import Restored, RestoreOptions, restore
 from shared.operations.verify.nearest import Search, said_of
 from shared.runtime.progress import Progress
 from shared.terminal.flags import RestoreFlags
-from shared.terminal.restore_order import hint_of, restorable
+from shared.terminal.restore_order import nearest_hint, restorable
 
 
-def restore_or_name(order: RestoreOptions, flags: RestoreFlags, at: datetime | None, progress: Progress) -> Restored:
-    """Restores; of what turns out not good it names what holds instead, and takes that if the flags ask for it."""
+def restore_or_suggest(order: RestoreOptions, flags: RestoreFlags, at: datetime | None, progress: Progress) -> Restored:
+    """Restores the backup. If it is not good, restores another one with --or-older or --nearest.
+
+    Without these flags, raises NotGood that names the backup to use instead.
+    """
     passed = [f"passed over: {why}" for why in order.backup.passed_over]
     try:
         done = restore(order, progress=progress)
@@ -30,35 +33,35 @@ def restore_or_name(order: RestoreOptions, flags: RestoreFlags, at: datetime | N
         else:
             raise
         done = restore(replace(order, backup=instead), progress=progress)
-        said = f"{order.backup.name.id} is not good: {error}"
-        return replace(done, notes=[*passed, *_distance(instead, at), said, *done.notes])
+        reason = f"{order.backup.name.id} is not good: {error}"
+        return replace(done, notes=[*passed, *_distance(instead, at), reason, *done.notes])
 
 
 def _around(order: RestoreOptions, flags: RestoreFlags, at: datetime | None, error: NotGood) -> Backup:
-    """The nearest earlier one, if the flags ask for it. Raises NotGood naming it and the nearest later one."""
+    """Returns the nearest earlier good backup if the flags allow it, else raises NotGood that names it."""
     backup = order.backup
     others = [other for other in order.catalog.backups(database=backup.name.database) if other.name != backup.name]
     earlier, later = Search(order.catalog, order.key).around(restorable(others), at or backup.created_at)
     if earlier is not None and (flags.or_older or flags.nearest):
         return earlier
-    raise NotGood(f"{error}; {said_of(earlier, later)}{hint_of(earlier) if at else ''}") from None
+    raise NotGood(f"{error}; {said_of(earlier, later)}{nearest_hint(earlier) if at else ''}") from None
 
 
 def _older_one(order: RestoreOptions, flags: RestoreFlags, error: NotGood) -> Backup:
-    """The newest older one that holds, if the flags ask for it. Raises NotGood that names it."""
+    """Returns the newest older good backup with --or-older. Else raises NotGood that names it."""
     older = Search(order.catalog, order.key).first_that_holds(_older(order, verified=flags.ref == LATEST_VERIFIED))
     if older is None:
         raise error
     if not flags.or_older:
         raise NotGood(
-            f"{error}; the newest that holds is {older.name.id}, taken {rfc3339(older.created_at)}: "
+            f"{error}; the newest good one is {older.name.id}, taken {rfc3339(older.created_at)}: "
             "restore it by its id, or add --or-older"
         ) from None
     return older
 
 
 def _older(order: RestoreOptions, *, verified: bool) -> Iterator[Backup]:
-    """The good backups of the same database before the one of the order, newest first."""
+    """Yields the good backups of the same database that are older than the order's, newest first."""
     passed = False
     for backup in restorable(order.catalog.backups(database=order.backup.name.database)):
         if passed and (backup.verified or not verified):
@@ -67,7 +70,7 @@ def _older(order: RestoreOptions, *, verified: bool) -> Iterator[Backup]:
 
 
 def _distance(backup: Backup, at: datetime | None) -> list[str]:
-    """How far what was restored is from the moment that was asked for."""
+    """Returns a note on how far the backup is from the requested moment; none without one."""
     if at is None:
         return []
     seconds = round((at - backup.created_at).total_seconds())

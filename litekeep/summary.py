@@ -1,4 +1,4 @@
-"""What `litekeep` without arguments says: where things stand, and what to do next."""
+"""Implements `litekeep` without a command: a short status, and what to do next."""
 
 from datetime import timedelta
 
@@ -7,15 +7,15 @@ from shared.monitor.status import Status, StatusLevel
 from shared.settings import SAMPLE_DATABASE
 from shared.terminal.options import settings_with
 from shared.terminal.overall import Look, take_look
-from shared.terminal.screen import how_to_call, say
+from shared.terminal.screen import command_name, say
 from shared.text import age, count
 
 _SIGNS = {StatusLevel.OK: "✅", StatusLevel.STALE: "❌", StatusLevel.FAILING: "❌", StatusLevel.NEVER: "❌"}
 _MOST = 10
 
 
-def say_standing() -> int:
-    """Looks at the stores, and writes nothing. Returns 1 when anything needs attention, as `litekeep status` does."""
+def show_summary() -> int:
+    """Shows a line for each database, and the next steps. Returns 1 if anything needs attention, else 0."""
     settings = settings_with()
     look = take_look(None, None)
     if not look.statuses:
@@ -47,7 +47,7 @@ def _line(status: Status) -> str:
 
 
 def _advice(look: Look, findings: int) -> list[tuple[str, str]]:
-    """What to do next, the most urgent first."""
+    """Returns the next steps, the most urgent first: what to do, and the command."""
     advice: list[tuple[str, str]] = []
     if any(each.last is None for each in look.statuses):
         advice.append(("take a backup, and prove it", "backup --verify"))
@@ -65,4 +65,4 @@ def _advice(look: Look, findings: int) -> list[tuple[str, str]]:
 def _next(advice: list[tuple[str, str]]) -> None:
     width = max(len(what) for what, _ in advice) + 1
     for what, command in advice:
-        say(f"  {what + ':':<{width}} {how_to_call()} {command}")
+        say(f"  {what + ':':<{width}} {command_name()} {command}")

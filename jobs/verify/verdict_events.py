@@ -1,4 +1,4 @@
-"""A verdict as events."""
+"""Emits the events of a verification."""
 
 from shared.events.log import Event, EventLog, Field
 from shared.model.names import BackupName
@@ -6,11 +6,12 @@ from shared.operations.verify.ladder import Verification
 
 
 def event_fields(name: BackupName) -> dict[str, Field]:
+    """Returns the event fields that identify a backup."""
     return {"database": name.database, "backup_id": name.id, "kind": name.kind.value}
 
 
-def tell_verdict(log: EventLog, name: BackupName, found: Verification) -> str | None:
-    """Emits the events of a verification. Returns None when it succeeded, else why it did not."""
+def emit_verdict(log: EventLog, name: BackupName, found: Verification) -> str | None:
+    """Emits the events of a verification. Returns None if it succeeded, else the reason for the audit event."""
     fields = event_fields(name)
     if not found.ok:
         failed = next(check for check in found.checks if not check.ok)
