@@ -1,4 +1,4 @@
-"""The command line as a person calls it: a process of its own, in a folder of its own."""
+"""Runs the command line in a separate process and folder."""
 
 import json
 import os
@@ -30,7 +30,7 @@ class Outcome:
 
 @dataclass(frozen=True)
 class Workplace:
-    """A folder with a small sample database, and `litekeep` run in it."""
+    """A folder with a small sample database, to run `litekeep` in."""
 
     folder: Path
     environment: dict[str, str]
@@ -44,7 +44,7 @@ class Workplace:
         return self.folder / "backups"
 
     def stored(self) -> list[str]:
-        """The objects in the store, but for its audit trail."""
+        """Returns the names of the objects in the store, without the audit trail."""
         return sorted(
             str(path.relative_to(self.store))
             for path in self.store.rglob("*")
@@ -54,7 +54,7 @@ class Workplace:
     def run(
         self, *arguments: str | Path, module: str = "litekeep", under: tuple[str, ...] = (), **settings: str
     ) -> Outcome:
-        """Runs a command, as an argument of the program `under` if one is given."""
+        """Runs a command, under another program such as strace if `under` is given."""
         command = [*under, sys.executable, "-W", "error", "-m", module, *map(str, arguments)]
         done = forker.run(
             command,
@@ -97,7 +97,7 @@ def workplace(tmp_path: Path, sample: bytes) -> Workplace:
 
 @pytest.fixture
 def one_line() -> Callable[[Outcome, int], str]:
-    """An error is one line, with its exit code, and says nothing on stdout."""
+    """Returns a check that a failed command prints one error line, nothing on stdout, and has this exit code."""
 
     def check(outcome: Outcome, code: int) -> str:
         assert outcome.code == code, (outcome.code, outcome.err)

@@ -1,6 +1,6 @@
-"""What a command did to the disk, by its system calls: which names appeared, or went, before or without their syncs.
+"""Checks a command's system calls for files that appear or are removed before they are synced.
 
-strace(1) writes a line a call; with -y a descriptor is followed by its path in angle brackets.
+strace(1) writes one line per call. With -y, a descriptor is followed by its path in angle brackets.
 """
 
 import re
@@ -10,8 +10,8 @@ from tests.cli.conftest import Workplace
 
 _CALLS = "fsync,fdatasync,link,linkat,rename,renameat,renameat2,mkdir,mkdirat,unlink,unlinkat,write,pwrite64,writev"
 _CALLS += ",copy_file_range"
-_SCRATCH = ("tmp", "state", ".staging", ".litekeep-restoring")  # nothing in these is meant to outlive a run
-_OF_SQLITE = ("-journal", "-wal", "-shm")  # SQLite's own order of syncs is SQLite's own promise
+_SCRATCH = ("tmp", "state", ".staging", ".litekeep-restoring")  # files in these need not survive a run
+_OF_SQLITE = ("-journal", "-wal", "-shm")  # SQLite syncs these itself
 
 _LINE = re.compile(r"(\d+) +(\w+)\((.*)")
 _RESUMED = re.compile(r"(\d+) +<\.\.\. (\w+) resumed>(.*)")
@@ -20,7 +20,7 @@ _TEXT = re.compile(r'"((?:[^"\\]|\\.)*)"')
 
 
 def traced(workplace: Workplace, *arguments: str, **settings: str) -> list[str]:
-    """Runs the command under strace; returns the lines. The command must succeed."""
+    """Runs the command under strace, and returns the lines of the trace. The command must succeed."""
     trace = workplace.folder / "tmp" / "trace"
     strace = ("strace", "-f", "-y", "-qq", "-s", "0", "-e", "signal=none", "-e", f"trace={_CALLS}", "-o", str(trace))
     outcome = workplace.run(*arguments, under=strace, **settings)
@@ -29,9 +29,9 @@ def traced(workplace: Workplace, *arguments: str, **settings: str) -> list[str]:
 
 
 class Disk:
-    """Replays a trace; `faults` says what a power cut could have lost or brought back.
+    """Replays a trace. `faults` lists what a power cut could have lost or brought back.
 
-    `names` are those that were seen to appear, `removed` those that went, in their order.
+    `names` are the files that appeared, `removed` those that were removed, in order.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -52,7 +52,7 @@ class Disk:
                 continue
             whole = line
             if resumed := _RESUMED.match(line):
-                # Without its beginning it is a call that a test left out.
+                # If its first half is missing, a test has removed the call.
                 whole = self._unfinished.pop(resumed[1], "left out") + resumed[3]
             if (call := _LINE.match(whole)) and not re.search(r"= -1 E", whole):
                 self._see(call[2], call[3])
@@ -106,7 +106,7 @@ class Disk:
         return [Path(found) for found in _DESCRIPTOR.findall(rest.split('"', maxsplit=1)[0])]
 
     def _paths(self, rest: str) -> list[Path]:
-        """The names in a call, each below the descriptor before it or the working folder."""
+        """Returns the paths in a call, relative to the preceding descriptor or the working folder."""
         above, paths = self._folder, []
         for token in re.finditer(rf"{_DESCRIPTOR.pattern}|{_TEXT.pattern}", rest):
             if token[1] is not None:

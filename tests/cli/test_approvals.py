@@ -1,4 +1,4 @@
-"""Over live data in production two persons restore, and nobody alone: with key files and with Cloud KMS."""
+"""Restores over live data in production need two persons, with key files or Cloud KMS."""
 
 import json
 import sqlite3
@@ -21,7 +21,7 @@ from tests.servers.sqlitecloud import Server
 
 
 class Staff:
-    """A workplace in production under a policy of Ana and Ben, with a backup `one` that is good."""
+    """A workplace in production under a policy of Ana and Ben, with a good backup `one`."""
 
     def __init__(self, place: Workplace, keys: dict[str, str], signers: dict[str, Signer], **more: Any) -> None:
         self.place, self.keys = place, keys
@@ -61,7 +61,7 @@ def lose_events(path: Path) -> None:
         connection.execute("DELETE FROM events")
 
 
-def test_two_persons_restore_a_file_in_place_once(staff: Staff) -> None:
+def test_approved_request_restores_a_file_in_place_once(staff: Staff) -> None:
     place = staff.place
     place.good("backup", "--name", "one", "--verify")
     good = place.database.read_bytes()
@@ -118,7 +118,7 @@ def keys_in_kms(_: Workplace, kms: KmsServer) -> tuple[dict[str, str], dict[str,
 
 
 @pytest.mark.parametrize("make", [keys_in_files, keys_in_kms])
-def test_two_persons_restore_a_production_database_on_its_node(
+def test_approved_request_restores_a_production_database_on_its_node(
     workplace: Workplace, kms: KmsServer, make: Callable[..., tuple[dict[str, str], dict[str, Signer]]]
 ) -> None:
     folder = workplace.folder / "node"
@@ -147,7 +147,7 @@ def as_job(place: Workplace, *arguments: str, **settings: str) -> Outcome:
     return place.run(*arguments, module="jobs.restore", CLOUD_RUN_JOB="litekeep-restore", LOG_FORMAT="text", **settings)
 
 
-def test_the_job_takes_a_request_and_nothing_else_whatever_is_overridden(staff: Staff) -> None:
+def test_restore_job_under_a_policy_accepts_only_requests(staff: Staff) -> None:
     place = staff.place
     place.good("backup", "--name", "one")
     to = ("--backup", "one", "--to", str(place.folder / "restored-1.db"))
@@ -157,8 +157,8 @@ def test_the_job_takes_a_request_and_nothing_else_whatever_is_overridden(staff: 
         "LITEKEEP_KMS_ENDPOINT",
         "GOOGLE_APPLICATION_CREDENTIALS",
     ):
-        led_astray = as_job(place, f"--request={request}", **{name: "127.0.0.1:9"})
-        assert (led_astray.code, f"{name} is refused" in led_astray.err) == (4, True)
+        outcome = as_job(place, f"--request={request}", **{name: "127.0.0.1:9"})
+        assert (outcome.code, f"{name} is refused" in outcome.err) == (4, True)
     for settings in ({}, {"ENVIRONMENT": "test"}, {"BACKUP_POLICY": ""}):
         for arguments in (to, ("--backup", "one", "--in-place"), (*to, "--dry-run")):
             outcome = as_job(place, *arguments, **settings)
@@ -170,8 +170,8 @@ def test_the_job_takes_a_request_and_nothing_else_whatever_is_overridden(staff: 
     assert_equal(place.database, place.folder / "restored-1.db")
 
 
-def test_a_store_that_was_used_under_a_policy_is_not_restored_over_without_it(staff: Staff) -> None:
-    """Downgrade to no policy, to an unsigned one, and to one of other people."""
+def test_in_place_restore_is_refused_after_policy_downgrade(staff: Staff) -> None:
+    """The policy is removed, or replaced by an unsigned one or one of other people."""
     place = staff.place
     place.good("backup", "--name", "one")
     staff.ask("ana", "--backup", "one", "--in-place")
@@ -180,33 +180,33 @@ def test_a_store_that_was_used_under_a_policy_is_not_restored_over_without_it(st
     strangers = [open_signer(f"file:{place.folder}/{name}.key") for name in ("glass", "ben")]
     people = [person("glass", strangers[0]), person("ben", strangers[1])]
     (place.folder / "other.json").write_bytes(signed(plain | {"people": people}, strangers))
-    for policy, told in (
+    for policy, message in (
         ("", "no such policy is in force"),
         ("plain.json", "no such policy"),
         ("other.json", "not the one"),
     ):
         outcome = place.run("restore", "--backup", "one", "--in-place", BACKUP_POLICY=policy, ENVIRONMENT="test")
-        assert (outcome.code, told in outcome.err) == (4, True), outcome.err
+        assert (outcome.code, message in outcome.err) == (4, True), outcome.err
     health = place.run("health", "--json", BACKUP_POLICY="other.json").json
     assert {found["name"]: found["ok"] for found in health}["approvals"] is False
 
 
-def test_an_offline_key_approves_alone_and_that_is_an_emergency(staff: Staff) -> None:
+def test_break_glass_key_approves_alone_and_emits_emergency(staff: Staff) -> None:
     place = staff.place
     place.good("backup", "--name", "one")
     request = staff.ask("ana", "--backup", "one", "--in-place")
-    told = staff.run("glass", "approve", request, "--yes", LOG_FORMAT="json").err
-    events = {found["event"]: found for found in map(json.loads, filter(None, told.splitlines()))}
+    log = staff.run("glass", "approve", request, "--yes", LOG_FORMAT="json").err
+    events = {found["event"]: found for found in map(json.loads, filter(None, log.splitlines()))}
     assert events["restore.break_glass"]["severity"] == "EMERGENCY"
     assert events["restore.break_glass"]["request"] == request
-    told = place.good("restore", "--request", request, LOG_FORMAT="json").err
-    events = {found["event"]: found for found in map(json.loads, filter(None, told.splitlines()))}
+    log = place.good("restore", "--request", request, LOG_FORMAT="json").err
+    events = {found["event"]: found for found in map(json.loads, filter(None, log.splitlines()))}
     assert events["restore.break_glass"]["severity"] == "EMERGENCY"
     (listed,) = place.good("requests", "--json").json
     assert (listed["approved_by"], listed["break_glass"], listed["state"]) == ("break-glass", True, "used")
 
 
-def test_a_refusal_ends_a_request_also_one_that_is_approved(staff: Staff) -> None:
+def test_refusal_ends_an_approved_request(staff: Staff) -> None:
     place = staff.place
     place.good("backup", "--name", "one")
     request = staff.ask("ana", "--backup", "one", "--in-place")
@@ -216,7 +216,7 @@ def test_a_refusal_ends_a_request_also_one_that_is_approved(staff: Staff) -> Non
     assert (outcome.code, "refused by ana@example.com" in outcome.err) == (4, True)
 
 
-def test_without_a_terminal_and_yes_nothing_is_signed(staff: Staff) -> None:
+def test_approve_needs_a_terminal_or_yes(staff: Staff) -> None:
     staff.place.good("backup", "--name", "one")
     request = staff.ask("ana", "--backup", "one", "--in-place")
     assert staff.run("ben", "approve", request).code == 2
@@ -224,7 +224,7 @@ def test_without_a_terminal_and_yes_nothing_is_signed(staff: Staff) -> None:
     assert staff.good("ben", "requests", "--json").json[0]["state"] == "waiting"
 
 
-def test_health_says_that_approvals_are_not_in_force(workplace: Workplace) -> None:
+def test_health_reports_approvals_not_in_force(workplace: Workplace) -> None:
     workplace.good("backup")
     (found,) = (each for each in workplace.run("health", "--json").json if each["name"] == "approvals")
     assert found["ok"] is None
@@ -233,7 +233,7 @@ def test_health_says_that_approvals_are_not_in_force(workplace: Workplace) -> No
 
 @pytest.fixture
 def strict(staff: Staff) -> Staff:
-    """The same people under a policy that wants two persons to delete, too."""
+    """The same people under a policy that also requires two persons for deletions."""
     folder = staff.place.folder
     signers = {name: open_signer(f"file:{folder}/{name}.key") for name in ("ana", "ben")}
     return Staff(staff.place, staff.keys, signers, delete="two-persons", cleanup_force="two-persons")
@@ -245,7 +245,7 @@ def asked(staff: Staff, *arguments: str) -> str:
     return request
 
 
-def test_rows_come_back_into_production_by_two_persons(strict: Staff) -> None:
+def test_rows_restore_in_production_needs_an_approved_request(strict: Staff) -> None:
     place = strict.place
     place.good("backup", "--name", "one")
     good = written(place, place.database.read_bytes())
@@ -267,7 +267,7 @@ def test_rows_come_back_into_production_by_two_persons(strict: Staff) -> None:
         assert live.execute(query).fetchall() == then.execute(query).fetchall()
 
 
-def test_a_backup_is_deleted_before_its_time_by_two_persons(strict: Staff) -> None:
+def test_delete_needs_an_approved_request_under_the_policy(strict: Staff) -> None:
     place = strict.place
     for name in ("one", "two"):
         place.good("backup", "--name", name)
@@ -281,7 +281,7 @@ def test_a_backup_is_deleted_before_its_time_by_two_persons(strict: Staff) -> No
     assert place.run("delete", "--request", request).code == 4
 
 
-def test_a_forced_cleanup_takes_two_persons_and_the_rules_that_they_saw(strict: Staff) -> None:
+def test_forced_cleanup_needs_an_approved_request_with_the_same_rules(strict: Staff) -> None:
     place = strict.place
     place.good("backup", "--name", "one")
     assert place.run("cleanup", "--force").code == 4

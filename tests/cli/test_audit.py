@@ -1,4 +1,4 @@
-"""Each operation leaves its event and its audit event: who, what, to what, and how it ended."""
+"""Each operation writes an event and an audit event with actor, action, target and outcome."""
 
 import json
 import os
@@ -17,11 +17,11 @@ def trail(workplace: Workplace) -> list[dict[str, Any]]:
     return [json.loads(line) for line in path.read_text().splitlines()] if path.exists() else []
 
 
-def deeds(workplace: Workplace) -> list[tuple[str, str, str | None]]:
+def operations(workplace: Workplace) -> list[tuple[str, str, str | None]]:
     return [(line["action"], line["outcome"], line.get("backup_id")) for line in trail(workplace)]
 
 
-def test_every_operation_is_in_the_trail(workplace: Workplace) -> None:
+def test_every_operation_writes_an_audit_event(workplace: Workplace) -> None:
     workplace.good("keygen", "own.key")
     workplace.good("backup", "--name", "one", "--kind", "daily")
     workplace.good("verify", "--backup", "one")
@@ -31,7 +31,7 @@ def test_every_operation_is_in_the_trail(workplace: Workplace) -> None:
     workplace.good("import", "--file", "out.sql", "--to", "again.db")
     workplace.good("restore", "--backup", "one", "--to", "new.db")
     workplace.run("cleanup")
-    assert deeds(workplace) == [
+    assert operations(workplace) == [
         ("keygen", "succeeded", None),
         ("backup", "succeeded", "one"),
         ("verify", "succeeded", "one"),
@@ -49,7 +49,7 @@ def test_every_operation_is_in_the_trail(workplace: Workplace) -> None:
     assert stat.S_IMODE(path.stat().st_mode) == 0o600
 
 
-def test_looking_and_planning_leave_no_trail(workplace: Workplace) -> None:
+def test_reading_and_dry_runs_write_no_audit_event(workplace: Workplace) -> None:
     workplace.good("backup", "--name", "one")
     before = trail(workplace)
     workplace.good("list")
@@ -61,13 +61,13 @@ def test_looking_and_planning_leave_no_trail(workplace: Workplace) -> None:
     assert trail(workplace) == before
 
 
-def test_what_failed_and_what_was_refused_is_told_apart_with_the_reason(workplace: Workplace) -> None:
+def test_audit_events_distinguish_failed_and_refused_with_reason(workplace: Workplace) -> None:
     workplace.good("backup", "--name", "one")
     workplace.run("restore", "--backup", "one", "--in-place", ENVIRONMENT="production")
     workplace.run("hold", "two", "--reason", "evidence")
     (workplace.folder / "app.db").write_bytes(b"no database")
     workplace.run("backup")
-    assert [deed[:2] for deed in deeds(workplace)][1:] == [
+    assert [each[:2] for each in operations(workplace)][1:] == [
         ("restore", "refused"),
         ("hold", "failed"),
         ("backup", "failed"),
@@ -75,13 +75,13 @@ def test_what_failed_and_what_was_refused_is_told_apart_with_the_reason(workplac
     assert "is no backup" in trail(workplace)[2]["reason"]
 
 
-def test_events_are_as_the_contract_has_them_and_hold_no_secret(workplace: Workplace) -> None:
+def test_events_match_the_contract_and_hold_no_secret(workplace: Workplace) -> None:
     workplace.good("keygen", "own.key")
     key = json.loads(json.dumps((workplace.folder / "own.key").read_text()))
-    said = ""
+    output = ""
     for command in ("backup --name one", "verify --backup one", "hold one --reason x", "release one", "monitor"):
-        said += workplace.good(*command.split(), LOG_FORMAT="json", BACKUP_KEY="file:own.key").err
-    lines = [json.loads(line) for line in said.splitlines() if line.startswith("{")]
+        output += workplace.good(*command.split(), LOG_FORMAT="json", BACKUP_KEY="file:own.key").err
+    lines = [json.loads(line) for line in output.splitlines() if line.startswith("{")]
     assert {"backup.succeeded", "verify.succeeded", "hold.placed", "hold.released", "monitor.ok", "audit"} <= {
         line["event"] for line in lines
     }
@@ -89,11 +89,11 @@ def test_events_are_as_the_contract_has_them_and_hold_no_secret(workplace: Workp
     for line in lines:
         fields = {name: value for name, value in line.items() if name not in always}
         assert contract_problems(Event(line["event"]), fields) == []
-    assert not any(len(word) > 30 and word in said for word in key.replace('"', " ").split())
+    assert not any(len(word) > 30 and word in output for word in key.replace('"', " ").split())
 
 
 @pytest.mark.parametrize("place", ["a file", "a pipe"])
-def test_a_trail_that_cannot_be_kept_is_said_and_stops_nothing(workplace: Workplace, place: str) -> None:
+def test_unwritable_audit_file_is_a_warning_only(workplace: Workplace, place: str) -> None:
     state = workplace.folder / "state"
     if place == "a file":
         state.write_text("")
@@ -105,7 +105,7 @@ def test_a_trail_that_cannot_be_kept_is_said_and_stops_nothing(workplace: Workpl
     assert " notice audit: " in outcome.err
 
 
-def test_on_cloud_run_stdout_is_the_log_and_the_only_trail(workplace: Workplace, tmp_path: Path) -> None:
+def test_cloud_run_writes_audit_events_to_stdout_only(workplace: Workplace, tmp_path: Path) -> None:
     job = {"CLOUD_RUN_JOB": "backup-daily", "CLOUD_RUN_EXECUTION": "e-1", "GOOGLE_CLOUD_PROJECT": "acme"}
     workplace.good("keygen", "own.key")
     job["BACKUP_KEY"] = "file:own.key"
@@ -119,7 +119,7 @@ def test_on_cloud_run_stdout_is_the_log_and_the_only_trail(workplace: Workplace,
     assert trail(workplace) == before
 
 
-def test_a_cleanup_leaves_a_line_for_each_backup_that_it_deleted(workplace: Workplace) -> None:
+def test_cleanup_writes_an_audit_event_per_deleted_backup(workplace: Workplace) -> None:
     from shared.stores.folder import FolderStore  # noqa: PLC0415
     from tests.retention.cleanup.shelf import fill  # noqa: PLC0415
 
@@ -128,5 +128,8 @@ def test_a_cleanup_leaves_a_line_for_each_backup_that_it_deleted(workplace: Work
     events = [json.loads(line) for line in outcome.err.splitlines() if line.startswith("{")]
     (done,) = [line for line in events if line["event"] == "cleanup.succeeded"]
     assert done["deleted_percent"] == 37.5
-    assert deeds(workplace) == [*(("delete", "succeeded", name.id) for name in gone), ("cleanup", "succeeded", None)]
+    assert operations(workplace) == [
+        *(("delete", "succeeded", name.id) for name in gone),
+        ("cleanup", "succeeded", None),
+    ]
     assert all("time ended" in line["reason"] for line in trail(workplace)[:-1])

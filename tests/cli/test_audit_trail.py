@@ -1,4 +1,4 @@
-"""The audit trail that the store keeps, as a person uses it: `litekeep audit`, `litekeep audit verify`."""
+"""`litekeep audit` and `litekeep audit verify`, on the audit trail in the store."""
 
 import json
 from collections.abc import Callable
@@ -11,7 +11,7 @@ from tests.cli.conftest import Outcome, Workplace
 
 @pytest.fixture
 def worked(workplace: Workplace) -> Workplace:
-    """A store with a copy, three deeds and two checkpoints."""
+    """A store with a copy store, three operations and two checkpoints."""
     workplace.environment["BACKUP_COPY_STORE"] = "copy"
     workplace.environment["BACKUP_SCHEDULES"] = "off"
     workplace.good("backup", "--name", "one")
@@ -26,7 +26,7 @@ def events(workplace: Workplace) -> list[Path]:
     return sorted((workplace.store / "audit").glob("2*/*.json"))
 
 
-def test_what_was_done_is_listed_and_the_trail_is_whole(worked: Workplace) -> None:
+def test_audit_lists_operations_and_verifies_the_trail(worked: Workplace) -> None:
     listed = worked.good("audit", "--json").json
     assert [(line["action"], line["backup_id"], line["outcome"]) for line in listed] == [
         ("delete", "one", "succeeded"),
@@ -38,13 +38,13 @@ def test_what_was_done_is_listed_and_the_trail_is_whole(worked: Workplace) -> No
     assert deleted["reason"] == "a test"
     shown = worked.good("audit", "--backup", "one").out
     assert shown.count("\n") == 4
-    assert "No such event" in worked.good("audit", "--actor", "nobody").out
+    assert "No matching event" in worked.good("audit", "--actor", "nobody").out
     report = worked.good("audit", "verify", "--json").json
     assert (report["ok"], report["checkpoints"], report["events"], report["findings"]) == (True, 2, 3, [])
     assert "✓ The audit trail of ./backups is whole: 2 checkpoints, 3 events" in worked.good("audit", "verify").out
 
 
-def test_a_trail_that_is_not_whole_ends_with_3_and_names_what(worked: Workplace) -> None:
+def test_audit_verify_exits_3_and_names_missing_event(worked: Workplace) -> None:
     gone = events(worked)[0]
     gone.unlink()
     outcome = worked.run("audit", "verify")
@@ -54,7 +54,7 @@ def test_a_trail_that_is_not_whole_ends_with_3_and_names_what(worked: Workplace)
     assert [(each["name"], each["object"]) for each in found] == [("audit.gap", str(gone.relative_to(worked.store)))]
 
 
-def test_a_backup_that_vanished_is_found_and_one_that_was_deleted_is_not(worked: Workplace) -> None:
+def test_vanished_backup_is_a_finding_and_a_deleted_one_is_not(worked: Workplace) -> None:
     for path in worked.store.rglob("two.*"):
         path.unlink()
     found = worked.run("monitor", "--json").json["findings"]
@@ -65,7 +65,7 @@ def test_a_backup_that_vanished_is_found_and_one_that_was_deleted_is_not(worked:
     assert "on-demand/app.db/two: was gone at " in outcome.out
 
 
-def test_a_trail_that_takes_nothing_fails_no_backup_and_is_a_finding_until_it_works(workplace: Workplace) -> None:
+def test_unwritable_trail_is_a_finding_and_fails_no_backup(workplace: Workplace) -> None:
     workplace.environment["BACKUP_SCHEDULES"] = "off"
     workplace.store.mkdir()
     (workplace.store / "audit").write_bytes(b"no folder")
@@ -81,7 +81,7 @@ def test_a_trail_that_takes_nothing_fails_no_backup_and_is_a_finding_until_it_wo
     assert workplace.good("status", "--json").json["alerts"] == []
 
 
-def test_an_event_alone_makes_no_store(workplace: Workplace) -> None:
+def test_audit_event_alone_creates_no_store(workplace: Workplace) -> None:
     workplace.good("keygen", "own.key")
     (workplace.folder / "app.db").write_bytes(b"no database")
     assert workplace.run("backup", BACKUP_KEY="file:own.key").code == 3
@@ -91,13 +91,15 @@ def test_an_event_alone_makes_no_store(workplace: Workplace) -> None:
 
 
 @pytest.mark.parametrize("arguments", [["--since", "soon"], ["--until", "soon"], ["verify", "--since", "soon"]])
-def test_a_time_that_is_none_is_told(
+def test_invalid_time_flag_of_audit_exits_2(
     workplace: Workplace, one_line: Callable[[Outcome, int], str], arguments: list[str]
 ) -> None:
-    assert "'soon' is no time: write 24h, 7d or 2024-01-15T12:00:00Z" in one_line(workplace.run("audit", *arguments), 2)
+    assert "'soon' is not a time: write 24h, 7d or 2024-01-15T12:00:00Z" in one_line(
+        workplace.run("audit", *arguments), 2
+    )
 
 
-def test_a_trail_without_a_checkpoint_is_neither_whole_nor_said_to_be_damaged(workplace: Workplace) -> None:
+def test_trail_without_checkpoint_is_reported_as_unknown(workplace: Workplace) -> None:
     workplace.good("backup", "--name", "one")
     outcome = workplace.run("audit", "verify")
     assert outcome.code == 3

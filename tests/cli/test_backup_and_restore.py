@@ -1,4 +1,4 @@
-"""The promise itself, as a person keeps to it: back up, prove, bring back, equal."""
+"""Back up, verify and restore: the restored database equals the source."""
 
 import json
 import sqlite3
@@ -21,14 +21,14 @@ def count(path: Path, table: str) -> int:
         return connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0]
 
 
-def test_a_backup_comes_back_equal_from_either_format(workplace: Workplace) -> None:
+def test_restored_database_equals_the_source_in_both_formats(workplace: Workplace) -> None:
     for form in ("sql", "sqlite"):
         workplace.good("backup", "--format", form, "--name", f"only-{form}", "--verify")
         workplace.good("restore", "--backup", f"only-{form}", "--to", f"{form}.db", "--verify")
         assert_equal(workplace.database, workplace.folder / f"{form}.db")
 
 
-def test_backup_json_has_what_the_contract_names(workplace: Workplace) -> None:
+def test_backup_json_has_the_documented_fields(workplace: Workplace) -> None:
     document = workplace.good("backup", "--json", "--verify").json
     assert document["database"] == "app.db"
     assert document["kind"] == "on-demand"
@@ -50,7 +50,7 @@ def test_backup_json_has_what_the_contract_names(workplace: Workplace) -> None:
         assert stat.S_IMODE(stored.stat().st_mode) == 0o600
 
 
-def test_the_store_holds_what_the_contract_says_and_nothing_else(workplace: Workplace) -> None:
+def test_backup_stores_only_the_documented_objects(workplace: Workplace) -> None:
     workplace.good("backup", "--name", "one", "--verify")
     verdict = [name for name in workplace.stored() if ".verified-" in name]
     assert len(verdict) == 1
@@ -61,7 +61,7 @@ def test_the_store_holds_what_the_contract_says_and_nothing_else(workplace: Work
     ]
 
 
-def test_list_shows_backups_newest_first_with_their_verdicts(workplace: Workplace) -> None:
+def test_list_shows_backups_newest_first_with_verdicts(workplace: Workplace) -> None:
     workplace.good("backup", "--name", "first", "--verify")
     workplace.good("backup", "--name", "milestone-1")
     items = workplace.good("list", "--json").json
@@ -73,7 +73,7 @@ def test_list_shows_backups_newest_first_with_their_verdicts(workplace: Workplac
     assert "milestone-1" in workplace.good("list").out
 
 
-def test_without_encryption_the_stock_shell_rebuilds_the_database(workplace: Workplace) -> None:
+def test_stock_shell_rebuilds_an_unencrypted_dump(workplace: Workplace) -> None:
     workplace.good("backup", "--name", "plain", BACKUP_KEY="none")
     dump = workplace.store / "on-demand/app.db/plain.sql.gz"
     rebuilt = workplace.folder / "rebuilt.db"
@@ -81,7 +81,7 @@ def test_without_encryption_the_stock_shell_rebuilds_the_database(workplace: Wor
     assert_equal(workplace.database, rebuilt)
 
 
-def test_exports_open_in_the_stock_shell(workplace: Workplace) -> None:
+def test_stock_shell_opens_exports(workplace: Workplace) -> None:
     workplace.good("backup")
     for name in ("out.sql", "out.sql.gz", "out.sqlite"):
         workplace.good("export", "--backup", "latest", "--output", name)
@@ -95,7 +95,7 @@ def test_exports_open_in_the_stock_shell(workplace: Workplace) -> None:
         assert_equal(workplace.database, rebuilt)
 
 
-def test_what_the_stock_shell_dumps_is_imported(workplace: Workplace) -> None:
+def test_dump_of_the_stock_shell_is_imported(workplace: Workplace) -> None:
     dump = workplace.folder / "stock.sql"
     dump.write_bytes(subprocess.run(["sqlite3", workplace.database, ".dump"], capture_output=True, check=True).stdout)
     document = workplace.good("import", "--file", dump, "--to", "imported.db", "--json").json
@@ -103,7 +103,7 @@ def test_what_the_stock_shell_dumps_is_imported(workplace: Workplace) -> None:
     assert count(workplace.folder / "imported.db", "events") == count(workplace.database, "events")
 
 
-def test_every_kind_of_export_can_be_imported_and_verified_as_a_file(workplace: Workplace) -> None:
+def test_every_export_format_can_be_verified_and_imported(workplace: Workplace) -> None:
     workplace.good("backup")
     for name in ("out.sql", "out.sql.gz", "out.sqlite"):
         workplace.good("export", "--backup", "latest", "--output", name)
@@ -113,7 +113,7 @@ def test_every_kind_of_export_can_be_imported_and_verified_as_a_file(workplace: 
         assert_equal(workplace.database, workplace.folder / f"{name}.db")
 
 
-def test_without_to_a_restore_goes_beside_the_source_and_never_over_it(workplace: Workplace) -> None:
+def test_restore_without_to_makes_a_new_file_beside_the_source(workplace: Workplace) -> None:
     before = workplace.database.read_bytes()
     workplace.good("backup", "--name", "one")
     document = workplace.good("restore", "--backup", "one", "--json").json
@@ -125,7 +125,7 @@ def test_without_to_a_restore_goes_beside_the_source_and_never_over_it(workplace
     assert "app-one.db" in refused.err
 
 
-def test_in_place_keeps_what_was_there_as_a_backup(workplace: Workplace) -> None:
+def test_in_place_restore_takes_a_safety_backup(workplace: Workplace) -> None:
     workplace.good("backup", "--name", "good")
     with closing(sqlite3.connect(workplace.database)) as connection, connection:
         connection.execute("DELETE FROM events")
@@ -135,7 +135,7 @@ def test_in_place_keeps_what_was_there_as_a_backup(workplace: Workplace) -> None
     assert count(workplace.folder / "before.db", "events") == 0
 
 
-def test_in_place_in_production_needs_an_approval(workplace: Workplace) -> None:
+def test_in_place_restore_in_production_needs_an_approval(workplace: Workplace) -> None:
     workplace.good("backup", "--name", "good")
     before = workplace.database.read_bytes()
     outcome = workplace.run("restore", "--backup", "good", "--in-place", ENVIRONMENT="production")
@@ -144,7 +144,7 @@ def test_in_place_in_production_needs_an_approval(workplace: Workplace) -> None:
     assert workplace.database.read_bytes() == before
 
 
-def test_some_tables_come_back_alone_with_their_indexes(workplace: Workplace) -> None:
+def test_restore_of_selected_tables_includes_their_indexes(workplace: Workplace) -> None:
     workplace.good("backup", "--name", "one")
     document = workplace.good("restore", "--backup", "one", "--table", "users", "--to", "users.db", "--json").json
     assert (document["tables"], document["rows"]) == (1, count(workplace.database, "users"))
@@ -153,7 +153,7 @@ def test_some_tables_come_back_alone_with_their_indexes(workplace: Workplace) ->
     assert workplace.run("restore", "--backup", "one", "--table", "nothing", "--to", "x.db").code == 2
 
 
-def test_a_dry_run_says_what_it_would_do_and_writes_nothing(workplace: Workplace) -> None:
+def test_restore_dry_run_shows_the_plan_and_writes_nothing(workplace: Workplace) -> None:
     workplace.good("backup", "--name", "one")
     before = sorted(workplace.folder.rglob("*"))
     outcome = workplace.good("restore", "--backup", "latest", "--to", "new.db", "--dry-run")
@@ -162,7 +162,7 @@ def test_a_dry_run_says_what_it_would_do_and_writes_nothing(workplace: Workplace
     assert sorted(workplace.folder.rglob("*")) == before
 
 
-def test_a_time_brings_back_the_newest_backup_before_it(workplace: Workplace) -> None:
+def test_restore_at_a_time_uses_newest_backup_before_it(workplace: Workplace) -> None:
     taken = workplace.good("backup", "--name", "one", "--json").json["created_at"]
     assert workplace.good("restore", "--at", taken, "--to", "new.db", "--json").json["id"] == "one"
     early = workplace.run("restore", "--at", "2001-01-01", "--to", "other.db")
@@ -171,26 +171,26 @@ def test_a_time_brings_back_the_newest_backup_before_it(workplace: Workplace) ->
 
 
 @pytest.mark.parametrize(("ref", "found"), [("latest", "second"), ("latest-verified", "first")])
-def test_refs_mean_what_they_say(workplace: Workplace, ref: str, found: str) -> None:
+def test_latest_and_latest_verified_select_the_right_backup(workplace: Workplace, ref: str, found: str) -> None:
     workplace.good("backup", "--name", "first", "--verify")
     workplace.good("backup", "--name", "second")
     assert workplace.good("restore", "--backup", ref, "--to", "new.db", "--json").json["id"] == found
 
 
-def test_an_artifacts_file_name_is_a_ref(workplace: Workplace) -> None:
+def test_artifact_file_name_is_a_ref(workplace: Workplace) -> None:
     workplace.good("backup", "--name", "one")
     ref = "backups/on-demand/app.db/one.sql.gz.enc"
     assert workplace.good("verify", "--backup", ref, "--json").json[0]["ok"] is True
 
 
-def test_the_copy_store_holds_the_same_backup(workplace: Workplace) -> None:
+def test_copy_store_holds_the_same_objects(workplace: Workplace) -> None:
     workplace.good("backup", "--name", "one", "--copy-to", "copies")
     for name in workplace.stored():
         assert (workplace.folder / "copies" / name).read_bytes() == (workplace.store / name).read_bytes()
     workplace.good("verify", "--all", "--store", "copies")
 
 
-def test_a_copy_that_fails_fails_the_run_and_keeps_the_first(workplace: Workplace) -> None:
+def test_failed_copy_fails_the_run_and_keeps_the_backup(workplace: Workplace) -> None:
     (workplace.folder / "copies").write_text("a file in the way")
     outcome = workplace.run("backup", "--name", "one", "--copy-to", "copies")
     assert outcome.code == 1
@@ -198,14 +198,14 @@ def test_a_copy_that_fails_fails_the_run_and_keeps_the_first(workplace: Workplac
     workplace.good("verify", "--backup", "one")
 
 
-def test_the_jobs_take_the_same_flags(workplace: Workplace) -> None:
+def test_jobs_accept_the_flags_of_their_commands(workplace: Workplace) -> None:
     assert workplace.run("--name", "one", "--json", module="jobs.backup").code == 0
     assert workplace.run("--backup", "one", module="jobs.verify").code == 0
     assert workplace.run("--backup", "one", "--to", "new.db", module="jobs.restore").code == 0
     assert_equal(workplace.database, workplace.folder / "new.db")
 
 
-def test_on_cloud_run_every_line_is_an_event_in_json(workplace: Workplace) -> None:
+def test_cloud_run_output_is_json_events(workplace: Workplace) -> None:
     workplace.good("keygen", "own.key")
     job = {"CLOUD_RUN_JOB": "backup", "BACKUP_KEY": "file:own.key"}
     outcome = workplace.run("--name", "one", module="jobs.backup", **job)
@@ -214,20 +214,20 @@ def test_on_cloud_run_every_line_is_an_event_in_json(workplace: Workplace) -> No
     assert (succeeded["severity"], succeeded["backup_id"], succeeded["database"]) == ("INFO", "one", "app.db")
 
 
-def test_the_sources_folder_is_left_as_it_was(workplace: Workplace) -> None:
+def test_backup_does_not_change_the_source_folder(workplace: Workplace) -> None:
     before = {path.name: path.stat().st_mtime_ns for path in workplace.folder.glob("app.db*")}
     workplace.good("backup")
     assert {path.name: path.stat().st_mtime_ns for path in workplace.folder.glob("app.db*")} == before
 
 
-def test_nothing_is_left_in_the_scratch_folder(workplace: Workplace) -> None:
+def test_scratch_folder_is_empty_after_a_run(workplace: Workplace) -> None:
     workplace.good("backup", "--verify")
     workplace.good("restore", "--backup", "latest")
     assert [path for path in (workplace.folder / "tmp").rglob("*") if path.is_file()] == []
     assert list(workplace.folder.glob(".litekeep*")) == []
 
 
-def test_what_no_dump_can_carry_is_kept_as_pages(workplace: Workplace) -> None:
+def test_database_that_cannot_be_dumped_is_stored_as_pages(workplace: Workplace) -> None:
     with closing(apsw.Connection(str(workplace.database))) as connection:
         connection.create_collation("WEIRD", lambda one, two: (one > two) - (one < two))
         connection.execute("CREATE TABLE t(a TEXT COLLATE WEIRD PRIMARY KEY, b) WITHOUT ROWID")

@@ -1,4 +1,4 @@
-"""Whatever is wrong gives its exit code and one clear line, and nothing is lost or half-made."""
+"""Wrong input gives the documented exit code and one error line, and changes nothing."""
 
 import sqlite3
 from collections.abc import Callable
@@ -33,7 +33,7 @@ def damage(path: Path, page: int = 3) -> None:
         ("DATABASE_URL", " "),
     ],
 )
-def test_a_wrong_setting_stops_before_anything_is_touched(
+def test_wrong_setting_exits_2_and_changes_nothing(
     workplace: Workplace, one_line: OneLine, name: str, value: str
 ) -> None:
     before = sorted(workplace.folder.rglob("*"))
@@ -71,11 +71,11 @@ def test_a_wrong_setting_stops_before_anything_is_touched(
         ["no-such-command"],
     ],
 )
-def test_wrong_usage_exits_with_2_and_one_line(workplace: Workplace, one_line: OneLine, arguments: list[str]) -> None:
+def test_wrong_usage_exits_2_with_one_line(workplace: Workplace, one_line: OneLine, arguments: list[str]) -> None:
     one_line(workplace.run(*arguments), 2)
 
 
-def test_without_a_database_the_error_says_what_to_set(workplace: Workplace, one_line: OneLine) -> None:
+def test_missing_database_url_is_named_in_the_error(workplace: Workplace, one_line: OneLine) -> None:
     assert "DATABASE_URL" in one_line(workplace.run("backup", DATABASE_URL=""), 2)
 
 
@@ -103,7 +103,7 @@ def _truncated(path: Path) -> None:
 @pytest.mark.parametrize(
     ("ruin", "code"), [(_missing, 1), (_folder, 1), (_text, 3), (_empty, 3), (_truncated, 3), (damage, 3)]
 )
-def test_a_source_that_is_no_sound_database_makes_no_backup(
+def test_unreadable_or_damaged_source_makes_no_backup(
     workplace: Workplace, one_line: OneLine, ruin: Callable[[Path], None], code: int
 ) -> None:
     ruin(workplace.database)
@@ -112,28 +112,28 @@ def test_a_source_that_is_no_sound_database_makes_no_backup(
     assert workplace.stored() == []
 
 
-def test_a_damaged_database_names_the_check_that_failed(workplace: Workplace, one_line: OneLine) -> None:
+def test_damaged_database_error_names_failed_check(workplace: Workplace, one_line: OneLine) -> None:
     damage(workplace.database, page=40)
     line = one_line(workplace.run("backup"), 3)
     assert "integrity_check" in line
     assert "--allow-corrupt" in line
 
 
-def test_damaged_pages_can_be_kept_and_are_marked_as_not_good(workplace: Workplace) -> None:
+def test_allow_corrupt_backs_up_pages_marked_not_good(workplace: Workplace) -> None:
     workplace.good("backup", "--name", "before")
     damage(workplace.database, page=40)
     document = workplace.good("backup", "--allow-corrupt", "--name", "broken", "--json").json
     assert document["integrity"]["good"] is False
     assert [artifact["format"] for artifact in document["artifacts"]] == ["sqlite"]
     assert workplace.run("verify", "--backup", "broken").code == 3
-    # It is never what `latest` means.
+    # `latest` never selects it.
     assert workplace.good("restore", "--backup", "latest", "--to", "x.db", "--json").json["id"] == "before"
     workplace.good("restore", "--backup", "broken", "--to", "pages.db")
     assert (workplace.folder / "pages.db").read_bytes()[40 * 4096 :] == workplace.database.read_bytes()[40 * 4096 :]
 
 
 @pytest.mark.parametrize("page", [5, 40])
-def test_a_restore_in_place_over_damaged_pages_keeps_them_and_repairs(workplace: Workplace, page: int) -> None:
+def test_in_place_restore_keeps_damaged_pages_in_safety_backup(workplace: Workplace, page: int) -> None:
     workplace.good("backup", "--name", "before")
     damage(workplace.database, page=page)
     broken = workplace.database.read_bytes()
@@ -144,7 +144,7 @@ def test_a_restore_in_place_over_damaged_pages_keeps_them_and_repairs(workplace:
     assert workplace.good("restore", "--backup", "latest", "--to", "x.db", "--json").json["id"] == "before"
 
 
-def test_a_database_locked_by_another_is_named_as_locked(workplace: Workplace, one_line: OneLine) -> None:
+def test_locked_database_is_reported_as_locked(workplace: Workplace, one_line: OneLine) -> None:
     with closing(sqlite3.connect(workplace.database, isolation_level=None)) as holder:
         holder.execute("BEGIN EXCLUSIVE")
         line = one_line(workplace.run("backup"), 1)
@@ -153,13 +153,13 @@ def test_a_database_locked_by_another_is_named_as_locked(workplace: Workplace, o
 
 
 @pytest.mark.parametrize("store", ["file-in-the-way", "/proc/litekeep-store", "file-in-the-way/below"])
-def test_a_store_that_cannot_be_written_is_one_clear_line(workplace: Workplace, one_line: OneLine, store: str) -> None:
+def test_unwritable_store_is_one_error_line(workplace: Workplace, one_line: OneLine, store: str) -> None:
     (workplace.folder / "file-in-the-way").write_text("")
     line = one_line(workplace.run("backup", "--store", store), 1)
     assert store.split("/", maxsplit=1)[0] in line or store in line
 
 
-def test_a_name_that_is_taken_is_refused_and_keeps_what_it_names(workplace: Workplace, one_line: OneLine) -> None:
+def test_existing_backup_name_is_refused_and_kept(workplace: Workplace, one_line: OneLine) -> None:
     workplace.good("backup", "--name", "one")
     before = {name: (workplace.store / name).read_bytes() for name in workplace.stored()}
     assert "taken" in one_line(workplace.run("backup", "--name", "one"), 1)
@@ -167,14 +167,14 @@ def test_a_name_that_is_taken_is_refused_and_keeps_what_it_names(workplace: Work
     assert {name: (workplace.store / name).read_bytes() for name in workplace.stored()} == before
 
 
-def test_a_key_that_was_named_and_is_missing_is_not_made(workplace: Workplace, one_line: OneLine) -> None:
+def test_missing_configured_key_is_not_created(workplace: Workplace, one_line: OneLine) -> None:
     line = one_line(workplace.run("backup", BACKUP_KEY="file:other.key"), 1)
     assert "other.key" in line
     assert not (workplace.folder / "other.key").exists()
     assert workplace.stored() == []
 
 
-def test_the_wrong_key_restores_nothing(workplace: Workplace, one_line: OneLine) -> None:
+def test_wrong_key_restores_nothing(workplace: Workplace, one_line: OneLine) -> None:
     workplace.good("backup", "--name", "one")
     workplace.good("keygen", "other.key")
     for arguments in (
@@ -187,7 +187,7 @@ def test_the_wrong_key_restores_nothing(workplace: Workplace, one_line: OneLine)
     assert not (workplace.folder / "x.sql").exists()
 
 
-def test_a_key_file_is_never_made_over_another(workplace: Workplace, one_line: OneLine) -> None:
+def test_keygen_never_overwrites_a_key_file(workplace: Workplace, one_line: OneLine) -> None:
     workplace.good("keygen", "a.key")
     before = (workplace.folder / "a.key").read_bytes()
     assert "a.key" in one_line(workplace.run("keygen", "a.key"), 2)
@@ -195,39 +195,39 @@ def test_a_key_file_is_never_made_over_another(workplace: Workplace, one_line: O
     assert (workplace.folder / "a.key").stat().st_mode & 0o777 == 0o600
 
 
-def test_the_default_key_is_made_once_and_loudly(workplace: Workplace) -> None:
+def test_default_key_is_created_once_with_a_warning(workplace: Workplace) -> None:
     assert "NEW KEY" in workplace.good("backup").err
     assert "NEW KEY" not in workplace.good("backup").err
 
 
-def test_a_restore_never_makes_a_key(workplace: Workplace, one_line: OneLine) -> None:
+def test_restore_never_creates_a_key(workplace: Workplace, one_line: OneLine) -> None:
     workplace.good("backup", "--name", "one")
     (workplace.folder / "litekeep.key").unlink()
     assert "key" in one_line(workplace.run("restore", "--backup", "one", "--to", "x.db"), 1)
     assert not (workplace.folder / "litekeep.key").exists()
 
 
-def test_an_unencrypted_backup_is_refused_where_a_key_is_set(workplace: Workplace, one_line: OneLine) -> None:
+def test_unencrypted_backup_is_refused_if_a_key_is_set(workplace: Workplace, one_line: OneLine) -> None:
     workplace.good("backup", "--name", "plain", BACKUP_KEY="none")
     workplace.good("keygen", "litekeep.key")
     assert "none" in one_line(workplace.run("restore", "--backup", "plain", "--to", "x.db"), 3)
     workplace.good("restore", "--backup", "plain", "--to", "x.db", BACKUP_KEY="none")
 
 
-def test_a_restore_refuses_a_target_that_is_there(workplace: Workplace, one_line: OneLine) -> None:
+def test_restore_refuses_existing_target(workplace: Workplace, one_line: OneLine) -> None:
     workplace.good("backup", "--name", "one")
     before = workplace.database.read_bytes()
     one_line(workplace.run("restore", "--backup", "one", "--to", "app.db"), 2)
     assert workplace.database.read_bytes() == before
 
 
-def test_a_stale_wal_beside_a_new_target_is_refused(workplace: Workplace, one_line: OneLine) -> None:
+def test_restore_refuses_target_with_stale_wal(workplace: Workplace, one_line: OneLine) -> None:
     workplace.good("backup", "--name", "one")
     (workplace.folder / "new.db-wal").write_bytes(b"old")
     assert "new.db-wal" in one_line(workplace.run("restore", "--backup", "one", "--to", "new.db"), 2)
 
 
-def test_in_place_refuses_while_another_process_holds_the_database(workplace: Workplace, one_line: OneLine) -> None:
+def test_in_place_restore_refuses_database_in_use(workplace: Workplace, one_line: OneLine) -> None:
     workplace.good("backup", "--name", "one")
     with closing(sqlite3.connect(workplace.database)) as holder:
         holder.execute("SELECT count(*) FROM users").fetchone()
@@ -236,7 +236,7 @@ def test_in_place_refuses_while_another_process_holds_the_database(workplace: Wo
     assert workplace.database.read_bytes() == before
 
 
-def test_a_bad_image_makes_the_restore_use_the_dump_and_say_so(workplace: Workplace) -> None:
+def test_restore_uses_dump_if_page_image_is_damaged(workplace: Workplace) -> None:
     workplace.good("backup", "--name", "one")
     image = workplace.store / "on-demand/app.db/one.sqlite.zst.enc"
     content = bytearray(image.read_bytes())
@@ -248,7 +248,7 @@ def test_a_bad_image_makes_the_restore_use_the_dump_and_say_so(workplace: Workpl
     assert len(document["notes"]) == 1
 
 
-def test_when_nothing_is_good_nothing_is_restored(workplace: Workplace, one_line: OneLine) -> None:
+def test_nothing_is_restored_if_both_artifacts_are_damaged(workplace: Workplace, one_line: OneLine) -> None:
     workplace.good("backup", "--name", "one")
     for path in (workplace.store / "on-demand/app.db").glob("one.s*"):
         path.write_bytes(path.read_bytes()[:-100])
@@ -256,7 +256,7 @@ def test_when_nothing_is_good_nothing_is_restored(workplace: Workplace, one_line
     assert not (workplace.folder / "new.db").exists()
 
 
-def test_every_changed_byte_of_a_manifest_is_refused(workplace: Workplace) -> None:
+def test_any_changed_byte_of_a_manifest_is_refused(workplace: Workplace) -> None:
     workplace.good("backup", "--name", "one", "--format", "sql")
     manifest = workplace.store / "on-demand/app.db/one.manifest.json"
     content = manifest.read_bytes()
@@ -268,7 +268,7 @@ def test_every_changed_byte_of_a_manifest_is_refused(workplace: Workplace) -> No
     assert not (workplace.folder / "new.db").exists()
 
 
-def test_a_backup_put_under_another_id_is_refused(workplace: Workplace) -> None:
+def test_backup_copied_under_another_id_is_refused(workplace: Workplace) -> None:
     workplace.good("backup", "--name", "one")
     folder = workplace.store / "on-demand/app.db"
     for path in list(folder.iterdir()):
@@ -276,7 +276,7 @@ def test_a_backup_put_under_another_id_is_refused(workplace: Workplace) -> None:
     assert workplace.run("restore", "--backup", "two", "--to", "new.db").code == 3
 
 
-def test_what_cannot_be_a_backup_is_not_the_latest_and_is_named(workplace: Workplace) -> None:
+def test_backup_with_damaged_manifest_is_never_latest_and_is_listed(workplace: Workplace) -> None:
     workplace.good("backup", "--name", "old", "--verify")
     workplace.good("backup", "--name", "new")
     (workplace.store / "on-demand/app.db/new.manifest.json").write_text("{")
@@ -288,7 +288,7 @@ def test_what_cannot_be_a_backup_is_not_the_latest_and_is_named(workplace: Workp
 
 
 @pytest.mark.parametrize("content", [b"", b"CREATE TABLE t(a", b"ATTACH 'x.db' AS x;", b"\x1f\x8b\x08\x00broken"])
-def test_what_does_not_load_is_not_imported(workplace: Workplace, one_line: OneLine, content: bytes) -> None:
+def test_invalid_file_is_not_imported(workplace: Workplace, one_line: OneLine, content: bytes) -> None:
     (workplace.folder / "bad.sql").write_bytes(content)
     outcome = workplace.run("import", "--file", "bad.sql", "--to", "new.db")
     if content:
@@ -297,7 +297,7 @@ def test_what_does_not_load_is_not_imported(workplace: Workplace, one_line: OneL
     assert not (workplace.folder / "x.db").exists()
 
 
-def test_errors_with_json_are_json_too(workplace: Workplace) -> None:
+def test_json_flag_makes_errors_json(workplace: Workplace) -> None:
     outcome = workplace.run("restore", "--backup", "nothing", "--json")
     assert outcome.code == 2
     assert outcome.json["exit_code"] == 2

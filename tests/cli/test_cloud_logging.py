@@ -1,4 +1,4 @@
-"""Events of a machine outside Cloud Run, and checkpoints of the audit trail, in Cloud Logging."""
+"""Events of machines outside Cloud Run, and checkpoints of the audit trail, in Cloud Logging."""
 
 import grpc  # type: ignore[import-untyped]
 import pytest
@@ -20,7 +20,7 @@ def names(logging: LoggingServer) -> list[str]:  # noqa: F811
     return [str(fields["event"]) for fields in logging.payloads(LOG)]
 
 
-def test_the_events_of_a_run_arrive_and_name_this_machine(watched: Workplace, logging: LoggingServer) -> None:  # noqa: F811
+def test_events_are_sent_with_the_host_name(watched: Workplace, logging: LoggingServer) -> None:  # noqa: F811
     watched.good("backup", "--name", "one")
     assert names(logging) == ["backup.succeeded", "audit"]
     assert all(entry.labels["host"] for entry in logging.entries)
@@ -30,7 +30,7 @@ def test_the_events_of_a_run_arrive_and_name_this_machine(watched: Workplace, lo
     assert names(logging)[-2:] == ["backup.failed", "audit"]
 
 
-def test_logging_that_fails_fails_no_backup_and_is_a_finding_until_it_works(
+def test_failing_cloud_logging_is_a_finding_and_fails_no_backup(
     watched: Workplace,
     logging: LoggingServer,  # noqa: F811
 ) -> None:
@@ -47,7 +47,7 @@ def test_logging_that_fails_fails_no_backup_and_is_a_finding_until_it_works(
     assert watched.good("status", "--json").json["alerts"] == []
 
 
-def test_a_trail_that_was_cut_in_both_stores_is_noticed_by_the_log(watched: Workplace, logging: LoggingServer) -> None:  # noqa: F811
+def test_trail_cut_in_both_stores_is_detected_by_the_log(watched: Workplace, logging: LoggingServer) -> None:  # noqa: F811
     watched.good("backup", "--name", "one", "--verify")
     watched.good("monitor")
     watched.good("restore", "--backup", "one", "--to", "away.db")
@@ -68,7 +68,7 @@ def test_a_trail_that_was_cut_in_both_stores_is_noticed_by_the_log(watched: Work
     assert {each["what"] for each in findings} == {f"differs from the one in Cloud Logging, {LOG}-checkpoints"}
 
 
-def test_a_log_that_cannot_be_read_is_told_and_nothing_is_called_whole(
+def test_unreadable_checkpoint_log_fails_audit_verify(
     watched: Workplace,
     logging: LoggingServer,  # noqa: F811
 ) -> None:
@@ -80,7 +80,7 @@ def test_a_log_that_cannot_be_read_is_told_and_nothing_is_called_whole(
     assert "grant this identity roles/logging.viewer" in outcome.err
 
 
-def test_a_checkpoint_that_never_reached_the_log_is_a_note(watched: Workplace, logging: LoggingServer) -> None:  # noqa: F811
+def test_checkpoint_missing_from_the_log_is_a_note(watched: Workplace, logging: LoggingServer) -> None:  # noqa: F811
     watched.good("backup", "--name", "one", "--verify")
     watched.good("monitor")
     logging.may_write = False
@@ -91,7 +91,7 @@ def test_a_checkpoint_that_never_reached_the_log_is_a_note(watched: Workplace, l
     assert f"Cloud Logging, {LOG}-checkpoints lacks 1 checkpoint, the first 2" in report["notes"]
 
 
-def test_a_job_on_cloud_run_writes_to_stdout_alone(watched: Workplace, logging: LoggingServer) -> None:  # noqa: F811
+def test_cloud_run_job_does_not_write_to_the_logging_api(watched: Workplace, logging: LoggingServer) -> None:  # noqa: F811
     watched.good("keygen", "own.key")
     job = {"CLOUD_RUN_JOB": "litekeep-backup", "GCE_METADATA_HOST": "127.0.0.1:1", "BACKUP_KEY": "file:own.key"}
     before = len(logging.entries)

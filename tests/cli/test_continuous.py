@@ -1,4 +1,4 @@
-"""Continuous backups as a person meets them: a point a cycle, any of them brought back, and nothing in its stead."""
+"""Continuous backups: one point per cycle, and every point can be restored."""
 
 from contextlib import closing
 
@@ -21,7 +21,7 @@ def _name_in(workplace: Workplace, file: str) -> str:
 
 @pytest.fixture
 def points(workplace: Workplace) -> list[dict[str, str]]:
-    """What `backup --kind continuous --json` said of a base and two increments."""
+    """The JSON documents of `backup --kind continuous` for a base and two increments."""
     made = []
     for name in ("Ada", "Grace", "Edith"):
         _write(workplace, name)
@@ -29,7 +29,7 @@ def points(workplace: Workplace) -> list[dict[str, str]]:
     return made
 
 
-def test_any_point_comes_back_by_its_id_or_its_moment(workplace: Workplace, points: list[dict[str, str]]) -> None:
+def test_every_point_restores_by_id_and_by_time(workplace: Workplace, points: list[dict[str, str]]) -> None:
     for number, (point, name) in enumerate(zip(points, ("Ada", "Grace", "Edith"), strict=True)):
         by_id = workplace.good("restore", "--backup", point["id"], "--to", f"id{number}.db", "--verify", "--json").json
         assert (by_id["id"], _name_in(workplace, f"id{number}.db")) == (point["id"], name)
@@ -45,14 +45,12 @@ def test_any_point_comes_back_by_its_id_or_its_moment(workplace: Workplace, poin
     assert _name_in(workplace, "users.db") == "Grace"
 
 
-def test_nothing_written_makes_no_point(workplace: Workplace, points: list[dict[str, str]]) -> None:
+def test_no_point_is_taken_without_changes(workplace: Workplace, points: list[dict[str, str]]) -> None:
     done = workplace.good("backup", "--kind", "continuous", "--json").json
     assert done == {"skipped": "unchanged", "backup_id": points[-1]["id"]}
 
 
-def test_a_point_that_cannot_be_restored_is_told_with_the_nearest_that_can(
-    workplace: Workplace, points: list[dict[str, str]]
-) -> None:
+def test_unrestorable_point_names_the_nearest_good_ones(workplace: Workplace, points: list[dict[str, str]]) -> None:
     _, second, third = (point["id"] for point in points)
     next((workplace.store / "continuous/app.db").glob(f"{third}.pages.*")).unlink()
     refused = workplace.run("restore", "--at", "2999-01-01T00:00:00Z", "--to", "x.db")
@@ -64,7 +62,7 @@ def test_a_point_that_cannot_be_restored_is_told_with_the_nearest_that_can(
     assert _name_in(workplace, "x.db") == "Grace"
 
 
-def test_damage_that_only_the_restore_finds_names_the_nearest_too(
+def test_damage_found_during_restore_names_the_nearest_good_points(
     workplace: Workplace, points: list[dict[str, str]]
 ) -> None:
     first, second, third = (point["id"] for point in points)
@@ -82,19 +80,19 @@ def test_damage_that_only_the_restore_finds_names_the_nearest_too(
 
 
 @pytest.mark.parametrize("flag", [("--name", "x"), ("--format", "sql"), ("--allow-corrupt",)])
-def test_what_no_point_can_be_is_refused(workplace: Workplace, flag: tuple[str, ...]) -> None:
+def test_flags_that_points_do_not_support_are_refused(workplace: Workplace, flag: tuple[str, ...]) -> None:
     refused = workplace.run("backup", "--kind", "continuous", *flag)
     assert (refused.code, flag[0] in refused.err) == (2, True)
     assert not workplace.store.exists()
 
 
-def test_nearest_goes_with_a_moment(workplace: Workplace) -> None:
+def test_nearest_needs_at(workplace: Workplace) -> None:
     assert workplace.run("restore", "--backup", "latest", "--nearest", "--to", "x.db").code == 2
 
 
 @pytest.fixture
 def history(workplace: Workplace) -> Workplace:
-    """Points of 12:01, 12:02 and 12:03, in which a row says so."""
+    """Points of 12:01, 12:02 and 12:03, each with its time in a row."""
     yard = Yard(workplace.folder)
     yard.cycle()
     for moment in ("12:02", "12:03"):
@@ -110,7 +108,7 @@ def _row_in(workplace: Workplace, file: str) -> object:
 BETWEEN = ("--at", "2024-01-15T12:02:40Z")
 
 
-def test_a_moment_comes_back_in_place_after_a_safety_backup_and_says_which_it_is(history: Workplace) -> None:
+def test_in_place_restore_at_a_time_takes_a_safety_backup(history: Workplace) -> None:
     done = history.good("restore", *BETWEEN, "--in-place", "--json", BACKUP_KEY="none").json
     assert (done["id"], _row_in(history, "app.db")) == ("backup-2024-01-15-120200", "12:02")
     assert any("40 s before the moment asked for" in note for note in done["notes"]), done["notes"]
@@ -119,7 +117,7 @@ def test_a_moment_comes_back_in_place_after_a_safety_backup_and_says_which_it_is
     assert _row_in(history, "was.db") == "12:03"
 
 
-def test_a_table_a_schema_and_a_file_come_of_a_moment(history: Workplace) -> None:
+def test_table_schema_and_export_at_a_time(history: Workplace) -> None:
     def tables(file: str) -> list[object]:
         with closing(apsw.Connection(str(history.folder / file))) as connection:
             return [name for (name,) in connection.execute("SELECT name FROM sqlite_schema WHERE type = 'table'")]

@@ -1,4 +1,4 @@
-"""`copy`, `delete`, `retire`, `show`: another store brought up to date, and what goes before its time."""
+"""The commands `copy`, `delete`, `retire`, `show` and `hold`."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -27,12 +27,12 @@ def two(workplace: Workplace) -> Workplace:
 
 
 def names_in(folder: Path) -> list[str]:
-    """What is stored, but for the audit trail, which has tests of its own."""
+    """Returns the stored files without the audit trail, which has its own tests."""
     names = (str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
     return sorted(name for name in names if ".staging" not in name and not name.startswith("audit/"))
 
 
-def test_a_copy_has_everything_and_restores_by_itself(two: Workplace) -> None:
+def test_copied_store_is_complete_and_restorable(two: Workplace) -> None:
     done = two.good("copy", "--to", "other/store", "--json").json
     assert sorted(done["copied"]) == ["one", "two"]
     kept = [name for name in names_in(two.store) if not name.startswith("locks/")]
@@ -44,7 +44,7 @@ def test_a_copy_has_everything_and_restores_by_itself(two: Workplace) -> None:
     assert two.good("copy", "--to", "other/store", "--json").json["copied"] == []
 
 
-def test_a_later_copy_brings_verdicts_too(two: Workplace) -> None:
+def test_later_copy_adds_verdicts(two: Workplace) -> None:
     two.good("copy", "--to", "other/store")
     two.good("verify", "--backup", "two")
     two.good("copy", "--to", "other/store")
@@ -52,7 +52,7 @@ def test_a_later_copy_brings_verdicts_too(two: Workplace) -> None:
     assert {item["id"]: item["verified"] for item in listed} == {"one": True, "two": True}
 
 
-def test_the_audit_trail_is_copied_and_verified_there_alone(two: Workplace) -> None:
+def test_copied_audit_trail_verifies_on_its_own(two: Workplace) -> None:
     two.run("monitor")
     two.good("copy", "--to", "other/store")
     report = two.good("audit", "verify", "--store", "other/store", "--json").json
@@ -60,7 +60,7 @@ def test_the_audit_trail_is_copied_and_verified_there_alone(two: Workplace) -> N
     assert report["events"] >= 2
 
 
-def test_a_damaged_artifact_is_not_copied_and_the_others_are(two: Workplace) -> None:
+def test_copy_skips_only_the_damaged_backup(two: Workplace) -> None:
     artifact = next((two.store / "on-demand/app.db").glob("two.sqlite*"))
     content = bytearray(artifact.read_bytes())
     content[50] ^= 1
@@ -70,7 +70,7 @@ def test_a_damaged_artifact_is_not_copied_and_the_others_are(two: Workplace) -> 
     assert not [name for name in names_in(two.folder / "other/store") if "two.manifest" in name]
 
 
-def test_an_interrupted_copy_is_continued(two: Workplace) -> None:
+def test_interrupted_copy_can_be_continued(two: Workplace) -> None:
     source = FolderStore(two.store)
 
     class Stops(FolderStore):
@@ -91,7 +91,7 @@ def test_an_interrupted_copy_is_continued(two: Workplace) -> None:
 
 
 @pytest.mark.parametrize("place", ["backups", "./backups/", "backups/inside", "."])
-def test_a_copy_store_that_is_the_store_or_inside_it_is_refused(two: Workplace, place: str) -> None:
+def test_copy_store_inside_the_store_is_refused(two: Workplace, place: str) -> None:
     before = names_in(two.folder)
     for outcome in (two.run("copy", "--to", place), two.run("backup", BACKUP_COPY_STORE=place)):
         assert outcome.code == 2
@@ -99,7 +99,7 @@ def test_a_copy_store_that_is_the_store_or_inside_it_is_refused(two: Workplace, 
     assert [name for name in names_in(two.folder) if "state/" not in name] == [n for n in before if "state/" not in n]
 
 
-def test_delete_takes_one_backup_and_leaves_no_orphan(two: Workplace) -> None:
+def test_delete_removes_one_backup_completely(two: Workplace) -> None:
     assert two.good("delete", "two", "--reason", "wrong one", "--json").json["id"] == "two"
     assert not [name for name in two.stored() if "/two." in name]
     assert "wrong one" in (Path(two.environment["XDG_STATE_HOME"]) / "litekeep/audit.jsonl").read_text()
@@ -118,13 +118,13 @@ def test_delete_refuses_the_last_good_backup_of_a_live_database(two: Workplace) 
     two.good("delete", "two", "--reason", "x", "--force")
 
 
-def test_delete_takes_a_damaged_manifest_that_nothing_else_would(two: Workplace) -> None:
+def test_delete_removes_a_backup_with_damaged_manifest(two: Workplace) -> None:
     (two.store / "on-demand/app.db/two.manifest.json").write_text("{")
     two.good("delete", "two", "--reason", "its manifest is damaged")
     assert [item["id"] for item in two.good("list", "--json").json] == ["one"]
 
 
-def test_a_retired_database_raises_no_alarm(two: Workplace) -> None:
+def test_retired_database_raises_no_alert(two: Workplace) -> None:
     assert "monitor.age" in two.run("monitor").err
     two.good("retire", "--database", "app.db", "--reason", "merged")
     outcome = two.run("monitor", BACKUP_SCHEDULES="daily=0 0 * * *", DATABASE_URL="")
@@ -133,7 +133,7 @@ def test_a_retired_database_raises_no_alarm(two: Workplace) -> None:
     assert two.run("retire", "--database", "nope.db", "--reason", "x").code == 2
 
 
-def test_backups_of_a_retired_database_go_when_their_time_is_over_and_not_before() -> None:
+def test_backups_of_a_retired_database_are_deleted_when_retention_ends() -> None:
     now = datetime(2026, 1, 1, tzinfo=UTC)
     taken = [now - timedelta(days=days) for days in (40, 35, 10)]
     own = [Candidate(BackupName(Kind.DAILY, "old", f"b{n}"), at) for n, at in enumerate(taken)]
@@ -144,7 +144,7 @@ def test_backups_of_a_retired_database_go_when_their_time_is_over_and_not_before
     assert not plan(own, alive, now).deletions, "a backup was taken since: the database lives"
 
 
-def test_show_tells_all_but_no_key(two: Workplace) -> None:
+def test_show_prints_note_hold_and_verdicts_without_keys(two: Workplace) -> None:
     shown = two.good("show", "two").out
     assert "note         before the big import" in shown
     document = two.good("show", "one", "--json").json
@@ -157,12 +157,12 @@ def test_show_tells_all_but_no_key(two: Workplace) -> None:
     ("ref", "held"),
     [("latest", "two"), ("two.sql.gz.enc", "two"), ("backups/on-demand/app.db/two.manifest.json", "two")],
 )
-def test_a_hold_takes_every_ref_and_names_the_backup_that_it_means(two: Workplace, ref: str, held: str) -> None:
+def test_hold_accepts_every_ref_and_names_the_backup(two: Workplace, ref: str, held: str) -> None:
     assert f"Held {held} of app.db" in two.good("hold", ref, "--reason", "audit").out
     assert {each["id"] for each in two.good("list", "--held", "--json").json} == {"one", held}
 
 
-def test_a_hold_of_the_latest_verified_that_is_held_says_which_it_is(two: Workplace) -> None:
+def test_hold_of_held_latest_verified_names_the_backup(two: Workplace) -> None:
     refused = two.run("hold", "latest-verified", "--reason", "again")
     assert refused.code == 1
     assert "one is held already (audit)" in refused.err

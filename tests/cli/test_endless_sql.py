@@ -1,4 +1,4 @@
-"""SQL and pages of others that would take for ever, or all of the disk: they end, and so does whoever runs them."""
+"""Untrusted SQL and pages that would run forever or fill the disk are stopped, and so are their processes."""
 
 import os
 import select
@@ -33,7 +33,7 @@ if TYPE_CHECKING:
     from subprocess import Popen
 
 OneLine = Callable[[Outcome, int], str]
-ENDLESS = "instr(hex(zeroblob(4000000)), hex(zeroblob(2000000)) || '1')"  # one opcode, of an hour
+ENDLESS = "instr(hex(zeroblob(4000000)), hex(zeroblob(2000000)) || '1')"  # one opcode that takes an hour
 DUMP = f"CREATE TABLE t(a); INSERT INTO t VALUES({ENDLESS});"
 
 
@@ -43,7 +43,7 @@ def lowered(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def hostile(path: Path) -> None:
-    """An index whose expression was another one when the row came: nothing computes it before a restore does."""
+    """Writes an index whose expression was changed after the row was inserted: only a restore evaluates it."""
     with closing(apsw.Connection(str(path))) as db:
         db.config(apsw.SQLITE_DBCONFIG_DEFENSIVE, 0)
         db.execute("CREATE TABLE t(a); INSERT INTO t VALUES(1); CREATE INDEX i ON t(a + 0); PRAGMA writable_schema=ON")
@@ -71,7 +71,7 @@ def taken(folder: Path, form: Format) -> tuple[Catalog, Backup]:
 
 @pytest.mark.usefixtures("lowered")
 @pytest.mark.parametrize("form", [Format.SQL, Format.SQLITE])
-def test_verify_ends_and_calls_it_not_good(tmp_path: Path, form: Format) -> None:
+def test_verify_stops_endless_sql_as_not_good(tmp_path: Path, form: Format) -> None:
     catalog, backup = taken(tmp_path, form)
     found = verify_backup(catalog, backup, None)
     assert not found.ok
@@ -83,7 +83,7 @@ def test_verify_ends_and_calls_it_not_good(tmp_path: Path, form: Format) -> None
 
 @pytest.mark.usefixtures("lowered")
 @pytest.mark.parametrize("form", [Format.SQL, Format.SQLITE])
-def test_a_proven_restore_ends_without_a_database(tmp_path: Path, form: Format) -> None:
+def test_restore_with_verify_stops_endless_sql(tmp_path: Path, form: Format) -> None:
     catalog, backup = taken(tmp_path, form)
     order = RestoreOptions(catalog, backup, None, FileLocation(tmp_path / "new.db"), prove=True)
     with pytest.raises(NotGood, match="took more than 1 s of CPU time"):
@@ -92,7 +92,7 @@ def test_a_proven_restore_ends_without_a_database(tmp_path: Path, form: Format) 
 
 
 @pytest.mark.usefixtures("lowered")
-def test_import_and_the_proof_of_a_file_end(tmp_path: Path) -> None:
+def test_import_and_verify_file_stop_endless_sql(tmp_path: Path) -> None:
     (tmp_path / "x.sql").write_text(DUMP)
     with pytest.raises(NotGood, match=r"x\.sql took more than 1 s of CPU time"):
         import_file(tmp_path / "x.sql", FileLocation(tmp_path / "new.db"))
@@ -102,7 +102,7 @@ def test_import_and_the_proof_of_a_file_end(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGKILL])
 @pytest.mark.parametrize("command", [("import", "--to", "new.db"), ("verify",)])
-def test_a_signal_ends_an_endless_statement_and_its_process(
+def test_signal_ends_endless_sql_and_its_process(
     workplace: Workplace, how: signal.Signals, command: tuple[str, ...]
 ) -> None:
     (workplace.folder / "x.sql").write_text(DUMP)
@@ -121,7 +121,7 @@ def test_a_signal_ends_an_endless_statement_and_its_process(
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGKILL])
-def test_a_signal_ends_a_condition_without_end(workplace: Workplace, how: signal.Signals) -> None:
+def test_signal_ends_endless_where_condition(workplace: Workplace, how: signal.Signals) -> None:
     workplace.good("backup", "--name", "before")
     arguments = ("--from", "before", "--table", "messages", "--where", f"{ENDLESS} > 0", "--dry-run")
     with (
@@ -135,19 +135,19 @@ def test_a_signal_ends_a_condition_without_end(workplace: Workplace, how: signal
 
 
 def child_at_work(running: "Popen[str]", name: str = "") -> int:
-    """The process that it has started, once that has a database file (of this name) open."""
+    """Waits until a child process has a database file (of this name) open. Returns its id."""
     children = Path(f"/proc/{running.pid}/task/{running.pid}/children")
     while True:
         assert running.poll() is None, running.communicate()
         for child in map(int, children.read_text().split()):
-            with suppress(FileNotFoundError, ProcessLookupError):  # a file that it closed, or an earlier process
+            with suppress(FileNotFoundError, ProcessLookupError):  # the file was closed, or the process has ended
                 opened = [one.readlink() for one in Path(f"/proc/{child}/fd").iterdir() if one.is_symlink()]
                 if any(one.suffix == ".sqlite" and one.stem == (name or one.stem) for one in opened):
                     return child
 
 
 def bomb(size: int, *, counted: bool = True) -> bytes:
-    """A database of a few pages, and zeros behind them up to `size` bytes."""
+    """Returns a compressed database of a few pages, followed by zeros up to `size` bytes."""
     with closing(apsw.Connection(":memory:")) as db:
         db.execute("CREATE TABLE t(a); INSERT INTO t VALUES(1)")
         pages = db.serialize("main")
@@ -161,10 +161,10 @@ def bomb(size: int, *, counted: bool = True) -> bytes:
 
 @pytest.mark.parametrize("counted", [True, False])
 @pytest.mark.parametrize("command", [("import", "--to", "new.db"), ("verify",)])
-def test_an_image_that_unpacks_to_more_than_it_counts_is_refused(
+def test_page_image_larger_than_its_header_is_refused(
     workplace: Workplace, command: tuple[str, ...], counted: bool
 ) -> None:
-    """Few pages in its header, gigabytes in its zstd; and nobody lets it write those first."""
+    """The header counts a few pages, the zstd frame holds gigabytes. It is refused before these are written."""
     packed = bomb((2 << 30) if counted else (4 << 30), counted=counted)
     (workplace.folder / "x.sqlite.zst").write_bytes(packed)
     limit = ("prlimit", f"--fsize={(64 << 20) if counted else (2 << 30)}")
@@ -174,7 +174,7 @@ def test_an_image_that_unpacks_to_more_than_it_counts_is_refused(
     assert not (workplace.folder / "new.db").exists()
 
 
-def test_a_limit_on_files_that_the_machine_has_set_is_not_the_dumps_doing(workplace: Workplace) -> None:
+def test_file_size_limit_of_the_machine_is_reported_as_such(workplace: Workplace) -> None:
     (workplace.folder / "x.sql").write_text("CREATE TABLE t(a); INSERT INTO t VALUES(zeroblob(6000000));")
     outcome = workplace.run("import", "--file", "x.sql", "--to", "new.db", under=("prlimit", "--fsize=4194304"))
     assert outcome.code == 1, outcome.err
@@ -182,7 +182,7 @@ def test_a_limit_on_files_that_the_machine_has_set_is_not_the_dumps_doing(workpl
     assert not list(workplace.folder.glob("new*"))
 
 
-def test_what_lies_behind_the_last_page_of_a_plain_file_is_no_bomb(workplace: Workplace) -> None:
+def test_data_after_the_last_page_of_a_file_is_accepted(workplace: Workplace) -> None:
     without = workplace.good("import", "--file", "app.db", "--to", "without.db", "--json").json
     with workplace.database.open("ab") as file:
         file.truncate(workplace.database.stat().st_size + (8 << 20))

@@ -1,4 +1,4 @@
-"""`erase`: from request to a restored database without the person, by every way out of a backup."""
+"""`litekeep erase`: erased rows are missing from everything restored or exported later."""
 
 import json
 import sys
@@ -10,7 +10,7 @@ import pytest
 
 from tests import forker
 from tests.cli.conftest import Outcome, Workplace
-from tests.cli.test_audit import deeds, trail
+from tests.cli.test_audit import operations, trail
 from tests.operations.erasure.builders import rows, traces
 
 ANA, BEN = "ana.novak@people.example", "ben.okafor@people.example"
@@ -18,7 +18,7 @@ ANA, BEN = "ana.novak@people.example", "ben.okafor@people.example"
 
 @pytest.fixture
 def place(workplace: Workplace) -> Workplace:
-    """Two people, what they wrote, and a backup in both formats."""
+    """A database with two people and their posts, and a backup in both formats."""
     (workplace.folder / "app.db").unlink()
     with closing(apsw.Connection(str(workplace.folder / "app.db"))) as db:
         db.execute("CREATE TABLE users(id INTEGER PRIMARY KEY, email TEXT UNIQUE COLLATE NOCASE)")
@@ -55,7 +55,7 @@ def erased(place: Workplace, *more: str, **settings: str) -> dict[str, object]:
     return dict(outcome.json)
 
 
-def test_from_request_to_a_restored_database_without_the_person(place: Workplace) -> None:
+def test_erasure_is_recorded_and_replayed_on_restore(place: Workplace) -> None:
     shown = erase(place, "--also", "newsletter.address", "--dry-run")
     assert "posts: rows that refer to rows that go (author -> users.id)" in shown.out
     assert "Nothing was written." in shown.out
@@ -68,24 +68,24 @@ def test_from_request_to_a_restored_database_without_the_person(place: Workplace
     assert traces(place.folder / "back.db", ANA) == []
     assert traces(place.database, ANA) == ["utf-8"], "the live database is not touched"
     assert place.run("status", "--json").json["erasures"] == {"pending": 1, "backups": 1, "exact": True}
-    told = "✅ Erasures: at most 1, replayed on restores of at most 1 backup taken before"
-    assert told in place.run("status", BACKUP_KEY="none").out.splitlines()
+    message = "✅ Erasures: at most 1, replayed on restores of at most 1 backup taken before"
+    assert message in place.run("status", BACKUP_KEY="none").out.splitlines()
     report = place.good("erase", "--report", str(recorded["id"]), "--json").json
     assert report["stores"][0]["backups_taken_before"] == 1
     assert report["ledger"]["sha256"] == recorded["sha256"]
 
 
-def test_no_value_is_in_the_store_the_log_or_the_trail(place: Workplace) -> None:
+def test_erased_values_are_not_in_ledger_log_or_audit_trail(place: Workplace) -> None:
     erased(place)
     place.good("restore", "--backup", "one", "--to", "back.db")
     for path in [*(place.store / "erasures").iterdir(), *place.folder.glob("state/**/*")]:
         assert path.is_dir() or ANA.encode() not in path.read_bytes().lower()
-    assert ("erase", "succeeded", None) in deeds(place)
+    assert ("erase", "succeeded", None) in operations(place)
     assert ANA not in json.dumps(trail(place)).lower()
 
 
 @pytest.mark.parametrize("form", ["sql", "sqlite"])
-def test_every_way_out_has_forgotten(place: Workplace, form: str) -> None:
+def test_exports_and_restores_replay_the_erasure(place: Workplace, form: str) -> None:
     erased(place)
     for name in (f"out.{form}", "tables.db", "schema.db"):
         what = {"tables.db": ["--table", "users"], "schema.db": ["--schema-only"]}.get(name)
@@ -102,7 +102,7 @@ def test_every_way_out_has_forgotten(place: Workplace, form: str) -> None:
     assert traces(place.database, ANA) == []
 
 
-def test_rows_do_not_come_back_and_no_difference_shows_them(place: Workplace) -> None:
+def test_rows_restore_and_diff_replay_the_erasure(place: Workplace) -> None:
     erased(place)
     with closing(apsw.Connection(str(place.database))) as db:
         db.execute("DELETE FROM posts")
@@ -117,7 +117,7 @@ def test_rows_do_not_come_back_and_no_difference_shows_them(place: Workplace) ->
     assert rows(place.database, "SELECT email FROM users") == [(BEN,)]
 
 
-def test_a_drill_proves_the_backup_and_restores_without_the_person(place: Workplace) -> None:
+def test_drill_replays_the_erasure(place: Workplace) -> None:
     erased(place)
     place.good("drill", "--now")
     report = next((place.store / "drills/app.db").glob("*.passed.json")).read_text()
@@ -125,7 +125,7 @@ def test_a_drill_proves_the_backup_and_restores_without_the_person(place: Workpl
     assert ANA not in report
 
 
-def test_a_restore_from_the_copy_store_has_forgotten_too(place: Workplace) -> None:
+def test_restore_from_the_copy_store_replays_the_erasure(place: Workplace) -> None:
     place.good("copy", "--to", "other")
     erased(place, BACKUP_COPY_STORE="other")
     place.good("restore", "--backup", "one", "--to", "back.db", "--store", "other")
@@ -135,20 +135,20 @@ def test_a_restore_from_the_copy_store_has_forgotten_too(place: Workplace) -> No
     assert traces(place.folder / "third.db", ANA) == []
 
 
-def test_what_is_missing_or_changed_in_the_ledger_stops_every_way_out(place: Workplace) -> None:
+def test_missing_or_changed_ledger_entry_stops_restores_and_exports(place: Workplace) -> None:
     place.good("copy", "--to", "other")
     erased(place, BACKUP_COPY_STORE="other")
     erased(place, BACKUP_COPY_STORE="other")
     first, second = place.store / "erasures/1.json", place.store / "erasures/2.json"
     one, two = first.read_bytes(), second.read_bytes()
 
-    def stopped(said: str, **settings: str) -> None:
+    def stopped(message: str, **settings: str) -> None:
         for command in (
             ["restore", "--backup", "one", "--to", "x.db"],
             ["export", "--backup", "one", "--output", "x.sql"],
         ):
             outcome = place.run(*command, **settings)
-            assert (outcome.code, said in outcome.err) == (1, True), outcome.err
+            assert (outcome.code, message in outcome.err) == (1, True), outcome.err
             assert not (place.folder / "x.db").exists()
             assert not (place.folder / "x.sql").exists()
 
@@ -160,21 +160,23 @@ def test_what_is_missing_or_changed_in_the_ledger_stops_every_way_out(place: Wor
     stopped("is not the entry that was recorded")
     first.write_bytes(one)
     second.unlink()
-    place.good("restore", "--backup", "one", "--to", "blind.db")  # nothing here knows that there was a second
+    place.good(
+        "restore", "--backup", "one", "--to", "blind.db"
+    )  # nothing in this store shows that there was a second one
     stopped("as if the newest had been removed", BACKUP_COPY_STORE="other")
     second.write_bytes(two)
     (place.store / "erasures/key-1.json").unlink()
     stopped("erasures/key-1.json of backups is missing")
 
 
-def test_without_the_ledgers_key_nothing_comes_out(place: Workplace) -> None:
+def test_restore_needs_the_key_of_the_ledger(place: Workplace) -> None:
     erased(place)
     place.good("backup", "--name", "plain", BACKUP_KEY="none")
     outcome = place.run("restore", "--backup", "plain", "--to", "x.db", BACKUP_KEY="none")
     assert (outcome.code, "the erasures of backups are under" in outcome.err) == (1, True)
 
 
-def test_a_rekey_takes_the_ledger_along(place: Workplace) -> None:
+def test_rekey_also_rewraps_the_ledger_key(place: Workplace) -> None:
     erased(place)
     place.good("keygen", "new.key")
     place.good("rekey", "--to", "file:new.key")
@@ -184,7 +186,7 @@ def test_a_rekey_takes_the_ledger_along(place: Workplace) -> None:
     assert len(place.good("keys", "--json", BACKUP_KEY="file:new.key").json["stores"][0]["erasures"]) == 2
 
 
-def test_a_table_that_the_backup_never_had_stops_until_somebody_says_so(place: Workplace) -> None:
+def test_erased_table_missing_from_backup_needs_absent_flag(place: Workplace) -> None:
     with closing(apsw.Connection(str(place.database))) as db:
         db.execute("CREATE TABLE later(mail TEXT)")
         db.execute("INSERT INTO later VALUES(?)", (ANA,))
@@ -209,7 +211,7 @@ def test_without_erasures_is_refused_in_production_and_under_a_policy(place: Wor
 
 
 @pytest.mark.parametrize(
-    ("arguments", "values", "said"),
+    ("arguments", "values", "message"),
     [
         (["--table", "nope", "--column", "x", "--value-from", "-"], "1", "is no table of the database"),
         (["--table", "users", "--column", "nope", "--value-from", "-"], "1", "is no column of users"),
@@ -221,8 +223,8 @@ def test_without_erasures_is_refused_in_production_and_under_a_policy(place: Wor
         (["--table", "users", "--column", "id", "--value-from", "-", "--also", "x"], "1", "is no TABLE.COLUMN"),
     ],
 )
-def test_wrong_usage_is_one_line_and_records_nothing(
-    place: Workplace, arguments: list[str], values: str, said: str
+def test_wrong_usage_of_erase_is_one_line_and_records_nothing(
+    place: Workplace, arguments: list[str], values: str, message: str
 ) -> None:
     done = forker.run(
         [sys.executable, "-W", "error", "-m", "litekeep", "erase", *arguments],
@@ -234,14 +236,14 @@ def test_wrong_usage_is_one_line_and_records_nothing(
         timeout=60,
         check=False,
     )
-    assert (done.returncode, said in done.stderr) == (2, True), done.stderr
+    assert (done.returncode, message in done.stderr) == (2, True), done.stderr
     assert not (Path(place.store) / "erasures").exists()
 
 
 # Rewriting
 
 
-def test_rewritten_backups_have_forgotten_and_the_old_ones_are_gone(place: Workplace) -> None:
+def test_rewrite_removes_erased_rows_and_old_backups(place: Workplace) -> None:
     place.good("copy", "--to", "other")
     before = place.good("list", "--json").json[0]
     erased(place, BACKUP_COPY_STORE="other")
@@ -265,7 +267,7 @@ def test_rewritten_backups_have_forgotten_and_the_old_ones_are_gone(place: Workp
     assert (manifest["rewritten_from"], manifest["erased_through"]) == ("one", 1)
 
 
-def test_a_held_backup_and_one_in_production_stay_beside_the_new_one(place: Workplace) -> None:
+def test_rewrite_keeps_held_backups_and_those_in_production(place: Workplace) -> None:
     erased(place)
     place.good("hold", "one", "--reason", "evidence")
     held = place.good("erase", "--rewrite", "--json").json
@@ -277,14 +279,14 @@ def test_a_held_backup_and_one_in_production_stay_beside_the_new_one(place: Work
     assert place.good("erase", "--rewrite", "--json").json["removed"] == ["one"]
 
 
-def test_a_report_counts_only_what_has_not_forgotten(place: Workplace) -> None:
+def test_report_counts_only_backups_that_still_hold_the_rows(place: Workplace) -> None:
     recorded = erased(place)
     place.good("erase", "--rewrite")
     report = place.good("erase", "--report", str(recorded["id"]), "--json").json
     assert report["stores"][0]["backups_taken_before"] == 0
 
 
-def test_a_second_erasure_of_a_rewritten_backup_makes_no_longer_name(place: Workplace) -> None:
+def test_second_rewrite_replaces_the_suffix_of_the_name(place: Workplace) -> None:
     erased(place)
     place.good("erase", "--rewrite")
     assert erase(place, "--also", "newsletter.address", values=BEN).code == 0
@@ -293,7 +295,7 @@ def test_a_second_erasure_of_a_rewritten_backup_makes_no_longer_name(place: Work
     assert rows(place.folder / "back.db", "SELECT count(*) FROM users") == [(0,)]
 
 
-def test_another_backup_under_the_new_name_is_no_reason_to_remove_the_old_one(place: Workplace) -> None:
+def test_rewrite_keeps_old_backup_if_new_name_is_taken(place: Workplace) -> None:
     erased(place)
     with closing(apsw.Connection(str(place.folder / "other.db"))) as db:
         db.execute("CREATE TABLE users(id)")

@@ -1,4 +1,4 @@
-"""What was erased comes back by the word of two persons, and of nobody alone."""
+"""Restoring erased rows needs two persons."""
 
 from pathlib import Path
 
@@ -9,7 +9,7 @@ from tests.operations.erasure.builders import database, traces
 __all__ = ["staff"]
 
 
-def test_without_erasures_needs_a_request_that_another_has_approved(staff: Staff) -> None:
+def test_without_erasures_needs_an_approved_request(staff: Staff) -> None:
     place = staff.place
     place.database.unlink()
     database(

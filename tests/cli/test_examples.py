@@ -1,4 +1,4 @@
-"""The examples in --help are run as they are written, in a workplace that has what they name."""
+"""Runs the examples in --help, in a folder with the files they name."""
 
 import gzip
 import re
@@ -33,7 +33,7 @@ INSERT INTO orders VALUES (1, 42, '2024-01-15'), (2, 7, '2024-01-14');
 CREATE TABLE newsletter (address TEXT PRIMARY KEY);
 INSERT INTO newsletter VALUES ('ana@example.com');
 """
-# Examples that are not run here, and why.
+# Examples that are not run here, with the reason.
 NOT_RUN = {
     "litekeep continuous --every 30s": "it does not end: tests/continuous/test_loop.py runs it",
     "litekeep native status --watch 60": "it waits a minute: tests/sqlitecloud/test_native_command.py watches",
@@ -49,13 +49,13 @@ NOT_RUN = {
     "sudo litekeep systemd --install --run-as backup": "it installs into this machine: tests/systemd",
     "litekeep policy sign draft.json --output signed-by-ana.json": "tests/cli/test_policy.py signs one",
 }
-# What is needed before an example makes sense.
+# Commands to run before an example.
 BEFORE = {
     "litekeep release backup-2024-01-15-000000": "litekeep hold backup-2024-01-15-000000 --reason audit",
     "BACKUP_DRILL_SQL=checks.sql litekeep drill": "cp app.db orders; DATABASE_URL=orders litekeep backup --verify",
     "gunzip -c app.sql.gz": "litekeep export --backup latest --output app.sql.gz",
     "litekeep restore --backup backup-2024-01-15-000000 --in-place": (
-        "rm -r backups; litekeep backup --name backup-2024-01-15-000000"  # of this very file
+        "rm -r backups; litekeep backup --name backup-2024-01-15-000000"  # a backup of this file
     ),
     "litekeep audit verify": "litekeep monitor || true",
     "litekeep systemd --print": "echo DATABASE_URL=app.db > .env",
@@ -65,7 +65,7 @@ BEFORE = {
     "litekeep restore --at 2024-01-15T12:00:00Z --native": "litekeep native enable",
     "litekeep rekey --to file:/etc/litekeep/new.key": "litekeep keygen /etc/litekeep/new.key",
 }
-# Those that end with 1: something needs attention, which is what they are for.
+# Commands that exit with 1 here, because something needs attention.
 ATTENTION = ("litekeep monitor", "litekeep status", "BACKUP_SCHEDULES=", "litekeep native status", "litekeep health")
 
 
@@ -80,7 +80,7 @@ def _commands(group: click.Group, path: str) -> Iterator[tuple[str, click.Comman
 
 
 def _examples(command: click.Command) -> list[str]:
-    """The indented lines below "Example:" or "Examples:" in a command's help."""
+    """Returns the indented lines below "Example:" or "Examples:" in a command's help."""
     found = re.search(r"^[ ]*Examples?:\n(.*?)(?:\n[ ]*\n|\Z)", command.help or "", re.MULTILINE | re.DOTALL)
     return [line.strip() for line in found[1].splitlines() if line.strip()] if found else []
 
@@ -95,12 +95,12 @@ RUN = [each for each in ALL if each not in NOT_RUN and not TWO_PERSONS.match(eac
 
 
 @pytest.mark.parametrize("path", EXAMPLES)
-def test_every_command_has_an_example_of_itself(path: str) -> None:
+def test_every_command_has_an_example(path: str) -> None:
     assert any(path in example for example in EXAMPLES[path]), COMMANDS[path].help
 
 
 @pytest.mark.parametrize("example", ALL)
-def test_an_example_names_commands_and_options_that_there_are(example: str) -> None:
+def test_examples_use_existing_commands_and_options(example: str) -> None:
     for part in example.split(" | "):
         words = shlex.split(re.split(r" (?:<|>>) ", part)[0])
         while words and "=" in words[0]:
@@ -118,13 +118,13 @@ def _parse(command: click.Command, arguments: list[str]) -> None:
     _parse(found, arguments[1:])
 
 
-def test_what_is_not_run_is_still_an_example() -> None:
+def test_skipped_examples_exist_in_the_help() -> None:
     assert set(NOT_RUN) <= set(ALL)
 
 
 @pytest.fixture(scope="session")
 def furnished(tmp_path_factory: pytest.TempPathFactory, sample: bytes) -> Path:
-    """A folder with all that the examples name; each test has a copy."""
+    """A folder with all files that the examples name; each test gets a copy."""
     folder = tmp_path_factory.mktemp("furnished")
     for name in ("tmp", "srv/app", "etc/litekeep", "mnt/other", "bin", "drizzle/meta"):
         (folder / name).mkdir(parents=True)
@@ -187,12 +187,12 @@ def _run(place: Workplace, example: str) -> None:
 
 
 @pytest.mark.parametrize("example", [e for e in RUN if not ON_A_NODE.search(e) and not IN_CLOUD.search(e)])
-def test_an_example_does_what_it_says(place: Workplace, example: str) -> None:
+def test_example_runs(place: Workplace, example: str) -> None:
     _run(place, example)
 
 
 @pytest.mark.parametrize("example", [e for e in RUN if IN_CLOUD.search(e)])
-def test_an_example_with_a_bucket_or_a_cloud_key(place: Workplace, gcs_port: int, example: str) -> None:  # noqa: F811
+def test_example_with_bucket_or_cloud_key_runs(place: Workplace, gcs_port: int, example: str) -> None:  # noqa: F811
     bucket, kms = f"b-{secrets.token_hex(8)}", KmsServer()
     key = next(iter(re.findall(r"gcp-kms://(\S+)", example)), None)
     if key:
@@ -204,7 +204,7 @@ def test_an_example_with_a_bucket_or_a_cloud_key(place: Workplace, gcs_port: int
 
 
 @pytest.mark.parametrize("example", [e for e in RUN if ON_A_NODE.search(e)])
-def test_an_example_with_a_node(place: Workplace, example: str) -> None:
+def test_example_with_node_runs(place: Workplace, example: str) -> None:
     (place.folder / "node").mkdir()
     shutil.copy(place.database, place.folder / "node" / "app.db")
     with Server(place.folder / "node") as server:
@@ -212,13 +212,13 @@ def test_an_example_with_a_node(place: Workplace, example: str) -> None:
         _run(replace(place, environment=own), example.replace("sqlitecloud://HOST/new.db", f"'{server.url('new.db')}'"))
 
 
-def test_the_examples_of_two_persons_in_their_order(staff: Staff) -> None:  # noqa: F811
-    """Ana asks for each thing that an example asks for; Ben approves or refuses as the examples do."""
+def test_examples_of_requests_run_in_order(staff: Staff) -> None:  # noqa: F811
+    """Ana makes the requests of the examples; Ben approves or refuses them."""
     place = staff.place
     with closing(sqlite3.connect(place.database)) as connection:
         connection.executescript(_TABLES)
     place.good("backup", "--name", "backup-2024-01-15-000000")
-    place.good("backup", "--name", "newer", "--verify")  # the older one is deleted
+    place.good("backup", "--name", "newer", "--verify")  # an example deletes the older one
     asked = [each for each in ALL if each.startswith("litekeep request ")]
     moment = f"{utc_now():%Y-%m-%dT%H:%M:%SZ}"
     ids = {}
@@ -230,7 +230,7 @@ def test_the_examples_of_two_persons_in_their_order(staff: Staff) -> None:  # no
         what = example.split()[1]
         request = ids["delete" if what == "delete" else "cleanup" if what == "refuse" else "restore"]
         if what in ("restore", "delete"):
-            staff.run("ben", "approve", request, "--yes")  # unless the example of approve has done so
+            staff.run("ben", "approve", request, "--yes")  # unless the example of approve has approved it
         yes = ["--yes"] if what in ("approve", "refuse") else []
         staff.good("ben", *shlex.split(example.replace("20240115T120000Z-k3v9q2mx", request))[1:], *yes)
     states = {each["state"] for each in place.good("requests", "--json").json}

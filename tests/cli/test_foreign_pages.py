@@ -1,4 +1,4 @@
-"""Page images that no manifest describes: whole ones load, what is cut or has no pages is refused for what it is."""
+"""Page images without a manifest: complete ones are imported, truncated or invalid ones are refused."""
 
 import sqlite3
 from collections.abc import Callable
@@ -23,7 +23,7 @@ def image(folder: Path) -> bytes:
 
 
 def uncounted(pages: bytes) -> bytes:
-    """As SQLite before 3.7 wrote it: the header counts no pages, so that the file's size does."""
+    """Returns the file as SQLite before 3.7 wrote it: without a page count in the header, so the file size counts."""
     return pages[:24] + b"\0\0\0\1" + bytes(4) + pages[32:]
 
 
@@ -40,9 +40,7 @@ CUT: dict[str, tuple[Callable[[bytes], bytes], str]] = {
 
 @pytest.mark.parametrize("packed", [False, True], ids=["plain", "zstd"])
 @pytest.mark.parametrize("kind", CUT)
-def test_what_is_cut_or_has_no_pages_is_refused_and_leaves_nothing(
-    workplace: Workplace, kind: str, *, packed: bool
-) -> None:
+def test_truncated_page_image_is_refused(workplace: Workplace, kind: str, *, packed: bool) -> None:
     change, words = CUT[kind]
     content = change(image(workplace.folder))
     name = "cut.sqlite.zst" if packed else "cut.sqlite"
@@ -59,7 +57,7 @@ def test_what_is_cut_or_has_no_pages_is_refused_and_leaves_nothing(
 
 
 @pytest.mark.parametrize("change", [lambda pages: pages, lambda pages: pages + bytes(PAGE), uncounted])
-def test_what_has_all_its_pages_loads(workplace: Workplace, change: Callable[[bytes], bytes]) -> None:
+def test_complete_page_image_is_imported(workplace: Workplace, change: Callable[[bytes], bytes]) -> None:
     (workplace.folder / "whole.sqlite").write_bytes(change(image(workplace.folder)))
     workplace.good("verify", "--file", "whole.sqlite")
     workplace.good("import", "--file", "whole.sqlite", "--to", "new.db")
@@ -77,7 +75,7 @@ def test_what_has_all_its_pages_loads(workplace: Workplace, change: Callable[[by
     ],
     ids=["random", "no magic", "no page size", "no page"],
 )
-def test_a_file_without_a_header_is_kept_byte_for_byte_when_that_is_asked_for(
+def test_allow_corrupt_keeps_file_without_header_byte_for_byte(
     workplace: Workplace, change: Callable[[bytes], bytes]
 ) -> None:
     content = change(image(workplace.folder))
@@ -94,7 +92,7 @@ def test_a_file_without_a_header_is_kept_byte_for_byte_when_that_is_asked_for(
 
 
 @pytest.mark.parametrize("form", ["sqlite", "sql,sqlite"])
-def test_a_schema_that_is_not_text_is_kept_as_it_is_when_that_is_asked_for(workplace: Workplace, form: str) -> None:
+def test_allow_corrupt_keeps_schema_that_is_not_text(workplace: Workplace, form: str) -> None:
     workplace.database.unlink()
     with closing(sqlite3.connect(workplace.database, isolation_level=None)) as connection:
         connection.execute("CREATE TABLE t (a)")

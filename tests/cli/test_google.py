@@ -1,4 +1,4 @@
-"""The same commands against a bucket and Cloud KMS: real clients, real servers, on this machine."""
+"""Commands on a bucket with Cloud KMS: real clients against local servers."""
 
 import json
 from dataclasses import replace
@@ -27,7 +27,7 @@ def in_cloud(workplace: Workplace, gcs: Proxy, bucket: str, kms: KmsServer) -> W
     )
 
 
-def test_a_backup_in_a_bucket_under_a_cloud_key_comes_back_equal(in_cloud: Workplace) -> None:
+def test_backup_in_bucket_with_cloud_key_restores_equal(in_cloud: Workplace) -> None:
     document = in_cloud.good("backup", "--name", "one", "--verify", "--json").json
     assert document["verified"] is True
     for form in ("sqlite", "sql"):
@@ -37,7 +37,7 @@ def test_a_backup_in_a_bucket_under_a_cloud_key_comes_back_equal(in_cloud: Workp
     assert not in_cloud.store.exists()
 
 
-def test_a_listing_reads_no_object_and_takes_one_request(in_cloud: Workplace, gcs: Proxy) -> None:  # noqa: F811
+def test_list_takes_one_request_and_reads_no_object(in_cloud: Workplace, gcs: Proxy) -> None:  # noqa: F811
     for name in ("one", "two"):
         in_cloud.good("backup", "--name", name, "--verify", "--format", "sql")
     before = len(gcs.seen)
@@ -48,13 +48,13 @@ def test_a_listing_reads_no_object_and_takes_one_request(in_cloud: Workplace, gc
     assert len(requests) == 1
 
 
-def test_upload_gcs_is_the_copy_store(in_cloud: Workplace, bucket: str) -> None:  # noqa: F811
+def test_upload_gcs_sets_the_copy_store(in_cloud: Workplace, bucket: str) -> None:  # noqa: F811
     in_cloud.good("backup", "--name", "one", "--store", "backups", "--upload-gcs", "--bucket", bucket)
     in_cloud.good("verify", "--backup", "one", "--store", f"gs://{bucket}")
     in_cloud.good("verify", "--backup", "one", "--store", "backups")
 
 
-def test_a_backup_needs_only_the_encrypter_role_and_a_restore_only_the_decrypters(
+def test_backup_needs_only_encrypter_role_and_restore_only_decrypter_role(
     in_cloud: Workplace,
     kms: KmsServer,  # noqa: F811
 ) -> None:
@@ -68,14 +68,14 @@ def test_a_backup_needs_only_the_encrypter_role_and_a_restore_only_the_decrypter
     assert in_cloud.run("backup", "--name", "two").code == 1
 
 
-def test_after_a_rotation_old_backups_still_come_back(in_cloud: Workplace, kms: KmsServer) -> None:  # noqa: F811
+def test_old_backups_restore_after_key_rotation(in_cloud: Workplace, kms: KmsServer) -> None:  # noqa: F811
     in_cloud.good("backup", "--name", "one")
     kms.keys[KEY].rotate()
     in_cloud.good("backup", "--name", "two")
     in_cloud.good("verify", "--all")
 
 
-def test_a_disabled_key_version_is_named_and_nothing_is_restored(
+def test_disabled_key_version_is_named_and_nothing_is_restored(
     in_cloud: Workplace,
     kms: KmsServer,  # noqa: F811
 ) -> None:
@@ -86,13 +86,13 @@ def test_a_disabled_key_version_is_named_and_nothing_is_restored(
     assert not (in_cloud.folder / "new.db").exists()
 
 
-def test_a_bucket_that_is_not_there_is_one_clear_line(in_cloud: Workplace) -> None:
+def test_missing_bucket_is_one_error_line(in_cloud: Workplace) -> None:
     outcome = in_cloud.run("backup", "--store", "gs://no-such-bucket-anywhere")
     assert outcome.code == 1
     assert "no-such-bucket-anywhere" in outcome.err
 
 
-def test_health_says_a_line_each_and_fails_with_any(in_cloud: Workplace) -> None:
+def test_health_prints_a_line_per_check_and_fails_if_one_fails(in_cloud: Workplace) -> None:
     outcome = in_cloud.good("health", "--json")
     assert [found["ok"] for found in outcome.json] == [True, True, True, None]
     broken = in_cloud.run("health", "--json", BACKUP_KEY="file:missing.key")

@@ -1,4 +1,4 @@
-"""What others put into a store, a stream or a file name stops nothing else, and is never believed."""
+"""Untrusted content of stores, streams and file names is never trusted and does not break other backups."""
 
 import json
 import os
@@ -26,21 +26,21 @@ def backed_up(workplace: Workplace) -> Workplace:
 
 
 @pytest.mark.parametrize("verdict", [b"[" * 100_000, b"\xff", b"{}", b"null"])
-def test_a_verdict_that_cannot_be_read_is_not_good_and_stops_no_listing(backed_up: Workplace, verdict: bytes) -> None:
+def test_unreadable_verdict_is_not_good_and_does_not_break_list(backed_up: Workplace, verdict: bytes) -> None:
     newest = f"one.verified-{datetime.now(UTC) + timedelta(minutes=1):%Y%m%dT%H%M%SZ}.json"
     (backed_up.store / PLACE / newest).write_bytes(verdict)
     assert backed_up.good("list", "--json").json[0]["verified"] is False
     backed_up.good("list")
 
 
-def test_a_verdict_too_large_to_be_one_stops_no_listing(backed_up: Workplace) -> None:
+def test_oversized_verdict_does_not_break_list(backed_up: Workplace) -> None:
     newest = f"one.verified-{datetime.now(UTC) + timedelta(minutes=1):%Y%m%dT%H%M%SZ}.json"
     with (backed_up.store / PLACE / newest).open("wb") as file:
         file.truncate(65 << 20)
     assert backed_up.good("list", "--json").json[0]["verified"] is False
 
 
-def test_a_verdict_dated_in_the_future_counts_for_nothing(backed_up: Workplace) -> None:
+def test_verdict_dated_in_the_future_is_ignored(backed_up: Workplace) -> None:
     (backed_up.store / PLACE / "one.verified-29990101T000000Z.json").write_text('{"ok": true, "level": "restore"}')
     for artifact in (backed_up.store / PLACE).glob("one.s*"):
         content = bytearray(artifact.read_bytes())
@@ -51,7 +51,7 @@ def test_a_verdict_dated_in_the_future_counts_for_nothing(backed_up: Workplace) 
     assert backed_up.run("restore", "--backup", "latest-verified", "--to", "x.db").code == 3
 
 
-def test_a_backup_dated_in_the_future_is_never_the_latest(backed_up: Workplace) -> None:
+def test_backup_dated_in_the_future_is_never_latest(backed_up: Workplace) -> None:
     folder = backed_up.store / PLACE
     manifest = folder / "one.manifest.json"
     forged = re.sub(r'"created_at": "[^"]*"', '"created_at": "2999-01-01T00:00:00Z"', manifest.read_text())
@@ -72,7 +72,7 @@ def test_a_backup_dated_in_the_future_is_never_the_latest(backed_up: Workplace) 
         (rb'"format": 1,', b'"format": "2",'),
     ],
 )
-def test_a_manifest_of_absurd_values_is_listed_as_damaged(backed_up: Workplace, found: bytes, put: bytes) -> None:
+def test_manifest_with_invalid_values_is_listed_as_damaged(backed_up: Workplace, found: bytes, put: bytes) -> None:
     manifest = backed_up.store / PLACE / "one.manifest.json"
     manifest.write_bytes(re.sub(found, put, manifest.read_bytes()))
     assert backed_up.good("list", "--json").json[0]["damaged"]
@@ -80,7 +80,7 @@ def test_a_manifest_of_absurd_values_is_listed_as_damaged(backed_up: Workplace, 
 
 
 @pytest.mark.parametrize(("missing", "used"), [("sqlite.zst.enc", ".sql.gz.enc"), ("sql.gz.enc", ".sqlite.zst.enc")])
-def test_a_missing_artifact_is_not_good_and_the_other_is_used(backed_up: Workplace, missing: str, used: str) -> None:
+def test_restore_uses_other_artifact_if_one_is_missing(backed_up: Workplace, missing: str, used: str) -> None:
     (backed_up.store / PLACE / f"one.{missing}").unlink()
     outcome = backed_up.run("verify", "--backup", "one", "--json")
     assert (outcome.code, outcome.json[0]["ok"]) == (3, False)
@@ -90,7 +90,7 @@ def test_a_missing_artifact_is_not_good_and_the_other_is_used(backed_up: Workpla
         backed_up.good("export", "--backup", "one", "--output", output)
 
 
-def test_without_any_artifact_nothing_comes_back(backed_up: Workplace, one_line: OneLine) -> None:
+def test_nothing_is_restored_without_artifacts(backed_up: Workplace, one_line: OneLine) -> None:
     for artifact in (backed_up.store / PLACE).glob("one.s*"):
         artifact.unlink()
     one_line(backed_up.run("restore", "--backup", "one", "--to", "new.db"), 3)
@@ -98,7 +98,7 @@ def test_without_any_artifact_nothing_comes_back(backed_up: Workplace, one_line:
     assert not list(backed_up.folder.glob("new*"))
 
 
-def test_an_artifact_that_cannot_be_read_is_passed_over_for_the_other(backed_up: Workplace) -> None:
+def test_restore_uses_other_artifact_if_one_is_unreadable(backed_up: Workplace) -> None:
     image = backed_up.store / PLACE / "one.sqlite.zst.enc"
     image.unlink()
     os.mkfifo(image)
@@ -106,7 +106,7 @@ def test_an_artifact_that_cannot_be_read_is_passed_over_for_the_other(backed_up:
     assert "not a plain file" in document["notes"][0]
 
 
-def test_a_verdict_that_cannot_be_stored_is_said_all_the_same(backed_up: Workplace) -> None:
+def test_verdict_is_printed_even_if_it_cannot_be_stored(backed_up: Workplace) -> None:
     staging = backed_up.store / ".staging"
     staging.rmdir()
     staging.write_text("in the way")
@@ -117,7 +117,7 @@ def test_a_verdict_that_cannot_be_stored_is_said_all_the_same(backed_up: Workpla
     assert document[0]["unrecorded"]
 
 
-def test_what_was_taken_of_a_damaged_database_is_never_called_verified(workplace: Workplace, one_line: OneLine) -> None:
+def test_backup_of_damaged_database_is_never_verified(workplace: Workplace, one_line: OneLine) -> None:
     with workplace.database.open("r+b") as file:
         file.seek(2 * 4096)
         file.write(b"\xa5" * 4096)
@@ -130,9 +130,7 @@ def test_what_was_taken_of_a_damaged_database_is_never_called_verified(workplace
     assert "damaged" in workplace.good("export", "--backup", "bad", "--output", "bad.sqlite").out
 
 
-def test_a_file_whose_last_rows_lie_in_a_wal_beside_it_is_not_taken_for_whole(
-    workplace: Workplace, one_line: OneLine
-) -> None:
+def test_file_with_a_wal_is_refused_by_import_and_verify(workplace: Workplace, one_line: OneLine) -> None:
     live = workplace.folder / "live.sqlite"
     with closing(sqlite3.connect(live)) as connection:
         connection.execute("PRAGMA journal_mode=WAL")
@@ -145,7 +143,7 @@ def test_a_file_whose_last_rows_lie_in_a_wal_beside_it_is_not_taken_for_whole(
     workplace.good("import", "--file", "live.sqlite", "--to", "new.db")
 
 
-def test_a_path_names_one_backup_and_never_another_databases(workplace: Workplace, one_line: OneLine) -> None:
+def test_object_path_as_ref_selects_its_own_database(workplace: Workplace, one_line: OneLine) -> None:
     (workplace.folder / "other.db").write_bytes(workplace.database.read_bytes())
     workplace.good("backup", "--name", "one", DATABASE_URL="other.db")
     one_line(workplace.run("restore", "--backup", f"{PLACE}/one.sql.gz.enc", "--to", "new.db"), 2)
@@ -156,7 +154,7 @@ def test_a_path_names_one_backup_and_never_another_databases(workplace: Workplac
         assert done["artifact"].startswith(f"on-demand/{database}/")
 
 
-def test_in_place_takes_no_other_databases_backup_by_its_id_alone(workplace: Workplace, one_line: OneLine) -> None:
+def test_in_place_restore_of_another_database_needs_database_flag(workplace: Workplace, one_line: OneLine) -> None:
     other = workplace.folder / "other.db"
     with closing(sqlite3.connect(other)) as connection:
         connection.execute("CREATE TABLE precious (a)")
@@ -168,7 +166,7 @@ def test_in_place_takes_no_other_databases_backup_by_its_id_alone(workplace: Wor
     workplace.good("restore", "--backup", "one", "--in-place", "--database", "app.db", DATABASE_URL="other.db")
 
 
-def test_what_comes_out_of_a_backup_is_for_its_owner_only(backed_up: Workplace) -> None:
+def test_restored_and_exported_files_have_mode_0600(backed_up: Workplace) -> None:
     before = os.umask(0)
     try:
         for format_ in ("sql", "sqlite"):
@@ -183,9 +181,7 @@ def test_what_comes_out_of_a_backup_is_for_its_owner_only(backed_up: Workplace) 
 
 
 @pytest.mark.parametrize("flag", ["--kind", "--no-such-flag", "extra"])
-def test_a_location_in_the_wrong_place_is_not_repeated_with_its_key(
-    workplace: Workplace, one_line: OneLine, flag: str
-) -> None:
+def test_url_in_a_wrong_argument_is_not_repeated(workplace: Workplace, one_line: OneLine, flag: str) -> None:
     url = "sqlitecloud://admin:hunter2@host:8860/app.db?apikey=hunter2"
     assert "hunter2" not in one_line(workplace.run("backup", flag, url), 2)
 
@@ -202,7 +198,7 @@ def test_a_location_in_the_wrong_place_is_not_repeated_with_its_key(
         (["list"], {"BACKUP_STORE": "~no-such-user/x"}),
     ],
 )
-def test_what_no_calendar_and_no_store_can_hold_is_wrong_usage(
+def test_out_of_range_times_and_names_exit_2(
     workplace: Workplace, one_line: OneLine, arguments: list[str], settings: dict[str, str]
 ) -> None:
     (workplace.folder / os.fsdecode(b"bad\xff.db")).write_bytes(workplace.database.read_bytes())
@@ -218,13 +214,11 @@ def test_what_no_calendar_and_no_store_can_hold_is_wrong_usage(
         ["list", "--store", ""],
     ],
 )
-def test_a_flag_left_empty_by_a_script_is_not_taken_for_the_default(
-    backed_up: Workplace, one_line: OneLine, arguments: list[str]
-) -> None:
+def test_empty_flag_value_exits_2(backed_up: Workplace, one_line: OneLine, arguments: list[str]) -> None:
     assert "is empty" in one_line(backed_up.run(*arguments), 2)
 
 
-def test_a_name_from_outside_cannot_steer_the_terminal_through_an_error(backed_up: Workplace) -> None:
+def test_error_escapes_control_characters(backed_up: Workplace) -> None:
     manifest = backed_up.store / PLACE / "one.manifest.json"
     manifest.write_bytes(re.sub(rb'"key": "[^"]*"', rb'"key": "file:\\u001b[31mred"', manifest.read_bytes()))
     outcome = backed_up.run("export", "--backup", "one", "--output", "new.sql")
@@ -234,14 +228,12 @@ def test_a_name_from_outside_cannot_steer_the_terminal_through_an_error(backed_u
 
 @pytest.mark.parametrize("arguments", [["list"], ["list", "--json"], ["verify", "--backup", "one"]])
 @pytest.mark.parametrize("encoding", ["ascii", "latin-1"])
-def test_a_terminal_of_another_encoding_is_written_to(
-    backed_up: Workplace, arguments: list[str], encoding: str
-) -> None:
+def test_output_works_on_terminals_without_utf8(backed_up: Workplace, arguments: list[str], encoding: str) -> None:
     backed_up.good(*arguments, PYTHONIOENCODING=encoding)
 
 
 @pytest.mark.parametrize("arguments", ["list", "list --json", "list --no-such-flag --json"])
-def test_a_full_or_closed_output_ends_in_a_line_and_not_in_a_traceback(backed_up: Workplace, arguments: str) -> None:
+def test_full_or_closed_stdout_causes_no_traceback(backed_up: Workplace, arguments: str) -> None:
     for target, code in ((">/dev/full", 1), (">&-", 0)):
         done = subprocess.run(
             ["bash", "-c", f"exec {sys.executable} -m litekeep {arguments} {target}"],
@@ -256,7 +248,7 @@ def test_a_full_or_closed_output_ends_in_a_line_and_not_in_a_traceback(backed_up
         assert "defect" not in done.stderr
 
 
-def test_in_place_takes_only_backups_of_that_very_file(workplace: Workplace) -> None:
+def test_in_place_restore_refuses_backup_of_file_with_same_name(workplace: Workplace) -> None:
     twin = workplace.folder / "other" / "app.db"
     twin.parent.mkdir()
     twin.write_bytes(workplace.database.read_bytes())
@@ -267,41 +259,41 @@ def test_in_place_takes_only_backups_of_that_very_file(workplace: Workplace) -> 
     workplace.good("restore", "--backup", "latest", "--in-place", "--database", "app.db")
 
 
-def test_what_an_in_place_restore_kept_is_never_the_latest(workplace: Workplace) -> None:
+def test_safety_backup_is_never_latest(workplace: Workplace) -> None:
     workplace.good("backup", "--name", "one")
     for _ in range(2):
         done = workplace.good("restore", "--backup", "latest", "--in-place", "--json").json
         assert done["id"] == "one"
 
 
-def test_a_tmpdir_that_cannot_be_used_is_refused_and_not_replaced_by_another(workplace: Workplace) -> None:
+def test_unusable_tmpdir_is_refused(workplace: Workplace) -> None:
     outcome = workplace.run("backup", TMPDIR=str(workplace.folder / "missing"))
     assert outcome.code == 1
     assert "TMPDIR" in outcome.err
 
 
 def spoil(workplace: Workplace, backup_id: str) -> None:
-    """Changes a byte in each artifact; sizes stay, so that no listing shows it."""
+    """Changes a byte in each artifact, without changing its size, so that a listing does not show it."""
     for artifact in (workplace.store / PLACE).glob(f"{backup_id}.s*"):
         content = bytearray(artifact.read_bytes())
         content[len(content) // 2] ^= 1
         artifact.write_bytes(content)
 
 
-def test_a_restore_of_a_latest_that_is_not_good_names_the_newest_that_holds(backed_up: Workplace) -> None:
-    for name in ("x-two", "y-three"):  # of one second, the later name is the later backup
+def test_restore_of_damaged_latest_names_newest_good_backup(backed_up: Workplace) -> None:
+    for name in ("x-two", "y-three"):  # within one second, backups are ordered by name
         backed_up.good("backup", "--name", name)
     spoil(backed_up, "x-two")
     spoil(backed_up, "y-three")
     outcome = backed_up.run("restore", "--backup", "latest", "--to", "x.db")
     assert outcome.code == 3
-    assert "the newest that holds is one" in outcome.err
+    assert "the newest good one is one" in outcome.err
     done = backed_up.good("restore", "--backup", "latest", "--to", "x.db", "--or-older", "--json").json
     assert done["id"] == "one"
     assert any("y-three is not good" in note for note in done["notes"])
 
 
-def test_a_manifest_copied_under_a_new_name_is_never_the_latest(backed_up: Workplace) -> None:
+def test_copied_manifest_is_never_latest(backed_up: Workplace) -> None:
     folder = backed_up.store / PLACE
     (folder / "zzz.manifest.json").write_bytes((folder / "one.manifest.json").read_bytes())
     (folder / "zzz.verified-20240115T000000Z.json").write_text('{"ok": true, "level": "restore"}')
@@ -312,18 +304,16 @@ def test_a_manifest_copied_under_a_new_name_is_never_the_latest(backed_up: Workp
     assert "belongs to" in status.json["alerts"][0]["message"]
 
 
-def test_a_latest_of_which_nothing_is_good_is_not_good_and_no_wrong_usage(
-    backed_up: Workplace, one_line: OneLine
-) -> None:
+def test_latest_without_good_backup_exits_3(backed_up: Workplace, one_line: OneLine) -> None:
     (backed_up.store / PLACE / "one.sqlite.zst.enc").unlink()
     for ref in ("latest", "latest-verified"):
-        said = one_line(backed_up.run("restore", "--backup", ref, "--to", "x.db"), 3)
-        assert f"no {'verified' if 'v' in ref else 'good'} backup of app.db" in said
-        assert "one.sqlite.zst.enc is missing" in said
+        message = one_line(backed_up.run("restore", "--backup", ref, "--to", "x.db"), 3)
+        assert f"no {'verified' if 'v' in ref else 'good'} backup of app.db" in message
+        assert "one.sqlite.zst.enc is missing" in message
 
 
 @pytest.mark.parametrize("ref", ["latest", "latest-verified"])
-def test_what_takes_the_latest_names_a_newer_one_that_is_damaged(backed_up: Workplace, ref: str) -> None:
+def test_use_of_latest_names_newer_damaged_backup(backed_up: Workplace, ref: str) -> None:
     backed_up.good("backup", "--name", "two", "--verify")
     (backed_up.store / PLACE / "two.sql.gz.enc").unlink()
     why = "passed over: its artifact on-demand/app.db/two.sql.gz.enc is missing"
@@ -334,7 +324,7 @@ def test_what_takes_the_latest_names_a_newer_one_that_is_damaged(backed_up: Work
     assert why in backed_up.good("export", "--backup", ref, "--output", "x.sql").out
 
 
-def test_a_dry_run_promises_no_backup_whose_artifacts_are_gone(backed_up: Workplace) -> None:
+def test_dry_run_fails_if_artifacts_are_missing(backed_up: Workplace) -> None:
     for artifact in (backed_up.store / PLACE).glob("one.s*"):
         artifact.write_bytes(b"")
     outcome = backed_up.run("restore", "--backup", "one", "--to", "x.db", "--dry-run")

@@ -1,6 +1,6 @@
-"""Whoever interrupts a command hears how far it came: what is done and stays, and what is as it was.
+"""An interrupted command reports what is done and what is unchanged.
 
-Each command is a real process that a real signal stops at a chosen point: when it calls a function for the n-th time.
+Each command is a process that gets a signal when it calls a given function for the n-th time.
 """
 
 import json
@@ -51,7 +51,7 @@ run(litekeep, "litekeep")
 def stopped(
     workplace: Workplace, place: str, *arguments: str, call: int = 1, how: signal.Signals = signal.SIGTERM
 ) -> str:
-    """Runs a command that is stopped as it calls what stands at `place` (`module:name`), and returns what it said."""
+    """Runs a command that gets a signal when it calls the function `place` (`module:name`). Returns its error line."""
     done = forker.run(
         [sys.executable, "-W", "error", "-c", _PROGRAM, place, str(call), str(int(how)), *arguments],
         cwd=workplace.folder,
@@ -80,7 +80,7 @@ def backed_up(workplace: Workplace) -> Workplace:
 
 
 def change(workplace: Workplace) -> int:
-    """Deletes some users; returns how many there were."""
+    """Deletes some users. Returns how many there were before."""
     before = rows(workplace.database)
     with closing(sqlite3.connect(workplace.database)) as connection:
         connection.execute("PRAGMA foreign_keys = OFF")
@@ -90,29 +90,29 @@ def change(workplace: Workplace) -> int:
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_a_restore_in_place_that_has_replaced_the_database_says_so_and_names_the_safety_backup(
+def test_interrupted_in_place_restore_reports_replaced_database_and_safety_backup(
     backed_up: Workplace, how: signal.Signals
 ) -> None:
     before = change(backed_up)
-    said = stopped(
+    message = stopped(
         backed_up, "shared.sqlite.replace:InPlace._compare", "restore", "--backup=one", "--in-place", how=how
     )
-    assert f"{backed_up.database} holds the restored database" in said
+    assert f"{backed_up.database} holds the restored database" in message
     (safety,) = (each["id"] for each in backed_up.good("list", "--json").json if each["id"] != "one")
-    assert f"safety backup {safety} of app.db is stored in backups" in said
+    assert f"safety backup {safety} of app.db is stored in backups" in message
     assert rows(backed_up.database) == before
 
 
-def test_a_restore_in_place_that_has_not_replaced_it_says_that_it_is_as_it_was(backed_up: Workplace) -> None:
+def test_interrupted_in_place_restore_reports_unchanged_database(backed_up: Workplace) -> None:
     before = change(backed_up)
-    said = stopped(backed_up, "shared.sqlite.replace:InPlace.swap", "restore", "--backup=one", "--in-place")
-    assert f"{backed_up.database} is as it was" in said
-    assert "safety backup before-restore-" in said
+    message = stopped(backed_up, "shared.sqlite.replace:InPlace.swap", "restore", "--backup=one", "--in-place")
+    assert f"{backed_up.database} is as it was" in message
+    assert "safety backup before-restore-" in message
     assert rows(backed_up.database) == before - 3
 
 
 @pytest.mark.parametrize("at_the_end", [True, False])
-def test_an_interruption_at_the_very_commit_is_told_from_one_before_it(tmp_path: Path, *, at_the_end: bool) -> None:
+def test_interruption_before_and_during_commit_are_distinguished(tmp_path: Path, *, at_the_end: bool) -> None:
     with closing(apsw.Connection(str(tmp_path / "new"))) as new, closing(apsw.Connection(str(tmp_path / "old"))) as old:
         new.execute("CREATE TABLE t (x); INSERT INTO t VALUES (zeroblob(5000000)), (zeroblob(5000000))")
         committed = []
@@ -127,14 +127,14 @@ def test_an_interruption_at_the_very_commit_is_told_from_one_before_it(tmp_path:
     assert (committed, there) == (([True], 1) if at_the_end else ([], 0))
 
 
-def test_a_restore_in_place_of_a_damaged_file_names_the_bytes_that_it_kept(backed_up: Workplace) -> None:
+def test_interrupted_in_place_restore_names_the_kept_damaged_file(backed_up: Workplace) -> None:
     backed_up.database.write_bytes(b"no database" * 1000)
-    said = stopped(
+    message = stopped(
         backed_up, "shared.sqlite.replace:sync", "restore", "--backup=one", "--in-place", "--database=app.db", call=4
     )
-    assert f"{backed_up.database} holds the restored database" in said
+    assert f"{backed_up.database} holds the restored database" in message
     (kept,) = backed_up.folder.glob("app.db.before-restore-*")
-    assert f"what was there before is kept as {kept}" in said
+    assert f"what was there before is kept as {kept}" in message
     assert rows(backed_up.database) > 0
 
 
@@ -147,72 +147,70 @@ def test_a_restore_in_place_of_a_damaged_file_names_the_bytes_that_it_kept(backe
     ],
     ids=lambda arguments: arguments[0],
 )
-def test_whether_the_new_database_was_made_is_said_just_before_and_just_after(
-    backed_up: Workplace, arguments: list[str]
-) -> None:
+def test_interruption_reports_whether_new_file_was_made(backed_up: Workplace, arguments: list[str]) -> None:
     backed_up.good("export", "--backup", "one", "--output", "dump.sql")
-    said = stopped(backed_up, "shared.runtime.files:give_name", *arguments)
-    assert "new.db was not made" in said
+    message = stopped(backed_up, "shared.runtime.files:give_name", *arguments)
+    assert "new.db was not made" in message
     assert not (backed_up.folder / "new.db").exists()
-    said = stopped(backed_up, "shared.runtime.files:sync", *arguments, call=2)
-    assert "new.db is whole" in said
+    message = stopped(backed_up, "shared.runtime.files:sync", *arguments, call=2)
+    assert "new.db is whole" in message
     assert rows(backed_up.folder / "new.db") == rows(backed_up.database)
 
 
-def test_a_backup_says_that_it_is_stored_and_its_copy_is_not(workplace: Workplace) -> None:
+def test_interrupted_backup_reports_stored_backup_and_missing_copy(workplace: Workplace) -> None:
     workplace.good("keygen", "litekeep.key")
-    said = stopped(
+    message = stopped(
         workplace,
         "shared.operations.backup.publish:publish",
         "backup",
         "--name=one",
         "--copy-to=copies",
     )
-    assert "backup one of app.db is stored in backups; the copy of one is not in copies: litekeep copy" in said
+    assert "backup one of app.db is stored in backups; the copy of one is not in copies: litekeep copy" in message
     assert [each["id"] for each in workplace.good("list", "--json").json] == ["one"]
     assert workplace.good("list", "--store", "copies", "--json").json == []
 
 
-def test_a_cleanup_says_how_many_it_deleted_from_each_store(workplace: Workplace) -> None:
+def test_interrupted_cleanup_reports_deletions_per_store(workplace: Workplace) -> None:
     workplace.environment.update(ENVIRONMENT="production", BACKUP_COPY_STORE="copies")
     main, copies = FolderStore(workplace.store), FolderStore(workplace.folder / "copies")
     fill(main)
     copytree(workplace.store, workplace.folder / "copies")
-    said = stopped(workplace, "shared.retention.cleanup:_Run._look_again", "cleanup", call=3)
-    assert "2 of 3 backups deleted from backups" in said
+    message = stopped(workplace, "shared.retention.cleanup:_Run._look_again", "cleanup", call=3)
+    assert "2 of 3 backups deleted from backups" in message
     assert ids(main) == {"b1", "b2", "b3", "b4", "b5", "old2"}
-    said = stopped(workplace, "shared.retention.cleanup:_Run._look_again", "cleanup", call=3)
-    assert "1 of 1 backup deleted from backups; 1 of 3 backups deleted from copies" in said
+    message = stopped(workplace, "shared.retention.cleanup:_Run._look_again", "cleanup", call=3)
+    assert "1 of 1 backup deleted from backups; 1 of 3 backups deleted from copies" in message
     assert len(ids(copies)) == 7
 
 
-def test_a_cleanup_that_is_stopped_as_it_deletes_says_that_this_one_may_be_gone(workplace: Workplace) -> None:
+def test_cleanup_interrupted_in_a_deletion_names_that_backup(workplace: Workplace) -> None:
     workplace.environment.update(ENVIRONMENT="production")
     fill(FolderStore(workplace.store))
-    said = stopped(workplace, "shared.stores.folder:FolderStore.delete", "cleanup")
-    assert "0 of 3 backups, and old0 perhaps, deleted from backups" in said
+    message = stopped(workplace, "shared.stores.folder:FolderStore.delete", "cleanup")
+    assert "0 of 3 backups, and old0 perhaps, deleted from backups" in message
 
 
-def test_a_copy_says_how_many_were_copied(backed_up: Workplace) -> None:
+def test_interrupted_copy_reports_number_of_copies(backed_up: Workplace) -> None:
     backed_up.good("backup", "--name", "two")
-    said = stopped(backed_up, "shared.operations.copy:_copy_backup", "copy", "--to=copies", call=2)
-    assert "1 backup copied to copies: run it again for the rest" in said
+    message = stopped(backed_up, "shared.operations.copy:_copy_backup", "copy", "--to=copies", call=2)
+    assert "1 backup copied to copies: run it again for the rest" in message
     assert [each["id"] for each in backed_up.good("list", "--store", "copies", "--json").json] == ["one"]
 
 
-def test_a_verification_says_how_many_were_proven(backed_up: Workplace) -> None:
+def test_interrupted_verify_all_reports_good_and_bad_so_far(backed_up: Workplace) -> None:
     for name in ("two", "three"):
         backed_up.good("backup", "--name", name)
     artifact = next((backed_up.store / "on-demand/app.db").glob("three.sqlite*"))
     artifact.write_bytes(artifact.read_bytes()[:-1] + b"?")
-    said = stopped(backed_up, "jobs.verify.main:verify_backup", "verify", "--all", call=3)
-    assert "3 backups: 1 proven good, 1 found NOT good" in said
+    message = stopped(backed_up, "jobs.verify.main:verify_backup", "verify", "--all", call=3)
+    assert "3 backups: 1 proven good, 1 found NOT good" in message
     verdicts = {each["id"]: each["verified"] for each in backed_up.good("list", "--json").json}
     assert verdicts == {"one": None, "two": True, "three": False}
 
 
-def test_a_verification_of_one_says_that_it_was_not_proven(backed_up: Workplace) -> None:
-    assert "one was not proven" in stopped(backed_up, "jobs.verify.main:verify_backup", "verify", "--backup=one")
+def test_interrupted_verify_reports_backup_as_not_verified(backed_up: Workplace) -> None:
+    assert "one was not verified" in stopped(backed_up, "jobs.verify.main:verify_backup", "verify", "--backup=one")
 
 
 @pytest.mark.parametrize(
@@ -223,14 +221,14 @@ def test_a_verification_of_one_says_that_it_was_not_proven(backed_up: Workplace)
     ],
     ids=["before", "after"],
 )
-def test_a_restore_of_rows_says_whether_they_were_committed(
+def test_interrupted_rows_restore_reports_whether_rows_were_committed(
     backed_up: Workplace, place: str, words: str, missing: int
 ) -> None:
     before = change(backed_up)
-    call = 2 if place.endswith("write_rows") else 1  # the first is the trial, on a copy
-    said = stopped(backed_up, place, "rows", "restore", "--from=one", "--table=users", "--to=app.db", call=call)
-    assert words in said.replace(f"{backed_up.folder}/", "")
-    assert "safety backup before-restore-" in said
+    call = 2 if place.endswith("write_rows") else 1  # the first call is the trial on a copy
+    message = stopped(backed_up, place, "rows", "restore", "--from=one", "--table=users", "--to=app.db", call=call)
+    assert words in message.replace(f"{backed_up.folder}/", "")
+    assert "safety backup before-restore-" in message
     assert rows(backed_up.database) == before - missing
 
 
@@ -244,13 +242,13 @@ def test_a_restore_of_rows_says_whether_they_were_committed(
         ("keygen made.key", "shared.runtime.files:sync", 2, "made.key is whole"),
     ],
 )
-def test_what_one_step_does_is_said_to_be_done_or_not(
+def test_interruption_of_a_single_step_reports_done_or_not(
     backed_up: Workplace, command: str, place: str, call: int, words: str
 ) -> None:
     assert words in stopped(backed_up, place, *command.split(), call=call)
 
 
-def test_json_and_the_event_of_a_job_say_it_too(backed_up: Workplace) -> None:
+def test_interruption_is_reported_in_json_and_in_the_job_event(backed_up: Workplace) -> None:
     change(backed_up)
     backed_up.environment.update(CLOUD_RUN_JOB="restore")
     command = ["restore", "--backup=one", "--in-place", "--json"]
@@ -266,5 +264,5 @@ def test_json_and_the_event_of_a_job_say_it_too(backed_up: Workplace) -> None:
     assert "holds the restored database" in json.loads(done.stdout)["error"]
     events = [json.loads(line) for line in done.stderr.splitlines() if line.startswith("{")]
     (failed,) = [event for event in events if event["event"] == "restore.failed"]
-    assert "it was stopped before its end; " in failed["message"]
+    assert "interrupted; " in failed["message"]
     assert "holds the restored database" in failed["message"]

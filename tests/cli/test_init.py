@@ -1,4 +1,4 @@
-"""`litekeep init`: five answers, each tried, become a settings file that works."""
+"""`litekeep init` checks five answers and writes a settings file."""
 
 import sys
 from collections.abc import Iterator
@@ -18,12 +18,12 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture
 def fresh(workplace: Workplace) -> Workplace:
-    """A machine with a database and nothing set."""
+    """A workplace with a database and no settings."""
     del workplace.environment["DATABASE_URL"]
     return workplace
 
 
-def test_flags_alone_set_a_machine_up(fresh: Workplace, receiver: Receiver) -> None:
+def test_init_with_flags_sets_up_a_machine(fresh: Workplace, receiver: Receiver) -> None:
     flags = ("--source", "app.db", "--store", "it's $HOME ${x}", "--notify", receiver.notify)
     done = fresh.good("init", "--json", "--heartbeat", receiver.heartbeat, *flags, "--file", "litekeep.toml").json
     assert (done["file"], done["new_key"]) == ("litekeep.toml", "litekeep.key")
@@ -36,7 +36,7 @@ def test_flags_alone_set_a_machine_up(fresh: Workplace, receiver: Receiver) -> N
     fresh.good("status")
 
 
-def test_questions_are_asked_again_until_the_answer_works(fresh: Workplace) -> None:
+def test_init_repeats_a_question_until_the_answer_works(fresh: Workplace) -> None:
     command = [sys.executable, "-W", "error", "-m", "litekeep", "init"]
     typed = "nowhere.db\napp.db\nmy store\nfile:own.key\ndaily=61 * * * *\ndaily=0 2 * * *\n\n"
     shown = on_terminal(command, fresh.folder, fresh.environment, columns=200, typed=typed)
@@ -54,7 +54,7 @@ def test_questions_are_asked_again_until_the_answer_works(fresh: Workplace) -> N
     fresh.good("health")
 
 
-def test_an_end_of_the_answers_leaves_nothing(fresh: Workplace) -> None:
+def test_init_without_all_answers_writes_nothing(fresh: Workplace) -> None:
     command = [sys.executable, "-W", "error", "-m", "litekeep", "init"]
     shown = on_terminal(command, fresh.folder, fresh.environment, typed="app.db\n\n\n\x04")
     assert shown.code == 1
@@ -62,7 +62,7 @@ def test_an_end_of_the_answers_leaves_nothing(fresh: Workplace) -> None:
 
 
 @pytest.mark.parametrize(
-    ("flags", "there", "code", "said"),
+    ("flags", "there", "code", "message"),
     [
         ((), {}, 2, "--source is missing"),
         (("--source", "nowhere.db"), {}, 1, "nowhere.db"),
@@ -70,34 +70,39 @@ def test_an_end_of_the_answers_leaves_nothing(fresh: Workplace) -> None:
         (("--source", "app.db", "--key", "passphrase"), {}, 2, "BACKUP_KEY is wrong"),
         (("--source", "app.db", "--schedule", "hourly"), {}, 2, "BACKUP_SCHEDULES is wrong"),
         (("--source", "app.db", "--notify", "json://127.0.0.1:1/T0kenOfMine"), {}, 1, "BACKUP_NOTIFY (json://…)"),
-        (("--source", "app.db"), {".env": "BACKUP_STORE=x\n"}, 2, "BACKUP_STORE is set in .env"),
-        (("--source", "app.db", "--file", ".env"), {".env": "OTHER=1\n"}, 2, ".env is there already"),
-        (("--source", "app.db", "--store", "${HOME}x", "--file", ".env"), {}, 2, "cannot hold one of these values"),
+        (("--source", "app.db"), {".env": "BACKUP_STORE=x\n"}, 2, "BACKUP_STORE is already set in .env"),
+        (("--source", "app.db", "--file", ".env"), {".env": "OTHER=1\n"}, 2, "cannot write .env: the file exists"),
+        (
+            ("--source", "app.db", "--store", "${HOME}x", "--file", ".env"),
+            {},
+            2,
+            "cannot write .env: one of the values",
+        ),
     ],
 )
-def test_what_does_not_work_writes_nothing(
-    fresh: Workplace, flags: tuple[str, ...], there: dict[str, str], code: int, said: str
+def test_init_with_a_wrong_answer_writes_nothing(
+    fresh: Workplace, flags: tuple[str, ...], there: dict[str, str], code: int, message: str
 ) -> None:
     for name, content in there.items():
         (fresh.folder / name).write_text(content)
     outcome = fresh.run("init", *flags)
-    assert (outcome.code, said in outcome.err) == (code, True), outcome.err
+    assert (outcome.code, message in outcome.err) == (code, True), outcome.err
     assert "T0kenOfMine" not in outcome.err
     for name in (".env", "litekeep.toml"):
         assert not (fresh.folder / name).exists() or (fresh.folder / name).read_text() == there[name]
 
 
-def test_the_env_file_of_another_program_is_left_alone(fresh: Workplace) -> None:
+def test_init_keeps_the_env_file_of_another_program(fresh: Workplace) -> None:
     (fresh.folder / ".env").write_text("OTHER=1\n")
     fresh.good("init", "--source", "app.db")
     assert (fresh.folder / ".env").read_text() == "OTHER=1\n"
     assert 'DATABASE_URL = "app.db"' in (fresh.folder / "litekeep.toml").read_text()
 
 
-def test_no_new_key_is_made_for_a_store_that_is_under_another(fresh: Workplace) -> None:
+def test_init_creates_no_key_for_a_store_with_encrypted_backups(fresh: Workplace) -> None:
     fresh.good("keygen", "old.key")
     fresh.good("backup", DATABASE_URL="app.db", BACKUP_KEY="file:old.key")
     outcome = fresh.run("init", "--source", "app.db")
-    assert (outcome.code, "holds backups under a key" in outcome.err) == (1, True)
+    assert (outcome.code, "holds encrypted backups" in outcome.err) == (1, True)
     assert not (fresh.folder / "litekeep.key").exists()
     fresh.good("init", "--source", "app.db", "--key", "file:old.key")

@@ -1,4 +1,4 @@
-"""Killed, interrupted, out of room, two at once: nothing half-made counts, and no litter grows."""
+"""Killed, interrupted, out of space, concurrent: no partial backup is listed, and no files are left."""
 
 import os
 import shutil
@@ -30,12 +30,12 @@ def start(workplace: Workplace, *arguments: str) -> "subprocess.Popen[str]":
 
 
 def files(folder: Path) -> list[Path]:
-    """What lies below a folder, also while it changes."""
+    """Returns the files below a folder, even while it changes."""
     return [Path(place, name) for place, _, names in os.walk(folder) for name in names]
 
 
 def reached(workplace: Workplace, stage: str) -> bool:
-    """Whether a running backup is that far, by what lies about."""
+    """Returns whether a running backup has reached a stage, judged by its files."""
     if stage == "snapshot":
         return any(path.name == "snapshot.sqlite" for path in files(workplace.folder / "tmp"))
     if stage == "staging":
@@ -52,7 +52,7 @@ def larger_sample(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture
 def larger(workplace: Workplace, larger_sample: Path) -> Workplace:
-    """Large enough to be caught in the middle."""
+    """A database large enough to be interrupted in the middle."""
     shutil.copyfile(larger_sample, workplace.database)
     workplace.good("keygen", "litekeep.key")
     return workplace
@@ -60,24 +60,24 @@ def larger(workplace: Workplace, larger_sample: Path) -> Workplace:
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
 @pytest.mark.parametrize("stage", ["snapshot", "staging", "stored"])
-def test_a_backup_stopped_midway_is_no_backup_and_leaves_no_litter(
+def test_interrupted_backup_is_not_listed_and_leaves_no_files(
     larger: Workplace, how: signal.Signals, stage: str
 ) -> None:
     running = start(larger, "backup", "--name", "one")
     while not reached(larger, stage) and running.poll() is None:
         pass
     running.send_signal(how)
-    _, said = running.communicate(timeout=20)
-    if running.returncode == 0:  # it was done before the signal came: then it must be whole
+    _, output = running.communicate(timeout=20)
+    if running.returncode == 0:  # it ended before the signal: then the backup must be complete
         larger.good("verify", "--backup", "one")
         return
-    assert "Traceback" not in said
+    assert "Traceback" not in output
     there = larger.good("list", "--json").json
-    if there:  # the signal came when the manifest was stored and the rest was not
+    if there:  # the signal came after the manifest was stored and before the end
         larger.good("verify", "--backup", "one")
     if how != signal.SIGKILL:
         assert running.returncode == 1
-        assert "interrupted" in said
+        assert "interrupted" in output
         assert files(larger.folder / "tmp") == []
         assert list(larger.store.rglob(".staging/*")) == []
     larger.good("backup", "--name", "two", "--verify")
@@ -87,7 +87,7 @@ def test_a_backup_stopped_midway_is_no_backup_and_leaves_no_litter(
 
 
 @pytest.mark.parametrize("how", [signal.SIGKILL, signal.SIGTERM])
-def test_a_restore_stopped_midway_leaves_no_target(larger: Workplace, how: signal.Signals) -> None:
+def test_interrupted_restore_leaves_no_target(larger: Workplace, how: signal.Signals) -> None:
     larger.good("backup", "--name", "one", "--format", "sql")
     running = start(larger, "restore", "--backup", "one", "--to", "new.db", "--verify")
     while all(path.name != "sql.sqlite" for path in files(larger.folder)) and running.poll() is None:
@@ -100,17 +100,17 @@ def test_a_restore_stopped_midway_leaves_no_target(larger: Workplace, how: signa
     assert list(larger.folder.glob(".litekeep*")) == []
 
 
-def test_two_backups_at_once_both_exist(larger: Workplace) -> None:
+def test_two_concurrent_backups_both_succeed(larger: Workplace) -> None:
     together = [start(larger, "backup") for _ in range(2)]
     for running in together:
-        _, said = running.communicate(timeout=60)
-        assert running.returncode == 0, said
+        _, output = running.communicate(timeout=60)
+        assert running.returncode == 0, output
     items = larger.good("verify", "--all", "--json").json
     assert len({item["id"] for item in items}) == 2
     assert all(item["ok"] for item in items)
 
 
-def test_two_backups_of_one_name_at_once_make_one(larger: Workplace) -> None:
+def test_concurrent_backups_of_one_name_make_one(larger: Workplace) -> None:
     together = [start(larger, "backup", "--name", "one") for _ in range(2)]
     codes = []
     for running in together:
@@ -120,17 +120,17 @@ def test_two_backups_of_one_name_at_once_make_one(larger: Workplace) -> None:
     larger.good("verify", "--backup", "one")
 
 
-def test_a_full_store_is_one_clear_line_and_no_backup(larger: Workplace, one_line: OneLine) -> None:
+def test_full_store_is_one_error_line_and_no_backup(larger: Workplace, one_line: OneLine) -> None:
     disk = larger.folder / "disk"
     disk.mkdir()
     with tiny_disk(disk, "700k"):
         line = one_line(larger.run("backup", "--store", "disk/store"), 1)
         assert "space" in line
-        # That it failed is in the audit trail, which takes a few bytes.
+        # The audit event of the failure takes a few bytes.
         assert [path for path in files(disk) if path.name != ".lock" and "audit" not in path.parts] == []
 
 
-def test_a_full_scratch_folder_is_one_clear_line_and_no_backup(larger: Workplace, one_line: OneLine) -> None:
+def test_full_scratch_folder_is_one_error_line_and_no_backup(larger: Workplace, one_line: OneLine) -> None:
     disk = larger.folder / "disk"
     disk.mkdir()
     with tiny_disk(disk, "1m"):
@@ -139,7 +139,7 @@ def test_a_full_scratch_folder_is_one_clear_line_and_no_backup(larger: Workplace
     assert larger.stored() == []
 
 
-def test_a_full_target_disk_leaves_nothing_there(larger: Workplace, one_line: OneLine) -> None:
+def test_full_target_disk_leaves_no_files(larger: Workplace, one_line: OneLine) -> None:
     larger.good("backup", "--name", "one")
     disk = larger.folder / "disk"
     disk.mkdir()
@@ -149,7 +149,7 @@ def test_a_full_target_disk_leaves_nothing_there(larger: Workplace, one_line: On
 
 
 @pytest.mark.parametrize("how", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
-def test_a_signal_that_comes_when_the_work_is_done_changes_nothing(workplace: Workplace, how: signal.Signals) -> None:
+def test_signal_during_exit_does_not_change_the_result(workplace: Workplace, how: signal.Signals) -> None:
     program = (
         "import atexit, os, sys; from litekeep.app import litekeep; from shared.terminal.run import run;"
         f"atexit.register(lambda: os.kill(os.getpid(), {int(how)})); sys.argv[1:] = ['list']; run(litekeep, 'litekeep')"

@@ -1,4 +1,4 @@
-"""`rekey`, `keys`, `keys sheet`: a key is replaced, the old one goes, and paper is enough to begin again."""
+"""`rekey`, `keys` and `keys sheet`: a key is replaced, and a printed sheet is enough to restore."""
 
 import json
 import subprocess
@@ -11,7 +11,7 @@ import pytest
 from shared.events.log import Event
 from tests import forker
 from tests.cli.conftest import Workplace
-from tests.cli.test_audit import deeds, trail
+from tests.cli.test_audit import operations, trail
 from tests.cli.test_google import in_cloud
 from tests.dump.equality import assert_equal
 from tests.program import program_folder
@@ -31,7 +31,7 @@ def ready(workplace: Workplace) -> Workplace:
     return workplace
 
 
-def test_a_key_is_replaced_and_the_old_one_can_go(ready: Workplace) -> None:
+def test_rekey_replaces_a_key_and_the_old_one_can_be_removed(ready: Workplace) -> None:
     before = ready.good("keys", "--json").json["stores"][0]["keys"]
     assert [(use["backups"], use["lost_if_destroyed"]) for use in before] == [(1, 1)]
     done = ready.good("rekey", "--to", NEW, "--json").json
@@ -49,17 +49,17 @@ def test_a_key_is_replaced_and_the_old_one_can_go(ready: Workplace) -> None:
         ready.good(*command, BACKUP_KEY=NEW)
 
 
-def test_a_rekey_is_an_event_and_a_deed(ready: Workplace) -> None:
+def test_rekey_emits_event_and_audit_event(ready: Workplace) -> None:
     outcome = ready.good("rekey", "--to", NEW, LOG_FORMAT="json")
     events = [json.loads(line) for line in outcome.err.splitlines()]
     found = next(event for event in events if event["event"] == Event.REKEY_SUCCEEDED)
     assert (found["store"], found["rewrapped"]) == ("backups", 1)
-    assert ("rekey", "succeeded", None) in deeds(ready)
+    assert ("rekey", "succeeded", None) in operations(ready)
     ready.good("rekey", "--to", NEW, "--dry-run")
-    assert [deed[0] for deed in deeds(ready)].count("rekey") == 1
+    assert [each[0] for each in operations(ready)].count("rekey") == 1
 
 
-def test_the_copy_store_follows(ready: Workplace) -> None:
+def test_rekey_includes_the_copy_store(ready: Workplace) -> None:
     ready.good("copy", "--to", "other")
     done = ready.good("rekey", "--to", NEW, "--json", BACKUP_COPY_STORE="other").json
     assert [place["rewrapped"] for place in done["stores"]] == [["one"], ["one"]]
@@ -68,20 +68,20 @@ def test_the_copy_store_follows(ready: Workplace) -> None:
     assert ready.run("monitor", BACKUP_COPY_STORE="other").err.count("copy_behind") == 0
 
 
-def test_what_cannot_be_is_one_line_and_writes_nothing(ready: Workplace, one_line) -> None:  # type: ignore[no-untyped-def]
+def test_invalid_rekey_is_one_line_and_writes_nothing(ready: Workplace, one_line) -> None:  # type: ignore[no-untyped-def]
     before = ready.stored()
-    for to, said in [
+    for to, message in [
         ("none", "no data key"),
-        (OLD, "is the key that BACKUP_KEY names"),
+        (OLD, "name the same key"),
         ("file:missing.key", "missing"),
         ("gcp-kms://nonsense", "--to is wrong"),
     ]:
         line = one_line(ready.run("rekey", "--to", to, BACKUP_KEY=OLD), 1 if "missing" in to else 2)
-        assert said in line, line
+        assert message in line, line
     assert ready.stored() == before
 
 
-def test_a_policy_that_does_not_list_the_new_key_refuses_it(ready: Workplace, one_line) -> None:  # type: ignore[no-untyped-def]
+def test_rekey_to_a_key_outside_the_policy_is_refused(ready: Workplace, one_line) -> None:  # type: ignore[no-untyped-def]
     policy = {"environment": "test", "stores": [str(ready.store)], "keys": [OLD], "sources": ["*"], "targets": ["*"]}
     (ready.folder / "policy.json").write_text(json.dumps(policy))
     (ready.folder / "policy.json").chmod(0o600)
@@ -89,7 +89,7 @@ def test_a_policy_that_does_not_list_the_new_key_refuses_it(ready: Workplace, on
     assert "--to is refused" in line
 
 
-def test_in_the_cloud_a_key_is_rotated_rewrapped_and_its_old_version_destroyed(
+def test_cloud_kms_key_is_rotated_rewrapped_and_old_version_destroyed(
     in_cloud: Workplace,
     kms: KmsServer,  # noqa: F811
 ) -> None:
@@ -115,8 +115,8 @@ def test_in_the_cloud_a_key_is_rotated_rewrapped_and_its_old_version_destroyed(
 # The recovery sheet
 
 
-def test_the_sheet_alone_and_the_store_are_enough_on_a_bare_machine(ready: Workplace, tmp_path: Path) -> None:
-    """Its commands are run as they stand, and its lines are typed as they stand; nothing else is known."""
+def test_recovery_sheet_and_store_are_enough_to_restore(ready: Workplace, tmp_path: Path) -> None:
+    """Runs the commands and types the lines of the sheet exactly as printed."""
     sheet = ready.good("keys", "sheet", BACKUP_KEY=OLD).out
     (ready.folder / "litekeep.key").unlink()
     bare = tmp_path / "bare"
@@ -145,18 +145,18 @@ def test_the_sheet_alone_and_the_store_are_enough_on_a_bare_machine(ready: Workp
     assert_equal(ready.database, bare / "restored-app.db")
 
 
-def test_a_sheet_goes_to_a_private_new_file_and_the_trail_says_so(ready: Workplace) -> None:
+def test_sheet_output_is_private_new_and_audited(ready: Workplace) -> None:
     ready.good("keys", "sheet", "--output", "sheet.txt", BACKUP_KEY=OLD)
     path = ready.folder / "sheet.txt"
     assert path.stat().st_mode & 0o777 == 0o600
     assert ready.run("keys", "sheet", "--output", "sheet.txt", BACKUP_KEY=OLD).code == 2
-    assert ("keys sheet", "succeeded", None) in deeds(ready)
+    assert ("keys sheet", "succeeded", None) in operations(ready)
     key_lines = [line.strip() for line in path.read_text().splitlines() if line.strip()[:2].rstrip("/").isdigit()]
     assert key_lines
     assert not any(line in json.dumps(trail(ready)) for line in key_lines)
 
 
-def test_with_cloud_kms_the_sheet_names_the_key_and_the_role_and_holds_no_secret(in_cloud: Workplace) -> None:
+def test_sheet_with_cloud_kms_names_key_and_role_without_secret(in_cloud: Workplace) -> None:
     in_cloud.good("backup", "--name", "one")
     sheet = in_cloud.good("keys", "sheet").out
     assert URI in sheet
@@ -164,7 +164,7 @@ def test_with_cloud_kms_the_sheet_names_the_key_and_the_role_and_holds_no_secret
     assert "keys enter" not in sheet
 
 
-def test_a_slip_while_typing_is_named_and_makes_no_file(ready: Workplace) -> None:
+def test_typing_error_in_a_sheet_names_the_line_and_makes_no_file(ready: Workplace) -> None:
     sheet = ready.good("keys", "sheet", BACKUP_KEY=OLD).out
     lines = [line.strip() for line in sheet.splitlines() if line.startswith("   ") and line.strip()[:1].isdigit()]
     slip = lines[2].replace(lines[2][5], "A" if lines[2][5] != "A" else "B")
@@ -182,7 +182,7 @@ def test_a_slip_while_typing_is_named_and_makes_no_file(ready: Workplace) -> Non
     assert not (ready.folder / "again.key").exists()
 
 
-def test_a_sheet_of_a_store_in_clear_says_that_no_key_is_needed(workplace: Workplace) -> None:
+def test_sheet_of_unencrypted_store_needs_no_key(workplace: Workplace) -> None:
     workplace.good("backup", "--name", "one", BACKUP_KEY="none")
     assert "None is needed." in workplace.good("keys", "sheet", BACKUP_KEY="none").out
     assert replace(workplace).good("keys", "--json", BACKUP_KEY="none").json["stores"][0]["in_clear"] == 1

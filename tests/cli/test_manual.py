@@ -1,4 +1,4 @@
-"""The manual page is made from the same text as --help, and `man` can read it."""
+"""The manual page has the same text as --help, and `man` can read it."""
 
 import re
 import subprocess
@@ -20,7 +20,7 @@ def page() -> str:
 
 @pytest.fixture(scope="module")
 def read(page: str) -> str:
-    """What `man` shows, on a terminal so wide that no line is broken."""
+    """The text that `man` shows on a terminal wide enough for every line."""
     done = subprocess.run(
         ["groff", "-man", "-Tutf8", "-Kutf8", "-ww", "-rLL=2000n", "-P-c", "-P-bou"],
         input=page,
@@ -33,7 +33,7 @@ def read(page: str) -> str:
 
 
 @pytest.mark.parametrize("path", COMMANDS)
-def test_the_page_says_all_that_help_says(read: str, path: str) -> None:
+def test_manual_page_has_the_text_of_help(read: str, path: str) -> None:
     command = COMMANDS[path]
     context = click.Context(command, info_name=path)
     assert path in read
@@ -45,12 +45,12 @@ def test_the_page_says_all_that_help_says(read: str, path: str) -> None:
             assert re.sub(r" +", " ", text) in read
 
 
-def test_the_page_has_every_setting_and_exit_code(read: str) -> None:
+def test_manual_page_has_every_setting_and_exit_code(read: str) -> None:
     for line in (litekeep.epilog or "").replace("\b", "").strip().splitlines():
         assert re.sub(r" +", " ", line.strip()) in read
 
 
-def test_the_page_is_installed_where_man_looks_and_never_over_anything_else(workplace: Workplace) -> None:
+def test_manual_page_install_never_overwrites_another_file(workplace: Workplace) -> None:
     workplace.environment["XDG_DATA_HOME"] = str(workplace.folder / "share")
     path = workplace.folder / "share" / "man" / "man1" / "litekeep.1"
     assert f"Installed {path}" in workplace.good("man", "--install").out

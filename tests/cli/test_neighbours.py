@@ -1,4 +1,4 @@
-"""What another user of the machine puts beside a database hangs nothing and is never followed."""
+"""Special files and links that another user puts beside a database are never opened or followed."""
 
 import os
 import socket
@@ -16,7 +16,7 @@ def _fifo(path: Path) -> None:
 
 def _socket(path: Path) -> None:
     with socket.socket(socket.AF_UNIX) as listening:
-        folder = os.open(path.parent, os.O_RDONLY)  # a socket's own path is short: name it by its folder
+        folder = os.open(path.parent, os.O_RDONLY)  # a socket's path must be short, so bind it by its folder
         try:
             listening.bind(f"/proc/self/fd/{folder}/{path.name}")
         finally:
@@ -35,7 +35,7 @@ def _folder(path: Path) -> None:
 
 @pytest.mark.parametrize("suffix", ["-wal", "-shm", "-journal"])
 @pytest.mark.parametrize("plant", [_fifo, _socket, _link, _folder])
-def test_no_command_opens_what_is_no_plain_file_beside_the_database(
+def test_special_files_beside_the_database_are_never_opened(
     workplace: Workplace, plant: Callable[[Path], None], suffix: str
 ) -> None:
     workplace.good("backup")
@@ -48,16 +48,16 @@ def test_no_command_opens_what_is_no_plain_file_beside_the_database(
     assert workplace.database.read_bytes() == content
 
 
-def test_a_pipe_as_the_source_does_not_hang_health(workplace: Workplace) -> None:
+def test_health_does_not_hang_on_a_pipe_as_source(workplace: Workplace) -> None:
     os.mkfifo(workplace.folder / "pipe.db")
     outcome = workplace.run("health", DATABASE_URL="pipe.db")
     assert (outcome.code, "not a regular file" in outcome.out) == (1, True)
 
 
 @pytest.mark.parametrize("target", [["--in-place"], ["--to", "new.db"]])
-def test_root_writes_no_database_into_a_folder_of_another_user(workplace: Workplace, target: list[str]) -> None:
+def test_root_refuses_to_write_into_a_folder_of_another_user(workplace: Workplace, target: list[str]) -> None:
     if os.getuid() != 0:
-        return  # only root can give a folder away; CI is root
+        return  # only root can change the owner; CI runs as root
     workplace.good("backup")
     content = workplace.database.read_bytes()
     os.chown(workplace.folder, 65534, 65534)
@@ -68,9 +68,9 @@ def test_root_writes_no_database_into_a_folder_of_another_user(workplace: Workpl
     assert not (workplace.folder / "new.db").exists()
 
 
-def test_root_writes_no_database_into_a_folder_that_others_can_write(workplace: Workplace) -> None:
+def test_root_refuses_to_write_into_a_world_writable_folder(workplace: Workplace) -> None:
     if os.getuid() != 0:
-        return  # who is not root can give away no more than his own
+        return  # the check applies to root only; CI runs as root
     workplace.good("backup")
     workplace.folder.chmod(0o777)
     outcome = workplace.run("restore", "--backup", "latest", "--in-place")
@@ -78,9 +78,9 @@ def test_root_writes_no_database_into_a_folder_that_others_can_write(workplace: 
 
 
 @pytest.mark.parametrize("name", ["app.db", "app.db-wal"])
-def test_root_replaces_no_database_of_another_user_in_a_folder_like_tmp(workplace: Workplace, name: str) -> None:
+def test_root_refuses_to_replace_a_file_of_another_user_in_a_sticky_folder(workplace: Workplace, name: str) -> None:
     if os.getuid() != 0:
-        return  # only root can give a file away; CI is root
+        return  # only root can change the owner; CI runs as root
     workplace.good("backup")
     workplace.folder.chmod(0o1777)
     (workplace.folder / name).touch()
@@ -98,9 +98,11 @@ def test_root_replaces_no_database_of_another_user_in_a_folder_like_tmp(workplac
         ["rows", "restore", "--from", "latest", "--table", "users", "--to", "link.db"],
     ],
 )
-def test_root_is_refused_before_anything_is_made_also_by_a_link(workplace: Workplace, command: list[str]) -> None:
+def test_root_is_refused_before_the_safety_backup_also_through_a_symlink(
+    workplace: Workplace, command: list[str]
+) -> None:
     if os.getuid() != 0:
-        return  # only root can give a folder away; CI is root
+        return  # only root can change the owner; CI runs as root
     workplace.good("backup")
     theirs = workplace.folder / "theirs"
     theirs.mkdir()

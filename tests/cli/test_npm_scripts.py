@@ -1,4 +1,4 @@
-"""The commands that an application's people type, by npm, with the scripts of docs/application.md."""
+"""The npm scripts of docs/application.md."""
 
 import json
 import shutil
@@ -26,7 +26,7 @@ JOURNAL = [("0000_users", 1_700_000_000_000), ("0001_events", 1_700_000_100_000)
 
 @dataclass(frozen=True)
 class Application:
-    """A small Node.js application with Drizzle's folder, whose scripts are run by npm."""
+    """A small Node.js application with Drizzle's folder, whose scripts npm runs."""
 
     place: Workplace
 
@@ -61,7 +61,7 @@ def application(workplace: Workplace) -> Application:
 
 
 def write_journal(folder: Path, entries: list[tuple[str, int]]) -> None:
-    """As drizzle-kit writes it."""
+    """Writes the journal as drizzle-kit does."""
     document: dict[str, Any] = {"version": "7", "dialect": "sqlite"}
     document["entries"] = [
         {"idx": number, "version": "6", "when": when, "tag": tag, "breakpoints": True}
@@ -72,7 +72,7 @@ def write_journal(folder: Path, entries: list[tuple[str, int]]) -> None:
 
 
 def migrate(connection: sqlite3.Connection, entries: list[tuple[str, int]]) -> None:
-    """As drizzle-orm's migrator records what it ran."""
+    """Records the migrations as drizzle-orm's migrator does."""
     connection.execute("DROP TABLE IF EXISTS __drizzle_migrations")
     connection.execute(
         "CREATE TABLE __drizzle_migrations (id SERIAL PRIMARY KEY, hash text NOT NULL, created_at numeric)"
@@ -94,13 +94,13 @@ def source(request: pytest.FixtureRequest, application: Application) -> Iterator
         yield application
 
 
-def test_the_guide_shows_the_scripts_that_are_tested() -> None:
+def test_guide_shows_the_tested_scripts() -> None:
     guide = (ROOT / "docs" / "application.md").read_text()
     block = guide.split("```json\n")[1].split("```")[0]
     assert json.loads(block) == json.loads(SCRIPTS.read_text())
 
 
-def test_every_command_of_the_old_document_works(source: Application) -> None:
+def test_every_documented_npm_script_works(source: Application) -> None:
     folder = source.place.folder
     source.good("db:backup", "--name=before")
     source.good("db:backup", "--name=pre-deployment-v1.5.0")
@@ -120,7 +120,7 @@ def test_every_command_of_the_old_document_works(source: Application) -> None:
     source.good("db:health")
 
 
-def test_a_dump_is_imported_and_proven(application: Application) -> None:
+def test_npm_scripts_verify_and_import_a_dump(application: Application) -> None:
     application.place.good("backup", "--name", "one")
     application.place.good("export", "--backup", "one", "--output", "one.sql.gz")
     application.good("db:verify", "--file=one.sql.gz")
@@ -128,19 +128,19 @@ def test_a_dump_is_imported_and_proven(application: Application) -> None:
     assert_equal(application.place.database, application.place.folder / "imported.db")
 
 
-def test_upload_gcs_makes_a_copy_in_the_bucket(application: Application, gcs: Proxy, bucket: str) -> None:  # noqa: F811
+def test_upload_gcs_copies_to_the_bucket(application: Application, gcs: Proxy, bucket: str) -> None:  # noqa: F811
     emulator = {"STORAGE_EMULATOR_HOST": gcs.url}
     application.good("db:backup", "--name=one", "--upload-gcs", f"--bucket={bucket}", **emulator)
     application.good("db:backup:verify", "--backup=one", f"--store=gs://{bucket}", **emulator)
 
 
-def test_a_deployment_takes_a_proven_backup_first(source: Application) -> None:
+def test_deployment_takes_a_verified_backup_first(source: Application) -> None:
     assert "deployed" in source.good("deploy:production").out
     (item,) = source.good("db:backup:list", "--json").json
     assert (item["kind"], item["verified"]) == ("pre-deployment", True)
 
 
-def test_no_deployment_without_its_backup(application: Application) -> None:
+def test_deployment_stops_if_its_backup_fails(application: Application) -> None:
     done = application.npm("deploy:production", DATABASE_URL="gone.db")
     assert done.code != 0
     assert "deployed" not in done.out
@@ -151,13 +151,13 @@ def restored_lines(application: Application, name: str) -> list[str]:
     return [line.strip() for line in out.splitlines() if "migration" in line or "never ran" in line or "newer" in line]
 
 
-def test_a_backup_with_all_migrations_has_nothing_to_run(application: Application) -> None:
+def test_backup_with_all_migrations_reports_none_to_run(application: Application) -> None:
     write_journal(application.place.folder / "drizzle", JOURNAL[:2])
     application.place.good("backup", "--name", "one")
     assert restored_lines(application, "a.db") == ["migrations: 2 of drizzle are in the backup: nothing to run"]
 
 
-def test_a_backup_that_is_newer_than_the_application_says_so(application: Application) -> None:
+def test_backup_newer_than_the_application_is_reported(application: Application) -> None:
     write_journal(application.place.folder / "drizzle", JOURNAL[:1])
     application.place.good("backup", "--name", "one")
     assert restored_lines(application, "a.db") == [
@@ -166,16 +166,16 @@ def test_a_backup_that_is_newer_than_the_application_says_so(application: Applic
     ]
 
 
-def test_a_migration_that_drizzle_will_never_run_is_named(application: Application) -> None:
+def test_migration_that_drizzle_skips_is_reported(application: Application) -> None:
     write_journal(application.place.folder / "drizzle", [JOURNAL[0], ("0001_late", 1_700_000_050_000), *JOURNAL[1:2]])
     application.place.good("backup", "--name", "one")
     assert restored_lines(application, "a.db")[1:] == ["never ran there, and Drizzle will not run them: 0001_late"]
 
 
-def test_a_database_without_the_table_has_all_to_run(application: Application) -> None:
+def test_database_without_migrations_table_reports_all_to_run(application: Application) -> None:
     with closing(sqlite3.connect(application.place.database)) as connection, connection:
         connection.execute("DROP TABLE __drizzle_migrations")
-        connection.execute(  # a view of that name is not asked: it may be a query without end
+        connection.execute(  # a view of that name is not queried: it may never end
             "CREATE VIEW __drizzle_migrations AS WITH RECURSIVE n(created_at) AS"
             " (SELECT 1 UNION ALL SELECT created_at + 1 FROM n) SELECT * FROM n"
         )
@@ -193,7 +193,7 @@ def test_a_database_without_the_table_has_all_to_run(application: Application) -
 @pytest.mark.parametrize(
     "text", ["", "{}", "[]", '{"entries": [{"tag": 1}]}', '{"entries": [{"tag": "a", "when": 1e999}]}']
 )
-def test_what_is_no_journal_stops_before_anything_is_restored(application: Application, text: str) -> None:
+def test_invalid_journal_stops_the_restore(application: Application, text: str) -> None:
     (application.place.folder / "drizzle" / "meta" / "_journal.json").write_text(text)
     application.place.good("backup", "--name", "one")
     done = application.npm("db:restore", "--backup=one", "--to=a.db")
@@ -202,7 +202,7 @@ def test_what_is_no_journal_stops_before_anything_is_restored(application: Appli
     assert not (application.place.folder / "a.db").exists()
 
 
-def test_a_folder_that_is_not_there_is_named(application: Application) -> None:
+def test_missing_migrations_folder_is_named(application: Application) -> None:
     shutil.rmtree(application.place.folder / "drizzle")
     application.place.good("backup", "--name", "one")
     assert (

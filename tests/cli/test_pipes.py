@@ -1,4 +1,4 @@
-"""A command whose output goes to a pipe, and whose reader has left: it ends quietly, as by SIGPIPE."""
+"""A command whose output pipe is closed ends quietly, as after SIGPIPE."""
 
 import json
 import signal
@@ -31,9 +31,7 @@ def backed_up(workplace: Workplace) -> Workplace:
         "cleanup --dry-run",
     ],
 )
-def test_the_reader_of_a_pipe_may_leave_and_the_command_ends_as_if_by_sigpipe(
-    backed_up: Workplace, arguments: str
-) -> None:
+def test_closed_pipe_ends_the_command_like_sigpipe(backed_up: Workplace, arguments: str) -> None:
     command = f"{sys.executable} -m litekeep {arguments} | true; exit ${{PIPESTATUS[0]}}"
     done = subprocess.run(
         ["bash", "-c", command], cwd=backed_up.folder, env=backed_up.environment, capture_output=True, check=False
@@ -41,7 +39,7 @@ def test_the_reader_of_a_pipe_may_leave_and_the_command_ends_as_if_by_sigpipe(
     assert (done.returncode, done.stderr) == (128 + signal.SIGPIPE, b"")
 
 
-def test_a_backup_whose_output_nobody_reads_is_stored_and_never_reported_as_failed(workplace: Workplace) -> None:
+def test_backup_with_closed_output_is_stored_and_not_reported_as_failed(workplace: Workplace) -> None:
     command = f"{sys.executable} -m litekeep backup --name piped --json | true; exit ${{PIPESTATUS[0]}}"
     done = subprocess.run(
         ["bash", "-c", command],
@@ -58,7 +56,7 @@ def test_a_backup_whose_output_nobody_reads_is_stored_and_never_reported_as_fail
     assert "piped" in workplace.good("list").out
 
 
-def test_a_connection_that_breaks_is_an_error_and_not_taken_for_a_closed_output() -> None:
+def test_broken_connection_is_an_error() -> None:
     program = """import click
 from shared.terminal.run import run
 @click.command()

@@ -1,4 +1,4 @@
-"""Files that decide what a run does must be root's or the caller's, and writable by nobody else."""
+"""Settings, policy and key files must belong to root or the caller, and be writable by nobody else."""
 
 import os
 
@@ -8,7 +8,7 @@ from tests.cli.conftest import Workplace
 
 
 @pytest.mark.parametrize("name", [".env", "litekeep.toml", "own.key"])
-def test_a_file_that_others_can_write_decides_nothing(workplace: Workplace, name: str) -> None:
+def test_world_writable_settings_or_key_file_is_refused(workplace: Workplace, name: str) -> None:
     workplace.good("keygen", "own.key")
     (workplace.folder / ".env").write_text("BACKUP_KEY=file:own.key\n")
     (workplace.folder / "litekeep.toml").write_text("BACKUP_MIN_KEEP = 3\n")
@@ -18,7 +18,7 @@ def test_a_file_that_others_can_write_decides_nothing(workplace: Workplace, name
     assert (outcome.code, name in outcome.err) == (2, True)
 
 
-def test_a_key_named_from_the_home_folder_is_looked_at_too(workplace: Workplace) -> None:
+def test_world_writable_key_in_the_home_folder_is_refused(workplace: Workplace) -> None:
     workplace.good("keygen", "own.key")
     settings = {"HOME": str(workplace.folder), "BACKUP_KEY": "file:~/own.key"}
     workplace.good("backup", **settings)
@@ -28,9 +28,9 @@ def test_a_key_named_from_the_home_folder_is_looked_at_too(workplace: Workplace)
 
 
 @pytest.mark.parametrize("name", [".env", "litekeep.toml", "own.key"])
-def test_a_file_of_another_user_decides_nothing(workplace: Workplace, name: str) -> None:
+def test_settings_or_key_file_of_another_user_is_refused(workplace: Workplace, name: str) -> None:
     if os.getuid() != 0:
-        return  # only root can give a file away; CI is root
+        return  # only root can change the owner; CI runs as root
     workplace.good("keygen", "own.key")
     (workplace.folder / ".env").write_text("BACKUP_KEY=file:own.key\n")
     (workplace.folder / "litekeep.toml").write_text("BACKUP_MIN_KEEP = 3\n")

@@ -1,4 +1,4 @@
-"""The policy file rules over environment and flags: what it does not list is exit 4, before anything is read."""
+"""The policy file takes precedence over settings and flags: unlisted places exit 4 before anything is read."""
 
 import json
 from pathlib import Path
@@ -10,7 +10,7 @@ from tests.cli.conftest import Outcome, Workplace
 
 
 def rule(workplace: Workplace) -> None:
-    """Puts a policy in force that lists the workplace's own stores, key, source, and restored-*."""
+    """Puts a policy in force that lists the workplace's stores, key, source, and restored-*."""
     here = workplace.folder
     policy = {
         "environment": "test",
@@ -35,7 +35,7 @@ def refused(outcome: Outcome, what: str) -> None:
     assert f"{what} is refused" in outcome.err or f"{what}=none is refused" in outcome.err
 
 
-def test_what_the_policy_lists_is_allowed(ruled: Workplace) -> None:
+def test_listed_places_are_allowed(ruled: Workplace) -> None:
     (ruled.folder / "copy").mkdir()
     ruled.good("backup", BACKUP_COPY_STORE="copy")
     ruled.good("restore", "--backup", "latest", "--to", "restored-1.db")
@@ -59,7 +59,7 @@ def test_what_the_policy_lists_is_allowed(ruled: Workplace) -> None:
         (["cleanup"], {"BACKUP_STORE": "elsewhere"}, "BACKUP_STORE"),
     ],
 )
-def test_what_the_policy_does_not_list_is_refused_before_anything_is_read(
+def test_unlisted_places_are_refused_before_anything_is_read(
     ruled: Workplace, arguments: list[str], settings: dict[str, str], what: str
 ) -> None:
     ruled.good("backup")
@@ -69,11 +69,11 @@ def test_what_the_policy_does_not_list_is_refused_before_anything_is_read(
     assert sorted(path.name for path in ruled.folder.iterdir()) == before
 
 
-def test_the_policys_environment_rules(ruled: Workplace) -> None:
+def test_environment_of_the_policy_takes_precedence(ruled: Workplace) -> None:
     assert ruled.good("backup", "--json").json["environment"] == "test"
 
 
-def test_without_a_policy_nothing_leaves_a_cloud_run_job_in_clear(workplace: Workplace) -> None:
+def test_cloud_run_job_without_policy_refuses_key_none(workplace: Workplace) -> None:
     outcome = workplace.run("backup", BACKUP_KEY="none", CLOUD_RUN_JOB="backup", LOG_FORMAT="text")
     assert (outcome.code, "refused on Cloud Run" in outcome.err) == (4, True)
     assert not workplace.store.exists()
@@ -91,21 +91,21 @@ WRONG: list[Any] = [
 
 
 @pytest.mark.parametrize("content", WRONG)
-def test_a_wrong_policy_stops_every_run(ruled: Workplace, content: bytes) -> None:
+def test_invalid_policy_stops_every_command(ruled: Workplace, content: bytes) -> None:
     (ruled.folder / "policy.json").write_bytes(content)
     for command in (["backup"], ["list"], ["policy", "check"]):
         outcome = ruled.run(*command)
         assert (outcome.code, "policy file" in outcome.err) == (2, True)
 
 
-def test_a_policy_that_others_can_write_is_none(ruled: Workplace) -> None:
+def test_world_writable_or_missing_policy_is_refused(ruled: Workplace) -> None:
     (ruled.folder / "policy.json").chmod(0o666)
     assert ruled.run("list").code == 2
     (ruled.folder / "policy.json").unlink()
     assert ruled.run("list").code == 2
 
 
-def test_show_tells_the_policy(ruled: Workplace) -> None:
+def test_policy_show_and_check_print_the_policy(ruled: Workplace) -> None:
     assert "restored-*" in ruled.good("policy", "show").out
     assert ruled.good("policy", "check", "--json").json["in_force"] is True
     assert Path("policy.json").name in ruled.good("policy", "check").out

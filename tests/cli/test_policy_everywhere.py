@@ -1,6 +1,6 @@
-"""Every setting and every flag that names a place, of every command and job: what the policy does not list is exit 4.
+"""Every setting and flag that names a place, of every command and job: unlisted places exit 4.
 
-In one process, as there are a hundred of them. `tests/cli/test_policy.py` runs some as processes.
+They run in one process, because there are a hundred. `tests/cli/test_policy.py` runs some as processes.
 """
 
 from collections.abc import Iterator
@@ -21,7 +21,7 @@ from tests.cli.test_policy import rule
 JOBS = {"backup": backup, "cleanup": cleanup, "monitor": monitor, "restore": restore, "verify": verify}
 PLACES = {"--store", "--copy-to", "--bucket", "--to"}
 ID = "20260115T030005Z-k3v9q2mx"
-# What a command asks for beside the flag.
+# Other arguments that a command needs.
 NEEDED = {
     "restore": ["--backup=latest", "--to=restored-1.db"],
     "request restore": ["--backup=latest", "--to=restored-1.db", "--reason=r"],
@@ -46,7 +46,7 @@ NEEDED = {
     "continuous": ["--once"],
     "console": ["--port=0"],
 }
-# Named otherwise: the moment of a timeline; `init` writes settings, which are held to the policy when they are used.
+# Not places: a time, and a setting that `init` only writes; it is checked when it is used.
 NO_PLACES = {("timeline", "--to"), ("init", "--store")}
 
 
@@ -77,8 +77,8 @@ def ruled(workplace: Workplace, monkeypatch: pytest.MonkeyPatch) -> Workplace:
 
 
 @pytest.mark.parametrize(("name", "flag"), sorted(flags()))
-def test_no_flag_of_any_command_leads_elsewhere(ruled: Workplace, name: str, flag: str) -> None:
-    if flag == "--to" and name == "request rows":  # of a backup that is there
+def test_every_flag_naming_a_place_is_checked_against_the_policy(ruled: Workplace, name: str, flag: str) -> None:
+    if flag == "--to" and name == "request rows":  # needs an existing backup
         litekeep(["keygen", "own.key"], standalone_mode=False)
         litekeep(["backup", "--name=one"], standalone_mode=False)
     elsewhere = "file:other.key" if (name, flag) == ("rekey", "--to") else "elsewhere"
@@ -105,7 +105,7 @@ CASES = [(job, *each) for job in JOBS for each in SETTINGS if (job, each[0]) != 
 
 
 @pytest.mark.parametrize(("job", "setting", "value"), CASES)
-def test_no_setting_of_any_job_leads_elsewhere(
+def test_every_setting_naming_a_place_is_checked_against_the_policy(
     ruled: Workplace, job: str, setting: str, value: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv(setting, value)

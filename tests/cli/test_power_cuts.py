@@ -1,7 +1,6 @@
-"""After a power cut what a command said is there: content is synced before its name appears, its folder after.
+"""Results survive a power cut: content is synced before a file gets its name, and the folder afterwards.
 
-Looked at in the system calls of real commands. Each name that appears in the store, or as a key, target or export, is
-held to it.
+Checked in the system calls of real commands, for each file in the store and each key, target and export.
 """
 
 import os
@@ -24,7 +23,7 @@ def _names(disk: Disk, workplace: Workplace) -> set[str]:
     return {str(name.relative_to(workplace.folder)) for name in disk.names}
 
 
-def test_a_first_backup_outlives_a_power_cut_with_its_key(workplace: Workplace) -> None:
+def test_first_backup_and_its_key_survive_a_power_cut(workplace: Workplace) -> None:
     disk = _replayed(workplace, "backup", "--name", "one")
     place = "backups/on-demand/app.db"
     assert _names(disk, workplace) >= {
@@ -48,21 +47,21 @@ def test_a_first_backup_outlives_a_power_cut_with_its_key(workplace: Workplace) 
         (["hold", "one", "--reason", "audit"], "backups/on-demand/app.db/one.hold.json"),
     ],
 )
-def test_what_a_command_makes_outlives_a_power_cut(workplace: Workplace, arguments: list[str], name: str) -> None:
+def test_result_of_a_command_survives_a_power_cut(workplace: Workplace, arguments: list[str], name: str) -> None:
     workplace.good("backup", "--name", "one")
     disk = _replayed(workplace, *arguments)
     assert name in _names(disk, workplace)
     assert disk.faults == []
 
 
-def test_a_database_that_was_replaced_in_place_outlives_a_power_cut(workplace: Workplace) -> None:
+def test_database_replaced_in_place_survives_a_power_cut(workplace: Workplace) -> None:
     workplace.good("backup", "--name", "one")
     disk = _replayed(workplace, "restore", "--backup", "one", "--in-place")
     assert any("before-restore" in name for name in _names(disk, workplace))
     assert disk.faults == []
 
 
-def test_the_safety_copy_of_a_damaged_database_outlives_a_power_cut(workplace: Workplace) -> None:
+def test_safety_copy_of_damaged_database_survives_a_power_cut(workplace: Workplace) -> None:
     workplace.good("backup", "--name", "one")
     workplace.database.write_bytes(b"no database" * 1000)
     disk = _replayed(workplace, "restore", "--backup", "one", "--in-place")
@@ -75,10 +74,10 @@ def test_the_safety_copy_of_a_damaged_database_outlives_a_power_cut(workplace: W
     [(["cleanup"], "old0"), (["delete", "b2", "--reason", "wrong one"], "b2")],
     ids=["cleanup", "delete"],
 )
-def test_what_is_deleted_goes_manifest_first_and_does_not_come_back(
+def test_deletion_removes_manifest_first_and_survives_a_power_cut(
     workplace: Workplace, arguments: list[str], gone: str
 ) -> None:
-    """A manifest whose artifacts a power cut took would be a backup that cannot be restored."""
+    """A manifest whose artifacts are lost in a power cut would be a backup that cannot be restored."""
     fill(FolderStore(workplace.store), old=1)
     disk = _replayed(workplace, *arguments, ENVIRONMENT="production")
     removed = [path.name for path in disk.removed if path.name.startswith(gone)]
@@ -87,14 +86,14 @@ def test_what_is_deleted_goes_manifest_first_and_does_not_come_back(
     assert disk.faults == []
 
 
-def test_that_a_database_is_retired_outlives_a_power_cut(workplace: Workplace) -> None:
+def test_retirement_survives_a_power_cut(workplace: Workplace) -> None:
     workplace.good("backup", "--name", "one")
     disk = _replayed(workplace, "retire", "--database", "app.db", "--reason", "moved")
     assert [name for name in _names(disk, workplace) if "retired" in name]
     assert disk.faults == []
 
 
-def test_a_missing_sync_after_a_removal_would_be_seen(workplace: Workplace) -> None:
+def test_missing_sync_after_a_removal_is_detected(workplace: Workplace) -> None:
     workplace.good("backup", "--name", "one")
     lines = traced(workplace, "delete", "one", "--reason", "wrong one", "--force")
     place = str(workplace.store / "on-demand" / "app.db")
@@ -104,7 +103,7 @@ def test_a_missing_sync_after_a_removal_would_be_seen(workplace: Workplace) -> N
     assert any("was not synced after it went" in fault for fault in disk.faults)
 
 
-def test_a_missing_sync_would_be_seen(workplace: Workplace) -> None:
+def test_missing_sync_is_detected(workplace: Workplace) -> None:
     lines = traced(workplace, "backup", "--name", "one")
     syncs = [at for at, line in enumerate(lines) if "fsync(" in line and str(workplace.store) + "/on-demand" in line]
     content = [at for at, line in enumerate(lines) if "fsync(" in line and f"{os.sep}.staging{os.sep}" in line]

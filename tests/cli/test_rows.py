@@ -1,4 +1,4 @@
-"""`litekeep rows restore` as a person calls it, on a file and on a SQLite Cloud server."""
+"""`litekeep rows restore` on a file and on a SQLite Cloud server."""
 
 import json
 import sqlite3
@@ -10,13 +10,13 @@ from tests.servers.sqlitecloud import Server
 
 
 def spoil(path: Path) -> None:
-    """A bad query: ten events gone, every message rewritten."""
+    """Deletes ten events, and overwrites every message."""
     with closing(sqlite3.connect(path)) as connection, connection:
         connection.execute("DELETE FROM events WHERE id IN (SELECT id FROM events ORDER BY id LIMIT 10)")
         connection.execute("UPDATE messages SET body = 'oops'")
 
 
-def test_rows_come_back_into_a_file(workplace: Workplace) -> None:
+def test_rows_restore_into_a_file(workplace: Workplace) -> None:
     workplace.good("backup", "--name", "before")
     spoil(workplace.database)
     plan = workplace.good("rows", "restore", "--from", "before", "--table", "events", "--dry-run", "--json").json
@@ -33,7 +33,7 @@ def test_rows_come_back_into_a_file(workplace: Workplace) -> None:
     assert "No difference" in workplace.good("diff", "before").out
 
 
-def test_keys_come_from_a_file(workplace: Workplace) -> None:
+def test_rows_restore_reads_keys_from_a_file(workplace: Workplace) -> None:
     workplace.good("backup", "--name", "before")
     with closing(sqlite3.connect(workplace.database)) as connection:
         keys = [key for (key,) in connection.execute("SELECT id FROM messages ORDER BY id LIMIT 3")]
@@ -43,14 +43,14 @@ def test_keys_come_from_a_file(workplace: Workplace) -> None:
     assert done["updated"] == 3
 
 
-def test_values_are_in_no_log_and_in_no_error(workplace: Workplace) -> None:
+def test_rows_restore_logs_no_values(workplace: Workplace) -> None:
     workplace.good("backup", "--name", "before")
     spoil(workplace.database)
     outcome = workplace.good("rows", "restore", "--from", "before", "--table", "messages")
     assert "oops" not in outcome.out + outcome.err
 
 
-def test_rows_come_back_into_sqlite_cloud_while_others_write(workplace: Workplace, tmp_path: Path) -> None:
+def test_rows_restore_into_sqlite_cloud_keeps_concurrent_writes(workplace: Workplace, tmp_path: Path) -> None:
     folder = tmp_path / "node"
     folder.mkdir()
     (folder / "app.db").write_bytes(workplace.database.read_bytes())
@@ -68,7 +68,7 @@ def test_rows_come_back_into_sqlite_cloud_while_others_write(workplace: Workplac
             assert (found[table]["rows_removed"], found[table]["rows_changed"]) == (0, 0)
 
 
-def test_triggers_on_sqlite_cloud_are_there_again_afterwards(workplace: Workplace, tmp_path: Path) -> None:
+def test_rows_restore_recreates_triggers_on_sqlite_cloud(workplace: Workplace, tmp_path: Path) -> None:
     folder = tmp_path / "node"
     folder.mkdir()
     (folder / "app.db").write_bytes(workplace.database.read_bytes())

@@ -1,4 +1,4 @@
-"""What somebody without the key writes into a store, as if Litekeep had verified, counts for nothing and is told."""
+"""Verdicts forged without the key are ignored and reported."""
 
 import json
 import re
@@ -30,7 +30,7 @@ def backed_up(tmp_path_factory: pytest.TempPathFactory, sample: bytes) -> Workpl
 
 @pytest.fixture
 def attacked(backed_up: Workplace, tmp_path: Path) -> Workplace:
-    """A copy, for each test to attack."""
+    """A copy of the store for each test to attack."""
     for name in ("app.db", "litekeep.key"):
         shutil.copy2(backed_up.folder / name, tmp_path / name)
     shutil.copytree(backed_up.store, tmp_path / "backups", ignore=shutil.ignore_patterns(".lock"))
@@ -75,13 +75,13 @@ GOOD_BY_FORGERY = [copied, copied_and_renamed, in_the_old_form, with_a_made_up_s
 
 
 @pytest.mark.parametrize("attack", GOOD_BY_FORGERY)
-def test_a_verdict_that_nobody_with_the_key_wrote_makes_nothing_verified(attacked: Workplace, attack: Attack) -> None:
+def test_forged_verdict_does_not_verify_a_backup(attacked: Workplace, attack: Attack) -> None:
     attack(attacked.store / PLACE)
     status = attacked.run("status", "--json")
     assert (status.code, status.json["last_verified"]["id"]) == (1, "old")
     assert "monitor.not_sealed" in [alert["name"] for alert in status.json["alerts"]]
-    (said,) = [line for line in attacked.run("monitor").out.splitlines() if "monitor.not_sealed" in line]
-    assert said.startswith("❌ monitor.not_sealed: a verdict on new of app.db counts for nothing, it")
+    (message,) = [line for line in attacked.run("monitor").out.splitlines() if "monitor.not_sealed" in line]
+    assert message.startswith("❌ monitor.not_sealed: a verdict on new of app.db counts for nothing, it")
     restored = attacked.good("restore", "--backup", "latest-verified", "--to", "x.db", "--json").json
     assert restored["id"] == "old"
     assert any("new: its verdict counts for nothing" in note for note in restored["notes"])
@@ -91,7 +91,7 @@ def test_a_verdict_that_nobody_with_the_key_wrote_makes_nothing_verified(attacke
     assert attacked.run("status", "--json").json["last_verified"]["id"] == "new", "by the verdict that is true"
 
 
-def test_a_verdict_whose_result_was_changed_counts_for_nothing(attacked: Workplace) -> None:
+def test_changed_verdict_is_ignored(attacked: Workplace) -> None:
     folder = attacked.store / PLACE
     (path,) = folder.glob("old.verified-*.json")
     path.write_text(path.read_text().replace('"ok": true', '"ok": false'))
@@ -103,7 +103,7 @@ def test_a_verdict_whose_result_was_changed_counts_for_nothing(attacked: Workpla
     assert attacked.good("restore", "--backup", "latest", "--to", "x.db", "--json").json["id"] == "new"
 
 
-def test_a_manifest_and_its_verdict_under_a_new_name_are_no_backup(attacked: Workplace) -> None:
+def test_renamed_manifest_with_verdict_is_not_a_backup(attacked: Workplace) -> None:
     folder = attacked.store / PLACE
     for path in folder.glob("old.*"):
         shutil.copy2(path, folder / path.name.replace("old.", "zzz.", 1))
@@ -118,7 +118,7 @@ def test_a_manifest_and_its_verdict_under_a_new_name_are_no_backup(attacked: Wor
     assert (found["ok"], found["checks"][0]["name"]) == (False, "manifest")
 
 
-def test_list_says_that_it_checks_no_seal_and_what_it_sees_without(attacked: Workplace) -> None:
+def test_list_reports_unchecked_seals_and_missing_ones(attacked: Workplace) -> None:
     in_the_old_form(attacked.store / PLACE)
     listed = attacked.good("list", "--json").json
     assert {item["id"]: (item["verified"], item["verdict"]) for item in listed} == {
@@ -130,7 +130,7 @@ def test_list_says_that_it_checks_no_seal_and_what_it_sees_without(attacked: Wor
     assert "new: a verdict on it counts for nothing, it has no seal" in shown.err
 
 
-def test_without_the_key_a_verdict_counts_as_recorded_and_that_is_said(attacked: Workplace) -> None:
+def test_verdict_counts_unchecked_without_the_key(attacked: Workplace) -> None:
     (attacked.folder / "litekeep.key").unlink()
     status = attacked.run("status", "--json").json
     assert status["last_verified"] == status["last_verified"] | {"id": "old", "verdict": "not checked here"}

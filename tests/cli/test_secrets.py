@@ -1,4 +1,4 @@
-"""Whatever way a credential comes in, nothing that Litekeep writes shows it."""
+"""Credentials from any source never appear in output, logs or files."""
 
 import sys
 
@@ -39,14 +39,14 @@ COMMANDS = [["backup"], ["health"], ["status"], ["monitor"], ["restore", "--back
 
 
 def all_that_is_there(workplace: Workplace) -> str:
-    """Every name and every content below the work folder, without the settings themselves."""
+    """Returns all names and contents below the work folder, without the settings files."""
     texts = [str(path.relative_to(workplace.folder)) for path in workplace.folder.rglob("*")]
     texts += [path.read_bytes().decode("latin-1") for path in workplace.folder.rglob("*") if path.is_file()]
     return "\n".join(texts)
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
-def test_a_misspelt_location_is_wrong_usage_and_shown_nowhere(workplace: Workplace, spelling: str) -> None:
+def test_misspelt_database_url_exits_2_and_is_not_repeated(workplace: Workplace, spelling: str) -> None:
     for command in COMMANDS:
         outcome = workplace.run(*command, DATABASE_URL=spelling)
         assert KEY not in outcome.out + outcome.err, command
@@ -56,7 +56,7 @@ def test_a_misspelt_location_is_wrong_usage_and_shown_nowhere(workplace: Workpla
 
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
-def test_a_misspelt_target_is_wrong_usage_and_shown_nowhere(workplace: Workplace, spelling: str) -> None:
+def test_misspelt_target_exits_2_and_is_not_repeated(workplace: Workplace, spelling: str) -> None:
     workplace.good("backup")
     outcome = workplace.run("restore", "--backup", "latest", "--to", spelling)
     assert outcome.code == 2
@@ -66,7 +66,7 @@ def test_a_misspelt_target_is_wrong_usage_and_shown_nowhere(workplace: Workplace
 
 @pytest.mark.parametrize("spelling", SPELLINGS)
 @pytest.mark.parametrize("name", ["BACKUP_STORE", "BACKUP_COPY_STORE", "BACKUP_KEY"])
-def test_a_credential_in_another_setting_is_shown_nowhere(workplace: Workplace, name: str, spelling: str) -> None:
+def test_credential_in_another_setting_is_not_repeated(workplace: Workplace, name: str, spelling: str) -> None:
     value = f"file:{spelling}" if name == "BACKUP_KEY" else spelling
     outcome = workplace.run("backup", **{name: value})
     assert outcome.code == 2
@@ -75,7 +75,7 @@ def test_a_credential_in_another_setting_is_shown_nowhere(workplace: Workplace, 
 
 
 @pytest.mark.parametrize("arguments", [["backup"], ["status", "--json"], ["list", "--debug"], []])
-def test_a_stray_argument_is_masked_in_errors_and_tracebacks(workplace: Workplace, arguments: list[str]) -> None:
+def test_unexpected_argument_is_masked_in_errors_and_tracebacks(workplace: Workplace, arguments: list[str]) -> None:
     done = forker.run(
         [sys.executable, "-m", "litekeep", *arguments, f"sqlitecloud://h/db?apikey={KEY}"],
         cwd=workplace.folder,
@@ -90,23 +90,23 @@ def test_a_stray_argument_is_masked_in_errors_and_tracebacks(workplace: Workplac
 
 
 @pytest.mark.parametrize("value", ["0", "false", "no", "off", "False"])
-def test_debug_that_says_no_means_no(workplace: Workplace, value: str) -> None:
+def test_false_values_of_debug_disable_tracebacks(workplace: Workplace, value: str) -> None:
     assert workplace.run("list", "--no-such-flag", DEBUG=value).code == 2  # run() refuses tracebacks
 
 
 @pytest.mark.parametrize("end", ["\r", "\n", "\r\n"])
-def test_a_line_break_at_the_end_of_a_value_is_not_part_of_it(workplace: Workplace, end: str) -> None:
+def test_trailing_newline_of_a_setting_is_removed(workplace: Workplace, end: str) -> None:
     workplace.good("backup", BACKUP_STORE=f"./store{end}", ENVIRONMENT=f"staging{end}", DATABASE_URL=f"app.db{end}")
     assert sorted(path.name for path in workplace.folder.glob("store*")) == ["store"]
 
 
-def test_settings_are_read_in_their_exact_case(workplace: Workplace) -> None:
+def test_setting_names_are_case_sensitive(workplace: Workplace) -> None:
     workplace.good("backup", database_url="wrong.db", backup_store="./other")
     assert not (workplace.folder / "other").exists()
     assert workplace.stored()
 
 
-def test_a_dotenv_file_with_a_byte_order_mark_is_read(workplace: Workplace) -> None:
+def test_dotenv_file_with_byte_order_mark_is_read(workplace: Workplace) -> None:
     (workplace.folder / ".env").write_bytes(b"\xef\xbb\xbfBACKUP_STORE=./marked\r\n")
     workplace.good("backup")
     assert (workplace.folder / "marked").is_dir()

@@ -1,4 +1,4 @@
-"""Under a policy that names a verifier, what that has not signed is no verdict and no drill, wherever it is read."""
+"""Under a policy with a verifier, only verdicts and drills signed by it count."""
 
 import json
 from pathlib import Path
@@ -13,7 +13,7 @@ from tests.cli.conftest import Outcome, Workplace
 
 
 class Place:
-    """A workplace whose policy names a verifier; `good` runs as that verifier."""
+    """A workplace whose policy names a verifier; `run` signs as that verifier."""
 
     def __init__(self, workplace: Workplace) -> None:
         self.workplace = workplace
@@ -43,24 +43,24 @@ def place(workplace: Workplace) -> Place:
     return Place(workplace)
 
 
-def test_a_verdict_of_the_verifier_counts_also_without_the_key_that_decrypts(place: Place) -> None:
+def test_signed_verdict_counts_without_the_encryption_key(place: Place) -> None:
     assert place.run("verify", "--backup", "one").code == 0
     assert (place.listed()["verified"], place.listed()["verdict"]) == (True, "signed")
-    assert ", signed by the verifier" not in place.run("status").out  # with the key at hand its seal is looked at too
+    assert ", signed by the verifier" not in place.run("status").out  # with the key, its seal is checked too
     (place.workplace.folder / "own.key").rename(place.workplace.folder / "away.key")
     assert (place.listed()["verified"], place.listed()["verdict"]) == (True, "signed")
     assert ", signed by the verifier" in place.run("status").out
 
 
 @pytest.mark.parametrize("key", [None, "mallory"])
-def test_nobody_else_records_a_verdict(place: Place, key: str | None) -> None:
+def test_only_the_verifier_records_verdicts(place: Place, key: str | None) -> None:
     outcome = place.run("verify", "--backup", "one", key=key)
     assert outcome.code == 1
     assert "the policy counts only what its verifier" in outcome.out + outcome.err
     assert (place.verdicts(), place.listed()["verified"]) == ([], None)
 
 
-def test_a_verdict_from_before_the_policy_counts_for_none_and_a_finding_says_so(place: Place) -> None:
+def test_unsigned_verdict_is_ignored_and_a_finding_under_a_policy(place: Place) -> None:
     place.workplace.good("verify", "--backup", "one")
     assert place.workplace.good("list", "--json").json[0]["verified"] is True
     found = place.listed()
@@ -70,38 +70,40 @@ def test_a_verdict_from_before_the_policy_counts_for_none_and_a_finding_says_so(
     assert "is not signed" in place.run("status").out
 
 
-def test_a_verdict_that_is_changed_copied_or_signed_by_another_counts_for_none(place: Place) -> None:
+def test_changed_copied_or_wrongly_signed_verdict_is_ignored(place: Place) -> None:
     place.workplace.good("backup", "--name", "two")
     place.run("verify", "--backup", "two")
     (other,) = place.workplace.store.glob("*/*/two.verified-*.json")
     copied = other.with_name(other.name.replace("two", "one"))
     copied.write_bytes(other.read_bytes())
-    (place.workplace.folder / "own.key").rename(place.workplace.folder / "away.key")  # the signature is all there is
+    (place.workplace.folder / "own.key").rename(
+        place.workplace.folder / "away.key"
+    )  # only the signature can be checked
 
     def of_one() -> dict[str, Any]:
         return next(each for each in place.run("list", "--json", key=None).json if each["id"] == "one")
 
     assert of_one()["verified"] is None
-    said = json.loads(other.read_text()) | {"id": "one"}
+    verdict = json.loads(other.read_text()) | {"id": "one"}
     copied.chmod(0o600)
     for signed, doubt in (
-        (said["signed"], "its signature belongs to another content"),
+        (verdict["signed"], "its signature belongs to another content"),
         (None, "it is not signed"),
         ("x", "not one of the verifier"),
         (
             sign(open_signer(f"file:{place.workplace.folder}/mallory.key"), StatementKind.VERDICT, b"{}").decode(),
             "not one of",
         ),
-        (said["signed"].replace("verdict+json", "request+json"), "not one of the verifier"),
+        (verdict["signed"].replace("verdict+json", "request+json"), "not one of the verifier"),
     ):
-        copied.write_text(json.dumps(said | {"signed": signed}))
+        copied.write_text(json.dumps(verdict | {"signed": signed}))
         found = of_one()
         assert found["verified"] is None
         assert doubt in found["verdict_doubt"]
 
 
-def test_a_manifest_that_was_replaced_takes_its_verdict_with_it(place: Place) -> None:
-    """Without the key that decrypts: by the SHA-256 that the verdict says."""
+def test_verdict_of_a_replaced_manifest_is_ignored(place: Place) -> None:
+    """Detected without the encryption key, by the SHA-256 in the verdict."""
     place.run("verify", "--backup", "one")
     (place.workplace.folder / "own.key").rename(place.workplace.folder / "away.key")
     (manifest,) = place.workplace.store.glob("*/*/one.manifest.json")
@@ -111,7 +113,7 @@ def test_a_manifest_that_was_replaced_takes_its_verdict_with_it(place: Place) ->
     assert "it is of another manifest" in place.run("status").out
 
 
-def test_a_drill_counts_with_the_verifiers_signature_alone(place: Place) -> None:
+def test_drill_counts_only_if_signed_by_the_verifier(place: Place) -> None:
     place.run("verify", "--backup", "one")
     assert place.run("drill", "--now", key=None).code == 1
     assert place.run("drill", "--list", "--json").json == []

@@ -1,4 +1,4 @@
-"""The command line over a SQLite Cloud node: backup, proof, restore, whole projects, and no secret anywhere."""
+"""Commands on a SQLite Cloud node: backup, verify, restore, whole projects, and no secret in any output."""
 
 import json
 import sqlite3
@@ -30,14 +30,14 @@ def node(workplace: Workplace) -> Iterator[Server]:
 
 
 def on_disk(node: Server, name: str = NAME) -> Path:
-    """The node's file with everything in it."""
+    """Returns the node's database file, with its WAL checkpointed."""
     with closing(sqlite3.connect(node.data / name)) as connection:
         connection.execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
     return node.data / name
 
 
 @pytest.mark.parametrize("form", ["sql", "sqlite"])
-def test_there_and_back_again(workplace: Workplace, node: Server, form: str) -> None:
+def test_backup_and_restore_on_sqlite_cloud_are_equal(workplace: Workplace, node: Server, form: str) -> None:
     document = workplace.good("backup", "--name", "one", "--format", form, "--verify", "--json").json
     assert (document["database"], document["verified"]) == (NAME, True)
     assert document["source"]["type"] == "sqlitecloud"
@@ -49,7 +49,7 @@ def test_there_and_back_again(workplace: Workplace, node: Server, form: str) -> 
     assert_equal(on_disk(node), on_disk(node, "a copy.db"))
 
 
-def test_in_place_on_the_node_keeps_what_was_there(workplace: Workplace, node: Server) -> None:
+def test_in_place_restore_on_the_node_takes_a_safety_backup(workplace: Workplace, node: Server) -> None:
     workplace.good("backup", "--name", "good")
     with closing(sqlite3.connect(node.data / NAME)) as connection, connection:
         connection.execute("DELETE FROM events")
@@ -61,7 +61,7 @@ def test_in_place_on_the_node_keeps_what_was_there(workplace: Workplace, node: S
     assert node.catalog.names() == [NAME]
 
 
-def test_in_place_over_a_damaged_database_keeps_its_pages(workplace: Workplace, node: Server) -> None:
+def test_in_place_restore_over_damaged_database_keeps_its_pages(workplace: Workplace, node: Server) -> None:
     workplace.good("backup", "--name", "good")
     pages = bytearray((node.data / NAME).read_bytes())
     pages[20_000:24_000] = bytes(4_000)
@@ -71,19 +71,19 @@ def test_in_place_over_a_damaged_database_keeps_its_pages(workplace: Workplace, 
     assert document["safety"] in " ".join(workplace.stored())
 
 
-def test_in_place_on_the_node_is_refused_in_production(workplace: Workplace, node: Server) -> None:
+def test_in_place_restore_on_the_node_is_refused_in_production(workplace: Workplace, node: Server) -> None:
     workplace.good("backup", "--name", "good")
     assert workplace.run("restore", "--backup", "good", "--in-place", ENVIRONMENT="production").code == 4
     assert all("REMOVE" not in text for one in node.connections for text in one.requests)
 
 
-def test_without_to_a_restore_goes_beside_it_on_the_node(workplace: Workplace, node: Server) -> None:
+def test_restore_without_to_makes_a_new_database_on_the_node(workplace: Workplace, node: Server) -> None:
     workplace.good("backup", "--name", "one")
     assert workplace.good("restore", "--backup", "one", "--json").json["target"].endswith("/my app.v2-one.db")
     assert_equal(on_disk(node), on_disk(node, "my app.v2-one.db"))
 
 
-def test_a_part_is_restored_to_the_node(workplace: Workplace, node: Server) -> None:
+def test_one_table_is_restored_to_the_node(workplace: Workplace, node: Server) -> None:
     workplace.good("backup", "--name", "one")
     workplace.good("restore", "--backup", "one", "--table", "users", "--to", node.url("users.db"))
     with closing(sqlite3.connect(node.data / "users.db")) as connection:
@@ -91,13 +91,13 @@ def test_a_part_is_restored_to_the_node(workplace: Workplace, node: Server) -> N
         assert tables.fetchall() == [("users",)]
 
 
-def test_a_dry_run_changes_nothing_on_the_node(workplace: Workplace, node: Server) -> None:
+def test_restore_dry_run_changes_nothing_on_the_node(workplace: Workplace, node: Server) -> None:
     workplace.good("backup", "--name", "one")
     workplace.good("restore", "--backup", "one", "--to", node.url("new.db"), "--dry-run")
     assert node.catalog.names() == [NAME]
 
 
-def test_a_passing_fault_is_not_even_seen(workplace: Workplace, node: Server) -> None:
+def test_transient_fault_is_retried_silently(workplace: Workplace, node: Server) -> None:
     node.settings["download_chunk_size"] = "20000"
     node.faults.cut("DOWNLOAD STEP", 5000, nth=2)
     outcome = workplace.good("backup", "--name", "one", BACKUP_KEY="none")
@@ -106,7 +106,7 @@ def test_a_passing_fault_is_not_even_seen(workplace: Workplace, node: Server) ->
 
 
 @pytest.mark.parametrize(
-    ("options", "said"),
+    ("options", "message"),
     [
         ({"apikey": "x" * 43}, "check the key or password"),
         ({"login": f"{USER}:wrong-{PASSWORD}"}, "check the key or password"),
@@ -114,21 +114,21 @@ def test_a_passing_fault_is_not_even_seen(workplace: Workplace, node: Server) ->
         ({"insecure": "false", "wrong": "option"}, "unknown option"),
     ],
 )
-def test_what_is_wrong_with_the_location_is_said_without_a_secret(
-    workplace: Workplace, node: Server, options: dict[str, str], said: str
+def test_wrong_location_is_reported_without_its_secret(
+    workplace: Workplace, node: Server, options: dict[str, str], message: str
 ) -> None:
     url = node.url(NAME, **options)
     command = [sys.executable, "-m", "litekeep", "backup", "--debug"]
     environment = workplace.environment | {"DATABASE_URL": url}
     done = forker.run(command, cwd=workplace.folder, env=environment, capture_output=True, text=True, check=False)
     assert done.returncode in (1, 2)
-    assert said in done.stderr
+    assert message in done.stderr
     assert "Traceback" in done.stderr
     for secret in (APIKEY, "x" * 43, f"wrong-{PASSWORD}"):
         assert secret not in done.stderr + done.stdout
 
 
-def test_plain_tcp_is_refused_in_production_and_only_there(workplace: Workplace) -> None:
+def test_plain_tcp_is_refused_only_in_production(workplace: Workplace) -> None:
     folder = workplace.folder / "node"
     folder.mkdir()
     (folder / NAME).write_bytes(workplace.database.read_bytes())
@@ -139,7 +139,7 @@ def test_plain_tcp_is_refused_in_production_and_only_there(workplace: Workplace)
         workplace.good("backup", DATABASE_URL=url)
 
 
-def test_a_whole_project_is_backed_up(workplace: Workplace, node: Server) -> None:
+def test_all_databases_of_a_project_are_backed_up(workplace: Workplace, node: Server) -> None:
     for name in ("b.db", "c.db"):
         (node.data / name).write_bytes(workplace.database.read_bytes())
     documents = workplace.good("backup", "--name", "all", "--verify", "--json", BACKUP_DATABASES="*").json
@@ -149,7 +149,7 @@ def test_a_whole_project_is_backed_up(workplace: Workplace, node: Server) -> Non
     assert len(workplace.good("list", "--json").json) == 5
 
 
-def test_one_that_fails_does_not_keep_the_others_from_theirs(workplace: Workplace, node: Server) -> None:
+def test_failed_database_does_not_stop_the_others(workplace: Workplace, node: Server) -> None:
     (node.data / "b.db").write_bytes(workplace.database.read_bytes())
     (node.data / "a bad one.db").write_bytes(b"SQLite format 3\0" + bytes(20_000))
     outcome = workplace.run("backup", "--name", "all", BACKUP_DATABASES="*")
@@ -166,7 +166,7 @@ def test_one_that_fails_does_not_keep_the_others_from_theirs(workplace: Workplac
     ]
 
 
-def test_tasks_share_a_project(workplace: Workplace, node: Server) -> None:
+def test_tasks_share_the_databases_of_a_project(workplace: Workplace, node: Server) -> None:
     for number in range(5):
         (node.data / f"{number}.db").write_bytes(workplace.database.read_bytes())
     found: list[str] = []
@@ -179,7 +179,7 @@ def test_tasks_share_a_project(workplace: Workplace, node: Server) -> None:
     assert sorted(found) == node.catalog.names()
 
 
-def test_a_disabled_database_is_left_out_and_named(workplace: Workplace, node: Server) -> None:
+def test_disabled_database_is_skipped_and_named(workplace: Workplace, node: Server) -> None:
     (node.data / "off.db").write_bytes(workplace.database.read_bytes())
     node.catalog.get("off.db").disabled = True
     outcome = workplace.good("backup", BACKUP_DATABASES="*", LOG_FORMAT="json")
@@ -196,14 +196,14 @@ def test_a_disabled_database_is_left_out_and_named(workplace: Workplace, node: S
     assert "off.db failed" in named.err
 
 
-def test_a_database_that_the_node_calls_damaged_fails_the_run(workplace: Workplace, node: Server) -> None:
+def test_damaged_database_on_the_node_fails_the_run(workplace: Workplace, node: Server) -> None:
     (node.data / "bad.db").write_bytes(b"SQLite format 3\0" + bytes(20_000))
     outcome = workplace.run("backup", BACKUP_DATABASES="*")
     assert outcome.code == 1
     assert "no new backup of 1 database (bad.db)" in outcome.err
 
 
-def test_a_file_is_imported_to_the_node_and_proven(workplace: Workplace, node: Server) -> None:
+def test_file_is_imported_to_the_node_and_verified(workplace: Workplace, node: Server) -> None:
     workplace.good("backup", "--name", "one")
     workplace.good("export", "--backup", "one", "--output", "plain.sql.gz")
     url = node.url("imported one.db")
@@ -217,7 +217,7 @@ def test_a_file_is_imported_to_the_node_and_proven(workplace: Workplace, node: S
     assert APIKEY not in taken.err + (workplace.folder / "state" / "litekeep" / "audit.jsonl").read_text()
 
 
-def test_an_import_that_reads_back_differently_is_removed_again(workplace: Workplace, node: Server) -> None:
+def test_import_that_reads_back_differently_is_removed(workplace: Workplace, node: Server) -> None:
     (workplace.folder / "d.sql").write_text("CREATE TABLE t (a); INSERT INTO t VALUES ('as it was sent');")
     node.faults.alter("DOWNLOAD STEP", lambda reply: reply.replace(b"as it was sent", b"as it came back"[:14]))
     outcome = workplace.run("import", "--file", "d.sql", "--to", node.url("new.db"))
@@ -229,34 +229,34 @@ def test_an_import_that_reads_back_differently_is_removed_again(workplace: Workp
     assert node.catalog.names() == [NAME]
 
 
-def test_the_key_of_an_encrypted_database_is_used_and_never_shown(workplace: Workplace, node: Server) -> None:
+def test_key_of_an_encrypted_database_is_used_and_never_shown(workplace: Workplace, node: Server) -> None:
     key = "Xk9-secret-of-the-database"
     with Raw(node) as raw:
         assert raw.ask(f"ENCRYPT DATABASE '{NAME}' KEY ?", key) == b"+2 OK"
     url = f"{node.url(NAME)}&key={key}"
-    said = [workplace.good("backup", "--name", "one", "--verify", "--debug", DATABASE_URL=url)]
-    said += [workplace.good("health", "--restores", DATABASE_URL=url)]
-    said += [workplace.good("restore", "--backup", "one", DATABASE_URL=url)]
-    said += [workplace.good("restore", "--backup", "one", "--in-place", "--json", DATABASE_URL=url)]
+    outcomes = [workplace.good("backup", "--name", "one", "--verify", "--debug", DATABASE_URL=url)]
+    outcomes += [workplace.good("health", "--restores", DATABASE_URL=url)]
+    outcomes += [workplace.good("restore", "--backup", "one", DATABASE_URL=url)]
+    outcomes += [workplace.good("restore", "--backup", "one", "--in-place", "--json", DATABASE_URL=url)]
     plain = workplace.good("restore", "--backup", "one", "--to", "copy.db", DATABASE_URL=url)
     assert "this file is not" in plain.out
     node.faults.error("ENCRYPT", 10002, f"Unable to find command ENCRYPT KEY {key}", times=None)
-    said += [workplace.run("restore", "--backup", "one", "--to", f"{node.url('n.db')}&key={key}")]
-    assert said[-1].code == 1
-    said += [workplace.run("restore", "--backup", "one", "--to", node.url("n.db")), plain]
-    assert said[-2].code == 2
-    assert "add key=" in said[-2].err
+    outcomes += [workplace.run("restore", "--backup", "one", "--to", f"{node.url('n.db')}&key={key}")]
+    assert outcomes[-1].code == 1
+    outcomes += [workplace.run("restore", "--backup", "one", "--to", node.url("n.db")), plain]
+    assert outcomes[-2].code == 2
+    assert "add key=" in outcomes[-2].err
     assert node.catalog.get("my app.v2-one.db").key == key
     assert node.catalog.get(NAME).key == key
     assert_equal(on_disk(node), workplace.folder / "copy.db")
-    for one in said:
+    for one in outcomes:
         assert key not in one.out + one.err
     for path in workplace.folder.rglob("*"):
         if path.is_file() and node.data not in path.parents:
             assert key.encode() not in path.read_bytes(), path
 
 
-def test_replace_by_upload_is_asked_for_where_it_makes_sense(workplace: Workplace, node: Server) -> None:
+def test_upload_replace_needs_in_place_on_sqlite_cloud(workplace: Workplace, node: Server) -> None:
     workplace.good("backup", "--name", "one")
     for arguments in (("--to", node.url("n.db")), ("--in-place",)):
         outcome = workplace.run("restore", "--backup", "one", "--upload-replace", *arguments, DATABASE_URL="app.db")
@@ -268,7 +268,7 @@ def test_replace_by_upload_is_asked_for_where_it_makes_sense(workplace: Workplac
     assert_equal(workplace.database, on_disk(node))
 
 
-def test_nothing_new_makes_no_scheduled_backup(workplace: Workplace, node: Server) -> None:
+def test_unchanged_database_gets_no_scheduled_backup(workplace: Workplace, node: Server) -> None:
     quiet = {"BACKUP_SKIP_UNCHANGED": "true"}
     first = workplace.good("backup", "--kind", "daily", "--json", **quiet).json
     second = workplace.good("backup", "--kind", "daily", "--json", **quiet)
@@ -281,7 +281,7 @@ def test_nothing_new_makes_no_scheduled_backup(workplace: Workplace, node: Serve
     assert workplace.good("status", "--json").json["status"] == "ok"
 
 
-def test_several_databases_need_a_project(workplace: Workplace) -> None:
+def test_backup_databases_needs_a_sqlite_cloud_project(workplace: Workplace) -> None:
     outcome = workplace.run("backup", BACKUP_DATABASES="*")
     assert outcome.code == 2
     assert "sqlitecloud://" in outcome.err

@@ -1,4 +1,4 @@
-"""`litekeep status` and `litekeep monitor` as they are called: exit codes, JSON, events."""
+"""`litekeep status` and `litekeep monitor`: exit codes, JSON, events."""
 
 import json
 import sqlite3
@@ -13,7 +13,7 @@ from tests.retention.cleanup.shelf import put
 DAILY = {"BACKUP_SCHEDULES": "daily=0 0 * * *"}
 
 
-def test_a_database_without_a_backup_needs_attention_and_with_one_it_is_ok(workplace: Workplace) -> None:
+def test_status_is_never_without_backup_and_ok_with_one(workplace: Workplace) -> None:
     never = workplace.run("status")
     assert never.code == 1
     assert "❌ Last backup: never" in never.out
@@ -23,7 +23,7 @@ def test_a_database_without_a_backup_needs_attention_and_with_one_it_is_ok(workp
     assert any(line.startswith("✅ Next scheduled: ") and line.endswith(" 00:00:00 UTC") for line in lines)
 
 
-def test_json_has_the_fields_of_the_contract(workplace: Workplace) -> None:
+def test_status_json_has_the_documented_fields(workplace: Workplace) -> None:
     document = workplace.run("status", "--json").json
     assert (document["database"], document["status"], document["last_backup"]) == ("app.db", "never", None)
     assert document["alerts"][0]["name"] == "monitor.stale"
@@ -37,7 +37,7 @@ def test_json_has_the_fields_of_the_contract(workplace: Workplace) -> None:
     assert document["alerts"] == []
 
 
-def test_of_several_databases_the_whole_is_as_bad_as_the_worst(workplace: Workplace) -> None:
+def test_status_of_several_databases_is_that_of_the_worst(workplace: Workplace) -> None:
     store = FolderStore(workplace.store)
     put(store, 0.01)
     put(store, 3, database="other")
@@ -53,14 +53,14 @@ def test_of_several_databases_the_whole_is_as_bad_as_the_worst(workplace: Workpl
     assert workplace.run("status", "--database", "other", **DAILY).code == 1
 
 
-def test_a_wrong_schedule_names_itself_and_ends_with_2(workplace: Workplace) -> None:
+def test_wrong_schedule_exits_2_and_is_named(workplace: Workplace) -> None:
     for command in ("status", "monitor"):
         outcome = workplace.run(command, BACKUP_SCHEDULES="daily=every night")
         assert outcome.code == 2
         assert "BACKUP_SCHEDULES is wrong" in outcome.err
 
 
-def test_the_monitor_writes_an_event_for_each_finding_and_says_ok_only_without(workplace: Workplace) -> None:
+def test_monitor_emits_an_event_per_finding_or_monitor_ok(workplace: Workplace) -> None:
     store = FolderStore(workplace.store)
     put(store, 0.5, verified=False, database="app.db")
     put(store, 3, database="app.db")
@@ -75,7 +75,7 @@ def test_the_monitor_writes_an_event_for_each_finding_and_says_ok_only_without(w
     assert {finding["name"] for finding in document["findings"]} == set(events) - measured
 
 
-def test_on_cloud_run_findings_are_events_and_no_failed_run(workplace: Workplace) -> None:
+def test_findings_on_cloud_run_do_not_fail_the_run(workplace: Workplace) -> None:
     job = {"CLOUD_RUN_JOB": "monitor", "GCE_METADATA_HOST": "127.0.0.1:1"}
     found = workplace.run(module="jobs.monitor", **job)
     assert found.code == 0
@@ -85,14 +85,14 @@ def test_on_cloud_run_findings_are_events_and_no_failed_run(workplace: Workplace
     assert [json.loads(line)["event"] for line in blind.out.splitlines()] == ["monitor.failed"]
 
 
-def test_a_monitor_with_nothing_to_watch_says_that_it_is_blind(workplace: Workplace) -> None:
+def test_monitor_without_databases_reports_failure(workplace: Workplace) -> None:
     outcome = workplace.run("monitor", DATABASE_URL="")
     assert outcome.code == 1
     assert "monitor.failed" in outcome.err
     assert "monitor.ok" not in outcome.err
 
 
-def test_status_reads_and_writes_nothing(workplace: Workplace) -> None:
+def test_status_writes_nothing(workplace: Workplace) -> None:
     workplace.good("backup")
     before = [(path, path.stat().st_mtime_ns) for path in sorted(workplace.folder.rglob("*"))]
     workplace.good("status")
@@ -100,7 +100,7 @@ def test_status_reads_and_writes_nothing(workplace: Workplace) -> None:
 
 
 @pytest.mark.parametrize("command", ["status", "monitor"])
-def test_help_does_not_wait_for_what_it_does_not_need(workplace: Workplace, command: str) -> None:
+def test_help_imports_no_heavy_module(workplace: Workplace, command: str) -> None:
     outcome = workplace.good(command, "--help", PYTHONPROFILEIMPORTTIME="1")
     assert "exits with 1" in outcome.out.lower()
     imported = {line.split("|")[-1].strip() for line in outcome.err.splitlines()}
@@ -108,7 +108,7 @@ def test_help_does_not_wait_for_what_it_does_not_need(workplace: Workplace, comm
     assert not {"apsw", "pydantic", "google.cloud.storage", "tink", "sqlitecloud"} & imported
 
 
-def test_status_names_the_retention_rules_and_where_each_comes_from(workplace: Workplace) -> None:
+def test_status_shows_retention_rules_and_their_source(workplace: Workplace) -> None:
     workplace.good("backup", "--kind", "daily")
     lines = workplace.good("status", BACKUP_RETENTION="daily=36h", ENVIRONMENT="production").out.splitlines()
     ours = lines.index("Kept (BACKUP_RETENTION):")
@@ -119,7 +119,7 @@ def test_status_names_the_retention_rules_and_where_each_comes_from(workplace: W
     assert all(len(line) <= 80 for line in lines[ours:])
 
 
-def test_json_names_the_retention_rules_too(workplace: Workplace) -> None:
+def test_status_json_has_retention_rules(workplace: Workplace) -> None:
     workplace.good("backup", "--kind", "daily")
     rules = workplace.good("status", "--json", BACKUP_RETENTION="milestone=2y", BACKUP_MIN_KEEP="5").json["retention"]
     assert rules["min_keep"] == 5
@@ -128,14 +128,14 @@ def test_json_names_the_retention_rules_too(workplace: Workplace) -> None:
     assert rules["kinds"]["daily"]["from"].startswith("default of ENVIRONMENT=")
 
 
-def test_what_was_never_proven_or_drilled_gets_no_tick(workplace: Workplace) -> None:
+def test_unverified_and_undrilled_backup_gets_no_tick(workplace: Workplace) -> None:
     workplace.good("backup", "--kind", "daily")
     lines = workplace.good("status").out.splitlines()
     assert "⬜ Last verified: not yet" in lines
     assert "⬜ Last drilled: not yet" in lines
 
 
-def test_status_names_the_policy_as_the_source_of_what_it_set(workplace: Workplace) -> None:
+def test_status_names_the_policy_as_source_of_retention(workplace: Workplace) -> None:
     store, source = str(workplace.store), str(workplace.database)
     policy = {"environment": "production", "stores": [store], "keys": ["file:./litekeep.key"], "sources": [source]}
     (workplace.folder / "policy.json").write_text(json.dumps(policy))
@@ -145,7 +145,7 @@ def test_status_names_the_policy_as_the_source_of_what_it_set(workplace: Workpla
     assert "ENVIRONMENT" not in shown.out
 
 
-def test_of_a_retired_database_status_promises_no_backup_that_always_stays(workplace: Workplace) -> None:
+def test_status_of_retired_database_does_not_promise_min_keep(workplace: Workplace) -> None:
     workplace.good("backup", "--name", "one")
     workplace.good("retire", "--database", "app.db", "--reason", "moved")
     shown = workplace.run("status")
@@ -153,7 +153,7 @@ def test_of_a_retired_database_status_promises_no_backup_that_always_stays(workp
     assert workplace.run("status", "--json").json["retention"]["retired"] == ["app.db"]
 
 
-def test_rows_of_virtual_tables_are_counted_the_same_by_backup_list_and_restore(workplace: Workplace) -> None:
+def test_backup_list_and_restore_count_virtual_table_rows_the_same(workplace: Workplace) -> None:
     with closing(sqlite3.connect(workplace.database)) as connection, connection:
         connection.execute("CREATE VIRTUAL TABLE virtual USING fts5(x)")
         connection.executemany("INSERT INTO virtual VALUES (?)", [("a",), ("b",)])
@@ -166,7 +166,7 @@ def test_rows_of_virtual_tables_are_counted_the_same_by_backup_list_and_restore(
     assert len(rows) == 1
 
 
-def test_status_names_the_backups_that_are_held(workplace: Workplace) -> None:
+def test_status_names_held_backups(workplace: Workplace) -> None:
     workplace.good("backup", "--name", "one")
     workplace.good("hold", "one", "--reason", "audit")
     assert "✅ Held: one" in workplace.run("status").out.splitlines()

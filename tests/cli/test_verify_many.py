@@ -1,4 +1,4 @@
-"""`litekeep verify --all` and `--since`: every backup is reported, none is proven twice without need."""
+"""`litekeep verify --all` and `--since`: every backup is reported, and none is verified twice needlessly."""
 
 import json
 import random
@@ -76,12 +76,12 @@ def store(tmp_path: Path) -> FolderStore:
     [
         (None, False),
         (Verdict(True), True),
-        (Verdict(False), False),  # it may have been brought back
-        (Verdict(True, "quick"), False),  # another level says less
+        (Verdict(False), False),  # it may have been repaired
+        (Verdict(True, "quick"), False),  # another level proves less
         (Verdict(True, None), False),
     ],
 )
-def test_only_what_was_found_good_at_the_same_level_is_left_out(
+def test_only_backups_verified_at_the_same_level_are_skipped(
     store: FolderStore, verdict: Verdict | None, skipped: bool
 ) -> None:
     put(store, "one", verdict)
@@ -91,7 +91,7 @@ def test_only_what_was_found_good_at_the_same_level_is_left_out(
     assert isinstance(found, Verification)
 
 
-def test_a_bucket_remembers_the_level_in_its_listing(gcs: Proxy, bucket: str) -> None:  # noqa: F811
+def test_listing_of_a_bucket_has_the_verification_level(gcs: Proxy, bucket: str) -> None:  # noqa: F811
     store = BucketStore.from_url(f"gs://{bucket}")
     name = BackupName(Kind.DAILY, "app", "one")
     Catalog(store).publish(make_manifest(id="one", database="app", artifacts=[]))
@@ -102,14 +102,14 @@ def test_a_bucket_remembers_the_level_in_its_listing(gcs: Proxy, bucket: str) ->
     assert len(gcs.seen) == 1
 
 
-def test_a_verdict_is_of_no_use_for_a_manifest_that_was_damaged_since(store: FolderStore) -> None:
+def test_backup_with_damaged_manifest_is_verified_again(store: FolderStore) -> None:
     name = put(store, "one", Verdict(True))
     (Path(store.url) / name.manifest).write_text("{")
     (found,) = verify_many(store, Catalog(store).backups(), good, again=False)
     assert isinstance(found, Verification)
 
 
-def test_one_that_cannot_be_judged_does_not_hide_the_others(store: FolderStore) -> None:
+def test_unreachable_backup_does_not_stop_the_others(store: FolderStore) -> None:
     for number in range(3):
         put(store, f"b{number}")
 
@@ -122,20 +122,20 @@ def test_one_that_cannot_be_judged_does_not_hide_the_others(store: FolderStore) 
     assert found == {"b0": True, "b1": None, "b2": True}
 
 
-def test_backups_that_name_another_key_keep_none_of_the_others_from_being_verified(store: FolderStore) -> None:
+def test_backups_with_another_key_do_not_stop_the_others(store: FolderStore) -> None:
     for number in range(9):
         put(store, f"b{number}")
     found = verify_many(store, Catalog(store).backups(), failing(KeyProblem("another key")), again=False)
     assert not [verdict for verdict in found if isinstance(verdict, Unproven) and "not tried" in verdict.error]
 
 
-def test_a_verdict_that_is_too_old_is_read_again(store: FolderStore) -> None:
+def test_backup_with_old_verdict_is_verified_again(store: FolderStore) -> None:
     put(store, "one", Verdict(True))
     (found,) = verify_many(store, Catalog(store).backups(), good, again=False, read_before=NOON + timedelta(days=1))
     assert isinstance(found, Verification)
 
 
-def test_what_was_good_before_is_read_again_when_its_seal_does_not_hold(store: FolderStore) -> None:
+def test_backup_with_invalid_seal_is_verified_again(store: FolderStore) -> None:
     put(store, "one", Verdict(True))
     (found,) = verify_many(
         store, Catalog(store).backups(), good, again=False, look=lambda each: replace(each, damaged="it does not open")
@@ -144,9 +144,7 @@ def test_what_was_good_before_is_read_again_when_its_seal_does_not_hold(store: F
 
 
 @pytest.mark.parametrize("error", [StoreError("away"), OSError(28, "No space left on device")])
-def test_after_five_in_a_row_the_rest_is_reported_and_not_tried(
-    store: FolderStore, error: LitekeepError | OSError
-) -> None:
+def test_rest_is_not_tried_after_five_failures_in_a_row(store: FolderStore, error: LitekeepError | OSError) -> None:
     for number in range(9):
         put(store, f"b{number}")
     tried: list[str] = []
@@ -161,14 +159,14 @@ def test_after_five_in_a_row_the_rest_is_reported_and_not_tried(
     assert len(tried) == 5
 
 
-def test_one_that_a_cleanup_took_meanwhile_is_neither_good_nor_bad(store: FolderStore) -> None:
+def test_backup_deleted_meanwhile_gets_no_verdict(store: FolderStore) -> None:
     name = put(store, "one")
     backups = Catalog(store).backups()
     (Path(store.url) / name.manifest).unlink()
     assert verify_many(store, backups, failing(ObjectMissing("gone")), again=False) == []
 
 
-def test_something_missing_of_one_that_is_still_there_is_reported(store: FolderStore) -> None:
+def test_missing_object_of_existing_backup_is_reported(store: FolderStore) -> None:
     put(store, "one")
     (found,) = verify_many(store, Catalog(store).backups(), failing(ObjectMissing("gone")), again=False)
     assert isinstance(found, Unproven)
@@ -176,9 +174,7 @@ def test_something_missing_of_one_that_is_still_there_is_reported(store: FolderS
 
 @settings(max_examples=80, deadline=None)
 @given(st.sets(st.text(max_size=20), max_size=60), st.integers(1, 12), st.randoms())
-def test_tasks_share_a_list_out_without_gap_or_overlap_whatever_order_each_sees_it_in(
-    names: set[str], count: int, chance: random.Random
-) -> None:
+def test_tasks_share_a_list_without_gap_or_overlap(names: set[str], count: int, chance: random.Random) -> None:
     taken: list[str] = []
     for index in range(count):
         listed = list(names)
@@ -189,20 +185,20 @@ def test_tasks_share_a_list_out_without_gap_or_overlap_whatever_order_each_sees_
     assert sorted(taken) == sorted(names)
 
 
-def test_what_other_tasks_finish_meanwhile_moves_nothing_to_another_task() -> None:
+def test_share_does_not_change_when_items_are_removed() -> None:
     names = [f"daily/app/b{number}" for number in range(100)]
     of_all = share(names, 1, 3, name=str)
     assert share(names[40:], 1, 3, name=str) == [name for name in names[40:] if name in of_all]
     assert 15 < len(of_all) < 55
 
 
-def test_a_task_that_does_not_exist_is_a_wrong_setting() -> None:
+def test_task_index_out_of_range_is_a_usage_error() -> None:
     with pytest.raises(UsageError, match="CLOUD_RUN_TASK_INDEX"):
         share(["a"], 3, 3, name=str)
 
 
-def test_verify_all_reports_every_backup_newest_first_and_ends_with_3_if_any_is_bad(workplace: Workplace) -> None:
-    # Names in the order of time: two of one second are listed by name.
+def test_verify_all_reports_every_backup_and_exits_3_if_one_is_bad(workplace: Workplace) -> None:
+    # Names in order of time: backups of one second are listed by name.
     for name in ("b1", "b2", "b3"):
         workplace.good("backup", "--name", name, "--format", "sql")
     (artifact,) = (workplace.store / "on-demand/app.db").glob("b2.sql*")
@@ -220,7 +216,7 @@ def test_verify_all_reports_every_backup_newest_first_and_ends_with_3_if_any_is_
     assert all(item["checks"] for item in every.json)
 
 
-def test_skipped_backups_say_since_when_they_are_known_to_be_good(workplace: Workplace) -> None:
+def test_skipped_backups_show_their_last_verification(workplace: Workplace) -> None:
     workplace.good("backup", "--name", "one", "--format", "sqlite")
     before = datetime.now(UTC).replace(microsecond=0)
     workplace.good("verify", "--since", "1h")
@@ -229,7 +225,7 @@ def test_skipped_backups_say_since_when_they_are_known_to_be_good(workplace: Wor
     assert before <= datetime.fromisoformat(item["verified_at"]) <= before + timedelta(minutes=5)
 
 
-def test_one_that_is_named_is_always_verified(workplace: Workplace) -> None:
+def test_named_backup_is_always_verified(workplace: Workplace) -> None:
     workplace.good("backup", "--name", "one", "--format", "sqlite")
     for _ in range(2):
         (item,) = workplace.good("verify", "--backup", "one", "--json").json
@@ -249,7 +245,7 @@ def test_tasks_of_the_job_verify_each_backup_once(workplace: Workplace) -> None:
     assert sorted(seen) == ["b0", "b1", "b2", "b3"]
 
 
-def test_without_a_usable_key_every_backup_is_reported_and_none_is_called_bad(workplace: Workplace) -> None:
+def test_wrong_key_makes_no_backup_bad(workplace: Workplace) -> None:
     for name in ("one", "two"):
         workplace.good("backup", "--name", name, "--format", "sql")
     workplace.good("keygen", "other.key")
@@ -260,7 +256,7 @@ def test_without_a_usable_key_every_backup_is_reported_and_none_is_called_bad(wo
     assert [item["verified"] for item in workplace.good("list", "--json").json] == [None, None]
 
 
-def test_latest_means_the_newest_of_each_database_in_a_store_of_several(workplace: Workplace) -> None:
+def test_verify_latest_checks_the_newest_of_each_database(workplace: Workplace) -> None:
     for name in ("a1", "a2"):
         workplace.good("backup", "--name", name, "--format", "sql")
     shutil.copy(workplace.database, workplace.folder / "orders.db")
@@ -275,12 +271,12 @@ def test_latest_means_the_newest_of_each_database_in_a_store_of_several(workplac
     outcome = workplace.run("verify", "--backup=latest-verified")
     assert outcome.code == 3, "a database that has no such backup is not good"
     assert "a2 is good" in outcome.out
-    assert "no backup of orders.db that is good as far as is known" in outcome.out
+    assert "no good backup of orders.db: see litekeep list" in outcome.out
     one = workplace.good("verify", "--backup=latest", "--database=app.db", "--json")
     assert [item["id"] for item in one.json] == ["a2"]
 
 
-def test_what_was_never_verified_is_told_as_that(workplace: Workplace) -> None:
+def test_database_without_verified_backup_is_reported(workplace: Workplace) -> None:
     workplace.good("backup", "--name", "a1", "--format", "sql", "--verify")
     shutil.copy(workplace.database, workplace.folder / "orders.db")
     workplace.good("backup", "--name", "o1", "--format", "sql", DATABASE_URL="orders.db")
@@ -288,7 +284,7 @@ def test_what_was_never_verified_is_told_as_that(workplace: Workplace) -> None:
     assert "no backup of orders.db was verified: run litekeep verify --database orders.db" in outcome.out
 
 
-def test_a_database_of_which_there_are_only_safety_backups_is_not_asked_for_a_latest_one(tmp_path: Path) -> None:
+def test_database_with_only_safety_backups_has_no_latest(tmp_path: Path) -> None:
     catalog = Catalog(FolderStore(tmp_path / "store"))
     shelf.put(catalog.store, 1, "a1", database="app")
     shelf.put(catalog.store, 1, "before-restore-1", database="old")

@@ -1,4 +1,4 @@
-"""A wrong value of any flag of any command: exit 2, the flag is named, and nothing of the value that is a secret."""
+"""A wrong value of any flag exits 2; the error names the flag and does not repeat a secret value."""
 
 from collections.abc import Iterator
 from pathlib import Path
@@ -14,12 +14,12 @@ from shared.settings import Settings, read_settings
 from shared.terminal.endings import reason_of
 
 SECRET = "sqlitecloud://host.example/app?apikey=S3CRETOF99"
-# What takes any text, so that no value is wrong by its form: names, reasons, SQL, filters.
+# Flags that accept any text: names, reasons, SQL, filters.
 FREE = frozenset(
     "--database --reason --note --where --table --column --also --absent --action --actor --migrations --sql "
     "--keys --bucket --source --run-as".split()
 )
-# Flags of which something else is looked at first.
+# Flags that are checked after something else.
 ELSEWHERE = {
     (("audit",), "--backup"),
     (("copy",), "--backup"),
@@ -36,7 +36,7 @@ ELSEWHERE = {
     (("rows", "restore"), "--at"),
     (("rows", "restore"), "--to"),
 }
-# Settings of which no value is wrong by its form: a path, a database, a URL for Apprise, what Cloud Run sets.
+# Settings that accept any text: a path, a database, a URL for Apprise, variables set by Cloud Run.
 ANY_TEXT = {
     "backup_console_secret",
     "backup_databases",
@@ -50,7 +50,7 @@ ANY_TEXT = {
     "google_cloud_project",
     "k_service",
 }
-# What init asks for is told of by the name of the setting.
+# Errors of init name the setting instead of the flag.
 SETTINGS = {
     "--heartbeat": "BACKUP_HEARTBEAT_URL",
     "--key": "BACKUP_KEY",
@@ -71,7 +71,7 @@ def options_of(group: click.Group, path: tuple[str, ...] = ()) -> Iterator[tuple
                     yield (*path, name), parameter
 
 
-# What else a command needs before it looks at the flag.
+# Arguments that a command needs before it checks the flag.
 BESIDE = {
     ("approve",): ["20240115T120000Z-k3v9q2mx"],
     ("refuse",): ["20240115T120000Z-k3v9q2mx", "--reason", "R"],
@@ -109,7 +109,7 @@ def folder(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 @pytest.mark.parametrize(("path", "flag"), CASES, ids=lambda part: " ".join(part) if isinstance(part, tuple) else part)
-def test_it_is_named_and_its_value_is_not_repeated(
+def test_wrong_flag_value_is_not_repeated(
     folder: Path, monkeypatch: pytest.MonkeyPatch, path: tuple[str, ...], flag: str
 ) -> None:
     monkeypatch.chdir(folder)
@@ -125,11 +125,11 @@ def test_it_is_named_and_its_value_is_not_repeated(
     setting = SETTINGS.get(flag, flag) if path == ("init",) else flag
     assert any(name in line for name in (flag, setting, "no backup 'sqlite", "no erasure 'sqlite")), line
     assert "S3CRET" not in line
-    assert caught.value.exit_code == (1 if flag == "--notify" else 2)  # what cannot be sent to is no wrong usage
+    assert caught.value.exit_code == (1 if flag == "--notify" else 2)  # an unreachable URL is not wrong usage
 
 
 @pytest.mark.parametrize("name", sorted(map(str.upper, set(Settings.model_fields) - ANY_TEXT)))
-def test_a_setting_is_named_and_its_value_is_not_repeated(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
+def test_wrong_setting_value_is_not_repeated(monkeypatch: pytest.MonkeyPatch, name: str) -> None:
     monkeypatch.setenv(name, SECRET)
     with pytest.raises(UsageError) as caught:
         read_settings()
@@ -138,7 +138,7 @@ def test_a_setting_is_named_and_its_value_is_not_repeated(monkeypatch: pytest.Mo
     assert "\n" not in str(caught.value)
 
 
-def test_each_flag_that_is_left_out_of_the_table_is_there() -> None:
+def test_excluded_flags_exist() -> None:
     there = {(path, option.opts[-1]) for path, option in options_of(litekeep)}
     assert there >= ELSEWHERE
     assert {flag for _, flag in there} >= FREE

@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from litekeep.continuous_loop import Ran, Tell, run_loop
+from litekeep.continuous_loop import LoopResult, Print, run_loop
 from shared.continuous.turn import turn_of
 from shared.errors import StoreError
 from shared.events.log import EventLog
@@ -115,7 +115,7 @@ class _Full(FolderStore):
 
 @pytest.fixture
 def run(yard: Yard) -> Any:
-    def run(tell: Tell, *, every: timedelta = SOON, once: bool = False) -> Ran:
+    def run(tell: Print, *, every: timedelta = SOON, once: bool = False) -> LoopResult:
         return run_loop(yard.order, Settings(), EventLog(io.StringIO()), every, once=once, tell=tell)
 
     return run
@@ -149,7 +149,7 @@ def test_a_loop_goes_on_after_what_failed(yard: Yard, run: Any) -> None:
 
     def tell(line: str) -> None:
         said.append(line)
-        if line.startswith("no point was made") and away.exists():
+        if line.startswith("no point was taken") and away.exists():
             away.rename(yard.path)
         if line.startswith("backup-"):
             os.kill(os.getpid(), signal.SIGTERM)

@@ -1,4 +1,4 @@
-"""Jobs as Cloud Run starts them: an entry point, its arguments, its environment; and the lines that they log."""
+"""Runs jobs as Cloud Run does: entry point, arguments and environment; and reads their log lines."""
 
 import json
 import os
@@ -17,7 +17,7 @@ Line = dict[str, Any]
 
 @dataclass(frozen=True)
 class Run:
-    """A run that is over: its exit code and what it logged."""
+    """A finished run: its exit code and output."""
 
     code: int
     out: str
@@ -25,12 +25,12 @@ class Run:
 
     @property
     def lines(self) -> list[Line]:
-        """What Cloud Logging makes of stdout: a line of JSON is a structured entry."""
+        """The structured entries that Cloud Logging makes of stdout: its lines of JSON."""
         return [json.loads(line) for line in self.out.splitlines() if line.startswith("{")]
 
     @property
     def events(self) -> list[str]:
-        """The names of the events, audit trail apart."""
+        """The names of the events, without audit events."""
         return [line["event"] for line in self.lines if line["event"] != "audit"]
 
     def line(self, event: str) -> Line:
@@ -40,7 +40,7 @@ class Run:
 
 @dataclass(frozen=True)
 class Job:
-    """What Cloud Run starts: `execution` and `attempt` as it counts them."""
+    """A job on Cloud Run, with its execution and attempt."""
 
     folder: Path
     environment: dict[str, str]
@@ -90,7 +90,7 @@ def finish(process: "subprocess.Popen[str]", seconds: float = 60) -> Run:
 
 
 def environment(folder: Path) -> dict[str, str]:
-    """Settings of a job on the files in `folder`, and nothing of whoever runs the tests."""
+    """Returns the environment of a job on the files in `folder`, without the settings of the test runner."""
     ours = {name.upper() for name in Settings.model_fields} | {"DEBUG", "LITEKEEP_KMS_ENDPOINT"}
     return {name: value for name, value in os.environ.items() if name not in ours} | {
         "PYTHONPATH": str(ROOT),
@@ -98,6 +98,6 @@ def environment(folder: Path) -> dict[str, str]:
         "DATABASE_URL": "app.db",
         "BACKUP_STORE": "backups",
         "BACKUP_KEY": "file:litekeep.key",
-        "GCE_METADATA_HOST": "127.0.0.1:1",  # nobody is there
+        "GCE_METADATA_HOST": "127.0.0.1:1",  # no server listens there
         "GOOGLE_CLOUD_PROJECT": "acme-prod",
     }

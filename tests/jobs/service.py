@@ -1,4 +1,4 @@
-"""The verification service as its image starts it, in a process of its own, and events as Eventarc delivers them."""
+"""Starts the verification service as its image does, and delivers events as Eventarc does."""
 
 import json
 import socket
@@ -32,7 +32,7 @@ class Service:
         return [line["event"] for line in self.lines if line.get("backup_id") == backup_id]
 
     def announce(self, bucket: str, name: str, **attributes: str) -> int:
-        """Delivers the event of a new object, in CloudEvents' binary mode. Returns the answer's status."""
+        """Delivers the event of a new object in CloudEvents' binary mode. Returns the response status."""
         data = {"bucket": bucket, "name": name, "generation": "1", "size": "10", "kind": "storage#object"}
         return self.deliver(data, **attributes)
 
@@ -52,7 +52,7 @@ class Service:
 
 
 def entry_point(target: str) -> list[str]:
-    """What a target of the Dockerfile starts."""
+    """Returns the entry point of a Dockerfile target."""
     _, _, stage = (ROOT / "Dockerfile").read_text().partition(f" AS {target}\n")
     line = next(line for line in stage.splitlines() if line.startswith("ENTRYPOINT "))
     command: list[str] = json.loads(line.removeprefix("ENTRYPOINT "))

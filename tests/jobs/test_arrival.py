@@ -1,4 +1,4 @@
-"""Real CloudEvents, posted to the running service, which works on a real bucket under a cloud key."""
+"""CloudEvents posted to the running service, with a bucket and a Cloud KMS key."""
 
 import json
 import sys
@@ -22,13 +22,13 @@ from tests.servers.kms.fixture import KEY, URI
 from tests.servers.kms.server import KmsServer
 from tests.sqlite.mounts import tiny_disk
 
-pytestmark = pytest.mark.xdist_group("arrival")  # one service for all
+pytestmark = pytest.mark.xdist_group("arrival")  # all tests share one service
 BUCKET, PREFIX = "arrivals", "team/app"
 
 
 @dataclass(frozen=True)
 class Place:
-    """A bucket with a proxy before it, a key, and the service that proves what arrives there."""
+    """A bucket behind a proxy, a key, and the service that verifies arriving backups."""
 
     gcs: Proxy
     kms: KmsServer
@@ -47,7 +47,7 @@ class Place:
         return done.stdout
 
     def overwrite(self, name: str, content: bytes) -> None:
-        """As someone with more rights than any job has."""
+        """Overwrites an object, with more rights than any job has."""
         target = f"{self.gcs.url}/upload/storage/v1/b/{BUCKET}/o?uploadType=media&name={quote(name, safe='')}"
         with urlopen(Request(target, data=content), timeout=10) as answer:
             assert answer.status == 200
@@ -80,35 +80,35 @@ def place(tmp_path_factory: pytest.TempPathFactory, gcs_port: int) -> Iterator[P
             yield Place(gcs, kms, folder, settings, service)
 
 
-def test_a_manifest_that_arrives_is_proven(place: Place) -> None:
+def test_arriving_manifest_is_verified(place: Place) -> None:
     manifest = place.back_up("one")
     assert place.service.announce(BUCKET, manifest) < 300
     assert place.verdict("one") is True
     assert place.service.about("one") == ["verify.succeeded"]
 
 
-def test_an_event_that_comes_twice_makes_one_verdict(place: Place) -> None:
+def test_duplicate_event_makes_one_verdict(place: Place) -> None:
     manifest = place.back_up("twice")
     assert [place.service.announce(BUCKET, manifest) < 300 for _ in range(2)] == [True, True]
     assert place.verdicts("twice") == 1
     assert place.service.about("twice") == ["verify.succeeded"]
 
 
-def test_an_event_that_comes_after_the_scheduled_verification_does_nothing(place: Place) -> None:
+def test_event_for_a_verified_backup_is_ignored(place: Place) -> None:
     manifest = place.back_up("late")
     place.litekeep("verify", "--backup", "late")
     assert place.service.announce(BUCKET, manifest) < 300
     assert place.service.about("late") == []
 
 
-def test_events_out_of_order_are_each_their_own(place: Place) -> None:
+def test_events_out_of_order_are_each_handled(place: Place) -> None:
     first, second = place.back_up("order-1"), place.back_up("order-2")
     place.service.announce(BUCKET, second)
     place.service.announce(BUCKET, first)
     assert (place.verdict("order-1"), place.verdict("order-2")) == (True, True)
 
 
-def test_structured_mode_is_understood_too(place: Place) -> None:
+def test_structured_mode_events_are_accepted(place: Place) -> None:
     manifest = place.back_up("structured")
     event = {
         "specversion": "1.0",
@@ -136,7 +136,7 @@ def test_structured_mode_is_understood_too(place: Place) -> None:
         "",
     ],
 )
-def test_any_other_object_is_answered_and_the_store_not_asked(place: Place, name: str) -> None:
+def test_event_for_another_object_is_ignored(place: Place, name: str) -> None:
     before = len(place.gcs.seen)
     assert place.service.announce(BUCKET, name) < 300
     assert len(place.gcs.seen) == before
@@ -146,29 +146,29 @@ def test_any_other_object_is_answered_and_the_store_not_asked(place: Place, name
     "data",
     [None, [], "text", 7, {}, {"bucket": "other", "name": f"{PREFIX}/on-demand/app.db/x.manifest.json"}, {"name": 1}],
 )
-def test_any_other_event_is_answered_and_the_store_not_asked(place: Place, data: object) -> None:
+def test_malformed_event_data_is_ignored(place: Place, data: object) -> None:
     before = len(place.gcs.seen)
     assert place.service.deliver(data) < 300
     assert len(place.gcs.seen) == before
 
 
-def test_an_event_of_another_type_is_answered(place: Place) -> None:
+def test_event_of_another_type_is_ignored(place: Place) -> None:
     manifest = f"{PREFIX}/on-demand/app.db/x.manifest.json"
     before = len(place.gcs.seen)
     assert place.service.announce(BUCKET, manifest, type="google.cloud.storage.object.v1.deleted") < 300
     assert len(place.gcs.seen) == before
 
 
-def test_what_is_no_cloud_event_is_refused(place: Place) -> None:
+def test_request_that_is_not_a_cloud_event_is_refused(place: Place) -> None:
     assert place.service.post(b"hello", {"Content-Type": "text/plain"}) in (400, 415)
 
 
-def test_a_backup_that_is_gone_again_is_no_error(place: Place) -> None:
+def test_event_for_a_deleted_backup_is_ignored(place: Place) -> None:
     assert place.service.announce(BUCKET, f"{PREFIX}/on-demand/app.db/gone.manifest.json") < 300
     assert place.service.about("gone") == []
 
 
-def test_a_backup_that_is_not_good_gets_its_verdict_once(place: Place) -> None:
+def test_bad_backup_gets_one_verdict(place: Place) -> None:
     manifest = place.back_up("bad")
     place.overwrite(f"{PREFIX}/on-demand/app.db/bad.sql.gz.enc", b"something else")
     assert [place.service.announce(BUCKET, manifest) < 300 for _ in range(2)] == [True, True]
@@ -177,7 +177,7 @@ def test_a_backup_that_is_not_good_gets_its_verdict_once(place: Place) -> None:
     assert place.service.lines[-1]["check"] == "checksum"
 
 
-def test_damage_on_the_way_says_nothing_of_the_backup(place: Place) -> None:
+def test_damage_in_transit_makes_no_verdict(place: Place) -> None:
     manifest = place.back_up("shaken")
     place.gcs.faults.append(Change(lambda seen: seen.is_media and "shaken.sql.gz.enc" in seen.path, flipped))
     assert place.service.announce(BUCKET, manifest) == 503
@@ -186,8 +186,8 @@ def test_damage_on_the_way_says_nothing_of_the_backup(place: Place) -> None:
     assert place.verdict("shaken") is True
 
 
-def test_when_the_key_refuses_the_event_is_refused_and_no_verdict_made(place: Place) -> None:
-    """Eventarc delivers a refused event again: then it is proven."""
+def test_unavailable_key_answers_503_and_makes_no_verdict(place: Place) -> None:
+    """Eventarc delivers a refused event again; then the backup is verified."""
     manifest = place.back_up("locked")
     place.kms.keys[KEY].disable(1)
     try:
@@ -200,7 +200,7 @@ def test_when_the_key_refuses_the_event_is_refused_and_no_verdict_made(place: Pl
     assert place.service.about("locked") == ["verify.failed", "verify.succeeded"]
 
 
-def test_when_the_verdict_cannot_be_stored_the_event_is_refused(place: Place) -> None:
+def test_unstorable_verdict_answers_503(place: Place) -> None:
     manifest = place.back_up("mute")
     place.gcs.faults.append(Refuse(lambda seen: seen.is_upload and b"mute.verified-" in seen.body, 403, times=1))
     assert place.service.announce(BUCKET, manifest) == 503
@@ -209,7 +209,7 @@ def test_when_the_verdict_cannot_be_stored_the_event_is_refused(place: Place) ->
     assert place.verdict("mute") is True
 
 
-def test_a_backup_for_which_there_is_no_room_is_left_to_the_scheduled_verification(place: Place) -> None:
+def test_backup_too_large_for_the_service_is_skipped(place: Place) -> None:
     small = (place.folder / "app.db").read_bytes()
     make_sample(place.folder / "large.db", scale=1)
     (place.folder / "app.db").write_bytes((place.folder / "large.db").read_bytes())

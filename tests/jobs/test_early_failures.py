@@ -1,4 +1,4 @@
-"""A run of a job that fails before its work began still leaves the event that its alert waits for, once."""
+"""A job that fails before its work starts still emits its failure event, once."""
 
 import json
 
@@ -46,13 +46,15 @@ CASES = [
 
 
 def event_of(call: str, code: int) -> str:
-    """A wrong flag or setting is no failed verification or drill: an alert on these would speak of bad backups."""
+    """A wrong flag or setting must not raise the alert for bad backups."""
     command = "drill" if "--drill" in call else call.split(maxsplit=1)[0]
     return f"{command}.{'refused' if code == 2 and command in ('verify', 'drill') else 'failed'}"
 
 
 @pytest.mark.parametrize(("call", "settings", "reason"), CASES)
-def test_it_leaves_its_event_once_and_no_secret(job: Job, call: str, settings: dict[str, str], reason: str) -> None:
+def test_early_failure_emits_one_event_without_secret(
+    job: Job, call: str, settings: dict[str, str], reason: str
+) -> None:
     run = job.run(*call.split(), **settings)
     assert run.code in {1, 2}
     event = event_of(call, run.code)
@@ -65,18 +67,18 @@ def test_it_leaves_its_event_once_and_no_secret(job: Job, call: str, settings: d
 
 
 @pytest.mark.parametrize("call", ["cleanup --dry-run", "restore --backup=gone --dry-run"])
-def test_a_look_at_what_would_be_done_is_no_failed_run(job: Job, call: str) -> None:
+def test_failed_dry_run_emits_no_event(job: Job, call: str) -> None:
     run = job.run(*call.split(), **NO_STORE)
     assert (run.code, run.events) == (1, [])
 
 
-def test_a_json_document_on_stdout_stays_one(job: Job) -> None:
+def test_early_failure_with_json_keeps_stdout_valid(job: Job) -> None:
     run = job.run("backup", "--json", **WRONG_SETTING)
     assert json.loads(run.out)["exit_code"] == 2
     assert '"event": "backup.failed"' in run.err
 
 
-def test_on_a_terminal_the_error_itself_is_enough(job: Job) -> None:
+def test_early_failure_with_text_log_emits_no_event(job: Job) -> None:
     run = job.run("backup", CLOUD_RUN_JOB="", **WRONG_SETTING)
     assert (run.code, run.out) == (2, "")
     assert "backup.failed" not in run.err

@@ -1,4 +1,4 @@
-"""`--check` by the restore job: what a restore needs is there, or a line says what is missing; nothing changes."""
+"""`--check` of the restore job reports what a restore lacks, and changes nothing."""
 
 import sqlite3
 from collections.abc import Iterator
@@ -30,7 +30,7 @@ def stored(folder: Path) -> dict[str, bytes]:
 
 
 def held(node: Server) -> dict[str, list[str]]:
-    """Each database of the node, as SQL: the node opens the files in its own journal mode."""
+    """Returns each database of the node as SQL, because the node may change the files' journal mode."""
     found = {}
     for path in sorted(node.data.rglob("*.db")):
         with closing(sqlite3.connect(path)) as connection:
@@ -39,7 +39,7 @@ def held(node: Server) -> dict[str, list[str]]:
 
 
 def checked(job: Job, node: Server, privileges: str = ALL, database: str = "shop.db", login: str = "job:secret") -> Run:
-    """What the restore job says; whatever it is, nothing has changed on the node or in the store."""
+    """Runs the check, and asserts that node and store are unchanged."""
     node.accounts.add_user("job", "secret", privileges, "*")
     url = f"sqlitecloud://{login}@{node.host}:{node.port}/{database}?insecure=true"
     before = held(node), stored(job.store)
@@ -50,28 +50,26 @@ def checked(job: Job, node: Server, privileges: str = ALL, database: str = "shop
 
 
 @pytest.mark.parametrize("database", ["shop.db", "not-there-yet.db"])
-def test_a_login_with_all_privileges_passes_also_where_the_database_is_yet_to_be_made(
-    job: Job, node: Server, database: str
-) -> None:
+def test_login_with_all_privileges_passes_without_existing_database(job: Job, node: Server, database: str) -> None:
     run = checked(job, node, database=database)
     assert (run.code, run.events) == (0, ["restore.check_succeeded"])
 
 
 @pytest.mark.parametrize("missing", ["CREATE_DATABASE", "DROP_DATABASE", "DOWNLOAD"])
-def test_a_missing_privilege_is_named(job: Job, node: Server, missing: str) -> None:
+def test_missing_privilege_is_named(job: Job, node: Server, missing: str) -> None:
     run = checked(job, node, ",".join(name for name in ALL.split(",") if name != missing))
     assert run.code == 1
     assert missing in run.line("restore.check_failed")["message"]
 
 
-def test_a_login_that_is_refused_is_named(job: Job, node: Server) -> None:
+def test_refused_login_is_named(job: Job, node: Server) -> None:
     run = checked(job, node, login="job:wrong")
     assert run.code == 1
     assert "login: " in run.line("restore.check_failed")["message"]
 
 
 @pytest.mark.parametrize(
-    ("settings", "told"),
+    ("settings", "message"),
     [
         ({"DATABASE_URL": "sqlitecloud://127.0.0.1:9/x?apikey=k&insecure=true"}, "target: "),
         ({"DATABASE_URL": "sqlitecloud:/x"}, "DATABASE_URL"),
@@ -81,17 +79,15 @@ def test_a_login_that_is_refused_is_named(job: Job, node: Server) -> None:
         ({"ENVIRONMENT": "prod"}, "ENVIRONMENT"),
     ],
 )
-def test_what_stands_in_the_way_of_a_restore_is_a_finding_of_the_check(
-    job: Job, settings: dict[str, str], told: str
-) -> None:
+def test_obstacle_to_a_restore_fails_the_check(job: Job, settings: dict[str, str], message: str) -> None:
     job.run("backup", "--name=one")
     run = job.run("restore", "--check", **settings)
     assert run.code in (1, 2)
-    assert told in run.line("restore.check_failed")["message"]
+    assert message in run.line("restore.check_failed")["message"]
     assert "restore.failed" not in run.events
 
 
-def test_under_a_policy_only_its_targets_are_looked_at(job: Job) -> None:
+def test_check_refuses_targets_outside_the_policy(job: Job) -> None:
     strict = under_a_policy(job)
     assert strict.run("restore", "--check").events == ["restore.check_succeeded"]
     run = strict.run("restore", "--check", DATABASE_URL="elsewhere.db")
@@ -99,7 +95,7 @@ def test_under_a_policy_only_its_targets_are_looked_at(job: Job) -> None:
     assert "targets" in run.line("restore.check_failed")["message"]
 
 
-def test_a_check_takes_nothing_else(job: Job) -> None:
+def test_check_accepts_no_other_flags(job: Job) -> None:
     run = job.run("restore", "--check", "--to=sqlitecloud://elsewhere.example/x")
     assert run.code == 2
     assert "--to does not go with --check" in run.err

@@ -1,4 +1,4 @@
-"""Of all runs that are started for a slot of a schedule, one takes the backup; and no slot is lost for good."""
+"""One of all runs started for a slot takes the backup, and no slot stays blocked."""
 
 from contextlib import suppress
 from datetime import UTC, datetime, timedelta
@@ -22,7 +22,7 @@ FIRST, SECOND = Runner("run-a", 0, 0), Runner("run-b", 0, 0)
 
 
 class Died(BaseException):
-    """The process is gone: nothing runs any more, not even what gives a slot back."""
+    """The process was killed, so it cannot release its slot."""
 
 
 @pytest.fixture
@@ -47,37 +47,37 @@ def fail(store: Store, runner: Runner, slot: Slot = SLOT) -> None:
         raise ValueError
 
 
-def test_the_first_to_ask_has_the_slot_and_a_duplicate_does_not(store: Store) -> None:
+def test_first_run_claims_the_slot_and_a_duplicate_does_not(store: Store) -> None:
     assert take(store, FIRST)
     assert not take(store, SECOND)
 
 
-def test_slots_databases_and_kinds_are_each_their_own(store: Store) -> None:
+def test_slots_are_separate_per_time_database_and_kind(store: Store) -> None:
     assert take(store, FIRST)
     assert take(store, SECOND, Slot(Kind.CONTINUOUS, "app.db", NOON + timedelta(minutes=5)))
     assert take(store, SECOND, Slot(Kind.CONTINUOUS, "other.db", NOON))
     assert take(store, SECOND, Slot(Kind.DAILY, "app.db", NOON))
 
 
-def test_a_later_attempt_of_the_same_task_takes_over_at_once(store: Store) -> None:
+def test_retry_of_the_same_task_takes_over_at_once(store: Store) -> None:
     take(store, FIRST)
     assert take(store, Runner("run-a", 0, 1))
     assert not take(store, SECOND)
 
 
-def test_a_later_attempt_takes_none_when_a_backup_came_of_the_first(store: Store) -> None:
+def test_retry_takes_no_backup_if_the_first_attempt_made_one(store: Store) -> None:
     take(store, FIRST)
     assert not take(store, Runner("run-a", 0, 1), backed_up=True)
 
 
-def test_the_same_attempt_and_another_task_take_nothing_over(store: Store) -> None:
+def test_same_attempt_and_other_tasks_do_not_take_over(store: Store) -> None:
     take(store, FIRST)
     assert not take(store, FIRST)
     assert not take(store, Runner("run-a", 1, 1))
 
 
-def test_a_later_attempt_keeps_to_the_slot_it_was_started_for(store: Store) -> None:
-    """The next slot began meanwhile: it belongs to the run that is started for that."""
+def test_retry_uses_the_slot_of_its_first_attempt(store: Store) -> None:
+    """The next slot has begun meanwhile; it belongs to the next run."""
     following = Slot(Kind.CONTINUOUS, "app.db", NOON + timedelta(minutes=5))
     take(store, FIRST)
     assert not take(store, Runner("run-a", 0, 1), following, backed_up=True)
@@ -85,25 +85,25 @@ def test_a_later_attempt_keeps_to_the_slot_it_was_started_for(store: Store) -> N
     assert take(store, SECOND, following)
 
 
-def test_a_later_attempt_finds_its_slot_of_the_day_before(store: Store) -> None:
+def test_retry_finds_its_slot_of_the_previous_day(store: Store) -> None:
     midnight = Slot(Kind.CONTINUOUS, "app.db", datetime(2024, 1, 16, tzinfo=UTC))
     take(store, FIRST, Slot(Kind.CONTINUOUS, "app.db", midnight.begins_at - timedelta(minutes=5)))
     assert take(store, Runner("run-a", 0, 1), midnight)
     assert take(store, SECOND, midnight)
 
 
-def test_a_failed_run_gives_its_slot_back(store: Store) -> None:
+def test_failed_run_releases_its_slot(store: Store) -> None:
     fail(store, FIRST)
     assert take(store, SECOND)
     assert not take(store, Runner("run-c", 0, 0))
 
 
-def test_a_given_back_slot_that_has_a_backup_all_the_same_is_not_taken_again(store: Store) -> None:
+def test_released_slot_with_a_backup_is_not_claimed_again(store: Store) -> None:
     fail(store, FIRST)
     assert not take(store, SECOND, backed_up=True)
 
 
-def test_a_dead_runs_slot_is_free_after_an_hour_unless_it_left_a_backup(store: Store) -> None:
+def test_slot_of_a_dead_run_expires_after_an_hour(store: Store) -> None:
     take(store, FIRST)
     soon, later = (datetime.now(UTC) + LENGTH + timedelta(minutes=off) for off in (-5, 5))
     assert not take(store, SECOND, now=soon)
@@ -111,7 +111,7 @@ def test_a_dead_runs_slot_is_free_after_an_hour_unless_it_left_a_backup(store: S
     assert take(store, SECOND, now=later)
 
 
-def test_what_was_taken_before_the_slot_is_no_backup_of_it(store: Store) -> None:
+def test_backup_taken_before_the_slot_does_not_count(store: Store) -> None:
     asked = []
     take(store, FIRST)
     with claimed(store, SLOT, Runner("run-a", 0, 1), lambda since: bool(asked.append(since)), lambda: NOON):
@@ -119,7 +119,7 @@ def test_what_was_taken_before_the_slot_is_no_backup_of_it(store: Store) -> None
     assert asked == [NOON - timedelta(seconds=10)]
 
 
-def test_of_many_at_once_one_has_the_slot(store: Store) -> None:
+def test_one_of_many_concurrent_runs_claims_the_slot(store: Store) -> None:
     together, won = Barrier(8), []
 
     def try_it(number: int) -> None:
@@ -140,18 +140,18 @@ NOT_OURS = [b"", b"[]", b'{"owner": 1}', b"\xff", b"[" * 4000, b'{"expires_at": 
 
 
 @pytest.mark.parametrize("content", NOT_OURS)
-def test_a_claim_that_no_run_would_write_keeps_no_backup_from_being_taken(store: Store, content: bytes) -> None:
+def test_malformed_claim_does_not_block_a_slot(store: Store, content: bytes) -> None:
     store.create(SLOT.claim(1), content, {})
     assert take(store, SECOND)
 
 
-def test_no_claim_lasts_longer_than_an_hour_whatever_it_says(store: Store) -> None:
+def test_claim_expires_after_an_hour_whatever_its_content(store: Store) -> None:
     store.create(SLOT.claim(1), b'{"owner":"x/0","attempt":0,"over":false,"expires_at":"9999-01-01T00:00:00Z"}', {})
     assert take(store, SECOND, now=datetime.now(UTC) + LENGTH + timedelta(minutes=1))
 
 
 class Full(FolderStore):
-    """Takes no second object."""
+    """A store that refuses a second object."""
 
     def create(self, name, content, metadata):  # type: ignore[no-untyped-def]
         if any(self.list_objects()):
@@ -159,11 +159,11 @@ class Full(FolderStore):
         return super().create(name, content, metadata)
 
 
-def test_a_slot_that_cannot_be_given_back_hides_no_error(tmp_path: Path) -> None:
+def test_failed_release_does_not_hide_the_error(tmp_path: Path) -> None:
     fail(Full(tmp_path / "store"), FIRST)
 
 
-def test_nothing_stored_is_ever_replaced_or_deleted(store: Store) -> None:
+def test_claims_are_never_replaced_or_deleted(store: Store) -> None:
     take(store, FIRST)
     fail(store, Runner("run-a", 0, 1))
     take(store, SECOND)
@@ -188,19 +188,19 @@ def test_nothing_stored_is_ever_replaced_or_deleted(store: Store) -> None:
         (Kind.WEEKLY, datetime(2024, 1, 17, 8, tzinfo=UTC), datetime(2024, 1, 14, tzinfo=UTC)),
     ],
 )
-def test_a_run_belongs_to_the_newest_slot_that_has_begun(kind: Kind, now: datetime, begins: datetime) -> None:
-    """Ten seconds early counts as in time: no two clocks are the same."""
+def test_run_belongs_to_the_newest_started_slot(kind: Kind, now: datetime, begins: datetime) -> None:
+    """Ten seconds early counts as on time, because clocks differ."""
     assert slot_of(kind, "app.db", DEFAULT_SCHEDULES[kind], now) == Slot(kind, "app.db", begins)
 
 
-def test_a_kind_without_a_schedule_has_its_usual_slots() -> None:
+def test_kind_without_a_schedule_has_default_slots() -> None:
     assert slot_of(Kind.DAILY, "app.db", None, NOON).begins_at == datetime(2024, 1, 15, tzinfo=UTC)
     at_six = Schedule(Kind.DAILY, "0 6 * * *")
     assert slot_of(Kind.DAILY, "app.db", at_six, NOON).begins_at == datetime(2024, 1, 15, 6, tzinfo=UTC)
 
 
 @pytest.mark.parametrize("database", ["app.db", "../up", "a/b", ".hidden", "Größe %", "x" * 190])
-def test_a_claims_name_reads_back_and_is_no_backups(database: str) -> None:
+def test_claim_name_round_trips_and_is_not_a_backup_name(database: str) -> None:
     slot = Slot(Kind.WEEKLY, database, NOON)
     assert parse_claim(slot.claim(7)) == (slot, 7)
     assert parse(slot.claim(7)) is None
@@ -218,5 +218,5 @@ def test_a_claims_name_reads_back_and_is_no_backups(database: str) -> None:
         "locks/cleanup.000001.json",
     ],
 )
-def test_any_other_name_is_no_claim(name: str) -> None:
+def test_other_names_are_not_claims(name: str) -> None:
     assert parse_claim(name) is None

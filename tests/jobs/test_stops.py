@@ -1,4 +1,4 @@
-"""SIGTERM, as Cloud Run sends it: the run is reported as failed, and leaves nothing half-made."""
+"""After SIGTERM from Cloud Run, the run is reported as failed and leaves no partial files."""
 
 import os
 import signal
@@ -18,19 +18,19 @@ from tests.jobs.runs import ROOT, Job, Run, finish
 
 @pytest.fixture
 def larger(job: Job) -> Job:
-    """Large enough to be caught in the middle."""
+    """A database large enough to be interrupted in the middle."""
     job.database.unlink()
     make_sample(job.database, scale=2)
     return job
 
 
 def files(folder: Path) -> list[str]:
-    """What lies below a folder but the audit trail, also while it changes."""
+    """Returns the files below a folder without the audit trail, even while it changes."""
     return [name for place, _, names in os.walk(folder) if "audit" not in Path(place).parts for name in names]
 
 
 def stopped(process: "subprocess.Popen[str]", reached: Callable[[], bool]) -> Run:
-    """Lets a run come that far, and stops it there."""
+    """Waits until `reached` is true, and sends SIGTERM."""
     while not reached():
         assert process.poll() is None, process.communicate()
     process.send_signal(signal.SIGTERM)
@@ -40,23 +40,23 @@ def stopped(process: "subprocess.Popen[str]", reached: Callable[[], bool]) -> Ru
     return run
 
 
-def test_a_stopped_backup_is_reported_as_failed_and_is_none(larger: Job) -> None:
+def test_interrupted_backup_job_reports_failure_and_stores_no_backup(larger: Job) -> None:
     started = larger.start("backup", "--kind=daily")
     run = stopped(started, lambda: "snapshot.sqlite" in files(larger.folder / "tmp"))
     assert run.events == ["backup.failed"]
-    assert "stopped" in run.line("backup.failed")["message"]
+    assert "interrupted" in run.line("backup.failed")["message"]
     assert run.line("audit")["outcome"] == "failed"
     assert larger.manifests() == []
     assert files(larger.folder / "tmp") == []
 
 
-def test_the_next_run_takes_the_slot_of_a_stopped_one(larger: Job) -> None:
+def test_next_run_takes_the_slot_of_an_interrupted_one(larger: Job) -> None:
     started = larger.start("backup", "--kind=daily")
     stopped(started, lambda: "snapshot.sqlite" in files(larger.folder / "tmp"))
     assert larger.of("another").run("backup", "--kind=daily").events == ["backup.succeeded"]
 
 
-def test_a_stopped_verification_is_reported_as_failed_and_is_no_verdict(larger: Job) -> None:
+def test_interrupted_verify_job_reports_failure_and_stores_no_verdict(larger: Job) -> None:
     larger.run("backup", "--name=one")
     started = larger.start("verify", "--backup=one")
     run = stopped(started, lambda: "sql.sqlite" in files(larger.folder / "tmp"))
@@ -65,7 +65,7 @@ def test_a_stopped_verification_is_reported_as_failed_and_is_no_verdict(larger: 
     assert [name for name in files(larger.store) if "verified" in name] == []
 
 
-def test_a_stopped_restore_is_reported_as_failed_and_leaves_no_target(larger: Job) -> None:
+def test_interrupted_restore_job_reports_failure_and_leaves_no_target(larger: Job) -> None:
     larger.run("backup", "--name=one", "--format=sql")
     started = larger.start("restore", "--backup=one", "--to=new.db", "--verify")
     run = stopped(started, lambda: any(name.endswith("sql.sqlite") for name in files(larger.folder)))
@@ -74,7 +74,7 @@ def test_a_stopped_restore_is_reported_as_failed_and_leaves_no_target(larger: Jo
 
 
 @pytest.mark.parametrize("reached", ["restored.sqlite", "sql.sqlite"])
-def test_a_stopped_drill_is_reported_as_failed_and_leaves_nothing(larger: Job, reached: str) -> None:
+def test_interrupted_drill_reports_failure_and_leaves_no_files(larger: Job, reached: str) -> None:
     larger.run("backup", "--name=one", "--verify", *(["--format=sql"] if reached == "sql.sqlite" else []))
     before = sorted(files(larger.store))
     started = larger.start("verify", "--drill", "--now")
@@ -82,13 +82,13 @@ def test_a_stopped_drill_is_reported_as_failed_and_leaves_nothing(larger: Job, r
     assert run.events == ["drill.failed"]
     failed, audit = run.line("drill.failed"), run.line("audit")
     assert (failed["database"], failed["severity"]) == ("app.db", "ERROR")
-    assert "stopped" in failed["message"]
+    assert "interrupted" in failed["message"]
     assert (audit["action"], audit["database"], audit["outcome"]) == ("drill", "app.db", "failed")
     assert files(larger.folder / "tmp") == []
     assert sorted(files(larger.store)) == before
 
 
-def test_a_drill_that_is_stopped_in_a_check_of_the_application_is_reported(job: Job) -> None:
+def test_drill_interrupted_in_an_application_check_reports_failure(job: Job) -> None:
     job.run("backup", "--name=one", "--verify")
     forever = "with recursive n(i) as (select 1 union all select i + 1 from n) select count(*) from n"
     (job.folder / "checks.sql").write_text(f"-- name: without end\n-- expect: 0\n{forever}\n")
@@ -99,7 +99,7 @@ def test_a_drill_that_is_stopped_in_a_check_of_the_application_is_reported(job: 
 
 
 def _is_written_to(folder: Path, name: str) -> bool:
-    """Not only there: a signal right while a file is being opened leaves Python a warning to give."""
+    """Requires content: a signal while Python opens the file would cause a ResourceWarning."""
     for place, _, names in os.walk(folder):
         if name in names:
             with suppress(FileNotFoundError):
@@ -108,8 +108,8 @@ def _is_written_to(folder: Path, name: str) -> bool:
 
 
 def _is_asking(job: Job) -> bool:
-    """The restored database has been there for a while: by then its checks are over, and the query is at work."""
-    for folder, _, names in os.walk(job.folder / "tmp"):  # unlike rglob, it bears what changes meanwhile
+    """Returns whether the restored database is older than two seconds: its checks are over, and the query runs."""
+    for folder, _, names in os.walk(job.folder / "tmp"):  # unlike rglob, os.walk tolerates changes
         if "restored.sqlite" in names:
             with suppress(FileNotFoundError):
                 return time.time() - Path(folder, "restored.sqlite").stat().st_mtime > 2
@@ -153,8 +153,8 @@ A_THREAD_AT_WORK = """
 
 
 @pytest.mark.parametrize("body", [LONG_QUERY, SLOW_TO_CLEAR_UP, A_THREAD_AT_WORK])
-def test_a_run_that_cannot_stop_is_reported_and_ended(body: str) -> None:
-    """In the midst of one long query, while it clears up, or waiting for a thread: none of it holds it up."""
+def test_run_that_does_not_stop_in_time_is_reported_and_killed(body: str) -> None:
+    """During one long query, while cleaning up, or while waiting for a thread."""
     program = SLOW.format(body=textwrap.dedent(body).replace("\n", "\n        "))
     with subprocess.Popen(
         [sys.executable, "-c", program], env=os.environ | {"PYTHONPATH": str(ROOT)}, stdout=subprocess.PIPE, text=True
@@ -165,10 +165,10 @@ def test_a_run_that_cannot_stop_is_reported_and_ended(body: str) -> None:
         out, _ = process.communicate(timeout=10)
     assert process.returncode == 1
     assert out.count("FAILED") == 1
-    assert "stopped" in out
+    assert "interrupted" in out
 
 
-def test_a_defect_is_reported_too_and_of_its_text_nothing() -> None:
+def test_defect_is_reported_without_its_text() -> None:
     program = SLOW.format(body="raise ValueError('apikey=hunter2')")
     done = subprocess.run(
         [sys.executable, "-c", program],

@@ -10,7 +10,7 @@ import pytest
 
 from litekeep.app import litekeep
 from litekeep.commands.native import watched
-from litekeep.native_screen import judged
+from litekeep.native_screen import evaluate
 from shared.errors import SourceError, UsageError
 from shared.keys.signing import SigningFile
 from shared.sqlitecloud import native_backups
@@ -92,7 +92,7 @@ def test_watching_detects_ongoing_writes(node: Server, *, wrote: bool) -> None:
 
     inventory, found = watched(CloudLocation(address, NAME), 60, pause)
     assert (waited, found) == ([60], wrote)
-    problem = judged(inventory, wrote=found).problem
+    problem = evaluate(inventory, wrote=found).problem
     assert (problem is not None) == wrote
 
 

@@ -5,7 +5,7 @@ from datetime import timedelta
 
 import pytest
 
-from litekeep.native_screen import NativeLook, look_natively
+from litekeep.native_screen import NativeLook, look_at_native_backups
 from shared.events.log import Event, contract_problems
 from shared.monitor.native_probe import probe_native
 from shared.sqlitecloud import native_backups
@@ -105,13 +105,13 @@ def test_many_databases_are_checked_over_one_connection(server: Server, address:
 
 
 def test_status_shows_native_backups_and_an_unreachable_project_is_an_alert(server: Server, watched: Address) -> None:
-    shown = look_natively(watched, [NAME, "other.db"])
+    shown = look_at_native_backups(watched, [NAME, "other.db"])
     assert list(shown.documents) == list(shown.lines) == [NAME]
     assert shown.documents[NAME]["retention_seconds"] == 604800
     assert "kept for 168h" in shown.lines[NAME]
     assert shown.alerts == []
     server.faults.cut("LIST BACKUP SETTINGS")
-    away = look_natively(watched, [NAME])
+    away = look_at_native_backups(watched, [NAME])
     assert [alert["name"] for alert in away.alerts] == ["monitor.failed"]
     assert (away.documents, away.lines) == ({}, {})
 
@@ -119,4 +119,4 @@ def test_status_shows_native_backups_and_an_unreachable_project_is_an_alert(serv
 def test_status_shows_none_for_a_file_or_without_the_privilege(server: Server) -> None:
     server.accounts.add_user("reader", "secret", "READ,DOWNLOAD")
     for address in (None, address_of(server, login="reader:secret")):
-        assert look_natively(address, [NAME]) == NativeLook()
+        assert look_at_native_backups(address, [NAME]) == NativeLook()

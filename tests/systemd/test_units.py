@@ -140,11 +140,11 @@ def test_install_does_not_overwrite_a_foreign_unit(server: Workplace) -> None:
 @pytest.mark.parametrize(
     ("flags", "settings", "error"),
     [
-        (("--user", "--install"), {"BACKUP_STORE": "elsewhere"}, "BACKUP_STORE: set in this shell alone"),
-        (("--user", "--install"), {"BACKUP_KEY": ""}, "BACKUP_KEY: set in this shell alone"),
+        (("--user", "--install"), {"BACKUP_STORE": "elsewhere"}, "BACKUP_STORE: set only in this shell"),
+        (("--user", "--install"), {"BACKUP_KEY": ""}, "BACKUP_KEY: set only in this shell"),
         (("--user", "--install"), {}, ""),
         (("--run-as", "nobody-of-this-name"), {}, "there is no such user"),
-        (("--run-as", "root", "--user"), {}, "--run-as goes with the system's units"),
+        (("--run-as", "root", "--user"), {}, "--run-as is for the system's units"),
         (("--print", "--install"), {}, "exclude each other"),
     ],
 )
@@ -153,7 +153,7 @@ def test_settings_that_units_cannot_use_are_refused(
 ) -> None:
     if not error:
         (server.folder / "own.key").unlink()
-        error = "own.key is not there: litekeep keygen"
+        error = "own.key does not exist: litekeep keygen"
     outcome = server.run("systemd", *flags, **settings)
     assert (outcome.code, error in outcome.err) == (2, True), outcome.err
     assert not (server.folder / "config").exists()

@@ -1,4 +1,4 @@
-"""A real terminal for tests: a command runs on a pty, and its final screen is read off an emulator."""
+"""A real terminal for tests: runs a command on a pty, and reads its final screen from an emulator."""
 
 import fcntl
 import os
@@ -19,9 +19,10 @@ _HISTORY = 5000  # lines above the screen
 
 @dataclass(frozen=True)
 class Shown:
-    """`lines` are all that can be scrolled to when the command has ended, the screen last, without blank ends.
+    """What a terminal shows when the command has ended.
 
-    `colors`: those of its characters other than the terminal's own, which a light or a dark terminal could swallow.
+    `lines` are the scrollback and the screen, without trailing spaces and blank lines. `colors` are the colors in use
+    other than the terminal's default, which may be unreadable on a light or a dark background.
     """
 
     code: int
@@ -41,14 +42,12 @@ def on_terminal(
     columns: int = 80,
     rows: int = 24,
     typed: str = "",
-    respond: Callable[[str], str] = lambda _: "",
-    answers: Sequence[tuple[str, str]] = (),
+    answers: Sequence[tuple[str, str | Callable[[str], str]]] = (),
 ) -> Shown:
-    """Runs the command on a terminal of that size and returns what is on it in the end.
+    """Runs the command on a terminal of that size. Returns what the terminal shows when the command has ended.
 
-    `typed`: what is on its way to the command before it asks. `answers`: questions, in the order in which the command
-    asks them, each with what is typed once the screen ends with it. `respond` is called with what is shown so
-    far and returns what is typed then: once, as the first that is not empty.
+    `typed` is input sent before the command asks for it. `answers` are pairs of text and answer, in order. Once the
+    screen ends with the text, the answer is typed as a line; if it is a function, its result for the screen is typed.
     """
     waiting = list(answers)
     terminal, theirs = pty.openpty()
@@ -60,7 +59,6 @@ def on_terminal(
     os.write(terminal, typed.encode())
     screen = pyte.HistoryScreen(columns, rows, history=_HISTORY)
     stream = pyte.ByteStream(screen)
-    answered = False
     while True:
         try:
             content = os.read(terminal, 1 << 16)
@@ -69,11 +67,10 @@ def on_terminal(
         if not content:
             break
         stream.feed(content)
-        if waiting and screen.display[screen.cursor.y].rstrip().endswith(waiting[0][0]):
-            os.write(terminal, waiting.pop(0)[1].encode() + b"\n")
-        if not answered and (typed := respond("\n".join(line.rstrip() for line in screen.display))):
-            os.write(terminal, typed.encode())
-            answered = True
+        shown = "\n".join(line.rstrip() for line in screen.display).rstrip()
+        if waiting and shown.endswith(waiting[0][0]):
+            answer = waiting.pop(0)[1]
+            os.write(terminal, (f"{answer}\n" if isinstance(answer, str) else answer(shown)).encode())
     os.close(terminal)
     assert not waiting, f"never asked: {waiting}"
     return _shown(process.wait(), screen)

@@ -1,5 +1,6 @@
-"""What is on a terminal when a command has ended: the whole result, no dead bars, nothing told twice."""
+"""The final screen of each command on a terminal: the whole result, no progress bars, no log lines."""
 
+import json
 import re
 import shutil
 import sys
@@ -13,7 +14,7 @@ from tests.cli.conftest import Workplace, clean_environment, sample, workplace  
 from tests.terminal.terminal import CTRL_C, Shown, on_terminal
 
 SIZES = [(80, 24), (120, 40)]
-# For each command the lines that its result begins and ends with.
+# The first and the last line of each command's result.
 GOOD = {
     "": ("✅ app.db: last backup", "litekeep --help"),
     "backup --name two": ("Backed up app.db", "Restore it:"),
@@ -27,14 +28,14 @@ GOOD = {
     "export --backup one --output one.sql": ("Exported one", "Exported one"),
     "cleanup --dry-run": ("", "Would delete 0 of 1"),
     "health": ("", ""),
-    "policy check": ("No policy file", "alone decide what a run may touch"),
+    "policy check": ("No policy file", "decide what a run may do"),
     "policy show": ("No policy file", "No policy file"),
     "import --file good.sql --to new.db": ("Imported good.sql", ""),
     "copy --to other": ("Copied 1 backup to", "to other"),
     "show one": ("one", "✓ data"),
     "release one": ("", "one"),
     "delete one --reason mistake --force": ("", "one"),
-    "retire --database app.db --reason gone": ("Retired app.db", "then they go"),
+    "retire --database app.db --reason gone": ("Retired app.db", "when their retention ends"),
     "man": (".TH LITEKEEP 1", ".fi"),
     "man --install": ("Installed", "man litekeep"),
     "completion bash": ("_litekeep_completion", "_litekeep_completion_setup;"),
@@ -91,7 +92,7 @@ BAD = {
 
 @pytest.fixture(scope="session")
 def furnished(tmp_path_factory: pytest.TempPathFactory, sample: bytes) -> Path:  # noqa: F811 - the fixture
-    """A folder with a verified backup; each test has a copy of it."""
+    """A folder with a verified backup; each test gets a copy."""
     folder = tmp_path_factory.mktemp("furnished")
     (folder / "app.db").write_bytes(sample)
     place = Workplace(folder, clean_environment() | {"DATABASE_URL": "app.db", "XDG_STATE_HOME": str(folder / "state")})
@@ -114,11 +115,11 @@ def shown(place: Workplace, command: str, size: tuple[int, int]) -> Shown:
 
 
 def without_wrapping(lines: list[str], columns: int) -> list[str]:
-    """Lines that the terminal broke at its edge, joined again."""
+    """Joins lines that the terminal broke at its right edge."""
     joined: list[str] = []
     for line in lines:
         if joined and joined[-1] and len(joined[-1]) % columns in (0, columns - 1):
-            joined[-1] = joined[-1].ljust(columns) + line  # a blank at the edge is not seen
+            joined[-1] = joined[-1].ljust(columns) + line  # a space at the edge was stripped
         else:
             joined.append(line)
     return joined
@@ -126,7 +127,7 @@ def without_wrapping(lines: list[str], columns: int) -> list[str]:
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("command", GOOD)
-def test_the_whole_result_is_there_and_nothing_else(ready: Workplace, command: str, size: tuple[int, int]) -> None:
+def test_final_screen_shows_only_the_whole_result(ready: Workplace, command: str, size: tuple[int, int]) -> None:
     if command == "release one":
         ready.good("hold", "one", "--reason", "audit")
     if command == "audit verify":
@@ -136,39 +137,40 @@ def test_the_whole_result_is_there_and_nothing_else(ready: Workplace, command: s
     lines = without_wrapping(found.lines, size[0])
     assert lines, found
     assert lines[0].startswith(first)
-    assert last.strip() in " ".join(" ".join(lines[-4:]).split())  # wherever the last lines are broken
-    assert "━" not in found.text, "a progress bar was left behind"
-    assert not found.colors, "a light or a dark terminal would not show it"
-    assert "notice audit:" not in found.text, "the audit line belongs into the log file"
+    assert last.strip() in " ".join(" ".join(lines[-4:]).split())  # the last lines may be wrapped
+    assert "━" not in found.text, "a progress bar was left"
+    assert not found.colors, "colors may be unreadable on a light or a dark background"
+    assert "notice audit:" not in found.text, "audit lines belong in the log file"
     if command.partition(" ")[0] not in ("status", "monitor", "drill"):
         assert found.code == 0
 
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("opened", [False, True])
-def test_ctrl_c_ends_the_console_also_after_a_visit(ready: Workplace, size: tuple[int, int], opened: bool) -> None:
-    def respond(shown: str) -> str:
-        if "Ctrl-C ends the console" not in shown:
-            return ""
+def test_ctrl_c_ends_the_console_before_and_after_a_request(
+    ready: Workplace, size: tuple[int, int], opened: bool
+) -> None:
+    def interrupt(shown: str) -> str:
         address = re.search(r"http://127\.0\.0\.1:\d+/", shown)
         if opened and address:
-            with pytest.raises(HTTPError, match="401"):  # it answers, and lets nobody in without the token
+            with pytest.raises(HTTPError, match="401"):  # the server is up, and requires the token
                 urlopen(f"{address[0]}", timeout=60)
         return CTRL_C
 
     command = [sys.executable, "-m", "litekeep", "console", "--port", "0"]
-    found = on_terminal(command, ready.folder, ready.environment, columns=size[0], rows=size[1], respond=respond)
+    answers = [("Ctrl-C ends the console", interrupt)]
+    found = on_terminal(command, ready.folder, ready.environment, columns=size[0], rows=size[1], answers=answers)
     assert found.code == 0, found
-    said = (
+    output = (
         r"Open http://127\.0\.0\.1:\d+/open\?token=[\w-]{43} it lets one browser in, once; Ctrl-C ends the console \^C"
     )
-    assert re.fullmatch(said, " ".join(found.text.split()))
+    assert re.fullmatch(output, " ".join(found.text.split()))
     assert not found.colors
 
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("command", BAD)
-def test_a_failure_is_one_line_broken_between_words(ready: Workplace, command: str, size: tuple[int, int]) -> None:
+def test_error_is_one_line_wrapped_between_words(ready: Workplace, command: str, size: tuple[int, int]) -> None:
     found = shown(ready, command, size)
     lines = [line for line in without_wrapping(found.lines, size[0]) if line]
     assert found.code == BAD[command]
@@ -180,12 +182,25 @@ def test_a_failure_is_one_line_broken_between_words(ready: Workplace, command: s
     assert len(lines) <= 4, lines
 
 
-def test_a_list_fits_80_columns_and_says_what_it_leaves_out(ready: Workplace) -> None:
+def test_list_fits_80_columns_and_names_columns_left_out(ready: Workplace) -> None:
     ready.good("backup", "--name", "pre-deployment-v1.25.0-hotfix-of-the-billing-module")
     narrow, wide = shown(ready, "list", (80, 24)), shown(ready, "list --wide", (200, 24))
     assert any(line.startswith("Left out to fit 80 columns: schema") for line in narrow.lines)
     assert all("pre-deployment-v1.25.0" not in line or "hotfix-of-the-billing-module" in line for line in narrow.lines)
     assert "schema" in wide.lines[0]
+
+
+def test_audit_fits_80_columns_without_breaking_an_id(ready: Workplace) -> None:
+    backup = "pre-deployment-v1.25.0-hotfix"
+    account = "backup-of-all-databases@acme-production.iam.gserviceaccount.com"
+    (ready.folder / "account.json").write_text(json.dumps({"client_email": account}))
+    ready.good("backup", "--name", backup, GOOGLE_APPLICATION_CREDENTIALS="account.json")
+    narrow, wide = shown(ready, "audit", (80, 24)), shown(ready, "audit", (200, 24))
+    assert narrow.lines[-1] == "Left out to fit 80 columns: reason, outcome (--json)"
+    (line,) = [line for line in narrow.lines if backup in line]
+    assert "backup-of-all-d…" in line
+    assert account not in narrow.text
+    assert account in wide.text
 
 
 def test_events_go_to_the_log_file_unless_verbose(ready: Workplace) -> None:

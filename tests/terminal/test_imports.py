@@ -1,4 +1,4 @@
-"""What a command does not need it does not import: a fifth of a second of every call was imports."""
+"""Commands import only what they need: imports once took a fifth of a second of every call."""
 
 import subprocess
 import sys
@@ -27,7 +27,7 @@ print([name for name in {heavy} if name in sys.modules])
     ],
     ids=lambda value: " ".join(value) if isinstance(value, list) else "",
 )
-def test_a_command_imports_nothing_heavy_that_it_does_not_need(
+def test_command_imports_no_heavy_module_it_does_not_need(
     workplace: Workplace,  # noqa: F811 - the fixture
     arguments: list[str],
     heavy: tuple[str, ...],

@@ -38,11 +38,11 @@ def test_size_uses_decimal_units(number: int, text: str) -> None:
     ("seconds", "text"),
     [(0, "0 s"), (59, "59 s"), (60, "1 min"), (7199, "1 h"), (90_000, "1 d"), (-1, "in the future")],
 )
-def test_an_age_is_its_largest_unit(seconds: float, text: str) -> None:
+def test_age_uses_its_largest_unit(seconds: float, text: str) -> None:
     assert age(seconds) == text
 
 
-def test_a_long_table_has_its_columns_in_line(capsys: pytest.CaptureFixture[str]) -> None:
+def test_long_table_aligns_its_columns(capsys: pytest.CaptureFixture[str]) -> None:
     table(
         ("name", "size"),
         [("日本", "1 B"), *(("x" * 9, "10 kB") for _ in range(400)), ("evil\x1b", "")],
@@ -55,7 +55,7 @@ def test_a_long_table_has_its_columns_in_line(capsys: pytest.CaptureFixture[str]
     assert lines[-1] == "evil\N{REPLACEMENT CHARACTER}"
 
 
-def test_a_name_from_outside_cannot_steer_the_terminal(capsys: pytest.CaptureFixture[str]) -> None:
+def test_table_escapes_control_characters_and_markup(capsys: pytest.CaptureFixture[str]) -> None:
     table(("name",), [("evil\x1b[2J[red]name",)])
     shown = capsys.readouterr().out
     assert "\x1b" not in shown
@@ -69,10 +69,10 @@ def test_a_name_from_outside_cannot_steer_the_terminal(capsys: pytest.CaptureFix
         {},
         {"a": None, "b": [1, 1.5, True, 10**30], "c": {"d": '"ü\u2028\U0001f600\n'}},
         [{"kind": Kind.DAILY, "artifacts": ()}],
-        {"path": "\udcff.db"},  # a file's name that is no UTF-8
+        {"path": "\udcff.db"},  # a file name that is not UTF-8
     ],
 )
-def test_a_document_is_told_as_python_tells_it_in_ascii(document: object, capsys: pytest.CaptureFixture[str]) -> None:
+def test_json_output_equals_python_json_in_ascii(document: object, capsys: pytest.CaptureFixture[str]) -> None:
     say_json(document)
     shown = capsys.readouterr().out
     assert shown == json.dumps(document, indent=2) + "\n"

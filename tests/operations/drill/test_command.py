@@ -14,7 +14,7 @@ import apsw
 import pytest
 
 from jobs.verify.drill import run_drill
-from jobs.verify.drill_places import Asked
+from jobs.verify.drill_places import DrillRequest
 from litekeep.sample import make_sample
 from shared.catalog.listing import Catalog
 from shared.clock import utc_now
@@ -93,7 +93,7 @@ def test_drill_is_skipped_on_other_days_with_exit_code_0(
     for name in ("DATABASE_URL", "BACKUP_STORE"):
         monkeypatch.delenv(name, raising=False)
     monday = SUNDAY.replace(day=5)
-    assert run_drill("nowhere", None, asked=Asked(), as_json=False, progress=silent, clock=lambda: monday) == 0
+    assert run_drill("nowhere", None, asked=DrillRequest(), as_json=False, progress=silent, clock=lambda: monday) == 0
     output = capsys.readouterr()
     assert "drill.skipped" in output.err
     assert "2024-03-03" in output.out

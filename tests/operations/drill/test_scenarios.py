@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from jobs.verify.drill_places import Asked, asked_for, with_scenarios
+from jobs.verify.drill_places import DrillRequest, drill_request, with_scenarios
 from shared.errors import NotGood, NotPermitted, UsageError
 from shared.keys.keyfile import KeyFile
 from shared.model.kinds import Kind
@@ -161,15 +161,17 @@ def test_report_and_next_drill_show_previous_times(yard: Yard) -> None:
 @pytest.mark.parametrize(
     ("asked", "month", "played"),
     [
-        (Asked(), 1, 4),
-        (Asked(), 2, 0),
-        (Asked(), 10, 4),
-        (Asked(now=True), 1, 0),
-        (Asked(now=True, full=True), 2, 4),
-        (Asked(now=True, scenarios=[Scenario.MAJOR_DISASTER]), 1, 1),
+        (DrillRequest(), 1, 4),
+        (DrillRequest(), 2, 0),
+        (DrillRequest(), 10, 4),
+        (DrillRequest(now=True), 1, 0),
+        (DrillRequest(now=True, full=True), 2, 4),
+        (DrillRequest(now=True, scenarios=[Scenario.MAJOR_DISASTER]), 1, 1),
     ],
 )
-def test_scheduled_drill_plays_all_scenarios_once_a_quarter(yard: Yard, asked: Asked, month: int, played: int) -> None:
+def test_scheduled_drill_plays_all_scenarios_once_a_quarter(
+    yard: Yard, asked: DrillRequest, month: int, played: int
+) -> None:
     options = DrillOrder(yard.catalog, None, None, [], 1)
     today = datetime(2026, month, 4, 3, tzinfo=UTC)
     found = with_scenarios(options, asked, Settings(), today)
@@ -177,9 +179,9 @@ def test_scheduled_drill_plays_all_scenarios_once_a_quarter(yard: Yard, asked: A
 
 
 def test_scenario_flags_are_validated() -> None:
-    assert asked_for(now=False, full=False, names=["all"]) == Asked(now=True, scenarios=ALL)
+    assert drill_request(now=False, full=False, names=["all"]) == DrillRequest(now=True, scenarios=ALL)
     with pytest.raises(UsageError, match="minor, instance, major, regional, all"):
-        asked_for(now=False, full=False, names=["flood"])
-    with pytest.raises(UsageError, match="leave --scenario out"):
-        asked_for(now=False, full=True, names=["minor"])
+        drill_request(now=False, full=False, names=["flood"])
+    with pytest.raises(UsageError, match="leave out --scenario"):
+        drill_request(now=False, full=True, names=["minor"])
     assert SUNDAY.weekday() == 6

@@ -1,4 +1,4 @@
-"""`litekeep` alone says where things stand and what to do next; the completion is installed where the shell looks."""
+"""`litekeep` without a command, and the shell completion."""
 
 import subprocess
 import sys
@@ -8,7 +8,7 @@ from tests.cli.conftest import Workplace
 from tests.program import program_folder
 
 
-def test_in_an_empty_folder_it_names_the_first_step(workplace: Workplace) -> None:
+def test_empty_folder_shows_the_first_step(workplace: Workplace) -> None:
     (workplace.folder / "empty").mkdir()
     del workplace.environment["DATABASE_URL"]
     outcome = Workplace(workplace.folder / "empty", workplace.environment).run()
@@ -18,7 +18,7 @@ def test_in_an_empty_folder_it_names_the_first_step(workplace: Workplace) -> Non
     assert not list((workplace.folder / "empty").iterdir())
 
 
-def test_it_says_how_backups_stand_and_what_comes_next(workplace: Workplace) -> None:
+def test_summary_shows_state_and_next_steps(workplace: Workplace) -> None:
     never = workplace.run()
     assert never.code == 1
     assert never.out.startswith("❌ app.db: never backed up\n")
@@ -33,17 +33,19 @@ def test_it_says_how_backups_stand_and_what_comes_next(workplace: Workplace) -> 
     assert "litekeep restore --backup latest" in proven.out
 
 
-def test_a_wrong_setting_is_one_line_and_no_help(workplace: Workplace) -> None:
+def test_wrong_setting_is_one_error_line(workplace: Workplace) -> None:
     outcome = workplace.run(BACKUP_STORE="s3://bucket")
     assert (outcome.code, outcome.out) == (2, "")
     assert outcome.err.startswith("error: BACKUP_STORE is wrong: ")
 
 
-def test_bash_completes_commands_from_the_installed_file(workplace: Workplace) -> None:
+def test_installed_bash_completion_completes_commands(workplace: Workplace) -> None:
     data = workplace.folder / "data"
     path = workplace.good("completion", "bash", "--install", "--json", XDG_DATA_HOME=str(data)).json["path"]
     assert Path(path) == data / "bash-completion" / "completions" / "litekeep"
-    workplace.good("completion", "bash", "--install", XDG_DATA_HOME=str(data))  # once more: it is ours
+    workplace.good(
+        "completion", "bash", "--install", XDG_DATA_HOME=str(data)
+    )  # again: a completion of Litekeep may be replaced
     script = f"source {path}; COMP_WORDS=(litekeep ret); COMP_CWORD=1; "
     script += '_litekeep_completion litekeep ret litekeep; echo "${COMPREPLY[@]}"'
     environment = workplace.environment | {
@@ -53,10 +55,10 @@ def test_bash_completes_commands_from_the_installed_file(workplace: Workplace) -
     assert done.stdout.split() == ["retire"]
 
 
-def test_a_completion_of_somebody_else_is_left_alone(workplace: Workplace) -> None:
+def test_completion_does_not_overwrite_another_file(workplace: Workplace) -> None:
     theirs = workplace.folder / "config" / "fish" / "completions" / "litekeep.fish"
     theirs.parent.mkdir(parents=True)
     theirs.write_text("# mine\n")
     outcome = workplace.run("completion", "fish", "--install", XDG_CONFIG_HOME=str(workplace.folder / "config"))
-    assert (outcome.code, "is no completion of Litekeep's" in outcome.err) == (2, True)
+    assert (outcome.code, "is not a completion of Litekeep" in outcome.err) == (2, True)
     assert theirs.read_text() == "# mine\n"
