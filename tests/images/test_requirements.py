@@ -10,6 +10,7 @@ import pytest
 from tests.images.dockerfile import ROOT, TARGETS
 
 FOLDER = ROOT / "requirements" / "jobs"
+_NAMED = re.compile(r"shared(\.\w+)+(:\w+)?")  # a module or function named in a text, for the confined process
 # Module -> distribution. Google's distributions share a name space.
 DISTRIBUTIONS = {
     "apsw": "apsw",
@@ -59,7 +60,10 @@ NEVER["cleanup"] = {"tink", "google-cloud-kms", LOGGING}
 
 @cache
 def imports_of(module: str) -> frozenset[str]:
-    """Returns all modules that `module` imports anywhere, except under TYPE_CHECKING."""
+    """Returns all modules that `module` imports anywhere, except under TYPE_CHECKING.
+
+    A text that names a module or function of `shared` counts too, because the confined process imports it.
+    """
     tree = ast.parse(file_of(module).read_text())
     for node in ast.walk(tree):
         if isinstance(node, ast.If) and "TYPE_CHECKING" in ast.dump(node.test):
@@ -70,6 +74,8 @@ def imports_of(module: str) -> frozenset[str]:
             found |= {alias.name for alias in node.names}
         elif isinstance(node, ast.ImportFrom) and node.module:
             found |= {node.module, *(f"{node.module}.{alias.name}" for alias in node.names)}
+        elif isinstance(node, ast.Constant) and isinstance(node.value, str) and _NAMED.fullmatch(node.value):
+            found.add(node.value.partition(":")[0])
     return frozenset(found)
 
 
