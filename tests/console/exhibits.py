@@ -21,10 +21,10 @@ HOSTILE = [
 REASON = "</bdi><script>alert(1)</script>\N{RIGHT-TO-LEFT OVERRIDE}' onfocus=alert(1) x=\""
 
 
-def furnish(site: Site) -> None:
+def furnish(site: Site, days_of_history: int = 3) -> None:
     """Adds databases with a history of backups, and drills of app.db, which has a first backup already."""
     now = datetime.now(UTC)
-    for days in range(12, 0, -1):
+    for days in range(days_of_history, 0, -1):
         site.run(
             "CREATE TABLE IF NOT EXISTS orders(a);"
             f"INSERT INTO orders SELECT zeroblob({400 * (15 - days)}) FROM (VALUES (1),(2),(3))"
@@ -34,7 +34,7 @@ def furnish(site: Site) -> None:
     for name, age in (("orders.db", timedelta(hours=5)), ("customers.db", timedelta(days=3))):
         site.run("CREATE TABLE t(a); INSERT INTO t VALUES (1)", name)
         site.backup(database=name, taken=now - age)
-    for minutes in (50, 47, 44, 41, 12, 9, 6, 3):
+    for minutes in (50, 47, 6, 3):  # with a gap
         site.backup(database="orders.db", kind=Kind.CONTINUOUS, taken=now - timedelta(minutes=minutes))
     for days, seconds, passed in ((62, 4.1, True), (34, 4.4, True), (9, 5.2, False), (6, 4.9, True)):
         hold_drill(open_store(str(site.store)), "app.db", now - timedelta(days=days), seconds, passed=passed)

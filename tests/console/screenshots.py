@@ -25,7 +25,7 @@ def main() -> None:
             os.environ["LITEKEEP_IAP_ENDPOINT"] = f"127.0.0.1:{port}"
             site.run("CREATE TABLE users(id INTEGER PRIMARY KEY, name); INSERT INTO users(name) VALUES ('kept')")
             site.backup("first", taken=datetime.now(UTC) - timedelta(days=14))
-            furnish(site)
+            furnish(site, days_of_history=12)
             site.with_policy()
             site.more["BACKUP_SCHEDULES"] = "daily=0 0 * * *"
             request = site.ask(reason="orders were deleted at 10:40, ticket 4711")
