@@ -94,8 +94,8 @@ def _exactly(text: str) -> str:
 
 
 def _choice(text: str) -> str:
-    """To the second, as ids of backups are; without a zone, so that it fits a narrow select."""
-    return f"{parse_time(text):%Y-%m-%d %H:%M:%S}"
+    """Without a zone, so that it fits a narrow select."""
+    return f"{parse_time(text):%Y-%m-%d %H:%M}"
 
 
 def _menu() -> list[tuple[str, str]]:

@@ -2,6 +2,7 @@
 
 import secrets
 import socket
+from contextlib import suppress
 from typing import Any
 
 from flask import Flask
@@ -11,7 +12,7 @@ from console.app import make_app
 from console.forms import Forms
 from console.iap import GoogleKeys, IapGate
 from console.laptop import LaptopGate
-from console.wiring import Wiring
+from console.wiring import NAME, Wiring
 from shared.errors import LitekeepError, NotPermitted, UsageError
 from shared.settings import Settings, rerouted
 from shared.terminal.options import settings_with
@@ -47,7 +48,10 @@ def on_laptop(settings: Settings, user: str, port: int, *, may_change: bool) -> 
 
 
 def warm_up(app: Flask) -> None:
-    """Compiles the templates, so that the first visitor does not wait for that."""
+    """Opens the store and compiles the templates, so that the first visitor does not wait for that."""
+    parts: Wiring = app.extensions[NAME]
+    with suppress(LitekeepError):  # the pages report it
+        _ = parts.store
     for name in app.jinja_env.list_templates():
         app.jinja_env.get_template(name)
 
