@@ -119,11 +119,11 @@ class Day:
 
     def _cycle(self, number: int, *, fails: bool) -> None:
         """Runs one cycle. Even numbers are cycles of a job, which has no memory, odd ones those of a loop."""
-        order = BackupOptions(self.location, self.store, self.key, Kind.CONTINUOUS, timedelta(days=7), "test")
+        backup_options = BackupOptions(self.location, self.store, self.key, Kind.CONTINUOUS, timedelta(days=7), "test")
         self.store.requests, self.store.fails_at = 0, self.chance.randint(1, 8) if fails else -1
         began = time.perf_counter()
         try:
-            done = run_cycle(order, self.memory if number % 2 else None, clock=lambda: self.now)
+            done = run_cycle(backup_options, self.memory if number % 2 else None, clock=lambda: self.now)
         except StoreError:
             self.found["failed"] += 1
             return
@@ -257,7 +257,7 @@ def cycle(options: argparse.Namespace) -> None:
     made = Day(options.folder, options.cycles, random.Random())
     if not made.location.path.exists():
         make_database(made.location.path, options.megabytes)
-    order = BackupOptions(made.location, made.store, made.key, Kind.CONTINUOUS, timedelta(days=7), "test")
+    backup_options = BackupOptions(made.location, made.store, made.key, Kind.CONTINUOUS, timedelta(days=7), "test")
 
     def write() -> datetime:
         made.now += _EVERY
@@ -266,7 +266,7 @@ def cycle(options: argparse.Namespace) -> None:
 
     newest = made.catalog.backups(Kind.CONTINUOUS, "app.db")
     made.now = newest[0].created_at if newest else made.now
-    _say(cycles(order, made.memory, options.rounds, write, lambda: made.store.requests))
+    _say(cycles(backup_options, made.memory, options.rounds, write, lambda: made.store.requests))
     _say(commands(options.folder, "UPDATE users SET balance = balance + 1 WHERE id % 1000 = 0"))
 
 

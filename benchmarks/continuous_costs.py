@@ -65,14 +65,16 @@ def of_gigabytes(folder: Path, gigabytes: int) -> Iterator[str]:
     yield from commands(folder, "CREATE TABLE u(x); INSERT INTO u VALUES(1)")
 
 
-def cycles(order: BackupOptions, memory: Memory, rounds: int, write: Write, requests_so_far: Requests) -> Iterator[str]:
+def cycles(
+    options: BackupOptions, memory: Memory, rounds: int, write: Write, requests_so_far: Requests
+) -> Iterator[str]:
     """Measures cycles in this process, each after a write: of a job, which has no memory, and of a loop."""
     for how, loop_memory in (("job", None), ("loop", memory)):
         found: list[tuple[float, float, int]] = []
         for _ in range(rounds + 1):
             now, before = write(), requests_so_far()
             wall, cpu = time.perf_counter(), time.process_time()
-            run_cycle(order, loop_memory, clock=lambda at=now: at)  # type: ignore[misc]
+            run_cycle(options, loop_memory, clock=lambda at=now: at)  # type: ignore[misc]
             found.append((time.perf_counter() - wall, time.process_time() - cpu, requests_so_far() - before))
         wall, cpu, requests = (median(each) for each in zip(*found[1:], strict=True))
         yield f"{how}: {wall:.2f} s, {cpu:.2f} s of CPU, {requests:.0f} requests"
@@ -109,13 +111,13 @@ def _fill(folder: Path, count: int) -> None:
         db.commit()
     store, key, memory = FolderStore(folder / "backups"), KeyFile.create(folder / "app.key"), Memory(folder / "memory")
     memory.folder.mkdir()
-    order = BackupOptions(FileLocation(database), store, key, Kind.CONTINUOUS, _WEEK, "development")
+    options = BackupOptions(FileLocation(database), store, key, Kind.CONTINUOUS, _WEEK, "development")
     began = datetime.now(UTC).replace(microsecond=0) - count * _EVERY
     for number in range(1, count + 1):
         with closing(sqlite3.connect(database)) as db:
             db.execute("UPDATE t SET x = ? WHERE id = ?", (chance.randbytes(2999), chance.randint(1, 400)))
             db.commit()
-        run_cycle(order, memory, clock=lambda at=began + number * _EVERY: at)  # type: ignore[misc]
+        run_cycle(options, memory, clock=lambda at=began + number * _EVERY: at)  # type: ignore[misc]
 
 
 def _figures(sample: Sample) -> str:

@@ -16,7 +16,7 @@ from shared.operations.restore.permitted import plan_of
 from shared.operations.restore.target import restore_target
 from shared.terminal.flags import RestoreFlags
 from shared.terminal.parts import catalog_of
-from shared.terminal.restore_order import order_of
+from shared.terminal.restore_options import restore_options
 from shared.text import count
 
 _MOST_TABLES = 100
@@ -97,8 +97,8 @@ def plan(wanted: RestoreForm) -> Planned:
     )
     if wanted.how == "to" and not wanted.to:
         raise UsageError("the name of the new database is empty: enter one, or choose another target")
-    order = order_of(settings, flags, with_key=False)
-    manifest, raw = order.catalog.read_manifest(order.backup)
+    options = restore_options(settings, flags, with_key=False)
+    manifest, raw = options.catalog.read_manifest(options.backup)
     about = {
         "taken_at": rfc3339(backup.created_at),
         "verified": backup.verified,
@@ -107,8 +107,8 @@ def plan(wanted: RestoreForm) -> Planned:
         "rows": manifest.rows,
     }
     size = manifest.sqlite.page_count * manifest.sqlite.page_size
-    planned = plan_of(order, raw)
-    return Planned(planned, about, list(_checks(backup, order.target, size)), _command(planned, backup))
+    planned = plan_of(options, raw)
+    return Planned(planned, about, list(_checks(backup, options.target, size)), _command(planned, backup))
 
 
 def _backup(wanted: RestoreForm) -> Backup:

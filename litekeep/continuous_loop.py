@@ -48,24 +48,24 @@ Print = Callable[[str], None]
 
 
 def run_loop(
-    order: BackupOptions, settings: Settings, log: EventLog, every: timedelta, *, once: bool, tell: Print
+    options: BackupOptions, settings: Settings, log: EventLog, every: timedelta, *, once: bool, tell: Print
 ) -> LoopResult:
     """Runs cycles until a signal arrives or another loop starts on the same database and store.
 
     A failed cycle is reported and retried at the next time. With `once`, runs one cycle and raises its error.
     """
     result = LoopResult()
-    with scratch_folder() as folder, _stoppable() as stop, turn_of(order.store, order.location.database) as turn:
+    with scratch_folder() as folder, _stoppable() as stop, turn_of(options.store, options.location.database) as turn:
         memory = Memory(folder)
         while True:
             began = monotonic()
-            _cycle(order, settings, log, memory, result, once=once, tell=tell)
+            _cycle(options, settings, log, memory, result, once=once, tell=tell)
             if once:
                 return result
             overrun = int((monotonic() - began) / every.total_seconds())
             if overrun:
                 result.left_out += overrun
-                _say_overrun(order, log, every, overrun, tell)
+                _say_overrun(options, log, every, overrun, tell)
             if stop.wait(max(0.0, began + (overrun + 1) * every.total_seconds() - monotonic())):
                 result.ended = "stopped"
                 return result
@@ -76,7 +76,7 @@ def run_loop(
 
 
 def _cycle(
-    order: BackupOptions,
+    options: BackupOptions,
     settings: Settings,
     log: EventLog,
     memory: Memory,
@@ -86,7 +86,7 @@ def _cycle(
     tell: Print,
 ) -> None:
     try:
-        done = back_up_point(order, settings, log, memory=memory)
+        done = back_up_point(options, settings, log, memory=memory)
     except (LitekeepError, OSError) as error:
         if once:
             raise
@@ -112,10 +112,10 @@ def describe_point(made: Made) -> str:
     return f"{manifest.id}: {figures}, {what}, {made.taken.duration_seconds:.1f} s"
 
 
-def _say_overrun(order: BackupOptions, log: EventLog, every: timedelta, overrun: int, tell: Print) -> None:
-    database = order.location.database
+def _say_overrun(options: BackupOptions, log: EventLog, every: timedelta, overrun: int, tell: Print) -> None:
+    database = options.location.database
     why = f"the last cycle took longer than {every.total_seconds():g} s, so {count(overrun, 'cycle')} left out"
-    fields = {"database": database, "kind": order.kind.value, "reason": "overrun"}
+    fields = {"database": database, "kind": options.kind.value, "reason": "overrun"}
     log.emit(Event.BACKUP_SKIPPED, f"{database} was not backed up: {why}; use a longer --every", dict(fields))
     tell(why)
 

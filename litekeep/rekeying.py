@@ -33,7 +33,7 @@ def run_rekey(settings: Settings, flags: RekeyFlags, *, as_json: bool, progress:
     log = event_log(settings, result_on_stdout=as_json)
     results: list[tuple[Store, Rekeyed]] = []
     for place in stores:
-        order = RekeyOptions(
+        options = RekeyOptions(
             place,
             old=lambda: _opened(settings.backup_key),
             new=lambda: _opened(to),
@@ -42,7 +42,7 @@ def run_rekey(settings: Settings, flags: RekeyFlags, *, as_json: bool, progress:
             dry_run=flags.dry_run,
             twin=stores[0] if place is not stores[0] else None,
         )
-        run = rekey(order, progress=progress) if order.dry_run else _audited(order, settings, log, to, progress)
+        run = rekey(options, progress=progress) if options.dry_run else _audited(options, settings, log, to, progress)
         results.append((place, run))
     if as_json:
         say_json({"to": results[0][1].key, "stores": [_document(place, done) for place, done in results]})
@@ -51,11 +51,11 @@ def run_rekey(settings: Settings, flags: RekeyFlags, *, as_json: bool, progress:
     return LitekeepError.exit_code if any(done.failed for _, done in results) else 0
 
 
-def _audited(order: RekeyOptions, settings: Settings, log: EventLog, to: str, progress: Progress) -> Rekeyed:
-    url, began = order.store.url, monotonic()
-    with audited(log, settings, "rekey", url, database=order.database, reason=f"to {to}") as operation:
+def _audited(options: RekeyOptions, settings: Settings, log: EventLog, to: str, progress: Progress) -> Rekeyed:
+    url, began = options.store.url, monotonic()
+    with audited(log, settings, "rekey", url, database=options.database, reason=f"to {to}") as operation:
         operation.about = {"store": url}
-        done = rekey(order, progress=progress)
+        done = rekey(options, progress=progress)
         if done.failed:
             first, why = next(iter(done.failed.items()))
             operation.failed, operation.reason = (

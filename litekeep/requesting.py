@@ -5,7 +5,7 @@ from collections.abc import Mapping
 from jobs.cleanup.main import cleanup_plan
 from jobs.restore.run_native import cloud_source
 from litekeep.deleting import delete_plan
-from litekeep.rows_restore import rows_order_of
+from litekeep.rows_restore import rows_options
 from shared.approvals.desk import Submitted
 from shared.approvals.documents import Action, Value
 from shared.catalog.backup import Backup
@@ -24,7 +24,7 @@ from shared.terminal.audit import audited
 from shared.terminal.flags import RestoreFlags, RowsFlags
 from shared.terminal.parts import event_log
 from shared.terminal.policy import check_database
-from shared.terminal.restore_order import order_of
+from shared.terminal.restore_options import restore_options
 from shared.terminal.screen import say, say_json
 
 Plan = Mapping[str, Value]
@@ -35,16 +35,16 @@ def request_restore(settings: Settings, flags: RestoreFlags, reason: str, *, as_
     if flags.native:
         plan, about = _native(settings, flags)
         return ask(settings, Action.NATIVE, plan, about, reason, as_json=as_json)
-    order = order_of(settings, flags, with_key=False)
-    manifest, raw = order.catalog.read_manifest(order.backup)
-    about = about_backup(order.backup) | {"tables": manifest.tables, "rows": manifest.rows}
-    return ask(settings, Action.RESTORE, plan_of(order, raw), about, reason, as_json=as_json)
+    options = restore_options(settings, flags, with_key=False)
+    manifest, raw = options.catalog.read_manifest(options.backup)
+    about = about_backup(options.backup) | {"tables": manifest.tables, "rows": manifest.rows}
+    return ask(settings, Action.RESTORE, plan_of(options, raw), about, reason, as_json=as_json)
 
 
 def request_rows(settings: Settings, flags: RowsFlags, reason: str, *, as_json: bool) -> int:
     """Requests rows. The request holds the text of --where, which the approver reads, and only a hash of the keys."""
-    order = rows_order_of(settings, flags, with_key=False)
-    return ask(settings, Action.ROWS, rows_plan(order), about_backup(order.backup), reason, as_json=as_json)
+    options = rows_options(settings, flags, with_key=False)
+    return ask(settings, Action.ROWS, rows_plan(options), about_backup(options.backup), reason, as_json=as_json)
 
 
 def request_delete(
@@ -94,7 +94,7 @@ def _native(settings: Settings, flags: RestoreFlags) -> tuple[dict[str, Value], 
         moment = parse_time(flags.at)
     except ValueError:
         raise UsageError(f"--at {flags.at!r} is not a time: write 2024-01-15T12:00:00Z") from None
-    order = NativeRestoreOptions(
+    options = NativeRestoreOptions(
         target=target,
         moment=moment,
         store=open_store(settings.backup_store),
@@ -102,8 +102,8 @@ def _native(settings: Settings, flags: RestoreFlags) -> tuple[dict[str, Value], 
         environment="",  # not production, where native restores without an approval are refused
         keep_safety_for=settings.retention_of(Kind.ON_DEMAND),
     )
-    offered = plan_native(order)
-    return native_plan(order), {"oldest": offered.oldest, "newest": offered.newest}
+    offered = plan_native(options)
+    return native_plan(options), {"oldest": offered.oldest, "newest": offered.newest}
 
 
 def _say(made: Submitted, action: Action) -> None:

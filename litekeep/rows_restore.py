@@ -45,35 +45,35 @@ def run_rows_restore(settings: Settings, flags: RowsFlags, *, as_json: bool, pro
     if flags.request:
         permit = permit_of(settings, flags.request, Action.ROWS)
         flags = flags_of_request(permit, flags)
-    order = replace(rows_order_of(settings, flags), permit=permit)
-    name = order.backup.name
+    options = replace(rows_options(settings, flags), permit=permit)
+    name = options.backup.name
     log = event_log(settings, result_on_stdout=as_json)
-    shown = order.target.display
-    order = replace(order, on_erased=lambda erased: emit_erasures(log, name, name.id, shown, erased))
+    shown = options.target.display
+    options = replace(options, on_erased=lambda erased: emit_erasures(log, name, name.id, shown, erased))
     with audited(
         log,
         settings,
         "rows plan" if flags.dry_run else "rows restore",
-        f"{order.target.display}, table {order.table}",
+        f"{options.target.display}, table {options.table}",
         database=name.database,
         backup_id=name.id,
         kind=name.kind.value,
     ) as operation:
         if flags.dry_run:
-            plan = plan_rows(order, values=flags.values, progress=progress)
+            plan = plan_rows(options, values=flags.values, progress=progress)
             return lambda: _show_plan(plan, as_json=as_json)
         if permit is None:
-            how = f"litekeep request rows --from {name.id} --table {order.table} --reason R"
-            check_alone(settings, ["in_place"], f"restoring rows into {order.target.display}", how)
-        emit_break_glass(log, permit, order.target.display)
+            how = f"litekeep request rows --from {name.id} --table {options.table} --reason R"
+            check_alone(settings, ["in_place"], f"restoring rows into {options.target.display}", how)
+        emit_break_glass(log, permit, options.target.display)
         try:
-            done = restore_rows(order, progress=progress)
+            done = restore_rows(options, progress=progress)
         except RowWritten as error:
             # Keys are row values: they are shown to the caller only, not in events and errors.
             click.echo(f"written since the plan: {printable(', '.join(map(repr, error.keys)))}", err=True)
             raise
         operation.reason = f"{done.inserted} inserted, {done.updated} updated, {done.unchanged} unchanged"
-    return lambda: _show_done(done, order, as_json=as_json)
+    return lambda: _show_done(done, options, as_json=as_json)
 
 
 def flags_of_request(permit: Permit, flags: RowsFlags) -> RowsFlags:
@@ -95,7 +95,7 @@ def flags_of_request(permit: Permit, flags: RowsFlags) -> RowsFlags:
         raise NotGood(f"request {permit.request.id} is incomplete: make a new one") from None
 
 
-def rows_order_of(settings: Settings, flags: RowsFlags, *, with_key: bool = True) -> RowsOptions:
+def rows_options(settings: Settings, flags: RowsFlags, *, with_key: bool = True) -> RowsOptions:
     """Returns the options. Raises UsageError for flags that clash."""
     if not flags.table:
         raise UsageError("--table T is missing: the table whose rows come back")
@@ -191,13 +191,13 @@ def _show_plan(plan: RowsPlan, *, as_json: bool) -> int:
     return 1 if plan.conflicts else 0
 
 
-def _show_done(done: RowsRestored, order: RowsOptions, *, as_json: bool) -> int:
+def _show_done(done: RowsRestored, options: RowsOptions, *, as_json: bool) -> int:
     if as_json:
         say_json(asdict(done) | {"duration_seconds": round(done.duration_seconds, 3)})
         return 0
     say(f"Restored rows of {done.table} from {done.id}: {done.inserted} inserted, {done.updated} changed")
     say(f"  {done.unchanged} were as in the backup already")
-    say(f"  to {order.target.display}")
+    say(f"  to {options.target.display}")
     if done.safety:
         say(f"  what was there before: {done.safety}")
     for note in done.notes:

@@ -33,7 +33,7 @@ class FleetRun:
 
 
 def back_up_fleet(
-    settings: Settings, order: BackupOptions, log: EventLog, *, prove: bool, progress: Progress
+    settings: Settings, options: BackupOptions, log: EventLog, *, prove: bool, progress: Progress
 ) -> FleetRun:
     """Backs up each database of BACKUP_DATABASES that is assigned to this task, the largest first.
 
@@ -46,11 +46,11 @@ def back_up_fleet(
     run = FleetRun()
     for name in fleet.disabled:
         message = f"{name} was not backed up: it is disabled on its node; name it in BACKUP_DATABASES to back it up"
-        fields: dict[str, Field] = {"database": name, "kind": order.kind.value, "reason": "disabled"}
+        fields: dict[str, Field] = {"database": name, "kind": options.kind.value, "reason": "disabled"}
         log.emit(Event.BACKUP_SKIPPED, message, fields)
         run.left_out.append(Failure(name, "disabled"))
     for name in fleet.names:
-        one = replace(order, location=CloudLocation(address, name))
+        one = replace(options, location=CloudLocation(address, name))
         try:
             made = back_up_once(one, settings, log, prove=prove, progress=progress)
             if isinstance(made, Skipped):

@@ -45,24 +45,24 @@ def run_backup(flags: BackupFlags, *, prove: bool, as_json: bool, progress: Prog
         check_apart(settings.backup_store, settings.backup_copy_store, what)
     log = event_log(settings, result_on_stdout=as_json)
     if settings.backup_databases is not None:
-        order = _order(
+        options = _options(
             settings, flags, CloudLocation(project_of(settings), "")
         )  # the name is filled in for each database
         from jobs.backup.fleet import back_up_fleet  # noqa: PLC0415 - imports the driver, which a file does not need
 
-        run = back_up_fleet(settings, order, log, prove=prove, progress=progress)
+        run = back_up_fleet(settings, options, log, prove=prove, progress=progress)
         if not run.failures:
             call_heartbeat_at_end(settings)
         _report(run, settings, as_json=as_json)
         return LitekeepError.exit_code if run.failures else 0
-    one = back_up_once(_order(settings, flags, source_of(settings)), settings, log, prove=prove, progress=progress)
+    one = back_up_once(_options(settings, flags, source_of(settings)), settings, log, prove=prove, progress=progress)
     call_heartbeat_at_end(settings)
     if isinstance(one, Skipped):
         return _say_skipped(one, settings, as_json=as_json)
     if as_json:
         say_json(to_json(one.taken, one.proof))
     elif not events_own_stdout(settings):
-        _say(one.taken, one.proof, one.order)
+        _say(one.taken, one.proof, one.options)
     return 0
 
 
@@ -84,7 +84,7 @@ def _report(run: "FleetRun", settings: Settings, *, as_json: bool) -> None:
         return
     if not events_own_stdout(settings):
         for one in run.made:
-            _say(one.taken, one.proof, one.order)
+            _say(one.taken, one.proof, one.options)
             say()
         for failure in run.failures:
             say(f"{BAD} {failure.database}: {failure.reason}")
@@ -98,7 +98,7 @@ def _report(run: "FleetRun", settings: Settings, *, as_json: bool) -> None:
         raise LitekeepError(f"no new backup of {failed} ({names}): see the reason in their events")
 
 
-def _order(settings: Settings, flags: BackupFlags, location: FileLocation | CloudLocation) -> BackupOptions:
+def _options(settings: Settings, flags: BackupFlags, location: FileLocation | CloudLocation) -> BackupOptions:
     name = flags.name
     kind = Kind(flags.kind) if flags.kind else kind_of_name(name)
     if kind is Kind.CONTINUOUS:
@@ -175,18 +175,18 @@ def to_json(taken: Taken, proof: "Verification | None") -> dict[str, Any]:
     }
 
 
-def _say(taken: Taken, proof: "Verification | None", order: BackupOptions) -> None:
+def _say(taken: Taken, proof: "Verification | None", options: BackupOptions) -> None:
     manifest = taken.manifest
     figures = f"{count(manifest.tables, 'table')}, {count(manifest.rows, 'row')}, {taken.duration_seconds:.1f} s"
     say(f"Backed up {manifest.database}: {figures}")
     for artifact in manifest.artifacts:
         how = "encrypted" if artifact.encrypted else "NOT encrypted"
-        place = f"{order.store.url}/{artifact.object}"
+        place = f"{options.store.url}/{artifact.object}"
         say(f"  {artifact.format:<7}{size(artifact.size_bytes):>8}  {how}  {place}")
     if manifest.without_sql:
         say(f"  no SQL: {manifest.without_sql}")
-    if order.copy_store:
-        say(f"  copied to {order.copy_store.url}")
+    if options.copy_store:
+        say(f"  copied to {options.copy_store.url}")
     for problem in manifest.integrity.problems[:3]:
         say(f"  known of the source: {problem}")
     if manifest.integrity.foreign_key_violations:

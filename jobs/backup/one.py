@@ -21,43 +21,43 @@ if TYPE_CHECKING:
 class Made:
     """A finished backup with its order, and its verification if one was requested."""
 
-    order: BackupOptions
+    options: BackupOptions
     taken: Taken
     proof: "Verification | None"
 
 
-def back_up(order: BackupOptions, settings: Settings, log: EventLog, *, prove: bool, progress: Progress) -> Made:
+def back_up(options: BackupOptions, settings: Settings, log: EventLog, *, prove: bool, progress: Progress) -> Made:
     """Takes the backup, and verifies it with `prove`. Raises LitekeepError or OSError after the events are sent."""
-    database = order.location.database
-    audit = audited(log, settings, "backup", order.store.url, database=database, kind=order.kind.value)
+    database = options.location.database
+    audit = audited(log, settings, "backup", options.store.url, database=database, kind=options.kind.value)
     with audit as operation:
         with operation.step(Event.BACKUP_FAILED, f"backup of {database} failed"):
-            taken = take_backup(order, progress=progress)
+            taken = take_backup(options, progress=progress)
             operation.backup_id = taken.manifest.id
-            proof = prove_backup(order, taken.manifest, progress) if prove else None
-            copied(taken, order)
+            proof = prove_backup(options, taken.manifest, progress) if prove else None
+            copied(taken, options)
         message = f"backup {taken.manifest.id} of {database}" + _without_sql(taken.manifest)
         operation.emit(Event.BACKUP_SUCCEEDED, message, figures(taken))
         if proof and proof.source_damage:
             operation.emit(Event.SOURCE_DAMAGED, f"{database} itself is damaged: {proof.source_damage}")
-    return Made(order, taken, proof)
+    return Made(options, taken, proof)
 
 
-def copied(taken: Taken, order: BackupOptions) -> None:
+def copied(taken: Taken, options: BackupOptions) -> None:
     """Raises StoreError if copying the backup to the copy store failed."""
     if taken.copy_error:
         raise StoreError(
-            f"{taken.manifest.id} is stored in {order.store.url}, but not in the copy store: {taken.copy_error}"
+            f"{taken.manifest.id} is stored in {options.store.url}, but not in the copy store: {taken.copy_error}"
         )
 
 
-def prove_backup(order: BackupOptions, manifest: Manifest, progress: Progress) -> "Verification":
+def prove_backup(options: BackupOptions, manifest: Manifest, progress: Progress) -> "Verification":
     """Verifies the backup by a restore into a scratch database. Raises NotGood if it does not pass."""
     from shared.operations.verify.ladder import verify_backup  # noqa: PLC0415 - most backups are verified later, by another job
 
-    catalog = Catalog(order.store)
+    catalog = Catalog(options.store)
     backup: Backup = catalog.find(manifest.id, manifest.database)
-    proof = verify_backup(catalog, backup, order.key, progress=progress)
+    proof = verify_backup(catalog, backup, options.key, progress=progress)
     if proof.unrecorded:
         raise StoreError(f"{manifest.id} is stored, but its verdict could not be stored: {proof.unrecorded}")
     if not proof.ok:

@@ -23,7 +23,7 @@ class Skipped:
 
 
 def back_up_point(
-    order: BackupOptions,
+    options: BackupOptions,
     settings: Settings,
     log: EventLog,
     *,
@@ -35,18 +35,18 @@ def back_up_point(
 
     Raises LitekeepError or OSError after the events are sent.
     """
-    database = order.location.database
-    audit = audited(log, settings, "backup", order.store.url, database=database, kind=order.kind.value)
+    database = options.location.database
+    audit = audited(log, settings, "backup", options.store.url, database=database, kind=options.kind.value)
     with audit as operation:
         with operation.step(Event.BACKUP_FAILED, f"backup of {database} failed"):
-            taken = run_cycle(order, memory, progress=progress)
+            taken = run_cycle(options, memory, progress=progress)
             if isinstance(taken, Quiet):
                 operation.backup_id = taken.point.id
                 operation.nothing_done = True
             else:
                 operation.backup_id = taken.manifest.id
-                proof = prove_backup(order, taken.manifest, progress) if prove else None
-                copied(taken, order)
+                proof = prove_backup(options, taken.manifest, progress) if prove else None
+                copied(taken, options)
         if isinstance(taken, Quiet):
             message = f"{database} was not backed up: nothing was written since {taken.point.id}"
             operation.emit(Event.BACKUP_SKIPPED, message, {"reason": "unchanged"})
@@ -54,7 +54,7 @@ def back_up_point(
         manifest = taken.manifest
         message = f"backup {manifest.id} of {database}, {_kind_of_point(manifest)}"
         operation.emit(Event.BACKUP_SUCCEEDED, message, figures(taken) | _changes(manifest))
-        return Made(order, taken, proof)
+        return Made(options, taken, proof)
 
 
 def _kind_of_point(manifest: Manifest) -> str:

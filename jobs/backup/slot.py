@@ -25,7 +25,7 @@ __all__ = ["Skipped", "back_up_once"]
 
 
 def back_up_once(
-    order: BackupOptions,
+    options: BackupOptions,
     settings: Settings,
     log: EventLog,
     *,
@@ -38,60 +38,62 @@ def back_up_once(
     Backups with a name, or of a kind without a schedule, are always taken. Raises LitekeepError or OSError after the
     events are sent.
     """
-    if order.name is not None or order.kind not in SCHEDULED:
-        return back_up(order, settings, log, prove=prove, progress=progress)
+    if options.name is not None or options.kind not in SCHEDULED:
+        return back_up(options, settings, log, prove=prove, progress=progress)
     runner = _runner(settings)
     if runner is None:
-        return _unless_unchanged(order, settings, log, prove=prove, progress=progress, clock=clock)
-    kind, database = order.kind, order.location.database
+        return _unless_unchanged(options, settings, log, prove=prove, progress=progress, clock=clock)
+    kind, database = options.kind, options.location.database
     fields: dict[str, Field] = {"database": database, "kind": kind.value}
     schedule = (settings.backup_schedules or {}).get(kind)
     with ExitStack() as stack:
         with reported(lambda why: log.emit(Event.BACKUP_FAILED, f"backup of {database} failed: {why}", fields)):
             slot = slot_of(kind, database, schedule, clock())
-            mine = stack.enter_context(claimed(order.store, slot, runner, lambda at: _is_backed_up(order, at), clock))
+            mine = stack.enter_context(
+                claimed(options.store, slot, runner, lambda at: _is_backed_up(options, at), clock)
+            )
         if mine:
-            return _unless_unchanged(order, settings, log, prove=prove, progress=progress, clock=clock)
+            return _unless_unchanged(options, settings, log, prove=prove, progress=progress, clock=clock)
     why = f"another run has the {kind} slot of {slot.begins_at:%H:%M} UTC; use --kind on-demand to take one anyway"
     log.emit(Event.BACKUP_SKIPPED, f"{database} was not backed up: {why}", fields | {"reason": "slot taken"})
     return Skipped("slot taken")
 
 
 def _unless_unchanged(
-    order: BackupOptions, settings: Settings, log: EventLog, *, prove: bool, progress: Progress, clock: Clock
+    options: BackupOptions, settings: Settings, log: EventLog, *, prove: bool, progress: Progress, clock: Clock
 ) -> Made | Skipped:
-    if order.kind is Kind.CONTINUOUS:
-        return back_up_point(order, settings, log, prove=prove, progress=progress)
-    newest = _unchanged(order, clock) if order.skip_unchanged else None
+    if options.kind is Kind.CONTINUOUS:
+        return back_up_point(options, settings, log, prove=prove, progress=progress)
+    newest = _unchanged(options, clock) if options.skip_unchanged else None
     if newest is None:
-        return back_up(order, settings, log, prove=prove, progress=progress)
+        return back_up(options, settings, log, prove=prove, progress=progress)
     fields: dict[str, Field] = {"database": newest.database, "kind": newest.kind.value, "backup_id": newest.id}
     message = f"{newest.database} was not backed up: nothing was written since {newest.id}"
     log.emit(Event.BACKUP_SKIPPED, message, fields | {"reason": "unchanged"})
     return Skipped("unchanged", newest.id)
 
 
-def _unchanged(order: BackupOptions, clock: Clock) -> BackupName | None:
+def _unchanged(options: BackupOptions, clock: Clock) -> BackupName | None:
     """Returns the backup that already holds everything, or None if the store cannot say; the caller then takes one."""
     with suppress(LitekeepError):
-        newest = find_unchanged(order, moment := clock())
+        newest = find_unchanged(options, moment := clock())
         if newest is not None:
-            mark_unchanged(order.store, newest, moment, order.key)
+            mark_unchanged(options.store, newest, moment, options.key)
         return newest
     return None
 
 
-def _is_backed_up(order: BackupOptions, since: datetime) -> bool:
-    found = Catalog(order.store).backups(order.kind, order.location.database)
+def _is_backed_up(options: BackupOptions, since: datetime) -> bool:
+    found = Catalog(options.store).backups(options.kind, options.location.database)
     own = [backup for backup in found if backup.created_at >= since and backup.good]
-    return bool(own) and (order.copy_store is None or _is_copied(order, own))
+    return bool(own) and (options.copy_store is None or _is_copied(options, own))
 
 
-def _is_copied(order: BackupOptions, own: list[Backup]) -> bool:
+def _is_copied(options: BackupOptions, own: list[Backup]) -> bool:
     """Copies the slot's backups that the copy store lacks. Returns whether it now holds them all."""
-    assert order.copy_store is not None
+    assert options.copy_store is not None
     try:
-        return not copy_backups(order.store, order.copy_store, own).failed
+        return not copy_backups(options.store, options.copy_store, own).failed
     except StoreError:
         return False
 

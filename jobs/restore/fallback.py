@@ -13,43 +13,47 @@ from shared.operations.restore import Restored, RestoreOptions, restore
 from shared.operations.verify.nearest import Search, said_of
 from shared.runtime.progress import Progress
 from shared.terminal.flags import RestoreFlags
-from shared.terminal.restore_order import nearest_hint, restorable
+from shared.terminal.restore_options import nearest_hint, restorable
 
 
-def restore_or_suggest(order: RestoreOptions, flags: RestoreFlags, at: datetime | None, progress: Progress) -> Restored:
+def restore_or_suggest(
+    options: RestoreOptions, flags: RestoreFlags, at: datetime | None, progress: Progress
+) -> Restored:
     """Restores the backup. If it is not good, restores another one with --or-older or --nearest.
 
     Without these flags, raises NotGood that names the backup to use instead.
     """
-    passed = [f"passed over: {why}" for why in order.backup.passed_over]
+    passed = [f"passed over: {why}" for why in options.backup.passed_over]
     try:
-        done = restore(order, progress=progress)
-        return replace(done, notes=[*passed, *_distance(order.backup, at), *done.notes])
+        done = restore(options, progress=progress)
+        return replace(done, notes=[*passed, *_distance(options.backup, at), *done.notes])
     except NotGood as error:
-        if at is not None or order.backup.name.kind is Kind.CONTINUOUS:
-            instead = _around(order, flags, at, error)
+        if at is not None or options.backup.name.kind is Kind.CONTINUOUS:
+            instead = _around(options, flags, at, error)
         elif flags.ref in (None, LATEST, LATEST_VERIFIED):
-            instead = _older_one(order, flags, error)
+            instead = _older_one(options, flags, error)
         else:
             raise
-        done = restore(replace(order, backup=instead), progress=progress)
-        reason = f"{order.backup.name.id} is not good: {error}"
+        done = restore(replace(options, backup=instead), progress=progress)
+        reason = f"{options.backup.name.id} is not good: {error}"
         return replace(done, notes=[*passed, *_distance(instead, at), reason, *done.notes])
 
 
-def _around(order: RestoreOptions, flags: RestoreFlags, at: datetime | None, error: NotGood) -> Backup:
+def _around(options: RestoreOptions, flags: RestoreFlags, at: datetime | None, error: NotGood) -> Backup:
     """Returns the nearest earlier good backup if the flags allow it, else raises NotGood that names it."""
-    backup = order.backup
-    others = [other for other in order.catalog.backups(database=backup.name.database) if other.name != backup.name]
-    earlier, later = Search(order.catalog, order.key).around(restorable(others), at or backup.created_at)
+    backup = options.backup
+    others = [other for other in options.catalog.backups(database=backup.name.database) if other.name != backup.name]
+    earlier, later = Search(options.catalog, options.key).around(restorable(others), at or backup.created_at)
     if earlier is not None and (flags.or_older or flags.nearest):
         return earlier
     raise NotGood(f"{error}; {said_of(earlier, later)}{nearest_hint(earlier) if at else ''}") from None
 
 
-def _older_one(order: RestoreOptions, flags: RestoreFlags, error: NotGood) -> Backup:
+def _older_one(options: RestoreOptions, flags: RestoreFlags, error: NotGood) -> Backup:
     """Returns the newest older good backup with --or-older. Else raises NotGood that names it."""
-    older = Search(order.catalog, order.key).first_that_holds(_older(order, verified=flags.ref == LATEST_VERIFIED))
+    older = Search(options.catalog, options.key).first_that_holds(
+        _older(options, verified=flags.ref == LATEST_VERIFIED)
+    )
     if older is None:
         raise error
     if not flags.or_older:
@@ -60,13 +64,13 @@ def _older_one(order: RestoreOptions, flags: RestoreFlags, error: NotGood) -> Ba
     return older
 
 
-def _older(order: RestoreOptions, *, verified: bool) -> Iterator[Backup]:
+def _older(options: RestoreOptions, *, verified: bool) -> Iterator[Backup]:
     """Yields the good backups of the same database that are older than the order's, newest first."""
     passed = False
-    for backup in restorable(order.catalog.backups(database=order.backup.name.database)):
+    for backup in restorable(options.catalog.backups(database=options.backup.name.database)):
         if passed and (backup.verified or not verified):
             yield backup
-        passed = passed or backup.name == order.backup.name
+        passed = passed or backup.name == options.backup.name
 
 
 def _distance(backup: Backup, at: datetime | None) -> list[str]:

@@ -17,7 +17,7 @@ from shared.terminal.parts import (
     event_log,
     events_own_stdout,
 )
-from shared.terminal.restore_order import moment_of, order_of
+from shared.terminal.restore_options import moment_of, restore_options
 from shared.terminal.screen import say, say_json
 from shared.text import count, size
 
@@ -37,21 +37,21 @@ def run_restore(flags: RestoreFlags, *, as_json: bool, progress: Progress) -> in
         from jobs.restore.run_native import run_native  # noqa: PLC0415 - files need no driver
 
         return run_native(flags, permit, as_json=as_json, progress=progress)
-    order = replace(order_of(settings, flags), permit=permit)
+    options = replace(restore_options(settings, flags), permit=permit)
     if flags.dry_run:
-        _check_alone(settings, order, dry_run=True)
-        _say_plan(order, as_json=as_json)
+        _check_alone(settings, options, dry_run=True)
+        _say_plan(options, as_json=as_json)
         return 0
     log = event_log(settings, result_on_stdout=as_json)
-    name, target = order.backup.name, order.target.display
+    name, target = options.backup.name, options.target.display
     named = {"database": name.database, "backup_id": name.id, "kind": name.kind.value}
     with audited(log, settings, "restore", target, **named) as operation:
         operation.about = named | {"target": target}
-        _check_alone(settings, order)
+        _check_alone(settings, options)
         emit_break_glass(log, permit, target)
         operation.emit(Event.RESTORE_STARTED, f"restoring {name.id} to {target}")
         with operation.step(Event.RESTORE_FAILED, f"restore of {name.id} failed"):
-            done = restore_or_suggest(order, flags, moment_of(flags.at), progress)
+            done = restore_or_suggest(options, flags, moment_of(flags.at), progress)
         operation.backup_id = done.id
         emit_erasures(log, name, done.id, target, done.erased)
         figures: dict[str, Field] = {
@@ -67,11 +67,11 @@ def run_restore(flags: RestoreFlags, *, as_json: bool, progress: Progress) -> in
     return 0
 
 
-def _check_alone(settings: Settings, order: RestoreOptions, *, dry_run: bool = False) -> None:
-    if order.permit is None:
+def _check_alone(settings: Settings, options: RestoreOptions, *, dry_run: bool = False) -> None:
+    if options.permit is None:
         from jobs.restore.approved import check_restore_alone  # noqa: PLC0415 - `--help` must not wait for it
 
-        check_restore_alone(settings, order.target.display, in_place=order.in_place, dry_run=dry_run)
+        check_restore_alone(settings, options.target.display, in_place=options.in_place, dry_run=dry_run)
 
 
 def _to_json(done: Restored) -> dict[str, Any]:
@@ -105,8 +105,8 @@ def _proof(done: Restored) -> list[str]:
     ]
 
 
-def _say_plan(order: RestoreOptions, *, as_json: bool) -> None:
-    plan = plan_restore(order)
+def _say_plan(options: RestoreOptions, *, as_json: bool) -> None:
+    plan = plan_restore(options)
     if as_json:
         say_json(asdict(plan) | {"dry_run": True})
         return

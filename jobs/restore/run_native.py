@@ -41,7 +41,7 @@ def run_native(flags: RestoreFlags, permit: Permit | None = None, *, as_json: bo
     settings = settings_with(backup_store=flags.store)
     target = cloud_source(settings, flags.database)
     check_database(settings, target.display, "--native")
-    order = NativeRestoreOptions(
+    options = NativeRestoreOptions(
         target=target,
         moment=_time(flags.at),
         store=open_store(settings.backup_store),
@@ -51,9 +51,9 @@ def run_native(flags: RestoreFlags, permit: Permit | None = None, *, as_json: bo
         permit=permit,
     )
     if flags.dry_run:
-        _say_plan(plan_native(order), as_json=as_json)
+        _say_plan(plan_native(options), as_json=as_json)
         return 0
-    done = _restored(order, settings, progress, as_json=as_json)
+    done = _restored(options, settings, progress, as_json=as_json)
     if as_json:
         say_json(asdict(done) | {"duration_seconds": round(done.duration_seconds, 3)})
     elif not events_own_stdout(settings):
@@ -71,21 +71,21 @@ def cloud_source(settings: Settings, database: str | None) -> CloudLocation:
     return found if database is None else found.named(check_name(database))
 
 
-def _restored(order: NativeRestoreOptions, settings: Settings, progress: Progress, *, as_json: bool) -> Restored:
+def _restored(options: NativeRestoreOptions, settings: Settings, progress: Progress, *, as_json: bool) -> Restored:
     log = event_log(settings, result_on_stdout=as_json)
-    target = order.target.display
-    named = {"database": order.target.database, "backup_id": order.id, "kind": "native"}
+    target = options.target.display
+    named = {"database": options.target.database, "backup_id": options.id, "kind": "native"}
     with audited(log, settings, "restore", target, **named) as operation:
         operation.about = named | {"target": target}
-        if order.permit is None:
+        if options.permit is None:
             check_restore_alone(settings, target, in_place=True)
-        emit_break_glass(log, order.permit, target)
-        operation.emit(Event.RESTORE_STARTED, f"putting {target} back, {order.id}")
-        with operation.step(Event.RESTORE_FAILED, f"{order.id} failed"):
-            plan_native(order)  # fails before a key file is created
-            done = restore_native(replace(order, key=key_of(settings, may_create=True)), progress=progress)
+        emit_break_glass(log, options.permit, target)
+        operation.emit(Event.RESTORE_STARTED, f"putting {target} back, {options.id}")
+        with operation.step(Event.RESTORE_FAILED, f"{options.id} failed"):
+            plan_native(options)  # fails before a key file is created
+            done = restore_native(replace(options, key=key_of(settings, may_create=True)), progress=progress)
         figures = {"rows": done.rows, "duration_seconds": round(done.duration_seconds, 3)}
-        operation.emit(Event.RESTORE_SUCCEEDED, f"put {target} back, {order.id}", figures)
+        operation.emit(Event.RESTORE_SUCCEEDED, f"put {target} back, {options.id}", figures)
     return done
 
 

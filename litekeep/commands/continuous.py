@@ -47,7 +47,7 @@ def continuous(as_json: bool, every: str, once: bool, store: str | None, copy_to
         what = "--copy-to" if copy_to else "BACKUP_COPY_STORE"
         check_apart(settings.backup_store, settings.backup_copy_store, what)
     quiet = as_json or events_own_stdout(settings)
-    order = BackupOptions(
+    options = BackupOptions(
         location=source_of(settings),
         store=open_store(settings.backup_store),
         key=key_of(settings, may_create=True),
@@ -57,7 +57,7 @@ def continuous(as_json: bool, every: str, once: bool, store: str | None, copy_to
         copy_store=open_store(settings.backup_copy_store) if settings.backup_copy_store else None,
     )
     log = event_log(settings, result_on_stdout=as_json)
-    result = run_loop(order, settings, log, length, once=once, tell=(lambda _: None) if quiet else say)
+    result = run_loop(options, settings, log, length, once=once, tell=(lambda _: None) if quiet else say)
     if as_json:
         say_json(result.to_json())
     elif not quiet:

@@ -12,7 +12,7 @@ from shared.terminal.audit import audited
 from shared.terminal.erasures import emit_erasures, way_out_of
 from shared.terminal.options import common, database, erasures, settings_with, store
 from shared.terminal.parts import catalog_of, database_of, event_log, key_of
-from shared.terminal.restore_order import check_restorable_at, moment_of
+from shared.terminal.restore_options import check_restorable_at, moment_of
 from shared.terminal.screen import progress_bars, say, say_json
 
 

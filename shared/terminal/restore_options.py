@@ -23,7 +23,7 @@ from shared.terminal.policy import check_database
 OpenKey = Callable[[], WrappingKey | None]
 
 
-def order_of(settings: Settings, flags: RestoreFlags, *, with_key: bool = True) -> RestoreOptions:
+def restore_options(settings: Settings, flags: RestoreFlags, *, with_key: bool = True) -> RestoreOptions:
     """Returns the options. Raises UsageError for flags that clash, NotPermitted for a target outside the policy."""
     if flags.in_place and flags.to:
         raise UsageError("--to and --in-place exclude each other: give one")
