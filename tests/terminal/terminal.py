@@ -53,7 +53,9 @@ def on_terminal(
     terminal, theirs = pty.openpty()
     fcntl.ioctl(theirs, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
     ends = {"stdin": theirs, "stdout": theirs, "stderr": theirs}
-    surroundings = {**environment, "TERM": "xterm-256color"}
+    # Test workers have COLUMNS=80, which would hide the size of this terminal.
+    surroundings = {name: value for name, value in environment.items() if name not in ("COLUMNS", "LINES")}
+    surroundings["TERM"] = "xterm-256color"
     process = forker.Popen(command, cwd=folder, env=surroundings, start_new_session=True, **ends)
     os.close(theirs)
     os.write(terminal, typed.encode())
