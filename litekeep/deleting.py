@@ -89,7 +89,7 @@ def _delete(
             operation.database, operation.kind, operation.backup_id = name.database, name.kind, name.id
             check_permission(backup)
 
-        return delete_backup(place, backup_id, database=database, force=force, leave=fill_in_and_check)
+        return delete_backup(place, backup_id, database=database, force=force, check_allowed=fill_in_and_check)
 
 
 def _say(gone: Removed, *, as_json: bool) -> None:

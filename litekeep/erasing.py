@@ -12,10 +12,10 @@ from shared.errors import LitekeepError, NotPermitted, UsageError
 from shared.events.log import Event
 from shared.model.names import BackupName
 from shared.operations.erasure.ledger import read_ledger
-from shared.operations.erasure.record import EraseOrder, Recorded, find_entry, preview, read_values, record
+from shared.operations.erasure.pending import ErasureOptions
+from shared.operations.erasure.record import EraseOptions, Recorded, find_entry, preview, read_values, record
 from shared.operations.erasure.report import report
-from shared.operations.erasure.rewrite import RewriteOrder, Rewritten, rewrite
-from shared.operations.erasure.way_out import WayOut
+from shared.operations.erasure.rewrite import RewriteOptions, Rewritten, rewrite
 from shared.operations.verify.whole import rebuild_backup
 from shared.retention.removal import delete_backup
 from shared.runtime.progress import Progress
@@ -48,7 +48,7 @@ def run_erase(settings: Settings, flags: EraseFlags, *, as_json: bool, progress:
     with scratch_folder() as scratch:
         schema = scratch / "schema.sqlite"
         _bring_schema(settings, live, database, store, schema, progress)
-        order = EraseOrder(
+        options = EraseOptions(
             store=store,
             copy_store=copies,
             key=key_of(settings),
@@ -61,7 +61,7 @@ def run_erase(settings: Settings, flags: EraseFlags, *, as_json: bool, progress:
             reason=flags.reason or "",
             by=actor_of(settings),
         )
-        done = preview(order) if flags.dry_run else _recorded(order, settings, as_json=as_json)
+        done = preview(options) if flags.dry_run else _recorded(options, settings, as_json=as_json)
     if as_json:
         say_json(_document(done, live=live is not None))
     else:
@@ -112,7 +112,7 @@ def run_rewrite(settings: Settings, flags: EraseFlags, *, as_json: bool, progres
                 with audited(log, settings, "delete", place.url, **about, reason="rewritten without erased rows"):
                     delete_backup(place, name.manifest, force=True)
 
-    order = RewriteOrder(
+    options = RewriteOptions(
         store=store,
         copy_store=copies,
         key=key_of(settings),
@@ -122,10 +122,10 @@ def run_rewrite(settings: Settings, flags: EraseFlags, *, as_json: bool, progres
         dry_run=flags.dry_run,
     )
     if flags.dry_run:
-        done = rewrite(order, progress=progress)
+        done = rewrite(options, progress=progress)
     else:
         with audited(log, settings, "erase --rewrite", store.url, database=flags.database) as operation:
-            done = rewrite(order, progress=progress)
+            done = rewrite(options, progress=progress)
             if done.failed:
                 first, why = next(iter(done.failed.items()))
                 operation.failed, operation.reason = True, f"{first}: {why}"
@@ -177,28 +177,30 @@ def _bring_schema(
         return
     catalog = Catalog(store)
     # No erasure is replayed: only the schema is needed, and the scratch file is removed at the end.
-    way = WayOut(without=True)
-    rebuild_backup(catalog, catalog.find(LATEST, database), key_of(settings), target, way=way, progress=progress)
+    erasures = ErasureOptions(without=True)
+    rebuild_backup(
+        catalog, catalog.find(LATEST, database), key_of(settings), target, erasures=erasures, progress=progress
+    )
 
 
 def _copy_store(settings: Settings) -> Store | None:
     return open_store(settings.backup_copy_store) if settings.backup_copy_store else None
 
 
-def _recorded(order: EraseOrder, settings: Settings, *, as_json: bool) -> Recorded:
+def _recorded(options: EraseOptions, settings: Settings, *, as_json: bool) -> Recorded:
     log = event_log(settings, result_on_stdout=as_json)
-    target = f"{order.table}.{order.column}"
-    with audited(log, settings, "erase", target, database=order.database, reason=order.reason or None) as operation:
-        done = record(order)
+    target = f"{options.table}.{options.column}"
+    with audited(log, settings, "erase", target, database=options.database, reason=options.reason or None) as operation:
+        done = record(options)
         if done.copy_error:
             operation.failed, operation.reason = True, f"the copy store does not have it: {done.copy_error}"
         log.emit(
             Event.ERASE_RECORDED,
             f"erasure {done.entry.id} of {count(done.entry.values, 'value')} in {target} was recorded as {done.object}",
             {
-                "database": order.database,
-                "store": order.store.url,
-                "table": order.table,
+                "database": options.database,
+                "store": options.store.url,
+                "table": options.table,
                 "erasure": done.entry.id,
                 "values": done.entry.values,
                 "sha256": done.sha256,
@@ -213,7 +215,7 @@ def _document(done: Recorded, *, live: bool) -> dict[str, Any]:
         "database": done.entry.database,
         "values": done.entry.values,
         "closure": list(done.plan.lines()),
-        "still_in_live_database": done.still_there if live else None,
+        "still_in_live_database": done.remaining if live else None,
         "object": done.object,
         "sha256": done.sha256,
         "copy_error": done.copy_error,
@@ -225,8 +227,8 @@ def _say(done: Recorded, *, live: bool) -> None:
     say(f"{'Erasure' if done.object else 'Would record an erasure'} of {many} in {done.entry.database}:")
     for line in done.plan.lines():
         say(f"  {line}")
-    if live and done.still_there:
-        found = ", ".join(f"{count(rows, 'row')} by {place}" for place, rows in done.still_there.items())
+    if live and done.remaining:
+        found = ", ".join(f"{count(rows, 'row')} by {place}" for place, rows in done.remaining.items())
         say(f"{BAD} The live database still has {found}: delete them there, or later backups will hold them again")
     if not done.object:
         say("Nothing was written.")

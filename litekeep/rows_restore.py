@@ -22,7 +22,7 @@ from shared.runtime.progress import Progress
 from shared.settings import Settings
 from shared.terminal.approvals import check_alone, emit_break_glass, permit_of
 from shared.terminal.audit import audited
-from shared.terminal.erasures import emit_erasures, way_out_of
+from shared.terminal.erasures import emit_erasures, erasure_options
 from shared.terminal.flags import RowsFlags, given_flags
 from shared.terminal.parts import (
     catalog_of,
@@ -118,7 +118,7 @@ def rows_options(settings: Settings, flags: RowsFlags, *, with_key: bool = True)
         triggers=flags.triggers == "on",
         environment=settings.environment.value,
         keep_safety_for=settings.retention_of(Kind.ON_DEMAND),
-        way=way_out_of(settings, without=False, absent=()),
+        erasures=erasure_options(settings, without=False, absent=()),
     )
 
 

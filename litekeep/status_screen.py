@@ -6,7 +6,7 @@ from datetime import timedelta
 from shared.catalog.verdicts import Trust
 from shared.events.log import Event, safe_line
 from shared.monitor.finding import Finding
-from shared.monitor.listing import Seen
+from shared.monitor.listing import ObservedBackup
 from shared.monitor.next_deletion import NextDeletion
 from shared.monitor.status import Status, StatusLevel
 from shared.text import age, count, moment, size
@@ -59,7 +59,7 @@ def _proof_lines(status: Status) -> Iterator[str]:
     yield f"{_proof_mark(status, Event.MONITOR_DRILL_OVERDUE, status.drilled_at is not None)} Last drilled: {drilled}"
 
 
-def _how_sure(proven: Seen) -> str:
+def _how_sure(proven: ObservedBackup) -> str:
     """Returns its id, followed by the state of its verdict's seal unless the seal was checked and is valid."""
     return f"{proven.name.id}{_SEALS.get(proven.trust, '')}"
 
@@ -88,7 +88,7 @@ def _plan_lines(status: Status, going: NextDeletion | None) -> Iterator[str]:
         shown = ", ".join(status.held[:_MOST_HELD])
         more = f" and {len(status.held) - _MOST_HELD} more (litekeep list --held)" if status.held[_MOST_HELD:] else ""
         yield f"{FINE} Held: {shown}{more}"
-    if (kept := status.unforgotten) is not None:
+    if (kept := status.pending_erasures) is not None:
         most = "" if kept.exact else "at most "
         taken = f"{most}{count(kept.backups, 'backup')} taken before"
         yield f"{FINE} Erasures: {most}{kept.erasures}, replayed on restores of {taken}"
@@ -114,6 +114,6 @@ def _proof_mark(status: Status, event: Event, done: bool) -> str:
     return OPEN if mark == FINE and not done else mark
 
 
-def _mark(status: Status, event: Event, about: Seen | None = None) -> str:
+def _mark(status: Status, event: Event, about: ObservedBackup | None = None) -> str:
     found = (each for each in status.findings if each.event is event)
     return ODD if any(about is None or each.fields.get("backup_id") == about.name.id for each in found) else FINE

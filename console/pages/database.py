@@ -17,7 +17,7 @@ from shared.continuous.timeline import Timeline, timeline
 from shared.model.kinds import Kind
 from shared.model.lock_names import marks_prefix, parse_unchanged
 from shared.monitor.judge import in_force
-from shared.monitor.listing import Seen
+from shared.monitor.listing import ObservedBackup
 from shared.operations.drill.history import PastDrill, read_drill
 from shared.retention.plan import RetentionDecision
 from shared.retention.rules import plan
@@ -78,7 +78,7 @@ def _seconds_between(earlier: Backup, later: Backup) -> float:
     return (later.created_at - earlier.created_at).total_seconds()
 
 
-def _allowed(parts: Wiring, own: Sequence[Seen]) -> float | None:
+def _allowed(parts: Wiring, own: Sequence[ObservedBackup]) -> float | None:
     """Returns how many seconds old the newest backup may be by the schedules; None if nothing is scheduled."""
     schedules = in_force(parts.settings.backup_schedules, own)
     ages = [each.allowed_age(parts.clock()).total_seconds() for each in schedules.values()]

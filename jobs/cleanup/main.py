@@ -12,7 +12,7 @@ from shared.keys import WrappingKey
 from shared.model.names import BackupName
 from shared.operations.copy import check_apart
 from shared.retention import Outcome, clean, preview
-from shared.retention.elsewhere import Elsewhere, seen_from_copy, seen_from_main
+from shared.retention.other_store import OtherStore, view_of_copy_store, view_of_main_store
 from shared.retention.plan import RetentionPolicy
 from shared.retention.rule_change import record_applied, refuse_shorter, show_shorter
 from shared.runtime.progress import Progress
@@ -81,16 +81,16 @@ class _Job:
         beside, copy_error = None, None
         if copy is not None:
             try:
-                beside = seen_from_main(copy)
+                beside = view_of_copy_store(copy)
             except LitekeepError as error:
                 copy_error = error
         main = self._clean(store, beside)
         self._keep_rules(store, main)
         done = [Cleaned(store.url, main)]
         if copy is not None:
-            gone = main.going if self.log is None else main.deleted
+            gone = main.to_delete if self.log is None else main.deleted
             try:
-                done.append(Cleaned(copy.url, self._clean(copy, seen_from_copy(store, main, gone), copy_error)))
+                done.append(Cleaned(copy.url, self._clean(copy, view_of_main_store(store, main, gone), copy_error)))
             except LitekeepError as error:
                 done.append(Cleaned(copy.url, None, f"the copy store {copy.url} was not cleaned: {error}"))
         return done
@@ -114,19 +114,19 @@ class _Job:
         except StoreError as error:
             main.attention.append(f"the rules of this cleanup could not be recorded: {error}")
 
-    def _clean(self, store: Store, elsewhere: Elsewhere | None, error: LitekeepError | None = None) -> Outcome:
+    def _clean(self, store: Store, other_store: OtherStore | None, error: LitekeepError | None = None) -> Outcome:
         """Cleans a store, or previews it. Raises `error`, that of an earlier read of the store, instead of retrying."""
         if self.log is not None:
-            return self._clean_and_report(self.log, store, elsewhere, error)
+            return self._clean_and_report(self.log, store, other_store, error)
         if error is not None:
             raise error
-        return preview(store, self.policy, database=self.database, elsewhere=elsewhere, open_key=self._open_key)
+        return preview(store, self.policy, database=self.database, other_store=other_store, open_key=self._open_key)
 
     def _open_key(self) -> WrappingKey | None:
         return seal_key_of(self.settings)
 
     def _clean_and_report(
-        self, log: EventLog, store: Store, elsewhere: Elsewhere | None, error: LitekeepError | None
+        self, log: EventLog, store: Store, other_store: OtherStore | None, error: LitekeepError | None
     ) -> Outcome:
         """Cleans a store, with an audit event for each deleted backup and one for the run."""
         began, settings, database = monotonic(), self.settings, self.database
@@ -146,8 +146,8 @@ class _Job:
                     self.policy,
                     database=database,
                     progress=self.progress,
-                    tell=tell,
-                    elsewhere=elsewhere,
+                    on_deleted=tell,
+                    other_store=other_store,
                     open_key=self._open_key,
                 )
             event = Event.CLEANUP_FAILED if outcome.failed else Event.CLEANUP_SUCCEEDED

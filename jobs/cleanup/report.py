@@ -48,7 +48,7 @@ def _of_one(cleaned: Cleaned, *, dry_run: bool) -> dict[str, Any]:
         "deleted": len(outcome.deleted),
         "kept": outcome.kept,
         "freed_bytes": outcome.freed_bytes,
-        "would_delete": len(outcome.going),
+        "would_delete": len(outcome.to_delete),
         "would_free_bytes": _planned_bytes(outcome),
         "backups": (_item(outcome, decision) for decision in outcome.plan.decisions),
         "orphans": (
@@ -105,7 +105,7 @@ def _say_plan(outcome: Outcome) -> None:
     for item in outcome.orphans:
         say(f"orphaned object: {item.name} ({size(item.size_bytes)})")
     say(
-        f"Would delete {len(outcome.going)} of {count(len(outcome.plan.decisions), 'backup')} "
+        f"Would delete {len(outcome.to_delete)} of {count(len(outcome.plan.decisions), 'backup')} "
         f"and {count(len(outcome.orphans), 'orphaned object')}, and free {size(_planned_bytes(outcome))}."
     )
 
@@ -132,7 +132,7 @@ def _row(outcome: Outcome, decision: RetentionDecision) -> tuple[str, ...]:
         age((outcome.planned_at - backup.created_at).total_seconds()),
         size(outcome.inventory.size_of(backup.name)),
         {True: "yes", False: "NO", None: "not yet"}[backup.verified],
-        "delete" if backup.name in outcome.going else "keep",
+        "delete" if backup.name in outcome.to_delete else "keep",
         decision.reason,
         size(frees) if frees else "",
     )
@@ -149,7 +149,7 @@ def _item(outcome: Outcome, decision: RetentionDecision) -> dict[str, Any]:
         "size_bytes": outcome.inventory.size_of(backup.name),
         "verified": backup.verified,
         "held": backup.held,
-        "verdict": "delete" if backup.name in outcome.going else "keep",
+        "verdict": "delete" if backup.name in outcome.to_delete else "keep",
         "rule": decision.rule.value,
         "reason": decision.reason,
         "kept_until": rfc3339(decision.kept_until) if decision.kept_until else None,

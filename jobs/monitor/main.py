@@ -5,9 +5,9 @@ from dataclasses import replace
 from jobs.monitor.trail import checkpoint
 from shared.clock import Clock, utc_now
 from shared.events.log import Event, EventLog
-from shared.monitor.again import look_again
 from shared.monitor.finding import Finding
 from shared.monitor.judge import ages, judge
+from shared.monitor.listing_check import check_listing
 from shared.monitor.probes import probe_key, probe_store
 from shared.retention.inventory import Inventory
 from shared.settings import Settings
@@ -61,7 +61,7 @@ def _look(
         listing = replace(listing, problems=(*listing.problems, _nothing_to_watch(store.url)))
     findings = judge(listing, settings.backup_schedules, now)
     if findings or inventory.strays:
-        findings += look_again(store, inventory, now)
+        findings += check_listing(store, inventory, now)
     findings += probe_key(lambda: key_of(settings))
     findings += probe_store(lambda: store, store.url)
     if copy_url:

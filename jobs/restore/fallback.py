@@ -10,7 +10,7 @@ from shared.clock import rfc3339
 from shared.errors import NotGood
 from shared.model.kinds import Kind
 from shared.operations.restore import Restored, RestoreOptions, restore
-from shared.operations.verify.nearest import Search, said_of
+from shared.operations.verify.nearest import Search, alternatives
 from shared.runtime.progress import Progress
 from shared.terminal.flags import RestoreFlags
 from shared.terminal.restore_options import nearest_hint, restorable
@@ -46,14 +46,12 @@ def _around(options: RestoreOptions, flags: RestoreFlags, at: datetime | None, e
     earlier, later = Search(options.catalog, options.key).around(restorable(others), at or backup.created_at)
     if earlier is not None and (flags.or_older or flags.nearest):
         return earlier
-    raise NotGood(f"{error}; {said_of(earlier, later)}{nearest_hint(earlier) if at else ''}") from None
+    raise NotGood(f"{error}; {alternatives(earlier, later)}{nearest_hint(earlier) if at else ''}") from None
 
 
 def _older_one(options: RestoreOptions, flags: RestoreFlags, error: NotGood) -> Backup:
     """Returns the newest older good backup with --or-older. Else raises NotGood that names it."""
-    older = Search(options.catalog, options.key).first_that_holds(
-        _older(options, verified=flags.ref == LATEST_VERIFIED)
-    )
+    older = Search(options.catalog, options.key).first_usable(_older(options, verified=flags.ref == LATEST_VERIFIED))
     if older is None:
         raise error
     if not flags.or_older:

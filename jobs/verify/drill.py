@@ -12,7 +12,7 @@ from shared.catalog.listing import Catalog
 from shared.clock import Clock, utc_now
 from shared.errors import LitekeepError, NotGood, UsageError
 from shared.events.log import Event, EventLog, Field
-from shared.operations.drill import Drill, DrillOrder, hold_drill
+from shared.operations.drill import Drill, DrillOptions, drill_database
 from shared.operations.drill.app_checks import AppCheck, read_app_checks
 from shared.operations.drill.attempt import Role
 from shared.operations.drill.due import is_due, next_due
@@ -57,12 +57,12 @@ def run_drill(
     index, tasks = settings.cloud_run_task_index, settings.cloud_run_task_count
     mine = share(sorted(by_database if database is None else [database]), index, tasks, name=str)
     with reported(lambda why: _say_none_held(log, mine, why)):
-        order = with_scenarios(_order(settings, catalog, app_checks), asked, settings, today)
+        options = with_scenarios(_options(settings, catalog, app_checks), asked, settings, today)
     drills: list[Drill] = []
     failures: list[LitekeepError] = []
     for name in mine:
         try:
-            drills.append(_hold(order, name, by_database[name], settings, log, clock, progress))
+            drills.append(_hold(options, name, by_database[name], settings, log, clock, progress))
         except LitekeepError as error:  # its event is sent; the other databases still get their drill
             failures.append(error)
     if failures and as_json:
@@ -121,14 +121,14 @@ def _check_databases(app_checks: Sequence[AppCheck], by_database: dict[str, list
             )
 
 
-def _order(settings: Settings, catalog: Catalog, app_checks: Sequence[AppCheck]) -> DrillOrder:
+def _options(settings: Settings, catalog: Catalog, app_checks: Sequence[AppCheck]) -> DrillOptions:
     copy = Catalog(open_store(settings.backup_copy_store)) if settings.backup_copy_store else None
     key = key_of(settings)
-    return DrillOrder(catalog, copy, key, app_checks, secrets.randbits(32), key_name=settings.backup_key)
+    return DrillOptions(catalog, copy, key, app_checks, secrets.randbits(32), key_name=settings.backup_key)
 
 
 def _hold(
-    order: DrillOrder,
+    options: DrillOptions,
     database: str,
     backups: Sequence[Backup],
     settings: Settings,
@@ -137,14 +137,14 @@ def _hold(
     progress: Progress,
 ) -> Drill:
     """Runs a drill and stores its report. A drill whose report cannot be stored is not passed."""
-    with audited(log, settings, "drill", order.catalog.store.url, database=database) as operation:
+    with audited(log, settings, "drill", options.catalog.store.url, database=database) as operation:
         with operation.step(Event.DRILL_FAILED, f"drill of {database} could not be run"):
             note(f"drill of {database}", f"the drill of {database} was not finished, and has no report")
-            drill = hold_drill(order, database, backups, clock=clock, progress=progress)
+            drill = drill_database(options, database, backups, clock=clock, progress=progress)
             try:
-                past = past_drills(order.catalog.store, database)
+                past = past_drills(options.catalog.store, database)
                 drill = replace(drill, trends=trends(past))
-                publish(order.catalog.store, drill, past)
+                publish(options.catalog.store, drill, past)
                 note(f"drill of {database}", f"the drill of {database} is done, and its report is stored")
             except LitekeepError as error:
                 reason = f"the report of this drill could not be stored: {error}"

@@ -6,7 +6,7 @@ from datetime import datetime
 
 from shared.databases.location import on_cloud
 from shared.errors import UsageError
-from shared.operations.drill import DrillOrder
+from shared.operations.drill import DrillOptions
 from shared.operations.drill.due import is_full
 from shared.operations.drill.rehearsal import Location
 from shared.operations.drill.targets import Scenario
@@ -41,15 +41,15 @@ def drill_request(*, now: bool, full: bool, names: Sequence[str]) -> DrillReques
     return DrillRequest(now or full or bool(names), full, wanted)
 
 
-def with_scenarios(order: DrillOrder, asked: DrillRequest, settings: Settings, today: datetime) -> DrillOrder:
+def with_scenarios(options: DrillOptions, asked: DrillRequest, settings: Settings, today: datetime) -> DrillOptions:
     """Returns the order with the scenarios to run; a scheduled drill runs all in the first month of a quarter."""
     if asked.scenarios:
-        order = replace(order, scenarios=asked.scenarios, only_scenarios=True)
+        options = replace(options, scenarios=asked.scenarios, only_scenarios=True)
     elif asked.full or (not asked.now and is_full(today)):
-        order = replace(order, scenarios=list(Scenario))
-    if not order.scenarios:
-        return order
-    return replace(order, live=_live_of(settings), beside=_beside_of(settings))
+        options = replace(options, scenarios=list(Scenario))
+    if not options.scenarios:
+        return options
+    return replace(options, live=_live_of(settings), new_location=_new_location_of(settings))
 
 
 def _live_of(settings: Settings) -> Callable[[str], Location | None]:
@@ -70,7 +70,7 @@ def _live_of(settings: Settings) -> Callable[[str], Location | None]:
     return find
 
 
-def _beside_of(settings: Settings) -> Callable[[str], CloudLocation] | None:
+def _new_location_of(settings: Settings) -> Callable[[str], CloudLocation] | None:
     """Returns a function that makes the location of a new database in the project of DATABASE_URL.
 
     Returns None if that is not a SQLite Cloud project. The policy's targets must allow the location: a drill's database

@@ -9,7 +9,7 @@ from shared.catalog.listing import LATEST, LATEST_VERIFIED
 from shared.errors import UsageError
 from shared.operations.transfer import check_export_name, export_backup
 from shared.terminal.audit import audited
-from shared.terminal.erasures import emit_erasures, way_out_of
+from shared.terminal.erasures import emit_erasures, erasure_options
 from shared.terminal.options import common, database, erasures, settings_with, store
 from shared.terminal.parts import catalog_of, database_of, event_log, key_of
 from shared.terminal.restore_options import check_restorable_at, moment_of
@@ -44,7 +44,7 @@ def export(as_json: bool, ref: str | None, at: str | None, output: Path, **flags
     """
     check_export_name(output)
     settings = settings_with(backup_store=flags["store"])
-    way = way_out_of(settings, without=flags["without_erasures"], absent=flags["absent"])
+    erasures = erasure_options(settings, without=flags["without_erasures"], absent=flags["absent"])
     catalog = catalog_of(settings)
     if not (ref or at):
         raise UsageError("--backup REF is missing: an id, latest, or latest-verified; or --at TIME; see litekeep list")
@@ -59,7 +59,7 @@ def export(as_json: bool, ref: str | None, at: str | None, output: Path, **flags
         audited(log, settings, "export", str(output), **about),
         progress_bars(wanted=not as_json) as progress,
     ):
-        done = export_backup(catalog, backup, key_of(settings), output, way=way, progress=progress)
+        done = export_backup(catalog, backup, key_of(settings), output, erasures=erasures, progress=progress)
         emit_erasures(log, name, name.id, str(output), done.erased)
     notes = [*(f"passed over: {why}" for why in backup.passed_over), *done.notes]
     if as_json:

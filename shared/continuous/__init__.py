@@ -1,1 +1,1 @@
-"""Chains of page-level increments: the page index, the parent by the radix rule, the path to a point, its rebuild."""
+"""Chains of page-level increments: page index, radix rule for parents, path to a point, and rebuild of a point."""

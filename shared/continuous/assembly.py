@@ -1,7 +1,7 @@
-"""A database file put together newest first: each page is written once, and hashed from memory as it is written.
+"""Assemble a database file, newest step first: each page is written once, and hashed from memory meanwhile.
 
-The page hashes go to a private file beside it, so that memory does not grow with the database: of each page there is
-one bit that says whether it is there. A page that no step has leaves a gap in the hashes, and so another identity.
+The page hashes go to a private file, so that memory does not grow with the database; one bit per page records whether
+it was written. A page that no step has leaves a gap in the hashes, so the identity differs.
 """
 
 import os
@@ -17,20 +17,20 @@ _AT_ONCE = 4  # batches whose pages wait in memory for their hashes
 
 
 class Assembly:
-    """The file `image` of so many pages; `hashes` is the open file of their hashes. One thread puts pages into it."""
+    """The database file `image`, and the open file of its page `hashes`. Only one thread may put pages."""
 
     def __init__(
         self, image: BinaryIO, hashes: BinaryIO, page_size: int, page_count: int, pool: ThreadPoolExecutor
     ) -> None:
         self._image, self._hashes, self._pool = image.fileno(), hashes.fileno(), pool
         self._page_size, self._page_count, self._limit = page_size, page_count, page_count
-        self._there = bytearray(page_count // 8 + 1)
+        self._written = bytearray(page_count // 8 + 1)
         self._waiting: deque[tuple[Sequence[Run], Future[bytes]]] = deque()
         os.ftruncate(self._image, page_size * page_count)
         os.ftruncate(self._hashes, HASH * page_count)
 
     def put(self, numbers: Sequence[int], pages: memoryview, key: bytes) -> None:
-        """The next pages, of these ascending numbers: those that no newer step has, nor cut off."""
+        """Write pages with these ascending numbers, except those that a newer step wrote or cut off."""
         runs = list(self._missing(numbers))
         size = self._page_size
         for place, number, count in runs:
@@ -40,24 +40,24 @@ class Assembly:
         self._settle(_AT_ONCE)
 
     def cut(self, page_count: int) -> None:
-        """The step that was put had so many pages: what older ones have beyond is no longer there."""
+        """Limit older steps to the page count of the newer step."""
         self._limit = min(self._limit, page_count)
 
     def state(self, path: Path, key: bytes) -> State:
-        """What the file holds, when all is put; `path` is that of the hashes."""
+        """Return the state of the complete file; `path` is that of the hashes."""
         self._settle(0)
         return state_of(path, self._page_size, self._page_count, key)
 
     def _missing(self, numbers: Sequence[int]) -> Iterator[Run]:
-        there, limit = self._there, self._limit
+        written, limit = self._written, self._limit
         first = count = 0
         for place, number in enumerate(numbers):
             if number > limit:
                 break
             byte, bit = number >> 3, 1 << (number & 7)
-            if there[byte] & bit:
+            if written[byte] & bit:
                 continue
-            there[byte] |= bit
+            written[byte] |= bit
             if count and place == first + count and number == numbers[first] + count:
                 count += 1
                 continue
@@ -77,7 +77,7 @@ class Assembly:
 
 
 def _write(descriptor: int, content: memoryview, offset: int) -> None:
-    """All of it; a system may take less at a time."""
+    """Write all of `content`; the system may accept less at a time."""
     while content:
         written = os.pwrite(descriptor, content, offset)
         content, offset = content[written:], offset + written

@@ -1,12 +1,12 @@
-"""The page index: a keyed hash of each page of a state, and what two states differ in.
+"""The page index: a keyed hash of each page of a state, and the difference between two states.
 
-A state's hashes lie in a private file, 16 bytes a page in page order, so that memory does not grow with the database.
-The hash is BLAKE2b with a random key, made with the base and handed on from index to index: whoever writes rows must
-not be able to make a changed page look unchanged. The page that holds the byte at 1 GiB has no content (SQLite's lock
-page): its place is zeros, and it is in no increment and in no identity.
+The hashes of a state are in a private file, 16 bytes per page in page order, so that memory does not grow with the
+database. The hash is BLAKE2b with a random key of the base, which its increments share: someone who writes rows must
+not be able to make a changed page look unchanged. The page with the byte at 1 GiB has no content (SQLite's lock page).
+Its hash is zeros, and no increment contains it.
 
-As stored, an index is a head and then, of a base, the hash of every page; of an increment, the number and the hash of
-each page that it holds.
+A stored index has a head, followed by the hash of every page (base) or the number and hash of each of its pages
+(increment).
 """
 
 import os
@@ -28,16 +28,16 @@ _HEAD = struct.Struct(">16sLLQQ32s")  # magic, page size, 1 of an increment, pag
 _ENTRY = struct.Struct(f">Q{HASH}s")
 _LOCK_BYTE = 1 << 30
 _NO_HASH = bytes(HASH)
-_BLOCK = 4 << 10  # bytes that are compared at once, before one hash is
+_BLOCK = 4 << 10  # bytes of hashes that are compared at once before single ones are
 _HASHED_AT_ONCE = 4  # chunks
 _CHUNK = 1 << 20  # bytes; a multiple of every page size and of HASH
 
-Run = tuple[int, int, int]  # of pages in a row: the place of the first in a batch, its number, and how many they are
+Run = tuple[int, int, int]  # consecutive pages: position of the first in a batch, its page number, count
 
 
 @dataclass(frozen=True)
 class State:
-    """The hashes of all pages of a state, in the file `path`; `identity` is the hash of them all, in hex."""
+    """The page hashes of a state, in the file `path`. `identity` is the hash of all of them, in hex."""
 
     path: Path
     page_size: int
@@ -47,12 +47,13 @@ class State:
 
     @property
     def lock_page(self) -> int:
+        """The number of the page without content."""
         return lock_page(self.page_size)
 
 
 @dataclass(frozen=True)
 class Head:
-    """What a stored index says of itself."""
+    """The head of a stored index."""
 
     page_size: int
     page_count: int
@@ -62,16 +63,17 @@ class Head:
 
     @property
     def size_of_entries(self) -> int:
+        """The size of what follows the head, in bytes."""
         return self.entries * (_ENTRY.size if self.changes_only else HASH)
 
 
 def lock_page(page_size: int) -> int:
-    """The number of the page without content; pages count from 1."""
+    """Return the number of the page without content; pages are numbered from 1."""
     return _LOCK_BYTE // page_size + 1
 
 
 def hash_pages(image: Path, page_size: int, key: bytes, target: Path) -> State:
-    """Hashes every page of a database file into the new file `target`, on two cores."""
+    """Hash every page of a database file into the new file `target`, in two threads."""
     page_count, first = image.stat().st_size // page_size, 1
     waiting: deque[Future[bytes]] = deque()
     with image.open("rb") as pages, target.open("xb") as hashes, ThreadPoolExecutor(2, "hashes") as pool:
@@ -85,7 +87,7 @@ def hash_pages(image: Path, page_size: int, key: bytes, target: Path) -> State:
 
 
 def hash_runs(pages: memoryview, runs: Iterable[Run], page_size: int, key: bytes) -> bytes:
-    """The hashes of those of a batch of pages that the runs name, in their order."""
+    """Return the hashes of the pages in `runs`, in order, out of a batch of pages."""
     found, locked = [], lock_page(page_size)
     for place, number, count in runs:
         own = pages[place * page_size : (place + count) * page_size]
@@ -100,12 +102,12 @@ def hash_runs(pages: memoryview, runs: Iterable[Run], page_size: int, key: bytes
 
 
 def state_of(path: Path, page_size: int, page_count: int, key: bytes) -> State:
-    """The state whose hashes lie in the file already."""
+    """Return the state whose hashes are in the file `path`."""
     return State(path, page_size, page_count, key, _identity(path, page_size, page_count, key))
 
 
 def changed_pages(before: State, after: State) -> Iterator[int]:
-    """The numbers of the pages of `after` that `before` has not, or otherwise; in order, never the lock page."""
+    """Yield the numbers of new or changed pages of `after`, in order and without the lock page."""
     number, locked = 1, after.lock_page
     with before.path.open("rb") as old, after.path.open("rb") as new:
         while new_hashes := new.read(_CHUNK):
@@ -117,7 +119,7 @@ def changed_pages(before: State, after: State) -> Iterator[int]:
 
 
 def whole_index(state: State) -> Iterator[bytes]:
-    """A base's index as it is stored."""
+    """Yield the stored form of the index of a base."""
     yield _HEAD.pack(_MAGIC, state.page_size, 0, state.page_count, state.page_count, state.key)
     with state.path.open("rb") as hashes:
         while piece := hashes.read(_CHUNK):
@@ -125,7 +127,7 @@ def whole_index(state: State) -> Iterator[bytes]:
 
 
 def index_of_changes(state: State, numbers: Iterable[int], count: int) -> Iterator[bytes]:
-    """An increment's index as it is stored: of those pages of the state."""
+    """Yield the stored form of the index of an increment with these pages of the state."""
     yield _HEAD.pack(_MAGIC, state.page_size, 1, state.page_count, count, state.key)
     with state.path.open("rb") as hashes:
         for number in numbers:
@@ -134,7 +136,7 @@ def index_of_changes(state: State, numbers: Iterable[int], count: int) -> Iterat
 
 
 def read_head(stream: "Bytes") -> Head:
-    """The head of a stored index. Raises Damaged when it is none."""
+    """Read the head of a stored index. Raises Damaged if it is not one."""
     magic, page_size, changes_only, page_count, entries, key = _HEAD.unpack(stream.exactly(_HEAD.size))
     sized = 512 <= page_size <= 65536 and page_size & (page_size - 1) == 0
     counted = entries <= page_count if changes_only else entries == page_count
@@ -144,7 +146,7 @@ def read_head(stream: "Bytes") -> Head:
 
 
 def entries_of(head: Head, stream: "Bytes") -> Iterator[tuple[int, bytes]]:
-    """The pages of an increment and their hashes, in order. Raises Damaged for any that cannot be."""
+    """Yield the page numbers of an increment and their hashes, in order. Raises Damaged for an impossible number."""
     last = 0
     for _ in range(head.entries):
         number, found = _ENTRY.unpack(stream.exactly(_ENTRY.size))
@@ -156,13 +158,13 @@ def entries_of(head: Head, stream: "Bytes") -> Iterator[tuple[int, bytes]]:
 
 
 def write_whole(head: Head, stream: "Bytes", hashes: BinaryIO) -> None:
-    """Copies the hashes of a base's index into a file. Raises Damaged when there are more or fewer."""
+    """Copy the hashes of a base's index to a file. Raises Damaged if there are more or fewer."""
     hashes.writelines(stream.pieces(head.size_of_entries))
     stream.end()
 
 
 def overlay(entries: Iterable[tuple[int, bytes]], page_count: int, hashes: BinaryIO) -> None:
-    """Makes the hashes of a state those of its successor: so many pages, and these with other hashes."""
+    """Update the hashes of a state to those of its successor, with `page_count` pages and these changed entries."""
     descriptor = hashes.fileno()
     os.ftruncate(descriptor, page_count * HASH)
     for number, found in entries:
@@ -170,18 +172,18 @@ def overlay(entries: Iterable[tuple[int, bytes]], page_count: int, hashes: Binar
 
 
 class Bytes:
-    """Pieces of any size, taken by the byte."""
+    """Reads exact numbers of bytes from pieces of any size."""
 
     def __init__(self, pieces: Iterable[bytes]) -> None:
         self._pieces = iter(pieces)
         self._left = memoryview(b"")
 
     def exactly(self, size: int) -> bytes:
-        """The next `size` bytes. Raises Damaged when there are fewer."""
+        """Return the next `size` bytes. Raises Damaged if there are fewer."""
         return bytes(self.view(size))
 
     def view(self, size: int) -> memoryview:
-        """The same without a copy, where they came in one piece."""
+        """Return the next `size` bytes, without a copy if they are in one piece. Raises Damaged if there are fewer."""
         if not self._left:
             self._left = memoryview(next(self._pieces, b""))
         if len(self._left) >= size:
@@ -191,30 +193,31 @@ class Bytes:
         while (wanted := size - len(found)) > 0:
             piece = next(self._pieces, None)
             if piece is None:
-                raise Damaged("ends before all that it announces")
+                raise Damaged("ends early")
             found += piece[:wanted] if len(piece) > wanted else piece
             self._left = memoryview(piece)[wanted:]
         return memoryview(found)
 
     def pieces(self, size: int) -> Iterator[memoryview]:
-        """The next `size` bytes, some at a time. Raises Damaged when there are fewer."""
+        """Yield the next `size` bytes in pieces. Raises Damaged if there are fewer."""
         while size:
             piece = self.view(min(size, _CHUNK))
             size -= len(piece)
             yield piece
 
     def skip(self, size: int) -> None:
+        """Discard the next `size` bytes. Raises Damaged if there are fewer."""
         for _ in self.pieces(size):
             pass
 
     def end(self) -> None:
-        """Raises Damaged when there is more."""
+        """Raise Damaged if there are more bytes."""
         if self._left or any(self._pieces):
-            raise Damaged("holds more than it announces")
+            raise Damaged("has more bytes than its head says")
 
 
 def _differing(old: bytes, new: bytes) -> Iterator[int]:
-    """Where in `new` a hash differs from that in `old`, or has none there."""
+    """Yield the positions in `new` whose hash differs from `old`, or which `old` does not have."""
     for block in range(0, len(new), _BLOCK):
         if old[block : block + _BLOCK] != new[block : block + _BLOCK]:
             for start in range(block, min(block + _BLOCK, len(new)), HASH):
@@ -223,7 +226,7 @@ def _differing(old: bytes, new: bytes) -> Iterator[int]:
 
 
 def _hashes(piece: bytes, first: int, page_size: int, key: bytes) -> bytes:
-    """Of the pages from the number `first` on."""
+    """Return the hashes of the pages in `piece`, the first of which has the number `first`."""
     return hash_runs(memoryview(piece), [(0, first, -(-len(piece) // page_size))], page_size, key)
 
 

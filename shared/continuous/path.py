@@ -1,7 +1,7 @@
-"""The path to a point: its base and the increments between, each with its seal checked and in its place.
+"""The path to a point: its base and the increments between, each with a checked seal and position.
 
-A link is followed by name, not by a listing. Whatever is not as it must be is NotGood: no state but the one that was
-there is ever made of it.
+Links are followed by name, not by a listing. Anything wrong raises NotGood, so that a restore never makes a state that
+never existed.
 """
 
 from collections.abc import Iterator, Sequence
@@ -25,12 +25,12 @@ from shared.stores import Store, StoredObject
 from shared.stores.interface import ReadsListed
 
 _AT_ONCE = 8  # manifests
-_LONGEST = 1000  # steps; by the radix rule a hundred million cycles take 90
+_LONGEST = 1000  # steps; with the radix rule, a hundred million cycles need 90
 
 
 @dataclass(frozen=True)
 class Step:
-    """A backup of the path, authentic, and the key that opens its artifacts. `sha256`: of the manifest as stored."""
+    """An authentic backup of a path, and the key of its artifacts. `sha256` is that of the stored manifest."""
 
     manifest: Manifest
     data_key: DataKey | None
@@ -42,17 +42,17 @@ class Step:
 
 
 @dataclass(frozen=True)
-class Below:
-    """What a point rests on: the key that opens it, and its manifests, as far as a listing has them, nearest first."""
+class Parents:
+    """How to read the parents of a point: the key, and their listed manifests, nearest first, as far as known."""
 
     key: WrappingKey | None = None
     listed: Sequence[StoredObject] = ()
 
 
 def chain_of(manifest: Manifest) -> Chain:
-    """Returns its place in its chain. Raises NotGood if it is in none."""
+    """Return the chain entry of a manifest. Raises NotGood if it has none."""
     if manifest.chain is None:
-        raise NotGood(f"{manifest.id} is no point of a chain: use another backup")
+        raise NotGood(f"{manifest.id} is not a point of a chain: use another backup")
     return manifest.chain
 
 
@@ -60,35 +60,34 @@ def path_to(
     store: Store,
     manifest: Manifest,
     data_key: DataKey | None,
-    below: Below,
+    parents: Parents,
 ) -> list[Step]:
-    """The steps from the base to this point, which is the last.
+    """Return the steps from the base to this point, which is the last.
 
-    The manifests that a listing says are on the way are read several at a time. Which ones are, only the manifests
-    themselves decide.
+    Listed manifests are read several at a time, but only the manifests themselves decide which steps are on the path.
 
-    Raises NotGood for a step that is missing, changed or out of place, KeyProblem or StoreError when that cannot be
-    told.
+    Raises NotGood if a step is missing, changed or out of place, and KeyProblem or StoreError if that cannot be
+    checked.
     """
     steps = [Step(manifest, data_key)]
-    with _Steps(store, below) as read:
+    with _Steps(store, parents) as read:
         for _ in range(_LONGEST):
             first = steps[-1]
             if first.chain.parent is None:
                 _check_base(first, manifest)
                 return steps[::-1]
             steps.append(_parent(read, first, manifest))
-    raise NotGood(f"{manifest.id} builds on more than {_LONGEST} others: use another backup")
+    raise NotGood(f"{manifest.id} needs more than {_LONGEST} other backups: use another backup")
 
 
 class _Steps:
-    """Reads the steps of a path by their names, those of a listing before they are asked for."""
+    """Reads the steps of a path by name, and listed ones in advance."""
 
-    def __init__(self, store: Store, below: Below) -> None:
-        self._read = partial(read_step, store, key=below.key)
+    def __init__(self, store: Store, parents: Parents) -> None:
+        self._read = partial(read_step, store, key=parents.key)
         self._pool = ThreadPoolExecutor(_AT_ONCE, "path")
-        found = ((parsed, item) for item in below.listed[:_LONGEST] if (parsed := parse(item.name)) is not None)
-        self._coming = {
+        found = ((parsed, item) for item in parents.listed[:_LONGEST] if (parsed := parse(item.name)) is not None)
+        self._pending = {
             parsed.backup: self._pool.submit(self._read, parsed.backup, listed=item)
             for parsed, item in found
             if parsed.role == "manifest"
@@ -101,16 +100,16 @@ class _Steps:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def step(self, name: BackupName) -> Step:
-        """Raises NotGood, ObjectMissing, KeyProblem or StoreError."""
-        coming = self._coming.pop(name, None)
-        if coming is not None:
-            with suppress(ObjectMissing, NotGood):  # replaced since, or damaged on the way: whatever has the name now
-                return coming.result()
+        """Return one step. Raises NotGood, ObjectMissing, KeyProblem or StoreError."""
+        pending = self._pending.pop(name, None)
+        if pending is not None:
+            with suppress(ObjectMissing, NotGood):  # replaced, or damaged in transit: read it again by name
+                return pending.result()
         return self._read(name)
 
 
 def objects_of(path: Sequence[Step]) -> Iterator[tuple[Step, Format]]:
-    """The artifacts that a rebuild of the point reads, in order."""
+    """Yield the artifacts that a rebuild of the point reads, in order."""
     for step in path:
         yield step, Format.INDEX
         yield step, Format.SQLITE if step.chain.parent is None else Format.PAGES
@@ -122,14 +121,14 @@ def _parent(read: _Steps, child: Step, point: Manifest) -> Step:
         step = read.step(name)
         _check_link(step, child)
     except ObjectMissing:
-        raise NotGood(f"{point.id} cannot be rebuilt: {name.id}, which it builds on, is missing") from None
+        raise NotGood(f"{point.id} cannot be rebuilt: its parent {name.id} is missing") from None
     except NotGood as error:
-        raise NotGood(f"{point.id} cannot be rebuilt, it builds on {name.id}: {error}") from None
+        raise NotGood(f"{point.id} cannot be rebuilt: its parent {name.id}: {error}") from None
     return step
 
 
 def read_step(store: Store, name: BackupName, key: WrappingKey | None, *, listed: StoredObject | None = None) -> Step:
-    """A backup of a chain, read by its name, or its manifest as it was listed, which takes a request less.
+    """Read a backup of a chain by name, or from its listed manifest, which saves a request.
 
     Raises NotGood, ObjectMissing, KeyProblem or StoreError.
     """
@@ -143,7 +142,7 @@ def read_step(store: Store, name: BackupName, key: WrappingKey | None, *, listed
     manifest = parse_manifest(raw, name)
     try:
         return Step(manifest, check_manifest(manifest, raw, key), sha256(raw).hexdigest())
-    except KeyProblem:  # perhaps it was wrapped anew since: only then that costs a listing
+    except KeyProblem:  # it may have been re-wrapped; only then a listing is needed
         return Step(manifest, open_sealed(manifest, raw, key, _rewrappings(store, name)))
 
 
@@ -155,23 +154,23 @@ def _rewrappings(store: Store, name: BackupName) -> Iterator[tuple[int, Read]]:
 
 
 def _check_link(parent: Step, child: Step) -> None:
-    fits = (
+    matches = (
         parent.chain.base == child.chain.base
         and parent.chain.cycle < child.chain.cycle
         and parent.manifest.created_at <= child.manifest.created_at
         and parent.manifest.sqlite.page_size == child.manifest.sqlite.page_size
     )
-    if not fits:
-        raise NotGood(f"{parent.manifest.id} is not in the place in the chain that {child.manifest.id} gives it")
+    if not matches:
+        raise NotGood(f"{parent.manifest.id} does not have the position in the chain that {child.manifest.id} names")
     _check_artifacts(child.manifest, Format.PAGES)
 
 
 def _check_base(base: Step, point: Manifest) -> None:
     if base.manifest.id != base.chain.base or base.chain.cycle:
-        raise NotGood(f"{point.id} cannot be rebuilt: {base.manifest.id} at its beginning is no base")
+        raise NotGood(f"{point.id} cannot be rebuilt: its first backup {base.manifest.id} is not a base")
     _check_artifacts(base.manifest, Format.SQLITE)
 
 
 def _check_artifacts(manifest: Manifest, pages: Format) -> None:
     if not (manifest.artifact(pages) and manifest.artifact(Format.INDEX)):
-        raise NotGood(f"{manifest.id} does not hold its pages and their index")
+        raise NotGood(f"{manifest.id} lacks its pages or their index")

@@ -1,8 +1,8 @@
-"""Which cycle a cycle builds on.
+"""The radix rule: which cycle is the parent of a cycle.
 
-Cycles are numbered from the base, which is 0. The parent of k is k with its lowest non-zero digit, in base 16, lowered
-by one: 0x123 builds on 0x122, 0x120 on 0x110. So nothing is ever merged or written twice, and a state is at most 15
-increments a digit away from its base.
+Cycles are numbered from the base, which is 0. The parent of k is k with its lowest non-zero hexadecimal digit lowered
+by one: 0x123 has the parent 0x122, and 0x120 the parent 0x110. Nothing is ever merged or written twice, and a state is
+at most 15 increments per digit away from its base.
 """
 
 from collections.abc import Iterator
@@ -11,9 +11,9 @@ _BITS = 4
 
 
 def parent_of(cycle: int) -> int:
-    """The cycle that `cycle`, 1 or more, builds on."""
+    """Return the parent of `cycle`, which is 1 or more."""
     if cycle < 1:
-        raise ValueError("the base builds on nothing")
+        raise ValueError("the base has no parent")
     step = 1
     while cycle % (step << _BITS) == 0:
         step <<= _BITS
@@ -21,14 +21,14 @@ def parent_of(cycle: int) -> int:
 
 
 def ancestors(cycle: int) -> Iterator[int]:
-    """The cycles between a new cycle and its base, nearest first; the base, 0, is the last."""
+    """Yield the ancestors of a cycle, nearest first; the base, 0, is the last."""
     while cycle:
         cycle = parent_of(cycle)
         yield cycle
 
 
-def still_to_come(cycle: int) -> frozenset[int]:
-    """Those of the cycles up to `cycle` that later ones build on: itself, and itself with its low digits 0."""
+def future_parents(cycle: int) -> frozenset[int]:
+    """Return the cycles up to `cycle` that can be parents of later ones: itself, and itself with low digits zeroed."""
     found, step = {cycle, 0}, 1
     while step <= cycle:
         found.add(cycle - cycle % step)

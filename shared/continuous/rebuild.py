@@ -1,8 +1,8 @@
-"""A point's pages, and the hashes of its pages, made anew from its path.
+"""Rebuild the pages of a point, or the hashes of its pages, from its path.
 
-The hashes are made step by step: those of the base, then each increment's over them, cut or lengthened to the pages
-that the state had. The pages are put together newest first. What comes out must have the identity that the point's
-manifest says, which is a hash of every page: however many increments lie between, it is what was there, byte for byte.
+The hashes are built step by step: those of the base, then those of each increment over them, cut or extended to the
+page count of the state. The pages are assembled newest first. The result must have the identity in the point's
+manifest, which is a hash of every page; so it equals what was backed up, byte for byte.
 """
 
 import os
@@ -15,26 +15,26 @@ from typing import BinaryIO
 
 from shared.archive.damage import Damaged
 from shared.archive.pipeline import read_ahead
-from shared.continuous.ahead import Ahead, artifact_of, fetched_ahead, opened
 from shared.continuous.assembly import Assembly
 from shared.continuous.index import Bytes, Head, State, entries_of, overlay, read_head, state_of, write_whole
 from shared.continuous.path import Step, objects_of
+from shared.continuous.prefetch import Prefetcher, artifact_of, opened, prefetched
 from shared.errors import NotGood
 from shared.model.names import Format
 from shared.stores import Store
 
-Tell = Callable[[int, int], None]  # bytes of pages done, and in all
+OnProgress = Callable[[int, int], None]  # called with the bytes of pages done and the total
 
-_BATCH = 1 << 20  # bytes of pages that are put at once
+_BATCH = 1 << 20  # bytes of pages that are written at once
 
 
 def rebuild_state(store: Store, path: Sequence[Step], target: Path) -> State:
-    """The page hashes of the last step's state, in the new file `target`. Raises NotGood or StoreError."""
+    """Write the page hashes of the last step to the new file `target`. Raises NotGood or StoreError."""
     last, key = path[-1], b""
     wanted = [(step, Format.INDEX) for step in path]
-    with _private(target) as hashes, fetched_ahead(store, wanted) as ahead:
+    with _private(target) as hashes, prefetched(store, wanted) as prefetcher:
         for step in path:
-            with _index(ahead, step) as (head, stream):
+            with _index(prefetcher, step) as (head, stream):
                 key = _same_key(key, head, step)
                 if head.changes_only:
                     overlay(entries_of(head, stream), head.page_count, hashes)
@@ -43,16 +43,18 @@ def rebuild_state(store: Store, path: Sequence[Step], target: Path) -> State:
                     hashes.flush()
     state = state_of(target, last.manifest.sqlite.page_size, last.manifest.sqlite.page_count, key)
     if state.identity != last.chain.identity:
-        raise NotGood(f"the page index of {last.manifest.id} is not that of its state: use another backup")
+        raise NotGood(f"the page index of {last.manifest.id} does not match its manifest: use another backup")
     return state
 
 
-def rebuild_pages(store: Store, path: Sequence[Step], target: Path, tell: Tell = lambda _done, _all: None) -> None:
-    """The database file of the last step's state, in the new file `target`, proven by its identity.
+def rebuild_pages(
+    store: Store, path: Sequence[Step], target: Path, on_progress: OnProgress = lambda _done, _all: None
+) -> None:
+    """Rebuild the database of the last step as the new file `target`, and check its identity.
 
-    The newest step comes first, and of the older ones only the pages that no newer one has: each page is written and
-    hashed once. The base, which is the last to be used, is being read from the beginning.
-    Raises NotGood when it cannot be that very state, StoreError for the store.
+    Steps are applied newest first, and from older steps only pages that no newer one has: each page is written and
+    hashed once. Reading of the base, which is used last, starts at once.
+    Raises NotGood if the identity differs, and StoreError if the store fails.
     """
     base, *increments = path
     hashes = target.with_name(f"{target.name}.hashes")
@@ -62,13 +64,13 @@ def rebuild_pages(store: Store, path: Sequence[Step], target: Path, tell: Tell =
             _private(target) as image,
             _private(hashes) as found,
             ThreadPoolExecutor(2, "hashes") as pool,
-            fetched_ahead(store, wanted) as ahead,
+            prefetched(store, wanted) as prefetcher,
             opened(store, base, Format.SQLITE) as plain,
             read_ahead(plain) as pieces,
         ):
             sqlite = path[-1].manifest.sqlite
             made = Assembly(image, found, sqlite.page_size, sqlite.page_count, pool)
-            key = _put_all(made, path, ahead, Bytes(pieces), _Told(path, tell))
+            key = _put_all(made, path, prefetcher, Bytes(pieces), _PageProgress(path, on_progress))
             prove_state(path[-1], made.state(hashes, key))
     except BaseException:
         target.unlink(missing_ok=True)
@@ -78,60 +80,62 @@ def rebuild_pages(store: Store, path: Sequence[Step], target: Path, tell: Tell =
 
 
 def prove_state(step: Step, state: State) -> None:
-    """Raises NotGood when that is not the state that the backup was made of."""
+    """Raise NotGood if this is not the state that was backed up."""
     if state.identity != step.chain.identity:
-        raise NotGood(
-            f"{step.manifest.id} came back with other pages than were there: its identity differs; use another backup"
-        )
+        raise NotGood(f"the rebuilt pages of {step.manifest.id} differ from those backed up: use another backup")
 
 
-class _Told:
-    """Bytes of pages read, of all that the path holds."""
+class _PageProgress:
+    """Reports the bytes of pages read, out of all on the path."""
 
-    def __init__(self, path: Sequence[Step], tell: Tell) -> None:
+    def __init__(self, path: Sequence[Step], on_progress: OnProgress) -> None:
         pages = (Format.PAGES if step.chain.parent else Format.SQLITE for step in path)
         self._total = sum(artifact_of(step, form).plain_size_bytes for step, form in zip(path, pages, strict=True))
-        self._tell, self._done = tell, 0
+        self._on_progress, self._done = on_progress, 0
 
     def more(self, size: int) -> None:
         self._done += size
-        self._tell(self._done, self._total)
+        self._on_progress(self._done, self._total)
 
 
-def _put_all(made: Assembly, path: Sequence[Step], ahead: Ahead, base: Bytes, told: _Told) -> bytes:
-    """Puts the pages of all steps; returns the key of their hashes, which is the same in all."""
+def _put_all(
+    made: Assembly, path: Sequence[Step], prefetcher: Prefetcher, base: Bytes, progress: _PageProgress
+) -> bytes:
+    """Write the pages of all steps. Returns the key of their hashes, which is the same in all."""
     key = b""
     for step in reversed(path):
-        with _index(ahead, step) as (head, index):
+        with _index(prefetcher, step) as (head, index):
             key = _same_key(key, head, step)
             made.cut(head.page_count)
             if head.changes_only:
-                _put_increment(made, ahead, step, (head, index), told)
+                _put_increment(made, prefetcher, step, (head, index), progress)
             else:
                 index.skip(head.size_of_entries)
-                _put_base(made, step, head, base, told)
+                _put_base(made, step, head, base, progress)
     return key
 
 
-def _put_increment(made: Assembly, ahead: Ahead, step: Step, of: tuple[Head, Bytes], told: _Told) -> None:
+def _put_increment(
+    made: Assembly, prefetcher: Prefetcher, step: Step, of: tuple[Head, Bytes], progress: _PageProgress
+) -> None:
     head, index = of
     at_once = max(1, _BATCH // head.page_size)
     entries = entries_of(head, index)
-    with ahead.opened(step, Format.PAGES) as pieces:
+    with prefetcher.opened(step, Format.PAGES) as pieces:
         pages = Bytes(pieces)
         while numbers := [number for number, _ in islice(entries, at_once)]:
             made.put(numbers, pages.view(len(numbers) * head.page_size), head.key)
-            told.more(len(numbers) * head.page_size)
+            progress.more(len(numbers) * head.page_size)
         pages.end()
 
 
-def _put_base(made: Assembly, step: Step, head: Head, pages: Bytes, told: _Told) -> None:
+def _put_base(made: Assembly, step: Step, head: Head, pages: Bytes, progress: _PageProgress) -> None:
     first, size = 1, head.page_size
     try:
         for piece in pages.pieces(head.page_count * size):
             made.put(range(first, first + len(piece) // size), piece, head.key)
             first += len(piece) // size
-            told.more(len(piece))
+            progress.more(len(piece))
         pages.end()
     except Damaged:
         raise NotGood(
@@ -140,23 +144,23 @@ def _put_base(made: Assembly, step: Step, head: Head, pages: Bytes, told: _Told)
 
 
 @contextmanager
-def _index(ahead: Ahead, step: Step) -> Iterator[tuple[Head, Bytes]]:
-    """The index of a step, whose header is checked against the manifest, read to its end."""
+def _index(prefetcher: Prefetcher, step: Step) -> Iterator[tuple[Head, Bytes]]:
+    """Yield the head of a step's index, checked against the manifest, and its entries. All of them must be read."""
     sqlite, chain = step.manifest.sqlite, step.chain
-    with ahead.opened(step, Format.INDEX) as pieces:
+    with prefetcher.opened(step, Format.INDEX) as pieces:
         stream = Bytes(pieces)
         head = read_head(stream)
         entries = sqlite.page_count if chain.parent is None else chain.changed_pages
-        said = (head.page_size, head.page_count, head.entries, head.changes_only)
-        if said != (sqlite.page_size, sqlite.page_count, entries, chain.parent is not None):
-            raise Damaged("is of another state than its manifest says")
+        found = (head.page_size, head.page_count, head.entries, head.changes_only)
+        if found != (sqlite.page_size, sqlite.page_count, entries, chain.parent is not None):
+            raise Damaged("does not match its manifest")
         yield head, stream
         stream.end()
 
 
 def _same_key(key: bytes, head: Head, step: Step) -> bytes:
     if key and key != head.key:
-        raise NotGood(f"the page index of {step.manifest.id} is of another chain: use another backup")
+        raise NotGood(f"the page index of {step.manifest.id} is from another chain: use another backup")
     return head.key
 
 

@@ -1,7 +1,7 @@
-"""The moments of a database that can be reached, what each costs, and the gaps: a pure function of a listing.
+"""The moments that a database can be restored to, the cost of each, and the gaps: a pure function of a listing.
 
-A range is a run of good points and of marks that nothing was written, no two of them further apart than the promised
-recovery point. Between two ranges is a gap. Backups of other kinds are moments too, and close no gap.
+A range is a sequence of good points and unchanged marks, each at most the promised recovery point after the previous
+one. There is a gap between two ranges. Backups of other kinds are moments too, but do not close gaps.
 """
 
 from collections.abc import Iterable, Mapping, Sequence
@@ -20,7 +20,7 @@ PROMISED = timedelta(minutes=5)
 
 @dataclass(frozen=True)
 class Moment:
-    """A backup that is good as far as is known. `steps` and `reads_bytes`: what its restore reads."""
+    """A backup not known to be bad. Its restore reads `steps` backups and `reads_bytes` bytes."""
 
     backup: Backup
     stored_bytes: int
@@ -69,7 +69,7 @@ class Gap:
 
 @dataclass(frozen=True)
 class Timeline:
-    """Oldest first each."""
+    """The timeline of a database; each part is oldest first."""
 
     database: str
     ranges: Sequence[Range]
@@ -92,7 +92,7 @@ def timeline(
     since: datetime | None,
     until: datetime,
 ) -> Timeline:
-    """Of the backups of one database, in any order, between two moments; `until` is now at the latest."""
+    """Return the timeline of the backups of one database, in any order. `until` is not later than now."""
     own = sorted(
         (each for each in backups if not each.future and not each.name.id.startswith(SAFETY_PREFIX)),
         key=lambda backup: (backup.created_at, backup.manifest.created_at),
@@ -122,7 +122,7 @@ def _ranges(seen: Sequence[tuple[datetime, int]]) -> list[Range]:
             found[-1] = Range(found[-1].since, at, found[-1].points + point)
         elif point:
             found.append(Range(at, at, 1))
-        else:  # it was found unchanged: the point before it is what was there
+        else:  # an unchanged mark: the database equals the previous point
             found.append(Range(at, at, 0))
     return found
 
@@ -130,13 +130,13 @@ def _ranges(seen: Sequence[tuple[datetime, int]]) -> list[Range]:
 def _why(bad: Sequence[Backup], since: datetime, until: datetime) -> str:
     lost = [each for each in bad if since < each.created_at <= until]
     if not lost:
-        return "no cycle came to its end"
+        return "no cycle was completed"
     others = f" and {len(lost) - 1} more" if len(lost) > 1 else ""
     return f"{lost[0].name.id}{others} cannot be restored: {lost[0].wrong}"
 
 
 def _costs(own: Sequence[Backup]) -> Mapping[BackupName, tuple[int, int]]:
-    """How many backups a restore of each reads, and how many bytes; parents come before their children."""
+    """Return the number of backups and bytes that a restore of each reads, computed from parents to children."""
     found: dict[BackupName, tuple[int, int]] = {}
     for backup in sorted(own, key=_cycle):
         parent = parent_of(backup)

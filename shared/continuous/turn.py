@@ -1,7 +1,7 @@
-"""One loop of cycles for a database and a store: the one that began last. An older one gives way to it.
+"""Ensure that one loop of cycles runs per database and store: the newest. An older loop stops.
 
-A turn is a numbered object, as a lease is, and the highest number counts. A loop that was killed leaves its own, which
-stops nobody. Two at once would only make points beside each other; so nothing waits for anything here.
+A turn is a numbered object like a lease, and the highest number wins. A killed loop leaves its object, which blocks
+nobody. Two loops at once would only make redundant points, so nothing waits.
 """
 
 import os
@@ -19,16 +19,18 @@ _TRIES = 20
 
 
 class Turn:
+    """The claim of one loop."""
+
     def __init__(self, store: Store, task: str, stored: StoredObject) -> None:
         self._store, self._task, self._stored = store, task, stored
 
     def is_ours(self) -> bool:
-        """Returns whether no other loop has begun since. Raises StoreError when the store does not tell."""
+        """Return whether no other loop has started since. Raises StoreError."""
         own = lock_names.lease_number(self._task, self._stored.name) or 0
         return max(_numbered(self._store, self._task), default=0) <= own
 
     def end(self) -> None:
-        """Removes it, and what killed loops have left; what the store does not let go is in nobody's way."""
+        """Remove the claim and those of killed loops. Claims that cannot be deleted are harmless."""
         own = lock_names.lease_number(self._task, self._stored.name) or 0
         with suppress(StoreError):
             remove_numbered(self._store, _numbered(self._store, self._task), own + 1)
@@ -36,16 +38,16 @@ class Turn:
 
 @contextmanager
 def turn_of(store: Store, database: str) -> Iterator[Turn]:
-    """Takes the turn until the block ends. Raises StoreError."""
+    """Hold a claim during the block. Raises StoreError."""
     task = lock_names.loop_task(database)
-    says = {"owner": f"{socket.gethostname()}:{os.getpid()}"}
+    content = {"owner": f"{socket.gethostname()}:{os.getpid()}"}
     for _ in range(_TRIES):
         number = max(_numbered(store, task), default=0) + 1
-        with suppress(ObjectExists):  # another began this very moment, and so before us
-            turn = Turn(store, task, take_number(store, lock_names.lease(task, number), says, {}))
+        with suppress(ObjectExists):  # another loop took this number first
+            turn = Turn(store, task, take_number(store, lock_names.lease(task, number), content, {}))
             break
     else:
-        raise StoreError(f"other loops begin on {store.url} all the time: see what starts them")
+        raise StoreError(f"other loops keep starting on {store.url}: find out what starts them")
     try:
         yield turn
     finally:

@@ -1,1 +1,1 @@
-"""Whether all is well, judged by what stores hold: what `litekeep status` shows and the monitor job reports."""
+"""Monitoring: judge the backups in the stores, for `litekeep status` and the monitor job."""

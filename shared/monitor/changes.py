@@ -1,4 +1,4 @@
-"""What changed in the data beyond what is usual: a migration, or a loss that nobody has noticed yet."""
+"""Unusual changes of the data, which can be a migration or an unnoticed loss."""
 
 from collections.abc import Iterator, Sequence
 from itertools import pairwise
@@ -6,28 +6,31 @@ from itertools import pairwise
 from shared.events.log import Event, Field
 from shared.model.kinds import Kind
 from shared.monitor.finding import Finding
-from shared.monitor.listing import Seen
+from shared.monitor.listing import ObservedBackup
 from shared.monitor.usual import LAST, LIMIT_PERCENT, row_change, size_change
 
-_REMEDY = "unless that was meant, hold the one before it (litekeep hold) and find out"
+_REMEDY = "if that was not intended, hold the backup before it (litekeep hold) and find the cause"
 
 
-def changes(here: Sequence[Seen]) -> Iterator[Finding]:
-    """Of the newest readable one of each kind; and of the newest two of all, table by table."""
+def changes(here: Sequence[ObservedBackup]) -> Iterator[Finding]:
+    """Yield findings on the backups of a database, newest first.
+
+    Compares the newest readable backup of each kind with earlier ones, and the two newest of all table by table.
+    """
     readable = [seen for seen in here if seen.damaged is None]
-    newest: dict[Kind, list[Seen]] = {kind: [] for kind in Kind}
+    newest: dict[Kind, list[ObservedBackup]] = {kind: [] for kind in Kind}
     for seen in readable:
         own = newest[seen.kind]
         if len(own) <= LAST:
             own.append(seen)
     for kind, own in newest.items():
-        if own and kind is not Kind.CONTINUOUS:  # each of these has the size of what was written
-            yield from _beyond_the_usual(own[0], own[1:])
+        if own and kind is not Kind.CONTINUOUS:  # the size of a point is that of what was written
+            yield from _sizes_and_rows(own[0], own[1:])
     for after, before in pairwise(readable[:2]):
         yield from _tables(after, before)
 
 
-def _beyond_the_usual(newest: Seen, before: Sequence[Seen]) -> Iterator[Finding]:
+def _sizes_and_rows(newest: ObservedBackup, before: Sequence[ObservedBackup]) -> Iterator[Finding]:
     size, rows = size_change(newest, before), row_change(newest, before)
     about = f"{newest.name.id}, {newest.kind} of {newest.name.database}"
     if size is not None and abs(size) > LIMIT_PERCENT:
@@ -44,7 +47,7 @@ def _beyond_the_usual(newest: Seen, before: Sequence[Seen]) -> Iterator[Finding]
         )
 
 
-def _tables(newest: Seen, before: Seen) -> Iterator[Finding]:
+def _tables(newest: ObservedBackup, before: ObservedBackup) -> Iterator[Finding]:
     if newest.row_counts is None or before.row_counts is None:
         return
     for table, rows in sorted(before.row_counts.items()):
@@ -57,20 +60,20 @@ def _tables(newest: Seen, before: Seen) -> Iterator[Finding]:
         if table not in newest.row_counts:
             yield Finding(
                 Event.MONITOR_TABLE_VANISHED,
-                f"table {table} of {newest.name.database} is in {before.name.id}, and not in {newest.name.id}: "
+                f"table {table} of {newest.name.database} is in {before.name.id} but not in {newest.name.id}: "
                 + _REMEDY,
                 fields,
             )
         elif rows > 0 and newest.row_counts[table] == 0:
             yield Finding(
                 Event.MONITOR_ROW_ANOMALY,
-                f"table {table} of {newest.name.database} has no row in {newest.name.id}, and {rows} in "
+                f"table {table} of {newest.name.database} has no rows in {newest.name.id}, but {rows} in "
                 f"{before.name.id}: {_REMEDY}",
                 fields | {"change_percent": -100.0, "rows": 0},
             )
 
 
-def _fields(newest: Seen, change: float) -> dict[str, Field]:
+def _fields(newest: ObservedBackup, change: float) -> dict[str, Field]:
     return {
         "database": newest.name.database,
         "kind": newest.kind,

@@ -1,4 +1,4 @@
-"""One thing that a person should know of: an event, and a sentence that ends in what to do."""
+"""A finding: an event, and a sentence that ends with what to do."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass
@@ -8,6 +8,8 @@ from shared.events.log import Event, Field, severity_of
 
 @dataclass(frozen=True)
 class Finding:
+    """Something that an operator should know."""
+
     event: Event
     message: str
     fields: Mapping[str, Field]
@@ -18,10 +20,10 @@ class Finding:
 
     @property
     def database(self) -> str | None:
-        """Whose it is; None for one about a store or the key."""
+        """The database concerned, or None if it is about a store or the key."""
         found = self.fields.get("database")
         return found if isinstance(found, str) else None
 
     def to_json(self) -> dict[str, str]:
-        """An item of `alerts`."""
+        """Return an item of `alerts` in the JSON of `litekeep status`."""
         return {"name": self.event.value, "message": self.message}

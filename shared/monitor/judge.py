@@ -1,6 +1,6 @@
-"""From what was seen to what a person should know: pure functions of (listing, schedules, now).
+"""Judge a listing: pure functions of (listing, schedules, now) that return findings.
 
-Whatever is dated in the future is reported, and counts as no backup: it must not hide that others are missing.
+A backup dated in the future is reported and otherwise ignored, so that it cannot hide that others are missing.
 """
 
 from collections.abc import Iterator, Mapping, Sequence
@@ -13,7 +13,7 @@ from shared.model.promises import DRILLED_WITHIN, VERIFIED_WITHIN
 from shared.model.schedules import DEFAULT_SCHEDULES, Schedule
 from shared.monitor.changes import changes
 from shared.monitor.finding import Finding
-from shared.monitor.listing import Listing, Seen, present
+from shared.monitor.listing import Listing, ObservedBackup, present
 from shared.text import count, span
 
 Schedules = Mapping[Kind, Schedule]
@@ -22,7 +22,7 @@ _COPIED_WITHIN = timedelta(hours=1)
 
 
 def judge(listing: Listing, schedules: Schedules | None, now: datetime) -> list[Finding]:
-    """Everything that needs attention, errors first. `schedules` is None if BACKUP_SCHEDULES is not set."""
+    """Return everything that needs attention, errors first. `schedules` is None if BACKUP_SCHEDULES is not set."""
     found = list(listing.problems)
     for database in sorted(listing.databases):
         found += _judge_one(database, listing, schedules, now)
@@ -30,7 +30,7 @@ def judge(listing: Listing, schedules: Schedules | None, now: datetime) -> list[
 
 
 def ages(listing: Listing, now: datetime) -> list[Finding]:
-    """How old the newest good backup of each kind and database is: no complaint, but what is measured."""
+    """Return the age of the newest good backup of each kind and database, as measurements rather than alerts."""
     return [
         Finding(
             Event.MONITOR_AGE,
@@ -42,11 +42,11 @@ def ages(listing: Listing, now: datetime) -> list[Finding]:
     ]
 
 
-def in_force(schedules: Schedules | None, own: Sequence[Seen]) -> Schedules:
-    """The schedules that a database is held to.
+def in_force(schedules: Schedules | None, own: Sequence[ObservedBackup]) -> Schedules:
+    """Return the schedules that apply to a database with these backups.
 
-    Without BACKUP_SCHEDULES nobody has said which kinds are taken here: those that ever were are held to the
-    defaults. A database that has no backup at all is held to the daily one.
+    Without BACKUP_SCHEDULES, the defaults of the kinds that it has backups of apply. The daily schedule applies to a
+    database without backups.
     """
     if schedules is not None:
         return schedules
@@ -69,14 +69,14 @@ def _judge_one(database: str, listing: Listing, schedules: Schedules | None, now
     yield from _drill_overdue(database, here, listing.last_drill(database, now), now)
 
 
-def _stale(database: str, here: Sequence[Seen], schedules: Schedules, now: datetime) -> Iterator[Finding]:
+def _stale(database: str, here: Sequence[ObservedBackup], schedules: Schedules, now: datetime) -> Iterator[Finding]:
     newest = _newest_good(here)
     for kind, schedule in schedules.items():
         allowed, seen = schedule.allowed_age(now), newest.get(kind)
         fields: dict[str, Field] = {"database": database, "kind": kind, "allowed_seconds": allowed.total_seconds()}
         remedy = f"take one with litekeep backup --kind {kind}, and see why its schedule did not"
         if seen is None and here and schedule.last_due(now) < here[-1].created_at:
-            continue  # its first slot since the database was first backed up is not due yet
+            continue  # the first slot after the first backup of the database is not due yet
         if seen is None:
             yield Finding(Event.MONITOR_STALE, f"there is no good {kind} backup of {database}: {remedy}", fields)
         elif seen.behind(now) > allowed:
@@ -88,9 +88,9 @@ def _stale(database: str, here: Sequence[Seen], schedules: Schedules, now: datet
             )
 
 
-def _not_good(own: Sequence[Seen]) -> Iterator[Finding]:
+def _not_good(own: Sequence[ObservedBackup]) -> Iterator[Finding]:
     wrong = [seen for seen in own if seen.wrong is not None and seen.unopened is None]
-    points = [seen for seen in wrong if seen.kind is Kind.CONTINUOUS]  # one harmed object takes many with it
+    points = [seen for seen in wrong if seen.kind is Kind.CONTINUOUS]  # one damaged object affects many points
     for seen in wrong:
         if seen.kind is Kind.CONTINUOUS and seen is not points[0]:
             continue
@@ -105,26 +105,26 @@ def _not_good(own: Sequence[Seen]) -> Iterator[Finding]:
         )
 
 
-def _not_sealed(own: Sequence[Seen]) -> Iterator[Finding]:
-    """One for all verdicts of a database that count for nothing, and one for all marks."""
+def _not_sealed(own: Sequence[ObservedBackup]) -> Iterator[Finding]:
+    """Yield one finding for all invalid verdicts of a database, and one for all invalid marks."""
     for what, doubted in (
-        ("verdict", [(seen, seen.doubt) for seen in own if seen.doubt is not None]),
-        ("mark that nothing was written since", [(s, s.mark_doubt) for s in own if s.mark_doubt is not None]),
+        ("a verdict", [(seen, seen.doubt) for seen in own if seen.doubt is not None]),
+        ("an unchanged mark", [(s, s.mark_doubt) for s in own if s.mark_doubt is not None]),
     ):
         if not doubted:
             continue
         seen, doubt = doubted[0]
-        others = f", and so on {len(doubted) - 1} more" if len(doubted) > 1 else ""
+        others = f", and {len(doubted) - 1} more" if len(doubted) > 1 else ""
         yield Finding(
             Event.MONITOR_NOT_SEALED,
-            f"a {what} on {seen.name.id} of {seen.name.database} counts for nothing, {doubt}{others}: find out who "
+            f"{what} on {seen.name.id} of {seen.name.database} counts for nothing, {doubt}{others}: find out who "
             "writes to this store, then run litekeep verify --all --again",
             _about(seen),
         )
 
 
-def _unopened(own: Sequence[Seen]) -> Iterator[Finding]:
-    """One for all of a database that the configured key does not open: a restore with it would fail."""
+def _unopened(own: Sequence[ObservedBackup]) -> Iterator[Finding]:
+    """Yield one finding for all backups of a database that the configured key does not open."""
     found = [seen for seen in own if seen.unopened is not None]
     if found:
         others = f" (and {len(found) - 1} more of it)" if len(found) > 1 else ""
@@ -136,7 +136,7 @@ def _unopened(own: Sequence[Seen]) -> Iterator[Finding]:
         )
 
 
-def _future(own: Sequence[Seen], now: datetime) -> Iterator[Finding]:
+def _future(own: Sequence[ObservedBackup], now: datetime) -> Iterator[Finding]:
     last = latest_known(now)
     for seen in (each for each in own if each.created_at > last):
         ahead = seen.created_at - now
@@ -148,9 +148,9 @@ def _future(own: Sequence[Seen], now: datetime) -> Iterator[Finding]:
         )
 
 
-def _unverified(here: Sequence[Seen], now: datetime) -> Iterator[Finding]:
-    waiting: dict[Kind, list[Seen]] = {}
-    # The newest point is proven every hour, and with it what it rests on. Not each of them is.
+def _unverified(here: Sequence[ObservedBackup], now: datetime) -> Iterator[Finding]:
+    waiting: dict[Kind, list[ObservedBackup]] = {}
+    # Only the newest point is verified every hour, together with those that it needs.
     proven = [seen.verified_at for seen in here if seen.kind is Kind.CONTINUOUS and seen.verified]
     points_are_proven = any(at is not None and now - at <= VERIFIED_WITHIN for at in proven)
     for seen in here:
@@ -169,19 +169,19 @@ def _unverified(here: Sequence[Seen], now: datetime) -> Iterator[Finding]:
         )
 
 
-def _source_damaged(here: Sequence[Seen]) -> Iterator[Finding]:
-    """What the newest verification found in the database itself. An older one may have been repaired since."""
+def _source_damaged(here: Sequence[ObservedBackup]) -> Iterator[Finding]:
+    """Report damage of the database found by the newest verification. Older damage may have been repaired since."""
     newest = next((seen for seen in here if seen.verified), None)
     if newest is not None and newest.source_damage is not None:
         yield Finding(
             Event.SOURCE_DAMAGED,
-            f"{newest.name.database} itself is damaged, and {newest.name.id} is a faithful backup of it: "
+            f"{newest.name.database} itself is damaged; {newest.name.id} is a faithful backup of it: "
             + newest.source_damage,
             _about(newest),
         )
 
 
-def _copy_behind(database: str, here: Sequence[Seen], url: str | None, now: datetime) -> Iterator[Finding]:
+def _copy_behind(database: str, here: Sequence[ObservedBackup], url: str | None, now: datetime) -> Iterator[Finding]:
     missing = [seen for seen in here if seen.in_copy is False and seen.damaged is None]
     missing = [seen for seen in missing if seen.age(now) > _COPIED_WITHIN]
     if missing:
@@ -194,10 +194,12 @@ def _copy_behind(database: str, here: Sequence[Seen], url: str | None, now: date
         )
 
 
-def _drill_overdue(database: str, here: Sequence[Seen], last: datetime | None, now: datetime) -> Iterator[Finding]:
+def _drill_overdue(
+    database: str, here: Sequence[ObservedBackup], last: datetime | None, now: datetime
+) -> Iterator[Finding]:
     if not here:
         return
-    remedy = "hold one with litekeep drill --now"
+    remedy = "run one with litekeep drill --now"
     if last is not None:
         age = now - last
         if age > DRILLED_WITHIN:
@@ -209,19 +211,19 @@ def _drill_overdue(database: str, here: Sequence[Seen], last: datetime | None, n
         yield Finding(Event.MONITOR_DRILL_OVERDUE, message, {"database": database})
 
 
-def _first_drill_within(here: Sequence[Seen]) -> timedelta:
-    """From the oldest backup on; where retention lets none get 35 days old, a day before the last one goes."""
+def _first_drill_within(here: Sequence[ObservedBackup]) -> timedelta:
+    """Return how soon after the oldest backup a drill is due: 35 days, or a day less than the longest retention."""
     longest = max((seen.kept_for for seen in here if seen.kept_for is not None), default=DRILLED_WITHIN)
     return min(DRILLED_WITHIN, longest - timedelta(days=1))
 
 
-def _newest_good(here: Sequence[Seen]) -> dict[Kind, Seen]:
-    newest: dict[Kind, Seen] = {}
+def _newest_good(here: Sequence[ObservedBackup]) -> dict[Kind, ObservedBackup]:
+    newest: dict[Kind, ObservedBackup] = {}
     for seen in here:
         if seen.wrong is None:
             newest.setdefault(seen.kind, seen)
     return newest
 
 
-def _about(seen: Seen) -> dict[str, Field]:
+def _about(seen: ObservedBackup) -> dict[str, Field]:
     return {"database": seen.name.database, "kind": seen.kind, "backup_id": seen.name.id}

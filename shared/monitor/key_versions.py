@@ -1,4 +1,4 @@
-"""Whether the versions of a key that kept backups need are still to be had; it takes no right to decrypt."""
+"""Check that the key versions that backups need still work. This needs no permission to decrypt."""
 
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -13,15 +13,15 @@ from shared.text import count
 _FINE = ("ENABLED", "PENDING_GENERATION", "PENDING_IMPORT")
 _ADVICE = {
     "DISABLED": "enable it (gcloud kms keys versions enable)",
-    "DESTROY_SCHEDULED": "take that back while there is time (gcloud kms keys versions restore, then enable)",
-    "DESTROYED": "nothing brings it back: keep what another version or key wraps, and take new backups",
+    "DESTROY_SCHEDULED": "cancel that in time (gcloud kms keys versions restore, then enable)",
+    "DESTROYED": "it is lost: keep backups wrapped by another version or key, and take new ones",
 }
 
 
 def key_versions(backups: Iterable[Backup], checker: Checker) -> tuple[list[Finding], str | None]:
-    """A finding for each version that does not work and that kept backups need; and why that could not be looked at.
+    """Return a finding for each version that backups need and that does not work, and why this could not be checked.
 
-    A backup that was wrapped by another key too (`litekeep rekey`) needs no version of the first one.
+    A backup that is also wrapped by another key (`litekeep rekey`) does not need a version of the first one.
     """
     needed: dict[str, list[Backup]] = {}
     for backup in backups:

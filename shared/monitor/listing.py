@@ -1,4 +1,4 @@
-"""What a look at the stores saw, as plain values: all that is judged, and nothing else is."""
+"""The observed state of the stores as plain values, which is the only input of the judgement."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -11,22 +11,20 @@ from shared.model.kinds import Kind
 from shared.model.names import BackupName
 from shared.model.report_names import DrillName
 from shared.monitor.finding import Finding
-from shared.monitor.forgetting import Unforgotten
+from shared.monitor.pending_erasures import PendingErasures
 
 
 @dataclass(frozen=True, slots=True)
-class Seen:
+class ObservedBackup:
     """One backup as a listing shows it.
 
-    `sizes`: stored bytes by format. `verdict`: the object that its newest verification wrote. `damaged`: why it cannot
-    be read, if so. `source_good`: its database was sound. `source_damage`: what the verification found in the source,
-    though the backup is faithful. `kept_for`: how long it was promised to be kept.
-    `in_copy`: None where there is no copy store.
-    `row_counts`: rows by table, of the two newest of a database only.
-    `unchanged_at`: when a run last found that nothing was written since, and took no other.
-    `trust`: how far the verdict that counts was looked into. `doubt` and `mark_doubt`: why a newer verdict, or a newer
-    mark that it is unchanged, counts for nothing. `unopened`: why the key that is configured does not open it.
-    `held`: nothing deletes it until it is released.
+    `sizes`: stored bytes by format. `verdict`: the name of the newest verdict. `damaged`: why it cannot be read, if so.
+    `source_good`: the source was sound when it was taken. `source_damage`: damage of the source found by verification,
+    although the backup is faithful. `kept_for`: the promised retention. `in_copy`: whether the copy store has it, None
+    without a copy store. `row_counts`: rows by table, only for the two newest of a database. `unchanged_at`: when a run
+    last found the database unchanged since and skipped a backup. `trust`: how the verdict was checked. `doubt` and
+    `mark_doubt`: why a newer verdict, or a newer unchanged mark, is ignored. `unopened`: why the configured key does
+    not open it. `held`: it is on hold.
     """
 
     name: BackupName
@@ -63,7 +61,7 @@ class Seen:
 
     @property
     def wrong(self) -> str | None:
-        """Why it is known not to be good."""
+        """Why it is known to be bad, or None."""
         if self.damaged is not None:
             return self.damaged
         if self.unopened is not None:
@@ -76,7 +74,7 @@ class Seen:
         return max(now - self.created_at, timedelta(0))
 
     def behind(self, now: datetime) -> timedelta:
-        """From when it last was all that there is, as far as anyone looked."""
+        """Return the time since the database was last known to equal this backup."""
         return min(self.age(now), max(now - (self.unchanged_at or self.created_at), timedelta(0)))
 
     def is_future(self, now: datetime) -> bool:
@@ -85,27 +83,28 @@ class Seen:
 
 @dataclass(frozen=True)
 class Listing:
-    """`databases`: newest first each, also those that should be backed up and never were.
+    """The observed state of the stores.
 
-    `drills`: of each database. `problems`: what could not be looked at. `not_looked_at`: what there is no right to.
-    `unforgotten`: the erasures that backups of a database still hold the rows of.
+    `databases`: the backups of each database, newest first; a database that should be backed up and never was has none.
+    `drills`: by database. `problems`: checks that failed. `not_looked_at`: the check that this identity may not do.
+    `pending_erasures`: by database.
     """
 
     url: str
-    databases: Mapping[str, Sequence[Seen]]
+    databases: Mapping[str, Sequence[ObservedBackup]]
     drills: Mapping[str, Sequence[DrillName]] = field(default_factory=dict)
     copy_url: str | None = None
     problems: tuple[Finding, ...] = ()
     not_looked_at: str | None = None
-    unforgotten: Mapping[str, Unforgotten] = field(default_factory=dict)
+    pending_erasures: Mapping[str, PendingErasures] = field(default_factory=dict)
 
     def last_drill(self, database: str, now: datetime) -> datetime | None:
-        """When its last good drill was held; one dated in the future counts as none."""
+        """Return when the last good drill of a database was, ignoring those dated in the future."""
         held = [drill.held_at for drill in self.drills.get(database, ()) if drill.passed]
         return max((moment for moment in held if not is_future(moment, now)), default=None)
 
 
-def present(own: Sequence[Seen], now: datetime) -> list[Seen]:
-    """Those not dated in the future, newest first: the only ones whose age is known."""
+def present(own: Sequence[ObservedBackup], now: datetime) -> list[ObservedBackup]:
+    """Return the backups that are not dated in the future, in the given order."""
     last = latest_known(now)
     return [seen for seen in own if seen.created_at <= last]

@@ -1,4 +1,4 @@
-"""Whether SQLite Cloud's own backups keep up with what is written."""
+"""Check that SQLite Cloud's own backups keep up with writes."""
 
 import time
 from collections.abc import Callable, Collection
@@ -22,10 +22,10 @@ def probe_native(
     clock: Clock = utc_now,
     pause: Callable[[float], None] = time.sleep,
 ) -> list[Finding]:
-    """A finding for each database whose newest native backup is older than five minutes while writes go on.
+    """Return a finding for each database whose newest native backup is older than five minutes despite writes.
 
-    Whether they do is only watched for (35 seconds, once for all) when one is that old. A login without the
-    privilege BACKUP was not meant to watch them, and finds nothing; `litekeep health` says that it is missing.
+    Writes are watched only if a backup is that old: for 35 seconds, once for all databases. A login without the
+    privilege BACKUP cannot see them and finds nothing; `litekeep health` reports the missing privilege.
     """
     try:
         found = read_inventories(address, wanted)
@@ -35,15 +35,15 @@ def probe_native(
     except CloudError as error:
         if isinstance(error, CommandRefused) and error.code == AUTH:
             return []
-        return [Finding(Event.MONITOR_FAILED, f"native backups were not looked at: {error}", {})]
-    judged = {one.database: _judged(one, clock, wrote=wrote.get(one.database)) for one in found}
+        return [Finding(Event.MONITOR_FAILED, f"native backups could not be checked: {error}", {})]
+    judged = {one.database: _judge(one, clock, wrote=wrote.get(one.database)) for one in found}
     return [_finding(name, state, state.problem) for name, state in judged.items() if state.problem]
 
 
 def _watch(
     address: Address, wanted: Collection[str], behind: list[NativeInventory], pause: Callable[[float], None]
 ) -> tuple[dict[str, bool | None], list[NativeInventory]]:
-    """Who was written to within a while, and what there is a little after that: a point follows its write."""
+    """Return which databases were written to in 30 seconds, and their native backups after that."""
     pause(_WATCHED)
     then = {one.database: one.writes for one in read_inventories(address, wanted)}
     wrote = {one.database: wrote_between(one.writes, then.get(one.database)) for one in behind}
@@ -53,11 +53,11 @@ def _watch(
 
 
 def _behind(one: NativeInventory, clock: Clock) -> bool:
-    gap = _judged(one, clock, wrote=None).gap
+    gap = _judge(one, clock, wrote=None).gap
     return gap is not None and gap > ALLOWED
 
 
-def _judged(one: NativeInventory, clock: Clock, *, wrote: bool | None) -> NativeFindings:
+def _judge(one: NativeInventory, clock: Clock, *, wrote: bool | None) -> NativeFindings:
     return native_findings(one.database, one.settings, one.points, clock(), wrote_recently=wrote)
 
 

@@ -1,4 +1,4 @@
-"""Which backup of a database retention deletes next."""
+"""The backup of a database that retention deletes next."""
 
 from collections.abc import Iterable
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ _BY_TIME = (Rule.EXPIRED, Rule.NOT_EXPIRED)
 
 @dataclass(frozen=True)
 class NextDeletion:
-    """`due`: the next cleanup deletes it. If not, its time ends at `at`, unless something protects it by then."""
+    """`due`: the next cleanup deletes it. Otherwise its retention ends at `at`, unless something protects it then."""
 
     backup: BackupName
     at: datetime
@@ -20,10 +20,7 @@ class NextDeletion:
 
 
 def next_deletion(decisions: Iterable[RetentionDecision]) -> NextDeletion | None:
-    """Returns the backup of one database whose time ends first.
-
-    Returns None if every backup stays for another reason than its time.
-    """
+    """Return the backup of one database whose retention ends first, or None if all are kept for other reasons."""
     found = (
         NextDeletion(decision.backup.name, decision.kept_until, decision.delete)
         for decision in decisions

@@ -1,4 +1,4 @@
-"""Whether the next backup could be taken: does the key wrap, and does each store take an object?"""
+"""Check that the next backup could be taken: the key wraps, and each store accepts an object."""
 
 from collections.abc import Callable
 
@@ -12,22 +12,22 @@ from shared.monitor.finding import Finding
 from shared.stores import Store
 from shared.stores.probe import probe
 
-_NOBODYS = BackupName(Kind.ON_DEMAND, "monitor", "monitor")
+_PROBE_NAME = BackupName(Kind.ON_DEMAND, "monitor", "monitor")
 
 
 def probe_key(open_key: Callable[[], WrappingKey | None]) -> list[Finding]:
-    """Wraps a fresh data key. That is all: whoever monitors needs no right to unwrap, and so to read backups."""
+    """Wrap a new data key. Unwrapping is not tried, so that the monitor needs no permission to read backups."""
     try:
         key = open_key()
         if key is not None:
-            DataKey.generate().wrap(key, _NOBODYS)
+            DataKey.generate().wrap(key, _PROBE_NAME)
     except LitekeepError as error:
         return [Finding(Event.MONITOR_KEY_UNUSABLE, f"the next backup will fail: {error}", {})]
     return []
 
 
 def probe_store(open_store: Callable[[], Store], url: str) -> list[Finding]:
-    """Creates a tiny object, and deletes it where that is allowed."""
+    """Create a small object, and delete it if that is allowed."""
     try:
         probe(open_store())
     except LitekeepError as error:

@@ -1,4 +1,4 @@
-"""Which backups of quiet databases are as good as new, by marks that are looked at and not merely there."""
+"""Backups of unchanged databases that count as current, because of unchanged marks whose seal is checked."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -14,24 +14,24 @@ from shared.errors import NotGood, ObjectMissing
 from shared.model import lock_names
 from shared.model.lock_names import Unchanged
 from shared.model.names import BackupName
-from shared.monitor.listing import Seen
+from shared.monitor.listing import ObservedBackup
 from shared.retention.inventory import Inventory
 from shared.stores import Store, StoredObject
 
-_MOST = 5  # marks on one backup that are read until one counts
+_MOST = 5  # marks per backup that are read until one is valid
 
 Newest = Mapping[BackupName, Sequence[tuple[Unchanged, StoredObject]]]
 
 
 class Marks:
-    """The newest marks on each backup; what is dated in the future says nothing."""
+    """The newest marks on each backup, ignoring those dated in the future."""
 
     def __init__(self, now: datetime) -> None:
         self._now = now
         self._found: dict[BackupName, list[tuple[Unchanged, StoredObject]]] = {}
 
     def add(self, item: StoredObject) -> None:
-        """Takes note of an object of the store, if it is a mark."""
+        """Add an object of the store if it is a mark."""
         mark = lock_names.parse_unchanged(item.name)
         if mark is None or is_future(mark.at, self._now):
             return
@@ -42,19 +42,19 @@ class Marks:
 
     @property
     def newest(self) -> Newest:
-        """Newest first of each."""
+        """The marks on each backup, newest first."""
         return {name: sorted(own, key=lambda each: each[0].at, reverse=True) for name, own in self._found.items()}
 
 
 def with_marks(
-    store: Store, own: Sequence[Seen], inventory: Inventory, marks: Newest, checker: Checker
-) -> tuple[Seen, ...]:
-    """The backups of a database, and when the newest good one of each kind was last confirmed.
+    store: Store, own: Sequence[ObservedBackup], inventory: Inventory, marks: Newest, checker: Checker
+) -> tuple[ObservedBackup, ...]:
+    """Return the backups of a database, with `unchanged_at` of the newest good one of each kind.
 
-    Runs confirm no other than that one. Raises StoreError.
+    Runs mark only these. Raises StoreError.
     """
     confirmed = set()
-    found: list[Seen] = []
+    found: list[ObservedBackup] = []
     for seen in own:
         if seen.wrong is None and seen.kind not in confirmed:
             confirmed.add(seen.kind)
@@ -66,13 +66,13 @@ def with_marks(
 
 def _confirmed(
     store: Store,
-    seen: Seen,
+    seen: ObservedBackup,
     inventory: Inventory,
     marks: Sequence[tuple[Unchanged, StoredObject]],
     checker: Checker,
-) -> Seen:
+) -> ObservedBackup:
     for mark, item in marks:
-        with suppress(NotGood, ObjectMissing):  # the manifest went, or is told as damaged elsewhere
+        with suppress(NotGood, ObjectMissing):  # the manifest is gone, or its damage is reported elsewhere
             raw = checker.read(Catalog(store), inventory.backups[seen.name]).raw
             doubt = doubt_of_mark(store, item, mark, sha256(raw).hexdigest(), checker)
             if doubt is None:

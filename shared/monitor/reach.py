@@ -1,4 +1,4 @@
-"""How far back the points of a continuous chain reach, and what they cost."""
+"""How far back the points of a continuous chain reach, and how much they store."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -8,14 +8,14 @@ from typing import Any
 from shared.clock import rfc3339
 from shared.model.kinds import Kind
 from shared.model.names import Format
-from shared.monitor.listing import Seen
+from shared.monitor.listing import ObservedBackup
 
 _DAY = timedelta(days=1)
 
 
 @dataclass(frozen=True)
 class Reach:
-    """`since` and `until`: the oldest and the newest moment of a good point. `base`: the id of the newest base."""
+    """`since` and `until`: the moments of the oldest and the newest good point. `base`: the id of the newest base."""
 
     points: int
     since: datetime
@@ -33,8 +33,8 @@ class Reach:
         }
 
 
-def reach_of(here: Sequence[Seen], now: datetime) -> Reach | None:
-    """Of the backups of a database, newest first; None if it has no point."""
+def reach_of(here: Sequence[ObservedBackup], now: datetime) -> Reach | None:
+    """Return the reach of the backups of a database, newest first, or None if it has no points."""
     points = [seen for seen in here if seen.kind is Kind.CONTINUOUS and seen.wrong is None]
     if not points:
         return None

@@ -1,4 +1,4 @@
-"""How one database stands, in one value: what `litekeep status` says of it."""
+"""The status of one database, as `litekeep status` shows it."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -10,15 +10,15 @@ from shared.model.kinds import Kind
 from shared.model.names import SAFETY_PREFIX
 from shared.model.schedules import DEFAULT_SCHEDULES
 from shared.monitor.finding import Finding
-from shared.monitor.forgetting import Unforgotten
 from shared.monitor.judge import Schedules, in_force, judge
-from shared.monitor.listing import Listing, Seen, present
+from shared.monitor.listing import Listing, ObservedBackup, present
+from shared.monitor.pending_erasures import PendingErasures
 from shared.monitor.reach import Reach, reach_of
 from shared.monitor.usual import size_change, usual_size
 
 
 class StatusLevel(StrEnum):
-    """From good to bad."""
+    """The state of the backups of a database, from good to bad."""
 
     OK = "ok"
     STALE = "stale"
@@ -34,39 +34,39 @@ class NextSlot:
 
 @dataclass(frozen=True)
 class Status:
-    """`standing` is of backups alone: with `ok` there can still be findings, which need attention.
+    """The status of one database.
 
-    `recovery_point`: the age of the newest backup that is not known to be bad, or how long ago a run found that nothing
-    was written since; what is newer would be lost now.
-    `next_scheduled`: None where BACKUP_SCHEDULES says that nothing is.
+    `standing` is about backups alone: even if it is `ok`, there can be findings that need attention.
+    `recovery_point`: the age of the newest backup not known to be bad, or the time since a run found the database
+    unchanged since then; newer changes would be lost. `next_scheduled`: None if BACKUP_SCHEDULES has no schedule.
     """
 
     database: str
     standing: StatusLevel
-    last: Seen | None
+    last: ObservedBackup | None
     age: timedelta | None
     recovery_point: timedelta | None
     usual_bytes: float | None
     change_percent: float | None
-    last_verified: Seen | None
+    last_verified: ObservedBackup | None
     drilled_at: datetime | None
     next_scheduled: NextSlot | None
     findings: tuple[Finding, ...]
     reach: Reach | None = None  # of a continuous chain
     held: tuple[str, ...] = ()  # ids of the backups that are held, newest first
-    unforgotten: Unforgotten | None = None
+    pending_erasures: PendingErasures | None = None
 
 
 def status_of(database: str, listing: Listing, schedules: Schedules | None, now: datetime) -> Status:
-    """A pure function of what was seen, the schedules and the time."""
+    """Return the status of a database; a pure function of the listing, the schedules and the time."""
     own = listing.databases[database]
-    # What an in-place restore kept of the database it replaced is not a backup of what is there now.
+    # A safety backup of an in-place restore is of the database that was replaced.
     here = [seen for seen in present(own, now) if not seen.name.id.startswith(SAFETY_PREFIX)]
     last = here[0] if here else None
     before = [seen for seen in here[1:] if last is not None and seen.kind is last.kind and seen.damaged is None]
     behind = [seen.behind(now) for seen in here if seen.wrong is None]
     verified = [seen for seen in here if seen.verified and seen.wrong is None]
-    usual = last is not None and last.kind is not Kind.CONTINUOUS  # a point has the size of what was written
+    usual = last is not None and last.kind is not Kind.CONTINUOUS  # the size of a point is that of what was written
     findings = judge(replace(listing, databases={database: own}, problems=()), schedules, now)
     return Status(
         database,
@@ -82,11 +82,11 @@ def status_of(database: str, listing: Listing, schedules: Schedules | None, now:
         findings=tuple(findings),
         reach=reach_of(here, now),
         held=tuple(seen.name.id for seen in own if seen.held),
-        unforgotten=listing.unforgotten.get(database),
+        pending_erasures=listing.pending_erasures.get(database),
     )
 
 
-def _standing(last: Seen | None, findings: Sequence[Finding]) -> StatusLevel:
+def _standing(last: ObservedBackup | None, findings: Sequence[Finding]) -> StatusLevel:
     if last is None:
         return StatusLevel.NEVER
     if last.wrong is not None:
@@ -95,8 +95,8 @@ def _standing(last: Seen | None, findings: Sequence[Finding]) -> StatusLevel:
     return StatusLevel.STALE if stale else StatusLevel.OK
 
 
-def _next(schedules: Schedules | None, own: Sequence[Seen], now: datetime) -> NextSlot | None:
-    """The soonest slot; of a database of which nothing tells when it is backed up, the daily one's."""
+def _next(schedules: Schedules | None, own: Sequence[ObservedBackup], now: datetime) -> NextSlot | None:
+    """Return the next slot. If no schedule is known, that of the default daily schedule."""
     found = in_force(schedules, own)
     if not found and schedules is None:
         found = {Kind.DAILY: DEFAULT_SCHEDULES[Kind.DAILY]}

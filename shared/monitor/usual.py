@@ -1,32 +1,32 @@
-"""What is usual of a kind: the median of the last seven before it."""
+"""Usual sizes and row counts of a kind of backup: the median of the previous seven."""
 
 from collections.abc import Iterable, Mapping, Sequence
 from statistics import median
 
-from shared.monitor.listing import Seen
+from shared.monitor.listing import ObservedBackup
 
 LAST = 7
 LIMIT_PERCENT = 50.0
 
 
-def size_change(newest: Seen, before: Iterable[Seen]) -> float | None:
-    """By how many percent its bytes differ from what is usual; None when nothing is.
+def size_change(newest: ObservedBackup, before: Iterable[ObservedBackup]) -> float | None:
+    """Return by how many percent the size differs from the usual size, or None if there is none.
 
-    Format by format, so that a BACKUP_FORMATS of another length is no change of the database.
+    Compared by format, so that a changed BACKUP_FORMATS does not count as a change of the database.
     """
     previous = [seen.sizes for seen in before][:LAST]
     usual = {form: median(found) for form in newest.sizes if (found := _of_format(previous, form))}
     return _percent(sum(newest.sizes[form] for form in usual), sum(usual.values()))
 
 
-def row_change(newest: Seen, before: Iterable[Seen]) -> float | None:
-    """By how many percent its rows differ from what is usual; None when nothing is."""
+def row_change(newest: ObservedBackup, before: Iterable[ObservedBackup]) -> float | None:
+    """Return by how many percent the row count differs from the usual one, or None if there is none."""
     previous = [seen.rows for seen in [*before][:LAST] if seen.rows is not None]
     return _percent(newest.rows, median(previous)) if newest.rows is not None and previous else None
 
 
-def usual_size(newest: Seen, before: Iterable[Seen]) -> float | None:
-    """Bytes."""
+def usual_size(newest: ObservedBackup, before: Iterable[ObservedBackup]) -> float | None:
+    """Return the usual size in bytes, or None if there is none."""
     previous = [seen.sizes for seen in before][:LAST]
     usual = [median(found) for form in newest.sizes if (found := _of_format(previous, form))]
     return sum(usual) if usual else None

@@ -16,17 +16,17 @@ from shared.catalog.backup import Backup
 from shared.catalog.listing import Catalog
 from shared.catalog.opening import open_manifest
 from shared.clock import Clock, rfc3339, utc_now
-from shared.continuous.path import Below
+from shared.continuous.path import Parents
 from shared.databases.location import Location
 from shared.dump.dump import DumpHeader, dump
 from shared.errors import NotGood, StoreError, UsageError
 from shared.keys import WrappingKey
 from shared.model.manifest import Artifact, Manifest
 from shared.model.names import Format
+from shared.operations.erasure.pending import DEFAULT_ERASURES, ErasureOptions, Pending, pending_for
 from shared.operations.erasure.replayed import Replayed
-from shared.operations.erasure.way_out import USUAL, Pending, WayOut, pending_for
 from shared.operations.restore.target import restore_target
-from shared.operations.verify.child import hold, look
+from shared.operations.verify.child import check_quick, summarize
 from shared.operations.verify.ladder import write_plain
 from shared.operations.verify.rebuild import none_usable, private_file, rebuild
 from shared.operations.verify.whole import rebuild_backup
@@ -113,7 +113,7 @@ def export_backup(
     key: WrappingKey | None,
     output: Path,
     *,
-    way: WayOut = USUAL,
+    erasures: ErasureOptions = DEFAULT_ERASURES,
     progress: Progress = silent,
 ) -> Exported:
     """Writes a backup as a plain file, in clear, for the stock `sqlite3`. The ending of `output` decides the format.
@@ -125,7 +125,7 @@ def export_backup(
     note("file", f"{output} was not made")
     manifest, data_key = open_manifest(catalog, backup, key)
     as_sql = output.name.endswith(_SQL_ENDINGS)
-    if (pending := pending_for(catalog.store, key, manifest, way)) is not None:
+    if (pending := pending_for(catalog.store, key, manifest, erasures)) is not None:
         return _export_erased(catalog, backup, key, output, pending, progress)
     opened = _Opened(catalog, manifest, data_key, key, progress)
     failures: list[NotGood | StoreError] = []
@@ -156,7 +156,7 @@ def _export_erased(
     """Exports by way of a whole database, on which the erasures are replayed first."""
     with scratch_beside(output) as scratch:
         image, made = scratch / "image.sqlite", scratch / "export"
-        manifest = rebuild_backup(catalog, backup, key, image, way=WayOut(without=True), progress=progress)
+        manifest = rebuild_backup(catalog, backup, key, image, erasures=ErasureOptions(without=True), progress=progress)
         erased = pending.on(image)
         if output.name.endswith(_SQL_ENDINGS):
             header = DumpHeader(manifest.database, rfc3339(manifest.created_at), manifest.schema_version)
@@ -188,11 +188,11 @@ def _rebuild(opened: _Opened, artifact: Artifact, target: Path) -> None:
     """Rebuilds the database and checks it against the manifest. Raises NotGood."""
     manifest, store = opened.manifest, opened.catalog.store
     with Confined() as child:
-        below = Below(opened.key)
-        rebuild(store, manifest, artifact, opened.data_key, target, child, below=below, progress=opened.progress)
-        failed = [check for check in hold(child, target, manifest) if not check.ok]
+        parents = Parents(opened.key)
+        rebuild(store, manifest, artifact, opened.data_key, target, child, parents=parents, progress=opened.progress)
+        failed = [check for check in check_quick(child, target, manifest) if not check.ok]
     if failed and manifest.integrity.good:
-        raise NotGood(f"{manifest.id} came back different: {'; '.join(check.detail for check in failed)}")
+        raise NotGood(f"{manifest.id} does not match its manifest: {'; '.join(check.detail for check in failed)}")
 
 
 def _write_sql(pieces: Iterable[bytes], target: Path, *, packed: bool) -> None:
@@ -209,7 +209,7 @@ def _write_sql(pieces: Iterable[bytes], target: Path, *, packed: bool) -> None:
 
 
 def _sound(child: Confined, made: Path, source: Path) -> tuple[int, int]:
-    found = look(child, made, str(source))
+    found = summarize(child, made, str(source))
     if not found.integrity.good:
         raise NotGood(f"{source} holds a damaged database, integrity_check says: {found.integrity.problems[0]}")
     return found.tables, found.rows

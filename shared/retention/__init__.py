@@ -1,4 +1,4 @@
-"""Deleting what retention lets go, and what interrupted runs left behind."""
+"""Retention: delete expired backups, and objects that interrupted runs left behind."""
 
 from shared.retention.cleanup import clean, preview
 from shared.retention.outcome import Outcome

@@ -1,8 +1,8 @@
-"""Objects that a listing left out and that the store has all the same: it lost a page of the listing.
+"""Find objects that the store has but a listing left out, as if a page of the listing was lost.
 
-A whole backup that no listing shows cannot be missed. But the edges of a page fall between the objects of one backup:
-then artifacts show without their manifest, or a manifest without its artifacts. And another listing may be whole.
-Whatever is suspected is asked for by its name, which needs no listing.
+A backup of which no listing shows anything cannot be found. But a page often begins or ends between objects of one
+backup, so that artifacts appear without their manifest, or a manifest without its artifacts; and a second listing may
+be complete. Suspected objects are read by name, which needs no listing.
 """
 
 from collections.abc import Collection, Iterable, Iterator
@@ -22,15 +22,15 @@ if TYPE_CHECKING:
     from shared.model.kinds import Kind
     from shared.model.names import BackupName
 
-_MOST = 100  # names that are asked for; on a bucket each is a request
+_MOST = 100  # names that are checked; on a bucket each is a request
 
 
-def left_out(
+def missing_from_listing(
     store: Store, seen: Inventory, again: Iterable[StoredObject] | None = None, *, before: datetime
 ) -> list[str]:
-    """Names of objects that are there, and that the listing behind `seen` lacks, or the other one, `again`.
+    """Return names of existing objects that the listing of `seen` lacks, or the second listing `again`.
 
-    What was stored since `before` is new rather than lost. Asks for a hundred at most.
+    Objects stored since `before` are new, not lost. Checks a hundred names at most.
     """
     suspects = dict.fromkeys(_expected(seen, before))
     if again is not None:
@@ -38,25 +38,25 @@ def left_out(
     return sorted(name for name in islice(suspects, _MOST) if _is_there(store, name))
 
 
-def said_of(missing: Collection[str], url: str) -> str:
-    """One line on what was left out."""
+def missing_message(missing: Collection[str], url: str) -> str:
+    """Return a line that reports the missing objects."""
     first = min(missing)
     others = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
     return (
-        f"a listing of {url} left out {first}{others}, which the store has: what is said of these backups is not true, "
-        "and of the others perhaps not all; run it again, and tell who runs the store if that stays"
+        f"a listing of {url} left out {first}{others}, which the store has: results for these backups are wrong, and "
+        "others may be missing; run the command again, and report it to the operator of the store if it happens again"
     )
 
 
 def _is_there(store: Store, name: str) -> bool:
     try:
         return is_stored(store, name)
-    except StoreError:  # not known, so nothing is said of it; whoever wants to delete it asks for himself
+    except StoreError:  # unknown, so it is not reported; a deletion checks again
         return False
 
 
 def _differing(seen: Inventory, again: Iterable[StoredObject], before: datetime) -> Iterator[str]:
-    """What is old enough and in one of two listings only; a kind of a database at a time, as both are in that order."""
+    """Yield old enough objects that are in only one of two listings. Both are ordered by kind and database."""
     own: dict[tuple[Kind, str], list[BackupName]] = {}
     for name in seen.objects:
         own.setdefault((name.kind, name.database), []).append(name)
@@ -69,7 +69,7 @@ def _differing(seen: Inventory, again: Iterable[StoredObject], before: datetime)
 
 
 def _expected(seen: Inventory, before: datetime) -> Iterator[str]:
-    """What should stand beside what was listed, and does not; not the manifest of a backup that may be under way."""
+    """Yield objects that the listed ones imply and that are not listed, without manifests of backups in progress."""
     for name in seen.strays:
         if all(before - item.created_at > LEFT_FOR for item in seen.objects[name]):
             yield name.manifest

@@ -1,4 +1,4 @@
-"""What a store holds, from one listing: backups as retention judges them, and what belongs to none."""
+"""The inventory of a store from one listing: backups as retention judges them, and objects without a backup."""
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
@@ -17,7 +17,7 @@ from shared.model.manifest import FORMAT, LARGEST_MANIFEST
 from shared.model.names import BackupName
 from shared.model.trail_names import BESIDE_TRAIL
 from shared.retention.plan import Candidate
-from shared.retention.retired import noting_retired
+from shared.retention.retired import note_retired
 from shared.runtime.collector import garbage_collection_paused
 from shared.stores import Store, StoredObject
 from shared.stores.interface import OwnTime
@@ -27,15 +27,15 @@ _NOTHING = frozenset[str]()
 
 @dataclass(frozen=True)
 class Inventory:
-    """The backups, what retention must know of each, and every object that is named as one of theirs.
+    """The backups of a store, what retention needs to know of each, and their objects.
 
-    `strays` have objects, but no manifest: a backup that is being taken, or what an interrupted run left.
+    `strays` are backups with objects but no manifest: in progress, or left by an interrupted run.
     """
 
     backups: dict[BackupName, Backup]
-    databases: dict[str, list[Candidate]]  # of each its backups as retention judges them, newest first
+    databases: dict[str, list[Candidate]]  # the candidates of each, newest first
     objects: Mapping[BackupName, tuple[StoredObject, ...]] = field(repr=False)
-    retired: Mapping[str, datetime] = field(default_factory=dict)  # databases that are no more, and since when
+    retired: Mapping[str, datetime] = field(default_factory=dict)  # retired databases, and since when
 
     @property
     def candidates(self) -> Iterator[Candidate]:
@@ -46,7 +46,7 @@ class Inventory:
         return [name for name in self.objects if name not in self.backups]
 
     def only(self, database: str) -> "Inventory":
-        """What of it belongs to that database."""
+        """Return the part of one database."""
         return Inventory(
             {name: backup for name, backup in self.backups.items() if name.database == database},
             {name: own for name, own in self.databases.items() if name == database},
@@ -55,45 +55,45 @@ class Inventory:
         )
 
     def settle(self, database: str, settle: Callable[[list[Backup]], list[Backup]]) -> None:
-        """Puts what `settle` makes of the backups of a database, which it gets newest first, in their place."""
+        """Replace the backups of a database by what `settle` returns for them; it is given them newest first."""
         own = self.databases.get(database, ())
         found = settle([self.backups[candidate.name] for candidate in own])
         changed = {each.name: each for each in found if self.backups[each.name] is not each}
-        self.databases[database] = self._closer(own, changed)
+        self.databases[database] = self._update_all(own, changed)
         self.backups.update(changed)
 
     def with_backups(self, backups: Iterable[Backup]) -> "Inventory":
-        """The same with these in the place of those of the same names: what a look with the key found of them."""
+        """Return an inventory with these backups, checked with the key, in place of those of the same names."""
         changed = {each.name: each for each in backups if self.backups[each.name] is not each}
-        databases = {name: self._closer(own, changed) for name, own in self.databases.items()}
+        databases = {name: self._update_all(own, changed) for name, own in self.databases.items()}
         return replace(self, backups={**self.backups, **changed}, databases=databases)
 
-    def _closer(self, own: Iterable[Candidate], changed: Mapping[BackupName, Backup]) -> list[Candidate]:
-        return [_looked_at(each, self.backups[each.name], changed.get(each.name)) for each in own]
+    def _update_all(self, own: Iterable[Candidate], changed: Mapping[BackupName, Backup]) -> list[Candidate]:
+        return [_update(each, self.backups[each.name], changed.get(each.name)) for each in own]
 
     def size_of(self, name: BackupName) -> int:
-        """Bytes of all that the store holds under that backup's name."""
+        """Return the size of all objects of a backup in bytes."""
         return sum(item.size_bytes for item in self.objects[name])
 
     def beside_manifest(self, name: BackupName) -> list[StoredObject]:
-        """Everything of a backup but its manifest and its hold: verdicts first, then artifacts."""
+        """Return the objects of a backup without its manifest and hold: verdicts first, then artifacts."""
         others = [item for item in self.objects[name] if _role(item) not in ("manifest", "hold")]
         return sorted(others, key=lambda item: (_role(item) != "verdict", item.name))
 
 
 def take_inventory(store: Store) -> Inventory:
-    """Lists the store once. Raises StoreError when it cannot be listed or read."""
+    """List the store once. Raises StoreError if it cannot be listed or read."""
     with garbage_collection_paused():
         return inventory_of(store, store.list_objects(start=BESIDE_TRAIL))
 
 
 def inventory_of(store: Store, listing: Iterable[StoredObject]) -> Inventory:
-    """Does the same from a given listing of the whole store. Raises StoreError."""
+    """Make the inventory from a listing of the whole store. Raises StoreError."""
     now = utc_now()
     retired: dict[str, datetime] = {}
     objects: dict[BackupName, tuple[StoredObject, ...]] = {}
     found: list[Backup] = []
-    for group in groups(store, named(noting_retired(listing, now, retired)), now):
+    for group in groups(store, named(note_retired(listing, now, retired)), now):
         together: dict[BackupName, list[StoredObject]] = {}
         for parsed, item in group.objects:
             together.setdefault(parsed.backup, []).append(item)
@@ -130,8 +130,8 @@ def _candidate(store: Store, backup: Backup, objects: Iterable[StoredObject], *,
     )
 
 
-def _looked_at(candidate: Candidate, before: Backup, found: Backup | None) -> Candidate:
-    """What the other store knows of it stays, unless the look found something else than the listing said."""
+def _update(candidate: Candidate, before: Backup, found: Backup | None) -> Candidate:
+    """Return the candidate updated by a check. What the other store knows is kept unless the check changed it."""
     if found is None:
         return candidate
     verified = candidate.verified if found.verified == before.verified else found.verified
@@ -139,7 +139,7 @@ def _looked_at(candidate: Candidate, before: Backup, found: Backup | None) -> Ca
 
 
 def _is_newer(store: Store, backup: Backup) -> bool:
-    """Returns whether a newer Litekeep wrote it. Then it may well need others, in a way that cannot be read here."""
+    """Return whether a newer Litekeep wrote the manifest. It may then need other backups in an unknown way."""
     found: Any = backup.summary.format if backup.summary else None
     if backup.damaged is not None:
         try:

@@ -1,9 +1,8 @@
-"""A lease on a store: of all who ask for one of the same task, one at a time gets it, for an hour at most.
+"""A lease on a store: only one run of a task at a time has it, for at most an hour.
 
-Leases are numbered objects (see `shared.stores.numbered`), and to take one is to create the next number.
-A lease ends when its holder deletes it, or by itself at its expiry; another may
-take the next number some minutes later, and the holder stops some minutes earlier, so that clocks
-may differ by that much. Before each step that must be its own, the holder asks the store again.
+Leases are numbered objects (see `shared.stores.numbered`); taking one creates the next number. A lease ends when its
+holder deletes it, or when it expires. Another run may take the next one a margin after the expiry, and the holder stops
+a margin before it, so that clocks may differ by that much. The holder checks the lease before each critical step.
 """
 
 import os
@@ -26,7 +25,7 @@ MARGIN = timedelta(minutes=2)
 
 
 class LeaseLost(StoreError):
-    """Another may hold it now: what was not done yet must not be done."""
+    """Another run may hold the lease now, so this one must stop."""
 
 
 @dataclass(frozen=True)
@@ -39,26 +38,28 @@ class Lease:
 
     @property
     def began_at(self) -> datetime:
-        """When it was taken, by the clock of the store."""
+        """When the lease was taken, by the store's clock."""
         return self.stored.created_at
 
     def check(self) -> None:
-        """Asks the store whether it is still ours. Raises LeaseLost when it is not, or the store does not tell."""
+        """Check that the lease is still ours. Raises LeaseLost if it is not, or if the store fails."""
         if self.clock() >= self.expires_at - MARGIN:
             raise LeaseLost(f"{self.task} stopped after {LENGTH}, when its lease ended: run it again for the rest")
         try:
             last = _last(self.store, self.task)
         except StoreError as error:
-            raise LeaseLost(f"{self.task} stopped, not knowing whether its lease is still its own: {error}") from error
+            raise LeaseLost(f"{self.task} stopped because its lease could not be checked: {error}") from error
         if last is None or (last.name, last.generation) != (self.stored.name, self.stored.generation):
-            raise LeaseLost(f"{self.task} stopped: another run took over its lease; was this machine asleep?")
+            raise LeaseLost(
+                f"{self.task} stopped: another run took over its lease, perhaps because this machine was suspended"
+            )
 
 
 @contextmanager
 def leased(store: Store, task: str, clock: Clock) -> Iterator[Lease]:
-    """Holds the lease of `task` during the block, and gives it back after it.
+    """Hold the lease of `task` during the block, and release it afterwards.
 
-    Raises StoreError when another holds it, saying who and until when.
+    Raises StoreError if another run has it; the message says who and until when.
     """
     lease = _take(store, task, clock)
     try:
@@ -72,13 +73,13 @@ def _take(store: Store, task: str, clock: Clock) -> Lease:
     number = 1
     if last is not None:
         number = (lock_names.lease_number(task, last.name) or 0) + 1
-        _refuse_while_it_lasts(store, task, last, clock())
+        _check_expired(store, task, last, clock())
     expires_at = clock() + LENGTH
-    says = {"owner": f"{socket.gethostname()}:{os.getpid()}", "expires_at": rfc3339(expires_at)}
+    content = {"owner": f"{socket.gethostname()}:{os.getpid()}", "expires_at": rfc3339(expires_at)}
     try:
-        stored = take_number(store, lock_names.lease(task, number), says, {})
+        stored = take_number(store, lock_names.lease(task, number), content, {})
     except ObjectExists:
-        raise StoreError(f"another {task} began on {store.url} this very moment: let it finish") from None
+        raise StoreError(f"another {task} has just started on {store.url}: let it finish") from None
     lease = Lease(store, task, stored, expires_at, clock)
     try:
         lease.check()
@@ -88,22 +89,22 @@ def _take(store: Store, task: str, clock: Clock) -> Lease:
     return lease
 
 
-def _refuse_while_it_lasts(store: Store, task: str, last: StoredObject, now: datetime) -> None:
+def _check_expired(store: Store, task: str, last: StoredObject, now: datetime) -> None:
     owner, ends = _terms(store, last)
     if now < ends + MARGIN:
         raise StoreError(
-            f"another {task} is at work on {store.url}, begun by {owner}: let it finish "
-            f"(if it was killed, its lease ends by itself {rfc3339(ends + MARGIN)})"
+            f"another {task} is running on {store.url}, started by {owner}: let it finish "
+            f"(if it was killed, its lease expires at {rfc3339(ends + MARGIN)})"
         )
 
 
 def _terms(store: Store, last: StoredObject) -> tuple[str, datetime]:
-    """Whose it is and when it ends; never later than an hour after it was stored, whatever it says."""
+    """Return the owner and the end of a lease: at most an hour after it was stored, even if it says otherwise."""
     try:
         content, ends = read_numbered(store, last, LENGTH)
         return printable(str(content["owner"])[:80], ""), ends
     except ObjectMissing:
-        return "one that just ended", last.created_at - MARGIN
+        return "a run that has just ended", last.created_at - MARGIN
     except WRONG:
         return "an unknown run", last.created_at + LENGTH
 
@@ -118,8 +119,8 @@ def _all(store: Store, task: str) -> dict[int, StoredObject]:
 
 
 def _remove_up_to(lease: Lease) -> None:
-    """Gives it back, and sweeps what killed runs left. The latter first: the highest number is what counts."""
+    """Delete the leases of killed runs, then this one: only the highest number is valid."""
     own = lock_names.lease_number(lease.task, lease.stored.name) or 0
-    with suppress(StoreError):  # one that cannot be deleted ends by itself
+    with suppress(StoreError):  # a lease that cannot be deleted expires
         remove_numbered(lease.store, _all(lease.store, lease.task), own)
     remove(lease.store, lease.stored)

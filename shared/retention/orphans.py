@@ -1,8 +1,8 @@
-"""Objects of no backup: what a killed backup stored before its manifest, or a killed cleanup left after it.
+"""Orphaned objects: stored by a killed backup before its manifest, or left by a killed cleanup after it.
 
-A backup that is being taken looks the same until its manifest is stored. So only what the store has had for
-over a day goes, by the store's own dates, and only where nothing of the same backup is younger.
-Objects whose names are not exactly those of a backup's are never touched.
+A backup in progress looks the same until its manifest is stored. So orphans are deleted only if all objects of the
+backup are over a day old by the store's own clock. Objects whose names are not exactly those of a backup are never
+touched.
 """
 
 from collections.abc import Iterator
@@ -16,7 +16,7 @@ LEFT_FOR = timedelta(days=1)
 
 
 def find_orphans(inventory: Inventory, store_now: datetime) -> list[tuple[BackupName, list[StoredObject]]]:
-    """What may go of each backup that has objects and no manifest. Held ones keep theirs."""
+    """Return the objects to delete of each backup without a manifest that is not on hold."""
     return [
         (name, inventory.beside_manifest(name))
         for name in sorted(inventory.strays, key=lambda name: name.prefix)
@@ -26,7 +26,7 @@ def find_orphans(inventory: Inventory, store_now: datetime) -> list[tuple[Backup
 
 
 def held_orphans(inventory: Inventory) -> Iterator[str]:
-    """What to tell of backups that are held, and whose manifest is gone all the same."""
+    """Yield a line for each backup that is on hold although its manifest is missing."""
     for name in inventory.strays:
         if _is_held(inventory, name):
             yield (

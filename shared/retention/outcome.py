@@ -1,4 +1,4 @@
-"""What a cleanup found, what it meant to do, and what it did."""
+"""The outcome of a cleanup: what it found, planned and did."""
 
 from collections import Counter
 from dataclasses import dataclass, field
@@ -12,9 +12,9 @@ from shared.stores import StoredObject
 
 @dataclass
 class Outcome:
-    """`deleted`: backups that are gone from the catalog; `swept`: orphaned objects that are gone.
+    """`to_delete` are the backups to delete, `deleted` those deleted, and `swept` the deleted orphaned objects.
 
-    `errors` are what should have been done and was not. `attention` is what a person should look at.
+    `errors` are deletions that failed; `attention` are findings for an operator.
     """
 
     plan: RetentionPlan
@@ -22,7 +22,7 @@ class Outcome:
     planned_at: datetime
     orphans: list[StoredObject]
     attention: list[str]
-    going: frozenset[BackupName]
+    to_delete: frozenset[BackupName]
     deleted: set[BackupName] = field(default_factory=set)
     swept: list[StoredObject] = field(default_factory=list)
     freed_bytes: int = 0
@@ -44,6 +44,6 @@ class Outcome:
         return round(max((100 * gone[database] / had[database] for database in gone), default=0.0), 1)
 
     def frees(self, decision: RetentionDecision) -> int:
-        """Bytes that deleting that backup frees, or would free; 0 for one that stays."""
+        """Return the bytes that deleting that backup frees; 0 if it is kept."""
         name = decision.backup.name
-        return self.inventory.size_of(name) if name in self.going else 0
+        return self.inventory.size_of(name) if name in self.to_delete else 0

@@ -1,4 +1,4 @@
-"""What retention judges and what it decides."""
+"""The inputs and results of retention: candidates, policy, decisions and plan."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
@@ -11,7 +11,7 @@ from shared.model.promises import MIN_KEEP
 
 
 class Rule(StrEnum):
-    EXPIRED = "expired"  # the only one that deletes
+    EXPIRED = "expired"  # the only rule that deletes
     NOT_EXPIRED = "not-expired"
     UNREADABLE = "unreadable"
     FUTURE = "future"
@@ -31,11 +31,10 @@ class Rule(StrEnum):
 class Candidate:
     """A backup as retention judges it.
 
-    `good`: its database was sound when it was taken. `damaged`: why it cannot be read, if so. `held`: why somebody
-    holds it, if so. `needs`: ids of backups of the same database without which it cannot be restored. `stored_at`:
-    when it was stored by the store's own clock, where the store has one; its time runs from then if that is later
-    than `created_at`. `newer_format`: its manifest is of a format that this version cannot read. `stays_elsewhere`: why
-    the main store keeps it, of a copy.
+    `good`: the source was sound when it was taken. `damaged`: why it cannot be read, if so. `held`: the reason of its
+    hold, if any. `needs`: ids of backups of the same database that a restore of it needs. `stored_at`: when it was
+    stored, by the store's own clock if it has one; retention starts then if that is later than `created_at`.
+    `newer_format`: this version cannot read its manifest. `stays_elsewhere`: of a copy, why the main store keeps it.
     """
 
     name: BackupName
@@ -52,11 +51,12 @@ class Candidate:
 
     @property
     def bad(self) -> bool:
-        """Known not to be good."""
+        """Whether it is known to be bad."""
         return self.damaged is not None or not self.good or self.verified is False
 
     @property
     def proven(self) -> bool:
+        """Whether it is verified and not known to be bad."""
         return not self.bad and self.verified is True
 
 
@@ -65,7 +65,7 @@ class RetentionPolicy:
     lengths: Mapping[Kind, timedelta]
     min_keep: int = MIN_KEEP
     force: bool = False
-    retired: Mapping[str, datetime] = field(default_factory=dict)  # databases that are no more, and since when
+    retired: Mapping[str, datetime] = field(default_factory=dict)  # retired databases, and since when
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,15 +82,15 @@ class RetentionDecision:
 
 @dataclass(frozen=True)
 class RetentionPlan:
-    """A decision for every backup, by database, newest first; and what a person should look at.
+    """A decision for every backup, by database and newest first, and findings for an operator.
 
-    `protectors`: by database, the backups that must still be there when any of the others is deleted.
+    `protectors`: by database, the backups that must still exist when another one is deleted.
     """
 
     decisions: tuple[RetentionDecision, ...]
     attention: tuple[str, ...]
     protectors: Mapping[str, tuple[Candidate, ...]]
-    refused: bool = False  # more than half of a database's backups would have gone
+    refused: bool = False  # more than half of the backups of a database would be deleted
 
     @property
     def deletions(self) -> list[RetentionDecision]:

@@ -1,4 +1,4 @@
-"""Deleting one backup before its time, because a person says so."""
+"""Delete one backup before its retention ends, on request."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -15,7 +15,7 @@ from shared.retention.retired import is_retired
 from shared.runtime.so_far import note, unsure
 from shared.stores import Store
 
-TASK = "cleanup"  # the lease that a cleanup holds, so that neither disturbs the other
+TASK = "cleanup"  # the lease of cleanups, so that the two do not run at once
 
 
 @dataclass(frozen=True)
@@ -25,8 +25,8 @@ class Removed:
     size_bytes: int
 
 
-def _nothing(_: Backup) -> None:
-    """For whoever needs nobody's leave."""
+def _allow(_: Backup) -> None:
+    """Allow every deletion."""
 
 
 def delete_backup(
@@ -35,18 +35,18 @@ def delete_backup(
     *,
     database: str | None = None,
     force: bool = False,
-    leave: Callable[[Backup], None] = _nothing,
+    check_allowed: Callable[[Backup], None] = _allow,
     clock: Clock = utc_now,
 ) -> Removed:
-    """Deletes a backup: its manifest first, so that an interrupted delete leaves orphans and no half backup.
+    """Delete a backup, its manifest first, so that an interrupted delete leaves only orphaned objects.
 
-    Raises UsageError when there is no such backup or several, LitekeepError when it is held, when another backup needs
-    it, or when it is the last good one of a live database and `force` does not say that this is meant. `leave` is asked
-    last, and raises when it must not be.
+    `check_allowed` is called last, and raises if the backup must not be deleted. Raises UsageError if there is no such
+    backup or more than one, and LitekeepError if it is held, if another backup needs it, or if it is the last good one
+    of a live database and `force` is not set.
     """
     with leased(store, TASK, clock) as lease:
         inventory = take_inventory(store)
-        backup = _the_only_one(list(inventory.backups.values()), store, backup_id, database)
+        backup = _find(list(inventory.backups.values()), store, backup_id, database)
         name = backup.name
         if backup.hold or is_held(store, name):
             raise LitekeepError(f"cannot delete {name.id}: it is held; first run litekeep release {name.id}")
@@ -63,7 +63,7 @@ def delete_backup(
             )
         items = inventory.objects[name]
         note("delete", f"{name.id} was not deleted")
-        leave(backup)
+        check_allowed(backup)
         lease.check()
         first, *rest = sorted(items, key=lambda item: item.name != name.manifest)
         with unsure("delete", f"whether {name.id} is deleted is shown by litekeep list", f"{name.id} is deleted"):
@@ -73,7 +73,7 @@ def delete_backup(
     return Removed(name, len(items), sum(item.size_bytes for item in items))
 
 
-def _the_only_one(backups: list[Backup], store: Store, backup_id: str, database: str | None) -> Backup:
+def _find(backups: list[Backup], store: Store, backup_id: str, database: str | None) -> Backup:
     parsed = names.parse(backup_id)
     fitting = [
         backup

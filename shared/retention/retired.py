@@ -1,7 +1,7 @@
-"""Databases that are no more: their backups are kept as long as was promised, then go, and nothing alarms meanwhile.
+"""Retired databases: their backups are kept as long as promised and then deleted, without alerts.
 
-A retirement is a create-once object, `locks/retired/DATABASE.json`. A backup that is taken after it brings the
-database back to life: then it counts for nothing.
+A retirement is a create-once object, `locks/retired/DATABASE.json`. It is ignored once a later backup of the database
+exists.
 """
 
 import json
@@ -21,29 +21,31 @@ _LONGEST_REASON = 500
 
 
 def retire(store: Store, database: str, reason: str, by: str, *, clock: Clock = utc_now) -> dict[str, Any]:
-    """Records that a database is no more. Raises UsageError when it has no backups here, or is retired already."""
+    """Retire a database. Raises UsageError if it has no backups in this store or is already retired."""
     reason = safe_line(reason)
     if not reason or len(reason) > _LONGEST_REASON:
-        raise UsageError(f"--reason is empty or longer than {_LONGEST_REASON} characters: say in a line why")
+        raise UsageError(f"--reason is empty or longer than {_LONGEST_REASON} characters: give the reason in one line")
     known = {
         parsed.backup.database for item in store.list_objects(start=BESIDE_TRAIL) if (parsed := names.parse(item.name))
     }
     if database not in known:
-        there = ", ".join(sorted(known)) or "none"
-        raise UsageError(f"--database {database!r} has no backups in {store.url}; there are: {there}")
+        existing = ", ".join(sorted(known)) or "none"
+        raise UsageError(f"--database {database!r} has no backups in {store.url}; there are: {existing}")
     document = {"database": database, "reason": reason, "by": by, "at": rfc3339(clock())}
     try:
-        with unsure("retire", f"whether {database} is retired is not known: run it again", f"{database} is retired"):
+        with unsure(
+            "retire", f"whether {database} is retired is unknown: run the command again", f"{database} is retired"
+        ):
             store.create(lock_names.retired(database), json.dumps(document, ensure_ascii=False).encode() + b"\n", {})
     except ObjectExists:
-        raise UsageError(f"{database} is retired already in {store.url}") from None
+        raise UsageError(f"{database} is already retired in {store.url}") from None
     return document
 
 
-def noting_retired(
+def note_retired(
     objects: Iterable[StoredObject], now: datetime, retired: dict[str, datetime]
 ) -> Iterator[StoredObject]:
-    """The same listing; puts into `retired` which databases it shows as retired, and since when."""
+    """Pass on a listing, and add the retired databases and their dates to `retired`."""
     for item in objects:
         database = lock_names.parse_retired(item.name)
         if database is not None and not is_future(item.created_at, now):
@@ -52,5 +54,5 @@ def noting_retired(
 
 
 def is_retired(retired: Mapping[str, datetime], database: str, taken: Iterable[datetime]) -> bool:
-    """Returns whether a database is retired, and no backup of it was taken since."""
+    """Return whether a database is retired and no backup of it was taken since."""
     return database in retired and all(moment <= retired[database] for moment in taken)

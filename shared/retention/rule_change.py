@@ -1,9 +1,9 @@
-"""Retention rules that would delete sooner than those of the last cleanup are told before they are applied.
+"""Refuse retention rules that delete sooner than those of the last cleanup, until they were shown.
 
-A wrong ENVIRONMENT or a typo in BACKUP_RETENTION must not delete anything unseen. So a cleanup records the rules that
-it applied, and refuses shorter ones until a dry run under them was recorded too, or somebody says --force. The
-records are create-once objects below `locks/rules/`. They decide nothing else: what is in one that cannot be
-read, or is dated in the future, counts for nothing.
+A wrong ENVIRONMENT or a typo in BACKUP_RETENTION must not delete anything unnoticed. So a cleanup records the rules
+that it applied, and refuses shorter ones until a dry run with them is recorded too, or --force is given. The records
+are create-once objects below `locks/rules/`. They have no other effect; unreadable ones and those dated in the future
+are ignored.
 """
 
 import json
@@ -21,7 +21,7 @@ from shared.stores import Store, StoredObject
 
 _LARGEST = 4096  # bytes
 _MOST = 50  # records that are read
-_KEPT = 10  # older ones go
+_KEPT = 10  # older records are deleted
 _LONGEST = 365_000 * 86_400  # seconds
 
 Rules = Mapping[str, int]
@@ -36,7 +36,7 @@ class _Record:
 
 
 def shorter_than_before(store: Store, policy: RetentionPolicy, clock: Clock) -> str | None:
-    """What would be deleted sooner than by the last cleanup, if no dry run has shown it since; else None.
+    """Return which rules are shorter than in the last cleanup, or None if there are none or a dry run showed them.
 
     Raises StoreError.
     """
@@ -47,7 +47,7 @@ def shorter_than_before(store: Store, policy: RetentionPolicy, clock: Clock) -> 
             seen = seen or record.rules == wanted
             continue
         changes = [
-            f"{name} {_said(name, record.rules[name])}, now {_said(name, wanted[name])}"
+            f"{name} {_format(name, record.rules[name])}, now {_format(name, wanted[name])}"
             for name in wanted
             if name in record.rules and wanted[name] < record.rules[name]
         ]
@@ -56,31 +56,31 @@ def shorter_than_before(store: Store, policy: RetentionPolicy, clock: Clock) -> 
 
 
 def refuse_shorter(store: Store, policy: RetentionPolicy, clock: Clock) -> None:
-    """Raises LitekeepError for rules that would delete sooner, unless `policy.force`; StoreError."""
+    """Raise LitekeepError for rules that would delete sooner, unless `policy.force` is set. Raises StoreError."""
     shorter = None if policy.force else shorter_than_before(store, policy, clock)
     if shorter is not None:
         raise LitekeepError(
             f"{store.url} was last cleaned by longer rules, and these would delete sooner: {shorter}; see what would "
-            "go with litekeep cleanup --dry-run, then run it again, or set BACKUP_RETENTION, BACKUP_MIN_KEEP and "
-            "ENVIRONMENT as they were (--force applies them at once)"
+            "be deleted with litekeep cleanup --dry-run, then run it again, or set BACKUP_RETENTION, BACKUP_MIN_KEEP "
+            "and ENVIRONMENT as they were (--force applies them at once)"
         )
 
 
 def show_shorter(store: Store, policy: RetentionPolicy, clock: Clock) -> str | None:
-    """For a dry run: records that it showed rules that delete sooner, and says so in a line. Raises StoreError."""
+    """Record that a dry run showed shorter rules, and return a line about them, or None. Raises StoreError."""
     shorter = shorter_than_before(store, policy, clock)
     if shorter is None:
         return None
-    said = f"these rules delete sooner than those of the last cleanup: {shorter}"
+    message = f"these rules delete sooner than those of the last cleanup: {shorter}"
     try:
         _write(store, policy, clock(), applied=False)
     except StoreError as error:
-        return f"{said}; a cleanup will refuse them, as that they were shown could not be recorded: {error}"
-    return f"{said}; the next cleanup applies them"
+        return f"{message}; a cleanup will refuse them, because this dry run could not be recorded: {error}"
+    return f"{message}; the next cleanup applies them"
 
 
 def record_applied(store: Store, policy: RetentionPolicy, clock: Clock) -> None:
-    """Records the rules of a cleanup, unless the last one had the same; old records go. Raises StoreError."""
+    """Record the rules of a cleanup unless the last one had the same, and delete old records. Raises StoreError."""
     records = list(_records(store, clock()))
     last = next((record for record in records if record.applied), None)
     if last is None or last.rules != _rules(policy):
@@ -95,19 +95,19 @@ def _write(store: Store, policy: RetentionPolicy, moment: datetime, *, applied: 
 
 
 def _rules(policy: RetentionPolicy) -> dict[str, int]:
-    """Seconds by kind, and the number of good ones that always stay."""
+    """Return the retention by kind in seconds, and the minimum number of good backups to keep."""
     lengths = {kind.value: int(policy.lengths[kind].total_seconds()) for kind in Kind}
     return {**lengths, "BACKUP_MIN_KEEP": policy.min_keep}
 
 
-def _said(name: str, value: int) -> str:
+def _format(name: str, value: int) -> str:
     if name not in set(Kind):
         return str(value)
     return f"{value // 86_400} d" if value % 86_400 == 0 else f"{value // 3600} h"
 
 
 def _records(store: Store, now: datetime) -> Iterator[_Record]:
-    """The newest first."""
+    """Yield the valid records, newest first."""
     found = []
     for item in store.list_objects(lock_names.RULES):
         parsed = lock_names.parse_rules_record(item.name)
@@ -131,5 +131,5 @@ def _read(store: Store, item: StoredObject) -> Rules | None:
 
 def _count(value: object) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or not 0 < value <= _LONGEST:
-        raise ValueError("no length that a rule can have")
+        raise ValueError("not a valid length of a rule")
     return value

@@ -1,32 +1,31 @@
-"""Which backups may go, and why each other one stays: a pure function of (backups, policy, now).
+"""The retention rules: which backups to delete, and why each other one is kept. A pure function.
 
-A backup may go when its time is over: the later of what its manifest promised when it was taken and what
-the policy of now gives its kind. So a shorter BACKUP_RETENTION, a typo in it, or a wrong ENVIRONMENT
-shortens nothing that was promised already: it holds for what is taken from then on.
+A backup expires at the later of the time promised in its manifest and the time that the current policy gives its kind.
+So a shorter BACKUP_RETENTION, a typo in it, or a wrong ENVIRONMENT never shortens what was promised; it only affects
+later backups.
 
-Even then a backup of a database stays
+An expired backup is still kept if it is
 
-    unreadable       its manifest or an artifact is damaged or missing: for a person to look at
-    future           it is dated in the future, so a clock was wrong: its age is not known
-    held             somebody holds it, here or in the other of main and copy store
-    stays-elsewhere  it is a copy of what stays in the main store
-    newest-verified  it is the newest one that was verified
-    last-good        it is one of the last BACKUP_MIN_KEEP that are good as far as is known, or of as many last
-                     that were verified
-    unproven         no newer one was verified, or one that is newer than the newest verified has waited for its
-                     verification for over a day
-    failing          one that is newer than the newest verified failed its verification, is unreadable, or was
-                     taken of a damaged database
-    stale            even the newest verified one is past its time: backups stopped, or our clock is far ahead
-    may-be-needed    another one is of a format that this version cannot read, and may need it
-    needed           one that stays needs it (a continuous chain)
-Of a retired database (`litekeep retire`) none is protected by being the last: each goes when its time is over.
+    unreadable       its manifest or an artifact is damaged or missing; an operator must look at it
+    future           dated in the future, so a clock was wrong and its age is unknown
+    held             on hold, in the main or the copy store
+    stays-elsewhere  a copy of a backup that the main store keeps
+    newest-verified  the newest verified backup
+    last-good        one of the last BACKUP_MIN_KEEP backups not known to be bad, or of as many verified ones
+    unproven         no newer one is verified, or one newer than the newest verified one has been unverified for over a
+                     day
+    failing          one newer than the newest verified one failed its verification, is unreadable, or has a damaged
+                     source
+    stale            even the newest verified one is expired: backups stopped, or this clock is far ahead
+    may-be-needed    another one has a format that this version cannot read, and may need it
+    needed           a kept backup needs it (continuous chain)
+    too-many         more than half of the database's backups would be deleted in one run, without --force; all points
+                     of a continuous chain of one day count as one backup
 
-    too-many         with it more than half of the database's backups would go in one run, and nobody said --force;
-                     all points of a continuous chain of one day count as one backup
+Backups of a retired database (`litekeep retire`) are not kept for being the last: each is deleted once it expires.
 
-Whatever is dated in the future, unreadable or not good protects nothing: it counts as none of the last good ones.
-"Newer" goes by the time a backup was taken. All times are aware datetimes.
+Backups dated in the future, unreadable or known to be bad protect nothing and never count as good. "Newer" refers to
+the time a backup was taken. All times are aware datetimes.
 """
 
 from collections.abc import Iterable, Iterator, Sequence
@@ -45,7 +44,7 @@ if TYPE_CHECKING:
 
 
 def plan(backups: Iterable[Candidate], policy: RetentionPolicy, now: datetime) -> RetentionPlan:
-    """Decides over every backup. Takes O(n log n); says nothing of what else the store holds."""
+    """Decide on every backup, in O(n log n)."""
     by_database: dict[str, list[Candidate]] = {}
     for backup in backups:
         by_database.setdefault(backup.name.database, []).append(backup)
@@ -62,7 +61,7 @@ def plan(backups: Iterable[Candidate], policy: RetentionPolicy, now: datetime) -
 
 
 def kept_until(backup: Candidate, policy: RetentionPolicy) -> datetime:
-    """When its time is over: the later of the promise in its manifest and the policy of now."""
+    """Return when a backup expires: the later of the promise in its manifest and the current policy."""
     by_policy = _by_policy(backup, policy)
     return max(by_policy, backup.keep_until or by_policy)
 
@@ -79,7 +78,7 @@ def _newest_first(backup: Candidate) -> tuple[datetime, str, str]:
 
 
 class _Judge:
-    """Decides over the backups of one database, given newest first."""
+    """Decides on the backups of one database, given newest first."""
 
     def __init__(self, own: Sequence[Candidate], policy: RetentionPolicy, now: datetime) -> None:
         self._own = own
@@ -146,7 +145,10 @@ class _Judge:
         return None
 
     def _why_nothing_goes(self, since_proven: Sequence[Candidate], proven: Candidate | None) -> tuple[Rule, str] | None:
-        """`proven` is the newest verified one, `since_proven` what is newer, none of it dated in the future."""
+        """Return the rule that keeps all backups of the database, if any.
+
+        `proven` is the newest verified backup; `since_proven` are newer ones, none of them dated in the future.
+        """
         bad = next((backup for backup in since_proven if backup.bad), None)
         late = next((backup for backup in since_proven if self._now - _started(backup) > VERIFIED_WITHIN), None)
         if bad is not None:
@@ -215,7 +217,7 @@ class _Judge:
 
 
 def _weight(backups: Iterable[Candidate]) -> int:
-    """How many they count as: the points of a continuous chain of one day are one, or they would outweigh all else."""
+    """Return the number of backups, counting the continuous points of one day as one because they are so many."""
     return len({backup.created_at.date() if backup.name.kind is Kind.CONTINUOUS else backup.name for backup in backups})
 
 

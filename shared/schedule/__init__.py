@@ -1,1 +1,1 @@
-"""Which run does what: slots of a schedule, databases of a fleet, shares of Cloud Run tasks."""
+"""Division of work between runs: slots of a schedule, databases of a fleet, shares of Cloud Run tasks."""

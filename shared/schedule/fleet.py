@@ -1,4 +1,4 @@
-"""Which databases of a SQLite Cloud project to back up, and which of them fall to this Cloud Run task."""
+"""The databases of a SQLite Cloud project to back up, and the share of this Cloud Run task."""
 
 from dataclasses import dataclass
 from heapq import heappop, heappush
@@ -14,16 +14,17 @@ ALL = ("*",)
 
 @dataclass(frozen=True)
 class Fleet:
-    """Names, the largest first; and those that somebody has disabled on the node."""
+    """Names of the databases to back up, the largest first, and of those disabled on the node."""
 
     names: list[str]
     disabled: list[str]
 
 
 def find_fleet(address: Address, wanted: tuple[str, ...], index: int, count: int) -> Fleet:
-    """What falls to task `index` of `count`: all databases of the project (`ALL`), or those that are named.
+    """Return the databases assigned to task `index` of `count`, out of all of the project (`ALL`) or of those named.
 
-    A name that is not there falls to a task all the same, whose backup of it then fails. Raises SourceError.
+    A name that does not exist is assigned too, so that its backup fails visibly. Raises UsageError if there is no such
+    task, and SourceError if the node cannot be asked or lists no databases.
     """
     if not 0 <= index < count:
         raise UsageError(f"CLOUD_RUN_TASK_INDEX {index} is wrong: allowed is 0 to {count - 1}")
@@ -35,16 +36,16 @@ def find_fleet(address: Address, wanted: tuple[str, ...], index: int, count: int
             name: found.get(name, Listed(name, None, encrypted=False, status=None, writes=None)) for name in wanted
         }
     mine = share_by_size(list(found.values()), index, count)
-    # Whatever else is wrong with one, its backup is tried, and fails with its own event.
+    # Only disabled databases are left out. A backup of any other database in trouble fails with its own event.
     disabled = [one.name for one in mine if wanted == ALL and one.disabled]
     return Fleet([one.name for one in mine if one.name not in disabled], disabled)
 
 
 def share_by_size(found: list[Listed], index: int, count: int) -> list[Listed]:
-    """The share of task `index` of `count`: together they hold each once, and each share is about as large.
+    """Return the databases of task `index` of `count`. The shares are disjoint, complete and of about equal size.
 
-    Every task works this out by itself, from a listing of its own, so sizes count only by their power of two (in
-    MiB): a database that grows between two listings does not move the others, unless it passes one of these.
+    Each task computes this from its own listing. Sizes are therefore rounded up to a power of two in MiB: a database
+    that grows between two listings moves the others only if it passes such a bound.
     """
     loads = [(0, number) for number in range(count)]
     mine: list[Listed] = []

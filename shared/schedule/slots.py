@@ -1,11 +1,10 @@
-"""Whose a schedule's slot is: of all runs that are started for it, one takes the backup.
+"""Claims of schedule slots: of all runs started for a slot, one takes the backup.
 
-Cloud Scheduler may start a slot twice, and Cloud Run starts a task again that failed, though its backup may exist
-already. A claim is a numbered object (see `shared.stores.numbered`): nothing is deleted or replaced, which a backup's
-identity may not do.
-A slot is free again when its run says that no backup came of it, when an hour has passed, and for a later
-attempt of the very task that claimed it, whose earlier attempt is over. Even then it is taken only while the
-store holds no backup of it.
+Cloud Scheduler may start a slot twice, and Cloud Run retries a failed task although its backup may exist already.
+A claim is a numbered object (see `shared.stores.numbered`), because the identity of a backup job may neither delete
+nor replace objects.
+A claim ends when its run reports that it made no backup, after an hour, and for a later attempt of the same task. The
+slot is claimed again only if the store has no backup of it.
 """
 
 from collections.abc import Callable, Iterator
@@ -22,16 +21,16 @@ from shared.stores import Store, StoredObject
 from shared.stores.numbered import WRONG, read_numbered, take_number
 
 LENGTH = timedelta(hours=1)
-EARLY = timedelta(seconds=10)  # a scheduler and a job's machine may differ by that much
-_OWNER = "litekeep-owner"  # custom metadata: saves a read where the store has it
+EARLY = timedelta(seconds=10)  # the clocks of the scheduler and the job may differ by this much
+_OWNER = "litekeep-owner"  # custom metadata: saves a read if the store has it
 _MOST_ATTEMPTS = 1000
 _LONGEST_OWNER = 300  # characters
-_DAYS_BACK = 2  # a task's attempts lie within that
+_DAYS_BACK = 2  # all attempts of a task fall within these days
 
 
 @dataclass(frozen=True)
 class Runner:
-    """One attempt of a task, as Cloud Run counts them from 0. An attempt begins when the one before is over."""
+    """One attempt of a Cloud Run task, counted from 0. An attempt starts after the previous one has ended."""
 
     execution: str
     task: int
@@ -51,7 +50,7 @@ class _Terms:
 
 
 def slot_of(kind: Kind, database: str, schedule: Schedule | None, now: datetime) -> Slot:
-    """The slot that a run which starts now was started for; without a schedule, that of the kind's usual one."""
+    """Return the slot for which a run that starts now was started. None as the schedule means the kind's default."""
     return Slot(kind, database, (schedule or DEFAULT_SCHEDULES[kind]).slot_at(now + EARLY))
 
 
@@ -59,17 +58,17 @@ def slot_of(kind: Kind, database: str, schedule: Schedule | None, now: datetime)
 def claimed(
     store: Store, slot: Slot, runner: Runner, backed_up: Callable[[datetime], bool], clock: Clock
 ) -> Iterator[bool]:
-    """Yields whether the slot is this run's. When the block ends in an error, the slot is given back.
+    """Claim a slot, and yield whether this run has it. If the block raises, the slot is released.
 
-    `backed_up` tells whether the store holds a backup of that kind and database that was taken since then.
-    Raises StoreError when the store does not let anyone tell or claim.
+    `backed_up` returns whether the store has a backup of that kind and database taken since the given time.
+    Raises StoreError if the store cannot be read or written.
     """
     mine = _take(store, slot, runner, backed_up, clock)
     try:
         yield mine is not None
     except BaseException:
         if mine is not None:
-            _give_back(store, *mine, runner, clock)
+            _release(store, *mine, runner, clock)
         raise
 
 
@@ -77,7 +76,7 @@ def _take(
     store: Store, slot: Slot, runner: Runner, backed_up: Callable[[datetime], bool], clock: Clock
 ) -> tuple[Slot, int] | None:
     if runner.attempt > 0:
-        slot = _of_an_earlier_attempt(store, slot, runner) or slot
+        slot = _slot_of_earlier_attempt(store, slot, runner) or slot
     claims = {number: item for _, number, item in _claims(store, slot.prefix)}
     number = max(claims, default=0)
     if number:
@@ -90,23 +89,23 @@ def _take(
     try:
         _write(store, slot, number + 1, runner, clock, over=False)
     except ObjectExists:
-        return None  # another took it this very moment
+        return None  # another run claimed it first
     return slot, number + 1
 
 
-def _give_back(store: Store, slot: Slot, number: int, runner: Runner, clock: Clock) -> None:
-    with suppress(StoreError):  # it ends by itself
+def _release(store: Store, slot: Slot, number: int, runner: Runner, clock: Clock) -> None:
+    with suppress(StoreError):  # the claim expires anyway
         _write(store, slot, number + 1, runner, clock, over=True)
 
 
 def _write(store: Store, slot: Slot, number: int, runner: Runner, clock: Clock, *, over: bool) -> None:
     expires_at = rfc3339(clock() + LENGTH)
-    says = {"owner": runner.owner, "attempt": runner.attempt, "expires_at": expires_at, "over": over}
-    take_number(store, slot.claim(number), says, {_OWNER: runner.owner})
+    content = {"owner": runner.owner, "attempt": runner.attempt, "expires_at": expires_at, "over": over}
+    take_number(store, slot.claim(number), content, {_OWNER: runner.owner})
 
 
-def _of_an_earlier_attempt(store: Store, slot: Slot, runner: Runner) -> Slot | None:
-    """The slot that this task claimed when it was first tried: by now the next one may have begun."""
+def _slot_of_earlier_attempt(store: Store, slot: Slot, runner: Runner) -> Slot | None:
+    """Return the slot that an earlier attempt of this task claimed; by now the next slot may have begun."""
     for back in range(_DAYS_BACK):
         day = slot.begins_at - timedelta(days=back)
         for claimed_slot, _, item in reversed(_claims(store, claims_prefix(slot.kind, slot.database, day))):
@@ -121,16 +120,16 @@ def _claims(store: Store, prefix: str) -> list[tuple[Slot, int, StoredObject]]:
 
 
 def _terms(store: Store, item: StoredObject) -> _Terms:
-    """What a claim says; whatever it says, it ends within an hour of when it was stored.
+    """Read a claim. It ends at most an hour after it was stored, even if it says otherwise.
 
-    One that no run of ours would write is nobody's: it must not keep a scheduled backup from being taken.
+    A claim with invalid contents is treated as ended: it must not prevent a scheduled backup.
     """
-    nobodys = _Terms("", 0, item.created_at + LENGTH, over=True)
+    invalid = _Terms("", 0, item.created_at + LENGTH, over=True)
     try:
         content, ends = read_numbered(store, item, LENGTH)
         attempt = content["attempt"]
         if not isinstance(attempt, int) or not 0 <= attempt <= _MOST_ATTEMPTS:
-            return nobodys
+            return invalid
         return _Terms(str(content["owner"])[:_LONGEST_OWNER], attempt, ends, content["over"] is True)
     except (ObjectMissing, *WRONG):
-        return nobodys
+        return invalid

@@ -7,15 +7,15 @@ from collections.abc import Iterable
 
 from shared.events.log import Event, EventLog, Field
 from shared.model.names import BackupName
+from shared.operations.erasure.pending import ErasureOptions
 from shared.operations.erasure.replayed import Replayed
-from shared.operations.erasure.way_out import WayOut
 from shared.settings import Settings
 from shared.stores import open_store
 from shared.terminal.policy import check_without_erasures
 from shared.text import count
 
 
-def way_out_of(settings: Settings, *, without: bool, absent: Iterable[str], alone: bool = True) -> WayOut:
+def erasure_options(settings: Settings, *, without: bool, absent: Iterable[str], alone: bool = True) -> ErasureOptions:
     """Returns how erasures are replayed. Raises NotPermitted where --without-erasures needs two persons.
 
     `alone=False` skips that check: the caller checks the run against a permit.
@@ -23,7 +23,7 @@ def way_out_of(settings: Settings, *, without: bool, absent: Iterable[str], alon
     if without and alone:
         check_without_erasures(settings)
     witness = open_store(settings.backup_copy_store) if settings.backup_copy_store else None
-    return WayOut(without=without, absent=frozenset(absent), witness=witness)
+    return ErasureOptions(without=without, absent=frozenset(absent), witness=witness)
 
 
 def emit_erasures(log: EventLog, name: BackupName, backup_id: str, target: str, erased: Replayed | None) -> None:

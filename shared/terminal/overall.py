@@ -6,7 +6,7 @@ from typing import Any
 
 from shared.clock import Clock, rfc3339, utc_now
 from shared.monitor.finding import Finding
-from shared.monitor.listing import Listing, Seen
+from shared.monitor.listing import Listing, ObservedBackup
 from shared.monitor.next_deletion import NextDeletion, next_deletion
 from shared.monitor.status import Status, StatusLevel, status_of
 from shared.retention.inventory import Inventory
@@ -131,12 +131,12 @@ def _to_json(status: Status, inventory: Inventory, going: NextDeletion | None) -
         "continuous": status.reach.to_json() if status.reach else None,
         "deleted_next": {"id": going.backup.id, "kind": going.backup.kind, "at": _time(going.at)} if going else None,
         "held": list(status.held),
-        "erasures": status.unforgotten.to_json() if status.unforgotten else None,
+        "erasures": status.pending_erasures.to_json() if status.pending_erasures else None,
         "alerts": [finding.to_json() for finding in status.findings],
     }
 
 
-def _proof(proven: Seen | None) -> dict[str, Any] | None:
+def _proof(proven: ObservedBackup | None) -> dict[str, Any] | None:
     if proven is None:
         return None
     return {"id": proven.name.id, "at": _time(proven.verified_at), "verdict": proven.trust}

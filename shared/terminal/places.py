@@ -7,7 +7,7 @@ from shared.errors import UsageError
 from shared.operations.diff.sides import LIVE, Place
 from shared.settings import Settings
 from shared.terminal.audit import audited
-from shared.terminal.erasures import emit_erasures, way_out_of
+from shared.terminal.erasures import emit_erasures, erasure_options
 from shared.terminal.parts import catalog_of, database_of, event_log, key_of, source_of
 
 
@@ -24,7 +24,7 @@ def comparing(
             key=None if set(sides) == {LIVE} else key_of(settings),
             live=live,
             database=database or _database(settings),
-            way=way_out_of(settings, without=False, absent=()),
+            erasures=erasure_options(settings, without=False, absent=()),
             on_erased=lambda name, erased: emit_erasures(log, name, name.id, action, erased),
         )
 

@@ -13,9 +13,9 @@ from shared.keys import WrappingKey
 from shared.model.kinds import Kind
 from shared.model.names import SAFETY_PREFIX
 from shared.operations.restore import RestoreOptions
-from shared.operations.verify.nearest import Search, said_of
+from shared.operations.verify.nearest import Search, alternatives
 from shared.settings import Settings
-from shared.terminal.erasures import way_out_of
+from shared.terminal.erasures import erasure_options
 from shared.terminal.flags import RestoreFlags
 from shared.terminal.parts import catalog_of, database_of, key_of, location_of, source_of
 from shared.terminal.policy import check_database
@@ -66,7 +66,7 @@ def restore_options(settings: Settings, flags: RestoreFlags, *, with_key: bool =
         environment=settings.environment.value,
         keep_safety_for=settings.retention_of(Kind.ON_DEMAND),
         migrations=Path(flags.migrations) if flags.migrations else None,
-        erasures=way_out_of(
+        erasures=erasure_options(
             settings,
             without=flags.without_erasures,
             absent=flags.absent,
@@ -105,7 +105,7 @@ def check_restorable_at(catalog: Catalog, found: Backup, at: datetime, key: Open
     if meant.name.kind is Kind.CONTINUOUS and not meant.good:
         earlier, later = Search(catalog, key()).around(own, at)
         raise NotGood(
-            f"{meant.name.id} cannot be restored: {meant.wrong}; {said_of(earlier, later)}{nearest_hint(earlier)}"
+            f"{meant.name.id} cannot be restored: {meant.wrong}; {alternatives(earlier, later)}{nearest_hint(earlier)}"
         )
 
 

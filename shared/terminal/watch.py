@@ -6,7 +6,7 @@ from shared.errors import LitekeepError
 from shared.events.log import Event
 from shared.monitor.finding import Finding
 from shared.monitor.listing import Listing
-from shared.monitor.look import look
+from shared.monitor.observe import observe
 from shared.retention.inventory import Inventory
 from shared.settings import Settings
 from shared.stores import Store, open_store
@@ -29,7 +29,7 @@ def look_at_stores(
     """
     copy_url = settings.backup_copy_store
     expected, problems = _expected(settings)
-    return look(
+    return observe(
         store,
         now,
         copy_store=(lambda: open_store(copy_url)) if copy_url else None,

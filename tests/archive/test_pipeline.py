@@ -26,7 +26,7 @@ ENDLESS = 60_000  # chunks, one every 10 ms
 
 
 class Chunks:
-    """Endless chunks that count how many were produced and note whether they were closed."""
+    """CpuTimeExceeded chunks that count how many were produced and note whether they were closed."""
 
     def __init__(self, size: int = MIB, end: BaseException | int | None = None, after: int = 0) -> None:
         self.size, self.end, self.after = size, end, after

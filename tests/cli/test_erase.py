@@ -57,7 +57,7 @@ def erased(place: Workplace, *more: str, **settings: str) -> dict[str, object]:
 
 def test_erasure_is_recorded_and_replayed_on_restore(place: Workplace) -> None:
     shown = erase(place, "--also", "newsletter.address", "--dry-run")
-    assert "posts: rows that refer to rows that go (author -> users.id)" in shown.out
+    assert "posts: rows that refer to erased rows (author -> users.id)" in shown.out
     assert "Nothing was written." in shown.out
     assert not (place.store / "erasures").exists()
     recorded = erased(place, "--reason", "request 17")
@@ -155,9 +155,9 @@ def test_missing_or_changed_ledger_entry_stops_restores_and_exports(place: Workp
     first.unlink()
     stopped("erasures/1.json of backups is missing")
     first.write_bytes(two)
-    stopped("is not the entry that was recorded")
+    stopped("is not authentic")
     first.write_bytes(one.replace(b'"sealed": "', b'"sealed": "AAAA'))
-    stopped("is not the entry that was recorded")
+    stopped("is not authentic")
     first.write_bytes(one)
     second.unlink()
     place.good(
@@ -304,5 +304,5 @@ def test_rewrite_keeps_old_backup_if_new_name_is_taken(place: Workplace) -> None
     place.good("backup", "--name", "one-erased-1", "--kind", "on-demand", DATABASE_URL="x/app.db")
     outcome = place.run("erase", "--rewrite", "--json")
     assert (outcome.code, outcome.json["removed"]) == (1, [])
-    assert "is not what would be made" in outcome.json["failed"]["one"]
+    assert "differs from the rewritten backup" in outcome.json["failed"]["one"]
     assert "one" in [item["id"] for item in place.good("list", "--json").json]

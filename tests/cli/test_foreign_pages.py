@@ -33,8 +33,8 @@ CUT: dict[str, tuple[Callable[[bytes], bytes], str]] = {
     "the last page cut, of a file that does not count": (lambda pages: uncounted(pages)[:-100], "is cut short"),
     "the header alone": (lambda pages: pages[:100], "less than one page"),
     "half a page": (lambda pages: pages[: PAGE // 2], "less than one page"),
-    "no whole header": (lambda pages: pages[:50], "the rest of its header is none that SQLite takes"),
-    "a page size that is none": (lambda pages: pages[:16] + b"\0\7" + pages[18:], "none that SQLite takes"),
+    "no whole header": (lambda pages: pages[:50], "SQLite does not accept its header"),
+    "a page size that is none": (lambda pages: pages[:16] + b"\0\7" + pages[18:], "SQLite does not accept its header"),
 }
 
 

@@ -1,4 +1,4 @@
-"""A database file put together newest first is the newest state, whatever older steps held, lost or never had."""
+"""A database file assembled newest step first equals the newest state."""
 
 import random
 from concurrent.futures import ThreadPoolExecutor
@@ -13,11 +13,11 @@ from shared.continuous.index import State, hash_pages
 PAGE = 512
 KEY = bytes(range(32))
 
-Step = tuple[int, dict[int, bytes]]  # pages of the state, and those that the step holds
+Step = tuple[int, dict[int, bytes]]  # page count of the state, and the pages of the step
 
 
 def _history(chance: random.Random, steps: int) -> tuple[list[Step], bytes]:
-    """A base and increments, oldest first, by a file that grows, shrinks and changes; and what it came to."""
+    """Return a base and increments of a file that grows, shrinks and changes, oldest first, and its final contents."""
     state: list[bytes] = []
     made: list[Step] = []
     for _ in range(steps):
@@ -45,7 +45,7 @@ def _assembled(folder: Path, steps: list[Step], batch: int) -> tuple[bytes, Stat
 
 
 @pytest.mark.parametrize("seed", range(40))
-def test_the_newest_page_of_each_number_is_there_and_the_identity_is_that_of_the_file(
+def test_assembled_file_has_the_newest_pages_and_the_right_identity(
     tmp_path: Path, seed: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     chance = random.Random(seed)
@@ -58,7 +58,7 @@ def test_the_newest_page_of_each_number_is_there_and_the_identity_is_that_of_the
 
 
 @pytest.mark.parametrize("seed", range(10))
-def test_a_page_that_no_step_holds_gives_another_identity(tmp_path: Path, seed: int) -> None:
+def test_missing_page_changes_the_identity(tmp_path: Path, seed: int) -> None:
     chance = random.Random(seed)
     steps, wanted = _history(chance, 3)
     lost = chance.randint(1, len(wanted) // PAGE)
@@ -69,7 +69,7 @@ def test_a_page_that_no_step_holds_gives_another_identity(tmp_path: Path, seed: 
     assert state.identity != hash_pages(tmp_path / "wanted", PAGE, KEY, tmp_path / "again").identity
 
 
-def test_no_page_is_written_or_hashed_twice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_each_page_is_written_and_hashed_once(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     steps: list[Step] = [(30, {number: bytes([age]) * PAGE for number in range(1, 31)}) for age in range(5)]
     hashed = []
     whole = index.hash_runs

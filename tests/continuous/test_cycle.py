@@ -1,4 +1,4 @@
-"""A cycle makes a point of what changed, and each point brings back exactly what was there."""
+"""A cycle makes a point from the changes, and each point restores exactly what was backed up."""
 
 from contextlib import suppress
 from dataclasses import dataclass
@@ -17,7 +17,7 @@ from shared.operations.verify.ladder import verify_backup
 from tests.continuous.yard import MINUTE, NUMBERS, Yard
 
 
-def test_a_point_holds_only_the_pages_that_changed(yard: Yard) -> None:
+def test_point_contains_only_changed_pages(yard: Yard) -> None:
     base = yard.cycle()
     assert not isinstance(base, Quiet)
     assert [artifact.format for artifact in base.manifest.artifacts] == ["sqlite", "index"]
@@ -31,14 +31,14 @@ def test_a_point_holds_only_the_pages_that_changed(yard: Yard) -> None:
     yard.check_every_point()
 
 
-def test_nothing_written_is_a_mark_and_no_point(yard: Yard) -> None:
+def test_unchanged_database_gets_a_mark_and_no_point(yard: Yard) -> None:
     yard.cycle()
     assert isinstance(yard.cycle(), Quiet)
     assert len(yard.points()) == 1
     assert [item.name.split("/")[1] for item in yard.store.list_objects("locks/")] == ["unchanged"]
 
 
-def test_a_point_is_verified_through_its_whole_path(yard: Yard) -> None:
+def test_verifying_a_point_checks_its_whole_path(yard: Yard) -> None:
     yard.cycle()
     for n in range(1, 6):
         yard.point(f"UPDATE t SET x = randomblob(300) WHERE id = {n}")
@@ -56,7 +56,7 @@ def test_a_point_is_verified_through_its_whole_path(yard: Yard) -> None:
     assert list(found.rests_on) == [backup.name.id for backup in yard.points()[:-1]]
 
 
-def test_a_key_that_may_only_wrap_is_an_error_and_no_base_each_time(yard: Yard) -> None:
+def test_key_that_may_only_wrap_raises_and_makes_no_new_base(yard: Yard) -> None:
     yard.cycle()
     yard.write("DELETE FROM t WHERE id = 1")
     whole = yard.key
@@ -69,7 +69,7 @@ def test_a_key_that_may_only_wrap_is_an_error_and_no_base_each_time(yard: Yard) 
     yard.point("DELETE FROM t WHERE id = 2")
 
 
-def test_another_key_begins_with_a_base(yard: Yard) -> None:
+def test_new_key_starts_a_new_base(yard: Yard) -> None:
     yard.cycle()
     yard.key = KeyFile.create(yard.folder / "other.key")
     point = yard.point("DELETE FROM t WHERE id = 1")
@@ -77,7 +77,7 @@ def test_another_key_begins_with_a_base(yard: Yard) -> None:
     assert point.chain.parent is None
 
 
-def test_a_clock_that_went_back_makes_no_point_and_says_so(yard: Yard) -> None:
+def test_clock_set_back_raises_and_makes_no_point(yard: Yard) -> None:
     yard.cycle()
     yard.write("DELETE FROM t WHERE id = 1")
     with pytest.raises(LitekeepError, match=r"clock says .*12:00:00Z.*set the clock"):
@@ -88,7 +88,7 @@ def test_a_clock_that_went_back_makes_no_point_and_says_so(yard: Yard) -> None:
     yard.check_every_point()
 
 
-def test_two_cycles_at_once_make_points_beside_each_other(yard: Yard, tmp_path: Path) -> None:
+def test_two_loops_make_restorable_points_side_by_side(yard: Yard, tmp_path: Path) -> None:
     yard.cycle()
     memories = [Memory(tmp_path / name) for name in ("one", "two")]
     for memory in memories:
@@ -104,7 +104,7 @@ def test_two_cycles_at_once_make_points_beside_each_other(yard: Yard, tmp_path: 
 
 @dataclass(frozen=True)
 class _OnlyWraps:
-    """As an identity that may encrypt and not decrypt."""
+    """A key of an identity that may encrypt but not decrypt."""
 
     key: WrappingKey
 
@@ -151,7 +151,7 @@ _HOW = st.sampled_from(["job", "job", "loop", "two at once", "clock back"])
 
 @settings(max_examples=12, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(st.lists(st.tuples(st.lists(_WRITES, max_size=3), _HOW), min_size=1, max_size=9), st.sampled_from([1, 30, 300]))
-def test_every_point_of_any_history_comes_back_to_the_byte(
+def test_every_point_of_a_random_history_restores_byte_for_byte(
     tmp_path_factory: object, histories: list[tuple[list[str], str]], minutes: int
 ) -> None:
     yard, every = Yard(Path(tmp_path_factory.mktemp("yard"))), timedelta(minutes=minutes)  # type: ignore[attr-defined]

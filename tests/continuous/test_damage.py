@@ -1,4 +1,4 @@
-"""Whatever becomes of the objects of a path, or of a cycle half-way: no other state is taken for the one that was."""
+"""Damaged objects of a path, and interrupted cycles, never restore another state."""
 
 from collections.abc import Callable
 from contextlib import suppress
@@ -15,7 +15,7 @@ from tests.continuous.yard import Yard
 
 @pytest.fixture
 def chain(yard: Yard) -> Yard:
-    """A base, and three points in a row."""
+    """A base and three points."""
     yard.cycle()
     for n in range(3):
         yard.point(f"UPDATE t SET x = randomblob(300) WHERE id = {n + 1}")
@@ -32,18 +32,18 @@ def _flip(path: Path) -> None:
     path.write_bytes(content)
 
 
-def _back(yard: Yard, backup: Backup) -> bytes:
-    """A base by its page image, as a restore reads it; a point by its path, without the process that checks SQL."""
-    return yard.rebuilt(backup) if backup.summary and backup.summary.needs else yard.brought_back(backup)
+def _restored(yard: Yard, backup: Backup) -> bytes:
+    """Rebuild a base from its page image as a restore does, and a point from its path without the confined process."""
+    return yard.rebuilt(backup) if backup.summary and backup.summary.needs else yard.restored(backup)
 
 
 def _cut(path: Path) -> None:
     path.write_bytes(path.read_bytes()[:-1])
 
 
-@pytest.mark.parametrize("harm", [_flip, _cut, Path.unlink])
-def test_whatever_rests_on_a_harmed_object_is_refused_and_the_rest_is_whole(
-    chain: Yard, harm: Callable[[Path], None]
+@pytest.mark.parametrize("damage", [_flip, _cut, Path.unlink])
+def test_points_that_need_a_damaged_object_are_refused_and_others_restore(
+    chain: Yard, damage: Callable[[Path], None]
 ) -> None:
     points = chain.points()
     own = [(place, item) for place, point in enumerate(points) for item in chain.store.list_objects(point.name.prefix)]
@@ -51,28 +51,28 @@ def test_whatever_rests_on_a_harmed_object_is_refused_and_the_rest_is_whole(
     for place, item in own:
         path = _file(chain, item.name)
         content = path.read_bytes()
-        harm(path)
-        # A base itself is its page image: its index is for what builds on it.
+        damage(path)
+        # A restore of the base reads only its page image; the index is for its increments.
         first = place + (".index" in item.name and place == 0)
         found = {point.name: point for point in chain.points()}
         for point in points[first:]:
             with pytest.raises((NotGood, StoreError, KeyProblem)):
-                _back(chain, found.get(point.name, point))
+                _restored(chain, found.get(point.name, point))
         for point in points[:first]:
-            assert _back(chain, found[point.name]) == chain.was[point.name.id]
+            assert _restored(chain, found[point.name]) == chain.was[point.name.id]
         path.write_bytes(content)
 
 
-def test_the_listing_tells_of_every_point_that_rests_on_what_is_missing(chain: Yard) -> None:
+def test_listing_marks_every_point_whose_path_has_a_missing_backup(chain: Yard) -> None:
     points = chain.points()
     _file(chain, points[1].name.manifest).unlink()
     found = {backup.name.id: backup.wrong for backup in chain.points()}
-    because = f"it builds on {points[1].name.id}, which is missing"
-    assert found == {points[0].name.id: None, points[2].name.id: because, points[3].name.id: because}
+    reason = f"it builds on {points[1].name.id}, which is missing"
+    assert found == {points[0].name.id: None, points[2].name.id: reason, points[3].name.id: reason}
 
 
-def test_an_increment_under_another_parent_does_not_open(chain: Yard) -> None:
-    """Even where the manifest is put right: its pages and index are bound to the parent."""
+def test_increment_is_bound_to_its_parent(chain: Yard) -> None:
+    """The pages and the index are bound to the parent, even if the manifest is changed to match."""
     *_, before, last = chain.points()
     manifest, _ = chain.catalog.read_manifest(last)
     other, _ = chain.catalog.read_manifest(before)
@@ -81,7 +81,7 @@ def test_an_increment_under_another_parent_does_not_open(chain: Yard) -> None:
 
 
 class _Breaking(FolderStore):
-    """Fails at the n-th request that comes, and at every later one."""
+    """Fails at the n-th call and all later ones."""
 
     def __init__(self, folder: Path, at: int) -> None:
         super().__init__(folder)
@@ -109,7 +109,7 @@ class _Breaking(FolderStore):
         return super().open(*arguments)
 
 
-def test_a_cycle_that_fails_at_any_request_leaves_only_whole_points_and_the_next_goes_on(chain: Yard) -> None:
+def test_cycle_failing_at_any_store_call_leaves_only_good_points(chain: Yard) -> None:
     whole, at, failed = chain.store, 0, 0
     while True:
         chain.write(f"UPDATE t SET x = randomblob(300) WHERE id = {at + 10}")

@@ -1,7 +1,7 @@
-"""A cycle on a bucket that ends at any of its requests: what is listed comes back, and the next cycle goes on.
+"""A cycle on a bucket that ends at any of its requests: listed points restore, and the next cycle succeeds.
 
-Refused, refused though the server did the work, stopped (SIGTERM), killed (SIGKILL): at the first request, the second,
-and so on, until a cycle has made them all.
+The request is refused, refused after the server did the work, or the process gets SIGTERM or SIGKILL: at the first
+request, at the second, and so on, until a cycle completes.
 """
 
 import os
@@ -15,7 +15,7 @@ from types import FrameType
 import pytest
 
 from shared.catalog.opening import open_manifest
-from shared.continuous.path import Below, path_to
+from shared.continuous.path import Parents, path_to
 from shared.continuous.rebuild import rebuild_pages
 from shared.errors import LitekeepError
 from shared.keys.keyfile import KeyFile
@@ -34,7 +34,7 @@ QUICK = Patience(first_delay=0.001, request=2, chunk=2)
 
 @pytest.fixture
 def yard(tmp_path: Path, gcs: Proxy, bucket: str) -> Yard:
-    """A base and a point, so that a cycle has a path to read."""
+    """A chain of a base and a point, so that a cycle has a path to read."""
     yard = Yard(tmp_path, KeyFile.create(tmp_path / "app.key"))
     yard.store = BucketStore(bucket, "some/prefix", QUICK)
     yard.cycle()
@@ -53,7 +53,7 @@ def nth(number: int) -> Callable[[Seen], bool]:
 
 
 class _Signals(Fault):
-    """Sends a signal to the process that asks; the server only does the work for one that may go on."""
+    """Sends a signal to the requesting process; after SIGKILL the request is not forwarded."""
 
     def __init__(self, number: int, what: signal.Signals) -> None:
         super().__init__(nth(number))
@@ -69,7 +69,7 @@ def _stop(_signal: int, _frame: FrameType | None) -> None:
 
 
 def _in_a_process(yard: Yard, fault: _Signals) -> None:
-    """A cycle in a child, which may not outlive it."""
+    """Run a cycle in a child process, which may be killed."""
     yard.now += MINUTE
     assert isinstance(yard.store, BucketStore)
     name = yard.store.url.removeprefix("gs://").split("/")[0]
@@ -81,7 +81,7 @@ def _in_a_process(yard: Yard, fault: _Signals) -> None:
             fault.pid = os.getpid()
             yard.store = BucketStore(name, "some/prefix", QUICK)
             os.read(ready, 1)
-            run_cycle(yard.order, clock=lambda: yard.now)
+            run_cycle(yard.options, clock=lambda: yard.now)
             code = 0
         finally:
             os._exit(code)
@@ -114,7 +114,7 @@ def _signalled(yard: Yard, gcs: Proxy, number: int, what: signal.Signals) -> Non
         pytest.param(lambda *each: _signalled(*each, signal.SIGKILL), id="killed"),
     ],
 )
-def test_a_cycle_that_ends_at_any_request_leaves_only_whole_points_and_the_next_goes_on(
+def test_cycle_ending_at_any_request_leaves_only_good_points(
     yard: Yard, gcs: Proxy, end: Callable[[Yard, Proxy, int], None]
 ) -> None:
     number, first = 0, {item.name for item in yard.store.list_objects()}
@@ -137,20 +137,20 @@ def test_a_cycle_that_ends_at_any_request_leaves_only_whole_points_and_the_next_
 
 
 def _check_what_is_new(yard: Yard) -> None:
-    """Points that are listed are good, and each comes back as the database was."""
+    """Check that listed points are good and restore the database as it was."""
     points = yard.points()
     assert [backup.wrong for backup in points if not backup.good] == []
     for backup in points[2:]:
         yard.was.setdefault(backup.name.id, yard.image())
         manifest, data_key = open_manifest(yard.catalog, backup, yard.key)
         with yard.room() as target:
-            rebuild_pages(yard.store, path_to(yard.store, manifest, data_key, Below(yard.key)), target)
+            rebuild_pages(yard.store, path_to(yard.store, manifest, data_key, Parents(yard.key)), target)
             assert target.read_bytes() == yard.was[backup.name.id]
 
 
-def test_a_quiet_cycle_of_a_job_takes_three_requests(yard: Yard, gcs: Proxy) -> None:
+def test_job_cycle_without_changes_takes_three_requests(yard: Yard, gcs: Proxy) -> None:
     yard.write("DELETE FROM t WHERE id = 1")
-    os.utime(yard.path, (1_700_000_000, 1_700_000_000))  # a time of just now tells nothing
+    os.utime(yard.path, (1_700_000_000, 1_700_000_000))  # a recent modification time is not trusted
     yard.cycle()
     asked = len(gcs.seen)
     assert isinstance(yard.cycle(), Quiet)
@@ -158,7 +158,7 @@ def test_a_quiet_cycle_of_a_job_takes_three_requests(yard: Yard, gcs: Proxy) -> 
     assert gcs.seen[asked].query["startOffset"] == "some/prefix/continuous/app.db/backup-2024-01-14-120400"
 
 
-def test_a_point_of_a_loop_lists_nothing(yard: Yard, gcs: Proxy, tmp_path: Path) -> None:
+def test_loop_makes_a_point_without_listing(yard: Yard, gcs: Proxy, tmp_path: Path) -> None:
     (tmp_path / "memory").mkdir()
     memory = Memory(tmp_path / "memory")
     yard.point("UPDATE t SET x = randomblob(300) WHERE id = 1", memory)
@@ -167,7 +167,7 @@ def test_a_point_of_a_loop_lists_nothing(yard: Yard, gcs: Proxy, tmp_path: Path)
     assert [seen for seen in gcs.seen[asked:] if "prefix" in seen.query] == []
 
 
-def test_a_point_that_starts_with_a_daily_backup_has_an_id_of_its_own(yard: Yard) -> None:
+def test_point_started_with_a_daily_backup_gets_a_unique_id(yard: Yard) -> None:
     usual = automatic_id(yard.now + MINUTE)
     yard.store.create(f"daily/app.db/{usual}.manifest.json", b"{}", {})
     made = yard.point("UPDATE t SET x = randomblob(300) WHERE id = 1")

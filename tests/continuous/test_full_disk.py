@@ -1,4 +1,4 @@
-"""A store that fills up at any place of a cycle: what is listed comes back, and the next cycle goes on."""
+"""A store that fills up at any step of a cycle: listed points restore, and the next cycle succeeds."""
 
 import os
 from contextlib import suppress
@@ -9,10 +9,10 @@ from shared.stores.folder import FolderStore
 from tests.continuous.yard import Yard
 from tests.sqlite.mounts import tiny_disk
 
-_STEP = 16 << 10  # bytes of room more from cycle to cycle
+_STEP = 16 << 10  # additional bytes of room per cycle
 
 
-def test_a_disk_that_fills_up_in_a_cycle_leaves_only_whole_points_and_the_next_goes_on(yard: Yard) -> None:
+def test_full_disk_during_a_cycle_leaves_only_good_points(yard: Yard) -> None:
     disk = yard.folder / "disk"
     disk.mkdir()
     with tiny_disk(disk, "2m"):
@@ -27,7 +27,7 @@ def test_a_disk_that_fills_up_in_a_cycle_leaves_only_whole_points_and_the_next_g
 
 
 def _cycle_with(yard: Yard, room: int) -> bool:
-    """A cycle with so many bytes of the disk left. Whether it made a point."""
+    """Run a cycle with `room` bytes left on the disk. Returns whether it made a point."""
     yard.write("UPDATE t SET x = randomblob(300) WHERE id % 3 = 0")
     found = os.statvfs(yard.folder / "disk")
     ballast = yard.folder / "disk/ballast"

@@ -1,4 +1,4 @@
-"""The page index: the page without content counts nowhere, wherever it lies among the pieces that are hashed."""
+"""The page index: SQLite's lock page is ignored at any position, and chunks do not matter."""
 
 import io
 from pathlib import Path
@@ -27,7 +27,7 @@ def _changed(pages: bytes, *numbers: int) -> bytes:
 
 
 @pytest.mark.parametrize("locked", [2, (1 << 20) // PAGE, (1 << 20) // PAGE + 1, PAGES - 1, PAGES])
-def test_the_lock_page_is_in_no_identity_and_no_increment(
+def test_lock_page_is_ignored_in_identities_and_increments(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, locked: int
 ) -> None:
     monkeypatch.setattr(index, "_LOCK_BYTE", (locked - 1) * PAGE)
@@ -43,7 +43,7 @@ def test_the_lock_page_is_in_no_identity_and_no_increment(
     assert list(changed_pages(before, after)) == [other]
 
 
-def test_an_index_that_names_the_lock_page_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_index_with_the_lock_page_is_refused(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     state = _state(tmp_path, "pages", bytes(9 * PAGE))
     stored = b"".join(index_of_changes(state, [2, 5], 2))
     stream = Bytes(iter([stored]))
@@ -54,7 +54,7 @@ def test_an_index_that_names_the_lock_page_is_refused(tmp_path: Path, monkeypatc
         list(entries_of(read_head(stream), stream))
 
 
-def test_hashes_are_the_same_however_the_file_is_cut_into_pieces(tmp_path: Path) -> None:
+def test_page_hashes_do_not_depend_on_chunk_boundaries(tmp_path: Path) -> None:
     content = b"".join(number.to_bytes(4, "big") * (PAGE // 4) for number in range(PAGES))
     whole = _state(tmp_path, "whole", content)
     alone = _state(tmp_path, "alone", content[:PAGE])

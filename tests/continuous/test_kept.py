@@ -1,4 +1,4 @@
-"""What a point rests on stays as long as the point does: through cleanups, holds, deletions and copies."""
+"""Backups that a point needs are kept with it: by cleanups, holds, deletions and copies."""
 
 from datetime import timedelta
 
@@ -22,7 +22,7 @@ from tests.continuous.yard import MINUTE, NOON, WEEK, Yard
 POLICY = RetentionPolicy(dict.fromkeys(Kind, WEEK))
 
 
-def test_every_night_s_cleanup_leaves_only_points_that_come_back(yard: Yard) -> None:
+def test_nightly_cleanup_leaves_only_restorable_points(yard: Yard) -> None:
     for cycle in range(44):
         yard.point(f"UPDATE t SET x = randomblob(300) WHERE id = {cycle % 50 + 1}", after=timedelta(hours=6))
         if cycle % 4 == 3:
@@ -35,7 +35,7 @@ def test_every_night_s_cleanup_leaves_only_points_that_come_back(yard: Yard) -> 
     assert len(yard.points()) < 40
 
 
-def test_a_stopped_chain_goes_though_most_backups_are_its_points() -> None:
+def test_stopped_chain_expires_although_most_backups_are_points() -> None:
     now = NOON + timedelta(days=20)
     points = [
         Candidate(BackupName(Kind.CONTINUOUS, "app.db", f"p{n}"), NOON + n * MINUTE, verified=True) for n in range(400)
@@ -49,7 +49,7 @@ def test_a_stopped_chain_goes_though_most_backups_are_its_points() -> None:
     assert not made.refused
 
 
-def test_what_a_point_needs_is_not_deleted_before_it(yard: Yard) -> None:
+def test_backup_that_a_point_needs_cannot_be_deleted(yard: Yard) -> None:
     yard.cycle()
     point = yard.point("DELETE FROM t WHERE id < 9")
     base = yard.points()[0].name.id
@@ -58,7 +58,7 @@ def test_what_a_point_needs_is_not_deleted_before_it(yard: Yard) -> None:
 
 
 class _Bucket(FolderStore):
-    """A folder that can hold objects, as a bucket does."""
+    """A folder with object holds, like a bucket."""
 
     def set_hold(self, name: str, generation: str, *, held: bool) -> None:
         assert generation
@@ -66,7 +66,7 @@ class _Bucket(FolderStore):
         (self.held.add if held else self.held.discard)(name)
 
 
-def test_a_held_point_holds_its_path_in_the_store_and_lets_go_of_what_no_other_needs(yard: Yard) -> None:
+def test_hold_on_a_point_holds_its_path_until_released(yard: Yard) -> None:
     yard.store = bucket = _Bucket(yard.folder / "backups")
     yard.cycle()
     first, second = (yard.point(f"DELETE FROM t WHERE id = {n}") for n in (1, 2))
@@ -80,7 +80,7 @@ def test_a_held_point_holds_its_path_in_the_store_and_lets_go_of_what_no_other_n
     assert bucket.held == set()
 
 
-def test_a_copy_of_a_point_brings_its_path_first(yard: Yard) -> None:
+def test_copying_a_point_copies_its_path_first(yard: Yard) -> None:
     yard.cycle()
     yard.point("DELETE FROM t WHERE id = 1")
     last = yard.point("DELETE FROM t WHERE id = 2")
@@ -91,7 +91,7 @@ def test_a_copy_of_a_point_brings_its_path_first(yard: Yard) -> None:
     yard.check_every_point()
 
 
-def test_the_copy_store_never_has_a_point_without_its_path(yard: Yard) -> None:
+def test_copy_store_gets_the_path_of_each_point(yard: Yard) -> None:
     yard.cycle()
     yard.copies = other = FolderStore(yard.folder / "copy")
     taken = [yard.cycle() for n in range(3) if yard.write(f"DELETE FROM t WHERE id = {n + 1}") is None]
@@ -101,7 +101,7 @@ def test_the_copy_store_never_has_a_point_without_its_path(yard: Yard) -> None:
     yard.check_every_point()
 
 
-def test_a_point_whose_parent_could_not_be_copied_is_not_copied(yard: Yard) -> None:
+def test_point_is_not_copied_if_its_parent_fails(yard: Yard) -> None:
     yard.cycle()
     point = yard.point("DELETE FROM t WHERE id = 1")
     base = yard.points()[0].name
@@ -111,7 +111,7 @@ def test_a_point_whose_parent_could_not_be_copied_is_not_copied(yard: Yard) -> N
     assert Catalog(FolderStore(yard.folder / "copy")).backups() == []
 
 
-def test_a_listing_that_goes_in_circles_ends(yard: Yard) -> None:
+def test_circular_parents_are_reported(yard: Yard) -> None:
     yard.cycle()
     point = yard.point("DELETE FROM t WHERE id = 1")
     manifest = yard.folder / "backups" / point.name.manifest
@@ -121,4 +121,4 @@ def test_a_listing_that_goes_in_circles_ends(yard: Yard) -> None:
     found = yard.points()[-1]
     assert found.wrong == f"it builds on {point.id}, which builds on itself"
     with pytest.raises(NotGood):
-        yard.brought_back(found)
+        yard.restored(found)

@@ -1,4 +1,4 @@
-"""What a listing says of a path is a hint: what is read decides, and what changed since is read as it is now."""
+"""A listing only hints at a path: the manifests decide, and objects changed since are read again."""
 
 from collections import Counter
 from dataclasses import replace
@@ -8,7 +8,7 @@ import pytest
 
 from shared.catalog.opening import open_manifest
 from shared.catalog.paths import manifests_below, with_paths
-from shared.continuous.path import Below, path_to
+from shared.continuous.path import Parents, path_to
 from shared.errors import NotGood
 from shared.keys.keyfile import KeyFile
 from shared.stores import StoredObject
@@ -24,7 +24,7 @@ POINTS = 5
 
 @pytest.fixture
 def chain(tmp_path: Path, gcs: Proxy, bucket: str) -> Yard:
-    """A base and a row of points in a bucket."""
+    """A base and points in a bucket."""
     yard = Yard(tmp_path, KeyFile.create(tmp_path / "app.key"))
     yard.store = BucketStore(bucket, patience=Patience(first_delay=0.001, request=2, chunk=2))
     yard.cycle()
@@ -35,25 +35,25 @@ def chain(tmp_path: Path, gcs: Proxy, bucket: str) -> Yard:
 
 def _path(yard: Yard, listed: list[StoredObject]) -> list[str]:
     manifest, data_key = open_manifest(yard.catalog, yard.points()[-1], yard.key)
-    return [step.manifest.id for step in path_to(yard.store, manifest, data_key, Below(yard.key, listed))]
+    return [step.manifest.id for step in path_to(yard.store, manifest, data_key, Parents(yard.key, listed))]
 
 
 def _replaced(yard: Yard, item: StoredObject, content: bytes | None = None) -> None:
-    """The object of that name deleted and made anew, with other bytes if any are given."""
+    """Delete an object and create it again, with other bytes if given."""
     with yard.store.open(item.name) as stream:
         content = content or stream.read()
     yard.store.delete(item.name, item.generation)
     yard.store.create(item.name, content, item.metadata)
 
 
-def test_the_listing_has_the_manifests_of_the_path_nearest_first(chain: Yard) -> None:
+def test_listing_returns_manifests_of_the_path_nearest_first(chain: Yard) -> None:
     *below, newest = chain.points()
     assert manifests_below(newest) == [backup.manifest for backup in reversed(below)]
     assert manifests_below(below[0]) == []
 
 
-def test_a_listing_of_other_manifests_leads_to_the_same_path(chain: Yard) -> None:
-    """A missing hint, too many, a wrong order: the path is what the manifests say."""
+def test_wrong_listing_hints_do_not_change_the_path(chain: Yard) -> None:
+    """Missing, additional and misordered hints."""
     wanted = [backup.name.id for backup in chain.points()]
     items = [backup.manifest for backup in chain.points()]
     others = [item for item in chain.store.list_objects() if item not in items]
@@ -61,20 +61,18 @@ def test_a_listing_of_other_manifests_leads_to_the_same_path(chain: Yard) -> Non
         assert _path(chain, listed) == wanted
 
 
-def test_a_manifest_replaced_since_the_listing_is_read_as_it_is_now(chain: Yard) -> None:
+def test_manifest_replaced_after_listing_is_read_again(chain: Yard) -> None:
     listed = manifests_below(chain.points()[-1])
     wanted = _path(chain, listed)
     _replaced(chain, listed[1])
     assert _path(chain, listed) == wanted
     _replaced(chain, next(iter(chain.store.list_objects(listed[2].name))), b"{}")
-    with pytest.raises(NotGood, match="cannot be rebuilt, it builds on"):
+    with pytest.raises(NotGood, match="cannot be rebuilt: its parent"):
         _path(chain, listed)
 
 
 @pytest.mark.parametrize("end", [".manifest.json", ".index.enc", ".pages.zst.enc"])
-def test_bytes_that_a_connection_damaged_are_read_again_and_not_taken_for_the_store_s(
-    chain: Yard, gcs: Proxy, end: str
-) -> None:
+def test_bytes_damaged_in_transit_are_read_again(chain: Yard, gcs: Proxy, end: str) -> None:
     newest = chain.points()[-1]
     below = manifests_below(newest)[1].name.removesuffix(".manifest.json")
 
@@ -87,8 +85,8 @@ def test_bytes_that_a_connection_damaged_are_read_again_and_not_taken_for_the_st
     assert not fault.takes(Seen("GET", f"/download/x/{below.rsplit('/', 1)[-1]}{end}?alt=media", {}, b""))
 
 
-def test_a_cycle_asks_for_each_object_of_its_path_once(chain: Yard, gcs: Proxy) -> None:
-    """The manifest of the newest point, which is its parent, too; what is made is asked for at its end only."""
+def test_cycle_reads_each_object_of_its_path_once(chain: Yard, gcs: Proxy) -> None:
+    """This includes the manifest of the newest point, which is the parent."""
     asked = len(gcs.seen)
     chain.point("UPDATE t SET x = randomblob(300) WHERE id = 99")
     read = Counter(seen.path.rsplit("/", 1)[-1] for seen in gcs.seen[asked:] if seen.is_media)
@@ -96,7 +94,7 @@ def test_a_cycle_asks_for_each_object_of_its_path_once(chain: Yard, gcs: Proxy) 
     assert set(read.values()) == {1}
 
 
-def test_a_listing_in_which_points_build_on_each_other_has_no_path(chain: Yard) -> None:
+def test_listing_with_circular_points_has_no_path(chain: Yard) -> None:
     one, other, *_ = chain.points()[1:]
     circle = [
         replace(each, builds_on=None, missing=None, summary=replace(each.summary, needs=(needed.name.id,)))

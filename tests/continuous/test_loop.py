@@ -1,4 +1,4 @@
-"""The loop: it remembers what it needs, gives way to a newer one, and ends between two cycles."""
+"""The loop: it keeps state between cycles, stops for a newer loop, and ends between two cycles."""
 
 import io
 import os
@@ -30,7 +30,7 @@ def memory(tmp_path: Path) -> Memory:
 
 
 class Counting(FolderStore):
-    """Notes each request."""
+    """Records each call."""
 
     def __init__(self, folder: Path) -> None:
         super().__init__(folder)
@@ -49,7 +49,7 @@ class Counting(FolderStore):
         return super().create(name, *more)
 
 
-def test_a_loop_s_points_come_back_and_it_keeps_only_what_later_cycles_need(yard: Yard, memory: Memory) -> None:
+def test_loop_points_restore_and_it_keeps_only_possible_parents(yard: Yard, memory: Memory) -> None:
     yard.write(f"{NUMBERS} INSERT INTO t SELECT NULL, randomblob(300) FROM n LIMIT 4000")
     yard.cycle(memory)
     for n in range(1, 36):
@@ -64,11 +64,11 @@ def test_a_loop_s_points_come_back_and_it_keeps_only_what_later_cycles_need(yard
 
 
 def _written_long_ago(yard: Yard) -> None:
-    """A time of just now tells nothing, as a later write may get the same one."""
+    """Set an old modification time; a recent one is not trusted, as a later write may get the same."""
     os.utime(yard.path, (1_700_000_000, 1_700_000_000))
 
 
-def test_a_quiet_cycle_of_a_loop_lists_nothing(yard: Yard, memory: Memory) -> None:
+def test_loop_cycle_without_changes_does_not_list(yard: Yard, memory: Memory) -> None:
     _written_long_ago(yard)
     yard.cycle(memory)
     yard.store = counting = Counting(yard.folder / "backups")
@@ -76,17 +76,17 @@ def test_a_quiet_cycle_of_a_loop_lists_nothing(yard: Yard, memory: Memory) -> No
     assert [request.split()[0] for request in counting.requests] == ["open", "create"]
 
 
-def test_a_loop_that_finds_the_same_pages_by_another_fingerprint_looks_at_them_once(
+def test_loop_compares_pages_once_per_new_fingerprint(
     yard: Yard, memory: Memory, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     yard.cycle(memory)
-    _written_long_ago(yard)  # a new time, and the pages are as they were
+    _written_long_ago(yard)  # a new modification time with unchanged pages
     assert isinstance(yard.cycle(memory), Quiet)
     monkeypatch.setattr("shared.databases.file_database.snapshot_file", None)
     assert isinstance(yard.cycle(memory), Quiet)
 
 
-def test_a_quiet_cycle_of_a_job_asks_three_times(yard: Yard) -> None:
+def test_job_cycle_without_changes_makes_three_store_calls(yard: Yard) -> None:
     _written_long_ago(yard)
     yard.cycle()
     yard.store = counting = Counting(yard.folder / "backups")
@@ -94,7 +94,7 @@ def test_a_quiet_cycle_of_a_job_asks_three_times(yard: Yard) -> None:
     assert [request.split()[0] for request in counting.requests] == ["list", "open", "create"]
 
 
-def test_after_a_cycle_that_failed_the_loop_reads_the_store_again(yard: Yard, memory: Memory) -> None:
+def test_loop_reads_the_store_again_after_a_failed_cycle(yard: Yard, memory: Memory) -> None:
     yard.cycle(memory)
     whole = yard.store
     yard.write("DELETE FROM t WHERE id = 1")
@@ -116,12 +116,12 @@ class _Full(FolderStore):
 @pytest.fixture
 def run(yard: Yard) -> Any:
     def run(tell: Print, *, every: timedelta = SOON, once: bool = False) -> LoopResult:
-        return run_loop(yard.order, Settings(), EventLog(io.StringIO()), every, once=once, tell=tell)
+        return run_loop(yard.options, Settings(), EventLog(io.StringIO()), every, once=once, tell=tell)
 
     return run
 
 
-def test_a_newer_loop_takes_the_turn_and_the_older_gives_way(yard: Yard, run: Any) -> None:
+def test_older_loop_stops_when_a_newer_one_starts(yard: Yard, run: Any) -> None:
     with ExitStack() as other:
         turn = []
 
@@ -137,12 +137,12 @@ def test_a_newer_loop_takes_the_turn_and_the_older_gives_way(yard: Yard, run: An
 
 
 @pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
-def test_a_signal_ends_the_loop_between_two_cycles(run: Any, number: signal.Signals) -> None:
+def test_signal_stops_the_loop_between_cycles(run: Any, number: signal.Signals) -> None:
     ran = run(lambda _said: os.kill(os.getpid(), number))
     assert (ran.ended, ran.points) == ("stopped", 1)
 
 
-def test_a_loop_goes_on_after_what_failed(yard: Yard, run: Any) -> None:
+def test_loop_continues_after_a_failed_cycle(yard: Yard, run: Any) -> None:
     away = yard.path.with_name("away.db")
     yard.path.rename(away)
     said: list[str] = []

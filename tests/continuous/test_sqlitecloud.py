@@ -1,4 +1,4 @@
-"""The same of a database on SQLite Cloud: points of what was written, and marks where nothing was."""
+"""Cycles on a SQLite Cloud database: points of changes, and marks without changes."""
 
 from collections.abc import Iterator
 from contextlib import closing
@@ -22,7 +22,7 @@ from tests.sqlitecloud_server.raw import Raw
 
 @dataclass
 class CloudYard(Yard):
-    """Its database is on a node."""
+    """A yard whose database is on a node."""
 
     node: Server | None = None
 
@@ -32,8 +32,8 @@ class CloudYard(Yard):
         self.location = CloudLocation(address_of(self.node), NAME)
 
     @property
-    def order(self) -> BackupOptions:
-        return BackupOptions(**(super().order.__dict__ | {"location": self.location}))
+    def options(self) -> BackupOptions:
+        return BackupOptions(**(super().options.__dict__ | {"location": self.location}))
 
     def write(self, sql: str) -> None:
         assert self.node is not None
@@ -61,7 +61,7 @@ def cloud(tmp_path: Path) -> Iterator[CloudYard]:
         yield CloudYard(tmp_path, node=node)
 
 
-def test_points_of_a_cloud_database_come_back_and_nothing_written_is_a_mark(cloud: CloudYard) -> None:
+def test_points_of_a_cloud_database_restore_and_unchanged_ones_get_marks(cloud: CloudYard) -> None:
     assert isinstance(cloud.cycle(), Taken)
     assert isinstance(cloud.cycle(), Quiet)
     for n in range(1, 4):
@@ -73,7 +73,7 @@ def test_points_of_a_cloud_database_come_back_and_nothing_written_is_a_mark(clou
     cloud.check_every_point()
 
 
-def test_a_point_is_restored_to_a_new_cloud_database(cloud: CloudYard) -> None:
+def test_point_restores_to_a_new_cloud_database(cloud: CloudYard) -> None:
     cloud.cycle()
     cloud.point("UPDATE t SET n = 'then' WHERE id = 1")
     then = cloud.catalog.find("latest", NAME)

@@ -1,4 +1,4 @@
-"""The timeline tells what can be reached, what a restore of it reads, and where nothing was kept."""
+"""The timeline: moments that can be restored, what a restore reads, and gaps."""
 
 from datetime import datetime, timedelta
 
@@ -16,7 +16,7 @@ def _timeline(yard: Yard, until: datetime | None = None) -> Timeline:
     return timeline("app.db", yard.catalog.backups(), marks, None, until or yard.now)
 
 
-def test_ranges_are_runs_of_points_and_marks_and_gaps_say_why(yard: Yard) -> None:
+def test_timeline_has_ranges_and_gaps_with_reasons(yard: Yard) -> None:
     yard.cycle()  # 12:01
     for n in range(3):  # 12:04, 12:07, 12:10
         yard.point(f"UPDATE t SET x = randomblob(300) WHERE id = {n + 1}", after=3 * MINUTE)
@@ -27,13 +27,13 @@ def test_ranges_are_runs_of_points_and_marks_and_gaps_say_why(yard: Yard) -> Non
         {"from": "2024-01-15T12:01:00Z", "to": "2024-01-15T12:13:00Z", "points": 4},
         {"from": "2024-01-15T12:33:00Z", "to": "2024-01-15T12:33:00Z", "points": 1},
     ]
-    gap = {"from": "2024-01-15T12:13:00Z", "to": "2024-01-15T12:33:00Z", "reason": "no cycle came to its end"}
+    gap = {"from": "2024-01-15T12:13:00Z", "to": "2024-01-15T12:33:00Z", "reason": "no cycle was completed"}
     assert [each.to_json() for each in found.gaps] == [gap]
     assert [each.steps for each in found.points] == [1, 2, 3, 4, 5]
     assert found.points[1].reads_bytes == found.points[0].stored_bytes + found.points[1].stored_bytes
 
 
-def test_a_point_that_cannot_be_restored_is_a_gap_with_its_reason(yard: Yard) -> None:
+def test_unrestorable_point_makes_a_gap_with_its_reason(yard: Yard) -> None:
     yard.cycle()
     points = [yard.point(f"DELETE FROM t WHERE id = {n}", after=4 * MINUTE) for n in range(1, 4)]
     (yard.folder / "backups" / f"{points[1].name.prefix}.index.enc").unlink()
@@ -44,27 +44,27 @@ def test_a_point_that_cannot_be_restored_is_a_gap_with_its_reason(yard: Yard) ->
     assert gap.until == yard.now
 
 
-def test_a_chain_that_has_stopped_ends_in_a_gap(yard: Yard) -> None:
+def test_stopped_chain_ends_in_a_gap(yard: Yard) -> None:
     yard.cycle()
-    assert [gap.reason for gap in _timeline(yard, NOON + timedelta(hours=1)).gaps] == ["no cycle came to its end"]
+    assert [gap.reason for gap in _timeline(yard, NOON + timedelta(hours=1)).gaps] == ["no cycle was completed"]
     assert _timeline(yard, NOON + 5 * MINUTE).gaps == []
 
 
-def test_a_screen_shows_ranges_gaps_and_what_changed(yard: Yard) -> None:
+def test_timeline_screen_shows_ranges_gaps_and_changes(yard: Yard) -> None:
     yard.cycle()
     yard.point("UPDATE t SET x = randomblob(300)", after=4 * MINUTE)
     yard.point("DELETE FROM t WHERE id = 1", after=30 * MINUTE)
     lines = list(screen(_timeline(yard)))
-    assert "30 min lost: no cycle came to its end" in lines[2]
+    assert "30 min lost: no cycle was completed" in lines[2]
     assert [line.split()[0] for line in lines[4:]] == ["changed", "newest", "stored"]
     assert any(bar in lines[4] for bar in "▇█")
 
 
-def test_a_list_has_one_line_for_the_points_of_a_database(yard: Yard) -> None:
+def test_list_shows_points_of_a_database_in_one_line(yard: Yard) -> None:
     yard.cycle()
     last = [yard.point(f"DELETE FROM t WHERE id = {n}") for n in range(1, 4)][-1]
     (line,) = fold(yard.catalog.backups())
-    assert line.said == f"{last.id} + 3 points"
+    assert line.label == f"{last.id} + 3 points"
     assert line.stored_bytes == sum(item.size_bytes for item in yard.store.list_objects("continuous/")) - sum(
         item.size_bytes for item in yard.store.list_objects("continuous/") if item.name.endswith(".manifest.json")
     )

@@ -1,4 +1,4 @@
-"""A database that is written to, cycles at chosen times, and what was there at each of them."""
+"""A database, cycles at chosen times, and a copy of the database at each of them."""
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -12,7 +12,7 @@ from shared.catalog.backup import Backup
 from shared.catalog.listing import Catalog
 from shared.catalog.opening import open_manifest
 from shared.catalog.paths import manifests_below
-from shared.continuous.path import Below, path_to
+from shared.continuous.path import Parents, path_to
 from shared.continuous.rebuild import rebuild_pages
 from shared.databases.snapshot import take_snapshot
 from shared.keys import WrappingKey
@@ -32,7 +32,7 @@ NUMBERS = "WITH RECURSIVE n(v) AS (SELECT 1 UNION ALL SELECT v + 1 FROM n)"
 
 @dataclass
 class Yard:
-    """`was` is what a snapshot of the database held when a point of that id was made."""
+    """`was` maps the id of a point to a snapshot of the database at that time."""
 
     folder: Path
     key: WrappingKey | None = None
@@ -54,7 +54,7 @@ class Yard:
         return Catalog(self.store, lambda: self.now)
 
     @property
-    def order(self) -> BackupOptions:
+    def options(self) -> BackupOptions:
         return BackupOptions(
             location=FileLocation(self.path),
             store=self.store,
@@ -70,18 +70,18 @@ class Yard:
             connection.execute(sql)
 
     def cycle(self, memory: Memory | None = None, after: timedelta = MINUTE) -> Taken | Quiet:
-        """A cycle so much later than the last; what it took is looked at and kept."""
+        """Run a cycle `after` the last, and keep a snapshot if it makes a point."""
         self.now += after
-        done = run_cycle(self.order, memory, clock=lambda: self.now)
+        done = run_cycle(self.options, memory, clock=lambda: self.now)
         if isinstance(done, Taken):
             self.was[done.manifest.id] = self.image()
         return done
 
     def point(self, sql: str, memory: Memory | None = None, after: timedelta = MINUTE) -> Manifest:
-        """Writes, and makes a point of it."""
+        """Write to the database and make a point of the change."""
         self.write(sql)
         done = self.cycle(memory, after)
-        assert isinstance(done, Taken), "nothing was found to be written"
+        assert isinstance(done, Taken), "no change was found"
         return done.manifest
 
     def image(self) -> bytes:
@@ -93,10 +93,10 @@ class Yard:
             copy.unlink()
 
     def points(self) -> list[Backup]:
-        """Oldest first."""
+        """Return the points, oldest first."""
         return self.catalog.backups(Kind.CONTINUOUS)[::-1]
 
-    def brought_back(self, backup: Backup) -> bytes:
+    def restored(self, backup: Backup) -> bytes:
         with self.room() as target:
             rebuild_backup(self.catalog, backup, self.key, target)
             return target.read_bytes()
@@ -111,15 +111,15 @@ class Yard:
                 Path(f"{target}{suffix}").unlink(missing_ok=True)
 
     def rebuilt(self, backup: Backup) -> bytes:
-        """The same in this process, without the checks of a restore."""
+        """Rebuild a point in this process, without the checks of a restore."""
         manifest, data_key = open_manifest(self.catalog, backup, self.key)
         with self.room() as target:
-            below = Below(self.key, manifests_below(backup))
-            rebuild_pages(self.store, path_to(self.store, manifest, data_key, below), target)
+            parents = Parents(self.key, manifests_below(backup))
+            rebuild_pages(self.store, path_to(self.store, manifest, data_key, parents), target)
             return target.read_bytes()
 
     def check_every_point(self) -> None:
-        """Each point that is listed and good comes back to the byte."""
+        """Check that each good point restores byte for byte."""
         for backup in self.points():
             if backup.good:
                 assert self.rebuilt(backup) == self.was[backup.name.id], backup.name.id

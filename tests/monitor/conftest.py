@@ -1,4 +1,4 @@
-"""A bucket for whoever asks for one."""
+"""Fixtures of a bucket."""
 
 from tests.servers.gcs.fixtures import bucket, gcs, gcs_port
 

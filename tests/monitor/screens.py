@@ -1,4 +1,4 @@
-"""The page of status screens in docs: `python -m tests.monitor.screens` writes it anew."""
+"""The page of status screens in docs, which `python -m tests.monitor.screens` writes."""
 
 from collections.abc import Iterator, Sequence
 from datetime import timedelta
@@ -7,7 +7,7 @@ from pathlib import Path
 from litekeep.status_screen import finding_lines, screen
 from shared.model.kinds import default_retention
 from shared.model.schedules import parse_schedules
-from shared.monitor.listing import Listing, Seen
+from shared.monitor.listing import Listing, ObservedBackup
 from shared.monitor.next_deletion import next_deletion
 from shared.monitor.status import status_of
 from shared.retention.plan import Candidate, RetentionPolicy
@@ -48,20 +48,20 @@ CASES: Sequence[tuple[str, str, Listing]] = (
 
 
 def lines_of(case: Listing) -> list[str]:
-    """The screen of the one database that a case is about."""
+    """Return the lines of the screen of a case, which has one database."""
     (database,) = case.databases
     status = status_of(database, case, DAILY, NOW)
     decisions = plan([_candidate(each) for each in case.databases[database]], _POLICY, NOW).decisions
     return [*screen(status, next_deletion(decisions)), *finding_lines(status.findings)]
 
 
-def _candidate(each: Seen) -> Candidate:
+def _candidate(each: ObservedBackup) -> Candidate:
     keep_until = each.created_at + (each.kept_for or timedelta(0))
     return Candidate(each.name, each.created_at, keep_until, verified=each.verified)
 
 
 def page() -> str:
-    """The whole page."""
+    """Return the page."""
     return "\n".join(_page()) + "\n"
 
 

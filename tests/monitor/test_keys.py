@@ -1,4 +1,4 @@
-"""What the monitor and status say of the key that kept backups need, without a right to decrypt."""
+"""Findings on the keys that backups need, without permission to decrypt."""
 
 from datetime import timedelta
 from pathlib import Path
@@ -16,7 +16,7 @@ from shared.model.kinds import Kind
 from shared.model.names import BackupName, Format
 from shared.monitor.finding import Finding
 from shared.monitor.judge import judge
-from shared.monitor.look import look
+from shared.monitor.observe import observe
 from shared.stores import open_store
 from shared.stores.interface import Store
 from tests.builders import make_artifact, make_manifest
@@ -48,7 +48,7 @@ def put(store: Store, key: WrappingKey, backup_id: str, hours: float, kind: Kind
 
 def at_risk(store: Store, key: WrappingKey | None) -> list[Finding]:
     now = utc_now()
-    listing, _ = look(store, now, open_key=lambda: key)
+    listing, _ = observe(store, now, open_key=lambda: key)
     return [each for each in judge(listing, None, now) if each.event == "monitor.key_at_risk"]
 
 
@@ -58,12 +58,12 @@ def cloud(server: KmsServer) -> CloudKey:
 
 @pytest.fixture(params=["may decrypt", "monitor"])
 def server(request: pytest.FixtureRequest, kms: KmsServer) -> KmsServer:  # noqa: F811
-    """Asked by somebody who may decrypt, and by the monitor job, which may not."""
+    """A KMS for an identity that may decrypt, and for the monitor job, which may not."""
     kms.rights = {Right.ENCRYPT, Right.LIST_VERSIONS} | ({Right.DECRYPT} if request.param == "may decrypt" else set())
     return kms
 
 
-def test_a_key_whose_versions_all_work_is_no_finding(store: Store, server: KmsServer) -> None:
+def test_working_key_versions_give_no_finding(store: Store, server: KmsServer) -> None:
     put(store, cloud(server), "old", 30)
     server.keys[KEY].rotate()
     put(store, cloud(server), "new", 1)
@@ -71,44 +71,42 @@ def test_a_key_whose_versions_all_work_is_no_finding(store: Store, server: KmsSe
 
 
 @pytest.mark.parametrize(
-    ("harm", "state", "advice"),
+    ("action", "state", "advice"),
     [
         ("disable", "DISABLED", "enable it"),
         ("schedule_destruction", "DESTROY_SCHEDULED", "gcloud kms keys versions restore"),
-        ("destroy", "DESTROYED", "nothing brings it back"),
+        ("destroy", "DESTROYED", "it is lost"),
     ],
 )
-def test_a_version_that_kept_backups_need_is_named_with_what_can_be_done(
-    store: Store, server: KmsServer, harm: str, state: str, advice: str
+def test_unusable_key_version_that_backups_need_is_named_with_a_remedy(
+    store: Store, server: KmsServer, action: str, state: str, advice: str
 ) -> None:
     put(store, cloud(server), "older", 40)
     put(store, cloud(server), "old", 30)
     server.keys[KEY].rotate()
     put(store, cloud(server), "new", 1)
-    getattr(server.keys[KEY], harm)(1)
+    getattr(server.keys[KEY], action)(1)
     (found,) = at_risk(store, cloud(server))
     assert f"{URI}/cryptoKeyVersions/1 is {state} and 2 kept backups need it, the newest old of app: " in found.message
     assert advice in found.message
 
 
-def test_a_version_that_no_kept_backup_needs_is_no_finding(store: Store, server: KmsServer) -> None:
+def test_destroyed_key_version_without_backups_gives_no_finding(store: Store, server: KmsServer) -> None:
     server.keys[KEY].rotate()
     server.keys[KEY].destroy(1)
     put(store, cloud(server), "new", 1)
     assert at_risk(store, cloud(server)) == []
 
 
-def test_where_versions_may_not_be_listed_that_is_said_and_is_no_finding(store: Store, server: KmsServer) -> None:
+def test_missing_permission_to_list_versions_is_noted_without_a_finding(store: Store, server: KmsServer) -> None:
     put(store, cloud(server), "new", 1)
     server.rights -= {Right.LIST_VERSIONS}
-    listing, _ = look(store, utc_now(), open_key=lambda: cloud(server))
+    listing, _ = observe(store, utc_now(), open_key=lambda: cloud(server))
     assert "grant this identity roles/cloudkms.viewer" in str(listing.not_looked_at)
     assert at_risk(store, cloud(server)) == []
 
 
-def test_backups_under_another_key_than_the_configured_one_are_told(
-    store: Store, server: KmsServer, tmp_path: Path
-) -> None:
+def test_backups_under_another_key_are_reported(store: Store, server: KmsServer, tmp_path: Path) -> None:
     put(store, cloud(server), "ours", 30)
     theirs = KeyFile.create(tmp_path / "other.key")
     put(store, theirs, "theirs", 1)
@@ -118,7 +116,7 @@ def test_backups_under_another_key_than_the_configured_one_are_told(
     assert found.message.endswith(f"{theirs.name}: set BACKUP_KEY to that one")
 
 
-def test_the_key_to_set_is_named_without_its_version(store: Store, kms: KmsServer, tmp_path: Path) -> None:  # noqa: F811
+def test_key_to_configure_is_named_without_its_version(store: Store, kms: KmsServer, tmp_path: Path) -> None:  # noqa: F811
     put(store, cloud(kms), "one", 1)
     (found,) = at_risk(store, KeyFile.create(tmp_path / "a.key"))
     assert found.message.endswith(f"backup one, {URI}: set BACKUP_KEY to that one")

@@ -166,5 +166,5 @@ def test_read_back_reports_disk_that_holds_other_bytes(place: Place) -> None:
     raw = bytearray(image.read_bytes())
     raw[-1] ^= 1
     image.write_bytes(raw)
-    with pytest.raises(SourceError, match="holds other bytes than were written"):
+    with pytest.raises(SourceError, match="returns other bytes than were written"):
         read_back(image, artifact, silent)

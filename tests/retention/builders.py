@@ -1,4 +1,4 @@
-"""Backups as retention sees them, told by what matters to a test."""
+"""Builders of candidates with full defaults, so that a test states only what matters."""
 
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -17,7 +17,7 @@ def day(count: float) -> timedelta:
 
 
 def backup(age_days: float, backup_id: str | None = None, **changes: Any) -> Candidate:
-    """A verified daily one of that age, whose manifest promised nothing."""
+    """Return a verified daily backup of that age without a promised retention."""
     name = BackupName(
         changes.pop("kind", Kind.DAILY), changes.pop("database", "app"), backup_id or f"b{age_days:g}".replace("-", "m")
     )
@@ -33,9 +33,9 @@ def rules(*backups: Candidate, policy: RetentionPolicy = POLICY, now: datetime =
 
 
 def fresh(count: int = 10) -> list[Candidate]:
-    """As many young verified ones, so that no other rule than the one in question keeps the old."""
+    """Return `count` young verified backups, so that only the rule under test keeps older ones."""
     return [backup(number / 10, f"fresh{number}") for number in range(1, count + 1)]
 
 
-def gone(found: RetentionPlan) -> set[str]:
+def deleted(found: RetentionPlan) -> set[str]:
     return {decision.backup.name.id for decision in found.deletions}

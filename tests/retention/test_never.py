@@ -1,4 +1,4 @@
-"""Whatever the input, no rule of "never" is broken."""
+"""Properties of retention plans: for any input, protected backups are never deleted."""
 
 from dataclasses import replace
 from datetime import timedelta
@@ -42,12 +42,12 @@ def _candidate(place: tuple[Kind, str], age: int, promise: int | None, state: in
 
 
 def _named(candidates: list[Candidate]) -> list[Candidate]:
-    """Each with an id of its own: no two backups of a database share one."""
+    """Give each backup a unique id."""
     return [replace(each, name=each.name._replace(id=IDS[number])) for number, each in enumerate(candidates)]
 
 
 def stores() -> st.SearchStrategy[list[Candidate]]:
-    """Backups of two databases, in every state, around the ages that matter."""
+    """Generate backups of two databases, in every state, around the relevant ages."""
     places = st.sampled_from([(kind, database) for kind in Kind for database in ("a", "b")])
     one = st.builds(
         _candidate,
@@ -59,7 +59,7 @@ def stores() -> st.SearchStrategy[list[Candidate]]:
     )
     random = st.lists(one, max_size=len(IDS) - 6)
     recent = [_candidate((Kind.DAILY, database), age, None, 0, []) for database in ("a", "b") for age in (1, 2, 3)]
-    # Half of them have had good backups lately: else most would be kept by the first rule that fits.
+    # Half of them have recent good backups; otherwise the first rules would keep nearly everything.
     return st.tuples(st.sampled_from([[], recent]), random).map(lambda parts: _named([*parts[0], *parts[1]]))
 
 
@@ -73,21 +73,23 @@ POLICIES = st.builds(
 
 @settings(max_examples=300, deadline=None)
 @given(stores(), POLICIES, st.randoms())
-def test_no_rule_of_never_is_broken(backups: list[Candidate], policy: RetentionPolicy, random: st.DataObject) -> None:
+def test_plan_never_breaks_an_invariant(
+    backups: list[Candidate], policy: RetentionPolicy, random: st.DataObject
+) -> None:
     found = plan(backups, policy, NOW)
     assert sorted(IDS.index(d.backup.name.id) for d in found.decisions) == list(range(len(backups)))
     assert all(decision.reason for decision in found.decisions)
     for database in ("a", "b"):
         own = [backup for backup in backups if backup.name.database == database]
         deleted = [d.backup for d in found.deletions if d.backup.name.database == database]
-        hold_to_the_nevers(own, deleted, policy)
+        check_invariants(own, deleted, policy)
     shuffled = list(backups)
     random.shuffle(shuffled)  # type: ignore[attr-defined]
     assert plan(shuffled, policy, NOW) == found
 
 
-def hold_to_the_nevers(own: list[Candidate], deleted: list[Candidate], policy: RetentionPolicy) -> None:
-    """The rules, told anew and one by one, without a look at how the plan tells them."""
+def check_invariants(own: list[Candidate], deleted: list[Candidate], policy: RetentionPolicy) -> None:
+    """Check each invariant independently of the implementation."""
     kept = [backup for backup in own if backup not in deleted]
     newest_first = sorted(own, key=lambda b: (b.created_at, b.name.id), reverse=True)
     present = [b for b in newest_first if b.created_at <= NOW]
@@ -112,10 +114,10 @@ def hold_to_the_nevers(own: list[Candidate], deleted: list[Candidate], policy: R
 
 @settings(max_examples=100, deadline=None)
 @given(stores(), POLICIES, st.data())
-def test_losing_backups_from_a_listing_never_deletes_what_is_left_too_early(
+def test_incomplete_listing_never_deletes_a_backup_early(
     backups: list[Candidate], policy: RetentionPolicy, data: st.DataObject
 ) -> None:
-    """Whatever part of a listing is lost, what goes is past its time, not held, and has a newer verified one."""
+    """With any part of a listing lost, only expired backups without a hold are deleted."""
     lost = set(data.draw(st.lists(st.sampled_from(IDS), max_size=10)))
     seen = [backup for backup in backups if backup.name.id not in lost]
     for decision in plan(seen, policy, NOW).deletions:
@@ -125,8 +127,8 @@ def test_losing_backups_from_a_listing_never_deletes_what_is_left_too_early(
         assert decision.backup.held is None
 
 
-def test_the_generated_stores_do_lose_backups() -> None:
-    """Or the tests above would show nothing."""
+def test_generated_stores_include_deletions() -> None:
+    """Otherwise the tests above would prove nothing."""
     deleted = []
 
     @settings(max_examples=150, deadline=None, database=None, derandomize=True)

@@ -1,4 +1,4 @@
-"""Each rule of retention by itself: when a backup goes, and what keeps it."""
+"""Each retention rule: when a backup expires, and what keeps it."""
 
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
@@ -10,7 +10,7 @@ from shared.model.kinds import Kind, default_retention
 from shared.retention.plan import Candidate, RetentionPolicy, Rule
 from shared.retention.rules import kept_until, plan
 from tests.calls import calls_of
-from tests.retention.builders import NOW, POLICY, backup, day, decide, fresh, gone, rules
+from tests.retention.builders import NOW, POLICY, backup, day, decide, deleted, fresh, rules
 
 
 @pytest.mark.parametrize(
@@ -24,21 +24,21 @@ from tests.retention.builders import NOW, POLICY, backup, day, decide, fresh, go
         (Kind.MILESTONE, 365),
     ],
 )
-def test_each_kind_goes_when_its_time_is_over_and_not_a_second_before(kind: Kind, days: int) -> None:
+def test_each_kind_expires_exactly_after_its_retention(kind: Kind, days: int) -> None:
     found = decide(*fresh(), backup(days, "over", kind=kind), backup(days - 1 / 86400, "not-yet", kind=kind))
     assert found["over"].rule is Rule.EXPIRED
     assert found["not-yet"].rule is Rule.NOT_EXPIRED
 
 
-def test_outside_production_the_dailies_and_weeklies_go_after_a_week() -> None:
+def test_daily_and_weekly_expire_after_a_week_outside_production() -> None:
     policy = RetentionPolicy(default_retention("staging"))
     found = rules(*fresh(), backup(8, "daily"), backup(8, "weekly", kind=Kind.WEEKLY), policy=policy)
     assert found["daily"] is found["weekly"] is Rule.EXPIRED
     assert rules(*fresh(), backup(8, "daily"))["daily"] is Rule.NOT_EXPIRED
 
 
-def test_a_promise_is_kept_when_the_policy_becomes_shorter() -> None:
-    """Also when BACKUP_RETENTION has a typo, or ENVIRONMENT is wrong."""
+def test_shorter_policy_does_not_shorten_promised_retention() -> None:
+    """A typo in BACKUP_RETENTION or a wrong ENVIRONMENT can cause this too."""
     shorter = replace(POLICY, lengths={**POLICY.lengths, Kind.DAILY: timedelta(hours=1)})
     old = backup(10, "old", keep_until=NOW + day(20))
     found = decide(*fresh(), old, policy=shorter)
@@ -46,28 +46,28 @@ def test_a_promise_is_kept_when_the_policy_becomes_shorter() -> None:
     assert "promised" in found["old"].reason
 
 
-def test_what_was_promised_is_named_only_where_it_lasts_longer_than_the_policy() -> None:
+def test_reason_names_the_promise_only_if_longer_than_the_policy() -> None:
     kept = decide(*fresh(), backup(10, "old", keep_until=NOW + day(20)))["old"]
     assert kept.reason == "kept until 2024-07-05 02:00 (daily: 30 d)"
     hours = replace(POLICY, lengths={**POLICY.lengths, Kind.DAILY: timedelta(hours=36)})
     assert decide(backup(1, "one"), policy=hours)["one"].reason.endswith("(daily: 36 h)")
 
 
-def test_a_policy_that_became_longer_holds_for_what_is_there() -> None:
+def test_longer_policy_applies_to_existing_backups() -> None:
     longer = replace(POLICY, lengths={**POLICY.lengths, Kind.DAILY: day(60)})
     old = backup(40, "old", keep_until=NOW - day(10))
     assert rules(*fresh(), old, policy=longer)["old"] is Rule.NOT_EXPIRED
     assert rules(*fresh(), old)["old"] is Rule.EXPIRED
 
 
-def test_the_newest_verified_one_stays_however_old_it_is() -> None:
+def test_newest_verified_backup_is_kept_at_any_age() -> None:
     unverified = [backup(age, verified=None) for age in (100, 101, 102, 103)]
     found = rules(*unverified, backup(200, "proven"), backup(201, "older"), backup(202, "oldest"))
     assert found["proven"] is Rule.NEWEST_VERIFIED
     assert Rule.EXPIRED not in found.values()
 
 
-def test_the_last_three_good_ones_stay_and_bad_ones_do_not_count() -> None:
+def test_last_three_good_backups_are_kept_not_counting_bad_ones() -> None:
     young = backup(1, "young")
     old = [backup(age) for age in (100, 102, 104, 106, 108)]
     bad = [backup(101, "bad", verified=False), backup(103, "corrupt", good=False)]
@@ -76,14 +76,14 @@ def test_the_last_three_good_ones_stay_and_bad_ones_do_not_count() -> None:
     assert {name for name, rule in found.items() if rule is Rule.EXPIRED} == {"bad", "corrupt", "b104", "b106", "b108"}
 
 
-def test_min_keep_counts_what_was_verified_and_what_merely_was_taken() -> None:
+def test_min_keep_applies_to_verified_and_to_unverified_backups() -> None:
     unverified = [backup(0.1 * number, f"new{number}", verified=None) for number in (1, 2, 3)]
     proven = [backup(1, "young"), backup(100), backup(101), backup(102)]
     found = rules(*unverified, *proven)
     assert (found["b100"], found["b101"], found["b102"]) == (Rule.LAST_GOOD, Rule.LAST_GOOD, Rule.EXPIRED)
 
 
-def test_a_larger_min_keep_keeps_more() -> None:
+def test_larger_min_keep_keeps_more() -> None:
     many = [backup(1), *(backup(100 + number) for number in range(10))]
     kept = [
         sum(not d.delete for d in plan(many, replace(POLICY, min_keep=n, force=True), NOW).decisions) for n in (1, 5)
@@ -91,7 +91,7 @@ def test_a_larger_min_keep_keeps_more() -> None:
     assert kept == [1, 5]
 
 
-def test_a_held_one_stays_and_says_why() -> None:
+def test_held_backup_is_kept_with_its_reason() -> None:
     found = decide(*fresh(), backup(100, "held", held="incident 42"), backup(101, "free"))
     assert found["held"].rule is Rule.HELD
     assert "incident 42" in found["held"].reason
@@ -106,28 +106,28 @@ def test_a_held_one_stays_and_says_why() -> None:
         ({"good": False, "verified": None}, "damaged database"),
     ],
 )
-def test_nothing_goes_while_a_newer_backup_is_failing(change: dict[str, object], word: str) -> None:
+def test_nothing_is_deleted_while_a_newer_backup_fails(change: dict[str, object], word: str) -> None:
     failing = backup(0.01, "failing", **change)
     found = plan([failing, *fresh(), backup(100, "old")], POLICY, NOW)
-    assert gone(found) == set()
+    assert deleted(found) == set()
     old = next(decision for decision in found.decisions if decision.backup.name.id == "old")
     assert old.rule is Rule.FAILING
     assert word in old.reason
     assert any("old" not in line and "past its time" in line for line in found.attention)
 
 
-def test_old_ones_go_again_once_a_newer_backup_is_good() -> None:
+def test_deletion_resumes_once_a_newer_backup_is_good() -> None:
     failing = backup(0.5, "failing", verified=False)
     assert rules(failing, *fresh(), backup(100, "old"))["old"] is Rule.EXPIRED
 
 
-def test_nothing_goes_while_nothing_was_ever_verified() -> None:
+def test_nothing_is_deleted_before_any_verification() -> None:
     found = plan([backup(age, verified=None) for age in (1, 2, 3, 4, 100, 101)], POLICY, NOW)
-    assert gone(found) == set()
+    assert deleted(found) == set()
     assert any("was verified so far" in line for line in found.attention)
 
 
-def test_an_unverified_one_has_a_day_to_be_verified() -> None:
+def test_unverified_backup_has_a_day_to_be_verified() -> None:
     proven = [backup(2 + number / 10, f"p{number}") for number in range(5)]
     old = [backup(100, "old"), backup(101, "older")]
     assert rules(backup(0.9, "new", verified=None), *proven, *old)["old"] is Rule.EXPIRED
@@ -136,7 +136,7 @@ def test_an_unverified_one_has_a_day_to_be_verified() -> None:
     assert "within a day" in found["old"].reason
 
 
-def test_one_with_nothing_newer_that_was_verified_stays_however_short_its_time() -> None:
+def test_expired_backup_is_kept_until_a_newer_one_is_verified() -> None:
     hourly = replace(POLICY, lengths={**POLICY.lengths, Kind.ON_DEMAND: timedelta(hours=1)}, min_keep=1)
     unverified = [backup(hours / 24, f"h{hours}", verified=None, kind=Kind.ON_DEMAND) for hours in (1, 2, 3, 4)]
     found = rules(*unverified, backup(1, "proven"), backup(2), backup(100, "old"), policy=hourly)
@@ -144,29 +144,29 @@ def test_one_with_nothing_newer_that_was_verified_stays_however_short_its_time()
     assert found["old"] is Rule.EXPIRED
 
 
-def test_nothing_goes_once_even_the_newest_verified_one_is_past_its_time() -> None:
-    """Backups stopped, or this clock is a year ahead: either way the old ones are all there is."""
+def test_nothing_is_deleted_once_the_newest_verified_backup_is_expired() -> None:
+    """Backups stopped, or this clock is a year ahead; in both cases only old backups exist."""
     found = plan([backup(age) for age in range(31, 60)], replace(POLICY, force=True), NOW)
-    assert gone(found) == set()
+    assert deleted(found) == set()
     assert any("clock" in line for line in found.attention)
 
 
 @pytest.mark.parametrize("off", [timedelta(days=365), timedelta(days=-365)])
-def test_a_clock_that_is_a_year_off_deletes_nothing(off: timedelta) -> None:
+def test_clock_a_year_off_deletes_nothing(off: timedelta) -> None:
     taken = [backup(age) for age in range(31)] + [backup(7 * week, f"w{week}", kind=Kind.WEEKLY) for week in range(13)]
     found = plan(taken, replace(POLICY, force=True), NOW + off)
-    assert gone(found) == set()
+    assert deleted(found) == set()
     assert found.attention != ()
 
 
 @pytest.mark.parametrize("off", [timedelta(hours=1), timedelta(hours=-1)])
-def test_a_clock_that_is_an_hour_off_deletes_at_most_what_ends_within_that_hour(off: timedelta) -> None:
+def test_clock_an_hour_off_changes_deletions_by_an_hour_at_most(off: timedelta) -> None:
     taken = [backup(age / 24, f"h{age}") for age in range(31 * 24)]
-    right, wrong = gone(plan(taken, POLICY, NOW)), gone(plan(taken, POLICY, NOW + off))
+    right, wrong = deleted(plan(taken, POLICY, NOW)), deleted(plan(taken, POLICY, NOW + off))
     assert len(right ^ wrong) <= 1
 
 
-def test_one_from_the_future_stays_is_reported_and_protects_nothing() -> None:
+def test_future_backup_is_kept_reported_and_protects_nothing() -> None:
     ahead = [backup(-days, f"ahead{days}") for days in (1, 300, 301, 302)]
     found = plan([*ahead, backup(0.5, "a"), backup(50, "b"), backup(51, "c"), backup(52, "d")], POLICY, NOW)
     by_id = {decision.backup.name.id: decision.rule for decision in found.decisions}
@@ -175,55 +175,55 @@ def test_one_from_the_future_stays_is_reported_and_protects_nothing() -> None:
     assert sum("in the future" in line for line in found.attention) == 4
 
 
-def test_a_backup_of_this_very_moment_is_no_news() -> None:
+def test_backup_taken_right_now_is_not_reported() -> None:
     found = plan([backup(-1 / 86400), *fresh()], POLICY, NOW)
     assert found.attention == ()
 
 
-def test_an_unreadable_one_is_never_deleted_and_always_reported() -> None:
+def test_unreadable_backup_is_kept_and_reported() -> None:
     found = plan([*fresh(), backup(400, "bad", damaged="manifest of bad cannot be read")], POLICY, NOW)
-    assert gone(found) == set()
+    assert deleted(found) == set()
     assert any("manifest of bad cannot be read" in line for line in found.attention)
 
 
-def test_nothing_goes_that_a_newer_format_may_need() -> None:
+def test_backups_that_a_newer_format_may_need_are_kept() -> None:
     newer = backup(20, "newer", damaged="format 2", newer_format=True)
     found = decide(*fresh(), newer, backup(100, "old"))
     assert found["old"].rule is Rule.MAY_BE_NEEDED
     assert "upgrade" in found["old"].reason
 
 
-def test_what_a_chain_needs_stays_down_to_its_base() -> None:
+def test_backups_that_a_chain_needs_are_kept_down_to_the_base() -> None:
     tip = backup(1, "tip", needs=frozenset({"middle"}))
     chain = [backup(100, "middle", needs=frozenset({"base"})), backup(101, "base"), backup(102, "other")]
     found = rules(*fresh(), tip, *chain)
     assert (found["middle"], found["base"], found["other"]) == (Rule.NEEDED, Rule.NEEDED, Rule.EXPIRED)
 
 
-def test_a_chain_goes_as_a_whole_and_a_circle_harms_nobody() -> None:
+def test_circular_chain_expires_as_a_whole() -> None:
     ring = [backup(100, "a", needs=frozenset({"b"})), backup(101, "b", needs=frozenset({"a"}))]
-    assert gone(plan([*fresh(), *ring], POLICY, NOW)) == {"a", "b"}
+    assert deleted(plan([*fresh(), *ring], POLICY, NOW)) == {"a", "b"}
 
 
-def test_more_than_half_needs_force() -> None:
+def test_deleting_more_than_half_needs_force() -> None:
     backups = [*fresh(4), *(backup(100 + number) for number in range(5))]
     refused = plan(backups, POLICY, NOW)
     assert refused.refused
-    assert gone(refused) == set()
+    assert deleted(refused) == set()
     assert any("--force" in line for line in refused.attention)
-    assert len(gone(plan(backups, replace(POLICY, force=True), NOW))) == 5
-    assert len(gone(plan([*backups, backup(2)], POLICY, NOW))) == 5
+    assert len(deleted(plan(backups, replace(POLICY, force=True), NOW))) == 5
+    assert len(deleted(plan([*backups, backup(2)], POLICY, NOW))) == 5
 
 
-def test_databases_are_judged_apart() -> None:
+def test_databases_are_judged_separately() -> None:
     other = [backup(100 + number, f"other{number}", database="other") for number in range(5)]
     found = rules(*fresh(), backup(100, "old"), *other)
     assert found["old"] is Rule.EXPIRED
     assert Rule.EXPIRED not in {found[each.name.id] for each in other}
 
 
-def test_in_a_bucket_time_runs_from_when_it_was_stored() -> None:
-    """Whoever took it had a clock that was a year behind."""
+def test_retention_in_a_bucket_starts_when_it_was_stored() -> None:
+    """The clock of the machine that took it was a year behind."""
     late = backup(400, "late", stored_at=NOW - day(1))
     assert rules(*fresh(), late)["late"] is Rule.NOT_EXPIRED
 
@@ -240,14 +240,14 @@ def test_in_a_bucket_time_runs_from_when_it_was_stored() -> None:
         ("9999-12-30T00:00:00", day(7), "9999-12-31T23:59:59.999999"),
     ],
 )
-def test_days_are_24_hours_over_leap_days_month_ends_and_summer_time(taken: str, length: timedelta, until: str) -> None:
+def test_days_are_24_hours_across_leap_days_month_ends_and_dst(taken: str, length: timedelta, until: str) -> None:
     one = replace(backup(1), created_at=datetime.fromisoformat(taken).replace(tzinfo=UTC))
     policy = replace(POLICY, lengths={**POLICY.lengths, Kind.DAILY: length})
     assert kept_until(one, policy) == datetime.fromisoformat(until).replace(tzinfo=UTC)
 
 
-def test_the_work_of_a_plan_grows_no_faster_than_the_backups() -> None:
-    # A chain of all of them is the worst case: each keeps the next.
+def test_plan_work_grows_linearly_with_backups() -> None:
+    # One chain of all backups is the worst case: each keeps the next.
     def chain(length: int) -> list[Candidate]:
         return [
             backup(

@@ -1,4 +1,4 @@
-"""What is left after a year, told by hand from the table of kinds and the failures of that year."""
+"""The backups left after a year, worked out by hand from the table of kinds and the failures of that year."""
 
 from datetime import date, timedelta
 
@@ -7,7 +7,7 @@ import pytest
 from shared.retention.plan import Rule
 from tests.retention.year import PAGE, Night, nights, page
 
-# 30 days back from 2024-12-31 02:00 is December 2; two older ones wait, for what the last two nights took is not good.
+# 30 days back from 2024-12-31 02:00 is December 2; two older ones are kept because the last two backups are bad.
 DAILY = [f"backup-{date(2024, 11, 30) + timedelta(days=number)}-000000" for number in range(32)]
 # 90 days back end on October 2: every Sunday since.
 WEEKLY = [
@@ -15,7 +15,7 @@ WEEKLY = [
     for sunday in "10-06 10-13 10-20 10-27 11-03 11-10 11-17 11-24 12-01 12-08 12-15 12-22 12-29".split()
 ]
 OTHERS = [
-    "backup-2024-11-20-000000",  # a daily one, unreadable: for a person to look at
+    "backup-2024-11-20-000000",  # unreadable daily backup
     "on-demand-2024-12-10",  # 30 days
     "on-demand-2024-05-10",  # held
     "milestone-2024-01-31",  # 365 days
@@ -33,13 +33,13 @@ def night_of(year: list[Night], day: date) -> Night:
     return next(night for night in year if night.now.date() == day)
 
 
-def test_after_a_year_exactly_these_are_left(year: list[Night]) -> None:
+def test_backups_left_after_a_year(year: list[Night]) -> None:
     left = [decision.backup.name.id for decision in year[-1].plan.decisions if not decision.delete]
     assert len(left) == 51
     assert sorted(left) == sorted(DAILY + WEEKLY + OTHERS)
 
 
-def test_the_last_nights_keep_what_their_failed_backups_make_precious(year: list[Night]) -> None:
+def test_failed_last_nights_keep_older_backups(year: list[Night]) -> None:
     rules = {decision.backup.name.id: decision.rule for decision in year[-1].plan.decisions}
     assert [name for name, rule in rules.items() if rule is Rule.FAILING] == DAILY[1::-1]
     assert rules["on-demand-2024-05-10"] is Rule.HELD
@@ -55,7 +55,7 @@ def test_the_last_nights_keep_what_their_failed_backups_make_precious(year: list
         (date(2024, 12, 30), date(2024, 12, 31)),  # failing
     ],
 )
-def test_nothing_goes_in_the_nights_of_a_failure_and_all_of_it_on_the_next(
+def test_nothing_is_deleted_during_failures_and_all_of_it_afterwards(
     year: list[Night], first: date, last: date
 ) -> None:
     waiting = 0
@@ -69,7 +69,7 @@ def test_nothing_goes_in_the_nights_of_a_failure_and_all_of_it_on_the_next(
         assert len(night_of(year, last + timedelta(days=1)).plan.deletions) >= waiting
 
 
-def test_without_new_backups_the_old_ones_go_as_long_as_young_verified_ones_are_there(year: list[Night]) -> None:
+def test_old_backups_expire_without_new_ones_while_young_verified_ones_exist(year: list[Night]) -> None:
     for number in range(11):
         night = night_of(year, date(2024, 8, 11) + timedelta(days=number))
         assert sum(not decision.delete for decision in night.plan.decisions) > 30
@@ -77,12 +77,12 @@ def test_without_new_backups_the_old_ones_go_as_long_as_young_verified_ones_are_
         assert night.now - newest.created_at < timedelta(days=12)
 
 
-def test_the_milestone_of_before_the_leap_day_went_365_days_after_it_was_taken(year: list[Night]) -> None:
-    (gone,) = [
+def test_milestone_before_a_leap_day_is_deleted_after_365_days(year: list[Night]) -> None:
+    (deleted,) = [
         night.now.date() for night in year if "milestone-2023-12-15" in {d.backup.name.id for d in night.plan.deletions}
     ]
-    assert gone == date(2024, 12, 15)
+    assert deleted == date(2024, 12, 15)
 
 
-def test_the_page_is_fresh() -> None:
+def test_retention_year_page_is_up_to_date() -> None:
     assert PAGE.read_text() == page(), "run: python -m tests.retention.year"

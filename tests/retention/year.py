@@ -1,6 +1,6 @@
-"""A year of backups with failures in between, cleaned up every night, and the page that tells what is left.
+"""A year of backups with failures and nightly cleanups, and a page about the backups left.
 
-`python -m tests.retention.year` writes docs/retention-year.md anew.
+`python -m tests.retention.year` writes docs/retention-year.md.
 """
 
 from collections.abc import Iterator
@@ -16,8 +16,8 @@ from shared.retention.rules import plan
 PAGE = Path(__file__).parents[2] / "docs" / "retention-year.md"
 POLICY = RetentionPolicy(default_retention("production"))
 FIRST, LAST = date(2023, 12, 1), date(2024, 12, 31)
-NO_BACKUPS = (date(2024, 8, 10), date(2024, 8, 20))  # the source was out of reach
-NOT_GOOD = (date(2024, 10, 5), date(2024, 10, 9))  # verification failed: the artifacts were damaged on their way
+NO_BACKUPS = (date(2024, 8, 10), date(2024, 8, 20))  # the source was unreachable
+NOT_GOOD = (date(2024, 10, 5), date(2024, 10, 9))  # verification failed: the artifacts were damaged in transit
 NOT_VERIFIED = (date(2024, 4, 10), date(2024, 4, 20))  # the verify job was broken
 NOT_GOOD_AT_THE_END = (date(2024, 12, 30), date(2024, 12, 31))
 UNREADABLE = date(2024, 11, 20)
@@ -34,7 +34,7 @@ class Night:
 
 
 def nights() -> Iterator[Night]:
-    """Every night's cleanup, each after the day's backups, with what it deletes gone the next night."""
+    """Yield the cleanup of each night, after the backups of the day; deleted backups are gone the next night."""
     stored: list[Candidate] = []
     for number in range((LAST - FIRST).days + 1):
         today = FIRST + timedelta(days=number)
@@ -49,7 +49,7 @@ def nights() -> Iterator[Night]:
 
 
 def _taken(day: date, *, after_midnight: bool) -> Iterator[Candidate]:
-    """What was taken that day: at midnight the daily, on Sundays the weekly; at 15:30 the rest."""
+    """Yield the backups of a day: daily and weekly at midnight, others at 15:30."""
     if _within(day, NO_BACKUPS):
         return
     midnight = datetime(day.year, day.month, day.day, tzinfo=UTC)
@@ -84,7 +84,7 @@ def _within(day: date, span: tuple[date, date]) -> bool:
 
 
 def page() -> str:
-    """The page: what is left after the year and why, and the nights on which nothing was allowed to go."""
+    """Return the page: the backups left after the year with reasons, and the nights without deletions."""
     year = list(nights())
     lines = [
         "# A year of retention",

@@ -12,7 +12,7 @@ import pytest
 
 from shared.errors import NotGood, SourceError
 from shared.operations.verify import allowances
-from shared.operations.verify.child import load, look
+from shared.operations.verify.child import load, summarize
 from shared.runtime.confined import Confined, CpuTimeExceeded
 
 SOUND = b"CREATE TABLE t(a); INSERT INTO t VALUES(1);"
@@ -48,8 +48,8 @@ def test_endless_statement_is_killed_and_leaves_no_file(tmp_path: Path) -> None:
 def test_one_process_runs_several_calls(tmp_path: Path) -> None:
     with Confined() as child:
         load(child, [SOUND[:20], SOUND[20:]], tmp_path / "new.db", "wal", "x.sql")
-        found = look(child, tmp_path / "new.db", "x.sql")
-        other = look(child, tmp_path / "new.db", "x.sql")
+        found = summarize(child, tmp_path / "new.db", "x.sql")
+        other = summarize(child, tmp_path / "new.db", "x.sql")
     assert (found.tables, found.rows, found.integrity.good) == (1, 1, True)
     assert found == other
     assert gone(child.pid)

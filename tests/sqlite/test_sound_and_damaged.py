@@ -89,7 +89,7 @@ def test_damage_of_the_source_is_reported_as_damage_of_the_source(workplace: Wor
     assert "source.damaged" in outcome.err
     assert "remove the rows that break the UNIQUE index i" in outcome.err
     status = workplace.run("status", DATABASE_URL="odd.db")
-    assert "odd.db itself is damaged, and one is a faithful backup of it" in status.out
+    assert "odd.db itself is damaged; one is a faithful backup of it" in status.out
     workplace.good("restore", "--backup", "latest-verified", "--to", "proven.db", DATABASE_URL="odd.db")
 
 

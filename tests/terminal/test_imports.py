@@ -45,7 +45,7 @@ def test_command_imports_no_heavy_module_it_does_not_need(
 
 @pytest.mark.parametrize("job", ["jobs.verify.main", "jobs.restore.main"])
 def test_a_proof_imports_nothing_that_only_its_confined_process_runs(job: str) -> None:
-    apart = ("shared.monitor.look", "shared.operations.erasure.inside", "shared.operations.verify.inside")
+    apart = ("shared.monitor.observe", "shared.operations.erasure.inside", "shared.operations.verify.inside")
     program = f"import sys, {job}; print([name for name in {apart} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

@@ -18,8 +18,8 @@ from shared.catalog.listing import Catalog
 from shared.catalog.marks import write_mark
 from shared.clock import Clock, rfc3339, utc_now
 from shared.continuous.index import KEY, State, changed_pages, hash_pages
-from shared.continuous.path import Below, Step, path_to, read_step
-from shared.continuous.radix import still_to_come
+from shared.continuous.path import Parents, Step, path_to, read_step
+from shared.continuous.radix import future_parents
 from shared.continuous.rebuild import rebuild_state
 from shared.databases.snapshot import Snapshot, live_database
 from shared.errors import KeyProblem, LitekeepError, NotGood, ObjectExists, ObjectMissing, SourceError, StoreError
@@ -69,7 +69,7 @@ class Memory:
         """Keeps the new point and the states that later cycles need; deletes the others."""
         self.live, self.newest = live, manifest
         self.states[manifest.id] = replace(state, path=state.path.rename(self.folder / f"{manifest.id}.hashes"))
-        wanted = still_to_come(manifest.chain.cycle if manifest.chain else 0)
+        wanted = future_parents(manifest.chain.cycle if manifest.chain else 0)
         points = {0: live.base} | live.points
         needed = {points[cycle].name.id for cycle in wanted if cycle in points}
         for gone in self.states.keys() - needed:
@@ -211,8 +211,8 @@ class _Cycle:
         try:
             step = self._read(parent)
             if self._has_same_key(step.manifest) and self._database.is_source_of(step.manifest.source):
-                below = Below(self._options.key, live.listed_below(parent))
-                path = path_to(self._options.store, step.manifest, step.data_key, below)
+                parents = Parents(self._options.key, live.listed_below(parent))
+                path = path_to(self._options.store, step.manifest, step.data_key, parents)
                 return parent, rebuild_state(self._options.store, path, self._scratch / "before")
         except KeyProblem:
             if self._is_wrapped_by_ours(parent.name):  # a permission is missing, and a base in each cycle is no remedy

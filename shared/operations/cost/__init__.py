@@ -1,1 +1,1 @@
-"""What a store costs: an invoice from its listing and one dated price file, and what a change would save."""
+"""The cost of a store: an invoice from its listing and one dated price file, and possible savings."""

@@ -1,4 +1,4 @@
-"""What a change would save a month, and what it costs in reach. A change that would not pay is said with its figure."""
+"""Monthly savings of possible changes, and their disadvantages. Changes that would cost more are listed too."""
 
 from collections import defaultdict
 from collections.abc import Iterator
@@ -12,12 +12,12 @@ from shared.operations.cost.prices import GIB, STANDARD, Prices
 from shared.operations.cost.usage import OTHER, Item, Usage
 from shared.text import count
 
-_LEAST = 0.005  # of a saving that is worth a line of its own
+_LEAST = 0.005  # smaller savings are not listed
 
 
 @dataclass(frozen=True)
 class Advice:
-    """`saves_monthly` is negative for a change that costs more than it saves."""
+    """A possible change. `saves_monthly` is negative if it costs more than it saves."""
 
     change: str
     saves_monthly: float
@@ -25,7 +25,7 @@ class Advice:
 
 
 def advise(usage: Usage, prices: Prices, location: str, now: datetime) -> list[Advice]:
-    """The changes that pay, the greatest saving first; then those that do not. Raises UsageError."""
+    """Return possible changes, the largest saving first. Raises UsageError for a location without prices."""
     storage = prices.storage(location)
     by_kind: dict[str, list[Item]] = defaultdict(list)
     for item in usage.items:
@@ -43,9 +43,9 @@ def advise(usage: Usage, prices: Prices, location: str, now: datetime) -> list[A
 def _class_of(
     kind: str, items: list[Item], storage: dict[str, float], prices: Prices, now: datetime
 ) -> Iterator[Advice]:
-    """Moving artifacts of a kind to another class after 30 days, in the steady state at the rate of the last 30.
+    """Yield advice on moving artifacts of a kind to another class after 30 days, at the rate of the last 30 days.
 
-    Says what the table has, what would save more, and what would not pay.
+    Covers the class that Terraform sets, classes that would save more, and classes that would cost more.
     """
     artifacts = [item for item in items if item.is_artifact]
     kept = _kept_days(artifacts)
@@ -65,7 +65,7 @@ def _class_of(
             yield Advice(f"{kind}: move artifacts to {name} after {MOVE_AFTER} d (as Terraform does)", saves, note)
         elif kept > MOVE_AFTER and cost < min(usual, standard):
             retrieval = prices.retrieval_gib.get(name)
-            read = "a price that is not known" if retrieval is None else f"{retrieval:g} a GiB"
+            read = "an unknown price" if retrieval is None else f"{retrieval:g} a GiB"
             note = f"though {prices.least_days[name]} d are billed for {kept - MOVE_AFTER:g}; reading it costs {read}"
             yield Advice(f"{kind}: move artifacts to {name} after {MOVE_AFTER} d", saves, note)
         elif kept > MOVE_AFTER and saves < 0:
@@ -83,8 +83,8 @@ def _retention_of(kind: str, items: list[Item], storage: dict[str, float], now: 
     if saves >= _LEAST:
         gone = len({item.backup for item in older})
         note = (
-            f"{count(gone, 'backup')} would be gone: "
-            f"nothing of this kind from before {half:g} days ago could be restored"
+            f"{count(gone, 'backup')} would be deleted: "
+            f"backups of this kind older than {half:g} days could not be restored"
         )
         yield Advice(f"{kind}: keep for {half:g} d instead of {kept:g} d", saves, note)
 
@@ -92,28 +92,28 @@ def _retention_of(kind: str, items: list[Item], storage: dict[str, float], now: 
 def _formats(items: list[Item], storage: dict[str, float]) -> Iterator[Advice]:
     both: dict[object, set[str]] = defaultdict(set)
     for item in items:
-        if item.role in (Format.SQL, Format.SQLITE):  # not what points of the continuous chain have beside these
+        if item.role in (Format.SQL, Format.SQLITE):  # not page indexes and changed pages
             both[item.backup].add(item.role)
     notes = {
-        Format.SQL: "restores and verifications then rest on the page image alone",
-        Format.SQLITE: "restores then load SQL, which takes several times as long, and what SQL cannot carry is lost",
+        Format.SQL: "restores and verifications would depend on the page image alone",
+        Format.SQLITE: "restores would load SQL, which takes several times as long, and lose what SQL cannot represent",
     }
     for form, other in ((Format.SQL, Format.SQLITE), (Format.SQLITE, Format.SQL)):
         twice = [item for item in items if item.role == form and len(both[item.backup]) > 1]
         saves = sum(item.size_bytes / GIB * storage.get(item.storage_class, 0) for item in twice)
         if saves >= _LEAST:
-            yield Advice(f"BACKUP_FORMATS={other}: no {form} beside it", saves, notes[form])
+            yield Advice(f"BACKUP_FORMATS={other}: store no {form}", saves, notes[form])
 
 
 def _soft_delete(usage: Usage, storage: dict[str, float]) -> Iterator[Advice]:
     saves = sum(item.size_bytes / GIB * storage.get(item.storage_class, 0) for item in usage.deleted or [])
     if saves >= _LEAST:
-        note = "what is deleted by mistake or by an attacker could not be brought back any more"
+        note = "objects deleted by mistake or by an attacker could not be recovered"
         yield Advice("soft delete off", saves, note)
 
 
 def _kept_days(items: list[Item]) -> float | None:
-    """How long a kind is kept, by what its newest manifest promises."""
+    """Return how many days a kind is kept, by its newest manifest, or None if unknown."""
     known = [item for item in items if item.keep_until is not None]
     if not known:
         return None

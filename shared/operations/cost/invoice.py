@@ -1,7 +1,7 @@
-"""The invoice of a month: lines with quantity, price and amount, and what could not be counted.
+"""The invoice of a month: lines with quantity, price and amount, and a list of what is not counted.
 
-Storage is what is stored now, for a month. Operations, retrieval and key operations are those of the last 30 days as
-far as the listing shows them: each object was written once, each verdict stands for a reading of its backup.
+Storage is the cost of the current objects for a month. Operations, retrieval and key operations are estimated for the
+last 30 days from the listing: one write per object, and one read of a backup per verdict.
 """
 
 from collections import Counter, defaultdict
@@ -17,9 +17,9 @@ MONTH = timedelta(days=30)
 
 @dataclass(frozen=True)
 class Terms:
-    """What the listing does not say. `key_versions` and `schedules` of 0 are not counted.
+    """Quantities that are not in the listing. `key_versions` and `schedules` are left out if 0.
 
-    `run_seconds` is the mean length of a backup's run, on `run_vcpus` and `run_gib`; None is not counted.
+    `run_seconds` is the mean duration of a backup run, on `run_vcpus` and `run_gib`; runs are left out if it is None.
     """
 
     location: str = "us-central1"
@@ -47,14 +47,14 @@ class Invoice:
     currency: str
     lines: list[InvoiceLine]
     not_counted: list[str]
-    in_30_days: float  # a month's storage then, at the rate of the last 30 days
+    in_30_days: float  # storage of a month in 30 days, at the current rate
 
     @property
     def monthly(self) -> float:
         return sum(line.amount for line in self.lines)
 
     def by(self, name: str) -> dict[str, float]:
-        """Amounts by `kind`, `database` or `storage_class`; what belongs to none is left out."""
+        """Return sums by `kind`, `database` or `storage_class`, without lines that have none."""
         sums: dict[str, float] = defaultdict(float)
         for line in self.lines:
             if (value := getattr(line, name)) is not None:
@@ -64,15 +64,15 @@ class Invoice:
 
 @dataclass
 class _Missing:
-    said: list[str] = field(default_factory=list)
+    reasons: list[str] = field(default_factory=list)
 
-    def __call__(self, what: str) -> None:
-        if what not in self.said:
-            self.said.append(what)
+    def __call__(self, reason: str) -> None:
+        if reason not in self.reasons:
+            self.reasons.append(reason)
 
 
 def make_invoice(usage: Usage, prices: Prices, terms: Terms, now: datetime) -> Invoice:
-    """Raises UsageError for a location without prices."""
+    """Compute the invoice. Raises UsageError for a location without prices."""
     missing, storage = _Missing(), prices.storage(terms.location)
     recent = [item for item in usage.items if now - MONTH < item.created_at <= now]
     lines = [
@@ -85,7 +85,7 @@ def make_invoice(usage: Usage, prices: Prices, terms: Terms, now: datetime) -> I
     if usage.deleted is None:
         missing("soft-deleted bytes: this store does not list them")
     missing("listings, reads by restores and drills, and data that leaves Google Cloud")
-    return Invoice(prices.currency, lines, missing.said, _later(usage.items, recent, storage, now))
+    return Invoice(prices.currency, lines, missing.reasons, _forecast(usage.items, recent, storage, now))
 
 
 def _stored(what: str, items: Iterable[Item], storage: dict[str, float], missing: _Missing) -> Iterator[InvoiceLine]:
@@ -115,7 +115,7 @@ def _operations(usage: Usage, recent: Iterable[Item], prices: Prices, missing: _
 
 
 def _reads(usage: Usage, recent: Iterable[Item], prices: Prices, missing: _Missing) -> Iterator[InvoiceLine]:
-    """A verdict stands for one reading of its backup's manifest and artifacts."""
+    """Yield lines for reads, assuming that each verdict read its backup's manifest and artifacts once."""
     of_backup: dict[object, list[Item]] = defaultdict(list)
     for item in usage.items:
         if item.role == "manifest" or item.is_artifact:
@@ -149,7 +149,7 @@ def _keys(recent: Iterable[Item], prices: Prices, terms: Terms, missing: _Missin
     each = prices.key_version_month
     yield InvoiceLine("key versions", terms.key_versions, "versions", each, terms.key_versions * each)
     operations: Counter[tuple[str, str | None]] = Counter()
-    for item in recent:  # one wrapping a backup, one unwrapping a verification
+    for item in recent:  # a backup wraps once, a verification unwraps once
         operations[item.kind, item.database] += item.role in ("manifest", "verdict")
     price = prices.key_operations_per_10000
     for (kind, database), count in sorted(operations.items(), key=str):
@@ -179,8 +179,8 @@ def _jobs(recent: Iterable[Item], prices: Prices, terms: Terms, missing: _Missin
     missing("Cloud Run of other jobs than backups")
 
 
-def _later(items: Iterable[Item], recent: Iterable[Item], storage: dict[str, float], now: datetime) -> float:
-    """Storage of a month 30 days from now: what is kept beyond then, and what comes at the rate of the last 30 days."""
+def _forecast(items: Iterable[Item], recent: Iterable[Item], storage: dict[str, float], now: datetime) -> float:
+    """Estimate the monthly storage cost in 30 days: objects kept beyond then, and new ones at the current rate."""
     later, everything = now + MONTH, list(items)
     first = min((item.created_at for item in everything), default=now)
     days = max(1.0, min(30.0, (now - first).total_seconds() / 86400))

@@ -1,4 +1,4 @@
-"""The cost review as a page for people."""
+"""The cost review as a Markdown page."""
 
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -12,7 +12,7 @@ from shared.text import printable
 def to_markdown(
     url: str, invoice: Invoice, advice: Sequence[Advice], prices: Prices, location: str, now: datetime
 ) -> str:
-    """The page as Markdown."""
+    """Return the page."""
     return "\n".join(_lines(url, invoice, advice, prices, location, now)) + "\n"
 
 
@@ -20,7 +20,7 @@ def _lines(
     url: str, invoice: Invoice, advice: Sequence[Advice], prices: Prices, location: str, now: datetime
 ) -> Iterator[str]:
     currency = invoice.currency
-    yield f"# Cost review of {_plain(url)}, {now:%Y} quarter {(now.month + 2) // 3}"
+    yield f"# Cost review of {_escape(url)}, {now:%Y} quarter {(now.month + 2) // 3}"
     yield ""
     yield f"{now:%Y-%m-%d %H:%M} UTC, list prices of {prices.read} for {location}, in {currency}."
     yield ""
@@ -31,27 +31,27 @@ def _lines(
         yield f"| {title} | {currency} a month |"
         yield "| --- | ---: |"
         for value, amount in invoice.by(name).items():
-            yield f"| {_plain(value)} | {amount:.2f} |"
+            yield f"| {_escape(value)} | {amount:.2f} |"
     yield ""
     yield "## Lines"
     yield ""
     yield "| what | kind | database | class | quantity | price | amount |"
     yield "| --- | --- | --- | --- | ---: | ---: | ---: |"
     for line in invoice.lines:
-        where = " | ".join(_plain(each or "") for each in (line.kind, line.database, line.storage_class))
+        where = " | ".join(_escape(each or "") for each in (line.kind, line.database, line.storage_class))
         yield f"| {line.what} | {where} | {line.quantity:.4g} {line.unit} | {line.price:g} | {line.amount:.4f} |"
     yield ""
-    yield "## What a change would save"
+    yield "## Possible savings"
     yield ""
     for each in advice:
-        yield f"- {each.saves_monthly:+.2f}: {_plain(each.change)}. {_plain(each.note)}"
+        yield f"- {each.saves_monthly:+.2f}: {_escape(each.change)}. {_escape(each.note)}"
     if not advice:
-        yield "Nothing that would be worth a line."
+        yield "None."
     yield ""
     yield "## Not counted"
     yield ""
-    for said in invoice.not_counted:
-        yield f"- {said}"
+    for reason in invoice.not_counted:
+        yield f"- {reason}"
     yield ""
     yield "## Sources of the prices"
     yield ""
@@ -59,7 +59,7 @@ def _lines(
         yield f"- {name}: {source}"
 
 
-def _plain(text: str) -> str:
-    """Names come from outside: one line, nothing that Markdown or HTML would act on."""
+def _escape(text: str) -> str:
+    """Escape an untrusted name: one line, without characters that Markdown or HTML interpret."""
     line = printable(text)
     return "".join(f"&#{ord(character)};" if character in "<>&|`*[]\\" else character for character in line)

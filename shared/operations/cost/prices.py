@@ -1,4 +1,4 @@
-"""The price file: one dated table of list prices with its sources, or a file of one's own."""
+"""The price file: a dated table of list prices with its sources, or one given by `--prices`."""
 
 import json
 from importlib.resources import files
@@ -26,7 +26,7 @@ class Operations(BaseModel):
 
 
 class Prices(BaseModel):
-    """By location and storage class. A class that a table lacks is not counted, and said to be so."""
+    """Prices by location and storage class. A class without a price is listed as not counted."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -48,26 +48,26 @@ class Prices(BaseModel):
     schedules_free: Days = 0
 
     def storage(self, location: str) -> dict[str, float]:
-        """Prices by class. Raises UsageError for a location that the file does not have."""
+        """Return the storage prices by class. Raises UsageError for a location that is not in the file."""
         found = self.storage_gib_month.get(location.lower())
         if found is None:
             known = ", ".join(sorted(self.storage_gib_month))
             raise UsageError(
-                f"--location {location[:80]!r} has no sourced price here: allowed are {known}; for others write a file "
-                "with its prices and name it with --prices"
+                f"--location {location[:80]!r} has no sourced price here: allowed are {known}; for others write a "
+                "price file and name it with --prices"
             )
         return found
 
 
 def read_prices(path: Path | None = None) -> Prices:
-    """The price file that comes with Litekeep, or the one at `path`. Raises UsageError."""
+    """Read the price file at `path`, or the one that comes with Litekeep. Raises UsageError."""
     if path is None:
         return Prices.model_validate_json(files("shared.operations.cost").joinpath("prices.json").read_bytes())
     try:
         with path.open("rb") as file:
             raw = file.read(_LARGEST + 1)
     except OSError as error:
-        raise UsageError(f"--prices {path} cannot be read: {error.strerror}") from None
+        raise UsageError(f"cannot read --prices {path}: {error.strerror}") from None
     if len(raw) > _LARGEST:
         raise UsageError(f"--prices {path} has more than {_LARGEST} bytes")
     try:

@@ -1,4 +1,4 @@
-"""What a store's listing says of cost: each object with its class, kind, database, and until when it stays."""
+"""The objects of a store as far as they matter for cost: class, kind, database, size and retention."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -18,7 +18,7 @@ OTHER = "other"
 
 @dataclass(frozen=True)
 class Item:
-    """One object. `role` is that of its name ("other" for what belongs to no backup)."""
+    """One object. `role` is the role in its name, or "other" if it belongs to no backup."""
 
     kind: str
     database: str | None
@@ -36,7 +36,7 @@ class Item:
 
 @dataclass(frozen=True)
 class Usage:
-    """`deleted` are soft-deleted objects, which are billed until they are gone; None if the store cannot list them."""
+    """All objects. `deleted` are soft-deleted ones, which are still billed; None if the store cannot list them."""
 
     items: list[Item]
     deleted: list[Item] | None
@@ -44,7 +44,7 @@ class Usage:
 
 
 def take_usage(store: Store) -> Usage:
-    """Lists the store once, and once more for what is soft-deleted. Raises StoreError."""
+    """List the objects of the store, and the soft-deleted ones. Raises StoreError."""
     with garbage_collection_paused():
         listed = list(store.list_objects(""))
         until = {backup.name: backup.keep_until for backup in Catalog(store).assemble(named(listed))}

@@ -12,8 +12,8 @@ from shared.databases.snapshot import take_snapshot
 from shared.errors import UsageError
 from shared.keys import WrappingKey
 from shared.model.names import BackupName
+from shared.operations.erasure.pending import DEFAULT_ERASURES, ErasureOptions
 from shared.operations.erasure.replayed import Replayed
-from shared.operations.erasure.way_out import USUAL, WayOut
 from shared.operations.verify.whole import rebuild_backup
 from shared.runtime.progress import Progress, silent
 from shared.sqlite.location import FileLocation
@@ -31,7 +31,7 @@ class Place:
     key: WrappingKey | None
     live: FileLocation | CloudLocation | None
     database: str | None
-    way: WayOut = USUAL
+    erasures: ErasureOptions = DEFAULT_ERASURES
     on_erased: Callable[[BackupName, Replayed], None] = lambda _name, _erased: None  # called for erasures replayed
 
 
@@ -69,7 +69,9 @@ def make_side(text: str, place: Place, target: Path, *, progress: Progress = sil
     database = place.database if ref in (LATEST, LATEST_VERIFIED) else None
     backup = place.catalog.find(ref, database, moment)
     erased: list[Replayed] = []
-    manifest = rebuild_backup(place.catalog, backup, place.key, target, way=place.way, erased=erased, progress=progress)
+    manifest = rebuild_backup(
+        place.catalog, backup, place.key, target, erasures=place.erasures, erased=erased, progress=progress
+    )
     for each in erased:
         place.on_erased(backup.name, each)
     return Side(target, manifest.id, rfc3339(manifest.created_at))

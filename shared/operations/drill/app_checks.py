@@ -1,6 +1,6 @@
 """The application's own checks: the file that BACKUP_DRILL_SQL names.
 
-    -- What stands before the first name is for people.
+    -- Comments before the first name are for people.
 
     -- name: every order has a customer
     -- expect: 0
@@ -11,9 +11,9 @@
     -- expect: no rows
     SELECT id FROM invoices WHERE total <= 0;
 
-`expect` is what the one column of the one row must hold: a number, a 'text' (a quote in it doubled), NULL, or a number
-after one of < <= > >=, or `no rows`. Right after the name stand `expect`, once, and `database`, if the check is for one
-of several databases in the store. Then one query. The file is UTF-8, of at most 1 MiB.
+`expect` is the value that the query's only column must have in its only row: a number, a 'text' (with quotes doubled),
+NULL, a number after one of < <= > >=, or `no rows`. `expect` and the optional `database` follow the name; `database`
+limits the check to one of several databases in the store. Then comes one query. The file is UTF-8, of at most 1 MiB.
 """
 
 import re
@@ -39,13 +39,13 @@ _EXPECTS = "a number, 'text', NULL, < <= > >= and a number, or no rows"
 
 @dataclass(frozen=True)
 class Expected:
-    """What a query must give. A value that was found is compared here and shown nowhere."""
+    """The result that a query must give. A found value is only compared, never shown."""
 
     comparison: Comparison
     value: int | float | str | None = None
 
     def fits(self, rows: list[tuple[object, ...]]) -> bool:
-        """Returns whether these are the rows; `rows` holds at most the first two."""
+        """Return whether the result is as expected. `rows` are at most the first two."""
         if self.comparison == "no rows" or len(rows) != 1:
             return self.comparison == "no rows" and not rows
         (found,) = rows[0]
@@ -63,7 +63,7 @@ class Expected:
 
 @dataclass(frozen=True)
 class AppCheck:
-    """One named query. `database` is None for a check of every database."""
+    """One named query. `database` is None if the check is for every database."""
 
     name: str
     sql: str
@@ -72,7 +72,7 @@ class AppCheck:
 
 
 def read_app_checks(path: Path) -> list[AppCheck]:
-    """The checks in a file, in order. Raises UsageError that names the line of whatever is wrong, and no content."""
+    """Read the checks of a file, in order. Raises UsageError that names the wrong line but never quotes it."""
     try:
         with path.open("rb") as file:
             content = file.read(_LARGEST_FILE + 1)
@@ -80,17 +80,17 @@ def read_app_checks(path: Path) -> list[AppCheck]:
             raise UsageError(f"BACKUP_DRILL_SQL: {path} has more than {_LARGEST_FILE} bytes: keep fewer checks in it")
         text = content.decode("utf-8-sig")
     except OSError as error:
-        raise UsageError(f"BACKUP_DRILL_SQL: {path} cannot be read ({error.strerror}): correct the path") from None
+        raise UsageError(f"BACKUP_DRILL_SQL: cannot read {path} ({error.strerror}): correct the path") from None
     except UnicodeDecodeError:
         raise UsageError(f"BACKUP_DRILL_SQL: {path} is not UTF-8: save it as UTF-8") from None
     checks = parse_app_checks(text, str(path))
     if not checks:
-        raise UsageError(f"BACKUP_DRILL_SQL: {path} holds no check: one begins with a line `-- name: …`")
+        raise UsageError(f"BACKUP_DRILL_SQL: {path} has no checks: begin each with a line `-- name: …`")
     return checks
 
 
 def parse_app_checks(text: str, source: str) -> list[AppCheck]:
-    """The checks in a text; `source` is what errors call it. Raises UsageError."""
+    """Parse the checks of a text, which errors call `source`. Raises UsageError."""
     checks: dict[str, AppCheck] = {}
     for line, block in _blocks(text, source):
         check = _check(block, f"BACKUP_DRILL_SQL: {source}, line {line}")
@@ -101,7 +101,7 @@ def parse_app_checks(text: str, source: str) -> list[AppCheck]:
 
 
 def _blocks(text: str, source: str) -> Iterator[tuple[int, list[str]]]:
-    """Each check's lines, with the number of the first."""
+    """Yield the lines of each check, with the number of the first."""
     start, block = 0, list[str]()
     for number, line in enumerate(text.split("\n"), 1):
         if _NAME.fullmatch(line.strip()):
@@ -122,11 +122,11 @@ def _check(block: list[str], where: str) -> AppCheck:
         raise UsageError(f"{where}: a name is 1 to {_LONGEST_NAME} printable characters")
     header: dict[str, str] = {}
     body = 1
-    while body < len(block) and (said := _HEADER.fullmatch(block[body].strip())):
-        key = said[1].lower()
+    while body < len(block) and (line := _HEADER.fullmatch(block[body].strip())):
+        key = line[1].lower()
         if key in header:
-            raise UsageError(f"{where}: `{key}` stands there twice: keep one")
-        header[key] = said[2].strip()
+            raise UsageError(f"{where}: `{key}` is given twice: keep one")
+        header[key] = line[2].strip()
         body += 1
     sql = "\n".join(block[body:]).strip()
     if "expect" not in header:
@@ -147,7 +147,7 @@ def _expected(text: str, where: str) -> Expected:
         return Expected("is", _number(text))
     if quoted := _TEXT.fullmatch(text):
         return Expected("is", quoted[1].replace("''", "'"))
-    raise UsageError(f"{where}: `expect` is none of what is allowed: {_EXPECTS}")
+    raise UsageError(f"{where}: `expect` is wrong: allowed are {_EXPECTS}")
 
 
 def _comparison(sign: str) -> Comparison:
@@ -160,7 +160,7 @@ def _number(text: str) -> int | float:
 
 
 def _same(found: object, wanted: float | str | None) -> bool:
-    """As SQLite's IS: 1 and 1.0 are the same, 1 and '1' are not."""
+    """Compare as SQLite's IS does: 1 and 1.0 are the same, 1 and '1' are not."""
     if wanted is None or found is None:
         return found is wanted
     if isinstance(wanted, str):

@@ -1,7 +1,7 @@
-"""One query of the application on a restored database: it reads, for a limited time, and shows no value.
+"""Run one query of the application on a restored database: read-only, for a limited time, without showing values.
 
-It runs in a process of its own. The file is a private copy, opened as immutable. SQLite's authorizer allows reading
-alone (https://sqlite.org/c3ref/set_authorizer.html), so no statement reaches another file, whatever it is called.
+It runs in the confined process on a private copy, opened as immutable. SQLite's authorizer allows only reading
+(https://sqlite.org/c3ref/set_authorizer.html), so no statement can reach another file.
 """
 
 import time
@@ -17,8 +17,8 @@ from shared.sqlite.connect import open_snapshot
 from shared.sqlite.sqlite_failures import kind_of
 from shared.text import printable
 
-_STEPS_BETWEEN_LOOKS = 10_000  # of SQLite's virtual machine: some 100 microseconds
-_LONGEST_VALUE = 64 << 20  # bytes; SQLite's own limit is a gigabyte
+_STEPS_BETWEEN_TIME_CHECKS = 10_000  # of SQLite's virtual machine: some 100 microseconds
+_LONGEST_VALUE = 64 << 20  # bytes; SQLite's default limit is a gigabyte
 _LONGEST_REASON = 200
 
 _READS = frozenset({apsw.SQLITE_SELECT, apsw.SQLITE_READ, apsw.SQLITE_RECURSIVE})
@@ -33,21 +33,21 @@ _PRAGMAS = frozenset(
 def ask(
     _call: Call, path: str, name: str, sql: str, comparison: Comparison, value: float | str | None, seconds: float
 ) -> list[Any]:
-    """Whether the query gave what it must, and what to say of it. Called by the process that it is confined to."""
+    """Run one check in the confined process. Returns whether it passed, and a sentence for the report."""
     check = AppCheck(name, sql, Expected(comparison, value))
     try:
         with closing(open_snapshot(Path(path))) as connection:
-            return list(_Question(connection, check, seconds).ask())
+            return list(_Query(connection, check, seconds).ask())
     except apsw.Error as error:
         return [False, f"the database cannot be read: {kind_of(error)}"]
 
 
 class _Refused(Exception):
-    """What the query tried, as the end of a sentence that begins with "the query"."""
+    """Why the query is refused, as the end of a sentence that begins with "the query"."""
 
 
-class _Question:
-    """One query on a connection of its own, so that nothing is left over for the next."""
+class _Query:
+    """One query. It has its own connection, so that it cannot affect the next query."""
 
     def __init__(self, connection: apsw.Connection, check: AppCheck, seconds: float) -> None:
         self._connection = connection
@@ -59,7 +59,7 @@ class _Question:
         connection.limit(apsw.SQLITE_LIMIT_ATTACHED, 0)
         connection.limit(apsw.SQLITE_LIMIT_LENGTH, _LONGEST_VALUE)
         connection.limit(apsw.SQLITE_LIMIT_WORKER_THREADS, 0)
-        connection.set_progress_handler(self._look_at_the_clock, _STEPS_BETWEEN_LOOKS)
+        connection.set_progress_handler(self._is_out_of_time, _STEPS_BETWEEN_TIME_CHECKS)
         connection.authorizer = self._authorize
 
     def ask(self) -> tuple[bool, str]:
@@ -70,14 +70,14 @@ class _Question:
         except apsw.InterruptError:
             return False, f"the query took longer than {self._seconds:g} s"
         except apsw.Error as error:
-            return False, self._explained(error)
+            return False, self._describe(error)
         except UnicodeDecodeError:
             return False, "the query gives text that is not UTF-8"
-        return self._judged(rows)
+        return self._verdict(rows)
 
-    def _judged(self, rows: list[tuple[object, ...]]) -> tuple[bool, str]:
+    def _verdict(self, rows: list[tuple[object, ...]]) -> tuple[bool, str]:
         if any(len(row) != 1 for row in rows):
-            return False, f"the query gives {len(rows[0])} columns: it may give one"
+            return False, f"the query gives {len(rows[0])} columns: it must give one"
         if self._check.expected.fits(rows):
             return True, "as expected"
         if self._check.expected.comparison != "no rows" and len(rows) != 1:
@@ -86,16 +86,16 @@ class _Question:
 
     def _first_two(self) -> list[tuple[object, ...]]:
         cursor = self._connection.cursor()
-        cursor.exec_trace = self._before_each
+        cursor.exec_trace = self._check_statement
         try:
             rows = [row for row, _ in zip(cursor.execute(self._check.sql), range(2), strict=False)]
         finally:
             cursor.close(force=True)
         if not self._statements:
-            raise _Refused("gives no column")  # nothing but blanks
+            raise _Refused("gives no column")  # the text is blank
         return rows
 
-    def _before_each(self, cursor: apsw.Cursor, _sql: str, _bindings: object) -> bool:
+    def _check_statement(self, cursor: apsw.Cursor, _sql: str, _bindings: object) -> bool:
         gives_columns = bool(cursor.get_description())
         if self._statements and not gives_columns and cursor.is_readonly:
             return True  # a comment after the query's semicolon
@@ -118,15 +118,15 @@ class _Question:
         if action == apsw.SQLITE_PRAGMA and (first or "").lower() in _PRAGMAS:
             return apsw.SQLITE_OK
         if action in _CHANGES and first in self._shadows:
-            return apsw.SQLITE_OK  # virtual tables prepare their writes before they read; nothing of it may run
+            return apsw.SQLITE_OK  # virtual tables prepare writes before they read; the file is read-only, so none runs
         return apsw.SQLITE_DENY
 
-    def _look_at_the_clock(self) -> bool:
-        # One call of a function may take hours without coming by here: then the limit on CPU time ends the process.
+    def _is_out_of_time(self) -> bool:
+        # SQLite does not call this within one function call, which may take hours: the CPU limit ends the process then.
         return time.monotonic() > self._ends_at
 
-    def _explained(self, error: apsw.Error) -> str:
-        """Before a query runs, SQLite complains of its text; once it runs, a message may quote a row."""
+    def _describe(self, error: apsw.Error) -> str:
+        """Describe an error. SQLite's message is repeated only before the query runs; afterwards it may quote a row."""
         if isinstance(error, apsw.AuthError):
             return "the query may only read this database"
         if self._statements:

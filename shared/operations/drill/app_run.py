@@ -1,4 +1,4 @@
-"""Running the application's checks on a restored database, each in a process with limits."""
+"""Run the application's checks on a restored database, in a process with limits."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -13,26 +13,26 @@ from shared.runtime.confined import Confined, CpuTimeExceeded
 from shared.runtime.limits import Limits
 
 SECONDS_EACH = 60.0
-_UNTIL_IT_IS_ASKED = 1.0  # seconds of CPU time: the query's own time begins later
+_START_SECONDS = 1.0  # CPU time of the process before the query starts
 
 
 def run_app_checks(path: Path, checks: Sequence[AppCheck], *, seconds_each: float = SECONDS_EACH) -> list[Check]:
-    """Each check's verdict, in order. What a query gave is in none of them; nor is what SQLite says of values.
+    """Return the verdict of each check, in order. Verdicts contain no value of a row.
 
-    The file must not be in use. A query that cannot run, or not within its seconds, did not pass.
+    The file must not be in use. A query that fails or takes longer than `seconds_each` does not pass.
     """
-    limits = replace(allowances.ALLOWED.of(path.stat().st_size), cpu_seconds=seconds_each + _UNTIL_IT_IS_ASKED)
+    limits = replace(allowances.ALLOWED.of(path.stat().st_size), cpu_seconds=seconds_each + _START_SECONDS)
     verdicts: list[Check] = []
     while len(verdicts) < len(checks):
         with Confined() as child:
-            verdicts += _until_it_ends(child, path, checks[len(verdicts) :], seconds_each, limits)
+            verdicts += _run_in_one_process(child, path, checks[len(verdicts) :], seconds_each, limits)
     return verdicts
 
 
-def _until_it_ends(
+def _run_in_one_process(
     child: Confined, path: Path, checks: Sequence[AppCheck], seconds: float, limits: Limits
 ) -> list[Check]:
-    """Verdicts, up to and with that of the query that ended the process."""
+    """Return verdicts up to the first query that ended the process, and including it."""
     verdicts: list[Check] = []
     for check in checks:
         wanted = check.expected

@@ -1,4 +1,4 @@
-"""One restore of a drill: the same code that a real one runs, timed, checked, and gone afterwards."""
+"""One restore of a drill, by the code of a real restore: timed, checked, and removed afterwards."""
 
 from collections.abc import Callable
 from dataclasses import dataclass, field, replace
@@ -36,10 +36,10 @@ class Role(StrEnum):
 
 @dataclass(frozen=True)
 class Attempt:
-    """What came of it. `not_good` is the backup's own fault; `error` is a place or key that refused its work.
+    """The result of one restore. `not_good`: the backup is bad. `error`: the store, the disk or the key failed.
 
-    `recovery_seconds` is from the start to a database that stood its checks, `app_seconds` what the application's own
-    took after that; None where it did not get so far.
+    `recovery_seconds` is the time from the start to a checked database, `app_seconds` the time of the application's own
+    checks after that. Both are None if the restore failed earlier.
     """
 
     role: Role
@@ -57,12 +57,12 @@ class Attempt:
     app_checks: list[Check] = field(default_factory=list)
     not_good: bool = False
     error: str | None = None
-    moment: datetime | None = None  # that was asked for, of the role MOMENT
-    source_damage: str | None = None  # what SQLite's full check finds in the source; the backup is faithful
+    moment: datetime | None = None  # the requested moment, for the role MOMENT
+    source_damage: str | None = None  # damage of the source; the backup itself is faithful
 
     @property
     def data_age_seconds(self) -> float | None:
-        """How much older than the moment asked for the data is that came back."""
+        """The age of the restored data at the requested moment."""
         return None if self.moment is None else (self.moment - self.created_at).total_seconds()
 
     @property
@@ -71,7 +71,7 @@ class Attempt:
 
     @property
     def recovered(self) -> bool:
-        """Whether the data came back as it was, whatever the application says of it."""
+        """Whether the data was restored unchanged, regardless of the application's checks."""
         return self.recovery_seconds is not None and not self.not_good and self.error is None
 
     @property
@@ -81,7 +81,7 @@ class Attempt:
 
 @dataclass(frozen=True)
 class Task:
-    """What is to be restored, out of which store, and what the application wants to know of it."""
+    """A backup to restore, its store, and the application's checks to run on it."""
 
     role: Role
     catalog: Catalog
@@ -92,45 +92,45 @@ class Task:
 
 
 def attempt(task: Task, *, stopwatch: Stopwatch, progress: Progress = silent) -> Attempt:
-    """Restores into a scratch folder, which is gone when this returns or is interrupted.
+    """Restore into a scratch folder, which is removed even if this is interrupted.
 
-    Raises nothing for what goes wrong with this backup or its places: that is what the drill is to find.
+    Faults of the backup, the stores, the disk or the key are results of the drill; they are returned, not raised.
     """
     backup = task.backup
     stored = backup.stored_bytes
-    begun = Attempt(task.role, backup.name, backup.created_at, task.catalog.store.url, stored, moment=task.moment)
+    empty = Attempt(task.role, backup.name, backup.created_at, task.catalog.store.url, stored, moment=task.moment)
     if backup.damaged:
-        return _not_good(begun, backup.damaged)
+        return _not_good(empty, backup.damaged)
     try:
         with scratch_folder() as scratch:
-            return _restored(task, begun, scratch / "restored.sqlite", stopwatch, progress)
+            return _restored(task, empty, scratch / "restored.sqlite", stopwatch, progress)
     except (LitekeepError, apsw.Error, OSError) as error:
-        return _blamed(task, begun, error)
+        return _classified(task, empty, error)
 
 
-def _blamed(task: Task, begun: Attempt, error: Exception) -> Attempt:
-    """Is it the backup that is not good, or did a place or the key refuse its work?"""
+def _classified(task: Task, empty: Attempt, error: Exception) -> Attempt:
+    """Classify an error: the backup is bad, or the store, the disk or the key failed."""
     if isinstance(error, NotGood):
-        return _not_good(begun, str(error))
+        return _not_good(empty, str(error))
     if isinstance(error, ObjectMissing):
-        return _missing(task, begun, error)
+        return _missing(task, empty, error)
     if isinstance(error, apsw.Error):
-        return _not_good(begun, f"the restored database cannot be read: {kind_of(error)}")
+        return _not_good(empty, f"the restored database cannot be read: {kind_of(error)}")
     if isinstance(error, OSError):
-        return replace(begun, error=f"{error.strerror or type(error).__name__}: make room, or set TMPDIR")
-    return replace(begun, error=str(error))
+        return replace(empty, error=f"{error.strerror or type(error).__name__}: make room, or set TMPDIR")
+    return replace(empty, error=str(error))
 
 
-def _restored(task: Task, begun: Attempt, target: Path, stopwatch: Stopwatch, progress: Progress) -> Attempt:
+def _restored(task: Task, empty: Attempt, target: Path, stopwatch: Stopwatch, progress: Progress) -> Attempt:
     started = stopwatch()
-    order = RestoreOptions(task.catalog, task.backup, task.key, FileLocation(target), prove_if_erased=True)
-    restored = restore(order, progress=progress)
+    options = RestoreOptions(task.catalog, task.backup, task.key, FileLocation(target), prove_if_erased=True)
+    restored = restore(options, progress=progress)
     in_place = stopwatch()
     checks, source_damage = proof_of(task.catalog, task.backup, task.key, restored, target, progress=progress)
     checked = stopwatch()
     app_checks = run_app_checks(target, task.app_checks)
     return replace(
-        begun,
+        empty,
         artifact=restored.artifact,
         rows=restored.rows,
         tables=restored.tables,
@@ -144,16 +144,16 @@ def _restored(task: Task, begun: Attempt, target: Path, stopwatch: Stopwatch, pr
     )
 
 
-def _not_good(begun: Attempt, reason: str) -> Attempt:
-    return replace(begun, not_good=True, checks=[Check("restore", ok=False, detail=reason)])
+def _not_good(empty: Attempt, reason: str) -> Attempt:
+    return replace(empty, not_good=True, checks=[Check("restore", ok=False, detail=reason)])
 
 
-def _missing(task: Task, begun: Attempt, error: ObjectMissing) -> Attempt:
-    """An artifact that its manifest announces is not there, or the whole backup went meanwhile."""
+def _missing(task: Task, empty: Attempt, error: ObjectMissing) -> Attempt:
+    """Tell a missing artifact, which makes the backup bad, from a backup that was deleted meanwhile."""
     try:
-        still_there = is_stored(task.catalog.store, begun.backup.manifest)
+        still_there = is_stored(task.catalog.store, empty.backup.manifest)
     except StoreError as other:
-        return replace(begun, error=str(other))
+        return replace(empty, error=str(other))
     if still_there:
-        return _not_good(begun, str(error))
-    return replace(begun, error=f"{begun.backup.id} was deleted during the drill: hold another one")
+        return _not_good(empty, str(error))
+    return replace(empty, error=f"{empty.backup.id} was deleted during the drill: run another drill")

@@ -1,7 +1,7 @@
-"""A restore as on an empty machine: a new process that gets the store's address, the key, and nothing else.
+"""Restore as on an empty machine: in a new process that gets only the store's address and the key.
 
-Its home is a new folder, its environment has no setting and no cache; of this process it has the code and Google's
-identity. What it found comes back as JSON.
+Its home is a new folder and its environment has no settings and no cache. It shares this process's code and Google
+identity. It prints its result as JSON.
 """
 
 import json
@@ -31,14 +31,14 @@ _TARGET = "restored.sqlite"
 
 
 def restore_on_a_bare_machine(store: str, key_name: str, backup: BackupName, machine: Path) -> tuple[Path, list[Check]]:
-    """Restores into `machine`, a folder that is made here. Returns the file and its checks.
+    """Restore into the new folder `machine`. Returns the file and its checks.
 
-    Raises NotGood when the backup is not good, LitekeepError when a place or the key refused its work.
+    Raises NotGood if the backup is bad, and LitekeepError if the store, the disk or the key failed.
     """
     machine.mkdir(mode=0o700)
     request = {
         "store": store if store.startswith("gs://") else str(Path(store).absolute()),
-        "key": _carried(key_name, machine),
+        "key": _key_on_machine(key_name, machine),
         "backup": [backup.kind.value, backup.database, backup.id],
     }
     start = _START.format(module=__name__)
@@ -49,12 +49,12 @@ def restore_on_a_bare_machine(store: str, key_name: str, backup: BackupName, mac
             command, cwd=machine, env=environment, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, check=False
         )
     except OSError as error:
-        raise SourceError(f"{sys.executable} cannot be started ({error.strerror}): repair the installation") from error
+        raise SourceError(f"cannot start {sys.executable} ({error.strerror}): repair the installation") from error
     return machine / _TARGET, _answer(done.stdout, done.returncode)
 
 
-def _carried(key_name: str, machine: Path) -> str:
-    """The key as one brings it: a key file is copied, as from the recovery sheet; a key in the cloud has a name."""
+def _key_on_machine(key_name: str, machine: Path) -> str:
+    """Return the key's name on the new machine. A key file is copied there; a Cloud KMS key keeps its name."""
     if not key_name.startswith("file:"):
         return key_name
     shutil.copyfile(Path(key_name.removeprefix("file:")).expanduser(), machine / _KEY_FILE)
@@ -66,14 +66,14 @@ def _answer(printed: bytes, code: int) -> list[Check]:
     try:
         answer = json.loads(printed)
     except ValueError:
-        raise SourceError(f"the restore on an empty machine ended with {code} and said nothing") from None
+        raise SourceError(f"the restore on an empty machine ended with exit code {code} and no result") from None
     if "error" in answer:
         raise (NotGood if answer["not_good"] else LitekeepError)(answer["error"])
     return [Check(**check) for check in answer["checks"]]
 
 
 def main() -> None:
-    """In the new process: store, key and backup are the one argument; prints what it found."""
+    """Run in the new process: read store, key and backup from the argument, and print the result."""
     print(json.dumps(_restored(json.loads(sys.argv[2]))))
 
 
@@ -84,7 +84,7 @@ def _restored(request: dict[str, Any]) -> dict[str, Any]:
         wanted = BackupName(Kind(kind), database, backup_id)
         backup = next((found for found in catalog.backups(wanted.kind, database) if found.name == wanted), None)
         if backup is None:
-            gone = f"{wanted.id} is not in {catalog.store.url} any more: hold another drill"
+            gone = f"{wanted.id} is not in {catalog.store.url} any more: run another drill"
             return {"error": gone, "not_good": False}
         target = Path(_TARGET).absolute()
         done = restore(RestoreOptions(catalog, backup, key, FileLocation(target), prove_if_erased=True))

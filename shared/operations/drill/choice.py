@@ -1,6 +1,6 @@
-"""Which backups a drill restores: the latest verified one, one of the older ones, and a moment of the chain by chance.
+"""Choose the backups that a drill restores: the latest verified one, a random older one, and a random moment.
 
-The seed is kept in the report, so that the choice can be made again.
+The report keeps the random seed, so that the choice can be repeated.
 """
 
 import random
@@ -15,10 +15,10 @@ from shared.model.names import SAFETY_PREFIX
 
 @dataclass(frozen=True)
 class Choice:
-    """`latest` is None when no backup is verified, `older` when there is none besides.
+    """The chosen backups. `latest` is None if no backup is verified, `older` if there is no other.
 
-    `moment` lies in the reach of continuous backups, `at_moment` is what a restore of it takes; None where there are
-    no points.
+    `moment` is a moment that continuous backups cover, and `at_moment` the backup that a restore of it uses. Both are
+    None if there are no continuous backups.
     """
 
     latest: Backup | None
@@ -30,10 +30,10 @@ class Choice:
 
 
 def choose(backups: Sequence[Backup], seed: int) -> Choice:
-    """Chooses among the backups of one database.
+    """Choose among the backups of one database.
 
-    The older one is any that was taken no later than the latest verified one and that nobody has found wanting: it
-    need not have been verified yet. By the same seed and backups it is the same one, in whatever order they come.
+    The older backup is one taken no later than the latest verified one and not known to be bad; it may be unverified.
+    The same seed and backups give the same choice, in any order of `backups`.
     """
     newest_first = sorted(backups, key=lambda backup: (backup.created_at, backup.name.prefix), reverse=True)
     latest = next((backup for backup in newest_first if backup.verified and not backup.future), None)
@@ -42,13 +42,13 @@ def choose(backups: Sequence[Backup], seed: int) -> Choice:
         return Choice(None, None, seed, 0, moment, at_moment)
     after = newest_first.index(latest) + 1
     candidates = [backup for backup in newest_first[after:] if backup.good]
-    chance = random.Random(seed)  # noqa: S311 - it hides nothing, and must give the same again
+    chance = random.Random(seed)  # noqa: S311 - not for security, and repeatable
     older = candidates[chance.randrange(len(candidates))] if candidates else None
     return Choice(latest, older, seed, len(candidates), moment, at_moment)
 
 
 def _moment(newest_first: Sequence[Backup], seed: int) -> tuple[datetime | None, Backup | None]:
-    """A moment from the oldest good point of the chain to the newest, and the newest good backup before it."""
+    """Return a random moment between the oldest and the newest good point, and the newest good backup before it."""
     usable = [each for each in newest_first if each.good and not each.future and not _is_safety(each)]
     points = [each for each in usable if each.name.kind is Kind.CONTINUOUS]
     if not points:

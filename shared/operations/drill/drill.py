@@ -1,4 +1,4 @@
-"""What a drill found out about one database."""
+"""The result of a drill of one database."""
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -14,7 +14,7 @@ from shared.operations.drill.targets import Scenario
 
 @dataclass(frozen=True)
 class RecoveryTime:
-    """How long recovery took, against how long it may. `met` is None where there was nothing to measure by design."""
+    """How long recovery took, and its target. `met` is None if the scenario is not measured."""
 
     scenario: Scenario
     target_seconds: float
@@ -25,7 +25,7 @@ class RecoveryTime:
 
 @dataclass(frozen=True)
 class RecoveryPoint:
-    """How old the newest backup of a kind was when the drill began, against how old it may be."""
+    """The age of the newest backup of a kind when the drill began, and its target."""
 
     kind: Kind
     backup_id: str
@@ -36,7 +36,7 @@ class RecoveryPoint:
 
 @dataclass(frozen=True)
 class Trend:
-    """Recovery times of a scenario in past drills, where it was played: the last, and the median of at most twelve."""
+    """Recovery times of a scenario in past drills: the last, and the median of the last twelve at most."""
 
     previous_seconds: float
     median_seconds: float
@@ -45,9 +45,9 @@ class Trend:
 
 @dataclass(frozen=True)
 class Drill:
-    """One drill of one database, complete. `findings` are sentences; without any it passed.
+    """One complete drill of one database. It passed if there are no `findings`, which are sentences.
 
-    `rehearsals` are the scenarios that were played, `trends` how long these took before.
+    `rehearsals` are the scenarios played, and `trends` their recovery times in past drills.
     """
 
     database: str
@@ -71,7 +71,7 @@ class Drill:
 
     @property
     def exit_code(self) -> int:
-        """0, or 3 when a backup is not good, or 1 when something else was found."""
+        """0 if it passed, 3 if a backup is not good, and 1 for any other finding."""
         if any(tried.not_good for tried in self.attempts) or any(played.not_good for played in self.rehearsals):
             return NotGood.exit_code
         return LitekeepError.exit_code if self.findings else 0
@@ -82,7 +82,7 @@ class Drill:
 
     @property
     def data_age_seconds(self) -> float | None:
-        """How old the data of the latest verified backup was: what recovery would have lost."""
+        """The age of the latest verified backup: the changes that recovery would have lost."""
         latest = self.attempt(Role.LATEST)
         return (self.started_at - latest.created_at).total_seconds() if latest else None
 

@@ -1,6 +1,6 @@
-"""When a drill is due: on the first Sunday of each month, in UTC, whatever hour it is.
+"""When a drill is due: on the first Sunday of each month, in UTC, at any hour.
 
-The first of a quarter is a full one.
+The first drill of a quarter is a full one.
 """
 
 from datetime import UTC, date, datetime, timedelta
@@ -13,12 +13,12 @@ def is_due(now: datetime) -> bool:
 
 
 def is_full(now: datetime) -> bool:
-    """Whether a drill that is held now by its schedule plays all four scenarios: in the first month of each quarter."""
+    """Whether a scheduled drill plays all four scenarios now: it does in the first month of each quarter."""
     return now.astimezone(UTC).month % 3 == 1
 
 
 def next_due(now: datetime) -> date:
-    """The first day after today on which a drill is due."""
+    """Return the first day after today on which a drill is due."""
     day = now.astimezone(UTC).date() + timedelta(days=1)
     while not _is_first_sunday(day):
         day += timedelta(days=1)

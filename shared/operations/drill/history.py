@@ -1,6 +1,6 @@
-"""Past drills, as a store has them. That there was one, and whether it passed, its name tells.
+"""Past drills in a store. The name of a report says when the drill was and whether it passed.
 
-What stands in a report is not trusted: of it come numbers within bounds, and an id that can be one, or nothing.
+The contents of a report are not trusted: only numbers within bounds and a valid backup id are taken from it.
 """
 
 import json
@@ -23,13 +23,14 @@ from shared.stores import Store, StoredObject
 _LARGEST_REPORT = 4 << 20  # bytes
 _LONGEST = 1e9  # seconds
 _READ_AT_MOST = 60  # reports a database: five years of them
-_IN_A_TREND = 12  # of the newest: three years of quarters
+_IN_A_TREND = 12  # drills: three years of quarters
 
 
 @dataclass(frozen=True)
 class PastDrill:
-    """One drill. `seconds` are the recovery times by role, of those restores that got that far; `played` those of the
-    scenarios that were played and went well.
+    """One past drill.
+
+    `seconds` are the recovery times of the successful restores, by role; `played` those of the successful scenarios.
     """
 
     name: DrillName
@@ -55,14 +56,14 @@ class PastDrill:
 
 
 def drill_names(store: Store, database: str | None = None) -> list[DrillName]:
-    """Every drill of that database, or of all, newest first, by one listing. Raises StoreError."""
+    """Return the drills of a database, or of all, newest first, by one listing. Raises StoreError."""
     return [name for name, _ in _listed(store, database)]
 
 
 def past_drills(store: Store, database: str | None = None) -> list[PastDrill]:
-    """Every drill, newest first, with its figures for the newest sixty of each database. Raises StoreError.
+    """Return all drills, newest first, with the figures of the newest sixty of each database. Raises StoreError.
 
-    Under a policy that names a verifier one that it has not signed is none.
+    If the policy names a verifier, drills that it has not signed are left out.
     """
     read: Counter[str] = Counter()
     listed: list[tuple[DrillName, StoredObject, bool]] = []
@@ -90,7 +91,7 @@ def _by_time(name: DrillName) -> tuple[Any, str]:
 
 
 def read_drill(store: Store, name: DrillName) -> PastDrill | None:
-    """One drill with its figures; None for one that does not count. Raises StoreError."""
+    """Return one drill with its figures, or None if its signature is not valid. Raises StoreError."""
     try:
         with store.open(name.report) as stream:
             content = stream.read(_LARGEST_REPORT + 1)
@@ -100,7 +101,7 @@ def read_drill(store: Store, name: DrillName) -> PastDrill | None:
 
 
 def _read(name: DrillName, content: bytes | None) -> PastDrill | None:
-    """What a report says; `content` is None if it is gone."""
+    """Read a report; `content` is None if it is gone."""
     try:
         document = json.loads(content) if content is not None and len(content) <= _LARGEST_REPORT else None
     except (ValueError, RecursionError):
@@ -130,7 +131,7 @@ def _figures(name: DrillName, document: dict[str, Any]) -> PastDrill:
 
 
 def trends(past: Iterable[PastDrill]) -> dict[Scenario, Trend]:
-    """How long each scenario took in past drills, given newest first: of those in which it was played."""
+    """Return the recovery times of each scenario in past drills, which are given newest first."""
     found: dict[Scenario, Trend] = {}
     drills = list(past)
     for scenario in Scenario:
@@ -147,7 +148,7 @@ def _dicts(value: object) -> Iterable[dict[str, Any]]:
 def _seconds(value: object) -> float | None:
     if isinstance(value, bool) or not isinstance(value, int | float):
         return None
-    return float(value) if 0 <= value <= _LONGEST else None  # not a number and infinity are neither
+    return float(value) if 0 <= value <= _LONGEST else None  # false for NaN and infinity too
 
 
 def _id(value: object) -> str | None:

@@ -1,4 +1,4 @@
-"""What the restores of a drill mean: recovery times and points against their targets, and what must be seen to."""
+"""Judge the restores of a drill: recovery times and recovery points against their targets, and the findings."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -9,16 +9,16 @@ from shared.model.names import BackupName
 from shared.operations.drill.attempt import Attempt, Role
 from shared.operations.drill.drill import RecoveryPoint, RecoveryTime
 from shared.operations.drill.rehearsal import Rehearsal
-from shared.operations.drill.targets import ON_ITS_WAY, RECOVERY_POINT, RECOVERY_TIME, Scenario
+from shared.operations.drill.targets import GRACE, RECOVERY_POINT, RECOVERY_TIME, Scenario
 from shared.text import duration
 
 
 def recovery_times(
     attempts: Sequence[Attempt], *, has_copy_store: bool, rehearsals: Sequence[Rehearsal] = ()
 ) -> list[RecoveryTime]:
-    """Each scenario against its target. A recovery that did not succeed has no time, and misses.
+    """Compare each scenario with its target. A failed recovery has no time and misses its target.
 
-    One that was played goes by that; without any attempts the others are left out.
+    A scenario that was played counts with its own time. If only scenarios were played, the others are left out.
     """
     played = {found.scenario: _played(found) for found in rehearsals}
     measured = _measured(attempts, has_copy_store=has_copy_store) if attempts or not rehearsals else []
@@ -54,9 +54,9 @@ def _measured(attempts: Sequence[Attempt], *, has_copy_store: bool) -> list[Reco
 def recovery_points(
     backups: Sequence[Backup], now: datetime, unchanged: Mapping[BackupName, datetime] = MappingProxyType({})
 ) -> list[RecoveryPoint]:
-    """The newest backup of each kind with a target: of those in the store, and not known to be bad.
+    """Compare the age of the newest backup not known to be bad with its target, for each kind in the store.
 
-    `unchanged`: when a backup was last found to be all that there is.
+    `unchanged` maps a backup to the time when the database was last found unchanged since it.
     """
     found = []
     for kind, target in RECOVERY_POINT.items():
@@ -66,7 +66,7 @@ def recovery_points(
         usable = [backup for backup in of_kind if _is_usable(backup, now)]
         newest = max(usable or of_kind, key=lambda backup: backup.created_at)
         age = max(timedelta(0), now - max(newest.created_at, unchanged.get(newest.name, newest.created_at)))
-        met = bool(usable) and age <= target + ON_ITS_WAY
+        met = bool(usable) and age <= target + GRACE
         found.append(RecoveryPoint(kind, newest.name.id, target.total_seconds(), age.total_seconds(), met))
     return found
 
@@ -78,7 +78,7 @@ def findings(
     points: Sequence[RecoveryPoint],
     rehearsals: Sequence[Rehearsal] = (),
 ) -> Iterator[str]:
-    """A sentence for each thing that must be seen to."""
+    """Yield a sentence for each thing that needs attention."""
     if not rehearsals and not any(attempt.role is Role.LATEST for attempt in attempts):
         yield f"no verified backup of {database}: take one with litekeep backup --verify, or run litekeep verify --all"
     for attempt in attempts:
@@ -93,13 +93,13 @@ def findings(
     for point in points:
         if not point.met:
             yield (
-                f"{point.kind}: the newest backup, {point.backup_id}, is {duration(point.age_seconds)} old "
-                f"or of no use; the target is {duration(point.target_seconds)}"
+                f"{point.kind}: the newest backup, {point.backup_id}, is not usable or too old "
+                f"({duration(point.age_seconds)}); the target is {duration(point.target_seconds)}"
             )
 
 
 def _is_usable(backup: Backup, now: datetime) -> bool:
-    return backup.good and backup.verified is not False and backup.created_at <= now + ON_ITS_WAY
+    return backup.good and backup.verified is not False and backup.created_at <= now + GRACE
 
 
 def _of_attempt(attempt: Attempt) -> Iterator[str]:
@@ -111,7 +111,7 @@ def _of_attempt(attempt: Attempt) -> Iterator[str]:
             yield f"{which} is not good ({check.name}): {check.detail}"
     for check in attempt.app_checks:
         if not check.ok:
-            yield f"{which} came back, and the application's check {check.name!r} did not pass: {check.detail}"
+            yield f"{which} was restored, but the application's check {check.name!r} did not pass: {check.detail}"
 
 
 def _of_rehearsal(found: Rehearsal) -> Iterator[str]:

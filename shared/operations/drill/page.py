@@ -1,7 +1,7 @@
-"""A drill as a Markdown page, with its tables and the plot beside it.
+"""A drill as a Markdown page, with tables and a plot.
 
-Names come from stores and from the application, so each is made harmless: none can become markup, a link or a line of
-its own.
+Names come from stores and from the application. They are escaped, so that none becomes markup, a link or a line of its
+own.
 """
 
 import re
@@ -15,31 +15,31 @@ from shared.version import TOOL
 
 _SIGNS = {True: "\u2705", False: "\u274c", None: "\N{EN DASH}"}
 _SPECIAL = frozenset("\\`*_{}[]()<>#+!|~&$@")
-_LINKS = re.compile(r"(?<=:)(?=//)|(?<=www)(?=\.)", re.IGNORECASE)  # what Markdown makes links of by itself
+_LINKS = re.compile(r"(?<=:)(?=//)|(?<=www)(?=\.)", re.IGNORECASE)  # Markdown makes links of these
 
 
 def to_markdown(drill: Drill) -> str:
-    """The page; it refers to the plot by the file name that stands beside its own."""
+    """Return the page. It refers to the plot by its file name, in the same folder."""
     verdict = "passed" if drill.passed else "failed"
     took = duration((drill.finished_at - drill.started_at).total_seconds())
     held = f"Held {drill.started_at:%Y-%m-%d %H:%M:%S} UTC by {TOOL}, in {took}, "
     lines = [
-        f"# Restore drill of {_plain(drill.database)}: {_SIGNS[drill.passed]} {verdict}",
+        f"# Restore drill of {_escape(drill.database)}: {_SIGNS[drill.passed]} {verdict}",
         "",
-        f"{held}with nothing but the key and the store {_plain(drill.store)}.",
+        f"{held}with nothing but the key and the store {_escape(drill.store)}.",
         "",
     ]
     if drill.findings:
-        lines += ["## What must be seen to", "", *(f"- {_plain(finding)}" for finding in drill.findings), ""]
+        lines += ["## Findings", "", *(f"- {_escape(finding)}" for finding in drill.findings), ""]
     lines += ["## Recovery time", "", *_recovery_times(drill), ""]
     lines += [f"![Recovery time over past drills]({drill.name.plot.rsplit('/', 1)[-1]})", ""]
     lines += ["## Age of the data", "", *_recovery_points(drill), ""]
     if drill.attempts or not drill.rehearsals:
-        lines += ["## What was restored", "", *_restores(drill), ""]
+        lines += ["## Restored backups", "", *_restores(drill), ""]
     for attempt in drill.attempts:
         lines += [*_checks(attempt), ""]
     if drill.rehearsals:
-        lines += ["## What was played", "", *_played(drill), ""]
+        lines += ["## Scenarios", "", *_played(drill), ""]
     for rehearsal in drill.rehearsals:
         lines += [*_steps(rehearsal), ""]
     if drill.candidates:
@@ -54,7 +54,7 @@ def _recovery_times(drill: Drill) -> Iterator[str]:
             time.scenario.value,
             "not measured" if time.seconds is None else duration(time.seconds),
             duration(time.target_seconds),
-            _plain(time.note),
+            _escape(time.note),
         )
         for time in drill.times
     )
@@ -63,7 +63,7 @@ def _recovery_times(drill: Drill) -> Iterator[str]:
 
 def _recovery_points(drill: Drill) -> Iterator[str]:
     rows = [
-        (_SIGNS[point.met], point.kind.value, _plain(point.backup_id), duration(point.age_seconds),
+        (_SIGNS[point.met], point.kind.value, _escape(point.backup_id), duration(point.age_seconds),
          duration(point.target_seconds))
         for point in drill.points
     ]  # fmt: skip
@@ -73,8 +73,8 @@ def _recovery_points(drill: Drill) -> Iterator[str]:
     chosen = drill.attempt(Role.MOMENT)
     if chosen is not None and chosen.moment is not None and chosen.data_age_seconds is not None:
         yield (
-            f"Asked for as of {chosen.moment:%Y-%m-%d %H:%M:%S} UTC, a moment of the chain chosen by the seed, the "
-            f"data was {duration(chosen.data_age_seconds)} older."
+            f"A restore as of {chosen.moment:%Y-%m-%d %H:%M:%S} UTC, a moment chosen by the seed, gave data that was "
+            f"{duration(chosen.data_age_seconds)} older."
         )
         yield ""
     if rows:
@@ -88,7 +88,7 @@ def _restores(drill: Drill) -> Iterator[str]:
         (
             _SIGNS[attempt.ok],
             attempt.role.value,
-            _plain(attempt.backup.id),
+            _escape(attempt.backup.id),
             attempt.backup.kind.value,
             f"{attempt.created_at:%Y-%m-%d %H:%M}",
             f"{attempt.size_bytes:,}",
@@ -108,7 +108,7 @@ def _restores(drill: Drill) -> Iterator[str]:
 
 
 def _played(drill: Drill) -> Iterator[str]:
-    """Each scenario with its recovery time beside those of past drills, and what was lost."""
+    """Return a table of the scenarios: recovery time, times of past drills, and what was lost."""
     rows = []
     for found in drill.rehearsals:
         trend = drill.trends.get(found.scenario)
@@ -128,32 +128,32 @@ def _played(drill: Drill) -> Iterator[str]:
 
 
 def _steps(found: Rehearsal) -> Iterator[str]:
-    backup = f"{_plain(found.backup.id)} ({found.backup.kind})" if found.backup else "no backup"
+    backup = f"{_escape(found.backup.id)} ({found.backup.kind})" if found.backup else "no backup"
     yield f"### {found.scenario.value}: {backup}"
     yield ""
     if found.target:
-        yield f"Restored to {_plain(found.target)}."
+        yield f"Restored to {_escape(found.target)}."
         yield ""
     for step in found.steps:
         yield f"1. {step.name}: {duration(step.seconds)}"
     if found.error:
-        yield f"- {_SIGNS[False]} {_plain(found.error)}"
+        yield f"- {_SIGNS[False]} {_escape(found.error)}"
     yield ""
     for check in found.checks:
-        yield f"- {_SIGNS[check.ok]} {check.name}: {_plain(check.detail)}"
+        yield f"- {_SIGNS[check.ok]} {check.name}: {_escape(check.detail)}"
     for check in found.app_checks:
-        yield f"- {_SIGNS[check.ok]} the application's check *{_plain(check.name)}*: {_plain(check.detail)}"
+        yield f"- {_SIGNS[check.ok]} the application's check *{_escape(check.name)}*: {_escape(check.detail)}"
 
 
 def _checks(attempt: Attempt) -> Iterator[str]:
-    yield f"### {attempt.role.value}: {_plain(attempt.backup.id)}"
+    yield f"### {attempt.role.value}: {_escape(attempt.backup.id)}"
     yield ""
     if attempt.error:
-        yield f"- {_SIGNS[False]} {_plain(attempt.error)}"
+        yield f"- {_SIGNS[False]} {_escape(attempt.error)}"
     for check in attempt.checks:
-        yield f"- {_SIGNS[check.ok]} {check.name}: {_plain(check.detail)}"
+        yield f"- {_SIGNS[check.ok]} {check.name}: {_escape(check.detail)}"
     for check in attempt.app_checks:
-        yield f"- {_SIGNS[check.ok]} the application's check *{_plain(check.name)}*: {_plain(check.detail)}"
+        yield f"- {_SIGNS[check.ok]} the application's check *{_escape(check.name)}*: {_escape(check.detail)}"
 
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: set[int]) -> Iterator[str]:
@@ -167,13 +167,13 @@ def _seconds(value: float | None) -> str:
     return "" if value is None else duration(value)
 
 
-def _plain(text: str) -> str:
-    """Text that shows as it is: one line, no control characters, no markup."""
+def _escape(text: str) -> str:
+    """Escape text for the page: one line, no control characters, no markup."""
     shown = printable(text, " ")
-    return _LINKS.sub("\\\\", "".join(_escaped(character) for character in " ".join(shown.split())))
+    return _LINKS.sub("\\\\", "".join(_escape_character(character) for character in " ".join(shown.split())))
 
 
-def _escaped(character: str) -> str:
+def _escape_character(character: str) -> str:
     if character in "<>&":
         return {"<": "&lt;", ">": "&gt;", "&": "&amp;"}[character]
     return f"\\{character}" if character in _SPECIAL else character

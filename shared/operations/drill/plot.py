@@ -1,6 +1,6 @@
-"""Recovery time over past drills, as SVG 1.1: time up on a logarithmic scale, one place along for each drill.
+"""Draw recovery time over past drills as SVG 1.1: a logarithmic time axis, and one place per drill.
 
-Only numbers and dates go into it, so nothing that stands in a store can.
+Only numbers and dates go into the drawing, so no text from a store can.
 """
 
 import math
@@ -20,7 +20,7 @@ _TICKS = {
     0.001: "1 ms", 0.01: "10 ms", 0.1: "0.1 s", 1.0: "1 s", 10.0: "10 s", 60.0: "1 min", 600.0: "10 min",
     3600.0: "1 h", 8 * 3600.0: "8 h", 86400.0: "1 d",
 }  # fmt: skip
-# Told apart by shape too, and by those who do not see red and green as two.
+# Shapes differ too, and the colours differ for readers who cannot tell red from green.
 _SERIES = {
     Role.LATEST: ("#0072b2", "latest verified backup"),
     Role.OLDER: ("#8a8a8a", "older backup"),
@@ -31,7 +31,7 @@ _SERIES = {
 
 @dataclass(frozen=True)
 class PlottedDrill:
-    """One drill: its recovery times in seconds, of those restores that succeeded."""
+    """One drill, with the recovery times of its successful restores in seconds."""
 
     held_at: datetime
     passed: bool
@@ -39,7 +39,7 @@ class PlottedDrill:
 
 
 def draw(points: Sequence[PlottedDrill]) -> str:
-    """The plot of the newest 24 drills; `points` are the oldest first."""
+    """Return the plot of the newest 24 drills. `points` are oldest first."""
     shown = points[-_MOST:]
     frame = _Axes(shown)
     body = [*_background(frame), *_targets(frame), *_dates(frame, shown)]
@@ -50,7 +50,7 @@ def draw(points: Sequence[PlottedDrill]) -> str:
 
 
 class _Axes:
-    """Where a drill and a duration lie."""
+    """Coordinates of drills and durations."""
 
     def __init__(self, points: Sequence[PlottedDrill]) -> None:
         values = [max(value, 0.001) for point in points for value in point.seconds.values()]
@@ -114,7 +114,7 @@ def _series(frame: _Axes, points: Sequence[PlottedDrill], role: Role) -> Iterato
         if point is not None and role in point.seconds:
             run.append(f"{frame.x(place):.1f},{frame.y(point.seconds[role]):.1f}")
             continue
-        if len(run) > 1:  # a drill without this figure leaves a gap: nothing is drawn where nothing was measured
+        if len(run) > 1:  # a drill without this figure leaves a gap in the line
             yield f'<polyline points="{" ".join(run)}" fill="none" stroke="{colour}" stroke-width="2"/>'
         run = []
     for place, point in enumerate(points):
@@ -139,8 +139,8 @@ def _failures(frame: _Axes, points: Sequence[PlottedDrill]) -> Iterator[str]:
     y = _HEIGHT - _BOTTOM + 32
     for place, point in enumerate(points):
         if not point.passed:
-            said = "\u2717 failed" if len(points) <= _LABELS else "\u2717"
-            yield f'<text x="{frame.x(place):.1f}" y="{y}" text-anchor="middle" fill="#b00020">{said}</text>'
+            label = "\u2717 failed" if len(points) <= _LABELS else "\u2717"
+            yield f'<text x="{frame.x(place):.1f}" y="{y}" text-anchor="middle" fill="#b00020">{label}</text>'
 
 
 def _legend(points: Sequence[PlottedDrill]) -> Iterator[str]:

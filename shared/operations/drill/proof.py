@@ -1,4 +1,4 @@
-"""What a restored file is held to in a drill: the artifact that was to be used, and the whole proof."""
+"""Check a file that a drill restored: which artifact was used, and the full proof."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ def checks_of(
     *,
     progress: Progress = silent,
 ) -> list[Check]:
-    """The checks of `image`, a private file with what was restored. Raises NotGood when it cannot be read at all."""
+    """Return the checks of the restored database `image`. Raises NotGood if it cannot be read at all."""
     return proof_of(catalog, backup, key, restored, image, progress=progress)[0]
 
 
@@ -37,9 +37,9 @@ def proof_of(
     *,
     progress: Progress = silent,
 ) -> tuple[list[Check], str | None]:
-    """The same, and what SQLite's full check finds in the source itself, of which the backup is faithful."""
+    """Return the checks of the restored database `image`, and damage of its source, or None. Raises as `checks_of`."""
     manifest, _ = open_manifest(catalog, backup, key)
-    # A restore makes do with the artifact that is good. Here the other one is a finding.
+    # A restore falls back to the other artifact. A drill reports that.
     first = next(filter(None, map(manifest.artifact, (Format.SQLITE, Format.PAGES, Format.SQL))), None)
     as_planned = first is not None and restored.artifact == first.object
     if restored.erased is None:
@@ -47,7 +47,7 @@ def proof_of(
             proof = prove(child, image, manifest, _form(restored.artifact, manifest), progress=progress)
         proven, damage = proof.checks, proof.source_damage
     else:
-        proven, damage = restored.checks, None  # made before it forgot what was erased since; its notes tell the rest
+        proven, damage = restored.checks, None  # the proof was made before erasures were applied; `notes` list those
     detail = "; ".join(restored.notes) or f"rebuilt from {restored.artifact}"
     return [Check("restore", as_planned, detail), *proven], damage
 

@@ -1,4 +1,4 @@
-"""Storing a drill's report: the page and its plot first, the JSON last, so that a drill that exists is whole."""
+"""Store the report of a drill. The JSON comes last, so that a report that exists has its page and plot."""
 
 import json
 from collections.abc import Sequence
@@ -16,10 +16,10 @@ from shared.stores import Store, StoredObject
 
 
 def publish(store: Store, drill: Drill, past: Sequence[PastDrill]) -> None:
-    """Stores page, plot and report; `past` are the drills of the same database before it, in any order.
+    """Store the plot, the page and the report. `past` are the earlier drills of the database, in any order.
 
-    Raises StoreError, and KeyProblem when it cannot be signed. What was stored of a report that did not come to be is
-    removed, where that is allowed.
+    Raises StoreError, and KeyProblem if the report cannot be signed. On failure, what was stored is removed if this
+    identity may delete.
     """
     report = json.dumps(with_signature(to_json(drill), drill.name), indent=2, ensure_ascii=False)
     contents = {
@@ -33,7 +33,7 @@ def publish(store: Store, drill: Drill, past: Sequence[PastDrill]) -> None:
             stored.append(store.create(name, content.encode("utf-8", "replace"), {}))
     except BaseException:
         for item in stored:
-            with suppress(StoreError):  # who may only create leaves a page that nothing refers to
+            with suppress(StoreError):  # without the right to delete, an unreferenced page stays
                 store.delete(item.name, item.generation)
         raise
 

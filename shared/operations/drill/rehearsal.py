@@ -1,4 +1,4 @@
-"""One scenario played through: what it starts from, and what came of it, step by step."""
+"""One scenario of a full drill: its inputs, and its result step by step."""
 
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -24,10 +24,12 @@ APP_STEP = "the application's checks"
 
 
 @dataclass(frozen=True)
-class Ground:
-    """What every scenario starts from. `newest` is the newest good backup of any kind, `verified` the newest that is
-    proven. `live`: the database itself, where it is known; `beside`: where a new database goes on its platform;
-    `key_name` is what BACKUP_KEY says.
+class RehearsalContext:
+    """The inputs of a scenario.
+
+    `newest` is the newest good backup of any kind, `verified` the newest verified one. `live` is the database itself,
+    if known. `new_location` returns the location of a new database on its platform, by name. `key_name` is the value of
+    BACKUP_KEY.
     """
 
     catalog: Catalog
@@ -39,7 +41,7 @@ class Ground:
     verified: Backup | None
     app_checks: list[AppCheck]
     live: Location | None
-    beside: Callable[[str], CloudLocation] | None
+    new_location: Callable[[str], CloudLocation] | None
     started: datetime
     stopwatch: Stopwatch
     progress: Progress
@@ -53,11 +55,11 @@ class RehearsalStep:
 
 @dataclass
 class Rehearsal:
-    """Filled in as it goes, so that what failed shows how far it came.
+    """The result of one scenario. It is filled in step by step, so that a failure shows how far it came.
 
-    `recovery_seconds` is from the first command to the application's checks, `lost_seconds` how old the restored data
-    was, `lost_rows` how many rows of the live database were missing or differed; None where it did not get so far or
-    cannot be told. `error` is a place or key that refused its work, `not_good` the backup's own fault.
+    `recovery_seconds` is the time from the first command to the end of the application's checks, `lost_seconds` the age
+    of the restored data, and `lost_rows` the number of rows of the live database that were missing or differed. Each is
+    None if unknown. `error`: the store, the disk or the key failed. `not_good`: the backup is bad.
     """
 
     scenario: Scenario
@@ -80,26 +82,27 @@ class Rehearsal:
     def first_failed(self) -> Check | None:
         return next((check for check in [*self.checks, *self.app_checks] if not check.ok), None)
 
-    def begin(self, ground: Ground, backup: Backup, target: str) -> None:
-        """Notes what is restored to where, and how old its data is."""
+    def begin(self, context: RehearsalContext, backup: Backup, target: str) -> None:
+        """Record the backup, the target, and the age of the data."""
         self.backup, self.target = backup.name, target
-        self.lost_seconds = max(0.0, (ground.started - backup.created_at).total_seconds())
+        self.lost_seconds = max(0.0, (context.started - backup.created_at).total_seconds())
 
     @contextmanager
-    def step(self, name: str, ground: Ground) -> Iterator[None]:
-        """Times what is done in the block."""
-        begun = ground.stopwatch()
+    def step(self, name: str, context: RehearsalContext) -> Iterator[None]:
+        """Record the duration of the block as a step."""
+        started = context.stopwatch()
         try:
             yield
         finally:
-            self.steps.append(RehearsalStep(name, ground.stopwatch() - begun))
+            self.steps.append(RehearsalStep(name, context.stopwatch() - started))
 
-    def hold(self, checks: list[Check]) -> None:
+    def add_checks(self, checks: list[Check]) -> None:
+        """Add checks of the restored database; one that failed makes the backup bad."""
         self.checks += checks
         self.not_good = self.not_good or not all(check.ok for check in checks)
 
-    def ask_application(self, image: Path, ground: Ground) -> None:
-        """The application's checks; with them recovery is over."""
-        with self.step(APP_STEP, ground):
-            self.app_checks = run_app_checks(image, ground.app_checks)
+    def check_application(self, image: Path, context: RehearsalContext) -> None:
+        """Run the application's checks, which end the recovery."""
+        with self.step(APP_STEP, context):
+            self.app_checks = run_app_checks(image, context.app_checks)
         self.recovery_seconds = sum(step.seconds for step in self.steps)

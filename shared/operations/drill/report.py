@@ -1,6 +1,6 @@
-"""A drill as JSON: for programs, for the plot of the next one, and for `litekeep drill --list`.
+"""A drill as JSON, for programs, for the plot of the next drill, and for `litekeep drill --list`.
 
-Fields are only ever added.
+The format is stable: fields are added, never removed or changed.
 """
 
 from dataclasses import asdict
@@ -17,7 +17,7 @@ FORMAT = 1
 
 
 def to_json(drill: Drill) -> dict[str, Any]:
-    """Durations and ages are seconds. No value of a row, and none that a check's query gave, is in it."""
+    """Return the report. Durations and ages are in seconds. It has no row values and no results of queries."""
     return {
         "format": FORMAT,
         "database": drill.database,

@@ -1,4 +1,4 @@
-"""A drill, from the listing to the verdict: as on a machine that has the store and the key, and nothing else."""
+"""Run a drill, from the listing to the verdict, with only the store and the key."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -22,7 +22,7 @@ from shared.operations.drill.attempt import Attempt, Role, Stopwatch, Task, atte
 from shared.operations.drill.choice import choose
 from shared.operations.drill.drill import Drill
 from shared.operations.drill.judge import findings, recovery_points, recovery_times
-from shared.operations.drill.rehearsal import Ground, Location, Rehearsal
+from shared.operations.drill.rehearsal import Location, Rehearsal, RehearsalContext
 from shared.operations.drill.scenarios import rehearse
 from shared.operations.drill.targets import Scenario
 from shared.operations.verify.ladder import Verification
@@ -32,11 +32,11 @@ from shared.stores import Store
 
 
 @dataclass(frozen=True)
-class DrillOrder:
-    """What to hold drills with. `seed` decides which older backup is restored, and stands in the report.
+class DrillOptions:
+    """Options of a drill. `seed` decides which older backup is restored; the report names it.
 
-    `scenarios` are played too; with `only_scenarios` nothing else is done. For these: `key_name` is what BACKUP_KEY
-    says, `live` the database itself and `beside` a new one on its platform, where they are known.
+    `scenarios` are played in addition, or alone with `only_scenarios`. For them, `key_name` is the value of BACKUP_KEY,
+    `live` returns the location of a database if known, and `new_location` that of a new one on the same platform.
     """
 
     catalog: Catalog
@@ -48,11 +48,11 @@ class DrillOrder:
     only_scenarios: bool = False
     key_name: str = "none"
     live: Callable[[str], Location | None] = lambda _database: None
-    beside: Callable[[str], CloudLocation] | None = None
+    new_location: Callable[[str], CloudLocation] | None = None
 
 
-def hold_drill(
-    order: DrillOrder,
+def drill_database(
+    options: DrillOptions,
     database: str,
     backups: Sequence[Backup],
     *,
@@ -60,32 +60,32 @@ def hold_drill(
     stopwatch: Stopwatch = time.monotonic,
     progress: Progress = silent,
 ) -> Drill:
-    """Restores, checks and judges. `backups` are all of that database in the store.
+    """Restore, check and judge. `backups` are all backups of the database in the store.
 
-    What is wrong with backups, places or the key is in the findings, never raised. A backup that turns out not to be
-    good gets that verdict recorded beside it, as from a verification.
+    Faults of backups, stores, the disk or the key become findings; they are not raised. If a backup turns out bad, the
+    verdict is stored beside it, as after a verification.
     """
     started = clock()
-    choice = choose(Checker(lambda: order.key).settle(order.catalog, backups), order.seed)
-    app_checks = [check for check in order.app_checks if check.database in (None, database)]
+    choice = choose(Checker(lambda: options.key).settle(options.catalog, backups), options.seed)
+    app_checks = [check for check in options.app_checks if check.database in (None, database)]
     attempts: list[Attempt] = []
     chosen = ((Role.LATEST, choice.latest), (Role.OLDER, choice.older), (Role.MOMENT, choice.at_moment))
     for role, backup in chosen:
-        if backup is not None and not order.only_scenarios:
+        if backup is not None and not options.only_scenarios:
             moment = choice.moment if role is Role.MOMENT else None
-            task = Task(role, order.catalog, backup, order.key, app_checks, moment)
-            attempts.append(_held(task, clock, stopwatch, progress))
-    if order.copy is not None and choice.latest is not None and not order.only_scenarios:
-        attempts.append(_from_copy(order, order.copy, choice.latest, app_checks, clock, stopwatch, progress))
-    rehearsals = _played(order, database, choice.latest, app_checks, started, stopwatch, progress)
-    times = recovery_times(attempts, has_copy_store=order.copy is not None, rehearsals=rehearsals)
-    points = recovery_points(backups, started, _unchanged(order.catalog.store, database, started))
+            task = Task(role, options.catalog, backup, options.key, app_checks, moment)
+            attempts.append(_attempt_and_record(task, clock, stopwatch, progress))
+    if options.copy is not None and choice.latest is not None and not options.only_scenarios:
+        attempts.append(_from_copy(options, options.copy, choice.latest, app_checks, clock, stopwatch, progress))
+    rehearsals = _played(options, database, choice.latest, app_checks, started, stopwatch, progress)
+    times = recovery_times(attempts, has_copy_store=options.copy is not None, rehearsals=rehearsals)
+    points = recovery_points(backups, started, _unchanged(options.catalog.store, database, started))
     return Drill(
         database=database,
         started_at=started,
         finished_at=clock(),
-        store=order.catalog.store.url,
-        copy_store=order.copy.store.url if order.copy else None,
+        store=options.catalog.store.url,
+        copy_store=options.copy.store.url if options.copy else None,
         seed=choice.seed,
         candidates=choice.candidates,
         attempts=attempts,
@@ -97,7 +97,7 @@ def hold_drill(
 
 
 def _played(
-    order: DrillOrder,
+    options: DrillOptions,
     database: str,
     verified: Backup | None,
     app_checks: list[AppCheck],
@@ -105,34 +105,34 @@ def _played(
     stopwatch: Stopwatch,
     progress: Progress,
 ) -> list[Rehearsal]:
-    """Each scenario that was asked for; that of a lost region only where there is a copy store."""
-    wanted = [scenario for scenario in order.scenarios if order.copy or scenario is not Scenario.REGIONAL_OUTAGE]
+    """Play the requested scenarios; a regional outage only if there is a copy store."""
+    wanted = [scenario for scenario in options.scenarios if options.copy or scenario is not Scenario.REGIONAL_OUTAGE]
     if not wanted:
         return []
     try:
-        newest = order.catalog.find(LATEST, database, started)
+        newest = options.catalog.find(LATEST, database, started)
     except LitekeepError as error:
         return [Rehearsal(scenario, error=str(error)) for scenario in wanted]
-    ground = Ground(
-        catalog=order.catalog,
-        copy=order.copy,
-        key=order.key,
-        key_name=order.key_name,
+    context = RehearsalContext(
+        catalog=options.catalog,
+        copy=options.copy,
+        key=options.key,
+        key_name=options.key_name,
         database=database,
         newest=newest,
         verified=verified,
         app_checks=app_checks,
-        live=order.live(database),
-        beside=order.beside,
+        live=options.live(database),
+        new_location=options.new_location,
         started=started,
         stopwatch=stopwatch,
         progress=progress,
     )
-    return [rehearse(scenario, ground) for scenario in wanted]
+    return [rehearse(scenario, context) for scenario in wanted]
 
 
 def _unchanged(store: Store, database: str, now: datetime) -> dict[BackupName, datetime]:
-    """When each point was last found to be all that there is; nothing where the store does not tell."""
+    """Return when the database was last found unchanged since each point; nothing if the store cannot be read."""
     found: dict[BackupName, datetime] = {}
     with suppress(StoreError):
         for item in store.list_objects(marks_prefix(Kind.CONTINUOUS, database)):
@@ -142,7 +142,7 @@ def _unchanged(store: Store, database: str, now: datetime) -> dict[BackupName, d
     return found
 
 
-def _held(task: Task, clock: Clock, stopwatch: Stopwatch, progress: Progress) -> Attempt:
+def _attempt_and_record(task: Task, clock: Clock, stopwatch: Stopwatch, progress: Progress) -> Attempt:
     found = attempt(task, stopwatch=stopwatch, progress=progress)
     if not found.not_good:
         return found
@@ -151,12 +151,12 @@ def _held(task: Task, clock: Clock, stopwatch: Stopwatch, progress: Progress) ->
         verdict = Verification(found.backup.id, found.checks, found.backup, now)
         task.catalog.record(found.backup, verdict, now, _opened(task))
     except (StoreError, KeyProblem) as error:
-        return replace(found, error=f"the verdict on it could not be stored: {error}")
+        return replace(found, error=f"its verdict could not be stored: {error}")
     return found
 
 
 def _opened(task: Task) -> Opened | None:
-    """The manifest, to seal the verdict with; None if it is the manifest itself that is not good."""
+    """Return the manifest, which seals the verdict, or None if the manifest itself is bad."""
     try:
         return open_whole(task.catalog, task.backup, task.key)[1]
     except (NotGood, KeyProblem):
@@ -164,7 +164,7 @@ def _opened(task: Task) -> Opened | None:
 
 
 def _from_copy(
-    order: DrillOrder,
+    options: DrillOptions,
     copy: Catalog,
     latest: Backup,
     app_checks: list[AppCheck],
@@ -180,4 +180,4 @@ def _from_copy(
     same = next((backup for backup in backups if backup.name == latest.name), None)
     if same is None:
         return replace(missing, error="the copy store lacks it: back up with BACKUP_COPY_STORE set, or copy it there")
-    return _held(Task(Role.COPY, copy, same, order.key, app_checks), clock, stopwatch, progress)
+    return _attempt_and_record(Task(Role.COPY, copy, same, options.key, app_checks), clock, stopwatch, progress)

@@ -1,9 +1,9 @@
-"""The four scenarios, each played as a person would on the day: into private places that are gone afterwards.
+"""Play the four scenarios as an operator would. All targets are private, and are removed afterwards.
 
-minor      damaged pages: the newest point, in place, on a damaged copy of the database
-instance   the server is gone: the newest backup into a new database on the platform, read back and checked
-major      all is gone but bucket and key: a process that has only these, in an empty home
-regional   the store is gone: from the copy store to a self-hosted file, and from there back
+minor      damaged pages: restore the newest point in place, over a damaged copy of the database
+instance   the server is lost: restore the newest backup into a new database on the platform, read it back and check it
+major      only bucket and key are left: restore in a new process that has only these, in an empty home
+regional   the store is lost: restore from the copy store to a self-hosted file, and from there back
 """
 
 import secrets
@@ -26,7 +26,7 @@ from shared.operations.backup import BackupOptions, take_backup
 from shared.operations.diff.compare import Comparison, compare, open_pair
 from shared.operations.drill.bare_machine import restore_on_a_bare_machine
 from shared.operations.drill.proof import checks_of
-from shared.operations.drill.rehearsal import Ground, Location, Rehearsal
+from shared.operations.drill.rehearsal import Location, Rehearsal, RehearsalContext
 from shared.operations.drill.targets import Scenario
 from shared.operations.restore import RestoreOptions, restore
 from shared.operations.verify.check import Check
@@ -38,14 +38,14 @@ _READ = "read back and checked"
 _DAMAGED_BYTES = 2048
 
 
-def rehearse(scenario: Scenario, ground: Ground) -> Rehearsal:
-    """Plays one scenario. What goes wrong with backups and places is in what it returns, never raised."""
+def rehearse(scenario: Scenario, context: RehearsalContext) -> Rehearsal:
+    """Play one scenario. Faults of backups, stores and disks are returned, not raised."""
     found = Rehearsal(scenario)
     try:
         with scratch_folder() as scratch:
-            _PLAYS[scenario](ground, found, scratch)
+            _SCENARIOS[scenario](context, found, scratch)
     except NotGood as error:
-        found.hold([Check("restore", ok=False, detail=str(error))])
+        found.add_checks([Check("restore", ok=False, detail=str(error))])
     except LitekeepError as error:
         found.error = str(error)
     except (apsw.Error, OSError) as error:
@@ -54,103 +54,106 @@ def rehearse(scenario: Scenario, ground: Ground) -> Rehearsal:
     return found
 
 
-def _minor(ground: Ground, found: Rehearsal, scratch: Path) -> None:
-    """The copy is made and damaged before the clock runs."""
+def _minor(context: RehearsalContext, found: Rehearsal, scratch: Path) -> None:
+    """Restore in place. The copy is made and damaged before timing starts."""
     copy, before = scratch / "copy.sqlite", scratch / "before.sqlite"
-    if ground.live is not None:
-        take_snapshot(ground.live, before)
+    if context.live is not None:
+        take_snapshot(context.live, before)
         shutil.copyfile(before, copy)
     else:
-        restore(RestoreOptions(ground.catalog, ground.newest, ground.key, FileLocation(copy)))
+        restore(RestoreOptions(context.catalog, context.newest, context.key, FileLocation(copy)))
     _damage(copy)
-    found.begin(ground, ground.newest, f"a damaged copy of {ground.database}, in place")
-    order = _order(ground.catalog, ground.newest, ground, FileLocation(copy))
-    with found.step("restored in place, what was there kept", ground):
+    found.begin(context, context.newest, f"a damaged copy of {context.database}, in place")
+    options = _restore_options(context.catalog, context.newest, context, FileLocation(copy))
+    with found.step("restored in place, with a safety backup", context):
         done = restore(
-            replace(order, in_place=True, any_source=True, safety_in=FolderStore(scratch / "kept")),
-            progress=ground.progress,
+            replace(options, in_place=True, any_source=True, safety_in=FolderStore(scratch / "kept")),
+            progress=context.progress,
         )
-    with found.step("checked", ground):
-        found.hold(checks_of(ground.catalog, ground.newest, ground.key, done, copy, progress=ground.progress))
-    found.ask_application(copy, ground)
-    if ground.live is not None:
+    with found.step("checked", context):
+        found.add_checks(checks_of(context.catalog, context.newest, context.key, done, copy, progress=context.progress))
+    found.check_application(copy, context)
+    if context.live is not None:
         with open_pair(before, copy) as both:
             found.lost_rows = _lost(compare(both))
 
 
-def _instance(ground: Ground, found: Rehearsal, scratch: Path) -> None:
-    with _new_database(ground, scratch, "instance") as target:
-        found.begin(ground, ground.newest, _where(ground, target))
-        with found.step("restored into a new database", ground):
-            done = restore(_order(ground.catalog, ground.newest, ground, target), progress=ground.progress)
-        with found.step(_READ, ground):
+def _instance(context: RehearsalContext, found: Rehearsal, scratch: Path) -> None:
+    with _new_database(context, scratch, "instance") as target:
+        found.begin(context, context.newest, _describe(context, target))
+        with found.step("restored into a new database", context):
+            options = _restore_options(context.catalog, context.newest, context, target)
+            done = restore(options, progress=context.progress)
+        with found.step(_READ, context):
             image = _read_back(target, scratch / "back.sqlite")
-            found.hold(checks_of(ground.catalog, ground.newest, ground.key, done, image, progress=ground.progress))
-        found.ask_application(image, ground)
+            found.add_checks(
+                checks_of(context.catalog, context.newest, context.key, done, image, progress=context.progress)
+            )
+        found.check_application(image, context)
 
 
-def _major(ground: Ground, found: Rehearsal, scratch: Path) -> None:
-    backup = ground.verified or ground.newest
-    found.begin(ground, backup, "an empty machine, from store and key alone")
-    with found.step("restored and checked by a new process", ground):
+def _major(context: RehearsalContext, found: Rehearsal, scratch: Path) -> None:
+    backup = context.verified or context.newest
+    found.begin(context, backup, "an empty machine, from store and key alone")
+    with found.step("restored and checked by a new process", context):
         image, checks = restore_on_a_bare_machine(
-            ground.catalog.store.url, ground.key_name, backup.name, scratch / "machine"
+            context.catalog.store.url, context.key_name, backup.name, scratch / "machine"
         )
-        found.hold(checks)
+        found.add_checks(checks)
     if not found.not_good:
-        found.ask_application(image, ground)
+        found.check_application(image, context)
 
 
-def _regional(ground: Ground, found: Rehearsal, scratch: Path) -> None:
-    assert ground.copy is not None, "without a copy store it is not played"
-    same = {backup.name: backup for backup in ground.copy.backups(database=ground.database)}
-    backup = next((same[name] for name in _names_to_try(ground) if name in same), None)
+def _regional(context: RehearsalContext, found: Rehearsal, scratch: Path) -> None:
+    assert context.copy is not None, "this scenario needs a copy store"
+    same = {backup.name: backup for backup in context.copy.backups(database=context.database)}
+    backup = next((same[name] for name in _names_to_try(context) if name in same), None)
     if backup is None:
-        raise NotGood(f"{ground.copy.store.url} lacks the newest backups of {ground.database}: run litekeep copy")
+        raise NotGood(f"{context.copy.store.url} lacks the newest backups of {context.database}: run litekeep copy")
     hosted = scratch / "self-hosted.sqlite"
-    found.begin(ground, backup, "a self-hosted file, from the copy store, and back")
-    with found.step("restored from the copy store", ground):
-        done = restore(_order(ground.copy, backup, ground, FileLocation(hosted)), progress=ground.progress)
-    with found.step("checked", ground):
-        found.hold(checks_of(ground.copy, backup, ground.key, done, hosted, progress=ground.progress))
-    found.ask_application(hosted, ground)
-    with found.step("the way back", ground):
-        found.hold([_way_back(ground, hosted, scratch)])
+    found.begin(context, backup, "a self-hosted file, from the copy store, and back")
+    with found.step("restored from the copy store", context):
+        done = restore(_restore_options(context.copy, backup, context, FileLocation(hosted)), progress=context.progress)
+    with found.step("checked", context):
+        found.add_checks(checks_of(context.copy, backup, context.key, done, hosted, progress=context.progress))
+    found.check_application(hosted, context)
+    with found.step("the way back", context):
+        found.add_checks([_way_back(context, hosted, scratch)])
 
 
-def _names_to_try(ground: Ground) -> list[object]:
-    return [backup.name for backup in (ground.newest, ground.verified) if backup is not None]
+def _names_to_try(context: RehearsalContext) -> list[object]:
+    return [backup.name for backup in (context.newest, context.verified) if backup is not None]
 
 
-def _way_back(ground: Ground, hosted: Path, scratch: Path) -> Check:
-    """A backup of the self-hosted file, restored into a new database where the old one was, and compared row by row."""
+def _way_back(context: RehearsalContext, hosted: Path, scratch: Path) -> Check:
+    """Back up the self-hosted file, restore it into a new database on the platform, and compare row by row."""
     private = FolderStore(scratch / "way-back")
-    order = BackupOptions(
+    options = BackupOptions(
         FileLocation(hosted), private, None, Kind.ON_DEMAND, timedelta(days=1), "test", name="way-back"
     )
-    take_backup(order)
+    take_backup(options)
     catalog = Catalog(private)
-    with _new_database(ground, scratch, "back") as target:
-        restore(RestoreOptions(catalog, catalog.find("way-back"), None, target), progress=ground.progress)
+    with _new_database(context, scratch, "back") as target:
+        restore(RestoreOptions(catalog, catalog.find("way-back"), None, target), progress=context.progress)
         image = _read_back(target, scratch / "returned.sqlite")
         with open_pair(hosted, image) as both:
             differing = compare(both)
-    where = _where(ground, target)
+    where = _describe(context, target)
     detail = f"{where} equals the self-hosted file" if differing.equal else f"{where} differs from the self-hosted file"
     return Check("way back", differing.equal, detail)
 
 
-def _order(catalog: Catalog, backup: Backup, ground: Ground, target: Location) -> RestoreOptions:
-    return RestoreOptions(catalog, backup, ground.key, target, prove_if_erased=True)
+def _restore_options(catalog: Catalog, backup: Backup, context: RehearsalContext, target: Location) -> RestoreOptions:
+    return RestoreOptions(catalog, backup, context.key, target, prove_if_erased=True)
 
 
 @contextmanager
-def _new_database(ground: Ground, scratch: Path, what: str) -> Iterator[Location]:
-    """A name on the platform, or in a scratch folder; what was made there is removed again."""
-    if ground.beside is None:
+def _new_database(context: RehearsalContext, scratch: Path, what: str) -> Iterator[Location]:
+    """Yield the location of a new database on the platform, or in the scratch folder; it is removed afterwards."""
+    if context.new_location is None:
         yield FileLocation(scratch / f"{what}.sqlite")
         return
-    target = ground.beside(f"{ground.database}.drill-{ground.started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}")
+    target = context.new_location(f"{context.database}.drill-{context.started:%Y%m%dT%H%M%SZ}-{secrets.token_hex(3)}")
     try:
         yield target
     finally:
@@ -163,12 +166,12 @@ def _read_back(target: Location, image: Path) -> Path:
     return live_database(target).pages(image)
 
 
-def _where(ground: Ground, target: Location) -> str:
-    return "a new file" if ground.beside is None else target.display
+def _describe(context: RehearsalContext, target: Location) -> str:
+    return "a new file" if context.new_location is None else target.display
 
 
 def _damage(path: Path) -> None:
-    """Zeroes in the middle of the file, as a bad disk leaves them."""
+    """Overwrite the middle of the file with zeros, as a bad disk does."""
     size = path.stat().st_size
     with path.open("r+b") as file:
         file.seek(max(size // 2, 1024))
@@ -176,12 +179,12 @@ def _damage(path: Path) -> None:
 
 
 def _lost(differing: Comparison) -> int:
-    """Rows that the copy had and the restored database lacks, or has otherwise."""
+    """Count the rows of the copy that are missing or different in the restored database."""
     counts = [table.counts or Counts() for table in differing.tables]
     return sum(count.removed + count.changed for count in counts)
 
 
-_PLAYS: dict[Scenario, Callable[[Ground, Rehearsal, Path], None]] = {
+_SCENARIOS: dict[Scenario, Callable[[RehearsalContext, Rehearsal, Path], None]] = {
     Scenario.MINOR_CORRUPTION: _minor,
     Scenario.INSTANCE_FAILURE: _instance,
     Scenario.MAJOR_DISASTER: _major,

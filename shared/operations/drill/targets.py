@@ -1,4 +1,4 @@
-"""What recovery must live up to: how long it may take, and how old the data may be."""
+"""Recovery targets: how long recovery may take, and how old the data may be."""
 
 from datetime import timedelta
 from enum import StrEnum
@@ -7,16 +7,16 @@ from shared.model.kinds import Kind
 
 
 class Scenario(StrEnum):
-    """What has happened. The comment says what a short drill measures for it; a full one plays it (`scenarios.py`)."""
+    """A kind of disaster. The comments say what a short drill measures; a full drill plays it (`scenarios.py`)."""
 
     MINOR_CORRUPTION = "minor corruption"  # the latest verified backup, up to a checked database
     INSTANCE_FAILURE = "instance failure"  # the same, and the application's own checks
-    MAJOR_DISASTER = "major disaster"  # all that, and then again with an older backup, since the latest is of no use
+    MAJOR_DISASTER = "major disaster"  # the same, and again with an older backup, as if the latest were lost
     REGIONAL_OUTAGE = "regional outage"  # the latest verified backup out of the copy store
 
     @property
     def short(self) -> str:
-        """As `--scenario` has it: minor, instance, major, regional."""
+        """The value for `--scenario`: minor, instance, major or regional."""
         return self.value.split()[0]
 
 
@@ -33,5 +33,5 @@ RECOVERY_POINT = {
     Kind.WEEKLY: timedelta(days=7),
 }
 
-# When a backup is due the one before is exactly as old as allowed, and the new one is still on its way.
-ON_ITS_WAY = timedelta(minutes=5)
+# When a backup is due, the previous one is exactly as old as allowed and the new one is not stored yet.
+GRACE = timedelta(minutes=5)

@@ -1,1 +1,1 @@
-"""Erasure: a ledger beside the backups that holds no value, replayed on every way out of a backup."""
+"""Erasures: a ledger in the store, without the erased values, that every restore and export replays."""

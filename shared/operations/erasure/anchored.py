@@ -1,7 +1,7 @@
-"""The ledger against the newest checkpoint of the store's audit trail: that its newest entries were removed shows here.
+"""Check the ledger against the newest checkpoint of the audit trail, to detect that the newest entries were removed.
 
-A checkpoint has the hash of each entry that was stored then. The monitor takes one an hour; what was recorded since is
-under none yet, and the copy store's ledger alone shows that it is gone.
+A checkpoint has the hash of each entry stored at that time. The monitor takes one an hour; until the next one, only the
+copy store's ledger shows that a new entry was removed.
 """
 
 import hashlib
@@ -14,7 +14,7 @@ from shared.stores import Store
 
 
 def known_entries(store: Store) -> Mapping[int, str]:
-    """The hash of each entry by the newest checkpoint. Raises StoreError."""
+    """Return the SHA-256 of each entry, by number, from the newest checkpoint. Raises StoreError."""
     found = {}
     for name, digest in kept_before(store, report_names.ERASURES).items():
         parsed = report_names.parse_erasure(name)
@@ -23,21 +23,21 @@ def known_entries(store: Store) -> Mapping[int, str]:
     return found
 
 
-def check_numbers(store: Store, known: Collection[int], there: Collection[int], what_to_do: str) -> None:
-    """Raises NotErased when an entry is gone that a checkpoint has."""
+def check_numbers(store: Store, known: Collection[int], there: Collection[int], hint: str) -> None:
+    """Raise NotErased if an entry of the checkpoint is missing."""
     gone = sorted(set(known) - set(there))
     if gone:
         raise NotErased(
-            f"{report_names.erasure(gone[0])} of {store.url} is missing, and the newest checkpoint of the audit trail "
-            f"has it: {what_to_do}"
+            f"{report_names.erasure(gone[0])} of {store.url} is missing, but the newest checkpoint of the audit trail "
+            f"has it: {hint}"
         )
 
 
-def check_bytes(store: Store, known: Mapping[int, str], number: int, raw: bytes, what_to_do: str) -> None:
-    """Raises NotErased when an entry is another than a checkpoint has."""
+def check_bytes(store: Store, known: Mapping[int, str], number: int, raw: bytes, hint: str) -> None:
+    """Raise NotErased if an entry differs from the one in the checkpoint."""
     digest = known.get(number)
     if digest is not None and digest != hashlib.sha256(beginning(raw)).hexdigest():
         raise NotErased(
-            f"{report_names.erasure(number)} of {store.url} is another than the newest checkpoint of the audit trail "
-            f"has: {what_to_do}"
+            f"{report_names.erasure(number)} of {store.url} differs from the one in the newest checkpoint of the audit "
+            f"trail: {hint}"
         )

@@ -1,4 +1,4 @@
-"""What one erasure says: places, links, and keyed hashes of values; never a value."""
+"""One entry of the ledger: places, links, and keyed hashes of the values, but never a value."""
 
 import hmac
 import re
@@ -14,10 +14,10 @@ from shared.clock import CLOCKS_DIFFER_BY
 from shared.model.manifest import Count, Moment
 
 Rows = Iterable[tuple[Any, ...]]
-ValueOf = Callable[[tuple[Any, ...]], bytes]  # of one row: text in UTF-8
+ValueOf = Callable[[tuple[Any, ...]], bytes]  # returns the value of one row; text is in UTF-8
 _FOLDED = b"\0fold\0"
 
-MOST_VALUES = 100_000  # of one entry
+MOST_VALUES = 100_000  # per entry
 _BLOB = re.compile(r"[xX]'(?:[0-9a-fA-F]{2})+'", re.ASCII)
 _LONGEST = 10_000  # bytes of one value
 
@@ -29,7 +29,7 @@ class _LedgerPart(BaseModel):
 
 
 class ComparedColumn(_LedgerPart):
-    """A column whose values are compared. `fold`: its collation ignores the case of ASCII letters."""
+    """A column to search for the values. `fold`: its collation ignores the case of ASCII letters."""
 
     table: Name
     column: Name
@@ -37,7 +37,7 @@ class ComparedColumn(_LedgerPart):
 
 
 class Link(_LedgerPart):
-    """Rows of `child` that refer to erased rows of `parent`, and what becomes of them."""
+    """A reference from rows of `child` to erased rows of `parent`, and what to do with these rows."""
 
     child: Name
     child_columns: list[Name]
@@ -47,7 +47,7 @@ class Link(_LedgerPart):
 
 
 class Erasure(_LedgerPart):
-    """One entry. `hashes` are HMAC-SHA-256 in hex, `filter` the 16-bit checksums that are looked at first."""
+    """One entry. `hashes` are HMAC-SHA-256 in hex, `filter` 16-bit checksums that are compared first."""
 
     id: str
     number: Count
@@ -66,17 +66,17 @@ class Erasure(_LedgerPart):
         return self.places[0]
 
     def concerns(self, database: str, began_at: datetime) -> bool:
-        """Returns whether a backup whose snapshot began then may hold the rows.
+        """Return whether a backup of `database` whose snapshot began at `began_at` may have the rows.
 
-        The clocks of the machine that recorded the erasure and of the one that took the backup may differ by
-        CLOCKS_DIFFER_BY. A replay on a backup that no longer has the rows changes none.
+        The clocks of the machines that recorded the erasure and took the backup may differ by CLOCKS_DIFFER_BY. A
+        replay on a backup without the rows changes nothing.
         """
         return self.database == database and self.recorded_at - began_at >= -CLOCKS_DIFFER_BY
 
 
 @dataclass(frozen=True)
 class Hasher:
-    """Keyed hashes of values, under the ledger's secret."""
+    """Computes keyed hashes of values with the ledger's secret."""
 
     secret: bytes
     seed: int
@@ -85,13 +85,13 @@ class Hasher:
         return hmac.digest(self.secret, value, "sha256")
 
     def coarse(self, value: bytes) -> int:
-        """A keyed checksum that rules most values out at a tenth of the time. It is kept encrypted."""
+        """Return a keyed checksum, which rules out most values in a tenth of the time. It is stored encrypted."""
         return zlib.crc32(value, self.seed) & 0xFFFF
 
     def matching(
         self, rows: Rows, value: ValueOf, hashes: Collection[bytes], coarse: Collection[int], *, fold: bool
     ) -> Rows:
-        """Returns the rows that hold one of the values. Written out, as each row of a table comes through here."""
+        """Return the rows that have one of the values. The code is inlined because every row of a table passes here."""
         crc32 = zlib.crc32
         if fold:
             seed = crc32(_FOLDED, self.seed)
@@ -103,7 +103,7 @@ class Hasher:
 
 
 def forms_of(value: str, *, fold: bool) -> set[bytes]:
-    """The bytes under which a value may be found: as text or blob, as an integer, as a real number, x'…' as a blob."""
+    """Return the bytes that SQLite may store for a value: text or blob, integer, real number; x'…' also as a blob."""
     found = {value.encode()}
     if _BLOB.fullmatch(value):
         found.add(bytes.fromhex(value[2:-1]))
@@ -118,12 +118,12 @@ def forms_of(value: str, *, fold: bool) -> set[bytes]:
 
 
 def without_case(value: bytes) -> bytes:
-    """How a value of a column that ignores case is hashed: never as one of a column that does not."""
+    """Return the bytes to hash for a case-insensitive column, which never equal those of a case-sensitive one."""
     return _FOLDED + value.lower()
 
 
 def hash_values(hasher: Hasher, values: Iterable[str], *, fold: bool) -> tuple[list[str], list[int]]:
-    """Hashes and checksums of all forms of all values, sorted, so that their order says nothing."""
+    """Return the hashes and checksums of all forms of all values, sorted so that their order reveals nothing."""
     forms = {form for value in values for form in forms_of(value, fold=fold)}
     hashes = sorted(hasher.hash(form).hex() for form in forms)
     return hashes, sorted({hasher.coarse(form) for form in forms})

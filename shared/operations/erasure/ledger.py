@@ -1,12 +1,11 @@
-"""The ledger of erasures in a store: create-once entries under one secret, each with the hash of the one before.
+"""The ledger of erasures in a store: a chain of create-once entries under one secret.
 
     erasures/key-1.json   the secret, wrapped by the wrapping key; `litekeep rekey` adds key-2, and so on
     erasures/1.json       {"format", "number", "previous", "sealed"}
 
-`sealed` is an AES-256-GCM ciphertext of the entry, with number and previous hash as associated data: an entry that was
-changed, renumbered, or put after another one is an error. A number that is missing is an error too. That the newest
-entries were removed shows against the newest checkpoint of the store's audit trail (`anchored.py`), which covers what
-was recorded before it, and against another store's ledger.
+`sealed` is an AES-256-GCM ciphertext of the entry. Its associated data are the number and the hash of the previous
+entry, so a changed, renumbered, moved or missing entry is an error. Removal of the newest entries is detected by the
+newest checkpoint of the audit trail (`anchored.py`) and by the copy store's ledger.
 """
 
 import base64
@@ -43,14 +42,14 @@ class Ledger:
     secret: bytes
     entries: list[Erasure] = field(default_factory=list)
     head: str = ""
-    heads: list[str] = field(default_factory=list)  # of each entry, in order
+    heads: list[str] = field(default_factory=list)  # the hash of each entry, in order
 
     @property
     def hasher(self) -> Hasher:
         return Hasher(self.secret[:32], int.from_bytes(self.secret[64:68], "big"))
 
     def applying_to(self, manifest: Manifest) -> list[Erasure]:
-        """The entries that a backup must forget: those of its database that were recorded since its snapshot began."""
+        """Return the erasures to replay on a backup: those of its database recorded since its snapshot began."""
         through = (manifest.model_extra or {}).get("erased_through")
         known = through if isinstance(through, int) else 0
         return [
@@ -61,10 +60,11 @@ class Ledger:
 
 
 def read_ledger(store: Store, key: WrappingKey | None, witness: Store | None = None) -> Ledger | None:
-    """The store's ledger, whole and authentic; None when there is none.
+    """Read and authenticate the whole ledger. Returns None if the store has none.
 
-    `witness` is another store that has the same ledger (the copy store). Raises NotErased when an entry is missing,
-    changed or not genuine, or the witness or a checkpoint has more; KeyProblem for the secret, StoreError.
+    `witness` is another store with the same ledger (the copy store). Raises NotErased if an entry is missing, changed
+    or not genuine, or if the witness or a checkpoint has more entries; KeyProblem if the key does not open the secret;
+    and StoreError.
     """
     keys, entries = _listed(store)
     if witness is not None:
@@ -75,7 +75,7 @@ def read_ledger(store: Store, key: WrappingKey | None, witness: Store | None = N
         return None
     if not keys:
         raise NotErased(
-            f"{report_names.erasure_key(1)} of {store.url} is missing, and erasures are there: {_BRING_BACK}"
+            f"{report_names.erasure_key(1)} of {store.url} is missing, but there are erasures: {_BRING_BACK}"
         )
     first = _read(store, entries[1]) if 1 in entries else None
     ledger = Ledger(_secret(store, keys, key, first))
@@ -90,18 +90,18 @@ def read_ledger(store: Store, key: WrappingKey | None, witness: Store | None = N
     return ledger
 
 
-_BRING_BACK = "bring it back from the copy store (litekeep copy), for without it no restore can forget what it must"
+_BRING_BACK = "bring it back from the copy store (litekeep copy); until then nothing can be restored"
 
 
 def create_ledger(store: Store, key: WrappingKey | None) -> Ledger:
-    """A new ledger with a secret of its own. Raises ObjectExists when there is one, KeyProblem, StoreError."""
+    """Create a ledger with a new secret. Raises ObjectExists if there is one, KeyProblem, and StoreError."""
     secret = secrets.token_bytes(_SECRET)
     store.create(report_names.erasure_key(1), key_object(secret, key), {})
     return Ledger(secret)
 
 
 def key_object(secret: bytes, key: WrappingKey | None) -> bytes:
-    """The bytes of a key object: the secret wrapped by `key`, or in clear where backups are in clear."""
+    """Return the bytes of a key object: the secret wrapped by `key`, or in clear if backups are not encrypted."""
     wrapped = secret if key is None else key.wrap(secret, _CONTEXT)
     name = _IN_CLEAR if key is None else key.name
     document = {"format": 1, "key": name, "wrapped_secret": base64.b64encode(wrapped).decode()}
@@ -109,13 +109,13 @@ def key_object(secret: bytes, key: WrappingKey | None) -> bytes:
 
 
 def append(store: Store, ledger: Ledger, entry: Erasure) -> bytes:
-    """Stores one more entry and returns its bytes. Raises ObjectExists when somebody was faster."""
+    """Store one more entry and return its bytes. Raises ObjectExists if another run stored that number first."""
     raw = _sealed(ledger, entry)
     try:
         store.create(report_names.erasure(entry.number), raw, {})
     except ObjectExists:
         raise ObjectExists(
-            f"{report_names.erasure(entry.number)} was recorded by another run this moment: run it again"
+            f"{report_names.erasure(entry.number)} was just recorded by another run: run the command again"
         ) from None
     ledger.entries.append(entry)
     ledger.head = hashlib.sha256(raw).hexdigest()
@@ -124,24 +124,24 @@ def append(store: Store, ledger: Ledger, entry: Erasure) -> bytes:
 
 
 def copy_ledger(source: Store, target: Store) -> int:
-    """Brings the ledger of another store up to date, keys first. Returns how many objects it lacked."""
-    there = {item.name for item in target.list_objects(report_names.ERASURES)}
+    """Copy missing objects of the ledger to another store, keys first. Returns how many were missing."""
+    existing = {item.name for item in target.list_objects(report_names.ERASURES)}
     keys, entries = _listed(source)
     copied = 0
     for item in (*(keys[number] for number in sorted(keys)), *(entries[number] for number in sorted(entries))):
-        if item.name not in there:
+        if item.name not in existing:
             target.create(item.name, _read(source, item), {})
             copied += 1
     return copied
 
 
 def keys_of(store: Store) -> Mapping[int, bytes]:
-    """The key objects by number, as they are stored."""
+    """Return the bytes of the key objects, by number."""
     return {number: _read(store, item) for number, item in _listed(store)[0].items()}
 
 
 def named_key(raw: bytes) -> str | None:
-    """The key that wrapped the secret, as a key object says it."""
+    """Return the name of the wrapping key in a key object, or None if it is not readable."""
     document = _document(raw)
     return document["key"] if document is not None and isinstance(document.get("key"), str) else None
 
@@ -155,22 +155,22 @@ def _listed(store: Store) -> tuple[dict[int, StoredObject], dict[int, StoredObje
             (keys if parsed[0] == "key" else entries)[parsed[1]] = item
     if len(entries) > _MOST or max(entries, default=0) > _MOST:
         raise NotErased(
-            f"{report_names.ERASURES} of {store.url} holds a number above {_MOST}: remove what is no entry of yours"
+            f"{report_names.ERASURES} of {store.url} has a number above {_MOST}: remove objects that are not yours"
         )
     return keys, entries
 
 
 def _compare(store: Store, entries: Mapping[int, StoredObject], witness: Store) -> None:
-    """Checks the entries against another store's: none missing, and the newest that both have the same in both.
+    """Check that no entry of another store is missing here, and that the newest common entry is the same.
 
-    Each entry has the hash of the one before, so that one that is the same makes all before it the same.
+    Each entry has the hash of the previous one, so if one entry is the same, all earlier ones are too.
     """
     try:
         others = _listed(witness)[1]
         newest = max(others.keys() & entries.keys(), default=0)
         theirs = _read(witness, others[newest]) if newest else b""
     except StoreError:
-        return  # out of reach: whoever restores must not depend on it
+        return  # the witness is unreachable; a restore must not depend on it
     if max(others, default=0) > max(entries, default=0):
         raise NotErased(
             f"{witness.url} has {count(max(others), 'erasure')} and {store.url} only {max(entries, default=0)}, "
@@ -178,14 +178,14 @@ def _compare(store: Store, entries: Mapping[int, StoredObject], witness: Store) 
         )
     if newest and _read(store, entries[newest]) != theirs:
         raise NotErased(
-            f"{report_names.erasure(newest)} of {store.url} and of {witness.url} differ: one of them is not the ledger "
-            "that was recorded; find out which (the event erase.recorded has the SHA-256), put that one's erasures/ "
-            "in the place of the other's"
+            f"{report_names.erasure(newest)} differs between {store.url} and {witness.url}: find out which one was "
+            "recorded (the event erase.recorded has its SHA-256), and replace the other store's erasures/ with that "
+            "one's"
         )
 
 
 def _secret(store: Store, keys: Mapping[int, StoredObject], key: WrappingKey | None, first: bytes | None) -> bytes:
-    """The secret, from the newest key object that the configured key opens and that opens the first entry."""
+    """Return the secret: of the newest key object that the configured key opens and that opens the first entry."""
     recorded, opened = [], None
     for number in sorted(keys, reverse=True)[:100]:
         document = _document(_read(store, keys[number]))
@@ -194,11 +194,11 @@ def _secret(store: Store, keys: Mapping[int, StoredObject], key: WrappingKey | N
             continue
         recorded.append(name)
         secret = _unwrapped(document, name, key)
-        if secret is not None and (first is None or _plain(first, 1, secret, "") is not None):
+        if secret is not None and (first is None or _decrypted(first, 1, secret, "") is not None):
             return secret
         opened = opened or secret
     if opened is not None:
-        return opened  # then it is the first entry that is not as it was recorded
+        return opened  # the key is right; the caller finds that the first entry was changed
     raise KeyProblem(
         f"the erasures of {store.url} are under {recorded[0] if recorded else 'no readable key'}, and BACKUP_KEY is "
         "another: set it to that one, or run litekeep rekey"
@@ -210,7 +210,7 @@ def _unwrapped(document: Mapping[str, Any], name: str, key: WrappingKey | None) 
         wrapped = base64.b64decode(str(document.get("wrapped_secret")), validate=True)
         if key is None:
             secret = wrapped if name == _IN_CLEAR else None
-        else:  # a secret in clear could be anybody's where a key is set
+        else:  # with a key, a secret in clear is refused: anybody could have written it
             secret = key.unwrap(wrapped, _CONTEXT) if same_key(name, key.name) else None
     except (ValueError, NotGood):
         return None
@@ -222,7 +222,9 @@ def _sealed(ledger: Ledger, entry: Erasure) -> bytes:
 
     number, previous = entry.number, ledger.head
     nonce = secrets.token_bytes(_NONCE)
-    sealed = AESGCM(ledger.secret[32:64]).encrypt(nonce, entry.model_dump_json().encode(), _bound(number, previous))
+    sealed = AESGCM(ledger.secret[32:64]).encrypt(
+        nonce, entry.model_dump_json().encode(), _associated_data(number, previous)
+    )
     document = {
         "format": 1,
         "number": number,
@@ -233,22 +235,23 @@ def _sealed(ledger: Ledger, entry: Erasure) -> bytes:
 
 
 def _opened(raw: bytes, number: int, ledger: Ledger, store: Store) -> Erasure:
-    plain = _plain(raw, number, ledger.secret, ledger.head)
+    plain = _decrypted(raw, number, ledger.secret, ledger.head)
     if plain is None:
         raise NotErased(
-            f"{report_names.erasure(number)} of {store.url} is not the entry that was recorded: it was changed, or put "
-            f"there by somebody else; {_BRING_BACK}"
+            f"{report_names.erasure(number)} of {store.url} is not authentic: it was changed or replaced; {_BRING_BACK}"
         )
     try:
         entry = Erasure.model_validate_json(plain)
     except ValidationError:
-        raise NotErased(f"{report_names.erasure(number)} of {store.url} is of a newer Litekeep: upgrade it") from None
+        raise NotErased(
+            f"{report_names.erasure(number)} of {store.url} was written by a newer Litekeep: upgrade"
+        ) from None
     if entry.number != number or not entry.places:
-        raise NotErased(f"{report_names.erasure(number)} of {store.url} says another number: {_BRING_BACK}")
+        raise NotErased(f"{report_names.erasure(number)} of {store.url} has another number inside: {_BRING_BACK}")
     return entry
 
 
-def _plain(raw: bytes, number: int, secret: bytes, previous: str) -> bytes | None:
+def _decrypted(raw: bytes, number: int, secret: bytes, previous: str) -> bytes | None:
     from cryptography.exceptions import InvalidTag  # noqa: PLC0415 - as above
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415
 
@@ -257,12 +260,12 @@ def _plain(raw: bytes, number: int, secret: bytes, previous: str) -> bytes | Non
         return None
     try:
         sealed = base64.b64decode(str(document.get("sealed")), validate=True)
-        return AESGCM(secret[32:64]).decrypt(sealed[:_NONCE], sealed[_NONCE:], _bound(number, previous))
+        return AESGCM(secret[32:64]).decrypt(sealed[:_NONCE], sealed[_NONCE:], _associated_data(number, previous))
     except (ValueError, InvalidTag):
         return None
 
 
-def _bound(number: int, previous: str) -> bytes:
+def _associated_data(number: int, previous: str) -> bytes:
     return canonical_json({"purpose": "litekeep 1 erasure", "number": number, "previous": previous})
 
 

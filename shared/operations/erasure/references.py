@@ -1,4 +1,4 @@
-"""Rows that refer to rows that go: deleted too, or unlinked."""
+"""Rows that refer to erased rows: find them, and delete or unlink them."""
 
 from collections.abc import Sequence
 
@@ -21,7 +21,7 @@ def links_of(
     what: str,
     absent: frozenset[str],
 ) -> list[tuple[Link, Table, Table]]:
-    """The recorded links, and those that this backup's own schema declares besides."""
+    """Return the recorded links, and further ones that the schema of the backup declares, with their tables."""
     recorded = [link for entry in entries for link in entry.links]
     roots = [place.table for entry in entries for place in entry.places]
     starts = [*roots, *(link.child for link in recorded if link.action == "delete")]
@@ -38,16 +38,16 @@ def links_of(
 
 
 def spread(connection: apsw.Connection, links: Sequence[tuple[Link, Table, Table]], tables: Tables) -> None:
-    """Adds the rows that refer to rows that go, until there are no more."""
+    """Mark rows that refer to marked rows, until there are no more."""
     grows = True
     while grows:
         grows = False
         for link, child, parent in links:
-            if link.action != "delete" or folded(parent.name) not in tables.going:
+            if link.action != "delete" or folded(parent.name) not in tables.marked:
                 continue
             before = connection.total_changes()
             connection.execute(
-                f"INSERT OR IGNORE INTO {tables.goes(child)} SELECT {', '.join(tables.keys(child))} "
+                f"INSERT OR IGNORE INTO {tables.marked_table(child)} SELECT {', '.join(tables.keys(child))} "
                 f"FROM main.{quote_name(child.name)} WHERE {_refers(link, parent, tables)}"
             )
             grows = grows or connection.total_changes() > before
@@ -57,13 +57,14 @@ def _refers(link: Link, parent: Table, tables: Tables) -> str:
     columns = [quote_name(column) for column in link.child_columns]
     left = f"({', '.join(columns)})" if len(columns) > 1 else columns[0]
     targets = ", ".join(quote_name(column) for column in link.parent_columns)
-    return f"{left} IN (SELECT {targets} FROM main.{quote_name(parent.name)} WHERE {tables.is_going(parent)})"
+    return f"{left} IN (SELECT {targets} FROM main.{quote_name(parent.name)} WHERE {tables.is_marked(parent)})"
 
 
 def unlink(
     connection: apsw.Connection, link: Link, child: Table, parent: Table, tables: Tables, done: Replayed
 ) -> None:
-    if folded(parent.name) not in tables.going:
+    """Set the reference of rows that refer to marked rows to NULL or its default."""
+    if folded(parent.name) not in tables.marked:
         return
     columns = connection.execute("SELECT name, dflt_value FROM pragma_table_info(?, 'main')", (child.name,))
     defaults = {folded(str(name)): value for name, value in columns}

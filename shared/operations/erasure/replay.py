@@ -1,12 +1,12 @@
-"""Replaying erasures on a private database file, before it gets its name.
+"""Replay erasures on a private database file, before it gets its final name.
 
-    1. The erased columns are read once; rows whose hash is in an entry are found, then the rows that refer to them.
-    2. Those rows are deleted, or their reference is set to NULL; triggers do not fire, foreign keys are checked after.
-    3. What deleted rows leave behind goes: full-text indexes are rebuilt, samples of sqlite_stat3/4 are emptied, and
-       the file is written anew without free pages and slack (VACUUM INTO, which keeps rowids).
-    4. The new file is read again: no erased value is left in the columns, no foreign key is violated that was not.
+    1. Read each column once, and find the rows whose hash is in an entry, then the rows that refer to them.
+    2. Delete those rows, or set their reference to NULL. Triggers do not fire; foreign keys are checked afterwards.
+    3. Remove residue: rebuild full-text indexes, empty the samples of sqlite_stat3/4, and rewrite the file without
+       free pages and slack (VACUUM INTO, which keeps rowids).
+    4. Read the new file: no erased value may be left in the columns, and no further foreign key may be violated.
 
-What cannot be done so stops the restore, and says which table and what to do.
+If a step cannot be done, the restore stops with an error that names the table and what to do.
 """
 
 from collections.abc import Collection, Iterator, Sequence
@@ -36,10 +36,10 @@ def replay(
     what: str,
     absent: Collection[str] = (),
 ) -> Replayed:
-    """Makes the closed private file at `path` forget what the entries say. `what` names the backup in errors.
+    """Erase the rows of `entries` from the closed private file at `path`. `what` names the backup in errors.
 
-    `absent`: tables and TABLE.COLUMNs that are known not to be in this backup. Raises NotErased when an erasure cannot
-    be replayed, SourceError when there is no room for it.
+    `absent`: tables and TABLE.COLUMNs known not to be in this backup. Raises NotErased if an erasure cannot be
+    replayed, and SourceError if the disk has no room.
     """
     done = Replayed([entry.id for entry in entries])
     if not entries:
@@ -52,7 +52,7 @@ def replay(
             _erase(connection, entries, hasher, done, what, known)
             mode = str(connection.pragma("journal_mode"))
             done.notes += forget_residue(connection, what)
-            # VACUUM INTO writes a second file, no larger than the first.
+            # VACUUM INTO writes a second file, at most as large as the first.
             check_room(path.parent, path.stat().st_size, f"replaying erasures on {what}")
             connection.execute("VACUUM INTO ?", (str(fresh),))
         fresh.chmod(0o600)
@@ -68,7 +68,7 @@ def replay(
 
 
 def count_matches(path: Path, entry: Erasure, hasher: Hasher) -> dict[str, int]:
-    """How many rows of a private file hold a value of an entry now, by TABLE.COLUMN. Changes nothing of it."""
+    """Count the rows of a private file that have a value of an entry, by TABLE.COLUMN. Does not change the file."""
     found = {}
     with _replay_errors("the database"), closing(_open(path)) as connection:
         tables = Tables(connection, "the database")
@@ -84,13 +84,15 @@ def _replay_errors(what: str) -> Iterator[None]:
     try:
         yield
     except apsw.Error as error:
-        # The text of SQLite's error may quote a value; only names of functions and collations are passed on.
-        said = str(error)
-        known = next((word for word in ("no such collation", "no such function", "no such module") if word in said), "")
-        detail = f" ({said[:200]})" if known else ""
+        # SQLite's error may quote a value; only names of functions, modules and collations are passed on.
+        message = str(error)
+        known = next(
+            (word for word in ("no such collation", "no such function", "no such module") if word in message), ""
+        )
+        detail = f" ({message[:200]})" if known else ""
         raise NotErased(
             f"the erasures cannot be replayed on {what}: {type(error).__name__}{detail}; use another backup, or "
-            "--without-erasures where that is allowed"
+            "--without-erasures if that is allowed"
         ) from None
 
 
@@ -127,20 +129,22 @@ def _erase(
         for link, child, parent in links:
             if link.action != "delete":
                 unlink(connection, link, child, parent, tables, done)
-        for name in list(tables.going):
+        for name in list(tables.marked):
             table = tables.find(name)
-            assert table is not None, "its rows were found in it"
-            condition = f"FROM main.{quote_name(table.name)} WHERE {tables.is_going(table)}"
+            assert table is not None, "rows of this table were found"
+            condition = f"FROM main.{quote_name(table.name)} WHERE {tables.is_marked(table)}"
             count = int(connection.execute(f"SELECT count(*) {condition}").get)
-            connection.execute(f"DELETE {condition}")  # SQLite counts what a full-text table does inside, too
+            connection.execute(
+                f"DELETE {condition}"
+            )  # total_changes would count a full-text table's internal changes too
             if count:
                 done.deleted[table.name] = count
-    for temporary in tables.going.values():
+    for temporary in tables.marked.values():
         connection.execute(f"DROP TABLE {temporary}")
 
 
 def _by_place(entries: Sequence[Erasure]) -> list[tuple[ComparedColumn, list[Erasure]]]:
-    """Each column once, with all entries that look at it: one pass, however many erasures there are."""
+    """Return each column once, with all its entries, so that it is read only once."""
     found: dict[tuple[str, str, bool], tuple[ComparedColumn, list[Erasure]]] = {}
     for entry in entries:
         for place in entry.places:
@@ -154,7 +158,7 @@ def _violations(connection: apsw.Connection) -> int:
 
 
 def _prove(path: Path, entries: Sequence[Erasure], hasher: Hasher, before: int, what: str) -> None:
-    """Reads the new file once more. Raises NotErased when anything of the erased is left, or it is not sound."""
+    """Read the new file. Raises NotErased if an erased value is left, or if the file is not sound."""
     with closing(_open(path)) as connection:
         tables = Tables(connection, what)
         for place, own in _by_place(entries):
@@ -162,7 +166,7 @@ def _prove(path: Path, entries: Sequence[Erasure], hasher: Hasher, before: int, 
             if table is None or all(folded(each.name) != folded(place.column) for each in table.columns):
                 continue
             find_rows(connection, tables, table, place, own, hasher)
-            left = connection.execute(f"SELECT count(*) FROM {tables.goes(table)}").fetchone()
+            left = connection.execute(f"SELECT count(*) FROM {tables.marked_table(table)}").fetchone()
             if left and left[0]:
                 raise NotErased(
                     f"{what}: {count(left[0], 'row')} of {table.name} with erased values left after the replay"

@@ -1,4 +1,4 @@
-"""What a replay of erasures did to a database."""
+"""The result of a replay of erasures on a database."""
 
 from dataclasses import dataclass, field
 from typing import Any
@@ -8,12 +8,12 @@ from shared.text import count
 
 @dataclass
 class Replayed:
-    """What was erased. `deleted` and `changed` are rows by table; `entries` the ids that were replayed."""
+    """What was erased. `deleted` and `changed` are counts of rows by table, `entries` the ids of the erasures."""
 
     entries: list[str] = field(default_factory=list)
     deleted: dict[str, int] = field(default_factory=dict)
     changed: dict[str, int] = field(default_factory=dict)
-    passed_over: list[str] = field(default_factory=list)  # places that are not in this backup, as somebody said
+    passed_over: list[str] = field(default_factory=list)  # places that `--absent` names
     notes: list[str] = field(default_factory=list)
 
     @property

@@ -1,4 +1,4 @@
-"""What a data protection officer asks of one erasure: what was recorded, which backups hold the data, until when."""
+"""The report of an erasure for a data protection officer: what was recorded, which backups have the data, how long."""
 
 from collections.abc import Sequence
 from typing import Any
@@ -11,7 +11,7 @@ from shared.stores import Store
 
 
 def report(ledger: Ledger, entry: Erasure, stores: Sequence[Store]) -> dict[str, Any]:
-    """The report as a document; no value and no hash is in it. Raises StoreError."""
+    """Return the report as a JSON document, without values and hashes. Raises StoreError."""
     return {
         "id": entry.id,
         "database": entry.database,
@@ -35,7 +35,7 @@ def report(ledger: Ledger, entry: Erasure, stores: Sequence[Store]) -> dict[str,
 
 
 def _in_store(store: Store, entry: Erasure) -> dict[str, Any]:
-    """The backups of a store that were taken before the erasure, and may hold the data."""
+    """Describe the backups of a store that were taken before the erasure and may have the data."""
     older = [
         backup
         for backup in Catalog(store).backups(database=entry.database)

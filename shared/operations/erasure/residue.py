@@ -1,4 +1,4 @@
-"""What SQLite keeps of deleted rows outside of their tables: full-text indexes and samples of statistics."""
+"""Data of deleted rows that SQLite keeps outside of their tables: full-text indexes and statistics samples."""
 
 import re
 from collections.abc import Collection, Iterator
@@ -16,7 +16,7 @@ _SAMPLES = ("sqlite_stat4", "sqlite_stat3")
 
 
 def forget_residue(connection: apsw.Connection, what: str) -> list[str]:
-    """Rebuilds full-text indexes from their content, and empties samples. Returns what a person should know."""
+    """Rebuild full-text indexes from their content and empty samples. Returns notes for the user."""
     notes = []
     for name, is_contentless in _full_text(connection):
         if is_contentless:
@@ -28,18 +28,18 @@ def forget_residue(connection: apsw.Connection, what: str) -> list[str]:
                 f"the erasures cannot be replayed on {what}: the full-text table {name} cannot be rebuilt "
                 f"({type(error).__name__}), and its index keeps words of erased rows; use another backup"
             ) from None
-    there = {name.lower() for name in table_facts(connection)}
+    existing = {name.lower() for name in table_facts(connection)}
     for name in _SAMPLES:
-        if name in there:
+        if name in existing:
             connection.execute(f"DELETE FROM main.{name}")
             notes.append(f"samples in {name} were removed: run ANALYZE")
     return notes
 
 
 def check_forgets(connection: apsw.Connection, what: str, *, erased: int, absent: Collection[str]) -> None:
-    """Raises NotErased for a full-text table without content when rows were erased: nothing can make it forget.
+    """Raise NotErased if rows were erased and a full-text table has no content: its index cannot be rebuilt.
 
-    `absent`: folded names of those that are known to hold nothing of the erased.
+    `absent`: folded names of tables known to have nothing of the erased rows.
     """
     if not erased:
         return
@@ -47,13 +47,13 @@ def check_forgets(connection: apsw.Connection, what: str, *, erased: int, absent
         if is_contentless and folded(name) not in absent and _holds_rows(connection, name):
             raise NotErased(
                 f"the erasures cannot be replayed on {what}: the full-text table {name} has no content of its own "
-                "(content=''), so its index cannot forget the erased rows; restore with --absent "
-                f"{name} after you have seen that it holds nothing of them, or use another backup"
+                "(content=''), so its index may still have words of the erased rows; if you know that it has none, "
+                f"add --absent {name}, or else use another backup"
             )
 
 
 def _holds_rows(connection: apsw.Connection, name: str) -> bool:
-    """Returns whether the index holds anything: a contentless table answers count(*) by its docsize table."""
+    """Return whether the index has any rows. A contentless table answers this from its docsize table."""
     try:
         return connection.execute(f"SELECT 1 FROM main.{quote_name(name)} LIMIT 1").fetchone() is not None
     except apsw.Error:
@@ -61,7 +61,7 @@ def _holds_rows(connection: apsw.Connection, name: str) -> bool:
 
 
 def with_own_content(connection: apsw.Connection) -> frozenset[str]:
-    """The folded names of full-text tables that hold their rows themselves, which can be searched like a table."""
+    """Return the folded names of full-text tables with content of their own, which can be searched like a table."""
     schema = [(entry, _MODULE.search(entry.sql or "")) for entry in read_schema(connection) if entry.kind == "table"]
     return frozenset(folded(entry.name) for entry, found in schema if found and not _CONTENT.search(entry.sql or ""))
 

@@ -1,4 +1,4 @@
-"""Wrapping the ledger's secret with another key, as `litekeep rekey` does with data keys."""
+"""Wrap the ledger's secret with another key, as `litekeep rekey` does with data keys."""
 
 from shared.errors import NotErased
 from shared.keys import WrappingKey
@@ -8,9 +8,10 @@ from shared.stores import Store
 
 
 def rewrap_ledger(store: Store, old: WrappingKey, new: WrappingKey, new_name: str) -> str:
-    """Stores the secret wrapped by the new key too. Returns `none`, `already` or `done`, once the new key opens it.
+    """Store the secret wrapped by the new key too, and check that the new key opens it.
 
-    `new_name` is the key version that wraps now. Raises NotErased, KeyProblem, StoreError.
+    Returns `none` if there is no ledger, `already` if it is wrapped by `new_name`, and otherwise `done`. `new_name` is
+    the key version that now wraps. Raises NotErased, KeyProblem and StoreError.
     """
     keys = keys_of(store)
     if not keys:
@@ -20,10 +21,10 @@ def rewrap_ledger(store: Store, old: WrappingKey, new: WrappingKey, new_name: st
         return "already"
     ledger = read_ledger(store, old)
     if ledger is None:
-        raise NotErased(f"{report_names.ERASURES} of {store.url} changed this moment: run it again")
+        raise NotErased(f"{report_names.ERASURES} of {store.url} changed meanwhile: run the command again")
     added = report_names.erasure_key(max(keys) + 1)
     store.create(added, key_object(ledger.secret, new), {})
     again = read_ledger(store, new)
     if again is None or again.secret != ledger.secret:
-        raise NotErased(f"{added} of {store.url} does not open with the new key: run it again")
+        raise NotErased(f"{added} of {store.url} does not open with the new key: run the command again")
     return "done"

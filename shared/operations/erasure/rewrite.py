@@ -1,8 +1,8 @@
-"""Backups that have already forgotten: each is made anew of the same moment and kind, verified, and marked.
+"""Rewrite backups without erased rows: make each again with the same time and kind, and verify it.
 
-A page image or a dump cannot forget in place: objects are never overwritten. So a backup `ID` becomes `ID-erased-N`, N
-being the newest erasure that it has forgotten, with the date and the time to keep of the old one; its manifest says
-from which it was made. Points of the continuous chain are left: they go by themselves within days.
+Objects are never overwritten, so a backup `ID` becomes `ID-erased-N`, where N is the newest erasure applied. It keeps
+the date and the retention of the old backup, and its manifest names that backup. Points of the continuous chain are not
+rewritten: they expire within days.
 """
 
 from collections.abc import Callable
@@ -19,7 +19,7 @@ from shared.model.manifest import Manifest
 from shared.model.names import BackupName, Format
 from shared.operations.backup import BackupOptions, take_backup
 from shared.operations.erasure.ledger import Ledger, read_ledger
-from shared.operations.erasure.way_out import WayOut
+from shared.operations.erasure.pending import ErasureOptions
 from shared.operations.restore.same import difference
 from shared.operations.verify.ladder import verify_backup
 from shared.operations.verify.whole import rebuild_backup
@@ -32,8 +32,8 @@ Remove = Callable[[BackupName], None]
 
 
 @dataclass(frozen=True)
-class RewriteOrder:
-    """`remove` takes an old backup away, from each store that has it; it raises LitekeepError when that must not be."""
+class RewriteOptions:
+    """Options of a rewrite. `remove` deletes an old backup from each store; it raises LitekeepError if not allowed."""
 
     store: Store
     copy_store: Store | None
@@ -46,7 +46,7 @@ class RewriteOrder:
 
 @dataclass
 class Rewritten:
-    """`made`: old id to new id. `points`: of the chain, which are left. `kept`, `failed`: why, by old id."""
+    """Results by old id: `made` has the new id, `kept` and `failed` a reason. `points` are points of the chain."""
 
     made: dict[str, str] = field(default_factory=dict)
     removed: list[str] = field(default_factory=list)
@@ -57,7 +57,7 @@ class Rewritten:
 
 @dataclass(frozen=True)
 class _Named(FileLocation):
-    """A private file that goes by the name of the database that it is of."""
+    """A private file with the name of the database of the backup."""
 
     named: str = ""
 
@@ -66,26 +66,26 @@ class _Named(FileLocation):
         return self.named
 
 
-def rewrite(order: RewriteOrder, *, progress: Progress = silent) -> Rewritten:
-    """Rewrites every backup that has not forgotten, oldest first. One that fails does not keep the others from it.
+def rewrite(options: RewriteOptions, *, progress: Progress = silent) -> Rewritten:
+    """Rewrite every backup that still has erased rows, oldest first. A failure does not stop the others.
 
-    Raises NotErased or KeyProblem for the ledger, StoreError when the store cannot be listed.
+    Raises NotErased or KeyProblem for the ledger, and StoreError if the store cannot be listed.
     """
-    done, ledger = Rewritten(), read_ledger(order.store, order.key, order.copy_store)
+    done, ledger = Rewritten(), read_ledger(options.store, options.key, options.copy_store)
     if ledger is None:
         return done
-    catalog = Catalog(order.store)
-    backups = catalog.backups(database=order.database)[::-1]
+    catalog = Catalog(options.store)
+    backups = catalog.backups(database=options.database)[::-1]
     for number, backup in enumerate(backups):
         progress("rewrite", number, len(backups))
         try:
-            _rewrite_one(order, catalog, ledger, backup, done)
+            _rewrite_one(options, catalog, ledger, backup, done)
         except LitekeepError as error:
             done.failed[backup.name.id] = str(error)
     return done
 
 
-def _rewrite_one(order: RewriteOrder, catalog: Catalog, ledger: Ledger, backup: Backup, done: Rewritten) -> None:
+def _rewrite_one(options: RewriteOptions, catalog: Catalog, ledger: Ledger, backup: Backup, done: Rewritten) -> None:
     if backup.damaged:
         raise NotGood(backup.damaged)
     manifest, _ = catalog.read_manifest(backup)
@@ -97,31 +97,33 @@ def _rewrite_one(order: RewriteOrder, catalog: Catalog, ledger: Ledger, backup: 
         done.points.append(old)
         return
     if not manifest.integrity.good:
-        raise CorruptSource(f"{old} was taken of a damaged database and cannot be made anew: delete it if it must go")
-    new = f"{_first_id(manifest)}-erased-{entries[-1].number}"
-    if order.dry_run:
+        raise CorruptSource(f"cannot rewrite {old}: its source was damaged; delete it if it must go")
+    new = f"{_original_id(manifest)}-erased-{entries[-1].number}"
+    if options.dry_run:
         done.made[old] = new
         return
-    _make(order, catalog, backup, manifest, new, entries[-1].number)
+    _make(options, catalog, backup, manifest, new, entries[-1].number)
     done.made[old] = new
     if backup.hold is not None:
         done.kept[old] = f"it is held: {backup.hold.reason}"
         return
     try:
-        order.remove(manifest.name)
+        options.remove(manifest.name)
     except LitekeepError as error:
         done.kept[old] = str(error)
     else:
         done.removed.append(old)
 
 
-def _make(order: RewriteOrder, catalog: Catalog, backup: Backup, manifest: Manifest, new: str, through: int) -> None:
-    """Takes and verifies the new backup, unless an interrupted run has done so. Raises NotGood when it is not good."""
+def _make(
+    options: RewriteOptions, catalog: Catalog, backup: Backup, manifest: Manifest, new: str, through: int
+) -> None:
+    """Take and verify the new backup, unless an interrupted run did so already. Raises NotGood if it is not good."""
     name = BackupName(manifest.kind, manifest.database, new)
     with scratch_folder() as scratch:
-        image = scratch / "forgotten.sqlite"
-        way = WayOut(absent=order.absent, witness=order.copy_store)
-        rebuild_backup(catalog, backup, order.key, image, way=way)
+        image = scratch / "rewritten.sqlite"
+        erasures = ErasureOptions(absent=options.absent, witness=options.copy_store)
+        rebuild_backup(catalog, backup, options.key, image, erasures=erasures)
         formats = tuple(form for form in (Format.SQL, Format.SQLITE) if manifest.artifact(form) is not None)
 
         def take(target: Path) -> Snapshot:
@@ -132,49 +134,51 @@ def _make(order: RewriteOrder, catalog: Catalog, backup: Backup, manifest: Manif
             taken = take_backup(
                 BackupOptions(
                     location=_Named(image, manifest.database),
-                    store=order.store,
-                    key=order.key,
+                    store=options.store,
+                    key=options.key,
                     kind=manifest.kind,
                     keep_for=manifest.keep_until - manifest.created_at,
                     environment=manifest.environment,
                     formats=formats,
                     name=new,
-                    copy_store=order.copy_store,
+                    copy_store=options.copy_store,
                     note=manifest.note,
                     marks={"rewritten_from": manifest.id, "erased_through": through},
                 ),
                 snapshot=take,
                 clock=lambda: manifest.created_at,
             )
-        except ObjectExists:  # an interrupted run has made it, or it is somebody else's
-            _check_same(order, catalog, name, image, scratch / "found.sqlite")
+        except ObjectExists:  # of an interrupted run, or another backup with this name
+            _check_same(options, catalog, name, image, scratch / "found.sqlite")
         else:
             if taken.copy_error:
-                raise SourceError(f"{new} is not in the copy store ({taken.copy_error}): the old one stays")
-    verification = verify_backup(catalog, _found(catalog, name), order.key)
+                raise SourceError(f"{new} is not in the copy store ({taken.copy_error}): the old backup was kept")
+    verification = verify_backup(catalog, _found(catalog, name), options.key)
     if not verification.ok:
         failed = next((check.detail for check in verification.checks if not check.ok), "nothing could be checked")
-        raise NotGood(f"{new} did not pass its verification: {failed}; the old one stays")
+        raise NotGood(f"{new} did not pass its verification: {failed}; the old backup was kept")
 
 
-def _check_same(order: RewriteOrder, catalog: Catalog, name: BackupName, image: Path, target: Path) -> None:
-    """Holds the backup that has the new name already to what was made now. Raises NotGood for another content."""
+def _check_same(options: RewriteOptions, catalog: Catalog, name: BackupName, image: Path, target: Path) -> None:
+    """Compare an existing backup of the new name with the rewritten database. Raises NotGood if they differ."""
     found = _found(catalog, name)
-    rebuild_backup(catalog, found, order.key, target, way=WayOut(without=True))
-    problem = difference(target, image) if image.exists() else "it appeared this very moment"
+    rebuild_backup(catalog, found, options.key, target, erasures=ErasureOptions(without=True))
+    problem = difference(target, image) if image.exists() else "another run has just made it"
     if problem is not None:
-        raise NotGood(f"{name.id} is there and is not what would be made ({problem}): delete it, and run it again")
+        raise NotGood(
+            f"{name.id} exists and differs from the rewritten backup ({problem}): delete it and run the command again"
+        )
 
 
 def _found(catalog: Catalog, name: BackupName) -> Backup:
     found = next((each for each in catalog.backups(database=name.database) if each.name == name), None)
     if found is None:
-        raise NotGood(f"{name.id} cannot be found in the store: the old one stays")
+        raise NotGood(f"{name.id} cannot be found in the store: the old backup was kept")
     return found
 
 
-def _first_id(manifest: Manifest) -> str:
-    """The id that was backed up first, so that a second erasure makes no longer and longer names."""
+def _original_id(manifest: Manifest) -> str:
+    """Return the id of the original backup, so that names do not grow with each erasure."""
     first = (manifest.model_extra or {}).get("rewritten_from")
     number = (manifest.model_extra or {}).get("erased_through")
     return manifest.id.removesuffix(f"-erased-{number}") if isinstance(first, str) else manifest.id

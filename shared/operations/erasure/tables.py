@@ -1,4 +1,4 @@
-"""The tables of a database under replay, and the rows of them that go."""
+"""The tables of a database during a replay, and their rows marked for erasure."""
 
 import codecs
 from collections.abc import Sequence
@@ -17,14 +17,14 @@ from shared.sqlite.names import quote_name
 
 
 def own_content(connection: apsw.Connection) -> dict[str, tuple[str, TableFacts]]:
-    """Full-text tables with content of their own: their rows are read and deleted like those of a table."""
+    """Return full-text tables with content of their own; their rows are read and deleted like those of a table."""
     own = with_own_content(connection)
     facts = table_facts(connection).items()
     return {folded(name): (name, about) for name, about in facts if about.kind == "virtual" and folded(name) in own}
 
 
 class Tables:
-    """The tables of one database, and a temporary table of the keys of rows that go for each that has any."""
+    """The tables of one database, each with a temporary table of the keys of its marked rows."""
 
     def __init__(self, connection: apsw.Connection, what: str) -> None:
         self._connection = connection
@@ -33,9 +33,10 @@ class Tables:
             folded(name): (name, facts) for name, facts in table_facts(connection).items() if facts.kind == "table"
         } | own_content(connection)
         self._read: dict[str, Table] = {}
-        self.going: dict[str, str] = {}  # folded table -> its temporary table
+        self.marked: dict[str, str] = {}  # folded name of a table -> its temporary table
 
     def find(self, name: str) -> Table | None:
+        """Return the table with that name in any case, or None."""
         if folded(name) not in self._facts:
             return None
         if folded(name) not in self._read:
@@ -44,13 +45,13 @@ class Tables:
         return self._read[folded(name)]
 
     def keys(self, table: Table) -> tuple[str, ...]:
-        """How SQL names the columns by which a row is known, quoted."""
+        """Return the quoted names of the columns that identify a row. Raises NotErased if there are none."""
         if not table.without_rowid:
             rowid = seek_name(table)
             if rowid is None:
                 raise NotErased(
                     f"the erasures cannot be replayed on {self._what}: the columns of {table.name} hide its rowid; "
-                    "use another backup, or --without-erasures where that is allowed"
+                    "use another backup, or --without-erasures if that is allowed"
                 )
             return (rowid,)
         rows = self._connection.execute(
@@ -58,28 +59,28 @@ class Tables:
         )
         return tuple(quote_name(name) for (name,) in rows)
 
-    def goes(self, table: Table) -> str:
-        """The temporary table of that table's rows that go."""
-        if folded(table.name) not in self.going:
-            name = f"temp.going_{len(self.going)}"
+    def marked_table(self, table: Table) -> str:
+        """Return the name of the temporary table of marked rows, and create it if needed."""
+        if folded(table.name) not in self.marked:
+            name = f"temp.marked_{len(self.marked)}"
             count = len(self.keys(table))
             columns = ", ".join(f"k{number}" for number in range(count))
             self._connection.execute(f"CREATE TABLE {name}({columns}, PRIMARY KEY({columns})) WITHOUT ROWID")
-            self.going[folded(table.name)] = name
-        return self.going[folded(table.name)]
+            self.marked[folded(table.name)] = name
+        return self.marked[folded(table.name)]
 
-    def is_going(self, table: Table) -> str:
-        """The SQL condition that a row of the table goes."""
+    def is_marked(self, table: Table) -> str:
+        """Return the SQL condition that a row of the table is marked."""
         keys = self.keys(table)
         left = f"({', '.join(keys)})" if len(keys) > 1 else keys[0]
         right = ", ".join(f"k{number}" for number in range(len(keys)))
-        return f"{left} IN (SELECT {right} FROM {self.goes(table)})"
+        return f"{left} IN (SELECT {right} FROM {self.marked_table(table)})"
 
 
 def find_place(
     tables: Tables, name: str, columns: Sequence[str], done: Replayed, what: str, absent: frozenset[str]
 ) -> Table | None:
-    """The table, when it and the columns are there. None when they are known to be absent. Raises NotErased."""
+    """Return the table, or None if it or a column is missing and named as absent. Raises NotErased otherwise."""
     table = tables.find(name)
     known = {folded(column.name) for column in table.columns} if table else set()
     missing = [column for column in columns if folded(column) not in known]
@@ -92,7 +93,7 @@ def find_place(
         return None
     raise NotErased(
         f"an erasure cannot be replayed on {what}: it has no {place}; if that was renamed, record the erasure again "
-        f"with the old name (--also), and if it did not exist yet, add --absent {place}"
+        f"with the old name (--also); if it did not exist yet, add --absent {place}"
     )
 
 
@@ -104,11 +105,11 @@ def find_rows(
     entries: Sequence[Erasure],
     hasher: Hasher,
 ) -> int:
-    """One pass over a column: the keys of the rows whose value is in one of the entries. Returns how many they are."""
+    """Mark the rows of one column whose value is in one of the entries. Returns how many there are."""
     hashes = {bytes.fromhex(each) for entry in entries for each in entry.hashes}
     coarse = {each for entry in entries for each in entry.filter}
     keys, column = tables.keys(table), quote_name(place.column)
-    into = tables.goes(table)
+    into = tables.marked_table(table)
     insert = f"INSERT OR IGNORE INTO {into} VALUES({', '.join('?' * len(keys))})"
     rows, value = _values(connection, table, keys, column)
     found = [row[: len(keys)] for row in hasher.matching(rows, value, hashes, coarse, fold=place.fold)]
@@ -117,9 +118,9 @@ def find_rows(
 
 
 def _values(connection: apsw.Connection, table: Table, keys: Sequence[str], column: str) -> tuple[Rows, ValueOf]:
-    """Returns the rows, which begin with their keys, and what reads the value of one. NULLs are left out.
+    """Return the rows, which begin with their keys, and a function that reads the value of one. NULLs are left out.
 
-    Text is in UTF-8, and numbers are as SQLite writes them.
+    Text is in UTF-8, and numbers are in SQLite's text form.
     """
     listed = ", ".join(keys)
     encoding = str(connection.pragma("encoding"))

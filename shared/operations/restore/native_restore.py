@@ -28,7 +28,7 @@ from shared.operations.backup.safety import SafetyBackup
 from shared.operations.restore.options import Restored
 from shared.operations.restore.same import difference
 from shared.operations.restore.to_cloud import take_while_quiet
-from shared.operations.verify.child import look
+from shared.operations.verify.child import summarize
 from shared.runtime.confined import Confined
 from shared.runtime.progress import Progress, silent
 from shared.runtime.workspace import scratch_folder
@@ -223,7 +223,7 @@ def _prove(options: NativeRestoreOptions, before: Path, proof: Path, progress: P
     """Downloads and checks the database. Returns tables, rows, and whether it equals `before`. Raises NotGood."""
     snapshot_cloud(options.target, proof, allow_corrupt=True, watch=lambda done, total: progress("prove", done, total))
     with Confined() as child:
-        found = look(child, proof, options.target.display)
+        found = summarize(child, proof, options.target.display)
     if not found.integrity.good:
         raise NotGood(
             f"{options.target.display} is damaged after its native restore, integrity_check says: "

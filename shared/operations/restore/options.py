@@ -9,8 +9,8 @@ from shared.catalog.backup import Backup
 from shared.catalog.listing import Catalog
 from shared.keys import WrappingKey
 from shared.operations.backup.safety import SafetyBackup
+from shared.operations.erasure.pending import DEFAULT_ERASURES, ErasureOptions
 from shared.operations.erasure.replayed import Replayed
-from shared.operations.erasure.way_out import USUAL, WayOut
 from shared.operations.restore.migrations import Migrations
 from shared.operations.verify.check import Check
 from shared.sqlite.location import FileLocation
@@ -48,7 +48,7 @@ class RestoreOptions:
     keep_safety_for: timedelta = timedelta(days=30)
     migrations: Path | None = None
     permit: "Permit | None" = None
-    erasures: WayOut = USUAL
+    erasures: ErasureOptions = DEFAULT_ERASURES
     prove_if_erased: bool = False
     safety_in: Store | None = None
 

@@ -6,13 +6,13 @@ from pathlib import Path
 from shared.catalog.paths import manifests_below
 from shared.catalog.verdicts import Opened
 from shared.clock import rfc3339
-from shared.continuous.path import Below
+from shared.continuous.path import Parents
 from shared.errors import NotGood, StoreError
 from shared.model.manifest import Artifact, Manifest
 from shared.model.names import Format
 from shared.operations.restore.options import Proven, RestoreOptions
 from shared.operations.verify.check import Check
-from shared.operations.verify.child import INSIDE, hold, prove
+from shared.operations.verify.child import INSIDE, check_quick, prove
 from shared.operations.verify.identity import EarlierProof, earlier_proof, read_back
 from shared.operations.verify.rebuild import none_usable, rebuild, rebuild_image
 from shared.runtime.confined import Confined
@@ -87,8 +87,8 @@ class _Rebuilder:
                 read_back(path, artifact, progress)
                 return _by_identity(path, artifact, earlier)
         with Confined(INSIDE) as child:
-            below = Below(options.key, manifests_below(options.backup))
-            rebuild(store, manifest, artifact, data_key, path, child, below=below, progress=progress)
+            parents = Parents(options.key, manifests_below(options.backup))
+            rebuild(store, manifest, artifact, data_key, path, child, parents=parents, progress=progress)
             return self._checked(child, path, artifact)
 
     def _checked(self, child: Confined, path: Path, artifact: Artifact) -> Rebuilt:
@@ -100,10 +100,10 @@ class _Rebuilder:
         proof = None
         if self.options.prove:
             proof = prove(child, path, manifest, artifact.format, progress=self.progress)
-        checks = proof.checks if proof else hold(child, path, manifest)
+        checks = proof.checks if proof else check_quick(child, path, manifest)
         failed = [check for check in checks if not check.ok]
         if failed:
-            raise NotGood(f"{manifest.id} came back different: {'; '.join(check.detail for check in failed)}")
+            raise NotGood(f"{manifest.id} does not match its manifest: {'; '.join(check.detail for check in failed)}")
         notes = _damage(proof.source_damage) if proof else []
         return Rebuilt(path, artifact, notes, checks, Proven("full") if proof else None)
 

@@ -13,14 +13,14 @@ from shared.clock import Clock, rfc3339, utc_now
 from shared.errors import NotGood
 from shared.model.manifest import Artifact, Manifest
 from shared.model.names import Format
+from shared.operations.erasure.pending import pending_for
 from shared.operations.erasure.replayed import Replayed
-from shared.operations.erasure.way_out import pending_for
 from shared.operations.restore.migrations import compare_migrations, read_journal
 from shared.operations.restore.options import Restored, RestoreOptions, RestorePlan
 from shared.operations.restore.permitted import check_permit
 from shared.operations.restore.rebuilt import first_present, rebuild_first_good
 from shared.operations.restore.target import RestoreTarget, restore_target
-from shared.operations.verify.child import look, take_part
+from shared.operations.verify.child import summarize, take_part
 from shared.runtime.confined import Confined
 from shared.runtime.progress import Progress, silent
 from shared.runtime.so_far import note
@@ -66,7 +66,7 @@ def restore(options: RestoreOptions, *, clock: Clock = utc_now, progress: Progre
             tables, rows = part.tables, part.rows
         elif erased is not None:
             with Confined() as child:
-                found = look(child, path, manifest.id)
+                found = summarize(child, path, manifest.id)
             tables, rows = found.tables, found.rows
         migrations = compare_migrations(rebuilt.path, journal) if journal else None
         safety, notes = target.put(path, options, scratch, clock, progress)

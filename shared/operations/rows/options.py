@@ -9,8 +9,8 @@ from shared.catalog.backup import Backup
 from shared.catalog.listing import Catalog
 from shared.keys import WrappingKey
 from shared.operations.backup.safety import SafetyBackup
+from shared.operations.erasure.pending import DEFAULT_ERASURES, ErasureOptions
 from shared.operations.erasure.replayed import Replayed
-from shared.operations.erasure.way_out import USUAL, WayOut
 from shared.sqlite.location import FileLocation
 from shared.sqlitecloud.location import CloudLocation
 
@@ -37,7 +37,7 @@ class RowsOptions:
     environment: str = "development"
     keep_safety_for: timedelta = timedelta(days=30)
     permit: "Permit | None" = None  # the approval of two persons
-    way: WayOut = USUAL
+    erasures: ErasureOptions = DEFAULT_ERASURES
     on_erased: Callable[[Replayed], None] = lambda _erased: None  # called for erasures replayed on the backup
 
     @property

@@ -87,7 +87,13 @@ def _prepared(options: RowsOptions, *, values: bool, progress: Progress) -> Iter
         backup, target, keys = scratch / "backup.sqlite", scratch / "target.sqlite", scratch / "plan.sqlite"
         erased: list[Replayed] = []
         manifest = rebuild_backup(
-            options.catalog, options.backup, options.key, backup, way=options.way, erased=erased, progress=progress
+            options.catalog,
+            options.backup,
+            options.key,
+            backup,
+            erasures=options.erasures,
+            erased=erased,
+            progress=progress,
         )
         for each in erased:
             options.on_erased(each)

@@ -1,1 +1,1 @@
-"""Verification: rebuilding a database from a backup and proving that it equals its source."""
+"""Verification: rebuild a database from a backup and prove that it equals its source."""

@@ -1,6 +1,6 @@
-"""Climbing the ladder with each artifact of a backup, from its stored bytes to what the database made of it holds.
+"""Prove each artifact of a backup, from its stored bytes to the contents of the database rebuilt from it.
 
-Both at once where two processors, memory and disk have room for it, else one after the other.
+Both artifacts are proven at once if there are two processors and enough memory and disk; otherwise one after the other.
 """
 
 import os
@@ -20,7 +20,7 @@ from shared.model.manifest import Artifact, Manifest
 from shared.model.names import Format
 from shared.operations.verify.child import INSIDE, prove
 from shared.operations.verify.rebuild import watched, write_database
-from shared.operations.verify.rungs import Noted, Rungs
+from shared.operations.verify.rungs import Rungs, SourceErrors
 from shared.runtime.confined import Confined
 from shared.runtime.disk import KEPT_FREE, free_bytes
 from shared.runtime.memory import free_memory
@@ -30,14 +30,14 @@ from shared.stores import Store
 from shared.text import count
 
 _OPENS = {Format.SQL: "sql", Format.SQLITE: "image"}
-_PROCESSES = 256 << 20  # bytes of memory that two climbs take, whatever the size of the database
-_GLANCE = 0.2  # seconds; a signal that another thread was given is noticed all the same
+_PROCESSES = 256 << 20  # bytes of memory that two climbs take, independent of the size of the database
+_GLANCE = 0.2  # seconds between checks for a signal, which the system may deliver to the other thread
 
 
 def climb_artifacts(
     store: Store, manifest: Manifest, data_key: DataKey | None, rungs: Rungs, progress: Progress
 ) -> None:
-    """Adds to `rungs` what is found, of the page image first. Raises StoreError, KeyProblem, SourceError."""
+    """Add the verdicts to `rungs`, those of the page image first. Raises StoreError, KeyProblem or SourceError."""
     artifacts = sorted(manifest.artifacts, key=lambda artifact: artifact.format is not Format.SQLITE)
     with scratch_folder() as scratch:
         climbs = [_Climb(store, manifest, artifact, data_key, scratch) for artifact in artifacts]
@@ -52,7 +52,10 @@ def climb_artifacts(
 
 
 def _has_room_for_both(manifest: Manifest, scratch: Path) -> bool:
-    """What is on the disk may be in memory, too: in a container it is, elsewhere it is slow where it is not."""
+    """Return whether memory and disk suffice to prove both artifacts at once.
+
+    The files count as memory too: a container's disk is memory, and elsewhere the page cache should hold them.
+    """
     its = manifest.sqlite
     files = 2 * its.page_size * its.page_count + sum(artifact.size_bytes for artifact in manifest.artifacts)
     memory = free_memory()
@@ -65,17 +68,17 @@ def _has_room_for_both(manifest: Manifest, scratch: Path) -> bool:
 
 
 def _both(image: "_Climb", sql: "_Climb", progress: Progress) -> list[Rungs]:
-    """SQL, which takes longer, in this thread, where signals arrive. What ends one of them ends both."""
-    given_up = Event()
+    """Prove SQL, which takes longer, in this thread, which receives signals. An exception in one climb ends both."""
+    cancelled = Event()
 
-    def unless_given_up(stage: str, done: int, total: int) -> None:
-        if given_up.is_set():
+    def cancellable(stage: str, done: int, total: int) -> None:
+        if cancelled.is_set():
             raise Cancelled
         progress(stage, done, total)
 
-    with Confined(INSIDE) as child, _beside(image, unless_given_up, given_up) as beside:
+    with Confined(INSIDE) as child, _beside(image, cancellable, cancelled) as beside:
         try:
-            found = sql(child, unless_given_up)
+            found = sql(child, cancellable)
         except Cancelled:
             beside.result()  # raises the reason
             raise
@@ -85,28 +88,28 @@ def _both(image: "_Climb", sql: "_Climb", progress: Progress) -> list[Rungs]:
 
 
 @contextmanager
-def _beside(climb: "_Climb", progress: Progress, given_up: Event) -> Iterator["Future[Rungs]"]:
-    """The climb in another thread during the block; when that is left by an exception, it is given up."""
+def _beside(climb: "_Climb", progress: Progress, cancelled: Event) -> Iterator["Future[Rungs]"]:
+    """Run the climb in another thread during the block, and abort it if the block raises."""
 
     def run(child: Confined) -> Rungs:
         try:
             return climb(child, progress)
         except BaseException:
-            given_up.set()
+            cancelled.set()
             raise
 
     with Confined(INSIDE) as child, ThreadPoolExecutor(1, thread_name_prefix="climb") as pool:
         try:
             yield pool.submit(run, child)
         except BaseException:
-            given_up.set()
+            cancelled.set()
             child.end()
             raise
 
 
 @dataclass(frozen=True)
 class _Climb:
-    """Of one artifact."""
+    """The checks of one artifact, up to the first that fails."""
 
     store: Store
     manifest: Manifest
@@ -143,7 +146,7 @@ class _Climb:
     def _rebuilt(self, rungs: Rungs, target: Path, child: Confined, progress: Progress) -> bool:
         artifact = self.artifact
         with self._stored.open("rb") as stream:
-            source = Noted(read_artifact(stream, artifact, self.data_key, self.manifest.name))
+            source = SourceErrors(read_artifact(stream, artifact, self.data_key, self.manifest.name))
             try:
                 with read_ahead(source) as plain:
                     write_database(artifact.format, watched(plain, artifact, progress), self.manifest, target, child)
@@ -168,7 +171,7 @@ class _Climb:
 
 
 class _KeptBytes:
-    """Stored bytes on their way from the store, kept in a file for the next rung; whoever reads them counts them."""
+    """A stream of stored bytes that also writes them to a file for the next rung and reports progress."""
 
     def __init__(self, stream: BinaryIO, file: BinaryIO, artifact: Artifact, progress: Progress) -> None:
         self._stream = stream

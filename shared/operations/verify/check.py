@@ -1,6 +1,6 @@
-"""Verdicts of the rungs: what both sides of a confined process know.
+"""Verdicts of the checks, which both sides of the confined process use.
 
-This module loads neither `dump` nor SQLite's checks: they run in the confined process alone.
+This module imports neither `dump` nor SQLite's checks, which run only in the confined process.
 """
 
 from dataclasses import dataclass
@@ -12,7 +12,7 @@ from shared.sqlite.remedies import damage_line
 
 @dataclass(frozen=True)
 class Check:
-    """One rung of the ladder and its verdict."""
+    """One check (a rung of the ladder) and its verdict."""
 
     name: str
     ok: bool
@@ -21,7 +21,7 @@ class Check:
 
 @dataclass(frozen=True)
 class Proof:
-    """The rungs above the archive, and what SQLite's full check found."""
+    """The checks of a rebuilt database, and what SQLite's integrity check found."""
 
     checks: list[Check]
     integrity: Integrity
@@ -29,9 +29,9 @@ class Proof:
 
     @property
     def source_damage(self) -> str | None:
-        """Returns what the full check finds in the source, and what repairs it; None if nothing, or if it cannot tell.
+        """Damage of the source and its repair, as one line; None if there is none, or if only SQL was checked.
 
-        A page image whose bytes have the recorded hash is its source.
+        A page image whose bytes have the recorded hash equals its source.
         """
         if self.form is Format.SQL or self.integrity.good:
             return None

@@ -1,4 +1,4 @@
-"""Asking the confined process: the same words as `inside.py` has, on this side of the pipe."""
+"""Call the functions of `inside.py` in the confined process, with limits by the size of the database."""
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -18,8 +18,8 @@ _REMAINS = ("", "-journal", "-wal", "-shm")
 
 
 @dataclass(frozen=True)
-class Looked:
-    """What is known of a database without a manifest."""
+class DatabaseSummary:
+    """Counts of a database that no manifest describes, and what SQLite's full check found in it."""
 
     tables: int
     rows: int
@@ -27,7 +27,7 @@ class Looked:
 
 
 def load(child: Confined, plain: Iterable[bytes], target: Path, journal_mode: str, what: str) -> None:
-    """Makes the new database `target` of SQL; nothing is left there on any exception. Raises what `load_sql` does."""
+    """Load SQL into the new database `target`, and remove it on any exception. Raises what `load_sql` does."""
     allowed = allowances.ALLOWED
     try:
         child.call(
@@ -45,15 +45,15 @@ def load(child: Confined, plain: Iterable[bytes], target: Path, journal_mode: st
 
 
 def remove(target: Path) -> None:
-    """A database that is not whole, and what SQLite may have left beside it."""
+    """Remove an incomplete database, its journal and its WAL files."""
     for suffix in _REMAINS:
         target.with_name(target.name + suffix).unlink(missing_ok=True)
 
 
-def hold(child: Confined, target: Path, manifest: Manifest) -> list[Check]:
-    """The quick rungs that every restore climbs: the schema, and the rows of each table."""
-    limits, what = _of(target), f"reading {manifest.id}"
-    answer = child.call(f"{INSIDE}:hold", target.absolute(), _text(manifest), limits=limits, what=what)
+def check_quick(child: Confined, target: Path, manifest: Manifest) -> list[Check]:
+    """Check the schema and the rows of each table against the manifest, as every restore does."""
+    limits, what = _limits(target), f"reading {manifest.id}"
+    answer = child.call(f"{INSIDE}:check_quick", target.absolute(), _text(manifest), limits=limits, what=what)
     return [Check(**check) for check in answer]
 
 
@@ -65,29 +65,32 @@ def prove(
     *,
     progress: Progress = silent,
 ) -> Proof:
-    """The whole ladder above the archive, as in `judge.prove`. Raises NotGood when it cannot be read at all."""
+    """Run the full proof of a rebuilt database, see `judge.prove`. Raises NotGood if it cannot be read at all."""
     answer = child.call(
         f"{INSIDE}:prove",
         target.absolute(),
         _text(manifest),
         form.value,
-        limits=_of(target),
+        limits=_limits(target),
         what=f"checking {manifest.id}",
         progress=progress,
     )
     return Proof([Check(**check) for check in answer["checks"]], Integrity(**answer["integrity"]), form)
 
 
-def look(child: Confined, target: Path, what: str) -> Looked:
-    """Counts, and SQLite's full check. Raises NotGood when it cannot be read at all."""
-    answer = child.call(f"{INSIDE}:look", target.absolute(), limits=_of(target), what=f"checking {what}")
-    return Looked(answer["tables"], answer["rows"], Integrity(**answer["integrity"]))
+def summarize(child: Confined, target: Path, what: str) -> DatabaseSummary:
+    """Count tables and rows and run SQLite's full check. Raises NotGood if the database cannot be read at all."""
+    answer = child.call(f"{INSIDE}:summarize", target.absolute(), limits=_limits(target), what=f"checking {what}")
+    return DatabaseSummary(answer["tables"], answer["rows"], Integrity(**answer["integrity"]))
 
 
 def take_part(
     child: Confined, whole: Path, part: Path, manifest: Manifest, tables: Iterable[str], *, schema_only: bool
-) -> Looked:
-    """Only the schema, or only some tables, as a new and sound database. Raises UsageError for one that it lacks."""
+) -> DatabaseSummary:
+    """Copy only the schema, or only some tables, into the new database `part`, and check it.
+
+    Raises UsageError for a table that the backup lacks, and NotGood if the copy is not sound.
+    """
     child.call(
         f"{INSIDE}:take_part",
         whole.absolute(),
@@ -95,16 +98,16 @@ def take_part(
         _text(manifest),
         sorted(tables),
         schema_only,
-        limits=_of(whole),
+        limits=_limits(whole),
         what=f"taking a part of {manifest.id}",
     )
-    looked = look(child, part, f"a part of {manifest.id}")
-    if not looked.integrity.good:
-        raise NotGood(f"the part of {manifest.id} that was asked for is not sound: {looked.integrity.problems[0]}")
-    return looked
+    summary = summarize(child, part, f"a part of {manifest.id}")
+    if not summary.integrity.good:
+        raise NotGood(f"the requested part of {manifest.id} is not sound: {summary.integrity.problems[0]}")
+    return summary
 
 
-def _of(target: Path) -> Limits:
+def _limits(target: Path) -> Limits:
     return allowances.ALLOWED.of(target.stat().st_size)
 
 

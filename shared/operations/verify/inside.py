@@ -1,4 +1,4 @@
-"""What the confined process is asked to do. Each function takes its `Call` first; arguments and results are JSON."""
+"""The functions that run in the confined process. Each takes its `Call` first; arguments and results are JSON."""
 
 from collections.abc import Iterator
 from contextlib import closing, contextmanager
@@ -25,19 +25,19 @@ _STEP = 1 << 20
 
 
 def load(call: Call, target: str, journal_mode: str, allowed: dict[str, Any]) -> None:
-    """Makes the new database `target` of the SQL in the stream. What it may take grows with what has come of it."""
+    """Load the SQL of the stream into the new database `target`. The limits grow with the bytes received."""
     load_sql(_growing(call, Allowances(**allowed)), Path(target))
     judge.restore_journal_mode(Path(target), journal_mode)
 
 
-def hold(_call: Call, target: str, manifest: str) -> list[dict[str, Any]]:
-    """The quick rungs."""
+def check_quick(_call: Call, target: str, manifest: str) -> list[dict[str, Any]]:
+    """Check the schema and the rows of each table against the manifest."""
     with _read_errors():
-        return [asdict(check) for check in judge.hold_to_manifest(Path(target), _manifest(manifest))]
+        return [asdict(check) for check in judge.compare_with_manifest(Path(target), _manifest(manifest))]
 
 
 def prove(call: Call, target: str, manifest: str, form: str) -> dict[str, Any]:
-    """All rungs above the archive."""
+    """Run all checks of a rebuilt database."""
     with _read_errors():
         proof = judge.prove(Path(target), _manifest(manifest), Format(form), progress=call.progress)
     return {
@@ -46,8 +46,8 @@ def prove(call: Call, target: str, manifest: str, form: str) -> dict[str, Any]:
     }
 
 
-def look(_call: Call, target: str) -> dict[str, Any]:
-    """What can be said of a database that no manifest describes: how many tables and rows, and SQLite's full check."""
+def summarize(_call: Call, target: str) -> dict[str, Any]:
+    """Count the tables and rows of a database that no manifest describes, and run SQLite's full check."""
     with _read_errors():
         with closing(apsw.Connection(target, flags=apsw.SQLITE_OPEN_READWRITE)) as connection:
             tables, rows = user_tables(connection), count_rows(connection)
@@ -57,13 +57,13 @@ def look(_call: Call, target: str) -> dict[str, Any]:
 
 
 def take_part(_call: Call, whole: str, part: str, manifest: str, tables: list[str], schema_only: bool) -> None:
-    """Only the schema, or only some tables: dumped out of the whole and loaded again."""
+    """Dump only the schema, or only some tables, and load them into the new database `part`."""
     its = _manifest(manifest)
     header = DumpHeader(its.database, rfc3339(its.created_at), its.schema_version)
     with _read_errors(), closing(apsw.Connection(whole, flags=apsw.SQLITE_OPEN_READWRITE)) as connection:
-        there = user_tables(connection)
-        if unknown := set(tables).difference(there):
-            raise UsageError(f"--table {min(unknown)!r} is not in {its.id}, which holds {', '.join(there)}")
+        existing = user_tables(connection)
+        if unknown := set(tables).difference(existing):
+            raise UsageError(f"--table {min(unknown)!r} is not in {its.id}, which holds {', '.join(existing)}")
         load_sql(dump(connection, header, rows=not schema_only, tables=frozenset(tables) or None), Path(part))
     judge.restore_journal_mode(Path(part), its.sqlite.journal_mode)
 

@@ -1,6 +1,6 @@
-"""Holding a database file to the manifest of its backup. It runs in a process of its own: see `inside.py`.
+"""Check a database file against the manifest of its backup. Runs in the confined process, see `inside.py`.
 
-The database may be anyone's, and SQLite computes what its schema says: generated columns, checks, indexes.
+The database is untrusted: reading it runs expressions of its schema, such as generated columns, checks and indexes.
 """
 
 from collections.abc import Iterator
@@ -28,14 +28,14 @@ SOURCE_DAMAGE = "the backup is faithful, and the source itself is damaged"
 
 
 def restore_journal_mode(target: Path, journal_mode: str) -> None:
-    """WAL is kept in the file itself; a dump cannot carry it."""
+    """Set WAL mode, which the database file records and a dump cannot carry."""
     if journal_mode == "wal":
         with closing(apsw.Connection(str(target))) as connection:
             connection.execute("PRAGMA journal_mode=WAL").fetchall()
 
 
-def hold_to_manifest(target: Path, manifest: Manifest) -> list[Check]:
-    """The quick rungs that every restore climbs: the schema, and the rows of each table."""
+def compare_with_manifest(target: Path, manifest: Manifest) -> list[Check]:
+    """Check the schema and the rows of each table against the manifest, as every restore does."""
     with closing(apsw.Connection(str(target), flags=apsw.SQLITE_OPEN_READWRITE)) as connection:
         try:
             return [_schema(connection, manifest), _rows(connection, manifest)]
@@ -46,20 +46,19 @@ def hold_to_manifest(target: Path, manifest: Manifest) -> list[Check]:
 
 
 def prove(target: Path, manifest: Manifest, form: Format, *, progress: Progress = silent) -> Proof:
-    """The whole ladder above the archive: schema, rows, SQLite's own checks, and of SQL the same SQL once more.
+    """Run the full proof of a rebuilt database: schema, rows and SQLite's checks, and for SQL a second dump.
 
-    `form` is the artifact that `target` was made of, whose bytes have the recorded hash.
+    `form` is the artifact from which `target` was made; its bytes have the recorded hash.
 
-    A page image is the source itself, byte for byte, and the recorded SQL was dumped from these bytes. What is left to
-    ask is whether SQLite finds them whole: its full check. Damage that it finds is the source's: it is reported, and
-    the backup is good.
+    A page image equals the source byte for byte, and the recorded SQL was dumped from the same bytes. Only SQLite's
+    full check is left. Damage that it finds is damage of the source: it is reported, and the backup is good.
 
-    A database made of SQL is dumped again: the recorded hash says that nothing was lost on the way in or out. SQLite
-    has just built its indexes, so the quick check is enough; the database may be no worse than the source was.
+    A database loaded from SQL is dumped again: if the hash is the recorded one, nothing was lost in either direction.
+    SQLite has just built its indexes, so the quick check suffices. It may find nothing that the source did not have.
     """
     from_sql = form is Format.SQL
     with _kept_open(target), check_in_background(target, quick=from_sql) as integrity:
-        checks = hold_to_manifest(target, manifest)
+        checks = compare_with_manifest(target, manifest)
         schema, data = checks[0], checks[1:]
         if from_sql:
             data.append(_same_sql(target, manifest, progress))
@@ -72,9 +71,9 @@ def prove(target: Path, manifest: Manifest, form: Format, *, progress: Progress 
 
 @contextmanager
 def _kept_open(target: Path) -> Iterator[None]:
-    """Of a WAL database, the last connection that closes locks out those that open at that moment; so none is last."""
+    """Hold a connection during the block: the last one of a WAL database to close locks out those being opened."""
     with closing(apsw.Connection(str(target), flags=apsw.SQLITE_OPEN_READWRITE)) as connection:
-        with suppress(apsw.Error):  # the checks will say it
+        with suppress(apsw.Error):  # the checks report it
             connection.pragma("schema_version")
         yield
 
@@ -106,23 +105,23 @@ def _rows_in(rows: int | None) -> str:
 
 
 def _of_source(found: Integrity) -> Check:
-    said = "integrity_check and foreign keys as in the source"
-    return Check("integrity", ok=True, detail=said if found.good else f"{SOURCE_DAMAGE}: {damage_line(found.problems)}")
+    damage = None if found.good else f"{SOURCE_DAMAGE}: {damage_line(found.problems)}"
+    return Check("integrity", ok=True, detail=damage or "integrity_check and foreign keys as in the source")
 
 
 def _no_worse(found: Integrity, before: Integrity) -> Check:
-    """Of a database made of SQL: it has no damage, and breaks no rules, that the source did not."""
+    """Check that a database loaded from SQL has no damage or foreign key violation that the source did not have."""
     new = [problem for problem in found.problems if problem not in before.problems]
     if found.foreign_key_violations > before.foreign_key_violations:
         new.append(
             f"{count(found.foreign_key_violations, 'foreign key violation')}, {before.foreign_key_violations} before"
         )
-    said = "; ".join(new[:3]) if new else "quick_check and foreign keys as in the source"
-    return Check("integrity", ok=not new and (found.good or not before.good), detail=said)
+    detail = "; ".join(new[:3]) if new else "quick_check and foreign keys as in the source"
+    return Check("integrity", ok=not new and (found.good or not before.good), detail=detail)
 
 
 def _same_sql(target: Path, manifest: Manifest, progress: Progress) -> Check:
-    """Dumped again, with the header it had, it must be the same SQL, byte for byte."""
+    """Check that a second dump with the recorded header gives the same SQL, byte for byte."""
     recorded = manifest.artifact(Format.SQL)
     if recorded is None:
         raise NotGood(f"{manifest.id} has no SQL to compare with")

@@ -1,15 +1,15 @@
-"""Proving a backup good: the ladder from the stored bytes up to the same SQL once more.
+"""Prove a backup good: a ladder of checks, from the stored bytes to a second dump.
 
-    manifest   it is the one that was sealed, every byte of it
-    checksum   each artifact has the stored size and hashes that the manifest announced
-    decrypt    it decrypts and decompresses to the recorded plain size and hash
-    identity   of a point of a chain: its pages, made of a base and increments, are those that were there
+    manifest   the seal matches every byte of the manifest
+    checksum   each artifact has the stored size and hashes that the manifest names
+    decrypt    each artifact decrypts and decompresses to the recorded plain size and hash
+    identity   of a point of a chain: the pages built from a base and increments equal the pages backed up
     sql        the dump loads;  image   the page image opens
     schema     as recorded
-    data       rows per table; of the page image, which is the source byte for byte, SQLite's full check; of what the
-               SQL makes SQLite's quick check, and dumped again it is the same SQL, byte for byte
+    data       rows per table; for a page image SQLite's full check; for SQL SQLite's quick check, and a second dump
+               that gives the same SQL, byte for byte
 
-A rung that fails ends the climb of that artifact; the other artifact is proven all the same.
+A failed check ends the checks of that artifact; the other artifact is still proven.
 """
 
 from collections.abc import Iterable, Iterator
@@ -25,16 +25,16 @@ from shared.catalog.listing import Catalog
 from shared.catalog.opening import open_whole
 from shared.catalog.paths import manifests_below
 from shared.clock import Clock, rfc3339, utc_now
-from shared.continuous.path import Below
+from shared.continuous.path import Parents
 from shared.errors import KeyProblem, NotGood, StoreError
 from shared.keys import WrappingKey
 from shared.model.names import BackupName
 from shared.operations.verify.artifacts import climb_artifacts
 from shared.operations.verify.check import Check
-from shared.operations.verify.child import load, look
+from shared.operations.verify.child import load, summarize
 from shared.operations.verify.points import climb_point
 from shared.operations.verify.rebuild import write_foreign_pages
-from shared.operations.verify.rungs import Noted, Rungs
+from shared.operations.verify.rungs import Rungs, SourceErrors
 from shared.runtime.confined import Confined
 from shared.runtime.progress import Progress, counted, silent
 from shared.runtime.workspace import scratch_folder
@@ -47,17 +47,17 @@ _SQLITE_MAGIC = b"SQLite format 3\0"
 
 @dataclass(frozen=True)
 class Verification:
-    """What a climb of the ladder found."""
+    """The verdict on a backup or a file: its checks, and what else was found."""
 
     id: str
     checks: list[Check]
     name: BackupName | None = None
     verified_at: datetime | None = None
-    source_damage: str | None = None  # what the full check finds in the source itself; the backup is faithful
-    disregarded: str | None = None  # why an earlier verdict on it counts for nothing
-    unrecorded: str | None = None  # why the verdict could not be stored beside the backup
-    passed_over: tuple[str, ...] = ()  # why newer ones are not what `latest` means
-    rests_on: tuple[str, ...] = ()  # ids of the base and increments that a point was made of besides itself
+    source_damage: str | None = None  # damage of the source itself; the backup is faithful
+    disregarded: str | None = None  # why an earlier verdict on it is ignored
+    unrecorded: str | None = None  # why storing the verdict beside the backup failed
+    passed_over: tuple[str, ...] = ()  # for `latest`: why each newer backup was not chosen
+    rests_on: tuple[str, ...] = ()  # of a point: the ids of the other backups it needs
 
     @property
     def ok(self) -> bool:
@@ -98,10 +98,10 @@ def verify_backup(
     clock: Clock = utc_now,
     progress: Progress = silent,
 ) -> Verification:
-    """Climbs the ladder and stores the verdict beside the backup; a store that takes none is in `unrecorded`.
+    """Prove a backup and store the verdict beside it. If storing fails, `unrecorded` says why.
 
-    Raises StoreError when the store fails and KeyProblem when the key cannot be used: neither says
-    anything about the backup, so neither becomes a verdict.
+    Raises StoreError if the store fails and KeyProblem if the key cannot be used. Neither says anything about the
+    backup, so neither becomes a verdict.
     """
     rungs = _climb(catalog, backup, key, progress)
     damage = rungs.image.source_damage if rungs.image else None
@@ -109,18 +109,18 @@ def verify_backup(
     verification = Verification(backup.name.id, rungs.merged(), backup.name, clock(), damage, rests_on=rests_on)
     try:
         catalog.record(backup.name, verification, clock(), rungs.opened)
-    except (StoreError, KeyProblem) as error:  # what was found out is worth saying all the same
+    except (StoreError, KeyProblem) as error:  # the verdict is still returned
         return replace(verification, unrecorded=str(error))
     return verification
 
 
 def verify_file(path: Path, *, progress: Progress = silent) -> Verification:
-    """Proves a plain `.sql`, `.sql.gz`, `.sqlite` or `.sqlite.zst` file: it unpacks, loads and is sound."""
+    """Prove a plain `.sql`, `.sql.gz`, `.sqlite` or `.sqlite.zst` file: it unpacks, loads and is sound."""
     refuse_incomplete_database(path)
     rungs = Rungs()
     with scratch_folder() as scratch, Confined() as child:
         target = scratch / "proof.sqlite"
-        source = Noted(counted(open_compressed(path), progress, "load", path.stat().st_size))
+        source = SourceErrors(counted(open_compressed(path), progress, "load", path.stat().st_size))
         try:
             opening = write_plain(source, target, path, child)
         except NotGood as error:
@@ -128,14 +128,14 @@ def verify_file(path: Path, *, progress: Progress = silent) -> Verification:
             return Verification(path.name, rungs.merged())
         rungs.add("checksum", ok=True, detail="unpacks to its end")
         rungs.add(opening, ok=True, detail="it loads" if opening == "sql" else "it opens")
-        _check_alone(child, target, rungs, path)
+        _check_unknown(child, target, rungs, path)
     return Verification(path.name, rungs.merged())
 
 
 def write_plain(source: Iterable[bytes], target: Path, path: Path, child: Confined) -> str:
-    """Makes a database of the plain bytes of the file `path`, SQL or pages, told apart by their beginning.
+    """Make a database from the plain bytes of the file `path`. The first bytes tell a page image from SQL.
 
-    Returns `sql` or `image`. Raises NotGood for what is neither.
+    Returns `sql` or `image`. Raises NotGood for a file that is neither.
     """
     pieces = iter(source)
     head = b""
@@ -161,26 +161,26 @@ def _climb(catalog: Catalog, backup: Backup, key: WrappingKey | None, progress: 
     data_key = rungs.opened.data_key
     rungs.add("manifest", ok=True, detail="sealed, every byte as written")
     if not manifest.integrity.good:
-        rungs.add("data", ok=False, detail=f"it was taken of a damaged database: {manifest.integrity.problems[0]}")
+        rungs.add("data", ok=False, detail=f"taken from a damaged source: {manifest.integrity.problems[0]}")
     if not manifest.artifacts:
         rungs.add("checksum", ok=False, detail="the manifest names no artifact")
     if manifest.chain is not None:
-        climb_point(catalog.store, manifest, data_key, Below(key, manifests_below(backup)), rungs, progress)
+        climb_point(catalog.store, manifest, data_key, Parents(key, manifests_below(backup)), rungs, progress)
         return rungs
     climb_artifacts(catalog.store, manifest, data_key, rungs, progress)
     return rungs
 
 
-def _check_alone(child: Confined, target: Path, rungs: Rungs, path: Path) -> None:
-    """What can be said of a database that no manifest describes."""
+def _check_unknown(child: Confined, target: Path, rungs: Rungs, path: Path) -> None:
+    """Check a database that no manifest describes."""
     try:
-        found = look(child, target, str(path))
+        found = summarize(child, target, str(path))
     except NotGood as error:
         rungs.add("schema", ok=False, detail=str(error))
         return
     rungs.add("schema", ok=True, detail=count(found.tables, "table"))
-    said = "; ".join(found.integrity.problems[:3]) or f"{count(found.rows, 'row')}, integrity_check ok"
-    rungs.add("data", ok=found.integrity.good, detail=said)
+    detail = "; ".join(found.integrity.problems[:3]) or f"{count(found.rows, 'row')}, integrity_check ok"
+    rungs.add("data", ok=found.integrity.good, detail=detail)
 
 
 def _chain(head: bytes, rest: Iterable[bytes]) -> Iterator[bytes]:

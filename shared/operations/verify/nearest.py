@@ -1,4 +1,4 @@
-"""Which other backups can be restored, where the one that was meant cannot: asked of the store, object by object."""
+"""Find other backups that can be restored when the chosen one cannot, by checking their stored objects."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -9,7 +9,7 @@ from shared.catalog.listing import Catalog
 from shared.catalog.opening import open_manifest
 from shared.catalog.paths import manifests_below
 from shared.clock import rfc3339
-from shared.continuous.path import Below, objects_of, path_to
+from shared.continuous.path import Parents, objects_of, path_to
 from shared.errors import NotGood, ObjectMissing
 from shared.keys import WrappingKey
 from shared.model.manifest import Artifact
@@ -17,34 +17,40 @@ from shared.model.names import SAFETY_PREFIX
 
 
 class Search:
-    """Looks at stored bytes, at each object once however many points rest on it."""
+    """Checks stored objects, each only once even if many points need it."""
 
     def __init__(self, catalog: Catalog, key: WrappingKey | None) -> None:
         self._catalog = catalog
         self._key = key
         self._known: dict[str, bool] = {}
 
-    def first_that_holds(self, backups: Iterable[Backup]) -> Backup | None:
-        """The first that is good as far as is known and whose stored bytes are as its manifest says.
+    def first_usable(self, backups: Iterable[Backup]) -> Backup | None:
+        """Return the first backup not known to be bad whose stored bytes match its manifest, or None.
 
-        Raises StoreError or KeyProblem when that cannot be told.
+        Raises StoreError or KeyProblem if the check itself fails.
         """
-        return next((backup for backup in backups if backup.good and self.holds(backup)), None)
+        return next((backup for backup in backups if backup.good and self._is_usable(backup)), None)
 
     def around(self, own: Sequence[Backup], moment: datetime) -> tuple[Backup | None, Backup | None]:
-        """Of a database's backups, newest first: the nearest at or before that moment, and the nearest after it."""
+        """Return the nearest usable backup at or before `moment`, and the nearest after it.
+
+        `own` are the backups of one database, newest first.
+        """
         fitting = [backup for backup in own if not backup.name.id.startswith(SAFETY_PREFIX)]
         earlier = (backup for backup in fitting if backup.created_at <= moment)
         later = (backup for backup in reversed(fitting) if backup.created_at > moment)
-        return self.first_that_holds(earlier), self.first_that_holds(later)
+        return self.first_usable(earlier), self.first_usable(later)
 
-    def holds(self, backup: Backup) -> bool:
-        """Whether its manifest is authentic and the stored bytes of an artifact (of a point: all) are as it says."""
+    def _is_usable(self, backup: Backup) -> bool:
+        """Return whether the manifest is authentic and the stored bytes of an artifact match it.
+
+        A point needs all objects on its path.
+        """
         try:
             manifest, data_key = open_manifest(self._catalog, backup, self._key)
             if manifest.chain is None:
                 return any(self._is_as_stored(artifact) for artifact in manifest.artifacts)
-            path = path_to(self._catalog.store, manifest, data_key, Below(self._key, manifests_below(backup)))
+            path = path_to(self._catalog.store, manifest, data_key, Parents(self._key, manifests_below(backup)))
         except (NotGood, ObjectMissing):
             return False
         found = [step.manifest.artifact(form) for step, form in objects_of(path)]
@@ -52,10 +58,10 @@ class Search:
 
     def _is_as_stored(self, artifact: Artifact) -> bool:
         if artifact.object not in self._known:
-            self._known[artifact.object] = self._look(artifact)
+            self._known[artifact.object] = self._matches(artifact)
         return self._known[artifact.object]
 
-    def _look(self, artifact: Artifact) -> bool:
+    def _matches(self, artifact: Artifact) -> bool:
         try:
             with self._catalog.store.open(artifact.object) as stored:
                 check_stored(stored, artifact)
@@ -64,8 +70,8 @@ class Search:
         return True
 
 
-def said_of(earlier: Backup | None, later: Backup | None) -> str:
-    """Where one can go instead, for the end of an error."""
+def alternatives(earlier: Backup | None, later: Backup | None) -> str:
+    """Describe the alternatives, for the end of an error."""
     found = [
         f"{backup.name.id}, taken {rfc3339(backup.created_at)}, {when} it"
         for backup, when in ((earlier, "before"), (later, "after"))

@@ -1,18 +1,18 @@
-"""Proving a point of a chain: every object on its path, the pages as they were, and then as any page image."""
+"""Prove a point of a chain: every object on its path, the identity of the rebuilt pages, then as any page image."""
 
 from pathlib import Path
 from typing import Protocol
 
 from shared.archive.data_key import DataKey
 from shared.archive.reader import check_stored
-from shared.continuous.path import Below, Step, objects_of, path_to
+from shared.continuous.path import Parents, Step, objects_of, path_to
 from shared.continuous.rebuild import rebuild_pages
 from shared.errors import NotGood, ObjectMissing
 from shared.model.manifest import Manifest
 from shared.model.names import Format
 from shared.operations.verify.check import Proof
 from shared.operations.verify.child import prove
-from shared.operations.verify.rebuild import hold_pages
+from shared.operations.verify.rebuild import check_pages
 from shared.runtime.confined import Confined
 from shared.runtime.progress import Progress
 from shared.runtime.workspace import scratch_folder
@@ -21,7 +21,7 @@ from shared.text import count
 
 
 class RungCollector(Protocol):
-    """What a climb collects its verdicts in."""
+    """Collects the verdicts of a climb."""
 
     image: Proof | None
     rests_on: list[str]
@@ -33,13 +33,13 @@ def climb_point(
     store: Store,
     manifest: Manifest,
     data_key: DataKey | None,
-    below: Below,
+    parents: Parents,
     rungs: RungCollector,
     progress: Progress,
 ) -> None:
-    """Climbs from the path's manifests to SQLite's own checks of what it makes."""
+    """Check the manifests of the path, its objects, the rebuilt pages, and the database they make."""
     try:
-        path = path_to(store, manifest, data_key, below)
+        path = path_to(store, manifest, data_key, parents)
     except NotGood as error:
         rungs.add("manifest", ok=False, detail=str(error))
         return
@@ -48,7 +48,7 @@ def climb_point(
         return
     with scratch_folder() as scratch:
         target = scratch / "point.sqlite"
-        if _made(store, path, target, rungs, progress):
+        if _rebuilt(store, path, target, rungs, progress):
             _prove(manifest, target, rungs, progress)
 
 
@@ -71,7 +71,7 @@ def _as_stored(store: Store, path: list[Step], rungs: RungCollector) -> bool:
     )
 
 
-def _made(store: Store, path: list[Step], target: Path, rungs: RungCollector, progress: Progress) -> bool:
+def _rebuilt(store: Store, path: list[Step], target: Path, rungs: RungCollector, progress: Progress) -> bool:
     manifest = path[-1].manifest
     try:
         rebuild_pages(store, path, target, lambda done, total: progress("rebuild", done, total))
@@ -84,7 +84,7 @@ def _made(store: Store, path: list[Step], target: Path, rungs: RungCollector, pr
 
 def _prove(manifest: Manifest, target: Path, rungs: RungCollector, progress: Progress) -> None:
     try:
-        hold_pages(target, manifest)
+        check_pages(target, manifest)
         with Confined() as child:
             rungs.image = prove(child, target, manifest, Format.PAGES, progress=progress)
     except NotGood as error:

@@ -1,7 +1,6 @@
-"""From an artifact in a store back to a database file.
+"""Rebuild a database file from an artifact in a store.
 
-What `rebuild` makes is provisional until it returns: it lies under a private name, and on any
-failure it is gone.
+The file is provisional until `rebuild` returns: it has a private name and is removed on any failure.
 """
 
 import itertools
@@ -15,7 +14,7 @@ from typing import BinaryIO
 from shared.archive.data_key import DataKey
 from shared.archive.pipeline import read_ahead
 from shared.archive.reader import read_artifact
-from shared.continuous.path import Below, path_to
+from shared.continuous.path import Parents, path_to
 from shared.continuous.rebuild import rebuild_pages
 from shared.errors import NotGood, ObjectMissing, StoreError
 from shared.model.manifest import Artifact, Manifest
@@ -29,10 +28,10 @@ from shared.sqlite.header import Header, parse_header, read_header, why_unreadab
 from shared.stores import Store
 from shared.text import count
 
-_AFTER_THE_LAST_PAGE = 1 << 20  # bytes that SQLite would not look at
-_MOST_UNCOUNTED = 1 << 30  # of a file whose header counts no pages, which only a SQLite before 2010 writes
+_AFTER_THE_LAST_PAGE = 1 << 20  # bytes; SQLite ignores what follows the last page
+_MOST_UNCOUNTED = 1 << 30  # bytes; of a file without a page count in its header, as SQLite before 2010 wrote it
 _MOST_EXPANSION = 100
-_NOTHING = Below()
+_NOTHING = Parents()
 
 
 def rebuild(
@@ -43,19 +42,19 @@ def rebuild(
     target: Path,
     child: Confined,
     *,
-    below: Below = _NOTHING,
+    parents: Parents = _NOTHING,
     progress: Progress = silent,
 ) -> None:
-    """Makes a database file at `target`, which must not exist, from one artifact.
+    """Rebuild a database from one artifact as the new file `target`.
 
-    The pages of an increment are put over those of all that is `below` it. Every stored and plain byte
-    has been counted and hashed when it returns. Raises NotGood for an artifact that is not what the manifest says,
-    StoreError or SourceError for the places.
+    An increment's pages are applied over those of its `parents`. Every stored and plain byte has been counted
+    and hashed when it returns. Raises NotGood if the artifact does not match the manifest, StoreError if the store
+    fails, and SourceError if the disk does.
     """
     if artifact.format is Format.PAGES:
         watch = partial(progress, str(artifact.format))
-        rebuild_pages(store, path_to(store, manifest, data_key, below), target, watch)
-        hold_pages(target, manifest)
+        rebuild_pages(store, path_to(store, manifest, data_key, parents), target, watch)
+        check_pages(target, manifest)
         return
     with _plain(store, manifest, artifact, data_key) as plain:
         write_database(artifact.format, watched(plain, artifact, progress), manifest, target, child)
@@ -70,7 +69,7 @@ def rebuild_image(
     *,
     progress: Progress = silent,
 ) -> None:
-    """The same from a whole page image, for which nothing is run."""
+    """Rebuild a database from a whole page image, which needs no confined process."""
     with _plain(store, manifest, artifact, data_key) as plain:
         write_image(watched(plain, artifact, progress), manifest, target)
 
@@ -86,9 +85,9 @@ def _plain(store: Store, manifest: Manifest, artifact: Artifact, data_key: DataK
 
 
 def write_database(form: Format, plain: Iterable[bytes], manifest: Manifest, target: Path, child: Confined) -> None:
-    """Makes the database from an artifact's plain bytes; its journal mode is as the source's was.
+    """Make the database from an artifact's plain bytes, with the journal mode of the source.
 
-    SQL runs in `child`. Raises SourceError when there is no room for it.
+    SQL runs in `child`. Raises NotGood, and SourceError if the disk has no room.
     """
     if form is not Format.SQL:
         write_image(plain, manifest, target)
@@ -99,11 +98,11 @@ def write_database(form: Format, plain: Iterable[bytes], manifest: Manifest, tar
 
 
 def write_image(plain: Iterable[bytes], manifest: Manifest, target: Path) -> None:
-    """Makes the database of a page image's plain bytes. Raises NotGood, SourceError when there is no room for it."""
+    """Make the database from a page image's plain bytes. Raises NotGood, and SourceError if the disk has no room."""
     its, what = manifest.sqlite, f"the database of {manifest.id}"
     check_room(target.parent, its.page_size * its.page_count, what)
     try:
-        # One of a damaged database is kept as it was found.
+        # An image of a damaged database is kept as it is, whatever its size.
         _write_pages(plain, target, its.page_size * its.page_count if manifest.integrity.good else None, what)
         _check_pages(target, manifest)
     except BaseException:
@@ -112,17 +111,18 @@ def write_image(plain: Iterable[bytes], manifest: Manifest, target: Path) -> Non
 
 
 def none_usable(manifest: Manifest, failures: Sequence[NotGood | StoreError]) -> NotGood | StoreError:
-    """What to raise when each artifact has failed: NotGood only when that is certain, and not the store's doing."""
-    said = "; ".join(map(str, failures)) or "its manifest names none"
+    """Return the error when all artifacts failed: StoreError if the store caused a failure, otherwise NotGood."""
+    reasons = "; ".join(map(str, failures)) or "its manifest names none"
     if any(isinstance(failure, StoreError) and not isinstance(failure, ObjectMissing) for failure in failures):
-        return StoreError(f"no artifact of {manifest.id} could be used: {said}")
-    return NotGood(f"no artifact of {manifest.id} is good: {said}")
+        return StoreError(f"no artifact of {manifest.id} could be used: {reasons}")
+    return NotGood(f"no artifact of {manifest.id} is good: {reasons}")
 
 
 def write_foreign_pages(plain: Iterable[bytes], target: Path, stored: int, what: str) -> None:
-    """Makes a database file of pages that no manifest describes, out of a file of `stored` bytes.
+    """Make a database file from the pages of a file of `stored` bytes that no manifest describes.
 
-    As many as their header counts, and a little: 64 kB of zstd can become gigabytes. Raises NotGood for more.
+    The size is limited to the pages that the header counts, and 1 MiB: 64 kB of zstd can expand to gigabytes.
+    Raises NotGood for more, and for pages that are no whole database.
     """
     pieces = iter(plain)
     head = b""
@@ -132,9 +132,9 @@ def write_foreign_pages(plain: Iterable[bytes], target: Path, stored: int, what:
             break
     header = parse_header(head[:HEADER_SIZE])
     if header is None:
-        raise NotGood(f"{what} begins as a database, and the rest of its header is none that SQLite takes: use another")
+        raise NotGood(f"cannot read {what}: SQLite does not accept its header; use another file")
     if foreign := why_unreadable(head[:HEADER_SIZE]):
-        raise NotGood(f"{what} {foreign}: use another")
+        raise NotGood(f"{what} {foreign}: use another file")
     if header.page_count:
         most = header.page_size * header.page_count + _AFTER_THE_LAST_PAGE
     else:
@@ -148,14 +148,19 @@ def write_foreign_pages(plain: Iterable[bytes], target: Path, stored: int, what:
 
 
 def _check_whole(size: int, header: Header, what: str) -> None:
-    """SQLite reads zeros behind a cut last page, and takes less than a page for an empty database. Raises NotGood."""
+    """Raise NotGood for a file that is cut short.
+
+    SQLite would read a cut last page as zeros, and less than one page as an empty database.
+    """
     if size < header.page_size:
-        raise NotGood(f"{what} has {count(size, 'byte')}, less than one page of its {header.page_size}: use another")
+        raise NotGood(
+            f"{what} has {count(size, 'byte')}, less than one page of its {header.page_size}: use another file"
+        )
     pages = header.page_count or -(-size // header.page_size)
     if size < pages * header.page_size:
         raise NotGood(
             f"{what} is cut short: it has {count(size, 'byte')}, and {count(pages, 'page')} of {header.page_size} make "
-            f"{pages * header.page_size}; use another"
+            f"{pages * header.page_size}; use another file"
         )
 
 
@@ -165,13 +170,13 @@ def _write_pages(plain: Iterable[bytes], target: Path, most: int | None, what: s
         for piece in Reserve([target.parent]).watched(plain):
             done += len(piece)
             if most is not None and done > most:
-                raise NotGood(f"{what} unpacks to more than the {most} bytes that it says it has: use another one")
+                raise NotGood(f"{what} unpacks to more than the {most} bytes that it may have: use another one")
             image.write(piece)
     return done
 
 
-def hold_pages(target: Path, manifest: Manifest) -> None:
-    """Checks them, and leaves no file that is not as it must be."""
+def check_pages(target: Path, manifest: Manifest) -> None:
+    """Check a page image against the manifest, and remove the file if it does not match. Raises NotGood."""
     try:
         _check_pages(target, manifest)
     except NotGood:
@@ -180,9 +185,9 @@ def hold_pages(target: Path, manifest: Manifest) -> None:
 
 
 def _check_pages(target: Path, manifest: Manifest) -> None:
-    """Holds a page image to SQLite's header and to the pages that were backed up. Raises NotGood."""
+    """Check the header of a page image, and its size against the pages backed up. Raises NotGood."""
     if not manifest.integrity.good:
-        return  # kept as it was found
+        return  # an image of a damaged database is kept as it is
     size, wanted = target.stat().st_size, manifest.sqlite.page_size * manifest.sqlite.page_count
     with target.open("rb") as file:
         header = read_header(file.fileno())
@@ -194,10 +199,10 @@ def _check_pages(target: Path, manifest: Manifest) -> None:
 
 
 def private_file(target: Path) -> BinaryIO:
-    """A new file for its owner only, whatever the umask: what comes out of a backup was kept encrypted."""
+    """Open a new file that only its owner can read, whatever the umask: a backup's contents are confidential."""
     return os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb")
 
 
 def watched(plain: Iterable[bytes], artifact: Artifact, progress: Progress) -> Iterator[bytes]:
-    """The plain bytes of an artifact, with the progress of whoever uses them."""
+    """Pass on the plain bytes of an artifact and report progress as they are used."""
     return counted(plain, progress, str(artifact.format), artifact.plain_size_bytes)

@@ -1,4 +1,4 @@
-"""What a climb of the ladder collects its verdicts in."""
+"""The verdicts that the checks of a backup collect."""
 
 from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING
@@ -13,34 +13,36 @@ _RUNGS = ("manifest", "checksum", "decrypt", "identity", "sql", "image", "schema
 
 
 class Rungs:
-    """Collects verdicts by rung; a rung is good when it is for every artifact that reached it."""
+    """Verdicts by rung. A rung is good if it is good for every artifact that reached it."""
 
     def __init__(self) -> None:
         self._checks: list[Check] = []
         self.rests_on: list[str] = []
-        self.opened: Opened | None = None  # the manifest, whose seal holds: what seals the verdict
-        self.image: Proof | None = None  # of the page image, which tells what the full check says of the source
+        self.opened: Opened | None = None  # the manifest with its checked seal, which seals the verdict
+        self.image: Proof | None = None  # of the page image: shows damage of the source
 
     def add(self, name: str, *, ok: bool, detail: str) -> bool:
+        """Add a check, and return `ok`."""
         self._checks.append(Check(name, ok, detail))
         return ok
 
     def take(self, other: "Rungs") -> None:
-        """The verdicts of a climb that was made beside this one."""
+        """Add the verdicts of another climb."""
         self._checks += other._checks
         self.image = self.image or other.image
 
     def merged(self) -> list[Check]:
+        """Return one check per rung reached, in the order of the ladder."""
         found = [(rung, [check for check in self._checks if check.name == rung]) for rung in _RUNGS]
         return [
-            Check(rung, all(check.ok for check in checks), _once([check.detail for check in checks]))
+            Check(rung, all(check.ok for check in checks), _join_details([check.detail for check in checks]))
             for rung, checks in found
             if checks
         ]
 
 
-class Noted:
-    """Passes pieces on and remembers an error of their source, so that it is not blamed on the reader."""
+class SourceErrors:
+    """Passes pieces on and keeps an error of their source, to tell it from an error of the reader."""
 
     def __init__(self, source: Iterable[bytes]) -> None:
         self._source = source
@@ -54,6 +56,6 @@ class Noted:
             raise
 
 
-def _once(details: list[str]) -> str:
-    """What both artifacts say, said once."""
+def _join_details(details: list[str]) -> str:
+    """Join the details without repeating those that two artifacts share."""
     return "; ".join(dict.fromkeys(part for detail in details for part in detail.split("; ")))

@@ -20,7 +20,7 @@ from shared.model.lock_names import Unchanged, parse_unchanged
 from shared.model.names import Format, parse
 from shared.model.schedules import parse_schedules
 from shared.monitor.judge import judge
-from shared.monitor.look import look
+from shared.monitor.observe import observe
 from shared.monitor.status import StatusLevel, status_of
 from shared.operations.backup import BackupOptions
 from shared.operations.backup.unchanged import find_unchanged, mark_unchanged
@@ -195,7 +195,7 @@ def test_quiet_database_is_not_stale_but_stopped_schedule_is(options: BackupOpti
         mark_unchanged(options.store, backup.name, taken + night * 24 * HOUR, None)
 
     def stale(after: timedelta) -> tuple[StatusLevel, bool, timedelta | None]:
-        listing, _ = look(options.store, taken + after)
+        listing, _ = observe(options.store, taken + after)
         found = status_of(NAME, listing, DAILY, taken + after)
         events = [finding.event for finding in judge(listing, DAILY, taken + after)]
         return found.standing, "monitor.stale" in events, found.recovery_point
@@ -208,7 +208,7 @@ def test_quiet_database_is_not_stale_but_stopped_schedule_is(options: BackupOpti
 
 def stale(options: BackupOptions, now: datetime, key: WrappingKey | None) -> tuple[bool, list[str]]:
     """Returns whether the database is stale, and the messages about marks."""
-    listing, _ = look(options.store, now, open_key=lambda: key)
+    listing, _ = observe(options.store, now, open_key=lambda: key)
     findings = [each for each in judge(listing, DAILY, now) if each.event is Event.MONITOR_NOT_SEALED]
     messages = [each.message for each in findings]
     return status_of(NAME, listing, DAILY, now).standing is StatusLevel.STALE, messages
@@ -248,10 +248,8 @@ def test_malformed_mark_is_ignored_and_reported(keyed: BackupOptions, content: b
     forged(keyed, Unchanged(backup.name, now - HOUR), content)
     is_stale, (message,) = stale(keyed, now, keyed.key)
     assert is_stale
-    assert message.startswith(
-        f"a mark that nothing was written since on {backup.name.id} of {NAME} counts for nothing, "
-    )
-    assert look(keyed.store, now)[0].databases[NAME][0].unchanged_at is None, "not without the key either"
+    assert message.startswith(f"an unchanged mark on {backup.name.id} of {NAME} counts for nothing, ")
+    assert observe(keyed.store, now)[0].databases[NAME][0].unchanged_at is None, "not without the key either"
 
 
 def test_forged_mark_is_ignored_and_reported(keyed: BackupOptions, tmp_path: Path) -> None:
@@ -270,7 +268,7 @@ def test_forged_mark_is_ignored_and_reported(keyed: BackupOptions, tmp_path: Pat
     for minute, (content, why) in enumerate(attacks, 1):
         forged(keyed, Unchanged(backup.name, now - minute * HOUR / 60), json.dumps(content).encode())
         for opening in (lambda: keyed.key, None):
-            listing, _ = look(keyed.store, now, open_key=opening)
+            listing, _ = observe(keyed.store, now, open_key=opening)
             (seen,) = listing.databases[NAME]
             assert (seen.unchanged_at, seen.mark_doubt) == (now - 30 * HOUR, why) or why in str(seen.mark_doubt)
             assert seen.unchanged_at == now - 30 * HOUR, "the genuine mark before it counts"
@@ -279,7 +277,7 @@ def test_forged_mark_is_ignored_and_reported(keyed: BackupOptions, tmp_path: Pat
     sha256 = true["manifest_sha256"]
     write_mark(keyed.store, backup.name, sha256, now, thief)
     assert stale(keyed, now, keyed.key)[1][0].count("its seal is wrong") == 1
-    listing, _ = look(keyed.store, now)
+    listing, _ = observe(keyed.store, now)
     assert listing.databases[NAME][0].unchanged_at == now, "seals cannot be checked without the key"
 
 
@@ -289,7 +287,7 @@ def test_genuine_mark_counts_with_and_without_key(keyed: BackupOptions) -> None:
     assert run(keyed, 24 * HOUR) == "unchanged"
     now = backup.created_at + 40 * HOUR
     for opening in (lambda: keyed.key, None):
-        listing, _ = look(keyed.store, now, open_key=opening)
+        listing, _ = observe(keyed.store, now, open_key=opening)
         (seen,) = listing.databases[NAME]
         assert seen.behind(now) < 17 * HOUR
         assert seen.mark_doubt is None

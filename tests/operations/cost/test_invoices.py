@@ -138,15 +138,15 @@ def test_shorter_retention_reports_saving_and_reach() -> None:
     found = advice(*[backup(day + 0.5, 2) for day in range(30)])
     half = found["daily: keep for 15 d instead of 30 d"]
     assert half.saves_monthly == pytest.approx(0.60)
-    assert "nothing of this kind from before 15 days ago" in half.note
+    assert "backups of this kind older than 15 days" in half.note
 
 
 def test_second_format_and_soft_delete_are_priced() -> None:
     both = backup(1, 3)
     sql = Item("daily", "orders", both[0].backup, "sql", "STANDARD", 2 * GIB, both[0].created_at, both[0].keep_until)
     found = advice([*both, sql], deleted=backup(40, 5)[:1])
-    assert found["BACKUP_FORMATS=sqlite: no sql beside it"].saves_monthly == pytest.approx(0.04)
-    assert found["BACKUP_FORMATS=sql: no sqlite beside it"].saves_monthly == pytest.approx(0.06)
+    assert found["BACKUP_FORMATS=sqlite: store no sql"].saves_monthly == pytest.approx(0.04)
+    assert found["BACKUP_FORMATS=sql: store no sqlite"].saves_monthly == pytest.approx(0.06)
     assert found["soft delete off"].saves_monthly == pytest.approx(0.10)
 
 

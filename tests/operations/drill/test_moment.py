@@ -7,7 +7,7 @@ import pytest
 
 from shared.clock import rfc3339
 from shared.keys.keyfile import KeyFile
-from shared.operations.drill import Drill, DrillOrder, hold_drill
+from shared.operations.drill import Drill, DrillOptions, drill_database
 from shared.operations.drill.attempt import Role
 from shared.operations.drill.choice import choose
 from shared.operations.drill.page import to_markdown
@@ -29,8 +29,8 @@ def yard(tmp_path: Path) -> Yard:
 
 
 def _drill(yard: Yard, seed: int) -> Drill:
-    options = DrillOrder(yard.catalog, None, yard.key, [], seed)
-    return hold_drill(options, "app.db", yard.catalog.backups(), clock=lambda: yard.now + MINUTE)
+    options = DrillOptions(yard.catalog, None, yard.key, [], seed)
+    return drill_database(options, "app.db", yard.catalog.backups(), clock=lambda: yard.now + MINUTE)
 
 
 def test_drill_restores_newest_point_before_moment_and_reports_its_age(yard: Yard) -> None:
@@ -49,7 +49,7 @@ def test_drill_restores_newest_point_before_moment_and_reports_its_age(yard: Yar
     assert len(chosen) == 3
     document = next(each for each in to_json(drill)["restores"] if each["role"] == "moment")
     assert (document["moment"], document["data_age_seconds"]) == (rfc3339(tried.moment), tried.data_age_seconds)
-    assert f"Asked for as of {tried.moment:%Y-%m-%d %H:%M:%S} UTC" in to_markdown(drill)
+    assert f"A restore as of {tried.moment:%Y-%m-%d %H:%M:%S} UTC" in to_markdown(drill)
     assert "any moment" in draw([_point(drill)])
 
 

@@ -11,7 +11,7 @@ from jobs.verify.drill_places import DrillRequest, drill_request, with_scenarios
 from shared.errors import NotGood, NotPermitted, UsageError
 from shared.keys.keyfile import KeyFile
 from shared.model.kinds import Kind
-from shared.operations.drill import Drill, DrillOrder
+from shared.operations.drill import Drill, DrillOptions
 from shared.operations.drill.bare_machine import restore_on_a_bare_machine
 from shared.operations.drill.history import past_drills, trends
 from shared.operations.drill.page import to_markdown
@@ -125,7 +125,7 @@ def test_scenario_on_sqlite_cloud_verifies_and_removes_new_database(yard: Yard, 
     (yard.folder / "node").mkdir()
     with Server(yard.folder / "node", plain=True) as node:
         address = parse_connection_string(node.url("app.db"), allow_insecure=True).address
-        _, found = play(yard, scenario, copy=True, beside=lambda name: CloudLocation(address, name))
+        _, found = play(yard, scenario, copy=True, new_location=lambda name: CloudLocation(address, name))
         assert found[scenario].ok, (found[scenario].error, found[scenario].checks)
         assert node.catalog.names() == []
         uploads = [text for one in node.connections for text in one.requests if text.startswith("UPLOAD DATABASE")]
@@ -139,7 +139,7 @@ def test_target_outside_policy_is_a_finding(yard: Yard) -> None:
     def refuse(_name: str) -> CloudLocation:
         raise NotPermitted("the policy lists no such target")
 
-    drill, _ = play(yard, Scenario.INSTANCE_FAILURE, beside=refuse)
+    drill, _ = play(yard, Scenario.INSTANCE_FAILURE, new_location=refuse)
     assert "the policy lists no such target" in drill.findings[0]
 
 
@@ -172,7 +172,7 @@ def test_report_and_next_drill_show_previous_times(yard: Yard) -> None:
 def test_scheduled_drill_plays_all_scenarios_once_a_quarter(
     yard: Yard, asked: DrillRequest, month: int, played: int
 ) -> None:
-    options = DrillOrder(yard.catalog, None, None, [], 1)
+    options = DrillOptions(yard.catalog, None, None, [], 1)
     today = datetime(2026, month, 4, 3, tzinfo=UTC)
     found = with_scenarios(options, asked, Settings(), today)
     assert (len(found.scenarios), found.only_scenarios) == (played, bool(asked.scenarios))

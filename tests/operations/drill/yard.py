@@ -14,7 +14,7 @@ from shared.catalog.listing import Catalog
 from shared.model.kinds import Kind
 from shared.model.names import BackupName
 from shared.operations.backup import BackupOptions, take_backup
-from shared.operations.drill import Drill, DrillOrder, hold_drill
+from shared.operations.drill import Drill, DrillOptions, drill_database
 from shared.operations.drill.app_checks import AppCheck, parse_app_checks
 from shared.operations.verify.ladder import verify_backup
 from shared.sqlite.location import FileLocation
@@ -105,9 +105,9 @@ class Yard:
         **more: Any,
     ) -> Drill:
         app_checks: list[AppCheck] = parse_app_checks(checks, "checks.sql")
-        options = DrillOrder(self.catalog, Catalog(self.copy) if copy else None, None, app_checks, seed, **more)
+        options = DrillOptions(self.catalog, Catalog(self.copy) if copy else None, None, app_checks, seed, **more)
         found = self.catalog.backups() if backups is None else backups
-        return hold_drill(options, "app.db", found, clock=lambda: SUNDAY, stopwatch=Ticks(list(ticks)))
+        return drill_database(options, "app.db", found, clock=lambda: SUNDAY, stopwatch=Ticks(list(ticks)))
 
 
 def damage(path: Path) -> None:

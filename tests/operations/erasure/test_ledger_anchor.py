@@ -45,7 +45,7 @@ def test_entries_removed_from_ledger_end_stop_restore(yard: ErasureYard, left: i
     made = yard.backup(NOON)
     for name in ENTRIES[left:]:
         yard.file(name).unlink()
-    refused(yard, made, f"{ENTRIES[left]} of .* is missing, and the newest checkpoint of the audit trail has it")
+    refused(yard, made, f"{ENTRIES[left]} of .* is missing, but the newest checkpoint of the audit trail has it")
 
 
 def test_missing_ledger_stops_restore(yard: ErasureYard) -> None:
@@ -54,7 +54,7 @@ def test_missing_ledger_stops_restore(yard: ErasureYard) -> None:
     for _ in range(3):
         problems = checkpoint(yard)
         assert f"{ENTRIES[0]} is gone since it was under a checkpoint" in problems
-        refused(yard, made, "is missing, and the newest checkpoint")
+        refused(yard, made, "is missing, but the newest checkpoint")
     shutil.move(yard.folder / "taken", yard.file("erasures"))
     assert checkpoint(yard) == []
     assert yard.restored(made, yard.folder / "back.db").erased is not None
@@ -70,13 +70,13 @@ def test_ledger_rolled_back_and_extended_stops_restore(yard: ErasureYard) -> Non
     for number in (2, 3):
         append(yard.store, ledger, ledger.entries[0].model_copy(update={"number": number}))
     (yard.folder / "aside").rename(yard.file("audit"))
-    refused(yard, made, f"{ENTRIES[1]} of .* is another than the newest checkpoint")
+    refused(yard, made, f"{ENTRIES[1]} of .* differs from the one in the newest checkpoint")
 
 
 def test_truncated_ledger_accepts_no_new_entry(yard: ErasureYard) -> None:
     yard.file(ENTRIES[2]).unlink()
     shutil.rmtree(yard.folder / "copies")
-    with pytest.raises(NotErased, match="is missing, and the newest checkpoint"):
+    with pytest.raises(NotErased, match="is missing, but the newest checkpoint"):
         yard.erase(4, NOON + 4 * HOUR)
 
 

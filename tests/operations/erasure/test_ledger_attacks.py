@@ -150,7 +150,7 @@ BRING_BACK = "bring it back from the copy store (litekeep copy)"
         pytest.param(_next_entry_of_another_database, BRING_BACK, id="copied from another database"),
         pytest.param(_sealed_with_another_secret, BRING_BACK, id="sealed with another secret"),
         pytest.param(_too_large, "more than any entry", id="larger than any entry"),
-        pytest.param(_beyond_every_number, "remove what is no entry of yours", id="number beyond all"),
+        pytest.param(_beyond_every_number, "remove objects that are not yours", id="number beyond all"),
     ],
 )
 def test_tampered_ledger_stops_restore_with_remedy(
@@ -234,7 +234,7 @@ def test_second_secret_under_same_key_is_used_only_if_it_opens_entries(
     yard.restored(made, tmp_path / "back.db")
     assert traces(tmp_path / "back.db", "person1@people.example") == []
     yard.file(report_names.erasure_key(1)).write_bytes(key_object(bytes(68), yard.key))
-    with pytest.raises(NotErased, match="is not the entry that was recorded"):
+    with pytest.raises(NotErased, match="is not authentic"):
         yard.restored(made, tmp_path / "again.db")
 
 

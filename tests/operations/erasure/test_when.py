@@ -11,7 +11,7 @@ from shared.keys.keyfile import KeyFile
 from shared.model.manifest import Manifest
 from shared.operations.erasure.ledger import read_ledger
 from shared.operations.erasure.report import report
-from shared.operations.erasure.rewrite import RewriteOrder, rewrite
+from shared.operations.erasure.rewrite import RewriteOptions, rewrite
 from shared.retention.removal import delete_backup
 from tests.operations.erasure.builders import traces
 from tests.operations.erasure.yard import NOON, ErasureYard
@@ -71,7 +71,7 @@ def test_erasure_during_snapshot_is_replayed(yard: ErasureYard) -> None:
 def test_rewrite_includes_backups_within_clock_tolerance(yard: ErasureYard) -> None:
     fast, later = (yard.backup(NOON + after) for after in (CLOCKS_DIFFER_BY, HOUR))
     yard.erase(7, NOON)
-    options = RewriteOrder(
+    options = RewriteOptions(
         yard.store,
         None,
         yard.key,

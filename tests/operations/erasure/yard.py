@@ -13,8 +13,8 @@ from shared.model.kinds import Kind
 from shared.model.manifest import Manifest
 from shared.operations.backup import BackupOptions, Taken, take_backup
 from shared.operations.continuous import run_cycle
-from shared.operations.erasure.record import EraseOrder, Recorded, record
-from shared.operations.erasure.way_out import WayOut
+from shared.operations.erasure.pending import ErasureOptions
+from shared.operations.erasure.record import EraseOptions, Recorded, record
 from shared.operations.restore import RestoreOptions, restore
 from shared.operations.restore.options import Restored
 from shared.sqlite.location import FileLocation
@@ -78,7 +78,7 @@ class ErasureYard:
 
     def erase(self, person: int, at: datetime, store: FolderStore | None = None) -> Recorded:
         own = store is None
-        options = EraseOrder(
+        options = EraseOptions(
             store=store or self.store,
             copy_store=self.copies if own else None,
             key=self.key,
@@ -95,9 +95,9 @@ class ErasureYard:
 
     def restored(self, made: Manifest, target: Path, witness: FolderStore | None = None) -> Restored:
         """Restores the backup to a file, with the usual replay of erasures."""
-        way = WayOut(witness=witness)
+        erasures = ErasureOptions(witness=witness)
         options = RestoreOptions(
-            Catalog(self.store), self.backup_of(made), self.key, FileLocation(target), erasures=way
+            Catalog(self.store), self.backup_of(made), self.key, FileLocation(target), erasures=erasures
         )
         return restore(options)
 

@@ -1,4 +1,4 @@
-"""A bucket, or a workplace for the command line, for whoever asks for one."""
+"""Fixtures of a bucket and of a workplace for the command line."""
 
 from tests.cli.conftest import sample, workplace
 from tests.servers.gcs.fixtures import bucket, gcs, gcs_port

@@ -1,4 +1,4 @@
-"""A store with backups of chosen ages, written object by object: nothing is dumped, so a test takes milliseconds."""
+"""Build a store with backups of chosen ages, object by object; nothing is dumped, so it takes milliseconds."""
 
 import os
 from collections.abc import Iterable
@@ -20,7 +20,7 @@ from shared.stores import Store
 from tests.builders import make_artifact, make_manifest
 
 POLICY = RetentionPolicy(default_retention("production"))
-SIZE = 10  # bytes an artifact
+SIZE = 10  # bytes per artifact
 
 
 @dataclass(frozen=True)
@@ -38,9 +38,9 @@ def ago(days: float) -> datetime:
 def put(
     store: Store, age_days: float, backup_id: str | None = None, *, key: WrappingKey | None = None, **changes: Any
 ) -> BackupName:
-    """Stores a backup of that age: one artifact a format, the manifest, and a verdict unless `verified` is None.
+    """Store a backup of that age: one artifact per format, the manifest, and a verdict unless `verified` is None.
 
-    With `key` manifest and verdict are sealed under it; what was never encrypted is not opened, where a key is set.
+    With `key`, the backup is encrypted and its manifest and verdict are sealed.
     """
     verified = changes.pop("verified", True)
     kind = changes.pop("kind", Kind.DAILY)
@@ -66,14 +66,14 @@ def put(
 
 
 def fill(store: Store, young: int = 5, old: int = 3) -> list[BackupName]:
-    """Young verified ones that protect, and old ones that may go, which are returned newest first."""
+    """Store young verified backups, and old expired ones, which are returned newest first."""
     for number in range(young):
         put(store, 1 + number)
     return [put(store, 100 + number, f"old{number}") for number in range(old)]
 
 
 def put_aged(folder: Path, store: Store, name: str, days: float) -> None:
-    """An object that a folder has had for so long."""
+    """Store an object in a folder, dated `days` ago."""
     store.create(name, b"x" * SIZE, {})
     age(folder, name, days)
 

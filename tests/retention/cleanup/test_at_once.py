@@ -1,4 +1,4 @@
-"""Cleanups, backups, holds and people at once: whatever happens between two steps, nothing that should live goes."""
+"""Concurrent cleanups, backups, holds and users: no kept backup is deleted at any interleaving."""
 
 import threading
 from collections.abc import Callable, Iterator
@@ -20,7 +20,7 @@ from tests.retention.cleanup.shelf import POLICY, age, ago, fill, ids, objects, 
 
 
 class Interrupted(FolderStore):
-    """Before the n-th delete of an object, something else happens."""
+    """Calls a function before the n-th deletion."""
 
     def __init__(self, path: Path, number: int, happens: Callable[[], object]) -> None:
         super().__init__(path)
@@ -42,12 +42,12 @@ def folder(tmp_path: Path) -> Path:
 
 
 @pytest.mark.parametrize("number", range(1, 13))
-def test_a_second_cleanup_is_refused_at_every_step_of_the_first(folder: Path, number: int) -> None:
+def test_second_cleanup_is_refused_at_every_step_of_the_first(folder: Path, number: int) -> None:
     fill(FolderStore(folder))
     refused: list[str] = []
 
     def second() -> None:
-        with pytest.raises(StoreError, match="another cleanup is at work") as caught:
+        with pytest.raises(StoreError, match="another cleanup is running") as caught:
             clean(FolderStore(folder), POLICY)
         refused.append(str(caught.value))
 
@@ -59,8 +59,8 @@ def test_a_second_cleanup_is_refused_at_every_step_of_the_first(folder: Path, nu
 
 
 @pytest.mark.parametrize("number", [1, 2, 5, 9])
-def test_one_whose_lease_was_taken_over_stops_at_once(folder: Path, number: int) -> None:
-    """It slept for hours; another ran meanwhile, and somebody holds what it would delete next."""
+def test_cleanup_stops_when_its_lease_is_taken_over(folder: Path, number: int) -> None:
+    """Its machine was suspended for hours, and another cleanup ran meanwhile."""
     fill(FolderStore(folder))
 
     def others() -> None:
@@ -73,7 +73,7 @@ def test_one_whose_lease_was_taken_over_stops_at_once(folder: Path, number: int)
     assert "new-old" in ids(store)
 
 
-def test_one_whose_lease_ended_stops_before_another_may_begin(folder: Path) -> None:
+def test_cleanup_stops_before_its_lease_expires(folder: Path) -> None:
     old = fill(FolderStore(folder))
     later = [timedelta(0)]
 
@@ -86,7 +86,7 @@ def test_one_whose_lease_ended_stops_before_another_may_begin(folder: Path) -> N
     assert any("run it again" in line for line in outcome.errors)
 
 
-def test_many_cleanups_in_threads_delete_each_backup_once_and_no_other(folder: Path) -> None:
+def test_concurrent_cleanups_delete_each_expired_backup_once(folder: Path) -> None:
     old = fill(FolderStore(folder), young=6, old=6)
     deleted: list[BackupName] = []
     refused: list[str] = []
@@ -110,7 +110,7 @@ def test_many_cleanups_in_threads_delete_each_backup_once_and_no_other(folder: P
 
 
 @pytest.mark.parametrize("number", range(1, 13))
-def test_a_backup_that_is_being_taken_is_left_alone_at_every_step(folder: Path, number: int) -> None:
+def test_backup_in_progress_is_left_alone_at_every_step(folder: Path, number: int) -> None:
     fill(FolderStore(folder))
     name = BackupName(Kind.DAILY, "app", "running")
     FolderStore(folder).create(name.artifact(Format.SQLITE, encrypted=False), b"x" * 10, {})
@@ -126,7 +126,7 @@ def test_a_backup_that_is_being_taken_is_left_alone_at_every_step(folder: Path, 
     assert {artifact.object for artifact in running.artifacts} <= objects(store)
 
 
-def test_a_backup_that_took_a_day_and_stores_its_manifest_now_is_no_orphan(folder: Path) -> None:
+def test_slow_backup_that_stores_its_manifest_now_is_not_swept(folder: Path) -> None:
     fill(FolderStore(folder), old=1)
     name = BackupName(Kind.WEEKLY, "app", "slow")
     slow = FolderStore(folder)
@@ -144,22 +144,22 @@ def test_a_backup_that_took_a_day_and_stores_its_manifest_now_is_no_orphan(folde
     assert {name.artifact(form, encrypted=True) for form in WHOLE} <= objects(slow)
 
 
-def test_a_hold_at_any_moment_keeps_the_backup_or_says_that_it_is_too_late(folder: Path) -> None:
+def test_hold_during_cleanup_keeps_the_backup_or_fails(folder: Path) -> None:
     for number in range(1, 6):
         root = folder / str(number)
         folder.mkdir(exist_ok=True)
         fill(FolderStore(root), old=1)
-        told: list[str] = []
+        errors: list[str] = []
 
-        def holds(root: Path = root, told: list[str] = told) -> None:
+        def holds(root: Path = root, errors: list[str] = errors) -> None:
             try:
                 hold(FolderStore(root), "old0", "wait", "someone")
             except LitekeepError as error:
-                told.append(str(error))
+                errors.append(str(error))
 
         clean(Interrupted(root, number, holds), POLICY)
         there = ids(FolderStore(root))
-        if told:
+        if errors:
             assert "old0" not in there
         else:
             assert "old0" in there
@@ -169,7 +169,7 @@ def test_a_hold_at_any_moment_keeps_the_backup_or_says_that_it_is_too_late(folde
 
 
 @pytest.mark.parametrize("gone", ["b1", "b2", "b3"])
-def test_nothing_more_goes_once_a_backup_that_protects_the_rest_is_gone(folder: Path, gone: str) -> None:
+def test_deletion_stops_once_a_protecting_backup_is_gone(folder: Path, gone: str) -> None:
     old = fill(FolderStore(folder))
     victim = BackupName(Kind.DAILY, "app", gone)
     store = Interrupted(folder, 2, (folder / victim.manifest).unlink)
@@ -179,7 +179,7 @@ def test_nothing_more_goes_once_a_backup_that_protects_the_rest_is_gone(folder: 
 
 
 class Lossy(FolderStore):
-    """Loses from the n-th listing of the whole store what `lost` says; from every one when n is 0."""
+    """Loses the objects `lost` from the n-th listing of the whole store, or from every listing if n is 0."""
 
     def __init__(self, path: Path, lost: Callable[[StoredObject], bool], number: int = 0) -> None:
         super().__init__(path)
@@ -194,12 +194,12 @@ class Lossy(FolderStore):
 
 
 @pytest.mark.parametrize("lost", [".manifest.json", ".hold.json", "daily/app/b"])
-def test_a_listing_that_lost_a_page_never_costs_what_should_live(folder: Path, lost: str) -> None:
+def test_lost_listing_page_never_deletes_a_kept_backup(folder: Path, lost: str) -> None:
     store = FolderStore(folder)
     fill(store)
     hold(store, "old1", "evidence", "someone")
     for name in objects(store):
-        age(folder, name, 50)  # old enough to be taken for orphans
+        age(folder, name, 50)  # old enough to count as orphans
     before = objects(store)
     clean(Lossy(folder, lambda item: lost in item.name), POLICY)
     gone = before - objects(store)
@@ -207,7 +207,7 @@ def test_a_listing_that_lost_a_page_never_costs_what_should_live(folder: Path, l
 
 
 @pytest.mark.parametrize("number", [1, 2])
-def test_a_verdict_that_one_listing_lost_still_counts(folder: Path, number: int) -> None:
+def test_verdict_missing_from_one_listing_still_counts(folder: Path, number: int) -> None:
     fill(FolderStore(folder))
     failing = put(FolderStore(folder), 0.1, "failing", verified=False)
     lossy = Lossy(

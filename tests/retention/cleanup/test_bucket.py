@@ -1,4 +1,4 @@
-"""Cleanup and holds in a bucket: Google's own client against a Cloud Storage on this machine."""
+"""Cleanup and holds in a bucket, with Google's own client and a local Cloud Storage server."""
 
 import json
 from dataclasses import replace
@@ -15,7 +15,7 @@ from shared.stores.gcs import BucketStore, Patience
 from tests.retention.cleanup.shelf import POLICY, ago, ids, objects_of, put
 from tests.servers.gcs.proxy import Change, Proxy, Refuse, Seen, holding
 
-# A bucket dates what it stores by itself, so everything in it is new: dailies are over at once here, weeklies are not.
+# A bucket sets the dates of its objects, so all are new. Here daily backups expire at once, weekly ones do not.
 AT_ONCE = replace(POLICY, lengths={**POLICY.lengths, Kind.DAILY: timedelta(0)})
 
 
@@ -35,7 +35,7 @@ def deletes(seen: Seen, part: str) -> bool:
     return seen.method == "DELETE" and part in seen.path
 
 
-def test_what_is_past_its_time_goes(store: BucketStore, old: list[BackupName]) -> None:
+def test_expired_backups_are_deleted(store: BucketStore, old: list[BackupName]) -> None:
     outcome = clean(store, AT_ONCE)
     assert (outcome.errors, outcome.attention) == ([], [])
     assert outcome.deleted == set(old)
@@ -43,13 +43,13 @@ def test_what_is_past_its_time_goes(store: BucketStore, old: list[BackupName]) -
     assert ids(store) == {"b1", "b2", "b3"}
 
 
-def test_time_runs_from_when_the_bucket_stored_it(store: BucketStore, old: list[BackupName]) -> None:
-    """A machine whose clock was months behind took it just now."""
-    assert preview(store, AT_ONCE).going == set(old)
-    assert preview(store, POLICY).going == set()
+def test_retention_starts_when_the_bucket_stored_it(store: BucketStore, old: list[BackupName]) -> None:
+    """The backup was just taken by a machine whose clock was months behind."""
+    assert preview(store, AT_ONCE).to_delete == set(old)
+    assert preview(store, POLICY).to_delete == set()
 
 
-def test_a_clock_that_is_not_the_buckets_stops_it(store: BucketStore, old: list[BackupName]) -> None:
+def test_clock_unlike_the_bucket_clock_stops_the_cleanup(store: BucketStore, old: list[BackupName]) -> None:
     for off in (timedelta(hours=1), timedelta(hours=-1), timedelta(days=365)):
         with pytest.raises(StoreError, match="set the clock; nothing was deleted"):
             clean(store, AT_ONCE, clock=lambda off=off: ago(0) + off)  # type: ignore[misc]
@@ -57,7 +57,7 @@ def test_a_clock_that_is_not_the_buckets_stops_it(store: BucketStore, old: list[
     assert clean(store, AT_ONCE).deleted == set(old)
 
 
-def test_a_retention_policy_of_the_bucket_is_reported_and_the_run_goes_on(
+def test_bucket_retention_policy_is_reported_and_cleanup_continues(
     gcs: Proxy, store: BucketStore, old: list[BackupName]
 ) -> None:
     gcs.faults.append(Refuse(lambda seen: deletes(seen, "old0.manifest"), 403, reason="retentionPolicyNotMet"))
@@ -69,13 +69,13 @@ def test_a_retention_policy_of_the_bucket_is_reported_and_the_run_goes_on(
     assert "old0" in ids(store)
 
 
-def test_planning_takes_one_request_a_thousand_objects(gcs: Proxy, store: BucketStore, old: list[BackupName]) -> None:
+def test_planning_takes_one_request_per_thousand_objects(gcs: Proxy, store: BucketStore, old: list[BackupName]) -> None:
     gcs.seen.clear()
     preview(store, AT_ONCE)
     assert len(gcs.seen) == 1
 
 
-def test_the_bucket_holds_what_is_held(gcs: Proxy, store: BucketStore, old: list[BackupName]) -> None:
+def test_hold_sets_temporary_holds_in_the_bucket(gcs: Proxy, store: BucketStore, old: list[BackupName]) -> None:
     gcs.seen.clear()
     gcs.faults.append(Change(lambda seen: b"true" in seen.body and seen.method == "PATCH", holding, times=9))
     assert hold(store, "old0", "incident 42", "someone").by_store
@@ -90,15 +90,13 @@ def test_the_bucket_holds_what_is_held(gcs: Proxy, store: BucketStore, old: list
     assert clean(store, AT_ONCE).deleted == {old[0]}
 
 
-def test_a_bucket_that_takes_the_request_and_holds_nothing_is_found_out(
-    store: BucketStore, old: list[BackupName]
-) -> None:
-    """As the server of these tests does, by itself."""
+def test_bucket_that_ignores_a_hold_is_detected(store: BucketStore, old: list[BackupName]) -> None:
+    """The server of these tests ignores holds by default."""
     with pytest.raises(StoreError, match="did not apply it"):
         hold(store, "old0", "incident 42", "someone")
 
 
-def test_who_may_not_update_objects_is_told_what_is_missing(
+def test_hold_without_update_permission_names_the_permission(
     gcs: Proxy, store: BucketStore, old: list[BackupName]
 ) -> None:
     gcs.faults.append(Refuse(lambda seen: seen.method == "PATCH", 403, times=9))

@@ -1,4 +1,4 @@
-"""What a cleanup deletes, in which order, and what it leaves."""
+"""What a cleanup deletes, in which order, and what it keeps."""
 
 import json
 from dataclasses import replace
@@ -33,7 +33,7 @@ def store(folder: Path) -> FolderStore:
 
 
 class Recording(FolderStore):
-    """Notes what is deleted, in order."""
+    """Records deletions in order."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
@@ -44,7 +44,7 @@ class Recording(FolderStore):
         self.deleted.append(name)
 
 
-def test_what_is_past_its_time_goes_with_everything_of_it(store: FolderStore) -> None:
+def test_expired_backups_are_deleted_with_all_their_objects(store: FolderStore) -> None:
     old = fill(store)
     size = sum(item.size_bytes for name in old for item in store.list_objects(name.prefix))
     outcome = clean(store, POLICY)
@@ -56,16 +56,16 @@ def test_what_is_past_its_time_goes_with_everything_of_it(store: FolderStore) ->
     assert not any(name.startswith("locks/") for name in objects(store))
 
 
-def test_a_preview_says_the_same_and_changes_nothing(store: FolderStore) -> None:
+def test_preview_shows_the_plan_and_changes_nothing(store: FolderStore) -> None:
     old = fill(store)
     before = objects(store)
     outcome = preview(store, POLICY)
-    assert outcome.going == set(old)
+    assert outcome.to_delete == set(old)
     assert sum(outcome.frees(decision) for decision in outcome.plan.decisions) > 3 * 2 * SIZE
     assert objects(store) == before
 
 
-def test_the_manifest_goes_first_and_the_artifacts_last(folder: Path) -> None:
+def test_manifest_is_deleted_first_and_artifacts_last(folder: Path) -> None:
     store = Recording(folder)
     fill(store, old=1)
     clean(store, POLICY)
@@ -74,14 +74,14 @@ def test_the_manifest_goes_first_and_the_artifacts_last(folder: Path) -> None:
     assert roles == ["manifest", "verdict", "sql", "sqlite"]
 
 
-def test_newer_ones_go_before_older_ones_so_that_a_chain_is_never_cut_from_below(folder: Path) -> None:
+def test_newer_backups_are_deleted_before_older_ones(folder: Path) -> None:
     store = Recording(folder)
     old = fill(store)
     clean(store, POLICY)
     assert [name for name in store.deleted if name.endswith(".manifest.json")] == [name.manifest for name in old]
 
 
-def test_only_the_database_that_is_named_is_cleaned(store: FolderStore) -> None:
+def test_cleanup_can_be_limited_to_one_database(store: FolderStore) -> None:
     fill(store)
     for days in (1, 2, 3, 100):
         put(store, days, f"other{days}", database="other")
@@ -89,7 +89,7 @@ def test_only_the_database_that_is_named_is_cleaned(store: FolderStore) -> None:
     assert {name.id for name in outcome.deleted} == {"other100"}
 
 
-def test_a_held_backup_stays(store: FolderStore) -> None:
+def test_held_backup_is_kept(store: FolderStore) -> None:
     fill(store)
     hold(store, "old1", "incident 42", "someone")
     outcome = clean(store, POLICY)
@@ -97,13 +97,13 @@ def test_a_held_backup_stays(store: FolderStore) -> None:
     assert "incident 42" in next(d.reason for d in outcome.plan.decisions if d.backup.name.id == "old1")
 
 
-def test_a_hold_that_cannot_be_read_holds(store: FolderStore) -> None:
+def test_unreadable_hold_still_protects(store: FolderStore) -> None:
     old = fill(store)
     store.create(old[1].hold, b"\xff not json", {})
     assert "old1" not in {name.id for name in clean(store, POLICY).deleted}
 
 
-def test_more_than_half_stays_and_fails_without_force(store: FolderStore) -> None:
+def test_deleting_more_than_half_fails_without_force(store: FolderStore) -> None:
     fill(store, young=3, old=4)
     refused = clean(store, POLICY)
     assert refused.failed
@@ -112,7 +112,7 @@ def test_more_than_half_stays_and_fails_without_force(store: FolderStore) -> Non
     assert len(clean(store, replace(POLICY, force=True)).deleted) == 4
 
 
-def test_a_damaged_manifest_stays_and_is_reported(store: FolderStore) -> None:
+def test_damaged_manifest_is_kept_and_reported(store: FolderStore) -> None:
     fill(store)
     bad = BackupName(Kind.DAILY, "app", "broken")
     store.create(bad.manifest, b"{ not json", {})
@@ -121,7 +121,7 @@ def test_a_damaged_manifest_stays_and_is_reported(store: FolderStore) -> None:
     assert bad.manifest in objects(store)
 
 
-def test_a_manifest_of_a_newer_format_stays_and_so_does_what_it_may_need(store: FolderStore, folder: Path) -> None:
+def test_newer_format_manifest_is_kept_with_backups_it_may_need(store: FolderStore, folder: Path) -> None:
     old = fill(store)
     newer = BackupName(Kind.DAILY, "app", "newer")
     content = json.loads(make_manifest(id="newer", created_at=ago(50)).to_json()) | {
@@ -137,7 +137,7 @@ def test_a_manifest_of_a_newer_format_stays_and_so_does_what_it_may_need(store: 
 
 
 @pytest.mark.parametrize("damage", ["missing", "shortened"])
-def test_a_backup_without_its_artifacts_protects_nothing(store: FolderStore, folder: Path, damage: str) -> None:
+def test_backup_without_its_artifacts_protects_nothing(store: FolderStore, folder: Path, damage: str) -> None:
     fill(store)
     newest = put(store, 0.5, "hollow")
     artifact = folder / newest.artifact(Format.SQL, encrypted=False)
@@ -147,7 +147,7 @@ def test_a_backup_without_its_artifacts_protects_nothing(store: FolderStore, fol
     assert any("hollow" in line and "artifact" in line for line in outcome.attention)
 
 
-def test_what_is_not_named_as_ours_is_never_touched(store: FolderStore, folder: Path) -> None:
+def test_foreign_objects_are_never_deleted(store: FolderStore, folder: Path) -> None:
     strange = ["daily/app/notes.txt", "other/app/x.sql.gz", "daily/x.sql.gz", "daily/app/deep/x.sql.gz", "health/probe"]
     for name in strange:
         put_aged(folder, store, name, 400)
@@ -156,7 +156,7 @@ def test_what_is_not_named_as_ours_is_never_touched(store: FolderStore, folder: 
     assert set(strange) <= objects(store)
 
 
-def test_orphans_go_after_a_day_and_not_before(store: FolderStore, folder: Path) -> None:
+def test_orphans_are_swept_after_a_day_and_not_before(store: FolderStore, folder: Path) -> None:
     fill(store)
     left = BackupName(Kind.DAILY, "app", "left")
     running = BackupName(Kind.DAILY, "app", "running")
@@ -170,7 +170,7 @@ def test_orphans_go_after_a_day_and_not_before(store: FolderStore, folder: Path)
     assert len(objects_of(store, [running])) == 2
 
 
-def test_orphans_of_a_held_backup_stay_and_are_reported(store: FolderStore, folder: Path) -> None:
+def test_orphans_of_a_held_backup_are_kept_and_reported(store: FolderStore, folder: Path) -> None:
     left = BackupName(Kind.DAILY, "app", "left")
     put_aged(folder, store, left.artifact(Format.SQL, encrypted=True), 10)
     put_aged(folder, store, left.hold, 10)
@@ -179,8 +179,8 @@ def test_orphans_of_a_held_backup_stay_and_are_reported(store: FolderStore, fold
     assert any("left" in line for line in outcome.attention)
 
 
-def test_orphans_are_judged_by_the_stores_clock(store: FolderStore, folder: Path) -> None:
-    """Ours is a year ahead: to it, what a backup stored this minute looks a year old."""
+def test_orphan_age_uses_the_store_clock(store: FolderStore, folder: Path) -> None:
+    """Our clock is a year ahead, so an object stored just now seems a year old."""
     running = BackupName(Kind.DAILY, "app", "running")
     put_aged(folder, store, running.artifact(Format.SQL, encrypted=True), 0.01)
     outcome = clean(store, POLICY, clock=lambda: ago(-365))
@@ -188,12 +188,12 @@ def test_orphans_are_judged_by_the_stores_clock(store: FolderStore, folder: Path
     assert len(objects_of(store, [running])) == 1
 
 
-def test_an_empty_store_is_in_order(store: FolderStore) -> None:
+def test_cleanup_of_an_empty_store_succeeds(store: FolderStore) -> None:
     outcome = clean(store, POLICY)
     assert (outcome.failed, outcome.attention, outcome.kept) == (False, [], 0)
 
 
-def test_nothing_goes_when_the_store_cannot_be_listed(tmp_path: Path) -> None:
+def test_nothing_is_deleted_if_the_store_cannot_be_listed(tmp_path: Path) -> None:
     class Broken(FolderStore):
         def list_objects(self, prefix: str = "", start: str = ""):  # type: ignore[no-untyped-def]
             if prefix:
@@ -210,7 +210,7 @@ def test_nothing_goes_when_the_store_cannot_be_listed(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("off", [timedelta(days=365), timedelta(days=-365)])
-def test_a_clock_that_is_a_year_off_deletes_nothing(store: FolderStore, off: timedelta) -> None:
+def test_clock_a_year_off_deletes_nothing(store: FolderStore, off: timedelta) -> None:
     for days in range(8):
         put(store, days)
     before = ids(store)
@@ -219,8 +219,8 @@ def test_a_clock_that_is_a_year_off_deletes_nothing(store: FolderStore, off: tim
     assert outcome.attention != []
 
 
-def test_metadata_that_was_changed_beside_a_manifest_deletes_nothing(store: FolderStore) -> None:
-    """A bucket's listing tells what stands beside a manifest; whoever may update objects could change that."""
+def test_tampered_manifest_metadata_deletes_nothing(store: FolderStore) -> None:
+    """A bucket's listing has the metadata of a manifest, which an identity that may update objects can change."""
     name = put(store, 2, "victim")
     fill(store)
 
@@ -242,7 +242,7 @@ def test_metadata_that_was_changed_beside_a_manifest_deletes_nothing(store: Fold
     assert any("victim" in line and "metadata" in line for line in outcome.errors)
 
 
-def test_marks_of_quiet_databases_go_after_a_month(store: FolderStore, folder: Path) -> None:
+def test_unchanged_marks_are_deleted_after_a_month(store: FolderStore, folder: Path) -> None:
     newest = put(store, 1)
     for days in (0, 29, 31, 400):
         mark = Unchanged(newest, ago(days))

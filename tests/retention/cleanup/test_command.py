@@ -1,4 +1,4 @@
-"""`litekeep cleanup`, `hold` and `release` as a person and a job call them."""
+"""`litekeep cleanup`, `hold` and `release` on the command line and in a job."""
 
 import json
 import sys
@@ -34,7 +34,7 @@ def run(tmp_path: Path) -> Callable[..., Outcome]:
     return call
 
 
-def test_a_dry_run_shows_the_plan_and_the_real_one_does_it(store: FolderStore, run: Callable[..., Outcome]) -> None:
+def test_dry_run_shows_the_plan_that_cleanup_carries_out(store: FolderStore, run: Callable[..., Outcome]) -> None:
     before = objects(store)
     dry = run("cleanup", "--dry-run")
     assert dry.code == 0, dry.err
@@ -49,7 +49,7 @@ def test_a_dry_run_shows_the_plan_and_the_real_one_does_it(store: FolderStore, r
     assert ids(store) == {"b1", "b2", "b3", "b4", "b5"}
 
 
-def test_the_dry_run_is_told_in_json_too(store: FolderStore, run: Callable[..., Outcome]) -> None:
+def test_dry_run_json_has_the_plan(store: FolderStore, run: Callable[..., Outcome]) -> None:
     document = run("cleanup", "--dry-run", "--json").json
     by_id = {item["id"]: item for item in document["backups"]}
     assert (document["dry_run"], document["would_delete"], document["deleted"]) == (True, 2, 0)
@@ -59,7 +59,7 @@ def test_the_dry_run_is_told_in_json_too(store: FolderStore, run: Callable[..., 
     assert by_id["b1"]["reason"].startswith("kept until")
 
 
-def test_a_held_backup_stays_until_it_is_released(store: FolderStore, run: Callable[..., Outcome]) -> None:
+def test_held_backup_is_kept_until_released(store: FolderStore, run: Callable[..., Outcome]) -> None:
     held = run("hold", "old0", "--reason", "incident 42", "--json")
     assert (held.code, held.json["held"], held.json["reason"]) == (0, True, "incident 42")
     assert "held: incident 42" in run("cleanup", "--dry-run").out
@@ -70,17 +70,17 @@ def test_a_held_backup_stays_until_it_is_released(store: FolderStore, run: Calla
     assert "old0" not in ids(store)
 
 
-def test_the_job_reports_in_json_lines(store: FolderStore, run: Callable[..., Outcome]) -> None:
+def test_job_reports_json_lines(store: FolderStore, run: Callable[..., Outcome]) -> None:
     outcome = run(module="jobs.cleanup", CLOUD_RUN_JOB="cleanup")
-    lines = [json.loads(line) for line in outcome.out.splitlines()]  # nothing else stands between them
+    lines = [json.loads(line) for line in outcome.out.splitlines()]  # there are no other lines
     (event,) = [line for line in lines if line["event"] != "audit"]
     assert (event["event"], event["severity"], event["deleted"], event["kept"]) == ("cleanup.succeeded", "INFO", 2, 5)
     assert event["freed_bytes"] > 0
     assert event["orphans"] == 0
 
 
-def test_attention_is_an_event_and_no_failure_of_the_job(store: FolderStore, run: Callable[..., Outcome]) -> None:
-    """A run that failed is an alarm of its own there; where nothing was lost, nothing failed."""
+def test_attention_is_an_event_and_does_not_fail_the_job(store: FolderStore, run: Callable[..., Outcome]) -> None:
+    """A failed job raises an alert of its own, so it must not fail for attention alone."""
     put(store, 0.1, "failing", verified=False)
     outcome = run(module="jobs.cleanup", CLOUD_RUN_JOB="cleanup")
     assert outcome.code == 0, outcome.err
@@ -91,7 +91,7 @@ def test_attention_is_an_event_and_no_failure_of_the_job(store: FolderStore, run
     assert len(ids(store)) == 8
 
 
-def test_what_failed_fails_the_job(store: FolderStore, run: Callable[..., Outcome]) -> None:
+def test_refused_deletion_fails_the_job(store: FolderStore, run: Callable[..., Outcome]) -> None:
     for number in range(6):
         put(store, 200 + number)
     outcome = run(module="jobs.cleanup", CLOUD_RUN_JOB="cleanup")
@@ -100,7 +100,7 @@ def test_what_failed_fails_the_job(store: FolderStore, run: Callable[..., Outcom
     assert [line["event"] for line in lines if line["event"] != "audit"] == ["cleanup.failed", "cleanup.attention"]
 
 
-def test_more_than_half_fails_and_needs_force(store: FolderStore, run: Callable[..., Outcome]) -> None:
+def test_deleting_more_than_half_fails_until_forced(store: FolderStore, run: Callable[..., Outcome]) -> None:
     for number in range(6):
         put(store, 200 + number)
     refused = run("cleanup")
@@ -112,7 +112,7 @@ def test_more_than_half_fails_and_needs_force(store: FolderStore, run: Callable[
     assert len(ids(store)) == 5
 
 
-def test_a_failing_newer_backup_needs_attention(store: FolderStore, run: Callable[..., Outcome]) -> None:
+def test_failing_newer_backup_needs_attention(store: FolderStore, run: Callable[..., Outcome]) -> None:
     put(store, 0.1, "failing", verified=False)
     outcome = run("cleanup")
     assert outcome.code == 1
@@ -121,7 +121,7 @@ def test_a_failing_newer_backup_needs_attention(store: FolderStore, run: Callabl
 
 
 @pytest.mark.parametrize("wrong", ["hourly=3d", "daily=3x", "daily=d"])
-def test_a_wrong_retention_deletes_nothing(store: FolderStore, run: Callable[..., Outcome], wrong: str) -> None:
+def test_invalid_retention_setting_deletes_nothing(store: FolderStore, run: Callable[..., Outcome], wrong: str) -> None:
     before = objects(store)
     outcome = run("cleanup", BACKUP_RETENTION=wrong)
     assert outcome.code == 2
@@ -130,19 +130,19 @@ def test_a_wrong_retention_deletes_nothing(store: FolderStore, run: Callable[...
 
 
 @pytest.mark.parametrize("wrong", ["0", "three"])
-def test_a_wrong_min_keep_deletes_nothing(store: FolderStore, run: Callable[..., Outcome], wrong: str) -> None:
+def test_invalid_min_keep_setting_deletes_nothing(store: FolderStore, run: Callable[..., Outcome], wrong: str) -> None:
     outcome = run("cleanup", BACKUP_MIN_KEEP=wrong)
     assert outcome.code == 2
     assert "BACKUP_MIN_KEEP is wrong" in outcome.err
     assert len(ids(store)) == 7
 
 
-def test_a_larger_min_keep_is_obeyed(store: FolderStore, run: Callable[..., Outcome]) -> None:
+def test_larger_min_keep_setting_keeps_more(store: FolderStore, run: Callable[..., Outcome]) -> None:
     assert run("cleanup", BACKUP_MIN_KEEP="6", BACKUP_RETENTION="daily=40d").code == 0
     assert ids(store) == {"b1", "b2", "b3", "b4", "b5", "old0"}
 
 
-def test_a_store_that_is_away_is_one_line(run: Callable[..., Outcome]) -> None:
+def test_missing_store_gives_a_one_line_error(run: Callable[..., Outcome]) -> None:
     outcome = run("cleanup", "--store", "nowhere/at/all")
     assert outcome.code == 1
     assert "cleanup.failed" in outcome.err

@@ -1,4 +1,4 @@
-"""Cleanup of both stores: by the same rules, a hold in either protects in both, and no copy goes before its backup."""
+"""Cleanup of both stores: same rules, a hold in either protects in both, and copies of kept backups are kept."""
 
 import json
 import os
@@ -14,8 +14,8 @@ from shared.errors import StoreError
 from shared.operations.copy import copy_backups
 from shared.retention import Outcome as Cleaned
 from shared.retention import clean, preview
-from shared.retention.elsewhere import seen_from_copy, seen_from_main
 from shared.retention.lease import leased
+from shared.retention.other_store import view_of_copy_store, view_of_main_store
 from shared.retention.plan import Rule
 from shared.retention.retired import retire
 from shared.stores.folder import FolderStore
@@ -38,8 +38,8 @@ def copy(tmp_path: Path) -> FolderStore:
 
 
 def both(main: FolderStore, copy: FolderStore) -> tuple[Cleaned, Cleaned]:
-    first = clean(main, POLICY, elsewhere=seen_from_main(copy))
-    return first, clean(copy, POLICY, elsewhere=seen_from_copy(main, first, first.deleted))
+    first = clean(main, POLICY, other_store=view_of_copy_store(copy))
+    return first, clean(copy, POLICY, other_store=view_of_main_store(main, first, first.deleted))
 
 
 def rules(outcome: Cleaned) -> dict[str, Rule]:
@@ -47,16 +47,14 @@ def rules(outcome: Cleaned) -> dict[str, Rule]:
 
 
 def copied(main: FolderStore, copy: FolderStore) -> None:
-    """As a backup run copies: everything but the verdicts, which come later and to the main store."""
+    """Copy everything except verdicts, as a backup run does."""
     for name in objects(main):
         if ".verified-" not in name:
             with main.open(name) as stream:
                 copy.create(name, stream.read(), {})
 
 
-def test_what_goes_from_the_store_goes_from_the_copy_store_though_only_the_first_was_verified(
-    main: FolderStore, copy: FolderStore
-) -> None:
+def test_backups_deleted_from_the_store_are_deleted_from_the_copy_store(main: FolderStore, copy: FolderStore) -> None:
     fill(main)
     copied(main, copy)
     first, second = both(main, copy)
@@ -64,7 +62,7 @@ def test_what_goes_from_the_store_goes_from_the_copy_store_though_only_the_first
     assert ids(main) == ids(copy) == YOUNG
 
 
-def test_another_backup_under_the_same_id_proves_nothing(main: FolderStore, copy: FolderStore) -> None:
+def test_different_backup_with_the_same_id_proves_nothing(main: FolderStore, copy: FolderStore) -> None:
     fill(main)
     for number in range(5):
         put(copy, 1.01 + number, f"b{1 + number}", verified=None)
@@ -75,7 +73,7 @@ def test_another_backup_under_the_same_id_proves_nothing(main: FolderStore, copy
 
 
 @pytest.mark.parametrize("held_in", ["main", "copy"])
-def test_a_hold_in_either_store_protects_in_both(main: FolderStore, copy: FolderStore, held_in: str) -> None:
+def test_hold_in_either_store_protects_in_both(main: FolderStore, copy: FolderStore, held_in: str) -> None:
     fill(main)
     copied(main, copy)
     hold(main if held_in == "main" else copy, "old1", "incident 42", "me")
@@ -87,27 +85,25 @@ def test_a_hold_in_either_store_protects_in_both(main: FolderStore, copy: Folder
 
 
 @pytest.mark.parametrize("held_in", ["main", "copy"])
-def test_a_hold_that_comes_when_both_were_listed_still_protects(
-    main: FolderStore, copy: FolderStore, held_in: str
-) -> None:
+def test_hold_set_after_listing_still_protects(main: FolderStore, copy: FolderStore, held_in: str) -> None:
     fill(main)
     copied(main, copy)
-    beside = seen_from_main(copy)
+    beside = view_of_copy_store(copy)
     if held_in == "copy":
         hold(copy, "old1", "now", "me")
-    first = clean(main, POLICY, elsewhere=beside)
+    first = clean(main, POLICY, other_store=beside)
     if held_in == "copy":
         assert ids(main) == YOUNG | {"old1"}
         assert any("old1 of app was not deleted: it is held" in error for error in first.errors)
         return
     old = next(name for name in first.deleted if name.id == "old1")
     main.create(old.hold, json.dumps({"reason": "now", "held_by": "me", "held_at": "2024-01-01"}).encode(), {})
-    second = clean(copy, POLICY, elsewhere=seen_from_copy(main, first, first.deleted))
+    second = clean(copy, POLICY, other_store=view_of_main_store(main, first, first.deleted))
     assert ids(copy) == YOUNG | {"old1"}
     assert any("old1 of app was not deleted: it is held" in error for error in second.errors)
 
 
-def test_no_copy_goes_while_the_store_does_not_tell_what_it_holds(main: FolderStore, copy: FolderStore) -> None:
+def test_no_copy_is_deleted_while_holds_of_the_store_are_unreadable(main: FolderStore, copy: FolderStore) -> None:
     class Silent(FolderStore):
         def open(self, name: str, generation: str | None = None):  # type: ignore[no-untyped-def]
             raise StoreError("out of reach")
@@ -115,16 +111,14 @@ def test_no_copy_goes_while_the_store_does_not_tell_what_it_holds(main: FolderSt
     fill(main)
     copied(main, copy)
     before = ids(copy)
-    first = clean(main, POLICY, elsewhere=seen_from_main(copy))
+    first = clean(main, POLICY, other_store=view_of_copy_store(copy))
     assert ids(main) == YOUNG
-    second = clean(copy, POLICY, elsewhere=seen_from_copy(Silent(Path(main.url)), first, first.deleted))
+    second = clean(copy, POLICY, other_store=view_of_main_store(Silent(Path(main.url)), first, first.deleted))
     assert ids(copy) == before
     assert any("out of reach" in error for error in second.errors)
 
 
-def test_a_copy_whose_backup_is_gone_before_its_time_stays_until_that_is_over(
-    main: FolderStore, copy: FolderStore
-) -> None:
+def test_copy_of_a_backup_deleted_early_is_kept_until_it_expires(main: FolderStore, copy: FolderStore) -> None:
     fill(main)
     copied(main, copy)
     for name in [name for name in objects(main) if "/b1." in name or "/b2." in name]:
@@ -136,20 +130,20 @@ def test_a_copy_whose_backup_is_gone_before_its_time_stays_until_that_is_over(
     assert ids(copy) == YOUNG
 
 
-def test_the_last_good_ones_of_an_emptied_store_stay_in_the_copy_store(main: FolderStore, copy: FolderStore) -> None:
+def test_copy_store_keeps_last_good_backups_of_an_emptied_store(main: FolderStore, copy: FolderStore) -> None:
     for number in range(6):
         put(copy, 100 + number, f"only{number}")
     both(main, copy)
     assert len(ids(copy)) == 6
 
 
-def test_what_stays_in_the_store_past_its_time_is_not_deleted_and_copied_again_for_ever(
-    main: FolderStore, copy: FolderStore
-) -> None:
+def test_copy_of_a_kept_expired_backup_is_kept_and_not_copied_again(main: FolderStore, copy: FolderStore) -> None:
     fill(main)
     copied(main, copy)
     newest = next(backup for backup in Catalog(main).backups() if backup.name.id == "b1")
-    Catalog(main).record(newest.name, Verdict(ok=False), ago(0.01))  # its artifact there is bad; the copy may be good
+    Catalog(main).record(
+        newest.name, Verdict(ok=False), ago(0.01)
+    )  # the artifact in the main store is bad; the copy may be good
     for backup in Catalog(copy).backups():
         Catalog(copy).record(backup.name, Verdict(ok=True), ago(0.02))
     first, second = both(main, copy)
@@ -158,22 +152,20 @@ def test_what_stays_in_the_store_past_its_time_is_not_deleted_and_copied_again_f
     assert copy_backups(main, copy).backups == []
 
 
-def test_a_parent_that_a_backup_in_the_store_needs_stays_for_the_copy_that_is_to_come(
-    main: FolderStore, copy: FolderStore
-) -> None:
+def test_copy_of_a_parent_needed_in_the_store_is_kept(main: FolderStore, copy: FolderStore) -> None:
     fill(main)
     copied(main, copy)
     parent = next(name for name in objects(main) if name.endswith("/old0.manifest.json"))
-    first = preview(main, POLICY, elsewhere=seen_from_main(copy))
-    gone = {name for name in first.going if name.id != "old0"}  # as where the store keeps it because it is needed
-    clean(copy, POLICY, elsewhere=seen_from_copy(main, first, gone))
+    first = preview(main, POLICY, other_store=view_of_copy_store(copy))
+    gone = {
+        name for name in first.to_delete if name.id != "old0"
+    }  # as if the store kept it because another backup needs it
+    clean(copy, POLICY, other_store=view_of_main_store(main, first, gone))
     assert parent in objects(copy)
     assert ids(copy) == YOUNG | {"old0"}
 
 
-def test_a_database_that_is_retired_in_the_store_is_retired_in_the_copy_store(
-    main: FolderStore, copy: FolderStore
-) -> None:
+def test_retirement_in_the_store_applies_to_the_copy_store(main: FolderStore, copy: FolderStore) -> None:
     for number in range(3):
         put(main, 100 + number, f"only{number}")
     copied(main, copy)
@@ -182,7 +174,7 @@ def test_a_database_that_is_retired_in_the_store_is_retired_in_the_copy_store(
     assert ids(main) == ids(copy) == set()
 
 
-def test_an_interrupted_copy_is_not_swept_while_it_can_be_completed(
+def test_interrupted_copy_is_not_swept_while_it_can_be_completed(
     tmp_path: Path, main: FolderStore, copy: FolderStore
 ) -> None:
     fill(main)
@@ -195,11 +187,11 @@ def test_an_interrupted_copy_is_not_swept_while_it_can_be_completed(
     both(main, copy)
     assert left <= objects(copy)
     assert [name.id for name in (backup.name for backup in Catalog(main).backups()) if name.id == "b1"] == ["b1"]
-    clean(copy, POLICY)  # by itself it is an orphan
+    clean(copy, POLICY)  # without the main store it is an orphan
     assert not left & objects(copy)
 
 
-def test_another_cleanup_of_the_copy_store_does_not_keep_ours_from_the_store(
+def test_cleanup_running_on_the_copy_store_does_not_block_the_main_store(
     workplace: Workplace, main: FolderStore, copy: FolderStore
 ) -> None:
     fill(main)
@@ -208,30 +200,30 @@ def test_another_cleanup_of_the_copy_store_does_not_keep_ours_from_the_store(
         outcome = workplace.run("cleanup", "--json", BACKUP_COPY_STORE="copies", ENVIRONMENT="production")
     assert outcome.code == 1
     assert outcome.json["deleted"] == 3
-    assert "another cleanup is at work" in outcome.json["copy"]["errors"][0]
+    assert "another cleanup is running" in outcome.json["copy"]["errors"][0]
     assert len(ids(copy)) == 8
 
 
-def test_a_silent_bucket_of_copies_is_waited_for_once_and_the_store_is_cleaned(
+def test_unreachable_copy_bucket_is_tried_once_and_the_store_is_cleaned(
     main: FolderStore, gcs: Proxy, bucket: str
 ) -> None:
     fill(main)
     silent = BucketStore(bucket, patience=Patience(first_delay=0.001, request=0.01, chunk=0.01))
-    beside = seen_from_main(silent)
+    beside = view_of_copy_store(silent)
     gcs.faults.append(Refuse(lambda _: True, times=1000, status=503))
     before = len(gcs.seen)
-    outcome = clean(main, POLICY, elsewhere=beside)
+    outcome = clean(main, POLICY, other_store=beside)
     assert ids(main) == YOUNG
     assert outcome.errors == []
-    assert beside.silence is not None
+    assert beside.failure is not None
     asked = {seen.target for seen in gcs.seen[before:]}
-    assert len(asked) == 1  # the hold of the first backup to go; then it is not asked again
+    assert len(asked) == 1  # the hold of the first backup to delete; later ones are not requested
     with pytest.raises(StoreError):
-        seen_from_main(silent)
+        view_of_copy_store(silent)
 
 
 class TestCommand:
-    """As a person and a job call it."""
+    """The command line and the job."""
 
     @pytest.fixture
     def run(self, workplace: Workplace, main: FolderStore, copy: FolderStore) -> Callable[..., Outcome]:
@@ -240,7 +232,7 @@ class TestCommand:
         settings = {"ENVIRONMENT": "production", "BACKUP_COPY_STORE": "copies"}
         return lambda *arguments, **more: workplace.run(*arguments, **settings | more)
 
-    def test_a_dry_run_shows_both_stores_and_deletes_nothing(
+    def test_dry_run_shows_both_stores_and_deletes_nothing(
         self, run: Callable[..., Outcome], main: FolderStore, copy: FolderStore
     ) -> None:
         before = (objects(main), objects(copy))
@@ -253,7 +245,7 @@ class TestCommand:
         assert document["copy"]["store"] == "copies"
         assert (objects(main), objects(copy)) == before
 
-    def test_the_job_writes_an_event_and_the_audit_of_each_store(
+    def test_job_writes_events_and_audit_of_each_store(
         self, run: Callable[..., Outcome], main: FolderStore, copy: FolderStore
     ) -> None:
         outcome = run(module="jobs.cleanup", CLOUD_RUN_JOB="cleanup")
@@ -268,7 +260,7 @@ class TestCommand:
         assert ids(main) == ids(copy) == YOUNG
 
     @pytest.mark.parametrize("dry", [True, False])
-    def test_a_copy_store_that_cannot_be_reached_fails_the_run_and_not_the_cleanup(
+    def test_unreachable_copy_store_fails_the_run_but_the_store_is_cleaned(
         self, run: Callable[..., Outcome], workplace: Workplace, main: FolderStore, *, dry: bool
     ) -> None:
         (workplace.folder / "no-folder").write_text("")
@@ -282,9 +274,7 @@ class TestCommand:
             assert outcome.err.count("cleanup.failed") == 1
             assert outcome.err.count("cleanup.succeeded") == 1
 
-    def test_a_copy_store_inside_the_store_is_refused_before_anything_is_touched(
-        self, run: Callable[..., Outcome], main: FolderStore
-    ) -> None:
+    def test_copy_store_inside_the_store_is_refused(self, run: Callable[..., Outcome], main: FolderStore) -> None:
         before = objects(main)
         outcome = run("cleanup", BACKUP_COPY_STORE="backups/copies")
         assert outcome.code == 2

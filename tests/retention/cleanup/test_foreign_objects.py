@@ -1,4 +1,4 @@
-"""Whoever can only create objects cannot stop a cleanup, a listing or a backup."""
+"""An identity that can only create objects cannot block a cleanup, a listing or a backup."""
 
 from pathlib import Path
 
@@ -8,7 +8,7 @@ from shared.retention.lease import leased
 from shared.stores.folder import FolderStore
 
 
-def test_a_lease_with_an_absurd_number_stops_nothing(tmp_path: Path) -> None:
+def test_lease_with_a_huge_number_is_ignored(tmp_path: Path) -> None:
     store = FolderStore(tmp_path / "store")
     store.create("locks/cleanup.999999999999999999.json", b"{}", {})
     with leased(store, "cleanup", utc_now) as lease:
@@ -16,7 +16,7 @@ def test_a_lease_with_an_absurd_number_stops_nothing(tmp_path: Path) -> None:
         assert lock_names.lease_number("cleanup", lease.stored.name) == 1
 
 
-def test_folders_nested_without_end_are_passed_over(tmp_path: Path) -> None:
+def test_deeply_nested_folders_are_skipped(tmp_path: Path) -> None:
     store = FolderStore(tmp_path / "store")
     store.create("daily/app/one.manifest.json", b"{}", {})
     here = tmp_path / "store"

@@ -1,4 +1,4 @@
-"""A store that loses a page of a listing: nothing that should live goes, and the output says what happened."""
+"""A store that loses a page of a listing: no kept backup is deleted, and the loss is reported."""
 
 import json
 import re
@@ -13,9 +13,9 @@ from shared.clock import utc_now
 from shared.events.log import Event
 from shared.model.kinds import Kind
 from shared.model.names import BackupName, Format
-from shared.monitor.again import look_again
+from shared.monitor.listing_check import check_listing
 from shared.retention import clean, preview
-from shared.retention.gaps import left_out
+from shared.retention.gaps import missing_from_listing
 from shared.retention.inventory import take_inventory
 from shared.stores import StoredObject
 from shared.stores.folder import FolderStore
@@ -33,7 +33,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 def store(folder: Path) -> FolderStore:
-    """Everything in it is old enough to be taken for what a killed run left."""
+    """A store whose objects are all old enough to count as orphans."""
     store = FolderStore(folder)
     fill(store)
     hold(store, "old1", "evidence", "someone")
@@ -46,8 +46,8 @@ def lines_on_gaps(lines: list[str]) -> list[str]:
     return [line for line in lines if "left out" in line]
 
 
-def pages_from(lost: Callable[[str], bool]) -> Callable[[Answer], Answer]:
-    """The answer to a listing, without the objects whose names `lost` says."""
+def without(lost: Callable[[str], bool]) -> Callable[[Answer], Answer]:
+    """Remove the objects `lost` from the answer to a listing."""
 
     def change(answer: Answer) -> Answer:
         document = json.loads(answer.body)
@@ -62,7 +62,7 @@ def lists_all(seen: Seen) -> bool:
     return seen.method == "GET" and seen.path.endswith("/o") and not seen.query.get("prefix")
 
 
-def test_manifests_that_no_listing_shows_are_missed_and_their_artifacts_stay(store: FolderStore, folder: Path) -> None:
+def test_manifests_missing_from_listings_are_reported_and_artifacts_kept(store: FolderStore, folder: Path) -> None:
     before = objects(store)
     for outcome in (preview(Lossy(folder, _is_manifest), POLICY), clean(Lossy(folder, _is_manifest), POLICY)):
         (line,) = lines_on_gaps(outcome.attention)
@@ -72,7 +72,7 @@ def test_manifests_that_no_listing_shows_are_missed_and_their_artifacts_stay(sto
 
 
 @pytest.mark.parametrize("number", [1, 2])
-def test_a_page_that_one_of_two_listings_lost_is_told(store: FolderStore, folder: Path, number: int) -> None:
+def test_page_missing_from_one_listing_is_reported(store: FolderStore, folder: Path, number: int) -> None:
     lossy = Lossy(folder, lambda item: "/b2." in item.name or "/b3." in item.name, number)
     outcome = clean(lossy, POLICY)
     (line,) = lines_on_gaps(outcome.attention)
@@ -80,33 +80,33 @@ def test_a_page_that_one_of_two_listings_lost_is_told(store: FolderStore, folder
     assert {name.id for name in outcome.deleted} <= {"old0", "old2"}
 
 
-def test_an_artifact_that_no_listing_shows_is_missed(store: FolderStore, folder: Path) -> None:
+def test_artifact_missing_from_listings_is_reported(store: FolderStore, folder: Path) -> None:
     hidden = BackupName(Kind.DAILY, "app", "b1").artifact(Format.SQLITE, encrypted=False)
     outcome = clean(Lossy(folder, lambda item: item.name == hidden), POLICY)
     assert any(hidden in line for line in lines_on_gaps(outcome.attention))
     assert outcome.deleted == set()
 
 
-def test_a_backup_whose_manifest_comes_a_moment_later_is_no_gap(folder: Path) -> None:
+def test_manifest_stored_after_the_listing_is_not_reported(folder: Path) -> None:
     store = FolderStore(folder)
     put(store, 0.001, "new")
     without = take_inventory(Lossy(folder, _is_manifest))
     assert [name.id for name in without.strays] == ["new"]
-    assert left_out(store, without, before=utc_now()) == []
+    assert missing_from_listing(store, without, before=utc_now()) == []
 
 
-def test_what_is_really_gone_or_is_just_being_made_is_no_gap(store: FolderStore, folder: Path) -> None:
+def test_deleted_and_new_objects_are_not_reported_as_missing(store: FolderStore, folder: Path) -> None:
     running, left = (BackupName(Kind.DAILY, "app", one) for one in ("running", "left"))
     store.create(running.artifact(Format.SQL, encrypted=True), b"x", {})
     put_aged(folder, store, left.artifact(Format.SQL, encrypted=True), 3)
     (folder / BackupName(Kind.DAILY, "app", "b5").artifact(Format.SQL, encrypted=False)).unlink()
     earlier = take_inventory(store)
     put(store, 0.001, "new")
-    assert left_out(store, earlier, store.list_objects(""), before=utc_now() - timedelta(minutes=10)) == []
+    assert missing_from_listing(store, earlier, store.list_objects(""), before=utc_now() - timedelta(minutes=10)) == []
     assert lines_on_gaps(clean(store, POLICY).attention) == []
 
 
-def test_a_name_in_a_manifest_that_is_not_its_own_is_not_asked_for(folder: Path) -> None:
+def test_foreign_object_name_in_a_manifest_is_not_read(folder: Path) -> None:
     class Asked(FolderStore):
         def open(self, name, generation=None):  # type: ignore[no-untyped-def]
             assert ".." not in name
@@ -123,26 +123,28 @@ def test_a_name_in_a_manifest_that_is_not_its_own_is_not_asked_for(folder: Path)
     summary = json.dumps(text | {"tables": 1, "rows": 1, "good": True, "artifacts": [hostile]})
     found = take_inventory(Asked(folder))
     assert found.backups[made].artifacts[0].object == "../../etc/x"
-    assert left_out(Asked(folder), found, before=utc_now()) == []
+    assert missing_from_listing(Asked(folder), found, before=utc_now()) == []
 
 
-def test_the_monitor_says_that_a_listing_was_not_whole(store: FolderStore, folder: Path) -> None:
+def test_monitor_reports_an_incomplete_listing(store: FolderStore, folder: Path) -> None:
     now = utc_now()
     lossy = Lossy(folder, lambda item: "/b1." in item.name, 1)
-    (found,) = look_again(lossy, take_inventory(lossy), now)
+    (found,) = check_listing(lossy, take_inventory(lossy), now)
     assert (found.event, found.fields) == (Event.MONITOR_FAILED, {"store": str(folder)})
     assert "b1.manifest.json and 3 more" in found.message
-    assert look_again(store, take_inventory(store), now) == []
+    assert check_listing(store, take_inventory(store), now) == []
 
 
-def test_a_bucket_that_loses_a_page_costs_nothing(gcs: Proxy, bucket: str, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("shared.retention.gaps.LEFT_FOR", timedelta(0))  # a bucket's objects cannot be made to look old
+def test_lost_page_of_a_bucket_listing_deletes_nothing(
+    gcs: Proxy, bucket: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shared.retention.gaps.LEFT_FOR", timedelta(0))  # the dates of a bucket's objects cannot be set
     store = BucketStore(bucket, patience=Patience(first_delay=0.01, request=2, chunk=2))
     for days in (1, 2, 3):
         put(store, days, kind=Kind.WEEKLY)
     old = [put(store, 100 + number, f"old{number}") for number in range(2)]
     before = objects(store)
-    lost = pages_from(lambda name: re.search(r"old\d\.manifest", name) is not None)
+    lost = without(lambda name: re.search(r"old\d\.manifest", name) is not None)
     gcs.faults.append(Change(lists_all, lost, times=2))
     outcome = clean(store, AT_ONCE)
     (line,) = lines_on_gaps(outcome.attention)

@@ -1,4 +1,4 @@
-"""Holding and releasing: what is held stays held until somebody lets it go, and says why."""
+"""Holds and releases: a backup is on hold until it is released, and the hold has a reason."""
 
 from dataclasses import replace
 from pathlib import Path
@@ -22,7 +22,7 @@ def store(tmp_path: Path) -> FolderStore:
     return store
 
 
-def test_a_hold_is_an_object_beside_the_backup_and_a_release_removes_it(store: FolderStore) -> None:
+def test_hold_creates_an_object_and_release_removes_it(store: FolderStore) -> None:
     before = objects(store)
     made = hold(store, "one", "  evidence\nfor \x1b[31mincident 42 ", "someone")
     assert made.reason == "evidence for [31mincident 42"
@@ -34,7 +34,7 @@ def test_a_hold_is_an_object_beside_the_backup_and_a_release_removes_it(store: F
     assert objects(store) == before
 
 
-def test_the_catalog_sees_a_held_backup_as_before(store: FolderStore) -> None:
+def test_hold_does_not_change_the_listed_backup(store: FolderStore) -> None:
     (before,) = Catalog(store).backups()
     hold(store, "one", "x", "someone")
     (held,) = Catalog(store).backups()
@@ -42,7 +42,7 @@ def test_the_catalog_sees_a_held_backup_as_before(store: FolderStore) -> None:
     assert held.to_json()["hold"]["reason"] == "x"
 
 
-def test_a_second_hold_is_refused_and_says_what_holds(store: FolderStore) -> None:
+def test_second_hold_is_refused_with_the_existing_reason(store: FolderStore) -> None:
     hold(store, "one", "evidence", "someone")
     with pytest.raises(ObjectExists, match=r"held already .evidence.*release"):
         hold(store, "one", "other", "someone else")
@@ -50,26 +50,26 @@ def test_a_second_hold_is_refused_and_says_what_holds(store: FolderStore) -> Non
 
 
 @pytest.mark.parametrize("reason", ["", " \n ", "x" * 501, "\x00"])
-def test_a_hold_needs_a_reason_of_a_line(store: FolderStore, reason: str) -> None:
+def test_hold_needs_a_one_line_reason(store: FolderStore, reason: str) -> None:
     with pytest.raises(UsageError, match="--reason"):
         hold(store, "one", reason, "someone")
     assert "daily/app/one.hold.json" not in objects(store)
 
 
 @pytest.mark.parametrize("backup_id", ["none", "", "../one", "on", "one.manifest.json"])
-def test_what_is_no_backup_cannot_be_held(store: FolderStore, backup_id: str) -> None:
+def test_unknown_backup_cannot_be_held(store: FolderStore, backup_id: str) -> None:
     before = objects(store)
     with pytest.raises(UsageError, match="is no backup"):
         hold(store, backup_id, "x", "someone")
     assert objects(store) == before
 
 
-def test_what_is_not_held_cannot_be_released(store: FolderStore) -> None:
+def test_release_without_a_hold_is_refused(store: FolderStore) -> None:
     with pytest.raises(UsageError, match="is not held"):
         release(store, "one")
 
 
-def test_of_two_databases_one_must_be_named(store: FolderStore) -> None:
+def test_ambiguous_id_needs_the_database(store: FolderStore) -> None:
     put(store, 1, "one", database="other")
     with pytest.raises(UsageError, match="--database"):
         hold(store, "one", "x", "someone")
@@ -77,20 +77,20 @@ def test_of_two_databases_one_must_be_named(store: FolderStore) -> None:
     assert release(store, "one").backup.database == "other"
 
 
-def test_a_damaged_backup_can_be_held(store: FolderStore) -> None:
+def test_damaged_backup_can_be_held(store: FolderStore) -> None:
     bad = BackupName(Kind.WEEKLY, "app", "bad")
     store.create(bad.manifest, b"{", {})
     assert hold(store, "bad", "x", "someone").backup == bad
 
 
-def test_a_hold_that_outlived_its_backup_can_be_released(store: FolderStore) -> None:
+def test_hold_without_a_backup_can_be_released(store: FolderStore) -> None:
     hold(store, "one", "x", "someone")
     (Path(store.url) / "daily/app/one.manifest.json").unlink()
     release(store, "one")
     assert "daily/app/one.hold.json" not in objects(store)
 
 
-def test_a_backup_that_goes_while_it_is_being_held_is_not_said_to_be_held(tmp_path: Path, store: FolderStore) -> None:
+def test_hold_fails_if_the_backup_is_deleted_meanwhile(tmp_path: Path, store: FolderStore) -> None:
     class Late(FolderStore):
         def create(self, name, content, metadata):  # type: ignore[no-untyped-def]
             (tmp_path / "store" / "daily/app/one.manifest.json").unlink()
@@ -102,7 +102,7 @@ def test_a_backup_that_goes_while_it_is_being_held_is_not_said_to_be_held(tmp_pa
 
 
 class Vault(FolderStore):
-    """A store that can hold objects itself, as a bucket does."""
+    """A store with object holds, like a bucket."""
 
     def __init__(self, path: Path) -> None:
         super().__init__(path)
@@ -116,7 +116,7 @@ class Vault(FolderStore):
         self.held = self.held | {name} if held else self.held - {name}
 
 
-def test_a_store_that_can_holds_the_manifest_and_every_artifact(store: FolderStore) -> None:
+def test_store_with_holds_holds_the_manifest_and_all_artifacts(store: FolderStore) -> None:
     vault = Vault(Path(store.url))
     assert hold(vault, "one", "x", "someone").by_store
     assert {names.parse(name).role for name in vault.held} == {"manifest", "sql", "sqlite"}  # type: ignore[union-attr]
@@ -124,7 +124,7 @@ def test_a_store_that_can_holds_the_manifest_and_every_artifact(store: FolderSto
     assert vault.held == set()
 
 
-def test_a_store_that_refuses_to_hold_or_to_release_leaves_the_backup_held_by_us(store: FolderStore) -> None:
+def test_store_refusing_holds_leaves_the_hold_object(store: FolderStore) -> None:
     vault = Vault(Path(store.url))
     vault.refuses = True
     with pytest.raises(StoreError, match=r"held by Litekeep, but not by the store itself.*permission denied"):

@@ -1,4 +1,4 @@
-"""Killed at any delete, or refused any delete: what is in the catalog is whole, and the next run finishes."""
+"""A cleanup that is killed or refused at any deletion leaves whole backups, and the next run finishes."""
 
 import os
 import shutil
@@ -22,7 +22,7 @@ from tests.retention.cleanup.shelf import POLICY, age, fill, ids, objects, put_a
 ROOT = Path(__file__).parents[3]
 DELETES = 2 * 4 + 2  # two backups of four objects, and two orphans
 
-# Cleans copies of one store in processes of their own, the n-th of which dies at its n-th delete.
+# Cleans each copy of a store in a child process; the n-th child dies at its n-th deletion.
 KILLER = """
 import os, sys
 from pathlib import Path
@@ -51,7 +51,7 @@ for number, folder in enumerate(sys.argv[1:]):
 
 @pytest.fixture
 def folder(tmp_path: Path) -> Path:
-    """A store whose objects are all old enough to be swept."""
+    """A store whose objects are all old enough to count as orphans."""
     folder = tmp_path / "store"
     store = FolderStore(folder)
     fill(store, old=2)
@@ -64,13 +64,13 @@ def folder(tmp_path: Path) -> Path:
 
 
 def assert_whole(store: FolderStore) -> None:
-    """Every backup that the catalog knows has its artifacts."""
+    """Check that every listed backup has its artifacts."""
     there = objects(store)
     for backup in Catalog(store).backups():
         assert {artifact.object for artifact in backup.artifacts} <= there
 
 
-def test_killed_at_any_delete_nothing_is_half_there_and_the_next_run_finishes(folder: Path, tmp_path: Path) -> None:
+def test_cleanup_killed_at_any_delete_leaves_whole_backups(folder: Path, tmp_path: Path) -> None:
     copies = [tmp_path / f"killed{number}" for number in range(DELETES)]
     for copy in copies:
         shutil.copytree(folder, copy)
@@ -82,7 +82,7 @@ def test_killed_at_any_delete_nothing_is_half_there_and_the_next_run_finishes(fo
         store = FolderStore(copy)
         assert_whole(store)
         assert len([name for name in objects(store) if name not in expected]) == DELETES - number + 1  # and its lease
-        with pytest.raises(StoreError, match="another cleanup is at work"):
+        with pytest.raises(StoreError, match="another cleanup is running"):
             clean(store, POLICY)
         later = clean(store, POLICY, clock=lambda: utc_now() + timedelta(hours=1, minutes=5))
         assert (later.failed, later.errors) == (False, [])
@@ -90,7 +90,7 @@ def test_killed_at_any_delete_nothing_is_half_there_and_the_next_run_finishes(fo
 
 
 class Refusing(FolderStore):
-    """As under a retention policy: some objects cannot be deleted."""
+    """Refuses to delete some objects, like a bucket with a retention policy."""
 
     def __init__(self, path: Path, refused: set[str]) -> None:
         super().__init__(path)
@@ -102,14 +102,14 @@ class Refusing(FolderStore):
         super().delete(name, generation)
 
 
-def test_a_refused_delete_is_reported_and_the_run_goes_on(folder: Path) -> None:
+def test_refused_delete_is_reported_and_cleanup_continues(folder: Path) -> None:
     doomed = [name for name in objects(FolderStore(folder)) if "old" in name or "orphan" in name]
     assert len(doomed) == DELETES
     first = Refusing(folder, {name for name in doomed if "old0.manifest" in name or "old1.sql" in name})
     outcome = clean(first, POLICY)
     assert outcome.failed
     assert {name.id for name in outcome.deleted} == {"old1"}
-    assert len(outcome.errors) == 3  # old0 stays; two artifacts of old1 are left
+    assert len(outcome.errors) == 3  # old0 is kept; two artifacts of old1 remain
     assert "old0" in ids(first)
     assert_whole(first)
     assert len(outcome.swept) == 2 - sum("orphan" in line for line in outcome.errors)
@@ -117,7 +117,7 @@ def test_a_refused_delete_is_reported_and_the_run_goes_on(folder: Path) -> None:
     assert not any(name in objects(FolderStore(folder)) for name in doomed)
 
 
-def test_every_delete_refused_leaves_the_store_as_it_was_but_for_a_lease_that_ends_by_itself(folder: Path) -> None:
+def test_store_refusing_all_deletes_is_unchanged_except_for_the_lease(folder: Path) -> None:
     before = objects(FolderStore(folder))
     refusing = Refusing(folder, before | {lock_names.lease("cleanup", 1), lock_names.lease("cleanup", 2)})
     outcome = clean(refusing, POLICY)

@@ -1,4 +1,4 @@
-"""One run at a time: who gets the lease, who loses it, and what a dead one leaves."""
+"""Leases: one run at a time, takeover, and leases of killed runs."""
 
 import json
 import threading
@@ -26,28 +26,28 @@ def later(by: timedelta) -> datetime:
     return utc_now() + by
 
 
-def test_it_is_there_during_the_block_and_gone_after_it(store: FolderStore) -> None:
+def test_lease_exists_only_during_the_block(store: FolderStore) -> None:
     with leased(store, "cleanup", utc_now) as lease:
         assert objects(store) == {"locks/cleanup.000001.json"}
         lease.check()
     assert objects(store) == set()
 
 
-def test_it_is_given_back_after_an_error(store: FolderStore) -> None:
+def test_lease_is_released_after_an_error(store: FolderStore) -> None:
     with pytest.raises(KeyboardInterrupt), leased(store, "cleanup", utc_now):
         raise KeyboardInterrupt
     assert objects(store) == set()
 
 
-def test_a_second_one_is_told_who_has_it_and_until_when(store: FolderStore) -> None:
+def test_second_lease_is_refused_with_owner_and_expiry(store: FolderStore) -> None:
     with leased(store, "cleanup", utc_now):
-        with pytest.raises(StoreError, match=r"another cleanup is at work .*begun by .+:\d+.*ends by itself 2"):
+        with pytest.raises(StoreError, match=r"another cleanup is running .*started by .+:\d+.*expires at 2"):
             leased(store, "cleanup", utc_now).__enter__()
         with leased(store, "drill", utc_now):
             pass
 
 
-def test_one_that_was_killed_is_taken_over_after_its_end_and_swept(store: FolderStore) -> None:
+def test_lease_of_a_killed_run_is_taken_over_after_expiry(store: FolderStore) -> None:
     killed = leased(store, "cleanup", utc_now)
     lease = killed.__enter__()
     with pytest.raises(StoreError):
@@ -61,7 +61,7 @@ def test_one_that_was_killed_is_taken_over_after_its_end_and_swept(store: Folder
         lease.check()
 
 
-def test_it_ends_earlier_for_its_holder_than_for_others(store: FolderStore) -> None:
+def test_lease_ends_earlier_for_its_holder_than_for_others(store: FolderStore) -> None:
     now = [utc_now()]
     with leased(store, "cleanup", lambda: now[0]) as lease:
         now[0] += LENGTH - MARGIN - timedelta(seconds=1)
@@ -69,30 +69,30 @@ def test_it_ends_earlier_for_its_holder_than_for_others(store: FolderStore) -> N
         now[0] += timedelta(seconds=2)
         with pytest.raises(LeaseLost, match="run it again"):
             lease.check()
-        with pytest.raises(StoreError, match="at work"):
+        with pytest.raises(StoreError, match="is running"):
             leased(store, "cleanup", lambda: now[0]).__enter__()
 
 
-def test_one_that_claims_to_last_for_ever_lasts_an_hour(store: FolderStore) -> None:
+def test_lease_with_a_far_expiry_lasts_an_hour(store: FolderStore) -> None:
     content = {"owner": "x", "expires_at": "9999-12-31T00:00:00Z"}
     store.create(lock_names.lease("cleanup", 7), json.dumps(content).encode(), {})
-    with pytest.raises(StoreError, match="at work"):
+    with pytest.raises(StoreError, match="is running"):
         leased(store, "cleanup", utc_now).__enter__()
     with leased(store, "cleanup", lambda: later(LENGTH + MARGIN * 2)):
         assert "locks/cleanup.000008.json" in objects(store)
 
 
 @pytest.mark.parametrize("content", [b"", b"\xff", b"[]", b"{}", b'{"owner": "\\u001b[2J", "expires_at": 5}'])
-def test_one_that_cannot_be_read_counts_for_an_hour(store: FolderStore, content: bytes) -> None:
+def test_unreadable_lease_lasts_an_hour(store: FolderStore, content: bytes) -> None:
     store.create(lock_names.lease("cleanup", 1), content, {})
-    with pytest.raises(StoreError, match="at work") as caught:
+    with pytest.raises(StoreError, match="is running") as caught:
         leased(store, "cleanup", utc_now).__enter__()
     assert str(caught.value).isprintable()
     with leased(store, "cleanup", lambda: later(LENGTH + MARGIN * 2)):
         pass
 
 
-def test_a_store_that_does_not_tell_ends_it(tmp_path: Path) -> None:
+def test_lease_is_lost_if_the_store_cannot_be_read(tmp_path: Path) -> None:
     class Broken(FolderStore):
         broken = False
 
@@ -108,8 +108,8 @@ def test_a_store_that_does_not_tell_ends_it(tmp_path: Path) -> None:
             lease.check()
 
 
-def test_one_that_looked_too_early_does_not_get_it_beside_another(tmp_path: Path) -> None:
-    """It saw no lease; by the time it makes number 1, another, which saw a dead number 1, holds number 2."""
+def test_lease_race_has_one_winner(tmp_path: Path) -> None:
+    """It sees no lease, but when it creates number 1, another run, which saw an expired number 1, has number 2."""
 
     class Slow(FolderStore):
         def create(self, name: str, content: bytes, metadata: Mapping[str, str]) -> StoredObject:
@@ -122,7 +122,7 @@ def test_one_that_looked_too_early_does_not_get_it_beside_another(tmp_path: Path
     assert objects(store) == {lock_names.lease("cleanup", 2)}
 
 
-def test_of_many_at_once_one_gets_it(store: FolderStore) -> None:
+def test_only_one_of_many_threads_gets_the_lease(store: FolderStore) -> None:
     barrier, done = threading.Barrier(6), threading.Barrier(6)
     held: list[bool] = []
     refused: list[str] = []

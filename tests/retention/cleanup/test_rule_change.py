@@ -1,4 +1,4 @@
-"""Rules that delete sooner than those of the last cleanup delete nothing before somebody has seen what would go."""
+"""Rules that delete sooner than those of the last cleanup are refused until a dry run has shown them."""
 
 import json
 from datetime import timedelta
@@ -16,12 +16,12 @@ from tests.retention.cleanup.shelf import ids, put
 
 FORTY = {"BACKUP_RETENTION": "daily=40d", "BACKUP_KEY": "file:none.key"}
 TWENTY = {"BACKUP_RETENTION": "daily=20d", "BACKUP_KEY": "file:none.key"}
-SAID = "daily 40 d, now 20 d"
+CHANGE = "daily 40 d, now 20 d"
 
 
 @pytest.fixture
 def place(workplace: Workplace) -> Workplace:  # noqa: F811
-    """Cleaned once under a rule of 40 days; then `b30` is past 20 days and not past 40."""
+    """A store cleaned once with a rule of 40 days; `b30` is over 20 days old and under 40."""
     store = open_store(str(workplace.store))
     for age in (1, 2, 3, 4):
         put(store, age)
@@ -40,50 +40,51 @@ def records(store: Store) -> list[bool]:
     return [applied for _, applied in sorted(each for each in found if each)]
 
 
-def test_they_are_refused_with_the_old_rule_and_the_new_one(place: Workplace) -> None:
+def test_shorter_rules_are_refused_with_old_and_new_values(place: Workplace) -> None:
     refused = place.run("cleanup", **TWENTY)
     assert (refused.code, left(place)) == (1, {"b1", "b2", "b3", "b4", "b30"})
-    assert SAID in refused.err
+    assert CHANGE in refused.err
     assert "litekeep cleanup --dry-run" in refused.err
 
 
-def test_in_a_job_too_with_the_event_of_a_failed_cleanup(place: Workplace) -> None:
+def test_job_refuses_shorter_rules_with_a_failed_event(place: Workplace) -> None:
     ran = place.run(module="jobs.cleanup", CLOUD_RUN_JOB="litekeep-cleanup", **TWENTY)
     events = [json.loads(line) for line in ran.out.splitlines()]
     assert ran.code == 1
     (failed,) = [each for each in events if each["event"] == "cleanup.failed"]
-    assert SAID in failed["message"]
+    assert CHANGE in failed["message"]
 
 
-def test_after_a_dry_run_under_them_they_are_applied(place: Workplace) -> None:
+def test_shorter_rules_apply_after_a_dry_run(place: Workplace) -> None:
     shown = place.run("cleanup", "--dry-run", **TWENTY)
     assert shown.code == 1
     assert (
-        f"these rules delete sooner than those of the last cleanup: {SAID}; the next cleanup applies them" in shown.err
+        f"these rules delete sooner than those of the last cleanup: {CHANGE}; the next cleanup applies them"
+        in shown.err
     )
     place.good("cleanup", **TWENTY)
     assert left(place) == {"b1", "b2", "b3", "b4"}
     assert records(open_store(str(place.store))) == [True, False, True]
 
 
-def test_a_dry_run_under_other_rules_is_none_of_these(place: Workplace) -> None:
+def test_dry_run_with_other_rules_does_not_count(place: Workplace) -> None:
     place.run("cleanup", "--dry-run", **TWENTY | {"BACKUP_RETENTION": "daily=21d"})
     assert place.run("cleanup", **TWENTY).code == 1
     assert "b30" in left(place)
 
 
-def test_force_applies_them_at_once(place: Workplace) -> None:
+def test_force_applies_shorter_rules_at_once(place: Workplace) -> None:
     place.good("cleanup", "--force", **TWENTY)
     assert left(place) == {"b1", "b2", "b3", "b4"}
 
 
-def test_fewer_that_always_stay_and_another_environment_are_shorter_rules_too(place: Workplace) -> None:
+def test_smaller_min_keep_and_other_environment_are_shorter_rules(place: Workplace) -> None:
     assert "BACKUP_MIN_KEEP 3, now 1" in place.run("cleanup", BACKUP_MIN_KEEP="1", **FORTY).err
     place.good("cleanup", ENVIRONMENT="production", **FORTY)
     assert "weekly 90 d, now 7 d" in place.run("cleanup", ENVIRONMENT="development", **FORTY).err
 
 
-def test_longer_rules_and_the_same_rules_are_applied_and_recorded_once(place: Workplace) -> None:
+def test_longer_and_unchanged_rules_are_applied_and_recorded_once(place: Workplace) -> None:
     place.good("cleanup", **FORTY)
     place.good("cleanup", **FORTY | {"BACKUP_RETENTION": "daily=50d"})
     place.good("cleanup", "--dry-run", **FORTY | {"BACKUP_RETENTION": "daily=50d"})
@@ -91,7 +92,7 @@ def test_longer_rules_and_the_same_rules_are_applied_and_recorded_once(place: Wo
 
 
 @pytest.mark.parametrize("content", [b"", b"[" * 5000, b'{"rules": {"daily": 1e999}}', b'{"rules": 3}'])
-def test_a_record_that_says_nothing_decides_nothing(place: Workplace, content: bytes) -> None:
+def test_invalid_rules_record_is_ignored(place: Workplace, content: bytes) -> None:
     path = Path(place.store) / rules_record(utc_now(), applied=True)
     path.write_bytes(content)
-    assert SAID in place.run("cleanup", **TWENTY).err
+    assert CHANGE in place.run("cleanup", **TWENTY).err

@@ -1,4 +1,4 @@
-"""A cleanup deletes nothing because of a verdict or a manifest that nobody with the key has made."""
+"""A cleanup ignores verdicts and manifests that were made without the key."""
 
 import json
 from dataclasses import replace
@@ -36,7 +36,7 @@ def store(tmp_path: Path) -> Store:
 
 
 def put(store: Store, key: WrappingKey, age_days: float, verified: bool | None = True, **changes: object) -> BackupName:
-    """A backup of that age under that key, with a verdict that is sealed as it should be."""
+    """Store a backup of that age under that key, with a correctly sealed verdict."""
     name, taken = BackupName(Kind.DAILY, "app", f"b{age_days:g}"), ago(age_days)
     artifact = make_artifact(name, Format.SQL, encrypted=True, object=name.artifact(Format.SQL, encrypted=True))
     store.create(artifact.object, b"x" * SIZE, {})
@@ -59,22 +59,22 @@ def put(store: Store, key: WrappingKey, age_days: float, verified: bool | None =
 
 
 def forge(store: Store, name: BackupName, *, ok: bool = True) -> None:
-    """A verdict as somebody writes it who has seen others, and has no key."""
+    """Store a verdict made from others without the key."""
     moment = ago(0.001)
     example = next(item for item in store.list_objects("") if ".verified-" in item.name)
     with store.open(example.name) as stream:
         text = stream.read().decode()
-    said = json.loads(text) | {"id": name.id, "ok": ok, "recorded_at": f"{moment:%Y-%m-%dT%H:%M:%S.%fZ}"}
-    store.create(name.verdict(moment), json.dumps(said, indent=2).encode(), {})
+    document = json.loads(text) | {"id": name.id, "ok": ok, "recorded_at": f"{moment:%Y-%m-%dT%H:%M:%S.%fZ}"}
+    store.create(name.verdict(moment), json.dumps(document, indent=2).encode(), {})
 
 
 def fill(store: Store, key: WrappingKey) -> None:
-    """Three verified ones past their time, of which nothing newer was verified."""
+    """Store three expired verified backups."""
     for age in (100, 101, 102):
         put(store, key, age)
 
 
-def test_what_is_verified_by_its_seal_lets_old_ones_go(store: Store, key: KeyFile) -> None:
+def test_sealed_verdicts_allow_old_backups_to_expire(store: Store, key: KeyFile) -> None:
     fill(store, key)
     for age in (1, 2, 3):
         put(store, key, age)
@@ -82,7 +82,7 @@ def test_what_is_verified_by_its_seal_lets_old_ones_go(store: Store, key: KeyFil
     assert (ids(store), done.attention) == ({"b1", "b2", "b3"}, [])
 
 
-def test_forged_verdicts_let_nothing_go(store: Store, key: KeyFile) -> None:
+def test_forged_verdicts_delete_nothing(store: Store, key: KeyFile) -> None:
     fill(store, key)
     for age in (1, 2, 3):
         forge(store, put(store, key, age, verified=None))
@@ -91,10 +91,10 @@ def test_forged_verdicts_let_nothing_go(store: Store, key: KeyFile) -> None:
     assert [line for line in done.attention if "counts for nothing, its seal is wrong" in line]
     assert "waits for a verified one" in str(done.attention)
     planned = preview(store, SHORT, open_key=lambda: key)
-    assert (planned.going, planned.attention) == (frozenset(), done.attention)
+    assert (planned.to_delete, planned.attention) == (frozenset(), done.attention)
 
 
-def test_a_forged_verdict_that_one_is_not_good_stops_nothing(store: Store, key: KeyFile) -> None:
+def test_forged_bad_verdict_does_not_block_deletion(store: Store, key: KeyFile) -> None:
     fill(store, key)
     for age in (1, 2, 3):
         forge(store, put(store, key, age), ok=False)
@@ -102,7 +102,7 @@ def test_a_forged_verdict_that_one_is_not_good_stops_nothing(store: Store, key: 
     assert ids(store) == {"b1", "b2", "b3"}
 
 
-def test_backups_under_a_key_of_somebody_else_protect_and_push_out_nothing(
+def test_backups_under_a_foreign_key_protect_nothing_and_delete_nothing(
     store: Store, key: KeyFile, tmp_path: Path
 ) -> None:
     fill(store, key)
@@ -114,7 +114,7 @@ def test_backups_under_a_key_of_somebody_else_protect_and_push_out_nothing(
     assert "is not the one that wrapped backup b1" in str(done.attention)
 
 
-def test_verdicts_from_before_they_had_seals_still_count(store: Store, key: KeyFile) -> None:
+def test_verdicts_without_seals_of_older_versions_count(store: Store, key: KeyFile) -> None:
     fill(store, key)
     for age in (1, 2, 3):
         name = put(store, key, age, verified=None, verdict_seal=0)
@@ -123,7 +123,7 @@ def test_verdicts_from_before_they_had_seals_still_count(store: Store, key: KeyF
     assert ids(store) == {"b1", "b2", "b3"}
 
 
-def test_without_the_key_what_was_recorded_counts(store: Store, key: KeyFile) -> None:
+def test_without_the_key_recorded_verdicts_count(store: Store, key: KeyFile) -> None:
     fill(store, key)
     for age in (1, 2, 3):
         put(store, key, age)

@@ -1,9 +1,9 @@
-"""What the other store says of backups that a store has too: the copy store's of the main store's, and the reverse.
+"""What the cleanup of one store must know of the other: of the copy store for the main store, and the reverse.
 
-A hold in either store protects in both. What the main store keeps stays in the copy store as well, so that no copy is
-deleted, missed and copied again for ever. A copy counts as verified when the backup that it is a copy of was: it was
-held to the same manifest on its way. For the rest each store is judged by what it has: a backup that is gone from the
-main store before its time stays in the copy store until its time there is over.
+A hold in either store protects a backup in both. The copy store keeps what the main store keeps; otherwise copies would
+be deleted and copied again forever. A copy counts as verified if its original is, because the copy was checked against
+the same manifest. Apart from that each store is judged by its own contents: a backup deleted early from the main store
+stays in the copy store until its retention ends.
 """
 
 from collections.abc import Collection, Mapping
@@ -21,8 +21,13 @@ from shared.stores import Store
 
 
 @dataclass
-class Elsewhere:
-    """`held`, `staying`: why. `whole`: what a copy may still be completed from. `silence`: why it no longer tells."""
+class OtherStore:
+    """The other store of a cleanup.
+
+    `held` and `staying` give the reason why it holds or keeps a backup. `proven` are its verified backups. `whole` are
+    backups from which an incomplete copy may still be completed. `required`: an error of this store ends the cleanup.
+    `failure`: the error after which it is asked no more.
+    """
 
     store: Store
     held: Mapping[BackupName, str]
@@ -30,33 +35,30 @@ class Elsewhere:
     proven: Mapping[BackupName, Backup] = field(default_factory=dict)
     retired: Mapping[str, datetime] = field(default_factory=dict)
     whole: Collection[BackupName] = ()
-    must_tell: bool = True
-    silence: str | None = None
+    required: bool = True
+    failure: str | None = None
 
     def applied(self, inventory: Inventory) -> Inventory:
-        """The inventory of our store, with what is known from the other."""
-        known = {
-            name: [self._with_what_is_known(each, inventory) for each in own]
-            for name, own in inventory.databases.items()
-        }
+        """Return the inventory of the store being cleaned, updated with what is known from the other."""
+        known = {name: [self._updated(each, inventory) for each in own] for name, own in inventory.databases.items()}
         return replace(inventory, databases=known, retired={**inventory.retired, **self.retired})
 
     def is_held(self, name: BackupName) -> bool:
-        """Asks the other store by name. Where it need not tell, it is asked no more once it did not.
+        """Return whether the other store holds a backup. After a failure it is not asked again.
 
-        Raises StoreError when it must tell and does not.
+        Raises StoreError if it fails and is required.
         """
-        if self.silence is not None:
+        if self.failure is not None:
             return False
         try:
             return is_held(self.store, name)
         except StoreError as error:
-            if self.must_tell:
+            if self.required:
                 raise
-            self.silence = str(error)
+            self.failure = str(error)
             return False
 
-    def _with_what_is_known(self, candidate: Candidate, inventory: Inventory) -> Candidate:
+    def _updated(self, candidate: Candidate, inventory: Inventory) -> Candidate:
         name, held, verified = candidate.name, candidate.held, candidate.verified
         if held is None and name in self.held:
             held = f"{self.held[name]} (in {self.store.url})"
@@ -66,16 +68,16 @@ class Elsewhere:
         return replace(candidate, held=held, verified=verified, stays_elsewhere=stays)
 
 
-def seen_from_main(copy: Store) -> Elsewhere:
-    """What counts of the copy store in the main one: holds. Raises StoreError when it cannot be listed."""
-    return Elsewhere(copy, _held(take_inventory(copy)), must_tell=False)
+def view_of_copy_store(copy: Store) -> OtherStore:
+    """Return what a cleanup of the main store needs of the copy store: its holds. Raises StoreError."""
+    return OtherStore(copy, _held(take_inventory(copy)), required=False)
 
 
-def seen_from_copy(main: Store, outcome: Outcome, gone: Collection[BackupName]) -> Elsewhere:
-    """What counts of the main store in the copy store, after its cleanup. `gone`: what left it, or would leave it."""
+def view_of_main_store(main: Store, outcome: Outcome, gone: Collection[BackupName]) -> OtherStore:
+    """Return what a cleanup of the copy store needs of the main store, after its cleanup deleted the backups `gone`."""
     inventory = outcome.inventory
     decisions = [each for each in outcome.plan.decisions if each.backup.name not in gone]
-    return Elsewhere(
+    return OtherStore(
         main,
         _held(inventory),
         {each.backup.name: "it was not deleted" if each.delete else each.reason for each in decisions},
@@ -86,7 +88,7 @@ def seen_from_copy(main: Store, outcome: Outcome, gone: Collection[BackupName]) 
 
 
 def _held(inventory: Inventory) -> Mapping[BackupName, str]:
-    """Also holds without a manifest: the other store may still have it."""
+    """Return the reasons of all holds, also of backups without a manifest: the other store may still have it."""
     bare = {
         name: "by a hold whose backup is gone there"
         for name in inventory.strays
@@ -96,5 +98,5 @@ def _held(inventory: Inventory) -> Mapping[BackupName, str]:
 
 
 def _is_a_copy(one: Backup, other: Backup) -> bool:
-    """Returns whether both manifests name the same content: an id alone proves nothing."""
+    """Return whether both backups have the same content. The same id alone does not prove that."""
     return bool(one.artifacts) and (one.created_at, one.artifacts) == (other.created_at, other.artifacts)

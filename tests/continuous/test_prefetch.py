@@ -1,4 +1,4 @@
-"""The increments of a path come several at a time, or at their turn where they are large: the same state either way."""
+"""Prefetched and streamed increments of a path give the same state."""
 
 import threading
 from pathlib import Path
@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 
 from shared.catalog.opening import open_manifest
-from shared.continuous import ahead
-from shared.continuous.path import Below, path_to
+from shared.continuous import prefetch
+from shared.continuous.path import Parents, path_to
 from shared.continuous.rebuild import rebuild_pages
 from shared.errors import NotGood
 from shared.model.names import Format
@@ -27,16 +27,16 @@ def chain(yard: Yard) -> Yard:
 
 def _rebuilt(yard: Yard, place: int, target: Path) -> bytes:
     manifest, data_key = open_manifest(yard.catalog, yard.points()[place], yard.key)
-    rebuild_pages(yard.store, path_to(yard.store, manifest, data_key, Below(yard.key)), target)
+    rebuild_pages(yard.store, path_to(yard.store, manifest, data_key, Parents(yard.key)), target)
     return target.read_bytes()
 
 
 @pytest.mark.parametrize(("large", "waiting"), [(0, 0), (1 << 30, 0), (1 << 30, 1), (9000, 20_000), (1 << 30, 1 << 30)])
-def test_a_state_is_the_same_whatever_comes_ahead(
+def test_rebuilt_state_does_not_depend_on_prefetching(
     chain: Yard, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, large: int, waiting: int
 ) -> None:
-    monkeypatch.setattr(ahead, "_LARGE", large)
-    monkeypatch.setattr(ahead, "_WAITING", waiting)
+    monkeypatch.setattr(prefetch, "_LARGE", large)
+    monkeypatch.setattr(prefetch, "_WAITING", waiting)
     for place in (0, 3, 8):
         found = _rebuilt(chain, place, tmp_path / f"{place}.sqlite")
         assert found == chain.was[chain.points()[place].name.id]
@@ -52,17 +52,15 @@ class _NamesThreads(FolderStore):
         return super().open(*arguments)
 
 
-def test_what_is_wrong_with_an_increment_that_came_ahead_is_told_and_no_file_nor_thread_is_left(
-    chain: Yard, tmp_path: Path
-) -> None:
+def test_damaged_prefetched_increment_is_reported_and_leaves_no_file_or_thread(chain: Yard, tmp_path: Path) -> None:
     chain.store = named = _NamesThreads(chain.folder / "backups")
     _rebuilt(chain, -1, tmp_path / "whole.sqlite")
     assert "increments" in named.threads
     chain.store = open_store(str(chain.folder / "backups"))
     manifest, data_key = open_manifest(chain.catalog, chain.points()[-1], chain.key)
-    harmed = path_to(chain.store, manifest, data_key, Below(chain.key))[-2].manifest.artifact(Format.PAGES)
-    assert harmed is not None
-    path = chain.folder / "backups" / harmed.object
+    damaged = path_to(chain.store, manifest, data_key, Parents(chain.key))[-2].manifest.artifact(Format.PAGES)
+    assert damaged is not None
+    path = chain.folder / "backups" / damaged.object
     path.write_bytes(bytes(path.stat().st_size))
     with pytest.raises(NotGood, match=f"{path.name} "):
         _rebuilt(chain, -1, tmp_path / "back.sqlite")

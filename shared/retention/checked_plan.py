@@ -1,8 +1,8 @@
-"""A plan that rests on no verdict, and on no manifest, that the key shows to be false.
+"""Make a retention plan whose decisive verdicts and manifests were checked with the key.
 
-Only what decides is looked at: in each database of which something is past its time, the backups that protect the
-others, and those that are said to be bad. What turns out false protects nothing, and the plan is made anew, until it
-rests on nothing that was not looked at. Without the key it rests on what was recorded.
+Only decisive backups are checked: in each database with an expired backup, those that protect others and those said to
+be bad. A false verdict or manifest protects nothing. The plan is then made again, until all decisive backups are
+checked. Without the key, the plan relies on what is recorded.
 """
 
 from collections.abc import Iterator
@@ -18,21 +18,21 @@ from shared.retention.plan import RetentionPlan, RetentionPolicy, Rule
 from shared.retention.rules import plan
 
 _ROUNDS = 50
-_BY_ITSELF = frozenset({Rule.NOT_EXPIRED, Rule.HELD, Rule.UNREADABLE, Rule.FUTURE})  # stays, whatever others are
+_BY_ITSELF = frozenset({Rule.NOT_EXPIRED, Rule.HELD, Rule.UNREADABLE, Rule.FUTURE})  # kept regardless of other backups
 
 
-def looked_at(
+def checked_plan(
     inventory: Inventory, policy: RetentionPolicy, now: datetime, catalog: Catalog, checker: Checker
 ) -> tuple[Inventory, RetentionPlan]:
-    """The inventory with what the key shows, and the plan that it makes. Raises StoreError."""
+    """Return the inventory updated by the checks, and the plan from it. Raises StoreError."""
     seen: set[BackupName] = set()
     made = plan(inventory.candidates, policy, now)
     for _ in range(_ROUNDS):
-        asked = [name for name in _deciding(inventory, made) if name not in seen]
-        if not asked or checker.why_not is not None:
+        unchecked = [name for name in _deciding(inventory, made) if name not in seen]
+        if not unchecked or checker.why_not is not None:
             return inventory, made
-        seen.update(asked)
-        found = [_only_if_opened(checker(catalog, inventory.backups[name])) for name in asked]
+        seen.update(unchecked)
+        found = [_only_if_opened(checker(catalog, inventory.backups[name])) for name in unchecked]
         inventory = inventory.with_backups(found)
         made = plan(inventory.candidates, policy, now)
     left = [inventory.backups[name] for name in _deciding(inventory, made) if name not in seen]
@@ -40,7 +40,7 @@ def looked_at(
 
 
 def doubts(inventory: Inventory) -> Iterator[str]:
-    """A line for each verdict that counts for nothing."""
+    """Yield a line for each verdict that is ignored."""
     for backup in inventory.backups.values():
         if backup.doubt is not None:
             yield f"{backup.name.database}: a verdict on {backup.name.id} counts for nothing, {backup.doubt}"
@@ -56,7 +56,7 @@ def _deciding(inventory: Inventory, made: RetentionPlan) -> Iterator[BackupName]
 
 
 def _only_if_opened(backup: Backup) -> Backup:
-    """A backup under another key cannot be distinguished from a forgery, so it protects nothing."""
+    """Return the backup, marked damaged if the key does not open it: it may be a forgery, so it protects nothing."""
     return backup if backup.unopened is None else replace(_unproven(backup), damaged=backup.unopened)
 
 

@@ -1,7 +1,7 @@
-"""The artifacts of a path, several at a time and before their turn, within bounds of memory.
+"""Fetch the artifacts of a path in parallel and ahead of use, within a memory limit.
 
-The increments of a path are many and small: fetched one after the other, each would wait for the store, the key and
-zstd by itself. They come while the base is being written.
+The increments of a path are many and small. Fetched one by one, each would wait for the store, the key and zstd. So
+they are fetched while others are used.
 """
 
 from collections.abc import Iterator, Sequence
@@ -21,36 +21,36 @@ from shared.stores import Store
 from shared.stores.interface import ReadsListed
 
 _AT_ONCE = 4
-_LARGE = 8 << 20  # plain bytes; what is larger is streamed at its turn
-_WAITING = 32 << 20  # plain bytes that wait for their turn
+_LARGE = 8 << 20  # plain bytes; larger artifacts are streamed when they are used
+_WAITING = 32 << 20  # plain bytes that are fetched and not used yet
 
 Wanted = tuple[Step, Format]
 
 
-class Ahead:
-    """`wanted` are artifacts in the order of their use."""
+class Prefetcher:
+    """Fetches `wanted`, artifacts in the order of their use."""
 
     def __init__(self, store: Store, wanted: Sequence[Wanted], pool: ThreadPoolExecutor) -> None:
         self._store, self._wanted, self._pool = store, wanted, pool
         self._next = self._taken = self._waiting = 0
-        self._coming: dict[int, Future[bytes]] = {}
+        self._pending: dict[int, Future[bytes]] = {}
         self._fetch()
 
     @contextmanager
     def opened(self, step: Step, form: Format) -> Iterator[Iterator[bytes]]:
-        """The plain bytes of the next artifact; who has read them all knows that they are those that were backed up.
+        """Yield the plain bytes of the next artifact. They are authenticated once all are read.
 
         Raises NotGood, KeyProblem or StoreError.
         """
         number, self._taken = self._taken, self._taken + 1
-        assert self._wanted[number] == (step, form), "they are used in the order that was told"
-        coming = self._coming.pop(number, None)
-        if coming is None:
+        assert self._wanted[number] == (step, form), "artifacts are used in the given order"
+        pending = self._pending.pop(number, None)
+        if pending is None:
             self._next = max(self._next, number + 1)
             with opened(self._store, step, form) as plain, read_ahead(plain) as pieces:
                 yield pieces
         else:
-            content = coming.result()
+            content = pending.result()
             self._waiting -= len(content)
             self._fetch()
             yield iter((content,))
@@ -63,23 +63,23 @@ class Ahead:
                 if self._waiting + size > _WAITING:
                     return
                 self._waiting += size
-                self._coming[self._next] = self._pool.submit(_whole, self._store, step, form)
+                self._pending[self._next] = self._pool.submit(_read_whole, self._store, step, form)
             self._next += 1
 
 
 @contextmanager
-def fetched_ahead(store: Store, wanted: Sequence[Wanted]) -> Iterator[Ahead]:
-    """Raises NotGood for an artifact that a manifest of the path does not name."""
+def prefetched(store: Store, wanted: Sequence[Wanted]) -> Iterator[Prefetcher]:
+    """Yield a prefetcher. Raises NotGood for an artifact that its manifest does not name."""
     pool = ThreadPoolExecutor(_AT_ONCE, "increments")
     try:
-        yield Ahead(store, wanted, pool)
+        yield Prefetcher(store, wanted, pool)
     finally:
         pool.shutdown(wait=True, cancel_futures=True)
 
 
 @contextmanager
 def opened(store: Store, step: Step, form: Format) -> Iterator[Iterator[bytes]]:
-    """The plain bytes of an artifact, as they come. Raises NotGood, KeyProblem or StoreError."""
+    """Yield the plain bytes of an artifact as they arrive. Raises NotGood, KeyProblem or StoreError."""
     artifact = artifact_of(step, form)
     try:
         with store.open(artifact.object) as stored, _plain(step, form, stored) as pieces:
@@ -98,23 +98,24 @@ def _plain(step: Step, form: Format, stored: BinaryIO) -> Iterator[Iterator[byte
 
 
 def artifact_of(step: Step, form: Format) -> Artifact:
+    """Return an artifact of a step. Raises NotGood if its manifest does not name it."""
     found = step.manifest.artifact(form)
     if found is None:
         raise NotGood(f"{step.manifest.id} has no {form}: use another backup")
     return found
 
 
-def _whole(store: Store, step: Step, form: Format) -> bytes:
+def _read_whole(store: Store, step: Step, form: Format) -> bytes:
     artifact = artifact_of(step, form)
     if isinstance(store, ReadsListed) and artifact.size_bytes <= _LARGE:
-        with suppress(NotGood), _plain(step, form, BytesIO(_start(store, artifact))) as pieces:
-            return b"".join(pieces)  # if it was damaged on the way, the store's checksum tells below
+        with suppress(NotGood), _plain(step, form, BytesIO(_read_at_once(store, artifact))) as pieces:
+            return b"".join(pieces)  # if it was damaged in transit, the checked read below finds out
     with opened(store, step, form) as pieces:
         return b"".join(pieces)
 
 
-def _start(store: ReadsListed, artifact: Artifact) -> bytes:
-    """A small one comes with one request: its manifest judges every byte, and that there is none too many."""
+def _read_at_once(store: ReadsListed, artifact: Artifact) -> bytes:
+    """Read a small artifact with one request. The manifest proves its bytes; one more byte is read to detect excess."""
     try:
         return store.read_start(artifact.object, artifact.size_bytes + 1)
     except ObjectMissing:

@@ -1,4 +1,4 @@
-"""What a look takes from real stores: sizes, rows, verdicts, copies, drills; and what it does when it cannot."""
+"""Observation of real stores: sizes, rows, verdicts, copies, drills, and stores that fail."""
 
 import json
 from datetime import UTC, datetime, timedelta
@@ -16,7 +16,7 @@ from shared.model.names import BackupName, Format, automatic_id
 from shared.model.report_names import DrillName
 from shared.monitor.judge import judge
 from shared.monitor.listing import Listing
-from shared.monitor.look import look
+from shared.monitor.observe import observe
 from shared.monitor.probes import probe_key, probe_store
 from shared.monitor.status import status_of
 from shared.stores import Store, open_store
@@ -37,8 +37,8 @@ def copy(tmp_path: Path) -> FolderStore:
     return FolderStore(tmp_path / "copy")
 
 
-def looked(store: Store, copy: Store | None = None, **changes: object) -> Listing:
-    found, _ = look(
+def observed(store: Store, copy: Store | None = None, **changes: object) -> Listing:
+    found, _ = observe(
         store,
         utc_now(),
         copy_store=(lambda: copy) if copy else None,
@@ -49,13 +49,13 @@ def looked(store: Store, copy: Store | None = None, **changes: object) -> Listin
 
 
 def found_in(store: Store, copy: Store | None = None) -> list[Event]:
-    return [finding.event for finding in judge(looked(store, copy), {}, utc_now())]
+    return [finding.event for finding in judge(observed(store, copy), {}, utc_now())]
 
 
-def test_what_a_listing_and_its_newest_manifests_tell_is_seen(store: FolderStore) -> None:
+def test_observation_reads_the_listing_and_the_newest_manifests(store: FolderStore) -> None:
     for days in (1, 2, 3):
         put(store, days, row_counts={"users": days}, rows=days)
-    own = looked(store).databases["app"]
+    own = observed(store).databases["app"]
     assert [seen.rows for seen in own] == [1, 2, 3]
     assert [seen.row_counts for seen in own] == [{"users": 1}, {"users": 2}, None]
     assert own[0].sizes == {"sql": 10, "sqlite": 10}
@@ -64,7 +64,7 @@ def test_what_a_listing_and_its_newest_manifests_tell_is_seen(store: FolderStore
     assert own[0].kept_for == timedelta(days=30)
 
 
-def test_a_copy_counts_when_all_of_it_is_there_in_its_size(store: FolderStore, copy: FolderStore) -> None:
+def test_copy_counts_only_if_complete(store: FolderStore, copy: FolderStore) -> None:
     name = put(store, 1, "b")
     put(copy, 1, "b")
     for item in copy.list_objects(name.manifest):
@@ -78,52 +78,52 @@ def test_a_copy_counts_when_all_of_it_is_there_in_its_size(store: FolderStore, c
     assert found_in(store, copy) == [Event.MONITOR_COPY_BEHIND]
 
 
-def test_a_copy_store_out_of_reach_is_told_and_the_rest_is_still_judged(store: FolderStore, tmp_path: Path) -> None:
+def test_unreachable_copy_store_is_reported_and_the_rest_is_judged(store: FolderStore, tmp_path: Path) -> None:
     put(store, 1, verified=False)
     gone = FolderStore(tmp_path / "no" / "where")
     assert sorted(found_in(store, gone)) == [Event.MONITOR_FAILED, Event.MONITOR_NOT_GOOD]
 
 
-def test_a_missing_artifact_and_a_manifest_of_a_newer_format_are_not_good(store: FolderStore) -> None:
+def test_missing_artifact_and_newer_format_are_reported_as_bad(store: FolderStore) -> None:
     name = put(store, 1)
     for item in store.list_objects(name.artifact(Format.SQL, encrypted=False)):
         store.delete(item.name, item.generation)
     newer = BackupName(Kind.DAILY, "app", "newer")
     store.create(newer.manifest, json.dumps({"format": 99}).encode(), {})
     put(store, 0.5)
-    problems = [finding.message for finding in judge(looked(store), {}, utc_now())]
+    problems = [finding.message for finding in judge(observed(store), {}, utc_now())]
     assert len(problems) == 2
     assert any("is missing" in problem for problem in problems)
     assert any("upgrade Litekeep" in problem for problem in problems)
 
 
-def test_a_drill_is_known_by_the_name_of_its_report(store: FolderStore) -> None:
+def test_drill_result_is_read_from_the_report_name(store: FolderStore) -> None:
     put(store, 1)
     held = datetime(2024, 1, 7, 3, tzinfo=UTC)
     store.create(DrillName("app", held, passed=True).report, b"{}", {})
     store.create(DrillName("app", held + timedelta(days=1), passed=False).report, b"{}", {})
-    assert looked(store).last_drill("app", utc_now()) == held
+    assert observed(store).last_drill("app", utc_now()) == held
 
 
-def test_a_database_that_should_be_there_is_and_one_alone_can_be_asked_for(store: FolderStore) -> None:
+def test_expected_databases_are_listed_and_one_can_be_selected(store: FolderStore) -> None:
     put(store, 1)
     put(store, 1, database="other")
-    assert set(looked(store, expected=["third"]).databases) == {"app", "other", "third"}
-    assert set(looked(store, expected=["third"], only="other").databases) == {"other"}
-    assert set(looked(store, only="fourth").databases) == {"fourth"}
+    assert set(observed(store, expected=["third"]).databases) == {"app", "other", "third"}
+    assert set(observed(store, expected=["third"], only="other").databases) == {"other"}
+    assert set(observed(store, only="fourth").databases) == {"fourth"}
 
 
-def test_a_store_that_cannot_be_listed_is_an_error_and_no_clean_bill(tmp_path: Path) -> None:
+def test_store_that_cannot_be_listed_raises(tmp_path: Path) -> None:
     with pytest.raises(StoreError, match="is missing"):
-        looked(FolderStore(tmp_path / "no" / "where"))
+        observed(FolderStore(tmp_path / "no" / "where"))
 
 
-def test_a_bucket_is_looked_at_in_one_request_a_thousand_objects_and_two_manifests(gcs: Proxy, bucket: str) -> None:
+def test_bucket_observation_takes_one_listing_and_two_manifests(gcs: Proxy, bucket: str) -> None:
     store = open_store(f"gs://{bucket}")
     for number in range(6):
         put(store, number + 1, f"b{number}", row_counts={"t": 3})
     before = len(gcs.seen)
-    own = looked(store).databases["app"]
+    own = observed(store).databases["app"]
     asked = gcs.seen[before:]
     assert [seen.name.id for seen in own] == [f"b{number}" for number in range(6)]
     listings = [request for request in asked if "/o?" in request.target]
@@ -134,18 +134,18 @@ def test_a_bucket_is_looked_at_in_one_request_a_thousand_objects_and_two_manifes
     }
 
 
-def test_the_work_of_status_grows_no_faster_than_the_backups_in_a_folder(tmp_path: Path) -> None:
-    """Linear: four times as many make four times as many calls. The seconds are measured by the benchmark."""
+def test_status_work_grows_linearly_with_backups(tmp_path: Path) -> None:
+    """Four times as many backups make at most 4.4 times as many calls. Benchmarks measure the time."""
 
-    def look(root: Path, count: int) -> None:
-        listing = looked(FolderStore(root))
+    def read_status(root: Path, count: int) -> None:
+        listing = observed(FolderStore(root))
         status_of("app", listing, None, utc_now())
         assert len(listing.databases["app"]) == count
 
     calls = {}
     for count in (500, 2000):
         _fill(tmp_path / str(count), count)
-        calls[count] = calls_of(partial(look, tmp_path / str(count), count))
+        calls[count] = calls_of(partial(read_status, tmp_path / str(count), count))
     assert calls[2000] < 4.4 * calls[500]
 
 
@@ -162,13 +162,13 @@ def _fill(root: Path, count: int) -> None:
         (root / artifact.object).write_bytes(b"x" * 10)
 
 
-def test_a_key_that_is_missing_is_unusable_and_one_that_wraps_is_fine(tmp_path: Path) -> None:
+def test_missing_key_is_unusable_and_no_key_is_fine(tmp_path: Path) -> None:
     (finding,) = probe_key(lambda: open_key(f"file:{tmp_path / 'no.key'}"))
     assert finding.event is Event.MONITOR_KEY_UNUSABLE
     assert probe_key(lambda: None) == []
 
 
-def test_a_key_that_may_only_wrap_is_fine_and_one_that_may_not_is_told() -> None:
+def test_probe_needs_only_wrapping_and_reports_a_refusal() -> None:
     class Wraps:
         name = "key"
 
@@ -189,7 +189,7 @@ def test_a_key_that_may_only_wrap_is_fine_and_one_that_may_not_is_told() -> None
     assert opened(Refuses()) == [Event.MONITOR_KEY_UNUSABLE]
 
 
-def test_a_store_that_takes_no_object_is_told_and_the_probe_leaves_no_trace(store: FolderStore, tmp_path: Path) -> None:
+def test_unwritable_store_is_reported_and_the_probe_leaves_no_object(store: FolderStore, tmp_path: Path) -> None:
     assert probe_store(lambda: store, store.url) == []
     assert list(store.list_objects("")) == []
     gone = FolderStore(tmp_path / "no" / "where")

@@ -1,4 +1,4 @@
-"""Looks at the stores: one listing of each, and the manifests of the newest two backups of each database."""
+"""Observe the stores: list each once, and read the manifests of the newest two backups of each database."""
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
@@ -18,9 +18,9 @@ from shared.model.lock_names import UNCHANGED
 from shared.model.report_names import DrillName, drill_prefix
 from shared.model.trail_names import BESIDE_TRAIL
 from shared.monitor.finding import Finding
-from shared.monitor.forgetting import unforgotten
 from shared.monitor.key_versions import key_versions
-from shared.monitor.listing import Listing, Seen, present
+from shared.monitor.listing import Listing, ObservedBackup, present
+from shared.monitor.pending_erasures import pending_erasures
 from shared.monitor.quiet import Marks, with_marks
 from shared.retention.inventory import Inventory, inventory_of
 from shared.retention.plan import Candidate
@@ -36,7 +36,7 @@ OpenStore = Callable[[], Store]
 _BESIDE = (drill_prefix(), report_names.ERASURES, UNCHANGED)  # few objects of a listing begin with one of these
 
 
-def look(  # noqa: PLR0913 - each is another thing that may be looked at or not
+def observe(  # noqa: PLR0913 - each is an optional part of the observation
     store: Store,
     now: datetime,
     *,
@@ -48,21 +48,21 @@ def look(  # noqa: PLR0913 - each is another thing that may be looked at or not
     open_key: OpenKey | None = None,
     listing_alone: bool = False,
 ) -> tuple[Listing, Inventory]:
-    """Returns what the stores hold; of one database with `only`. `expected`: databases that should be backed up.
+    """Return the state of the stores, or that of one database with `only`, and the inventory of the first store.
 
-    With a key from `open_key` it checks the seals of the backups that decide. With `listing_alone` no manifest is read:
-    rows are not compared, and no seal is checked. A copy store that cannot be listed becomes one of the `problems`.
-    Raises StoreError when the first store cannot be listed.
+    `expected` are databases that should be backed up. With a key from `open_key`, the seals of the decisive backups are
+    checked. With `listing_alone` no manifest is read: rows are not compared and no seal is checked. A copy store that
+    cannot be listed becomes one of the `problems`. Raises StoreError if the first store cannot be listed.
     """
-    beside = _Beside(now)
+    others = _Others(now)
     with garbage_collection_paused():
-        inventory = inventory_of(store, beside.noting(store.list_objects(start=BESIDE_TRAIL)))
+        inventory = inventory_of(store, others.collecting(store.list_objects(start=BESIDE_TRAIL)))
     catalog, checker = Catalog(store), Checker(open_key)
     copies, unread = _copies(copy_store, copy_url)
     views = _Views(inventory, copies)
     known = dict.fromkeys([*expected, *inventory.databases])
-    wanted = [only] if only is not None else [name for name in known if not _is_over(inventory, name)]
-    marks = beside.marks.newest
+    wanted = [only] if only is not None else [name for name in known if not _is_retired(inventory, name)]
+    marks = others.marks.newest
     marked = {name.database for name in marks}
     for database in wanted:
         if listing_alone and database not in marked:
@@ -79,36 +79,38 @@ def look(  # noqa: PLR0913 - each is another thing that may be looked at or not
         if open_key is None
         else key_versions(inventory.backups.values(), checker)
     )
-    drills, unsigned = _drills(store, beside.drills)
+    drills, unsigned = _drills(store, others.drills)
     problems += tuple(each for each in (*at_risk, *unsigned) if only is None or each.database in (None, only))
-    kept = unforgotten(store, beside.erasures, inventory.backups.values(), checker)
+    kept = pending_erasures(store, others.erasures, inventory.backups.values(), checker)
     listing = Listing(store.url, views, drills, copy_url, problems + unread, not_looked_at, kept)
     return listing, inventory
 
 
-class _Views(Mapping[str, Sequence[Seen]]):
-    """The backups of each database as they are judged, made when they are asked for: all at once they would take as
-    much memory as the inventory. Only those of which more was read than the listing says are kept.
+class _Views(Mapping[str, Sequence[ObservedBackup]]):
+    """The backups of each database as they are judged.
+
+    They are made on access, because all at once they would take as much memory as the inventory. Only backups of which
+    more was read than the listing are kept.
     """
 
     def __init__(self, inventory: Inventory, copies: Mapping[str, int] | None) -> None:
         self._inventory = inventory
         self._copies = copies
-        self._read: dict[str, dict[BackupName, Seen]] = {}
+        self._read: dict[str, dict[BackupName, ObservedBackup]] = {}
 
-    def make(self, database: str) -> list[Seen]:
-        """As the listing shows them, newest first."""
+    def make(self, database: str) -> list[ObservedBackup]:
+        """Return the backups of a database as the listing shows them, newest first."""
         inventory, copies = self._inventory, self._copies
         return [
-            _seen(candidate, inventory.backups[candidate.name], inventory, copies)
+            _observed(candidate, inventory.backups[candidate.name], inventory, copies)
             for candidate in inventory.databases.get(database, ())
         ]
 
-    def keep(self, database: str, listed: Sequence[Seen], own: Sequence[Seen]) -> None:
-        """From now on that database is one of these, and its backups, which were `listed`, are seen as `own`."""
+    def keep(self, database: str, listed: Sequence[ObservedBackup], own: Sequence[ObservedBackup]) -> None:
+        """Add a database whose `listed` backups were updated to `own`."""
         self._read[database] = {seen.name: seen for seen, was in zip(own, listed, strict=True) if seen is not was}
 
-    def __getitem__(self, database: str) -> Sequence[Seen]:
+    def __getitem__(self, database: str) -> Sequence[ObservedBackup]:
         read = self._read[database]
         if not read:
             return tuple(self.make(database))
@@ -121,16 +123,16 @@ class _Views(Mapping[str, Sequence[Seen]]):
         return len(self._read)
 
 
-class _Beside:
-    """What of a listing belongs to no backup and is looked at: drills, erasures and marks."""
+class _Others:
+    """Collects the objects of a listing that belong to no backup: drills, erasures and marks."""
 
     def __init__(self, now: datetime) -> None:
         self.drills: list[DrillName] = []
         self.erasures: list[StoredObject] = []
         self.marks = Marks(now)
 
-    def noting(self, listing: Iterable[StoredObject]) -> Iterator[StoredObject]:
-        """The same listing."""
+    def collecting(self, listing: Iterable[StoredObject]) -> Iterator[StoredObject]:
+        """Pass on the listing and collect from it."""
         for item in listing:
             name = item.name
             if name.startswith(_BESIDE):
@@ -143,13 +145,15 @@ class _Beside:
             yield item
 
 
-def _is_over(inventory: Inventory, database: str) -> bool:
+def _is_retired(inventory: Inventory, database: str) -> bool:
     taken = (candidate.created_at for candidate in inventory.databases.get(database, ()))
     return is_retired(inventory.retired, database, taken)
 
 
-def _seen(candidate: Candidate, backup: Backup, inventory: Inventory, copies: Mapping[str, int] | None) -> Seen:
-    return Seen(
+def _observed(
+    candidate: Candidate, backup: Backup, inventory: Inventory, copies: Mapping[str, int] | None
+) -> ObservedBackup:
+    return ObservedBackup(
         candidate.name,
         candidate.created_at,
         {artifact.format: artifact.size_bytes for artifact in backup.artifacts},
@@ -169,7 +173,7 @@ def _seen(candidate: Candidate, backup: Backup, inventory: Inventory, copies: Ma
 
 
 def _is_copied(objects: Iterable[StoredObject], copies: Mapping[str, int]) -> bool:
-    """Whether the copy store has its manifest and artifacts, each in its size, and a re-wrapping for each of its own.
+    """Return whether the copy store has the manifest and artifacts, of the same size, and all re-wrappings.
 
     Verdicts and holds may differ.
     """
@@ -187,16 +191,16 @@ def _copies(copy_store: OpenStore | None, url: str | None) -> tuple[Mapping[str,
     try:
         return {item.name: item.size_bytes for item in copy_store().list_objects(start=BESIDE_TRAIL)}, ()
     except LitekeepError as error:
-        message = f"the copy store cannot be looked at: {error}"
+        message = f"the copy store cannot be checked: {error}"
         return None, (Finding(Event.MONITOR_FAILED, message, {"store": url}),)
 
 
 def _with_row_counts(
-    catalog: Catalog, checker: Checker, own: list[Seen], inventory: Inventory, now: datetime
-) -> list[Seen]:
-    """Rows by table are too much for a listing: they are in the manifests."""
+    catalog: Catalog, checker: Checker, own: list[ObservedBackup], inventory: Inventory, now: datetime
+) -> list[ObservedBackup]:
+    """Add the rows by table of the two newest backups, which only their manifests have."""
     readable = [seen for seen in present(own, now) if seen.damaged is None]
-    read: dict[BackupName, Seen] = {}
+    read: dict[BackupName, ObservedBackup] = {}
     for seen in readable[:2]:
         with suppress(ObjectMissing):  # removed since the listing
             try:
@@ -211,7 +215,7 @@ def _with_row_counts(
 def _drills(
     store: Store, drills: Iterable[DrillName]
 ) -> tuple[Mapping[str, tuple[DrillName, ...]], tuple[Finding, ...]]:
-    """The drills that count, and a finding for each database of which some do not."""
+    """Return the valid drills by database, and a finding for each database that has invalid ones."""
     found: dict[str, list[DrillName]] = {}
     for drill in drills:
         found.setdefault(drill.database, []).append(drill)

@@ -1,4 +1,4 @@
-"""What every way out of a backup does about erasures, before anything gets its name."""
+"""The erasures that a restore or an export must replay on a backup, before the result gets its name."""
 
 import base64
 from dataclasses import dataclass, field
@@ -15,11 +15,11 @@ from shared.stores import Store
 
 
 @dataclass(frozen=True)
-class WayOut:
-    """How erasures are treated.
+class ErasureOptions:
+    """How to treat erasures.
 
-    `without`: not at all, where that is allowed. `absent`: tables and TABLE.COLUMNs that are known not to be in the
-    backup. `witness`: another store with the same ledger.
+    `without`: do not replay them (the caller checks that this is allowed). `absent`: tables and TABLE.COLUMNs known not
+    to be in the backup. `witness`: another store with the same ledger.
     """
 
     without: bool = False
@@ -27,12 +27,12 @@ class WayOut:
     witness: Store | None = None
 
 
-USUAL = WayOut()
+DEFAULT_ERASURES = ErasureOptions()
 
 
 @dataclass(frozen=True)
 class Pending:
-    """The erasures that one backup must forget."""
+    """The erasures to replay on one backup."""
 
     entries: list[Erasure]
     hasher: Hasher
@@ -40,7 +40,7 @@ class Pending:
     absent: frozenset[str]
 
     def on(self, path: Path) -> Replayed:
-        """Replays them on a private file. Raises NotErased when that cannot be done, SourceError for the disk."""
+        """Replay them on a private file. Raises NotErased if that is impossible, and SourceError if the disk fails."""
         with Confined() as child:
             answer = child.call(
                 "shared.operations.erasure.inside:replay",
@@ -56,15 +56,17 @@ class Pending:
         return Replayed(**answer)
 
 
-def pending_for(store: Store, key: WrappingKey | None, manifest: Manifest, way: WayOut = USUAL) -> Pending | None:
-    """What a backup must forget; None when nothing.
+def pending_for(
+    store: Store, key: WrappingKey | None, manifest: Manifest, erasures: ErasureOptions = DEFAULT_ERASURES
+) -> Pending | None:
+    """Return the erasures to replay on a backup, or None if there are none.
 
-    Raises NotErased when the ledger is not whole, KeyProblem when it does not open, StoreError.
+    Raises NotErased if the ledger is not whole, KeyProblem if the key does not open it, and StoreError.
     """
-    if way.without:
+    if erasures.without:
         return None
-    ledger = read_ledger(store, key, way.witness)
+    ledger = read_ledger(store, key, erasures.witness)
     entries = [] if ledger is None else ledger.applying_to(manifest)
     if ledger is None or not entries:
         return None
-    return Pending(entries, ledger.hasher, manifest.id, way.absent)
+    return Pending(entries, ledger.hasher, manifest.id, erasures.absent)

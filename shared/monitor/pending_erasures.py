@@ -1,4 +1,4 @@
-"""How many backups still hold erased rows, which every restore of them must leave out (`litekeep erase`)."""
+"""Count the backups that still have erased rows (`litekeep erase`), which every restore of them removes."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -14,11 +14,11 @@ from shared.stores import Store, StoredObject
 
 
 @dataclass(frozen=True)
-class Unforgotten:
-    """`erasures` that some of the database's backups have not forgotten, and how many these are.
+class PendingErasures:
+    """The number of `erasures` not yet applied to all backups of a database, and of the `backups` concerned.
 
-    `exact`: the entries were read. By the listing alone it is not known which database an entry is of: then both are at
-    most so many.
+    `exact`: the entries were read. From the listing alone the database of an entry is unknown; the numbers are then
+    upper bounds.
     """
 
     erasures: int
@@ -36,10 +36,10 @@ class _Recorded:
     database: str | None = None
 
 
-def unforgotten(
+def pending_erasures(
     store: Store, objects: Iterable[StoredObject], backups: Iterable[Backup], checker: Checker
-) -> dict[str, Unforgotten]:
-    """By database; nothing where no backup holds anything erased. The entries are read where the key is at hand."""
+) -> dict[str, PendingErasures]:
+    """Return pending erasures by database, without those that have none. Reads the entries if the key is available."""
     listed = [
         _Recorded(parsed[1], item.created_at)
         for item in objects
@@ -55,11 +55,11 @@ def unforgotten(
         if pending := _pending(backup, listed if recorded is None else recorded):
             erasures.setdefault(database, set()).update(pending)
             count[database] = count.get(database, 0) + 1
-    return {each: Unforgotten(len(numbers), count[each], exact) for each, numbers in erasures.items()}
+    return {each: PendingErasures(len(numbers), count[each], exact) for each, numbers in erasures.items()}
 
 
 def _read(store: Store, checker: Checker) -> list[_Recorded] | None:
-    """The entries; None if they cannot be read here. A ledger that is not whole is the monitor's to report."""
+    """Return the entries, or None if they cannot be read. The monitor reports an incomplete ledger elsewhere."""
     from shared.operations.erasure.ledger import read_ledger  # noqa: PLC0415 - most stores have no erasures
 
     try:
