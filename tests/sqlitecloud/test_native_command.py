@@ -168,7 +168,7 @@ def test_refused_native_restore_in_production_is_exit_4_and_audited(
     [
         (("native", "restore", "--at", "2020-01-01"), "before the oldest"),
         (("native", "restore", "--at", "2999-01-01"), "future"),
-        (("native", "restore", "--at", "soon"), "is no time"),
+        (("native", "restore", "--at", "soon"), "is not a time"),
         (("restore", "--native"), "--at TIME is missing"),
         (("restore", "--native", "--at", "2020-01-01", "--to", "x.db"), "leave out"),
         (("restore", "--native", "--at", "2020-01-01", "--backup", "latest"), "leave out"),
