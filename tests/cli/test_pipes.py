@@ -63,4 +63,4 @@ from shared.terminal.run import run
 def broken(): raise BrokenPipeError(32, "Broken pipe")
 run(broken)"""
     done = subprocess.run([sys.executable, "-c", program], cwd=ROOT, capture_output=True, text=True, check=False)
-    assert (done.returncode, done.stderr) == (1, "error: Broken pipe: an operation of the system\n")
+    assert (done.returncode, done.stderr) == (1, "error: Broken pipe: a system call failed\n")
