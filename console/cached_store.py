@@ -23,7 +23,7 @@ from shared.runtime.collector import garbage_collection_paused
 from shared.stores import Store, StoredObject
 from shared.stores.interface import OwnTime, ReadsMany, SoftDeletes
 
-SECONDS = 10.0  # that a listing is used
+SECONDS = 10.0  # how long a listing is reused
 _UNCACHED = (REQUESTS, POLICIES, TRAIL)  # prefixes
 _LARGEST_OBJECT = 256 << 10  # bytes of an object that is cached
 _CAPACITY = 48 << 20  # bytes of all cached objects

@@ -26,7 +26,7 @@ class Forms:
     secret: bytes
 
     def token(self, person: str, purpose: str, name: str) -> str:
-        """Returns a token for a form of that person. `name` says what the form is about."""
+        """Returns a token for a form of that person. `name` identifies the request or plan that the form is for."""
         return str(self._seal(purpose).dumps([person, name]))
 
     def name_in(self, request: Request, person: str, purpose: str) -> str:

@@ -18,7 +18,7 @@ _ONE_YEAR = "max-age=31536000; includeSubDomains"
 
 
 def secured(response: Response, *, https: bool, keep: bool) -> Response:
-    """Sets the headers, and returns the response. `keep`: the browser may cache it, as the stylesheet."""
+    """Sets the headers, and returns the response. With `keep` the browser may cache it, such as the stylesheet."""
     response.headers.update(HEADERS)
     response.headers["Cache-Control"] = "private, max-age=300" if keep else "no-store"
     response.headers.pop("Server", None)

@@ -62,7 +62,7 @@ class IapGate:
         self._keys = keys
 
     def identify(self, request: Request) -> Caller:
-        """Returns who makes the request. Raises NotIdentified, with nothing of the header in its message."""
+        """Returns the caller. Raises NotIdentified, with nothing of the header in its message."""
         sent = request.headers.getlist(HEADER)
         if len(sent) != 1 or not sent[0] or len(sent[0]) > _LARGEST_HEADER:
             raise NotIdentified("the request did not come through Identity-Aware Proxy")

@@ -14,7 +14,7 @@ class NotIdentified(Exception):
 
 @dataclass(frozen=True)
 class Caller:
-    """Who makes a request. `own_key`: the person's own key signs, not the console's."""
+    """The person who makes a request. `own_key`: the person's own key signs, not the console's."""
 
     name: str
     own_key: bool = False
@@ -26,4 +26,4 @@ class Gate(Protocol):
     secure: bool  # whether pages are served by https
 
     def identify(self, request: Request) -> Caller:
-        """Returns who makes the request. Raises NotIdentified."""
+        """Returns the caller. Raises NotIdentified."""

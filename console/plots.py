@@ -11,7 +11,7 @@ from shared.text import age, duration, size
 
 _WIDTH, _HEIGHT, _LEFT, _RIGHT, _TOP, _BOTTOM = 640, 200, 70, 10, 14, 26
 _T = TypeVar("_T")
-_MOST_POINTS = 400  # drawn of a line
+_MOST_POINTS = 400  # drawn per line
 _DAY = 86_400  # seconds
 
 

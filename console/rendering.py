@@ -94,7 +94,7 @@ def _exactly(text: str) -> str:
 
 
 def _choice(text: str) -> str:
-    """Without a zone, so that it fits a narrow select."""
+    """Formats a time without its zone, so that it fits a narrow select."""
     return f"{parse_time(text):%Y-%m-%d %H:%M}"
 
 

@@ -39,7 +39,7 @@ def make_request(request_id: str, plan: Plan, about: Plan, reason: str) -> Reque
             plan,
             about,
             reason,
-            speaks_for=_spoken_for(person),
+            speaks_for=_signs_for(person),
             request_id=request_id,
         )
     state = own.state(request_id)
@@ -60,7 +60,7 @@ def decide(request_id: str, sha256: str, decision: str, reason: str) -> RequestS
         _, gone = changes_since(Catalog(open_store(settings.backup_store)), own, state)
         if decision == APPROVED and gone:
             raise NotGood(f"{request_id} cannot be approved: {gone}; refuse it, and make a new request")
-        own.decide(signer_of(settings), state, decision, reason, speaks_for=_spoken_for(person))
+        own.decide(signer_of(settings), state, decision, reason, speaks_for=_signs_for(person))
     if state.request is not None:
         fields = fields_of(state.request, person)
         message = f"{person} has {decision} {state.request.action} of {fields['target']}"
@@ -100,6 +100,6 @@ def _person(*, may: bool) -> str:
     return person
 
 
-def _spoken_for(person: str) -> str | None:
-    """Returns for whom the console signs; None on a laptop, where the person's own key signs."""
+def _signs_for(person: str) -> str | None:
+    """Returns the person for whom the console signs; None on a laptop, where the person's own key signs."""
     return None if caller().own_key else person

@@ -1,4 +1,4 @@
-"""The parts of the application, one set a process: settings, gate, store, forms and rate limit."""
+"""The parts of the application, one set per process: settings, gate, store, forms and rate limit."""
 
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, cast
@@ -47,7 +47,7 @@ class Wiring:
 
     @property
     def log(self) -> EventLog:
-        """The event log. There is one a process, because the audit trail numbers the events of each."""
+        """The event log. There is one per process, because the audit trail numbers the events of each process."""
         if self._log is None:
             self._log = event_log(self.settings, result_on_stdout=False)
         return self._log
@@ -72,10 +72,10 @@ def wiring() -> Wiring:
 
 
 def caller() -> Caller:
-    """Returns who makes the current request."""
+    """Returns the caller of the current request."""
     return cast("Caller", g.caller)
 
 
 def roles() -> Roles:
-    """Returns the roles of who makes the current request."""
+    """Returns the roles of the caller of the current request."""
     return cast("Roles", g.roles)

@@ -15,7 +15,7 @@ from shared.text import age, count, size
 
 
 def evaluate(inventory: NativeInventory, *, wrote: bool | None, now: datetime | None = None) -> NativeFindings:
-    """Evaluates the native backups. `wrote` tells whether writes are going on; None if unknown."""
+    """Evaluates the native backups. `wrote`: whether writes are going on; None if unknown."""
     return native_findings(
         inventory.database, inventory.settings, inventory.points, now or utc_now(), wrote_recently=wrote
     )

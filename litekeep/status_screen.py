@@ -53,13 +53,13 @@ def _proof_lines(status: Status) -> Iterator[str]:
     if status.last is None:
         return
     proven = status.last_verified
-    when = "not yet" if proven is None else f"{moment(proven.verified_at or proven.created_at)} ({_how_sure(proven)})"
+    when = "not yet" if proven is None else f"{moment(proven.verified_at or proven.created_at)} ({_id_trust(proven)})"
     yield f"{_proof_mark(status, Event.MONITOR_UNVERIFIED, proven is not None)} Last verified: {when}"
     drilled = moment(status.drilled_at) if status.drilled_at else "not yet"
     yield f"{_proof_mark(status, Event.MONITOR_DRILL_OVERDUE, status.drilled_at is not None)} Last drilled: {drilled}"
 
 
-def _how_sure(proven: ObservedBackup) -> str:
+def _id_trust(proven: ObservedBackup) -> str:
     """Returns its id, followed by the state of its verdict's seal unless the seal was checked and is valid."""
     return f"{proven.name.id}{_SEALS.get(proven.trust, '')}"
 

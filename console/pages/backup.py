@@ -84,7 +84,7 @@ def _tables(catalog: Catalog, document: dict[str, Any], previous: Backup | None)
 
 
 def _row(name: str, here: int | None, there: int | None) -> dict[str, Any]:
-    """`there` is None if the previous backup is unknown, and -1 if it had no such table."""
+    """Returns a row of the table. `there` is None if the previous backup is unknown, and -1 if it had no such table."""
     if there is None:
         change = None
     elif here is None:

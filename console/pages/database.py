@@ -32,7 +32,7 @@ _MOST_ROWS = 30  # of the table under a plot
 
 @blueprint.get("/database")
 def show() -> Response:
-    """Shows the database `name`. `page`: of the table of its backups."""
+    """Shows the database `name`. `page` is the page number in the table of its backups."""
     parts, name = wiring(), request.args.get("name", "")
     if name not in parts.look().listing.databases and name not in parts.look().retired:
         abort(404)

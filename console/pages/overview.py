@@ -72,7 +72,7 @@ def show() -> Response:
 
 
 def _row(look: Look, status: Status) -> dict[str, Any]:
-    """Leaves `deleted_next` out of the page, which does not show it: planning retention takes time."""
+    """Returns a row, without `deleted_next`: the page does not show it, and planning retention takes time."""
     return look.document(status) if wants_json() else look.row(status)
 
 

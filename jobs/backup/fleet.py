@@ -37,8 +37,8 @@ def back_up_fleet(
 ) -> FleetRun:
     """Backs up each database of BACKUP_DATABASES that is assigned to this task, the largest first.
 
-    `order` is used for each database; its own database is ignored. Raises LitekeepError only if the databases cannot be
-    listed.
+    `options` apply to each database; the location in them is ignored. Raises LitekeepError only if the databases cannot
+    be listed.
     """
     address = project_of(settings)
     wanted = settings.backup_databases or ()

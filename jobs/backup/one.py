@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Made:
-    """A finished backup with its order, and its verification if one was requested."""
+    """A finished backup with its options, and its verification if one was requested."""
 
     options: BackupOptions
     taken: Taken

@@ -16,7 +16,7 @@ from shared.text import count
 
 @dataclass(frozen=True)
 class Skipped:
-    """No backup was taken. `reason` is that of the event; `backup_id` is a backup that holds the same data."""
+    """No backup was taken. `reason` is also in the event; `backup_id` is a backup that holds the same data."""
 
     reason: str
     backup_id: str | None = None

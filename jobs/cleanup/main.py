@@ -131,7 +131,7 @@ class _Job:
         """Cleans a store, with an audit event for each deleted backup and one for the run."""
         began, settings, database = monotonic(), self.settings, self.database
 
-        def tell(name: BackupName, why: str) -> None:
+        def audit_deletion(name: BackupName, why: str) -> None:
             about = {"database": name.database, "backup_id": name.id, "kind": name.kind}
             with audited(log, settings, "delete", store.url, **about, reason=why):
                 pass  # the backup is deleted already
@@ -146,7 +146,7 @@ class _Job:
                     self.policy,
                     database=database,
                     progress=self.progress,
-                    on_deleted=tell,
+                    on_deleted=audit_deletion,
                     other_store=other_store,
                     open_key=self._open_key,
                 )

@@ -32,7 +32,7 @@ def run_monitor(store_url: str | None, database: str | None, *, as_json: bool, c
     began = clock()
     store = open_store(settings.backup_store)
     with reported(lambda why: log.emit(Event.MONITOR_FAILED, f"the monitor saw nothing: {why}", {"store": store.url})):
-        measured, findings, unseen, inventory = _look(settings, store, database, clock)
+        measured, findings, unseen, inventory = _check_stores(settings, store, database, clock)
     before = failures_of(settings)
     if database is None:  # one database says nothing about the others
         findings += checkpoint(settings, store, inventory, log, clock)
@@ -51,10 +51,10 @@ def run_monitor(store_url: str | None, database: str | None, *, as_json: bool, c
     return 1 if blind or (findings and settings.cloud_run_job is None) else 0
 
 
-def _look(
+def _check_stores(
     settings: Settings, store: Store, database: str | None, clock: Clock
 ) -> tuple[list[Finding], list[Finding], str | None, Inventory]:
-    """Returns the measured ages, the findings, what this account may not look at, and the inventory."""
+    """Returns the measured ages, the findings, the check that this account may not do (or None), and the inventory."""
     now, copy_url = clock(), settings.backup_copy_store
     listing, inventory = look_at_stores(settings, store, now, only=database)
     if not listing.databases:

@@ -49,13 +49,13 @@ def _checkpoint(settings: Settings, store: Store, inventory: Inventory, log: Eve
         policy=mounted.digest if mounted else None,
     )
     taken = take_checkpoint(options, clock)
-    _tell(log, store, taken)
+    _emit_checkpoint(log, store, taken)
     note_failure(settings, TRAIL, None)
     unlogged = anchor_checkpoint(settings, taken.stored) if taken.stored else None
     return _findings(store, taken, unlogged)
 
 
-def _tell(log: EventLog, store: Store, taken: CheckpointTaken) -> None:
+def _emit_checkpoint(log: EventLog, store: Store, taken: CheckpointTaken) -> None:
     if taken.stored is None:
         return
     number, sha256 = taken.stored.checkpoint.number, taken.stored.sha256
@@ -95,8 +95,8 @@ def _unsigned(settings: Settings, store: Store, keys: list[PublicKey], clock: Cl
 
 
 def _findings(store: Store, taken: CheckpointTaken, unlogged: str | None) -> list[Finding]:
-    found = [_vanished(store, name) for name in list(taken.vanished)[:_MOST]]
-    found += [_amiss(store, each) for each in taken.problems[:_MOST]]
+    found = [_vanished_finding(store, name) for name in list(taken.vanished)[:_MOST]]
+    found += [_trail_finding(store, each) for each in taken.problems[:_MOST]]
     if taken.uncopied is not None:
         message = f"the copy store lacks the checkpoint of the audit trail: {taken.uncopied}"
         found.append(Finding(Event.AUDIT_GAP, message, {"store": store.url}))
@@ -106,7 +106,7 @@ def _findings(store: Store, taken: CheckpointTaken, unlogged: str | None) -> lis
     return found
 
 
-def _vanished(store: Store, name: BackupName) -> Finding:
+def _vanished_finding(store: Store, name: BackupName) -> Finding:
     message = (
         f"{name.id}, {name.kind} of {name.database}, is gone from {store.url} without its deletion in the audit trail: "
         "bring it back from the copy store or from what is soft-deleted, and find out who can delete there"
@@ -115,6 +115,6 @@ def _vanished(store: Store, name: BackupName) -> Finding:
     return Finding(Event.MONITOR_BACKUP_VANISHED, message, fields)
 
 
-def _amiss(store: Store, problem: Problem) -> Finding:
+def _trail_finding(store: Store, problem: Problem) -> Finding:
     message = f"audit trail of {store.url}: {problem.object} {problem.what}; see litekeep audit verify"
     return Finding(Event.AUDIT_GAP, message, {"store": store.url, "object": problem.object})

@@ -21,7 +21,7 @@ _MAY_GO_ALONG = ("request", "store", "dry_run")
 def flags_of_request(settings: Settings, flags: RestoreFlags) -> tuple[RestoreFlags, Permit]:
     """Returns the flags that the request of `flags` describes, and its permit.
 
-    Raises UsageError for other flags beside --request, NotPermitted if the request does not allow a restore.
+    Raises UsageError for other flags together with --request, NotPermitted if the request does not allow a restore.
     """
     for name in given_flags(flags):
         if name not in _MAY_GO_ALONG:
@@ -57,7 +57,7 @@ def _native(plan: dict[str, Value]) -> dict[str, Any]:
 
 
 def check_restore_alone(settings: Settings, target: str, *, in_place: bool, dry_run: bool = False) -> None:
-    """Raises NotPermitted if such a restore needs two persons; call it for restores without a request.
+    """Checks a restore without a request. Raises NotPermitted if the policy requires two persons for it.
 
     A dry run needs one only in a job, which has the credentials of production.
     """

@@ -40,19 +40,19 @@ def run_check(settings: Settings, flags: RestoreFlags, *, as_json: bool) -> int:
         fields |= {"database": target.database, "target": target.display}
         found = [
             *restore_target(target).conditions(),
-            _look("store", lambda: _store(settings)),
-            _look("key", lambda: _key(settings)),
+            _condition("store", lambda: _store(settings)),
+            _condition("key", lambda: _key(settings)),
         ]
-        if missing := [looked for looked in found if looked.ok is False]:
-            failed("; ".join(f"{looked.name}: {looked.detail}" for looked in missing))
+        if missing := [condition for condition in found if condition.ok is False]:
+            failed("; ".join(f"{condition.name}: {condition.detail}" for condition in missing))
         else:
             log.emit(Event.RESTORE_CHECK_SUCCEEDED, f"a restore would reach {target.display}", fields)
     if as_json:
-        say_json([asdict(looked) for looked in found])
+        say_json([asdict(condition) for condition in found])
     elif not events_own_stdout(settings):
-        width = max(len(looked.name) for looked in found)
-        for looked in found:
-            say(f"{_SIGNS[looked.ok]} {looked.name:<{width}} {looked.detail}")
+        width = max(len(condition.name) for condition in found)
+        for condition in found:
+            say(f"{_SIGNS[condition.ok]} {condition.name:<{width}} {condition.detail}")
     return LitekeepError.exit_code if missing else 0
 
 
@@ -74,7 +74,7 @@ def _key(settings: Settings) -> str:
     return f"{key.name}: wraps and unwraps"
 
 
-def _look(name: str, look: Callable[[], str]) -> Condition:
+def _condition(name: str, look: Callable[[], str]) -> Condition:
     try:
         return Condition(name, ok=True, detail=look())
     except LitekeepError as error:

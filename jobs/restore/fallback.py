@@ -63,7 +63,7 @@ def _older_one(options: RestoreOptions, flags: RestoreFlags, error: NotGood) -> 
 
 
 def _older(options: RestoreOptions, *, verified: bool) -> Iterator[Backup]:
-    """Yields the good backups of the same database that are older than the order's, newest first."""
+    """Yields the good backups of the same database that are older than the one in `options`, newest first."""
     passed = False
     for backup in restorable(options.catalog.backups(database=options.backup.name.database)):
         if passed and (backup.verified or not verified):

@@ -42,7 +42,7 @@ def drill_request(*, now: bool, full: bool, names: Sequence[str]) -> DrillReques
 
 
 def with_scenarios(options: DrillOptions, asked: DrillRequest, settings: Settings, today: datetime) -> DrillOptions:
-    """Returns the order with the scenarios to run; a scheduled drill runs all in the first month of a quarter."""
+    """Returns the options with the scenarios to run; a scheduled drill runs all in the first month of a quarter."""
     if asked.scenarios:
         options = replace(options, scenarios=asked.scenarios, only_scenarios=True)
     elif asked.full or (not asked.now and is_full(today)):

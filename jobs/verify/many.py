@@ -114,30 +114,30 @@ def verify_many(
     """Returns a verdict for each backup, in the given order. Backups deleted meanwhile are left out.
 
     A backup that was good at the same level is not read again, unless `again`. This requires unchanged sizes, valid
-    seals of manifest and verdict by `look` (which uses the key), and a verdict since `read_before`. A backup that was
-    not good is always read again: it may have been repaired. After five failures in a row the rest is not tried.
+    seals of manifest and verdict (`look` checks them with the key), and a verdict since `read_before`. A backup that
+    was not good is always read again: it may have been repaired. After five failures in a row the rest is not tried.
     """
     found: list[Verdict] = []
     in_a_row = 0
     note("verify", lambda: _so_far(found, len(backups)))
     for backup in backups:
-        looked = backup if again else _looked_at(backup, look)
-        if not again and looked is not None and _is_known_good(looked, read_before):
-            found.append(KnownGood(looked))
+        checked = backup if again else _with_checked_seals(backup, look)
+        if not again and checked is not None and _is_known_good(checked, read_before):
+            found.append(KnownGood(checked))
             continue
         if in_a_row >= _GIVE_UP_AFTER:
             found.append(Unproven(backup, f"not tried: {_GIVE_UP_AFTER} before it in a row could not be verified"))
             continue
         try:
             proof = verify(backup)
-            found.append(replace(proof, disregarded=looked.doubt) if looked and looked.doubt else proof)
+            found.append(replace(proof, disregarded=checked.doubt) if checked and checked.doubt else proof)
             in_a_row = 0
         except (LitekeepError, OSError) as error:
             if isinstance(error, ObjectMissing) and _is_gone(store, backup):
                 continue
             # A missing key concerns only this backup. Only an unreachable store or disk stops the rest.
             in_a_row += 0 if isinstance(error, KeyProblem) else 1
-            found.append(Unproven(backup, _said(error)))
+            found.append(Unproven(backup, _message_of(error)))
     return found
 
 
@@ -156,7 +156,7 @@ def _so_far(found: Sequence[Verdict], total: int) -> str:
     return f"{count(total, 'backup')}: {good} proven good, {bad} found NOT good"
 
 
-def _looked_at(backup: Backup, look: Callable[[Backup], Backup] | None) -> Backup | None:
+def _with_checked_seals(backup: Backup, look: Callable[[Backup], Backup] | None) -> Backup | None:
     """Returns the backup with its seals checked; None if that failed, and the verification will report why."""
     if look is None or not backup.verdicts:
         return backup
@@ -187,5 +187,5 @@ def _is_gone(store: Store, backup: Backup) -> bool:
         return False
 
 
-def _said(error: LitekeepError | OSError) -> str:
+def _message_of(error: LitekeepError | OSError) -> str:
     return str(error) if isinstance(error, LitekeepError) else error.strerror or type(error).__name__

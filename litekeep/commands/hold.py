@@ -110,7 +110,7 @@ def _audited(
 
 
 def _resolve(ref: str, database: str | None, place: "Store", settings: "Settings") -> "tuple[str, str | None]":
-    """Returns the id that REF means, and its database where REF names it. A damaged backup can be held too."""
+    """Resolves REF to a backup id, and its database if REF names it. It finds damaged backups too: they can be held."""
     from shared.catalog.listing import LATEST, LATEST_VERIFIED, Catalog, id_in
     from shared.model import names
     from shared.terminal.parts import database_of

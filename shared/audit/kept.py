@@ -1,4 +1,4 @@
-"""Checkpoints for objects that are never deleted: requests, decisions, uses, policies, erasures."""
+"""Compares objects that are never deleted (requests, decisions, uses, policies, erasures) with earlier checkpoints."""
 
 import hashlib
 from collections.abc import Mapping

@@ -104,7 +104,7 @@ class Checker:
         the newest verified one. Backups dated in the future are not checked.
         """
         settled: dict[BackupName, Backup] = {}
-        waiting: set[Kind | None] = {*Kind, None}  # None stands for the newest that is verified
+        waiting: set[Kind | None] = {*Kind, None}  # None: the newest verified one
         for backup in newest_first:
             if backup.future or backup.damaged or backup.missing:
                 continue

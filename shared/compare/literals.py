@@ -15,7 +15,7 @@ def fetched(alias: str, columns: Sequence[str]) -> list[str]:
 
 
 def fetched_sql(alias: str, columns: Sequence[str]) -> list[str]:
-    """Returns the same for columns that are quoted SQL names already."""
+    """Like `fetched`, for columns that are quoted SQL names already."""
     expressions = []
     for name in columns:
         column = f"{alias}.{name}"

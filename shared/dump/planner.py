@@ -241,7 +241,7 @@ class Planner:
         if self._wanted is not None:
             return
         own = [entry for entry in self._schema if entry.kind == "table" and is_internal(entry.name)]
-        # sqlite_stat1 first, whatever its position: creating it may create sqlite_stat4, which is then dropped.
+        # sqlite_stat1 first, regardless of its position: creating it may create sqlite_stat4, which is then dropped.
         for entry in sorted(own, key=lambda entry: entry.sql != _STAT1):
             if entry.name.lower() == "sqlite_sequence":
                 continue

@@ -35,7 +35,7 @@ def refuse_broken_unique(connection: apsw.Connection) -> None:
     found: list[tuple[Any, ...]] = connection.execute(_UNIQUE).fetchall()
     for table, index, columns in found:
         keys = [key for key in json.loads(columns) if key[3]]
-        if any(not _can_ask(key) for key in keys) or not _can_read(connection, table):
+        if any(not _can_check(key) for key in keys) or not _can_read(connection, table):
             continue
         with suppress(apsw.SQLError):  # the primary key of a WITHOUT ROWID table has no index to name
             if connection.execute(_query(table, index, keys)).get:
@@ -45,7 +45,7 @@ def refuse_broken_unique(connection: apsw.Connection) -> None:
                 )
 
 
-def _can_ask(key: list[Any]) -> bool:
+def _can_check(key: list[Any]) -> bool:
     place, name, collation, _ = key
     return place >= 0 and name is not None and collation.upper() in KNOWN_COLLATIONS
 

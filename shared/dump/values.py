@@ -17,7 +17,7 @@ _LIKELIEST: dict[Affinity, str] = {
     "TEXT": "text",
     "BLOB": "text",
 }
-_MARK = "char(0)"  # in the result: this expression is not for that value
+_MARK = "char(0)"  # in the result: the fast expressions do not support this value
 
 _LOOKS_NUMERIC = "{0} COLLATE BINARY<=CAST(9e999 AS NUMERIC)"  # for a text: whether a numeric column would convert it
 _IS_NEGATIVE_ZERO = "({0} COLLATE BINARY=0 AND atan2({0},-1.0)<0)"

@@ -24,7 +24,7 @@ def changes(here: Sequence[ObservedBackup]) -> Iterator[Finding]:
         if len(own) <= LAST:
             own.append(seen)
     for kind, own in newest.items():
-        if own and kind is not Kind.CONTINUOUS:  # the size of a point is that of what was written
+        if own and kind is not Kind.CONTINUOUS:  # the size of a point depends on how much was written
             yield from _sizes_and_rows(own[0], own[1:])
     for after, before in pairwise(readable[:2]):
         yield from _tables(after, before)

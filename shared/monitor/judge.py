@@ -143,7 +143,7 @@ def _future(own: Sequence[ObservedBackup], now: datetime) -> Iterator[Finding]:
         yield Finding(
             Event.MONITOR_FUTURE,
             f"{seen.name.id} of {seen.name.database} is dated {span(ahead)} ahead: set the clock that is wrong, "
-            "this machine's or that of who took it",
+            "this machine's or that of the machine that took it",
             _about(seen) | {"age_seconds": -ahead.total_seconds()},
         )
 

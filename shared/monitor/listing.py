@@ -86,7 +86,7 @@ class Listing:
     """The observed state of the stores.
 
     `databases`: the backups of each database, newest first; a database that should be backed up and never was has none.
-    `drills`: by database. `problems`: checks that failed. `not_looked_at`: the check that this identity may not do.
+    `drills`: by database. `problems`: checks that failed. `not_looked_at`: a check that this identity may not do.
     `pending_erasures`: by database.
     """
 

@@ -89,8 +89,8 @@ def observe(  # noqa: PLR0913 - each is an optional part of the observation
 class _Views(Mapping[str, Sequence[ObservedBackup]]):
     """The backups of each database as they are judged.
 
-    They are made on access, because all at once they would take as much memory as the inventory. Only backups of which
-    more was read than the listing are kept.
+    They are made on access, because all at once they would take as much memory as the inventory. Only
+    databases for which more than the listing was read are kept.
     """
 
     def __init__(self, inventory: Inventory, copies: Mapping[str, int] | None) -> None:

@@ -1,4 +1,4 @@
-"""Backups of unchanged databases that count as current, because of unchanged marks whose seal is checked."""
+"""Finds old backups that are still current: a mark with a valid seal says that the database is unchanged since."""
 
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -51,7 +51,7 @@ def with_marks(
 ) -> tuple[ObservedBackup, ...]:
     """Return the backups of a database, with `unchanged_at` of the newest good one of each kind.
 
-    Runs mark only these. Raises StoreError.
+    Backup runs write marks only for these. Raises StoreError.
     """
     confirmed = set()
     found: list[ObservedBackup] = []

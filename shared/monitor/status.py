@@ -66,7 +66,7 @@ def status_of(database: str, listing: Listing, schedules: Schedules | None, now:
     before = [seen for seen in here[1:] if last is not None and seen.kind is last.kind and seen.damaged is None]
     behind = [seen.behind(now) for seen in here if seen.wrong is None]
     verified = [seen for seen in here if seen.verified and seen.wrong is None]
-    usual = last is not None and last.kind is not Kind.CONTINUOUS  # the size of a point is that of what was written
+    usual = last is not None and last.kind is not Kind.CONTINUOUS  # the size of a point depends on how much was written
     findings = judge(replace(listing, databases={database: own}, problems=()), schedules, now)
     return Status(
         database,

@@ -9,7 +9,7 @@ from typing import Any
 _NOTIFY_SECONDS = 60
 _HEARTBEAT_SECONDS = 20
 _MOST_OF_AN_ANSWER = 64 << 10  # characters
-# The child uses the module path of this process, whatever its working folder or environment is.
+# The child uses the module path of this process, independent of its working folder and environment.
 _START = "import json, sys; sys.path[:] = json.loads(sys.argv[1]); from shared.notify.child import main; main()"
 
 

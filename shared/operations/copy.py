@@ -2,7 +2,7 @@
 
 Of each backup the artifacts are copied first and the manifest last, so that the other store never lists an incomplete
 backup. Its verdicts, re-wrapped keys and hold follow; then erasures, drill reports and the audit trail. Existing
-objects are left as they are, so running it again continues an interrupted copy. Every artifact is checked against its
+objects are left as they are, so a second run continues an interrupted copy. Every artifact is checked against its
 manifest on the way: a damaged one is not copied.
 """
 

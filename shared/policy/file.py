@@ -46,7 +46,7 @@ from shared.settings import Environment
 from shared.statements import StatementKind, open_statement, verify
 
 LARGEST = 1 << 20  # bytes
-_TRUSTED = (0,)  # user ids that may own the file, besides the caller's
+_TRUSTED = (0,)  # user ids that may own the file, in addition to the caller's
 
 Action = Literal["in_place", "job", "beside", "delete", "cleanup_force"]
 

@@ -85,7 +85,7 @@ class RestoreRules(_Part):
     """The rules for restores. A missing rule means the default of the environment."""
 
     in_place: Rule | None = None  # over live data, also by native backups and row by row
-    job: Rule | None = None  # in a Cloud Run job, whatever it writes to
+    job: Rule | None = None  # restores in a Cloud Run job, into any target
     beside: Rule | None = None  # into a new database
 
 

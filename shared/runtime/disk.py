@@ -27,7 +27,7 @@ def has_room(place: Path, needed: int) -> bool:
 
 
 def check_room(place: Path, needed: int, what: str, otherwise: str | None = SET_TMPDIR) -> None:
-    """Raises SourceError if `what`, of `needed` bytes, does not fit. `otherwise` is a remedy besides freeing space."""
+    """Raises SourceError if `what`, of `needed` bytes, does not fit. `otherwise`: another remedy than freeing space."""
     if not has_room(place, needed):
         raise no_room(place, what, needed, otherwise)
 

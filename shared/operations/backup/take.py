@@ -79,7 +79,7 @@ def take_backup(
         copied = snapshot(image) if snapshot else _snapshot(options, image, progress)
         # The time after the snapshot, so that `--at` never returns data newer than the requested moment.
         created_at = clock()
-        # Quick: looking each row up in each index would take longer than all else. Verification does that.
+        # A quick check: looking up each row in each index takes longer than everything else. Verification does that.
         with check_in_background(copied.path, quick=True) as integrity:
             capture = _Capture(copied, started, created_at, integrity)
             for candidate in candidate_ids(options, created_at):
@@ -102,7 +102,7 @@ def _snapshot(options: BackupOptions, image: Path, progress: Progress) -> Snapsh
 
 
 def candidate_ids(options: BackupOptions, created_at: datetime) -> Iterator[str]:
-    """Yields the ids to try: the given name only, or one of the time and then some with random suffixes."""
+    """Yields the ids to try: only the given name, or an id made from the time, then the same with random suffixes."""
     if options.name is not None:
         yield options.name
         return

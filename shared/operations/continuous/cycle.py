@@ -215,7 +215,7 @@ class _Cycle:
                 path = path_to(self._options.store, step.manifest, step.data_key, parents)
                 return parent, rebuild_state(self._options.store, path, self._scratch / "before")
         except KeyProblem:
-            if self._is_wrapped_by_ours(parent.name):  # a permission is missing, and a base in each cycle is no remedy
+            if self._is_wrapped_by_ours(parent.name):  # a permission is missing; a base in each cycle would not help
                 raise
         except (NotGood, ObjectMissing):  # an unreadable parent: a base is stored instead
             pass

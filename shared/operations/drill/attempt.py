@@ -149,7 +149,7 @@ def _not_good(empty: Attempt, reason: str) -> Attempt:
 
 
 def _missing(task: Task, empty: Attempt, error: ObjectMissing) -> Attempt:
-    """Tell a missing artifact, which makes the backup bad, from a backup that was deleted meanwhile."""
+    """Return the result for a missing artifact: the backup is bad, unless it was deleted meanwhile."""
     try:
         still_there = is_stored(task.catalog.store, empty.backup.manifest)
     except StoreError as other:

@@ -45,7 +45,7 @@ def restore_on_a_bare_machine(store: str, key_name: str, backup: BackupName, mac
     command = [sys.executable, "-I", "-S", "-c", start, json.dumps(module_path()), json.dumps(request)]
     environment = environment_of_a_bare_machine(machine)
     try:
-        done = subprocess.run(  # noqa: S603  ourselves
+        done = subprocess.run(  # noqa: S603 - our own program
             command, cwd=machine, env=environment, stdout=subprocess.PIPE, stdin=subprocess.DEVNULL, check=False
         )
     except OSError as error:

@@ -22,8 +22,8 @@ from shared.stores import Store, StoredObject
 
 _LARGEST_REPORT = 4 << 20  # bytes
 _LONGEST = 1e9  # seconds
-_READ_AT_MOST = 60  # reports a database: five years of them
-_IN_A_TREND = 12  # drills: three years of quarters
+_READ_AT_MOST = 60  # reports per database: five years of monthly drills
+_IN_A_TREND = 12  # drills: three years of quarterly ones
 
 
 @dataclass(frozen=True)

@@ -2,7 +2,7 @@
 
 Per backup: the data key is opened with the old key, wrapped with the new one, stored as a create-once sidecar, read
 back, unwrapped with the new key, and checked against the manifest's seal. A backup that the new key opens already is
-left as it is, so running it again continues an interrupted run. The old key keeps opening every backup.
+left as it is, so a second run continues an interrupted one. The old key keeps opening every backup.
 """
 
 from collections import deque

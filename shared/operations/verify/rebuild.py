@@ -102,7 +102,7 @@ def write_image(plain: Iterable[bytes], manifest: Manifest, target: Path) -> Non
     its, what = manifest.sqlite, f"the database of {manifest.id}"
     check_room(target.parent, its.page_size * its.page_count, what)
     try:
-        # An image of a damaged database is kept as it is, whatever its size.
+        # An image of a damaged database is kept as it is, at any size.
         _write_pages(plain, target, its.page_size * its.page_count if manifest.integrity.good else None, what)
         _check_pages(target, manifest)
     except BaseException:
@@ -199,7 +199,7 @@ def _check_pages(target: Path, manifest: Manifest) -> None:
 
 
 def private_file(target: Path) -> BinaryIO:
-    """Open a new file that only its owner can read, whatever the umask: a backup's contents are confidential."""
+    """Open a new file that only its owner can read, regardless of the umask: a backup's contents are confidential."""
     return os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb")
 
 
