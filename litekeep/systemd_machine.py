@@ -19,9 +19,9 @@ def machine_of(settings: Settings, *, of_user: bool, run_as: str | None) -> Mach
 
     Raises UsageError if units could not run here: settings that only this shell has, no database, an unknown user.
     """
-    if strangers := only_in_environment():
+    if shell_only := only_in_environment():
         raise UsageError(
-            f"{', '.join(strangers)}: set only in this shell, which units do not see; write it into .env or "
+            f"{', '.join(shell_only)}: set only in this shell, which units do not see; write it into .env or "
             "litekeep.toml here, or unset it"
         )
     user = _user(run_as)

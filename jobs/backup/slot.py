@@ -42,24 +42,24 @@ def back_up_once(
         return back_up(options, settings, log, prove=prove, progress=progress)
     runner = _runner(settings)
     if runner is None:
-        return _unless_unchanged(options, settings, log, prove=prove, progress=progress, clock=clock)
+        return _back_up_if_changed(options, settings, log, prove=prove, progress=progress, clock=clock)
     kind, database = options.kind, options.location.database
     fields: dict[str, Field] = {"database": database, "kind": kind.value}
     schedule = (settings.backup_schedules or {}).get(kind)
     with ExitStack() as stack:
         with reported(lambda why: log.emit(Event.BACKUP_FAILED, f"backup of {database} failed: {why}", fields)):
             slot = slot_of(kind, database, schedule, clock())
-            mine = stack.enter_context(
+            is_claimed = stack.enter_context(
                 claimed(options.store, slot, runner, lambda at: _is_backed_up(options, at), clock)
             )
-        if mine:
-            return _unless_unchanged(options, settings, log, prove=prove, progress=progress, clock=clock)
+        if is_claimed:
+            return _back_up_if_changed(options, settings, log, prove=prove, progress=progress, clock=clock)
     why = f"another run has the {kind} slot of {slot.begins_at:%H:%M} UTC; use --kind on-demand to take one anyway"
     log.emit(Event.BACKUP_SKIPPED, f"{database} was not backed up: {why}", fields | {"reason": "slot taken"})
     return Skipped("slot taken")
 
 
-def _unless_unchanged(
+def _back_up_if_changed(
     options: BackupOptions, settings: Settings, log: EventLog, *, prove: bool, progress: Progress, clock: Clock
 ) -> Made | Skipped:
     if options.kind is Kind.CONTINUOUS:

@@ -152,7 +152,7 @@ class _Job:
                 )
             event = Event.CLEANUP_FAILED if outcome.failed else Event.CLEANUP_SUCCEEDED
             figures = _figures(outcome) | {"duration_seconds": round(monotonic() - began, 3)}
-            operation.emit(event, _in_a_line(outcome, store.url), figures)
+            operation.emit(event, _summary_line(outcome, store.url), figures)
             for line in outcome.attention[:FEW]:
                 operation.emit(Event.CLEANUP_ATTENTION, line, {"database": database})
             operation.failed, operation.reason = outcome.failed, f"{count(len(outcome.deleted), 'backup')} deleted"
@@ -185,7 +185,7 @@ def _permitted(settings: Settings, wanted: CleanupFlags, log: EventLog | None) -
     return database, True
 
 
-def _in_a_line(outcome: Outcome, url: str) -> str:
+def _summary_line(outcome: Outcome, url: str) -> str:
     line = f"cleanup of {url}: {count(len(outcome.deleted), 'backup')} deleted, {outcome.kept} kept"
     first = next(iter([*outcome.errors, *outcome.attention]), None)
     return f"{line}; {first}" if first else line

@@ -41,7 +41,7 @@ def arrived(event: CloudEvent) -> None:
         return
     try:
         store = open_store(settings.backup_store)
-        backup = _unjudged(store, name)
+        backup = _without_verdict(store, name)
         if backup is not None:
             _prove(Catalog(store), backup, settings, event_log(settings, result_on_stdout=False))
     except LitekeepError as error:
@@ -64,7 +64,7 @@ def backup_in(event: CloudEvent, store_url: str) -> BackupName | None:
     return found.backup
 
 
-def _unjudged(store: Store, name: BackupName) -> Backup | None:
+def _without_verdict(store: Store, name: BackupName) -> Backup | None:
     """Returns the backup as stored; None if it is gone or has a verdict already."""
     found = Catalog(store).assemble(named(store.list_objects(f"{name.prefix}.")))
     backup = next((backup for backup in found if backup.name == name), None)

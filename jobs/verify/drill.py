@@ -52,7 +52,7 @@ def run_drill(
         return _skip(settings, log, today, as_json=as_json)
     app_checks = read_app_checks(settings.backup_drill_sql) if settings.backup_drill_sql else []
     catalog = Catalog(open_store(settings.backup_store))
-    by_database = _of_each_database(catalog, database)
+    by_database = _backups_by_database(catalog, database)
     _check_databases(app_checks, by_database)
     index, tasks = settings.cloud_run_task_index, settings.cloud_run_task_count
     mine = share(sorted(by_database if database is None else [database]), index, tasks, name=str)
@@ -100,7 +100,7 @@ def _skip(settings: Settings, log: EventLog, today: datetime, *, as_json: bool) 
     return 0
 
 
-def _of_each_database(catalog: Catalog, database: str | None) -> dict[str, list[Backup]]:
+def _backups_by_database(catalog: Catalog, database: str | None) -> dict[str, list[Backup]]:
     found: dict[str, list[Backup]] = {}
     for backup in catalog.backups():
         found.setdefault(backup.name.database, []).append(backup)
@@ -173,7 +173,7 @@ def _event(drill: Drill) -> tuple[Event, str, dict[str, Field]]:
     fields: dict[str, Field] = {"database": drill.database}
     latest = drill.attempt(Role.LATEST)
     if latest is None and drill.rehearsals:
-        fields |= _of_rehearsals(drill)
+        fields |= _scenario_fields(drill)
     if latest is not None:
         fields |= {"backup_id": latest.backup.id, "kind": latest.backup.kind.value}
         fields["data_age_seconds"] = drill.data_age_seconds
@@ -181,14 +181,17 @@ def _event(drill: Drill) -> tuple[Event, str, dict[str, Field]]:
             fields["recovery_seconds"] = round(latest.recovery_seconds, 3)
     if drill.passed:
         return Event.DRILL_SUCCEEDED, f"drill of {drill.database} passed", fields
-    firsts = [*(tried.first_failed for tried in drill.attempts), *(tried.first_failed for tried in drill.rehearsals)]
-    failed = next((check for check in firsts if check), None)
+    failed_checks = [
+        *(tried.first_failed for tried in drill.attempts),
+        *(tried.first_failed for tried in drill.rehearsals),
+    ]
+    failed = next((check for check in failed_checks if check), None)
     if failed is not None:
         fields["check"] = failed.name
     return Event.DRILL_FAILED, f"drill of {drill.database} failed: {'; '.join(drill.findings)}", fields
 
 
-def _of_rehearsals(drill: Drill) -> dict[str, Field]:
+def _scenario_fields(drill: Drill) -> dict[str, Field]:
     """Returns the event fields of the slowest scenario."""
     slowest = max(drill.rehearsals, key=lambda found: found.recovery_seconds or 0.0)
     fields: dict[str, Field] = {}

@@ -45,16 +45,16 @@ def run_verify(flags: VerifyFlags, *, as_json: bool, progress: Progress) -> int:
     settings = settings_with(backup_store=flags.store)
     if flags.file:
         file = flags.file
-        found = verify_one(file, lambda: _of_file(Path(file), progress))
+        found = verify_one(file, lambda: _verify_file(Path(file), progress))
     else:
-        found = _of_store(settings, flags, event_log(settings, result_on_stdout=as_json), progress)
+        found = _verify_store(settings, flags, event_log(settings, result_on_stdout=as_json), progress)
     if as_json:
         say_json([verdict.to_json() for verdict in found])
     elif not events_own_stdout(settings):
         for verdict in found:
             _say(verdict)
         if flags.every or flags.since:
-            _say_sum(found)
+            _say_total(found)
     if any(verdict.ok is False for verdict in found):
         return NotGood.exit_code
     return 0 if all(verdict.ok and not _unrecorded(verdict) for verdict in found) else LitekeepError.exit_code
@@ -70,13 +70,13 @@ def since(text: str, now: datetime) -> datetime:
         raise UsageError(f"--since {text!r} is not a period: write 24h, 7d, 90min, or a time like 2024-01-15") from None
 
 
-def _of_file(path: Path, progress: Progress) -> Verification:
+def _verify_file(path: Path, progress: Progress) -> Verification:
     if not path.is_file():
         raise UsageError(f"--file {path} is not a file")
     return verify_file(path, progress=progress)
 
 
-def _of_store(settings: Settings, flags: VerifyFlags, log: EventLog, progress: Progress) -> list[Verdict]:
+def _verify_store(settings: Settings, flags: VerifyFlags, log: EventLog, progress: Progress) -> list[Verdict]:
     checker = Checker(lambda: key_of(settings))
     catalog = Catalog(open_store(settings.backup_store), check=checker)
     if flags.every or flags.since:
@@ -85,7 +85,7 @@ def _of_store(settings: Settings, flags: VerifyFlags, log: EventLog, progress: P
         return verify_many(
             catalog.store,
             backups,
-            lambda backup: _one(catalog, backup, key, settings, log, progress),
+            lambda backup: _verify_stored(catalog, backup, key, settings, log, progress),
             again=flags.again,
             look=lambda backup: checker(catalog, backup),
             read_before=utc_now() - settings.backup_reverify,
@@ -97,7 +97,7 @@ def _of_store(settings: Settings, flags: VerifyFlags, log: EventLog, progress: P
     database = flags.database or (None if flags.ref else database_of(settings))
     backup = catalog.find(flags.ref or LATEST, database)
     key = key_of(settings)
-    return verify_one(backup.name.id, lambda: _one(catalog, backup, key, settings, log, progress))
+    return verify_one(backup.name.id, lambda: _verify_stored(catalog, backup, key, settings, log, progress))
 
 
 def _newest_of_each(
@@ -108,7 +108,7 @@ def _newest_of_each(
     index, tasks = settings.cloud_run_task_index, settings.cloud_run_task_count
     backups = share([each for each in newest.values() if each], index, tasks, name=lambda backup: backup.name.prefix)
     found = verify_many(
-        catalog.store, backups, lambda backup: _one(catalog, backup, key, settings, log, progress), again=True
+        catalog.store, backups, lambda backup: _verify_stored(catalog, backup, key, settings, log, progress), again=True
     )
     without = [database for database, backup in newest.items() if backup is None and index == 0]
     good = catalog.newest_of_each(LATEST) if without and ref == LATEST_VERIFIED else {}
@@ -125,14 +125,14 @@ def _several(catalog: Catalog, settings: Settings, flags: VerifyFlags) -> list[B
         start = since(flags.since, utc_now())
         due = utc_now() - settings.backup_reverify
         backups = [backup for backup in backups if backup.created_at >= start or _last_read(backup) < due]
-        backups = _a_point_an_hour(backups)
+        backups = _one_point_per_hour(backups)
     elif not backups:
         raise LitekeepError(f"no backups in {catalog.store.url}: take one with litekeep backup")
     index, tasks = settings.cloud_run_task_index, settings.cloud_run_task_count
     return share(backups, index, tasks, name=lambda backup: backup.name.prefix)
 
 
-def _a_point_an_hour(backups: list[Backup]) -> list[Backup]:
+def _one_point_per_hour(backups: list[Backup]) -> list[Backup]:
     """Returns the backups with only the newest point of each hour: verifying a point verifies its whole chain."""
     seen: set[tuple[str, datetime]] = set()
     kept = []
@@ -151,7 +151,7 @@ def _last_read(backup: Backup) -> datetime:
     return (parsed.verified_at if parsed else None) or backup.created_at
 
 
-def _one(
+def _verify_stored(
     catalog: Catalog,
     backup: Backup,
     key: WrappingKey | None,
@@ -196,7 +196,7 @@ def _unrecorded(verdict: Verdict) -> bool:
     return isinstance(verdict, Verification) and verdict.unrecorded is not None
 
 
-def _say_sum(found: list[Verdict]) -> None:
+def _say_total(found: list[Verdict]) -> None:
     good = sum(verdict.ok is True for verdict in found)
     known = sum(isinstance(verdict, KnownGood) for verdict in found)
     bad = sum(verdict.ok is False for verdict in found)

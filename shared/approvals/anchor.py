@@ -1,6 +1,6 @@
 """Checks that the mounted policy is the newest one that the stores have recorded.
 
-Somebody who may change the mount could mount an older policy, another one, or none. Therefore each policy that names
+A person who may change the mount could mount an older policy, another one, or none. Therefore each policy that names
 people is stored once it is used. The history begins with the first policy, signed by everybody whom it names. Each
 later policy is signed by two people of its predecessor.
 """

@@ -11,7 +11,7 @@ _VERSION = re.compile(r"/cryptoKeyVersions/[^/]+$")
 
 
 def same_key(recorded: str, configured: str) -> bool:
-    """Returns whether two names are of the same wrapping key; versions of a Cloud KMS key are one key."""
+    """Returns whether two names mean the same wrapping key; all versions of a Cloud KMS key count as one key."""
     return without_version(recorded) == without_version(configured)
 
 

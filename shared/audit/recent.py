@@ -117,7 +117,7 @@ def read_recent(store: Store, numbers: list[int], keys: Collection[PublicKey]) -
         if checkpoint.taken_at < first_day:
             break
         expected = (number - 1, checkpoint.previous)
-    recent.problems += _holes(recent)
+    recent.problems += _missing_checkpoints(recent)
     return recent
 
 
@@ -166,7 +166,7 @@ def _read(
         return None, hashlib.sha256(raw).hexdigest()
 
 
-def _holes(recent: Recent) -> list[Problem]:
+def _missing_checkpoints(recent: Recent) -> list[Problem]:
     numbers = [each.checkpoint.number for each in recent.newest_first]
     if not numbers:
         return []

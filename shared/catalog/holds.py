@@ -64,7 +64,7 @@ def hold(
     StoreError if the store refuses or the backup was deleted meanwhile.
     """
     reason = _checked_reason(reason)
-    name = _the_only_one(store, backup_id, database, role="manifest")
+    name = _single_match(store, backup_id, database, role="manifest")
     made = Hold(name, reason, held_by, clock(), isinstance(store, Holding))
     content = json.dumps(made.to_json(), indent=2, ensure_ascii=False).encode() + b"\n"
     try:
@@ -87,7 +87,7 @@ def release(store: Store, backup_id: str, *, database: str | None = None) -> Hol
 
     Raises UsageError if no held backup or several match; StoreError if the store refuses.
     """
-    name = _the_only_one(store, backup_id, database, role="hold")
+    name = _single_match(store, backup_id, database, role="hold")
     ended = read_hold(store, name)
     if isinstance(store, Holding):
         for each in _needed_by_no_other(store, name):
@@ -113,12 +113,12 @@ def read_hold(store: Store, name: BackupName) -> Hold:
 
 
 def is_held(store: Store, name: BackupName) -> bool:
-    """Returns whether the backup is held, by a read of the object and not by a listing. Raises StoreError."""
+    """Returns whether the backup is held. Reads the object and uses no listing. Raises StoreError."""
     return is_stored(store, name.hold)
 
 
 def is_stored(store: Store, object_name: str, generation: str | None = None) -> bool:
-    """Returns whether the object exists, by a read of it and not by a listing. Raises StoreError."""
+    """Returns whether the object exists. Reads it and uses no listing. Raises StoreError."""
     try:
         with store.open(object_name, generation):
             return True
@@ -156,7 +156,7 @@ def _needed_by_no_other(store: Store, name: BackupName) -> list[BackupName]:
     return [each for each in path if each not in needed]
 
 
-def _the_only_one(store: Store, backup_id: str, database: str | None, *, role: str) -> BackupName:
+def _single_match(store: Store, backup_id: str, database: str | None, *, role: str) -> BackupName:
     """Returns the one backup with that id that has an object of that role. Raises UsageError.
 
     Only names are compared, so that a damaged backup can be held too.

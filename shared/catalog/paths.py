@@ -62,13 +62,13 @@ def _judge(name: BackupName, known: dict[BackupName, "Backup"], why: dict[Backup
         at = parent_of(known[at])
     below = None if at is None else why.get(at, f"it builds on {at.id}, which is missing")
     if at is not None and at in known:
-        below = below or _own_trouble(known[at])
+        below = below or _own_problem(known[at])
     for each in reversed(path):
         why[each] = below  # the problem nearest to the base is reported for every point above it
-        below = below or _own_trouble(known[each])
+        below = below or _own_problem(known[each])
 
 
-def _own_trouble(backup: "Backup") -> str | None:
+def _own_problem(backup: "Backup") -> str | None:
     """Returns the problem of a backup that makes all points above it unusable. A date in the future is none."""
     own = backup.damaged or backup.missing
     if own is None and backup.verified is False:

@@ -28,7 +28,7 @@ def ancestors(cycle: int) -> Iterator[int]:
 
 
 def future_parents(cycle: int) -> frozenset[int]:
-    """Return the cycles up to `cycle` that can be parents of later ones: itself, and itself with low digits zeroed."""
+    """Return the cycles up to `cycle` that can be parents of later ones: `cycle`, also with low digits zeroed."""
     found, step = {cycle, 0}, 1
     while step <= cycle:
         found.add(cycle - cycle % step)

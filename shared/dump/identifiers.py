@@ -14,7 +14,7 @@ _SHELL_LINE_1 = re.compile(r"^[ \t\v\f]*(?:/|go)[ \t\v\f;]*$", re.IGNORECASE | r
 
 
 def survives_shells(statement: str, *, dump_format: int = 2) -> bool:
-    """Returns whether the stock shell hands this statement to SQLite whole and unchanged, and runs no line of it.
+    """Returns whether the stock shell passes this statement to SQLite unchanged and runs no line of it as a command.
 
     The shell ends lines at LF, drops a CR before it, stops at NUL, and runs some lines as its own commands.
     """

@@ -82,8 +82,8 @@ def _fast(name: str, column: Column) -> str:
 def _by_class(name: str, affinity: Affinity, literals: dict[str, str]) -> str:
     """Returns a CASE over the storage classes, the likeliest first."""
     order = sorted(literals, key=lambda kind: kind != _LIKELIEST[affinity])
-    whens = " ".join(f"WHEN '{kind}' THEN {literals[kind]}" for kind in order[:-1])
-    return f"CASE typeof({name}) {whens} ELSE {literals[order[-1]]} END"
+    branches = " ".join(f"WHEN '{kind}' THEN {literals[kind]}" for kind in order[:-1])
+    return f"CASE typeof({name}) {branches} ELSE {literals[order[-1]]} END"
 
 
 def trapped(columns: Sequence[tuple[str, Column]]) -> str:

@@ -19,7 +19,7 @@ from shared.errors import KeyDenied, KeyProblem, KeyVersionGone, LitekeepError
 from shared.settings import kms_endpoint
 
 SCHEME = "gcp-kms://"
-_TRIES = 4  # for a request that was damaged on the way, or whose answer was
+_TRIES = 4  # for a damaged request, or a damaged answer
 _CALL_SECONDS = 15.0
 _STATE = re.compile(r"current state is: (\w+)")
 _VERSION = re.compile(r"/cryptoKeyVersions/(\d+)", re.ASCII)

@@ -76,7 +76,7 @@ class _Opened:
 
 
 def import_file(source: Path, target: Location, *, clock: Clock = utc_now, progress: Progress = silent) -> Imported:
-    """Loads a `.sql`, `.sql.gz`, `.sqlite` or `.sqlite.zst` file into a new database, in the way of a restore.
+    """Loads a `.sql`, `.sql.gz`, `.sqlite` or `.sqlite.zst` file into a new database, as a restore does.
 
     Raises NotGood when the file does not unpack, load, or pass SQLite's own checks; UsageError when
     the target exists.

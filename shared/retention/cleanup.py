@@ -149,7 +149,7 @@ def _compare_clocks(store: Store, lease: Lease) -> None:
         )
 
 
-def _says_the_same(manifest: Manifest, candidate: Candidate) -> bool:
+def _matches_listing(manifest: Manifest, candidate: Candidate) -> bool:
     """Return whether the manifest has the dates of the listing, whose metadata can be changed."""
     promised = candidate.keep_until
     return promised is not None and (rfc3339(manifest.created_at), rfc3339(manifest.keep_until)) == (
@@ -232,7 +232,7 @@ class _Run:
         name = backup.name
         self._recheck(decision.backup, made.protectors[name.database])
         manifest, raw = self._catalog.read_manifest(backup)
-        if not _says_the_same(manifest, decision.backup):
+        if not _matches_listing(manifest, decision.backup):
             raise _NotDeleted("its manifest has other dates than the listing; its metadata was changed")
         self._lease.check()
         self._deleting = name
@@ -263,9 +263,9 @@ class _Run:
                 raise _NotDeleted(f"{protector.name.id}, which is newer and good, is gone; run the cleanup again")
         if self._is_held(name):
             raise _NotDeleted("it is held")
-        for needer in self._needed_by.get((name.database, name.id), ()):
-            if needer not in self._outcome.deleted:
-                raise _NotDeleted(f"{needer.id} needs it and still exists")
+        for dependent in self._needed_by.get((name.database, name.id), ()):
+            if dependent not in self._outcome.deleted:
+                raise _NotDeleted(f"{dependent.id} needs it and still exists")
 
     def _is_held(self, name: "BackupName") -> bool:
         """Return whether a backup is on hold, here or in the other store."""

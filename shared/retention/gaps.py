@@ -1,6 +1,6 @@
 """Find objects that the store has but a listing left out, as if a page of the listing was lost.
 
-A backup of which no listing shows anything cannot be found. But a page often begins or ends between objects of one
+A backup without any object in a listing cannot be found. But a page often begins or ends between objects of one
 backup, so that artifacts appear without their manifest, or a manifest without its artifacts; and a second listing may
 be complete. Suspected objects are read by name, which needs no listing.
 """

@@ -27,7 +27,7 @@ _NOTHING = frozenset[str]()
 
 @dataclass(frozen=True)
 class Inventory:
-    """The backups of a store, what retention needs to know of each, and their objects.
+    """The backups of a store, what retention needs to know about each, and their objects.
 
     `strays` are backups with objects but no manifest: in progress, or left by an interrupted run.
     """

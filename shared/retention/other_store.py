@@ -1,4 +1,4 @@
-"""What the cleanup of one store must know of the other: of the copy store for the main store, and the reverse.
+"""What the cleanup of one store must know about the other: the main store's about the copy store, and the reverse.
 
 A hold in either store protects a backup in both. The copy store keeps what the main store keeps; otherwise copies would
 be deleted and copied again forever. A copy counts as verified if its original is, because the copy was checked against
@@ -26,7 +26,7 @@ class OtherStore:
 
     `held` and `staying` give the reason why it holds or keeps a backup. `proven` are its verified backups. `whole` are
     backups from which an incomplete copy may still be completed. `required`: an error of this store ends the cleanup.
-    `failure`: the error after which it is asked no more.
+    `failure`: the error after which it is not asked again.
     """
 
     store: Store

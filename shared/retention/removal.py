@@ -15,7 +15,7 @@ from shared.retention.retired import is_retired
 from shared.runtime.so_far import note, unsure
 from shared.stores import Store
 
-TASK = "cleanup"  # the lease of cleanups, so that the two do not run at once
+TASK = "cleanup"  # the lease that cleanups take, so that a deletion never runs at the same time
 
 
 @dataclass(frozen=True)

@@ -96,14 +96,14 @@ class _Judge:
         self._retired = retired is not None and all(backup.created_at <= retired for backup in own)
         last = () if self._retired else (*proven[: policy.min_keep], *good[: policy.min_keep])
         self._protectors = {backup.name: backup for backup in last}
-        self._standstill = self._why_nothing_goes(since_proven, proven[0] if proven else None)
+        self._standstill = self._rule_that_keeps_all(since_proven, proven[0] if proven else None)
 
     def plan(self) -> RetentionPlan:
         for backup in self._own:
             ends = kept_until(backup, self._policy)
             rule, reason = self._judge(backup, ends)
             self._decided[backup.name] = RetentionDecision(backup, rule, reason, ends)
-        self._keep_what_is_needed()
+        self._keep_needed()
         refused = self._refuse_too_many()
         return RetentionPlan(
             tuple(self._decided[backup.name] for backup in self._own),
@@ -113,14 +113,14 @@ class _Judge:
         )
 
     def _judge(self, backup: Candidate, ends: datetime) -> tuple[Rule, str]:
-        if (stays := self._by_itself(backup, ends)) is not None:
+        if (stays := self._rule_without_others(backup, ends)) is not None:
             return stays
         expired = f"its time ended {_at(ends)} ({self._policy_of(backup)})"
         if self._retired:
             return Rule.EXPIRED, f"its database is retired, and {expired}"
-        return self._among_the_others(backup) or (Rule.EXPIRED, expired)
+        return self._rule_among_others(backup) or (Rule.EXPIRED, expired)
 
-    def _among_the_others(self, backup: Candidate) -> tuple[Rule, str] | None:
+    def _rule_among_others(self, backup: Candidate) -> tuple[Rule, str] | None:
         if backup.name == self._newest_proven:
             return Rule.NEWEST_VERIFIED, "the newest verified backup of its database"
         if backup.name in self._protectors:
@@ -131,7 +131,7 @@ class _Judge:
             return Rule.UNPROVEN, "waits for a verified one: nothing newer was verified so far"
         return None
 
-    def _by_itself(self, backup: Candidate, ends: datetime) -> tuple[Rule, str] | None:
+    def _rule_without_others(self, backup: Candidate, ends: datetime) -> tuple[Rule, str] | None:
         if backup.damaged is not None:
             return Rule.UNREADABLE, f"never deleted by itself: {backup.damaged}"
         if backup.created_at > self._now:
@@ -144,7 +144,9 @@ class _Judge:
             return Rule.STAYS_ELSEWHERE, backup.stays_elsewhere
         return None
 
-    def _why_nothing_goes(self, since_proven: Sequence[Candidate], proven: Candidate | None) -> tuple[Rule, str] | None:
+    def _rule_that_keeps_all(
+        self, since_proven: Sequence[Candidate], proven: Candidate | None
+    ) -> tuple[Rule, str] | None:
         """Return the rule that keeps all backups of the database, if any.
 
         `proven` is the newest verified backup; `since_proven` are newer ones, none of them dated in the future.
@@ -152,7 +154,7 @@ class _Judge:
         bad = next((backup for backup in since_proven if backup.bad), None)
         late = next((backup for backup in since_proven if self._now - _started(backup) > VERIFIED_WITHIN), None)
         if bad is not None:
-            return Rule.FAILING, f"waits for a good one: the newer {bad.name.id} {_what_is_wrong(bad)}"
+            return Rule.FAILING, f"waits for a good one: the newer {bad.name.id} {_problem_of(bad)}"
         if proven is None:
             return Rule.UNPROVEN, "waits for a verified one: no backup of its database was verified so far"
         if late is not None:
@@ -166,16 +168,16 @@ class _Judge:
             return Rule.MAY_BE_NEEDED, f"{self._unread.name.id} is of a newer format, and may need it: upgrade Litekeep"
         return None
 
-    def _keep_what_is_needed(self) -> None:
+    def _keep_needed(self) -> None:
         by_id: dict[str, list[BackupName]] = {}
         for backup in self._own:
             by_id.setdefault(backup.name.id, []).append(backup.name)
         staying = [decision.backup for decision in self._decided.values() if not decision.delete]
         while staying:
-            keeper = staying.pop()
-            for name in (name for needed in keeper.needs for name in by_id.get(needed, ())):
+            kept_backup = staying.pop()
+            for name in (name for needed in kept_backup.needs for name in by_id.get(needed, ())):
                 if self._decided[name].delete:
-                    needed_by = f"{keeper.name.id} needs it"
+                    needed_by = f"{kept_backup.name.id} needs it"
                     self._decided[name] = replace(self._decided[name], rule=Rule.NEEDED, reason=needed_by)
                     staying.append(self._decided[name].backup)
 
@@ -225,7 +227,7 @@ def _started(backup: Candidate) -> datetime:
     return max(backup.created_at, backup.stored_at or backup.created_at)
 
 
-def _what_is_wrong(backup: Candidate) -> str:
+def _problem_of(backup: Candidate) -> str:
     if backup.damaged is not None:
         return "cannot be read"
     return "did not pass its verification" if backup.verified is False else "is of a damaged database"

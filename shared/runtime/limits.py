@@ -19,7 +19,7 @@ class Limits:
 
 
 class Allowance:
-    """Sets the limits of this process for a call. They can be raised when more of the work is known."""
+    """Sets the limits of this process for a call. They can be raised later, when more is known about the work."""
 
     def __init__(self) -> None:
         self._spent = time.process_time()

@@ -63,12 +63,12 @@ def claimed(
     `backed_up` returns whether the store has a backup of that kind and database taken since the given time.
     Raises StoreError if the store cannot be read or written.
     """
-    mine = _take(store, slot, runner, backed_up, clock)
+    own_claim = _take(store, slot, runner, backed_up, clock)
     try:
-        yield mine is not None
+        yield own_claim is not None
     except BaseException:
-        if mine is not None:
-            _release(store, *mine, runner, clock)
+        if own_claim is not None:
+            _release(store, *own_claim, runner, clock)
         raise
 
 

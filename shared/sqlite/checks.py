@@ -136,7 +136,7 @@ def _check(connection: apsw.Connection, pragma: str, findings: Findings) -> None
         else:
             classify(connection, _complaints(connection, pragma), findings)
     except apsw.SQLError:  # something unknown in one table makes SQLite fail for all
-        _check_without_the_unknown(connection, pragma, findings)
+        _check_what_is_known(connection, pragma, findings)
 
 
 def _check_by_threads(path: Path, tables: list[str], findings: Findings) -> None:
@@ -173,7 +173,7 @@ def _part(connection: apsw.Connection, table: str | None, cancelled: Callable[[]
     return found
 
 
-def _check_without_the_unknown(connection: apsw.Connection, pragma: str, findings: Findings) -> None:
+def _check_what_is_known(connection: apsw.Connection, pragma: str, findings: Findings) -> None:
     """Checks each table that can be checked alone, and then the structure of the whole file."""
     uncountable: set[str] = set()
     for table in _tables(connection):

@@ -123,6 +123,6 @@ def _set(descriptor: int, kind: int, start: int, length: int) -> bool:
 
 
 def _held_by_another(descriptor: int, byte: int) -> bool:
-    asked = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, byte, 1, 0)
-    answer: bytes = fcntl.fcntl(descriptor, fcntl.F_OFD_GETLK, asked)
+    query = struct.pack(_FLOCK, fcntl.F_WRLCK, os.SEEK_SET, byte, 1, 0)
+    answer: bytes = fcntl.fcntl(descriptor, fcntl.F_OFD_GETLK, query)
     return bool(struct.unpack(_FLOCK, answer)[0] != fcntl.F_UNLCK)

@@ -53,7 +53,7 @@ def refuse_foreign_folder(target: Path) -> None:
                 f"{each} belongs to {user}, who could swap what root writes to {target}: "
                 f"run this as {user} (sudo -u {user} …), or choose a folder of root's"
             )
-        if _others_write(found):
+        if _is_writable_by_others(found):
             raise UsageError(
                 f"{each} can be written by others, who could swap what root writes to {target}: "
                 f"chmod go-w {each}, or choose another folder"
@@ -85,7 +85,7 @@ def _refuse_foreign_file(path: Path) -> None:
         )
 
 
-def _others_write(found: os.stat_result) -> bool:
+def _is_writable_by_others(found: os.stat_result) -> bool:
     if found.st_mode & stat.S_ISVTX:
         return False
     by_group = found.st_mode & _GROUP_WRITES and found.st_gid != _ROOT

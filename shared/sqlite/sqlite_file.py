@@ -73,7 +73,7 @@ def snapshot_file(
         try:
             with pinned(source, patience_seconds) as pin:
                 descriptor = pin.descriptor
-                _refuse_unfit(source, descriptor, folder)
+                _refuse_unusable(source, descriptor, folder)
                 if _is_foreign(source, descriptor, allowed=allow_corrupt):
                     return _copy_damaged(source, descriptor, destination, progress)
                 try:
@@ -110,7 +110,7 @@ def regular_file(source: Path) -> Path:
     return source
 
 
-def _refuse_unfit(source: Path, descriptor: int, folder: Path) -> None:
+def _refuse_unusable(source: Path, descriptor: int, folder: Path) -> None:
     size = os.fstat(descriptor).st_size
     if size == 0:
         # To SQLite this is an empty database, but a database that lost its content looks the same.

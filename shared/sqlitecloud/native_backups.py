@@ -86,12 +86,12 @@ def read_inventories(address: Address, wanted: Collection[str]) -> list[NativeIn
 
     Timeouts are 10 seconds at most, for callers that also check other things. Raises CloudError.
     """
-    hurried = replace(
+    with_short_timeouts = replace(
         address,
         connect_timeout=min(address.connect_timeout, _SHORT_TIMEOUT),
         timeout=min(address.timeout, _SHORT_TIMEOUT),
     )
-    with Session(hurried) as session:
+    with Session(with_short_timeouts) as session:
         settings = _settings(session)
         existing = {one.name: one.writes for one in databases.listed(session) if one.name in wanted}
         return [

@@ -1,7 +1,7 @@
 """Aborts a transfer that is too slow, and limits the time of all its attempts together.
 
 Each reply has a deadline, but a node that answers each request with one byte, just in time, could keep a transfer going
-for ever. So each window of time requires a minimum rate: a fast start does not compensate for a slow end. All attempts
+forever. So each window of time requires a minimum rate: a fast start does not compensate for a slow end. All attempts
 of one transfer share a time limit.
 """
 

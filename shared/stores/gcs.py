@@ -205,7 +205,7 @@ class BucketStore:
         except PreconditionFailed:
             blob = self._own_object(name, nonce)
         if blob.size != size or number_of(blob.crc32c) != crc32c or not blob.generation:
-            self._take_back(blob)
+            self._delete_upload(blob)
             raise StoreError(
                 f"storing {name} failed in store {self.url}: the stored object differs from what was sent; try again"
             )
@@ -255,7 +255,7 @@ class BucketStore:
             raise ObjectExists(taken)
         return blob
 
-    def _take_back(self, blob: Any) -> None:
+    def _delete_upload(self, blob: Any) -> None:
         """Deletes a wrong upload, if permitted. No manifest will name it in any case."""
         if blob.generation:
             with suppress(StoreError), self._bucket_errors("deleting", DELETE):

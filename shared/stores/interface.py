@@ -63,7 +63,7 @@ class Store(Protocol):
         """Stores the file under a name that must not exist yet. The store then owns `path`, and may remove it.
 
         `crc32c` is the checksum of the bytes as they were written; raises StoreError if the stored
-        bytes differ. A folder drops `metadata`, a bucket keeps up to 8 KiB of it.
+        bytes differ. A folder drops `metadata`; a bucket keeps up to 8 KiB.
         Raises ObjectExists if the name exists, unless this call itself created it.
         """
 

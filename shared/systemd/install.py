@@ -11,7 +11,7 @@ from shared.errors import LitekeepError, UsageError
 from shared.runtime.files import replace_whole
 from shared.systemd.units import MARK, PREFIX
 
-_RUNNING = Path("/run/systemd/system")  # as sd_booted(3) has it
+_RUNNING = Path("/run/systemd/system")  # exists if systemd is running, see sd_booted(3)
 _LONGEST = 90  # seconds for one call
 _LARGEST = 64 << 10  # bytes; ours have about 1,500
 

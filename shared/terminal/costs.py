@@ -15,7 +15,7 @@ _OTHER_SCHEDULES = 4  # verify, drill, cleanup, monitor
 
 
 def invoice_of(settings: Settings, store: Store, flags: CostFlags) -> tuple[Invoice, list[Advice], Prices]:
-    """Returns the invoice of the store, what would save money, and the prices. Raises UsageError, StoreError."""
+    """Returns the invoice of the store, advice on savings, and the prices. Raises UsageError, StoreError."""
     prices, now = read_prices(flags.prices), utc_now()
     prices.storage(flags.location)  # refuses an unknown location before the store is listed
     usage = take_usage(store)

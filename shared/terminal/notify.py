@@ -60,7 +60,7 @@ def notify_of_run(settings: Settings) -> Callable[[Event, str, Mapping[str, Fiel
 
     def at_end() -> None:
         if failed or succeeded:
-            _tell(settings, failed.values(), lambda key: key in succeeded)
+            _notify(settings, failed.values(), lambda key: key in succeeded)
 
     atexit.register(at_end)
     return remember
@@ -69,7 +69,7 @@ def notify_of_run(settings: Settings) -> Callable[[Event, str, Mapping[str, Fiel
 def notify_of_findings(settings: Settings, findings: Sequence[Finding]) -> None:
     """Notifies people of the monitor's findings that have begun or ended since the last time."""
     if settings.backup_notify:
-        _tell(settings, _notices(findings), lambda key: key.startswith(_LOOK))
+        _notify(settings, _notices(findings), lambda key: key.startswith(_LOOK))
 
 
 def call_heartbeat_at_end(settings: Settings) -> None:
@@ -124,7 +124,7 @@ def _notices(findings: Iterable[Finding]) -> list[Notice]:
     return notices
 
 
-def _tell(settings: Settings, seen: Iterable[Notice], looked_at: Callable[[str], bool]) -> None:
+def _notify(settings: Settings, seen: Iterable[Notice], looked_at: Callable[[str], bool]) -> None:
     """Updates the state and sends what is unsent; what could not be sent is tried again the next time."""
     from shared.notify.send import send  # noqa: PLC0415 - most runs need none
 

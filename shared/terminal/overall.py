@@ -54,17 +54,17 @@ class Look:
         return [self.document(each) for each in self.statuses]
 
     def document(self, status: Status) -> dict[str, Any]:
-        """What `litekeep status --json` says of one database."""
+        """Returns the document of one database in `litekeep status --json`."""
         return _to_json(status, self.inventory, self.next_deletion(status.database))
 
     def row(self, status: Status) -> dict[str, Any]:
-        """The same without `deleted_next`, for which retention has to be planned."""
+        """Returns the same document without `deleted_next`, which requires planning the retention."""
         document = _to_json(status, self.inventory, None)
         del document["deleted_next"]
         return document
 
     def next_deletion(self, database: str) -> NextDeletion | None:
-        """Plans the retention of that database alone, once, when it is asked for: a plan judges every backup."""
+        """Returns the backup that is deleted next. Its plan is made on the first call, for that database only."""
         if database not in self._planned:
             decisions = plan(self.inventory.databases.get(database, ()), self.policy, self.now).decisions
             self._planned[database] = next_deletion(decisions)

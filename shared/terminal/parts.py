@@ -27,7 +27,7 @@ from shared.terminal.policy import check_database
 from shared.terminal.remote import sender_of
 from shared.terminal.trail import trail_of
 
-_PATIENCE_OF_A_LOOK = 10.0  # seconds
+_SEAL_CHECK_PATIENCE = 10.0  # seconds
 
 
 def source_of(settings: Settings) -> FileLocation | CloudLocation:
@@ -86,7 +86,7 @@ def catalog_of(settings: Settings) -> Catalog:
 
 def seal_key_of(settings: Settings) -> WrappingKey | None:
     """Returns the key for optional seal checks, with a short timeout for Cloud KMS. Raises LitekeepError."""
-    return open_key(settings.backup_key, patience=_PATIENCE_OF_A_LOOK)
+    return open_key(settings.backup_key, patience=_SEAL_CHECK_PATIENCE)
 
 
 def _check_may_last(settings: Settings) -> None:

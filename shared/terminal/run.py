@@ -34,7 +34,7 @@ if TYPE_CHECKING:
     from shared.events.log import Event
 
 
-_EXIT_READER_LEFT = 128 + signal.SIGPIPE  # what a shell reports of a program that SIGPIPE ended
+_EXIT_READER_LEFT = 128 + signal.SIGPIPE  # the exit code that a shell reports for a program that SIGPIPE ended
 
 
 def run(
@@ -136,7 +136,7 @@ def _end(message: str, code: int, arguments: list[str]) -> NoReturn:
         if "--json" in arguments:
             click.echo(json.dumps({"error": line, "exit_code": code}))
         sys.stdout.flush()
-    except (OSError, ReaderLeft):  # the output cannot be written; the exit code still tells
+    except (OSError, ReaderLeft):  # the output cannot be written; the exit code still shows the failure
         leave(code)
     ignore_stop_signals()
     sys.exit(code)

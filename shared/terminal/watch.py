@@ -22,7 +22,7 @@ def look_at_stores(
     listing_alone: bool = False,
     with_key: bool = True,
 ) -> tuple[Listing, Inventory]:
-    """Returns what the stores hold: of every database that should be backed up or has backups, or of `only` one.
+    """Returns the state of each database that should be backed up or has backups; with `only`, of that one.
 
     With `listing_alone`, no manifest is read, so rows are not compared. Without `with_key`, no seal is checked. Raises
     StoreError if BACKUP_STORE cannot be listed, UsageError if DATABASE_URL is invalid.

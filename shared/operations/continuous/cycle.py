@@ -175,8 +175,8 @@ class _Cycle:
         """Returns whether nothing was written since the newest point, and half of its retention is left."""
         with suppress(NotGood, ObjectMissing, KeyProblem, SourceError):
             manifest = self._memory.newest or self._read_newest(live)
-            young = self._began - manifest.created_at < (manifest.keep_until - manifest.created_at) / 2
-            return young and self._has_same_key(manifest) and self._database.unchanged_since(manifest.source)
+            half_left = self._began - manifest.created_at < (manifest.keep_until - manifest.created_at) / 2
+            return half_left and self._has_same_key(manifest) and self._database.unchanged_since(manifest.source)
         return False
 
     def _remember(self, live: Live, fingerprint: str | None) -> None:
@@ -202,7 +202,7 @@ class _Cycle:
         return Quiet(name, self._began)
 
     def _parent(self, live: Live | None) -> tuple[Point | None, State | None]:
-        """Returns the point that the new one builds on and its page hashes; None and None if a base is to be stored."""
+        """Returns the parent of the new point and its page hashes; (None, None) if a base is to be stored."""
         if live is None:
             return None, None
         parent = live.parent()

@@ -118,14 +118,14 @@ def _regional(context: RehearsalContext, found: Rehearsal, scratch: Path) -> Non
         found.add_checks(checks_of(context.copy, backup, context.key, done, hosted, progress=context.progress))
     found.check_application(hosted, context)
     with found.step("the way back", context):
-        found.add_checks([_way_back(context, hosted, scratch)])
+        found.add_checks([_back_to_platform(context, hosted, scratch)])
 
 
 def _names_to_try(context: RehearsalContext) -> list[object]:
     return [backup.name for backup in (context.newest, context.verified) if backup is not None]
 
 
-def _way_back(context: RehearsalContext, hosted: Path, scratch: Path) -> Check:
+def _back_to_platform(context: RehearsalContext, hosted: Path, scratch: Path) -> Check:
     """Back up the self-hosted file, restore it into a new database on the platform, and compare row by row."""
     private = FolderStore(scratch / "way-back")
     options = BackupOptions(

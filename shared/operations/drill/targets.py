@@ -12,7 +12,7 @@ class Scenario(StrEnum):
     MINOR_CORRUPTION = "minor corruption"  # the latest verified backup, up to a checked database
     INSTANCE_FAILURE = "instance failure"  # the same, and the application's own checks
     MAJOR_DISASTER = "major disaster"  # the same, and again with an older backup, as if the latest were lost
-    REGIONAL_OUTAGE = "regional outage"  # the latest verified backup out of the copy store
+    REGIONAL_OUTAGE = "regional outage"  # the latest verified backup, from the copy store
 
     @property
     def short(self) -> str:

@@ -20,7 +20,7 @@ from shared.runtime.workspace import scratch_folder
 from shared.sqlitecloud import health
 from shared.sqlitecloud.location import CloudLocation
 
-_COPIES = 2.2  # the uploaded file and its download lie side by side
+_COPIES = 2.2  # the uploaded file and its download are in the folder at the same time
 
 
 class CloudTarget:

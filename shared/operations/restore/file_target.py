@@ -20,7 +20,7 @@ from shared.sqlite.location import FileLocation
 from shared.sqlite.neighbours import refuse_foreign_place
 from shared.sqlite.replace import InPlace, check_new, publish_new
 
-PART_COPIES = 2.2  # the whole database and the restored part lie side by side
+PART_COPIES = 2.2  # the whole database and the restored part are in the folder at the same time
 
 
 class FileTarget:

@@ -49,7 +49,7 @@ def check_permit(options: RestoreOptions, manifest: bytes) -> None:
 
 
 def redeem(options: RestoreOptions) -> None:
-    """Uses the permit up. Raises NotPermitted if the stored manifest, read again, is not the approved one."""
+    """Uses up the permit. Raises NotPermitted if the stored manifest, read again, is not the approved one."""
     if options.permit is None:
         return
     try:

@@ -20,7 +20,7 @@ class RestoreTarget(Protocol):
         """Raises UsageError when a new database would have a taken name, or there is nothing to replace."""
 
     def check_manifest(self, manifest: Manifest, *, in_place: bool, any_source: bool) -> None:
-        """Raises UsageError for a backup that must not come here: of another file, or encrypted where this is not."""
+        """Raises UsageError for a backup of another file, and for an encrypted one if this target is not encrypted."""
 
     def check_space(self, manifest: Manifest, *, partial: bool) -> None:
         """Raises SourceError when there is no room to prepare the restore."""

@@ -51,7 +51,7 @@ class _Image:
     progress: Progress
 
     def upload(self, target: CloudLocation) -> bool:
-        """Makes a new database of it. Returns False if the answer was lost and the node lists the database."""
+        """Uploads it as a new database. Returns False if the answer was lost and the node lists the database."""
         return databases.put(
             target.address, target.database, self.path, lambda done, total: self.progress("upload", done, total)
         )
@@ -91,7 +91,7 @@ def check_target(target: CloudLocation, *, in_place: bool) -> None:
 
 
 def check_secrecy(target: CloudLocation, *, in_place: bool, of_encrypted: bool) -> None:
-    """Raises UsageError when an encrypted database would come back in clear, or `key` does not fit what is replaced."""
+    """Raises UsageError if an encrypted database would be restored in clear, or `key` does not fit the one replaced."""
     has_key = target.address.key is not None
     if not in_place:
         if of_encrypted and not has_key:
@@ -266,7 +266,7 @@ def _remove_old(target: CloudLocation, temporary: CloudLocation, safety: str) ->
 
 
 def _removed(target: CloudLocation, *, may_come: bool = False) -> str:
-    """Removes a database of ours, if it is there. Returns what is left for people to do, or nothing."""
+    """Removes a database of ours, if it is there. Returns what people must still do, or an empty text."""
     try:
         if databases.exists(target.address, target.database):
             databases.remove(target.address, target.database)

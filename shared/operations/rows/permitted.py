@@ -49,6 +49,6 @@ def check_rows_permit(options: RowsOptions) -> None:
 
 
 def redeem_rows(options: RowsOptions) -> None:
-    """Uses the permit up. Raises NotPermitted if it does not match the plan as of now."""
+    """Uses up the permit. Raises NotPermitted if it does not match the plan as of now."""
     if options.permit is not None:
         options.permit.redeem(rows_plan(options))

@@ -2,8 +2,8 @@
 
 The node has neither the backup nor the plan, so both are sent as literals, some rows at a time. Inside the transaction
 each group is compared before it is written, with the rows in the plan, and after it, with the rows in the backup. If
-the connection breaks before COMMIT, the node rolls back. Without triggers, those of
-the table are dropped inside the transaction and created again, by their own text, before it commits.
+the connection breaks before COMMIT, the node rolls back. Without triggers, the table's triggers are dropped inside the
+transaction and created again from their own text before it commits.
 """
 
 from collections.abc import Iterator, Sequence

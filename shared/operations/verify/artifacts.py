@@ -31,7 +31,7 @@ from shared.text import count
 
 _OPENS = {Format.SQL: "sql", Format.SQLITE: "image"}
 _PROCESSES = 256 << 20  # bytes of memory that two climbs take, independent of the size of the database
-_GLANCE = 0.2  # seconds between checks for a signal, which the system may deliver to the other thread
+_SIGNAL_CHECK_INTERVAL = 0.2  # seconds between checks for a signal, which the system may deliver to the other thread
 
 
 def climb_artifacts(
@@ -82,7 +82,7 @@ def _both(image: "_Climb", sql: "_Climb", progress: Progress) -> list[Rungs]:
         except Cancelled:
             beside.result()  # raises the reason
             raise
-        while not wait([beside], timeout=_GLANCE).done:
+        while not wait([beside], timeout=_SIGNAL_CHECK_INTERVAL).done:
             pass
         return [beside.result(), found]
 

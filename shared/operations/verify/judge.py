@@ -63,7 +63,7 @@ def prove(target: Path, manifest: Manifest, form: Format, *, progress: Progress 
         if from_sql:
             data.append(_same_sql(target, manifest, progress))
         found = integrity.result()
-        data.append(_no_worse(found, manifest.integrity) if from_sql else _of_source(found))
+        data.append(_no_new_damage(found, manifest.integrity) if from_sql else _source_integrity(found))
     failed = [check for check in data if not check.ok]
     detail = "; ".join(check.detail for check in failed or data)
     return Proof([schema, Check("data", ok=not failed, detail=detail)], found, form)
@@ -71,7 +71,7 @@ def prove(target: Path, manifest: Manifest, form: Format, *, progress: Progress 
 
 @contextmanager
 def _kept_open(target: Path) -> Iterator[None]:
-    """Hold a connection during the block: the last one of a WAL database to close locks out those being opened."""
+    """Keep a connection open during the block: closing the last one of a WAL database locks out new ones."""
     with closing(apsw.Connection(str(target), flags=apsw.SQLITE_OPEN_READWRITE)) as connection:
         with suppress(apsw.Error):  # the checks report it
             connection.pragma("schema_version")
@@ -104,12 +104,12 @@ def _rows_in(rows: int | None) -> str:
     return "no rows" if rows is None else count(rows, "row")
 
 
-def _of_source(found: Integrity) -> Check:
+def _source_integrity(found: Integrity) -> Check:
     damage = None if found.good else f"{SOURCE_DAMAGE}: {damage_line(found.problems)}"
     return Check("integrity", ok=True, detail=damage or "integrity_check and foreign keys as in the source")
 
 
-def _no_worse(found: Integrity, before: Integrity) -> Check:
+def _no_new_damage(found: Integrity, before: Integrity) -> Check:
     """Check that a database loaded from SQL has no damage or foreign key violation that the source did not have."""
     new = [problem for problem in found.problems if problem not in before.problems]
     if found.foreign_key_violations > before.foreign_key_violations:
