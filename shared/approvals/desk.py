@@ -1,4 +1,4 @@
-"""Makes requests, decides on them and permits what they ask for, under the policy in force."""
+"""Makes requests, decisions on them, and permits to carry them out, under the policy in force."""
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass

@@ -31,7 +31,7 @@ def read_artifact(
 ) -> Iterator[bytes]:
     """Yields the plain bytes of a stored artifact, in chunks of at most 16 MiB.
 
-    `binding` is what the manifest binds the artifact to in addition to its name (see `Manifest.binding`).
+    `binding`: the fields that the artifact is bound to in addition to its name (see `Manifest.binding`).
 
     The bytes are provisional until the iterator has ended: only then is it certain that none are missing. Write them
     only to a place that can be discarded.

@@ -55,7 +55,7 @@ def write_artifact(
 class ArtifactWriter:
     """Writes a new file at `path`, which must not exist. Use it from one thread at a time.
 
-    `binding` is what a ciphertext is bound to in addition to the backup's name (see `Manifest.binding`).
+    `binding`: the fields that a ciphertext is bound to in addition to the backup's name (see `Manifest.binding`).
 
     Leaving the `with` block without `finish` removes the file.
     """

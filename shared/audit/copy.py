@@ -39,7 +39,7 @@ def copy_trail(source: Store, target: Store) -> CopiedObjects:
 
 
 def copy_objects(source: Store, target: Store, items: Iterable[StoredObject]) -> CopiedObjects:
-    """Copies these objects in order; a checkpoint must come after what it covers. Raises StoreError."""
+    """Copies these objects in order; a checkpoint must come after the objects it covers. Raises StoreError."""
     done = CopiedObjects()
     with ThreadPoolExecutor(_WRITERS, "trail") as pool:
 

@@ -269,7 +269,7 @@ def _copy(options: CheckpointOptions, checkpoints: list[Stored], copies: list[in
     try:
         copy_objects(options.store, options.copy, _covered_objects(options.store, lacking))
     except LitekeepError as error:
-        failed = str(error)  # the checkpoints are copied all the same: they are the anchor
+        failed = str(error)  # the checkpoints are copied anyway: they are the anchor
     for each in lacking:
         try:
             options.copy.create(checkpoint_object(each.checkpoint.number), each.raw, {})

@@ -1,4 +1,4 @@
-"""Chooses the verdict of each backup in a listing: the newest valid one, as far as can be checked without the key."""
+"""Chooses the verdict of each backup in a listing: the newest that is valid by all checks that need no key."""
 
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any

@@ -44,7 +44,7 @@ class Assembly:
         self._limit = min(self._limit, page_count)
 
     def state(self, path: Path, key: bytes) -> State:
-        """Return the state of the complete file; `path` is that of the hashes."""
+        """Return the state of the complete file; `path` is the file of the hashes."""
         self._settle(0)
         return state_of(path, self._page_size, self._page_count, key)
 

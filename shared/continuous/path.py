@@ -30,7 +30,7 @@ _LONGEST = 1000  # steps; with the radix rule, a hundred million cycles need 90
 
 @dataclass(frozen=True)
 class Step:
-    """An authentic backup of a path, and the key of its artifacts. `sha256` is that of the stored manifest."""
+    """An authentic backup of a path, and the key of its artifacts. `sha256` is the hash of the stored manifest."""
 
     manifest: Manifest
     data_key: DataKey | None

@@ -57,7 +57,7 @@ class Imported:
 
 @dataclass(frozen=True)
 class Exported:
-    """A backup that was written as a plain file. `notes` tell people what is unusual about the file."""
+    """A backup that was written as a plain file. `notes`: remarks for people on anything unusual."""
 
     manifest: Manifest
     notes: list[str]
@@ -153,7 +153,7 @@ def export_backup(
 def _export_erased(
     catalog: Catalog, backup: Backup, key: WrappingKey | None, output: Path, pending: Pending, progress: Progress
 ) -> Exported:
-    """Exports by way of a whole database, on which the erasures are replayed first."""
+    """Rebuilds the whole database, replays the erasures on it, and exports the result."""
     with scratch_beside(output) as scratch:
         image, made = scratch / "image.sqlite", scratch / "export"
         manifest = rebuild_backup(catalog, backup, key, image, erasures=ErasureOptions(without=True), progress=progress)

@@ -69,12 +69,12 @@ class OtherStore:
 
 
 def view_of_copy_store(copy: Store) -> OtherStore:
-    """Return what a cleanup of the main store needs of the copy store: its holds. Raises StoreError."""
+    """Return what a cleanup of the main store needs to know about the copy store: its holds. Raises StoreError."""
     return OtherStore(copy, _held(take_inventory(copy)), required=False)
 
 
 def view_of_main_store(main: Store, outcome: Outcome, gone: Collection[BackupName]) -> OtherStore:
-    """Return what a cleanup of the copy store needs of the main store, after its cleanup deleted the backups `gone`."""
+    """Return what a cleanup of the copy store needs to know about the main store, which has lost the backups `gone`."""
     inventory = outcome.inventory
     decisions = [each for each in outcome.plan.decisions if each.backup.name not in gone]
     return OtherStore(

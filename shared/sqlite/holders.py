@@ -1,4 +1,4 @@
-"""Finds other processes that have a file open, as far as this user may see on Linux."""
+"""Finds other processes that have a file open, if this user may see them, on Linux."""
 
 import os
 from pathlib import Path

@@ -182,7 +182,7 @@ class HardenedDriver(Driver):
         raise Garbled("the node asked for a second connection")
 
     def disconnect(self, conn: SQLiteCloudConnect, only_main_socket: bool = False) -> None:
-        """Replaces 68-82; also discards what was read of a reply."""
+        """Replaces 68-82; also discards the part of a reply that was read."""
         self._frames = None
         super().disconnect(conn, only_main_socket)
 

@@ -197,7 +197,7 @@ class Session:
             except (Lost, Garbled) as error:
                 raise Undecided(str(error)) from None
             except CommandRefused as error:
-                if replace:  # the old database may be gone all the same: the caller must check
+                if replace:  # the old database may be gone anyway: the caller must check
                     raise Undecided(str(error)) from None
                 raise
 

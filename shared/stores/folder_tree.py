@@ -73,7 +73,7 @@ def walk_files(folder: int, prefix: str, start: str, above: str = "") -> Iterato
 
 
 def generation_of(status: os.stat_result) -> str:
-    """Returns the generation of a file: it differs for every content that the name has had or will have."""
+    """Returns the generation of a file: each content that the name ever has gets another one."""
     return f"{status.st_ino:x}-{status.st_mtime_ns:x}-{status.st_size:x}"
 
 

@@ -223,8 +223,8 @@ class BucketStore:
                     size=size,
                     content_type="application/octet-stream",
                     if_generation_match=0,
-                    # The server checks our CRC32C, computed when the bytes were first written. The library's own
-                    # would be of what it reads now, and on a mismatch it deletes any object of that name.
+                    # The server checks our CRC32C, computed when the bytes were first written. The library
+                    # would compute its own from what it reads now, and on a mismatch delete any object of that name.
                     checksum=None,
                     retry=self._chunk_retry,
                 )

@@ -125,7 +125,7 @@ def _notices(findings: Iterable[Finding]) -> list[Notice]:
 
 
 def _notify(settings: Settings, seen: Iterable[Notice], looked_at: Callable[[str], bool]) -> None:
-    """Updates the state and sends what is unsent; what could not be sent is tried again the next time."""
+    """Updates the state and sends the unsent notices; those that fail are sent again the next time."""
     from shared.notify.send import send  # noqa: PLC0415 - most runs need none
 
     notices = [Notice(each.key, safe_line(each.message), each.is_error) for each in seen]

@@ -1,12 +1,12 @@
 """Decides whether a scheduled backup can be skipped, because the newest backup still equals the database.
 
-It can when the node reports no writes since the newest backup of that kind (see `unchanged_since`), and that backup is
+It can if the node reports no writes since the newest backup of that kind (see `unchanged_since`), and that backup is
 what a new one would be: complete in every store, readable, not known to be bad, made by this version, with the same
 formats and key. It must also have half of its retention left, for two reasons: the next one is stored long before
 retention deletes it, and a backup with an undetected fault does not remain the only one forever.
 
-A skip leaves a mark beside the backups. `status` and the monitor use it to tell a quiet database from a stopped
-schedule, which leaves no marks.
+A skip leaves a mark beside the backups. `status` and the monitor use it to distinguish a quiet database from a
+stopped schedule, which leaves no marks.
 """
 
 import hashlib

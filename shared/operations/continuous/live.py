@@ -16,7 +16,7 @@ BASE_LIFE = timedelta(hours=24)  # then a new base is due; so a base is kept thi
 
 @dataclass(frozen=True)
 class Point:
-    """A base or an increment, with what the choice of a parent needs."""
+    """A base or an increment, with the fields needed to choose a parent."""
 
     name: BackupName
     created_at: datetime
@@ -52,7 +52,7 @@ class Live:
         )
 
     def listed_below(self, point: Point) -> list[StoredObject]:
-        """Returns the manifests of a point's ancestors, nearest first, as far as a listing has them. Only a hint."""
+        """Returns the manifests of a point's ancestors, nearest first, if a listing has them. They are only a hint."""
         own = (self.points.get(cycle, self.base if not cycle else None) for cycle in ancestors(point.cycle))
         return [each.listed for each in own if each is not None and each.listed is not None]
 

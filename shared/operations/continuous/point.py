@@ -127,7 +127,7 @@ def _check_parent(options: BackupOptions, material: Material) -> Callable[[], No
 
 
 def copy_path(options: BackupOptions, parent: Point | None) -> str | None:
-    """Copies to the copy store what the point builds on. Returns the error, or None when everything is there."""
+    """Copies the backups that the point builds on to the copy store. Returns the error, or None if all are there."""
     if options.copy_store is None or parent is None:
         return None
     try:

@@ -1,4 +1,4 @@
-"""The objects of a store as far as they matter for cost: class, kind, database, size and retention."""
+"""The objects of a store, with the facts that matter for cost: class, kind, database, size and retention."""
 
 from collections.abc import Iterator
 from dataclasses import dataclass

@@ -1,7 +1,7 @@
 """Writes the SQL that turns database B into database A, and tests it on a copy of B before publishing it.
 
 Triggers and views of B are dropped first, so that no trigger fires and no view depends on a changed table; those of A
-are created last. A table whose schema differs is created anew. In the other tables only rows that differ are written:
+are created last. A table whose schema differs is recreated. In the other tables only rows that differ are written:
 deleted first, then inserted, so that values of UNIQUE columns may change places.
 """
 
@@ -67,7 +67,7 @@ def statements(both: Pair, found: Comparison) -> Iterator[str]:
 
 
 def _drops(both: Pair, found: Comparison, recreated: set[str]) -> Iterator[str]:
-    """Drops triggers, views and indexes, then the tables that A does not have or that are created anew."""
+    """Drops triggers, views and indexes, then the tables that A does not have or that are recreated."""
     for kind, name in sorted(both.b.objects, key=lambda key: (_DROPPED.index(key[0]), key)):
         if kind != "table" and _is_replaced(both.b.objects[(kind, name)], both.a, found, recreated):
             yield f"DROP {kind.upper()} IF EXISTS {quote_name(name)};\n"
@@ -109,7 +109,7 @@ def _create(entry: SchemaObject) -> str:
 
 
 def _rows(both: Pair, diff: TableDiff) -> Iterator[str]:
-    """Writes the rows of one table that differ, or all of a table that is created anew."""
+    """Writes the rows of one table that differ, or all rows of a table that is recreated."""
     if diff.change == "added":
         return
     stored = diff.name if diff.name in both.a.tables else both.a.virtual[diff.name].content

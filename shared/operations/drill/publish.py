@@ -18,7 +18,7 @@ from shared.stores import Store, StoredObject
 def publish(store: Store, drill: Drill, past: Sequence[PastDrill]) -> None:
     """Store the plot, the page and the report. `past` are the earlier drills of the database, in any order.
 
-    Raises StoreError, and KeyProblem if the report cannot be signed. On failure, what was stored is removed if this
+    Raises StoreError, and KeyProblem if the report cannot be signed. On failure, the stored objects are removed if this
     identity may delete.
     """
     report = json.dumps(with_signature(to_json(drill), drill.name), indent=2, ensure_ascii=False)

@@ -41,7 +41,7 @@ OpenKey = Callable[[], WrappingKey]
 class RekeyOptions:
     """Which backups to re-wrap. Each worker opens its own `old` and `new` key.
 
-    `twin`: the store that was re-wrapped before, and of which this one is the copy; its sidecars are reused.
+    `twin`: for a copy store, the main store, which was re-wrapped before; its sidecars are reused.
     """
 
     store: Store

@@ -100,7 +100,7 @@ def _applied(database: Path) -> set[int]:
             "SELECT 1 FROM main.sqlite_schema WHERE type = 'table' AND rootpage > 0 AND name = ?", (_TABLE,)
         ).get
         if not real:
-            return set()  # not read from a view: its query could run for ever
+            return set()  # not read from a view: its query could run forever
         try:
             with bounded(connection):
                 rows = connection.execute(

@@ -93,7 +93,7 @@ class Proven:
 
 @dataclass(frozen=True)
 class Restored:
-    """A restored database in its place. `notes` tell people what is unusual about it.
+    """A restored database in its place. `notes`: remarks for people on anything unusual.
 
     `erased`: the erasures that were replayed on it.
     """

@@ -10,7 +10,7 @@ from shared.operations.restore.options import RestoreOptions
 
 
 def plan_of(options: RestoreOptions, manifest: bytes) -> dict[str, Value]:
-    """Returns everything that decides what is written where, without credentials. `manifest`: its bytes as stored."""
+    """Returns the plan that an approval is bound to, without credentials. `manifest`: its bytes as stored."""
     name = options.backup.name
     return {
         "backup_id": name.id,

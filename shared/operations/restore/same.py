@@ -20,7 +20,7 @@ _SETTINGS = ("page_size", "encoding", "auto_vacuum", "user_version", "applicatio
 def difference(found: Path, wanted: Path) -> str | None:
     """Returns how two closed files differ, or None. `found` is private: it gets the journal mode of `wanted`.
 
-    Compares the pages first. A node may lay them out anew; if they differ, the settings and the dumped SQL decide.
+    Compares the pages first. A node may rearrange them; if they differ, compares settings and dumped SQL.
     """
     with found.open("r+b") as one, wanted.open("rb") as other:
         _copy_journal_mode(one.fileno(), other.fileno())

@@ -14,8 +14,8 @@ In place, the order of effects, and what exists if the run ends after each:
     cleaned up   the copy under the temporary name                 the new
 
 Until `removed`, every failure leaves the old database unchanged. After it nothing is cleaned up, and the error says
-what is where. A write between the safety backup and `removed` is lost, so that time is kept short; the node offers no
-lock.
+where the restored database and the safety backup are. A write between the safety backup and `removed` is lost, so
+that time is kept short; the node offers no lock.
 
 With UPLOAD … REPLACE, which no documentation has, the node does `removed` and the second `uploaded` in one step, and
 the old database is unchanged until then. If the answer is lost, the download that follows shows the result.
@@ -160,7 +160,7 @@ def replace_database(
 
     `keep` takes the safety backup and returns its name; it is called again when somebody wrote meanwhile.
     `before_swap` is called right before the old database is removed, and raises an error to prevent that.
-    `in_one_step` uses UPLOAD … REPLACE. Raises LitekeepError; the module's text says what is where then.
+    `in_one_step` uses UPLOAD … REPLACE. Raises LitekeepError; the module's docstring says what exists then.
     """
     temporary = replace(target, database=_temporary_name(target.database, moment))
     sent = _Image(image, scratch, progress)
@@ -184,7 +184,7 @@ def replace_database(
 
 
 def _swap(target: CloudLocation, temporary: CloudLocation, sent: _Image, safety: str, *, in_one_step: bool) -> None:
-    """Does the steps from `removed` to `proven`. Every error says what is where."""
+    """Does the steps from `removed` to `proven`. Every error says where the databases are."""
     confirmed = True
     if in_one_step:
         confirmed = _upload_replace(target, temporary, sent, safety)
@@ -195,7 +195,7 @@ def _swap(target: CloudLocation, temporary: CloudLocation, sent: _Image, safety:
             confirmed = sent.upload(target)
         sent.encrypt(target, confirmed=confirmed)
         different = sent.difference(target)
-    except BaseException as error:  # noqa: BLE001 - an interruption here must say what is where
+    except BaseException as error:  # noqa: BLE001 - an interruption here must say where the databases are
         reason = str(error) if isinstance(error, LitekeepError | OSError) else "it was interrupted"
         raise SourceError(f"{reason}; {_locations(target, temporary, safety)}") from None
     if different and in_one_step and not confirmed:
@@ -254,7 +254,7 @@ def _upload_replace(target: CloudLocation, temporary: CloudLocation, image: _Ima
 def _remove_old(target: CloudLocation, temporary: CloudLocation, safety: str) -> None:
     try:
         databases.remove(target.address, target.database)
-    except BaseException as error:  # noqa: BLE001 - an interruption here must say what is where
+    except BaseException as error:  # noqa: BLE001 - an interruption here must say where the databases are
         reason = str(error) if isinstance(error, LitekeepError) else "it was interrupted"
         there = False
         with suppress(LitekeepError):

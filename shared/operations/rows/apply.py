@@ -161,7 +161,7 @@ def _update(connection: apsw.Connection, writing: Writing) -> None:
 
 def _insert(connection: apsw.Connection, writing: Writing) -> None:
     match, table = writing.match, quote_name(writing.match.table)
-    # A hidden rowid is assigned anew unless it is the key, because a newer row may have the old one.
+    # A hidden rowid gets a new value unless it is the key, because a newer row may have the old one.
     rowid = [match.key.columns[0]] if match.key.is_rowid and writing.hidden_rowid else []
     into = ", ".join([*rowid, *writing.columns])
     values = ", ".join(f"x.{name}" for name in [*rowid, *writing.columns])

@@ -11,7 +11,7 @@ from shared.operations.rows.options import RowsOptions
 
 
 def rows_plan(options: RowsOptions) -> dict[str, Value]:
-    """Returns everything that decides what is written where. Keys are values of rows: they appear as number and hash.
+    """Returns the plan that an approval is bound to. Keys are values of rows, so it has only their number and hash.
 
     Reads the stored manifest. Raises NotPermitted when it is gone.
     """

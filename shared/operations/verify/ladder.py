@@ -133,7 +133,7 @@ def verify_file(path: Path, *, progress: Progress = silent) -> Verification:
 
 
 def write_plain(source: Iterable[bytes], target: Path, path: Path, child: Confined) -> str:
-    """Make a database from the plain bytes of the file `path`. The first bytes tell a page image from SQL.
+    """Make a database from the plain bytes of the file `path`. The first bytes distinguish a page image from SQL.
 
     Returns `sql` or `image`. Raises NotGood for a file that is neither.
     """

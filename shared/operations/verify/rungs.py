@@ -42,7 +42,7 @@ class Rungs:
 
 
 class SourceErrors:
-    """Passes pieces on and keeps an error of their source, to tell it from an error of the reader."""
+    """Passes pieces on and keeps an error of their source, to distinguish it from an error of the reader."""
 
     def __init__(self, source: Iterable[bytes]) -> None:
         self._source = source
