@@ -172,6 +172,7 @@ def _bring_schema(
     target: Path,
     progress: Progress,
 ) -> None:
+    """Makes the file `target` with the current schema: a copy of the live database, or else of its latest backup."""
     if live is not None:
         take_snapshot(live, target, progress=progress)
         return

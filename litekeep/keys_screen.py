@@ -51,6 +51,7 @@ def _name(key: Callable[[], WrappingKey] | None) -> str | None:
 
 
 def _say(usage: KeyUsage, configured: str | None) -> None:
+    """Prints the keys of one store as a table, and remarks."""
     say(f"{usage.store}:")
     if usage.keys:
         rows = [_row(usage.keys[key], configured) for key in sorted(usage.keys)]

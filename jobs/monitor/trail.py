@@ -32,6 +32,7 @@ def checkpoint(settings: Settings, store: Store, inventory: Inventory, log: Even
 
 
 def _checkpoint(settings: Settings, store: Store, inventory: Inventory, log: EventLog, clock: Clock) -> list[Finding]:
+    """Takes the checkpoint, or explains why this process cannot. Returns the findings."""
     mounted = policy_file(settings)
     keys = monitor_keys(settings)
     signer = None

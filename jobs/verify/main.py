@@ -77,6 +77,7 @@ def _verify_file(path: Path, progress: Progress) -> Verification:
 
 
 def _verify_store(settings: Settings, flags: VerifyFlags, log: EventLog, progress: Progress) -> list[Verdict]:
+    """Verifies the backups of the store that the flags select."""
     checker = Checker(lambda: key_of(settings))
     catalog = Catalog(open_store(settings.backup_store), check=checker)
     if flags.every or flags.since:

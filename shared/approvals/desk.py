@@ -171,6 +171,7 @@ class Desk:
         return speaks_for
 
     def _approved(self, request_id: str) -> RequestState:
+        """Returns the state of an approved request made for these stores. Raises NotPermitted for any other."""
         state = self.state(request_id)
         if state.state == APPROVED and state.request is not None:
             places = [store.url for store in self._stores]

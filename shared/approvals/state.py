@@ -103,6 +103,7 @@ def _read(store: Store, item: StoredObject) -> bytes | None:
 
 
 def _state_of(policy: Policy, request_id: str, found: Found, now: datetime) -> RequestState:
+    """Returns the state of one request from the stored statements about it, each checked against the policy."""
     raw = found.get(("request", None))
     problems: list[str] = []
     if raw is None:
@@ -135,6 +136,7 @@ def _named_state(
     refused_by: str | None,
     now: datetime,
 ) -> str:
+    """Returns the name of the state. A use counts first, then a refusal, then an approval."""
     if ("used", None) in found:
         return USED
     if refused_by is not None:

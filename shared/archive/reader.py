@@ -75,6 +75,7 @@ def _decompressed(
     name: BackupName,
     binding: Mapping[str, str],
 ) -> Iterator[bytes]:
+    """Returns an iterator over the decrypted and decompressed bytes. Raises Damaged, and KeyProblem without the key."""
     if artifact.object != name.artifact(artifact.format, encrypted=artifact.encrypted):
         raise Damaged(f"is not an artifact of backup {name.id}")
     if artifact.encrypted:

@@ -139,6 +139,7 @@ class ArtifactWriter:
 
     @contextmanager
     def _accepting(self) -> Iterator[None]:
+        """Lets the stored file accept bytes during the block. On an exception, aborts and raises the original error."""
         if self._ended:
             raise ValueError("this artifact is finished or aborted")
         with _staging_errors(self._path):

@@ -104,6 +104,7 @@ def _checkpoints(store: Store, options: CheckOptions, now: datetime, report: Rep
 
 
 def _chain_problems(found: list[Stored], options: CheckOptions, now: datetime) -> Iterator[Problem]:
+    """Yields problems of the chain of checkpoints: gaps, wrong links, dates or signatures, an overdue newest."""
     if not found:
         yield Problem(CHECKPOINTS, "there is no checkpoint: run litekeep monitor, which takes one each time")
         return
@@ -156,6 +157,7 @@ def _signature_problems(found: list[Stored], options: CheckOptions) -> Iterator[
 def _check_events(
     store: Store, stored: list[Stored], options: CheckOptions, now: datetime, report: Report, progress: Progress
 ) -> None:
+    """Reads the stored events, compares them with the checkpoints, and adds findings and counts to the report."""
     covered = {name: (digest, each) for each in stored for name, digest in each.checkpoint.objects.items()}
     begin = stored[0].checkpoint.taken_at - LATE if options.since is not None and stored else None
     listed = list(events_since(store, begin))

@@ -153,6 +153,7 @@ def _day_start(moment: datetime) -> datetime:
 def _read(
     store: Store, number: int, keys: Collection[PublicKey], problems: list[Problem]
 ) -> tuple[Stored | None, str | None]:
+    """Returns a checkpoint and the hash of its bytes, each None if not available. Adds what is wrong to `problems`."""
     name = checkpoint_object(number)
     try:
         with store.open(name) as stream:

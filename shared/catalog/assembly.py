@@ -55,6 +55,7 @@ def groups(store: Store, listed: Iterable[Listed], now: datetime) -> Iterator[Gr
 
 
 def _group(store: Store, found: Sequence[Listed], now: datetime) -> Group:
+    """Builds the group from the listed objects of one kind of one database."""
     bare = [(parsed, without_metadata(item)) if item.metadata else (parsed, item) for parsed, item in found]
     kept = {item.name: item for _, item in bare}
     manifests, verdicts = manifests_and_verdicts(found, now)

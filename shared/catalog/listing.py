@@ -129,6 +129,7 @@ class Catalog:
         return self.store.create(name.verdict(moment), content, beside_verdict(read_verdict(content) or {}))
 
     def _newest(self, ref: str, database: str | None, at: datetime | None) -> Backup:
+        """Returns the newest backup that fits `ref` and `at`. Raises UsageError, NotGood if none is good."""
         if ref not in (LATEST, LATEST_VERIFIED):
             raise UsageError("--at goes with --backup latest or latest-verified, or without --backup")
         # Safety backups of in-place restores are restored by id only.

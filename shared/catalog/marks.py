@@ -63,6 +63,7 @@ def doubt_of_mark(
 
 
 def _doubt_of_seal(seal: str, content: Mapping[str, Any], checker: Checker) -> str | None:
+    """Returns why the seal is wrong; None if it is valid or cannot be checked without the key."""
     wrong = "its seal is wrong, so somebody without the key wrote or changed it"
     try:
         key = checker.key

@@ -138,6 +138,7 @@ def _doubt(
     opened: Opened | None,
     raw: bytes,
 ) -> str | None:
+    """Returns why a verdict is ignored; None if no check fails. Without `opened`, its seal is not checked."""
     if not isinstance(seal, str) or not seal:
         return "it has no seal" if weighed.ok or opened is not None else None
     if moment is None or not _is_bound(document, name, moment):

@@ -49,6 +49,7 @@ class Assembly:
         return state_of(path, self._page_size, self._page_count, key)
 
     def _missing(self, numbers: Sequence[int]) -> Iterator[Run]:
+        """Yield runs of the pages in `numbers` that are not written yet, and mark them as written."""
         written, limit = self._written, self._limit
         first = count = 0
         for place, number in enumerate(numbers):

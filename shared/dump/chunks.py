@@ -43,6 +43,7 @@ class Chunks(Reading):
                 self._connection.execute(f"DROP VIEW IF EXISTS {self._view}").fetchall()
 
     def _statements(self) -> Iterator[bytes]:
+        """Yields the statements. If a chunk is too large, tries again with fewer rows."""
         last, limit, after = -(1 << 63), _FIRST, ">="
         while True:
             window = f"SELECT r FROM {self._view} WHERE r {after} ? ORDER BY r LIMIT ?"
@@ -80,6 +81,7 @@ class Chunks(Reading):
         ).fetchall()
 
     def _chunk(self, condition: str, bounds: tuple[int, int], taken: int) -> _Chunk:
+        """Returns the text of the rows that meet the condition; `taken` is their number. Raises apsw.TooBigError."""
         most = max(LARGEST - len(self._head) - 4, AIM)
         before = self._connection.limit(apsw.SQLITE_LIMIT_LENGTH, most)
         try:

@@ -115,6 +115,7 @@ def _limit_values(connection: apsw.Connection) -> None:
 def _table_rows(
     connection: apsw.Connection, step: TableRows, plan: DumpPlan, counts: DumpCounts, longest: int
 ) -> Iterator[bytes]:
+    """Yields the INSERTs of a table, then its trapped rows through a stand-in. Raises CorruptSource, NoSql."""
     tally = RowTally()
     try:
         yield from statements(connection, step.rows, plan.encoding, tally, longest)

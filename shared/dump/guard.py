@@ -243,6 +243,7 @@ def _module(name: str) -> int:
 
 
 def _confine(connection: apsw.Connection) -> None:
+    """Sets the connection's options for untrusted SQL, and drops the modules that a dump must not use."""
     for setting, on in {
         apsw.SQLITE_DBCONFIG_DEFENSIVE: 0,  # dumps write sqlite_schema and shadow tables
         apsw.SQLITE_DBCONFIG_DQS_DDL: 1,  # stock dumps rely on "text" meaning 'text'

@@ -37,6 +37,7 @@ class Stream(Reading):
             yield self._statement([b",\n".join(waiting)])
 
     def _texts(self) -> Iterator[bytes]:
+        """Yields the text of each row: by the fast expressions until one does not fit, then by the careful ones."""
         try:
             done = 0
             if self._may_be_ordinary and not self._order:  # sorting twice would take longer than the careful way

@@ -62,6 +62,7 @@ def literal(name: str, column: Column) -> str:
 
 
 def _fast(name: str, column: Column) -> str:
+    """Returns the SQL expression for the literal of an ordinary value; it gives the mark for any other value."""
     if column.is_rowid:
         return name
     literals = _literals(name, "'-0.0'" if column.affinity == "BLOB" else _MARK)
@@ -99,6 +100,7 @@ def _any(tests: list[str]) -> str:
 
 
 def _trap(name: str, column: Column) -> str:
+    """Returns an SQL expression: 1 for a value that the column would change or reject; empty if there is none."""
     if column.is_rowid:
         return ""
     tests = []

@@ -153,6 +153,7 @@ def _is_retired(inventory: Inventory, database: str) -> bool:
 def _observed(
     candidate: Candidate, backup: Backup, inventory: Inventory, copies: Mapping[str, int] | None
 ) -> ObservedBackup:
+    """Return the backup as the monitor judges it."""
     return ObservedBackup(
         candidate.name,
         candidate.created_at,

@@ -71,6 +71,7 @@ def _confirmed(
     marks: Sequence[tuple[Unchanged, StoredObject]],
     checker: Checker,
 ) -> ObservedBackup:
+    """Return the backup with the time of its newest valid mark, or with the reason why a newer mark is not valid."""
     for mark, item in marks:
         with suppress(NotGood, ObjectMissing):  # the manifest is gone, or its damage is reported elsewhere
             raw = checker.read(Catalog(store), inventory.backups[seen.name]).raw

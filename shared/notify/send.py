@@ -24,6 +24,7 @@ def call_heartbeat(url: str) -> str | None:
 
 
 def _run_child(request: dict[str, Any], urls: Sequence[str], seconds: int) -> list[str | None]:
+    """Runs the child process. Returns why each URL failed, or None; a URL without an answer in time has failed."""
     command = [sys.executable, "-I", "-c", _START, json.dumps(sys.path)]
     request = {**request, "urls": list(urls)}
     try:

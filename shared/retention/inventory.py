@@ -110,6 +110,7 @@ def inventory_of(store: Store, listing: Iterable[StoredObject]) -> Inventory:
 
 
 def _candidate(store: Store, backup: Backup, objects: Iterable[StoredObject], *, own_time: bool) -> Candidate:
+    """Return the backup as retention judges it. `own_time`: the store dates objects by its own clock."""
     summary, damaged = backup.summary, backup.damaged
     newer_format = _is_newer(store, backup)
     if summary is not None:

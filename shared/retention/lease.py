@@ -69,6 +69,7 @@ def leased(store: Store, task: str, clock: Clock) -> Iterator[Lease]:
 
 
 def _take(store: Store, task: str, clock: Clock) -> Lease:
+    """Create the next lease of the task. Raises StoreError if another run holds or has just taken it."""
     last = _last(store, task)
     number = 1
     if last is not None:

@@ -75,6 +75,7 @@ def claimed(
 def _take(
     store: Store, slot: Slot, runner: Runner, backed_up: Callable[[datetime], bool], clock: Clock
 ) -> tuple[Slot, int] | None:
+    """Return the claimed slot and the number of the claim; None if another run has the slot, or its backup exists."""
     if runner.attempt > 0:
         slot = _slot_of_earlier_attempt(store, slot, runner) or slot
     claims = {number: item for _, number, item in _claims(store, slot.prefix)}

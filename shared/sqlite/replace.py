@@ -252,6 +252,7 @@ class InPlace:
         return "holds the restored database" if os.path.samestat(own, there) else "is as it was, without its -wal"
 
     def _rename(self, temporary: Path) -> None:
+        """Replaces a file that SQLite cannot read by a rename, with its owner and mode."""
         self._refuse_holders()
         old = self._target.stat()
         with suppress(PermissionError):  # only root may change owners

@@ -82,6 +82,7 @@ def _download(
     *,
     one_by_one: bool,
 ) -> Fetched:
+    """Downloads the database. Raises _CipherText if it is encrypted, CorruptSource if it is empty."""
     version = databases.version(session)
     # Read before the snapshot is taken: a write in between makes the database look changed, never unchanged.
     listed = databases.find(session, location.database)
@@ -105,6 +106,7 @@ def _copy(
     watch: Watcher,
     transfer: Transfer,
 ) -> Fetched:
+    """Copies the database page by page, after a download that was ciphertext."""
     with _emptied(location, destination) as file:
 
         def write(offset: int, page: memoryview) -> None:

@@ -141,6 +141,7 @@ class _Case:
 
 
 def _privilege(address: Address, database: str | None, privilege: str, *, needed: bool) -> Health:
+    """Checks one privilege by a command that needs it. A missing one is a failure only if it is `needed`."""
     try:
         # One session for each privilege: a node may close it after a refusal.
         granted = databases.on_node(address, lambda session: _PROBES[privilege](_Case(session, database)))

@@ -212,6 +212,7 @@ class BucketStore:
         return as_object(name, blob)
 
     def _send(self, name: str, content: BinaryIO, size: int, crc32c: int, metadata: dict[str, str]) -> Any:
+        """Uploads the object, at most twice, and returns its Blob. Raises StoreError and errors of Google's library."""
         for attempt in ("first", "last"):
             blob = self._bucket.blob(self._prefix + name, chunk_size=UPLOAD_CHUNK)
             blob.metadata = metadata

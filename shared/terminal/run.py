@@ -107,6 +107,7 @@ def _outcome(command: click.Command, name: str | None, arguments: list[str]) -> 
 
 @contextmanager
 def _reported(failure: "Event | None", wrong_usage: "Event | None", arguments: list[str]) -> Iterator[None]:
+    """Emits the event of a failed job if the block raises and nothing was reported yet."""
     event = failure
 
     def report(why: str) -> None:

@@ -121,6 +121,7 @@ def check_free(catalog: Catalog, name: BackupName) -> None:
 def _store_as(
     name: BackupName, options: BackupOptions, capture: _Capture, progress: Progress
 ) -> tuple[Manifest, str | None]:
+    """Stores the artifacts and the manifest. Returns the manifest and the copy store's error, if any."""
     data_key = DataKey.generate() if options.key else None
     encryption = data_key.wrap(options.key, name) if data_key and options.key else None
     with ExitStack() as stack:
@@ -154,6 +155,7 @@ def _write(
     data_key: DataKey | None,
     progress: Progress,
 ) -> tuple[list[Artifact], Description]:
+    """Writes the artifacts to staging. Raises CorruptSource for a damaged database, unless `allow_corrupt` is set."""
     image = capture.snapshot
     if options.allow_corrupt and not capture.integrity.result().good:
         # A damaged database cannot be dumped: only its pages are stored.

@@ -122,6 +122,7 @@ def _classified(task: Task, empty: Attempt, error: Exception) -> Attempt:
 
 
 def _restored(task: Task, empty: Attempt, target: Path, stopwatch: Stopwatch, progress: Progress) -> Attempt:
+    """Restore, run all checks, and return the attempt with its times."""
     started = stopwatch()
     options = RestoreOptions(task.catalog, task.backup, task.key, FileLocation(target), prove_if_erased=True)
     restored = restore(options, progress=progress)

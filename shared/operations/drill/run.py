@@ -172,6 +172,7 @@ def _from_copy(
     stopwatch: Stopwatch,
     progress: Progress,
 ) -> Attempt:
+    """Restore the same backup from the copy store. An error of that store is a result."""
     missing = Attempt(Role.COPY, latest.name, latest.created_at, copy.store.url)
     try:
         backups = copy.backups(latest.name.kind, latest.name.database)

@@ -116,6 +116,7 @@ def find_entry(ledger: Ledger | None, erasure_id: str) -> Erasure:
 
 
 def _prepare(options: EraseOptions, ledger: Ledger, clock: Clock) -> Recorded:
+    """Make the entry and count its matches. Stores nothing. Raises UsageError."""
     reason = " ".join(options.reason.split())
     if len(reason) > _LONGEST_REASON:
         raise UsageError(f"--reason is longer than {_LONGEST_REASON} characters")

@@ -118,6 +118,7 @@ def _erase(
     what: str,
     absent: frozenset[str],
 ) -> None:
+    """Mark the rows to erase and those that refer to them, then delete or unlink them in one transaction."""
     tables = Tables(connection, what)
     for place, own in _by_place(entries):
         table = find_place(tables, place.table, [place.column], done, what, absent)

@@ -86,6 +86,7 @@ def rewrite(options: RewriteOptions, *, progress: Progress = silent) -> Rewritte
 
 
 def _rewrite_one(options: RewriteOptions, catalog: Catalog, ledger: Ledger, backup: Backup, done: Rewritten) -> None:
+    """Rewrite one backup if it has erased rows, and add the result to `done`. Raises LitekeepError."""
     if backup.damaged:
         raise NotGood(backup.damaged)
     manifest, _ = catalog.read_manifest(backup)

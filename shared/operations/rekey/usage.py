@@ -99,6 +99,7 @@ def key_usage(catalog: Catalog, open_key: OpenKey | None, *, progress: Progress 
 
 
 def _count(usage: KeyUsage, backup: Backup, found: "_Wrapped | NotGood | None") -> None:
+    """Adds one backup and the keys that wrap it to the usage."""
     if found is None:
         return  # removed since the listing
     if isinstance(found, NotGood):
@@ -125,6 +126,7 @@ class _Reader:
         self._thread = local()
 
     def read(self, backup: Backup) -> "_Wrapped | NotGood | None":
+        """Returns the keys that wrap a backup, or why it cannot be read; None if it was deleted meanwhile."""
         if backup.damaged:
             return NotGood(backup.damaged)
         try:

@@ -130,6 +130,7 @@ def _check_written(connection: apsw.Connection, match: Match) -> None:
 
 
 def _update(connection: apsw.Connection, writing: Writing) -> None:
+    """Updates the rows that differ; without triggers by deleting and inserting them."""
     match, table = writing.match, quote_name(writing.match.table)
     if writing.triggers:
         changes = ", ".join(f"{quote_name(name)} = x.{quote_name(name)}" for name in match.compared)

@@ -184,6 +184,7 @@ def _row(
     values: list[str],
     before: tuple[list[str], list[str]] | None,
 ) -> _Row:
+    """Returns the statement that writes one row, with the conditions that are checked before and after it."""
     match = writing.match
     where = " AND ".join(f"{column}={text}" for column, text in zip(match.key.columns, key, strict=True))
     table = quote_name(match.table)

@@ -152,6 +152,7 @@ def write_plain(source: Iterable[bytes], target: Path, path: Path, child: Confin
 
 
 def _climb(catalog: Catalog, backup: Backup, key: WrappingKey | None, progress: Progress) -> Rungs:
+    """Run the checks of a backup, and return their verdicts."""
     rungs = Rungs()
     try:
         manifest, rungs.opened = open_whole(catalog, backup, key)
