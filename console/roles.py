@@ -52,7 +52,7 @@ def _of_own_key(settings: Settings, policy: Policy, *, may_change: bool) -> Role
         return Roles(None, view=True, why_not=str(error))
     person = next((each.name for each in policy.people if public_key(each.key) == own), None)
     if person is None:
-        return Roles(None, view=True, why_not="BACKUP_SIGNING_KEY belongs to nobody whom the policy names")
+        return Roles(None, view=True, why_not="BACKUP_SIGNING_KEY is not the key of a person in the policy")
     return Roles(person, view=True, ask=True, decide=True)
 
 

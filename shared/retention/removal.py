@@ -59,7 +59,7 @@ def delete_backup(
         retired = is_retired(inventory.retired, name.database, (each.created_at for each in others))
         if backup.good and not force and not retired and not any(each.good for each in others):
             raise LitekeepError(
-                f"cannot delete {name.id}: it is the last good backup of {name.database}; add --force if that is meant"
+                f"cannot delete {name.id}: it is the last good backup of {name.database}; use --force if intended"
             )
         items = inventory.objects[name]
         note("delete", f"{name.id} was not deleted")

@@ -186,7 +186,7 @@ class _Judge:
         if self._policy.force or self._retired or _weight(each.backup for each in going) * 2 <= _weight(self._own):
             return False
         for decision in going:
-            reason = f"{decision.reason}, but more than half would go in one run: --force if that is meant"
+            reason = f"{decision.reason}, but more than half would be deleted in one run: use --force if intended"
             self._decided[decision.backup.name] = replace(decision, rule=Rule.TOO_MANY, reason=reason)
         return True
 
@@ -200,14 +200,14 @@ class _Judge:
             yield f"{database}: {decision.backup.name.id} is {decision.reason}"
         for decision in by_rule.get(Rule.FUTURE, ()):
             if is_future(decision.backup.created_at, self._now):
-                yield f"{database}: {decision.backup.name.id} is {decision.reason}: whose clock was wrong?"
+                yield f"{database}: {decision.backup.name.id} is {decision.reason}: find out which clock was wrong"
         for rule in (Rule.FAILING, Rule.UNPROVEN, Rule.STALE, Rule.MAY_BE_NEEDED):
             if (stopped := by_rule.get(rule)) and self._standstill is not None:
                 yield f"{database}: {_each(stopped)} past its time stays, {stopped[0].reason}"
         if too_many := by_rule.get(Rule.TOO_MANY):
             yield (
-                f"{database}: {len(too_many)} of {count(len(self._own), 'backup')} would go, "
-                "more than half in one run: look at litekeep cleanup --dry-run, and add --force if that is meant"
+                f"{database}: {len(too_many)} of {count(len(self._own), 'backup')} would be deleted, "
+                "more than half in one run: see litekeep cleanup --dry-run, and add --force if that is intended"
             )
 
     def _policy_of(self, backup: Candidate) -> str:

@@ -41,7 +41,7 @@ _UNWANTED = {
     "maxrowset": "a backup leaves nothing out",
     "zerotext": "it changes nothing in a backup",
     "password_hashed": "give the password itself",
-    "usewebsocket": "only the protocol's own port is spoken",
+    "usewebsocket": "only the protocol's own port is supported",
     "verbose": "commands are never printed",
 }
 

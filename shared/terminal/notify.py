@@ -108,7 +108,7 @@ def note_failure(settings: Settings, name: str, why: str | None) -> None:
 
 def _failure(name: str, why: str) -> Finding:
     if name == TRAIL:
-        return Finding(Event.AUDIT_GAP, f"{name} lacks events since the last look: {why}", {})
+        return Finding(Event.AUDIT_GAP, f"{name} lacks events since the last check: {why}", {})
     return Finding(Event.MONITOR_NOTIFY_FAILED, f"{name} failed the last time: {why}; fix it, or unset it", {})
 
 

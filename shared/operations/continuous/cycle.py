@@ -258,7 +258,7 @@ def _refuse_id_of_schedule(store: Store, name: BackupName) -> None:
     """
     for kind in (Kind.DAILY, Kind.WEEKLY):
         if is_stored(store, name._replace(kind=kind).manifest):
-            raise ObjectExists(f"{kind}/{name.id} is there already in {store.url}")
+            raise ObjectExists(f"{kind}/{name.id} already exists in {store.url}")
 
 
 def whole_second(moment: datetime) -> datetime:

@@ -44,8 +44,8 @@ class FileTarget:
             return
         if taken_of.host == socket.gethostname() and taken_of.path != str(self._path.resolve()):
             raise UsageError(
-                f"{manifest.id} was taken of {taken_of.path}, not of {self._path}: restore it beside with --to, or, if "
-                f"it is the same database, add --database {manifest.database}"
+                f"{manifest.id} was taken of {taken_of.path}, not of {self._path}: restore it to a new file with --to, "
+                f"or, if it is the same database, add --database {manifest.database}"
             )
 
     def check_space(self, manifest: Manifest, *, partial: bool) -> None:

@@ -107,7 +107,7 @@ def _open(options: RestoreOptions, target: RestoreTarget) -> tuple[Manifest, Ope
     if options.prove and not manifest.integrity.good:
         raise NotGood(
             f"backup {manifest.id} was taken of a damaged database and cannot be proven: use another backup, "
-            "or leave out --verify to have its pages as they are"
+            "or leave out --verify to restore its pages as they are"
         )
     target.check_manifest(manifest, in_place=options.in_place, any_source=options.any_source)
     target.check_space(manifest, partial=options.partial)

@@ -97,7 +97,7 @@ def check_secrecy(target: CloudLocation, *, in_place: bool, of_encrypted: bool) 
         if of_encrypted and not has_key:
             raise UsageError(
                 f"{target.display} would not be encrypted, but the backed-up database was: add key= to its connection "
-                "string; to have it in clear, restore to a file and import that"
+                "string; to restore it unencrypted, restore to a file and import that"
             )
         return
     there = databases.on_node(target.address, lambda session: databases.find(session, target.database))
@@ -108,8 +108,8 @@ def check_secrecy(target: CloudLocation, *, in_place: bool, of_encrypted: bool) 
         )
     if there is not None and there.encrypted and not has_key:
         raise UsageError(
-            f"--in-place: {target.display} is encrypted: add key= with its key to its connection string, so that what "
-            "replaces it is too"
+            f"--in-place: {target.display} is encrypted: add key= with its key to its connection string, so that the "
+            "new database is encrypted too"
         )
     if there is not None and not there.encrypted and has_key:
         raise UsageError(
