@@ -6,6 +6,7 @@ from shared.audit.take import CheckpointOptions, CheckpointTaken, take_checkpoin
 from shared.clock import Clock
 from shared.errors import LitekeepError, NotGood, ObjectMissing
 from shared.events.log import Event, EventLog
+from shared.keys.signing import open_signer
 from shared.model.names import BackupName
 from shared.monitor.finding import Finding
 from shared.retention.inventory import Inventory
@@ -14,7 +15,8 @@ from shared.statements import PublicKey, Signer
 from shared.stores import Store, open_store
 from shared.terminal.notify import TRAIL, note_failure
 from shared.terminal.remote import anchor_checkpoint
-from shared.terminal.trail import OVERDUE, is_store, monitor_keys, policy_file
+from shared.terminal.trail import OVERDUE, is_store
+from shared.terminal.trail_keys import monitor_keys, policy_file
 from shared.text import count
 
 _MOST = 20  # findings of each kind
@@ -71,8 +73,6 @@ def _signer(settings: Settings, wanted: PublicKey) -> Signer | None:
     """Returns the key of BACKUP_SIGNING_KEY if it is the monitor's, else None. Raises KeyProblem."""
     if settings.backup_signing_key is None:
         return None
-    from shared.keys.signing import open_signer  # noqa: PLC0415 - only where something is signed
-
     signer = open_signer(settings.backup_signing_key)
     return signer if signer.public == wanted else None
 

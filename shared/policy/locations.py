@@ -1,22 +1,22 @@
-"""Checks the locations of a run against the policy. The compared texts contain no credentials."""
+"""Checks the locations of a run against the lists of a policy. The compared texts contain no credentials."""
 
+from collections.abc import Sequence
 from pathlib import Path
 
 from shared.errors import NotPermitted
-from shared.policy.file import Policy
 
 UNENCRYPTED = "none"
 
 
-def check_store(policy: Policy, url: str, what: str) -> None:
+def check_store(allowed: Sequence[str], url: str, what: str) -> None:
     """Raises NotPermitted for a store that the policy does not list."""
-    if _folder_or_bucket(url) not in {_folder_or_bucket(each) for each in policy.stores}:
+    if _folder_or_bucket(url) not in {_folder_or_bucket(each) for each in allowed}:
         raise _refused(what, url, "stores")
 
 
-def check_key(policy: Policy, key: str, what: str = "BACKUP_KEY") -> None:
+def check_key(allowed: Sequence[str], key: str, what: str = "BACKUP_KEY") -> None:
     """Raises NotPermitted for a key that the policy does not list. `none` must be listed too."""
-    if key not in policy.keys:
+    if key not in allowed:
         raise NotPermitted(
             f"{what}=none is refused: the policy's keys do not list none, so every backup must be encrypted"
             if key == UNENCRYPTED
@@ -24,7 +24,7 @@ def check_key(policy: Policy, key: str, what: str = "BACKUP_KEY") -> None:
         )
 
 
-def check_location(allowed: list[str], display: str, what: str, field: str) -> None:
+def check_location(allowed: Sequence[str], display: str, what: str, field: str) -> None:
     """Raises NotPermitted for a database that the policy does not list. An entry may end in `*`."""
     shown = display if "://" in display else str(Path(display).resolve())
     for entry in allowed:

@@ -16,6 +16,7 @@ from shared.events.log import Event, Field, safe_line
 from shared.model.notify_urls import schema_of
 from shared.monitor.finding import Finding
 from shared.notify.notices import Notice, mark_sent, message_of, unsent, update
+from shared.notify.send import call_heartbeat, send
 from shared.notify.state import NotifyState, changing, read_state, state_path
 from shared.settings import Settings, state_folder
 
@@ -79,8 +80,6 @@ def call_heartbeat_at_end(settings: Settings) -> None:
         return
 
     def at_end() -> None:
-        from shared.notify.send import call_heartbeat  # noqa: PLC0415 - most runs need none
-
         _record(settings, {_HEARTBEAT: call_heartbeat(url)})
 
     atexit.register(at_end)
@@ -126,8 +125,6 @@ def _notices(findings: Iterable[Finding]) -> list[Notice]:
 
 def _notify(settings: Settings, seen: Iterable[Notice], looked_at: Callable[[str], bool]) -> None:
     """Updates the state and sends the unsent notices; those that fail are sent again the next time."""
-    from shared.notify.send import send  # noqa: PLC0415 - most runs need none
-
     notices = [Notice(each.key, safe_line(each.message), each.is_error) for each in seen]
 
     def change(state: NotifyState) -> None:

@@ -1,9 +1,10 @@
-"""Checks settings and flags against the policy, if there is one. Without a policy its modules are not imported."""
+"""Checks settings and flags against the policy, if there is one. Without one, the policy file is not imported."""
 
 from typing import TYPE_CHECKING
 
 from shared.catalog.signed import count_only_signed_by, sign_with
 from shared.errors import NotPermitted
+from shared.policy.locations import check_key, check_location, check_store
 from shared.policy.place import policy_path
 from shared.settings import Environment, Settings, rerouted
 
@@ -30,17 +31,15 @@ def under_policy(settings: Settings) -> Settings:
                 "clear: set a key, or list none in a policy file"
             )
         return settings
-    from shared.policy.locations import check_key, check_store  # noqa: PLC0415 - only where there is a policy
-
     if policy.people and settings.cloud_run_job is not None and (names := rerouted()):
         raise NotPermitted(
             f"{names[0]} is refused in a job under a policy: it would lead this run to another store, identity or key "
             "than the policy means; start the job without it"
         )
-    check_store(policy, settings.backup_store, "BACKUP_STORE")
+    check_store(policy.stores, settings.backup_store, "BACKUP_STORE")
     if settings.backup_copy_store is not None:
-        check_store(policy, settings.backup_copy_store, "BACKUP_COPY_STORE")
-    check_key(policy, settings.backup_key)
+        check_store(policy.stores, settings.backup_copy_store, "BACKUP_COPY_STORE")
+    check_key(policy.keys, settings.backup_key)
     return settings.model_copy(update={"environment": Environment(policy.environment)})
 
 
@@ -49,8 +48,6 @@ def check_database(settings: Settings, display: str, what: str) -> None:
     policy = policy_of(settings)
     if policy is None:
         return
-    from shared.policy.locations import check_location  # noqa: PLC0415 - as above
-
     if what == "DATABASE_URL":
         check_location(policy.sources, display, what, "sources")
     else:
@@ -70,24 +67,20 @@ def check_other_key(settings: Settings, key: str) -> None:
     """Raises NotPermitted if the policy does not list the key of `rekey --to`."""
     policy = policy_of(settings)
     if policy is not None:
-        from shared.policy.locations import check_key  # noqa: PLC0415 - as above
-
-        check_key(policy, key, "--to")
+        check_key(policy.keys, key, "--to")
 
 
 def check_other_store(settings: Settings, url: str, what: str) -> None:
     """Raises NotPermitted if the policy does not list the store to copy to."""
     policy = policy_of(settings)
     if policy is not None:
-        from shared.policy.locations import check_store  # noqa: PLC0415 - as above
-
-        check_store(policy, url, what)
+        check_store(policy.stores, url, what)
 
 
 def policy_of(settings: Settings) -> "Policy | None":
     """Returns the policy in force, or None. Raises UsageError if it is invalid."""
     if policy_path(settings.backup_policy) is None:
         return None
-    from shared.policy.file import read_policy  # noqa: PLC0415 - as above
+    from shared.policy.file import read_policy  # noqa: PLC0415 - it loads signatures, which need a policy
 
     return read_policy(settings.backup_policy)

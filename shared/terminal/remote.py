@@ -1,14 +1,12 @@
-"""Writes events and checkpoints to Cloud Logging if BACKUP_EVENTS names a log, and reads the checkpoints back."""
+"""Writes events and checkpoints to Cloud Logging if BACKUP_EVENTS names a log."""
 
 import atexit
 import socket
 from collections.abc import Callable, Mapping
 from contextlib import suppress
-from datetime import timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from shared.clock import utc_now
 from shared.errors import LitekeepError
 from shared.model.log_address import checkpoint_log, log_name
 from shared.remote_log.lines import LogLine
@@ -18,10 +16,9 @@ from shared.terminal.endings import at_end
 from shared.terminal.notify import EVENTS, note_failure
 
 if TYPE_CHECKING:
-    from shared.audit.anchors import Anchor
     from shared.audit.checkpoint import Stored
 
-_EVENT = "audit.checkpoint"
+CHECKPOINT = "audit.checkpoint"  # the event of a checkpoint
 
 
 def sender_of(settings: Settings) -> Callable[[Mapping[str, Any]], None] | None:
@@ -40,7 +37,12 @@ def anchor_checkpoint(settings: Settings, stored: "Stored") -> str | None:
     if settings.backup_events is None:
         return None
     checkpoint = stored.checkpoint
-    fields = {"event": _EVENT, "store": _place(settings), "checkpoint": checkpoint.number, "sha256": stored.sha256}
+    fields = {
+        "event": CHECKPOINT,
+        "store": logged_store(settings),
+        "checkpoint": checkpoint.number,
+        "sha256": stored.sha256,
+    }
     line = LogLine(stored.sha256, checkpoint.taken_at, "INFO", fields)
     try:
         _log(checkpoint_log(settings.backup_events)).write([line])
@@ -51,34 +53,14 @@ def anchor_checkpoint(settings: Settings, stored: "Stored") -> str | None:
     return None
 
 
-def logged_checkpoints(settings: Settings) -> "Anchor | None":
-    """Returns the checkpoints of this store in Cloud Logging; None without BACKUP_EVENTS. Raises LitekeepError.
-
-    If a checkpoint has several entries, the first one counts.
-    """
-    if settings.backup_events is None:
-        return None
-    name = checkpoint_log(settings.backup_events)
-    from shared.audit.anchors import Anchor  # noqa: PLC0415 - only to verify
-    from shared.audit.check import KEPT_FOR  # noqa: PLC0415
-    from shared.remote_log.client import CloudLog  # noqa: PLC0415 - Google's library takes half a second to import
-
-    found: dict[int, str] = {}
-    since = utc_now() - KEPT_FOR - timedelta(days=5)
-    for fields in CloudLog(name, patience=30.0).read({"event": _EVENT, "store": _place(settings)}, since):
-        with suppress(KeyError, TypeError, ValueError):
-            found.setdefault(int(fields["checkpoint"]), str(fields["sha256"]))
-    return Anchor(f"Cloud Logging, {name}", found, refilled=False)
-
-
-def _place(settings: Settings) -> str:
+def logged_store(settings: Settings) -> str:
     """Returns a name of the store that is the same on every machine: a folder's includes its host."""
     url = settings.backup_store
     return url.rstrip("/") if url.startswith("gs://") else f"{socket.gethostname()}:{Path(url).expanduser().resolve()}"
 
 
 def _log(name: str) -> Log:
-    from shared.remote_log.client import CloudLog  # noqa: PLC0415 - as above
+    from shared.remote_log.client import CloudLog  # noqa: PLC0415 - Google's library takes half a second to import
 
     return CloudLog(name, {"host": socket.gethostname()})
 

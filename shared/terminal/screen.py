@@ -79,18 +79,9 @@ def table(
     if len(cells) > _LONG or wide:
         _long_table(columns, cells, right)
         return
-    from rich import box  # noqa: PLC0415
-    from rich.console import Console  # noqa: PLC0415
-    from rich.table import Table  # noqa: PLC0415
-    from rich.text import Text  # noqa: PLC0415
+    from shared.terminal.drawing import draw_table  # noqa: PLC0415 - Rich is slow to import
 
-    drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
-    for number, column in enumerate(columns):
-        drawn.add_column(column, justify="right" if number in right else "left", overflow="fold", no_wrap=number == 0)
-    for row in cells:
-        drawn.add_row(*map(Text, row))
-    console = Console(width=None if sys.stdout.isatty() else 200)
-    console.print(drawn)
+    draw_table(columns, cells, right)
     if left_out:
         say(f"Left out to fit {shutil.get_terminal_size().columns} columns: {', '.join(left_out)} ({all_columns})")
 
@@ -113,27 +104,12 @@ def progress_bars(*, wanted: bool = True) -> Iterator[Progress]:
     if not (wanted and sys.stderr.isatty()):
         yield silent
         return
-    from rich.console import Console  # noqa: PLC0415
-    from rich.progress import (  # noqa: PLC0415
-        BarColumn,
-        DownloadColumn,
-        TextColumn,
-        TimeRemainingColumn,
-        TransferSpeedColumn,
-    )
-    from rich.progress import Progress as RichProgress  # noqa: PLC0415
+    from shared.terminal.drawing import Tracker, new_bars  # noqa: PLC0415 - Rich is slow to import
 
-    columns = (
-        TextColumn("{task.description:<12}"),
-        BarColumn(),
-        DownloadColumn(),
-        TransferSpeedColumn(),
-        TimeRemainingColumn(),
-    )
-    bars = RichProgress(*columns, console=Console(stderr=True), transient=True, refresh_per_second=8)
+    bars = new_bars()
     _live.append(bars)
     try:
-        yield _Tracker(bars)
+        yield Tracker(bars)
     finally:
         _live.remove(bars)
         bars.stop()
@@ -146,18 +122,3 @@ def end_bars() -> None:
     """Erases the progress bars. Text printed while they are shown would be erased with them."""
     for bars in _live:
         bars.stop()
-
-
-class _Tracker:
-    """A progress callback that draws one bar for each stage, from the first call on."""
-
-    def __init__(self, bars: "Bars") -> None:
-        self._bars = bars
-        self._tasks: dict[str, Any] = {}
-
-    def __call__(self, stage: str, done: int, total: int) -> None:
-        if not self._tasks:
-            self._bars.start()
-        if stage not in self._tasks:
-            self._tasks[stage] = self._bars.add_task(stage, total=total or None)
-        self._bars.update(self._tasks[stage], completed=done, total=total or None)

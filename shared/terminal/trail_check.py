@@ -8,8 +8,8 @@ from shared.clock import Clock, utc_now
 from shared.runtime.progress import Progress, silent
 from shared.settings import Settings
 from shared.stores import Store, open_store
-from shared.terminal.remote import logged_checkpoints
-from shared.terminal.trail import monitor_keys, policy_file
+from shared.terminal.log_anchor import logged_checkpoints
+from shared.terminal.trail_keys import monitor_keys, policy_file
 
 
 def checked_trail(

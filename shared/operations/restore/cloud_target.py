@@ -11,8 +11,8 @@ from shared.clock import Clock, utc_now
 from shared.databases.interface import Condition
 from shared.model.manifest import Manifest
 from shared.operations.restore.options import RestoreOptions
+from shared.operations.restore.origin import was_encrypted
 from shared.operations.restore.permitted import redeem
-from shared.operations.restore.target import was_encrypted
 from shared.operations.restore.to_cloud import check_secrecy, check_target, create, replace_database
 from shared.runtime.disk import check_room
 from shared.runtime.progress import Progress

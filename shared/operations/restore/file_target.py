@@ -11,8 +11,8 @@ from shared.databases.interface import Condition, Snapshot
 from shared.errors import UsageError
 from shared.model.manifest import Manifest
 from shared.operations.restore.options import RestoreOptions
+from shared.operations.restore.origin import was_encrypted
 from shared.operations.restore.permitted import redeem
-from shared.operations.restore.target import was_encrypted
 from shared.runtime.disk import check_room, free_bytes
 from shared.runtime.progress import Progress
 from shared.sqlite.beside import scratch_beside

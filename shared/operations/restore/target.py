@@ -8,6 +8,7 @@ from shared.clock import Clock
 from shared.databases.interface import Condition
 from shared.databases.location import Location
 from shared.model.manifest import Manifest
+from shared.operations.restore.file_target import FileTarget
 from shared.operations.restore.options import RestoreOptions
 from shared.runtime.progress import Progress
 from shared.sqlite.location import FileLocation
@@ -49,14 +50,7 @@ class RestoreTarget(Protocol):
 def restore_target(location: Location) -> RestoreTarget:
     """Returns the target at a location. Nothing is contacted or opened yet."""
     if isinstance(location, FileLocation):
-        from shared.operations.restore.file_target import FileTarget  # noqa: PLC0415 - it imports this module
-
         return FileTarget(location)
     from shared.operations.restore.cloud_target import CloudTarget  # noqa: PLC0415 - files need no driver
 
     return CloudTarget(location)
-
-
-def was_encrypted(manifest: Manifest) -> bool:
-    """Returns whether the database was encrypted where it was backed up."""
-    return (manifest.source.model_extra or {}).get("encrypted") is True

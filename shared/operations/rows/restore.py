@@ -26,8 +26,9 @@ from shared.errors import UsageError
 from shared.operations.rows.apply import Conflict, Writing
 from shared.operations.rows.options import RowChange, RowsOptions, RowsPlan, RowsRestored
 from shared.operations.rows.permitted import check_rows_permit, redeem_rows
+from shared.operations.rows.prepared import Prepared
 from shared.operations.rows.selection import attach_plan, choose_keys, choose_where, make_plan, on_plan
-from shared.operations.rows.target import Prepared, rows_target
+from shared.operations.rows.target import rows_target
 from shared.operations.rows.to_file import write_file
 from shared.operations.verify.whole import rebuild_backup
 from shared.runtime.progress import Progress, silent

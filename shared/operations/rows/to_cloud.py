@@ -28,7 +28,7 @@ from shared.sqlitecloud.session import Session
 if TYPE_CHECKING:
     import apsw
 
-    from shared.operations.rows.target import Prepared
+    from shared.operations.rows.prepared import Prepared
 
 _ROWS_TOGETHER = 50
 _BYTES_TOGETHER = 256 << 10

@@ -8,7 +8,7 @@ import apsw
 
 from shared.errors import SourceError
 from shared.operations.rows.apply import prepare, write_rows
-from shared.operations.rows.target import Prepared
+from shared.operations.rows.prepared import Prepared
 from shared.runtime.so_far import note
 from shared.sqlite.connect import uri
 from shared.sqlite.location import FileLocation
