@@ -22,7 +22,7 @@ def show_summary() -> int:
         unset = settings.database_url is None and not SAMPLE_DATABASE.exists()
         why = "Nothing is set up in this folder: DATABASE_URL is not set" if unset else "No database is watched here"
         say(f"{why}, and {settings.backup_store} holds no backup of a database that is in use")
-        todo = ("set it up", "init") if unset else ("see the whole picture", "status")
+        todo = ("set it up", "init") if unset else ("see the details", "status")
         _next([todo, ("all commands and settings", "--help")])
         return 1
     for each in look.statuses[:_MOST]:
@@ -50,15 +50,15 @@ def _advice(look: Look, findings: int) -> list[tuple[str, str]]:
     """Returns the next steps, the most urgent first: what to do, and the command."""
     advice: list[tuple[str, str]] = []
     if any(each.last is None for each in look.statuses):
-        advice.append(("take a backup, and prove it", "backup --verify"))
+        advice.append(("take a backup and verify it", "backup --verify"))
     if findings:
         advice.append(("see what needs attention", "status"))
     if any(each.last is not None and each.last.verified is None for each in look.statuses):
-        advice.append(("prove the newest backup", "verify"))
+        advice.append(("verify the newest backup", "verify"))
     if not advice:
-        advice.append(("see the whole picture", "status"))
+        advice.append(("see the details", "status"))
     if any(each.last is not None for each in look.statuses):
-        advice.append(("bring a backup back", "restore --backup latest"))
+        advice.append(("restore a backup", "restore --backup latest"))
     return advice
 
 

@@ -188,10 +188,10 @@ def _say(taken: Taken, proof: "Verification | None", options: BackupOptions) -> 
     if options.copy_store:
         say(f"  copied to {options.copy_store.url}")
     for problem in manifest.integrity.problems[:3]:
-        say(f"  known of the source: {problem}")
+        say(f"  already in the source: {problem}")
     if manifest.integrity.foreign_key_violations:
         violations = count(manifest.integrity.foreign_key_violations, "foreign key violation")
-        say(f"  known of the source: {violations}")
+        say(f"  already in the source: {violations}")
     if proof and proof.source_damage:
         say(f"{BAD} The source itself is damaged, and the backup is faithful: {proof.source_damage}")
     if proof:

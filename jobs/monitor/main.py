@@ -90,4 +90,4 @@ def _say(findings: list[Finding]) -> None:
     for finding in findings:
         say(f"{'❌' if finding.is_error else '⚠️'} {finding.event}: {finding.message}")
     if not findings:
-        say("✅ Looked at everything: nothing needs attention")
+        say("✅ Checked everything: nothing needs attention")

@@ -98,7 +98,7 @@ def _proof(done: Restored) -> list[str]:
         return []
     before = ", before the erasures were replayed" if done.erased else ""
     if done.proof.by == "full":
-        return [f"proven by the full proof, just now{before}"]
+        return [f"proven in full, just now{before}"]
     return [
         f"proven by identity: its SHA-256, read back from the disk{before}, is that of the page image",
         f"which passed the full proof at {done.proof.verified_at}; --verify=full proves it again",

@@ -46,7 +46,7 @@ class Desk:
         anchor.check_in_force(mounted, stores)
         if mounted is None or not mounted.policy.people:
             raise NotPermitted(
-                "approvals are not in force: no policy file names people; see docs/approvals.md for how to set it up"
+                "approvals are not in force: no policy file names people; see docs/approvals.md for how to set them up"
             )
         self.file = mounted
         self.policy = mounted.policy

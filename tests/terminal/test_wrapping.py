@@ -29,7 +29,7 @@ def test_word_longer_than_the_width_stays_whole() -> None:
 
 @pytest.mark.parametrize("width", range(1, 90))
 def test_wrapping_keeps_every_word_and_respects_the_width(width: int) -> None:
-    line = "  ✓ checksum  sqlite: 216787 bytes as announced; sql: 176422 bytes as announced"
+    line = "  ✓ checksum  sqlite: 216787 bytes as recorded; sql: 176422 bytes as recorded"
     pieces = wrap(line, width)
     assert " ".join(pieces).split() == line.split()
     longest = max(map(len, line.split()))

@@ -140,7 +140,7 @@ class _Climb:
         except NotGood as error:
             return rungs.add("checksum", ok=False, detail=str(error))
         return rungs.add(
-            "checksum", ok=True, detail=f"{artifact.format}: {count(artifact.size_bytes, 'byte')} as announced"
+            "checksum", ok=True, detail=f"{artifact.format}: {count(artifact.size_bytes, 'byte')} as recorded"
         )
 
     def _rebuilt(self, rungs: Rungs, target: Path, child: Confined, progress: Progress) -> bool:

@@ -66,9 +66,7 @@ def _as_stored(store: Store, path: list[Step], rungs: RungCollector) -> bool:
         except NotGood as error:
             return rungs.add("checksum", ok=False, detail=str(error))
         size += artifact.size_bytes
-    return rungs.add(
-        "checksum", ok=True, detail=f"{count(2 * len(path), 'object')}, {count(size, 'byte')} as announced"
-    )
+    return rungs.add("checksum", ok=True, detail=f"{count(2 * len(path), 'object')}, {count(size, 'byte')} as recorded")
 
 
 def _rebuilt(store: Store, path: list[Step], target: Path, rungs: RungCollector, progress: Progress) -> bool:
