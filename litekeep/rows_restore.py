@@ -162,7 +162,7 @@ def _key(line: str) -> list[Any]:
         return [line]
     values = found if isinstance(found, list) else [found]
     if any(isinstance(value, dict | list | bool) or value is None for value in values):
-        raise UsageError("--keys: a key is a number, a text, or a list of these; NULL is no key")
+        raise UsageError("--keys: a key is a number, a text, or a list of these; NULL is not a key")
     return values
 
 

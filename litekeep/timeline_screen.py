@@ -43,7 +43,7 @@ def screen(found: Timeline) -> Iterator[str]:
 
 
 def sparkline(points: Sequence[Moment]) -> str:
-    """Returns a chart of the bytes stored by increments over time. Bases are not counted: they are no change."""
+    """Returns a chart of the bytes stored by increments over time. Bases are not counted: they are not changes."""
     begins, ends = points[0].backup.created_at, points[-1].backup.created_at
     step = max((ends - begins) / _WIDTH, timedelta(seconds=1))
     sums = [0] * (min(_WIDTH, int((ends - begins) / step)) + 1)

@@ -81,7 +81,7 @@ def enable(as_json: bool, retention: str, interval: str, shorten: bool, database
     log = event_log(settings, result_on_stdout=True)
     with audited(log, settings, "enable", place.display, database=place.database, kind="native"):
         inventory = switch_on(place.address, place.database, retention=kept, interval=every, may_shorten=shorten)
-    # The platform takes a moment to make its first point, so a missing one is no problem yet.
+    # The platform takes a moment to make its first point, so a missing one is not a problem yet.
     found = replace(evaluate(inventory, wrote=None), problem=None)
     if as_json:
         say_json(to_json(inventory, found, wrote=None))

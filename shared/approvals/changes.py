@@ -47,7 +47,7 @@ def _replaced(catalog: Catalog, backup: Backup, digest: str) -> str | None:
 
 
 def text_of(value: Value) -> str:
-    """Returns a value of a plan as text for people."""
+    """Returns a value of a plan as readable text."""
     if isinstance(value, list):
         return ", ".join(value)
     return (

@@ -69,7 +69,7 @@ def _judge(name: BackupName, known: dict[BackupName, "Backup"], why: dict[Backup
 
 
 def _own_problem(backup: "Backup") -> str | None:
-    """Returns the problem of a backup that makes all points above it unusable. A date in the future is none."""
+    """Returns the problem of a backup that makes all points above it unusable. A future date is not a problem."""
     own = backup.damaged or backup.missing
     if own is None and backup.verified is False:
         own = "it failed its verification"

@@ -8,7 +8,7 @@ from shared.sqlite.names import quote_name
 
 @dataclass(frozen=True)
 class Key:
-    """One key. `columns` are quoted SQL names; `is_rowid`: the key is a rowid that is no column of the table."""
+    """One key. `columns` are quoted SQL names; `is_rowid`: the key is a rowid that is not a column of the table."""
 
     columns: tuple[str, ...]
     names: tuple[str, ...]

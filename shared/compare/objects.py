@@ -1,4 +1,4 @@
-"""Describes in words how two schemas differ."""
+"""Describes how two schemas differ."""
 
 from dataclasses import dataclass
 

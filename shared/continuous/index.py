@@ -141,7 +141,7 @@ def read_head(stream: "Bytes") -> Head:
     sized = 512 <= page_size <= 65536 and page_size & (page_size - 1) == 0
     counted = entries <= page_count if changes_only else entries == page_count
     if magic != _MAGIC or not sized or changes_only > 1 or not counted:
-        raise Damaged("is no page index")
+        raise Damaged("is not a page index")
     return Head(page_size, page_count, entries, key, bool(changes_only))
 
 

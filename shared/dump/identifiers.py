@@ -47,7 +47,7 @@ def spellings(sql: str) -> list[str]:
 
 
 def free_name(wanted: str, taken: set[str]) -> str:
-    """Returns a name that starts with `wanted` and is no prefix of any name in `taken` (in lower case)."""
+    """Returns a name that starts with `wanted` and is not a prefix of any name in `taken` (in lower case)."""
     while any(name.startswith(wanted) for name in taken):
         wanted += "_"
     return wanted

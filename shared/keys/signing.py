@@ -26,7 +26,7 @@ def open_signer(setting: str) -> Signer:
 
 
 class SigningFile:
-    """An Ed25519 key in a file: PKCS #8 in PEM, in clear, mode 0600."""
+    """An Ed25519 key in a file: unencrypted PKCS #8 in PEM, mode 0600."""
 
     def __init__(self, key: Ed25519PrivateKey) -> None:
         self._key = key

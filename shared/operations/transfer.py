@@ -116,7 +116,7 @@ def export_backup(
     erasures: ErasureOptions = DEFAULT_ERASURES,
     progress: Progress = silent,
 ) -> Exported:
-    """Writes a backup as a plain file, in clear, for the stock `sqlite3`. The ending of `output` decides the format.
+    """Writes a backup as a plain, unencrypted file for the stock `sqlite3`. The ending of `output` decides the format.
 
     Erasures since the backup are replayed on it. Raises NotGood when the backup is not good, UsageError when the file
     exists, NotErased when an erasure cannot be replayed.

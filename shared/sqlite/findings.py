@@ -16,7 +16,7 @@ _DISTINCT_PROBLEMS = 10_000
 # The wording is that of integrity_check in pragma.c, of fts3.c and fts5_main.c.
 _CONTENT = re.compile(r"(NULL value|non-[A-Z]+ value|(NUMERIC|TEXT) value|CHECK constraint failed) in .+", re.DOTALL)
 _MISFIT = re.compile(r"malformed inverted index for FTS\d table [^.]+\.(?P<table>.+)", re.DOTALL)
-# SQLite could not check an index (its content is gone, a tokenizer is unknown): that is no damage.
+# SQLite could not check an index (its content is gone, a tokenizer is unknown): that is not damage.
 _UNCHECKED = re.compile(
     r"unable to validate the inverted index for FTS\d table [^.]+\..+: (?!.*(malformed|corrupt|disk I/O)).*",
     re.DOTALL | re.IGNORECASE,

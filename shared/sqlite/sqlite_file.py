@@ -91,7 +91,7 @@ def snapshot_file(
 
 
 def regular_file(source: Path) -> Path:
-    """Returns the resolved path: `-wal` and `-journal` are beside it. Raises SourceError if it is no regular file."""
+    """Returns the resolved path: `-wal` and `-journal` are beside it. Raises SourceError if it is not a file."""
     try:
         source = source.resolve(strict=True)
         mode = source.stat().st_mode

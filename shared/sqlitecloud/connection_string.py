@@ -146,7 +146,7 @@ def _parse(text: str, *, allow_insecure: bool) -> ConnectionString:
         name = check_name(_decoded(path, "the database's name"))
     except UsageError:
         # The name is not repeated: a password that contains a / would end up here.
-        raise _wrong("its database name contains a quote, backslash, slash or ;, or is no valid name") from None
+        raise _wrong("its database name contains a quote, backslash, slash or ;, or is not a valid name") from None
     return ConnectionString(address, name)
 
 

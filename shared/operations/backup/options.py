@@ -16,8 +16,8 @@ from shared.stores import Store
 class BackupOptions:
     """Which database to back up, to which store, and as which kind.
 
-    Without `key` the backup is stored in clear. Without `name` its id is `prefix` and the time. `skip_unchanged` skips
-    a scheduled backup when nothing was written since the last one.
+    Without `key` the backup is stored unencrypted. Without `name` its id is `prefix` and the time. `skip_unchanged`
+    skips a scheduled backup when nothing was written since the last one.
     """
 
     location: FileLocation | CloudLocation

@@ -45,7 +45,7 @@ class Side:
 
 
 def moment_in(text: str) -> datetime | None:
-    """Returns the time in `text`, or None if it is no time. Raises UsageError for a time that does not exist."""
+    """Returns the time in `text`, or None if it is not a time. Raises UsageError for one that does not exist."""
     if not _MOMENT.fullmatch(text.strip()):
         return None
     try:

@@ -101,7 +101,7 @@ def create_ledger(store: Store, key: WrappingKey | None) -> Ledger:
 
 
 def key_object(secret: bytes, key: WrappingKey | None) -> bytes:
-    """Return the bytes of a key object: the secret wrapped by `key`, or in clear if backups are not encrypted."""
+    """Return the bytes of a key object: the secret wrapped by `key`, or unencrypted if backups are."""
     wrapped = secret if key is None else key.wrap(secret, _CONTEXT)
     name = _IN_CLEAR if key is None else key.name
     document = {"format": 1, "key": name, "wrapped_secret": base64.b64encode(wrapped).decode()}
@@ -210,7 +210,7 @@ def _unwrapped(document: Mapping[str, Any], name: str, key: WrappingKey | None) 
         wrapped = base64.b64decode(str(document.get("wrapped_secret")), validate=True)
         if key is None:
             secret = wrapped if name == _IN_CLEAR else None
-        else:  # with a key, a secret in clear is refused: anybody could have written it
+        else:  # with a key, an unencrypted secret is refused: anybody could have written it
             secret = key.unwrap(wrapped, _CONTEXT) if same_key(name, key.name) else None
     except (ValueError, NotGood):
         return None

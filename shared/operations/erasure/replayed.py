@@ -22,7 +22,7 @@ class Replayed:
 
     @property
     def summary(self) -> str:
-        """One line for people, without any value."""
+        """A summary in one line, without any value."""
         erasures = count(len(self.entries), "erasure was", "erasures were")
         return f"{erasures} replayed: {count(self.rows, 'row')} deleted or changed"
 

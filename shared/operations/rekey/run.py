@@ -191,7 +191,7 @@ class _Worker:
         data_key = self._data_key(backup, manifest, raw)
         number = 1 + max(self._genuine(backup, manifest, raw, data_key), default=0)
         taken = {number for number, _ in sidecars(self._options.store, backup)}
-        while number in taken:  # somebody stored an object there that is no re-wrapping
+        while number in taken:  # somebody stored an object there that is not a re-wrapping
             number += 1
         return number, make_rewrapping(manifest.name, number, data_key, self._new, self._clock())
 

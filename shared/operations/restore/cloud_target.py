@@ -78,6 +78,6 @@ class CloudTarget:
 
 
 def _for_target(result: health.Health) -> Condition:
-    # A missing database is no problem: the restore creates it.
+    # A missing database is not a problem: the restore creates it.
     name = "target" if result.name == "source" else result.name
     return Condition(name, None if result.missing else result.ok, result.detail)

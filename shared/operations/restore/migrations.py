@@ -46,7 +46,7 @@ class Migrations:
 
     @property
     def lines(self) -> list[str]:
-        """The result in words, a line each."""
+        """The result as lines of text."""
         lines = [f"migrations: {self.applied} of {self.folder} are in the backup"]
         if self.pending:
             lines.append(f"migrations to run now: {', '.join(self.pending)}")

@@ -175,7 +175,7 @@ def _restore(options: NativeRestoreOptions, safety: str) -> None:
 
 
 def _reason(error: BaseException) -> str:
-    """Returns the error's text, or for a defect of ours only its type, because its text may hold anything."""
+    """Returns the error's text, or only the type of an unexpected error, because its text may hold anything."""
     if isinstance(error, LitekeepError | OSError):
         return str(error)
     return f"unexpected {type(error).__name__}" if isinstance(error, Exception) else "it was interrupted"

@@ -30,7 +30,7 @@ class RestoreOptions:
     `prove_again`: also of a page image that passed it before. `keep_safety_for`: how long the safety backup is kept.
     `migrations`: the application's folder of migrations, to compare with those in the backup. `permit`: the approval
     of two persons. `erasures`: how erasures since the backup are treated; with `prove_if_erased` the backup is proven
-    before they are replayed. `safety_in`: for drills, a private store that gets the safety backup, in clear.
+    before they are replayed. `safety_in`: for drills, a private store that gets the safety backup, unencrypted.
     """
 
     catalog: Catalog

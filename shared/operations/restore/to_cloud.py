@@ -91,7 +91,7 @@ def check_target(target: CloudLocation, *, in_place: bool) -> None:
 
 
 def check_secrecy(target: CloudLocation, *, in_place: bool, of_encrypted: bool) -> None:
-    """Raises UsageError if an encrypted database would be restored in clear, or `key` does not fit the one replaced."""
+    """Raises UsageError if an encrypted database would be restored unencrypted, or `key` does not fit the old one."""
     has_key = target.address.key is not None
     if not in_place:
         if of_encrypted and not has_key:
@@ -266,7 +266,7 @@ def _remove_old(target: CloudLocation, temporary: CloudLocation, safety: str) ->
 
 
 def _removed(target: CloudLocation, *, may_come: bool = False) -> str:
-    """Removes a database of ours, if it is there. Returns what people must still do, or an empty text."""
+    """Removes a database that this run made, if it exists. Returns what people must still do, or an empty text."""
     try:
         if databases.exists(target.address, target.database):
             databases.remove(target.address, target.database)

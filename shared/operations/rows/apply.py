@@ -67,7 +67,7 @@ class Writing:
 
     @property
     def hidden_rowid(self) -> str | None:
-        """The rowid's name where it is no column of the table."""
+        """The rowid's name if it is not a column of the table."""
         return self.target.rowid if self.target.alias is None and not self.target.without_rowid else None
 
 

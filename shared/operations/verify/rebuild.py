@@ -122,7 +122,7 @@ def write_foreign_pages(plain: Iterable[bytes], target: Path, stored: int, what:
     """Make a database file from the pages of a file of `stored` bytes that no manifest describes.
 
     The size is limited to the pages that the header counts, and 1 MiB: 64 kB of zstd can expand to gigabytes.
-    Raises NotGood for more, and for pages that are no whole database.
+    Raises NotGood for more, and for pages that are not a whole database.
     """
     pieces = iter(plain)
     head = b""
