@@ -3,6 +3,7 @@
 import ast
 import re
 import subprocess
+import tomllib
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -89,3 +90,19 @@ def test_only_the_settings_read_the_environment() -> None:
 def test_coverage_exclusions_have_a_reason() -> None:
     left_out = re.compile(r"pragma: no (cover|branch)(?! - \w)")
     assert [str(path) for path in LIBRARY if left_out.search(path.read_text())] == []
+
+
+def test_imports_inside_functions_have_a_reason() -> None:
+    left_out = re.compile(r"noqa: PLC0415(?! - .)")
+    assert [str(path) for path in LIBRARY if left_out.search(path.read_text())] == []
+
+
+def test_architecture_page_draws_the_layers_of_the_import_contract() -> None:
+    contracts = tomllib.loads((ROOT / "pyproject.toml").read_text())["tool"]["importlinter"]["contracts"]
+    layers = next(each["layers"] for each in contracts if each["layers"][0] == "shared.terminal")
+    drawing = (ROOT / "docs" / "architecture.md").read_text().partition("shared/\n")[2].partition("```")[0]
+    drawn = [re.sub(r"\n {3,}", " ", line) for line in re.split(r"\n  (?=\w)", f"\n{drawing.rstrip()}")[1:]]
+    assert len(drawn) == len(layers)
+    for line, layer in zip(drawn, layers, strict=True):
+        names = [name.removeprefix("shared.") for name in layer.split(" | ")]
+        assert [name for name in names if not re.search(rf"(^|│ |, ){name}\b", line)] == [], line

@@ -120,6 +120,12 @@ class DataKey:
             pass
         return base64.b64encode(sealed.content).decode()
 
+    def decrypted_artifact(
+        self, stored: CiphertextSource, name: BackupName, form: Format, binding: Mapping[str, str]
+    ) -> Iterator[bytes]:
+        """Yields the plain bytes of an artifact of that backup; see `decrypted`."""
+        return self.decrypted(stored, artifact_context(name, form, binding))
+
     def is_sealed(self, content: bytes, seal: str, purpose: str = "manifest") -> bool:
         """Returns whether `seal` is this key's seal of exactly that content and purpose."""
         try:

@@ -81,9 +81,7 @@ def _decompressed(
     if artifact.encrypted:
         if data_key is None:
             raise KeyProblem(f"{artifact.object} is encrypted: set BACKUP_KEY to the key that wrapped it")
-        from shared.archive.data_key import artifact_context  # noqa: PLC0415 - Tink is slow to import
-
-        compressed = data_key.decrypted(stored, artifact_context(name, artifact.format, binding))
+        compressed = data_key.decrypted_artifact(stored, name, artifact.format, binding)
     else:
         if data_key is not None:
             raise Damaged("is not encrypted though its backup is")

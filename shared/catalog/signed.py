@@ -40,7 +40,7 @@ def signature_on(kind: str, content: Mapping[str, Any]) -> str | None:
     if _signing is None and _verifier is None:
         return None
     from shared.keys.signing import open_signer  # noqa: PLC0415 - only where something is signed
-    from shared.statements import PublicKey, StatementKind, sign  # noqa: PLC0415
+    from shared.statements import PublicKey, StatementKind, sign  # noqa: PLC0415 - as above
 
     wanted = None if _verifier is None else PublicKey.read(_verifier)
     if _signing is None:

@@ -19,7 +19,7 @@ def open_store(url: str, *, patience_seconds: float | None = None) -> Store:
 
         patience = None if patience_seconds is None else Patience(request=patience_seconds, chunk=patience_seconds)
         return BucketStore.from_url(url, patience)
-    from shared.stores.folder import FolderStore  # noqa: PLC0415
+    from shared.stores.folder import FolderStore  # noqa: PLC0415 - a bucket does not need it
 
     try:
         return FolderStore(Path(url).expanduser())

@@ -70,7 +70,7 @@ def key_of(settings: Settings, *, may_create: bool = False) -> WrappingKey | Non
     """Returns the key of BACKUP_KEY. With `may_create`, creates the default key file if none is configured."""
     default = Path(DEFAULT_KEY.removeprefix("file:"))
     if may_create and "backup_key" not in settings.model_fields_set and not default.exists():
-        from shared.keys.keyfile import KeyFile  # noqa: PLC0415
+        from shared.keys.keyfile import KeyFile  # noqa: PLC0415 - Tink is slow to import
 
         _check_may_last(settings)
         KeyFile.create(default)

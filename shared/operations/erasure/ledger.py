@@ -253,7 +253,7 @@ def _opened(raw: bytes, number: int, ledger: Ledger, store: Store) -> Erasure:
 
 def _decrypted(raw: bytes, number: int, secret: bytes, previous: str) -> bytes | None:
     from cryptography.exceptions import InvalidTag  # noqa: PLC0415 - as above
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415
+    from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - as above
 
     document = _document(raw)
     if document is None or (document.get("number"), document.get("previous")) != (number, previous):
