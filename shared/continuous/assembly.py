@@ -30,7 +30,7 @@ class Assembly:
         os.ftruncate(self._hashes, HASH * page_count)
 
     def put(self, numbers: Sequence[int], pages: memoryview, key: bytes) -> None:
-        """Write pages with these ascending numbers, except those that a newer step wrote or cut off."""
+        """Writes pages with these ascending numbers, except those that a newer step wrote or cut off."""
         runs = list(self._missing(numbers))
         size = self._page_size
         for place, number, count in runs:
@@ -40,16 +40,16 @@ class Assembly:
         self._settle(_AT_ONCE)
 
     def cut(self, page_count: int) -> None:
-        """Limit older steps to the page count of the newer step."""
+        """Limits older steps to the page count of the newer step."""
         self._limit = min(self._limit, page_count)
 
     def state(self, path: Path, key: bytes) -> State:
-        """Return the state of the complete file; `path` is the file of the hashes."""
+        """Returns the state of the complete file; `path` is the file of the hashes."""
         self._settle(0)
         return state_of(path, self._page_size, self._page_count, key)
 
     def _missing(self, numbers: Sequence[int]) -> Iterator[Run]:
-        """Yield runs of the pages in `numbers` that are not written yet, and mark them as written."""
+        """Yields runs of the pages in `numbers` that are not written yet, and marks them as written."""
         written, limit = self._written, self._limit
         first = count = 0
         for place, number in enumerate(numbers):
@@ -78,7 +78,7 @@ class Assembly:
 
 
 def _write(descriptor: int, content: memoryview, offset: int) -> None:
-    """Write all of `content`; the system may accept less at a time."""
+    """Writes all of `content`; the system may accept less at a time."""
     while content:
         written = os.pwrite(descriptor, content, offset)
         content, offset = content[written:], offset + written

@@ -68,12 +68,12 @@ class Head:
 
 
 def lock_page(page_size: int) -> int:
-    """Return the number of the page without content; pages are numbered from 1."""
+    """Returns the number of the page without content; pages are numbered from 1."""
     return _LOCK_BYTE // page_size + 1
 
 
 def hash_pages(image: Path, page_size: int, key: bytes, target: Path) -> State:
-    """Hash every page of a database file into the new file `target`, in two threads."""
+    """Hashes every page of a database file into the new file `target`, in two threads."""
     page_count, first = image.stat().st_size // page_size, 1
     waiting: deque[Future[bytes]] = deque()
     with image.open("rb") as pages, target.open("xb") as hashes, ThreadPoolExecutor(2, "hashes") as pool:
@@ -87,7 +87,7 @@ def hash_pages(image: Path, page_size: int, key: bytes, target: Path) -> State:
 
 
 def hash_runs(pages: memoryview, runs: Iterable[Run], page_size: int, key: bytes) -> bytes:
-    """Return the hashes of the pages in `runs`, in order, out of a batch of pages."""
+    """Returns the hashes of the pages in `runs`, in order, out of a batch of pages."""
     found, locked = [], lock_page(page_size)
     for place, number, count in runs:
         own = pages[place * page_size : (place + count) * page_size]
@@ -102,12 +102,12 @@ def hash_runs(pages: memoryview, runs: Iterable[Run], page_size: int, key: bytes
 
 
 def state_of(path: Path, page_size: int, page_count: int, key: bytes) -> State:
-    """Return the state whose hashes are in the file `path`."""
+    """Returns the state whose hashes are in the file `path`."""
     return State(path, page_size, page_count, key, _identity(path, page_size, page_count, key))
 
 
 def changed_pages(before: State, after: State) -> Iterator[int]:
-    """Yield the numbers of new or changed pages of `after`, in order and without the lock page."""
+    """Yields the numbers of new or changed pages of `after`, in order and without the lock page."""
     number, locked = 1, after.lock_page
     with before.path.open("rb") as old, after.path.open("rb") as new:
         while new_hashes := new.read(_CHUNK):
@@ -119,7 +119,7 @@ def changed_pages(before: State, after: State) -> Iterator[int]:
 
 
 def whole_index(state: State) -> Iterator[bytes]:
-    """Yield the stored form of the index of a base."""
+    """Yields the stored form of the index of a base."""
     yield _HEAD.pack(_MAGIC, state.page_size, 0, state.page_count, state.page_count, state.key)
     with state.path.open("rb") as hashes:
         while piece := hashes.read(_CHUNK):
@@ -127,7 +127,7 @@ def whole_index(state: State) -> Iterator[bytes]:
 
 
 def index_of_changes(state: State, numbers: Iterable[int], count: int) -> Iterator[bytes]:
-    """Yield the stored form of the index of an increment with these pages of the state."""
+    """Yields the stored form of the index of an increment with these pages of the state."""
     yield _HEAD.pack(_MAGIC, state.page_size, 1, state.page_count, count, state.key)
     with state.path.open("rb") as hashes:
         for number in numbers:
@@ -136,7 +136,7 @@ def index_of_changes(state: State, numbers: Iterable[int], count: int) -> Iterat
 
 
 def read_head(stream: "Bytes") -> Head:
-    """Read the head of a stored index. Raises Damaged if it is not one."""
+    """Reads the head of a stored index. Raises Damaged if it is not one."""
     magic, page_size, changes_only, page_count, entries, key = _HEAD.unpack(stream.exactly(_HEAD.size))
     sized = 512 <= page_size <= 65536 and page_size & (page_size - 1) == 0
     counted = entries <= page_count if changes_only else entries == page_count
@@ -146,7 +146,7 @@ def read_head(stream: "Bytes") -> Head:
 
 
 def entries_of(head: Head, stream: "Bytes") -> Iterator[tuple[int, bytes]]:
-    """Yield the page numbers of an increment and their hashes, in order. Raises Damaged for an impossible number."""
+    """Yields the page numbers of an increment and their hashes, in order. Raises Damaged for an impossible number."""
     last = 0
     for _ in range(head.entries):
         number, found = _ENTRY.unpack(stream.exactly(_ENTRY.size))
@@ -158,13 +158,13 @@ def entries_of(head: Head, stream: "Bytes") -> Iterator[tuple[int, bytes]]:
 
 
 def write_whole(head: Head, stream: "Bytes", hashes: BinaryIO) -> None:
-    """Copy the hashes of a base's index to a file. Raises Damaged if there are more or fewer."""
+    """Copies the hashes of a base's index to a file. Raises Damaged if there are more or fewer."""
     hashes.writelines(stream.pieces(head.size_of_entries))
     stream.end()
 
 
 def overlay(entries: Iterable[tuple[int, bytes]], page_count: int, hashes: BinaryIO) -> None:
-    """Update the hashes of a state to those of its successor, with `page_count` pages and these changed entries."""
+    """Updates the hashes of a state to those of its successor, with `page_count` pages and these changed entries."""
     descriptor = hashes.fileno()
     os.ftruncate(descriptor, page_count * HASH)
     for number, found in entries:
@@ -179,11 +179,11 @@ class Bytes:
         self._left = memoryview(b"")
 
     def exactly(self, size: int) -> bytes:
-        """Return the next `size` bytes. Raises Damaged if there are fewer."""
+        """Returns the next `size` bytes. Raises Damaged if there are fewer."""
         return bytes(self.view(size))
 
     def view(self, size: int) -> memoryview:
-        """Return the next `size` bytes, without a copy if they are in one piece. Raises Damaged if there are fewer."""
+        """Returns the next `size` bytes, without a copy if they are in one piece. Raises Damaged if there are fewer."""
         if not self._left:
             self._left = memoryview(next(self._pieces, b""))
         if len(self._left) >= size:
@@ -199,7 +199,7 @@ class Bytes:
         return memoryview(found)
 
     def pieces(self, size: int) -> Iterator[memoryview]:
-        """Yield the next `size` bytes in pieces. Raises Damaged if there are fewer."""
+        """Yields the next `size` bytes in pieces. Raises Damaged if there are fewer."""
         while size:
             piece = self.view(min(size, _CHUNK))
             size -= len(piece)
@@ -211,13 +211,13 @@ class Bytes:
             pass
 
     def end(self) -> None:
-        """Raise Damaged if there are more bytes."""
+        """Raises Damaged if there are more bytes."""
         if self._left or any(self._pieces):
             raise Damaged("has more bytes than its head says")
 
 
 def _differing(old: bytes, new: bytes) -> Iterator[int]:
-    """Yield the positions in `new` whose hash differs from `old`, or which `old` does not have."""
+    """Yields the positions in `new` whose hash differs from `old`, or which `old` does not have."""
     for block in range(0, len(new), _BLOCK):
         if old[block : block + _BLOCK] != new[block : block + _BLOCK]:
             for start in range(block, min(block + _BLOCK, len(new)), HASH):
@@ -226,7 +226,7 @@ def _differing(old: bytes, new: bytes) -> Iterator[int]:
 
 
 def _hashes(piece: bytes, first: int, page_size: int, key: bytes) -> bytes:
-    """Return the hashes of the pages in `piece`, the first of which has the number `first`."""
+    """Returns the hashes of the pages in `piece`, the first of which has the number `first`."""
     return hash_runs(memoryview(piece), [(0, first, -(-len(piece) // page_size))], page_size, key)
 
 

@@ -50,7 +50,7 @@ class Parents:
 
 
 def chain_of(manifest: Manifest) -> Chain:
-    """Return the chain entry of a manifest. Raises NotGood if it has none."""
+    """Returns the chain entry of a manifest. Raises NotGood if it has none."""
     if manifest.chain is None:
         raise NotGood(f"{manifest.id} is not a point of a chain: use another backup")
     return manifest.chain
@@ -62,7 +62,7 @@ def path_to(
     data_key: DataKey | None,
     parents: Parents,
 ) -> list[Step]:
-    """Return the steps from the base to this point, which is the last.
+    """Returns the steps from the base to this point, which is the last.
 
     Listed manifests are read several at a time, but only the manifests themselves decide which steps are on the path.
 
@@ -100,7 +100,7 @@ class _Steps:
         self._pool.shutdown(wait=True, cancel_futures=True)
 
     def step(self, name: BackupName) -> Step:
-        """Return one step. Raises NotGood, ObjectMissing, KeyProblem or StoreError."""
+        """Returns one step. Raises NotGood, ObjectMissing, KeyProblem or StoreError."""
         pending = self._pending.pop(name, None)
         if pending is not None:
             with suppress(ObjectMissing, NotGood):  # replaced, or damaged in transit: read it again by name
@@ -109,7 +109,7 @@ class _Steps:
 
 
 def objects_of(path: Sequence[Step]) -> Iterator[tuple[Step, Format]]:
-    """Yield the artifacts that a rebuild of the point reads, in order."""
+    """Yields the artifacts that a rebuild of the point reads, in order."""
     for step in path:
         yield step, Format.INDEX
         yield step, Format.SQLITE if step.chain.parent is None else Format.PAGES
@@ -128,7 +128,7 @@ def _parent(read: _Steps, child: Step, point: Manifest) -> Step:
 
 
 def read_step(store: Store, name: BackupName, key: WrappingKey | None, *, listed: StoredObject | None = None) -> Step:
-    """Read a backup of a chain by name, or from its listed manifest, which saves a request.
+    """Reads a backup of a chain by name, or from its listed manifest, which saves a request.
 
     Raises NotGood, ObjectMissing, KeyProblem or StoreError.
     """

@@ -1,4 +1,4 @@
-"""Fetch the artifacts of a path in parallel and ahead of use, within a memory limit.
+"""Fetches the artifacts of a path in parallel and ahead of use, within a memory limit.
 
 The increments of a path are many and small. Fetched one by one, each would wait for the store, the key and zstd. So
 they are fetched while others are used.
@@ -38,7 +38,7 @@ class Prefetcher:
 
     @contextmanager
     def opened(self, step: Step, form: Format) -> Iterator[Iterator[bytes]]:
-        """Yield the plain bytes of the next artifact. They are authenticated once all are read.
+        """Yields the plain bytes of the next artifact. They are authenticated once all are read.
 
         Raises NotGood, KeyProblem or StoreError.
         """
@@ -69,7 +69,7 @@ class Prefetcher:
 
 @contextmanager
 def prefetched(store: Store, wanted: Sequence[Wanted]) -> Iterator[Prefetcher]:
-    """Yield a prefetcher. Raises NotGood for an artifact that its manifest does not name."""
+    """Yields a prefetcher. Raises NotGood for an artifact that its manifest does not name."""
     pool = ThreadPoolExecutor(_AT_ONCE, "increments")
     try:
         yield Prefetcher(store, wanted, pool)
@@ -79,7 +79,7 @@ def prefetched(store: Store, wanted: Sequence[Wanted]) -> Iterator[Prefetcher]:
 
 @contextmanager
 def opened(store: Store, step: Step, form: Format) -> Iterator[Iterator[bytes]]:
-    """Yield the plain bytes of an artifact as they arrive. Raises NotGood, KeyProblem or StoreError."""
+    """Yields the plain bytes of an artifact as they arrive. Raises NotGood, KeyProblem or StoreError."""
     artifact = artifact_of(step, form)
     try:
         with store.open(artifact.object) as stored, _plain(step, form, stored) as pieces:
@@ -98,7 +98,7 @@ def _plain(step: Step, form: Format, stored: BinaryIO) -> Iterator[Iterator[byte
 
 
 def artifact_of(step: Step, form: Format) -> Artifact:
-    """Return an artifact of a step. Raises NotGood if its manifest does not name it."""
+    """Returns an artifact of a step. Raises NotGood if its manifest does not name it."""
     found = step.manifest.artifact(form)
     if found is None:
         raise NotGood(f"{step.manifest.id} has no {form}: use another backup")
@@ -115,7 +115,7 @@ def _read_whole(store: Store, step: Step, form: Format) -> bytes:
 
 
 def _read_at_once(store: ReadsListed, artifact: Artifact) -> bytes:
-    """Read a small artifact with one request. The manifest proves its bytes; one more byte is read to detect excess."""
+    """Reads a small artifact with one request. The manifest proves its bytes; a byte more is read to detect excess."""
     try:
         return store.read_start(artifact.object, artifact.size_bytes + 1)
     except ObjectMissing:

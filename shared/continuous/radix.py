@@ -11,7 +11,7 @@ _BITS = 4
 
 
 def parent_of(cycle: int) -> int:
-    """Return the parent of `cycle`, which is 1 or more."""
+    """Returns the parent of `cycle`, which is 1 or more."""
     if cycle < 1:
         raise ValueError("the base has no parent")
     step = 1
@@ -21,14 +21,14 @@ def parent_of(cycle: int) -> int:
 
 
 def ancestors(cycle: int) -> Iterator[int]:
-    """Yield the ancestors of a cycle, nearest first; the base, 0, is the last."""
+    """Yields the ancestors of a cycle, nearest first; the base, 0, is the last."""
     while cycle:
         cycle = parent_of(cycle)
         yield cycle
 
 
 def future_parents(cycle: int) -> frozenset[int]:
-    """Return the cycles up to `cycle` that can be parents of later ones: `cycle`, also with low digits zeroed."""
+    """Returns the cycles up to `cycle` that can be parents of later ones: `cycle`, also with low digits zeroed."""
     found, step = {cycle, 0}, 1
     while step <= cycle:
         found.add(cycle - cycle % step)

@@ -1,4 +1,4 @@
-"""Rebuild the pages of a point, or the hashes of its pages, from its path.
+"""Rebuilds the pages of a point, or the hashes of its pages, from its path.
 
 The hashes are built step by step: those of the base, then those of each increment over them, cut or extended to the
 page count of the state. The pages are assembled newest first. The result must have the identity in the point's
@@ -29,7 +29,7 @@ _BATCH = 1 << 20  # bytes of pages that are written at once
 
 
 def rebuild_state(store: Store, path: Sequence[Step], target: Path) -> State:
-    """Write the page hashes of the last step to the new file `target`. Raises NotGood or StoreError."""
+    """Writes the page hashes of the last step to the new file `target`. Raises NotGood or StoreError."""
     last, key = path[-1], b""
     wanted = [(step, Format.INDEX) for step in path]
     with _private(target) as hashes, prefetched(store, wanted) as prefetcher:
@@ -50,7 +50,7 @@ def rebuild_state(store: Store, path: Sequence[Step], target: Path) -> State:
 def rebuild_pages(
     store: Store, path: Sequence[Step], target: Path, on_progress: OnProgress = lambda _done, _all: None
 ) -> None:
-    """Rebuild the database of the last step as the new file `target`, and check its identity.
+    """Rebuilds the database of the last step as the new file `target`, and checks its identity.
 
     Steps are applied newest first, and from older steps only pages that no newer one has: each page is written and
     hashed once. Reading of the base, which is used last, starts at once.
@@ -80,7 +80,7 @@ def rebuild_pages(
 
 
 def prove_state(step: Step, state: State) -> None:
-    """Raise NotGood if this is not the state that was backed up."""
+    """Raises NotGood if this is not the state that was backed up."""
     if state.identity != step.chain.identity:
         raise NotGood(f"the rebuilt pages of {step.manifest.id} differ from those backed up: use another backup")
 
@@ -101,7 +101,7 @@ class _PageProgress:
 def _put_all(
     made: Assembly, path: Sequence[Step], prefetcher: Prefetcher, base: Bytes, progress: _PageProgress
 ) -> bytes:
-    """Write the pages of all steps. Returns the key of their hashes, which is the same in all."""
+    """Writes the pages of all steps. Returns the key of their hashes, which is the same in all."""
     key = b""
     for step in reversed(path):
         with _index(prefetcher, step) as (head, index):
@@ -145,7 +145,7 @@ def _put_base(made: Assembly, step: Step, head: Head, pages: Bytes, progress: _P
 
 @contextmanager
 def _index(prefetcher: Prefetcher, step: Step) -> Iterator[tuple[Head, Bytes]]:
-    """Yield the head of a step's index, checked against the manifest, and its entries. All of them must be read."""
+    """Yields the head of a step's index, checked against the manifest, and its entries. All of them must be read."""
     sqlite, chain = step.manifest.sqlite, step.chain
     with prefetcher.opened(step, Format.INDEX) as pieces:
         stream = Bytes(pieces)

@@ -92,7 +92,7 @@ def timeline(
     since: datetime | None,
     until: datetime,
 ) -> Timeline:
-    """Return the timeline of the backups of one database, in any order. `until` is not later than now."""
+    """Returns the timeline of the backups of one database, in any order. `until` is not later than now."""
     own = sorted(
         (each for each in backups if not each.future and not each.name.id.startswith(SAFETY_PREFIX)),
         key=lambda backup: (backup.created_at, backup.manifest.created_at),
@@ -136,7 +136,7 @@ def _why(bad: Sequence[Backup], since: datetime, until: datetime) -> str:
 
 
 def _costs(own: Sequence[Backup]) -> Mapping[BackupName, tuple[int, int]]:
-    """Return the number of backups and bytes that a restore of each reads, computed from parents to children."""
+    """Returns the number of backups and bytes that a restore of each reads, computed from parents to children."""
     found: dict[BackupName, tuple[int, int]] = {}
     for backup in sorted(own, key=_cycle):
         parent = parent_of(backup)

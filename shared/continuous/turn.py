@@ -1,4 +1,4 @@
-"""Ensure that one loop of cycles runs per database and store: the newest. An older loop stops.
+"""Ensures that one loop of cycles runs per database and store: the newest. An older loop stops.
 
 A turn is a numbered object like a lease, and the highest number wins. A killed loop leaves its object, which blocks
 nobody. Two loops at once would only make redundant points, so nothing waits.
@@ -25,12 +25,12 @@ class Turn:
         self._store, self._task, self._stored = store, task, stored
 
     def is_ours(self) -> bool:
-        """Return whether no other loop has started since. Raises StoreError."""
+        """Returns whether no other loop has started since. Raises StoreError."""
         own = lock_names.lease_number(self._task, self._stored.name) or 0
         return max(_numbered(self._store, self._task), default=0) <= own
 
     def end(self) -> None:
-        """Remove the claim and those of killed loops. Claims that cannot be deleted are harmless."""
+        """Removes the claim and those of killed loops. Claims that cannot be deleted are harmless."""
         own = lock_names.lease_number(self._task, self._stored.name) or 0
         with suppress(StoreError):
             remove_numbered(self._store, _numbered(self._store, self._task), own + 1)
@@ -38,7 +38,7 @@ class Turn:
 
 @contextmanager
 def turn_of(store: Store, database: str) -> Iterator[Turn]:
-    """Hold a claim during the block. Raises StoreError."""
+    """Holds a claim during the block. Raises StoreError."""
     task = lock_names.loop_task(database)
     content = {"owner": f"{socket.gethostname()}:{os.getpid()}"}
     for _ in range(_TRIES):

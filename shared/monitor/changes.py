@@ -13,7 +13,7 @@ _REMEDY = "if that was not intended, hold the backup before it (litekeep hold) a
 
 
 def changes(here: Sequence[ObservedBackup]) -> Iterator[Finding]:
-    """Yield findings on the backups of a database, newest first.
+    """Yields findings on the backups of a database, newest first.
 
     Compares the newest readable backup of each kind with earlier ones, and the two newest of all table by table.
     """

@@ -25,5 +25,5 @@ class Finding:
         return found if isinstance(found, str) else None
 
     def to_json(self) -> dict[str, str]:
-        """Return an item of `alerts` in the JSON of `litekeep status`."""
+        """Returns an item of `alerts` in the JSON of `litekeep status`."""
         return {"name": self.event.value, "message": self.message}

@@ -1,4 +1,4 @@
-"""Judge a listing: pure functions of (listing, schedules, now) that return findings.
+"""Judges a listing: pure functions of (listing, schedules, now) that return findings.
 
 A backup dated in the future is reported and otherwise ignored, so that it cannot hide that others are missing.
 """
@@ -22,7 +22,7 @@ _COPIED_WITHIN = timedelta(hours=1)
 
 
 def judge(listing: Listing, schedules: Schedules | None, now: datetime) -> list[Finding]:
-    """Return everything that needs attention, errors first. `schedules` is None if BACKUP_SCHEDULES is not set."""
+    """Returns everything that needs attention, errors first. `schedules` is None if BACKUP_SCHEDULES is not set."""
     found = list(listing.problems)
     for database in sorted(listing.databases):
         found += _judge_one(database, listing, schedules, now)
@@ -30,7 +30,7 @@ def judge(listing: Listing, schedules: Schedules | None, now: datetime) -> list[
 
 
 def ages(listing: Listing, now: datetime) -> list[Finding]:
-    """Return the age of the newest good backup of each kind and database, as measurements rather than alerts."""
+    """Returns the age of the newest good backup of each kind and database, as measurements rather than alerts."""
     return [
         Finding(
             Event.MONITOR_AGE,
@@ -43,7 +43,7 @@ def ages(listing: Listing, now: datetime) -> list[Finding]:
 
 
 def in_force(schedules: Schedules | None, own: Sequence[ObservedBackup]) -> Schedules:
-    """Return the schedules that apply to a database with these backups.
+    """Returns the schedules that apply to a database with these backups.
 
     Without BACKUP_SCHEDULES, the defaults of the kinds that it has backups of apply. The daily schedule applies to a
     database without backups.
@@ -106,7 +106,7 @@ def _not_good(own: Sequence[ObservedBackup]) -> Iterator[Finding]:
 
 
 def _not_sealed(own: Sequence[ObservedBackup]) -> Iterator[Finding]:
-    """Yield one finding for all invalid verdicts of a database, and one for all invalid marks."""
+    """Yields one finding for all invalid verdicts of a database, and one for all invalid marks."""
     for what, doubted in (
         ("a verdict", [(seen, seen.doubt) for seen in own if seen.doubt is not None]),
         ("an unchanged mark", [(s, s.mark_doubt) for s in own if s.mark_doubt is not None]),
@@ -124,7 +124,7 @@ def _not_sealed(own: Sequence[ObservedBackup]) -> Iterator[Finding]:
 
 
 def _unopened(own: Sequence[ObservedBackup]) -> Iterator[Finding]:
-    """Yield one finding for all backups of a database that the configured key does not open."""
+    """Yields one finding for all backups of a database that the configured key does not open."""
     found = [seen for seen in own if seen.unopened is not None]
     if found:
         others = f" (and {len(found) - 1} more of it)" if len(found) > 1 else ""
@@ -170,7 +170,7 @@ def _unverified(here: Sequence[ObservedBackup], now: datetime) -> Iterator[Findi
 
 
 def _source_damaged(here: Sequence[ObservedBackup]) -> Iterator[Finding]:
-    """Report damage of the database found by the newest verification. Older damage may have been repaired since."""
+    """Reports damage of the database found by the newest verification. Older damage may have been repaired since."""
     newest = next((seen for seen in here if seen.verified), None)
     if newest is not None and newest.source_damage is not None:
         yield Finding(
@@ -212,7 +212,7 @@ def _drill_overdue(
 
 
 def _first_drill_within(here: Sequence[ObservedBackup]) -> timedelta:
-    """Return how soon after the oldest backup a drill is due: 35 days, or a day less than the longest retention."""
+    """Returns how soon after the oldest backup a drill is due: 35 days, or a day less than the longest retention."""
     longest = max((seen.kept_for for seen in here if seen.kept_for is not None), default=DRILLED_WITHIN)
     return min(DRILLED_WITHIN, longest - timedelta(days=1))
 

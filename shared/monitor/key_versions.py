@@ -1,4 +1,4 @@
-"""Check that the key versions that backups need still work. This needs no permission to decrypt."""
+"""Checks that the key versions that backups need still work. This needs no permission to decrypt."""
 
 from collections.abc import Iterable, Iterator, Mapping
 
@@ -19,7 +19,7 @@ _ADVICE = {
 
 
 def key_versions(backups: Iterable[Backup], checker: Checker) -> tuple[list[Finding], str | None]:
-    """Return a finding for each version that backups need and that does not work, and why this could not be checked.
+    """Returns a finding for each version that backups need and that does not work, and why this could not be checked.
 
     A backup that is also wrapped by another key (`litekeep rekey`) does not need a version of the first one.
     """

@@ -74,7 +74,7 @@ class ObservedBackup:
         return max(now - self.created_at, timedelta(0))
 
     def behind(self, now: datetime) -> timedelta:
-        """Return the time since the database was last known to equal this backup."""
+        """Returns the time since the database was last known to equal this backup."""
         return min(self.age(now), max(now - (self.unchanged_at or self.created_at), timedelta(0)))
 
     def is_future(self, now: datetime) -> bool:
@@ -99,12 +99,12 @@ class Listing:
     pending_erasures: Mapping[str, PendingErasures] = field(default_factory=dict)
 
     def last_drill(self, database: str, now: datetime) -> datetime | None:
-        """Return when the last good drill of a database was, ignoring those dated in the future."""
+        """Returns when the last good drill of a database was, ignoring those dated in the future."""
         held = [drill.held_at for drill in self.drills.get(database, ()) if drill.passed]
         return max((moment for moment in held if not is_future(moment, now)), default=None)
 
 
 def present(own: Sequence[ObservedBackup], now: datetime) -> list[ObservedBackup]:
-    """Return the backups that are not dated in the future, in the given order."""
+    """Returns the backups that are not dated in the future, in the given order."""
     last = latest_known(now)
     return [seen for seen in own if seen.created_at <= last]

@@ -1,4 +1,4 @@
-"""Check whether a listing that led to findings was complete, by listing the store again."""
+"""Checks whether a listing that led to findings was complete, by listing the store again."""
 
 from datetime import datetime, timedelta
 
@@ -14,7 +14,7 @@ _NEW = timedelta(minutes=10)  # younger objects may have been stored between the
 
 
 def check_listing(store: Store, first: Inventory, now: datetime) -> list[Finding]:
-    """Return a finding if the first listing, or a second one, lacks objects that the store has."""
+    """Returns a finding if the first listing, or a second one, lacks objects that the store has."""
     try:
         missing = missing_from_listing(store, first, store.list_objects(start=BESIDE_TRAIL), before=now - _NEW)
     except StoreError as error:

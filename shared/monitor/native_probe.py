@@ -1,4 +1,4 @@
-"""Check that SQLite Cloud's own backups keep up with writes."""
+"""Checks that SQLite Cloud's own backups keep up with writes."""
 
 import time
 from collections.abc import Callable, Collection
@@ -22,7 +22,7 @@ def probe_native(
     clock: Clock = utc_now,
     pause: Callable[[float], None] = time.sleep,
 ) -> list[Finding]:
-    """Return a finding for each database whose newest native backup is older than five minutes despite writes.
+    """Returns a finding for each database whose newest native backup is older than five minutes despite writes.
 
     Writes are watched only if a backup is that old: for 35 seconds, once for all databases. A login without the
     privilege BACKUP cannot see them and finds nothing; `litekeep health` reports the missing privilege.
@@ -43,7 +43,7 @@ def probe_native(
 def _watch(
     address: Address, wanted: Collection[str], behind: list[NativeInventory], pause: Callable[[float], None]
 ) -> tuple[dict[str, bool | None], list[NativeInventory]]:
-    """Return which databases were written to in 30 seconds, and their native backups after that."""
+    """Returns which databases were written to in 30 seconds, and their native backups after that."""
     pause(_WATCHED)
     then = {one.database: one.writes for one in read_inventories(address, wanted)}
     wrote = {one.database: wrote_between(one.writes, then.get(one.database)) for one in behind}

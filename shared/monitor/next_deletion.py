@@ -20,7 +20,7 @@ class NextDeletion:
 
 
 def next_deletion(decisions: Iterable[RetentionDecision]) -> NextDeletion | None:
-    """Return the backup of one database whose retention ends first, or None if all are kept for other reasons."""
+    """Returns the backup of one database whose retention ends first, or None if all are kept for other reasons."""
     found = (
         NextDeletion(decision.backup.name, decision.kept_until, decision.delete)
         for decision in decisions

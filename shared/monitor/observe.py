@@ -48,7 +48,7 @@ def observe(  # noqa: PLR0913 - each is an optional part of the observation
     open_key: OpenKey | None = None,
     listing_alone: bool = False,
 ) -> tuple[Listing, Inventory]:
-    """Return the state of the stores, or that of one database with `only`, and the inventory of the first store.
+    """Returns the state of the stores, or that of one database with `only`, and the inventory of the first store.
 
     `expected` are databases that should be backed up. With a key from `open_key`, the seals of the decisive backups are
     checked. With `listing_alone` no manifest is read: rows are not compared and no seal is checked. A copy store that
@@ -99,7 +99,7 @@ class _Views(Mapping[str, Sequence[ObservedBackup]]):
         self._read: dict[str, dict[BackupName, ObservedBackup]] = {}
 
     def make(self, database: str) -> list[ObservedBackup]:
-        """Return the backups of a database as the listing shows them, newest first."""
+        """Returns the backups of a database as the listing shows them, newest first."""
         inventory, copies = self._inventory, self._copies
         return [
             _observed(candidate, inventory.backups[candidate.name], inventory, copies)
@@ -107,7 +107,7 @@ class _Views(Mapping[str, Sequence[ObservedBackup]]):
         ]
 
     def keep(self, database: str, listed: Sequence[ObservedBackup], own: Sequence[ObservedBackup]) -> None:
-        """Add a database whose `listed` backups were updated to `own`."""
+        """Adds a database whose `listed` backups were updated to `own`."""
         self._read[database] = {seen.name: seen for seen, was in zip(own, listed, strict=True) if seen is not was}
 
     def __getitem__(self, database: str) -> Sequence[ObservedBackup]:
@@ -132,7 +132,7 @@ class _Others:
         self.marks = Marks(now)
 
     def collecting(self, listing: Iterable[StoredObject]) -> Iterator[StoredObject]:
-        """Pass on the listing and collect from it."""
+        """Passes on the listing and collects from it."""
         for item in listing:
             name = item.name
             if name.startswith(_BESIDE):
@@ -153,7 +153,7 @@ def _is_retired(inventory: Inventory, database: str) -> bool:
 def _observed(
     candidate: Candidate, backup: Backup, inventory: Inventory, copies: Mapping[str, int] | None
 ) -> ObservedBackup:
-    """Return the backup as the monitor judges it."""
+    """Returns the backup as the monitor judges it."""
     return ObservedBackup(
         candidate.name,
         candidate.created_at,
@@ -174,7 +174,7 @@ def _observed(
 
 
 def _is_copied(objects: Iterable[StoredObject], copies: Mapping[str, int]) -> bool:
-    """Return whether the copy store has the manifest and artifacts, of the same size, and all re-wrappings.
+    """Returns whether the copy store has the manifest and artifacts, of the same size, and all re-wrappings.
 
     Verdicts and holds may differ.
     """
@@ -199,7 +199,7 @@ def _copies(copy_store: OpenStore | None, url: str | None) -> tuple[Mapping[str,
 def _with_row_counts(
     catalog: Catalog, checker: Checker, own: list[ObservedBackup], inventory: Inventory, now: datetime
 ) -> list[ObservedBackup]:
-    """Add the rows by table of the two newest backups, which only their manifests have."""
+    """Adds the rows by table of the two newest backups, which only their manifests have."""
     readable = [seen for seen in present(own, now) if seen.damaged is None]
     read: dict[BackupName, ObservedBackup] = {}
     for seen in readable[:2]:
@@ -216,7 +216,7 @@ def _with_row_counts(
 def _drills(
     store: Store, drills: Iterable[DrillName]
 ) -> tuple[Mapping[str, tuple[DrillName, ...]], tuple[Finding, ...]]:
-    """Return the valid drills by database, and a finding for each database that has invalid ones."""
+    """Returns the valid drills by database, and a finding for each database that has invalid ones."""
     found: dict[str, list[DrillName]] = {}
     for drill in drills:
         found.setdefault(drill.database, []).append(drill)

@@ -1,4 +1,4 @@
-"""Count the backups that still have erased rows (`litekeep erase`), which every restore of them removes."""
+"""Counts the backups that still have erased rows (`litekeep erase`), which every restore of them removes."""
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -39,7 +39,7 @@ class _Recorded:
 def pending_erasures(
     store: Store, objects: Iterable[StoredObject], backups: Iterable[Backup], checker: Checker
 ) -> dict[str, PendingErasures]:
-    """Return pending erasures by database, without those that have none. Reads the entries if the key is available."""
+    """Returns pending erasures by database, without those that have none. Reads the entries if the key is available."""
     listed = [
         _Recorded(parsed[1], item.created_at)
         for item in objects
@@ -59,7 +59,7 @@ def pending_erasures(
 
 
 def _read(store: Store, checker: Checker) -> list[_Recorded] | None:
-    """Return the entries, or None if they cannot be read. The monitor reports an incomplete ledger elsewhere."""
+    """Returns the entries, or None if they cannot be read. The monitor reports an incomplete ledger elsewhere."""
     from shared.operations.erasure.ledger import read_ledger  # noqa: PLC0415 - most stores have no erasures
 
     try:

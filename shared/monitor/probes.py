@@ -1,4 +1,4 @@
-"""Check that the next backup could be taken: the key wraps, and each store accepts an object."""
+"""Checks that the next backup could be taken: the key wraps, and each store accepts an object."""
 
 from collections.abc import Callable
 
@@ -16,7 +16,7 @@ _PROBE_NAME = BackupName(Kind.ON_DEMAND, "monitor", "monitor")
 
 
 def probe_key(open_key: Callable[[], WrappingKey | None]) -> list[Finding]:
-    """Wrap a new data key. Unwrapping is not tried, so that the monitor needs no permission to read backups."""
+    """Wraps a new data key. Unwrapping is not tried, so that the monitor needs no permission to read backups."""
     try:
         key = open_key()
         if key is not None:
@@ -27,7 +27,7 @@ def probe_key(open_key: Callable[[], WrappingKey | None]) -> list[Finding]:
 
 
 def probe_store(open_store: Callable[[], Store], url: str) -> list[Finding]:
-    """Create a small object, and delete it if that is allowed."""
+    """Creates a small object, and deletes it if that is allowed."""
     try:
         probe(open_store())
     except LitekeepError as error:

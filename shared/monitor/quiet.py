@@ -31,7 +31,7 @@ class Marks:
         self._found: dict[BackupName, list[tuple[Unchanged, StoredObject]]] = {}
 
     def add(self, item: StoredObject) -> None:
-        """Add an object of the store if it is a mark."""
+        """Adds an object of the store if it is a mark."""
         mark = lock_names.parse_unchanged(item.name)
         if mark is None or is_future(mark.at, self._now):
             return
@@ -49,7 +49,7 @@ class Marks:
 def with_marks(
     store: Store, own: Sequence[ObservedBackup], inventory: Inventory, marks: Newest, checker: Checker
 ) -> tuple[ObservedBackup, ...]:
-    """Return the backups of a database, with `unchanged_at` of the newest good one of each kind.
+    """Returns the backups of a database, with `unchanged_at` of the newest good one of each kind.
 
     Backup runs write marks only for these. Raises StoreError.
     """
@@ -71,7 +71,7 @@ def _confirmed(
     marks: Sequence[tuple[Unchanged, StoredObject]],
     checker: Checker,
 ) -> ObservedBackup:
-    """Return the backup with the time of its newest valid mark, or with the reason why a newer mark is not valid."""
+    """Returns the backup with the time of its newest valid mark, or with the reason why a newer mark is not valid."""
     for mark, item in marks:
         with suppress(NotGood, ObjectMissing):  # the manifest is gone, or its damage is reported elsewhere
             raw = checker.read(Catalog(store), inventory.backups[seen.name]).raw

@@ -34,7 +34,7 @@ class Reach:
 
 
 def reach_of(here: Sequence[ObservedBackup], now: datetime) -> Reach | None:
-    """Return the reach of the backups of a database, newest first, or None if it has no points."""
+    """Returns the reach of the backups of a database, newest first, or None if it has no points."""
     points = [seen for seen in here if seen.kind is Kind.CONTINUOUS and seen.wrong is None]
     if not points:
         return None

@@ -58,7 +58,7 @@ class Status:
 
 
 def status_of(database: str, listing: Listing, schedules: Schedules | None, now: datetime) -> Status:
-    """Return the status of a database; a pure function of the listing, the schedules and the time."""
+    """Returns the status of a database; a pure function of the listing, the schedules and the time."""
     own = listing.databases[database]
     # A safety backup of an in-place restore is of the database that was replaced.
     here = [seen for seen in present(own, now) if not seen.name.id.startswith(SAFETY_PREFIX)]
@@ -96,7 +96,7 @@ def _standing(last: ObservedBackup | None, findings: Sequence[Finding]) -> Statu
 
 
 def _next(schedules: Schedules | None, own: Sequence[ObservedBackup], now: datetime) -> NextSlot | None:
-    """Return the next slot. If no schedule is known, that of the default daily schedule."""
+    """Returns the next slot. If no schedule is known, that of the default daily schedule."""
     found = in_force(schedules, own)
     if not found and schedules is None:
         found = {Kind.DAILY: DEFAULT_SCHEDULES[Kind.DAILY]}

@@ -10,7 +10,7 @@ LIMIT_PERCENT = 50.0
 
 
 def size_change(newest: ObservedBackup, before: Iterable[ObservedBackup]) -> float | None:
-    """Return by how many percent the size differs from the usual size, or None if there is none.
+    """Returns by how many percent the size differs from the usual size, or None if there is none.
 
     Compared by format, so that a changed BACKUP_FORMATS does not count as a change of the database.
     """
@@ -20,13 +20,13 @@ def size_change(newest: ObservedBackup, before: Iterable[ObservedBackup]) -> flo
 
 
 def row_change(newest: ObservedBackup, before: Iterable[ObservedBackup]) -> float | None:
-    """Return by how many percent the row count differs from the usual one, or None if there is none."""
+    """Returns by how many percent the row count differs from the usual one, or None if there is none."""
     previous = [seen.rows for seen in [*before][:LAST] if seen.rows is not None]
     return _percent(newest.rows, median(previous)) if newest.rows is not None and previous else None
 
 
 def usual_size(newest: ObservedBackup, before: Iterable[ObservedBackup]) -> float | None:
-    """Return the usual size in bytes, or None if there is none."""
+    """Returns the usual size in bytes, or None if there is none."""
     previous = [seen.sizes for seen in before][:LAST]
     usual = [median(found) for form in newest.sizes if (found := _of_format(previous, form))]
     return sum(usual) if usual else None

@@ -1,4 +1,4 @@
-"""Make a retention plan whose decisive verdicts and manifests were checked with the key.
+"""Makes a retention plan whose decisive verdicts and manifests were checked with the key.
 
 Only decisive backups are checked: in each database with an expired backup, those that protect others and those said to
 be bad. A false verdict or manifest protects nothing. The plan is then made again, until all decisive backups are
@@ -24,7 +24,7 @@ _BY_ITSELF = frozenset({Rule.NOT_EXPIRED, Rule.HELD, Rule.UNREADABLE, Rule.FUTUR
 def checked_plan(
     inventory: Inventory, policy: RetentionPolicy, now: datetime, catalog: Catalog, checker: Checker
 ) -> tuple[Inventory, RetentionPlan]:
-    """Return the inventory updated by the checks, and the plan from it. Raises StoreError."""
+    """Returns the inventory updated by the checks, and the plan from it. Raises StoreError."""
     seen: set[BackupName] = set()
     made = plan(inventory.candidates, policy, now)
     for _ in range(_ROUNDS):
@@ -40,7 +40,7 @@ def checked_plan(
 
 
 def doubts(inventory: Inventory) -> Iterator[str]:
-    """Yield a line for each verdict that is ignored."""
+    """Yields a line for each verdict that is ignored."""
     for backup in inventory.backups.values():
         if backup.doubt is not None:
             yield f"{backup.name.database}: a verdict on {backup.name.id} counts for nothing, {backup.doubt}"
@@ -56,7 +56,7 @@ def _deciding(inventory: Inventory, made: RetentionPlan) -> Iterator[BackupName]
 
 
 def _only_if_opened(backup: Backup) -> Backup:
-    """Return the backup, marked damaged if the key does not open it: it may be a forgery, so it protects nothing."""
+    """Returns the backup, marked damaged if the key does not open it: it may be a forgery, so it protects nothing."""
     return backup if backup.unopened is None else replace(_unproven(backup), damaged=backup.unopened)
 
 

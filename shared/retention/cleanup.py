@@ -58,7 +58,7 @@ def preview(
     other_store: OtherStore | None = None,
     open_key: OpenKey | None = None,
 ) -> Outcome:
-    """Return what a cleanup would do now. Writes nothing and takes no lease. Raises StoreError."""
+    """Returns what a cleanup would do now. Writes nothing and takes no lease. Raises StoreError."""
     outcome = _StoreJudge(store, policy, database, clock, other_store, Checker(open_key)).judge(None)
     outcome.attention += _gaps(store, outcome, None, outcome.planned_at - _NEW)
     return outcome
@@ -75,7 +75,7 @@ def clean(
     other_store: OtherStore | None = None,
     open_key: OpenKey | None = None,
 ) -> Outcome:
-    """Delete expired backups, of one database if given, and orphaned objects.
+    """Deletes expired backups, of one database if given, and orphaned objects.
 
     `other_store` is the copy store for the main store, and the reverse. Decisive verdicts are checked with the key from
     `open_key` if it may decrypt. `on_deleted` is called right after each deletion with the backup and the reason, so
@@ -132,7 +132,7 @@ class _StoreJudge:
 
 
 def _gaps(store: Store, first: Outcome, second: Outcome | None, before: datetime) -> list[str]:
-    """Return a line if a listing left out objects. Deletions do not depend on this: they check by name."""
+    """Returns a line if a listing left out objects. Deletions do not depend on this: they check by name."""
     again = None if second is None else chain.from_iterable(second.inventory.objects.values())
     missing = missing_from_listing(store, first.inventory, again, before=before)
     return [missing_message(missing, store.url)] if missing else []
@@ -150,7 +150,7 @@ def _compare_clocks(store: Store, lease: Lease) -> None:
 
 
 def _matches_listing(manifest: Manifest, candidate: Candidate) -> bool:
-    """Return whether the manifest has the dates of the listing, whose metadata can be changed."""
+    """Returns whether the manifest has the dates of the listing, whose metadata can be changed."""
     promised = candidate.keep_until
     return promised is not None and (rfc3339(manifest.created_at), rfc3339(manifest.keep_until)) == (
         rfc3339(candidate.created_at),
@@ -202,7 +202,7 @@ class _Run:
             self._progress("delete", self._outcome.freed_bytes, total)
 
     def sweep(self, first: Outcome) -> None:
-        """Delete the orphans that both listings show."""
+        """Deletes the orphans that both listings show."""
         wanted = {(item.name, item.generation) for item in first.orphans}
         for name, items in find_orphans(self._outcome.inventory, self._lease.began_at):
             if any((item.name, item.generation) not in wanted for item in items):
@@ -221,7 +221,7 @@ class _Run:
                     self._outcome.freed_bytes += item.size_bytes
 
     def sweep_marks(self) -> None:
-        """Delete old unchanged marks, because a folder has no lifecycle rules."""
+        """Deletes old unchanged marks, because a folder has no lifecycle rules."""
         for item in self._store.list_objects(UNCHANGED):
             mark = parse_unchanged(item.name)
             if mark is not None and self._lease.began_at - max(mark.at, item.created_at) > _MARKS_LAST:
@@ -250,12 +250,12 @@ class _Run:
                 self._outcome.freed_bytes += item.size_bytes
 
     def _so_far(self, total: int) -> str:
-        """Describe the progress for an interrupted run."""
+        """Describes the progress for an interrupted run."""
         perhaps = f", and {self._deleting.id} perhaps," if self._deleting else ""
         return f"{len(self._outcome.deleted)} of {count(total, 'backup')}{perhaps} deleted from {self._store.url}"
 
     def _recheck(self, candidate: Candidate, protectors: Iterable[Candidate]) -> None:
-        """Check by name, without a listing, that this backup may still be deleted. Raises _NotDeleted."""
+        """Checks by name, without a listing, that this backup may still be deleted. Raises _NotDeleted."""
         name = candidate.name
         for protector in protectors:
             manifest = self._outcome.inventory.backups[protector.name].manifest
@@ -268,7 +268,7 @@ class _Run:
                 raise _NotDeleted(f"{dependent.id} needs it and still exists")
 
     def _is_held(self, name: "BackupName") -> bool:
-        """Return whether a backup is on hold, here or in the other store."""
+        """Returns whether a backup is on hold, here or in the other store."""
         return is_held(self._store, name) or (self._other_store is not None and self._other_store.is_held(name))
 
     def _delete_object(self, name: str, generation: str) -> bool:

@@ -1,4 +1,4 @@
-"""Find objects that the store has but a listing left out, as if a page of the listing was lost.
+"""Finds objects that the store has but a listing left out, as if a page of the listing was lost.
 
 A backup without any object in a listing cannot be found. But a page often begins or ends between objects of one
 backup, so that artifacts appear without their manifest, or a manifest without its artifacts; and a second listing may
@@ -28,7 +28,7 @@ _MOST = 100  # names that are checked; on a bucket each is a request
 def missing_from_listing(
     store: Store, seen: Inventory, again: Iterable[StoredObject] | None = None, *, before: datetime
 ) -> list[str]:
-    """Return names of existing objects that the listing of `seen` lacks, or the second listing `again`.
+    """Returns names of existing objects that the listing of `seen` lacks, or the second listing `again`.
 
     Objects stored since `before` are new, not lost. Checks a hundred names at most.
     """
@@ -39,7 +39,7 @@ def missing_from_listing(
 
 
 def missing_message(missing: Collection[str], url: str) -> str:
-    """Return a line that reports the missing objects."""
+    """Returns a line that reports the missing objects."""
     first = min(missing)
     others = f" and {len(missing) - 1} more" if len(missing) > 1 else ""
     return (
@@ -56,7 +56,7 @@ def _is_there(store: Store, name: str) -> bool:
 
 
 def _differing(seen: Inventory, again: Iterable[StoredObject], before: datetime) -> Iterator[str]:
-    """Yield old enough objects that are in only one of two listings. Both are ordered by kind and database."""
+    """Yields old enough objects that are in only one of two listings. Both are ordered by kind and database."""
     own: dict[tuple[Kind, str], list[BackupName]] = {}
     for name in seen.objects:
         own.setdefault((name.kind, name.database), []).append(name)
@@ -69,7 +69,7 @@ def _differing(seen: Inventory, again: Iterable[StoredObject], before: datetime)
 
 
 def _expected(seen: Inventory, before: datetime) -> Iterator[str]:
-    """Yield objects that the listed ones imply and that are not listed, without manifests of backups in progress."""
+    """Yields objects that the listed ones imply and that are not listed, without manifests of backups in progress."""
     for name in seen.strays:
         if all(before - item.created_at > LEFT_FOR for item in seen.objects[name]):
             yield name.manifest

@@ -46,7 +46,7 @@ class Inventory:
         return [name for name in self.objects if name not in self.backups]
 
     def only(self, database: str) -> "Inventory":
-        """Return the part of one database."""
+        """Returns the part of one database."""
         return Inventory(
             {name: backup for name, backup in self.backups.items() if name.database == database},
             {name: own for name, own in self.databases.items() if name == database},
@@ -55,7 +55,7 @@ class Inventory:
         )
 
     def settle(self, database: str, settle: Callable[[list[Backup]], list[Backup]]) -> None:
-        """Replace the backups of a database by what `settle` returns for them; it is given them newest first."""
+        """Replaces the backups of a database by what `settle` returns for them; it is given them newest first."""
         own = self.databases.get(database, ())
         found = settle([self.backups[candidate.name] for candidate in own])
         changed = {each.name: each for each in found if self.backups[each.name] is not each}
@@ -63,7 +63,7 @@ class Inventory:
         self.backups.update(changed)
 
     def with_backups(self, backups: Iterable[Backup]) -> "Inventory":
-        """Return an inventory with these backups, checked with the key, in place of those of the same names."""
+        """Returns an inventory with these backups, checked with the key, in place of those of the same names."""
         changed = {each.name: each for each in backups if self.backups[each.name] is not each}
         databases = {name: self._update_all(own, changed) for name, own in self.databases.items()}
         return replace(self, backups={**self.backups, **changed}, databases=databases)
@@ -72,23 +72,23 @@ class Inventory:
         return [_update(each, self.backups[each.name], changed.get(each.name)) for each in own]
 
     def size_of(self, name: BackupName) -> int:
-        """Return the size of all objects of a backup in bytes."""
+        """Returns the size of all objects of a backup in bytes."""
         return sum(item.size_bytes for item in self.objects[name])
 
     def beside_manifest(self, name: BackupName) -> list[StoredObject]:
-        """Return the objects of a backup without its manifest and hold: verdicts first, then artifacts."""
+        """Returns the objects of a backup without its manifest and hold: verdicts first, then artifacts."""
         others = [item for item in self.objects[name] if _role(item) not in ("manifest", "hold")]
         return sorted(others, key=lambda item: (_role(item) != "verdict", item.name))
 
 
 def take_inventory(store: Store) -> Inventory:
-    """List the store once. Raises StoreError if it cannot be listed or read."""
+    """Lists the store once. Raises StoreError if it cannot be listed or read."""
     with garbage_collection_paused():
         return inventory_of(store, store.list_objects(start=BESIDE_TRAIL))
 
 
 def inventory_of(store: Store, listing: Iterable[StoredObject]) -> Inventory:
-    """Make the inventory from a listing of the whole store. Raises StoreError."""
+    """Makes the inventory from a listing of the whole store. Raises StoreError."""
     now = utc_now()
     retired: dict[str, datetime] = {}
     objects: dict[BackupName, tuple[StoredObject, ...]] = {}
@@ -110,7 +110,7 @@ def inventory_of(store: Store, listing: Iterable[StoredObject]) -> Inventory:
 
 
 def _candidate(store: Store, backup: Backup, objects: Iterable[StoredObject], *, own_time: bool) -> Candidate:
-    """Return the backup as retention judges it. `own_time`: the store dates objects by its own clock."""
+    """Returns the backup as retention judges it. `own_time`: the store dates objects by its own clock."""
     summary, damaged = backup.summary, backup.damaged
     newer_format = _is_newer(store, backup)
     if summary is not None:
@@ -132,7 +132,7 @@ def _candidate(store: Store, backup: Backup, objects: Iterable[StoredObject], *,
 
 
 def _update(candidate: Candidate, before: Backup, found: Backup | None) -> Candidate:
-    """Return the candidate updated by a check. What the other store knows is kept unless the check changed it."""
+    """Returns the candidate updated by a check. What the other store knows is kept unless the check changed it."""
     if found is None:
         return candidate
     verified = candidate.verified if found.verified == before.verified else found.verified
@@ -140,7 +140,7 @@ def _update(candidate: Candidate, before: Backup, found: Backup | None) -> Candi
 
 
 def _is_newer(store: Store, backup: Backup) -> bool:
-    """Return whether a newer Litekeep wrote the manifest. It may then need other backups in an unknown way."""
+    """Returns whether a newer Litekeep wrote the manifest. It may then need other backups in an unknown way."""
     found: Any = backup.summary.format if backup.summary else None
     if backup.damaged is not None:
         try:

@@ -42,7 +42,7 @@ class Lease:
         return self.stored.created_at
 
     def check(self) -> None:
-        """Check that the lease is still ours. Raises LeaseLost if it is not, or if the store fails."""
+        """Checks that the lease is still ours. Raises LeaseLost if it is not, or if the store fails."""
         if self.clock() >= self.expires_at - MARGIN:
             raise LeaseLost(f"{self.task} stopped after {LENGTH}, when its lease ended: run it again for the rest")
         try:
@@ -57,7 +57,7 @@ class Lease:
 
 @contextmanager
 def leased(store: Store, task: str, clock: Clock) -> Iterator[Lease]:
-    """Hold the lease of `task` during the block, and release it afterwards.
+    """Holds the lease of `task` during the block, and releases it afterwards.
 
     Raises StoreError if another run has it; the message says who and until when.
     """
@@ -69,7 +69,7 @@ def leased(store: Store, task: str, clock: Clock) -> Iterator[Lease]:
 
 
 def _take(store: Store, task: str, clock: Clock) -> Lease:
-    """Create the next lease of the task. Raises StoreError if another run holds or has just taken it."""
+    """Creates the next lease of the task. Raises StoreError if another run holds or has just taken it."""
     last = _last(store, task)
     number = 1
     if last is not None:
@@ -100,7 +100,7 @@ def _check_expired(store: Store, task: str, last: StoredObject, now: datetime) -
 
 
 def _terms(store: Store, last: StoredObject) -> tuple[str, datetime]:
-    """Return the owner and the end of a lease: at most an hour after it was stored, even if it says otherwise."""
+    """Returns the owner and the end of a lease: at most an hour after it was stored, even if it says otherwise."""
     try:
         content, ends = read_numbered(store, last, LENGTH)
         return printable(str(content["owner"])[:80], ""), ends
@@ -120,7 +120,7 @@ def _all(store: Store, task: str) -> dict[int, StoredObject]:
 
 
 def _remove_up_to(lease: Lease) -> None:
-    """Delete the leases of killed runs, then this one: only the highest number is valid."""
+    """Deletes the leases of killed runs, then this one: only the highest number is valid."""
     own = lock_names.lease_number(lease.task, lease.stored.name) or 0
     with suppress(StoreError):  # a lease that cannot be deleted expires
         remove_numbered(lease.store, _all(lease.store, lease.task), own)

@@ -16,7 +16,7 @@ LEFT_FOR = timedelta(days=1)
 
 
 def find_orphans(inventory: Inventory, store_now: datetime) -> list[tuple[BackupName, list[StoredObject]]]:
-    """Return the objects to delete of each backup without a manifest that is not on hold."""
+    """Returns the objects to delete of each backup without a manifest that is not on hold."""
     return [
         (name, inventory.beside_manifest(name))
         for name in sorted(inventory.strays, key=lambda name: name.prefix)
@@ -26,7 +26,7 @@ def find_orphans(inventory: Inventory, store_now: datetime) -> list[tuple[Backup
 
 
 def held_orphans(inventory: Inventory) -> Iterator[str]:
-    """Yield a line for each backup that is on hold although its manifest is missing."""
+    """Yields a line for each backup that is on hold although its manifest is missing."""
     for name in inventory.strays:
         if _is_held(inventory, name):
             yield (

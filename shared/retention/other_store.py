@@ -39,12 +39,12 @@ class OtherStore:
     failure: str | None = None
 
     def applied(self, inventory: Inventory) -> Inventory:
-        """Return the inventory of the store being cleaned, updated with what is known from the other."""
+        """Returns the inventory of the store being cleaned, updated with what is known from the other."""
         known = {name: [self._updated(each, inventory) for each in own] for name, own in inventory.databases.items()}
         return replace(inventory, databases=known, retired={**inventory.retired, **self.retired})
 
     def is_held(self, name: BackupName) -> bool:
-        """Return whether the other store holds a backup. After a failure it is not asked again.
+        """Returns whether the other store holds a backup. After a failure it is not asked again.
 
         Raises StoreError if it fails and is required.
         """
@@ -69,12 +69,12 @@ class OtherStore:
 
 
 def view_of_copy_store(copy: Store) -> OtherStore:
-    """Return what a cleanup of the main store needs to know about the copy store: its holds. Raises StoreError."""
+    """Returns what a cleanup of the main store needs to know about the copy store: its holds. Raises StoreError."""
     return OtherStore(copy, _held(take_inventory(copy)), required=False)
 
 
 def view_of_main_store(main: Store, outcome: Outcome, gone: Collection[BackupName]) -> OtherStore:
-    """Return what a cleanup of the copy store needs to know about the main store, which has lost the backups `gone`."""
+    """Returns what a cleanup of the copy store needs to know about the main store, which lost the backups `gone`."""
     inventory = outcome.inventory
     decisions = [each for each in outcome.plan.decisions if each.backup.name not in gone]
     return OtherStore(
@@ -88,7 +88,7 @@ def view_of_main_store(main: Store, outcome: Outcome, gone: Collection[BackupNam
 
 
 def _held(inventory: Inventory) -> Mapping[BackupName, str]:
-    """Return the reasons of all holds, also of backups without a manifest: the other store may still have it."""
+    """Returns the reasons of all holds, also of backups without a manifest: the other store may still have it."""
     bare = {
         name: "by a hold whose backup is gone there"
         for name in inventory.strays
@@ -98,5 +98,5 @@ def _held(inventory: Inventory) -> Mapping[BackupName, str]:
 
 
 def _is_a_copy(one: Backup, other: Backup) -> bool:
-    """Return whether both backups have the same content. The same id alone does not prove that."""
+    """Returns whether both backups have the same content. The same id alone does not prove that."""
     return bool(one.artifacts) and (one.created_at, one.artifacts) == (other.created_at, other.artifacts)

@@ -44,6 +44,6 @@ class Outcome:
         return round(max((100 * gone[database] / had[database] for database in gone), default=0.0), 1)
 
     def frees(self, decision: RetentionDecision) -> int:
-        """Return the bytes that deleting that backup frees; 0 if it is kept."""
+        """Returns the bytes that deleting that backup frees; 0 if it is kept."""
         name = decision.backup.name
         return self.inventory.size_of(name) if name in self.to_delete else 0

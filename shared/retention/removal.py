@@ -1,4 +1,4 @@
-"""Delete one backup before its retention ends, on request."""
+"""Deletes one backup before its retention ends, on request."""
 
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -38,7 +38,7 @@ def delete_backup(
     check_allowed: Callable[[Backup], None] = _allow,
     clock: Clock = utc_now,
 ) -> Removed:
-    """Delete a backup, its manifest first, so that an interrupted delete leaves only orphaned objects.
+    """Deletes a backup, its manifest first, so that an interrupted delete leaves only orphaned objects.
 
     `check_allowed` is called last, and raises if the backup must not be deleted. Raises UsageError if there is no such
     backup or more than one, and LitekeepError if it is held, if another backup needs it, or if it is the last good one

@@ -45,7 +45,7 @@ def retire(store: Store, database: str, reason: str, by: str, *, clock: Clock = 
 def note_retired(
     objects: Iterable[StoredObject], now: datetime, retired: dict[str, datetime]
 ) -> Iterator[StoredObject]:
-    """Pass on a listing, and add the retired databases and their dates to `retired`."""
+    """Passes on a listing, and adds the retired databases and their dates to `retired`."""
     for item in objects:
         database = lock_names.parse_retired(item.name)
         if database is not None and not is_future(item.created_at, now):
@@ -54,5 +54,5 @@ def note_retired(
 
 
 def is_retired(retired: Mapping[str, datetime], database: str, taken: Iterable[datetime]) -> bool:
-    """Return whether a database is retired and no backup of it was taken since."""
+    """Returns whether a database is retired and no backup of it was taken since."""
     return database in retired and all(moment <= retired[database] for moment in taken)

@@ -1,4 +1,4 @@
-"""Refuse retention rules that delete sooner than those of the last cleanup, until they were shown.
+"""Refuses retention rules that delete sooner than those of the last cleanup, until they were shown.
 
 A wrong ENVIRONMENT or a typo in BACKUP_RETENTION must not delete anything unnoticed. So a cleanup records the rules
 that it applied, and refuses shorter ones until a dry run with them is recorded too, or --force is given. The records
@@ -36,7 +36,7 @@ class _Record:
 
 
 def shorter_than_before(store: Store, policy: RetentionPolicy, clock: Clock) -> str | None:
-    """Return which rules are shorter than in the last cleanup, or None if there are none or a dry run showed them.
+    """Returns which rules are shorter than in the last cleanup, or None if there are none or a dry run showed them.
 
     Raises StoreError.
     """
@@ -56,7 +56,7 @@ def shorter_than_before(store: Store, policy: RetentionPolicy, clock: Clock) -> 
 
 
 def refuse_shorter(store: Store, policy: RetentionPolicy, clock: Clock) -> None:
-    """Raise LitekeepError for rules that would delete sooner, unless `policy.force` is set. Raises StoreError."""
+    """Raises LitekeepError for rules that would delete sooner, unless `policy.force` is set. Raises StoreError."""
     shorter = None if policy.force else shorter_than_before(store, policy, clock)
     if shorter is not None:
         raise LitekeepError(
@@ -67,7 +67,7 @@ def refuse_shorter(store: Store, policy: RetentionPolicy, clock: Clock) -> None:
 
 
 def show_shorter(store: Store, policy: RetentionPolicy, clock: Clock) -> str | None:
-    """Record that a dry run showed shorter rules, and return a line about them, or None. Raises StoreError."""
+    """Records that a dry run showed shorter rules, and returns a line about them, or None. Raises StoreError."""
     shorter = shorter_than_before(store, policy, clock)
     if shorter is None:
         return None
@@ -80,7 +80,7 @@ def show_shorter(store: Store, policy: RetentionPolicy, clock: Clock) -> str | N
 
 
 def record_applied(store: Store, policy: RetentionPolicy, clock: Clock) -> None:
-    """Record the rules of a cleanup unless the last one had the same, and delete old records. Raises StoreError."""
+    """Records the rules of a cleanup unless the last one had the same, and deletes old records. Raises StoreError."""
     records = list(_records(store, clock()))
     last = next((record for record in records if record.applied), None)
     if last is None or last.rules != _rules(policy):
@@ -95,7 +95,7 @@ def _write(store: Store, policy: RetentionPolicy, moment: datetime, *, applied: 
 
 
 def _rules(policy: RetentionPolicy) -> dict[str, int]:
-    """Return the retention by kind in seconds, and the minimum number of good backups to keep."""
+    """Returns the retention by kind in seconds, and the minimum number of good backups to keep."""
     lengths = {kind.value: int(policy.lengths[kind].total_seconds()) for kind in Kind}
     return {**lengths, "BACKUP_MIN_KEEP": policy.min_keep}
 
@@ -107,7 +107,7 @@ def _format(name: str, value: int) -> str:
 
 
 def _records(store: Store, now: datetime) -> Iterator[_Record]:
-    """Yield the valid records, newest first."""
+    """Yields the valid records, newest first."""
     found = []
     for item in store.list_objects(lock_names.RULES):
         parsed = lock_names.parse_rules_record(item.name)

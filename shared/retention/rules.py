@@ -44,7 +44,7 @@ if TYPE_CHECKING:
 
 
 def plan(backups: Iterable[Candidate], policy: RetentionPolicy, now: datetime) -> RetentionPlan:
-    """Decide on every backup, in O(n log n)."""
+    """Decides on every backup, in O(n log n)."""
     by_database: dict[str, list[Candidate]] = {}
     for backup in backups:
         by_database.setdefault(backup.name.database, []).append(backup)
@@ -61,7 +61,7 @@ def plan(backups: Iterable[Candidate], policy: RetentionPolicy, now: datetime) -
 
 
 def kept_until(backup: Candidate, policy: RetentionPolicy) -> datetime:
-    """Return when a backup expires: the later of the promise in its manifest and the current policy."""
+    """Returns when a backup expires: the later of the promise in its manifest and the current policy."""
     by_policy = _by_policy(backup, policy)
     return max(by_policy, backup.keep_until or by_policy)
 
@@ -147,7 +147,7 @@ class _Judge:
     def _rule_that_keeps_all(
         self, since_proven: Sequence[Candidate], proven: Candidate | None
     ) -> tuple[Rule, str] | None:
-        """Return the rule that keeps all backups of the database, if any.
+        """Returns the rule that keeps all backups of the database, if any.
 
         `proven` is the newest verified backup; `since_proven` are newer ones, none of them dated in the future.
         """
@@ -219,7 +219,7 @@ class _Judge:
 
 
 def _weight(backups: Iterable[Candidate]) -> int:
-    """Return the number of backups, counting the continuous points of one day as one because they are so many."""
+    """Returns the number of backups, counting the continuous points of one day as one because they are so many."""
     return len({backup.created_at.date() if backup.name.kind is Kind.CONTINUOUS else backup.name for backup in backups})
 
 

@@ -21,7 +21,7 @@ class Fleet:
 
 
 def find_fleet(address: Address, wanted: tuple[str, ...], index: int, count: int) -> Fleet:
-    """Return the databases assigned to task `index` of `count`, out of all of the project (`ALL`) or of those named.
+    """Returns the databases assigned to task `index` of `count`, out of all of the project (`ALL`) or of those named.
 
     A name that does not exist is assigned too, so that its backup fails visibly. Raises UsageError if there is no such
     task, and SourceError if the node cannot be asked or lists no databases.
@@ -42,7 +42,7 @@ def find_fleet(address: Address, wanted: tuple[str, ...], index: int, count: int
 
 
 def share_by_size(found: list[Listed], index: int, count: int) -> list[Listed]:
-    """Return the databases of task `index` of `count`. The shares are disjoint, complete and of about equal size.
+    """Returns the databases of task `index` of `count`. The shares are disjoint, complete and of about equal size.
 
     Each task computes this from its own listing. Sizes are therefore rounded up to a power of two in MiB: a database
     that grows between two listings moves the others only if it passes such a bound.

@@ -50,7 +50,7 @@ class _Terms:
 
 
 def slot_of(kind: Kind, database: str, schedule: Schedule | None, now: datetime) -> Slot:
-    """Return the slot for which a run that starts now was started. None as the schedule means the kind's default."""
+    """Returns the slot for which a run that starts now was started. None as the schedule means the kind's default."""
     return Slot(kind, database, (schedule or DEFAULT_SCHEDULES[kind]).slot_at(now + EARLY))
 
 
@@ -58,7 +58,7 @@ def slot_of(kind: Kind, database: str, schedule: Schedule | None, now: datetime)
 def claimed(
     store: Store, slot: Slot, runner: Runner, backed_up: Callable[[datetime], bool], clock: Clock
 ) -> Iterator[bool]:
-    """Claim a slot, and yield whether this run has it. If the block raises, the slot is released.
+    """Claims a slot, and yields whether this run has it. If the block raises, the slot is released.
 
     `backed_up` returns whether the store has a backup of that kind and database taken since the given time.
     Raises StoreError if the store cannot be read or written.
@@ -75,7 +75,7 @@ def claimed(
 def _take(
     store: Store, slot: Slot, runner: Runner, backed_up: Callable[[datetime], bool], clock: Clock
 ) -> tuple[Slot, int] | None:
-    """Return the claimed slot and the number of the claim; None if another run has the slot, or its backup exists."""
+    """Returns the claimed slot and the number of the claim; None if another run has the slot, or its backup exists."""
     if runner.attempt > 0:
         slot = _slot_of_earlier_attempt(store, slot, runner) or slot
     claims = {number: item for _, number, item in _claims(store, slot.prefix)}
@@ -106,7 +106,7 @@ def _write(store: Store, slot: Slot, number: int, runner: Runner, clock: Clock, 
 
 
 def _slot_of_earlier_attempt(store: Store, slot: Slot, runner: Runner) -> Slot | None:
-    """Return the slot that an earlier attempt of this task claimed; by now the next slot may have begun."""
+    """Returns the slot that an earlier attempt of this task claimed; by now the next slot may have begun."""
     for back in range(_DAYS_BACK):
         day = slot.begins_at - timedelta(days=back)
         for claimed_slot, _, item in reversed(_claims(store, claims_prefix(slot.kind, slot.database, day))):
@@ -121,7 +121,7 @@ def _claims(store: Store, prefix: str) -> list[tuple[Slot, int, StoredObject]]:
 
 
 def _terms(store: Store, item: StoredObject) -> _Terms:
-    """Read a claim. It ends at most an hour after it was stored, even if it says otherwise.
+    """Reads a claim. It ends at most an hour after it was stored, even if it says otherwise.
 
     A claim with invalid contents is treated as ended: it must not prevent a scheduled backup.
     """

@@ -10,7 +10,7 @@ Item = TypeVar("Item")
 
 
 def share(items: Iterable[Item], index: int, count: int, *, name: Callable[[Item], str]) -> list[Item]:
-    """Return the items assigned to task `index` of `count`, in the given order.
+    """Returns the items assigned to task `index` of `count`, in the given order.
 
     Items are assigned by a hash of their name, not by position: each task lists the store itself, and positions change
     meanwhile. So each item belongs to exactly one task, even if the lists differ. Databases are assigned by size

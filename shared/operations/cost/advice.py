@@ -25,7 +25,7 @@ class Advice:
 
 
 def advise(usage: Usage, prices: Prices, location: str, now: datetime) -> list[Advice]:
-    """Return possible changes, the largest saving first. Raises UsageError for a location without prices."""
+    """Returns possible changes, the largest saving first. Raises UsageError for a location without prices."""
     storage = prices.storage(location)
     by_kind: dict[str, list[Item]] = defaultdict(list)
     for item in usage.items:
@@ -43,7 +43,7 @@ def advise(usage: Usage, prices: Prices, location: str, now: datetime) -> list[A
 def _class_of(
     kind: str, items: list[Item], storage: dict[str, float], prices: Prices, now: datetime
 ) -> Iterator[Advice]:
-    """Yield advice on moving artifacts of a kind to another class after 30 days, at the rate of the last 30 days.
+    """Yields advice on moving artifacts of a kind to another class after 30 days, at the rate of the last 30 days.
 
     Covers the class that Terraform sets, classes that would save more, and classes that would cost more.
     """
@@ -113,7 +113,7 @@ def _soft_delete(usage: Usage, storage: dict[str, float]) -> Iterator[Advice]:
 
 
 def _kept_days(items: list[Item]) -> float | None:
-    """Return how many days a kind is kept, by its newest manifest, or None if unknown."""
+    """Returns how many days a kind is kept, by its newest manifest, or None if unknown."""
     known = [item for item in items if item.keep_until is not None]
     if not known:
         return None

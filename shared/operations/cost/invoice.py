@@ -54,7 +54,7 @@ class Invoice:
         return sum(line.amount for line in self.lines)
 
     def by(self, name: str) -> dict[str, float]:
-        """Return sums by `kind`, `database` or `storage_class`, without lines that have none."""
+        """Returns sums by `kind`, `database` or `storage_class`, without lines that have none."""
         sums: dict[str, float] = defaultdict(float)
         for line in self.lines:
             if (value := getattr(line, name)) is not None:
@@ -72,7 +72,7 @@ class _Missing:
 
 
 def make_invoice(usage: Usage, prices: Prices, terms: Terms, now: datetime) -> Invoice:
-    """Compute the invoice. Raises UsageError for a location without prices."""
+    """Computes the invoice. Raises UsageError for a location without prices."""
     missing, storage = _Missing(), prices.storage(terms.location)
     recent = [item for item in usage.items if now - MONTH < item.created_at <= now]
     lines = [
@@ -115,7 +115,7 @@ def _operations(usage: Usage, recent: Iterable[Item], prices: Prices, missing: _
 
 
 def _reads(usage: Usage, recent: Iterable[Item], prices: Prices, missing: _Missing) -> Iterator[InvoiceLine]:
-    """Yield lines for reads, assuming that each verdict read its backup's manifest and artifacts once."""
+    """Yields lines for reads, assuming that each verdict read its backup's manifest and artifacts once."""
     of_backup: dict[object, list[Item]] = defaultdict(list)
     for item in usage.items:
         if item.role == "manifest" or item.is_artifact:
@@ -180,7 +180,7 @@ def _jobs(recent: Iterable[Item], prices: Prices, terms: Terms, missing: _Missin
 
 
 def _forecast(items: Iterable[Item], recent: Iterable[Item], storage: dict[str, float], now: datetime) -> float:
-    """Estimate the monthly storage cost in 30 days: objects kept beyond then, and new ones at the current rate."""
+    """Estimates the monthly storage cost in 30 days: objects kept beyond then, and new ones at the current rate."""
     later, everything = now + MONTH, list(items)
     first = min((item.created_at for item in everything), default=now)
     days = max(1.0, min(30.0, (now - first).total_seconds() / 86400))

@@ -12,7 +12,7 @@ from shared.text import printable
 def to_markdown(
     url: str, invoice: Invoice, advice: Sequence[Advice], prices: Prices, location: str, now: datetime
 ) -> str:
-    """Return the page."""
+    """Returns the page."""
     return "\n".join(_lines(url, invoice, advice, prices, location, now)) + "\n"
 
 
@@ -60,6 +60,6 @@ def _lines(
 
 
 def _escape(text: str) -> str:
-    """Escape an untrusted name: one line, without characters that Markdown or HTML interpret."""
+    """Escapes an untrusted name: one line, without characters that Markdown or HTML interpret."""
     line = printable(text)
     return "".join(f"&#{ord(character)};" if character in "<>&|`*[]\\" else character for character in line)

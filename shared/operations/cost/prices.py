@@ -48,7 +48,7 @@ class Prices(BaseModel):
     schedules_free: Days = 0
 
     def storage(self, location: str) -> dict[str, float]:
-        """Return the storage prices by class. Raises UsageError for a location that is not in the file."""
+        """Returns the storage prices by class. Raises UsageError for a location that is not in the file."""
         found = self.storage_gib_month.get(location.lower())
         if found is None:
             known = ", ".join(sorted(self.storage_gib_month))
@@ -60,7 +60,7 @@ class Prices(BaseModel):
 
 
 def read_prices(path: Path | None = None) -> Prices:
-    """Read the price file at `path`, or the one that comes with Litekeep. Raises UsageError."""
+    """Reads the price file at `path`, or the one that comes with Litekeep. Raises UsageError."""
     if path is None:
         return Prices.model_validate_json(files("shared.operations.cost").joinpath("prices.json").read_bytes())
     try:

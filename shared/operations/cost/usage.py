@@ -44,7 +44,7 @@ class Usage:
 
 
 def take_usage(store: Store) -> Usage:
-    """List the objects of the store, and the soft-deleted ones. Raises StoreError."""
+    """Lists the objects of the store, and the soft-deleted ones. Raises StoreError."""
     with garbage_collection_paused():
         listed = list(store.list_objects(""))
         until = {backup.name: backup.keep_until for backup in Catalog(store).assemble(named(listed))}

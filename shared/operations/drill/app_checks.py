@@ -45,7 +45,7 @@ class Expected:
     value: int | float | str | None = None
 
     def fits(self, rows: list[tuple[object, ...]]) -> bool:
-        """Return whether the result is as expected. `rows` are at most the first two."""
+        """Returns whether the result is as expected. `rows` are at most the first two."""
         if self.comparison == "no rows" or len(rows) != 1:
             return self.comparison == "no rows" and not rows
         (found,) = rows[0]
@@ -72,7 +72,7 @@ class AppCheck:
 
 
 def read_app_checks(path: Path) -> list[AppCheck]:
-    """Read the checks of a file, in order. Raises UsageError that names the wrong line but never quotes it."""
+    """Reads the checks of a file, in order. Raises UsageError that names the wrong line but never quotes it."""
     try:
         with path.open("rb") as file:
             content = file.read(_LARGEST_FILE + 1)
@@ -90,7 +90,7 @@ def read_app_checks(path: Path) -> list[AppCheck]:
 
 
 def parse_app_checks(text: str, source: str) -> list[AppCheck]:
-    """Parse the checks of a text, which errors call `source`. Raises UsageError."""
+    """Parses the checks of a text, which errors call `source`. Raises UsageError."""
     checks: dict[str, AppCheck] = {}
     for line, block in _blocks(text, source):
         check = _check(block, f"BACKUP_DRILL_SQL: {source}, line {line}")
@@ -101,7 +101,7 @@ def parse_app_checks(text: str, source: str) -> list[AppCheck]:
 
 
 def _blocks(text: str, source: str) -> Iterator[tuple[int, list[str]]]:
-    """Yield the lines of each check, with the number of the first."""
+    """Yields the lines of each check, with the number of the first."""
     start, block = 0, list[str]()
     for number, line in enumerate(text.split("\n"), 1):
         if _NAME.fullmatch(line.strip()):
@@ -160,7 +160,7 @@ def _number(text: str) -> int | float:
 
 
 def _same(found: object, wanted: float | str | None) -> bool:
-    """Compare as SQLite's IS does: 1 and 1.0 are the same, 1 and '1' are not."""
+    """Compares as SQLite's IS does: 1 and 1.0 are the same, 1 and '1' are not."""
     if wanted is None or found is None:
         return found is wanted
     if isinstance(wanted, str):

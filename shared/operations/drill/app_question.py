@@ -1,4 +1,4 @@
-"""Run one query of the application on a restored database: read-only, for a limited time, without showing values.
+"""Runs one query of the application on a restored database: read-only, for a limited time, without showing values.
 
 It runs in the confined process on a private copy, opened as immutable. SQLite's authorizer allows only reading
 (https://sqlite.org/c3ref/set_authorizer.html), so no statement can reach another file.
@@ -33,7 +33,7 @@ _PRAGMAS = frozenset(
 def ask(
     _call: Call, path: str, name: str, sql: str, comparison: Comparison, value: float | str | None, seconds: float
 ) -> list[Any]:
-    """Run one check in the confined process. Returns whether it passed, and a sentence for the report."""
+    """Runs one check in the confined process. Returns whether it passed, and a sentence for the report."""
     check = AppCheck(name, sql, Expected(comparison, value))
     try:
         with closing(open_snapshot(Path(path))) as connection:
@@ -126,7 +126,7 @@ class _Query:
         return time.monotonic() > self._ends_at
 
     def _describe(self, error: apsw.Error) -> str:
-        """Describe an error. SQLite's message is repeated only before the query runs; afterwards it may quote a row."""
+        """Describes an error. SQLite's message is used only before the query runs; later it may quote a row."""
         if isinstance(error, apsw.AuthError):
             return "the query may only read this database"
         if self._statements:

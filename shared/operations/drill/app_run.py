@@ -1,4 +1,4 @@
-"""Run the application's checks on a restored database, in a process with limits."""
+"""Runs the application's checks on a restored database, in a process with limits."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -17,7 +17,7 @@ _START_SECONDS = 1.0  # CPU time of the process before the query starts
 
 
 def run_app_checks(path: Path, checks: Sequence[AppCheck], *, seconds_each: float = SECONDS_EACH) -> list[Check]:
-    """Return the verdict of each check, in order. Verdicts contain no value of a row.
+    """Returns the verdict of each check, in order. Verdicts contain no value of a row.
 
     The file must not be in use. A query that fails or takes longer than `seconds_each` does not pass.
     """
@@ -32,7 +32,7 @@ def run_app_checks(path: Path, checks: Sequence[AppCheck], *, seconds_each: floa
 def _run_in_one_process(
     child: Confined, path: Path, checks: Sequence[AppCheck], seconds: float, limits: Limits
 ) -> list[Check]:
-    """Return verdicts up to the first query that ended the process, and including it."""
+    """Returns verdicts up to the first query that ended the process, and including it."""
     verdicts: list[Check] = []
     for check in checks:
         wanted = check.expected

@@ -92,7 +92,7 @@ class Task:
 
 
 def attempt(task: Task, *, stopwatch: Stopwatch, progress: Progress = silent) -> Attempt:
-    """Restore into a scratch folder, which is removed even if this is interrupted.
+    """Restores into a scratch folder, which is removed even if this is interrupted.
 
     Faults of the backup, the stores, the disk or the key are results of the drill; they are returned, not raised.
     """
@@ -150,7 +150,7 @@ def _not_good(empty: Attempt, reason: str) -> Attempt:
 
 
 def _missing(task: Task, empty: Attempt, error: ObjectMissing) -> Attempt:
-    """Return the result for a missing artifact: the backup is bad, unless it was deleted meanwhile."""
+    """Returns the result for a missing artifact: the backup is bad, unless it was deleted meanwhile."""
     try:
         still_there = is_stored(task.catalog.store, empty.backup.manifest)
     except StoreError as other:

@@ -1,4 +1,4 @@
-"""Restore as on an empty machine: in a new process that gets only the store's address and the key.
+"""Restores as on an empty machine: in a new process that gets only the store's address and the key.
 
 Its home is a new folder and its environment has no settings and no cache. It shares this process's code and Google
 identity. It prints its result as JSON.
@@ -31,7 +31,7 @@ _TARGET = "restored.sqlite"
 
 
 def restore_on_a_bare_machine(store: str, key_name: str, backup: BackupName, machine: Path) -> tuple[Path, list[Check]]:
-    """Restore into the new folder `machine`. Returns the file and its checks.
+    """Restores into the new folder `machine`. Returns the file and its checks.
 
     Raises NotGood if the backup is bad, and LitekeepError if the store, the disk or the key failed.
     """
@@ -54,7 +54,7 @@ def restore_on_a_bare_machine(store: str, key_name: str, backup: BackupName, mac
 
 
 def _key_on_machine(key_name: str, machine: Path) -> str:
-    """Return the key's name on the new machine. A key file is copied there; a Cloud KMS key keeps its name."""
+    """Returns the key's name on the new machine. A key file is copied there; a Cloud KMS key keeps its name."""
     if not key_name.startswith("file:"):
         return key_name
     shutil.copyfile(Path(key_name.removeprefix("file:")).expanduser(), machine / _KEY_FILE)
@@ -73,7 +73,7 @@ def _answer(printed: bytes, code: int) -> list[Check]:
 
 
 def main() -> None:
-    """Run in the new process: read store, key and backup from the argument, and print the result."""
+    """Runs in the new process: reads store, key and backup from the argument, and prints the result."""
     print(json.dumps(_restored(json.loads(sys.argv[2]))))
 
 

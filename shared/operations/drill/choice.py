@@ -1,4 +1,4 @@
-"""Choose the backups that a drill restores: the latest verified one, a random older one, and a random moment.
+"""Chooses the backups that a drill restores: the latest verified one, a random older one, and a random moment.
 
 The report keeps the random seed, so that the choice can be repeated.
 """
@@ -30,7 +30,7 @@ class Choice:
 
 
 def choose(backups: Sequence[Backup], seed: int) -> Choice:
-    """Choose among the backups of one database.
+    """Chooses among the backups of one database.
 
     The older backup is one taken no later than the latest verified one and not known to be bad; it may be unverified.
     The same seed and backups give the same choice, in any order of `backups`.
@@ -48,7 +48,7 @@ def choose(backups: Sequence[Backup], seed: int) -> Choice:
 
 
 def _moment(newest_first: Sequence[Backup], seed: int) -> tuple[datetime | None, Backup | None]:
-    """Return a random moment between the oldest and the newest good point, and the newest good backup before it."""
+    """Returns a random moment between the oldest and the newest good point, and the newest good backup before it."""
     usable = [each for each in newest_first if each.good and not each.future and not _is_safety(each)]
     points = [each for each in usable if each.name.kind is Kind.CONTINUOUS]
     if not points:

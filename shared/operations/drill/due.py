@@ -18,7 +18,7 @@ def is_full(now: datetime) -> bool:
 
 
 def next_due(now: datetime) -> date:
-    """Return the first day after today on which a drill is due."""
+    """Returns the first day after today on which a drill is due."""
     day = now.astimezone(UTC).date() + timedelta(days=1)
     while not _is_first_sunday(day):
         day += timedelta(days=1)

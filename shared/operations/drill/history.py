@@ -56,12 +56,12 @@ class PastDrill:
 
 
 def drill_names(store: Store, database: str | None = None) -> list[DrillName]:
-    """Return the drills of a database, or of all, newest first, by one listing. Raises StoreError."""
+    """Returns the drills of a database, or of all, newest first, by one listing. Raises StoreError."""
     return [name for name, _ in _listed(store, database)]
 
 
 def past_drills(store: Store, database: str | None = None) -> list[PastDrill]:
-    """Return all drills, newest first, with the figures of the newest sixty of each database. Raises StoreError.
+    """Returns all drills, newest first, with the figures of the newest sixty of each database. Raises StoreError.
 
     If the policy names a verifier, drills that it has not signed are left out.
     """
@@ -91,7 +91,7 @@ def _by_time(name: DrillName) -> tuple[Any, str]:
 
 
 def read_drill(store: Store, name: DrillName) -> PastDrill | None:
-    """Return one drill with its figures, or None if its signature is not valid. Raises StoreError."""
+    """Returns one drill with its figures, or None if its signature is not valid. Raises StoreError."""
     try:
         with store.open(name.report) as stream:
             content = stream.read(_LARGEST_REPORT + 1)
@@ -101,7 +101,7 @@ def read_drill(store: Store, name: DrillName) -> PastDrill | None:
 
 
 def _read(name: DrillName, content: bytes | None) -> PastDrill | None:
-    """Read a report; `content` is None if it is gone."""
+    """Reads a report; `content` is None if it is gone."""
     try:
         document = json.loads(content) if content is not None and len(content) <= _LARGEST_REPORT else None
     except (ValueError, RecursionError):
@@ -131,7 +131,7 @@ def _figures(name: DrillName, document: dict[str, Any]) -> PastDrill:
 
 
 def trends(past: Iterable[PastDrill]) -> dict[Scenario, Trend]:
-    """Return the recovery times of each scenario in past drills, which are given newest first."""
+    """Returns the recovery times of each scenario in past drills, which are given newest first."""
     found: dict[Scenario, Trend] = {}
     drills = list(past)
     for scenario in Scenario:

@@ -1,4 +1,4 @@
-"""Judge the restores of a drill: recovery times and recovery points against their targets, and the findings."""
+"""Judges the restores of a drill: recovery times and recovery points against their targets, and the findings."""
 
 from collections.abc import Iterator, Mapping, Sequence
 from datetime import datetime, timedelta
@@ -16,7 +16,7 @@ from shared.text import duration
 def recovery_times(
     attempts: Sequence[Attempt], *, has_copy_store: bool, rehearsals: Sequence[Rehearsal] = ()
 ) -> list[RecoveryTime]:
-    """Compare each scenario with its target. A failed recovery has no time and misses its target.
+    """Compares each scenario with its target. A failed recovery has no time and misses its target.
 
     A scenario that was played counts with its own time. If only scenarios were played, the others are left out.
     """
@@ -54,7 +54,7 @@ def _measured(attempts: Sequence[Attempt], *, has_copy_store: bool) -> list[Reco
 def recovery_points(
     backups: Sequence[Backup], now: datetime, unchanged: Mapping[BackupName, datetime] = MappingProxyType({})
 ) -> list[RecoveryPoint]:
-    """Compare the age of the newest backup not known to be bad with its target, for each kind in the store.
+    """Compares the age of the newest backup not known to be bad with its target, for each kind in the store.
 
     `unchanged` maps a backup to the time when the database was last found unchanged since it.
     """
@@ -78,7 +78,7 @@ def findings(
     points: Sequence[RecoveryPoint],
     rehearsals: Sequence[Rehearsal] = (),
 ) -> Iterator[str]:
-    """Yield a sentence for each thing that needs attention."""
+    """Yields a sentence for each thing that needs attention."""
     if not rehearsals and not any(attempt.role is Role.LATEST for attempt in attempts):
         yield f"no verified backup of {database}: take one with litekeep backup --verify, or run litekeep verify --all"
     for attempt in attempts:

@@ -19,7 +19,7 @@ _LINKS = re.compile(r"(?<=:)(?=//)|(?<=www)(?=\.)", re.IGNORECASE)  # Markdown m
 
 
 def to_markdown(drill: Drill) -> str:
-    """Return the page. It refers to the plot by its file name, in the same folder."""
+    """Returns the page. It refers to the plot by its file name, in the same folder."""
     verdict = "passed" if drill.passed else "failed"
     took = duration((drill.finished_at - drill.started_at).total_seconds())
     held = f"Held {drill.started_at:%Y-%m-%d %H:%M:%S} UTC by {TOOL}, in {took}, "
@@ -108,7 +108,7 @@ def _restores(drill: Drill) -> Iterator[str]:
 
 
 def _played(drill: Drill) -> Iterator[str]:
-    """Return a table of the scenarios: recovery time, times of past drills, and what was lost."""
+    """Returns a table of the scenarios: recovery time, times of past drills, and what was lost."""
     rows = []
     for found in drill.rehearsals:
         trend = drill.trends.get(found.scenario)
@@ -168,7 +168,7 @@ def _seconds(value: float | None) -> str:
 
 
 def _escape(text: str) -> str:
-    """Escape text for the page: one line, no control characters, no markup."""
+    """Escapes text for the page: one line, no control characters, no markup."""
     shown = printable(text, " ")
     return _LINKS.sub("\\\\", "".join(_escape_character(character) for character in " ".join(shown.split())))
 

@@ -1,4 +1,4 @@
-"""Draw recovery time over past drills as SVG 1.1: a logarithmic time axis, and one place per drill.
+"""Draws recovery time over past drills as SVG 1.1: a logarithmic time axis, and one place per drill.
 
 Only numbers and dates go into the drawing, so no text from a store can.
 """
@@ -39,7 +39,7 @@ class PlottedDrill:
 
 
 def draw(points: Sequence[PlottedDrill]) -> str:
-    """Return the plot of the newest 24 drills. `points` are oldest first."""
+    """Returns the plot of the newest 24 drills. `points` are oldest first."""
     shown = points[-_MOST:]
     frame = _Axes(shown)
     body = [*_background(frame), *_targets(frame), *_dates(frame, shown)]

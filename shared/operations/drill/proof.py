@@ -1,4 +1,4 @@
-"""Check a file that a drill restored: which artifact was used, and the full proof."""
+"""Checks a file that a drill restored: which artifact was used, and the full proof."""
 
 from pathlib import Path
 
@@ -24,7 +24,7 @@ def checks_of(
     *,
     progress: Progress = silent,
 ) -> list[Check]:
-    """Return the checks of the restored database `image`. Raises NotGood if it cannot be read at all."""
+    """Returns the checks of the restored database `image`. Raises NotGood if it cannot be read at all."""
     return proof_of(catalog, backup, key, restored, image, progress=progress)[0]
 
 
@@ -37,7 +37,7 @@ def proof_of(
     *,
     progress: Progress = silent,
 ) -> tuple[list[Check], str | None]:
-    """Return the checks of the restored database `image`, and damage of its source, or None. Raises as `checks_of`."""
+    """Returns the checks of the restored database `image`, and damage of its source, or None. Raises as `checks_of`."""
     manifest, _ = open_manifest(catalog, backup, key)
     # A restore falls back to the other artifact. A drill reports that.
     first = next(filter(None, map(manifest.artifact, (Format.SQLITE, Format.PAGES, Format.SQL))), None)

@@ -1,4 +1,4 @@
-"""Store the report of a drill. The JSON comes last, so that a report that exists has its page and plot."""
+"""Stores the report of a drill. The JSON comes last, so that a report that exists has its page and plot."""
 
 import json
 from collections.abc import Sequence
@@ -16,7 +16,7 @@ from shared.stores import Store, StoredObject
 
 
 def publish(store: Store, drill: Drill, past: Sequence[PastDrill]) -> None:
-    """Store the plot, the page and the report. `past` are the earlier drills of the database, in any order.
+    """Stores the plot, the page and the report. `past` are the earlier drills of the database, in any order.
 
     Raises StoreError, and KeyProblem if the report cannot be signed. On failure, the stored objects are removed if this
     identity may delete.

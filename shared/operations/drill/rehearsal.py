@@ -83,13 +83,13 @@ class Rehearsal:
         return next((check for check in [*self.checks, *self.app_checks] if not check.ok), None)
 
     def begin(self, context: RehearsalContext, backup: Backup, target: str) -> None:
-        """Record the backup, the target, and the age of the data."""
+        """Records the backup, the target, and the age of the data."""
         self.backup, self.target = backup.name, target
         self.lost_seconds = max(0.0, (context.started - backup.created_at).total_seconds())
 
     @contextmanager
     def step(self, name: str, context: RehearsalContext) -> Iterator[None]:
-        """Record the duration of the block as a step."""
+        """Records the duration of the block as a step."""
         started = context.stopwatch()
         try:
             yield
@@ -97,12 +97,12 @@ class Rehearsal:
             self.steps.append(RehearsalStep(name, context.stopwatch() - started))
 
     def add_checks(self, checks: list[Check]) -> None:
-        """Add checks of the restored database; one that failed makes the backup bad."""
+        """Adds checks of the restored database; one that failed makes the backup bad."""
         self.checks += checks
         self.not_good = self.not_good or not all(check.ok for check in checks)
 
     def check_application(self, image: Path, context: RehearsalContext) -> None:
-        """Run the application's checks, which end the recovery."""
+        """Runs the application's checks, which end the recovery."""
         with self.step(APP_STEP, context):
             self.app_checks = run_app_checks(image, context.app_checks)
         self.recovery_seconds = sum(step.seconds for step in self.steps)

@@ -17,7 +17,7 @@ FORMAT = 1
 
 
 def to_json(drill: Drill) -> dict[str, Any]:
-    """Return the report. Durations and ages are in seconds. It has no row values and no results of queries."""
+    """Returns the report. Durations and ages are in seconds. It has no row values and no results of queries."""
     return {
         "format": FORMAT,
         "database": drill.database,

@@ -1,4 +1,4 @@
-"""Run a drill, from the listing to the verdict, with only the store and the key."""
+"""Runs a drill, from the listing to the verdict, with only the store and the key."""
 
 import time
 from collections.abc import Callable, Sequence
@@ -132,7 +132,7 @@ def _played(
 
 
 def _unchanged(store: Store, database: str, now: datetime) -> dict[BackupName, datetime]:
-    """Return when the database was last found unchanged since each point; nothing if the store cannot be read."""
+    """Returns when the database was last found unchanged since each point; nothing if the store cannot be read."""
     found: dict[BackupName, datetime] = {}
     with suppress(StoreError):
         for item in store.list_objects(marks_prefix(Kind.CONTINUOUS, database)):
@@ -156,7 +156,7 @@ def _attempt_and_record(task: Task, clock: Clock, stopwatch: Stopwatch, progress
 
 
 def _opened(task: Task) -> Opened | None:
-    """Return the manifest, which seals the verdict, or None if the manifest itself is bad."""
+    """Returns the manifest, which seals the verdict, or None if the manifest itself is bad."""
     try:
         return open_whole(task.catalog, task.backup, task.key)[1]
     except (NotGood, KeyProblem):
@@ -172,7 +172,7 @@ def _from_copy(
     stopwatch: Stopwatch,
     progress: Progress,
 ) -> Attempt:
-    """Restore the same backup from the copy store. An error of that store is a result."""
+    """Restores the same backup from the copy store. An error of that store is a result."""
     missing = Attempt(Role.COPY, latest.name, latest.created_at, copy.store.url)
     try:
         backups = copy.backups(latest.name.kind, latest.name.database)

@@ -55,7 +55,7 @@ def rehearse(scenario: Scenario, context: RehearsalContext) -> Rehearsal:
 
 
 def _minor(context: RehearsalContext, found: Rehearsal, scratch: Path) -> None:
-    """Restore in place. The copy is made and damaged before timing starts."""
+    """Restores in place. The copy is made and damaged before timing starts."""
     copy, before = scratch / "copy.sqlite", scratch / "before.sqlite"
     if context.live is not None:
         take_snapshot(context.live, before)
@@ -149,7 +149,7 @@ def _restore_options(catalog: Catalog, backup: Backup, context: RehearsalContext
 
 @contextmanager
 def _new_database(context: RehearsalContext, scratch: Path, what: str) -> Iterator[Location]:
-    """Yield the location of a new database on the platform, or in the scratch folder; it is removed afterwards."""
+    """Yields the location of a new database on the platform, or in the scratch folder; it is removed afterwards."""
     if context.new_location is None:
         yield FileLocation(scratch / f"{what}.sqlite")
         return
@@ -179,7 +179,7 @@ def _damage(path: Path) -> None:
 
 
 def _lost(differing: Comparison) -> int:
-    """Count the rows of the copy that are missing or different in the restored database."""
+    """Counts the rows of the copy that are missing or different in the restored database."""
     counts = [table.counts or Counts() for table in differing.tables]
     return sum(count.removed + count.changed for count in counts)
 

@@ -1,4 +1,4 @@
-"""Check the ledger against the newest checkpoint of the audit trail, to detect that the newest entries were removed.
+"""Checks the ledger against the newest checkpoint of the audit trail, to detect that the newest entries were removed.
 
 A checkpoint has the hash of each entry stored at that time. The monitor takes one an hour; until the next one, only the
 copy store's ledger shows that a new entry was removed.
@@ -14,7 +14,7 @@ from shared.stores import Store
 
 
 def known_entries(store: Store) -> Mapping[int, str]:
-    """Return the SHA-256 of each entry, by number, from the newest checkpoint. Raises StoreError."""
+    """Returns the SHA-256 of each entry, by number, from the newest checkpoint. Raises StoreError."""
     found = {}
     for name, digest in kept_before(store, report_names.ERASURES).items():
         parsed = report_names.parse_erasure(name)
@@ -24,7 +24,7 @@ def known_entries(store: Store) -> Mapping[int, str]:
 
 
 def check_numbers(store: Store, known: Collection[int], there: Collection[int], hint: str) -> None:
-    """Raise NotErased if an entry of the checkpoint is missing."""
+    """Raises NotErased if an entry of the checkpoint is missing."""
     gone = sorted(set(known) - set(there))
     if gone:
         raise NotErased(
@@ -34,7 +34,7 @@ def check_numbers(store: Store, known: Collection[int], there: Collection[int], 
 
 
 def check_bytes(store: Store, known: Mapping[int, str], number: int, raw: bytes, hint: str) -> None:
-    """Raise NotErased if an entry differs from the one in the checkpoint."""
+    """Raises NotErased if an entry differs from the one in the checkpoint."""
     digest = known.get(number)
     if digest is not None and digest != hashlib.sha256(beginning(raw)).hexdigest():
         raise NotErased(

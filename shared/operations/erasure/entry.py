@@ -66,7 +66,7 @@ class Erasure(_LedgerPart):
         return self.places[0]
 
     def concerns(self, database: str, began_at: datetime) -> bool:
-        """Return whether a backup of `database` whose snapshot began at `began_at` may have the rows.
+        """Returns whether a backup of `database` whose snapshot began at `began_at` may have the rows.
 
         The clocks of the machines that recorded the erasure and took the backup may differ by CLOCKS_DIFFER_BY. A
         replay on a backup without the rows changes nothing.
@@ -85,13 +85,13 @@ class Hasher:
         return hmac.digest(self.secret, value, "sha256")
 
     def coarse(self, value: bytes) -> int:
-        """Return a keyed checksum, which rules out most values in a tenth of the time. It is stored encrypted."""
+        """Returns a keyed checksum, which rules out most values in a tenth of the time. It is stored encrypted."""
         return zlib.crc32(value, self.seed) & 0xFFFF
 
     def matching(
         self, rows: Rows, value: ValueOf, hashes: Collection[bytes], coarse: Collection[int], *, fold: bool
     ) -> Rows:
-        """Return the rows that have one of the values. The code is inlined because every row of a table passes here."""
+        """Returns the rows that have one of the values. The code is inlined: every row of a table passes here."""
         crc32 = zlib.crc32
         if fold:
             seed = crc32(_FOLDED, self.seed)
@@ -103,7 +103,7 @@ class Hasher:
 
 
 def forms_of(value: str, *, fold: bool) -> set[bytes]:
-    """Return the bytes that SQLite may store for a value: text or blob, integer, real number; x'…' also as a blob."""
+    """Returns the bytes that SQLite may store for a value: text or blob, integer, real number; x'…' also as a blob."""
     found = {value.encode()}
     if _BLOB.fullmatch(value):
         found.add(bytes.fromhex(value[2:-1]))
@@ -118,12 +118,12 @@ def forms_of(value: str, *, fold: bool) -> set[bytes]:
 
 
 def without_case(value: bytes) -> bytes:
-    """Return the bytes to hash for a case-insensitive column, which never equal those of a case-sensitive one."""
+    """Returns the bytes to hash for a case-insensitive column, which never equal those of a case-sensitive one."""
     return _FOLDED + value.lower()
 
 
 def hash_values(hasher: Hasher, values: Iterable[str], *, fold: bool) -> tuple[list[str], list[int]]:
-    """Return the hashes and checksums of all forms of all values, sorted so that their order reveals nothing."""
+    """Returns the hashes and checksums of all forms of all values, sorted so that their order reveals nothing."""
     forms = {form for value in values for form in forms_of(value, fold=fold)}
     hashes = sorted(hasher.hash(form).hex() for form in forms)
     return hashes, sorted({hasher.coarse(form) for form in forms})

@@ -49,7 +49,7 @@ class Ledger:
         return Hasher(self.secret[:32], int.from_bytes(self.secret[64:68], "big"))
 
     def applying_to(self, manifest: Manifest) -> list[Erasure]:
-        """Return the erasures to replay on a backup: those of its database recorded since its snapshot began."""
+        """Returns the erasures to replay on a backup: those of its database recorded since its snapshot began."""
         through = (manifest.model_extra or {}).get("erased_through")
         known = through if isinstance(through, int) else 0
         return [
@@ -60,7 +60,7 @@ class Ledger:
 
 
 def read_ledger(store: Store, key: WrappingKey | None, witness: Store | None = None) -> Ledger | None:
-    """Read and authenticate the whole ledger. Returns None if the store has none.
+    """Reads and authenticates the whole ledger. Returns None if the store has none.
 
     `witness` is another store with the same ledger (the copy store). Raises NotErased if an entry is missing, changed
     or not genuine, or if the witness or a checkpoint has more entries; KeyProblem if the key does not open the secret;
@@ -94,14 +94,14 @@ _BRING_BACK = "bring it back from the copy store (litekeep copy); until then not
 
 
 def create_ledger(store: Store, key: WrappingKey | None) -> Ledger:
-    """Create a ledger with a new secret. Raises ObjectExists if there is one, KeyProblem, and StoreError."""
+    """Creates a ledger with a new secret. Raises ObjectExists if there is one, KeyProblem, and StoreError."""
     secret = secrets.token_bytes(_SECRET)
     store.create(report_names.erasure_key(1), key_object(secret, key), {})
     return Ledger(secret)
 
 
 def key_object(secret: bytes, key: WrappingKey | None) -> bytes:
-    """Return the bytes of a key object: the secret wrapped by `key`, or unencrypted if backups are."""
+    """Returns the bytes of a key object: the secret wrapped by `key`, or unencrypted if backups are."""
     wrapped = secret if key is None else key.wrap(secret, _CONTEXT)
     name = _IN_CLEAR if key is None else key.name
     document = {"format": 1, "key": name, "wrapped_secret": base64.b64encode(wrapped).decode()}
@@ -109,7 +109,7 @@ def key_object(secret: bytes, key: WrappingKey | None) -> bytes:
 
 
 def append(store: Store, ledger: Ledger, entry: Erasure) -> bytes:
-    """Store one more entry and return its bytes. Raises ObjectExists if another run stored that number first."""
+    """Stores one more entry and returns its bytes. Raises ObjectExists if another run stored that number first."""
     raw = _sealed(ledger, entry)
     try:
         store.create(report_names.erasure(entry.number), raw, {})
@@ -124,7 +124,7 @@ def append(store: Store, ledger: Ledger, entry: Erasure) -> bytes:
 
 
 def copy_ledger(source: Store, target: Store) -> int:
-    """Copy missing objects of the ledger to another store, keys first. Returns how many were missing."""
+    """Copies missing objects of the ledger to another store, keys first. Returns how many were missing."""
     existing = {item.name for item in target.list_objects(report_names.ERASURES)}
     keys, entries = _listed(source)
     copied = 0
@@ -136,12 +136,12 @@ def copy_ledger(source: Store, target: Store) -> int:
 
 
 def keys_of(store: Store) -> Mapping[int, bytes]:
-    """Return the bytes of the key objects, by number."""
+    """Returns the bytes of the key objects, by number."""
     return {number: _read(store, item) for number, item in _listed(store)[0].items()}
 
 
 def named_key(raw: bytes) -> str | None:
-    """Return the name of the wrapping key in a key object, or None if it is not readable."""
+    """Returns the name of the wrapping key in a key object, or None if it is not readable."""
     document = _document(raw)
     return document["key"] if document is not None and isinstance(document.get("key"), str) else None
 
@@ -161,7 +161,7 @@ def _listed(store: Store) -> tuple[dict[int, StoredObject], dict[int, StoredObje
 
 
 def _compare(store: Store, entries: Mapping[int, StoredObject], witness: Store) -> None:
-    """Check that no entry of another store is missing here, and that the newest common entry is the same.
+    """Checks that no entry of another store is missing here, and that the newest common entry is the same.
 
     Each entry has the hash of the previous one, so if one entry is the same, all earlier ones are too.
     """
@@ -185,7 +185,7 @@ def _compare(store: Store, entries: Mapping[int, StoredObject], witness: Store) 
 
 
 def _secret(store: Store, keys: Mapping[int, StoredObject], key: WrappingKey | None, first: bytes | None) -> bytes:
-    """Return the secret: of the newest key object that the configured key opens and that opens the first entry."""
+    """Returns the secret: of the newest key object that the configured key opens and that opens the first entry."""
     recorded, opened = [], None
     for number in sorted(keys, reverse=True)[:100]:
         document = _document(_read(store, keys[number]))

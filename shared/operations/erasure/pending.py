@@ -40,7 +40,7 @@ class Pending:
     absent: frozenset[str]
 
     def on(self, path: Path) -> Replayed:
-        """Replay them on a private file. Raises NotErased if that is impossible, and SourceError if the disk fails."""
+        """Replays them on a private file. Raises NotErased if that is impossible, and SourceError if the disk fails."""
         with Confined() as child:
             answer = child.call(
                 "shared.operations.erasure.inside:replay",
@@ -59,7 +59,7 @@ class Pending:
 def pending_for(
     store: Store, key: WrappingKey | None, manifest: Manifest, erasures: ErasureOptions = DEFAULT_ERASURES
 ) -> Pending | None:
-    """Return the erasures to replay on a backup, or None if there are none.
+    """Returns the erasures to replay on a backup, or None if there are none.
 
     Raises NotErased if the ledger is not whole, KeyProblem if the key does not open it, and StoreError.
     """

@@ -1,4 +1,4 @@
-"""Plan an erasure: the closure of rows over foreign keys, from the current schema."""
+"""Plans an erasure: the closure of rows over foreign keys, from the current schema."""
 
 from collections import deque
 from collections.abc import Iterator, Sequence
@@ -41,7 +41,7 @@ class ErasurePlan:
     links: list[Link]
 
     def lines(self) -> Iterator[str]:
-        """Describe the plan: which rows are erased, and why."""
+        """Describes the plan: which rows are erased, and why."""
         for place in self.places:
             yield f"{place.table}: rows with a given value in {place.column}"
         for link in self.links:
@@ -53,7 +53,7 @@ class ErasurePlan:
 
 
 def plan_erasure(connection: apsw.Connection, table: str, column: str, also: Sequence[str]) -> ErasurePlan:
-    """Return the columns and the closure. Raises UsageError if a table or column is missing or cannot be searched."""
+    """Returns the columns and the closure. Raises UsageError if a table or column is missing or cannot be searched."""
     places = [_place(connection, table, column, "--table", "--column")]
     for text in also:
         other, dot, name = text.rpartition(".")
@@ -65,7 +65,7 @@ def plan_erasure(connection: apsw.Connection, table: str, column: str, also: Seq
 
 
 def closure(keys: Sequence[ForeignKey], tables: Sequence[str]) -> list[Link]:
-    """Return the links from erased rows to rows that refer to them, nearest first."""
+    """Returns the links from erased rows to rows that refer to them, nearest first."""
     links: list[Link] = []
     seen, waiting = {folded(table) for table in tables}, deque(tables)
     while waiting:
@@ -83,7 +83,7 @@ def closure(keys: Sequence[ForeignKey], tables: Sequence[str]) -> list[Link]:
 
 
 def foreign_keys(connection: apsw.Connection) -> list[ForeignKey]:
-    """Return every declared foreign key whose parent table exists."""
+    """Returns every declared foreign key whose parent table exists."""
     found: dict[tuple[str, int], list[tuple[str, str | None, str, str]]] = {}
     tables = {folded(name): name for name, facts in table_facts(connection).items() if facts.kind == "table"}
     for child in tables.values():

@@ -1,4 +1,4 @@
-"""Record an erasure: find the closure in a schema, hash the values, and append an entry to the ledger."""
+"""Records an erasure: finds the closure in a schema, hashes the values, and appends an entry to the ledger."""
 
 import hashlib
 import secrets
@@ -56,7 +56,7 @@ class Recorded:
 
 
 def read_values(stream: TextIO) -> list[str]:
-    """Read values, one per line. Raises UsageError if there are none or too many, or if one is too long."""
+    """Reads values, one per line. Raises UsageError if there are none or too many, or if one is too long."""
     found: dict[str, None] = {}
     for line in stream:
         value = line.rstrip("\r\n")
@@ -72,13 +72,13 @@ def read_values(stream: TextIO) -> list[str]:
 
 
 def preview(options: EraseOptions, *, clock: Clock = utc_now) -> Recorded:
-    """Return what would be recorded. Writes nothing. Raises UsageError, NotErased, KeyProblem and StoreError."""
+    """Returns what would be recorded. Writes nothing. Raises UsageError, NotErased, KeyProblem and StoreError."""
     ledger = read_ledger(options.store, options.key, options.copy_store)
     return _prepare(options, ledger or Ledger(secrets.token_bytes(68)), clock)
 
 
 def record(options: EraseOptions, *, clock: Clock = utc_now) -> Recorded:
-    """Store the entry in the store, then in the copy store. Raises as `preview`, and ObjectExists after a race."""
+    """Stores the entry in the store, then in the copy store. Raises as `preview`, and ObjectExists after a race."""
     ledger = read_ledger(options.store, options.key, options.copy_store)
     if ledger is None:
         preview(options, clock=clock)  # wrong options must not leave an empty ledger behind
@@ -107,7 +107,7 @@ def record(options: EraseOptions, *, clock: Clock = utc_now) -> Recorded:
 
 
 def find_entry(ledger: Ledger | None, erasure_id: str) -> Erasure:
-    """Return the entry with that id. Raises UsageError if there is none."""
+    """Returns the entry with that id. Raises UsageError if there is none."""
     entries: Iterable[Erasure] = ledger.entries if ledger else ()
     for entry in entries:
         if entry.id == erasure_id:
@@ -116,7 +116,7 @@ def find_entry(ledger: Ledger | None, erasure_id: str) -> Erasure:
 
 
 def _prepare(options: EraseOptions, ledger: Ledger, clock: Clock) -> Recorded:
-    """Make the entry and count its matches. Stores nothing. Raises UsageError."""
+    """Makes the entry and counts its matches. Stores nothing. Raises UsageError."""
     reason = " ".join(options.reason.split())
     if len(reason) > _LONGEST_REASON:
         raise UsageError(f"--reason is longer than {_LONGEST_REASON} characters")

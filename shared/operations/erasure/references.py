@@ -21,7 +21,7 @@ def links_of(
     what: str,
     absent: frozenset[str],
 ) -> list[tuple[Link, Table, Table]]:
-    """Return the recorded links, and further ones that the schema of the backup declares, with their tables."""
+    """Returns the recorded links, and further ones that the schema of the backup declares, with their tables."""
     recorded = [link for entry in entries for link in entry.links]
     roots = [place.table for entry in entries for place in entry.places]
     starts = [*roots, *(link.child for link in recorded if link.action == "delete")]
@@ -38,7 +38,7 @@ def links_of(
 
 
 def spread(connection: apsw.Connection, links: Sequence[tuple[Link, Table, Table]], tables: Tables) -> None:
-    """Mark rows that refer to marked rows, until there are no more."""
+    """Marks rows that refer to marked rows, until there are no more."""
     grows = True
     while grows:
         grows = False
@@ -63,7 +63,7 @@ def _refers(link: Link, parent: Table, tables: Tables) -> str:
 def unlink(
     connection: apsw.Connection, link: Link, child: Table, parent: Table, tables: Tables, done: Replayed
 ) -> None:
-    """Set the reference of rows that refer to marked rows to NULL or its default."""
+    """Sets the reference of rows that refer to marked rows to NULL or its default."""
     if folded(parent.name) not in tables.marked:
         return
     columns = connection.execute("SELECT name, dflt_value FROM pragma_table_info(?, 'main')", (child.name,))

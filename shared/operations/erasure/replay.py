@@ -1,4 +1,4 @@
-"""Replay erasures on a private database file, before it gets its final name.
+"""Replays erasures on a private database file, before it gets its final name.
 
     1. Read each column once, and find the rows whose hash is in an entry, then the rows that refer to them.
     2. Delete those rows, or set their reference to NULL. Triggers do not fire; foreign keys are checked afterwards.
@@ -68,7 +68,7 @@ def replay(
 
 
 def count_matches(path: Path, entry: Erasure, hasher: Hasher) -> dict[str, int]:
-    """Count the rows of a private file that have a value of an entry, by TABLE.COLUMN. Does not change the file."""
+    """Counts the rows of a private file that have a value of an entry, by TABLE.COLUMN. Does not change the file."""
     found = {}
     with _replay_errors("the database"), closing(_open(path)) as connection:
         tables = Tables(connection, "the database")
@@ -118,7 +118,7 @@ def _erase(
     what: str,
     absent: frozenset[str],
 ) -> None:
-    """Mark the rows to erase and those that refer to them, then delete or unlink them in one transaction."""
+    """Marks the rows to erase and those that refer to them, then deletes or unlinks them in one transaction."""
     tables = Tables(connection, what)
     for place, own in _by_place(entries):
         table = find_place(tables, place.table, [place.column], done, what, absent)
@@ -145,7 +145,7 @@ def _erase(
 
 
 def _by_place(entries: Sequence[Erasure]) -> list[tuple[ComparedColumn, list[Erasure]]]:
-    """Return each column once, with all its entries, so that it is read only once."""
+    """Returns each column once, with all its entries, so that it is read only once."""
     found: dict[tuple[str, str, bool], tuple[ComparedColumn, list[Erasure]]] = {}
     for entry in entries:
         for place in entry.places:
@@ -159,7 +159,7 @@ def _violations(connection: apsw.Connection) -> int:
 
 
 def _prove(path: Path, entries: Sequence[Erasure], hasher: Hasher, before: int, what: str) -> None:
-    """Read the new file. Raises NotErased if an erased value is left, or if the file is not sound."""
+    """Reads the new file. Raises NotErased if an erased value is left, or if the file is not sound."""
     with closing(_open(path)) as connection:
         tables = Tables(connection, what)
         for place, own in _by_place(entries):

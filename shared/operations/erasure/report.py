@@ -11,7 +11,7 @@ from shared.stores import Store
 
 
 def report(ledger: Ledger, entry: Erasure, stores: Sequence[Store]) -> dict[str, Any]:
-    """Return the report as a JSON document, without values and hashes. Raises StoreError."""
+    """Returns the report as a JSON document, without values and hashes. Raises StoreError."""
     return {
         "id": entry.id,
         "database": entry.database,
@@ -35,7 +35,7 @@ def report(ledger: Ledger, entry: Erasure, stores: Sequence[Store]) -> dict[str,
 
 
 def _in_store(store: Store, entry: Erasure) -> dict[str, Any]:
-    """Describe the backups of a store that were taken before the erasure and may have the data."""
+    """Describes the backups of a store that were taken before the erasure and may have the data."""
     older = [
         backup
         for backup in Catalog(store).backups(database=entry.database)

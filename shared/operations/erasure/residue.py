@@ -16,7 +16,7 @@ _SAMPLES = ("sqlite_stat4", "sqlite_stat3")
 
 
 def forget_residue(connection: apsw.Connection, what: str) -> list[str]:
-    """Rebuild full-text indexes from their content and empty samples. Returns notes for the user."""
+    """Rebuilds full-text indexes from their content and empties samples. Returns notes for the user."""
     notes = []
     for name, is_contentless in _full_text(connection):
         if is_contentless:
@@ -37,7 +37,7 @@ def forget_residue(connection: apsw.Connection, what: str) -> list[str]:
 
 
 def check_forgets(connection: apsw.Connection, what: str, *, erased: int, absent: Collection[str]) -> None:
-    """Raise NotErased if rows were erased and a full-text table has no content: its index cannot be rebuilt.
+    """Raises NotErased if rows were erased and a full-text table has no content: its index cannot be rebuilt.
 
     `absent`: folded names of tables known to have nothing of the erased rows.
     """
@@ -53,7 +53,7 @@ def check_forgets(connection: apsw.Connection, what: str, *, erased: int, absent
 
 
 def _holds_rows(connection: apsw.Connection, name: str) -> bool:
-    """Return whether the index has any rows. A contentless table answers this from its docsize table."""
+    """Returns whether the index has any rows. A contentless table answers this from its docsize table."""
     try:
         return connection.execute(f"SELECT 1 FROM main.{quote_name(name)} LIMIT 1").fetchone() is not None
     except apsw.Error:
@@ -61,7 +61,7 @@ def _holds_rows(connection: apsw.Connection, name: str) -> bool:
 
 
 def with_own_content(connection: apsw.Connection) -> frozenset[str]:
-    """Return the folded names of full-text tables with content of their own, which can be searched like a table."""
+    """Returns the folded names of full-text tables with content of their own, which can be searched like a table."""
     schema = [(entry, _MODULE.search(entry.sql or "")) for entry in read_schema(connection) if entry.kind == "table"]
     return frozenset(folded(entry.name) for entry, found in schema if found and not _CONTENT.search(entry.sql or ""))
 

@@ -1,4 +1,4 @@
-"""Wrap the ledger's secret with another key, as `litekeep rekey` does with data keys."""
+"""Wraps the ledger's secret with another key, as `litekeep rekey` does with data keys."""
 
 from shared.errors import NotErased
 from shared.keys import WrappingKey
@@ -8,7 +8,7 @@ from shared.stores import Store
 
 
 def rewrap_ledger(store: Store, old: WrappingKey, new: WrappingKey, new_name: str) -> str:
-    """Store the secret wrapped by the new key too, and check that the new key opens it.
+    """Stores the secret wrapped by the new key too, and checks that the new key opens it.
 
     Returns `none` if there is no ledger, `already` if it is wrapped by `new_name`, and otherwise `done`. `new_name` is
     the key version that now wraps. Raises NotErased, KeyProblem and StoreError.

@@ -119,7 +119,7 @@ def _rewrite_one(options: RewriteOptions, catalog: Catalog, ledger: Ledger, back
 def _make(
     options: RewriteOptions, catalog: Catalog, backup: Backup, manifest: Manifest, new: str, through: int
 ) -> None:
-    """Take and verify the new backup, unless an interrupted run did so already. Raises NotGood if it is not good."""
+    """Takes and verifies the new backup, unless an interrupted run did so already. Raises NotGood if it is not good."""
     name = BackupName(manifest.kind, manifest.database, new)
     with scratch_folder() as scratch:
         image = scratch / "rewritten.sqlite"
@@ -161,7 +161,7 @@ def _make(
 
 
 def _check_same(options: RewriteOptions, catalog: Catalog, name: BackupName, image: Path, target: Path) -> None:
-    """Compare an existing backup of the new name with the rewritten database. Raises NotGood if they differ."""
+    """Compares an existing backup of the new name with the rewritten database. Raises NotGood if they differ."""
     found = _found(catalog, name)
     rebuild_backup(catalog, found, options.key, target, erasures=ErasureOptions(without=True))
     problem = difference(target, image) if image.exists() else "another run has just made it"
@@ -179,7 +179,7 @@ def _found(catalog: Catalog, name: BackupName) -> Backup:
 
 
 def _original_id(manifest: Manifest) -> str:
-    """Return the id of the original backup, so that names do not grow with each erasure."""
+    """Returns the id of the original backup, so that names do not grow with each erasure."""
     first = (manifest.model_extra or {}).get("rewritten_from")
     number = (manifest.model_extra or {}).get("erased_through")
     return manifest.id.removesuffix(f"-erased-{number}") if isinstance(first, str) else manifest.id

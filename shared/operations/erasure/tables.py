@@ -17,7 +17,7 @@ from shared.sqlite.names import quote_name
 
 
 def own_content(connection: apsw.Connection) -> dict[str, tuple[str, TableFacts]]:
-    """Return full-text tables with content of their own; their rows are read and deleted like those of a table."""
+    """Returns full-text tables with content of their own; their rows are read and deleted like those of a table."""
     own = with_own_content(connection)
     facts = table_facts(connection).items()
     return {folded(name): (name, about) for name, about in facts if about.kind == "virtual" and folded(name) in own}
@@ -36,7 +36,7 @@ class Tables:
         self.marked: dict[str, str] = {}  # folded name of a table -> its temporary table
 
     def find(self, name: str) -> Table | None:
-        """Return the table with that name in any case, or None."""
+        """Returns the table with that name in any case, or None."""
         if folded(name) not in self._facts:
             return None
         if folded(name) not in self._read:
@@ -45,7 +45,7 @@ class Tables:
         return self._read[folded(name)]
 
     def keys(self, table: Table) -> tuple[str, ...]:
-        """Return the quoted names of the columns that identify a row. Raises NotErased if there are none."""
+        """Returns the quoted names of the columns that identify a row. Raises NotErased if there are none."""
         if not table.without_rowid:
             rowid = seek_name(table)
             if rowid is None:
@@ -60,7 +60,7 @@ class Tables:
         return tuple(quote_name(name) for (name,) in rows)
 
     def marked_table(self, table: Table) -> str:
-        """Return the name of the temporary table of marked rows, and create it if needed."""
+        """Returns the name of the temporary table of marked rows, and creates it if needed."""
         if folded(table.name) not in self.marked:
             name = f"temp.marked_{len(self.marked)}"
             count = len(self.keys(table))
@@ -70,7 +70,7 @@ class Tables:
         return self.marked[folded(table.name)]
 
     def is_marked(self, table: Table) -> str:
-        """Return the SQL condition that a row of the table is marked."""
+        """Returns the SQL condition that a row of the table is marked."""
         keys = self.keys(table)
         left = f"({', '.join(keys)})" if len(keys) > 1 else keys[0]
         right = ", ".join(f"k{number}" for number in range(len(keys)))
@@ -80,7 +80,7 @@ class Tables:
 def find_place(
     tables: Tables, name: str, columns: Sequence[str], done: Replayed, what: str, absent: frozenset[str]
 ) -> Table | None:
-    """Return the table, or None if it or a column is missing and named as absent. Raises NotErased otherwise."""
+    """Returns the table, or None if it or a column is missing and named as absent. Raises NotErased otherwise."""
     table = tables.find(name)
     known = {folded(column.name) for column in table.columns} if table else set()
     missing = [column for column in columns if folded(column) not in known]
@@ -105,7 +105,7 @@ def find_rows(
     entries: Sequence[Erasure],
     hasher: Hasher,
 ) -> int:
-    """Mark the rows of one column whose value is in one of the entries. Returns how many there are."""
+    """Marks the rows of one column whose value is in one of the entries. Returns how many there are."""
     hashes = {bytes.fromhex(each) for entry in entries for each in entry.hashes}
     coarse = {each for entry in entries for each in entry.filter}
     keys, column = tables.keys(table), quote_name(place.column)
@@ -118,7 +118,7 @@ def find_rows(
 
 
 def _values(connection: apsw.Connection, table: Table, keys: Sequence[str], column: str) -> tuple[Rows, ValueOf]:
-    """Return the rows, which begin with their keys, and a function that reads the value of one. NULLs are left out.
+    """Returns the rows, which begin with their keys, and a function that reads the value of one. NULLs are left out.
 
     Text is in UTF-8, and numbers are in SQLite's text form.
     """

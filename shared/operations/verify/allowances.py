@@ -23,7 +23,7 @@ class Allowances:
     file_per_byte: int = 100
 
     def of(self, size: int) -> Limits:
-        """Return the limits for work on `size` bytes."""
+        """Returns the limits for work on `size` bytes."""
         return Limits(
             cpu_seconds=self.cpu_seconds + self.cpu_seconds_per_mb * size / _MB,
             memory_bytes=self.memory_bytes + self.memory_per_byte * min(size, _LONGEST_VALUE),

@@ -1,4 +1,4 @@
-"""Prove each artifact of a backup, from its stored bytes to the contents of the database rebuilt from it.
+"""Proves each artifact of a backup, from its stored bytes to the contents of the database rebuilt from it.
 
 Both artifacts are proven at once if there are two processors and enough memory and disk; otherwise one after the other.
 """
@@ -37,7 +37,7 @@ _SIGNAL_CHECK_INTERVAL = 0.2  # seconds between checks for a signal, which the s
 def climb_artifacts(
     store: Store, manifest: Manifest, data_key: DataKey | None, rungs: Rungs, progress: Progress
 ) -> None:
-    """Add the verdicts to `rungs`, those of the page image first. Raises StoreError, KeyProblem or SourceError."""
+    """Adds the verdicts to `rungs`, those of the page image first. Raises StoreError, KeyProblem or SourceError."""
     artifacts = sorted(manifest.artifacts, key=lambda artifact: artifact.format is not Format.SQLITE)
     with scratch_folder() as scratch:
         climbs = [_Climb(store, manifest, artifact, data_key, scratch) for artifact in artifacts]
@@ -52,7 +52,7 @@ def climb_artifacts(
 
 
 def _has_room_for_both(manifest: Manifest, scratch: Path) -> bool:
-    """Return whether memory and disk suffice to prove both artifacts at once.
+    """Returns whether memory and disk suffice to prove both artifacts at once.
 
     The files count as memory too: a container's disk is memory, and elsewhere the page cache should hold them.
     """
@@ -68,7 +68,7 @@ def _has_room_for_both(manifest: Manifest, scratch: Path) -> bool:
 
 
 def _both(image: "_Climb", sql: "_Climb", progress: Progress) -> list[Rungs]:
-    """Prove SQL, which takes longer, in this thread, which receives signals. An exception in one climb ends both."""
+    """Proves SQL, which takes longer, in this thread, which receives signals. An exception in one climb ends both."""
     cancelled = Event()
 
     def cancellable(stage: str, done: int, total: int) -> None:
@@ -89,7 +89,7 @@ def _both(image: "_Climb", sql: "_Climb", progress: Progress) -> list[Rungs]:
 
 @contextmanager
 def _beside(climb: "_Climb", progress: Progress, cancelled: Event) -> Iterator["Future[Rungs]"]:
-    """Run the climb in another thread during the block, and abort it if the block raises."""
+    """Runs the climb in another thread during the block, and aborts it if the block raises."""
 
     def run(child: Confined) -> Rungs:
         try:

@@ -1,4 +1,4 @@
-"""Call the functions of `inside.py` in the confined process, with limits by the size of the database."""
+"""Calls the functions of `inside.py` in the confined process, with limits by the size of the database."""
 
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
@@ -27,7 +27,7 @@ class DatabaseSummary:
 
 
 def load(child: Confined, plain: Iterable[bytes], target: Path, journal_mode: str, what: str) -> None:
-    """Load SQL into the new database `target`, and remove it on any exception. Raises what `load_sql` does."""
+    """Loads SQL into the new database `target`, and removes it on any exception. Raises what `load_sql` does."""
     allowed = allowances.ALLOWED
     try:
         child.call(
@@ -45,13 +45,13 @@ def load(child: Confined, plain: Iterable[bytes], target: Path, journal_mode: st
 
 
 def remove(target: Path) -> None:
-    """Remove an incomplete database, its journal and its WAL files."""
+    """Removes an incomplete database, its journal and its WAL files."""
     for suffix in _REMAINS:
         target.with_name(target.name + suffix).unlink(missing_ok=True)
 
 
 def check_quick(child: Confined, target: Path, manifest: Manifest) -> list[Check]:
-    """Check the schema and the rows of each table against the manifest, as every restore does."""
+    """Checks the schema and the rows of each table against the manifest, as every restore does."""
     limits, what = _limits(target), f"reading {manifest.id}"
     answer = child.call(f"{INSIDE}:check_quick", target.absolute(), _text(manifest), limits=limits, what=what)
     return [Check(**check) for check in answer]
@@ -65,7 +65,7 @@ def prove(
     *,
     progress: Progress = silent,
 ) -> Proof:
-    """Run the full proof of a rebuilt database, see `judge.prove`. Raises NotGood if it cannot be read at all."""
+    """Runs the full proof of a rebuilt database, see `judge.prove`. Raises NotGood if it cannot be read at all."""
     answer = child.call(
         f"{INSIDE}:prove",
         target.absolute(),
@@ -79,7 +79,7 @@ def prove(
 
 
 def summarize(child: Confined, target: Path, what: str) -> DatabaseSummary:
-    """Count tables and rows and run SQLite's full check. Raises NotGood if the database cannot be read at all."""
+    """Counts tables and rows and runs SQLite's full check. Raises NotGood if the database cannot be read at all."""
     answer = child.call(f"{INSIDE}:summarize", target.absolute(), limits=_limits(target), what=f"checking {what}")
     return DatabaseSummary(answer["tables"], answer["rows"], Integrity(**answer["integrity"]))
 
@@ -87,7 +87,7 @@ def summarize(child: Confined, target: Path, what: str) -> DatabaseSummary:
 def take_part(
     child: Confined, whole: Path, part: Path, manifest: Manifest, tables: Iterable[str], *, schema_only: bool
 ) -> DatabaseSummary:
-    """Copy only the schema, or only some tables, into the new database `part`, and check it.
+    """Copies only the schema, or only some tables, into the new database `part`, and checks it.
 
     Raises UsageError for a table that the backup lacks, and NotGood if the copy is not sound.
     """

@@ -33,7 +33,7 @@ class EarlierProof:
 
 
 def earlier_proof(catalog: Catalog, backup: Backup, opened: Opened) -> EarlierProof | None:
-    """Return the newest valid verdict if it is good, of the full proof, and made with the key; otherwise None.
+    """Returns the newest valid verdict if it is good, of the full proof, and made with the key; otherwise None.
 
     `opened` is the manifest with its checked seal. Without a key, a seal shows only that nothing is cut off, and
     anybody can write one; then the verdict needs the signature of the policy's verifier. Raises StoreError.
@@ -47,7 +47,7 @@ def earlier_proof(catalog: Catalog, backup: Backup, opened: Opened) -> EarlierPr
 
 
 def read_back(image: Path, artifact: Artifact, progress: Progress) -> None:
-    """Check a page image that was just written against the recorded SHA-256, reading it from the disk.
+    """Checks a page image that was just written against the recorded SHA-256, reading it from the disk.
 
     The bytes from the store had that hash, so the disk caused any difference. Raises SourceError.
     """

@@ -25,19 +25,19 @@ _STEP = 1 << 20
 
 
 def load(call: Call, target: str, journal_mode: str, allowed: dict[str, Any]) -> None:
-    """Load the SQL of the stream into the new database `target`. The limits grow with the bytes received."""
+    """Loads the SQL of the stream into the new database `target`. The limits grow with the bytes received."""
     load_sql(_growing(call, Allowances(**allowed)), Path(target))
     judge.restore_journal_mode(Path(target), journal_mode)
 
 
 def check_quick(_call: Call, target: str, manifest: str) -> list[dict[str, Any]]:
-    """Check the schema and the rows of each table against the manifest."""
+    """Checks the schema and the rows of each table against the manifest."""
     with _read_errors():
         return [asdict(check) for check in judge.compare_with_manifest(Path(target), _manifest(manifest))]
 
 
 def prove(call: Call, target: str, manifest: str, form: str) -> dict[str, Any]:
-    """Run all checks of a rebuilt database."""
+    """Runs all checks of a rebuilt database."""
     with _read_errors():
         proof = judge.prove(Path(target), _manifest(manifest), Format(form), progress=call.progress)
     return {
@@ -47,7 +47,7 @@ def prove(call: Call, target: str, manifest: str, form: str) -> dict[str, Any]:
 
 
 def summarize(_call: Call, target: str) -> dict[str, Any]:
-    """Count the tables and rows of a database that no manifest describes, and run SQLite's full check."""
+    """Counts the tables and rows of a database that no manifest describes, and runs SQLite's full check."""
     with _read_errors():
         with closing(apsw.Connection(target, flags=apsw.SQLITE_OPEN_READWRITE)) as connection:
             tables, rows = user_tables(connection), count_rows(connection)
@@ -57,7 +57,7 @@ def summarize(_call: Call, target: str) -> dict[str, Any]:
 
 
 def take_part(_call: Call, whole: str, part: str, manifest: str, tables: list[str], schema_only: bool) -> None:
-    """Dump only the schema, or only some tables, and load them into the new database `part`."""
+    """Dumps only the schema, or only some tables, and loads them into the new database `part`."""
     its = _manifest(manifest)
     header = DumpHeader(its.database, rfc3339(its.created_at), its.schema_version)
     with _read_errors(), closing(apsw.Connection(whole, flags=apsw.SQLITE_OPEN_READWRITE)) as connection:

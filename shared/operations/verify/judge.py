@@ -1,4 +1,4 @@
-"""Check a database file against the manifest of its backup. Runs in the confined process, see `inside.py`.
+"""Checks a database file against the manifest of its backup. Runs in the confined process, see `inside.py`.
 
 The database is untrusted: reading it runs expressions of its schema, such as generated columns, checks and indexes.
 """
@@ -28,14 +28,14 @@ SOURCE_DAMAGE = "the backup is faithful, and the source itself is damaged"
 
 
 def restore_journal_mode(target: Path, journal_mode: str) -> None:
-    """Set WAL mode, which the database file records and a dump cannot carry."""
+    """Sets WAL mode, which the database file records and a dump cannot carry."""
     if journal_mode == "wal":
         with closing(apsw.Connection(str(target))) as connection:
             connection.execute("PRAGMA journal_mode=WAL").fetchall()
 
 
 def compare_with_manifest(target: Path, manifest: Manifest) -> list[Check]:
-    """Check the schema and the rows of each table against the manifest, as every restore does."""
+    """Checks the schema and the rows of each table against the manifest, as every restore does."""
     with closing(apsw.Connection(str(target), flags=apsw.SQLITE_OPEN_READWRITE)) as connection:
         try:
             return [_schema(connection, manifest), _rows(connection, manifest)]
@@ -46,7 +46,7 @@ def compare_with_manifest(target: Path, manifest: Manifest) -> list[Check]:
 
 
 def prove(target: Path, manifest: Manifest, form: Format, *, progress: Progress = silent) -> Proof:
-    """Run the full proof of a rebuilt database: schema, rows and SQLite's checks, and for SQL a second dump.
+    """Runs the full proof of a rebuilt database: schema, rows and SQLite's checks, and for SQL a second dump.
 
     `form` is the artifact from which `target` was made; its bytes have the recorded hash.
 
@@ -71,7 +71,7 @@ def prove(target: Path, manifest: Manifest, form: Format, *, progress: Progress 
 
 @contextmanager
 def _kept_open(target: Path) -> Iterator[None]:
-    """Keep a connection open during the block: closing the last one of a WAL database locks out new ones."""
+    """Keeps a connection open during the block: closing the last one of a WAL database locks out new ones."""
     with closing(apsw.Connection(str(target), flags=apsw.SQLITE_OPEN_READWRITE)) as connection:
         with suppress(apsw.Error):  # the checks report it
             connection.pragma("schema_version")
@@ -110,7 +110,7 @@ def _source_integrity(found: Integrity) -> Check:
 
 
 def _no_new_damage(found: Integrity, before: Integrity) -> Check:
-    """Check that a database loaded from SQL has no damage or foreign key violation that the source did not have."""
+    """Checks that a database loaded from SQL has no damage or foreign key violation that the source did not have."""
     new = [problem for problem in found.problems if problem not in before.problems]
     if found.foreign_key_violations > before.foreign_key_violations:
         new.append(
@@ -121,7 +121,7 @@ def _no_new_damage(found: Integrity, before: Integrity) -> Check:
 
 
 def _same_sql(target: Path, manifest: Manifest, progress: Progress) -> Check:
-    """Check that a second dump with the recorded header gives the same SQL, byte for byte."""
+    """Checks that a second dump with the recorded header gives the same SQL, byte for byte."""
     recorded = manifest.artifact(Format.SQL)
     if recorded is None:
         raise NotGood(f"{manifest.id} has no SQL to compare with")

@@ -1,4 +1,4 @@
-"""Prove a backup good: a ladder of checks, from the stored bytes to a second dump.
+"""Proves a backup good: a ladder of checks, from the stored bytes to a second dump.
 
     manifest   the seal matches every byte of the manifest
     checksum   each artifact has the stored size and hashes that the manifest names
@@ -98,7 +98,7 @@ def verify_backup(
     clock: Clock = utc_now,
     progress: Progress = silent,
 ) -> Verification:
-    """Prove a backup and store the verdict beside it. If storing fails, `unrecorded` says why.
+    """Proves a backup and stores the verdict beside it. If storing fails, `unrecorded` says why.
 
     Raises StoreError if the store fails and KeyProblem if the key cannot be used. Neither says anything about the
     backup, so neither becomes a verdict.
@@ -115,7 +115,7 @@ def verify_backup(
 
 
 def verify_file(path: Path, *, progress: Progress = silent) -> Verification:
-    """Prove a plain `.sql`, `.sql.gz`, `.sqlite` or `.sqlite.zst` file: it unpacks, loads and is sound."""
+    """Proves a plain `.sql`, `.sql.gz`, `.sqlite` or `.sqlite.zst` file: it unpacks, loads and is sound."""
     refuse_incomplete_database(path)
     rungs = Rungs()
     with scratch_folder() as scratch, Confined() as child:
@@ -133,7 +133,7 @@ def verify_file(path: Path, *, progress: Progress = silent) -> Verification:
 
 
 def write_plain(source: Iterable[bytes], target: Path, path: Path, child: Confined) -> str:
-    """Make a database from the plain bytes of the file `path`. The first bytes distinguish a page image from SQL.
+    """Makes a database from the plain bytes of the file `path`. The first bytes distinguish a page image from SQL.
 
     Returns `sql` or `image`. Raises NotGood for a file that is neither.
     """
@@ -152,7 +152,7 @@ def write_plain(source: Iterable[bytes], target: Path, path: Path, child: Confin
 
 
 def _climb(catalog: Catalog, backup: Backup, key: WrappingKey | None, progress: Progress) -> Rungs:
-    """Run the checks of a backup, and return their verdicts."""
+    """Runs the checks of a backup, and returns their verdicts."""
     rungs = Rungs()
     try:
         manifest, rungs.opened = open_whole(catalog, backup, key)
@@ -173,7 +173,7 @@ def _climb(catalog: Catalog, backup: Backup, key: WrappingKey | None, progress: 
 
 
 def _check_unknown(child: Confined, target: Path, rungs: Rungs, path: Path) -> None:
-    """Check a database that no manifest describes."""
+    """Checks a database that no manifest describes."""
     try:
         found = summarize(child, target, str(path))
     except NotGood as error:

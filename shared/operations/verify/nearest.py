@@ -1,4 +1,4 @@
-"""Find other backups that can be restored when the chosen one cannot, by checking their stored objects."""
+"""Finds other backups that can be restored when the chosen one cannot, by checking their stored objects."""
 
 from collections.abc import Iterable, Sequence
 from datetime import datetime
@@ -25,14 +25,14 @@ class Search:
         self._known: dict[str, bool] = {}
 
     def first_usable(self, backups: Iterable[Backup]) -> Backup | None:
-        """Return the first backup not known to be bad whose stored bytes match its manifest, or None.
+        """Returns the first backup not known to be bad whose stored bytes match its manifest, or None.
 
         Raises StoreError or KeyProblem if the check itself fails.
         """
         return next((backup for backup in backups if backup.good and self._is_usable(backup)), None)
 
     def around(self, own: Sequence[Backup], moment: datetime) -> tuple[Backup | None, Backup | None]:
-        """Return the nearest usable backup at or before `moment`, and the nearest after it.
+        """Returns the nearest usable backup at or before `moment`, and the nearest after it.
 
         `own` are the backups of one database, newest first.
         """
@@ -42,7 +42,7 @@ class Search:
         return self.first_usable(earlier), self.first_usable(later)
 
     def _is_usable(self, backup: Backup) -> bool:
-        """Return whether the manifest is authentic and the stored bytes of an artifact match it.
+        """Returns whether the manifest is authentic and the stored bytes of an artifact match it.
 
         A point needs all objects on its path.
         """
@@ -71,7 +71,7 @@ class Search:
 
 
 def alternatives(earlier: Backup | None, later: Backup | None) -> str:
-    """Describe the alternatives, for the end of an error."""
+    """Describes the alternatives, for the end of an error."""
     found = [
         f"{backup.name.id}, taken {rfc3339(backup.created_at)}, {when} it"
         for backup, when in ((earlier, "before"), (later, "after"))

@@ -1,4 +1,4 @@
-"""Prove a point of a chain: every object on its path, the identity of the rebuilt pages, then as any page image."""
+"""Proves a point of a chain: every object on its path, the identity of the rebuilt pages, then as any page image."""
 
 from pathlib import Path
 from typing import Protocol
@@ -37,7 +37,7 @@ def climb_point(
     rungs: RungCollector,
     progress: Progress,
 ) -> None:
-    """Check the manifests of the path, its objects, the rebuilt pages, and the database they make."""
+    """Checks the manifests of the path, its objects, the rebuilt pages, and the database they make."""
     try:
         path = path_to(store, manifest, data_key, parents)
     except NotGood as error:

@@ -1,4 +1,4 @@
-"""Rebuild a database file from an artifact in a store.
+"""Rebuilds a database file from an artifact in a store.
 
 The file is provisional until `rebuild` returns: it has a private name and is removed on any failure.
 """
@@ -45,7 +45,7 @@ def rebuild(
     parents: Parents = _NOTHING,
     progress: Progress = silent,
 ) -> None:
-    """Rebuild a database from one artifact as the new file `target`.
+    """Rebuilds a database from one artifact as the new file `target`.
 
     An increment's pages are applied over those of its `parents`. Every stored and plain byte has been counted
     and hashed when it returns. Raises NotGood if the artifact does not match the manifest, StoreError if the store
@@ -69,7 +69,7 @@ def rebuild_image(
     *,
     progress: Progress = silent,
 ) -> None:
-    """Rebuild a database from a whole page image, which needs no confined process."""
+    """Rebuilds a database from a whole page image, which needs no confined process."""
     with _plain(store, manifest, artifact, data_key) as plain:
         write_image(watched(plain, artifact, progress), manifest, target)
 
@@ -85,7 +85,7 @@ def _plain(store: Store, manifest: Manifest, artifact: Artifact, data_key: DataK
 
 
 def write_database(form: Format, plain: Iterable[bytes], manifest: Manifest, target: Path, child: Confined) -> None:
-    """Make the database from an artifact's plain bytes, with the journal mode of the source.
+    """Makes the database from an artifact's plain bytes, with the journal mode of the source.
 
     SQL runs in `child`. Raises NotGood, and SourceError if the disk has no room.
     """
@@ -98,7 +98,7 @@ def write_database(form: Format, plain: Iterable[bytes], manifest: Manifest, tar
 
 
 def write_image(plain: Iterable[bytes], manifest: Manifest, target: Path) -> None:
-    """Make the database from a page image's plain bytes. Raises NotGood, and SourceError if the disk has no room."""
+    """Makes the database from a page image's plain bytes. Raises NotGood, and SourceError if the disk has no room."""
     its, what = manifest.sqlite, f"the database of {manifest.id}"
     check_room(target.parent, its.page_size * its.page_count, what)
     try:
@@ -111,7 +111,7 @@ def write_image(plain: Iterable[bytes], manifest: Manifest, target: Path) -> Non
 
 
 def none_usable(manifest: Manifest, failures: Sequence[NotGood | StoreError]) -> NotGood | StoreError:
-    """Return the error when all artifacts failed: StoreError if the store caused a failure, otherwise NotGood."""
+    """Returns the error when all artifacts failed: StoreError if the store caused a failure, otherwise NotGood."""
     reasons = "; ".join(map(str, failures)) or "its manifest names none"
     if any(isinstance(failure, StoreError) and not isinstance(failure, ObjectMissing) for failure in failures):
         return StoreError(f"no artifact of {manifest.id} could be used: {reasons}")
@@ -119,7 +119,7 @@ def none_usable(manifest: Manifest, failures: Sequence[NotGood | StoreError]) ->
 
 
 def write_foreign_pages(plain: Iterable[bytes], target: Path, stored: int, what: str) -> None:
-    """Make a database file from the pages of a file of `stored` bytes that no manifest describes.
+    """Makes a database file from the pages of a file of `stored` bytes that no manifest describes.
 
     The size is limited to the pages that the header counts, and 1 MiB: 64 kB of zstd can expand to gigabytes.
     Raises NotGood for more, and for pages that are not a whole database.
@@ -148,7 +148,7 @@ def write_foreign_pages(plain: Iterable[bytes], target: Path, stored: int, what:
 
 
 def _check_whole(size: int, header: Header, what: str) -> None:
-    """Raise NotGood for a file that is cut short.
+    """Raises NotGood for a file that is cut short.
 
     SQLite would read a cut last page as zeros, and less than one page as an empty database.
     """
@@ -176,7 +176,7 @@ def _write_pages(plain: Iterable[bytes], target: Path, most: int | None, what: s
 
 
 def check_pages(target: Path, manifest: Manifest) -> None:
-    """Check a page image against the manifest, and remove the file if it does not match. Raises NotGood."""
+    """Checks a page image against the manifest, and removes the file if it does not match. Raises NotGood."""
     try:
         _check_pages(target, manifest)
     except NotGood:
@@ -185,7 +185,7 @@ def check_pages(target: Path, manifest: Manifest) -> None:
 
 
 def _check_pages(target: Path, manifest: Manifest) -> None:
-    """Check the header of a page image, and its size against the pages backed up. Raises NotGood."""
+    """Checks the header of a page image, and its size against the pages backed up. Raises NotGood."""
     if not manifest.integrity.good:
         return  # an image of a damaged database is kept as it is
     size, wanted = target.stat().st_size, manifest.sqlite.page_size * manifest.sqlite.page_count
@@ -199,10 +199,10 @@ def _check_pages(target: Path, manifest: Manifest) -> None:
 
 
 def private_file(target: Path) -> BinaryIO:
-    """Open a new file that only its owner can read, regardless of the umask: a backup's contents are confidential."""
+    """Opens a new file that only its owner can read, regardless of the umask: a backup's contents are confidential."""
     return os.fdopen(os.open(target, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600), "wb")
 
 
 def watched(plain: Iterable[bytes], artifact: Artifact, progress: Progress) -> Iterator[bytes]:
-    """Pass on the plain bytes of an artifact and report progress as they are used."""
+    """Passes on the plain bytes of an artifact and reports progress as they are used."""
     return counted(plain, progress, str(artifact.format), artifact.plain_size_bytes)

@@ -22,17 +22,17 @@ class Rungs:
         self.image: Proof | None = None  # of the page image: shows damage of the source
 
     def add(self, name: str, *, ok: bool, detail: str) -> bool:
-        """Add a check, and return `ok`."""
+        """Adds a check, and returns `ok`."""
         self._checks.append(Check(name, ok, detail))
         return ok
 
     def take(self, other: "Rungs") -> None:
-        """Add the verdicts of another climb."""
+        """Adds the verdicts of another climb."""
         self._checks += other._checks
         self.image = self.image or other.image
 
     def merged(self) -> list[Check]:
-        """Return one check per rung reached, in the order of the ladder."""
+        """Returns one check per rung reached, in the order of the ladder."""
         found = [(rung, [check for check in self._checks if check.name == rung]) for rung in _RUNGS]
         return [
             Check(rung, all(check.ok for check in checks), _join_details([check.detail for check in checks]))
@@ -57,5 +57,5 @@ class SourceErrors:
 
 
 def _join_details(details: list[str]) -> str:
-    """Join the details without repeating those that two artifacts share."""
+    """Joins the details without repeating those that two artifacts share."""
     return "; ".join(dict.fromkeys(part for detail in details for part in detail.split("; ")))

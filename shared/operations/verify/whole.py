@@ -1,4 +1,4 @@
-"""Rebuild a backup as a private database file, from the first of its artifacts that is good."""
+"""Rebuilds a backup as a private database file, from the first of its artifacts that is good."""
 
 from pathlib import Path
 
@@ -29,7 +29,7 @@ def rebuild_backup(
     erased: list[Replayed] | None = None,
     progress: Progress = silent,
 ) -> Manifest:
-    """Rebuild a backup as the new file `target`, check it against the manifest, and return the manifest.
+    """Rebuilds a backup as the new file `target`, checks it against the manifest, and returns the manifest.
 
     Erasures recorded since the backup was taken are applied, and reported in `erased`.
 
