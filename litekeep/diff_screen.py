@@ -26,6 +26,8 @@ def show(a: Side, b: Side, found: Comparison, rows: Mapping[str, Iterator[dict[s
             ("table", "schema", "rows only in A", "only in B", "changed", "matched by"),
             [_row(each) for each in differing],
             right=frozenset({2, 3, 4}),
+            droppable=("matched by", "schema"),
+            shortened=("table",),
         )
     for name, each in rows.items():
         _show_rows(name, each)

@@ -54,7 +54,7 @@ def say_list(drills: Sequence[PastDrill], store_url: str) -> None:
         for drill in drills
     ]
     columns = ("", "held", "database", "verdict", "latest backup", "recovery", "from the copy", "age of the data")
-    table(columns, rows, right=frozenset({5, 6, 7}))
+    table(columns, rows, right=frozenset({5, 6, 7}), droppable=("database", "from the copy", "age of the data"))
 
 
 def _say_attempt(attempt: Attempt) -> None:

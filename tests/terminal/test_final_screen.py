@@ -4,10 +4,12 @@ import json
 import re
 import shutil
 import sys
+from contextlib import closing
 from pathlib import Path
 from urllib.error import HTTPError
 from urllib.request import urlopen
 
+import apsw
 import pytest
 
 from tests.cli.conftest import Workplace, clean_environment, sample, workplace  # noqa: F401 - fixtures
@@ -201,6 +203,24 @@ def test_audit_fits_80_columns_without_breaking_an_id(ready: Workplace) -> None:
     assert "backup-of-all-d…" in line
     assert account not in narrow.text
     assert account in wide.text
+
+
+def test_drill_list_fits_80_columns_without_breaking_an_id(ready: Workplace) -> None:
+    ready.good("backup", "--kind", "daily", "--verify")
+    ready.good("drill", "--now")
+    narrow = shown(ready, "drill --list", (80, 24)).lines
+    assert narrow[-1] == "Left out to fit 80 columns: database, from the copy, age of the data (--json)"
+    (line,) = [line for line in narrow if line.startswith("✓")]
+    assert re.search(r"\d\d:\d\d:\d\d UTC   passed +backup-\d{4}-\d\d-\d\d-\d{6} ", line)
+
+
+def test_diff_fits_80_columns_with_a_long_table_name(ready: Workplace) -> None:
+    with closing(apsw.Connection(str(ready.folder / "app.db"))) as connection:
+        connection.execute(f"CREATE TABLE line_items_{60 * 'x'}(id INTEGER PRIMARY KEY)")
+    narrow = shown(ready, "diff one", (80, 24)).lines
+    (line,) = [line for line in narrow if line.startswith("line_items_")]
+    assert re.fullmatch(r"line_items_x+… +0 +0 +0", line)
+    assert "Left out to fit 80 columns: matched by, schema (--json)" in narrow
 
 
 def test_events_go_to_the_log_file_unless_verbose(ready: Workplace) -> None:
