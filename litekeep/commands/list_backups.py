@@ -9,6 +9,7 @@ from shared.catalog.listing import Catalog
 from shared.catalog.verdicts import Trust
 from shared.clock import utc_now
 from shared.model.kinds import Kind
+from shared.model.names import SAFETY_PREFIX
 from shared.stores import open_store
 from shared.terminal.options import common, database, settings_with, store
 from shared.terminal.screen import BAD, GOOD, say, say_json, table
@@ -85,6 +86,8 @@ def _draw(backups: list[Backup], *, wide: bool, folded: bool) -> None:
         if backup.hold:
             since = f" since {moment(backup.hold.held_at)}" if backup.hold.held_at else ""
             say(f"{backup.name.id} is held by {backup.hold.held_by}{since}: {backup.hold.reason}")
+    if any(backup.name.id.startswith(SAFETY_PREFIX) for backup in backups):
+        say(f"{SAFETY_PREFIX}…: safety backups; latest, latest-verified and --at skip them")
     if any(backup.trust is Trust.UNCHECKED for backup in backups):
         say("verified: as recorded, seals not checked here; litekeep status and verify check them")
     for backup in [line.backup for line in lines]:

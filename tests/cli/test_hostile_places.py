@@ -264,6 +264,7 @@ def test_safety_backup_is_never_latest(workplace: Workplace) -> None:
     for _ in range(2):
         done = workplace.good("restore", "--backup", "latest", "--in-place", "--json").json
         assert done["id"] == "one"
+    assert "before-restore-…: safety backups; latest, latest-verified and --at skip them" in workplace.good("list").out
 
 
 def test_unusable_tmpdir_is_refused(workplace: Workplace) -> None:
