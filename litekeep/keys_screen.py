@@ -13,6 +13,8 @@ from shared.stores import open_store
 from shared.terminal.screen import BAD, say, say_json, table
 from shared.text import count
 
+_LONGEST_IN_TABLE = 30  # characters of a key; with a longer one, such as of Cloud KMS, a table does not fit 80 columns
+
 
 def run_keys(settings: Settings, *, as_json: bool, progress: Progress) -> None:
     """Shows the keys of each store. Raises StoreError if one cannot be read."""
@@ -55,7 +57,10 @@ def _say(usage: KeyUsage, configured: str | None) -> None:
     say(f"{usage.store}:")
     if usage.keys:
         rows = [_row(usage.keys[key], configured) for key in sorted(usage.keys)]
-        table(("key", "wraps", "lost with it", "needed until", ""), rows, right=frozenset({1, 2}))
+        if any(len(row[0]) > _LONGEST_IN_TABLE for row in rows):
+            _say_lines(rows)
+        else:
+            table(("key", "wraps", "lost with it", "needed until", ""), rows, right=frozenset({1, 2}))
     else:
         say("  no encrypted backups")
     if usage.in_clear:
@@ -68,6 +73,12 @@ def _say(usage: KeyUsage, configured: str | None) -> None:
         say(f"{BAD} {ignored}: set BACKUP_KEY to a key that opens them")
     for name, why in usage.unreadable.items():
         say(f"{BAD} {name}: {why}")
+
+
+def _say_lines(rows: list[tuple[str, str, str, str, str]]) -> None:
+    for key, wraps, lost, until, mark in rows:
+        say(f"{key}, {mark}" if mark else key)
+        say(f"  wraps {wraps}, lost with it: {lost}, needed until: {until}")
 
 
 def _row(use: KeyUse, configured: str | None) -> tuple[str, str, str, str, str]:

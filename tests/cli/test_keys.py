@@ -1,6 +1,7 @@
 """`rekey`, `keys` and `keys sheet`: a key is replaced, and a printed sheet is enough to restore."""
 
 import json
+import re
 import subprocess
 import sys
 from dataclasses import replace
@@ -100,6 +101,8 @@ def test_cloud_kms_key_is_rotated_rewrapped_and_old_version_destroyed(
         use["key"][-1]: use["lost_if_destroyed"] for use in in_cloud.good("keys", "--json").json["stores"][0]["keys"]
     }
     assert lost == {"1": 1, "2": 1}
+    shown = in_cloud.good("keys").out
+    assert re.search(r"/cryptoKeyVersions/1, BACKUP_KEY\n  wraps 1, lost with it: 1, needed until: \d{4}-", shown)
     done = in_cloud.good("rekey", "--to", URI, "--json").json["stores"][0]
     assert (done["rewrapped"], done["already"]) == (["one"], 1)
     lost = {
