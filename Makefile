@@ -5,7 +5,7 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 
-.PHONY: help setup backup test check format lock bench clean coverage mutants sqlitecloud-server
+.PHONY: help setup backup test check format lock bench clean mutants sqlitecloud-server
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 24
@@ -35,16 +35,7 @@ test: $(VENV)/.ready-dev $(VENV)-terraform/.ready check ## run every check and e
 	@./.ci/debian sqlite3 gcc libc6-dev strace systemd zstd npm chromium groff-base
 	@tests/dump/current_shell/install
 	@tests/sqlitecloud_server/node/install
-	@$(BIN)/python -m pytest
-
-coverage: $(VENV)/.ready-dev $(VENV)-terraform/.ready ## run every test and report the covered lines and branches
-	@./.ci/debian sqlite3 gcc libc6-dev strace systemd zstd npm chromium groff-base
-	@tests/dump/current_shell/install
-	@tests/sqlitecloud_server/node/install
-	@$(BIN)/coverage erase
-	@$(BIN)/coverage run -m pytest
-	@$(BIN)/coverage combine --quiet
-	@$(BIN)/coverage report
+	@$(BIN)/python -m pytest --coverage
 
 sqlitecloud-server: $(VENV)/.ready-dev ## run a local SQLite Cloud server and print its DATABASE_URL
 	@$(BIN)/python -m tests.servers.sqlitecloud --ready
@@ -77,6 +68,6 @@ lock: ## update the lock files (needs uv)
 	    uv pip compile --quiet --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header -c requirements/run.lock -o requirements/jobs/$$job.lock requirements/jobs/$$job.in || exit; done
 
 clean: ## remove .venv and caches; keeps backups, keys and databases
-	@rm -rf $(VENV) $(VENV)-terraform .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache .coverage*
+	@rm -rf $(VENV) $(VENV)-terraform .mypy_cache .ruff_cache .pytest_cache .hypothesis .import_linter_cache
 
 include deploy/deploy.mk

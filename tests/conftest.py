@@ -6,12 +6,42 @@ from collections.abc import Iterator
 import pytest
 from hypothesis import settings
 
-from shared.settings import Settings
+from tests import coverage
+
+coverage.start()  # before anything that is measured is imported
+
+from shared.settings import Settings  # noqa: E402 - see above
 
 # CI must give the same result for the same commit; elsewhere every run generates new input.
 settings.register_profile("ci", derandomize=True, deadline=None, print_blob=True)
 settings.register_profile("desk", deadline=None)
 settings.load_profile("ci" if os.environ.get("CI") else "desk")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    parser.addoption(coverage.OPTION, action="store_true", help="measure lines and branches, and fail if too few")
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_configure(config: pytest.Config) -> None:
+    if config.getoption(coverage.OPTION) and not _is_worker(config):
+        coverage.switch_on()
+
+
+@pytest.hookimpl(tryfirst=True)
+def pytest_sessionfinish(session: pytest.Session) -> None:
+    if _is_worker(session.config):
+        coverage.finish_worker()
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter, config: pytest.Config) -> None:
+    if config.getoption(coverage.OPTION) and not _is_worker(config):
+        for line in coverage.report(terminalreporter._session):
+            terminalreporter.write_line(line)
+
+
+def _is_worker(config: pytest.Config) -> bool:
+    return hasattr(config, "workerinput")
 
 
 @pytest.fixture(autouse=True)

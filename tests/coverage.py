@@ -49,7 +49,8 @@ def start() -> None:
     import slipcover  # noqa: PLC0415 - only where coverage is measured
 
     _children = Path(os.environ[_FOLDER], os.environ[_WORKER]).with_suffix(".children")
-    _instance = slipcover.Slipcover(branch=True, source=_SOURCES, exclude_lines=_EXCLUDED)
+    # `immediate`: each probe removes itself when it is reached. A short command has no time to rewrite its functions.
+    _instance = slipcover.Slipcover(immediate=True, branch=True, source=_SOURCES, exclude_lines=_EXCLUDED)
     slipcover.ImportManager(_instance, slipcover.FileMatcher(sources=_SOURCES)).__enter__()  # for life
 
 

@@ -20,6 +20,8 @@ from pkgutil import walk_packages
 from types import ModuleType
 from typing import Any, NoReturn
 
+from tests import coverage
+
 _ROOT = Path(__file__).parents[1]
 _PACKAGES = ("jobs", "litekeep", "shared")
 _LATE = ("netrc", "grpc._interceptor", "pydantic.type_adapter")  # imported late by Google's libraries and pydantic
@@ -33,6 +35,7 @@ def load() -> None:
                 import_module(found.name)
     for name in _LATE:
         import_module(name)
+    coverage.record_child()  # what imports reach, once for all children
     gc.collect()
     gc.freeze()  # so that reference counts do not make children copy pages
     signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the tests
@@ -48,6 +51,7 @@ def received(line: socket.socket) -> tuple[dict[str, Any], list[int]]:
 
 def _serve(line: socket.socket) -> None:
     """Runs in the forker. Each child is a grandchild whose parent has ended, so that the caller adopts it."""
+    coverage.start()
     load()
     line.send(b"r")
     while True:
@@ -160,6 +164,7 @@ def _ended(code: int) -> int:
     """Joins threads, runs exit functions and flushes streams. Returns the exit code."""
     threading._shutdown()  # type: ignore[attr-defined]
     atexit._run_exitfuncs()
+    coverage.record_child()
     try:
         sys.stdout.flush()
     except OSError:
