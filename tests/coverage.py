@@ -76,14 +76,17 @@ def finish_worker() -> None:
 
 
 def report(session: "pytest.Session") -> list[str]:
-    """In the controller, after the workers: return the lines to show. Fails the session below `LEAST_PERCENT`."""
+    """In the controller, after the workers: return the lines to show. Fail the session below `LEAST_PERCENT`."""
     import slipcover  # noqa: PLC0415 - only where coverage is measured
 
     folder = Path(os.environ[_FOLDER])
-    found, *others = [json.loads(file.read_text()) for file in sorted(folder.glob("*.json"))]
+    workers = [json.loads(file.read_text()) for file in sorted(folder.glob("*.json"))]
+    shutil.rmtree(folder)
+    if not workers:
+        return ["coverage: not measured, as no worker came to its end"]
+    found, *others = workers
     for other in others:
         slipcover.merge_coverage(found, other)
-    shutil.rmtree(folder)
     percent = found["summary"]["percent_covered"]
     lines = [f"coverage: {percent:.1f} % of lines and branches; at least {LEAST_PERCENT} % are wanted"]
     if percent < LEAST_PERCENT:
