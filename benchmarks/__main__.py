@@ -7,7 +7,7 @@ import shutil
 import subprocess
 import tempfile
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -36,12 +36,16 @@ def main() -> None:
     options = _options()
     began = time.monotonic()
     folder = Path(tempfile.mkdtemp(prefix="litekeep-bench-", dir=options.folder))
+    sections: list[str] = []
     try:
-        text = _measured(options, folder, lambda line: print(f"{time.monotonic() - began:6.0f} s  {line}", flush=True))
+        for found in _measured(
+            options, folder, lambda line: print(f"{time.monotonic() - began:6.0f} s  {line}", flush=True)
+        ):
+            sections.append(found)
+            options.output.joinpath("benchmarks.md").write_text("\n".join(sections))  # an interrupted run keeps these
     finally:
         shutil.rmtree(folder, ignore_errors=True)
-    options.output.joinpath("benchmarks.md").write_text(text)
-    print(text)
+    print("\n".join(sections))
 
 
 def _options() -> argparse.Namespace:
@@ -54,28 +58,27 @@ def _options() -> argparse.Namespace:
     return parser.parse_args()
 
 
-def _measured(options: argparse.Namespace, folder: Path, say: Callable[[str], None]) -> str:
+def _measured(options: argparse.Namespace, folder: Path, say: Callable[[str], None]) -> Iterator[str]:
     plans = _QUICK if options.quick else _FULL
     if options.large:
         plans = (*plans, _LARGE)
     results: list[Result] = []
-    sections = [_head()]
+    yield _head()
     for plan in plans:
         found = run_rounds(plan, folder / str(plan.megabytes), say)
         results += found
-        sections += [report.contest(found)]
+        yield report.contest(found)
         if plan.megabytes > 10:
-            sections += ["What was to be reached:\n", report.goal_table(goals(Results(found), plan.megabytes))]
+            yield from ("What was to be reached:\n", report.goal_table(goals(Results(found), plan.megabytes)))
         shutil.rmtree(folder / str(plan.megabytes))
     options.output.joinpath("benchmarks.svg").write_text(draw(report.lines(results)))
-    sections += ["## Cost against size\n", "![seconds against megabytes](benchmarks.svg)\n"]
+    yield from ("## Cost against size\n", "![seconds against megabytes](benchmarks.svg)\n")
     for title, section in _SECTIONS.items():
         if options.contest_only and title in _LONG:
             continue
         say(title)
-        sections += [f"## {title}\n", section(folder, options.quick, say)]
-    sections += [_CONTINUOUS.read_text(), _REASONS.read_text()]
-    return "\n".join(sections)
+        yield from (f"## {title}\n", section(folder, options.quick, say))
+    yield from (_CONTINUOUS.read_text(), _REASONS.read_text())
 
 
 def _stages(folder: Path, quick: bool, _say: Callable[[str], None]) -> str:
