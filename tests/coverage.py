@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     import slipcover
 
 OPTION = "--coverage"
-LEAST_PERCENT = 48
+LEAST_PERCENT = 92  # the suite of 2026-11-29 reached 93.5 %
 _SOURCES = ["console", "jobs", "litekeep", "shared"]
 _EXCLUDED = [
     r"pragma: no (cover|branch)",  # each with its reason on the line, see tests/test_house.py

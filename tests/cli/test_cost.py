@@ -54,7 +54,7 @@ def test_own_price_file_is_used_and_a_wrong_one_is_named(ready: Workplace, one_l
     assert "writes: no price" in found["not_counted"]
     (ready.folder / "bad.json").write_text(json.dumps(own | {"storage_gib_month": {"cellar": {"STANDARD": -1}}}))
     assert "storage_gib_month.cellar.STANDARD" in one_line(ready.run("cost", "--prices", "bad.json"), 2)
-    assert "cannot be read" in one_line(ready.run("cost", "--prices", "none.json"), 2)
+    assert "cannot read --prices none.json" in one_line(ready.run("cost", "--prices", "none.json"), 2)
     assert "has no sourced price" in one_line(ready.run("cost", "--location", "mars"), 2)
 
 

@@ -176,10 +176,10 @@ def test_interrupted_cleanup_reports_deletions_per_store(workplace: Workplace) -
     main, copies = FolderStore(workplace.store), FolderStore(workplace.folder / "copies")
     fill(main)
     copytree(workplace.store, workplace.folder / "copies")
-    message = stopped(workplace, "shared.retention.cleanup:_Run._look_again", "cleanup", call=3)
+    message = stopped(workplace, "shared.retention.cleanup:_Run._recheck", "cleanup", call=3)
     assert "2 of 3 backups deleted from backups" in message
     assert ids(main) == {"b1", "b2", "b3", "b4", "b5", "old2"}
-    message = stopped(workplace, "shared.retention.cleanup:_Run._look_again", "cleanup", call=3)
+    message = stopped(workplace, "shared.retention.cleanup:_Run._recheck", "cleanup", call=3)
     assert "1 of 1 backup deleted from backups; 1 of 3 backups deleted from copies" in message
     assert len(ids(copies)) == 7
 
