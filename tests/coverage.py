@@ -11,6 +11,7 @@ import os
 import re
 import shutil
 import tempfile
+from contextlib import suppress
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -59,8 +60,9 @@ def record_child() -> None:
     if _instance is None:
         return
     reached = {path: sorted(map(str, lines)) for path, lines in _instance._get_newly_seen().items()}
-    with _children.open("ab", buffering=0) as children:
-        children.write(json.dumps(reached).encode() + b"\n")  # one write: appends of several children do not mix
+    # One write: appends of several children do not mix. A full disk or a limit must not change how a command ends.
+    with suppress(OSError), _children.open("ab", buffering=0) as children:
+        children.write(json.dumps(reached).encode() + b"\n")
 
 
 def finish_worker() -> None:
@@ -70,8 +72,9 @@ def finish_worker() -> None:
     _children.touch()
     with _children.open() as children:
         for line in children:
-            for path, reached in json.loads(line).items():
-                _instance.all_seen[path].update(map(_parsed, reached))
+            with suppress(ValueError):  # a command that was killed while it wrote: what it reached does not count
+                for path, reached in json.loads(line).items():
+                    _instance.all_seen[path].update(map(_parsed, reached))
     _children.with_suffix(".json").write_text(json.dumps(_instance.get_coverage()))
 
 
@@ -83,7 +86,8 @@ def report(session: "pytest.Session") -> list[str]:
     workers = [json.loads(file.read_text()) for file in sorted(folder.glob("*.json"))]
     shutil.rmtree(folder)
     if not workers:
-        return ["coverage: not measured, as no worker came to its end"]
+        session.exitstatus = session.exitstatus or 1
+        return ["FAILED: the coverage was not measured, as no worker came to its end"]
     found, *others = workers
     for other in others:
         slipcover.merge_coverage(found, other)
