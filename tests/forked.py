@@ -104,8 +104,10 @@ def become(work: dict[str, Any], streams: list[int]) -> NoReturn:
         os.environ.clear()
         os.environ.update(work["environment"])
         _restart_sqlite()
-        if not work["strict"]:
+        if "error" not in work["filters"]:
             _forgive_warnings()
+        if "ignore::ResourceWarning" in work["filters"]:
+            warnings.simplefilter("ignore", ResourceWarning)
         code = _code_of(work)
     finally:
         os._exit(_ended(code))

@@ -74,15 +74,17 @@ class Popen(subprocess.Popen):  # type: ignore[type-arg]
 
 
 def _work(command: Any) -> dict[str, Any] | None:
-    """Parses `python [-W error] -m MODULE …` or `-c CODE …`. Returns None for any other command."""
-    words = [os.fspath(word) for word in command] if isinstance(command, list | tuple) else [""]
-    if words[0] != sys.executable:
+    """Parses `python [-W FILTER …] -m MODULE …` or `-c CODE …`. Returns None for any other command."""
+    rest = [os.fspath(word) for word in command] if isinstance(command, list | tuple) else [""]
+    if rest.pop(0) != sys.executable:
         return None
-    strict = words[1:3] == ["-W", "error"]
-    rest = words[3:] if strict else words[1:]
-    if len(rest) < 2 or rest[0] not in ("-m", "-c"):
+    filters = []
+    while rest[:1] == ["-W"] and len(rest) > 1:
+        filters.append(rest[1])
+        del rest[:2]
+    if len(rest) < 2 or rest[0] not in ("-m", "-c") or not set(filters) <= {"error", "ignore::ResourceWarning"}:
         return None
-    return {"how": rest[0], "what": rest[1], "arguments": rest[2:], "strict": strict}
+    return {"how": rest[0], "what": rest[1], "arguments": rest[2:], "filters": filters}
 
 
 def _mask() -> int:

@@ -58,7 +58,9 @@ class Job:
     def of(self, execution: str, attempt: int = 0) -> "Job":
         return replace(self, execution=execution, attempt=attempt)
 
-    def start(self, name: str, *arguments: str, **settings: str) -> "subprocess.Popen[str]":
+    def start(self, name: str, *arguments: str, interrupt: bool = False, **settings: str) -> "subprocess.Popen[str]":
+        """Starts a job. `interrupt`: the caller sends it a signal, which may arrive while Python opens a file."""
+        filters = ["-W", "error", *(["-W", "ignore::ResourceWarning"] if interrupt else [])]
         cloud_run = {
             "CLOUD_RUN_JOB": f"litekeep-{name}",
             "CLOUD_RUN_EXECUTION": self.execution,
@@ -67,7 +69,7 @@ class Job:
             "CLOUD_RUN_TASK_ATTEMPT": str(self.attempt),
         }
         return forker.Popen(
-            [sys.executable, "-W", "error", "-m", name if name == "litekeep" else f"jobs.{name}", *arguments],
+            [sys.executable, *filters, "-m", name if name == "litekeep" else f"jobs.{name}", *arguments],
             cwd=self.folder,
             env=self.environment | cloud_run | settings,
             stdout=subprocess.PIPE,

@@ -41,7 +41,7 @@ def stopped(process: "subprocess.Popen[str]", reached: Callable[[], bool]) -> Ru
 
 
 def test_interrupted_backup_job_reports_failure_and_stores_no_backup(larger: Job) -> None:
-    started = larger.start("backup", "--kind=daily")
+    started = larger.start("backup", "--kind=daily", interrupt=True)
     run = stopped(started, lambda: "snapshot.sqlite" in files(larger.folder / "tmp"))
     assert run.events == ["backup.failed"]
     assert "interrupted" in run.line("backup.failed")["message"]
@@ -51,14 +51,14 @@ def test_interrupted_backup_job_reports_failure_and_stores_no_backup(larger: Job
 
 
 def test_next_run_takes_the_slot_of_an_interrupted_one(larger: Job) -> None:
-    started = larger.start("backup", "--kind=daily")
+    started = larger.start("backup", "--kind=daily", interrupt=True)
     stopped(started, lambda: "snapshot.sqlite" in files(larger.folder / "tmp"))
     assert larger.of("another").run("backup", "--kind=daily").events == ["backup.succeeded"]
 
 
 def test_interrupted_verify_job_reports_failure_and_stores_no_verdict(larger: Job) -> None:
     larger.run("backup", "--name=one")
-    started = larger.start("verify", "--backup=one")
+    started = larger.start("verify", "--backup=one", interrupt=True)
     run = stopped(started, lambda: "sql.sqlite" in files(larger.folder / "tmp"))
     assert run.events == ["verify.failed"]
     assert run.line("verify.failed")["backup_id"] == "one"
@@ -67,7 +67,7 @@ def test_interrupted_verify_job_reports_failure_and_stores_no_verdict(larger: Jo
 
 def test_interrupted_restore_job_reports_failure_and_leaves_no_target(larger: Job) -> None:
     larger.run("backup", "--name=one", "--format=sql")
-    started = larger.start("restore", "--backup=one", "--to=new.db", "--verify")
+    started = larger.start("restore", "--backup=one", "--to=new.db", "--verify", interrupt=True)
     run = stopped(started, lambda: any(name.endswith("sql.sqlite") for name in files(larger.folder)))
     assert run.events == ["restore.started", "restore.failed"]
     assert not (larger.folder / "new.db").exists()
@@ -77,7 +77,7 @@ def test_interrupted_restore_job_reports_failure_and_leaves_no_target(larger: Jo
 def test_interrupted_drill_reports_failure_and_leaves_no_files(larger: Job, reached: str) -> None:
     larger.run("backup", "--name=one", "--verify", *(["--format=sql"] if reached == "sql.sqlite" else []))
     before = sorted(files(larger.store))
-    started = larger.start("verify", "--drill", "--now")
+    started = larger.start("verify", "--drill", "--now", interrupt=True)
     run = stopped(started, lambda: _is_written_to(larger.folder / "tmp", reached))
     assert run.events == ["drill.failed"]
     failed, audit = run.line("drill.failed"), run.line("audit")
@@ -92,14 +92,13 @@ def test_drill_interrupted_in_an_application_check_reports_failure(job: Job) -> 
     job.run("backup", "--name=one", "--verify")
     forever = "with recursive n(i) as (select 1 union all select i + 1 from n) select count(*) from n"
     (job.folder / "checks.sql").write_text(f"-- name: without end\n-- expect: 0\n{forever}\n")
-    started = job.start("verify", "--drill", "--now", BACKUP_DRILL_SQL="checks.sql")
+    started = job.start("verify", "--drill", "--now", BACKUP_DRILL_SQL="checks.sql", interrupt=True)
     run = stopped(started, lambda: _is_asking(job))
     assert run.events == ["drill.failed"]
     assert files(job.folder / "tmp") == []
 
 
 def _is_written_to(folder: Path, name: str) -> bool:
-    """Requires content: a signal while Python opens the file would cause a ResourceWarning."""
     for place, _, names in os.walk(folder):
         if name in names:
             with suppress(FileNotFoundError):
