@@ -29,7 +29,7 @@ from shared.terminal.audit import audited
 from shared.terminal.flags import EraseFlags
 from shared.terminal.identity import actor_of
 from shared.terminal.parts import event_log, key_of, source_of
-from shared.terminal.screen import BAD, say, say_json
+from shared.terminal.screen import BAD, say, say_json, say_what_to_type
 from shared.text import count
 
 
@@ -43,6 +43,9 @@ def run_erase(settings: Settings, flags: EraseFlags, *, as_json: bool, progress:
     database = live.database if live else flags.database
     if database is None:
         raise UsageError("DATABASE_URL is not set, and --database is missing: name the database")
+    say_what_to_type(
+        f"Type the values of {flags.table}.{flags.column}, one per line; then Ctrl-D on a line of its own:"
+    )
     values = read_values(sys.stdin)
     store, copies = open_store(settings.backup_store), _copy_store(settings)
     with scratch_folder() as scratch:

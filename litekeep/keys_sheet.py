@@ -15,7 +15,7 @@ from shared.settings import Settings, read_settings
 from shared.stores import open_store
 from shared.terminal.audit import audited
 from shared.terminal.parts import event_log
-from shared.terminal.screen import say, say_json
+from shared.terminal.screen import say, say_json, say_what_to_type
 from shared.version import TOOL
 
 _LARGEST = 64 << 10  # characters of input
@@ -56,8 +56,9 @@ def run_sheet(settings: Settings, output: Path | None, *, as_json: bool) -> None
 def run_enter(path: Path, *, as_json: bool) -> None:
     """Reads the lines of a sheet from stdin, and creates the key file from them. Raises UsageError, KeyProblem."""
     settings = read_settings()
-    if sys.stdin.isatty():
-        say("Type the lines of the sheet, each with its number and checksum; then Ctrl-D on a line of its own:")
+    say_what_to_type(
+        "Type the lines of the sheet, each with its number and checksum; then Ctrl-D on a line of its own:"
+    )
     text = sys.stdin.read(_LARGEST + 1)
     if len(text) > _LARGEST:
         raise UsageError("stdin is longer than a sheet: give the lines of one key")

@@ -38,6 +38,13 @@ def say(line: str = "") -> None:
     click.echo(fit_to_terminal(printable(line), sys.stdout))
 
 
+def say_what_to_type(line: str) -> None:
+    """Prints on stderr what a person should type, if stdin is a terminal. Without this line the run seems to hang."""
+    if sys.stdin.isatty():
+        end_bars()
+        click.echo(fit_to_terminal(printable(line), sys.stderr), err=True)
+
+
 def say_json(document: Any) -> None:
     """Prints the document as indented JSON in ASCII, so that every terminal can show it.
 

@@ -24,11 +24,13 @@ class _Pipe(FileIO):
 
 
 def prepare_streams() -> None:
-    """Prepares both streams.
+    """Prepares stdout and stderr, and replaces a closed stdin by an empty one.
 
-    A closed stream discards its output. A pipe raises ReaderLeft once its reader has closed it. Characters that the
-    encoding lacks are escaped.
+    A closed stdout or stderr discards its output. A pipe raises ReaderLeft once its reader has closed it. Characters
+    that the encoding lacks are escaped.
     """
+    if sys.stdin is None:
+        sys.stdin = open(os.devnull, encoding="utf-8")  # noqa: PTH123, SIM115 - open until the process ends
     for name, descriptor in (("stdout", 1), ("stderr", 2)):
         stream = getattr(sys, name)
         if stream is None:

@@ -1,6 +1,7 @@
 """`litekeep erase`: erased rows are missing from everything restored or exported later."""
 
 import json
+import shlex
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -12,6 +13,7 @@ from tests import forker
 from tests.cli.conftest import Outcome, Workplace
 from tests.cli.test_audit import operations, trail
 from tests.operations.erasure.builders import rows, traces
+from tests.terminal.terminal import on_terminal
 
 ANA, BEN = "ana.novak@people.example", "ben.okafor@people.example"
 
@@ -238,6 +240,34 @@ def test_wrong_usage_of_erase_is_one_line_and_records_nothing(
     )
     assert (done.returncode, message in done.stderr) == (2, True), done.stderr
     assert not (Path(place.store) / "erasures").exists()
+
+
+def test_erase_on_a_terminal_says_on_stderr_what_to_type(place: Workplace) -> None:
+    command = [sys.executable, "-m", "litekeep", "erase", "--table", "users", "--column", "email", "--value-from", "-"]
+    asked = "Type the values of users.email, one per line; then Ctrl-D on a line of its own:"
+    shown = on_terminal(
+        ["bash", "-c", f"{shlex.join(command)} --dry-run --json > out.json"],
+        place.folder,
+        place.environment,
+        answers=[(asked, lambda _: f"{ANA}\n\x04")],
+    )
+    assert (shown.code, shown.lines) == (0, [asked, ANA])
+    assert json.loads((place.folder / "out.json").read_text())["values"] == 1
+    assert erase(place, "--dry-run").err == "", "from a pipe nothing is asked"
+
+
+def test_closed_stdin_is_an_empty_one(place: Workplace) -> None:
+    command = "-m litekeep erase --table users --column email --value-from - <&-"
+    done = forker.run(
+        ["bash", "-c", f"{sys.executable} {command}"],
+        cwd=place.folder,
+        env=place.environment,
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert (done.returncode, done.stderr.startswith("error: stdin has no value")) == (2, True), done.stderr
 
 
 # Rewriting

@@ -19,6 +19,7 @@ from tests.program import program_folder
 from tests.servers.gcs.fixtures import bucket, gcs, gcs_port  # noqa: F401 - fixtures
 from tests.servers.kms.fixture import KEY, URI, kms  # noqa: F401 - fixtures
 from tests.servers.kms.server import KmsServer
+from tests.terminal.terminal import on_terminal
 
 __all__ = ["in_cloud"]
 
@@ -183,6 +184,20 @@ def test_typing_error_in_a_sheet_names_the_line_and_makes_no_file(ready: Workpla
     )
     assert (done.returncode, "line 3" in done.stderr) == (2, True)
     assert not (ready.folder / "again.key").exists()
+
+
+def test_keys_enter_on_a_terminal_says_on_stderr_what_to_type(ready: Workplace) -> None:
+    sheet = ready.good("keys", "sheet", BACKUP_KEY=OLD).out
+    typed = [line.strip() for line in sheet.splitlines() if line.startswith("   ") and line.strip()[:1].isdigit()]
+    shown = on_terminal(
+        ["bash", "-c", f"{sys.executable} -m litekeep keys enter again.key --json > out.json"],
+        ready.folder,
+        ready.environment,
+        columns=200,
+        answers=[("then Ctrl-D on a line of its own:", lambda _: "\n".join(typed) + "\n\x04")],
+    )
+    assert (shown.code, shown.lines[1:]) == (0, typed), shown.text
+    assert json.loads((ready.folder / "out.json").read_text())["path"] == "again.key"
 
 
 def test_sheet_of_unencrypted_store_needs_no_key(workplace: Workplace) -> None:
