@@ -6,6 +6,7 @@ from datetime import datetime
 from shared.operations.cost.advice import Advice
 from shared.operations.cost.invoice import Invoice
 from shared.operations.cost.prices import Prices
+from shared.operations.markdown import escape
 from shared.text import printable
 
 
@@ -20,7 +21,7 @@ def _lines(
     url: str, invoice: Invoice, advice: Sequence[Advice], prices: Prices, location: str, now: datetime
 ) -> Iterator[str]:
     currency = invoice.currency
-    yield f"# Cost review of {_escape(url)}, {now:%Y} quarter {(now.month + 2) // 3}"
+    yield f"# Cost review of {escape(url)}, {now:%Y} quarter {(now.month + 2) // 3}"
     yield ""
     yield f"{now:%Y-%m-%d %H:%M} UTC, list prices of {prices.read} for {location}, in {currency}."
     yield ""
@@ -31,35 +32,29 @@ def _lines(
         yield f"| {title} | {currency} a month |"
         yield "| --- | ---: |"
         for value, amount in invoice.by(name).items():
-            yield f"| {_escape(value)} | {amount:.2f} |"
+            yield f"| {escape(value)} | {amount:.2f} |"
     yield ""
     yield "## Lines"
     yield ""
     yield "| what | kind | database | class | quantity | price | amount |"
     yield "| --- | --- | --- | --- | ---: | ---: | ---: |"
     for line in invoice.lines:
-        where = " | ".join(_escape(each or "") for each in (line.kind, line.database, line.storage_class))
+        where = " | ".join(escape(each or "") for each in (line.kind, line.database, line.storage_class))
         yield f"| {line.what} | {where} | {line.quantity:.4g} {line.unit} | {line.price:g} | {line.amount:.4f} |"
     yield ""
     yield "## Possible savings"
     yield ""
     for each in advice:
-        yield f"- {each.saves_monthly:+.2f}: {_escape(each.change)}. {_escape(each.note)}"
+        yield f"- {each.saves_monthly:+.2f}: {escape(each.change)}. {escape(each.note)}"
     if not advice:
         yield "None."
     yield ""
     yield "## Not counted"
     yield ""
     for reason in invoice.not_counted:
-        yield f"- {reason}"
+        yield f"- {escape(reason)}"
     yield ""
     yield "## Sources of the prices"
     yield ""
     for name, source in prices.sources.items():
-        yield f"- {name}: {source}"
-
-
-def _escape(text: str) -> str:
-    """Escapes an untrusted name: one line, without characters that Markdown or HTML interpret."""
-    line = printable(text)
-    return "".join(f"&#{ord(character)};" if character in "<>&|`*[]\\" else character for character in line)
+        yield f"- {escape(name)}: {printable(source)}"  # a link

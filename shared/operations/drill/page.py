@@ -4,18 +4,16 @@ Names come from stores and from the application. They are escaped, so that none 
 own.
 """
 
-import re
 from collections.abc import Iterable, Iterator, Sequence
 
 from shared.operations.drill.attempt import Attempt, Role
 from shared.operations.drill.drill import Drill
 from shared.operations.drill.rehearsal import Rehearsal
-from shared.text import count, duration, printable
+from shared.operations.markdown import escape
+from shared.text import count, duration
 from shared.version import TOOL
 
 _SIGNS = {True: "\u2705", False: "\u274c", None: "\N{EN DASH}"}
-_SPECIAL = frozenset("\\`*_{}[]()<>#+!|~&$@")
-_LINKS = re.compile(r"(?<=:)(?=//)|(?<=www)(?=\.)", re.IGNORECASE)  # Markdown makes links of these
 
 
 def to_markdown(drill: Drill) -> str:
@@ -24,13 +22,13 @@ def to_markdown(drill: Drill) -> str:
     took = duration((drill.finished_at - drill.started_at).total_seconds())
     held = f"Held {drill.started_at:%Y-%m-%d %H:%M:%S} UTC by {TOOL}, in {took}, "
     lines = [
-        f"# Restore drill of {_escape(drill.database)}: {_SIGNS[drill.passed]} {verdict}",
+        f"# Restore drill of {escape(drill.database)}: {_SIGNS[drill.passed]} {verdict}",
         "",
-        f"{held}with nothing but the key and the store {_escape(drill.store)}.",
+        f"{held}with nothing but the key and the store {escape(drill.store)}.",
         "",
     ]
     if drill.findings:
-        lines += ["## Findings", "", *(f"- {_escape(finding)}" for finding in drill.findings), ""]
+        lines += ["## Findings", "", *(f"- {escape(finding)}" for finding in drill.findings), ""]
     lines += ["## Recovery time", "", *_recovery_times(drill), ""]
     lines += [f"![Recovery time over past drills]({drill.name.plot.rsplit('/', 1)[-1]})", ""]
     lines += ["## Age of the data", "", *_recovery_points(drill), ""]
@@ -54,7 +52,7 @@ def _recovery_times(drill: Drill) -> Iterator[str]:
             time.scenario.value,
             "not measured" if time.seconds is None else duration(time.seconds),
             duration(time.target_seconds),
-            _escape(time.note),
+            escape(time.note),
         )
         for time in drill.times
     )
@@ -63,7 +61,7 @@ def _recovery_times(drill: Drill) -> Iterator[str]:
 
 def _recovery_points(drill: Drill) -> Iterator[str]:
     rows = [
-        (_SIGNS[point.met], point.kind.value, _escape(point.backup_id), duration(point.age_seconds),
+        (_SIGNS[point.met], point.kind.value, escape(point.backup_id), duration(point.age_seconds),
          duration(point.target_seconds))
         for point in drill.points
     ]  # fmt: skip
@@ -88,7 +86,7 @@ def _restores(drill: Drill) -> Iterator[str]:
         (
             _SIGNS[attempt.ok],
             attempt.role.value,
-            _escape(attempt.backup.id),
+            escape(attempt.backup.id),
             attempt.backup.kind.value,
             f"{attempt.created_at:%Y-%m-%d %H:%M}",
             f"{attempt.size_bytes:,}",
@@ -128,32 +126,32 @@ def _played(drill: Drill) -> Iterator[str]:
 
 
 def _steps(found: Rehearsal) -> Iterator[str]:
-    backup = f"{_escape(found.backup.id)} ({found.backup.kind})" if found.backup else "no backup"
+    backup = f"{escape(found.backup.id)} ({found.backup.kind})" if found.backup else "no backup"
     yield f"### {found.scenario.value}: {backup}"
     yield ""
     if found.target:
-        yield f"Restored to {_escape(found.target)}."
+        yield f"Restored to {escape(found.target)}."
         yield ""
     for step in found.steps:
         yield f"1. {step.name}: {duration(step.seconds)}"
     if found.error:
-        yield f"- {_SIGNS[False]} {_escape(found.error)}"
+        yield f"- {_SIGNS[False]} {escape(found.error)}"
     yield ""
     for check in found.checks:
-        yield f"- {_SIGNS[check.ok]} {check.name}: {_escape(check.detail)}"
+        yield f"- {_SIGNS[check.ok]} {check.name}: {escape(check.detail)}"
     for check in found.app_checks:
-        yield f"- {_SIGNS[check.ok]} the application's check *{_escape(check.name)}*: {_escape(check.detail)}"
+        yield f"- {_SIGNS[check.ok]} the application's check *{escape(check.name)}*: {escape(check.detail)}"
 
 
 def _checks(attempt: Attempt) -> Iterator[str]:
-    yield f"### {attempt.role.value}: {_escape(attempt.backup.id)}"
+    yield f"### {attempt.role.value}: {escape(attempt.backup.id)}"
     yield ""
     if attempt.error:
-        yield f"- {_SIGNS[False]} {_escape(attempt.error)}"
+        yield f"- {_SIGNS[False]} {escape(attempt.error)}"
     for check in attempt.checks:
-        yield f"- {_SIGNS[check.ok]} {check.name}: {_escape(check.detail)}"
+        yield f"- {_SIGNS[check.ok]} {check.name}: {escape(check.detail)}"
     for check in attempt.app_checks:
-        yield f"- {_SIGNS[check.ok]} the application's check *{_escape(check.name)}*: {_escape(check.detail)}"
+        yield f"- {_SIGNS[check.ok]} the application's check *{escape(check.name)}*: {escape(check.detail)}"
 
 
 def _table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: set[int]) -> Iterator[str]:
@@ -165,15 +163,3 @@ def _table(columns: Sequence[str], rows: Iterable[Sequence[str]], *, right: set[
 
 def _seconds(value: float | None) -> str:
     return "" if value is None else duration(value)
-
-
-def _escape(text: str) -> str:
-    """Escapes text for the page: one line, no control characters, no markup."""
-    shown = printable(text, " ")
-    return _LINKS.sub("\\\\", "".join(_escape_character(character) for character in " ".join(shown.split())))
-
-
-def _escape_character(character: str) -> str:
-    if character in "<>&":
-        return {"<": "&lt;", ">": "&gt;", "&": "&amp;"}[character]
-    return f"\\{character}" if character in _SPECIAL else character
