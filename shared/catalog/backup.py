@@ -1,6 +1,6 @@
 """One backup as a listing shows it."""
 
-from dataclasses import dataclass, field, replace
+from dataclasses import field, replace
 from datetime import datetime
 from typing import Any
 
@@ -9,10 +9,11 @@ from shared.catalog.summary import ArtifactSummary, ChainSummary, Summary
 from shared.catalog.verdicts import Trust, Weighed
 from shared.clock import rfc3339
 from shared.model.names import BackupName
+from shared.records import record
 from shared.stores import StoredObject
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Backup:
     """One backup as a listing shows it.
 

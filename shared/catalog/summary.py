@@ -2,7 +2,6 @@
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from types import MappingProxyType
@@ -12,6 +11,7 @@ from pydantic import ConfigDict, TypeAdapter
 
 from shared.clock import rfc3339
 from shared.model.manifest import Count, Manifest, Moment
+from shared.records import record
 from shared.stores import StoredObject
 
 _SUMMARY = "litekeep-summary"
@@ -21,7 +21,7 @@ _LONGEST_DAMAGE = 500  # characters
 _METADATA_LIMIT = 7000  # bytes; Cloud Storage takes 8 KiB of custom metadata an object
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class ArtifactSummary:
     """One stored file of a backup."""
 
@@ -35,7 +35,7 @@ class ArtifactSummary:
         return {field: getattr(self, field) for field in self.__slots__}
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class ChainSummary:
     """The position of a backup in a chain."""
 
@@ -49,7 +49,7 @@ class ChainSummary:
         return {field: getattr(self, field) for field in self.__slots__}
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Summary:
     """The facts of a backup that a listing shows, small enough for object metadata. Times are in whole seconds.
 

@@ -22,6 +22,7 @@ from shared.archive.seals import is_record_sealed, seal_record
 from shared.catalog.signed import doubt_of_signature, is_signature_needed, signature_on
 from shared.model.manifest import Manifest
 from shared.model.names import BackupName
+from shared.records import record
 
 if TYPE_CHECKING:
     from shared.archive.data_key import DataKey
@@ -49,7 +50,7 @@ class Opened:
     verdict_seal: int = 0
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Weighed:
     """The decision on a verdict. `ok` is None if the verdict is ignored, and then `doubt` says why."""
 

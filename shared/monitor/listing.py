@@ -12,9 +12,10 @@ from shared.model.names import BackupName
 from shared.model.report_names import DrillName
 from shared.monitor.finding import Finding
 from shared.monitor.pending_erasures import PendingErasures
+from shared.records import record
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class ObservedBackup:
     """One backup as a listing shows it.
 

@@ -8,6 +8,7 @@ from enum import StrEnum
 from shared.model.kinds import Kind
 from shared.model.names import BackupName
 from shared.model.promises import MIN_KEEP
+from shared.records import record
 
 
 class Rule(StrEnum):
@@ -27,7 +28,7 @@ class Rule(StrEnum):
     TOO_MANY = "too-many"
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class Candidate:
     """A backup as retention judges it.
 
@@ -68,7 +69,7 @@ class RetentionPolicy:
     retired: Mapping[str, datetime] = field(default_factory=dict)  # retired databases, and since when
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class RetentionDecision:
     backup: Candidate
     rule: Rule

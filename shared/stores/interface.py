@@ -7,16 +7,18 @@ even if the machine crashes; if it does not return, the object may or may not ex
 
 from collections.abc import Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from pathlib import Path
 from types import MappingProxyType
 from typing import BinaryIO, Protocol, runtime_checkable
 
+from shared.records import record
+
 NO_METADATA: Mapping[str, str] = MappingProxyType({})
 
 
-@dataclass(frozen=True, slots=True)
+@record(frozen=True, slots=True)
 class StoredObject:
     """One object of a listing. `generation` identifies this content of the name."""
 
