@@ -82,7 +82,7 @@ def import_file(source: Path, target: Location, *, clock: Clock = utc_now, progr
     the target exists.
     """
     started, place = clock(), restore_target(target)
-    place.check(in_place=False)
+    place.check(f"import {source} to {target.display}", "use another --to", in_place=False)
     note("file", f"{target.display} was not made")
     with place.scratch() as scratch:
         made = scratch / "import.sqlite"
@@ -104,7 +104,7 @@ def check_export_name(output: Path) -> None:
     if not output.name.endswith(_SQL_ENDINGS + _IMAGE_ENDINGS):
         allowed = ", ".join(_SQL_ENDINGS + _IMAGE_ENDINGS)
         raise UsageError(f"--output {output} has an ending that names no format: allowed are {allowed}")
-    check_new(output)
+    check_new(output, f"write --output {output}")
 
 
 def export_backup(

@@ -8,9 +8,10 @@ from shared.runtime.files import publish
 from shared.sqlite.neighbours import SIDECARS, refuse_foreign_folder
 
 
-def check_new(target: Path) -> None:
+def check_new(target: Path, doing: str | None = None, instead: str = "use another name") -> None:
     """Checks that `target` can be created.
 
+    `doing` and `instead` are for the error line of a target that exists: "cannot `doing`: the file exists; `instead`".
     Raises UsageError if it exists, its folder is missing, or it would inherit an old `-wal` or journal; and for root if
     another user could swap files in its folder.
     """
@@ -18,7 +19,7 @@ def check_new(target: Path) -> None:
         raise UsageError(f"folder {target.parent} does not exist: create it, or choose another target")
     refuse_foreign_folder(target)
     if os.path.lexists(target):
-        raise UsageError(f"{target} already exists: choose another target, or --in-place to replace a database")
+        raise UsageError(f"cannot {doing or f'write {target}'}: the file exists; {instead}")
     for suffix in SIDECARS:
         stale = Path(f"{target}{suffix}")
         if os.path.lexists(stale):
@@ -35,6 +36,6 @@ def publish_new(temporary: Path, target: Path) -> None:
     try:
         publish(temporary, target, "file")
     except FileExistsError:
-        raise UsageError(f"{target} already exists: choose another target") from None
+        raise UsageError(f"cannot write {target}: the file exists; use another name") from None
     except OSError as error:
-        raise SourceError(f"{target} cannot be put in place: {error.strerror}") from error
+        raise SourceError(f"cannot write {target}: {error.strerror}") from error

@@ -92,7 +92,9 @@ class InPlace:
 
     def __enter__(self) -> Self:
         if not self._target.exists():
-            raise UsageError(f"{self._target} does not exist, so there is nothing to replace: leave out --in-place")
+            raise UsageError(
+                f"cannot replace {self._target}: the file does not exist; leave out --in-place to create it"
+            )
         if not self._target.is_file():
             raise UsageError(f"{self._target} is not a file: name the database file to replace")
         refuse_foreign_place(self._target)

@@ -217,7 +217,16 @@ def test_unencrypted_backup_is_refused_if_a_key_is_set(workplace: Workplace, one
 def test_restore_refuses_existing_target(workplace: Workplace, one_line: OneLine) -> None:
     workplace.good("backup", "--name", "one")
     before = workplace.database.read_bytes()
-    one_line(workplace.run("restore", "--backup", "one", "--to", "app.db"), 2)
+    exists = "app.db: the file exists; use another"
+    for command, doing, instead in (
+        ("restore --backup one --to app.db", "restore one to", "--to, or --in-place"),
+        ("import --file app.db --to app.db", "import app.db to", "--to"),
+    ):
+        line = one_line(workplace.run(*command.split()), 2)
+        assert line == f"error: cannot {doing} {exists} {instead}"
+    (workplace.folder / "x.sql").touch()
+    line = one_line(workplace.run("export", "--backup", "one", "--output", "x.sql"), 2)
+    assert line == "error: cannot write --output x.sql: the file exists; use another name"
     assert workplace.database.read_bytes() == before
 
 

@@ -26,15 +26,17 @@ def test_file_is_moved_to_its_new_name(tmp_path: Path, temporary: Path) -> None:
 def test_existing_file_is_refused_and_not_changed(tmp_path: Path, temporary: Path) -> None:
     target = tmp_path / "app.db"
     target.write_bytes(b"mine")
-    with pytest.raises(UsageError, match="already exists"):
+    with pytest.raises(UsageError, match=r"cannot write .*app\.db: the file exists; use another name$"):
         publish_new(temporary, target)
+    with pytest.raises(UsageError, match=r"^cannot restore one to app\.db: the file exists; use another --to$"):
+        check_new(target, "restore one to app.db", "use another --to")
     assert target.read_bytes() == b"mine"
     assert temporary.exists()
 
 
 def test_dangling_link_counts_as_an_existing_file(tmp_path: Path, temporary: Path) -> None:
     (tmp_path / "app.db").symlink_to(tmp_path / "elsewhere")
-    with pytest.raises(UsageError, match="already exists"):
+    with pytest.raises(UsageError, match="the file exists"):
         publish_new(temporary, tmp_path / "app.db")
     assert not (tmp_path / "elsewhere").exists()
 
@@ -71,6 +73,6 @@ def test_file_system_error_is_reported_and_leaves_no_file(
         raise OSError(errno.EIO, "Input/output error")
 
     monkeypatch.setattr(os, "link", refuse)
-    with pytest.raises(SourceError, match=r"app\.db cannot be put in place: Input/output error"):
+    with pytest.raises(SourceError, match=r"cannot write .*app\.db: Input/output error"):
         publish_new(temporary, tmp_path / "app.db")
     assert not (tmp_path / "app.db").exists()

@@ -87,7 +87,7 @@ def kept_place(server: Server, target: CloudLocation, image: Path, tmp_path: Pat
 
 def test_new_database_is_created_and_verified(server: Server, located: Located, image: Path, tmp_path: Path) -> None:
     target = located("new one.db")
-    check_target(target, in_place=False)
+    check_target(target, "restore one", "use another --to", in_place=False)
     create(target, image, tmp_path, silent)
     assert (server.data / "new one.db").read_bytes() == image.read_bytes()
     assert sum(text == "DOWNLOAD STEP" for one in server.connections for text in one.requests) == 1
@@ -95,19 +95,19 @@ def test_new_database_is_created_and_verified(server: Server, located: Located, 
 
 
 def test_existing_name_is_refused_and_unchanged(place: Place, located: Located, tmp_path: Path) -> None:
-    with pytest.raises(UsageError, match="there already"):
-        check_target(place.target, in_place=False)
+    with pytest.raises(UsageError, match=r"^cannot restore one: the database exists; use another --to$"):
+        check_target(place.target, "restore one", "use another --to", in_place=False)
     with pytest.raises(SourceError, match="already exists"):
         create(place.target, place.image, tmp_path, silent)
     assert place.holds(NAME, place.old)
     with pytest.raises(UsageError, match="leave out --in-place"):
-        check_target(located("missing.db"), in_place=True)
+        check_target(located("missing.db"), "restore one", "", in_place=True)
 
 
 def test_name_of_a_disabled_database_is_refused(place: Place, located: Located) -> None:
     place.server.catalog.get(NAME).disabled = True
-    with pytest.raises(UsageError, match="there already"):
-        check_target(place.target, in_place=False)
+    with pytest.raises(UsageError, match=r"^cannot restore one: the database exists; use another --to$"):
+        check_target(place.target, "restore one", "use another --to", in_place=False)
 
 
 def test_database_that_differs_after_upload_is_removed(

@@ -58,7 +58,9 @@ def plan_erasure(connection: apsw.Connection, table: str, column: str, also: Seq
     for text in also:
         other, dot, name = text.rpartition(".")
         if not dot:
-            raise UsageError(f"--also {text[:100]!r} is no TABLE.COLUMN")
+            raise UsageError(
+                f"--also {text[:100]!r} is no TABLE.COLUMN: name the table and its column, such as orders.email"
+            )
         places.append(_place(connection, other, name, "--also", "--also"))
     places = [place for number, place in enumerate(places) if place not in places[:number]]
     return ErasurePlan(places, closure(foreign_keys(connection), [place.table for place in places]))

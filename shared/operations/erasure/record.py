@@ -119,7 +119,7 @@ def _prepare(options: EraseOptions, ledger: Ledger, clock: Clock) -> Recorded:
     """Makes the entry and counts its matches. Stores nothing. Raises UsageError."""
     reason = " ".join(options.reason.split())
     if len(reason) > _LONGEST_REASON:
-        raise UsageError(f"--reason is longer than {_LONGEST_REASON} characters")
+        raise UsageError(f"--reason is longer than {_LONGEST_REASON} characters: give a shorter one")
     with closing(open_snapshot(options.schema)) as connection:
         plan = plan_erasure(connection, options.table, options.column, options.also)
     now, hasher = clock(), ledger.hasher

@@ -29,8 +29,8 @@ class CloudTarget:
     def __init__(self, location: CloudLocation) -> None:
         self._location = location
 
-    def check(self, *, in_place: bool) -> None:
-        check_target(self._location, in_place=in_place)
+    def check(self, doing: str, instead: str, *, in_place: bool) -> None:
+        check_target(self._location, doing, instead, in_place=in_place)
 
     def check_manifest(self, manifest: Manifest, *, in_place: bool, any_source: bool) -> None:
         check_secrecy(self._location, in_place=in_place, of_encrypted=was_encrypted(manifest))

@@ -29,11 +29,11 @@ class FileTarget:
     def __init__(self, location: FileLocation) -> None:
         self._location, self._path = location, location.path
 
-    def check(self, *, in_place: bool) -> None:
+    def check(self, doing: str, instead: str, *, in_place: bool) -> None:
         if not in_place:
-            check_new(self._path)
+            check_new(self._path, doing, instead)
         elif not self._path.exists():
-            raise UsageError(f"--in-place: {self._path} does not exist; leave out --in-place to create it")
+            raise UsageError(f"cannot {doing}: the file does not exist; leave out --in-place to create it")
         else:
             refuse_foreign_place(self._path)
 

@@ -98,7 +98,8 @@ def _open(options: RestoreOptions, target: RestoreTarget) -> tuple[Manifest, Ope
     """Returns the authentic manifest, after every check that needs no writing."""
     if options.permit is None:
         check_permit(options, b"")  # before anything is read
-    target.check(in_place=options.in_place)
+    doing = f"restore {options.backup.name.id} to {options.target.display}"
+    target.check(doing, "use another --to, or --in-place", in_place=options.in_place)
     if options.permit is not None:
         check_permit(options, options.catalog.read_manifest(options.backup)[1])
     manifest, opened = open_whole(options.catalog, options.backup, options.key)

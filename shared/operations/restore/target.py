@@ -17,8 +17,11 @@ from shared.sqlite.location import FileLocation
 class RestoreTarget(Protocol):
     """Where a database is restored to. Only `make_new` and `put` write there."""
 
-    def check(self, *, in_place: bool) -> None:
-        """Raises UsageError when a new database would have a taken name, or there is nothing to replace."""
+    def check(self, doing: str, instead: str, *, in_place: bool) -> None:
+        """Raises UsageError when a new database would have a taken name, or there is nothing to replace.
+
+        The error line is "cannot `doing`: the file exists; `instead`", for example.
+        """
 
     def check_manifest(self, manifest: Manifest, *, in_place: bool, any_source: bool) -> None:
         """Raises UsageError for a backup of another file, and for an encrypted one if this target is not encrypted."""

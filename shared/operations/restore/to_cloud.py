@@ -81,13 +81,16 @@ class _Image:
             proof.unlink()
 
 
-def check_target(target: CloudLocation, *, in_place: bool) -> None:
-    """Raises UsageError when a new database would have a taken name, or there is nothing to replace."""
+def check_target(target: CloudLocation, doing: str, instead: str, *, in_place: bool) -> None:
+    """Raises UsageError when a new database would have a taken name, or there is nothing to replace.
+
+    See `RestoreTarget.check`.
+    """
     there = databases.on_node(target.address, lambda session: databases.find(session, target.database))
     if there is None and in_place:
-        raise UsageError(f"--in-place: {target.display} does not exist; leave out --in-place to create it")
+        raise UsageError(f"cannot {doing}: the database does not exist; leave out --in-place to create it")
     if there is not None and not in_place:
-        raise UsageError(f"{target.display} is there already: choose another name, or --in-place to replace it")
+        raise UsageError(f"cannot {doing}: the database exists; {instead}")
 
 
 def check_secrecy(target: CloudLocation, *, in_place: bool, of_encrypted: bool) -> None:
