@@ -38,13 +38,14 @@ def diff(as_json: bool, a: str, b: str, **flags: Any) -> int:
     from shared.operations.diff.script import write_script
     from shared.operations.diff.sides import make_side
     from shared.runtime.workspace import scratch_folder
+    from shared.sqlite.publish import check_new
     from shared.terminal.places import comparing
 
     if flags["values"] and not flags["tables"]:
         raise UsageError("--values goes with --table: name the table whose rows you want to see")
     output: Path | None = flags["sql"]
-    if output is not None and output.exists():
-        raise UsageError(f"--sql {output}: the file exists; choose another name")
+    if output is not None:
+        check_new(output, f"write --sql {output}")
     settings = settings_with(backup_store=flags["store"])
     chosen = frozenset(flags["tables"])
     with comparing(settings, "diff", (a, b), flags["database"], as_json=as_json) as place, scratch_folder() as scratch:

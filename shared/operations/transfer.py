@@ -1,7 +1,6 @@
 """Imports plain files that other tools dumped, and exports plain files that the stock shell opens."""
 
 import gzip
-import os
 from collections.abc import Iterable, Iterator
 from contextlib import closing
 from dataclasses import dataclass
@@ -204,8 +203,6 @@ def _write_sql(pieces: Iterable[bytes], target: Path, *, packed: bool) -> None:
                     archive.write(piece)
         else:
             file.writelines(pieces)
-        file.flush()
-        os.fsync(file.fileno())
 
 
 def _sound(child: Confined, made: Path, source: Path) -> tuple[int, int]:

@@ -49,6 +49,9 @@ def test_diff_sql_never_overwrites_a_file(changed: Workplace) -> None:
     (changed.folder / "repair.sql").write_text("mine")
     outcome = changed.run("diff", "before", "--sql", "repair.sql")
     assert (outcome.code, (changed.folder / "repair.sql").read_text()) == (2, "mine")
+    assert outcome.err == "error: cannot write --sql repair.sql: the file exists; use another name\n"
+    missing = changed.run("diff", "before", "--sql", "nowhere/repair.sql")
+    assert (missing.code, "folder nowhere does not exist" in missing.err) == (2, True)
 
 
 def test_diff_of_unknown_table_exits_2(changed: Workplace) -> None:

@@ -266,3 +266,11 @@ def test_interruption_is_reported_in_json_and_in_the_job_event(backed_up: Workpl
     (failed,) = [event for event in events if event["event"] == "restore.failed"]
     assert "interrupted; " in failed["message"]
     assert "holds the restored database" in failed["message"]
+
+
+@pytest.mark.parametrize("place", ["operations.diff.script:publish_new", "runtime.files:give_name"])
+def test_interrupted_diff_leaves_no_part_of_the_sql(backed_up: Workplace, place: str) -> None:
+    before = set(backed_up.folder.iterdir())
+    line = stopped(backed_up, f"shared.{place}", "diff", "one", "--sql", "x.sql")
+    assert place.startswith("operations") or "x.sql was not made" in line
+    assert set(backed_up.folder.iterdir()) == before

@@ -5,7 +5,6 @@ are created last. A table whose schema differs is recreated. In the other tables
 deleted first, then inserted, so that values of UNIQUE columns may change places.
 """
 
-import os
 import shutil
 from collections.abc import Iterable, Iterator
 from contextlib import closing
@@ -23,7 +22,9 @@ from shared.dump.tables import Table
 from shared.errors import NotGood, SourceError
 from shared.operations.diff.compare import Comparison, Pair, TableDiff, compare, open_pair
 from shared.operations.verify.rebuild import private_file
+from shared.sqlite.beside import scratch_beside
 from shared.sqlite.names import quote_name
+from shared.sqlite.publish import publish_new
 from shared.sqlite.sqlite_failures import kind_of
 from shared.text import printable
 
@@ -32,19 +33,17 @@ _CREATED = ("table", "index", "view", "trigger")
 
 
 def write_script(both: Pair, found: Comparison, target: Path, scratch: Path) -> None:
-    """Writes the script to the new file `target`, after testing it in the folder `scratch`.
+    """Writes the script to the new file `target`, once it has passed its test on a copy of B in the folder `scratch`.
 
-    Raises SourceError for what SQL cannot express, NotGood if the script turns B into something else than A.
+    Raises SourceError for what SQL cannot express, NotGood if the script turns B into something else than A, UsageError
+    if `target` exists.
     """
-    written = scratch / "script.sql"
-    with written.open("x", encoding="utf-8", errors="surrogateescape", newline="\n") as file:
-        for piece in statements(both, found):
-            file.write(piece)
-    _test(both, written, scratch, frozenset(table.name for table in found.tables))
-    with private_file(target) as published, written.open("rb") as file:
-        shutil.copyfileobj(file, published)
-        published.flush()
-        os.fsync(published.fileno())
+    with scratch_beside(target) as beside:
+        written = beside / "script.sql"
+        with private_file(written) as file:
+            file.writelines(piece.encode("utf-8", "surrogateescape") for piece in statements(both, found))
+        _test(both, written, scratch, frozenset(table.name for table in found.tables))
+        publish_new(written, target)
 
 
 def statements(both: Pair, found: Comparison) -> Iterator[str]:
