@@ -124,23 +124,26 @@ def read_policy_in_force(wanted: Path | None) -> PolicyFile | None:
     path = policy_path(wanted)
     if path is None:
         return None
-    found = read_policy_file(path)
+    found = read_policy_file(path, "correct BACKUP_POLICY, or make the file readable: no run starts without its policy")
     if lacking := lacking_signatures(found):
         raise UsageError(f"policy file {path} is wrong: {lacking}")
     return found
 
 
-def read_policy_file(path: Path) -> PolicyFile:
-    """Reads a policy file without checking its signatures. Raises UsageError."""
+def read_policy_file(path: Path, otherwise: str = "name a policy file that can be read") -> PolicyFile:
+    """Reads a policy file without checking its signatures.
+
+    Raises UsageError; its line ends with `otherwise` if the file cannot be read.
+    """
     try:
         descriptor = os.open(path, os.O_RDONLY | os.O_CLOEXEC)
         with os.fdopen(descriptor, "rb") as file:
             _check_owner(path, os.fstat(descriptor))
             raw = file.read(LARGEST + 1)
     except OSError as error:
-        raise UsageError(f"policy file {path} cannot be read: {error.strerror}; every run needs it") from None
+        raise UsageError(f"cannot read policy file {path}: {error.strerror}; {otherwise}") from None
     if len(raw) > LARGEST:
-        raise UsageError(f"policy file {path} has more than {LARGEST} bytes")
+        raise UsageError(f"policy file {path} has more than {LARGEST} bytes: name a policy file")
     try:
         return parse_policy(raw)
     except ValueError as error:
@@ -212,6 +215,6 @@ def _problem_of(policy: Policy) -> str | None:
 def _check_owner(path: Path, found: os.stat_result) -> None:
     """Raises UsageError unless the file belongs to root or the caller and only they can write it."""
     if not stat.S_ISREG(found.st_mode):
-        raise UsageError(f"policy file {path} is not a plain file")
+        raise UsageError(f"policy file {path} is not a plain file: name a policy file")
     if found.st_uid not in (*_TRUSTED, os.getuid()) or found.st_mode & 0o022:
         raise UsageError(f"policy file {path} belongs to or can be written by another user: chown root, chmod 644")

@@ -102,7 +102,15 @@ def test_world_writable_or_missing_policy_is_refused(ruled: Workplace) -> None:
     (ruled.folder / "policy.json").chmod(0o666)
     assert ruled.run("list").code == 2
     (ruled.folder / "policy.json").unlink()
-    assert ruled.run("list").code == 2
+    missing = ruled.run("list")
+    assert missing.code == 2
+    assert "cannot read policy file policy.json: No such file or directory; correct BACKUP_POLICY" in missing.err
+
+
+def test_policy_sign_of_a_missing_file_names_it(workplace: Workplace) -> None:
+    outcome = workplace.run("policy", "sign", "draft.json", "--output", "signed.json")
+    line = "error: cannot read policy file draft.json: No such file or directory; name a policy file that can be read\n"
+    assert (outcome.code, outcome.err) == (2, line)
 
 
 def test_policy_show_and_check_print_the_policy(ruled: Workplace) -> None:
