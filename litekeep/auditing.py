@@ -73,7 +73,7 @@ def _row(entry: Entry) -> tuple[str, ...]:
     of = event.get("backup_id") or event.get("request") or event.get("database") or event.get("target", "")
     return (
         rfc3339(entry.name.at),
-        event.get("actor") or event.get("person", ""),
+        event.get("person") or event.get("actor", ""),
         event.get("action", "") if event.get("event") == "audit" else event.get("event", ""),
         of,
         event.get("outcome", ""),

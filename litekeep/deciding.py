@@ -32,8 +32,8 @@ def decide(settings: Settings, request_id: str, decision: str, reason: str, *, s
     state = desk.state(request_id)
     log = event_log(settings, result_on_stdout=as_json)
     verb = {"approved": "approve", "refused": "refuse"}[decision]
-    with audited(log, settings, verb, request_id, reason=reason or None):
-        person = desk.check_may_decide(signer, state, decision)
+    with audited(log, settings, verb, request_id, reason=reason or None) as operation:
+        person = operation.person = desk.check_may_decide(signer, state, decision)
         changes, gone = changes_since(Catalog(open_store(settings.backup_store)), desk, state)
         if not as_json:
             say_request(state)

@@ -72,8 +72,9 @@ def ask(settings: Settings, action: Action, plan: Plan, about: Plan, reason: str
     desk, signer = desk_of(settings), signer_of(settings)
     log = event_log(settings, result_on_stdout=as_json)
     target = str(plan.get("target") or settings.backup_store)
-    with audited(log, settings, "request", target, reason=f"{action}: {reason}"):
+    with audited(log, settings, "request", target, reason=f"{action}: {reason}") as operation:
         made = desk.request(signer, action, plan, about, reason)
+        operation.person = made.person
     state = desk.state(made.id)
     if state.request is not None:
         message = f"{made.person} asks for {action} of {target}: {state.request.reason}"

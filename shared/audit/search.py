@@ -29,12 +29,10 @@ class Filter:
     def matches(self, entry: Entry) -> bool:
         """Returns whether an event meets all conditions but the times."""
         event = entry.event or {}
-        for field in ("actor", "action", "outcome", "database", "backup_id"):
-            wanted = getattr(self, field)
-            known = event.get(field) if field != "actor" else event.get("actor") or event.get("person")
-            if wanted is not None and known != wanted:
-                return False
-        return True
+        if self.actor is not None and self.actor not in (event.get("actor"), event.get("person")):
+            return False
+        fields = ("action", "outcome", "database", "backup_id")
+        return all(getattr(self, name) in (None, event.get(name)) for name in fields)
 
 
 def search(store: Store, conditions: Filter, most: int, *, clock: Clock = utc_now) -> Iterator[Entry]:

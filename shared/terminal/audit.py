@@ -30,6 +30,7 @@ class Operation:
     reason: str | None = None
     failed: bool = False
     actor: str | None = None  # if it is not the account of this process
+    person: str | None = None  # who signed the request or the decision, by the name in the policy
     nothing_done: bool = False  # there was nothing to do: no audit event is written
     about: Mapping[str, Field] = field(default_factory=dict)
 
@@ -96,6 +97,7 @@ def _write(settings: Settings, operation: Operation, outcome: str, reason: str |
         "backup_id": operation.backup_id,
         "kind": operation.kind,
         "reason": why,
+        "person": operation.person,
     }
     what = f"{operation.action} {operation.backup_id or operation.database or ''}".rstrip()
     message = f"{actor}: {what}, {operation.target}: {outcome}{f' ({why})' if why else ''}"

@@ -216,6 +216,20 @@ def test_refusal_ends_an_approved_request(staff: Staff) -> None:
     assert (outcome.code, "refused by ana@example.com" in outcome.err) == (4, True)
 
 
+def test_audit_names_the_persons_of_a_request(staff: Staff) -> None:
+    staff.place.good("backup", "--name", "one", "--verify")
+    request = staff.ask("ana", "--backup", "one", "--in-place")
+    staff.good("ben", "approve", request, "--yes")
+    found = staff.place.good("audit", "--json").json
+    persons = [(each["action"], each["person"]) for each in found if each["event"] == "audit" and "person" in each]
+    assert sorted(persons) == [("approve", "ben@example.com"), ("request", "ana@example.com")]
+    assert len({each["actor"] for each in found if each["event"] == "audit"}) == 1, "the account, as before"
+    rows = [line.split() for line in staff.place.good("audit").out.splitlines()]
+    assert {row[1] for row in rows if len(row) > 2 and row[2] in ("approve", "request.approved")} == {"ben@example.com"}
+    of_ben = staff.place.good("audit", "--actor", "ben@example.com", "--json").json
+    assert [each.get("action") for each in of_ben if each["event"] == "audit"] == ["approve"]
+
+
 def test_approve_needs_a_terminal_or_yes(staff: Staff) -> None:
     staff.place.good("backup", "--name", "one")
     request = staff.ask("ana", "--backup", "one", "--in-place")
