@@ -19,9 +19,9 @@ from pathlib import Path
 
 import apsw
 
-from shared.model.manifest import Integrity
 from shared.sqlite.checkable import computed_indexes, require_known_functions
 from shared.sqlite.connect import distrust, open_snapshot, uri
+from shared.sqlite.facts import Soundness
 from shared.sqlite.findings import LIMIT, STOPPED, Findings, classify, sql_of
 from shared.sqlite.foreign_keys import ForeignKeys
 from shared.sqlite.sqlite_failures import sqlite_errors
@@ -46,7 +46,7 @@ _NEEDS_REAL_FUNCTIONS = re.compile(r"row not in PRIMARY KEY order for .+|CHECK c
 
 
 @contextmanager
-def check_in_background(path: Path, *, quick: bool = False) -> Iterator["Future[Integrity]"]:
+def check_in_background(path: Path, *, quick: bool = False) -> Iterator["Future[Soundness]"]:
     """Runs `check_integrity` in another thread during the block; leaving the block cancels an unfinished check."""
     left = threading.Event()
     with ThreadPoolExecutor(1, thread_name_prefix="integrity", initializer=_lower_priority) as pool:
@@ -62,7 +62,7 @@ def _lower_priority() -> None:
         os.setpriority(os.PRIO_PROCESS, threading.get_native_id(), 10)
 
 
-def check_integrity(path: Path, *, quick: bool = False, cancelled: Callable[[], bool] | None = None) -> Integrity:
+def check_integrity(path: Path, *, quick: bool = False, cancelled: Callable[[], bool] | None = None) -> Soundness:
     """Runs `integrity_check` and `foreign_key_check` on a private file, which must not change meanwhile.
 
     `quick` compares only the number of an index's entries with its table, not each entry, and takes half the time.

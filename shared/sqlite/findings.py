@@ -5,7 +5,7 @@ from collections.abc import Callable, Iterator
 
 import apsw
 
-from shared.model.manifest import Integrity
+from shared.sqlite.facts import Soundness
 
 LIMIT = 1_000_000  # messages after which SQLite stops checking
 STOPPED = f"SQLite stopped checking after {LIMIT} complaints"
@@ -47,9 +47,9 @@ class Findings:
         self._damage |= other._damage
         self._other |= other._other
 
-    def verdict(self, violations: int) -> Integrity:
+    def verdict(self, violations: int) -> Soundness:
         problems = [*self._damage, *sorted(self._other)][:_KEPT_PROBLEMS]
-        return Integrity(good=not self._damage, problems=problems, foreign_key_violations=violations)
+        return Soundness(good=not self._damage, problems=problems, foreign_key_violations=violations)
 
 
 def classify(connection: apsw.Connection, complaints: Iterator[str], findings: Findings) -> None:

@@ -6,12 +6,12 @@ from typing import Literal
 
 import apsw
 
-from shared.model.manifest import Database
+from shared.sqlite.facts import StoredSettings
 
 
-def describe(connection: apsw.Connection, journal_mode: Literal["wal", "delete"]) -> Database:
+def describe(connection: apsw.Connection, journal_mode: Literal["wal", "delete"]) -> StoredSettings:
     """Reads the settings. `journal_mode` is given because a read-only connection does not show it."""
-    return Database(
+    return StoredSettings(
         page_size=connection.pragma("page_size"),
         page_count=connection.pragma("page_count"),
         encoding=connection.pragma("encoding"),
@@ -22,7 +22,7 @@ def describe(connection: apsw.Connection, journal_mode: Literal["wal", "delete"]
     )
 
 
-def describe_by_header(path: Path, journal_mode: Literal["wal", "delete"]) -> Database:
+def describe_by_header(path: Path, journal_mode: Literal["wal", "delete"]) -> StoredSettings:
     """Reads the settings from the file's header alone, for a database whose schema SQLite cannot read.
 
     Source: https://sqlite.org/fileformat.html, section 1.3.
@@ -36,7 +36,7 @@ def describe_by_header(path: Path, journal_mode: Literal["wal", "delete"]) -> Da
 
     stored = int.from_bytes(raw[16:18], "big")
     page_size = 65536 if stored == 1 else stored or 4096
-    return Database(
+    return StoredSettings(
         page_size=page_size,
         page_count=-(-size // page_size),
         encoding={2: "UTF-16le", 3: "UTF-16be"}.get(number(56), "UTF-8"),

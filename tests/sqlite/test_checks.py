@@ -2,6 +2,7 @@
 
 import os
 from contextlib import closing
+from dataclasses import asdict
 from pathlib import Path
 
 import apsw
@@ -246,7 +247,7 @@ def test_describe_reads_the_settings_of_a_database(tmp_path: Path) -> None:
     )
     with closing(open_snapshot(path)) as connection:
         found = describe(connection, "wal")
-    assert found.model_dump() == {
+    assert asdict(found) == {
         "page_size": 8192,
         "page_count": path.stat().st_size // 8192,
         "encoding": "UTF-16le",

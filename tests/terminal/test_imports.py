@@ -5,6 +5,7 @@ import sys
 
 import pytest
 
+from shared.operations.verify.child import INSIDE
 from tests.cli.conftest import Workplace, sample, workplace  # noqa: F401 - fixtures
 
 HEAVY = ("asyncio", "ssl", "tink", "cryptography", "google.api_core", "sqlitecloud", "apprise", "multiprocessing")
@@ -47,5 +48,12 @@ def test_command_imports_no_heavy_module_it_does_not_need(
 def test_a_proof_imports_nothing_that_only_its_confined_process_runs(job: str) -> None:
     apart = ("shared.monitor.observe", "shared.operations.erasure.inside", "shared.operations.verify.inside")
     program = f"import sys, {job}; print([name for name in {apart} if name in sys.modules])"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
+    assert done.stdout == "[]\n"
+
+
+def test_the_confined_process_starts_without_what_it_does_not_need() -> None:
+    apart = (*HEAVY, "pydantic", "shared.settings")
+    program = f"import sys, {INSIDE}; print([name for name in {apart} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"

@@ -3,7 +3,7 @@
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from datetime import datetime
 from pathlib import Path
 from threading import Event
@@ -17,9 +17,10 @@ from shared.databases.snapshot import Snapshot
 from shared.dump.dump import DumpCounts, DumpHeader, dump
 from shared.dump.schema import count_rows, schema_hash, schema_version, user_tables
 from shared.dump.unique import refuse_broken_unique
-from shared.model.manifest import Artifact, Database, Integrity
+from shared.model.manifest import Artifact, Database
 from shared.model.names import BackupName, Format
 from shared.runtime.progress import Cancelled, Progress, counted
+from shared.sqlite.facts import Soundness, StoredSettings
 from shared.sqlite.settings_of import describe, describe_by_header
 
 # Most bytes of SQL in one row. Loading a row takes about five times its size, and the jobs have 1 GiB of memory.
@@ -43,9 +44,9 @@ class Description:
     unreadable: str | None = None  # why the contents cannot be described although SQLite finds no damage
 
     @property
-    def integrity(self) -> Integrity | None:
+    def integrity(self) -> Soundness | None:
         """Overrides the result of SQLite's own check for unreadable contents; else None."""
-        return Integrity(good=False, problems=[self.unreadable]) if self.unreadable else None
+        return Soundness(good=False, problems=[self.unreadable]) if self.unreadable else None
 
 
 def write_artifacts(
@@ -114,7 +115,7 @@ def describe_snapshot(snapshot: Snapshot, counts: DumpCounts | None) -> Descript
         row_counts = counts.row_counts if counts else count_rows(connection)
         own = user_tables(connection)
         return Description(
-            database=describe(connection, snapshot.journal_mode),
+            database=_recorded(describe(connection, snapshot.journal_mode)),
             schema_hash=schema_hash(connection),
             schema_version=schema_version(connection),
             row_counts=row_counts,
@@ -128,9 +129,15 @@ def describe_damaged(snapshot: Snapshot) -> Description:
     """Describes a damaged snapshot without reading its tables."""
     with closing(_open(snapshot)) as connection:
         try:
-            return Description(describe(connection, snapshot.journal_mode), schema_hash(connection), "unknown")
+            found = _recorded(describe(connection, snapshot.journal_mode))
+            return Description(found, schema_hash(connection), "unknown")
         except (apsw.Error, UnicodeError):  # the schema cannot be read either
-            return Description(describe_by_header(snapshot.path, snapshot.journal_mode), "0" * 64, "unknown")
+            found = _recorded(describe_by_header(snapshot.path, snapshot.journal_mode))
+            return Description(found, "0" * 64, "unknown")
+
+
+def _recorded(found: StoredSettings) -> Database:
+    return Database(**asdict(found))
 
 
 def _dump(snapshot: Snapshot, name: BackupName, created_at: datetime, counts: DumpCounts) -> Iterator[bytes]:

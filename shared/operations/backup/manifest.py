@@ -1,5 +1,6 @@
 """Builds the manifest of a new backup, not yet sealed."""
 
+from dataclasses import asdict
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -7,6 +8,7 @@ from shared.model.manifest import VERDICT_SEAL, Integrity, Manifest, Source
 from shared.model.names import BackupName
 from shared.operations.backup.artifacts import Description
 from shared.operations.backup.options import BackupOptions
+from shared.sqlite.facts import Soundness
 from shared.version import TOOL
 
 
@@ -18,7 +20,7 @@ def new_manifest(
     created_at: datetime,
     keep_for: timedelta,
     source: Source,
-    integrity: Integrity,
+    integrity: Soundness,
     **fields: Any,
 ) -> Manifest:
     """Returns a manifest with the fields that every backup has, and `fields` for those of this kind of backup."""
@@ -37,7 +39,7 @@ def new_manifest(
         row_counts=description.row_counts,
         tables=description.tables,
         rows=description.rows,
-        integrity=integrity,
+        integrity=Integrity(**asdict(integrity)),
         reindex=description.reindex,
         note=options.note,
         verdict_seal=VERDICT_SEAL,

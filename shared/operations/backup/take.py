@@ -21,7 +21,7 @@ from shared.clock import Clock, utc_now
 from shared.databases.snapshot import Snapshot, take_snapshot
 from shared.dump.dump import FORMAT as DUMP_FORMAT
 from shared.errors import CorruptSource, NoSql, ObjectExists, SourceError
-from shared.model.manifest import Artifact, Integrity, Manifest, checked_name
+from shared.model.manifest import Artifact, Manifest, checked_name
 from shared.model.names import BackupName, Format, automatic_id
 from shared.operations.backup.artifacts import Description, describe_damaged, describe_snapshot, write_artifacts
 from shared.operations.backup.manifest import new_manifest
@@ -30,6 +30,7 @@ from shared.operations.backup.publish import publish, publish_copy, stage_copies
 from shared.runtime.progress import Progress, silent
 from shared.runtime.workspace import scratch_folder
 from shared.sqlite.checks import check_in_background
+from shared.sqlite.facts import Soundness
 
 if TYPE_CHECKING:
     from concurrent.futures import Future
@@ -53,7 +54,7 @@ class _Capture:
     snapshot: Snapshot
     began_at: datetime
     created_at: datetime
-    integrity: "Future[Integrity]"
+    integrity: "Future[Soundness]"
 
 
 def take_backup(
@@ -193,7 +194,7 @@ def _write(
     return artifacts, description
 
 
-def refuse_damaged(options: BackupOptions, integrity: Integrity) -> None:
+def refuse_damaged(options: BackupOptions, integrity: Soundness) -> None:
     """Raises CorruptSource for a damaged database."""
     if not integrity.good:
         found = integrity.problems[0]

@@ -14,7 +14,7 @@ from shared.catalog.listing import Catalog
 from shared.continuous.index import State, changed_pages, index_of_changes, whole_index
 from shared.databases.snapshot import Snapshot
 from shared.errors import LitekeepError
-from shared.model.manifest import Artifact, Chain, Integrity, Manifest, Source
+from shared.model.manifest import Artifact, Chain, Manifest, Source
 from shared.model.names import BackupName, Format
 from shared.operations.backup import BackupOptions
 from shared.operations.backup.artifacts import Description
@@ -23,6 +23,7 @@ from shared.operations.backup.publish import publish, publish_copy, stage_copies
 from shared.operations.continuous.live import BASE_LIFE, Point
 from shared.operations.copy import copy_backups
 from shared.runtime.progress import Progress
+from shared.sqlite.facts import Soundness
 
 _PIECE = 1 << 20
 
@@ -34,7 +35,7 @@ class Material:
     snapshot: Snapshot
     began_at: datetime
     created_at: datetime
-    integrity: Integrity
+    integrity: Soundness
     description: Description
     after: State
     changed: int

@@ -5,8 +5,8 @@ This module imports neither `dump` nor SQLite's checks, which run only in the co
 
 from dataclasses import dataclass
 
-from shared.model.manifest import Integrity
 from shared.model.names import Format
+from shared.sqlite.facts import Soundness
 from shared.sqlite.remedies import damage_line
 
 
@@ -24,7 +24,7 @@ class Proof:
     """The checks of a rebuilt database, and what SQLite's integrity check found."""
 
     checks: list[Check]
-    integrity: Integrity
+    integrity: Soundness
     form: Format
 
     @property

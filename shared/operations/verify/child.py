@@ -3,15 +3,18 @@
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+from typing import Any
 
 from shared.errors import NotGood
 from shared.model.manifest import Integrity, Manifest
 from shared.model.names import Format
 from shared.operations.verify import allowances
 from shared.operations.verify.check import Check, Proof
+from shared.operations.verify.expected import expected_by, soundness_of
 from shared.runtime.confined import Confined
 from shared.runtime.limits import Limits
 from shared.runtime.progress import Progress, silent
+from shared.sqlite.facts import Soundness
 
 INSIDE = "shared.operations.verify.inside"
 _REMAINS = ("", "-journal", "-wal", "-shm")
@@ -23,7 +26,7 @@ class DatabaseSummary:
 
     tables: int
     rows: int
-    integrity: Integrity
+    integrity: Soundness
 
 
 def load(child: Confined, plain: Iterable[bytes], target: Path, journal_mode: str, what: str) -> None:
@@ -53,7 +56,7 @@ def remove(target: Path) -> None:
 def check_quick(child: Confined, target: Path, manifest: Manifest) -> list[Check]:
     """Checks the schema and the rows of each table against the manifest, as every restore does."""
     limits, what = _limits(target), f"reading {manifest.id}"
-    answer = child.call(f"{INSIDE}:check_quick", target.absolute(), _text(manifest), limits=limits, what=what)
+    answer = child.call(f"{INSIDE}:check_quick", target.absolute(), _expected(manifest), limits=limits, what=what)
     return [Check(**check) for check in answer]
 
 
@@ -69,19 +72,19 @@ def prove(
     answer = child.call(
         f"{INSIDE}:prove",
         target.absolute(),
-        _text(manifest),
+        _expected(manifest),
         form.value,
         limits=_limits(target),
         what=f"checking {manifest.id}",
         progress=progress,
     )
-    return Proof([Check(**check) for check in answer["checks"]], Integrity(**answer["integrity"]), form)
+    return Proof([Check(**check) for check in answer["checks"]], _soundness(answer), form)
 
 
 def summarize(child: Confined, target: Path, what: str) -> DatabaseSummary:
     """Counts tables and rows and runs SQLite's full check. Raises NotGood if the database cannot be read at all."""
     answer = child.call(f"{INSIDE}:summarize", target.absolute(), limits=_limits(target), what=f"checking {what}")
-    return DatabaseSummary(answer["tables"], answer["rows"], Integrity(**answer["integrity"]))
+    return DatabaseSummary(answer["tables"], answer["rows"], _soundness(answer))
 
 
 def take_part(
@@ -95,7 +98,7 @@ def take_part(
         f"{INSIDE}:take_part",
         whole.absolute(),
         part.absolute(),
-        _text(manifest),
+        _expected(manifest),
         sorted(tables),
         schema_only,
         limits=_limits(whole),
@@ -111,5 +114,10 @@ def _limits(target: Path) -> Limits:
     return allowances.ALLOWED.of(target.stat().st_size)
 
 
-def _text(manifest: Manifest) -> str:
-    return manifest.model_dump_json()
+def _expected(manifest: Manifest) -> dict[str, Any]:
+    return asdict(expected_by(manifest))
+
+
+def _soundness(answer: dict[str, Any]) -> Soundness:
+    """Returns what the checks found. The answer is untrusted, so the manifest's class validates it."""
+    return soundness_of(Integrity(**answer["integrity"]))
