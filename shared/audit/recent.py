@@ -7,7 +7,7 @@ from datetime import UTC, date, datetime, timedelta
 
 from shared.audit.checkpoint import LARGEST, Checkpoint, Stored, parse_checkpoint_bytes
 from shared.audit.read import contents
-from shared.errors import NotGood, ObjectMissing
+from shared.errors import NotGood
 from shared.model.trail_names import (
     AFTER_CHECKPOINTS,
     CHECKPOINTS,
@@ -22,6 +22,7 @@ from shared.stores import Store, StoredObject
 LATE = timedelta(minutes=10)  # how long after its time an event may be stored
 _OVERLAP = timedelta(hours=1)
 _AT_ONCE = 50  # checkpoints fetched in one batch
+_AHEAD = 8  # of these when only the newest are wanted: as many as a bucket is asked for at the same time
 _MOST_DAYS = 400  # days listed one by one; a longer time is one listing
 
 
@@ -75,16 +76,14 @@ def read_checkpoints(
 
     Raises StoreError.
     """
-    for at in range(0, len(items), _AT_ONCE):
-        part = items[at : at + _AT_ONCE]
-        for (number, _), raw in zip(part, contents(store, [item for _, item in part], LARGEST), strict=True):
-            if raw is None:
-                yield number, None
-                continue
-            try:
-                yield number, parse_checkpoint_bytes(raw, number, keys)
-            except NotGood as error:
-                yield number, str(error)
+    for number, raw in _bytes_of(store, items, _AT_ONCE):
+        if raw is None:
+            yield number, None
+            continue
+        try:
+            yield number, parse_checkpoint_bytes(raw, number, keys)
+        except NotGood as error:
+            yield number, str(error)
 
 
 def events_since(store: Store, since: datetime | None) -> Iterator[StoredObject]:
@@ -97,14 +96,14 @@ def events_since(store: Store, since: datetime | None) -> Iterator[StoredObject]
     yield from store.list_objects(TRAIL, AFTER_CHECKPOINTS)
 
 
-def read_recent(store: Store, numbers: list[int], keys: Collection[PublicKey]) -> Recent:
-    """Reads the newest checkpoint, and earlier ones from the days that `events_around` lists."""
-    recent = Recent(number=numbers[-1] if numbers else 0)
+def read_recent(store: Store, newest_first: Sequence[tuple[int, StoredObject]], keys: Collection[PublicKey]) -> Recent:
+    """Reads the newest checkpoint, and earlier ones from the days that `events_around` lists. Raises StoreError."""
+    recent = Recent(number=newest_first[0][0] if newest_first else 0)
     first_day: datetime | None = None
     expected: tuple[int, str | None] | None = None
-    for number in reversed(numbers):
+    for number, raw in _bytes_of(store, newest_first, _AHEAD):
         name = checkpoint_object(number)
-        stored, digest = _read(store, number, keys, recent.problems)
+        stored, digest = _parse(raw, number, keys, recent.problems)
         if number == recent.number:
             recent.previous = digest
         elif expected is not None and digest is not None and expected[0] == number and digest != expected[1]:
@@ -150,21 +149,30 @@ def _day_start(moment: datetime) -> datetime:
     return moment.astimezone(UTC).replace(hour=0, minute=0, second=0, microsecond=0)
 
 
-def _read(
-    store: Store, number: int, keys: Collection[PublicKey], problems: list[Problem]
+def _bytes_of(
+    store: Store, items: Sequence[tuple[int, StoredObject]], at_once: int
+) -> Iterator[tuple[int, bytes | None]]:
+    """Yields the bytes of each checkpoint, None for a deleted one. Fetches `at_once` of them together."""
+    for at in range(0, len(items), at_once):
+        part = items[at : at + at_once]
+        for (number, _), raw in zip(part, contents(store, [item for _, item in part], LARGEST), strict=True):
+            yield number, raw
+
+
+def _parse(
+    raw: bytes | None, number: int, keys: Collection[PublicKey], problems: list[Problem]
 ) -> tuple[Stored | None, str | None]:
     """Returns a checkpoint and the hash of its bytes, each None if not available. Adds what is wrong to `problems`."""
     name = checkpoint_object(number)
-    try:
-        with store.open(name) as stream:
-            raw = stream.read(LARGEST + 1)
-        return parse_checkpoint_bytes(raw, number, keys), hashlib.sha256(raw).hexdigest()
-    except ObjectMissing:
+    if raw is None:
         problems.append(Problem(name, "is gone"))
         return None, None
+    digest = hashlib.sha256(raw).hexdigest()
+    try:
+        return parse_checkpoint_bytes(raw, number, keys), digest
     except NotGood as error:
         problems.append(Problem(name, str(error)))
-        return None, hashlib.sha256(raw).hexdigest()
+        return None, digest
 
 
 def _missing_checkpoints(recent: Recent) -> list[Problem]:

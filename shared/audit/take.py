@@ -26,6 +26,7 @@ from shared.audit.recent import (
     Problem,
     Recent,
     checkpoint_numbers,
+    checkpoint_objects,
     events_around,
     events_since,
     first_listed,
@@ -78,9 +79,9 @@ class CheckpointTaken:
 def take_checkpoint(options: CheckpointOptions, clock: Clock = utc_now) -> CheckpointTaken:
     """Takes a checkpoint. Raises StoreError when the store cannot be read or written, KeyProblem."""
     now, taken = clock(), CheckpointTaken()
-    numbers = checkpoint_numbers(options.store)
+    newest_first = checkpoint_objects(options.store)
     copies = _numbers_in_copy(options, taken)
-    recent = read_recent(options.store, numbers, options.keys)
+    recent = read_recent(options.store, newest_first, options.keys)
     taken.problems += recent.problems + _rolled_back(recent, copies)
     before = _previous_inventory(options.store, recent, taken.problems)
     new = _new_events(options.store, recent, now, taken.problems)

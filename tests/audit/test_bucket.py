@@ -1,5 +1,6 @@
 """The trail in a bucket. The bucket's own times reveal events with a wrong date."""
 
+from collections import Counter
 from datetime import UTC, datetime
 from pathlib import Path
 
@@ -7,9 +8,11 @@ import pytest
 
 from shared.model.trail_names import BESIDE_TRAIL, TRAIL
 from shared.stores import open_store
+from shared.stores.gcs_many import AT_ONCE
 from tests.audit.conftest import ONE, TWO, Trail, event
 from tests.servers.gcs.fixtures import bucket, gcs, gcs_port  # noqa: F401 - fixtures
 from tests.servers.gcs.proxy import Proxy
+from tests.stores.test_gcs_many import Together
 
 
 @pytest.fixture
@@ -66,3 +69,17 @@ def test_verification_takes_one_request_per_object_and_listing_page(
         len(listings) == 7
     )  # checkpoints here and in the copy store, events before and after them, three kinds of kept objects
     assert len(asked) == len(media) + len(listings) + 1  # the inventory's metadata, as it is read by its name
+
+
+def test_recent_checkpoints_are_read_eight_at_once_and_each_once(trail: Trail, gcs: Proxy) -> None:  # noqa: F811
+    trail.backups.clear()
+    for _ in range(20):
+        assert trail.take().problems == []
+    together = Together()
+    gcs.faults.append(together)
+    before = len(gcs.seen)
+    assert trail.take().problems == []
+    asked = Counter(seen.path for seen in gcs.seen[before:] if seen.is_media and "checkpoints" in seen.path)
+    checkpoints = [name for name in asked if name.endswith(".json")]
+    assert (len(checkpoints), together.most) == (20, AT_ONCE)
+    assert set(asked.values()) == {1}
