@@ -79,7 +79,10 @@ class KmsResource:
             try:
                 answer = method(request=request, retry=retry, timeout=min(_CALL_SECONDS, self._patience))
             except exceptions.InvalidArgument as error:
-                if "crc32c" in str(error):  # the request was damaged on its way
+                # The request was damaged on its way. Cloud KMS documents no error detail for that: the status is the
+                # one of any wrong argument, and only the message names the checksum's field. If the words change, the
+                # request is not repeated and `invalid` is raised, which is an error too.
+                if "crc32c" in str(error):
                     continue
                 raise invalid from None
             except (exceptions.GoogleAPIError, GoogleAuthError) as error:
