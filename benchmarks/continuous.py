@@ -37,8 +37,8 @@ from shared.errors import StoreError
 from shared.keys.keyfile import KeyFile
 from shared.model.kinds import Kind
 from shared.model.lock_names import marks_prefix, parse_unchanged
-from shared.operations.backup import BackupOptions, Taken
-from shared.operations.continuous import Memory, run_cycle
+from shared.operations.backup.options import BackupOptions
+from shared.operations.continuous.cycle import Memory, Quiet, run_cycle
 from shared.operations.verify.whole import rebuild_backup
 from shared.sqlite.location import FileLocation
 from shared.stores.folder import FolderStore
@@ -131,7 +131,7 @@ class Day:
             if not number % 2:
                 self.memory.forget()
         result = "quiet"
-        if isinstance(done, Taken):
+        if not isinstance(done, Quiet):
             chain = done.manifest.chain
             assert chain is not None
             result = "increment" if chain.parent else "base"

@@ -15,8 +15,8 @@ from benchmarks.contenders import environment
 from benchmarks.measure import Sample, measure
 from shared.keys.keyfile import KeyFile
 from shared.model.kinds import Kind
-from shared.operations.backup import BackupOptions
-from shared.operations.continuous import Memory, run_cycle
+from shared.operations.backup.options import BackupOptions
+from shared.operations.continuous.cycle import Memory, run_cycle
 from shared.sqlite.location import FileLocation
 from shared.stores.folder import FolderStore
 from tests.servers.gcs.crowded import crowded_server

@@ -10,13 +10,13 @@ from time import monotonic
 from types import FrameType
 from typing import Any
 
-from jobs.backup.one import Made
-from jobs.backup.point import Skipped, back_up_point
+from jobs.backup.one import Made, Skipped
+from jobs.backup.point import back_up_point
 from shared.continuous.turn import Turn, turn_of
 from shared.errors import LitekeepError, StoreError
 from shared.events.log import Event, EventLog
-from shared.operations.backup import BackupOptions
-from shared.operations.continuous import Memory
+from shared.operations.backup.options import BackupOptions
+from shared.operations.continuous.cycle import Memory
 from shared.runtime.workspace import scratch_folder
 from shared.settings import Settings
 from shared.terminal.endings import reason_of

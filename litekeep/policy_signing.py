@@ -8,7 +8,7 @@ from shared.keys.signing import open_signer
 from shared.policy.file import lacking_signatures, parse_policy, read_policy_file
 from shared.runtime.files import write_new
 from shared.settings import Settings
-from shared.statements import StatementKind, add_signature, sign
+from shared.statements.envelope import StatementKind, add_signature, sign
 from shared.terminal.audit import audited
 from shared.terminal.parts import event_log
 

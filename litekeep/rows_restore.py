@@ -16,8 +16,9 @@ from shared.clock import parse_time
 from shared.errors import NotGood, UsageError
 from shared.model.kinds import Kind
 from shared.model.names import BackupName
-from shared.operations.rows import RowsOptions, RowsPlan, RowsRestored, plan_rows, restore_rows
 from shared.operations.rows.apply import RowWritten
+from shared.operations.rows.options import RowsOptions, RowsPlan, RowsRestored
+from shared.operations.rows.restore import plan_rows, restore_rows
 from shared.runtime.progress import Progress
 from shared.settings import Settings
 from shared.terminal.approvals import check_alone, emit_break_glass, permit_of

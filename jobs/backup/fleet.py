@@ -2,11 +2,11 @@
 
 from dataclasses import dataclass, field, replace
 
-from jobs.backup.one import Made
-from jobs.backup.slot import Skipped, back_up_once
+from jobs.backup.one import Made, Skipped
+from jobs.backup.slot import back_up_once
 from shared.errors import LitekeepError
 from shared.events.log import Event, EventLog, Field
-from shared.operations.backup import BackupOptions
+from shared.operations.backup.options import BackupOptions
 from shared.runtime.progress import Progress
 from shared.schedule.fleet import find_fleet
 from shared.settings import Settings

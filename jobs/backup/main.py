@@ -2,13 +2,15 @@
 
 from typing import TYPE_CHECKING, Any
 
-from jobs.backup.slot import Skipped, back_up_once
+from jobs.backup.one import Skipped
+from jobs.backup.slot import back_up_once
 from shared.errors import LitekeepError, UsageError
 from shared.events.log import safe_line
 from shared.model.kinds import Kind, kind_of_name
 from shared.model.names import WHOLE
 from shared.model.schedules import SCHEDULED
-from shared.operations.backup import BackupOptions, Taken
+from shared.operations.backup.options import BackupOptions
+from shared.operations.backup.take import Taken
 from shared.operations.copy import check_apart
 from shared.runtime.progress import Progress
 from shared.settings import Settings

@@ -7,7 +7,8 @@ from shared.catalog.listing import Catalog
 from shared.errors import NotGood, StoreError
 from shared.events.log import Event, EventLog, Field
 from shared.model.manifest import Manifest
-from shared.operations.backup import BackupOptions, Taken, take_backup
+from shared.operations.backup.options import BackupOptions
+from shared.operations.backup.take import Taken, take_backup
 from shared.runtime.progress import Progress
 from shared.settings import Settings
 from shared.terminal.audit import audited
@@ -24,6 +25,14 @@ class Made:
     options: BackupOptions
     taken: Taken
     proof: "Verification | None"
+
+
+@dataclass(frozen=True)
+class Skipped:
+    """No backup was taken. `reason` is also in the event; `backup_id` is a backup that holds the same data."""
+
+    reason: str
+    backup_id: str | None = None
 
 
 def back_up(options: BackupOptions, settings: Settings, log: EventLog, *, prove: bool, progress: Progress) -> Made:

@@ -1,25 +1,15 @@
 """Runs one cycle of continuous backups, and emits its events."""
 
-from dataclasses import dataclass
-
-from jobs.backup.one import Made, copied, figures, prove_backup
+from jobs.backup.one import Made, Skipped, copied, figures, prove_backup
 from shared.errors import NotGood
 from shared.events.log import Event, EventLog, Field
 from shared.model.manifest import Manifest
-from shared.operations.backup import BackupOptions
-from shared.operations.continuous import Memory, Quiet, run_cycle
+from shared.operations.backup.options import BackupOptions
+from shared.operations.continuous.cycle import Memory, Quiet, run_cycle
 from shared.runtime.progress import Progress, silent
 from shared.settings import Settings
 from shared.terminal.audit import audited
 from shared.text import count
-
-
-@dataclass(frozen=True)
-class Skipped:
-    """No backup was taken. `reason` is also in the event; `backup_id` is a backup that holds the same data."""
-
-    reason: str
-    backup_id: str | None = None
 
 
 def back_up_point(

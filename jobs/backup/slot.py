@@ -3,8 +3,7 @@
 from contextlib import ExitStack, suppress
 from datetime import datetime
 
-from jobs.backup.one import Made, back_up
-from jobs.backup.point import Skipped, back_up_point
+from jobs.backup.one import Made, Skipped, back_up
 from shared.catalog.backup import Backup
 from shared.catalog.listing import Catalog
 from shared.clock import Clock, utc_now
@@ -13,15 +12,13 @@ from shared.events.log import Event, EventLog, Field
 from shared.model.kinds import Kind
 from shared.model.names import BackupName
 from shared.model.schedules import SCHEDULED
-from shared.operations.backup import BackupOptions
+from shared.operations.backup.options import BackupOptions
 from shared.operations.backup.unchanged import find_unchanged, mark_unchanged
 from shared.operations.copy import copy_backups
 from shared.runtime.progress import Progress
 from shared.schedule.slots import Runner, claimed, slot_of
 from shared.settings import Settings
 from shared.terminal.endings import reported
-
-__all__ = ["Skipped", "back_up_once"]
 
 
 def back_up_once(
@@ -63,6 +60,8 @@ def _back_up_if_changed(
     options: BackupOptions, settings: Settings, log: EventLog, *, prove: bool, progress: Progress, clock: Clock
 ) -> Made | Skipped:
     if options.kind is Kind.CONTINUOUS:
+        from jobs.backup.point import back_up_point  # noqa: PLC0415 - other kinds need no chain
+
         return back_up_point(options, settings, log, prove=prove, progress=progress)
     newest = _unchanged(options, clock) if options.skip_unchanged else None
     if newest is None:

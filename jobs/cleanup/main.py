@@ -11,8 +11,9 @@ from shared.events.log import Event, EventLog, Field
 from shared.keys import WrappingKey
 from shared.model.names import BackupName
 from shared.operations.copy import check_apart
-from shared.retention import Outcome, clean, preview
+from shared.retention.cleanup import clean, preview
 from shared.retention.other_store import OtherStore, view_of_copy_store, view_of_main_store
+from shared.retention.outcome import Outcome
 from shared.retention.plan import RetentionPolicy
 from shared.retention.rule_change import record_applied, refuse_shorter, show_shorter
 from shared.runtime.progress import Progress

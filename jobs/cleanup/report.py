@@ -7,7 +7,7 @@ from typing import Any
 import click
 
 from shared.clock import rfc3339
-from shared.retention import Outcome
+from shared.retention.outcome import Outcome
 from shared.retention.plan import RetentionDecision
 from shared.terminal.screen import say, table
 from shared.text import age, count, size

@@ -11,7 +11,8 @@ from shared.model.names import BackupName
 from shared.monitor.finding import Finding
 from shared.retention.inventory import Inventory
 from shared.settings import Settings
-from shared.statements import PublicKey, Signer
+from shared.statements.envelope import Signer
+from shared.statements.public_key import PublicKey
 from shared.stores import Store, open_store
 from shared.terminal.notify import TRAIL, note_failure
 from shared.terminal.remote import anchor_checkpoint

@@ -3,7 +3,6 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from shared.approvals.desk import Permit
 from shared.approvals.documents import Action, Value
 from shared.errors import NotGood, UsageError
 from shared.model.kinds import Kind
@@ -13,12 +12,13 @@ from shared.terminal.approvals import check_alone, permit_of
 from shared.terminal.flags import RestoreFlags, flag_name, given_flags
 
 if TYPE_CHECKING:
+    from shared.approvals.desk import Permit
     from shared.policy.file import Action as Guarded
 
 _MAY_GO_ALONG = ("request", "store", "dry_run")
 
 
-def flags_of_request(settings: Settings, flags: RestoreFlags) -> tuple[RestoreFlags, Permit]:
+def flags_of_request(settings: Settings, flags: RestoreFlags) -> "tuple[RestoreFlags, Permit]":
     """Returns the flags that the request of `flags` describes, and its permit.
 
     Raises UsageError for other flags together with --request, NotPermitted if the request does not allow a restore.

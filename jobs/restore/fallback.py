@@ -9,7 +9,8 @@ from shared.catalog.listing import LATEST, LATEST_VERIFIED
 from shared.clock import rfc3339
 from shared.errors import NotGood
 from shared.model.kinds import Kind
-from shared.operations.restore import Restored, RestoreOptions, restore
+from shared.operations.restore.options import Restored, RestoreOptions
+from shared.operations.restore.run import restore
 from shared.operations.verify.nearest import Search, alternatives
 from shared.runtime.progress import Progress
 from shared.terminal.flags import RestoreFlags

@@ -3,9 +3,11 @@
 from dataclasses import asdict, replace
 from typing import Any
 
+from jobs.restore.approved import check_restore_alone, flags_of_request
 from jobs.restore.fallback import restore_or_suggest
 from shared.events.log import Event, Field
-from shared.operations.restore import Restored, RestoreOptions, plan_restore
+from shared.operations.restore.options import Restored, RestoreOptions
+from shared.operations.restore.run import plan_restore
 from shared.runtime.progress import Progress
 from shared.settings import Settings
 from shared.terminal.approvals import emit_break_glass
@@ -30,8 +32,6 @@ def run_restore(flags: RestoreFlags, *, as_json: bool, progress: Progress) -> in
 
         return run_check(settings, flags, as_json=as_json)
     if flags.request:
-        from jobs.restore.approved import flags_of_request  # noqa: PLC0415 - only for --request
-
         flags, permit = flags_of_request(settings, flags)
     if flags.native:
         from jobs.restore.run_native import run_native  # noqa: PLC0415 - files need no driver
@@ -69,8 +69,6 @@ def run_restore(flags: RestoreFlags, *, as_json: bool, progress: Progress) -> in
 
 def _check_alone(settings: Settings, options: RestoreOptions, *, dry_run: bool = False) -> None:
     if options.permit is None:
-        from jobs.restore.approved import check_restore_alone  # noqa: PLC0415 - `--help` must not wait for it
-
         check_restore_alone(settings, options.target.display, in_place=options.in_place, dry_run=dry_run)
 
 

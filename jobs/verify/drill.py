@@ -12,13 +12,14 @@ from shared.catalog.listing import Catalog
 from shared.clock import Clock, utc_now
 from shared.errors import LitekeepError, NotGood, UsageError
 from shared.events.log import Event, EventLog, Field
-from shared.operations.drill import Drill, DrillOptions, drill_database
 from shared.operations.drill.app_checks import AppCheck, read_app_checks
 from shared.operations.drill.attempt import Role
+from shared.operations.drill.drill import Drill
 from shared.operations.drill.due import is_due, next_due
 from shared.operations.drill.history import past_drills, trends
 from shared.operations.drill.publish import publish
 from shared.operations.drill.report import to_json
+from shared.operations.drill.run import DrillOptions, drill_database
 from shared.runtime.progress import Progress
 from shared.runtime.so_far import note
 from shared.schedule.task_share import share

@@ -6,9 +6,9 @@ from datetime import datetime
 
 from shared.databases.location import on_cloud
 from shared.errors import UsageError
-from shared.operations.drill import DrillOptions
 from shared.operations.drill.due import is_full
 from shared.operations.drill.rehearsal import Location
+from shared.operations.drill.run import DrillOptions
 from shared.operations.drill.targets import Scenario
 from shared.settings import Settings
 from shared.sqlitecloud.location import CloudLocation

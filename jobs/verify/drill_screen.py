@@ -2,9 +2,8 @@
 
 from collections.abc import Sequence
 
-from shared.operations.drill import Drill
 from shared.operations.drill.attempt import Attempt, Role
-from shared.operations.drill.drill import Trend
+from shared.operations.drill.drill import Drill, Trend
 from shared.operations.drill.history import PastDrill
 from shared.operations.drill.rehearsal import Rehearsal
 from shared.terminal.screen import BAD, GOOD, UNKNOWN, say, table

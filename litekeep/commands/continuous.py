@@ -33,7 +33,7 @@ def continuous(as_json: bool, every: str, once: bool, store: str | None, copy_to
     """
     from litekeep.continuous_loop import run_loop
     from shared.model.kinds import Kind
-    from shared.operations.backup import BackupOptions
+    from shared.operations.backup.options import BackupOptions
     from shared.operations.copy import check_apart
     from shared.stores import open_store
     from shared.terminal.parts import event_log, events_own_stdout, key_of, source_of

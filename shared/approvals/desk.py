@@ -21,7 +21,7 @@ from shared.errors import NotPermitted, ObjectExists, UsageError
 from shared.model import request_names as names
 from shared.policy.file import PolicyFile
 from shared.policy.people import BREAK_GLASS
-from shared.statements import Signer, StatementKind, sign
+from shared.statements.envelope import Signer, StatementKind, sign
 from shared.stores import Store
 
 Plan = Mapping[str, Value]

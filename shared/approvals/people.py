@@ -1,11 +1,15 @@
 """Checks who signed a statement: a person, the console for a person, or an offline key."""
 
 from dataclasses import dataclass
+from typing import TYPE_CHECKING
 
 from shared.errors import NotGood, NotPermitted
 from shared.policy.file import Policy
 from shared.policy.people import BREAK_GLASS, public_key
-from shared.statements import PublicKey, Statement, StatementKind, verify
+from shared.statements.envelope import Statement, StatementKind, verify
+
+if TYPE_CHECKING:
+    from shared.statements.public_key import PublicKey
 
 
 @dataclass(frozen=True)
@@ -49,7 +53,7 @@ def check_person(policy: Policy, signed: SignedStatement, person: str, kind: Sta
         raise NotGood(f"this {kind} is signed by the console, which may attest requests and decide nothing")
 
 
-def person_of(policy: Policy, key: PublicKey) -> str:
+def person_of(policy: Policy, key: "PublicKey") -> str:
     """Returns the person with that key. Raises NotPermitted if the key is not in the policy."""
     for person in policy.people:
         if public_key(person.key) == key:
@@ -62,7 +66,7 @@ def person_of(policy: Policy, key: PublicKey) -> str:
     )
 
 
-def check_attests(policy: Policy, key: PublicKey, person: str, kind: StatementKind) -> None:
+def check_attests(policy: Policy, key: "PublicKey", person: str, kind: StatementKind) -> None:
     """Checks that the key is the console's and that the console may sign for that person. Raises NotPermitted."""
     console = policy.console
     if console is None or public_key(console.key) != key:

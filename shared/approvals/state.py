@@ -12,7 +12,7 @@ from shared.errors import NotGood, ObjectMissing
 from shared.model import request_names as names
 from shared.model.request_names import RequestObject
 from shared.policy.file import Policy
-from shared.statements import StatementKind
+from shared.statements.envelope import StatementKind
 from shared.stores import Store, StoredObject
 
 WAITING, APPROVED, REFUSED, USED, EXPIRED = "waiting", "approved", "refused", "used", "expired"

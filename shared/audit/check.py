@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from itertools import pairwise
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from shared.audit.anchors import Anchor, differences, missing_numbers
 from shared.audit.checkpoint import Checkpoint, Stored, read_inventory
@@ -18,10 +18,12 @@ from shared.clock import Clock, is_future, rfc3339, utc_now
 from shared.errors import NotGood
 from shared.model.trail_names import CHECKPOINTS, checkpoint_object, parse_event
 from shared.runtime.progress import Progress, silent
-from shared.statements import PublicKey
 from shared.stores import Store, StoredObject
 from shared.stores.interface import OwnTime
 from shared.text import count
+
+if TYPE_CHECKING:
+    from shared.statements.public_key import PublicKey
 
 KEPT_FOR = timedelta(days=395)  # older objects may have been deleted by the store's lifecycle rule
 _OVERDUE = timedelta(hours=3)
@@ -62,7 +64,7 @@ class CheckOptions:
     `keys`: the accepted signers. `must_sign`: the newest checkpoint must be signed. `since`: ignore older events.
     """
 
-    keys: Collection[PublicKey] = ()
+    keys: "Collection[PublicKey]" = ()
     must_sign: bool = False
     since: datetime | None = None
 

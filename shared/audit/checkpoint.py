@@ -11,14 +11,17 @@ import json
 import zlib
 from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
-from typing import Literal
+from typing import TYPE_CHECKING, Literal
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
 from shared.errors import NotGood, ObjectMissing
 from shared.model.trail_names import checkpoint_object, parse_inventory
-from shared.statements import PublicKey, Signer, StatementKind, open_statement, sign, unsigned, verify
+from shared.statements.envelope import Signer, StatementKind, open_statement, sign, unsigned, verify
 from shared.stores import Store
+
+if TYPE_CHECKING:
+    from shared.statements.public_key import PublicKey
 
 MOST_OBJECTS = 3000  # events under one checkpoint; further events go under the next
 MOST_VANISHED = 1000
@@ -100,14 +103,14 @@ def sealed(checkpoint: Checkpoint, signer: Signer | None) -> bytes:
     )
 
 
-def read_checkpoint(store: Store, number: int, keys: Collection[PublicKey]) -> Stored:
+def read_checkpoint(store: Store, number: int, keys: "Collection[PublicKey]") -> Stored:
     """Reads one checkpoint. Raises ObjectMissing, NotGood if it is not valid, StoreError."""
     with store.open(checkpoint_object(number)) as stream:
         raw = stream.read(LARGEST + 1)
     return parse_checkpoint_bytes(raw, number, keys)
 
 
-def parse_checkpoint_bytes(raw: bytes, number: int, keys: Collection[PublicKey]) -> Stored:
+def parse_checkpoint_bytes(raw: bytes, number: int, keys: "Collection[PublicKey]") -> Stored:
     """Parses the bytes of a checkpoint. Raises NotGood if they are not the checkpoint of that number."""
     payload = open_statement(raw, StatementKind.CHECKPOINT)
     try:

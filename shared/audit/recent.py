@@ -4,6 +4,7 @@ import hashlib
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
+from typing import TYPE_CHECKING
 
 from shared.audit.checkpoint import LARGEST, Checkpoint, Stored, parse_checkpoint_bytes
 from shared.audit.read import contents
@@ -16,8 +17,10 @@ from shared.model.trail_names import (
     day_prefix,
     parse_checkpoint,
 )
-from shared.statements import PublicKey
 from shared.stores import Store, StoredObject
+
+if TYPE_CHECKING:
+    from shared.statements.public_key import PublicKey
 
 LATE = timedelta(minutes=10)  # how long after its time an event may be stored
 _OVERLAP = timedelta(hours=1)
@@ -70,7 +73,7 @@ def checkpoint_objects(store: Store) -> list[tuple[int, StoredObject]]:
 
 
 def read_checkpoints(
-    store: Store, items: Sequence[tuple[int, StoredObject]], keys: Collection[PublicKey]
+    store: Store, items: Sequence[tuple[int, StoredObject]], keys: "Collection[PublicKey]"
 ) -> Iterator[tuple[int, Stored | str | None]]:
     """Yields each checkpoint in the given order; the reason if it is not valid, None if it was deleted.
 
@@ -96,7 +99,9 @@ def events_since(store: Store, since: datetime | None) -> Iterator[StoredObject]
     yield from store.list_objects(TRAIL, AFTER_CHECKPOINTS)
 
 
-def read_recent(store: Store, newest_first: Sequence[tuple[int, StoredObject]], keys: Collection[PublicKey]) -> Recent:
+def read_recent(
+    store: Store, newest_first: Sequence[tuple[int, StoredObject]], keys: "Collection[PublicKey]"
+) -> Recent:
     """Reads the newest checkpoint, and earlier ones from the days that `events_around` lists. Raises StoreError."""
     recent = Recent(number=newest_first[0][0] if newest_first else 0)
     first_day: datetime | None = None
@@ -160,7 +165,7 @@ def _bytes_of(
 
 
 def _parse(
-    raw: bytes | None, number: int, keys: Collection[PublicKey], problems: list[Problem]
+    raw: bytes | None, number: int, keys: "Collection[PublicKey]", problems: list[Problem]
 ) -> tuple[Stored | None, str | None]:
     """Returns a checkpoint and the hash of its bytes, each None if not available. Adds what is wrong to `problems`."""
     name = checkpoint_object(number)

@@ -8,6 +8,7 @@ import hashlib
 from collections.abc import Collection, Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
 from shared.audit.checkpoint import (
     MOST_OBJECTS,
@@ -38,9 +39,12 @@ from shared.model import names
 from shared.model.kinds import Kind
 from shared.model.names import BackupName
 from shared.model.trail_names import checkpoint_object, day_prefix, inventory_object, new_nonce, parse_event
-from shared.statements import PublicKey, Signer
+from shared.statements.envelope import Signer
 from shared.stores import Store, StoredObject
 from shared.stores.interface import OwnTime
+
+if TYPE_CHECKING:
+    from shared.statements.public_key import PublicKey
 
 _SHOWN_FOR = timedelta(hours=24)  # how long a vanished backup is reported
 _MOST_PROBLEMS = 100
@@ -58,7 +62,7 @@ class CheckpointOptions:
     leaving: frozenset[BackupName] = frozenset()
     copy: Store | None = None
     signer: Signer | None = None
-    keys: Collection[PublicKey] = ()
+    keys: "Collection[PublicKey]" = ()
     policy: str | None = None
 
 

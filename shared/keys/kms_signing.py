@@ -12,7 +12,7 @@ from google.cloud import kms_v1
 
 from shared.errors import KeyProblem, UsageError
 from shared.keys.kms_calls import KmsResource
-from shared.statements import PublicKey
+from shared.statements.public_key import PublicKey
 
 _ALGORITHM = kms_v1.CryptoKeyVersion.CryptoKeyVersionAlgorithm.EC_SIGN_P256_SHA256
 _ROLE = "roles/cloudkms.signerVerifier"

@@ -9,7 +9,8 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from shared.errors import KeyProblem
 from shared.keys.private_file import create_private, key_path, read_private
-from shared.statements import PublicKey, Signer
+from shared.statements.envelope import Signer
+from shared.statements.public_key import PublicKey
 
 
 def open_signer(setting: str) -> Signer:

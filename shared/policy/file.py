@@ -43,7 +43,7 @@ from shared.policy.people import (
 )
 from shared.policy.place import policy_path
 from shared.settings import Environment
-from shared.statements import StatementKind, open_statement, verify
+from shared.statements.envelope import StatementKind, open_statement, verify
 
 LARGEST = 1 << 20  # bytes
 _TRUSTED = (0,)  # user ids that may own the file, in addition to the caller's

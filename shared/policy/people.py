@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field
 
 from shared.errors import UsageError
-from shared.statements import PublicKey
+from shared.statements.public_key import PublicKey
 
 BREAK_GLASS = "break-glass"  # the name under which an offline key acts
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+@-]{0,99}", re.ASCII)

@@ -10,10 +10,12 @@ import json
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import TYPE_CHECKING, Any, Protocol
 
 from shared.errors import NotGood
-from shared.statements.public_key import PublicKey
+
+if TYPE_CHECKING:
+    from shared.statements.public_key import PublicKey
 
 LARGEST = 1 << 20  # bytes of an envelope
 _MOST_SIGNATURES = 16
@@ -39,7 +41,7 @@ class Signer(Protocol):
     """A private key, in a file or in Cloud KMS."""
 
     @property
-    def public(self) -> PublicKey:
+    def public(self) -> "PublicKey":
         """The public half. Raises KeyProblem if Cloud KMS does not return it."""
 
     def sign(self, message: bytes) -> bytes:
@@ -51,10 +53,10 @@ class Statement:
     """A verified payload, and the given keys whose signatures are valid."""
 
     payload: bytes
-    keys: tuple[PublicKey, ...]
+    keys: tuple["PublicKey", ...]
 
     @property
-    def key(self) -> PublicKey:
+    def key(self) -> "PublicKey":
         return self.keys[0]
 
     def document(self) -> dict[str, Any]:
@@ -83,7 +85,7 @@ def add_signature(raw: bytes, kind: StatementKind, signer: Signer) -> bytes:
     return _envelope(kind, payload, [*kept, {"keyid": own, "sig": _base64(signature)}])
 
 
-def verify(raw: bytes, kind: StatementKind, keys: Collection[PublicKey]) -> Statement:
+def verify(raw: bytes, kind: StatementKind, keys: "Collection[PublicKey]") -> Statement:
     """Returns the statement of that kind, if at least one of these keys signed it.
 
     Raises NotGood otherwise: another kind, no signature by these keys, a changed byte, not an envelope.

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from shared.approvals.documents import Action, Request
     from shared.policy.file import Action as Guarded
     from shared.policy.file import PolicyFile
-    from shared.statements import Signer
+    from shared.statements.envelope import Signer
 
 
 def desk_of(settings: Settings) -> "Desk":

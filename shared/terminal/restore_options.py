@@ -12,7 +12,7 @@ from shared.errors import NotGood, UsageError
 from shared.keys import WrappingKey
 from shared.model.kinds import Kind
 from shared.model.names import SAFETY_PREFIX
-from shared.operations.restore import RestoreOptions
+from shared.operations.restore.options import RestoreOptions
 from shared.operations.verify.nearest import Search, alternatives
 from shared.settings import Settings
 from shared.terminal.erasures import erasure_options

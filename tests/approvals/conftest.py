@@ -13,12 +13,14 @@ from shared.approvals.desk import Desk, Submitted
 from shared.approvals.documents import Action
 from shared.catalog.listing import Catalog
 from shared.model.kinds import Kind
-from shared.operations.backup import BackupOptions, take_backup
-from shared.operations.restore import RestoreOptions, restore
+from shared.operations.backup.options import BackupOptions
+from shared.operations.backup.take import take_backup
+from shared.operations.restore.options import RestoreOptions
 from shared.operations.restore.permitted import plan_of
+from shared.operations.restore.run import restore
 from shared.policy.file import PolicyFile
 from shared.sqlite.location import FileLocation
-from shared.statements import Signer
+from shared.statements.envelope import Signer
 from shared.stores import Store, open_store
 from tests.approvals.people import ANA, BEN, policy
 

@@ -9,7 +9,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PrivateKey
 
 from shared.keys.signing import SigningFile
 from shared.policy.file import PolicyFile, parse_policy
-from shared.statements import Signer, StatementKind, sign
+from shared.statements.envelope import Signer, StatementKind, sign
 
 ANA, BEN, CARLA, MALLORY, CONSOLE, VERIFIER, GLASS = (SigningFile(Ed25519PrivateKey.generate()) for _ in range(7))
 

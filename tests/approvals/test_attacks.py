@@ -12,10 +12,10 @@ from shared.approvals.desk import Desk
 from shared.approvals.documents import Action, Decision, Request, sha256
 from shared.errors import NotPermitted, StoreError, UsageError
 from shared.model import request_names as names
-from shared.operations.restore import restore
 from shared.operations.restore.permitted import plan_of
+from shared.operations.restore.run import restore
 from shared.sqlite.location import FileLocation
-from shared.statements import Signer, StatementKind, open_statement, sign
+from shared.statements.envelope import Signer, StatementKind, open_statement, sign
 from shared.stores import StoredObject, open_store
 from shared.stores.folder import FolderStore
 from tests.approvals.conftest import Office

@@ -13,7 +13,7 @@ from shared.errors import NotPermitted
 from shared.keys.kms_signing import CloudSigner
 from shared.model import request_names as names
 from shared.settings import Settings
-from shared.statements import Signer
+from shared.statements.envelope import Signer
 from shared.stores import open_store
 from shared.terminal.approvals import permit_of
 from tests.approvals.conftest import Office

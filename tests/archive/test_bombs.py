@@ -22,7 +22,8 @@ from shared.errors import NotGood
 from shared.model.kinds import Kind
 from shared.model.manifest import Manifest
 from shared.model.names import Format
-from shared.operations.backup import BackupOptions, take_backup
+from shared.operations.backup.options import BackupOptions
+from shared.operations.backup.take import take_backup
 from shared.operations.transfer import export_backup
 from shared.sqlite.location import FileLocation
 from shared.stores.folder import FolderStore

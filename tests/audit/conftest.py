@@ -15,7 +15,8 @@ from shared.audit.take import CheckpointOptions, CheckpointTaken, take_checkpoin
 from shared.audit.trail import TrailWriter
 from shared.model.kinds import Kind
 from shared.model.names import BackupName
-from shared.statements import PublicKey, Signer
+from shared.statements.envelope import Signer
+from shared.statements.public_key import PublicKey
 from shared.stores import Store, open_store
 
 NOON = datetime(2024, 1, 15, 12, tzinfo=UTC)

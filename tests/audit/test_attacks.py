@@ -9,7 +9,7 @@ import pytest
 
 from shared.audit.checkpoint import Checkpoint, parse_checkpoint_bytes, sealed
 from shared.model.trail_names import EventName
-from shared.statements import StatementKind, open_statement, sign
+from shared.statements.envelope import StatementKind, open_statement, sign
 from tests.approvals.people import ANA, MALLORY, VERIFIER
 from tests.audit.conftest import NOON, ONE, Trail, event, rewrite
 

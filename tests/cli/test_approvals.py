@@ -11,7 +11,7 @@ import pytest
 
 from shared.keys.kms_signing import CloudSigner
 from shared.keys.signing import open_signer
-from shared.statements import Signer
+from shared.statements.envelope import Signer
 from tests.approvals.people import allowing, person, signed
 from tests.cli.conftest import Outcome, Workplace
 from tests.dump.equality import assert_equal

@@ -19,8 +19,10 @@ from shared.catalog.listing import Catalog
 from shared.errors import NotGood
 from shared.model.kinds import Kind
 from shared.model.names import Format
-from shared.operations.backup import BackupOptions, take_backup
-from shared.operations.restore import RestoreOptions, restore
+from shared.operations.backup.options import BackupOptions
+from shared.operations.backup.take import take_backup
+from shared.operations.restore.options import RestoreOptions
+from shared.operations.restore.run import restore
 from shared.operations.transfer import import_file
 from shared.operations.verify import allowances
 from shared.operations.verify.ladder import verify_backup, verify_file

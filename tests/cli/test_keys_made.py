@@ -1,7 +1,7 @@
 """A default key is created only where it lasts and no other key is in use."""
 
 from shared.keys.signing import open_signer
-from shared.statements import PublicKey
+from shared.statements.public_key import PublicKey
 from tests.cli.conftest import Workplace
 
 

@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from shared.keys.signing import open_signer
-from shared.statements import StatementKind, sign
+from shared.statements.envelope import StatementKind, sign
 from tests.approvals.people import allowing
 from tests.cli.conftest import Outcome, Workplace
 

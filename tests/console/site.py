@@ -17,7 +17,8 @@ from console.serve import behind_iap
 from shared.clock import utc_now
 from shared.keys.signing import SigningFile
 from shared.model.kinds import Kind
-from shared.operations.backup import BackupOptions, take_backup
+from shared.operations.backup.options import BackupOptions
+from shared.operations.backup.take import take_backup
 from shared.settings import read_settings
 from shared.sqlite.location import FileLocation
 from shared.stores import open_store

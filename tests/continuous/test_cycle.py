@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from shared.errors import KeyProblem, LitekeepError
 from shared.keys import WrappingKey
 from shared.keys.keyfile import KeyFile
-from shared.operations.continuous import Memory, Quiet
+from shared.operations.continuous.cycle import Memory, Quiet
 from shared.operations.verify.ladder import verify_backup
 from tests.continuous.yard import MINUTE, NUMBERS, Yard
 

@@ -20,7 +20,7 @@ from shared.continuous.rebuild import rebuild_pages
 from shared.errors import LitekeepError
 from shared.keys.keyfile import KeyFile
 from shared.model.names import automatic_id
-from shared.operations.continuous import Memory, Quiet, run_cycle
+from shared.operations.continuous.cycle import Memory, Quiet, run_cycle
 from shared.stores.gcs import BucketStore, Patience
 from shared.terminal.endings import Stopped
 from tests.continuous.yard import MINUTE, Yard

@@ -4,7 +4,7 @@ import os
 from contextlib import suppress
 
 from shared.errors import LitekeepError
-from shared.operations.backup import Taken
+from shared.operations.backup.take import Taken
 from shared.stores.folder import FolderStore
 from tests.continuous.yard import Yard
 from tests.sqlite.mounts import tiny_disk

@@ -9,7 +9,7 @@ from shared.catalog.listing import Catalog
 from shared.errors import LitekeepError, NotGood
 from shared.model.kinds import Kind
 from shared.model.names import BackupName
-from shared.operations.backup import Taken
+from shared.operations.backup.take import Taken
 from shared.operations.copy import copy_backups
 from shared.operations.verify.ladder import verify_backup
 from shared.retention.cleanup import clean

@@ -15,7 +15,7 @@ from litekeep.continuous_loop import LoopResult, Print, run_loop
 from shared.continuous.turn import turn_of
 from shared.errors import StoreError
 from shared.events.log import EventLog
-from shared.operations.continuous import Memory, Quiet
+from shared.operations.continuous.cycle import Memory, Quiet
 from shared.settings import Settings
 from shared.stores.folder import FolderStore
 from tests.continuous.yard import NUMBERS, Yard

@@ -9,9 +9,11 @@ import apsw
 import pytest
 
 from shared.databases.snapshot import take_snapshot
-from shared.operations.backup import BackupOptions, Taken
-from shared.operations.continuous import Quiet
-from shared.operations.restore import RestoreOptions, restore
+from shared.operations.backup.options import BackupOptions
+from shared.operations.backup.take import Taken
+from shared.operations.continuous.cycle import Quiet
+from shared.operations.restore.options import RestoreOptions
+from shared.operations.restore.run import restore
 from shared.sqlite.location import FileLocation
 from shared.sqlitecloud.location import CloudLocation
 from tests.continuous.yard import NUMBERS, Yard

@@ -18,8 +18,9 @@ from shared.databases.snapshot import take_snapshot
 from shared.keys import WrappingKey
 from shared.model.kinds import Kind
 from shared.model.manifest import Manifest
-from shared.operations.backup import BackupOptions, Taken
-from shared.operations.continuous import Memory, Quiet, run_cycle
+from shared.operations.backup.options import BackupOptions
+from shared.operations.backup.take import Taken
+from shared.operations.continuous.cycle import Memory, Quiet, run_cycle
 from shared.operations.verify.whole import rebuild_backup
 from shared.sqlite.location import FileLocation
 from shared.stores import Store, open_store

@@ -6,7 +6,7 @@ from contextlib import closing, contextmanager
 
 from shared.keys.kms_signing import CloudSigner
 from shared.keys.signing import open_signer
-from shared.statements import Signer
+from shared.statements.envelope import Signer
 from tests.approvals.people import person, signed
 from tests.docs.cases import Case, Ground
 from tests.docs.worlds import BUCKET, COPY_BUCKET, KMS_KEY, NODE, World, with_cloud, with_files

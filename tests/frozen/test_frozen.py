@@ -7,7 +7,8 @@ import pytest
 
 from shared.catalog.listing import Catalog
 from shared.keys import open_key
-from shared.operations.restore import RestoreOptions, restore
+from shared.operations.restore.options import RestoreOptions
+from shared.operations.restore.run import restore
 from shared.operations.verify.ladder import verify_backup
 from shared.sqlite.location import FileLocation
 from shared.stores import open_store

@@ -11,7 +11,7 @@ from shared.errors import KeyProblem, UsageError
 from shared.keys.keyfile import KeyFile
 from shared.keys.kms_signing import CloudSigner
 from shared.keys.signing import SigningFile, open_signer
-from shared.statements import StatementKind, sign, verify
+from shared.statements.envelope import StatementKind, sign, verify
 from tests.servers.kms.fixture import KEY, SIGNING_KEY, SIGNING_URI, URI
 from tests.servers.kms.server import Damage, KmsServer, Right
 

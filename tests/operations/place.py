@@ -9,8 +9,10 @@ from shared.catalog.listing import Catalog
 from shared.keys.keyfile import KeyFile
 from shared.model.kinds import Kind
 from shared.model.names import Format
-from shared.operations.backup import BackupOptions, take_backup
-from shared.operations.restore import Restored, RestoreOptions, restore
+from shared.operations.backup.options import BackupOptions
+from shared.operations.backup.take import take_backup
+from shared.operations.restore.options import Restored, RestoreOptions
+from shared.operations.restore.run import restore
 from shared.operations.verify.ladder import Verification, verify_backup
 from shared.sqlite.location import FileLocation
 from shared.stores.folder import FolderStore

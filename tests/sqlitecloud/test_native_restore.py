@@ -11,8 +11,9 @@ import pytest
 
 from shared.catalog.listing import Catalog
 from shared.errors import CorruptSource, LitekeepError, NotGood, NotPermitted, SourceError, UsageError
-from shared.operations.restore import RestoreOptions, restore
 from shared.operations.restore.native_restore import NativeRestoreOptions, plan_native, restore_native
+from shared.operations.restore.options import RestoreOptions
+from shared.operations.restore.run import restore
 from shared.sqlite.location import FileLocation
 from shared.sqlitecloud import native_backups
 from shared.sqlitecloud.failures import CommandRefused, Lost

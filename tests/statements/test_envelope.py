@@ -14,7 +14,8 @@ from hypothesis import strategies as st
 
 from shared.errors import NotGood, UsageError
 from shared.keys.signing import SigningFile
-from shared.statements import PublicKey, Signer, StatementKind, add_signature, open_statement, sign, verify
+from shared.statements.envelope import Signer, StatementKind, add_signature, open_statement, sign, verify
+from shared.statements.public_key import PublicKey
 
 PAYLOAD = b'{"backup": "one"}'
 

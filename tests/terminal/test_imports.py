@@ -44,6 +44,32 @@ def test_command_imports_no_heavy_module_it_does_not_need(
     assert done.stdout.splitlines()[-1] == "[]"
 
 
+@pytest.mark.parametrize(
+    ("arguments", "apart"),
+    [
+        (["backup"], ("cryptography", "shared.operations.continuous", "shared.operations.restore", "rich")),
+        (["verify"], ("cryptography", "shared.operations.backup", "shared.operations.restore", "rich")),
+        (["restore", "--backup", "latest", "--to", "new.db"], ("cryptography", "shared.operations.backup", "rich")),
+    ],
+    ids=lambda value: value[0],
+)
+def test_an_operation_imports_nothing_of_the_others(
+    workplace: Workplace,  # noqa: F811 - the fixture
+    arguments: list[str],
+    apart: tuple[str, ...],
+) -> None:
+    workplace.good("backup")
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM.format(arguments=arguments, heavy=apart)],
+        env=workplace.environment,
+        cwd=workplace.folder,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout.splitlines()[-1] == "[]"
+
+
 @pytest.mark.parametrize("job", ["jobs.verify.main", "jobs.restore.main"])
 def test_a_proof_imports_nothing_that_only_its_confined_process_runs(job: str) -> None:
     apart = ("shared.monitor.observe", "shared.operations.erasure.inside", "shared.operations.verify.inside")

@@ -26,9 +26,9 @@ from shared.errors import KeyProblem, LitekeepError, NotGood, ObjectExists, Obje
 from shared.model.kinds import Kind
 from shared.model.manifest import LARGEST_MANIFEST, Manifest, Source, checked_name, parse_manifest
 from shared.model.names import BackupName
-from shared.operations.backup import BackupOptions, Taken
 from shared.operations.backup.artifacts import describe_snapshot
-from shared.operations.backup.take import candidate_ids, refuse_damaged
+from shared.operations.backup.options import BackupOptions
+from shared.operations.backup.take import Taken, candidate_ids, refuse_damaged
 from shared.operations.backup.unchanged import mark_unchanged
 from shared.operations.continuous.live import BASE_LIFE, Live, Point, live_chain, point_of
 from shared.operations.continuous.point import Material, copy_path, store_point

@@ -16,9 +16,9 @@ from shared.databases.snapshot import Snapshot
 from shared.errors import LitekeepError
 from shared.model.manifest import Artifact, Chain, Manifest, Source
 from shared.model.names import BackupName, Format
-from shared.operations.backup import BackupOptions
 from shared.operations.backup.artifacts import Description
 from shared.operations.backup.manifest import new_manifest
+from shared.operations.backup.options import BackupOptions
 from shared.operations.backup.publish import publish, publish_copy, stage_copies
 from shared.operations.continuous.live import BASE_LIFE, Point
 from shared.operations.copy import copy_backups

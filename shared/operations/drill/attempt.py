@@ -17,7 +17,8 @@ from shared.model.names import BackupName
 from shared.operations.drill.app_checks import AppCheck
 from shared.operations.drill.app_run import run_app_checks
 from shared.operations.drill.proof import proof_of
-from shared.operations.restore import RestoreOptions, restore
+from shared.operations.restore.options import RestoreOptions
+from shared.operations.restore.run import restore
 from shared.operations.verify.check import Check
 from shared.runtime.progress import Progress, silent
 from shared.runtime.workspace import scratch_folder

@@ -18,7 +18,8 @@ from shared.keys import open_key
 from shared.model.kinds import Kind
 from shared.model.names import BackupName
 from shared.operations.drill.proof import checks_of
-from shared.operations.restore import RestoreOptions, restore
+from shared.operations.restore.options import RestoreOptions
+from shared.operations.restore.run import restore
 from shared.operations.verify.check import Check
 from shared.runtime.confined import module_path
 from shared.settings import environment_of_a_bare_machine

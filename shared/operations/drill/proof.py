@@ -8,7 +8,7 @@ from shared.catalog.opening import open_manifest
 from shared.keys import WrappingKey
 from shared.model.manifest import Manifest
 from shared.model.names import Format
-from shared.operations.restore import Restored
+from shared.operations.restore.options import Restored
 from shared.operations.verify.check import Check
 from shared.operations.verify.child import prove
 from shared.runtime.confined import Confined

@@ -22,13 +22,15 @@ from shared.compare.rows import Counts
 from shared.databases.snapshot import live_database, take_snapshot
 from shared.errors import LitekeepError, NotGood
 from shared.model.kinds import Kind
-from shared.operations.backup import BackupOptions, take_backup
+from shared.operations.backup.options import BackupOptions
+from shared.operations.backup.take import take_backup
 from shared.operations.diff.compare import Comparison, compare, open_pair
 from shared.operations.drill.bare_machine import restore_on_a_bare_machine
 from shared.operations.drill.proof import checks_of
 from shared.operations.drill.rehearsal import Location, Rehearsal, RehearsalContext
 from shared.operations.drill.targets import Scenario
-from shared.operations.restore import RestoreOptions, restore
+from shared.operations.restore.options import RestoreOptions
+from shared.operations.restore.run import restore
 from shared.operations.verify.check import Check
 from shared.runtime.workspace import scratch_folder
 from shared.sqlite.location import FileLocation

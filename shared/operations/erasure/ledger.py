@@ -31,7 +31,7 @@ from shared.text import count
 LARGEST = 32 << 20  # bytes of an entry; 100,000 hashes take 7 MiB
 _MOST = 100_000  # entries
 _CONTEXT = canonical_json({"purpose": "litekeep 1 erasures"})
-_SECRET, _NONCE = 68, 12  # bytes: 32 to hash with, 32 to encrypt with, 4 for the checksum
+_SECRET = 68  # bytes: 32 to hash with, 32 to encrypt with, 4 for the checksum
 _IN_CLEAR = "none"
 
 
@@ -218,18 +218,16 @@ def _unwrapped(document: Mapping[str, Any], name: str, key: WrappingKey | None) 
 
 
 def _sealed(ledger: Ledger, entry: Erasure) -> bytes:
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - most stores have no erasures
+    from shared.operations.erasure.sealing import NONCE, encrypt  # noqa: PLC0415 - most stores have no erasures
 
     number, previous = entry.number, ledger.head
-    nonce = secrets.token_bytes(_NONCE)
-    sealed = AESGCM(ledger.secret[32:64]).encrypt(
-        nonce, entry.model_dump_json().encode(), _associated_data(number, previous)
-    )
+    plain, nonce = entry.model_dump_json().encode(), secrets.token_bytes(NONCE)
+    sealed = encrypt(ledger.secret[32:64], nonce, plain, _associated_data(number, previous))
     document = {
         "format": 1,
         "number": number,
         "previous": previous,
-        "sealed": base64.b64encode(nonce + sealed).decode(),
+        "sealed": base64.b64encode(sealed).decode(),
     }
     return json.dumps(document, indent=2).encode() + b"\n"
 
@@ -252,16 +250,15 @@ def _opened(raw: bytes, number: int, ledger: Ledger, store: Store) -> Erasure:
 
 
 def _decrypted(raw: bytes, number: int, secret: bytes, previous: str) -> bytes | None:
-    from cryptography.exceptions import InvalidTag  # noqa: PLC0415 - as above
-    from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415 - as above
+    from shared.operations.erasure.sealing import decrypt  # noqa: PLC0415 - as above
 
     document = _document(raw)
     if document is None or (document.get("number"), document.get("previous")) != (number, previous):
         return None
     try:
         sealed = base64.b64decode(str(document.get("sealed")), validate=True)
-        return AESGCM(secret[32:64]).decrypt(sealed[:_NONCE], sealed[_NONCE:], _associated_data(number, previous))
-    except (ValueError, InvalidTag):
+        return decrypt(secret[32:64], sealed, _associated_data(number, previous))
+    except ValueError:
         return None
 
 

@@ -17,7 +17,8 @@ from shared.keys import WrappingKey
 from shared.model.kinds import Kind
 from shared.model.manifest import Manifest
 from shared.model.names import BackupName, Format
-from shared.operations.backup import BackupOptions, take_backup
+from shared.operations.backup.options import BackupOptions
+from shared.operations.backup.take import take_backup
 from shared.operations.erasure.ledger import Ledger, read_ledger
 from shared.operations.erasure.pending import ErasureOptions
 from shared.operations.restore.same import difference

@@ -13,6 +13,7 @@ from shared.model.manifest import Manifest
 from shared.operations.restore.options import RestoreOptions
 from shared.operations.restore.origin import was_encrypted
 from shared.operations.restore.permitted import redeem
+from shared.operations.restore.safety import safety_backup
 from shared.operations.restore.to_cloud import check_secrecy, check_target, create, replace_database
 from shared.runtime.disk import check_room
 from shared.runtime.progress import Progress
@@ -58,7 +59,7 @@ class CloudTarget:
             path,
             scratch,
             clock(),
-            keep=lambda: options.safety_backup.take_even_damaged(clock, progress),
+            keep=lambda: safety_backup(options).take_even_damaged(clock, progress),
             before_swap=lambda: redeem(options),
             progress=progress,
             in_one_step=options.in_one_step,

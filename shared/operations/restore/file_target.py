@@ -6,8 +6,7 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 
 from shared.clock import Clock
-from shared.databases.file_database import of_file
-from shared.databases.interface import Condition, Snapshot
+from shared.databases.interface import Condition
 from shared.errors import UsageError
 from shared.model.manifest import Manifest
 from shared.operations.restore.options import RestoreOptions
@@ -18,7 +17,7 @@ from shared.runtime.progress import Progress
 from shared.sqlite.beside import scratch_beside
 from shared.sqlite.location import FileLocation
 from shared.sqlite.neighbours import refuse_foreign_place
-from shared.sqlite.replace import InPlace, check_new, publish_new
+from shared.sqlite.replace import check_new, publish_new
 
 PART_COPIES = 2.2  # the whole database and the restored part are in the folder at the same time
 
@@ -71,11 +70,9 @@ class FileTarget:
             redeem(options)
             self.make_new(path, scratch, progress)
             return None, []
-        with InPlace(self._path, clock()) as held:
-            safety = self._safety(held, options, clock, progress)
-            redeem(options)
-            held.swap(path)
-        return safety, []
+        from shared.operations.restore.in_place import replace_file  # noqa: PLC0415 - only for --in-place
+
+        return replace_file(self._path, path, options, clock, progress), []
 
     def notes_of(self, manifest: Manifest) -> list[str]:
         if not was_encrypted(manifest):
@@ -93,16 +90,3 @@ class FileTarget:
             what = f"nothing can be written beside {shown}: check the rights of its folder"
             return [Condition("target", ok=False, detail=what)]
         return [Condition("target", ok=True, detail=f"{shown}: its folder can be written to")]
-
-    def _safety(self, held: InPlace, options: RestoreOptions, clock: Clock, progress: Progress) -> str:
-        """Backs up the current file: in the store, or byte for byte beside it if SQLite cannot open it.
-
-        Returns the backup's id or the path.
-        """
-        if held.damaged:
-            return str(held.keep_bytes())
-
-        def copy(destination: Path) -> Snapshot:
-            return of_file(held.snapshot(destination), Path(options.target.display))
-
-        return options.safety_backup.take_even_damaged(clock, progress, snapshot=copy)

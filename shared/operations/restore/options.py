@@ -8,7 +8,6 @@ from typing import TYPE_CHECKING, Literal
 from shared.catalog.backup import Backup
 from shared.catalog.listing import Catalog
 from shared.keys import WrappingKey
-from shared.operations.backup.safety import SafetyBackup
 from shared.operations.erasure.pending import DEFAULT_ERASURES, ErasureOptions
 from shared.operations.erasure.replayed import Replayed
 from shared.operations.restore.migrations import Migrations
@@ -56,12 +55,6 @@ class RestoreOptions:
     def partial(self) -> bool:
         """Whether only the schema or some tables are restored."""
         return self.schema_only or bool(self.tables)
-
-    @property
-    def safety_backup(self) -> SafetyBackup:
-        """The safety backup of the target, not yet taken."""
-        store, key = (self.safety_in, None) if self.safety_in else (self.catalog.store, self.key)
-        return SafetyBackup(self.target, store, key, self.keep_safety_for, self.environment)
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,8 @@ import pytest
 from shared.catalog.listing import Catalog
 from shared.model.kinds import Kind
 from shared.model.names import SAFETY_PREFIX
-from shared.operations.backup import BackupOptions, take_backup
+from shared.operations.backup.options import BackupOptions
+from shared.operations.backup.take import take_backup
 from shared.sqlite.location import FileLocation
 from shared.stores import open_store
 from tests.sqlitecloud.conftest import make_database

@@ -8,7 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from jobs.backup.slot import Skipped, back_up_once
+from jobs.backup.one import Skipped
+from jobs.backup.slot import back_up_once
 from shared.catalog.listing import Catalog
 from shared.catalog.marks import write_mark
 from shared.clock import utc_now
@@ -22,7 +23,7 @@ from shared.model.schedules import parse_schedules
 from shared.monitor.judge import judge
 from shared.monitor.observe import observe
 from shared.monitor.status import StatusLevel, status_of
-from shared.operations.backup import BackupOptions
+from shared.operations.backup.options import BackupOptions
 from shared.operations.backup.unchanged import find_unchanged, mark_unchanged
 from shared.runtime.progress import silent
 from shared.settings import Settings

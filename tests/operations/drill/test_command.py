@@ -20,7 +20,8 @@ from shared.catalog.listing import Catalog
 from shared.clock import utc_now
 from shared.keys.keyfile import KeyFile
 from shared.model.kinds import Kind
-from shared.operations.backup import BackupOptions, take_backup
+from shared.operations.backup.options import BackupOptions
+from shared.operations.backup.take import take_backup
 from shared.operations.drill.due import is_due
 from shared.operations.verify.ladder import verify_backup
 from shared.runtime.progress import silent

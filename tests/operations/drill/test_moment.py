@@ -7,13 +7,14 @@ import pytest
 
 from shared.clock import rfc3339
 from shared.keys.keyfile import KeyFile
-from shared.operations.drill import Drill, DrillOptions, drill_database
 from shared.operations.drill.attempt import Role
 from shared.operations.drill.choice import choose
+from shared.operations.drill.drill import Drill
 from shared.operations.drill.page import to_markdown
 from shared.operations.drill.plot import draw
 from shared.operations.drill.publish import _point
 from shared.operations.drill.report import to_json
+from shared.operations.drill.run import DrillOptions, drill_database
 from shared.operations.verify.ladder import verify_backup
 from tests.continuous.yard import MINUTE, Yard
 

@@ -17,8 +17,8 @@ from shared.model import names, report_names
 from shared.model.kinds import Kind
 from shared.model.names import BackupName
 from shared.model.report_names import DrillName
-from shared.operations.drill import Drill
 from shared.operations.drill.attempt import Attempt, Role
+from shared.operations.drill.drill import Drill
 from shared.operations.drill.history import drill_names, past_drills
 from shared.operations.drill.judge import recovery_times
 from shared.operations.drill.page import to_markdown

@@ -11,13 +11,14 @@ from jobs.verify.drill_places import DrillRequest, drill_request, with_scenarios
 from shared.errors import NotGood, NotPermitted, UsageError
 from shared.keys.keyfile import KeyFile
 from shared.model.kinds import Kind
-from shared.operations.drill import Drill, DrillOptions
 from shared.operations.drill.bare_machine import restore_on_a_bare_machine
+from shared.operations.drill.drill import Drill
 from shared.operations.drill.history import past_drills, trends
 from shared.operations.drill.page import to_markdown
 from shared.operations.drill.publish import publish
 from shared.operations.drill.rehearsal import Rehearsal
 from shared.operations.drill.report import to_json
+from shared.operations.drill.run import DrillOptions
 from shared.operations.drill.targets import Scenario
 from shared.settings import Settings
 from shared.sqlite.location import FileLocation

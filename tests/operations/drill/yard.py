@@ -13,9 +13,11 @@ from shared.catalog.backup import Backup
 from shared.catalog.listing import Catalog
 from shared.model.kinds import Kind
 from shared.model.names import BackupName
-from shared.operations.backup import BackupOptions, take_backup
-from shared.operations.drill import Drill, DrillOptions, drill_database
+from shared.operations.backup.options import BackupOptions
+from shared.operations.backup.take import take_backup
 from shared.operations.drill.app_checks import AppCheck, parse_app_checks
+from shared.operations.drill.drill import Drill
+from shared.operations.drill.run import DrillOptions, drill_database
 from shared.operations.verify.ladder import verify_backup
 from shared.sqlite.location import FileLocation
 from shared.stores.folder import FolderStore

@@ -11,12 +11,13 @@ from shared.databases.snapshot import Snapshot, take_snapshot
 from shared.keys import WrappingKey
 from shared.model.kinds import Kind
 from shared.model.manifest import Manifest
-from shared.operations.backup import BackupOptions, Taken, take_backup
-from shared.operations.continuous import run_cycle
+from shared.operations.backup.options import BackupOptions
+from shared.operations.backup.take import Taken, take_backup
+from shared.operations.continuous.cycle import run_cycle
 from shared.operations.erasure.pending import ErasureOptions
 from shared.operations.erasure.record import EraseOptions, Recorded, record
-from shared.operations.restore import RestoreOptions, restore
-from shared.operations.restore.options import Restored
+from shared.operations.restore.options import Restored, RestoreOptions
+from shared.operations.restore.run import restore
 from shared.sqlite.location import FileLocation
 from shared.stores.folder import FolderStore
 from tests.operations.erasure.builders import database

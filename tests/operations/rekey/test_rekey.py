@@ -13,7 +13,8 @@ from shared.keys.kms import CloudKey
 from shared.model.kinds import Kind
 from shared.operations.copy import copy_backups
 from shared.operations.rekey.run import RekeyOptions, rekey
-from shared.operations.restore import RestoreOptions, restore
+from shared.operations.restore.options import RestoreOptions
+from shared.operations.restore.run import restore
 from shared.retention.removal import delete_backup
 from shared.sqlite.location import FileLocation
 from shared.stores.folder import FolderStore

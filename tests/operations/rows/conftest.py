@@ -10,8 +10,9 @@ import pytest
 
 from shared.catalog.listing import Catalog
 from shared.model.kinds import Kind
-from shared.operations.backup import BackupOptions, take_backup
-from shared.operations.rows import RowsOptions
+from shared.operations.backup.options import BackupOptions
+from shared.operations.backup.take import take_backup
+from shared.operations.rows.options import RowsOptions
 from shared.sqlite.location import FileLocation
 from shared.stores import open_store
 

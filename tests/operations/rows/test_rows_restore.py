@@ -19,11 +19,14 @@ from shared.clock import Clock
 from shared.compare.rows import Counts
 from shared.errors import NotPermitted, SourceError, UsageError
 from shared.model.kinds import Kind
-from shared.operations.backup import BackupOptions, take_backup
+from shared.operations.backup.options import BackupOptions
 from shared.operations.backup.safety import SafetyBackup
+from shared.operations.backup.take import take_backup
 from shared.operations.diff.compare import compare, open_pair
-from shared.operations.rows import RowsOptions, plan_rows, restore_rows, to_file
+from shared.operations.rows import to_file
 from shared.operations.rows.apply import Conflict, RowWritten
+from shared.operations.rows.options import RowsOptions
+from shared.operations.rows.restore import plan_rows, restore_rows
 from shared.operations.verify import allowances
 from shared.runtime.progress import Progress
 from shared.sqlite.location import FileLocation
@@ -199,7 +202,9 @@ import os, sys
 from pathlib import Path
 from datetime import timedelta
 from shared.catalog.listing import Catalog
-from shared.operations.rows import RowsOptions, apply, restore_rows
+from shared.operations.rows import apply
+from shared.operations.rows.options import RowsOptions
+from shared.operations.rows.restore import restore_rows
 from shared.sqlite.location import FileLocation
 from shared.stores import open_store
 catalog = Catalog(open_store(sys.argv[1]))

@@ -13,7 +13,7 @@ from shared.clock import utc_now
 from shared.errors import LitekeepError, StoreError
 from shared.model.kinds import Kind
 from shared.model.names import WHOLE, BackupName, Format
-from shared.retention import clean
+from shared.retention.cleanup import clean
 from shared.stores import StoredObject
 from shared.stores.folder import FolderStore
 from tests.retention.cleanup.shelf import POLICY, age, ago, fill, ids, objects, put, put_aged

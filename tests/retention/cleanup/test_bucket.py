@@ -10,7 +10,7 @@ from shared.catalog.holds import hold, release
 from shared.errors import StoreError
 from shared.model.kinds import Kind
 from shared.model.names import BackupName
-from shared.retention import clean, preview
+from shared.retention.cleanup import clean, preview
 from shared.stores.gcs import BucketStore, Patience
 from tests.retention.cleanup.shelf import POLICY, ago, ids, objects_of, put
 from tests.servers.gcs.proxy import Change, Proxy, Refuse, Seen, holding

@@ -16,7 +16,7 @@ from shared.model.kinds import Kind
 from shared.model.lock_names import UNCHANGED, Unchanged, parse_unchanged
 from shared.model.manifest import FORMAT
 from shared.model.names import BackupName, Format
-from shared.retention import clean, preview
+from shared.retention.cleanup import clean, preview
 from shared.stores.folder import FolderStore
 from tests.builders import make_manifest
 from tests.retention.cleanup.shelf import POLICY, SIZE, age, ago, fill, ids, objects, objects_of, put, put_aged

@@ -12,10 +12,10 @@ from shared.catalog.listing import Catalog
 from shared.clock import utc_now
 from shared.errors import StoreError
 from shared.operations.copy import copy_backups
-from shared.retention import Outcome as Cleaned
-from shared.retention import clean, preview
+from shared.retention.cleanup import clean, preview
 from shared.retention.lease import leased
 from shared.retention.other_store import view_of_copy_store, view_of_main_store
+from shared.retention.outcome import Outcome as Cleaned
 from shared.retention.plan import Rule
 from shared.retention.retired import retire
 from shared.stores.folder import FolderStore

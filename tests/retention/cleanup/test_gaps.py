@@ -14,7 +14,7 @@ from shared.events.log import Event
 from shared.model.kinds import Kind
 from shared.model.names import BackupName, Format
 from shared.monitor.listing_check import check_listing
-from shared.retention import clean, preview
+from shared.retention.cleanup import clean, preview
 from shared.retention.gaps import missing_from_listing
 from shared.retention.inventory import take_inventory
 from shared.stores import StoredObject

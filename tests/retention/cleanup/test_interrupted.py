@@ -15,7 +15,7 @@ from shared.errors import StoreError
 from shared.model import lock_names
 from shared.model.kinds import Kind
 from shared.model.names import BackupName, Format
-from shared.retention import clean
+from shared.retention.cleanup import clean
 from shared.stores.folder import FolderStore
 from tests.retention.cleanup.shelf import POLICY, age, fill, ids, objects, put_aged
 
@@ -26,7 +26,7 @@ DELETES = 2 * 4 + 2  # two backups of four objects, and two orphans
 KILLER = """
 import os, sys
 from pathlib import Path
-from shared.retention import clean
+from shared.retention.cleanup import clean
 from shared.stores.folder import FolderStore
 from tests.retention.cleanup.shelf import POLICY
 

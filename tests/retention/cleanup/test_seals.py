@@ -16,7 +16,7 @@ from shared.keys.keyfile import KeyFile
 from shared.model.kinds import Kind
 from shared.model.manifest import VERDICT_SEAL
 from shared.model.names import BackupName, Format
-from shared.retention import clean, preview
+from shared.retention.cleanup import clean, preview
 from shared.stores import open_store
 from shared.stores.interface import Store
 from tests.builders import make_artifact, make_manifest
