@@ -12,11 +12,13 @@ from console.rate_limit import RateLimit
 from console.roles import Roles
 from shared.clock import Clock, utc_now
 from shared.events.log import EventLog
+from shared.monitor.observe import Survey
 from shared.runtime.collector import garbage_collection_paused
 from shared.settings import Settings
 from shared.stores import open_store
 from shared.terminal.overall import Look, look_at
 from shared.terminal.parts import event_log
+from shared.terminal.watch import survey_stores
 
 if TYPE_CHECKING:
     from shared.stores import StoredObject
@@ -37,7 +39,7 @@ class Wiring:
     rate: RateLimit = field(default_factory=RateLimit)
     _log: EventLog | None = None
     _store: CachedStore | None = None
-    _last_look: "tuple[tuple[StoredObject, ...], Look] | None" = None
+    _last_look: "tuple[tuple[StoredObject, ...], Survey, Look] | None" = None
 
     @property
     def store(self) -> CachedStore:
@@ -54,16 +56,21 @@ class Wiring:
 
     def look(self) -> Look:
         """Returns the state of all databases, from the listing only; cached as long as it. Raises StoreError."""
-        with garbage_collection_paused():
-            listing = self.store.listing()
-            if self._last_look is None or self._last_look[0] is not listing:
-                look = look_at(self.settings, self.store, None, self.clock(), listing_alone=True)
-                self._last_look = (listing, look)
-            return self._last_look[1]
+        return self._survey_and_look()[1]
 
     def look_closely(self, database: str) -> Look:
         """Returns the state of one database, and reads its newest manifests. Raises StoreError."""
-        return look_at(self.settings, self.store, database, self.clock(), with_key=self.with_key)
+        surveyed = self._survey_and_look()[0].copied()
+        return look_at(self.settings, self.store, database, self.clock(), with_key=self.with_key, surveyed=surveyed)
+
+    def _survey_and_look(self) -> tuple[Survey, Look]:
+        with garbage_collection_paused():
+            listing, now = self.store.listing(), self.clock()
+            if self._last_look is None or self._last_look[0] is not listing:
+                surveyed = survey_stores(self.settings, self.store, now)
+                look = look_at(self.settings, self.store, None, now, listing_alone=True, surveyed=surveyed)
+                self._last_look = (listing, surveyed, look)
+            return self._last_look[1:]
 
 
 def wiring() -> Wiring:

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from datetime import datetime
 from functools import partial
 from typing import TYPE_CHECKING
@@ -47,19 +47,19 @@ def observe(  # noqa: PLR0913 - each is an optional part of the observation
     problems: tuple[Finding, ...] = (),
     open_key: OpenKey | None = None,
     listing_alone: bool = False,
+    surveyed: "Survey | None" = None,
 ) -> tuple[Listing, Inventory]:
     """Returns the state of the stores, or that of one database with `only`, and the inventory of the first store.
 
     `expected` are databases that should be backed up. With a key from `open_key`, the seals of the decisive backups are
     checked. With `listing_alone` no manifest is read: rows are not compared and no seal is checked. A copy store that
-    cannot be listed becomes one of the `problems`. Raises StoreError if the first store cannot be listed.
+    cannot be listed becomes one of the `problems`. With `surveyed`, no store is listed: the result of `survey`, whose
+    inventory is updated. Raises StoreError if the first store cannot be listed.
     """
-    others = _Others(now)
-    with garbage_collection_paused():
-        inventory = inventory_of(store, others.collecting(store.list_objects(start=BESIDE_TRAIL)))
+    surveyed = surveyed or survey(store, now, copy_store, copy_url)
+    inventory, others = surveyed.inventory, surveyed.others
     catalog, checker = Catalog(store), Checker(open_key)
-    copies, unread = _copies(copy_store, copy_url)
-    views = _Views(inventory, copies)
+    views = _Views(inventory, surveyed.copies)
     known = dict.fromkeys([*expected, *inventory.databases])
     wanted = [only] if only is not None else [name for name in known if not _is_retired(inventory, name)]
     marks = others.marks.newest
@@ -82,8 +82,35 @@ def observe(  # noqa: PLR0913 - each is an optional part of the observation
     drills, unsigned = _drills(store, others.drills)
     problems += tuple(each for each in (*at_risk, *unsigned) if only is None or each.database in (None, only))
     kept = pending_erasures(store, others.erasures, inventory.backups.values(), checker)
-    listing = Listing(store.url, views, drills, copy_url, problems + unread, not_looked_at, kept)
+    listing = Listing(store.url, views, drills, copy_url, problems + surveyed.unread, not_looked_at, kept)
     return listing, inventory
+
+
+@dataclass(frozen=True)
+class Survey:
+    """One listing of each store, before anything else is read or checked with the key.
+
+    `copies`: sizes of the objects in the copy store; None without one. `unread`: why it could not be listed, if so.
+    """
+
+    inventory: Inventory
+    others: "Others"
+    copies: Mapping[str, int] | None
+    unread: tuple[Finding, ...]
+
+    def copied(self) -> "Survey":
+        """Returns a copy for `observe` to update, which leaves this one as it is."""
+        inventory = self.inventory
+        own = replace(inventory, backups=dict(inventory.backups), databases=dict(inventory.databases))
+        return replace(self, inventory=own)
+
+
+def survey(store: Store, now: datetime, copy_store: OpenStore | None = None, copy_url: str | None = None) -> Survey:
+    """Lists the stores. Raises StoreError if the first cannot be listed."""
+    others = Others(now)
+    with garbage_collection_paused():
+        inventory = inventory_of(store, others.collecting(store.list_objects(start=BESIDE_TRAIL)))
+    return Survey(inventory, others, *_copies(copy_store, copy_url))
 
 
 class _Views(Mapping[str, Sequence[ObservedBackup]]):
@@ -123,7 +150,7 @@ class _Views(Mapping[str, Sequence[ObservedBackup]]):
         return len(self._read)
 
 
-class _Others:
+class Others:
     """Collects the objects of a listing that belong to no backup: drills, erasures and marks."""
 
     def __init__(self, now: datetime) -> None:

@@ -8,6 +8,7 @@ from shared.clock import Clock, rfc3339, utc_now
 from shared.monitor.finding import Finding
 from shared.monitor.listing import Listing, ObservedBackup
 from shared.monitor.next_deletion import NextDeletion, next_deletion
+from shared.monitor.observe import Survey
 from shared.monitor.status import Status, StatusLevel, status_of
 from shared.retention.inventory import Inventory
 from shared.retention.plan import RetentionPolicy
@@ -85,10 +86,11 @@ def look_at(
     *,
     listing_alone: bool = False,
     with_key: bool = True,
+    surveyed: Survey | None = None,
 ) -> Look:
-    """Like `take_look`, with these settings. See `look_at_stores` for `listing_alone` and `with_key`."""
+    """Like `take_look`, with these settings. See `look_at_stores` for the options."""
     listing, inventory = look_at_stores(
-        settings, store, now, only=database, listing_alone=listing_alone, with_key=with_key
+        settings, store, now, only=database, listing_alone=listing_alone, with_key=with_key, surveyed=surveyed
     )
     listing = replace(listing, problems=(*listing.problems, *failures_of(settings)))
     statuses = [status_of(name, listing, settings.backup_schedules, now) for name in sorted(listing.databases)]

@@ -6,7 +6,7 @@ from shared.errors import LitekeepError
 from shared.events.log import Event
 from shared.monitor.finding import Finding
 from shared.monitor.listing import Listing
-from shared.monitor.observe import observe
+from shared.monitor.observe import Survey, observe, survey
 from shared.retention.inventory import Inventory
 from shared.settings import Settings
 from shared.stores import Store, open_store
@@ -21,25 +21,32 @@ def look_at_stores(
     only: str | None = None,
     listing_alone: bool = False,
     with_key: bool = True,
+    surveyed: Survey | None = None,
 ) -> tuple[Listing, Inventory]:
     """Returns the state of each database that should be backed up or has backups; with `only`, of that one.
 
-    With `listing_alone`, no manifest is read, so rows are not compared. Without `with_key`, no seal is checked. Raises
-    StoreError if BACKUP_STORE cannot be listed, UsageError if DATABASE_URL is invalid.
+    With `listing_alone`, no manifest is read, so rows are not compared. Without `with_key`, no seal is checked. With
+    `surveyed`, the stores are not listed again, and its inventory is updated. Raises StoreError if BACKUP_STORE cannot
+    be listed, UsageError if DATABASE_URL is invalid.
     """
-    copy_url = settings.backup_copy_store
     expected, problems = _expected(settings)
     return observe(
         store,
         now,
-        copy_store=(lambda: open_store(copy_url)) if copy_url else None,
-        copy_url=copy_url,
+        copy_url=settings.backup_copy_store,
         expected=expected,
         only=only,
         problems=problems,
         open_key=(lambda: seal_key_of(settings)) if with_key and not listing_alone else None,
         listing_alone=listing_alone,
+        surveyed=surveyed or survey_stores(settings, store, now),
     )
+
+
+def survey_stores(settings: Settings, store: Store, now: datetime) -> Survey:
+    """Lists the store and the copy store. Raises StoreError if the first cannot be listed."""
+    copy_url = settings.backup_copy_store
+    return survey(store, now, (lambda: open_store(copy_url)) if copy_url else None, copy_url)
 
 
 def _expected(settings: Settings) -> tuple[tuple[str, ...], tuple[Finding, ...]]:

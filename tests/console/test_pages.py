@@ -86,6 +86,17 @@ def test_overview_sorts_worst_first_and_supports_filters_and_pages(site: Site) -
     assert site.json("/?state=failing")["matching"] == 1
 
 
+def test_database_page_does_not_list_the_copy_store_again(site: Site) -> None:
+    mounted = site.folder / "mounted"
+    mounted.mkdir()
+    site.more["BACKUP_COPY_STORE"] = str(mounted / "copies")
+    overview = site.json()
+    mounted.rmdir()
+
+    shown = site.json("/database?name=app.db")
+    assert (shown["store_alerts"], shown["as_of"]) == ([], overview["as_of"])
+
+
 @pytest.mark.parametrize("query", ["sort=x", "state=x", "page=0", "page=2", "page=%D9%A1", "page=1e3"])
 def test_invalid_query_is_reported_in_one_line(site: Site, query: str) -> None:
     answer = site.get(f"/?{query}", headers={"Accept": "application/json"})

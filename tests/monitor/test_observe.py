@@ -16,7 +16,7 @@ from shared.model.names import BackupName, Format, automatic_id
 from shared.model.report_names import DrillName
 from shared.monitor.judge import judge
 from shared.monitor.listing import Listing
-from shared.monitor.observe import observe
+from shared.monitor.observe import observe, survey
 from shared.monitor.probes import probe_key, probe_store
 from shared.monitor.status import status_of
 from shared.stores import Store, open_store
@@ -111,6 +111,21 @@ def test_expected_databases_are_listed_and_one_can_be_selected(store: FolderStor
     assert set(observed(store, expected=["third"]).databases) == {"app", "other", "third"}
     assert set(observed(store, expected=["third"], only="other").databases) == {"other"}
     assert set(observed(store, only="fourth").databases) == {"fourth"}
+
+
+def test_one_survey_serves_several_observations(store: FolderStore, copy: FolderStore) -> None:
+    put(store, 1)
+    surveyed = survey(store, utc_now(), lambda: copy, copy.url)
+    before = dict(surveyed.inventory.backups)
+    name = next(iter(before))
+    (Path(store.url) / name.manifest).unlink()
+
+    observed = partial(observe, store, utc_now(), open_key=lambda: None)
+    _, inventory = observed(surveyed=surveyed.copied())
+    assert inventory.backups[name].missing == "it was removed meanwhile"
+    assert surveyed.inventory.backups == before, "the copy alone was updated"
+    listing, _ = observed(surveyed=surveyed, listing_alone=True)
+    assert [seen.in_copy for seen in listing.databases["app"]] == [False], "no store is listed again"
 
 
 def test_store_that_cannot_be_listed_raises(tmp_path: Path) -> None:
