@@ -35,6 +35,8 @@ def parse_time(text: str) -> datetime:
 
 def in_utc(moment: datetime) -> datetime:
     """Converts a time to UTC; one without a zone is taken as UTC. Raises ValueError outside of years 1 to 9999."""
+    if moment.tzinfo is UTC:
+        return moment
     try:
         return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
     except OverflowError:

@@ -81,7 +81,7 @@ def _group(store: Store, found: Sequence[Listed], now: datetime) -> Group:
             damaged=None if good else str(summary),
             verified_level=opinion.level,
             source_damage=opinion.source_damage,
-            verdicts=tuple(kept[each.name] for each in verdicts.get(name, ())),
+            verdicts=tuple([kept[each.name] for _, each in verdicts.get(name, ())]),
             trust=opinion.trust if counts else None,
             doubt=opinion.doubt,
             missing=what_is_missing(good, kept) if good else None,

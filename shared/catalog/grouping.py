@@ -5,7 +5,7 @@ from datetime import datetime
 
 from shared.catalog.backup import Backup
 from shared.catalog.summary import Summary, summarise
-from shared.clock import is_future
+from shared.clock import latest_known
 from shared.errors import NotGood
 from shared.model import names
 from shared.model.manifest import parse_manifest
@@ -13,6 +13,7 @@ from shared.model.names import BackupName, ObjectName
 from shared.stores import StoredObject
 
 Read = Summary | NotGood  # a summary, or why the manifest cannot be read
+Dated = tuple[datetime, StoredObject]  # a verdict, with the time in its name
 
 
 def what_is_missing(summary: Summary, listed: Mapping[str, StoredObject]) -> str | None:
@@ -57,23 +58,22 @@ def rewrappings_of(found: Iterable[tuple[ObjectName, StoredObject]]) -> dict[Bac
 
 def manifests_and_verdicts(
     found: Iterable[tuple[ObjectName, StoredObject]], now: datetime
-) -> tuple[dict[BackupName, StoredObject], dict[BackupName, tuple[StoredObject, ...]]]:
+) -> tuple[dict[BackupName, StoredObject], dict[BackupName, list[Dated]]]:
     """Returns the manifest of each backup, and its verdicts, newest first.
 
     Verdicts dated in the future are ignored: they would hide all later ones.
     """
     manifests: dict[BackupName, StoredObject] = {}
-    verdicts: dict[BackupName, list[tuple[datetime, str, StoredObject]]] = {}
+    verdicts: dict[BackupName, list[Dated]] = {}
+    last_known = latest_known(now)
     for parsed, item in found:
         if parsed.role == "manifest":
             manifests[parsed.backup] = item
-        elif parsed.verified_at and not is_future(parsed.verified_at, now):
-            verdicts.setdefault(parsed.backup, []).append((parsed.verified_at, item.name, item))
-    return manifests, {
-        name: tuple(item for _, _, item in sorted(own, key=lambda each: each[:2], reverse=True))
-        for name, own in verdicts.items()
-        if name in manifests
-    }
+        elif parsed.verified_at and parsed.verified_at <= last_known:
+            verdicts.setdefault(parsed.backup, []).append((parsed.verified_at, item))
+    for own in verdicts.values():
+        own.sort(key=lambda each: (each[0], each[1].name), reverse=True)
+    return manifests, {name: own for name, own in verdicts.items() if name in manifests}
 
 
 def seal_format(summary: Read | None) -> int:

@@ -3,6 +3,7 @@
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from typing import Any
 
+from shared.catalog.grouping import Dated
 from shared.catalog.summary import verdict_of
 from shared.catalog.verdicts import Weighed, read_verdict, weigh
 from shared.errors import NotGood
@@ -18,7 +19,7 @@ ReadEach = Callable[
 
 
 def opinions(
-    verdicts: Mapping[BackupName, Sequence[StoredObject]], sealing: Mapping[BackupName, int], read: ReadEach
+    verdicts: Mapping[BackupName, Sequence[Dated]], sealing: Mapping[BackupName, int], read: ReadEach
 ) -> dict[BackupName, tuple[StoredObject, Weighed]]:
     """Returns the newest valid verdict of each backup; if none is valid, the newest one and why it is not.
 
@@ -29,11 +30,11 @@ def opinions(
     doubts: dict[BackupName, str] = {}
     pending = {name: items[0] for name, items in verdicts.items() if items}
     for number in range(MOST):
-        documents = {name: verdict_of(item) for name, item in pending.items()}
-        for name, content in read(pending, documents):
+        documents = {name: verdict_of(item) for name, (_, item) in pending.items()}
+        for name, content in read({name: item for name, (_, item) in pending.items()}, documents):
             documents[name] = None if isinstance(content, NotGood) else dict(read_verdict(content) or {}) or None
-        for name, item in pending.items():
-            weighed = weigh(documents[name], name, time_of(item), sealing.get(name, 0))
+        for name, (moment, item) in pending.items():
+            weighed = weigh(documents[name], name, moment, sealing.get(name, 0))
             if weighed.doubt is not None:
                 found.setdefault(name, (item, weighed))
                 doubts.setdefault(name, weighed.doubt)

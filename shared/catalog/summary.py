@@ -127,7 +127,7 @@ def summarise(manifest: Manifest, listed: Mapping[str, StoredObject] = MappingPr
     """Returns the summary of a manifest. Shares the names of artifacts with `listed`, like `sharing`."""
     chain, through = manifest.chain, (manifest.model_extra or {}).get("erased_through")
     created_at, began_at = _second(manifest.created_at), _second(manifest.snapshot_began_at)
-    artifacts = tuple(
+    artifacts = [
         ArtifactSummary(
             each.format.value,
             item.name if (item := listed.get(each.object)) else each.object,
@@ -136,11 +136,11 @@ def summarise(manifest: Manifest, listed: Mapping[str, StoredObject] = MappingPr
             each.encrypted,
         )
         for each in manifest.artifacts
-    )
+    ]
     return Summary(
         created_at=created_at,
         keep_until=_second(manifest.keep_until),
-        artifacts=artifacts,
+        artifacts=tuple(artifacts),
         tables=manifest.tables,
         rows=manifest.rows,
         schema_version=manifest.schema_version,

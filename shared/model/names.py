@@ -55,12 +55,13 @@ _OF_A_CHAIN = (_SUFFIX[Format.PAGES], _SUFFIX[Format.INDEX])
 _ENCRYPTED = ".enc"
 _MANIFEST = ".manifest.json"
 _HOLD = ".hold.json"
-_ROLES = {_MANIFEST: "manifest", _HOLD: "hold"} | {suffix: form.value for form, suffix in _SUFFIX.items()}
-_ROLES |= {suffix + _ENCRYPTED: form.value for form, suffix in _SUFFIX.items()}
-# One match for the whole file name, for speed: a store of ten thousand backups has forty thousand objects.
+_ROLES = {_MANIFEST[1:]: "manifest", _HOLD[1:]: "hold"}  # by suffix without its first dot
+_ROLES |= {(suffix + end)[1:]: form.value for form, suffix in _SUFFIX.items() for end in ("", _ENCRYPTED)}
+# One match for the whole file name, for speed: a store of ten thousand backups has forty thousand objects. The dot is
+# outside the alternatives, so that they are tried only there, which halves the time.
 _FILE = re.compile(
-    rf"({ID_PATTERN.pattern}?)(?:({'|'.join(map(re.escape, _ROLES))})|\.verified-(\d{{8}}T\d{{6}}(?:\d{{6}})?Z)\.json"
-    r"|\.rekey-([1-9]\d{0,8})\.json)",
+    rf"({ID_PATTERN.pattern}?)\.(?:({'|'.join(map(re.escape, _ROLES))})"
+    r"|verified-(\d{8}T\d{6}(?:\d{6})?Z)\.json|rekey-([1-9]\d{0,8})\.json)",
     re.ASCII,
 )
 
@@ -162,14 +163,12 @@ def decode_database(encoded: str) -> str | None:
 
 def parse(name: str) -> ObjectName | None:
     """Parses an object's name; None if it is not exactly the name of a backup's object."""
-    parts = name.split("/")
-    if len(parts) != 3 or parts[0] not in KIND_NAMES:
-        return None
-    found = _FILE.fullmatch(parts[2])
+    folder, _, file = name.rpartition("/")
+    found = _FILE.fullmatch(file)
     if found is None:
         return None
     backup_id, suffix, moment, number = found.groups()
-    backup = backup_name(parts[0], parts[1], backup_id)
+    backup = _backup_in(folder, backup_id)
     if backup is None:
         return None
     if suffix:
@@ -186,6 +185,12 @@ def is_manifest(name: str) -> bool:
 
 
 @lru_cache(maxsize=1024)  # in a listing the objects of a backup are next to each other
+def _backup_in(folder: str, backup_id: str) -> BackupName | None:
+    """Returns the name of the backup with that id in the folder `KIND/DATABASE`; None for any other folder or id."""
+    kind, _, encoded_database = folder.partition("/")
+    return backup_name(kind, encoded_database, backup_id) if kind in KIND_NAMES else None
+
+
 def backup_name(kind: str, encoded_database: str, backup_id: str) -> BackupName | None:
     """Returns the name of a backup from the parts of an object's name; None if the database or id is not valid."""
     database = decode_database(encoded_database)

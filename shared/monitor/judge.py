@@ -154,9 +154,9 @@ def _unverified(here: Sequence[ObservedBackup], now: datetime) -> Iterator[Findi
     proven = [seen.verified_at for seen in here if seen.kind is Kind.CONTINUOUS and seen.verified]
     points_are_proven = any(at is not None and now - at <= VERIFIED_WITHIN for at in proven)
     for seen in here:
-        if seen.kind is Kind.CONTINUOUS and points_are_proven:
+        if seen.verified is not None or seen.damaged is not None or now - seen.created_at <= VERIFIED_WITHIN:
             continue
-        if seen.verified is None and seen.damaged is None and seen.age(now) > VERIFIED_WITHIN:
+        if not (seen.kind is Kind.CONTINUOUS and points_are_proven):
             waiting.setdefault(seen.kind, []).append(seen)
     for kind, found in waiting.items():
         oldest = found[-1]

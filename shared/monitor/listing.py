@@ -74,9 +74,14 @@ class ObservedBackup:
     def age(self, now: datetime) -> timedelta:
         return max(now - self.created_at, timedelta(0))
 
+    @property
+    def current_at(self) -> datetime:
+        """When the database was last known to equal this backup."""
+        return max(self.created_at, self.unchanged_at) if self.unchanged_at else self.created_at
+
     def behind(self, now: datetime) -> timedelta:
         """Returns the time since the database was last known to equal this backup."""
-        return min(self.age(now), max(now - (self.unchanged_at or self.created_at), timedelta(0)))
+        return max(now - self.current_at, timedelta(0))
 
     def is_future(self, now: datetime) -> bool:
         return is_future(self.created_at, now)

@@ -40,5 +40,5 @@ def reach_of(here: Sequence[ObservedBackup], now: datetime) -> Reach | None:
         return None
     base = next((seen.name.id for seen in points if Format.SQLITE in seen.sizes), None)
     spent = sum(seen.size_bytes for seen in points if seen.age(now) <= _DAY)
-    until = max(max(seen.created_at, seen.unchanged_at or seen.created_at) for seen in points)
+    until = max(seen.current_at for seen in points)
     return Reach(len(points), points[-1].created_at, until, base, spent)

@@ -64,8 +64,8 @@ def status_of(database: str, listing: Listing, schedules: Schedules | None, now:
     here = [seen for seen in present(own, now) if not seen.name.id.startswith(SAFETY_PREFIX)]
     last = here[0] if here else None
     before = [seen for seen in here[1:] if last is not None and seen.kind is last.kind and seen.damaged is None]
-    behind = [seen.behind(now) for seen in here if seen.wrong is None]
-    verified = [seen for seen in here if seen.verified and seen.wrong is None]
+    good = [seen for seen in here if seen.wrong is None]
+    current = max(good, key=lambda seen: seen.current_at, default=None)
     usual = last is not None and last.kind is not Kind.CONTINUOUS  # the size of a point depends on how much was written
     findings = judge(replace(listing, databases={database: own}, problems=()), schedules, now)
     return Status(
@@ -73,10 +73,10 @@ def status_of(database: str, listing: Listing, schedules: Schedules | None, now:
         _standing(last, findings),
         last,
         age=last.age(now) if last else None,
-        recovery_point=min(behind, default=None),
+        recovery_point=current.behind(now) if current else None,
         usual_bytes=usual_size(last, before) if last and usual else None,
         change_percent=size_change(last, before) if last and usual else None,
-        last_verified=verified[0] if verified else None,
+        last_verified=next((seen for seen in good if seen.verified), None),
         drilled_at=listing.last_drill(database, now),
         next_scheduled=_next(schedules, own, now),
         findings=tuple(findings),

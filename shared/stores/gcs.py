@@ -25,6 +25,7 @@ from google.api_core.exceptions import Forbidden, GoogleAPICallError, NotFound, 
 from google.auth.exceptions import GoogleAuthError
 from google.cloud import storage
 from google.cloud.storage.retry import DEFAULT_RETRY
+from pydantic_core import from_json
 
 from shared.errors import ObjectExists, ObjectMissing, StoreError
 from shared.runtime.workspace import scratch_folder
@@ -97,6 +98,9 @@ class BucketStore:
             self._bucket, prefix=self._prefix + prefix, page_size=PAGE, retry=self._retry, **options
         )
         found.item_to_value = lambda _iterator, item: item
+        request = found.api_request
+        # Google's library would parse the page by `json.loads`, which takes twice as long.
+        found.api_request = lambda **query: from_json(request(**query, expect_json=False))
         yield from found
 
     def staging_folder(self) -> AbstractContextManager[Path]:

@@ -9,7 +9,7 @@ from typing import Any
 from shared.clock import parse_time
 from shared.stores.interface import NO_METADATA, StoredObject
 
-FIELDS = "items(name,size,generation,crc32c,timeCreated,metadata,storageClass),nextPageToken"
+FIELDS = "items(name,size,generation,timeCreated,metadata,storageClass),nextPageToken"
 FIELDS_DELETED = "items(name,size,generation,timeCreated,storageClass,softDeleteTime),nextPageToken"
 PAGE = 1000
 NONCE = "litekeep-upload"  # metadata key: identifies our own object after a lost response
