@@ -11,7 +11,7 @@ from shared.model.lengths import parse_length
 from shared.runtime.progress import Progress
 from shared.settings import Settings
 from shared.stores import open_store
-from shared.terminal.flags import AuditFlags
+from shared.terminal.more_flags import AuditFlags
 from shared.terminal.screen import BAD, GOOD, say, say_json, table
 from shared.terminal.trail_check import checked_trail
 from shared.text import count

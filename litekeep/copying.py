@@ -11,7 +11,7 @@ from shared.runtime.progress import Progress
 from shared.settings import Settings, check_store
 from shared.stores import open_store
 from shared.terminal.audit import audited
-from shared.terminal.flags import CopyFlags
+from shared.terminal.more_flags import CopyFlags
 from shared.terminal.parts import database_of, event_log, events_own_stdout
 from shared.terminal.policy import check_other_store
 from shared.terminal.screen import BAD, say, say_json

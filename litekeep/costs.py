@@ -10,7 +10,7 @@ from shared.settings import Settings
 from shared.stores import open_store
 from shared.terminal.audit import audited
 from shared.terminal.costs import document_of, invoice_of
-from shared.terminal.flags import CostFlags
+from shared.terminal.more_flags import CostFlags
 from shared.terminal.parts import event_log
 from shared.terminal.screen import say, say_json, table
 

@@ -26,8 +26,8 @@ from shared.sqlitecloud.location import CloudLocation
 from shared.stores import Store, open_store
 from shared.terminal.approvals import check_alone
 from shared.terminal.audit import audited
-from shared.terminal.flags import EraseFlags
 from shared.terminal.identity import actor_of
+from shared.terminal.more_flags import EraseFlags
 from shared.terminal.parts import event_log, key_of, source_of
 from shared.terminal.screen import BAD, say, say_json, say_what_to_type
 from shared.text import count

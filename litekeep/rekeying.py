@@ -13,7 +13,7 @@ from shared.runtime.progress import Progress
 from shared.settings import Settings, check_key
 from shared.stores import Store, open_store
 from shared.terminal.audit import audited
-from shared.terminal.flags import RekeyFlags
+from shared.terminal.more_flags import RekeyFlags
 from shared.terminal.parts import event_log, events_own_stdout
 from shared.terminal.policy import check_other_key
 from shared.terminal.screen import BAD, say, say_json

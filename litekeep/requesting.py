@@ -21,7 +21,8 @@ from shared.settings import Settings
 from shared.stores import open_store
 from shared.terminal.approvals import desk_of, fields_of, signer_of
 from shared.terminal.audit import audited
-from shared.terminal.flags import RestoreFlags, RowsFlags
+from shared.terminal.flags import RestoreFlags
+from shared.terminal.more_flags import RowsFlags
 from shared.terminal.parts import event_log
 from shared.terminal.policy import check_database
 from shared.terminal.restore_options import restore_options

@@ -24,7 +24,8 @@ from shared.settings import Settings
 from shared.terminal.approvals import check_alone, emit_break_glass, permit_of
 from shared.terminal.audit import audited
 from shared.terminal.erasures import emit_erasures, erasure_options
-from shared.terminal.flags import RowsFlags, given_flags
+from shared.terminal.flags import given_flags
+from shared.terminal.more_flags import RowsFlags
 from shared.terminal.parts import (
     catalog_of,
     database_of,

@@ -5,7 +5,7 @@ from flask import Blueprint, Response, request
 from console.rendering import page
 from console.wiring import wiring
 from shared.terminal.costs import document_of, invoice_of
-from shared.terminal.flags import CostFlags
+from shared.terminal.more_flags import CostFlags
 
 blueprint = Blueprint("cost", __name__)
 _DEFAULT_LOCATION = "us-central1"  # the default of `litekeep cost`

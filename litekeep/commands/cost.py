@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from shared.terminal.flags import CostFlags
+from shared.terminal.more_flags import CostFlags
 from shared.terminal.options import Function, common, settings_with, store
 
 

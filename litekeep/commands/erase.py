@@ -4,7 +4,7 @@ from typing import Any
 
 import click
 
-from shared.terminal.flags import EraseFlags
+from shared.terminal.more_flags import EraseFlags
 from shared.terminal.options import common, database, settings_with, store
 from shared.terminal.screen import progress_bars
 

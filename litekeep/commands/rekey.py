@@ -5,7 +5,7 @@ from typing import Any
 import click
 
 from shared.model.kinds import Kind
-from shared.terminal.flags import RekeyFlags
+from shared.terminal.more_flags import RekeyFlags
 from shared.terminal.options import common, database, settings_with, store
 from shared.terminal.screen import progress_bars
 

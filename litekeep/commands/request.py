@@ -5,7 +5,8 @@ from typing import Any
 
 import click
 
-from shared.terminal.flags import RestoreFlags, RowsFlags
+from shared.terminal.flags import RestoreFlags
+from shared.terminal.more_flags import RowsFlags
 from shared.terminal.options import common, database, erasures, settings_with, store, what_and_where
 
 _reason = click.option("--reason", required=True, metavar="TEXT", help="Why, in one line, for the person who decides.")

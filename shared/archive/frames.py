@@ -9,8 +9,8 @@ import struct
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass
 from threading import local
+from typing import NamedTuple
 
 import zstandard
 
@@ -135,8 +135,7 @@ def begins_framed(head: bytes) -> bool:
         return False
 
 
-@dataclass(frozen=True)
-class _Frame:
+class _Frame(NamedTuple):
     stored: bytes
     plain_size: int
 

@@ -3,8 +3,7 @@
 import hashlib
 import json
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 from shared.errors import ObjectMissing
 from shared.model.trail_names import EventName, parse_event
@@ -14,8 +13,7 @@ from shared.stores.interface import ReadsMany
 LARGEST = 256 << 10  # bytes of an event's object; larger ones are read only up to this
 
 
-@dataclass(frozen=True)
-class Entry:
+class Entry(NamedTuple):
     """A stored event. `event` is None if the object's content is not an event of that writer and number."""
 
     object: str

@@ -4,7 +4,7 @@ import hashlib
 from collections.abc import Collection, Iterator, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, NamedTuple
 
 from shared.audit.checkpoint import LARGEST, Checkpoint, Stored, parse_checkpoint_bytes
 from shared.audit.read import contents
@@ -29,8 +29,7 @@ _AHEAD = 8  # of these when only the newest are wanted: as many as a bucket is a
 _MOST_DAYS = 400  # days listed one by one; a longer time is one listing
 
 
-@dataclass(frozen=True)
-class Problem:
+class Problem(NamedTuple):
     """A problem with one object of the trail."""
 
     object: str

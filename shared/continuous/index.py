@@ -17,7 +17,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass
 from hashlib import blake2b
 from pathlib import Path
-from typing import BinaryIO
+from typing import BinaryIO, NamedTuple
 
 from shared.archive.damage import Damaged
 
@@ -51,8 +51,7 @@ class State:
         return lock_page(self.page_size)
 
 
-@dataclass(frozen=True)
-class Head:
+class Head(NamedTuple):
     """The head of a stored index."""
 
     page_size: int

@@ -7,10 +7,9 @@ never existed.
 from collections.abc import Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
-from dataclasses import dataclass
 from functools import partial
 from hashlib import sha256
-from typing import Self
+from typing import NamedTuple, Self
 
 from shared.archive.data_key import DataKey
 from shared.archive.rewrapping import Read, open_sealed
@@ -28,8 +27,7 @@ _AT_ONCE = 8  # manifests
 _LONGEST = 1000  # steps; with the radix rule, a hundred million cycles need 90
 
 
-@dataclass(frozen=True)
-class Step:
+class Step(NamedTuple):
     """An authentic backup of a path, and the key of its artifacts. `sha256` is the hash of the stored manifest."""
 
     manifest: Manifest
@@ -41,8 +39,7 @@ class Step:
         return chain_of(self.manifest)
 
 
-@dataclass(frozen=True)
-class Parents:
+class Parents(NamedTuple):
     """How to read the parents of a point: the key, and their listed manifests, nearest first, as far as known."""
 
     key: WrappingKey | None = None

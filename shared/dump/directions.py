@@ -33,7 +33,7 @@ def declared_keys(columns: tuple[KeyColumn, ...], index: str, directions: Direct
     """Returns the columns of an index with the directions that its text declares."""
     if index not in directions:
         return columns
-    return tuple(replace(key, descending=descends) for key, descends in zip(columns, directions[index], strict=True))
+    return tuple(key._replace(descending=descends) for key, descends in zip(columns, directions[index], strict=True))
 
 
 def declared_table(table: Table, directions: Directions) -> Table:
@@ -41,7 +41,7 @@ def declared_table(table: Table, directions: Directions) -> Table:
     constraints = tuple(
         replace(each, columns=declared_keys(each.columns, each.index, directions)) for each in table.constraints
     )
-    return replace(table, constraints=constraints)
+    return table._replace(constraints=constraints)
 
 
 def row_order(table: Table, directions: Directions) -> str:

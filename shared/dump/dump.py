@@ -14,7 +14,7 @@ Format 1 lacked the last two. It is still written to compare with a backup of th
 """
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, field
 
 import apsw
 
@@ -124,7 +124,7 @@ def _table_rows(
             made = stand_in(table, text, plan.encoding, plan.helper)
             swap = set_sql("table", table.name, made.create, plan.encoding)
             yield schema_edit([swap]).encode()
-            yield from statements(connection, replace(step.rows, only_trapped=True), plan.encoding, tally, longest)
+            yield from statements(connection, step.rows._replace(only_trapped=True), plan.encoding, tally, longest)
             yield schema_edit(list(made.finish)).encode()
         elif tally.trapped:
             raise NoSql(f"{step.rows.title} holds values that cannot be dumped as SQL")

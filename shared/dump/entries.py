@@ -11,7 +11,7 @@ rebuilds it where the collation exists.
 
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import apsw
 
@@ -24,8 +24,7 @@ from shared.errors import SourceError
 from shared.sqlite.names import quote_name
 
 
-@dataclass(frozen=True)
-class IndexEntries:
+class IndexEntries(NamedTuple):
     """An index that is dumped as its entries. `assign` goes into a `schema_edit`, `drop` after it."""
 
     create: str

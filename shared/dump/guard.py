@@ -9,8 +9,8 @@ import tempfile
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 import apsw
 
@@ -92,8 +92,7 @@ class StatementRefused(Exception):
     """A dump tried something that is not allowed. The text completes a sentence that begins with "the dump"."""
 
 
-@dataclass(frozen=True)
-class Bounds:
+class Bounds(NamedTuple):
     """Limits on the work that a dump may cause: each is a base plus an allowance per byte of the dump.
 
     An ordinary dump stays far below: about 20 steps a row, and a file a few times the size of the dump.

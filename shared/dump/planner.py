@@ -1,7 +1,6 @@
 """Plans the steps of a dump: each object by its own text if shells pass that on unchanged, else by a stand-in."""
 
 import re
-from dataclasses import replace
 
 import apsw
 
@@ -135,7 +134,7 @@ class Planner:
         text: str | None = _sql(entry)
         statement = self._plain_statement(entry, made_with_it)
         if statement is None and "\r" in _sql(entry) and (text := with_unix_lines(_sql(entry))):
-            statement = self._plain_statement(replace(entry, sql=text), made_with_it)
+            statement = self._plain_statement(entry._replace(sql=text), made_with_it)
             if statement is not None:
                 self._late_edits.append(set_sql(entry.kind, entry.name, _sql(entry), self.plan.encoding))
         if statement is None:
@@ -179,7 +178,7 @@ class Planner:
         self._check_constraints(table, constraints)
 
     def _ordered(self, rows: Rows, table: Table) -> Rows:
-        return replace(rows, order=row_order(table, self._directions))
+        return rows._replace(order=row_order(table, self._directions))
 
     def _check_constraints(self, table: Table, constraints: list[SchemaObject]) -> None:
         for constraint in constraints:
@@ -235,7 +234,7 @@ class Planner:
             rows = rows_of(read_table(self._connection, entry.name, self._facts[entry.name]))
             names = None if self._wanted is None else sorted(self._wanted)
             only = "" if names is None else f"name IN ({','.join(as_text(n, 'utf-8') for n in names)})"
-            self._add(TableRows(replace(rows, only=only), None))
+            self._add(TableRows(rows._replace(only=only), None))
 
     def _plan_statistics(self) -> None:
         if self._wanted is not None:

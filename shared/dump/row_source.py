@@ -1,6 +1,6 @@
 """Describes the INSERTs of a table's rows, and decides whether its own declaration accepts them."""
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 import apsw
 
@@ -9,8 +9,7 @@ from shared.dump.values import joined, trapped
 from shared.sqlite.names import quote_name
 
 
-@dataclass(frozen=True)
-class Rows:
+class Rows(NamedTuple):
     """The rows to read from a source, and the table to insert them into.
 
     `seek` is the rowid's name in the source, None if the rows can only be read in a single pass.

@@ -3,9 +3,8 @@
 import hashlib
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
 from string import ascii_lowercase, ascii_uppercase
-from typing import Any, Literal, cast, get_args
+from typing import Any, Literal, NamedTuple, cast, get_args
 
 import apsw
 
@@ -31,8 +30,7 @@ _STEPS_BETWEEN_CALLS = 10_000
 _MOST_STEPS = 50_000_000  # of SQLite's virtual machine, about a second
 
 
-@dataclass(frozen=True)
-class SchemaObject:
+class SchemaObject(NamedTuple):
     """One row of sqlite_schema. `sql` is None for an automatic index."""
 
     kind: Kind
@@ -145,8 +143,7 @@ def one_line(text: str) -> str:
     return printable(text, "?")
 
 
-@dataclass(frozen=True)
-class TableFacts:
+class TableFacts(NamedTuple):
     """Properties of a table or view. `kind` is table, virtual, shadow or view."""
 
     kind: str

@@ -6,7 +6,7 @@ so any row can be inserted unchanged. Afterwards its row in sqlite_schema gets t
 The stand-in's own constraints create the indexes of the table's constraints, with the same numbers.
 """
 
-from dataclasses import dataclass
+from typing import NamedTuple
 
 from shared.dump.literals import text_literal
 from shared.dump.row_source import Rows
@@ -15,8 +15,7 @@ from shared.errors import NoSql
 from shared.sqlite.names import quote_name
 
 
-@dataclass(frozen=True)
-class StandIn:
+class StandIn(NamedTuple):
     """The statements around the rows. `finish` goes into a `schema_edit`."""
 
     create: str

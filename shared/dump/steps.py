@@ -1,21 +1,20 @@
 """The steps that a dump consists of."""
 
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from shared.dump.entries import IndexEntries
 from shared.dump.row_source import Rows
 from shared.dump.tables import Table
 
 
-@dataclass(frozen=True)
-class Sql:
+class Sql(NamedTuple):
     """Complete statements, with their `;`."""
 
     text: str
 
 
-@dataclass(frozen=True)
-class TableRows:
+class TableRows(NamedTuple):
     """The rows of a table. `counted_as` is its name in the row counts, None for SQLite's own tables.
 
     `declared` is its definition and its text while loading; both are needed to insert trapped rows.

@@ -1,8 +1,8 @@
 """Describes one table as SQLite sees it: columns, rowid, and the indexes of its constraints."""
 
 import re
-from dataclasses import dataclass, replace
-from typing import Any, Literal
+from dataclasses import dataclass
+from typing import Any, Literal, NamedTuple
 
 import apsw
 
@@ -17,8 +17,7 @@ _TYPE_WORDS = re.compile(r"(?=(CHAR|CLOB|TEXT|BLOB|REAL|FLOA|DOUB|INT))", re.ASC
 _STRICT_CLASSES = {"INT": "integer", "INTEGER": "integer", "REAL": "real", "TEXT": "text", "BLOB": "blob"}
 
 
-@dataclass(frozen=True)
-class Column:
+class Column(NamedTuple):
     name: str
     affinity: Affinity
     not_null: bool
@@ -27,8 +26,7 @@ class Column:
     is_rowid: bool = False  # the INTEGER PRIMARY KEY: always an integer
 
 
-@dataclass(frozen=True)
-class KeyColumn:
+class KeyColumn(NamedTuple):
     """A column of an index. `place` is its position in the table, -1 for the rowid, -2 for an expression."""
 
     place: int
@@ -47,8 +45,7 @@ class Constraint:
     columns: tuple[KeyColumn, ...]
 
 
-@dataclass(frozen=True)
-class Table:
+class Table(NamedTuple):
     name: str
     columns: tuple[Column, ...]
     alias: int | None  # position of the INTEGER PRIMARY KEY
@@ -96,7 +93,7 @@ def read_table(connection: apsw.Connection, name: str, facts: TableFacts) -> Tab
         and not any(constraint.is_primary for constraint in constraints)
     )
     if is_alias:
-        columns = tuple(replace(column, is_rowid=place == keys[0]) for place, column in enumerate(columns))
+        columns = tuple(column._replace(is_rowid=place == keys[0]) for place, column in enumerate(columns))
     taken = {column.name.lower() for column in columns}
     free = [word for word in ("rowid", "_rowid_", "oid") if word not in taken]
     return Table(

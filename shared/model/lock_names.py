@@ -8,9 +8,9 @@ locks/unchanged/KIND/DATABASE/TIME.ID.json   no backup was taken, because nothin
 """
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from hashlib import blake2b
+from typing import NamedTuple
 
 from shared.model.kinds import Kind
 from shared.model.names import (
@@ -31,8 +31,7 @@ _LETTERS = str.maketrans("0123456789abcdef", "abcdefghijklmnop")
 _LEASE = re.compile(r"locks/([a-z]{1,40})\.(\d{1,18})\.json", re.ASCII)
 
 
-@dataclass(frozen=True)
-class Slot:
+class Slot(NamedTuple):
     """One scheduled time of a kind and database, to the minute."""
 
     kind: Kind
@@ -54,8 +53,7 @@ RETIRED = "locks/retired/"  # the prefix of all retirements
 RULES = "locks/rules/"  # the prefix of all records of retention rules
 
 
-@dataclass(frozen=True)
-class Unchanged:
+class Unchanged(NamedTuple):
     """A mark that the database was unchanged since the backup at that time. Its name contains everything."""
 
     backup: BackupName

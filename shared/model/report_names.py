@@ -8,8 +8,8 @@ erasures/key-NUMBER.json              the ledger's wrapped secret; the highest n
 """
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 from shared.model.names import decode_database, encode_database, parse_moment
 
@@ -18,8 +18,7 @@ _ERASURE = re.compile(r"erasures/(key-)?([1-9]\d{0,8})\.json", re.ASCII)
 ERASURES = "erasures/"  # the prefix of the erasure ledger
 
 
-@dataclass(frozen=True)
-class DrillName:
+class DrillName(NamedTuple):
     """One drill: its database, time and result. All three are in the name."""
 
     database: str

@@ -11,8 +11,8 @@ Names from a store are not trusted until `parse_request_object` has accepted the
 
 import re
 import secrets
-from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import NamedTuple
 
 REQUESTS = "requests/"
 POLICIES = "policies/"
@@ -26,8 +26,7 @@ _OBJECT = re.compile(
 _POLICY = re.compile(r"policies/([0-9a-f]{64})\.json", re.ASCII)
 
 
-@dataclass(frozen=True)
-class RequestObject:
+class RequestObject(NamedTuple):
     """A parsed object name. The role is request, approved, refused or used; `person` is who decided."""
 
     id: str

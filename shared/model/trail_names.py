@@ -9,8 +9,8 @@ Names from a store are not trusted until they are parsed here.
 
 import re
 import secrets
-from dataclasses import dataclass
 from datetime import UTC, date, datetime
+from typing import NamedTuple
 
 TRAIL = "audit/"
 CHECKPOINTS = "audit/checkpoints/"
@@ -25,8 +25,7 @@ _INVENTORY = re.compile(r"audit/checkpoints/(\d{8})\.([a-z0-9]{12})\.backups\.js
 _ALPHABET = "abcdefghijkmnpqrstuvwxyz23456789"
 
 
-@dataclass(frozen=True)
-class EventName:
+class EventName(NamedTuple):
     """The name of one event: its time, its writer, and its number among the writer's events."""
 
     at: datetime

@@ -14,8 +14,8 @@ import struct
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
 from pathlib import Path
+from typing import NamedTuple
 
 from shared.errors import SourceError
 
@@ -31,8 +31,7 @@ _HELD = (errno.EAGAIN, errno.EACCES)
 _HAVE_LOCKS = hasattr(fcntl, "F_OFD_SETLK")
 
 
-@dataclass(frozen=True)
-class Pin:
+class Pin(NamedTuple):
     """A reader's lock on the main file, which is open read-only as `descriptor`."""
 
     descriptor: int

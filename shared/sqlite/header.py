@@ -1,8 +1,7 @@
 """Parses the 100-byte header of a SQLite file (https://sqlite.org/fileformat.html, section 1.3)."""
 
 import os
-from dataclasses import dataclass
-from typing import Literal
+from typing import Literal, NamedTuple
 
 MAGIC = b"SQLite format 3\0"
 SIZE = 100
@@ -15,8 +14,7 @@ _NEWEST_SCHEMA_FORMAT = 4
 _UTF16BE = 3  # the last of the text encodings
 
 
-@dataclass(frozen=True)
-class Header:
+class Header(NamedTuple):
     """The fields of a header. `page_count` is None if the file does not mark it as valid."""
 
     page_size: int

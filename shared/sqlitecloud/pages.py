@@ -12,6 +12,7 @@ SQLite's header. If the database is written to during the copy, SQLite restarts 
 
 from collections.abc import Callable
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from shared.sqlitecloud.failures import CloudError, CommandRefused, Garbled
 from shared.sqlitecloud.names import quoted
@@ -33,8 +34,7 @@ _MOST_IDLE_STEPS = 100
 _PENDING_BYTE = 1 << 30  # the page with this byte is never written (SQLite, "File Format", the lock-byte page)
 
 
-@dataclass(frozen=True)
-class CopiedPages:
+class CopiedPages(NamedTuple):
     """The result of a copy: `pages` pages of `page_size` bytes, from offset 0."""
 
     page_size: int

@@ -9,7 +9,7 @@ from shared.operations.cost.prices import Prices, read_prices
 from shared.operations.cost.usage import take_usage
 from shared.settings import Settings
 from shared.stores import Store
-from shared.terminal.flags import CostFlags
+from shared.terminal.more_flags import CostFlags
 
 _OTHER_SCHEDULES = 4  # verify, drill, cleanup, monitor
 

@@ -1,12 +1,13 @@
-"""Typed flags of the commands that have many. A flag that was not given has its default value."""
+"""Typed flags of `backup`, `verify` and `restore`. A flag that was not given has its default value."""
 
 from dataclasses import dataclass, fields
-from pathlib import Path
 from typing import Any
 
 
 @dataclass(frozen=True, kw_only=True)
 class BackupFlags:
+    """Flags of `backup`."""
+
     name: str | None = None
     kind: str | None = None
     formats: tuple[str, ...] = ()
@@ -21,6 +22,8 @@ class BackupFlags:
 
 @dataclass(frozen=True, kw_only=True)
 class VerifyFlags:
+    """Flags of `verify`."""
+
     ref: str | None = None
     every: bool = False
     since: str | None = None
@@ -51,80 +54,6 @@ class RestoreFlags:
     absent: tuple[str, ...] = ()
     check: bool = False
     dry_run: bool = False
-    database: str | None = None
-    store: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class RowsFlags:
-    """Flags of `rows restore` and `request rows`."""
-
-    ref: str | None = None
-    at: str | None = None
-    table: str | None = None
-    where: str | None = None
-    keys: Path | None = None
-    to: str | None = None
-    triggers: str = "off"
-    values: bool = False
-    request: str | None = None
-    dry_run: bool = False
-    database: str | None = None
-    store: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class CopyFlags:
-    to: str | None = None
-    ref: str | None = None
-    missing: bool = False
-    database: str | None = None
-    store: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class CostFlags:
-    """Flags of `cost`, `cost review` and the console's page."""
-
-    location: str
-    prices: Path | None = None
-    run_seconds: float | None = None
-    store: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class EraseFlags:
-    table: str | None = None
-    column: str | None = None
-    value_from: str | None = None
-    also: tuple[str, ...] = ()
-    reason: str | None = None
-    report_id: str | None = None
-    rewrite: bool = False
-    absent: tuple[str, ...] = ()
-    dry_run: bool = False
-    database: str | None = None
-    store: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class RekeyFlags:
-    to: str
-    kind: str | None = None
-    dry_run: bool = False
-    database: str | None = None
-    store: str | None = None
-
-
-@dataclass(frozen=True, kw_only=True)
-class AuditFlags:
-    limit: int
-    since: str | None = None
-    until: str | None = None
-    actor: str | None = None
-    action: str | None = None
-    outcome: str | None = None
-    backup_id: str | None = None
     database: str | None = None
     store: str | None = None
 

@@ -9,6 +9,7 @@ from shared.operations.verify.child import INSIDE
 from tests.cli.conftest import Workplace, sample, workplace  # noqa: F401 - fixtures
 
 HEAVY = ("asyncio", "ssl", "tink", "cryptography", "google.api_core", "sqlitecloud", "apprise", "multiprocessing")
+MORE = "shared.terminal.more_flags"  # of commands that are not jobs
 PROGRAM = """
 import sys
 from litekeep.app import litekeep
@@ -47,7 +48,8 @@ def test_command_imports_no_heavy_module_it_does_not_need(
 @pytest.mark.parametrize(
     ("arguments", "apart"),
     [
-        (["backup"], ("cryptography", "shared.operations.continuous", "shared.operations.restore", "rich")),
+        (["list"], (*HEAVY, "apsw", "shared.operations", "rich")),
+        (["backup"], ("cryptography", "shared.operations.continuous", "shared.operations.restore", "rich", MORE)),
         (["verify"], ("cryptography", "shared.operations.backup", "shared.operations.restore", "rich")),
         (["restore", "--backup", "latest", "--to", "new.db"], ("cryptography", "shared.operations.backup", "rich")),
     ],
