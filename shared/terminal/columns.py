@@ -1,11 +1,27 @@
-"""Fits the columns of a table to the width of a terminal."""
+"""The columns of a table: their widths, and which fit into a terminal."""
 
 from collections.abc import Sequence
 
 from shared.terminal.wrapping import cell_width
 
-_BETWEEN = 3  # spaces between two columns
+BETWEEN = "   "  # two columns
 _LEAST = 8  # columns of the terminal that a shortened cell keeps
+
+
+def column_widths(columns: Sequence[str], rows: Sequence[Sequence[str]]) -> list[int]:
+    """Returns the width of each column with its heading, in columns of the terminal."""
+    return [max(map(cell_width, column)) for column in zip(columns, *rows, strict=True)]
+
+
+def table_width(widths: Sequence[int]) -> int:
+    """Returns the width of a table with columns of these widths."""
+    return sum(widths) + len(BETWEEN) * (len(widths) - 1)
+
+
+def padded(cell: str, width: int, *, right: bool) -> str:
+    """Returns the cell in the width of its column."""
+    room = width if cell.isascii() else width + len(cell) - cell_width(cell)
+    return cell.rjust(room) if right else cell.ljust(room)
 
 
 def fit_columns(
@@ -22,11 +38,11 @@ def fit_columns(
     `shortened`; then cuts the cells of `shortened`, in that order, to 8 characters at least; then leaves out those of
     `shortened` that are in `droppable` too. Cells of other columns are never cut.
     """
-    widths = [max(map(cell_width, column)) for column in zip(columns, *rows, strict=True)]
+    widths = column_widths(columns, rows)
     kept = list(range(len(columns)))
 
     def excess() -> int:
-        return sum(widths[at] for at in kept) + _BETWEEN * (len(kept) - 1) - room
+        return sum(widths[at] for at in kept) + len(BETWEEN) * (len(kept) - 1) - room
 
     def leave_out(names: Sequence[str]) -> None:
         for name in names:

@@ -1,6 +1,5 @@
 """Tables and progress bars drawn with Rich. Only `screen.py` imports this module, and only to draw."""
 
-import sys
 from collections.abc import Sequence
 
 from rich import box
@@ -18,15 +17,17 @@ from rich.table import Table
 from rich.text import Text
 
 
-def draw_table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: frozenset[int]) -> None:
-    """Draws a table on stdout, as wide as the terminal. `right` holds the indexes of right-aligned columns."""
+def draw_table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: frozenset[int], room: int) -> None:
+    """Draws a table of at most `room` columns of the terminal on stdout, and folds cells for that.
+
+    `right` holds the indexes of right-aligned columns.
+    """
     drawn = Table(box=box.SIMPLE_HEAD, pad_edge=False, show_edge=False)
     for number, column in enumerate(columns):
         drawn.add_column(column, justify="right" if number in right else "left", overflow="fold", no_wrap=number == 0)
     for row in rows:
         drawn.add_row(*map(Text, row))
-    console = Console(width=None if sys.stdout.isatty() else 200)
-    console.print(drawn)
+    Console(width=room).print(drawn)
 
 
 def new_bars() -> Progress:

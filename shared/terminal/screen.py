@@ -11,16 +11,17 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from shared.runtime.progress import Progress, silent
-from shared.terminal.columns import fit_columns
+from shared.terminal.columns import BETWEEN, column_widths, fit_columns, padded, table_width
 from shared.terminal.json_text import json_pieces
-from shared.terminal.wrapping import cell_width, fit_to_terminal
+from shared.terminal.wrapping import fit_to_terminal
 from shared.text import printable
 
 if TYPE_CHECKING:
     from rich.progress import Progress as Bars
 
 GOOD, BAD, UNKNOWN = "✓", "✗", "·"
-_LONG = 300  # rows, above which Rich is not used: it takes half a millisecond for each
+_LONG = 300  # rows, above which no cell is folded: Rich takes half a millisecond for each row
+_ROOM = 200  # columns of a table in a file or pipe
 _PIECES = 1000  # of JSON that are written together
 
 
@@ -70,7 +71,7 @@ def table(
     wide: bool = False,
     all_columns: str = "--json",
 ) -> None:
-    """Prints a plain table on stdout. `right` holds the indexes of right-aligned columns.
+    """Prints a table on stdout. `right` holds the indexes of right-aligned columns.
 
     If a terminal is too narrow, `fit_columns` leaves out columns of `droppable` and cuts cells of those in `shortened`.
     A last line then names the columns left out and the flags that show them, `all_columns`. `wide` prints all columns.
@@ -78,31 +79,36 @@ def table(
     end_bars()
     cells = [[printable(cell) for cell in row] for row in rows]
     left_out: list[str] = []
+    room = shutil.get_terminal_size().columns if sys.stdout.isatty() else _ROOM
     if sys.stdout.isatty() and not wide:
-        room = shutil.get_terminal_size().columns
         kept, cells = fit_columns(columns, cells, room, droppable=droppable, shortened=shortened)
         left_out = [name for name in droppable if columns.index(name) not in kept]
         columns, right = [columns[at] for at in kept], frozenset(new for new, at in enumerate(kept) if at in right)
-    if len(cells) > _LONG or wide:
-        _long_table(columns, cells, right)
-        return
-    from shared.terminal.drawing import draw_table  # noqa: PLC0415 - Rich is slow to import
+    widths = column_widths(columns, cells)
+    if wide or len(cells) > _LONG or table_width(widths) <= room:
+        _plain_table(columns, cells, widths, right)
+    else:
+        from shared.terminal.drawing import draw_table  # noqa: PLC0415 - Rich is slow to import
 
-    draw_table(columns, cells, right)
+        draw_table(columns, cells, right, room)
     if left_out:
-        say(f"Left out to fit {shutil.get_terminal_size().columns} columns: {', '.join(left_out)} ({all_columns})")
+        say(f"Left out to fit {room} columns: {', '.join(left_out)} ({all_columns})")
 
 
-def _long_table(columns: Sequence[str], rows: Sequence[Sequence[str]], right: frozenset[int]) -> None:
-    def padded(cell: str, width: int, *, to_the_right: bool) -> str:
-        room = width + len(cell) - cell_width(cell)
-        return cell.rjust(room) if to_the_right else cell.ljust(room)
-
-    widths = [max(map(cell_width, column)) for column in zip(columns, *rows, strict=True)]
+def _plain_table(
+    columns: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequence[int], right: frozenset[int]
+) -> None:
+    """Prints each row as one line, as Rich does if no cell needs a second line."""
     shape = [(width, number in right) for number, width in enumerate(widths)]
-    for row in (columns, ["─" * width for width in widths], *rows):
-        cells = (padded(cell, width, to_the_right=on) for cell, (width, on) in zip(row, shape, strict=True))
-        print("   ".join(cells).rstrip())
+
+    def line(row: Sequence[str]) -> str:
+        cells = (padded(cell, width, right=on) for cell, (width, on) in zip(row, shape, strict=True))
+        return BETWEEN.join(cells).rstrip()
+
+    click.secho(line(columns), bold=True)
+    print("─" * table_width(widths))
+    for row in rows:
+        print(line(row))
 
 
 @contextmanager

@@ -5,6 +5,7 @@ import re
 from typing import IO
 
 _COLUMN = re.compile(r"\S {2,}(?=\S)")
+_NARROW = "✓✗·…—"  # the first or last character of cells in most tables; each is one column wide
 
 
 def fit_to_terminal(line: str, stream: IO[str]) -> str:
@@ -43,7 +44,7 @@ def wrap(line: str, width: int) -> list[str]:
 
 def cell_width(text: str) -> int:
     """Returns the width of the text in terminal columns."""
-    if text.isascii():
+    if text.isascii() or text.strip(_NARROW).isascii():
         return len(text)
     from rich.cells import cell_len  # noqa: PLC0415 - only text that is not ASCII needs it
 

@@ -55,6 +55,19 @@ def test_long_table_aligns_its_columns(capsys: pytest.CaptureFixture[str]) -> No
     assert lines[-1] == "evil\N{REPLACEMENT CHARACTER}"
 
 
+def test_short_table_looks_like_a_long_one(capsys: pytest.CaptureFixture[str]) -> None:
+    for rows in (2, 400):
+        table(("", "id", "rows"), [("✓", "abc", "12")] * rows, right=frozenset({2}))
+        assert capsys.readouterr().out.splitlines()[:3] == ["    id    rows", "──────────────", "✓   abc     12"]
+
+
+def test_cells_of_a_table_that_is_too_wide_are_folded(capsys: pytest.CaptureFixture[str]) -> None:
+    table(("id", "text"), [("abc", "word " * 60)])
+    lines = capsys.readouterr().out.splitlines()
+    assert max(map(len, lines)) <= 200
+    assert " ".join(" ".join(lines[2:]).split()).count("word") == 60
+
+
 def test_table_escapes_control_characters_and_markup(capsys: pytest.CaptureFixture[str]) -> None:
     table(("name",), [("evil\x1b[2J[red]name",)])
     shown = capsys.readouterr().out
