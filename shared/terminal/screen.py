@@ -5,7 +5,6 @@ import shutil
 import sys
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import click
@@ -27,8 +26,8 @@ _PIECES = 1000  # of JSON that are written together
 
 def command_name() -> str:
     """Returns the command that starts `litekeep` here: its name, or its relative path if it is not in PATH."""
-    called = Path(sys.argv[0])
-    if called.name != "litekeep" or shutil.which("litekeep"):
+    called = sys.argv[0]
+    if os.path.basename(called) != "litekeep" or shutil.which("litekeep"):  # noqa: PTH119 - pathlib takes 3 ms to import
         return "litekeep"
     return os.path.relpath(called)
 

@@ -21,7 +21,7 @@ print([name for name in {heavy} if name in sys.modules])
 @pytest.mark.parametrize(
     ("arguments", "heavy"),
     [
-        (["--help"], (*HEAVY, "pydantic", "rich", "apsw", "shared.settings")),
+        (["--help"], (*HEAVY, "pydantic", "rich", "apsw", "shared.settings", "pathlib")),
         (["backup", "--help"], (*HEAVY, "pydantic", "rich", "apsw", "shared.settings")),
         (["list", "--json"], (*HEAVY, "apsw", "rich")),
         (["timeline", "--json"], (*HEAVY, "rich")),
