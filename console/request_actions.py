@@ -8,9 +8,9 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 
 from console.wiring import caller, roles, wiring
+from shared.approvals.actions import Action
 from shared.approvals.changes import changes_since
 from shared.approvals.desk import Desk, Plan
-from shared.approvals.documents import Action
 from shared.approvals.state import APPROVED, RequestState
 from shared.catalog.listing import Catalog
 from shared.errors import NotGood, NotPermitted

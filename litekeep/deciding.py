@@ -4,8 +4,8 @@ import sys
 
 import click
 
+from shared.approvals.actions import Action
 from shared.approvals.changes import changes_since, text_of
-from shared.approvals.documents import Action
 from shared.approvals.state import APPROVED, RequestState
 from shared.catalog.listing import Catalog
 from shared.clock import rfc3339

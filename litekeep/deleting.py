@@ -3,7 +3,7 @@
 from collections.abc import Callable
 from hashlib import sha256
 
-from shared.approvals.documents import Action, Value
+from shared.approvals.actions import Action, Value
 from shared.catalog.backup import Backup
 from shared.errors import NotGood
 from shared.model.kinds import Kind

@@ -6,8 +6,8 @@ from jobs.cleanup.main import cleanup_plan
 from jobs.restore.run_native import cloud_source
 from litekeep.deleting import delete_plan
 from litekeep.rows_restore import rows_options
+from shared.approvals.actions import Action, Value
 from shared.approvals.desk import Submitted
-from shared.approvals.documents import Action, Value
 from shared.catalog.backup import Backup
 from shared.catalog.listing import Catalog
 from shared.clock import parse_time, rfc3339

@@ -9,8 +9,8 @@ from typing import Any
 
 import click
 
+from shared.approvals.actions import Action
 from shared.approvals.desk import Permit
-from shared.approvals.documents import Action
 from shared.catalog.listing import LATEST, LATEST_VERIFIED
 from shared.clock import parse_time
 from shared.errors import NotGood, UsageError

@@ -4,7 +4,7 @@ from dataclasses import dataclass
 from time import monotonic
 
 from jobs.cleanup.report import FEW, Cleaned, say_errors, say_outcomes, to_json
-from shared.approvals.documents import Action, Value
+from shared.approvals.actions import Action, Value
 from shared.clock import utc_now
 from shared.errors import LitekeepError, StoreError, UsageError
 from shared.events.log import Event, EventLog, Field

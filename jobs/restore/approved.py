@@ -3,7 +3,7 @@
 from dataclasses import replace
 from typing import TYPE_CHECKING, Any
 
-from shared.approvals.documents import Action, Value
+from shared.approvals.actions import Action, Value
 from shared.errors import NotGood, UsageError
 from shared.model.kinds import Kind
 from shared.model.names import BackupName

@@ -2,8 +2,8 @@
 
 from hashlib import sha256
 
+from shared.approvals.actions import Value
 from shared.approvals.desk import Desk
-from shared.approvals.documents import Value
 from shared.approvals.state import RequestState
 from shared.catalog.backup import Backup
 from shared.catalog.listing import Catalog

@@ -4,16 +4,8 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 from shared.approvals import anchor
-from shared.approvals.documents import (
-    APPROVE_WITHIN,
-    EXECUTE_WITHIN,
-    Action,
-    Decision,
-    Request,
-    Value,
-    checked_reason,
-    differences,
-)
+from shared.approvals.actions import Action, Value
+from shared.approvals.documents import APPROVE_WITHIN, EXECUTE_WITHIN, Decision, Request, checked_reason, differences
 from shared.approvals.people import check_attests, person_of
 from shared.approvals.state import APPROVED, EXPIRED, REFUSED, USED, WAITING, RequestState, read_states
 from shared.clock import Clock, rfc3339, utc_now

@@ -3,29 +3,17 @@
 import hashlib
 import json
 from datetime import datetime, timedelta
-from enum import StrEnum
 from typing import Any, Literal, Self
 
 from pydantic import AwareDatetime, BaseModel, ConfigDict, Field, ValidationError
 
+from shared.approvals.actions import Action, Value
 from shared.errors import NotGood, UsageError
 from shared.events.log import safe_line
 
 APPROVE_WITHIN = timedelta(hours=24)
 EXECUTE_WITHIN = timedelta(hours=4)
 _LONGEST_REASON = 500
-
-Value = str | int | bool | list[str] | None
-
-
-class Action(StrEnum):
-    """What a request asks for."""
-
-    RESTORE = "restore"
-    NATIVE = "native restore"
-    ROWS = "rows restore"
-    DELETE = "delete"
-    CLEANUP = "cleanup --force"
 
 
 class _Document(BaseModel):

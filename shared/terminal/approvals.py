@@ -10,8 +10,9 @@ from shared.settings import Settings
 from shared.stores import Store, open_store
 
 if TYPE_CHECKING:
+    from shared.approvals.actions import Action
     from shared.approvals.desk import Desk, Permit
-    from shared.approvals.documents import Action, Request
+    from shared.approvals.documents import Request
     from shared.policy.file import Action as Guarded
     from shared.policy.file import PolicyFile
     from shared.statements.envelope import Signer

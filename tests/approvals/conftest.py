@@ -9,8 +9,8 @@ from pathlib import Path
 import apsw
 import pytest
 
+from shared.approvals.actions import Action
 from shared.approvals.desk import Desk, Submitted
-from shared.approvals.documents import Action
 from shared.catalog.listing import Catalog
 from shared.model.kinds import Kind
 from shared.operations.backup.options import BackupOptions

@@ -8,8 +8,9 @@ from pathlib import Path
 import pytest
 
 from shared.approvals import anchor
+from shared.approvals.actions import Action
 from shared.approvals.desk import Desk
-from shared.approvals.documents import Action, Decision, Request, sha256
+from shared.approvals.documents import Decision, Request, sha256
 from shared.errors import NotPermitted, StoreError, UsageError
 from shared.model import request_names as names
 from shared.operations.restore.permitted import plan_of

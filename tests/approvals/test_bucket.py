@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from shared.approvals.documents import Action
+from shared.approvals.actions import Action
 from shared.audit.take import CheckpointOptions, take_checkpoint
 from shared.errors import NotPermitted
 from shared.keys.kms_signing import CloudSigner

@@ -1,8 +1,9 @@
 """The changes since a request was made, as shown to the person who decides."""
 
+from shared.approvals.actions import Action
 from shared.approvals.changes import changes_since
 from shared.approvals.desk import Desk, Plan
-from shared.approvals.documents import APPROVE_WITHIN, EXECUTE_WITHIN, Action
+from shared.approvals.documents import APPROVE_WITHIN, EXECUTE_WITHIN
 from shared.catalog.listing import Catalog
 from shared.clock import rfc3339
 from shared.operations.restore.permitted import plan_of

@@ -51,7 +51,10 @@ def test_command_imports_no_heavy_module_it_does_not_need(
         (["list"], (*HEAVY, "apsw", "shared.operations", "rich")),
         (["backup"], ("cryptography", "shared.operations.continuous", "shared.operations.restore", "rich", MORE)),
         (["verify"], ("cryptography", "shared.operations.backup", "shared.operations.restore", "rich")),
-        (["restore", "--backup", "latest", "--to", "new.db"], ("cryptography", "shared.operations.backup", "rich")),
+        (
+            ["restore", "--backup", "latest", "--to", "new.db"],
+            ("cryptography", "shared.operations.backup", "shared.approvals.documents", "rich"),
+        ),
     ],
     ids=lambda value: value[0],
 )

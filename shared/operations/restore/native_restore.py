@@ -18,8 +18,8 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
 
+from shared.approvals.actions import Value
 from shared.approvals.desk import Permit
-from shared.approvals.documents import Value
 from shared.clock import Clock, rfc3339, utc_now
 from shared.databases.snapshot import Snapshot, take_snapshot
 from shared.errors import CorruptSource, LitekeepError, NotGood, NotPermitted, SourceError

@@ -2,7 +2,7 @@
 
 import hashlib
 
-from shared.approvals.documents import Value
+from shared.approvals.actions import Value
 from shared.databases.location import Location
 from shared.errors import NotPermitted, ObjectMissing
 from shared.model.manifest import LARGEST_MANIFEST

@@ -3,7 +3,7 @@
 import json
 from hashlib import sha256
 
-from shared.approvals.documents import Value
+from shared.approvals.actions import Value
 from shared.errors import NotPermitted, ObjectMissing
 from shared.model.manifest import LARGEST_MANIFEST
 from shared.operations.restore.permitted import target_of
