@@ -9,12 +9,11 @@ import unicodedata
 
 MASK = "…"
 
-_NAMED = re.compile(r"(?<![A-Za-z0-9_])(apikey|api_key|token|password|passwd|pwd|secret|key)=\S+", re.IGNORECASE)
-_IN_URL = re.compile(r"([A-Za-z][A-Za-z0-9+.-]*:?//)[^\s/@'\"]*:[^\s@'\"]*@")
-_USER_INFO = re.compile(
-    r"(?<![\w/])(?!(?:serviceAccount|user|group|domain|mailto):)[^\s:/@'\"]+:[^\s:/@'\"]+@(?=[\w.\[-])"
-)
-_CREDENTIAL = re.compile(r"://|apikey=|token=|password=|:[^/]*@|^sqlitecloud\W", re.IGNORECASE)
+# Texts, which `re` compiles and keeps when they are first used: `--help` needs none.
+_NAMED = r"(?i)(?<![A-Za-z0-9_])(apikey|api_key|token|password|passwd|pwd|secret|key)=\S+"
+_IN_URL = r"([A-Za-z][A-Za-z0-9+.-]*:?//)[^\s/@'\"]*:[^\s@'\"]*@"
+_USER_INFO = r"(?<![\w/])(?!(?:serviceAccount|user|group|domain|mailto):)[^\s:/@'\"]+:[^\s:/@'\"]+@(?=[\w.\[-])"
+_CREDENTIAL = r"(?i)://|apikey=|token=|password=|:[^/]*@|^sqlitecloud\W"
 _NEVER_AT_THE_ENDS = "'\"`<>"
 _SHORTEST = 6  # characters; a shorter secret would mask half of every text
 
@@ -31,14 +30,14 @@ def redact(text: str) -> str:
     """Returns the text with known credentials, and anything that looks like one, masked."""
     for secret in sorted(_known, key=len, reverse=True):
         text = text.replace(secret, MASK)
-    text = _NAMED.sub(lambda found: f"{found[1]}={MASK}", text)
-    text = _IN_URL.sub(lambda found: f"{found[1]}{MASK}@", text)
-    return _USER_INFO.sub(f"{MASK}@", text)
+    text = re.sub(_NAMED, lambda found: f"{found[1]}={MASK}", text)
+    text = re.sub(_IN_URL, lambda found: f"{found[1]}{MASK}@", text)
+    return re.sub(_USER_INFO, f"{MASK}@", text)
 
 
 def why_no_path(text: str) -> str | None:
     """Returns why a text cannot be a path, without repeating any of it; None if it can."""
-    if _CREDENTIAL.search(text):
+    if re.search(_CREDENTIAL, text):
         return "it is not a path: it looks like a URL or contains a credential"
     if not text:
         return "it is empty"
