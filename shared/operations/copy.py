@@ -65,7 +65,6 @@ def copy_backups(
     """
     catalog = Catalog(source)
     stored_sizes = {item.name: item.size_bytes for item in target.list_objects(start=BESIDE_TRAIL)}
-    listed = list(source.list_objects(start=BESIDE_TRAIL))
     wanted = list(reversed(catalog.backups() if backups is None else _with_paths(catalog, backups)))
     chosen = {backup.name for backup in wanted}
     done = Copied()
@@ -76,7 +75,7 @@ def copy_backups(
             _copy_backup(catalog, target, backup, stored_sizes, done)
         except (NotGood, StoreError) as error:
             done.failed[backup.name.id] = str(error)
-    for item in listed:
+    for item in source.list_objects(start=BESIDE_TRAIL):  # page by page: a large store would fill the memory
         if item.name not in stored_sizes and _is_record(item, chosen, done, whole=backups is None):
             _copy_record(source, target, item, done)
     if backups is None:

@@ -1,13 +1,13 @@
 """The objects of a store, with the facts that matter for cost: class, kind, database, size and retention."""
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime
 
-from shared.catalog.grouping import named
-from shared.catalog.listing import Catalog
+from shared.catalog.assembly import groups
+from shared.clock import utc_now
 from shared.model import names
-from shared.model.names import BackupName, Format
+from shared.model.names import BackupName, Format, ObjectName
 from shared.operations.cost.prices import STANDARD
 from shared.runtime.collector import garbage_collection_paused
 from shared.stores import Store, StoredObject
@@ -16,7 +16,7 @@ from shared.stores.interface import SoftDeletes
 OTHER = "other"
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Item:
     """One object. `role` is the role in its name, or "other" if it belongs to no backup."""
 
@@ -44,30 +44,43 @@ class Usage:
 
 
 def take_usage(store: Store) -> Usage:
-    """Lists the objects of the store, and the soft-deleted ones. Raises StoreError."""
+    """Lists the objects of the store, and the soft-deleted ones. Raises StoreError.
+
+    The backups of one kind of one database are in memory at a time. Of the others only the items remain.
+    """
+    items: list[Item] = []
+    others: list[Item] = []
     with garbage_collection_paused():
-        listed = list(store.list_objects(""))
-        until = {backup.name: backup.keep_until for backup in Catalog(store).assemble(named(listed))}
-        items = list(_items(listed, until))
+        for group in groups(store, _of_backups(store.list_objects(""), others), utc_now()):
+            until = {backup.name: backup.keep_until for backup in group.backups}
+            items += (_item(parsed, found, until.get(parsed.backup)) for parsed, found in group.objects)
         gone = store.list_soft_deleted() if isinstance(store, SoftDeletes) else None
-        return Usage(items, None if gone is None else list(_items(gone, {})), store.url.startswith("gs://"))
+        deleted = None if gone is None else [_item(names.parse(found.name), found) for found in gone]
+    return Usage([*items, *others], deleted, store.url.startswith("gs://"))
 
 
-def _items(listed: list[StoredObject], until: dict[BackupName, datetime | None]) -> Iterator[Item]:
+def _of_backups(listed: Iterable[StoredObject], others: list[Item]) -> Iterator[tuple[ObjectName, StoredObject]]:
+    """Yields the objects that belong to backups. Adds the items of all others to `others`."""
     for found in listed:
         parsed = names.parse(found.name)
-        storage_class = found.storage_class or STANDARD
         if parsed is None:
-            yield Item(OTHER, None, None, OTHER, storage_class, found.size_bytes, found.created_at)
-            continue
-        name = parsed.backup
-        yield Item(
-            name.kind.value,
-            name.database,
-            name,
-            parsed.role,
-            storage_class,
-            found.size_bytes,
-            found.created_at,
-            until.get(name),
-        )
+            others.append(_item(None, found))
+        else:
+            yield parsed, found
+
+
+def _item(parsed: ObjectName | None, found: StoredObject, until: datetime | None = None) -> Item:
+    storage_class = found.storage_class or STANDARD
+    if parsed is None:
+        return Item(OTHER, None, None, OTHER, storage_class, found.size_bytes, found.created_at)
+    name = parsed.backup
+    return Item(
+        name.kind.value,
+        name.database,
+        name,
+        parsed.role,
+        storage_class,
+        found.size_bytes,
+        found.created_at,
+        until,
+    )
