@@ -6,13 +6,15 @@ policies and the audit trail are never cached: the page after a form must show i
 
 import time
 from collections import OrderedDict
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import AbstractContextManager, contextmanager
 from io import BytesIO
+from operator import is_
 from pathlib import Path
 from threading import Lock
 from typing import BinaryIO
 
+from shared.catalog.assembly import Group, Listed
 from shared.catalog.summary import Summary
 from shared.clock import Clock, utc_now
 from shared.errors import ObjectMissing
@@ -44,6 +46,7 @@ class CachedStore:
         self._contents: OrderedDict[tuple[str, str], bytes] = OrderedDict()
         self._size = 0
         self._summaries: dict[tuple[str, str], Summary] = {}
+        self._groups: dict[str, tuple[list[StoredObject], Group]] = {}  # by the name of the first object
         self.has_own_time = isinstance(store, OwnTime) and store.has_own_time
 
     @property
@@ -80,12 +83,21 @@ class CachedStore:
             for (name, generation), summary in self._summaries.items()
             if name in by_name and by_name[name].generation == generation
         }
+        self._groups = {name: kept for name, kept in self._groups.items() if name in by_name}
 
     def kept_summary(self, manifest: StoredObject) -> Summary | None:
         return self._summaries.get((manifest.name, manifest.generation))
 
     def keep_summary(self, manifest: StoredObject, summary: Summary) -> None:
         self._summaries[manifest.name, manifest.generation] = summary
+
+    def kept_group(self, found: Sequence[Listed]) -> Group | None:
+        """Returns the group of these objects. An unchanged object of a new listing is the same value as before."""
+        items, group = self._groups.get(found[0][1].name, ((), None))
+        return group if len(items) == len(found) and all(map(is_, items, (item for _, item in found))) else None
+
+    def keep_group(self, found: Sequence[Listed], group: Group) -> None:
+        self._groups[found[0][1].name] = ([item for _, item in found], group)
 
     @contextmanager
     def open(self, name: str, generation: str | None = None) -> Iterator[BinaryIO]:

@@ -8,6 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
+from typing import Protocol, runtime_checkable
 
 from shared.catalog.backup import Backup
 from shared.catalog.grouping import (
@@ -45,13 +46,42 @@ class Group:
     objects: list[Listed]
 
 
+@runtime_checkable
+class KeepsGroups(Protocol):
+    """A store with a cache of groups, by the objects of the listing that they were built from."""
+
+    def kept_group(self, found: Sequence[Listed]) -> Group | None:
+        """Returns the group that was built from exactly these objects, or None."""
+
+    def keep_group(self, found: Sequence[Listed], group: Group) -> None:
+        """Caches the group for the next listing."""
+
+
 def groups(store: Store, listed: Iterable[Listed], now: datetime) -> Iterator[Group]:
     """Yields the groups of a listing. `listed` is the result of `named`.
 
     Raises StoreError when a manifest or a hold cannot be read.
     """
-    for _, found in groupby(listed, key=lambda each: (each[0].backup.kind, each[0].backup.database)):
-        yield _group(store, list(found), now)
+    keeper = store if isinstance(store, KeepsGroups) else None
+    for _, each in groupby(listed, key=lambda each: (each[0].backup.kind, each[0].backup.database)):
+        found = list(each)
+        group = keeper.kept_group(found) if keeper else None
+        if group is None:
+            group = _group(store, found, now)
+            if keeper and _is_lasting(found, group, now):
+                keeper.keep_group(found, group)
+        yield group
+
+
+def _is_lasting(found: Sequence[Listed], group: Group, now: datetime) -> bool:
+    """Returns whether the same objects give the same group later: none is dated in the future, or gone meanwhile."""
+    last_known = latest_known(now)
+    manifests = sum(1 for parsed, _ in found if parsed.role == "manifest")
+    return (
+        len(group.backups) == manifests
+        and not any(backup.future for backup in group.backups)
+        and all(parsed.verified_at is None or parsed.verified_at <= last_known for parsed, _ in found)
+    )
 
 
 def _group(store: Store, found: Sequence[Listed], now: datetime) -> Group:

@@ -2,12 +2,15 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import replace
+from datetime import timedelta
 from pathlib import Path
 
 import pytest
 
 from console.cached_store import SECONDS, CachedStore
 from shared.catalog.listing import Catalog
+from shared.clock import utc_now
+from shared.model.kinds import Kind
 from shared.stores import StoredObject
 from shared.stores.folder import FolderStore
 from tests.console.site import Site
@@ -87,3 +90,26 @@ def test_new_storage_class_is_seen(cache: Cache) -> None:
     cache.seconds = 2 * SECONDS
 
     assert {item.storage_class for item in cache.store.listing()} == {"NEARLINE"}
+
+
+def test_unchanged_backups_are_not_assembled_again(site: Site, cache: Cache) -> None:
+    (before,) = Catalog(cache.store).backups()
+    site.backup("other", kind=Kind.WEEKLY)
+    cache.seconds = 2 * SECONDS
+    found = {backup.name.id: backup for backup in Catalog(cache.store).backups()}
+    assert found["first"] is before
+
+    next((site.store / FIRST).parent.glob("first.sql*")).write_bytes(b"cut")
+    cache.seconds = 4 * SECONDS
+    found = {backup.name.id: backup for backup in Catalog(cache.store).backups()}
+    assert found["first"].missing is not None
+
+
+def test_backup_dated_in_the_future_is_assembled_again(site: Site, cache: Cache) -> None:
+    taken = utc_now() + timedelta(minutes=6)
+    site.backup("ahead", taken=taken)
+    (ahead, _) = Catalog(cache.store).backups()
+    assert ahead.future
+
+    (ahead, _) = Catalog(cache.store, lambda: taken).backups()
+    assert not ahead.future
