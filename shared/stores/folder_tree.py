@@ -94,8 +94,8 @@ def _sorted_entries(folder: int) -> list[str]:
     with os.scandir(folder) as found:
         for entry in found:
             if is_object_name(entry.name):
-                if entry.is_dir(follow_symlinks=False):
-                    entries.append(entry.name + "/")
-                elif entry.is_file(follow_symlinks=False):
+                if entry.is_file(follow_symlinks=False):
                     entries.append(entry.name)
+                elif entry.is_dir(follow_symlinks=False):
+                    entries.append(entry.name + "/")
     return sorted(entries)

@@ -97,11 +97,11 @@ class BucketStore:
         found = self._client.list_blobs(
             self._bucket, prefix=self._prefix + prefix, page_size=PAGE, retry=self._retry, **options
         )
-        found.item_to_value = lambda _iterator, item: item
         request = found.api_request
         # Google's library would parse the page by `json.loads`, which takes twice as long.
         found.api_request = lambda **query: from_json(request(**query, expect_json=False))
-        yield from found
+        for page in found.pages:
+            yield from page.raw_page.get("items", ())
 
     def staging_folder(self) -> AbstractContextManager[Path]:
         return scratch_folder()
