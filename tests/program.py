@@ -28,7 +28,7 @@ with socket.socket(socket.AF_UNIX) as line:
     mask = os.umask(0)
     os.umask(mask)
     work = dict(how="-c", what={what!r}, arguments=sys.argv, environment=dict(os.environ), folder=os.getcwd())
-    content = json.dumps(work | dict(mask=mask, session=False, strict=False)).encode()
+    content = json.dumps(work | dict(mask=mask, session=False, filters=[])).encode()
     socket.send_fds(line, [len(content).to_bytes(4, "big")], [0, 1, 2])
     line.sendall(content)
     child = int.from_bytes(line.recv(4, socket.MSG_WAITALL), "big")
