@@ -213,7 +213,7 @@ def test_file_is_imported_to_the_node_and_verified(workplace: Workplace, node: S
     assert document["verified"] is True
     taken = workplace.run("import", "--file", "plain.sql.gz", "--to", url)
     assert taken.code == 2
-    assert "there already" in taken.err
+    assert "the database exists; use another --to" in taken.err
     assert APIKEY not in taken.err + (workplace.folder / "state" / "litekeep" / "audit.jsonl").read_text()
 
 
