@@ -34,15 +34,7 @@ def test_command_imports_no_heavy_module_it_does_not_need(
     arguments: list[str],
     heavy: tuple[str, ...],
 ) -> None:
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM.format(arguments=arguments, heavy=heavy)],
-        env=workplace.environment,
-        cwd=workplace.folder,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout.splitlines()[-1] == "[]"
+    assert _imported(workplace, arguments, heavy) == "[]"
 
 
 @pytest.mark.parametrize(
@@ -64,15 +56,7 @@ def test_an_operation_imports_nothing_of_the_others(
     apart: tuple[str, ...],
 ) -> None:
     workplace.good("backup")
-    done = subprocess.run(
-        [sys.executable, "-c", PROGRAM.format(arguments=arguments, heavy=apart)],
-        env=workplace.environment,
-        cwd=workplace.folder,
-        capture_output=True,
-        text=True,
-        check=True,
-    )
-    assert done.stdout.splitlines()[-1] == "[]"
+    assert _imported(workplace, arguments, apart) == "[]"
 
 
 @pytest.mark.parametrize("job", ["jobs.verify.main", "jobs.restore.main"])
@@ -88,3 +72,16 @@ def test_the_confined_process_starts_without_what_it_does_not_need() -> None:
     program = f"import sys, {INSIDE}; print([name for name in {apart} if name in sys.modules])"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True, check=True)
     assert done.stdout == "[]\n"
+
+
+def _imported(place: Workplace, arguments: list[str], heavy: tuple[str, ...]) -> str:
+    """Runs a command and returns which of `heavy` it imported."""
+    done = subprocess.run(
+        [sys.executable, "-c", PROGRAM.format(arguments=arguments, heavy=heavy)],
+        env=place.environment,
+        cwd=place.folder,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    return done.stdout.splitlines()[-1]
